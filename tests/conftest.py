@@ -1,0 +1,38 @@
+"""What every test suite shares: the option `--all`, and hypothesis without a stopwatch.
+
+Fixtures of one suite belong in that suite's own conftest; nothing here starts a server or replaces code.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "short", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("long", settings.get_profile("short"), max_examples=2_000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all", action="store_true", help="run the long tests too, with 2,000 examples a property"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("long" if config.getoption("--all") else "short")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests marked `long` out unless `--all` is given or one is named by its full id."""
+    if config.getoption("--all") or any("::" in argument for argument in config.args):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"siaga: {'all tests' if config.getoption('--all') else 'short tests'}, {os.cpu_count()} cores"
