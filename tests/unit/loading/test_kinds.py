@@ -1,0 +1,68 @@
+"""The kinds of events: all of the schema are named, shortly and without saying more than is known."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigurationError
+from engine.loading.kinds import Kind, load_kinds
+
+SHIPPED = Path("config/kinds.yaml")
+SCHEMA = """
+neutrality.asn neutrality.village neutrality.official neutrality.organizer conflict.clash conflict.death
+conflict.unrest attack.office attack.logistics attack.candidate intimidation.organizer accident.major turnout.reading
+turnout.low voting.late_open voting.anomaly voting.postponed voting.rerun count.progress count.anomaly
+logistics.shortage logistics.late logistics.swapped logistics.damaged disaster.flood disaster.volcano money.politics
+infra.outage budget.nphd staff.casualty result.dispute policy.risk_index desk.readiness desk.complaint correction
+followup.police logistics.arrived disinfo.hoax voterlist.problem desk.heartbeat
+""".split()
+ALLEGED = ("neutrality.", "money.", "intimidation.", "disinfo.", "voting.anomaly", "count.anomaly")
+PLAIN = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 /-.,()")
+
+
+def test_the_kinds_are_those_of_the_schema() -> None:
+    assert set(SCHEMA) == set(load_kinds(SHIPPED))
+
+
+def test_names_fit_into_an_sms() -> None:
+    names = [name for kind in load_kinds(SHIPPED).values() for name in (kind.id, kind.en)]
+    assert [] == [name for name in names if not 0 < len(name) <= 40 or not set(name) <= PLAIN]
+
+
+def test_names_differ() -> None:
+    kinds = load_kinds(SHIPPED).values()
+    assert len({kind.id for kind in kinds}) == len({kind.en for kind in kinds}) == len(kinds)
+
+
+def test_what_is_alleged_is_called_so() -> None:
+    alleged = {code: kind for code, kind in load_kinds(SHIPPED).items() if code.startswith(ALLEGED)}
+    assert len(alleged) == 9
+    assert [] == [code for code, kind in alleged.items() if not kind.id.startswith("Dugaan ")]
+    assert [] == [code for code, kind in alleged.items() if not kind.en.startswith("Alleged ")]
+
+
+def test_a_name_is_given_by_language() -> None:
+    flood = Kind(id="Banjir", en="Flood")
+    assert (flood.name("id"), flood.name("en")) == ("Banjir", "Flood")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version: 2\nkinds: {}",
+        "kinds: {}",
+        "version: 1\nkinds: {a.b: {id: A}}",
+        "version: 1\nkinds: {a.b: {id: A, en: B, fr: C}}",
+        "version: 1\nkinds: [",
+    ],
+)
+def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "kinds.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"kinds\.yaml"):
+        load_kinds(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_kinds(tmp_path / "none.yaml")
