@@ -1,0 +1,262 @@
+"""The store in this process's memory: tests, rehearsals and backtests.
+
+Here: the port's meaning in its simplest form, which every other store must equal. Not here: anything that outlives the
+process. No method lets another task run in its middle (only `wait` gives way), so each is atomic as it stands.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from engine.clock import monotonic
+from engine.judging.instant import Instant
+from engine.store.check import check_arrivals, check_entry, check_write
+from engine.store.port import (
+    ENTRY_BYTES,
+    ENTRY_EVENTS,
+    START,
+    Appended,
+    Arrival,
+    Committed,
+    Conflict,
+    CrashPoint,
+    Drop,
+    Entry,
+    Fenced,
+    Lease,
+    Outcome,
+    Put,
+    Record,
+    Write,
+)
+from engine.store.signal import Signals
+
+
+class MemoryStore:
+    """A `Store` that forgets everything with the process. Closing and opening it again keeps what it holds."""
+
+    def __init__(
+        self, *, crash_point: CrashPoint | None = None, monotonic: Callable[[], float] = monotonic
+    ) -> None:
+        """Start empty. `monotonic` counts the seconds of the lease and nothing else."""
+        self._crash_point = crash_point or (lambda _name, _side: None)
+        self._monotonic = monotonic
+        self._tables: defaultdict[str, dict[str, Record]] = defaultdict(dict)
+        self._schedules: defaultdict[str, _Schedule] = defaultdict(_Schedule)
+        self._logs: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._counters: defaultdict[str, int] = defaultdict(int)
+        self._seen: dict[bytes, tuple[bytes, int]] = {}
+        self._entries: list[Entry] = []
+        self._stamps: list[tuple[Instant, int]] = []
+        self._stamp: tuple[Instant, int] = (0, 0)
+        self._cursor = START
+        self._epoch = 0
+        self._holder: str | None = None
+        self._lease_ends = 0.0
+        self._signals = Signals()
+
+    async def open(self) -> None:
+        """There is nothing to connect to."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+    async def write(self, write: Write) -> Outcome:
+        """Do the whole write, or nothing of it."""
+        check_write(write)
+        self._crash_point(write.name, "before")
+        refused = self._refusal(write)
+        if refused:
+            return refused
+        for put in write.puts:
+            table = self._tables[put.table]
+            table[put.id] = Record(table[put.id].version + 1 if put.id in table else 1, put.value)
+        for drop in write.drops:
+            self._tables[drop.table].pop(drop.id, None)
+        for plan in write.plans:
+            self._schedules[plan.schedule].plan(plan.member, plan.at)
+            if plan.at is not None:
+                self._signals.signal(plan.schedule)
+        for append in write.appends:
+            self._logs[append.log].extend(append.entries)
+        for counter, number in write.counts.items():
+            self._counters[counter] += number
+        if write.fence:
+            self._cursor = write.fence.next_cursor
+        self._crash_point(write.name, "after")
+        return Committed()
+
+    def _refusal(self, write: Write) -> Outcome | None:
+        if write.fence and write.fence.epoch != self._epoch:
+            return Fenced("stale_epoch")
+        if write.fence and write.fence.cursor != self._cursor:
+            return Fenced("cursor_moved")
+        changes: tuple[Put | Drop, ...] = (*write.puts, *write.drops)
+        moved = tuple((change.table, change.id) for change in changes if self._moved(change))
+        return Conflict(moved) if moved else None
+
+    def _moved(self, change: Put | Drop) -> bool:
+        if change.expected is None:
+            return False
+        record = self._tables[change.table].get(change.id)
+        return change.expected != (record.version if record else 0)
+
+    async def get(self, table: str, ids: Sequence[str]) -> list[Record | None]:
+        """Return the records of these ids, in order."""
+        records = self._tables[table]
+        return [records.get(id_) for id_ in ids]
+
+    async def scan(self, table: str) -> dict[str, Record]:
+        """Return a whole table."""
+        return dict(self._tables[table])
+
+    async def due(self, schedule: str, until: Instant, limit: int) -> list[tuple[str, Instant]]:
+        """Return members planned at or before `until`, earliest first (equal instants: by member)."""
+        return self._schedules[schedule].due(until, limit)
+
+    async def next_due(self, schedule: str) -> Instant | None:
+        """Return the earliest planned instant of a schedule."""
+        return self._schedules[schedule].first()
+
+    async def planned(self, schedule: str) -> dict[str, Instant]:
+        """Return a whole schedule."""
+        return dict(self._schedules[schedule].instants)
+
+    async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
+        """Return entries of a log from index `start` on (negative: from the end)."""
+        entries = self._logs[log][start:]
+        return entries if limit is None else entries[:limit]
+
+    async def counters(self) -> dict[str, int]:
+        """Return all counters."""
+        return dict(self._counters)
+
+    async def append(self, arrivals: Sequence[Arrival], received_at: Instant, day: int) -> Appended:
+        """De-duplicate and append the events of one request."""
+        check_arrivals(arrivals, received_at, day)
+        self._crash_point("append_events", "before")
+        results: list[Literal["accepted", "duplicate", "id_conflict"]] = []
+        accepted: list[bytes] = []
+        for arrival in arrivals:
+            known = self._seen.get(arrival.identity)
+            if known is None:
+                self._seen[arrival.identity] = arrival.content, day
+                accepted.append(arrival.value)
+                results.append("accepted")
+            else:
+                results.append("duplicate" if known[0] == arrival.content else "id_conflict")
+        stamped = max(received_at, self._stamp[0])
+        packs = list(_packed(accepted))
+        for number, values in enumerate(packs, start=1):
+            self._enter("events", stamped, values, last=number == len(packs))
+        for counter, number in (("accepted", len(accepted)), ("duplicate", results.count("duplicate"))):
+            if number:
+                self._counters[f"events_{counter}"] += number
+        self._crash_point("append_events", "after")
+        return Appended(tuple(results), stamped)
+
+    async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
+        """Append one entry of another type and return its position."""
+        check_entry(type_, received_at)
+        self._crash_point("append_entry", "before")
+        position = self._enter(type_, max(received_at, self._stamp[0]), (value,), last=True)
+        self._crash_point("append_entry", "after")
+        return position
+
+    def _enter(self, type_: str, received_at: Instant, values: tuple[bytes, ...], *, last: bool) -> str:
+        before, number = self._stamp
+        self._stamp = received_at, (number + 1 if received_at == before else 0)
+        position = "{}-{}".format(*self._stamp)
+        self._entries.append(Entry(position, type_, received_at, values, last))
+        self._stamps.append(self._stamp)
+        self._signals.signal("entries")
+        return position
+
+    async def read(self, after: str, limit: int) -> list[Entry]:
+        """Return up to `limit` entries after a position, whole requests only."""
+        instant, number = after.split("-")
+        start = bisect_right(self._stamps, (int(instant), int(number)))
+        end = min(start + limit, len(self._entries))
+        whole = end
+        while whole > start and not self._entries[whole - 1].last:
+            whole -= 1
+        if whole == start:
+            whole = end
+            while whole < len(self._entries) and not self._entries[whole - 1].last:
+                whole += 1
+        return self._entries[start:whole]
+
+    async def last_position(self) -> str:
+        """Return the position of the newest entry, `START` if there is none."""
+        return self._entries[-1].position if self._entries else START
+
+    async def cursor(self) -> str:
+        """Return the evaluator's cursor, `START` before the first commit."""
+        return self._cursor
+
+    async def lease(self, holder: str, seconds: float) -> Lease | None:
+        """Take or renew the evaluator's lease; None while another holder has it."""
+        self._crash_point("lease", "before")
+        now = self._monotonic()
+        if self._holder is None or now >= self._lease_ends:
+            self._holder = holder
+            self._epoch += 1
+        elif self._holder != holder:
+            return None
+        self._lease_ends = now + seconds
+        self._crash_point("lease", "after")
+        return Lease(holder, self._epoch)
+
+    async def release(self, holder: str) -> None:
+        """Give the lease back, if this holder has it."""
+        self._crash_point("release", "before")
+        if self._holder == holder:
+            self._holder = None
+        self._crash_point("release", "after")
+
+    async def wait(self, channels: Sequence[str], seconds: float) -> None:
+        """Return when one of the channels was signalled since the last wait, or after so many seconds."""
+        await self._signals.wait(channels, seconds)
+
+
+class _Schedule:
+    """Members with their instants, kept in the order in which they fall due."""
+
+    def __init__(self) -> None:
+        self.instants: dict[str, Instant] = {}
+        self._order: list[tuple[Instant, str]] = []
+
+    def plan(self, member: str, at: Instant | None) -> None:
+        """Set or take off the instant of a member."""
+        before = self.instants.pop(member, None)
+        if before is not None:
+            del self._order[bisect_left(self._order, (before, member))]
+        if at is not None:
+            self.instants[member] = at
+            insort(self._order, (at, member))
+
+    def due(self, until: Instant, limit: int) -> list[tuple[str, Instant]]:
+        """Return the earliest members up to an instant."""
+        end = bisect_left(self._order, (until + 1,))
+        return [(member, at) for at, member in self._order[: min(end, limit)]]
+
+    def first(self) -> Instant | None:
+        """Return the earliest instant."""
+        return self._order[0][0] if self._order else None
+
+
+def _packed(values: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """Cut the events of a request into entries by number and bytes."""
+    entry: list[bytes] = []
+    size = 0
+    for value in values:
+        if entry and (len(entry) == ENTRY_EVENTS or size + len(value) > ENTRY_BYTES):
+            yield tuple(entry)
+            entry, size = [], 0
+        entry.append(value)
+        size += len(value)
+    if entry:
+        yield tuple(entry)

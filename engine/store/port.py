@@ -1,0 +1,236 @@
+"""The port to the store: records with versions, schedules, logs, counters and the event stream.
+
+Here: the few verbs that every store has, and their values. Not here: what the bytes mean (`store.codec`) or any
+domain decision. One `Write` is atomic; its `name` is the crash point that tests kill the process at, so every write
+has one. No TTL, server time or idle time carries domain time.
+
+Tables hold records `id -> (version, bytes)`; a version starts at 1 and grows by one with every put. Schedules hold
+`member -> instant` in milliseconds UTC. Logs are append-only lists of bytes. Counters only add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from engine.judging.instant import Instant
+
+
+class Record(NamedTuple):
+    """A stored value and its version (from 1)."""
+
+    version: int
+    value: bytes
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Store a value. `expected` is the version that must be there now: 0 for none, None for whatever."""
+
+    table: str
+    id: str
+    value: bytes
+    expected: int | None = None
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """Remove a record, if its version is the expected one (None: whatever)."""
+
+    table: str
+    id: str
+    expected: int | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Set the instant of a member of a schedule; None takes it off."""
+
+    schedule: str
+    member: str
+    at: Instant | None
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Add entries to the end of a log."""
+
+    log: str
+    entries: tuple[bytes, ...]
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """What an evaluator's commit must still find: its epoch and the cursor it read from; and the cursor after it."""
+
+    epoch: int
+    cursor: str
+    next_cursor: str
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """One atomic change of the store: all of it or nothing. `counts` adds to counters."""
+
+    name: str
+    puts: tuple[Put, ...] = ()
+    drops: tuple[Drop, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    appends: tuple[Append, ...] = ()
+    counts: Mapping[str, int] = {}
+    fence: Fence | None = None
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """The write is in the store, as durable as the server promises."""
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    """Nothing was written: these records (table, id) have another version than expected."""
+
+    records: tuple[tuple[str, str], ...]
+
+
+class Fenced(msgspec.Struct, frozen=True):
+    """Nothing was written: the lease or the cursor moved on."""
+
+    reason: Literal["stale_epoch", "cursor_moved"]
+
+
+Outcome = Committed | Conflict | Fenced
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """One event to append: the 12-byte digest of (desk, id), an 8-byte digest of its content, and its JSON bytes.
+
+    `value` holds no newline.
+    """
+
+    identity: bytes
+    content: bytes
+    value: bytes
+
+
+class Appended(NamedTuple):
+    """What became of each arrival, in order, and the instant the store stamped as `received_at`."""
+
+    results: tuple[Literal["accepted", "duplicate", "id_conflict"], ...]
+    received_at: Instant
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of the event stream.
+
+    `position` orders entries and serves as cursor (compare with `==` only). `type` is `events`, `gap` or `rules`.
+    `values` are the JSON bytes of its events (or of the one value of another type). `last` marks the last entry of one
+    request: events of one request are applied together before anything is judged (rule-language.md 3.2).
+    """
+
+    position: str
+    type: str
+    received_at: Instant
+    values: tuple[bytes, ...]
+    last: bool
+
+
+ENTRY_EVENTS = 200
+"""An entry of the stream holds at most this many events ..."""
+ENTRY_BYTES = 65_536
+"""... and at most this many bytes of them (one larger event alone is an entry of its own)."""
+START = "0-0"
+"""The cursor before the first entry."""
+
+
+class Lease(NamedTuple):
+    """The right to evaluate: every commit of an evaluator carries its `epoch`."""
+
+    holder: str
+    epoch: int
+
+
+CrashPoint = Callable[[str, Literal["before", "after"]], None]
+"""Called around every write with its name; crash tests end the process there."""
+
+
+class Store(Protocol):
+    """What Siaga needs of a store. All methods raise `StoreUnavailableError` when it cannot be reached."""
+
+    async def open(self) -> None:
+        """Connect and check that the store can keep its promise of durability."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        ...
+
+    async def write(self, write: Write) -> Outcome:
+        """Do the whole write atomically, or nothing of it; arguments are checked before anything is changed."""
+        ...
+
+    async def get(self, table: str, ids: Sequence[str]) -> list[Record | None]:
+        """Return the records of these ids, in order."""
+        ...
+
+    async def scan(self, table: str) -> dict[str, Record]:
+        """Return a whole table."""
+        ...
+
+    async def due(self, schedule: str, until: Instant, limit: int) -> list[tuple[str, Instant]]:
+        """Return members planned at or before `until`, earliest first (equal instants: by member)."""
+        ...
+
+    async def next_due(self, schedule: str) -> Instant | None:
+        """Return the earliest planned instant of a schedule."""
+        ...
+
+    async def planned(self, schedule: str) -> dict[str, Instant]:
+        """Return a whole schedule."""
+        ...
+
+    async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
+        """Return entries of a log from index `start` on (negative: from the end)."""
+        ...
+
+    async def counters(self) -> dict[str, int]:
+        """Return all counters."""
+        ...
+
+    async def append(self, arrivals: Sequence[Arrival], received_at: Instant, day: int) -> Appended:
+        """De-duplicate and append the events of one request in one atomic step (name `append_events`).
+
+        `received_at` never falls below that of the entry before it. The same identity with the same content is a
+        duplicate, with other content an `id_conflict`; neither is appended. `day` (days since 1970) is remembered with
+        each new identity, so that old ones can be forgotten. Counters `events_accepted`, `events_duplicate` grow.
+        """
+        ...
+
+    async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
+        """Append one entry of another type (`gap`, `rules`) and return its position (name `append_entry`)."""
+        ...
+
+    async def read(self, after: str, limit: int) -> list[Entry]:
+        """Return up to `limit` entries after a position, oldest first; at once, also if there is none.
+
+        An unfinished request at the end is left out unless it is the only one (then more is read until its end).
+        """
+        ...
+
+    async def last_position(self) -> str:
+        """Return the position of the newest entry, `START` if there is none."""
+        ...
+
+    async def cursor(self) -> str:
+        """Return the evaluator's cursor, `START` before the first commit."""
+        ...
+
+    async def lease(self, holder: str, seconds: float) -> Lease | None:
+        """Take or renew the evaluator's lease; None while another holder has it. A new holder gets a new epoch."""
+        ...
+
+    async def release(self, holder: str) -> None:
+        """Give the lease back, if this holder has it."""
+        ...
+
+    async def wait(self, channels: Sequence[str], seconds: float) -> None:
+        """Return when one of the channels was signalled since the last wait, or after so many seconds.
+
+        Channels: `entries` (the stream grew), and the name of each schedule (a plan was put into it). A signal may be
+        lost when a server fails; the timeout bounds the delay.
+        """
+        ...
