@@ -33,7 +33,7 @@ def decode(stored: bytes, type_: type[_T]) -> _T:
         found = f"codec version {stored[0]}" if stored else "nothing"
         raise StoreError(f"a stored {_name(type_)} has {found}; this Siaga reads codec version {VERSION}")
     try:
-        value: _T = _decoder(cast(Hashable, type_)).decode(memoryview(stored)[1:])
+        value: _T = _decoder(cast("Hashable", type_)).decode(memoryview(stored)[1:])
     except msgspec.MsgspecError as error:
         raise StoreError(f"a stored {_name(type_)} cannot be read: {error}") from error
     return value
