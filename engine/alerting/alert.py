@@ -1,0 +1,196 @@
+"""The alert, its notifications and its history, as values.
+
+Here: frozen values that are also what the store keeps. Not here: how they change (`alerting.decide`).
+Words: system.md 8; states: escalation.md 4.6 and 5; names of history entries: escalation.md 10.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.alerting.policy import Channel, Policy
+from engine.judging.event import EventKey, Scalar
+from engine.judging.instant import Instant, Millis
+from engine.judging.judgement import Evidence
+
+Status = Literal["open", "acknowledged", "resolved"]
+State = Literal["pending", "sending", "sent", "delivered", "failed", "cancelled", "suppressed"]
+FINAL: frozenset[State] = frozenset(("delivered", "failed", "cancelled", "suppressed"))
+WENT_OUT: frozenset[State] = frozenset(("sent", "delivered"))
+Kind = Literal[
+    "first", "step", "reminder", "expiry", "taken_by", "delegated", "correction", "resolved", "digest", "unreachable", "reply"
+]
+NOTICES: frozenset[Kind] = frozenset(("first", "step", "delegated", "digest", "unreachable"))
+"""Kinds that tell a person of the alert (escalation.md 6); the others follow up."""
+EVIDENCE_KEPT = 60
+"""An alert keeps its first and newest evidence, this many in all; the group's state keeps what judging needs."""
+
+
+class RuleWords(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What people are told of the rule, frozen at opening with the rule's version."""
+
+    id: str
+    version: str
+    title: str
+    short_title: str
+    owner: str = ""
+    why: str = ""
+    guide: str = ""
+    condition: str = ""
+    within: Millis | None = None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One started step: which (from 1) of which round (from 1), when, until when its wait lasts, who must take it."""
+
+    step: int
+    round: int
+    started_at: Instant
+    ends_at: Instant
+    recipients: tuple[str, ...] = ()
+    informed: tuple[str, ...] = ()
+
+
+class Taking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person took the matter: when, by which way, how sure we are (grade 1-4), and the operator of a proxy answer."""
+
+    person: str
+    at: Instant
+    via: str
+    grade: int
+    operator: str = ""
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a person must deal with; at most one unresolved per (rule, group, space).
+
+    `runs` are the steps started so far, the last one current; `takings` those that count now. `wake_at` is the instant
+    at which something falls due though nothing happens. `floor` is the newest evidence in event order. `history` is the
+    number of entries and `head` the digest of the newest. `notifications` are their ids.
+    """
+
+    id: str
+    space: str
+    group: str
+    region: str
+    ordinal: int
+    rule: RuleWords
+    policy: Policy
+    status: Status
+    level: int
+    happened_at: Instant
+    detected_at: Instant
+    evidence: tuple[Evidence, ...]
+    evidence_count: int
+    floor: EventKey
+    figure: float | None = None
+    limit: float | None = None
+    window: tuple[Instant, Instant] | None = None
+    runs: tuple[Run, ...] = ()
+    policy_informed: bool = False
+    takings: tuple[Taking, ...] = ()
+    acknowledged_at: Instant | None = None
+    acknowledged_by: str = ""
+    expires_at: Instant | None = None
+    remind_at: tuple[Instant, ...] = ()
+    declined: tuple[str, ...] = ()
+    exhausted_at: Instant | None = None
+    nobody: bool = False
+    hidden: str = ""
+    resolved_at: Instant | None = None
+    resolved_reason: str = ""
+    resolved_by: str = ""
+    wake_at: Instant | None = None
+    notifications: tuple[str, ...] = ()
+    history: int = 0
+    head: str = ""
+
+    @property
+    def unresolved(self) -> bool:
+        """Open or acknowledged."""
+        return self.status != "resolved"
+
+    @property
+    def current(self) -> Run | None:
+        """The step that was started last."""
+        return self.runs[-1] if self.runs else None
+
+
+class Rendered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message as it was rendered when the notification was claimed; every attempt sends exactly this.
+
+    `{{token}}` stands where the answer link's token goes: the token is derived again at each attempt, never stored.
+    """
+
+    to: str
+    text: str
+    subject: str = ""
+    html: str = ""
+    date: str = ""
+    reference: str = ""
+    headers: dict[str, str] = {}
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The decision to tell one person on one contact of one alert.
+
+    `cause` is the id of the history entry that caused it. `due_at` is when it is to be sent (or looked at again);
+    None once final. `held` says what keeps a pending one back. `informing` marks people who need not act.
+    """
+
+    id: str
+    alert: str
+    kind: Kind
+    person: str
+    contact: str
+    channel: Channel
+    cause: str
+    planned_at: Instant
+    level: int
+    region: str
+    language: str = "id"
+    role: str = ""
+    office: str = ""
+    capacity: str = ""
+    informing: bool = False
+    step: int = 0
+    round: int = 0
+    state: State = "pending"
+    reason: str = ""
+    held: str = ""
+    due_at: Instant | None = None
+    attempts: int = 0
+    rendered: Rendered | None = None
+    gateway: str = ""
+    reference: str = ""
+    sent_at: Instant | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in FINAL
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that happened to an alert. Holds ids, numbers and digests, never names, addresses or free text.
+
+    `number` counts from 1 within the alert, `before` is the digest of the entry before, `digest` its own over all
+    other fields: a chain.
+    """
+
+    alert: str
+    number: int
+    name: str
+    at: Instant
+    reason: str = ""
+    person: str = ""
+    details: dict[str, Scalar] = {}
+    before: str = ""
+    digest: str = ""
+
+    @property
+    def id(self) -> str:
+        """The entry's id, from which the ids of what it caused are derived."""
+        return f"{self.alert}.{self.number}"

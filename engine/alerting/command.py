@@ -1,0 +1,81 @@
+"""Commands: every request to change an alert, from any side.
+
+Here: the values that `decide` takes beside the judgements. Not here: what they do (`alerting.decide`, `alerting.answer`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.alerting.policy import Policy
+from engine.judging.instant import Instant
+from engine.judging.judgement import Judgement, Opened
+from engine.judging.rule import Rule
+
+Says = Literal["seen", "taken", "delegated", "declined", "resolved"]
+Via = Literal["link", "sms", "console", "api", "proxy"]
+GRADES: dict[Via, int] = {"link": 2, "sms": 3, "console": 4, "api": 4, "proxy": 2}
+"""How sure we are that it was the person (escalation.md 5)."""
+
+
+class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
+    """Judging opened a case: make the alert and start its policy."""
+
+    rule: Rule
+    policy: Policy
+    space: str
+    group: str
+    region: str
+    ordinal: int
+    opened: Opened
+
+
+class Wake(msgspec.Struct, frozen=True, kw_only=True, tag="wake"):
+    """An instant was reached at which something of the alert falls due."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
+    """What a person said of an alert. `to` is the delegate; `operator` who typed it in for them (via proxy)."""
+
+    person: str
+    says: Says
+    via: Via
+    operator: str = ""
+    to: str = ""
+    note_digest: str = ""
+    is_operator: bool = False
+
+    @property
+    def grade(self) -> int:
+        """The evidence grade of the way it came."""
+        return GRADES[self.via]
+
+
+class EscalateNow(msgspec.Struct, frozen=True, kw_only=True, tag="escalate"):
+    """A person wants the next step now."""
+
+    person: str
+    is_operator: bool = False
+
+
+class Comment(msgspec.Struct, frozen=True, kw_only=True, tag="comment"):
+    """A person remarks something; the text itself lies beside the history under its digest."""
+
+    person: str
+    note_digest: str
+
+
+class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag="attempted"):
+    """What came of handing a message to its gateway: accepted, or refused for a reason that may pass or not."""
+
+    notification: str
+    outcome: Literal["sent", "transient", "permanent"]
+    gateway: str = ""
+    reference: str = ""
+    reason: str = ""
+    retry_after: Instant | None = None
+
+
+Command = Open | Judgement | Wake | Answer | EscalateNow | Comment | Attempted

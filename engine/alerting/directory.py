@@ -1,0 +1,247 @@
+"""Who holds which office, when, and how a person is reached.
+
+Here: the directory as a value and the resolution of a target to a person. Not here: reading it from files
+(`loading.directory`) or choosing what to send (`alerting.telling`). Meaning: escalation.md 2.
+Validities are half-open spans of instants [from, until) in milliseconds UTC; None is unbounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from engine.alerting.policy import Channel, Target
+from engine.judging.instant import Instant, Millis
+from engine.judging.region import NATION, RegionTable, cut
+
+Holding = Literal["definitif", "pj", "pjs", "plt", "plh"]
+PRECEDENCE: Mapping[str, int] = {"plh": 0, "plt": 1, "pjs": 2, "pj": 3, "definitif": 4}
+"""Of two overlapping assignments the one with the lower number counts (escalation.md 2.1)."""
+PassedOver = Literal["vacant", "away", "no_contact", "conflict_of_interest", "declined"]
+
+
+class Span(msgspec.Struct, frozen=True, omit_defaults=True):
+    """From (included) until (excluded), in milliseconds UTC; None is unbounded."""
+
+    since: Instant | None = None
+    until: Instant | None = None
+
+    def covers(self, at: Instant) -> bool:
+        """Say whether the instant lies in the span."""
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+
+ALWAYS = Span()
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One address of a person. `id` is opaque (person/channel/number), `priority` lower is earlier."""
+
+    id: str
+    channel: Channel
+    value: str
+    priority: int = 1
+    quiet_hours: str = ""
+    delay: Millis = 0
+    verified: bool = True
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One person. `id` is opaque and may appear in logs, so it is never a name."""
+
+    id: str
+    language: str = "id"
+    contacts: tuple[Contact, ...] = ()
+    away: tuple[Span, ...] = ()
+
+    @property
+    def reachable(self) -> tuple[Contact, ...]:
+        """Verified contacts by priority."""
+        return tuple(sorted((c for c in self.contacts if c.verified), key=lambda c: c.priority))
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person holds a role at a region for a time."""
+
+    region: str
+    role: str
+    person: str
+    status: Holding = "definitif"
+    valid: Span = ALWAYS
+
+
+class Deputy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One person stands in for another for a time."""
+
+    of: str
+    deputy: str
+    valid: Span = ALWAYS
+
+
+class Duty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A shift of the duty roster; of overlapping shifts the later in the file counts."""
+
+    region: str
+    role: str
+    person: str
+    valid: Span = ALWAYS
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole directory as it is stored, one version at a time."""
+
+    people: tuple[Person, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    deputies: tuple[Deputy, ...] = ()
+    roster: tuple[Duty, ...] = ()
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a target resolved to, as what (`on_duty`, `holder`, `deputy`, `person`), of which role at which region."""
+
+    person: str
+    capacity: str
+    role: str
+    region: str
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """A person or office that was passed over in a resolution, and why."""
+
+    role: str
+    region: str
+    reason: PassedOver
+    person: str = ""
+
+
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of resolving one target: somebody or nobody, and who was passed over on the way."""
+
+    found: Found | None
+    passed: tuple[Passed, ...] = ()
+
+
+class Directory:
+    """The contents with their indexes; immutable."""
+
+    def __init__(self, contents: Contents, version: int = 0) -> None:
+        self.contents = contents
+        self.version = version
+        self._people = {person.id: person for person in contents.people}
+        self._assignments: dict[tuple[str, str], list[Assignment]] = {}
+        for assignment in contents.assignments:
+            self._assignments.setdefault((assignment.region, assignment.role), []).append(assignment)
+        self._duties: dict[tuple[str, str], list[Duty]] = {}
+        for duty in contents.roster:
+            self._duties.setdefault((duty.region, duty.role), []).append(duty)
+        self._deputies: dict[str, list[Deputy]] = {}
+        for deputy in contents.deputies:
+            self._deputies.setdefault(deputy.of, []).append(deputy)
+
+    def person(self, person_id: str) -> Person | None:
+        """Return a person by id."""
+        return self._people.get(person_id)
+
+    def contact(self, contact_id: str) -> Contact | None:
+        """Return a contact by its id, whoever's it is."""
+        person = self._people.get(contact_id.split("/", 1)[0])
+        return next((c for c in person.contacts if c.id == contact_id), None) if person else None
+
+    def on_duty(self, region: str, role: str, at: Instant) -> str | None:
+        """Return who is on duty for a position; of overlapping shifts the later entry."""
+        shifts = [d.person for d in self._duties.get((region, role), ()) if d.valid.covers(at)]
+        return shifts[-1] if shifts else None
+
+    def holder(self, region: str, role: str, at: Instant) -> str | None:
+        """Return who holds a position: plh, plt, pjs, pj before definitif, then the later `valid_from`."""
+        valid = [a for a in self._assignments.get((region, role), ()) if a.valid.covers(at)]
+        if not valid:
+            return None
+        return min(valid, key=lambda a: (PRECEDENCE[a.status], -(a.valid.since or 0))).person
+
+    def deputies(self, person_id: str, at: Instant) -> Iterator[str]:
+        """Yield who deputises for a person at this instant, in file order."""
+        return (d.deputy for d in self._deputies.get(person_id, ()) if d.valid.covers(at))
+
+    def occupants(self, region: str, role: str, at: Instant) -> Iterator[tuple[str, str]]:
+        """Yield (person, capacity) of a position in the order of escalation.md 2.3 a-c, each person once."""
+        seen: set[str] = set()
+        candidates: list[tuple[str, str]] = []
+        if (duty := self.on_duty(region, role, at)) is not None:
+            candidates.append((duty, "on_duty"))
+        if (holder := self.holder(region, role, at)) is not None:
+            candidates.append((holder, "holder"))
+            candidates.extend((deputy, "deputy") for deputy in self.deputies(holder, at))
+        for person, capacity in candidates:
+            if person not in seen:
+                seen.add(person)
+                yield person, capacity
+
+    def positions(self, person_id: str, at: Instant) -> list[tuple[str, str]]:
+        """Return the (region, role) that a person holds or is on duty for at this instant."""
+        held = [key for key in self._assignments if self.holder(*key, at) == person_id]
+        return held + [key for key in self._duties if key not in held and self.on_duty(*key, at) == person_id]
+
+    def unusable(self, person_id: str, at: Instant, excluded: Mapping[str, PassedOver]) -> PassedOver | None:
+        """Return why a person cannot be a recipient now, or None."""
+        person = self._people.get(person_id)
+        if person_id in excluded:
+            return excluded[person_id]
+        if person is None or not person.reachable:
+            return "no_contact"
+        if any(span.covers(at) for span in person.away):
+            return "away"
+        return None
+
+
+def place_of(target: Target, region: str) -> str:
+    """Return the region code at which a target's role is looked for, for an alert of `region`."""
+    if target.at == "region":
+        return region
+    if target.at in ("province", "nation"):
+        return cut(region, target.at) or NATION
+    return target.at
+
+
+def resolve(
+    directory: Directory,
+    regions: RegionTable,
+    target: Target,
+    region: str,
+    at: Instant,
+    excluded: Mapping[str, PassedOver],
+) -> Resolution:
+    """Resolve one target for an alert of `region` at an instant (escalation.md 2.3).
+
+    On duty, holder, deputies; then the same role at the parents up to the nation; then `posko_nasional`. The first
+    usable person wins. `excluded` names people who may not be recipients of this alert, with the reason.
+    """
+    if target.person:
+        reason = directory.unusable(target.person, at, excluded)
+        if reason is None:
+            return Resolution(found=Found(person=target.person, capacity="person", role="", region=region))
+        return Resolution(
+            found=None, passed=(Passed(person=target.person, role="", region=region, reason=reason),)
+        )
+    place: str | None = place_of(target, region)
+    places: list[tuple[str, str]] = []
+    while place is not None:
+        places.append((place, target.role))
+        place = regions.parent(place) if target.fallback == "up" else None
+    if target.fallback == "up" and (NATION, "posko_nasional") not in places:
+        places.append((NATION, "posko_nasional"))
+    passed: list[Passed] = []
+    for code, role in places:
+        vacant = True
+        for person, capacity in directory.occupants(code, role, at):
+            vacant = False
+            reason = directory.unusable(person, at, excluded)
+            if reason is None:
+                found = Found(person=person, capacity=capacity, role=role, region=code)
+                return Resolution(found=found, passed=tuple(passed))
+            passed.append(Passed(person=person, role=role, region=code, reason=reason))
+        if vacant:
+            passed.append(Passed(role=role, region=code, reason="vacant"))
+    return Resolution(found=None, passed=tuple(passed))

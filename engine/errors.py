@@ -1,0 +1,40 @@
+"""The one error root of Siaga and its few children.
+
+Here: errors that cross a module border, each with a docstring that is its default message.
+Not here: refusals of a decision (those are values with a named reason, see `alerting.decide`) and findings in files
+(`loading.finding`).
+"""
+
+from __future__ import annotations
+
+
+class SiagaError(Exception):
+    """Something went wrong in Siaga."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Keep `message`, or say what the docstring of the class says."""
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+
+class ConfigurationError(SiagaError):
+    """The configuration cannot be used; the message names the file or setting and the remedy."""
+
+
+class StoreError(SiagaError):
+    """The store cannot be reached or holds something unreadable."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store does not answer now; the same request may work later."""
+
+
+class WeakDurabilityError(StoreError):
+    """The server does not promise to keep what it accepts, and no setting allows that."""
+
+
+class FencedError(StoreError):
+    """Another evaluator took over: this one's lease or cursor is no longer valid."""
+
+
+class ParseError(SiagaError, ValueError):
+    """A text is not of the form it should have."""

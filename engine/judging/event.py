@@ -1,0 +1,71 @@
+"""The event: an immutable report of something observed.
+
+Here: the value and how its fields are looked up. Not here: reading it from JSON (`service.intake`) or judging it.
+Schema: domain.md 7.1. `occurred_at` is the rule's clock (rule-language.md 3.1).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from engine.judging.instant import Instant
+
+Scalar = str | int | float | bool
+
+
+class EventKey(NamedTuple):
+    """The order of events (rule-language.md 3.2): occurred_at, then desk, then id."""
+
+    occurred_at: Instant
+    desk: str
+    id: str
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event. It is identified by (`desk`, `id`); `fields` holds every other field by its dotted path.
+
+    `received_at` is set by the store at the append and never falls from entry to entry. `flags` are the intake's remarks
+    (`kind_unknown`, `offset_mismatch`, `too_late`); they change nothing in judging.
+    """
+
+    desk: str
+    id: str
+    kind: str
+    region: str
+    severity: int
+    occurred_at: Instant
+    received_at: Instant = 0
+    fields: dict[str, Scalar] = {}
+    flags: tuple[str, ...] = ()
+    exercise: bool = False
+
+    @property
+    def key(self) -> EventKey:
+        """The place of the event in the order of all events."""
+        return EventKey(self.occurred_at, self.desk, self.id)
+
+    @property
+    def space(self) -> str:
+        """`real` or `exercise`: windows, alerts and balances of the two never mix."""
+        return "exercise" if self.exercise else "real"
+
+    def value(self, path: str) -> Scalar | None:
+        """Return the field at a dotted path, or None where the event lacks it."""
+        if path in _OWN:
+            found: Scalar = getattr(self, _OWN[path])
+            return found
+        return self.fields.get(path)
+
+
+_OWN = {
+    "kind": "kind",
+    "region": "region",
+    "severity": "severity",
+    "id": "id",
+    "source.desk": "desk",
+    "occurred_at": "occurred_at",
+    "received_at": "received_at",
+    "exercise": "exercise",
+}

@@ -1,0 +1,107 @@
+"""What judging says: openings, joins, re-datings, endings.
+
+Here: the values that `evaluate` returns and `alerting.decide` takes as commands. Not here: how they are found.
+Meaning: rule-language.md 3.6, 3.7, 3.9 and escalation.md 5.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.judging.event import Event, EventKey
+from engine.judging.instant import Instant
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an alert keeps of an event: ids, place and what decides about levels and conflicts of interest."""
+
+    desk: str
+    id: str
+    kind: str
+    region: str
+    severity: int
+    occurred_at: Instant
+    received_at: Instant
+    subject_role: str | None = None
+    verification: str = "unverified"
+    channel: str | None = None
+
+    @property
+    def key(self) -> EventKey:
+        """The place of the event in the order of all events."""
+        return EventKey(self.occurred_at, self.desk, self.id)
+
+
+def evidence_of(event: Event) -> Evidence:
+    """Return the evidence that an event gives."""
+    fields = event.fields
+    return Evidence(
+        desk=event.desk,
+        id=event.id,
+        kind=event.kind,
+        region=event.region,
+        severity=event.severity,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        subject_role=_text(fields.get("subject.role")),
+        verification=_text(fields.get("verification")) or "unverified",
+        channel=_text(fields.get("source.channel")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
+    """The condition came true at `happened_at` and no alert of the group is open.
+
+    `evidence` is in event order; `figure` against `limit` over the window (from, to], where the condition has one.
+    `reason` names the gate that lets it open, or why it opens hidden.
+    """
+
+    happened_at: Instant
+    evidence: tuple[Evidence, ...]
+    level: int
+    figure: float | None = None
+    limit: float | None = None
+    window: tuple[Instant, Instant] | None = None
+    reason: str = "condition_true"
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
+    """A further match of an open alert: its evidence, the figure now, the level this figure has.
+
+    `new_after_quiet`: it occurred `within` or more after the newest earlier evidence (rule-language.md 3.9).
+    """
+
+    evidence: Evidence
+    level: int
+    figure: float | None = None
+    new_after_quiet: bool = False
+
+
+class Redated(msgspec.Struct, frozen=True, kw_only=True, tag="redated"):
+    """A late event showed that the condition was already true at an earlier instant."""
+
+    happened_at: Instant
+    evidence: tuple[Evidence, ...]
+    figure: float | None = None
+    window: tuple[Instant, Instant] | None = None
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
+    """The condition is over at `at`: reason `no_longer_true`, `event` or `quiet`."""
+
+    at: Instant
+    reason: str
+
+
+class Undone(msgspec.Struct, frozen=True, kw_only=True, tag="undone"):
+    """What opened the alert is no longer true: reason `late_report`, `corrected` or `refuted`."""
+
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+Judgement = Opened | Joined | Redated | Ended | Undone

@@ -1,0 +1,197 @@
+"""The rule as a value: what is watched, per which group, when an alert opens and how it ends.
+
+Here: frozen values that `loading` makes from YAML and the kernels read. Not here: YAML, lint, or judging itself.
+Words: rule-language.md 2, 4 and 5. A condition is one tagged struct per word of the language.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.judging.event import Scalar
+from engine.judging.instant import HOUR, Instant, Millis
+
+Operator = Literal["at_least", "at_most", "above", "below", "equals"]
+LEVEL_NAMES = ("normal", "waspada", "siaga", "awas")
+"""Names of the levels 1 to 4, the same scale as an event's severity."""
+
+
+def level_name(level: int) -> str:
+    """Return the name of a level 1-4."""
+    return LEVEL_NAMES[level - 1]
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A limit on a figure: `operator` and the number it is held against."""
+
+    operator: Operator
+    number: float
+
+    def met_by(self, figure: float) -> bool:
+        """Say whether the figure meets the limit; the bounds are inclusive for at_least and at_most."""
+        match self.operator:
+            case "at_least":
+                return figure >= self.number
+            case "at_most":
+                return figure <= self.number
+            case "above":
+                return figure > self.number
+            case "below":
+                return figure < self.number
+            case "equals":
+                return figure == self.number
+
+
+# --- filters on one event (rule-language.md 4) -------------------------------------------------------------------
+
+
+class Test(msgspec.Struct, frozen=True, tag="test"):
+    """One field of an event held against one value.
+
+    `operator` is `equals`, `one_of` (value: tuple of scalars), `prefix`, `at_least`, `at_most`, `above`, `below`,
+    `matches` (RE2), `exists` (value: bool) or `lies_in` (value: tuple of region codes; the field holds a code).
+    A test on a missing field is false, except `exists: false`.
+    """
+
+    __test__ = False
+    field: str
+    operator: str
+    value: Scalar | tuple[Scalar, ...]
+
+
+class AllOf(msgspec.Struct, frozen=True, tag="all"):
+    """Every part holds; the empty one always does."""
+
+    parts: tuple[Filter, ...]
+
+
+class AnyOf(msgspec.Struct, frozen=True, tag="any"):
+    """At least one part holds."""
+
+    parts: tuple[Filter, ...]
+
+
+class Unless(msgspec.Struct, frozen=True, tag="unless"):
+    """The part does not hold."""
+
+    part: Filter
+
+
+Filter = Test | AllOf | AnyOf | Unless
+EVERYTHING = AllOf(())
+
+
+# --- conditions (rule-language.md 5) -----------------------------------------------------------------------------
+
+
+class EveryEvent(msgspec.Struct, frozen=True, tag="every_event"):
+    """True at each watched event."""
+
+
+class Count(msgspec.Struct, frozen=True, tag="count"):
+    """True at a watched event at t when (t - within, t] holds at least so many (or so much weight)."""
+
+    at_least: float
+    within: Millis
+    weight: str | None = None
+
+
+class Distinct(msgspec.Struct, frozen=True, tag="distinct"):
+    """True when the window holds at least (event condition) or at most (state condition) so many values of `of`."""
+
+    of: tuple[str, ...]
+    limit: Limit
+    within: Millis
+
+
+class Value(msgspec.Struct, frozen=True, tag="value"):
+    """True while the latest watched event's field meets the limit or is one of the values (state condition)."""
+
+    field: str
+    limit: Limit | None = None
+    one_of: tuple[Scalar, ...] = ()
+
+
+Condition = EveryEvent | Count | Distinct | Value
+
+
+# --- the rule ----------------------------------------------------------------------------------------------------
+
+
+class LevelStep(msgspec.Struct, frozen=True):
+    """One row of a level map: this level from this limit on the figure; no limit means always."""
+
+    level: int
+    limit: Limit | None = None
+
+
+class Clear(msgspec.Struct, frozen=True):
+    """How an alert of the rule ends: `by_hand`, `no_longer_true`, `event`, `quiet` or `limit` (hysteresis)."""
+
+    how: Literal["by_hand", "no_longer_true", "event", "quiet", "limit"]
+    event: Filter | None = None
+    quiet_for: Millis = 0
+    limit: Limit | None = None
+
+
+class TellAgain(msgspec.Struct, frozen=True):
+    """When people are told again though nothing else changed; all off by default (rule-language.md 2)."""
+
+    value_doubles: bool = False
+    every: Millis | None = None
+    growing_to: Millis | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One resolved rule. `levels` has exactly one row without limit, the lowest; `by_severity` replaces the rows.
+
+    `version` is the content hash of the resolved rule, `source` the file and line it was read from.
+    """
+
+    id: str
+    title: str
+    short_title: str
+    owner: str
+    why: str
+    guide: str
+    levels: tuple[LevelStep, ...] = (LevelStep(3),)
+    by_severity: bool = False
+    watch: Filter = EVERYTHING
+    per: tuple[str, ...] = ("region",)
+    condition: Condition = EveryEvent()
+    hold_for: Millis = 0
+    clear: Clear = Clear("by_hand")
+    keep_open_for: Millis = 0
+    start_again: bool = False
+    tell_again: TellAgain = TellAgain()
+    wait_for_late: Millis = 0
+    late_horizon: Millis = 72 * HOUR
+    effective_from: Instant | None = None
+    effective_until: Instant | None = None
+    escalate: str = ""
+    version: str = ""
+    source: str = ""
+
+    @property
+    def kinds(self) -> tuple[str, ...] | None:
+        """Kinds that the watch can match (exact kinds or prefixes ending in `*`); None where it can be any."""
+        return _kinds(self.watch)
+
+
+def _kinds(node: Filter) -> tuple[str, ...] | None:
+    match node:
+        case Test(field="kind", operator="equals", value=str(kind)):
+            return (kind,)
+        case Test(field="kind", operator="prefix", value=str(prefix)):
+            return (prefix + "*",)
+        case Test(field="kind", operator="one_of", value=tuple(values)):
+            return tuple(str(value) for value in values)
+        case AllOf(parts):
+            return next((found for part in parts if (found := _kinds(part)) is not None), None)
+        case AnyOf(parts):
+            found = [_kinds(part) for part in parts]
+            return None if not found or None in found else tuple(k for kinds in found if kinds for k in kinds)
+        case _:
+            return None
