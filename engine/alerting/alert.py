@@ -20,7 +20,17 @@ State = Literal["pending", "sending", "sent", "delivered", "failed", "cancelled"
 FINAL: frozenset[State] = frozenset(("delivered", "failed", "cancelled", "suppressed"))
 WENT_OUT: frozenset[State] = frozenset(("sent", "delivered"))
 Kind = Literal[
-    "first", "step", "reminder", "expiry", "taken_by", "delegated", "correction", "resolved", "digest", "unreachable", "reply"
+    "first",
+    "step",
+    "reminder",
+    "expiry",
+    "taken_by",
+    "delegated",
+    "correction",
+    "resolved",
+    "digest",
+    "unreachable",
+    "reply",
 ]
 NOTICES: frozenset[Kind] = frozenset(("first", "step", "delegated", "digest", "unreachable"))
 """Kinds that tell a person of the alert (escalation.md 6); the others follow up."""
@@ -95,6 +105,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     acknowledged_by: str = ""
     expires_at: Instant | None = None
     remind_at: tuple[Instant, ...] = ()
+    seen: tuple[str, ...] = ()
+    also_taken: tuple[str, ...] = ()
     declined: tuple[str, ...] = ()
     exhausted_at: Instant | None = None
     nobody: bool = False

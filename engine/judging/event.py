@@ -26,8 +26,8 @@ class EventKey(NamedTuple):
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event. It is identified by (`desk`, `id`); `fields` holds every other field by its dotted path.
 
-    `received_at` is set by the store at the append and never falls from entry to entry. `flags` are the intake's remarks
-    (`kind_unknown`, `offset_mismatch`, `too_late`); they change nothing in judging.
+    `received_at` is set by the store at the append and never falls from entry to entry. `flags` are the intake's
+    remarks (`kind_unknown`, `offset_mismatch`); they change nothing in judging.
     """
 
     desk: str

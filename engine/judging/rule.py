@@ -191,7 +191,9 @@ def _kinds(node: Filter) -> tuple[str, ...] | None:
         case AllOf(parts):
             return next((found for part in parts if (found := _kinds(part)) is not None), None)
         case AnyOf(parts):
-            found = [_kinds(part) for part in parts]
-            return None if not found or None in found else tuple(k for kinds in found if kinds for k in kinds)
+            alternatives = [_kinds(part) for part in parts]
+            if not alternatives or None in alternatives:
+                return None
+            return tuple(kind for kinds in alternatives if kinds for kind in kinds)
         case _:
             return None

@@ -1,0 +1,192 @@
+"""The status table: what a person's answer does to an alert in each status.
+
+Here: escalation.md 5 for the people's commands, one function a row, and the table that names them. Not here: what time
+and judging do (`alerting.decide`). A refusal is a value with a name, recorded in the history; it changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from engine.alerting.alert import NOTICES, State, Status, Taking
+from engine.alerting.command import Answer, Says
+from engine.alerting.conflict import accused
+from engine.alerting.draft import Draft
+from engine.alerting.escalation import ASKING, next_runs_while_acknowledged, satisfied
+from engine.alerting.telling import follow_up
+
+Refusal = Literal["not_told", "grade_too_low", "already_resolved", "conflict_of_interest", "not_available"]
+LEAST_GRADE = 2
+HANDED_OVER: frozenset[State] = frozenset(("sending", "sent", "delivered", "failed"))
+"""States in which a person may have the message in hand, whatever the gateway said of it since."""
+AGAIN = "repeated"
+"""Outcome of an answer that says again what is already so: nothing changes."""
+
+
+def take_answer(draft: Draft, answer: Answer) -> str:
+    """Enter a person's answer; return the reason, a refusal of `Refusal`, or `AGAIN`."""
+    refusal = may_answer(draft, answer)
+    if refusal is None:
+        outcome = TABLE[answer.says][draft.alert.status](draft, answer)
+    else:
+        outcome = refusal
+    if outcome in REFUSALS:
+        draft.note("answer_refused", reason=outcome, person=answer.person, says=answer.says, via=answer.via)
+    return outcome
+
+
+def may_answer(draft: Draft, answer: Answer) -> Refusal | None:
+    """Say whether the person may answer: told as a recipient, or an operator of the region; inform people: only seen."""
+    if answer.person in accused(draft.alert, draft.around.directory, draft.now):
+        return "conflict_of_interest"
+    if answer.is_operator:
+        return None
+    notices = [
+        n
+        for n in draft.notifications
+        if n.person == answer.person and n.kind in NOTICES and n.state in HANDED_OVER
+    ]
+    if any(not n.informing for n in notices) or (notices and answer.says == "seen"):
+        return None
+    return "not_told"
+
+
+def _record(draft: Draft, answer: Answer, **details: str | int) -> None:
+    draft.note(
+        "answered",
+        reason=answer.says,
+        person=answer.person,
+        via=answer.via,
+        grade=answer.grade,
+        **({"operator": answer.operator} if answer.operator else {}),
+        **({"note": answer.note_digest} if answer.note_digest else {}),
+        **details,
+    )
+
+
+def _seen(draft: Draft, answer: Answer) -> str:
+    if answer.person in draft.alert.seen:
+        return AGAIN
+    draft.change(seen=(*draft.alert.seen, answer.person))
+    _record(draft, answer)
+    return "seen"
+
+
+def _grade_too_low(draft: Draft, answer: Answer) -> bool:
+    return not answer.is_operator and answer.grade < max(LEAST_GRADE, draft.alert.policy.acknowledge.grade)
+
+
+def _taken_open(draft: Draft, answer: Answer) -> str:
+    if _grade_too_low(draft, answer):
+        _seen(draft, answer)
+        return "grade_too_low"
+    alert = draft.alert
+    if any(taking.person == answer.person for taking in alert.takings):
+        return AGAIN
+    taking = Taking(
+        person=answer.person, at=draft.now, via=answer.via, grade=answer.grade, operator=answer.operator
+    )
+    draft.change(takings=(*alert.takings, taking))
+    _record(draft, answer)
+    draft.cancel("taken", kinds=ASKING, person=answer.person)
+    unreachable_told = any(
+        n.person == answer.person and n.kind == "unreachable" and n.state in HANDED_OVER
+        for n in draft.notifications
+    )
+    if answer.is_operator or unreachable_told or satisfied(draft):
+        _acknowledge(draft, answer.person)
+        return "taken"
+    return "taken_need_not_met"
+
+
+def _acknowledge(draft: Draft, person: str) -> None:
+    terms = draft.alert.policy.acknowledge
+    draft.change(
+        status="acknowledged",
+        acknowledged_at=draft.now,
+        acknowledged_by=person,
+        expires_at=None if terms.expires is None else draft.now + terms.expires,
+        remind_at=tuple(sorted(draft.now + length for length in terms.remind)),
+    )
+    cause = draft.note("acknowledged", person=person)
+    if not next_runs_while_acknowledged(draft):
+        for notification in draft.notifications:
+            if notification.state == "pending" and notification.kind in ASKING and not notification.informing:
+                draft.finish(notification, "cancelled", "taken")
+    follow_up(draft, "taken_by", cause, but={taking.person for taking in draft.alert.takings})
+
+
+def _taken_acknowledged(draft: Draft, answer: Answer) -> str:
+    if _grade_too_low(draft, answer):
+        _seen(draft, answer)
+        return "grade_too_low"
+    if all(taking.person != answer.person for taking in draft.alert.takings):
+        if answer.person in draft.alert.also_taken:
+            return AGAIN
+        draft.change(also_taken=(*draft.alert.also_taken, answer.person))
+        draft.note("also_taken", person=answer.person, via=answer.via, grade=answer.grade)
+        return "also_taken"
+    if answer.via == "link":
+        return AGAIN  # the same POST twice changes nothing (escalation.md 8.1); a renewal needs a new act
+    terms = draft.alert.policy.acknowledge
+    draft.change(
+        expires_at=None if terms.expires is None else draft.now + terms.expires,
+        remind_at=tuple(sorted(draft.now + length for length in terms.remind)),
+    )
+    _record(draft, answer)
+    return "renewed"
+
+
+def _resolved_unresolved(draft: Draft, answer: Answer) -> str:
+    if _grade_too_low(draft, answer):
+        _seen(draft, answer)
+        return "grade_too_low"
+    _record(draft, answer)
+    resolve(draft, "by_hand", person=answer.person)
+    return "resolved"
+
+
+def resolve(draft: Draft, reason: str, *, person: str = "") -> None:
+    """Close the alert: cancel what is pending, tell those told (`resolved`, or `correction` where it is one)."""
+    draft.change(
+        status="resolved",
+        resolved_at=draft.now,
+        resolved_reason=reason,
+        resolved_by=person,
+        expires_at=None,
+        remind_at=(),
+    )
+    draft.cancel("resolved")
+    cause = draft.note("resolved", reason=reason, person=person)
+    if reason in ("late_report", "corrected", "refuted"):
+        follow_up(draft, "correction", cause)
+    else:
+        follow_up(draft, "resolved", cause, but={person} if person else ())
+
+
+def _already_resolved(draft: Draft, answer: Answer) -> str:
+    same = answer.says == "resolved" and answer.person == draft.alert.resolved_by
+    return AGAIN if same else "already_resolved"
+
+
+def _not_available(_draft: Draft, _answer: Answer) -> str:
+    return "not_available"
+
+
+Row = Callable[[Draft, Answer], str]
+TABLE: dict[Says, dict[Status, Row]] = {
+    "seen": {"open": _seen, "acknowledged": _seen, "resolved": _seen},
+    "taken": {"open": _taken_open, "acknowledged": _taken_acknowledged, "resolved": _already_resolved},
+    "resolved": {
+        "open": _resolved_unresolved,
+        "acknowledged": _resolved_unresolved,
+        "resolved": _already_resolved,
+    },
+    "delegated": {"open": _not_available, "acknowledged": _not_available, "resolved": _already_resolved},
+    "declined": {"open": _not_available, "acknowledged": _not_available, "resolved": _already_resolved},
+}
+"""The status table of escalation.md 5. Delegating and declining are refused by name until they are built."""
+REFUSALS: frozenset[str] = frozenset(
+    ("not_told", "grade_too_low", "already_resolved", "conflict_of_interest", "not_available")
+)

@@ -1,0 +1,130 @@
+"""The working copy of one case inside one decision, and the decision it becomes.
+
+Here: the private mutable `Draft` (alert, notifications, new history) and the frozen `Decision`. Not here: what should
+change (`escalation`, `answer`, `telling`). History is a hash chain over ids and numbers (system.md 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from engine.alerting.alert import FINAL, Alert, HistoryEntry, Kind, Notification, State
+from engine.alerting.directory import Directory
+from engine.judging.event import Scalar
+from engine.judging.instant import Instant
+from engine.judging.region import RegionTable
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What a decision may look at beside the alert: the directory and the regions of this instant."""
+
+    namespace: str
+    directory: Directory
+    regions: RegionTable
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What `decide` returns: the alert after it, changed notifications, new history, and the named reason.
+
+    `refusal` is set where an answer was refused; `repeated` where it said again what is already so.
+    """
+
+    alert: Alert
+    notifications: tuple[Notification, ...]
+    history: tuple[HistoryEntry, ...]
+    reason: str
+    refusal: str = ""
+    repeated: bool = False
+
+
+def chain_digest(entry: HistoryEntry) -> str:
+    """Return the digest of an entry over all its other fields, the digest before it included."""
+    bare = msgspec.structs.replace(entry, digest="")
+    return blake2b(msgspec.json.encode(bare, order="sorted"), digest_size=16).hexdigest()
+
+
+class Draft:
+    """A mutable copy of a case while one command is worked on."""
+
+    def __init__(
+        self, alert: Alert, notifications: Mapping[str, Notification], around: Surroundings, now: Instant
+    ) -> None:
+        self.alert = alert
+        self.around = around
+        self.now = now
+        self._notifications = dict(notifications)
+        self._changed: dict[str, Notification] = {}
+        self._entries: list[HistoryEntry] = []
+
+    def change(self, **fields: Any) -> None:
+        """Replace fields of the alert."""
+        self.alert = msgspec.structs.replace(self.alert, **fields)
+
+    def note(self, name: str, *, reason: str = "", person: str = "", **details: Scalar) -> HistoryEntry:
+        """Add a history entry to the chain and return it."""
+        entry = HistoryEntry(
+            alert=self.alert.id,
+            number=self.alert.history + 1,
+            name=name,
+            at=self.now,
+            reason=reason,
+            person=person,
+            details=details,
+            before=self.alert.head,
+        )
+        entry = msgspec.structs.replace(entry, digest=chain_digest(entry))
+        self._entries.append(entry)
+        self.change(history=entry.number, head=entry.digest)
+        return entry
+
+    @property
+    def notifications(self) -> Iterable[Notification]:
+        """All notifications of the alert, as they are now."""
+        return tuple(self._notifications.values())
+
+    def notification(self, notification_id: str) -> Notification | None:
+        """Return one notification as it is now."""
+        return self._notifications.get(notification_id)
+
+    def put(self, notification: Notification) -> None:
+        """Add a notification or replace it; a state never goes back once it is final."""
+        before = self._notifications.get(notification.id)
+        if before is None:
+            self.change(notifications=(*self.alert.notifications, notification.id))
+        elif before.state in FINAL and before.state != notification.state:
+            return
+        self._notifications[notification.id] = notification
+        self._changed[notification.id] = notification
+
+    def finish(self, notification: Notification, state: State, reason: str) -> None:
+        """Bring a notification to a final state."""
+        self.put(msgspec.structs.replace(notification, state=state, reason=reason, held="", due_at=None))
+
+    def cancel(self, reason: str, *, kinds: frozenset[Kind] | None = None, person: str | None = None) -> None:
+        """Cancel pending notifications, of some kinds or of one person only.
+
+        What was claimed but not yet handed over stays `sending`: the dispatcher asks once more right before the
+        attempt and cancels it then (escalation.md 4.7).
+        """
+        for notification in self.notifications:
+            if notification.state == "pending":
+                if kinds is not None and notification.kind not in kinds:
+                    continue
+                if person is not None and notification.person != person:
+                    continue
+                self.finish(notification, "cancelled", reason)
+
+    def decision(self, reason: str, *, refusal: str = "", repeated: bool = False) -> Decision:
+        """Close the draft."""
+        return Decision(
+            alert=self.alert,
+            notifications=tuple(self._changed.values()),
+            history=tuple(self._entries),
+            reason=reason,
+            refusal=refusal,
+            repeated=repeated,
+        )

@@ -1,0 +1,92 @@
+"""Gates: the ordered lists of what can hold something back, each with its name.
+
+Here: the names and order of system.md 6 (they are code, documentation and label set at once) and the gate in front of
+each attempt to send. Not here: the gates of opening, which judging passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from engine.alerting.alert import Alert, Notification
+from engine.alerting.conflict import accused
+from engine.alerting.directory import Directory
+from engine.alerting.escalation import ASKING
+from engine.judging.instant import Instant
+
+OPENING = ("effective", "active", "too_late", "before_rule")
+STEP = ("hidden", "silenced", "policy_quiet", "when")
+PERSON = ("conflict_of_interest", "declined", "away", "no_contact")
+ATTEMPT = (
+    "resolved",
+    "taken",
+    "superseded",
+    "silenced",
+    "contact_gone",
+    "contact_quiet",
+    "digest",
+    "budget",
+    "lane",
+)
+AFTER_CLOSING = frozenset(("resolved", "correction", "reply"))
+"""Kinds that are still wanted when the alert is resolved."""
+
+
+class Held(NamedTuple):
+    """Why an attempt is not made: the state the notification ends in, and the reason."""
+
+    state: Literal["cancelled", "suppressed"]
+    reason: str
+
+
+def attempt(alert: Alert, notification: Notification, directory: Directory, now: Instant) -> Held | None:
+    """Ask right before an attempt whether the message is still wanted (escalation.md 4.7); the first gate decides."""
+    return next((held for gate in _ATTEMPT if (held := gate(alert, notification, directory, now))), None)
+
+
+def _resolved(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
+    if alert.status == "resolved" and notification.kind not in AFTER_CLOSING:
+        return Held("cancelled", "resolved")
+    return None
+
+
+def _taken(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
+    if notification.kind not in ASKING or notification.informing:
+        return None
+    if alert.status == "acknowledged" and not _runs_while_acknowledged(alert, notification):
+        return Held("cancelled", "taken")
+    if alert.status == "open" and any(taking.person == notification.person for taking in alert.takings):
+        return Held("cancelled", "taken")
+    return None
+
+
+def _runs_while_acknowledged(alert: Alert, notification: Notification) -> bool:
+    steps = alert.policy.steps
+    return 0 < notification.step <= len(steps) and steps[notification.step - 1].when.not_resolved
+
+
+def _declined(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
+    return Held("cancelled", "declined") if notification.person in alert.declined else None
+
+
+def _accused(alert: Alert, notification: Notification, directory: Directory, now: Instant) -> Held | None:
+    if notification.kind != "reply" and notification.person in accused(alert, directory, now):
+        return Held("suppressed", "conflict_of_interest")
+    return None
+
+
+def _contact_gone(
+    _alert: Alert, notification: Notification, directory: Directory, _now: Instant
+) -> Held | None:
+    contact = directory.contact(notification.contact)
+    return Held("suppressed", "contact_gone") if contact is None or not contact.verified else None
+
+
+_ATTEMPT: tuple[Callable[[Alert, Notification, Directory, Instant], Held | None], ...] = (
+    _resolved,
+    _taken,
+    _declined,
+    _accused,
+    _contact_gone,
+)
