@@ -27,17 +27,14 @@ AGAIN = "repeated"
 def take_answer(draft: Draft, answer: Answer) -> str:
     """Enter a person's answer; return the reason, a refusal of `Refusal`, or `AGAIN`."""
     refusal = may_answer(draft, answer)
-    if refusal is None:
-        outcome = TABLE[answer.says][draft.alert.status](draft, answer)
-    else:
-        outcome = refusal
+    outcome = refusal or TABLE[answer.says][draft.alert.status](draft, answer)
     if outcome in REFUSALS:
         draft.note("answer_refused", reason=outcome, person=answer.person, says=answer.says, via=answer.via)
     return outcome
 
 
 def may_answer(draft: Draft, answer: Answer) -> Refusal | None:
-    """Say whether the person may answer: told as a recipient, or an operator of the region; inform people: only seen."""
+    """Say why the person may not answer: only recipients who were told and operators may; inform people only `seen`."""
     if answer.person in accused(draft.alert, draft.around.directory, draft.now):
         return "conflict_of_interest"
     if answer.is_operator:

@@ -1,6 +1,7 @@
 """Commands: every request to change an alert, from any side.
 
-Here: the values that `decide` takes beside the judgements. Not here: what they do (`alerting.decide`, `alerting.answer`).
+Here: the values that `decide` takes beside the judgements. Not here: what they do (`alerting.decide`,
+`alerting.answer`).
 """
 
 from __future__ import annotations
