@@ -1,0 +1,314 @@
+"""Every setting of an installation, built once at start and passed down.
+
+Here: the sections, their defaults and units, and how the three sources are laid over each other: the file
+`config/siaga.yaml`, then the environment (`SIAGA_HTTP__PORT=9000`), then `--set http.port=9000`. Not here: rules,
+policies, regions and the directory, which are data with loaders of their own.
+Settings are frozen; there is no global. All three sources are text and are typed by the fields below, so that a value
+means the same wherever it stands. A name says its unit (`_seconds`, `_days`, `_bytes`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Secret,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from engine.errors import ConfigurationError
+from engine.settings_sources import from_environment, from_file, from_overrides, nested
+
+DEFAULT_FILE = Path("config/siaga.yaml")
+
+Role = Literal["intake", "evaluator", "escalator", "dispatcher", "auditor"]
+ROLES: tuple[Role, ...] = ("intake", "evaluator", "escalator", "dispatcher", "auditor")
+
+
+def _from_home(path: Path, info: ValidationInfo) -> Path:
+    """Resolve a path against the home of the installation, where the file told it."""
+    home = (info.context or {}).get("home")
+    return home / path if home is not None else path
+
+
+def _listed(value: object) -> object:
+    """Let a list be written as text with commas, as the environment must."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+Place = Annotated[Path, AfterValidator(_from_home)]
+"""A path; relative ones count from the home: the folder that holds `config/siaga.yaml`'s folder `config`."""
+
+
+class ServerUrl(Secret[str]):
+    """A URL that shows everything but its password."""
+
+    def _display(self) -> str:
+        head, at, tail = self._secret_value.rpartition("@")
+        if not at:
+            return self._secret_value
+        scheme, _, login = head.rpartition("//")
+        return f"{scheme}//{login.partition(':')[0]}:**********@{tail}"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Paths(_Section):
+    """Where the installation's data lies. Relative paths count from its home."""
+
+    rules: Place = Path("rules")
+    """Folder of the rule files and their tests."""
+    policies: Place = Path("config/policies.yaml")
+    """The escalation policies."""
+    directory: Place = Path("config/directory.csv")
+    """What `siaga directory import` reads when no file is named, and what an empty store starts with."""
+    regions: Place = Path("config/regions.csv")
+    """The table of regions."""
+    kinds: Place = Path("config/kinds.yaml")
+    """The kinds of events and their names."""
+    templates: Place = Path("templates")
+    """Folder of the texts and templates of messages and pages."""
+    var: Place = Path("var")
+    """Folder of everything that Siaga itself writes: embedded server, key, outbox."""
+
+
+class Http(_Section):
+    """The service's own port."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=8080, ge=0, le=65_535)
+    """TCP port to listen on; 0 takes a free one."""
+    base_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+[^\s?#/]$")
+    """How people reach this service from outside, for links in messages; none: http://host:port."""
+    max_body_bytes: int = Field(default=4_194_304, ge=1_024)
+    """Largest body of one request, in bytes; a larger one is answered 413."""
+    max_events: int = Field(default=5_000, ge=1)
+    """Most events in one request; what is beyond is rejected."""
+
+
+class Redis(_Section):
+    """The store. Without a URL an embedded server runs in the var folder."""
+
+    url: ServerUrl | None = None
+    """redis://, rediss:// or unix:// URL of a server; none: the embedded one."""
+    accept_weaker_durability: bool = False
+    """Start also on a server that may lose what it accepted; the start says what is promised then."""
+    wait_replicas: int = Field(default=0, ge=0)
+    """Replicas that must hold an event before it is answered 202."""
+
+
+class ClockSection(_Section):
+    """What drives time."""
+
+    mode: Literal["real", "lock_step"] = "real"
+    """`real`: wall time. `lock_step`: time stands until it is advanced, for replays and tests."""
+    start: AwareDatetime | None = None
+    """Where a lock-step clock begins in an empty store (RFC 3339 with offset); none: 2024-01-01T00:00:00Z."""
+
+
+class IntakeSection(_Section):
+    """What becomes of events at the door."""
+
+    dedup_days: int = Field(default=400, ge=1, le=3_650)
+    """Days for which a repeated event is recognised; an event that occurred before that is quarantined."""
+    future_tolerance_seconds: int = Field(default=120, ge=0)
+    """An event that occurred later than this after its receipt is quarantined, in seconds."""
+    max_event_bytes: int = Field(default=65_536, ge=1_024)
+    """Largest single event, in bytes; a larger one is rejected."""
+
+
+class Outbox(_Section):
+    """The gateway that writes messages to files."""
+
+    enabled: bool = True
+    """Write every message of a channel that has no other gateway as a file."""
+    directory: Place | None = None
+    """Folder of the .eml and .sms files; none: outbox in paths.var."""
+
+
+class Smtp(_Section):
+    """The gateway for e-mail."""
+
+    host: str | None = None
+    """Name of the mail server; none: e-mail goes to the outbox."""
+    port: int = Field(default=587, ge=1, le=65_535)
+    """TCP port of the mail server."""
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    """`starttls` (587), `implicit` (465), or `none` (only inside one machine)."""
+    user: str | None = None
+    """Name to log in with; none: no login."""
+    password: SecretStr | None = None
+    """Password to log in with; better left empty and given by `password_env`."""
+    password_env: str = "SIAGA_SMTP_PASSWORD"  # noqa: S105 -- the name of a variable, not a password
+    """Environment variable that holds the password."""
+    envelope_sender: str | None = None
+    """Address that gets bounces; none: the address in messages.sender."""
+    timeout_seconds: float = Field(default=30, gt=0, le=600)
+    """Longest wait for the mail server, in seconds."""
+    connections: int = Field(default=3, ge=1, le=20)
+    """Connections kept open at once."""
+
+
+class Gateways(_Section):
+    """How messages leave."""
+
+    outbox: Outbox = Outbox()
+    smtp: Smtp = Smtp()
+
+
+class Messages(_Section):
+    """What stands on every message."""
+
+    sender: str = "Siaga Desk Pilkada <siaga@desk.example>"
+    """The From of e-mails."""
+
+
+class Links(_Section):
+    """The links by which officials answer."""
+
+    key_file: Place | None = None
+    """File of the secret key, made at first start; none: secret.key in paths.var. SIAGA_KEY overrides it."""
+
+
+class Log(_Section):
+    """What the service says while it runs, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important line that is written."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """`json` for machines, `console` for people; `auto`: console on a terminal."""
+
+
+class Settings(_Section):
+    """All settings of one installation."""
+
+    namespace: str = Field(default="siaga", pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    """Prefix of all keys in the store; two installations on one server differ here."""
+    roles: Annotated[tuple[Role, ...], BeforeValidator(_listed)] = Field(default=ROLES, min_length=1)
+    """The loops that this process runs; others run elsewhere around the same server."""
+    paths: Paths = Paths()
+    http: Http = Http()
+    redis: Redis = Redis()
+    clock: ClockSection = ClockSection()
+    intake: IntakeSection = IntakeSection()
+    gateways: Gateways = Gateways()
+    messages: Messages = Messages()
+    links: Links = Links()
+    log: Log = Log()
+
+    @model_validator(mode="after")
+    def _roles_apart_share_a_server(self) -> Self:
+        if set(self.roles) != set(ROLES) and self.redis.url is None:
+            raise ValueError("roles can only run apart around a common server: set redis.url")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Return how people reach the service, without a slash at the end."""
+        return self.http.base_url or f"http://{self.http.host}:{self.http.port}"
+
+    @property
+    def outbox_directory(self) -> Path:
+        """Return the folder into which the outbox writes."""
+        return self.gateways.outbox.directory or self.paths.var / "outbox"
+
+    @property
+    def key_file(self) -> Path:
+        """Return the file of the key of links."""
+        return self.links.key_file or self.paths.var / "secret.key"
+
+    @property
+    def redis_directory(self) -> Path:
+        """Return the folder of the embedded server."""
+        return self.paths.var / "redis"
+
+
+Origins = Mapping[str, str]
+"""Where the value of a dotted setting was read: `config/siaga.yaml:12`, `SIAGA_HTTP__PORT` or `--set`."""
+
+
+def load(
+    file: Path = DEFAULT_FILE, environment: Mapping[str, str] = {}, overrides: Sequence[str] = ()
+) -> Settings:
+    """Build the settings; raise `ConfigurationError` with one line for each thing that is wrong."""
+    return load_with_origins(file, environment, overrides)[0]
+
+
+def load_with_origins(
+    file: Path = DEFAULT_FILE, environment: Mapping[str, str] = {}, overrides: Sequence[str] = ()
+) -> tuple[Settings, Origins]:
+    """Build the settings and say where each value that is not a default came from."""
+    texts: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for source in (from_file(file), from_environment(environment, names()), from_overrides(overrides)):
+        for path, value, origin in source:
+            texts[path] = value
+            origins[path] = origin
+    try:
+        home = _home(file)
+        return Settings.model_validate(nested(texts, names()), context={"home": home}), origins
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_said(error, origins, file))) from None
+
+
+def names(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted name of every setting."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, _Section):
+            yield from names(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """Return the value of a dotted setting; secrets stay in their masks."""
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _home(file: Path) -> Path:
+    """Return the folder from which relative paths count: the one above `config/`, or the file's own."""
+    folder = file.absolute().parent
+    return folder.parent if folder.name == "config" else folder
+
+
+def _said(error: ValidationError, origins: Origins, file: Path) -> Iterator[str]:
+    """Say each error of the model in one line, beginning with where the value stands."""
+    known = list(names())
+    for finding in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in finding["loc"] if isinstance(part, str))
+        inside = next((origin for path, origin in origins.items() if path.startswith(name + ".")), None)
+        where = origins.get(name) or inside or str(file)
+        if finding["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else "; `siaga config show` lists all"
+            yield f"{where}: {name} is not a setting{hint}"
+        elif finding["type"] == "model_type":
+            yield f"{where}: {name} is a section; write its settings below it"
+        else:
+            message = finding["msg"].removeprefix("Value error, ")
+            yield f"{where}: {name + ': ' if name else ''}{message[:1].lower()}{message[1:]}"
