@@ -14,6 +14,8 @@ from engine.store.port import Arrival, Drop, Put, Write
 LATEST: Instant = 2**53 - 1
 """Servers keep instants and counters as doubles; up to here every whole number is exact."""
 
+STEP = 2**32
+"""A counter grows by less than this in one write, so that it never runs over within a write."""
 IDENTITY_BYTES = 12
 CONTENT_BYTES = 8
 DAYS = 2**16
@@ -33,7 +35,7 @@ def check_write(write: Write) -> None:
     if not all(append.log for append in write.appends):
         raise ValueError(f"{write.name}: an append needs a log")
     for counter, number in write.counts.items():
-        if not counter or not 0 <= number <= LATEST:
+        if not counter or not 0 <= number < STEP:
             raise ValueError(f"{write.name}: counter {counter!r} cannot grow by {number}")
     if write.fence and not (write.fence.cursor and write.fence.next_cursor):
         raise ValueError(f"{write.name}: a fence needs both cursors")

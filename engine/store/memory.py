@@ -96,7 +96,7 @@ class MemoryStore:
             return Fenced("cursor_moved")
         changes: tuple[Put | Drop, ...] = (*write.puts, *write.drops)
         moved = tuple((change.table, change.id) for change in changes if self._moved(change))
-        return Conflict(moved) if moved else None
+        return Conflict(tuple(sorted(moved))) if moved else None
 
     def _moved(self, change: Put | Drop) -> bool:
         if change.expected is None:

@@ -82,7 +82,7 @@ class Committed(msgspec.Struct, frozen=True):
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """Nothing was written: these records (table, id) have another version than expected."""
+    """Nothing was written: these records (table, id; sorted) have another version than expected."""
 
     records: tuple[tuple[str, str], ...]
 

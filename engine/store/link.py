@@ -1,0 +1,120 @@
+"""The link to a Redis or Valkey server: connections, scripts, and errors in Siaga's own words.
+
+Here: how a command gets to the server and what its failure is called. Not here: which keys and scripts there are
+(`store.redis`) and what the server promises (`store.durability`).
+
+No command is ever repeated here once it may have reached the server, since the client cannot know whether a write whose
+answer was lost was done; who may repeat says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from functools import cache
+from importlib import resources
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from engine.errors import StoreError, StoreUnavailableError
+
+CONNECTIONS = 32
+"""At most so many commands of one process are under way at once; others wait for a free connection."""
+
+_LATER = ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "TRYAGAIN", "UNKILLABLE")
+"""Refusals that the client has no class for and that pass by themselves or by an operator's act."""
+
+
+class Link:
+    """Connections to one server, named by a URL (`redis://`, `rediss://`, `unix://`) or the path of its socket."""
+
+    def __init__(self, where: str, *, timeout: float, wait_replicas: int) -> None:
+        """Connect to nothing yet. `timeout` (seconds) bounds connecting, each answer and the wait for replicas."""
+        url = where if "://" in where else f"unix://{quote(where)}"
+        parts = urlsplit(url)
+        self.name = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+        self._timeout = timeout
+        self._wait_replicas = wait_replicas
+        self._client: Any = Redis.from_pool(  # the client leaves most of its methods untyped
+            BlockingConnectionPool.from_url(
+                url,
+                max_connections=CONNECTIONS,
+                timeout=timeout,
+                socket_timeout=timeout,
+                socket_connect_timeout=timeout,
+                retry=Retry(NoBackoff(), 0),
+                protocol=2,
+            )
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def command(self, *words: str | bytes | int) -> Any:
+        """Send one command and return the answer."""
+        with self._own_words():
+            return await self._client.execute_command(*words)
+
+    async def script(self, name: str, key: str, *arguments: str | bytes | int) -> Any:
+        """Run a script of `store/scripts` on the key and return its answer once the replicas asked for have it too."""
+        body, digest = _script(name)
+        with self._own_words():
+            try:
+                return await self._run("EVALSHA", digest, 1, key, *arguments)
+            except exceptions.NoScriptError:
+                return await self._run("EVAL", body, 1, key, *arguments)
+
+    async def _run(self, *words: str | bytes | int) -> Any:
+        if not self._wait_replicas:
+            return await self._client.execute_command(*words)
+        # WAIT speaks of the writes of its own connection, so both go down the same one.
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.execute_command(*words)
+        pipeline.execute_command("WAIT", self._wait_replicas, int(self._timeout * 500))
+        answer, replicas = await pipeline.execute(raise_on_error=False)
+        for result in (answer, replicas):
+            if isinstance(result, Exception):
+                raise result
+        if replicas < self._wait_replicas:
+            raise StoreUnavailableError(
+                f"the store at {self.name} wrote, but {replicas} of {self._wait_replicas} replicas have it"
+            )
+        return answer
+
+    async def messages(self, channels: list[str]) -> AsyncGenerator[str]:
+        """Yield the channel of every message, and each channel once whenever it has been (re-)subscribed."""
+        with self._own_words():
+            async with self._client.pubsub() as pubsub, aclosing(pubsub.listen()) as messages:
+                await pubsub.subscribe(*channels)
+                async for message in messages:
+                    yield message["channel"].decode()
+
+    @contextmanager
+    def _own_words(self) -> Iterator[None]:
+        """Turn the client's errors into Siaga's."""
+        try:
+            yield
+        except (exceptions.ReadOnlyError, exceptions.OutOfMemoryError, exceptions.BusyLoadingError) as error:
+            raise StoreUnavailableError(f"the store at {self.name} takes no writes now: {error}") from error
+        except exceptions.AuthenticationError as error:
+            raise StoreUnavailableError(f"the store at {self.name} refuses the login: {error}") from error
+        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+            raise StoreUnavailableError(f"the store at {self.name} does not answer: {error}") from error
+        except exceptions.RedisError as error:
+            if str(error).startswith(_LATER):
+                raise StoreUnavailableError(f"the store at {self.name} cannot now: {error}") from error
+            raise StoreError(f"the store at {self.name} refuses: {error}") from error
+
+
+@cache
+def _script(name: str) -> tuple[str, str]:
+    """Return a script and the digest by which the server knows it once it has seen it."""
+    body = resources.files("engine.store").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
+    return body, hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,348 @@
+"""The store in a Redis or Valkey server: one namespace, shared by every process of an installation.
+
+Here: the port on keys and scripts. Not here: connections and errors (`store.link`), what the server promises
+(`store.durability`), or starting a server (`store.embedded`).
+
+All keys begin with the hash tag `{siaga:<namespace>}`: `:state` (cursor, epoch, position), `:lease`, `:counters`,
+`:entries` (stream), `:seen:<2 bytes>` (de-duplication), `:table:<name>` (hash), `:schedule:<name>` (sorted set),
+`:log:<name>` (list); signals go by the channels `:signal:<name>`. Everything that writes is one of the scripts, so
+that it is atomic there; the append-only file holds each as one transaction.
+
+Reads are tried again a few times. A write whose answer was lost raises `StoreUnavailableError` and may have been done:
+whoever wrote reads again (a fenced write that was done is then refused as `cursor_moved`, one with expected versions
+as a conflict). Only an append is repeated, once, since it de-duplicates; events that the lost answer spoke of come
+back as duplicates then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing, suppress
+from typing import Any, Literal
+
+import msgspec
+
+from engine.clock import monotonic
+from engine.errors import ConfigurationError, StoreError, StoreUnavailableError, WeakDurabilityError
+from engine.judging.instant import Instant
+from engine.store import durability
+from engine.store.check import check_arrivals, check_entry, check_write
+from engine.store.link import Link
+from engine.store.port import (
+    ENTRY_BYTES,
+    ENTRY_EVENTS,
+    START,
+    Appended,
+    Arrival,
+    Committed,
+    Conflict,
+    CrashPoint,
+    Drop,
+    Entry,
+    Fenced,
+    Lease,
+    Outcome,
+    Put,
+    Record,
+    Write,
+)
+from engine.store.signal import Signals
+
+READ_PAUSES = (0.05, 0.25)
+"""A read that finds no server is tried again after each of these pauses, in seconds."""
+OLDEST_SERVER = 7
+"""The major version of Redis whose commands we need (`XADD` with a given millisecond)."""
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
+_RESULTS: dict[str, Literal["accepted", "duplicate", "id_conflict"]] = {
+    "a": "accepted",
+    "d": "duplicate",
+    "c": "id_conflict",
+}
+
+
+class RedisStore:
+    """A `Store` in a server that others may share."""
+
+    def __init__(
+        self,
+        where: str,
+        namespace: str,
+        *,
+        accept_weaker_durability: bool = False,
+        wait_replicas: int = 0,
+        timeout: float = 5.0,
+        crash_point: CrashPoint | None = None,
+    ) -> None:
+        """Name the server by a URL or the path of its socket.
+
+        With `wait_replicas` every write waits until so many replicas have it; `timeout` (seconds) bounds each command.
+        """
+        if not _NAMESPACE.fullmatch(namespace):
+            raise ConfigurationError(f"namespace {namespace!r}: take letters, digits, '.', '_' and '-'")
+        self._base = f"{{siaga:{namespace}}}"
+        self._link = Link(where, timeout=timeout, wait_replicas=wait_replicas)
+        self._wait_replicas = wait_replicas
+        self._timeout = timeout
+        self._accept_weaker = accept_weaker_durability
+        self._faults: tuple[str, ...] = ()
+        self._crash_point = crash_point or (lambda _name, _side: None)
+        self._signals = Signals()
+        self._heard: frozenset[str] = frozenset()
+        self._listener: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect, and refuse a server that is too old or does not keep what it accepts."""
+        server = await self._read("INFO", "server")
+        if int(str(server.get("redis_version", "0")).split(".")[0]) < OLDEST_SERVER:
+            raise ConfigurationError(
+                f"the store at {self._link.name} is Redis {server.get('redis_version')}; "
+                f"take Redis {OLDEST_SERVER} or newer, or Valkey"
+            )
+        found: dict[str, str] = {}
+        with suppress(StoreError):  # a server that hides its settings cannot show that it keeps anything
+            found = await self._read("CONFIG GET", *durability.settings())
+        self._faults = durability.faults(found)
+        if self._faults and not self._accept_weaker:
+            raise WeakDurabilityError(f"the store at {self._link.name}: " + ". ".join(self._faults))
+
+    def promise(self) -> str:
+        """Say what the server keeps, for the log and for people; after `open`."""
+        kept = ". ".join(self._faults) if self._faults else durability.KEPT
+        return kept + (f" {self._wait_replicas} replicas have it, too." if self._wait_replicas else "")
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        if self._listener:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+        self._listener, self._heard = None, frozenset()
+        await self._link.close()
+
+    async def write(self, write: Write) -> Outcome:
+        """Do the whole write, or nothing of it; see the module for a lost answer."""
+        check_write(write)
+        answer = await self._change(write.name, "write", *_gathered(write))
+        verdict, *rest = (part.decode() for part in answer)
+        if verdict == "committed":
+            return Committed()
+        if verdict == "fenced":
+            return Fenced("stale_epoch" if rest[0] == "stale_epoch" else "cursor_moved")
+        return Conflict(tuple(sorted(zip(rest[::2], rest[1::2], strict=True))))
+
+    async def get(self, table: str, ids: Sequence[str]) -> list[Record | None]:
+        """Return the records of these ids, in order."""
+        if not ids:
+            return []
+        found = await self._read("HMGET", self._key("table", table), *ids)
+        return [None if stored is None else _record(stored) for stored in found]
+
+    async def scan(self, table: str) -> dict[str, Record]:
+        """Return a whole table, as it is at one moment."""
+        stored = await self._read("HGETALL", self._key("table", table))
+        return {id_.decode(): _record(value) for id_, value in stored.items()}
+
+    async def due(self, schedule: str, until: Instant, limit: int) -> list[tuple[str, Instant]]:
+        """Return members planned at or before `until`, earliest first (equal instants: by member)."""
+        key = self._key("schedule", schedule)
+        found = await self._read("ZRANGE", key, "-inf", until, "BYSCORE", "LIMIT", 0, limit, "WITHSCORES")
+        return _members(found)
+
+    async def next_due(self, schedule: str) -> Instant | None:
+        """Return the earliest planned instant of a schedule."""
+        found = _members(await self._read("ZRANGE", self._key("schedule", schedule), 0, 0, "WITHSCORES"))
+        return found[0][1] if found else None
+
+    async def planned(self, schedule: str) -> dict[str, Instant]:
+        """Return a whole schedule."""
+        return dict(
+            _members(await self._read("ZRANGE", self._key("schedule", schedule), 0, -1, "WITHSCORES"))
+        )
+
+    async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
+        """Return entries of a log from index `start` on (negative: from the end)."""
+        end = -1 if limit is None or start < 0 else start + limit - 1
+        if limit is not None and limit <= 0:
+            return []
+        entries: list[bytes] = await self._read("LRANGE", self._key("log", log), start, end)
+        return entries[:limit]
+
+    async def counters(self) -> dict[str, int]:
+        """Return all counters."""
+        found = await self._read("HGETALL", self._key("counters"))
+        return {name.decode(): int(number) for name, number in found.items()}
+
+    async def append(self, arrivals: Sequence[Arrival], received_at: Instant, day: int) -> Appended:
+        """De-duplicate and append the events of one request; repeated once when the answer is lost."""
+        check_arrivals(arrivals, received_at, day)
+        arguments: tuple[int | bytes, ...] = (
+            received_at,
+            day,
+            ENTRY_EVENTS,
+            ENTRY_BYTES,
+            b"".join([arrival.identity for arrival in arrivals]),
+            b"".join([arrival.content for arrival in arrivals]),
+            *[arrival.value for arrival in arrivals],
+        )
+        try:
+            answer = await self._change("append_events", "append_events", *arguments)
+        except StoreUnavailableError:
+            answer = await self._change("append_events", "append_events", *arguments)
+        return Appended(tuple(_RESULTS[letter] for letter in answer[1].decode()), int(answer[0]))
+
+    async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
+        """Append one entry of another type and return its position."""
+        check_entry(type_, received_at)
+        answer: bytes = await self._change("append_entry", "append_entry", type_, value, received_at)
+        return answer.decode()
+
+    async def read(self, after: str, limit: int) -> list[Entry]:
+        """Return up to `limit` entries after a position, whole requests only."""
+        entries = await self._entries(after, limit)
+        whole = len(entries)
+        while whole and not entries[whole - 1].last:
+            whole -= 1
+        if whole:
+            return entries[:whole]
+        while entries and not entries[-1].last:
+            for entry in await self._entries(entries[-1].position, limit):
+                entries.append(entry)
+                if entry.last:
+                    break
+        return entries
+
+    async def _entries(self, after: str, limit: int) -> list[Entry]:
+        found = await self._read("XRANGE", self._key("entries"), f"({after}", "+", "COUNT", limit)
+        return [_entry(position.decode(), fields) for position, fields in found]
+
+    async def last_position(self) -> str:
+        """Return the position of the newest entry, `START` if there is none."""
+        return await self._state("position")
+
+    async def cursor(self) -> str:
+        """Return the evaluator's cursor, `START` before the first commit."""
+        return await self._state("cursor")
+
+    async def _state(self, field: str) -> str:
+        found: bytes | None = await self._read("HGET", self._key("state"), field)
+        return found.decode() if found else START
+
+    async def lease(self, holder: str, seconds: float) -> Lease | None:
+        """Take or renew the evaluator's lease; None while another holder has it."""
+        epoch = await self._change("lease", "lease", holder, max(1, int(seconds * 1000)))
+        return None if epoch is None else Lease(holder, epoch)
+
+    async def release(self, holder: str) -> None:
+        """Give the lease back, if this holder has it."""
+        await self._change("release", "release", holder)
+
+    async def wait(self, channels: Sequence[str], seconds: float) -> None:
+        """Return when one of the channels was signalled since the last wait, or after so many seconds.
+
+        The first wait for a channel returns as soon as it is heard, and so does the first after the server was away,
+        since something may have been missed.
+        """
+        if not self._heard.issuperset(channels):
+            self._heard |= frozenset(channels)
+            if self._listener:
+                self._listener.cancel()
+            self._listener = asyncio.create_task(self._listen(self._heard))
+        await self._signals.wait(channels, seconds)
+
+    async def _listen(self, channels: Iterable[str]) -> None:
+        prefix = self._key("signal", "")
+        while True:
+            with suppress(StoreError):
+                async with aclosing(
+                    self._link.messages([prefix + channel for channel in channels])
+                ) as messages:
+                    async for channel in messages:
+                        self._signals.signal(channel.removeprefix(prefix))
+            await asyncio.sleep(READ_PAUSES[0])
+
+    async def _change(self, name: str, script: str, *arguments: str | bytes | int) -> Any:
+        """Do a write. Every write goes through here under its name: these names are the crash points."""
+        self._crash_point(name, "before")
+        answer = await self._link.script(script, self._base, *arguments)
+        self._crash_point(name, "after")
+        return answer
+
+    async def _read(self, *words: str | bytes | int) -> Any:
+        """Do a command that changes nothing, again where the server does not answer."""
+        began = monotonic()
+        for pause in READ_PAUSES:
+            try:
+                return await self._link.command(*words)
+            except StoreUnavailableError:
+                if (
+                    monotonic() - began > self._timeout
+                ):  # it hangs; asking again would only hold the caller up
+                    raise
+                await asyncio.sleep(pause)
+        return await self._link.command(*words)
+
+    def _key(self, *parts: str) -> str:
+        return ":".join((self._base, *parts))
+
+
+def _gathered(write: Write) -> list[bytes]:
+    """Pack a write as `write.lua` takes it: what changes, table by table and log by log, and then all values.
+
+    The values stand apart because the server's msgpack knows texts but no bytes.
+    """
+    puts: defaultdict[str, list[Put]] = defaultdict(list)
+    for put in write.puts:
+        puts[put.table].append(put)
+    drops: defaultdict[str, list[Drop]] = defaultdict(list)
+    for drop in write.drops:
+        drops[drop.table].append(drop)
+    schedules: defaultdict[str, dict[str, Instant | None]] = defaultdict(dict)
+    for plan in write.plans:
+        schedules[plan.schedule][plan.member] = plan.at  # of two plans for one member the last holds
+    fence = write.fence
+    changes = (
+        (fence.epoch, fence.cursor, fence.next_cursor) if fence else None,
+        [_versions(table, changes) for table, changes in puts.items()],
+        [_versions(table, changes) for table, changes in drops.items()],
+        [
+            (
+                schedule,
+                [word for member, at in plans.items() if at is not None for word in (at, member)],
+                [member for member, at in plans.items() if at is None],
+            )
+            for schedule, plans in schedules.items()
+        ],
+        [(append.log, len(append.entries)) for append in write.appends],
+        [word for count in write.counts.items() for word in count],
+    )
+    values = [put.value for puts_ in puts.values() for put in puts_]
+    entries = [entry for append in write.appends for entry in append.entries]
+    return [msgspec.msgpack.encode(changes), *values, *entries]
+
+
+def _versions(table: str, changes: Sequence[Put | Drop]) -> tuple[str, list[str], list[int]]:
+    expected = [-1 if change.expected is None else change.expected for change in changes]
+    return table, [change.id for change in changes], expected
+
+
+def _record(stored: bytes) -> Record:
+    return Record(int.from_bytes(stored[:4], "big"), stored[4:])
+
+
+def _members(found: Sequence[bytes]) -> list[tuple[str, Instant]]:
+    return [(member.decode(), int(at)) for member, at in zip(found[::2], found[1::2], strict=True)]
+
+
+def _entry(position: str, fields: dict[bytes, bytes]) -> Entry:
+    type_, joined = fields[b"type"].decode(), fields[b"values"]
+    return Entry(
+        position,
+        type_,
+        int(position.partition("-")[0]),
+        tuple(joined.split(b"\n")) if type_ == "events" else (joined,),
+        fields[b"last"] == b"1",
+    )

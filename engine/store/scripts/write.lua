@@ -1,0 +1,85 @@
+-- The one write of records, schedules, logs, counters and the evaluator's cursor: all of it or nothing.
+-- KEYS[1]: the name that all keys begin with, `{siaga:<namespace>}`; they share its slot.
+-- ARGV[1]: msgpack of {fence, puts, drops, plans, logs, counts}, gathered by what they change:
+--   fence   nil or {epoch, cursor, next cursor}
+--   puts    {table, {id, ...}, {expected version or -1, ...}} each
+--   drops   {table, {id, ...}, {expected version or -1, ...}} each
+--   plans   {schedule, {instant, member, ...}, {member off, ...}} each
+--   logs    {log, number of entries} each
+--   counts  {counter, number, ...}
+-- ARGV[2...]: the values of all puts and then the entries of all logs, in order.
+-- Returns {"committed"}, {"fenced", reason} or {"conflict", table, id, ...}.
+-- A stored record is its version in four bytes, big end first, and then the value.
+
+local base = KEYS[1]
+local changes = cmsgpack.unpack(ARGV[1])
+local fence, puts, drops, plans, logs, counts = unpack(changes, 1, 6)
+local state = base .. ':state'
+local CHUNK = 1000 -- far below what Lua's stack can unpack
+
+local function each_chunk(first, last, visit)
+  for from = first, last, CHUNK do visit(from, math.min(from + CHUNK - 1, last)) end
+end
+
+-- First everything that may refuse.
+if fence then
+  local epoch, cursor = unpack(redis.call('HMGET', state, 'epoch', 'cursor'))
+  if tonumber(epoch or 0) ~= fence[1] then return {'fenced', 'stale_epoch'} end
+  if (cursor or '0-0') ~= fence[2] then return {'fenced', 'cursor_moved'} end
+end
+
+local moved = {'conflict'}
+local function versions(change)
+  local key, ids, expected, found = base .. ':table:' .. change[1], change[2], change[3], {}
+  each_chunk(1, #ids, function(first, last)
+    for offset, record in ipairs(redis.call('HMGET', key, unpack(ids, first, last))) do
+      local index = first + offset - 1
+      found[index] = record and struct.unpack('>I4', record) or 0
+      if expected[index] >= 0 and expected[index] ~= found[index] then
+        moved[#moved + 1] = change[1]
+        moved[#moved + 1] = ids[index]
+      end
+    end
+  end)
+  return found
+end
+
+local before = {}
+for index, put in ipairs(puts) do before[index] = versions(put) end
+for _, drop in ipairs(drops) do versions(drop) end
+if #moved > 1 then return moved end
+
+-- Nothing refuses from here on.
+local taken = 1 -- how many of ARGV are
+for index, put in ipairs(puts) do
+  local key, ids, found = base .. ':table:' .. put[1], put[2], before[index]
+  each_chunk(1, #ids, function(first, last)
+    local pairs_ = {}
+    for at = first, last do
+      pairs_[#pairs_ + 1] = ids[at]
+      pairs_[#pairs_ + 1] = struct.pack('>I4', found[at] + 1) .. ARGV[taken + at]
+    end
+    redis.call('HSET', key, unpack(pairs_))
+  end)
+  taken = taken + #ids
+end
+for _, drop in ipairs(drops) do
+  local key, ids = base .. ':table:' .. drop[1], drop[2]
+  each_chunk(1, #ids, function(first, last) redis.call('HDEL', key, unpack(ids, first, last)) end)
+end
+for _, plan in ipairs(plans) do
+  local key, on, off = base .. ':schedule:' .. plan[1], plan[2], plan[3]
+  each_chunk(1, #on, function(first, last) redis.call('ZADD', key, unpack(on, first, last)) end)
+  each_chunk(1, #off, function(first, last) redis.call('ZREM', key, unpack(off, first, last)) end)
+  if #on > 0 then redis.call('PUBLISH', base .. ':signal:' .. plan[1], '') end
+end
+for _, log in ipairs(logs) do
+  local key, count = base .. ':log:' .. log[1], log[2]
+  each_chunk(taken + 1, taken + count, function(first, last)
+    redis.call('RPUSH', key, unpack(ARGV, first, last))
+  end)
+  taken = taken + count
+end
+for at = 1, #counts, 2 do redis.call('HINCRBY', base .. ':counters', counts[at], counts[at + 1]) end
+if fence then redis.call('HSET', state, 'cursor', fence[3]) end
+return {'committed'}
