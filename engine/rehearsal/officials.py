@@ -20,7 +20,7 @@ from engine.judging.instant import HOUR, MINUTE, Instant, Millis
 
 Says = Literal["seen", "taken", "resolved"]
 
-MOODS: tuple[tuple[float, float], ...] = ((0.45, 0.45), (0.35, 0.80), (0.20, 1.00))
+MOODS: tuple[tuple[float, float], ...] = ((0.55, 0.40), (0.30, 0.75), (0.15, 1.00))
 """Share of alerts, and the share of their messages that are ignored: attentive, slow, nobody there."""
 EXPIRY_IGNORED = 0.40
 """Share of expired acknowledgements that the taker does not renew, whatever the mood: they took the matter once."""
