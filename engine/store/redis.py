@@ -121,7 +121,7 @@ class RedisStore:
             with suppress(asyncio.CancelledError):
                 await self._listener
         self._listener, self._heard = None, frozenset()
-        await self._link.close()
+        await self._link.aclose()
 
     async def write(self, write: Write) -> Outcome:
         """Do the whole write, or nothing of it; see the module for a lost answer."""
