@@ -1,0 +1,323 @@
+"""Every metric of Siaga, declared once, in a registry of its own.
+
+Here: names, units, label values and what each counts. Not here: when something is counted (the loops do that) or how
+it is scraped (`web.ops`). No global state: one `Metrics` per process, passed down.
+Labels are bounded, and every combination that can occur stands at zero from the start, so that the first increase is
+seen as one. A value outside its list is counted as `other`. Never a label: a contact, an event, a person, free text.
+This module stands below `alerting`, so a decision or notification is `Any` here; only names of its fields are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+OTHER = "other"
+LEVELS = ("normal", "waspada", "siaga", "awas")
+CHANNELS = ("sms", "email", "webhook")
+EVENT_RESULTS = ("accepted", "duplicate", "quarantined", "rejected")
+QUARANTINED = (
+    "missing",
+    "wrong_type",
+    "wrong_form",
+    "not_one_of",
+    "out_of_range",
+    "too_long",
+    "too_many_fields",
+    "region_look_alike",
+    "region_unknown",
+    "region_scheme_unknown",
+    "no_zone",
+    "ahead",
+    "too_late",
+    "exercise",
+    "id_conflict",
+)
+"""Why an event is kept aside (`service.event_schema`)."""
+REJECTED = ("not_json", "too_large", "too_many", "out_of_scope")
+"""Why nothing is kept of an event (`service.event_schema`)."""
+EVENT_FLAGS = ("kind_unknown", "offset_mismatch")
+STATES: Mapping[str, tuple[str, ...]] = {
+    "pending": ("", "quiet_hours", "budget", "retrying", "fallback"),
+    "sending": ("",),
+    "sent": ("",),
+    "delivered": ("",),
+    "failed": (
+        "refused_connection",
+        "timeout",
+        "tls",
+        "authentication",
+        "throttled",
+        "server_error",
+        "recipient_refused",
+        "content_refused",
+        "invalid_answer",
+        "disconnected",
+        "misconfigured",
+        "other",
+    ),
+    "cancelled": ("taken", "resolved", "declined", "delegated", "superseded"),
+    "suppressed": ("silenced", "hidden", "conflict_of_interest", "contact_gone"),
+}
+"""States of a notification and the reasons it can have in each (escalation.md 4.6 and 4.7)."""
+SAYS = ("seen", "taken", "delegated", "declined", "resolved")
+VIA = ("link", "sms", "console", "api", "proxy")
+ANSWER_OUTCOMES = ("recorded", "refused")
+RESOLVED = ("by_hand", "no_longer_true", "event", "quiet", "late_report", "corrected", "refuted")
+STEPS = tuple(str(step) for step in range(1, 21))
+WRITES = (
+    "append_events",
+    "append_entry",
+    "evaluate",
+    "escalate",
+    "answer",
+    "claim",
+    "attempted",
+    "drop_unwanted",
+    "replan",
+    "quarantine",
+    "resubmit",
+)
+"""Writes of the store that stand at zero from the start; others appear with their first, up to `MOST_WRITES`."""
+WRITE_OUTCOMES = ("committed", "conflict", "fenced")
+MOST_WRITES = 64
+LOOPS = ("evaluator", "escalator", "dispatcher", "auditor")
+
+_QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+
+
+class Metrics:
+    """All metrics of one process; `registry` is what a scrape reads."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        own: Any = {"registry": self.registry}
+
+        self._events = _counters(
+            Counter("siaga_events", "Events by what became of them at the door", ["result"], **own),
+            *((result,) for result in EVENT_RESULTS),
+        )
+        self._quarantined = _counters(
+            Counter("siaga_events_quarantined", "Events kept aside, by reason", ["reason"], **own),
+            *((reason,) for reason in (*QUARANTINED, OTHER)),
+        )
+        self._rejected = _counters(
+            Counter(
+                "siaga_events_rejected", "Events of which nothing was kept, by reason", ["reason"], **own
+            ),
+            *((reason,) for reason in (*REJECTED, OTHER)),
+        )
+        self._flagged = _counters(
+            Counter("siaga_events_flagged", "Accepted events with a remark of the intake", ["flag"], **own),
+            *((flag,) for flag in (*EVENT_FLAGS, OTHER)),
+        )
+        self.intake_seconds = Histogram(
+            "siaga_intake_seconds", "From the body of a request to its answer", buckets=_QUICK, **own
+        )
+        """Observe seconds from body to answer of `POST /v1/events`."""
+        self.ingest_lag_seconds = Histogram(
+            "siaga_ingest_lag_seconds", "From the receipt of an entry to its commit", buckets=_SLOW, **own
+        )
+        """Observe seconds from `received_at` of an entry to the commit that applied it."""
+        self.evaluation_seconds = Histogram(
+            "siaga_evaluation_seconds", "Judging one batch, reading to commit", buckets=_QUICK, **own
+        )
+        """Observe seconds that the evaluator took for one batch."""
+        self.evaluated_events = Counter("siaga_events_evaluated", "Events that were judged", **own)
+        """Increase by the events of a committed batch."""
+        self.epoch = Gauge(
+            "siaga_evaluator_epoch", "Epoch of this process's lease; 0 while it stands by", **own
+        )
+        """Set to the epoch of the lease, 0 without one."""
+        self.matcher_disagreements = Counter(
+            "siaga_matcher_disagreements", "Events on which the two matchers differed", **own
+        )
+        """Increase where durable-rules and the native matcher differ; the native verdict stands."""
+
+        self._commits = Counter("siaga_commits", "Writes that the store took, by name", ["write"], **own)
+        self._conflicts = Counter("siaga_conflicts", "Writes overtaken by another, by name", ["write"], **own)
+        self._fenced = Counter("siaga_fenced", "Writes refused as another evaluator leads", ["write"], **own)
+        self._writes: dict[tuple[str, str], Counter] = {}
+        for write, outcome in product(WRITES, WRITE_OUTCOMES):
+            self._write(write, outcome)
+
+        self._opened = Counter("siaga_alerts_opened", "Alerts opened", ["rule", "level"], **own)
+        self._opened_by: dict[tuple[str, ...], Counter] = {}
+        self._resolved = _counters(
+            Counter("siaga_alerts_resolved", "Alerts resolved, by reason", ["reason"], **own),
+            *((reason,) for reason in (*RESOLVED, OTHER)),
+        )
+        self._exhausted = Counter("siaga_alerts_exhausted", "Escalations that ended without a taker", **own)
+        self._steps = _counters(
+            Counter("siaga_steps_started", "Steps of policies that started, by number", ["step"], **own),
+            *((step,) for step in (*STEPS, OTHER)),
+        )
+        self._skipped = Counter("siaga_steps_skipped", "Steps skipped: nobody there, or `when` failed", **own)
+        self._late = Counter("siaga_late_timers", "Timers that ran over 30 s after their instant", **own)
+        self._answers = _counters(
+            Counter("siaga_answers", "Answers of people", ["says", "via", "outcome"], **own),
+            *product(SAYS, VIA, ANSWER_OUTCOMES),
+            (OTHER, OTHER, OTHER),
+        )
+        self._prefetches = Counter("siaga_link_prefetch", "Answer links fetched by GET or HEAD", **own)
+        self._notifications = _counters(
+            Counter(
+                "siaga_notifications",
+                "Notifications that entered a state",
+                ["channel", "state", "reason"],
+                **own,
+            ),
+            *(
+                (c, state, reason)
+                for c in CHANNELS
+                for state, reasons in STATES.items()
+                for reason in reasons
+            ),
+            (OTHER, OTHER, OTHER),
+        )
+
+        self._open = _gauges(
+            Gauge("siaga_alerts_open", "Unresolved alerts, by level", ["level"], **own), LEVELS
+        )
+        self._oldest = _gauges(
+            Gauge(
+                "siaga_alerts_oldest_unacknowledged_seconds",
+                "Age of the oldest unresolved alert that nobody has taken, by level; 0 without one",
+                ["level"],
+                **own,
+            ),
+            LEVELS,
+        )
+        self.alerts_unaccounted = Gauge(
+            "siaga_alerts_unaccounted", "Alerts that nothing and nobody will look at again; must be 0", **own
+        )
+        """Set by the auditor, after two passes agree."""
+        self.notifications_unaccounted = Gauge(
+            "siaga_notifications_unaccounted",
+            "Notifications neither due nor held nor final; must be 0",
+            **own,
+        )
+        """Set by the auditor, after two passes agree."""
+        self.alerts_nobody = Gauge(
+            "siaga_alerts_nobody", "Unresolved alerts for which no reachable person was found", **own
+        )
+        """Set by the auditor: alerts that only metric, log and console tell of."""
+        self._loop_age = _gauges(
+            Gauge("siaga_loop_age_seconds", "Time since the loop last turned", ["loop"], **own), LOOPS
+        )
+
+    # --- events ---------------------------------------------------------------------------------------------------
+
+    def events(self, result: str, count: int = 1) -> None:
+        """Count events `accepted`, `duplicate`, `quarantined` or `rejected`."""
+        self._events[(result,)].inc(count)
+
+    def quarantined(self, reason: str) -> None:
+        """Count one event that was kept aside."""
+        self._events[("quarantined",)].inc()
+        _child(self._quarantined, reason).inc()
+
+    def rejected(self, reason: str) -> None:
+        """Count one event of which nothing was kept."""
+        self._events[("rejected",)].inc()
+        _child(self._rejected, reason).inc()
+
+    def flagged(self, flag: str) -> None:
+        """Count one accepted event with a remark."""
+        _child(self._flagged, flag).inc()
+
+    # --- the store ------------------------------------------------------------------------------------------------
+
+    def commit(self, name: str, outcome: str) -> None:
+        """Count a write of the store by its name: `committed`, `conflict` or `fenced`."""
+        self._write(name, outcome).inc()
+
+    def _write(self, name: str, outcome: str) -> Counter:
+        found = self._writes.get((name, outcome))
+        if found is None:
+            counter = {"committed": self._commits, "conflict": self._conflicts, "fenced": self._fenced}[
+                outcome
+            ]
+            bounded = name if len(self._writes) < MOST_WRITES * len(WRITE_OUTCOMES) else OTHER
+            found = self._writes[(name, outcome)] = counter.labels(bounded)
+        return found
+
+    # --- alerts ---------------------------------------------------------------------------------------------------
+
+    def know_rules(self, rules: Iterable[str]) -> None:
+        """Put the rules that can open alerts at zero; the rules in force are the only values of that label."""
+        for rule, level in product((*rules, OTHER), LEVELS):
+            self._opened_by[(rule, level)] = self._opened.labels(rule, level)
+
+    def decided(self, decision: Any) -> None:
+        """Count what a committed `alerting.draft.Decision` did: openings, steps, endings, states of notifications."""
+        causes = {entry.id for entry in decision.history}
+        for entry in decision.history:
+            self._noted(entry, decision)
+        for notification in decision.notifications:
+            if notification.state != "pending" or notification.cause in causes:
+                self.notification(notification)
+
+    def _noted(self, entry: Any, decision: Any) -> None:
+        match entry.name:
+            case "opened" | "hidden":
+                rule, level = decision.alert.rule.id, LEVELS[decision.alert.level - 1]
+                if (rule, level) not in self._opened_by:
+                    rule = OTHER
+                self._opened.labels(rule, level).inc()
+            case "step_started":
+                _child(self._steps, str(entry.details.get("step"))).inc()
+            case "step_skipped":
+                self._skipped.inc()
+            case "exhausted":
+                self._exhausted.inc()
+            case "resolved" | "corrected":
+                _child(self._resolved, entry.reason).inc()
+            case _:
+                pass
+
+    def notification(self, notification: Any) -> None:
+        """Count that an `alerting.alert.Notification` is in a new state."""
+        _child(self._notifications, notification.channel, notification.state, notification.reason).inc()
+
+    def answer(self, says: str, via: str, outcome: str) -> None:
+        """Count an answer: what was said, by which way, `recorded` or `refused`."""
+        _child(self._answers, says, via, outcome).inc()
+
+    def late_timer(self) -> None:
+        """Count a timer that ran late."""
+        self._late.inc()
+
+    def link_prefetch(self) -> None:
+        """Count a GET or HEAD of an answer link, which acknowledges nothing."""
+        self._prefetches.inc()
+
+    # --- what the auditor and the loops tell -----------------------------------------------------------------------
+
+    def alerts_now(self, unresolved: Mapping[str, int], oldest_seconds: Mapping[str, float]) -> None:
+        """Set, by the name of the level, the unresolved alerts and the age of the oldest that nobody has taken."""
+        for level in LEVELS:
+            self._open[level].set(unresolved.get(level, 0))
+            self._oldest[level].set(oldest_seconds.get(level, 0.0))
+
+    def watch_loop(self, name: str, age: Callable[[], float]) -> None:
+        """Let each scrape ask a loop how many seconds ago it last turned."""
+        self._loop_age[name].set_function(age)
+
+
+def _counters(metric: Counter, *values: tuple[str, ...]) -> dict[tuple[str, ...], Counter]:
+    """Return the children of these label values, made at once, so that they stand at zero and are quick to find."""
+    return {labels: metric.labels(*labels) for labels in values}
+
+
+def _gauges(metric: Gauge, values: Iterable[str]) -> dict[str, Gauge]:
+    return {label: metric.labels(label) for label in values}
+
+
+def _child(children: Mapping[tuple[str, ...], Counter], *labels: str) -> Counter:
+    """Return the child of these labels, or the one that stands for all others."""
+    return children.get(labels) or children[(OTHER,) * len(labels)]
