@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import typer
 import typer.main
-from click import Command, Group
 from pydantic import BaseModel
+from typer.core import TyperGroup
+
+from engine.metrics import Metrics
+from engine.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -104,16 +108,17 @@ def siaga_calls() -> list[Mention]:
     return found
 
 
-def wrong_word(command: Command, words: list[str]) -> str | None:
+def wrong_word(app: typer.Typer, words: list[str]) -> str | None:
     """Return the first word of a call that the command line does not know."""
+    command = typer.main.get_command(app)
     for word in words:
         if word.startswith("--") and word != "--help":
             if word.split("=")[0] not in {option for part in command.params for option in part.opts}:
                 return word
-        elif isinstance(command, Group):
-            if (below := command.commands.get(word)) is None:
-                return None if word.startswith("-") else word
-            command = below
+        elif isinstance(command, TyperGroup) and word != "--help":
+            if word not in command.commands:
+                return word
+            command = command.commands[word]
     return None
 
 
@@ -122,7 +127,7 @@ def test_every_siaga_command_exists(call: Mention):
     """Each command and option of `siaga` that a page names is one of the command line."""
     from engine.cli import app
 
-    assert wrong_word(typer.main.get_command(app), call.code.split()) is None, call.place
+    assert wrong_word(app, call.code.split()) is None, call.place
 
 
 def setting_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -134,8 +139,6 @@ def setting_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 def test_every_setting_named_exists():
     """A dotted key that begins with a section of the settings is a setting (or a module of that name)."""
-    from engine.settings import Settings
-
     known = set(setting_keys(Settings))
     unknown = []
     for mention in mentions():
@@ -150,8 +153,6 @@ def test_every_setting_named_exists():
 
 def test_every_metric_named_exists():
     """A word `siaga_*` is a metric, with or without the suffixes that Prometheus adds."""
-    from engine.metrics import Metrics
-
     families = {family.name: family.type for family in Metrics().registry.collect()}
     suffixes = {"counter": ("_total",), "histogram": ("", "_bucket", "_count", "_sum"), "gauge": ("",)}
     known = {name + suffix for name, kind in families.items() for suffix in suffixes.get(kind, ("",))}
