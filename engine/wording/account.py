@@ -1,0 +1,324 @@
+"""What is said of an alert to one person: headline, and the sections that messages and the answer page share.
+
+Here: which sentences hold, in which order (domain.md 5). Not here: layout (templates), SMS (`wording.sms`), names of
+single things (`wording.voice`). Nothing here names a person; people are offices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+import msgspec
+
+from engine.alerting.alert import NOTICES, Alert, Notification, Run
+from engine.alerting.directory import place_of
+from engine.alerting.policy import Target
+from engine.judging.instant import DAY, Instant
+from engine.judging.judgement import Evidence
+from engine.wording.plain import plain
+from engine.wording.voice import Voice
+
+NEWEST_SHOWN = 5
+"""Pieces of evidence that a message lists."""
+OFFICES_SHOWN = 6
+"""Offices that a list names before it counts the rest."""
+NOT_TOLD = frozenset(("failed", "cancelled", "suppressed"))
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account is made from: one notification of an alert, all its notifications, and the present instant."""
+
+    notification: Notification
+    alert: Alert
+    notifications: Sequence[Notification]
+    at: Instant
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A heading and its lines; the lines of a list stand one below the other with a mark."""
+
+    heading: str
+    lines: tuple[str, ...]
+    items: tuple[str, ...] = ()
+
+
+class Teller:
+    """Says in one voice what there is to say of one case."""
+
+    def __init__(self, voice: Voice, case: Case) -> None:
+        self.voice = voice
+        self.texts = voice.texts
+        self.alert = case.alert
+        self.notification = case.notification
+        self.notifications = case.notifications
+        self.at = case.at
+
+    # --- the first line ------------------------------------------------------------------------------------------
+
+    @property
+    def level(self) -> str:
+        """The alert's level as a word."""
+        return self.texts[f"level.{self.alert.level}"]
+
+    @property
+    def place(self) -> str:
+        """Where it happened."""
+        return self.voice.place(self.alert.region)
+
+    @property
+    def title(self) -> str:
+        """What happened, in the words of the rule."""
+        return plain(self.alert.rule.title)
+
+    def headline(self) -> str:
+        """Level, what, where, when with zone; LATIHAN before it in an exercise."""
+        when = self.voice.moment(self.alert.happened_at)
+        return self.marked(
+            self.texts("headline", level=self.level, what=self.title, place=self.place, when=when)
+        )
+
+    def marked(self, text: str) -> str:
+        """Put LATIHAN before a text of an exercise."""
+        return f"{self.texts['exercise']} {text}" if self.alert.space == "exercise" else text
+
+    def salutation(self) -> str:
+        """`Yth. Sekretaris Daerah Kab. Pinrang,`."""
+        notification = self.notification
+        if not notification.role:
+            return self.texts["salutation.somebody"]
+        return self.texts("salutation", office=self.voice.office(notification.role, notification.office))
+
+    # --- the run this message belongs to -----------------------------------------------------------------------------
+
+    @property
+    def run(self) -> Run | None:
+        """The start of the step that this notification belongs to, else the current one."""
+        of_mine = [
+            run
+            for run in self.alert.runs
+            if (run.step, run.round) == (self.notification.step, self.notification.round)
+        ]
+        return of_mine[-1] if of_mine else self.alert.current
+
+    @property
+    def deadline(self) -> Instant | None:
+        """Until when an answer is awaited; None where that has passed or nothing is awaited."""
+        run = self.run
+        if run is None or self.alert.status != "open" or self.alert.exhausted_at is not None:
+            return None
+        return run.ends_at if run.ends_at > self.at else None
+
+    # --- sections --------------------------------------------------------------------------------------------------
+
+    def sections(self) -> tuple[Section, ...]:
+        """Return everything there is to tell, in the order in which it is read."""
+        return (
+            Section(self.texts["section.why_you"], tuple(self.why_you())),
+            Section(self.texts["section.why_now"], tuple(self.why_now())),
+            self.reported(),
+            Section(self.texts["section.who_knows"], tuple(self.who_knows())),
+            Section(self.texts["section.expected"], tuple(self.expected())),
+        )
+
+    def why_you(self) -> Iterator[str]:
+        """Say as what the person is told, and what made this message due."""
+        mine, texts = self.notification, self.texts
+        capacity = mine.capacity if mine.role else "person"
+        key = texts.first(f"why_you.{capacity}", "why_you.holder")
+        yield texts(key, office=self.voice.office(mine.role, mine.office))
+        if mine.informing:
+            yield texts["why_you.inform"]
+        yield from self._why_this_message()
+
+    def _why_this_message(self) -> Iterator[str]:
+        mine, texts, alert = self.notification, self.texts, self.alert
+        since = self.voice.near_moment(alert.detected_at, self.at)
+        if mine.kind == "delegated":
+            yield texts["why_you.delegated"]
+            return
+        if mine.kind == "unreachable":
+            yield texts("why_you.unreachable" if alert.runs else "why_you.unreachable_nobody", since=since)
+            return
+        if self._is_substitute():
+            yield texts["why_you.substitute"]
+        before = self._level_told_before()
+        if before is not None:
+            yield texts("why_you.level_rose", before=texts[f"level.{before}"], level=self.level)
+        elif mine.round > 1:
+            yield texts("why_you.round", round=mine.round, since=since)
+        elif mine.step > 1 and not mine.informing:
+            yield texts("why_you.step", step=mine.step, steps=len(alert.policy.steps), since=since)
+        elif mine.kind == "step":
+            yield texts["why_you.again"]
+
+    def _is_substitute(self) -> bool:
+        """Whether no target of the step names the office that this person was found by."""
+        mine, policy = self.notification, self.alert.policy
+        if not mine.role or not 1 <= mine.step <= len(policy.steps):
+            return False
+        step = policy.steps[mine.step - 1]
+        targets = (*step.to, *step.inform, *policy.inform)
+        return all((t.role, place_of(t, self.alert.region)) != (mine.role, mine.office) for t in targets)
+
+    def _level_told_before(self) -> int | None:
+        """The level of the newest earlier notice to this person, where it was lower than now."""
+        mine = self.notification
+        earlier = [
+            n
+            for n in self.notifications
+            if n.person == mine.person and n.kind in NOTICES and n.planned_at < mine.planned_at
+        ]
+        if not earlier:
+            return None
+        level = max(earlier, key=lambda n: n.planned_at).level
+        return level if level < mine.level else None
+
+    def why_now(self) -> Iterator[str]:
+        """Say what made the alert, against its limit, how it grows, and by which law."""
+        alert, texts, voice = self.alert, self.texts, self.voice
+        what = "alleged" if all(self._is_alleged(e) for e in alert.evidence) else "event"
+        if alert.limit is not None and alert.figure is not None:
+            limit = voice.number(alert.limit)
+            if alert.rule.within is not None:
+                count = voice.count(what, alert.figure)
+                yield texts(
+                    "why_now.window", count=count, within=voice.duration(alert.rule.within), limit=limit
+                )
+            else:
+                yield texts("why_now.figure", figure=voice.number(alert.figure), limit=limit)
+        else:
+            yield texts["why_now.every_event"]
+            if alert.evidence_count > 1:
+                yield texts("why_now.so_far", count=voice.count(what, alert.evidence_count))
+        yield from self._trend()
+        if alert.rule.why:
+            yield texts("why_now.basis", why=plain(alert.rule.why).rstrip("."))
+
+    def _trend(self) -> Iterator[str]:
+        """Compare the last 24 hours with the 24 before, where the evidence kept is all there is."""
+        evidence = self.alert.evidence
+        if len(evidence) < 2 or self.alert.evidence_count > len(evidence):
+            return
+        ages = [self.at - e.occurred_at for e in evidence]
+        now = sum(age < DAY for age in ages)
+        before = sum(DAY <= age < 2 * DAY for age in ages)
+        if now or before:
+            yield self.texts("why_now.trend", now=self.voice.number(now), before=self.voice.number(before))
+
+    def _is_alleged(self, evidence: Evidence) -> bool:
+        return evidence.verification != "verified" and self.voice.alleged(self.voice.kind(evidence))
+
+    def reported(self) -> Section:
+        """List the newest evidence: what, where, when, verified or not, by which way it came."""
+        evidence, texts = self.alert.evidence, self.texts
+        newest = sorted(evidence, key=lambda e: e.key, reverse=True)[:NEWEST_SHOWN]
+        items = [self._item(e) for e in newest]
+        left = self.alert.evidence_count - len(newest)
+        if left > 0:
+            items.append(texts("evidence.more", n=self.voice.number(left)))
+        verified = sum(e.verification == "verified" for e in evidence)
+        if verified == 0:
+            line = texts["evidence.none_verified"]
+        elif verified == len(evidence):
+            line = texts["evidence.all_verified"]
+        else:
+            line = texts(
+                "evidence.some_verified",
+                n=self.voice.number(verified),
+                total=self.voice.number(len(evidence)),
+            )
+        return Section(texts["section.reported"], (line,) if evidence else (), tuple(items))
+
+    def _item(self, evidence: Evidence) -> str:
+        texts = self.texts
+        return texts(
+            "evidence.item",
+            when=self.voice.short_moment(evidence.occurred_at),
+            place=self.voice.place(evidence.region),
+            what=self.voice.kind(evidence),
+            verified=texts[
+                texts.first(f"verification.{evidence.verification}", "verification.unverified")
+            ],
+            source=texts[texts.first(f"channel.{evidence.channel}", "channel.other")],
+        )
+
+    def who_knows(self) -> Iterator[str]:
+        """Say who else was told, by office, and who answered what."""
+        alert, texts, mine = self.alert, self.texts, self.notification
+        others = [
+            n
+            for n in sorted(self.notifications, key=lambda n: (n.planned_at, n.step, n.id))
+            if n.kind in NOTICES and n.person != mine.person and n.state not in NOT_TOLD and not n.held
+        ]
+        offices = self._listed(self.voice.office(n.role, n.office) for n in others)
+        yield texts("who.told", offices=offices) if offices else texts["who.nobody_else"]
+        for taking in alert.takings:
+            when = self.voice.near_moment(taking.at, self.at)
+            if taking.person == mine.person:
+                yield texts("who.you_taken", when=when)
+            else:
+                yield texts("who.taken", office=self.office_of(taking.person), when=when)
+        declined = self._listed(self.office_of(person) for person in alert.declined if person != mine.person)
+        if declined:
+            yield texts("who.declined", offices=declined)
+        if not alert.takings and alert.unresolved:
+            yield texts["who.nobody_answered"]
+
+    def expected(self) -> Iterator[str]:
+        """Say what is asked, until when, what happens otherwise, and the procedure."""
+        alert, texts = self.alert, self.texts
+        if self.notification.informing or not alert.unresolved:
+            yield texts["expected.inform"]
+        elif alert.status == "acknowledged":
+            if alert.expires_at is not None:
+                yield texts("expected.expires", deadline=self.voice.near_moment(alert.expires_at, self.at))
+        elif self.deadline is None:
+            yield f"{texts['expected.now']} {texts['expected.buttons']}"
+        else:
+            deadline = self.voice.near_moment(self.deadline, self.at)
+            yield f"{texts('expected.by', deadline=deadline)} {texts['expected.buttons']}"
+            targets, last = self._next()
+            offices = self._listed(self.voice.office(t.role, place_of(t, alert.region)) for t in targets)
+            yield texts(
+                "expected.last" if last else "expected.otherwise", deadline=deadline, offices=offices
+            )
+        if alert.rule.guide:
+            yield texts("expected.guide", guide=_name_of(alert.rule.guide))
+
+    def _next(self) -> tuple[Sequence[Target], bool]:
+        """The targets of what follows the current step, and whether that is the end of the policy.
+
+        A condition that only the start of a step can judge counts as met; one on the level is judged now.
+        """
+        policy, run = self.alert.policy, self.alert.current
+        level = self.alert.level
+        step, round_ = (run.step + 1, run.round) if run else (1, 1)
+        while round_ <= policy.rounds_after_first + 1:
+            for candidate in policy.steps[step - 1 :]:
+                if candidate.when.level_at_least is None or candidate.when.level_at_least <= level:
+                    return candidate.to, False
+            step, round_ = policy.from_step, round_ + 1
+        return policy.on_exhausted, True
+
+    def office_of(self, person: str) -> str:
+        """Return the office as which a person was told of this alert; operators were not told."""
+        told = [n for n in self.notifications if n.person == person and n.role]
+        if not told:
+            return self.texts["office.operator"]
+        newest = max(told, key=lambda n: n.planned_at)
+        return self.voice.office(newest.role, newest.office)
+
+    def _listed(self, offices: Iterable[str]) -> str:
+        """Join offices, each once, and count those beyond the first few."""
+        names = list(dict.fromkeys(offices))
+        shown = "; ".join(names[:OFFICES_SHOWN])
+        if len(names) <= OFFICES_SHOWN:
+            return shown
+        return f"{shown}; {self.texts('and_more', n=self.voice.number(len(names) - OFFICES_SHOWN))}"
+
+
+def _name_of(guide: str) -> str:
+    """Return the name of a procedure from its path: `sop/netralitas-asn.md` is `netralitas asn`."""
+    name = PurePosixPath(plain(guide))
+    return name.stem.replace("-", " ").replace("_", " ") if name.suffix in (".md", ".html", ".pdf") else str(name)

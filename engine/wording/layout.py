@@ -1,0 +1,25 @@
+"""The Jinja2 environment of messages and pages.
+
+Here: how templates are loaded and fenced in. Not here: what they show (`wording.render`, `wording.answer_page`).
+Templates are sandboxed and strict: a name they do not know is an error, never an empty place in a message.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+
+def environment(templates: Path) -> ImmutableSandboxedEnvironment:
+    """Return the environment of a folder of templates; `*.html.j2` escapes all values, `*.txt.j2` none."""
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(templates),
+        autoescape=lambda name: name is None or not name.endswith(".txt.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )

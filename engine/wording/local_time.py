@@ -1,0 +1,61 @@
+"""Dates, numbers and lengths of time as people read them, always with their zone.
+
+Here: one zone and one language at a time, by Babel. Not here: parsing (`judging.instant`) and whose zone it is (that of
+the alert's region, `wording.voice`). Instants and lengths are milliseconds.
+"""
+
+from __future__ import annotations
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+from babel.units import format_unit
+
+from engine.judging.instant import DAY, HOUR, MINUTE, SECOND, Instant, Millis, local
+from engine.wording.texts import Texts
+
+_LOCALES = {"id": "id", "en": "en_GB"}
+_UNITS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
+
+
+def full_moment(instant: Instant, zone: str, texts: Texts) -> str:
+    """Write `Rabu, 27 November 2024 pukul 10.15 WIB`."""
+    date = format_datetime(local(instant, zone), "EEEE, d MMMM y", locale=_locale(texts))
+    return texts("moment", date=date, clock=clock(instant, zone, texts), zone=zone)
+
+
+def short_moment(instant: Instant, zone: str, texts: Texts) -> str:
+    """Write `27/11 pkl 12.40 WIT`; no year, since some gateways block long numbers."""
+    day = local(instant, zone).strftime("%d/%m")
+    return texts("moment.short", day=day, clock=clock(instant, zone, texts), zone=zone)
+
+
+def near_moment(instant: Instant, now: Instant, zone: str, texts: Texts) -> str:
+    """Write `pukul 10.45 WITA` where the instant is on the same local day as `now`, else the full moment."""
+    if local(instant, zone).date() != local(now, zone).date():
+        return full_moment(instant, zone, texts)
+    return texts("moment.today", clock=clock(instant, zone, texts), zone=zone)
+
+
+def clock(instant: Instant, zone: str, texts: Texts) -> str:
+    """Write `10.15` (English `10:15`), without the zone, which the caller sets beside it."""
+    moment = local(instant, zone)
+    return f"{moment:%H}{texts['clock.separator']}{moment:%M}"
+
+
+def number(figure: float, texts: Texts) -> str:
+    """Write `12.696` or `68,16` (English `12,696` and `68.16`), at most two decimals."""
+    return format_decimal(figure, format="#,##0.##", locale=_locale(texts))
+
+
+def duration(length: Millis, texts: Texts) -> str:
+    """Write a length of time in words: `30 menit`, `7 hari`, `1 jam 30 menit`."""
+    words, rest = [], max(length, 0)
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count or (unit == "second" and not words):
+            words.append(format_unit(count, f"duration-{unit}", locale=_locale(texts)))
+    return " ".join(words)
+
+
+def _locale(texts: Texts) -> str:
+    return _LOCALES[texts.language]

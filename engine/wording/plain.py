@@ -1,0 +1,35 @@
+"""Foreign text made harmless: one line, no control or direction characters, no placeholder, of bounded length.
+
+Everything that comes from rules, kinds, regions or the directory passes here before it stands in a message. Not here:
+escaping for HTML (the templates' autoescape) and the SMS alphabet (`wording.gsm7`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+LONGEST = 200
+"""Characters of one foreign text in a message; our own titles are far shorter."""
+_MARKS_IN_A_ROW = 2
+
+
+def plain(text: str, longest: int = LONGEST) -> str:
+    """Return the text on one line, without invisible characters, cut to `longest` characters with an ellipsis.
+
+    Doubled braces fall apart, so that no foreign text can hold the placeholder of the token.
+    """
+    kept: list[str] = []
+    marks = 0
+    for character in unicodedata.normalize("NFC", text[: 4 * longest]):
+        category = unicodedata.category(character)
+        marks = marks + 1 if category.startswith("M") else 0
+        if character.isspace():
+            kept.append(" ")
+        elif category.startswith("C") or category in ("Zl", "Zp") or marks > _MARKS_IN_A_ROW:
+            continue
+        elif character in "{}" and kept and kept[-1] == character:
+            continue
+        else:
+            kept.append(character)
+    line = " ".join("".join(kept).split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

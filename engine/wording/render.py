@@ -1,0 +1,211 @@
+"""Rendering a notification: what is sent, ready but for the token.
+
+Here: which parts make a message of each kind, the e-mail's headers and subject. Not here: the sentences
+(`wording.account`), the SMS (`wording.sms`), layout (templates) and sending. Pure: equal values give equal messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from email.utils import format_datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from engine.alerting.alert import Alert, Kind, Notification, Rendered
+from engine.judging.instant import Instant, local
+from engine.judging.region import RegionTable
+from engine.wording.account import Case, Section, Teller
+from engine.wording.layout import environment
+from engine.wording.link import link
+from engine.wording.plain import plain
+from engine.wording.sms import sms
+from engine.wording.texts import Catalogue
+from engine.wording.voice import Kinds, Voice
+
+LONGEST_SUBJECT = 150
+NOTICE_KINDS: frozenset[Kind] = frozenset(("first", "step", "delegated", "unreachable"))
+"""Kinds that tell the whole matter; the others are short."""
+CALM_KINDS: frozenset[Kind] = frozenset(("taken_by", "resolved", "correction"))
+"""Kinds that ask nothing any more."""
+KINDS: frozenset[Kind] = NOTICE_KINDS | CALM_KINDS | {"reminder", "expiry"}
+"""Kinds that are rendered here; `digest` and `reply` are about more or less than one alert."""
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """What an e-mail shows, in order."""
+
+    language: str
+    level: int
+    headline: str
+    notes: tuple[str, ...]
+    salutation: str
+    lead: tuple[str, ...]
+    sections: tuple[Section, ...]
+    link: str
+    button: str
+    private: str
+    closing: str
+    signature: str
+    footer: str
+
+
+class Renderer:
+    """Renders notifications. `kinds` are names by code and language, `sender` the From of e-mails."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        kinds: Kinds,
+        regions: RegionTable,
+        *,
+        base_url: str,
+        sender: str,
+        templates: Path,
+        duty_desk: str = "",
+    ) -> None:
+        """Prepare the templates. `duty_desk` says how the duty desk is reached, in one line, if that is known."""
+        self._catalogue = catalogue
+        self._kinds = kinds
+        self._regions = regions
+        self._base_url = base_url
+        self._sender = sender
+        self._duty_desk = duty_desk
+        self._host = urlsplit(base_url).hostname or "siaga.invalid"
+        jinja = environment(templates)
+        self._text = jinja.get_template("email.txt.j2")
+        self._html = jinja.get_template("email.html.j2")
+
+    def render(
+        self,
+        notification: Notification,
+        alert: Alert,
+        notifications: Sequence[Notification],
+        *,
+        at: Instant,
+        to: str,
+    ) -> Rendered:
+        """Return the message of a notification as it is at an instant; `notifications` are all of its alert."""
+        if notification.kind not in KINDS:
+            raise ValueError(f"a {notification.kind} is not about one alert and is not rendered here")
+        texts = self._catalogue.texts(notification.language)
+        voice = Voice(texts, self._regions, self._kinds, alert.region)
+        teller = Teller(
+            voice, Case(notification=notification, alert=alert, notifications=notifications, at=at)
+        )
+        date = format_datetime(local(at, voice.zone))
+        if notification.channel == "sms":
+            return Rendered(to=to, text=sms(teller, self._base_url), date=date)
+        letter = self._letter(teller)
+        thread = f"<{alert.id}@{self._host}>"
+        return Rendered(
+            to=to,
+            subject=_subject(teller),
+            text=self._text.render(letter=letter),
+            html=self._html.render(letter=letter),
+            date=date,
+            reference=f"<{notification.id}@{self._host}>",
+            headers={
+                "From": self._sender,
+                "References": thread,
+                "In-Reply-To": thread,
+                "Auto-Submitted": "auto-generated",
+                "X-Auto-Response-Suppress": "All",
+                "Content-Language": texts.language,
+            },
+        )
+
+    def _letter(self, teller: Teller) -> Letter:
+        texts, alert, kind = teller.texts, teller.alert, teller.notification.kind
+        asks = kind not in CALM_KINDS and not teller.notification.informing
+        return Letter(
+            language=texts.language,
+            level=alert.level,
+            headline=_headline(teller),
+            notes=(texts["exercise.explained"],) if alert.space == "exercise" else (),
+            salutation=teller.salutation(),
+            lead=tuple(_lead(teller)),
+            sections=(*_sections(teller), *self._desk(teller)),
+            link=link(self._base_url),
+            button=texts["link.answer" if asks else "link.details"],
+            private=texts["link.private"],
+            closing=texts["closing"] if asks else "",
+            signature=texts["signature"],
+            footer=texts(
+                "footer", alert=alert.id, rule=plain(alert.rule.id), version=plain(alert.rule.version)
+            ),
+        )
+
+    def _desk(self, teller: Teller) -> Iterator[Section]:
+        if self._duty_desk and teller.notification.kind in NOTICE_KINDS:
+            yield Section(teller.texts["section.duty_desk"], (plain(self._duty_desk),))
+
+
+def _headline(teller: Teller) -> str:
+    kind = teller.notification.kind
+    if kind not in ("resolved", "correction"):
+        return teller.headline()
+    when = teller.voice.moment(teller.alert.happened_at)
+    return teller.marked(
+        teller.texts(f"headline.{kind}", what=teller.title, place=teller.place, when=when)
+    )
+
+
+def _subject(teller: Teller) -> str:
+    mine = teller.notification
+    kind = "notice" if mine.kind in ("first", "step") else mine.kind
+    if kind == "notice" and mine.informing:
+        kind = "inform"
+    subject = teller.texts(
+        f"subject.{kind}", level=teller.level, place=teller.place, what=teller.title
+    )
+    return plain(teller.marked(subject), LONGEST_SUBJECT)
+
+
+def _sections(teller: Teller) -> tuple[Section, ...]:
+    texts = teller.texts
+    match teller.notification.kind:
+        case "taken_by":
+            return (Section(texts["section.who_knows"], tuple(teller.who_knows())),)
+        case "reminder" | "expiry":
+            expected = Section(texts["section.expected"], tuple(teller.expected()))
+            return (expected, teller.reported())
+        case "resolved" | "correction":
+            return ()
+        case _:
+            return teller.sections()
+
+
+def _lead(teller: Teller) -> Iterator[str]:
+    """Yield what a short message says first."""
+    alert, texts, voice, mine = teller.alert, teller.texts, teller.voice, teller.notification
+    match mine.kind:
+        case "delegated" if mine.reason == "returned":
+            yield texts["lead.returned"]
+        case "taken_by" if alert.acknowledged_by and alert.acknowledged_at is not None:
+            when = voice.near_moment(alert.acknowledged_at, teller.at)
+            yield texts("lead.taken_by", office=teller.office_of(alert.acknowledged_by), when=when)
+        case "taken_by":
+            yield texts["lead.taken_by.nobody"]
+        case "reminder":
+            taken = [taking.at for taking in alert.takings if taking.person == mine.person]
+            since = taken[-1] if taken else alert.acknowledged_at or alert.detected_at
+            yield texts("lead.reminder", when=voice.near_moment(since, teller.at))
+        case "expiry":
+            yield texts("lead.expiry", when=voice.near_moment(mine.planned_at, teller.at))
+        case "resolved":
+            yield from _closing(teller)
+        case "correction":
+            yield texts[texts.first(f"lead.correction.{alert.resolved_reason}", "lead.correction.other")]
+            when = voice.moment(alert.detected_at)
+            yield texts("lead.correction.earlier", when=when, what=teller.title, place=teller.place)
+            yield texts["lead.correction.sorry"]
+
+
+def _closing(teller: Teller) -> Iterator[str]:
+    alert, texts = teller.alert, teller.texts
+    when = teller.voice.near_moment(alert.resolved_at or teller.at, teller.at)
+    key = texts.first(f"lead.resolved.{alert.resolved_reason}", "lead.resolved.other")
+    yield texts(key, office=teller.office_of(alert.resolved_by), when=when)
+    yield texts["lead.resolved.thanks"]

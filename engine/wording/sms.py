@@ -1,0 +1,118 @@
+"""The words of an SMS, fitted into one part of 160 septets.
+
+Here: which variant is sent. A kind's variants stand in the catalogue from the fullest to the leanest (`sms.<kind>`), and
+the first that fits goes. Where even the leanest is too long, what happened is cut, then the place; the link never: with
+an address so long that nothing else fits, the link stands alone. Not here: the alphabet itself (`wording.gsm7`).
+"""
+
+from __future__ import annotations
+
+from engine.alerting.alert import Kind
+from engine.judging.instant import Instant, local
+from engine.wording.account import Teller
+from engine.wording.gsm7 import ONE_PART, cut, septets, transliterate
+from engine.wording.link import PLACEHOLDER, link, token_length
+from engine.wording.plain import plain
+from engine.wording.voice import LONGEST_NAME
+
+LEAST_LEFT = 12
+"""Septets of a cut text below which it says nothing any more and is left out."""
+_ASKING: frozenset[Kind] = frozenset(("first", "step"))
+
+
+def sms(teller: Teller, base_url: str) -> str:
+    """Return the text of a notification as SMS, with the placeholder where the token goes.
+
+    The address loses its `https://`, which operators strip anyway and phones add.
+    """
+    address = transliterate(link(base_url).partition("://")[2] or link(base_url))
+    values = {name: transliterate(value) for name, value in _values(teller).items()}
+    variants = [transliterate(variant) for variant in teller.texts.variants(f"sms.{_form(teller)}")]
+    variants = [teller.marked(variant) for variant in variants]
+    for variant in variants:
+        text = variant.format_map({**values, "link": address})
+        if length(text) <= ONE_PART:
+            return text
+    return _cut(variants[-1], values, address)
+
+
+def length(text: str) -> int:
+    """Return the septets of a text once the token stands in it."""
+    return septets(text.replace(PLACEHOLDER, "x" * token_length("sms")))
+
+
+def _cut(variant: str, values: dict[str, str], address: str) -> str:
+    """Shorten what happened, then the place, until the variant fits."""
+    for name in ("what", "place"):
+        over = length(variant.format_map({**values, "link": address})) - ONE_PART
+        room = septets(values[name]) - max(over, 0)
+        values = {**values, name: cut(values[name], room) if room >= LEAST_LEFT else ""}
+    text = variant.format_map({**values, "link": address})
+    return text if length(text) <= ONE_PART else address
+
+
+def _form(teller: Teller) -> str:
+    """Return which variants of the catalogue say this notification."""
+    mine = teller.notification
+    if mine.kind in _ASKING:
+        return "inform" if mine.informing else "notice"
+    return "returned" if mine.kind == "delegated" and mine.reason == "returned" else mine.kind
+
+
+def _values(teller: Teller) -> dict[str, str]:
+    """Return what the variants may say."""
+    alert, voice, texts = teller.alert, teller.voice, teller.texts
+    what = plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME)
+    verified = alert.evidence and all(e.verification == "verified" for e in alert.evidence)
+    told_as_fact = not verified and not voice.alleged(what)
+    by, by_bare = _by(teller)
+    return {
+        "level": teller.level,
+        "place": voice.place(alert.region, short=True),
+        "what": what,
+        "what_marked": texts("sms.unverified", what=what) if told_as_fact else what,
+        "when": voice.short_moment(_told_instant(teller)),
+        "office": _office(teller),
+        "by": by,
+        "by_bare": by_bare,
+    }
+
+
+def _told_instant(teller: Teller) -> Instant:
+    """Return the instant that this kind tells: of the taking, the end, else of what happened."""
+    alert = teller.alert
+    match teller.notification.kind:
+        case "taken_by":
+            return alert.acknowledged_at or teller.at
+        case "reminder":
+            mine = [t.at for t in alert.takings if t.person == teller.notification.person]
+            return mine[-1] if mine else teller.at
+        case "resolved":
+            return alert.resolved_at or teller.at
+        case "expiry":
+            return teller.notification.planned_at
+        case _:
+            return alert.happened_at
+
+
+def _office(teller: Teller) -> str:
+    """Return the office spoken of: who took it in `taken_by`, else the recipient's own."""
+    mine, voice = teller.notification, teller.voice
+    if mine.kind != "taken_by":
+        return voice.short_office(mine.role, mine.office)
+    told = [n for n in teller.notifications if n.person == teller.alert.acknowledged_by and n.role]
+    if not told:
+        return teller.texts["office.operator"]
+    newest = max(told, key=lambda n: n.planned_at)
+    return voice.short_office(newest.role, newest.office)
+
+
+def _by(teller: Teller) -> tuple[str, str]:
+    """Return until when an answer is asked for, with and without the zone, which stands beside `when` too."""
+    voice, texts, deadline = teller.voice, teller.texts, teller.deadline
+    if deadline is None:
+        return texts["sms.now"], texts["sms.now"]
+    at = local(teller.at, voice.zone)
+    day = local(deadline, voice.zone)
+    bare = voice.clock(deadline) if day.date() == at.date() else f"{day:%d/%m} {voice.clock(deadline)}"
+    return texts("sms.by", deadline=f"{bare} {voice.zone}"), texts("sms.by", deadline=bare)

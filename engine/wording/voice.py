@@ -1,0 +1,142 @@
+"""One language, speaking of one region: its places, offices, kinds, instants and numbers.
+
+Here: names of single things. Not here: sentences about an alert (`wording.account`). The zone is always that of the
+region spoken of (system.md 7). Offices are named by role and place, never by a person's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.judging.instant import Instant, Millis
+from engine.judging.judgement import Evidence
+from engine.judging.region import NATION, Region, RegionTable, level_of
+from engine.wording import local_time
+from engine.wording.plain import plain
+from engine.wording.texts import Texts
+
+Kinds = Mapping[str, Mapping[str, str]]
+"""Names of kinds of events: code -> language -> name."""
+
+LONGEST_NAME = 60
+"""Characters of the name of a region, kind or role; the longest in the shipped tables has 40."""
+_TYPES = ("Kabupaten Administrasi ", "Kota Administrasi ", "Kab. Adm. ", "Kota Adm. ", "Kabupaten ", "Kab. ", "Kota ")
+_SELF_EXPLAINING = ("Daerah ", "Provinsi ", "Prov. ")
+
+
+class Voice:
+    """Names things in one language; `region` is the code of the alert's region."""
+
+    def __init__(self, texts: Texts, regions: RegionTable, kinds: Kinds, region: str) -> None:
+        self.texts = texts
+        self.region = region
+        self._regions = regions
+        self._kinds = kinds
+        own = regions.nearest(region)
+        self.zone = own.zone if own else "WIB"
+
+    # --- places --------------------------------------------------------------------------------------------------
+
+    def place(self, code: str, *, short: bool = False) -> str:
+        """Return `Kab. Pinrang`, `Provinsi Sulawesi Selatan` (short: `Prov.`) or `Indonesia`."""
+        region = self._regions.nearest(code)
+        if code == NATION:
+            return self.texts["place.nation"]
+        if region is None or region.code == NATION:
+            return self.texts("place.unknown", code=plain(code, LONGEST_NAME))
+        name = plain(region.short_name, LONGEST_NAME)
+        if _level(region) == "province" and not name.startswith(_SELF_EXPLAINING):
+            return self.texts("place.province.short" if short else "place.province", name=name)
+        return name
+
+    # --- offices -------------------------------------------------------------------------------------------------
+
+    def office(self, role: str, code: str) -> str:
+        """Return the full title of a role at a region: `Sekretaris Daerah Kab. Pinrang`, `Bupati Pinrang`."""
+        if not role:
+            return self.texts["office.somebody"]
+        form = self._form(code)
+        key = self.texts.first(f"office.{role}.{form}", f"office.{role}", "office.other")
+        return self.texts(key, place=self.place(code), bare=self._bare(code), role=_spoken(role))
+
+    def short_office(self, role: str, code: str) -> str:
+        """Return the title for an SMS: `Sekda`; with its place where that is not the region spoken of."""
+        if not role:
+            return self.texts["office.somebody"]
+        form = self._form(code)
+        key = self.texts.first(f"office.short.{role}.{form}", f"office.short.{role}", "")
+        title = self.texts[key] if key else _spoken(role)
+        if code in (self.region, NATION):
+            return title
+        return f"{title} {self.place(code, short=True)}"
+
+    def _form(self, code: str) -> str:
+        """Return which form of a title holds at a region: nation, province, city or regency."""
+        region = self._regions.nearest(code)
+        if region is None or _level(region) in ("nation", "province"):
+            return _level(region) if region else "nation"
+        return "city" if region.name.startswith("Kota") or region.short_name.startswith("Kota") else "regency"
+
+    def _bare(self, code: str) -> str:
+        """Return the name without its type, for titles that say the type themselves (Bupati, Wali Kota, Gubernur)."""
+        region = self._regions.nearest(code)
+        name = plain(region.short_name, LONGEST_NAME) if region else code
+        return next((name.removeprefix(kind) for kind in _TYPES if name.startswith(kind)), name)
+
+    # --- kinds ---------------------------------------------------------------------------------------------------
+
+    def kind(self, evidence: Evidence) -> str:
+        """Return the name of what was reported; a verified report loses the word `dugaan`."""
+        names = self._kinds.get(evidence.kind)
+        if names is None:
+            return self.texts("kind.unknown", kind=plain(evidence.kind, LONGEST_NAME))
+        name = plain(names.get(self.texts.language) or names["id"], LONGEST_NAME)
+        prefix = self.texts["alleged.prefix"]
+        if evidence.verification == "verified" and name.startswith(prefix):
+            bare = name.removeprefix(prefix)
+            return bare[:1].upper() + bare[1:]
+        return name
+
+    def alleged(self, text: str) -> bool:
+        """Say whether a text itself says that what it tells is alleged."""
+        return any(word in text.lower() for word in ("dugaan", "diduga", "alleged"))
+
+    # --- instants, lengths, numbers ------------------------------------------------------------------------------
+
+    def moment(self, instant: Instant) -> str:
+        """Return `Rabu, 27 November 2024 pukul 10.15 WIB`."""
+        return local_time.full_moment(instant, self.zone, self.texts)
+
+    def short_moment(self, instant: Instant) -> str:
+        """Return `27/11 pkl 10.15 WIB`."""
+        return local_time.short_moment(instant, self.zone, self.texts)
+
+    def near_moment(self, instant: Instant, now: Instant) -> str:
+        """Return `pukul 10.45 WITA`, with the date where it is another day than `now`."""
+        return local_time.near_moment(instant, now, self.zone, self.texts)
+
+    def clock(self, instant: Instant) -> str:
+        """Return `10.15`; the zone must stand beside it."""
+        return local_time.clock(instant, self.zone, self.texts)
+
+    def duration(self, length: Millis) -> str:
+        """Return `30 menit` or `7 hari`."""
+        return local_time.duration(length, self.texts)
+
+    def number(self, figure: float) -> str:
+        """Return `12.696` or `68,16`."""
+        return local_time.number(figure, self.texts)
+
+    def count(self, what: str, figure: float) -> str:
+        """Return a counted thing, such as `3 kejadian`; `what` names the texts `count.<what>.one` and `.other`."""
+        form = "one" if figure == 1 else "other"
+        return self.texts(f"count.{what}.{form}", n=self.number(figure))
+
+
+def _level(region: Region) -> str:
+    return region.level or level_of(region.code)
+
+
+def _spoken(role: str) -> str:
+    words = plain(role, LONGEST_NAME).replace("_", " ")
+    return words[:1].upper() + words[1:]
