@@ -176,8 +176,8 @@ class EmbeddedServer:
             if server.reads(writer):
                 return server
         raise ConfigurationError(
-            f"{self._directory} was written by {writer}, which {', '.join(map(str, found))} does not read: install "
-            f"{writer.product} {writer.version[0]}, or with it run `siaga backup` and restore into an empty directory"
+            f"{self._directory} was written by {writer}, which {', '.join(map(str, found))} does not read: "
+            f"install {writer.product} {writer.version[0]}, or move the directory away to begin with an empty one"
         )
 
     def _socket(self) -> Path:
