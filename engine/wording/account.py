@@ -237,9 +237,7 @@ class Teller:
             when=self.voice.short_moment(evidence.occurred_at),
             place=self.voice.place(evidence.region),
             what=self.voice.kind(evidence),
-            verified=texts[
-                texts.first(f"verification.{evidence.verification}", "verification.unverified")
-            ],
+            verified=texts[texts.first(f"verification.{evidence.verification}", "verification.unverified")],
             source=texts[texts.first(f"channel.{evidence.channel}", "channel.other")],
         )
 
@@ -280,9 +278,7 @@ class Teller:
             yield f"{texts('expected.by', deadline=deadline)} {texts['expected.buttons']}"
             targets, last = self._next()
             offices = self._listed(self.voice.office(t.role, place_of(t, alert.region)) for t in targets)
-            yield texts(
-                "expected.last" if last else "expected.otherwise", deadline=deadline, offices=offices
-            )
+            yield texts("expected.last" if last else "expected.otherwise", deadline=deadline, offices=offices)
         if alert.rule.guide:
             yield texts("expected.guide", guide=_name_of(alert.rule.guide))
 
@@ -321,4 +317,8 @@ class Teller:
 def _name_of(guide: str) -> str:
     """Return the name of a procedure from its path: `sop/netralitas-asn.md` is `netralitas asn`."""
     name = PurePosixPath(plain(guide))
-    return name.stem.replace("-", " ").replace("_", " ") if name.suffix in (".md", ".html", ".pdf") else str(name)
+    return (
+        name.stem.replace("-", " ").replace("_", " ")
+        if name.suffix in (".md", ".html", ".pdf")
+        else str(name)
+    )

@@ -49,7 +49,8 @@ def number(figure: float, texts: Texts) -> str:
 
 def duration(length: Millis, texts: Texts) -> str:
     """Write a length of time in words: `30 menit`, `7 hari`, `1 jam 30 menit`."""
-    words, rest = [], max(length, 0)
+    words: list[str] = []
+    rest = max(length, 0)
     for unit, size in _UNITS:
         count, rest = divmod(rest, size)
         if count or (unit == "second" and not words):

@@ -23,13 +23,11 @@ def plain(text: str, longest: int = LONGEST) -> str:
     for character in unicodedata.normalize("NFC", text[: 4 * longest]):
         category = unicodedata.category(character)
         marks = marks + 1 if category.startswith("M") else 0
+        invisible = category.startswith("C") or marks > _MARKS_IN_A_ROW
+        doubled_brace = character in "{}" and kept[-1:] == [character]
         if character.isspace():
             kept.append(" ")
-        elif category.startswith("C") or category in ("Zl", "Zp") or marks > _MARKS_IN_A_ROW:
-            continue
-        elif character in "{}" and kept and kept[-1] == character:
-            continue
-        else:
+        elif not invisible and not doubled_brace:
             kept.append(character)
     line = " ".join("".join(kept).split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

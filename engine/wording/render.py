@@ -147,19 +147,15 @@ def _headline(teller: Teller) -> str:
     if kind not in ("resolved", "correction"):
         return teller.headline()
     when = teller.voice.moment(teller.alert.happened_at)
-    return teller.marked(
-        teller.texts(f"headline.{kind}", what=teller.title, place=teller.place, when=when)
-    )
+    return teller.marked(teller.texts(f"headline.{kind}", what=teller.title, place=teller.place, when=when))
 
 
 def _subject(teller: Teller) -> str:
     mine = teller.notification
-    kind = "notice" if mine.kind in ("first", "step") else mine.kind
-    if kind == "notice" and mine.informing:
-        kind = "inform"
-    subject = teller.texts(
-        f"subject.{kind}", level=teller.level, place=teller.place, what=teller.title
-    )
+    form: str = mine.kind
+    if form in ("first", "step"):
+        form = "inform" if mine.informing else "notice"
+    subject = teller.texts(f"subject.{form}", level=teller.level, place=teller.place, what=teller.title)
     return plain(teller.marked(subject), LONGEST_SUBJECT)
 
 
@@ -201,6 +197,8 @@ def _lead(teller: Teller) -> Iterator[str]:
             when = voice.moment(alert.detected_at)
             yield texts("lead.correction.earlier", when=when, what=teller.title, place=teller.place)
             yield texts["lead.correction.sorry"]
+        case _:
+            return  # a notice begins with its sections
 
 
 def _closing(teller: Teller) -> Iterator[str]:

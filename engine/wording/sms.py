@@ -1,8 +1,8 @@
 """The words of an SMS, fitted into one part of 160 septets.
 
-Here: which variant is sent. A kind's variants stand in the catalogue from the fullest to the leanest (`sms.<kind>`), and
-the first that fits goes. Where even the leanest is too long, what happened is cut, then the place; the link never: with
-an address so long that nothing else fits, the link stands alone. Not here: the alphabet itself (`wording.gsm7`).
+Here: which variant is sent. A kind's variants stand in the catalogue from the fullest to the leanest (`sms.<kind>`),
+and the first that fits goes. Where even the leanest is too long, what happened is cut, then the place; the link never:
+with an address so long that nothing else fits, the link stands alone. Not here: the alphabet (`wording.gsm7`).
 """
 
 from __future__ import annotations

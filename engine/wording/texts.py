@@ -1,8 +1,8 @@
 """The catalogue of texts that people read, in Indonesian and English.
 
-Here: reading `templates/texts.yaml` with its checks, and looking a text up. Not here: what is said when (`wording.account`,
-`wording.sms`) and names of kinds (`config/kinds.yaml`). A text may hold `{placeholders}` of plain names only, so that a
-value can never reach into an object or be read as a text itself.
+Here: reading `templates/texts.yaml` with its checks, and looking a text up. Not here: what is said when
+(`wording.account`, `wording.sms`) and names of kinds (`config/kinds.yaml`). A text may hold `{placeholders}` of plain
+names only, so that a value can never reach into an object or be read as a text itself.
 """
 
 from __future__ import annotations

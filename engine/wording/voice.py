@@ -20,7 +20,15 @@ Kinds = Mapping[str, Mapping[str, str]]
 
 LONGEST_NAME = 60
 """Characters of the name of a region, kind or role; the longest in the shipped tables has 40."""
-_TYPES = ("Kabupaten Administrasi ", "Kota Administrasi ", "Kab. Adm. ", "Kota Adm. ", "Kabupaten ", "Kab. ", "Kota ")
+_TYPES = (
+    "Kabupaten Administrasi ",
+    "Kota Administrasi ",
+    "Kab. Adm. ",
+    "Kota Adm. ",
+    "Kabupaten ",
+    "Kab. ",
+    "Kota ",
+)
 _SELF_EXPLAINING = ("Daerah ", "Provinsi ", "Prov. ")
 
 

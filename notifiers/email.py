@@ -1,0 +1,216 @@
+"""E-mail by SMTP: a few kept connections, and every refusal told apart by reason and by whether it may pass.
+
+Here: the SMTP dialogue. Not here: the bytes of the mail (`mime`), retries and fallback (the dispatcher's). A kept
+connection that turns out dead before the server took the sender is replaced at once; after that an attempt is never
+repeated here, because the server may already have the message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from email.utils import parseaddr
+from typing import Literal
+
+import aiosmtplib
+import msgspec
+from aiosmtplib import SMTP
+
+from notifiers.base import DeliveryError, Message, Reason, Receipt
+from notifiers.mime import mime_bytes
+
+_CLOSING = 421
+_QUEUED = re.compile(r"queued as (\S{1,100})", re.IGNORECASE)
+_TOO_LARGE = 552
+
+
+class EmailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of one mail server.
+
+    `tls` is `starttls`, `implicit` or `none`; `ca_file` names further certificate authorities to trust. `sender` is the
+    envelope's sender, who gets bounces (empty: the address of the message's From). `timeout` is in seconds for one
+    attempt as a whole, `connections` how many are kept open at most.
+    """
+
+    name: str = "smtp"
+    host: str
+    port: int = 587
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    ca_file: str = ""
+    user: str = ""
+    password: str = ""
+    sender: str = ""
+    timeout: float = 30.0
+    connections: int = 3
+
+    def __repr__(self) -> str:
+        return f"EmailSettings(name={self.name!r}, host={self.host!r}, port={self.port}, tls={self.tls!r})"
+
+
+class Email:
+    """Sends e-mails through one server."""
+
+    def __init__(self, settings: EmailSettings) -> None:
+        self.name = settings.name
+        self.channel = "email"
+        self._settings = settings
+        self._idle: list[SMTP] = []
+        self._free = asyncio.Semaphore(settings.connections)
+
+    async def send(self, message: Message) -> Receipt:
+        """Hand the e-mail to the server; the receipt's reference is the server's queue id, if it told one."""
+        try:
+            content = mime_bytes(message)
+        except ValueError as error:  # a header that cannot be written, such as one with a line break
+            raise DeliveryError("content_refused", transient=False, detail="header") from error
+        sender = self._settings.sender or parseaddr(message.headers.get("From", ""))[1]
+        if not sender:
+            raise DeliveryError("misconfigured", transient=True, detail="no sender")
+        async with self._free:
+            try:
+                async with asyncio.timeout(self._settings.timeout):
+                    return await self._hand_over(message, sender, content)
+            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+                raise _delivery_error(error) from error
+
+    async def close(self) -> None:
+        """Say goodbye on every kept connection."""
+        while self._idle:
+            client = self._idle.pop()
+            try:
+                async with asyncio.timeout(self._settings.timeout):
+                    await client.quit()
+            except (aiosmtplib.SMTPException, OSError):
+                client.close()
+
+    async def _hand_over(self, message: Message, sender: str, content: bytes) -> Receipt:
+        client = await self._begun(message.id, sender)
+        try:
+            notify = ["NOTIFY=FAILURE,DELAY"] if client.supports_extension("dsn") else []
+            await client.rcpt(message.to, options=notify)
+            response = await client.data(content)
+        except aiosmtplib.SMTPResponseException as error:
+            await self._keep_or_close(client, error)
+            raise
+        except BaseException:  # a cancelled attempt leaves the dialogue half-way as well
+            client.close()
+            raise
+        self._idle.append(client)
+        queued = _QUEUED.search(response.message)
+        return Receipt(gateway=self.name, reference=queued.group(1) if queued else "")
+
+    async def _begun(self, message_id: str, sender: str) -> SMTP:
+        """Return a connection on which the server took the sender; kept ones that died meanwhile are dropped."""
+        while self._idle:
+            client = self._idle.pop()
+            try:
+                await self._mail(client, message_id, sender)
+            except (aiosmtplib.SMTPServerDisconnected, ConnectionError):
+                client.close()
+            except aiosmtplib.SMTPSenderRefused as error:
+                if error.code != _CLOSING:
+                    await self._keep_or_close(client, error)
+                    raise
+                client.close()
+            except BaseException:
+                client.close()
+                raise
+            else:
+                return client
+        client = self._client()
+        try:
+            await client.connect()
+            await self._mail(client, message_id, sender)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    async def _mail(self, client: SMTP, message_id: str, sender: str) -> None:
+        envelope = ["RET=HDRS", f"ENVID={message_id}"] if client.supports_extension("dsn") else []
+        await client.mail(sender, options=envelope)
+
+    async def _keep_or_close(self, client: SMTP, error: aiosmtplib.SMTPResponseException) -> None:
+        """A refusal ends the transaction, not the connection, unless the server is closing."""
+        if error.code == _CLOSING:
+            client.close()
+            return
+        try:
+            await client.rset()
+        except (aiosmtplib.SMTPException, OSError):
+            client.close()
+        else:
+            self._idle.append(client)
+
+    def _client(self) -> SMTP:
+        settings = self._settings
+        context = None
+        if settings.tls != "none":
+            context = ssl.create_default_context(cafile=settings.ca_file or None)
+        return SMTP(
+            hostname=settings.host,
+            port=settings.port,
+            timeout=settings.timeout,
+            use_tls=settings.tls == "implicit",
+            start_tls=settings.tls == "starttls",
+            tls_context=context,
+            username=settings.user or None,
+            password=settings.password or None,
+        )
+
+
+def _delivery_error(error: Exception) -> DeliveryError:
+    """Name why the server did not take the message, and whether the same message may be taken later.
+
+    Permanent is only what the server answers with 5xx about this very message; faults of the connection, of the
+    credentials or of TLS may be mended while the message waits. The detail holds codes, never the server's text, which
+    may repeat the address.
+    """
+    code = getattr(error, "code", 0)
+    reason, transient = _cause(error, code)
+    return DeliveryError(reason, transient=transient, detail=str(code) if code > 0 else type(error).__name__)
+
+
+def _cause(error: Exception, code: int) -> tuple[Reason, bool]:
+    """Return the reason and whether it may pass, of a fault in which the server did not speak."""
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return _refusal(error, passing=not 500 <= code < 600)
+    if _is_tls(error) or "STARTTLS" in str(error):
+        return "tls", True
+    match error:
+        case TimeoutError():
+            return "timeout", True
+        case aiosmtplib.SMTPConnectError():
+            return "refused_connection", True
+        case aiosmtplib.SMTPNotSupported() | ValueError():
+            return "recipient_refused", False  # an address that cannot be written, or not to this server
+        case OSError():
+            return "disconnected", True
+        case _:
+            return "misconfigured", True  # such as a login that the server does not offer
+
+
+def _refusal(error: aiosmtplib.SMTPResponseException, *, passing: bool) -> tuple[Reason, bool]:
+    """Return the reason and whether it may pass, of a refusal by the server."""
+    match error:
+        case aiosmtplib.SMTPAuthenticationError():
+            return "authentication", True
+        case aiosmtplib.SMTPConnectResponseError():
+            return ("throttled" if passing else "refused_connection"), True
+        case aiosmtplib.SMTPRecipientRefused():
+            return ("throttled" if passing else "recipient_refused"), passing
+        case aiosmtplib.SMTPSenderRefused() if not passing:
+            return ("content_refused" if error.code == _TOO_LARGE else "misconfigured"), False
+        case aiosmtplib.SMTPDataError() if not passing:
+            return "content_refused", False
+        case _:
+            return ("server_error" if error.code > 0 else "invalid_answer"), True
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,49 @@
+"""The one list of notifiers: which adapters there are and how one is built from its settings.
+
+Here: a line an adapter. Not here: which gateway a message uses (the dispatcher's). To add a notifier: write its module
+with a settings struct, add its line here, and run it through `tests/contract/notifiers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from notifiers.base import Notifier
+from notifiers.email import Email, EmailSettings
+from notifiers.outbox import Outbox, OutboxSettings
+
+ADAPTERS: Mapping[str, tuple[type[Any], type[Any]]] = {
+    "outbox": (OutboxSettings, Outbox),
+    "smtp": (EmailSettings, Email),
+}
+"""Adapter -> (its settings, its notifier)."""
+
+
+class UnknownAdapterError(ValueError):
+    """No notifier has this adapter."""
+
+
+def build(gateway: Mapping[str, Any]) -> Notifier:
+    """Build one notifier from plain settings; `adapter` says which. Raises `ValueError` that names what is wrong."""
+    settings = dict(gateway)
+    adapter = settings.pop("adapter", None)
+    if adapter not in ADAPTERS:
+        raise UnknownAdapterError(f"there is no adapter {adapter!r}; there are: {', '.join(ADAPTERS)}")
+    form, notifier = ADAPTERS[adapter]
+    try:
+        built: Notifier = notifier(msgspec.convert(settings, form))
+    except msgspec.ValidationError as error:
+        raise ValueError(f"gateway {settings.get('name', adapter)!r}: {error}") from error
+    return built
+
+
+def build_all(gateways: Iterable[Mapping[str, Any]]) -> dict[str, Notifier]:
+    """Build the notifiers by channel; of two for one channel the first serves."""
+    notifiers: dict[str, Notifier] = {}
+    for gateway in gateways:
+        notifier = build(gateway)
+        notifiers.setdefault(notifier.channel, notifier)
+    return notifiers
