@@ -27,6 +27,7 @@ QUARANTINED = (
     "out_of_range",
     "too_long",
     "too_many_fields",
+    "too_deep",
     "region_look_alike",
     "region_unknown",
     "region_scheme_unknown",
@@ -36,7 +37,7 @@ QUARANTINED = (
     "exercise",
     "id_conflict",
 )
-"""Why an event is kept aside (`service.event_schema`)."""
+"""Why an event is kept aside (`service.event_fields`)."""
 REJECTED = ("not_json", "too_large", "too_many", "out_of_scope")
 """Why nothing is kept of an event (`service.event_schema`)."""
 EVENT_FLAGS = ("kind_unknown", "offset_mismatch")

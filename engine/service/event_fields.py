@@ -1,0 +1,130 @@
+"""The fields of an event: dotted paths, and what each may hold.
+
+Here: flattening a JSON object, and the check of every field that the event does not hold itself. Not here: the fields
+that make an event what it is (`service.event_schema`), and their types and bounds, which stand in `loading.known`, so
+that a rule and the door never disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, get_args
+
+from engine.judging.event import Scalar
+from engine.loading.known import FIELDS, Field
+
+Fault = Literal[
+    "missing",
+    "wrong_type",
+    "wrong_form",
+    "not_one_of",
+    "out_of_range",
+    "too_long",
+    "too_many_fields",
+    "too_deep",
+    "region_look_alike",
+    "region_unknown",
+    "region_scheme_unknown",
+    "no_zone",
+    "ahead",
+    "too_late",
+    "exercise",
+    "id_conflict",
+]
+"""Why an event is kept aside. `id_conflict` is found by the store: the same id came before with other content."""
+FAULTS: tuple[str, ...] = get_args(Fault)
+
+MOST_FIELDS = 100
+MOST_DEPTH = 8
+LARGEST_NUMBER = 1e15
+"""Beyond this a number is no longer exact as JSON's readers keep it."""
+LONGEST_TEXT = 1_000
+LENGTHS = {"summary": 280, "details_ref": 2_000, "incident": 100, "corrects": 64, "supersedes": 64}
+"""Longest text of a field, in characters; `LONGEST_TEXT` for any other."""
+OWN = frozenset(("id", "source.desk", "kind", "region", "severity", "occurred_at", "exercise"))
+"""Fields that the event holds itself; all others lie in its `fields`."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*", re.ASCII)
+
+
+class Wrong(Exception):
+    """The first fault of a document."""
+
+    def __init__(self, fault: Fault, field: str, **mended: str) -> None:
+        self.fault: Fault = fault
+        self.field = field
+        self.mended = mended
+
+
+def flatten(document: Any, prefix: str, flat: dict[str, Scalar], depth: int = MOST_DEPTH) -> None:
+    """Put every scalar of nested objects and lists under its dotted path; nulls are missing fields."""
+    if type(document) is not dict:
+        raise Wrong("wrong_type", prefix)
+    if depth == 0:
+        raise Wrong("too_deep", prefix.rstrip("."))
+    for key, value in document.items():
+        path = prefix + key
+        kind = type(value)
+        if kind is dict:
+            flatten(value, path + ".", flat, depth - 1)
+        elif kind is list:
+            if len(value) > MOST_FIELDS:
+                raise Wrong("too_many_fields", path)
+            flatten({str(number): item for number, item in enumerate(value)}, path + ".", flat, depth - 1)
+        elif value is not None:
+            if path in flat:
+                raise Wrong("wrong_form", path)
+            flat[path] = value
+            if len(flat) > MOST_FIELDS:
+                raise Wrong("too_many_fields", path)
+
+
+_Check = Callable[[Scalar], Fault | None]
+
+
+def fault_of(path: str, value: Scalar) -> Fault | None:
+    """Say what is wrong with the value of a field, if anything."""
+    check = _CHECKS.get(path)
+    return check(value) if check else _any_field(path, value)
+
+
+def _any_field(path: str, value: Scalar) -> Fault | None:
+    """Check a field that the schema does not know: its name, and bounds that hold for every value."""
+    if len(path) > 100 or not _NAME.fullmatch(path):
+        return "wrong_form"
+    if isinstance(value, str):
+        return "too_long" if len(value) > LONGEST_TEXT else None
+    return None if abs(value) <= LARGEST_NUMBER else "out_of_range"
+
+
+def _checks() -> Iterator[tuple[str, _Check]]:
+    for path, field in FIELDS.items():
+        if path not in OWN:
+            yield path, _check(field, LENGTHS.get(path, LONGEST_TEXT))
+
+
+def _check(field: Field, longest: int) -> _Check:
+    """Return the check of a field of this type, with its bounds and texts."""
+    lowest = -LARGEST_NUMBER if field.lowest is None else field.lowest
+    highest = LARGEST_NUMBER if field.highest is None else field.highest
+
+    def text(value: Scalar) -> Fault | None:
+        if type(value) is not str:
+            return "wrong_type"
+        if field.texts and value not in field.texts:
+            return "not_one_of"
+        return "too_long" if len(value) > longest else None
+
+    def number(value: Scalar) -> Fault | None:
+        if type(value) is not int and type(value) is not float:
+            return "wrong_type"
+        return None if lowest <= value <= highest else "out_of_range"
+
+    def boolean(value: Scalar) -> Fault | None:
+        return None if type(value) is bool else "wrong_type"
+
+    return {"text": text, "number": number, "boolean": boolean}[field.type]
+
+
+_CHECKS = dict(_checks())

@@ -1,0 +1,317 @@
+"""From bytes to events: the schema of what desks send, and why something is not an event.
+
+Here: cutting a body into documents, and the verdict on each: an event, kept aside (quarantine), or refused. Not here:
+storing or counting them (`service.intake`), and the bounds of single fields (`service.event_fields`). Schema:
+domain.md 7.1.
+
+Refused, nothing kept: not JSON, over a limit, outside the token's scope. Kept aside: whatever else is wrong. The scope
+comes first of all checks, so that a token cannot fill the quarantine of others. Nested objects become dotted paths,
+lists become numbered ones (`photos.0`), and a null is a missing field. The first fault found is the one named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Literal, get_args
+
+import msgspec
+
+from engine.errors import ParseError
+from engine.judging.event import Event, Scalar
+from engine.judging.instant import DAY, SECOND, Instant, parse_instant
+from engine.judging.region import RegionTable
+from engine.service.event_fields import OWN, Fault, Wrong, fault_of, flatten
+from engine.service.tokens import Scope
+from engine.settings import IntakeSection
+
+Refusal = Literal["not_json", "too_large", "too_many", "out_of_scope"]
+"""Why nothing is kept of a document."""
+REFUSALS: tuple[str, ...] = get_args(Refusal)
+
+SCHEME = "kepmendagri-300.2.2-2138-2025"
+SCHEME_2022 = "kepmendagri-100.1.1-6117-2022"
+_MOVED = {
+    "92.01": "96.01",
+    "92.04": "96.02",
+    "92.05": "96.03",
+    "92.09": "96.04",
+    "92.10": "96.05",
+    "92.71": "96.71",
+}
+"""Papua Barat Daya had no codes of its own in the list of 2022 [domain.md 7.1]."""
+_OFFSETS = {"WIB": timedelta(hours=7), "WITA": timedelta(hours=8), "WIT": timedelta(hours=9)}
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+@=-]{0,63}", re.ASCII)
+_KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
+_CODE = re.compile(r"\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?", re.ASCII)
+_LOOK_ALIKE = re.compile(r"\d{4}|\d{6,7}|\d{10}|\d{2}\.\d{2}\.\d{3}(\.\d{3})?", re.ASCII)
+"""Codes without dots, and those of BPS, which count districts by three digits."""
+_DECODER = msgspec.json.Decoder()
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_CANONICAL = msgspec.json.Encoder(order="deterministic")
+_ENCODER = msgspec.json.Encoder()
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """An event, its JSON as it is stored, and the digests by which a repeat is recognised."""
+
+    event: Event
+    value: bytes
+    identity: bytes
+    content: bytes
+
+
+class KeptAside(msgspec.Struct, frozen=True, kw_only=True):
+    """Not an event yet: the first fault, where it is, what could be read, and what would mend it.
+
+    `content` is a digest of the whole document; `mended` maps a field to the value that is offered instead.
+    """
+
+    fault: Fault
+    field: str
+    raw: bytes
+    content: bytes
+    desk: str = ""
+    event_id: str = ""
+    kind: str = ""
+    region: str = ""
+    severity: int = 0
+    mended: dict[str, str] = {}
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing is kept of it."""
+
+    refusal: Refusal
+    field: str = ""
+
+
+Verdict = Accepted | KeptAside | Refused
+
+
+def documents(body: bytes, media_type: str) -> list[bytes] | None:
+    """Cut a body into its documents: one object, the items of an array, or one a line; None where it is none of them.
+
+    A body of several lines that was not announced as NDJSON is read as such if its first line is a whole object.
+    """
+    text = body.strip(b" \t\r\n")
+    if not text:
+        return None
+    if media_type in ("application/x-ndjson", "application/jsonl", "application/ndjson"):
+        return _lines(text)
+    if text.startswith(b"["):
+        try:
+            return [bytes(item) for item in _ARRAY.decode(text)]
+        except (ValueError, RecursionError):
+            return None
+    first, newline, _ = text.partition(b"\n")
+    return _lines(text) if newline and _is_json(first) else [text]
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return [line for line in text.split(b"\n") if not line.isspace() and line]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        _DECODER.decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def identity_of(desk: str, event_id: str) -> bytes:
+    """Return the 12-byte digest by which an event is found again: neither part can hold the separator."""
+    return blake2b(f"{desk}\0{event_id}".encode(), digest_size=12).digest()
+
+
+class EventSchema:
+    """Gives the verdict on documents, by the regions and kinds of the installation."""
+
+    def __init__(self, regions: RegionTable, kinds: Container[str], settings: IntakeSection) -> None:
+        self._regions = regions
+        self._kinds = kinds
+        self._max_bytes = settings.max_event_bytes
+        self._ahead = settings.future_tolerance_seconds * SECOND
+        self._oldest = settings.dedup_days * DAY
+
+    def examine(self, raw: bytes, scope: Scope, received_at: Instant) -> Verdict:
+        """Judge one document that came with a token of this scope at this instant."""
+        if len(raw) > self._max_bytes:
+            return Refused(refusal="too_large")
+        flat: dict[str, Scalar] = {}
+        content = raw
+        try:
+            document = _DECODER.decode(raw)
+            if type(document) is dict:
+                document.pop("received_at", None)
+            content = _CANONICAL.encode(document)
+            flatten(document, "", flat)
+        except Wrong as wrong:
+            return self._judged(flat, scope) or _aside(wrong, raw, content, flat)
+        except msgspec.ValidationError:
+            return _aside(Wrong("out_of_range", ""), raw, raw, flat)
+        except (ValueError, RecursionError):
+            return Refused(refusal="not_json")
+        refused = self._judged(flat, scope)
+        if refused is not None:
+            return refused
+        try:
+            event = self._event(flat, received_at)
+        except Wrong as wrong:
+            return _aside(wrong, raw, content, flat)
+        return Accepted(
+            event=event,
+            value=_ENCODER.encode(event),
+            identity=identity_of(event.desk, event.id),
+            content=blake2b(content, digest_size=8).digest(),
+        )
+
+    def _judged(self, flat: dict[str, Scalar], scope: Scope) -> Refused | None:
+        """Hold region and desk against the token, as far as they can be read; a desk need not be a region code."""
+        for field in ("region", "source.desk"):
+            code = flat.get(field)
+            if type(code) is str and _CODE.fullmatch(code) and not scope.covers(_present_code(flat, code)):
+                return Refused(refusal="out_of_scope", field=field)
+        return None
+
+    def _event(self, flat: dict[str, Scalar], received_at: Instant) -> Event:
+        """Make the event of flattened fields, or raise the first fault."""
+        event_id = _required(flat, "id", _ID)
+        desk = _required(flat, "source.desk", _ID)
+        kind = _required(flat, "kind", _KIND)
+        region = self._region(flat)
+        severity = flat.get("severity")
+        if severity is None:
+            raise Wrong("missing", "severity")
+        if type(severity) is not int:
+            raise Wrong("wrong_type", "severity")
+        if not 1 <= severity <= 4:
+            raise Wrong("out_of_range", "severity")
+        flags: tuple[str, ...] = () if kind in self._kinds else ("kind_unknown",)
+        occurred_at, matches = self._instant(flat, "occurred_at", region, received_at)
+        if not matches:
+            flags = (*flags, "offset_mismatch")
+        if occurred_at < received_at - self._oldest:
+            raise Wrong("too_late", "occurred_at")
+        fields = {path: value for path, value in flat.items() if path not in OWN}
+        if "reported_at" in fields:
+            fields["reported_at"], _ = self._instant(flat, "reported_at", region, received_at)
+        for path, value in fields.items():
+            fault = fault_of(path, value)
+            if fault:
+                raise Wrong(fault, path)
+        exercise = flat.get("exercise", False)
+        if exercise is not False:
+            # Until there are exercises, an event that is meant as one must not alarm anybody.
+            raise Wrong("exercise" if exercise is True else "wrong_type", "exercise")
+        return Event(
+            desk=desk,
+            id=event_id,
+            kind=kind,
+            region=region,
+            severity=severity,
+            occurred_at=occurred_at,
+            fields=fields,
+            flags=flags,
+        )
+
+    def _region(self, flat: dict[str, Scalar]) -> str:
+        code = flat.get("region")
+        if code is None:
+            raise Wrong("missing", "region")
+        if type(code) is not str:
+            raise Wrong("wrong_type", "region")
+        if not _CODE.fullmatch(code):
+            raise Wrong("region_look_alike" if _LOOK_ALIKE.fullmatch(code) else "wrong_form", "region")
+        if flat.get("region_scheme", SCHEME) not in (SCHEME, SCHEME_2022):
+            raise Wrong("region_scheme_unknown", "region_scheme")
+        present = _present_code(flat, code)
+        if not self._regions.known(present):
+            moved = _moved(code)
+            raise Wrong("region_unknown", "region", **({"region": moved} if moved != code else {}))
+        return present
+
+    def _instant(
+        self, flat: dict[str, Scalar], field: str, region: str, received_at: Instant
+    ) -> tuple[Instant, bool]:
+        """Read an instant that may not lie ahead; also say whether its offset is the region's."""
+        text = flat.get(field)
+        if text is None:
+            raise Wrong("missing", field)
+        if type(text) is not str:
+            raise Wrong("wrong_type", field)
+        nearest = self._regions.nearest(region)
+        here = _OFFSETS[nearest.zone if nearest else "WIB"]
+        try:
+            instant, offset = parse_instant(text)
+        except ParseError:
+            local = _with_offset(text, here)
+            if _is_instant(local):
+                raise Wrong("no_zone", field, **{field: local}) from None
+            raise Wrong("wrong_form", field) from None
+        if instant > received_at + self._ahead:
+            # Eastern clock times sent with a western offset look like the future: the region's own may be meant.
+            local = _with_offset(text[: -1 if text[-1] in "Zz" else -6], here)
+            meant = offset != here and parse_instant(local)[0] <= received_at + self._ahead
+            raise Wrong("ahead", field, **({field: local} if meant else {}))
+        return instant, offset == here
+
+
+def _aside(wrong: Wrong, raw: bytes, content: bytes, flat: dict[str, Scalar]) -> KeptAside:
+    """Keep what can be told of a faulty document: who sent it, of where, how grave."""
+    severity, region = flat.get("severity"), _text(flat.get("region"))
+    return KeptAside(
+        fault=wrong.fault,
+        field=wrong.field[:100],
+        raw=raw,
+        content=blake2b(content, digest_size=16).digest(),
+        desk=_text(flat.get("source.desk")),
+        event_id=_text(flat.get("id")),
+        kind=_text(flat.get("kind")),
+        region=_present_code(flat, region) if _CODE.fullmatch(region) else "",
+        severity=severity if type(severity) is int and 1 <= severity <= 4 else 0,
+        mended=wrong.mended,
+    )
+
+
+def _text(value: Scalar | None) -> str:
+    """Return a text cut to what a list can show; nothing for any other value."""
+    return value[:64] if isinstance(value, str) else ""
+
+
+def _present_code(flat: dict[str, Scalar], code: str) -> str:
+    """Return a code in the present list of regions, where the event says it used the one of 2022."""
+    return _moved(code) if flat.get("region_scheme") == SCHEME_2022 else code
+
+
+def _moved(code: str) -> str:
+    return _MOVED.get(code[:5], code[:5]) + code[5:]
+
+
+def _with_offset(text: str, offset: timedelta) -> str:
+    return f"{text}+{offset // timedelta(hours=1):02}:00"
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        parse_instant(text)
+    except ParseError:
+        return False
+    return True
+
+
+def _required(flat: dict[str, Scalar], field: str, form: re.Pattern[str]) -> str:
+    value = flat.get(field)
+    if value is None:
+        raise Wrong("missing", field)
+    if type(value) is not str:
+        raise Wrong("wrong_type", field)
+    if len(value) > 64:
+        raise Wrong("too_long", field)
+    if not form.fullmatch(value):
+        raise Wrong("wrong_form", field)
+    return value

@@ -1,0 +1,323 @@
+"""The door: events in, durably, each exactly once, or kept aside for a person, or refused with a reason.
+
+Here: one request from bytes to counts, the quarantine and the way out of it. Not here: what an event is
+(`service.event_schema`), who may come in (`service.tokens`), HTTP (`web.events`), and what events mean.
+
+Order of a request: judge every document, append all good events in one step, then keep aside what is not an event, in
+one write, and only then answer. A process that dies between the two has answered nothing, so the sender comes again:
+the good ones are then duplicates, and a record of the quarantine is named by a digest of its content, so that the same
+document never makes two. The append goes first because only the store can say that an id is already taken by another
+content; so one write holds all that the request leaves in quarantine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import msgspec
+import structlog
+
+from engine.alerting.identity import derive
+from engine.clock import Clock, monotonic
+from engine.judging.instant import DAY, Instant
+from engine.judging.region import RegionTable
+from engine.metrics import Metrics
+from engine.service.event_fields import Fault
+from engine.service.event_schema import Accepted, EventSchema, KeptAside, Refusal, Refused, documents
+from engine.service.tokens import Scope
+from engine.settings import Settings
+from engine.store.codec import decode, encode
+from engine.store.port import Append, Arrival, Committed, Drop, Put, Store, Write
+
+QUARANTINE = "quarantine"
+"""Table of the records that wait for a person."""
+SETTLED = "quarantine_settled"
+"""Log of the records that became events, so that nothing that was ever kept aside is lost."""
+
+log = structlog.get_logger("siaga.intake")
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A document that is not an event yet. `id` follows from its content; `raw` is the JSON as it came.
+
+    `reason` and `field` name the first fault. `mended` maps a field to a value that is offered instead, for one-click
+    acceptance. `region` is the document's where it could be read, else the token's; `severity` 0 where it has none.
+    """
+
+    id: str
+    reason: Fault
+    field: str
+    raw: bytes
+    received_at: Instant
+    token_id: str
+    region: str
+    desk: str = ""
+    event_id: str = ""
+    kind: str = ""
+    severity: int = 0
+    mended: dict[str, str] = {}
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record that left the quarantine: as it was, what was sent in its place, by which token and when."""
+
+    record: Quarantined
+    sent: bytes
+    token_id: str
+    at: Instant
+
+
+class KeptLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer for one document that was kept aside: its place in the request (from 0), and the id to find it by."""
+
+    index: int
+    id: str
+    field: str
+    reason: Fault
+    mended: dict[str, str] = {}
+
+
+class RefusedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer for one document of which nothing is kept: its place in the request (from 0)."""
+
+    index: int
+    field: str
+    reason: Refusal
+
+
+class IntakeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request: every document is in exactly one of the four."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    quarantined: tuple[KeptLine, ...] = ()
+    rejected: tuple[RefusedLine, ...] = ()
+
+    @property
+    def all_rejected(self) -> bool:
+        """Whether nothing of the request was kept."""
+        return bool(self.rejected) and not (self.accepted or self.duplicate or self.quarantined)
+
+
+class Resubmitted(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a record sent again: `accepted`, `duplicate`, or still not an event, with reason and field."""
+
+    outcome: str
+    field: str = ""
+    mended: dict[str, str] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether the record left the quarantine."""
+        return self.outcome in ("accepted", "duplicate")
+
+
+class Intake:
+    """Takes events in."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        regions: RegionTable,
+        kinds: Container[str],
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._schema = EventSchema(regions, kinds, settings.intake)
+        self._max_events = settings.http.max_events
+        self._metrics = metrics
+
+    async def submit(self, body: bytes, media_type: str, scope: Scope) -> IntakeResult:
+        """Take in one request; when this returns, whatever it says is in the store.
+
+        `media_type` is `application/x-ndjson` for one document a line, anything else for one object or an array.
+        Raises `StoreUnavailableError`, after which the same request may come again.
+        """
+        began = monotonic()
+        received_at = self._clock.now()
+        cut = documents(body, media_type)
+        if cut is None or len(cut) > self._max_events:
+            return await self._all_refused(cut)
+        good: list[tuple[int, Accepted]] = []
+        aside: list[tuple[int, KeptAside]] = []
+        refused: list[RefusedLine] = []
+        for index, raw in enumerate(cut):
+            match self._schema.examine(raw, scope, received_at):
+                case Accepted() as accepted:
+                    good.append((index, accepted))
+                case KeptAside() as kept:
+                    aside.append((index, kept))
+                case Refused(refusal=refusal, field=field):
+                    refused.append(RefusedLine(index=index, field=field, reason=refusal))
+        results = await self._append([accepted for _, accepted in good], received_at)
+        aside += [
+            (index, conflict(accepted, cut[index]))
+            for (index, accepted), result in zip(good, results, strict=True)
+            if result == "id_conflict"
+        ]
+        aside.sort(key=lambda pair: pair[0])
+        records = [record(kept, scope, received_at) for _, kept in aside]
+        await self._keep(records, len(refused))
+        self._count(good, results, records, refused)
+        self._metrics.intake_seconds.observe(monotonic() - began)
+        return IntakeResult(
+            accepted=results.count("accepted"),
+            duplicate=results.count("duplicate"),
+            quarantined=tuple(
+                KeptLine(index=index, id=kept.id, field=kept.field, reason=kept.reason, mended=kept.mended)
+                for (index, _), kept in zip(aside, records, strict=True)
+            ),
+            rejected=tuple(refused),
+        )
+
+    async def quarantined(self, scope: Scope, after: str = "", limit: int = 100) -> list[Quarantined]:
+        """Return records of the scope's region, oldest first, from behind the record `after`."""
+        records = [
+            decode(found.value, Quarantined) for found in (await self._store.scan(QUARANTINE)).values()
+        ]
+        records = sorted(
+            (kept for kept in records if scope.covers(kept.region)),
+            key=lambda kept: (kept.received_at, kept.id),
+        )
+        start = next((place + 1 for place, kept in enumerate(records) if kept.id == after), 0)
+        return records[start : start + limit]
+
+    async def resubmit(
+        self, record_id: str, event: bytes | None, scope: Scope, *, mended: bool = False
+    ) -> Resubmitted | None:
+        """Send a record again: as it is, with what was offered instead (`mended`), or as the given document.
+
+        None where the scope has no such record. While it is not an event the record stays as it was.
+        """
+        found = (await self._store.get(QUARANTINE, [record_id]))[0]
+        kept = decode(found.value, Quarantined) if found else None
+        if found is None or kept is None or not scope.covers(kept.region):
+            return None
+        raw = event if event is not None else _mended(kept) if mended else kept.raw
+        now = self._clock.now()
+        verdict = self._schema.examine(raw, scope, now)
+        if isinstance(verdict, KeptAside):
+            return Resubmitted(outcome=verdict.fault, field=verdict.field, mended=verdict.mended)
+        if isinstance(verdict, Refused):
+            return Resubmitted(outcome=verdict.refusal, field=verdict.field)
+        (result,) = await self._append([verdict], now)
+        if result == "id_conflict":
+            return Resubmitted(outcome=result, field="id")
+        # A crash before this write leaves the record; sent again it is a duplicate and is settled then.
+        settled = Settled(record=kept, sent=raw, token_id=scope.token_id, at=now)
+        outcome = await self._store.write(
+            Write(
+                name="resubmit",
+                drops=(Drop(QUARANTINE, record_id, expected=found.version),),
+                appends=(Append(SETTLED, (encode(settled),)),),
+                counts={"events_resubmitted": 1},
+            )
+        )
+        self._metrics.commit("resubmit", "committed" if isinstance(outcome, Committed) else "conflict")
+        self._metrics.events(result)
+        return Resubmitted(outcome=result)
+
+    async def _append(self, good: Sequence[Accepted], received_at: Instant) -> list[str]:
+        """Append the events of one request in one step; return what became of each."""
+        if not good:
+            return []
+        arrivals = [
+            Arrival(identity=accepted.identity, content=accepted.content, value=accepted.value)
+            for accepted in good
+        ]
+        appended = await self._store.append(arrivals, received_at, received_at // DAY)
+        return list(appended.results)
+
+    async def _all_refused(self, cut: list[bytes] | None) -> IntakeResult:
+        """Refuse a whole request: it is no JSON, or holds too many documents to name each."""
+        line = RefusedLine(
+            index=0 if cut is None else self._max_events,
+            field="",
+            reason="not_json" if cut is None else "too_many",
+        )
+        await self._keep([], len(cut or (None,)))
+        for _ in cut or (None,):
+            self._metrics.rejected(line.reason)
+        return IntakeResult(rejected=(line,))
+
+    async def _keep(self, records: Sequence[Quarantined], refused: int) -> None:
+        """Write the records that are not there yet, and count; again where another request was quicker."""
+        by_id = {kept.id: kept for kept in records}
+        while by_id or refused:
+            ids = list(by_id)
+            there = await self._store.get(QUARANTINE, ids) if ids else []
+            new = [by_id[known] for known, found in zip(ids, there, strict=True) if found is None]
+            if not new and not refused:
+                return
+            write = Write(
+                name="quarantine",
+                puts=tuple(Put(QUARANTINE, kept.id, encode(kept), expected=0) for kept in new),
+                counts={"events_quarantined": len(new), "events_rejected": refused},
+            )
+            outcome = await self._store.write(write)
+            self._metrics.commit("quarantine", "committed" if isinstance(outcome, Committed) else "conflict")
+            if isinstance(outcome, Committed):
+                return
+
+    def _count(
+        self,
+        good: Sequence[tuple[int, Accepted]],
+        results: Sequence[str],
+        records: Sequence[Quarantined],
+        refused: Sequence[RefusedLine],
+    ) -> None:
+        for result in ("accepted", "duplicate"):
+            self._metrics.events(result, results.count(result))
+        for (_, accepted), result in zip(good, results, strict=True):
+            for flag in accepted.event.flags if result == "accepted" else ():
+                self._metrics.flagged(flag)
+        for kept in records:
+            self._metrics.quarantined(kept.reason)
+            log.info("event_quarantined", record=kept.id, reason=kept.reason, field=kept.field)
+        for line in refused:
+            self._metrics.rejected(line.reason)
+
+
+def conflict(accepted: Accepted, raw: bytes) -> KeptAside:
+    """Return what is kept of an event whose id is taken by another content."""
+    event = accepted.event
+    return KeptAside(
+        fault="id_conflict",
+        field="id",
+        raw=raw,
+        content=accepted.identity + accepted.content,
+        desk=event.desk,
+        event_id=event.id,
+        kind=event.kind,
+        region=event.region,
+        severity=event.severity,
+    )
+
+
+def record(kept: KeptAside, scope: Scope, received_at: Instant) -> Quarantined:
+    """Return the record of a document that is kept aside; equal contents give equal ids."""
+    return Quarantined(
+        id=derive("quarantine", kept.content.hex()),
+        reason=kept.fault,
+        field=kept.field,
+        raw=kept.raw,
+        received_at=received_at,
+        token_id=scope.token_id,
+        region=kept.region or scope.region,
+        desk=kept.desk,
+        event_id=kept.event_id,
+        kind=kept.kind,
+        severity=kept.severity,
+        mended=kept.mended,
+    )
+
+
+def _mended(kept: Quarantined) -> bytes:
+    """Return the document with the offered values in place."""
+    document = msgspec.json.decode(kept.raw)
+    if isinstance(document, dict):
+        document.update(kept.mended)
+    return msgspec.json.encode(document)

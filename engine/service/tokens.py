@@ -1,0 +1,166 @@
+"""Tokens of machines: who may use the API, with which rights and for which region.
+
+Here: making, listing, revoking and checking them. Not here: reading a header off a request and answering 401 or 403
+(`web.auth`), and the tokens in links, which are derived (`wording.link`).
+
+A token reads `siaga_<id>_<secret>`. The id is for lists and logs; the secret has 256 random bits, so one SHA-256 of it
+is kept: nobody can guess such a secret, and the slow salted hash that a password needs would only slow each request.
+Ids and secrets are random and not derived (system.md 3), because a credential must not follow from anything.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Literal, NamedTuple, get_args
+
+import msgspec
+
+from engine.clock import Clock, monotonic
+from engine.errors import SiagaError
+from engine.judging.instant import DAY, Instant
+from engine.judging.region import NATION, lies_in
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Put, Store, Write
+
+Right = Literal["submit", "verify", "operate", "policy", "read"]
+RIGHTS: tuple[Right, ...] = get_args(Right)
+TABLE = "tokens"
+CACHE_SECONDS = 3.0
+"""A checked token is believed this long without asking the store, so a revocation counts everywhere after this time."""
+CACHE_SIZE = 1_024
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bearer of a token may: its rights, in this region and what lies in it."""
+
+    rights: frozenset[Right]
+    region: str
+    token_id: str
+
+    def covers(self, code: str) -> bool:
+        """Say whether a region code lies in the token's region."""
+        return lies_in(code, self.region)
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A token as it is kept: everything but the secret. `used_on` is days since 1970 UTC."""
+
+    id: str
+    label: str
+    rights: tuple[Right, ...]
+    region: str
+    digest: bytes
+    created_at: Instant
+    used_on: int | None = None
+    revoked_at: Instant | None = None
+
+
+class Created(NamedTuple):
+    """A new token and its text, which is shown once and kept nowhere."""
+
+    token: Token
+    text: str
+
+
+class _Checked(NamedTuple):
+    scope: Scope
+    until: float
+
+
+class Tokens:
+    """The tokens of an installation."""
+
+    def __init__(self, store: Store, clock: Clock, monotonic: Callable[[], float] = monotonic) -> None:
+        """Keep tokens in `store`; `monotonic` counts the seconds of the cache and nothing else."""
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._cache: OrderedDict[bytes, _Checked] = OrderedDict()
+
+    async def create(self, rights: Iterable[Right], region: str = NATION, label: str = "") -> Created:
+        """Make a token; its text stands only in the answer."""
+        token_id, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
+        token = Token(
+            id=token_id,
+            label=label,
+            rights=tuple(right for right in RIGHTS if right in set(rights)),
+            region=region,
+            digest=_digest(secret),
+            created_at=self._clock.now(),
+        )
+        outcome = await self._store.write(
+            Write(name="create_token", puts=(Put(TABLE, token_id, encode(token), expected=0),))
+        )
+        if not isinstance(outcome, Committed):
+            raise SiagaError(f"a token {token_id} is already there; try again")
+        return Created(token, f"siaga_{token_id}_{secret}")
+
+    async def list(self) -> list[Token]:
+        """Return all tokens, the revoked too, oldest first."""
+        records = (await self._store.scan(TABLE)).values()
+        tokens = [decode(record.value, Token) for record in records]
+        return sorted(tokens, key=lambda token: (token.created_at, token.id))
+
+    async def revoke(self, token_id: str) -> Token | None:
+        """End a token; None where there is no such token. Revoking again changes nothing."""
+        while (record := (await self._store.get(TABLE, [token_id]))[0]) is not None:
+            token = decode(record.value, Token)
+            if token.revoked_at is not None:
+                return token
+            revoked = msgspec.structs.replace(token, revoked_at=self._clock.now())
+            put = Put(TABLE, token_id, encode(revoked), expected=record.version)
+            if isinstance(await self._store.write(Write(name="revoke_token", puts=(put,))), Committed):
+                self._cache.clear()
+                return revoked
+        return None
+
+    async def check(self, header: str) -> Scope | None:
+        """Return the scope of an `Authorization` header, or None where it is of no valid token."""
+        scheme, _, text = header.partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        text = text.strip()
+        key = _digest(text)
+        now = self._monotonic()
+        checked = self._cache.get(key)
+        if checked is not None and now < checked.until:
+            return checked.scope
+        scope = await self._looked_up(text)
+        if scope is None:
+            self._cache.pop(key, None)
+            return None
+        self._cache[key] = _Checked(scope, now + CACHE_SECONDS)
+        self._cache.move_to_end(key)
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return scope
+
+    async def _looked_up(self, text: str) -> Scope | None:
+        prefix, _, rest = text.partition("_")
+        token_id, _, secret = rest.partition("_")
+        if prefix != "siaga" or not (token_id.isascii() and token_id.isalnum()) or len(token_id) > 32:
+            return None
+        record = (await self._store.get(TABLE, [token_id]))[0]
+        if record is None:
+            return None
+        token = decode(record.value, Token)
+        if token.revoked_at is not None or not hmac.compare_digest(token.digest, _digest(secret)):
+            return None
+        await self._used(token, record.version)
+        return Scope(rights=frozenset(token.rights), region=token.region, token_id=token_id)
+
+    async def _used(self, token: Token, version: int) -> None:
+        """Note the day of use, once a day; whoever comes second need not try again."""
+        today = self._clock.now() // DAY
+        if token.used_on != today:
+            used = msgspec.structs.replace(token, used_on=today)
+            put = Put(TABLE, token.id, encode(used), expected=version)
+            await self._store.write(Write(name="use_token", puts=(put,)))
+
+
+def _digest(text: str) -> bytes:
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()
