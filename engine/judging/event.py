@@ -15,6 +15,17 @@ from engine.judging.instant import Instant
 Scalar = str | int | float | bool
 
 
+GREATEST = 2**53
+"""Numbers beyond plus or minus this are not exact any more and count as missing."""
+
+
+def number(value: Scalar | None) -> float | None:
+    """Return what a field counts as a number, rounded to 9 decimals; None for texts, true, false and out of range."""
+    if value is None or isinstance(value, str | bool) or not -GREATEST <= value <= GREATEST:
+        return None
+    return round(value, 9)
+
+
 class EventKey(NamedTuple):
     """The order of events (rule-language.md 3.2): occurred_at, then desk, then id."""
 

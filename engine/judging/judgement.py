@@ -1,7 +1,8 @@
 """What judging says: openings, joins, re-datings, endings.
 
 Here: the values that `evaluate` returns and `alerting.decide` takes as commands. Not here: how they are found.
-Meaning: rule-language.md 3.6, 3.7, 3.9 and escalation.md 5.
+Meaning: rule-language.md 3.6, 3.7, 3.9 and escalation.md 5. Each names its alert by `ordinal`, which counts the
+alerts ever opened for the group, from 1.
 """
 
 from __future__ import annotations
@@ -57,9 +58,11 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
     """The condition came true at `happened_at` and no alert of the group is open.
 
     `evidence` is in event order; `figure` against `limit` over the window (from, to], where the condition has one.
-    `reason` names the gate that lets it open, or why it opens hidden.
+    `reason` names the gate that lets it open, or why it opens hidden. `follows` is the ordinal of an alert whose
+    closing was undone, 0 for none.
     """
 
+    ordinal: int = 0
     happened_at: Instant
     evidence: tuple[Evidence, ...]
     level: int
@@ -67,6 +70,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
     limit: float | None = None
     window: tuple[Instant, Instant] | None = None
     reason: str = "condition_true"
+    follows: int = 0
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
@@ -75,6 +79,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
     `new_after_quiet`: it occurred `within` or more after the newest earlier evidence (rule-language.md 3.9).
     """
 
+    ordinal: int = 0
     evidence: Evidence
     level: int
     figure: float | None = None
@@ -82,17 +87,22 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
 
 
 class Redated(msgspec.Struct, frozen=True, kw_only=True, tag="redated"):
-    """A late event showed that the condition was already true at an earlier instant."""
+    """The condition was already true at an earlier instant (`late_report`), or without what was withdrawn
+    (`refuted`, `corrected`) only at a later one.
+    """
 
+    ordinal: int = 0
     happened_at: Instant
     evidence: tuple[Evidence, ...]
     figure: float | None = None
     window: tuple[Instant, Instant] | None = None
+    reason: str = "late_report"
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     """The condition is over at `at`: reason `no_longer_true`, `event` or `quiet`."""
 
+    ordinal: int = 0
     at: Instant
     reason: str
 
@@ -100,6 +110,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
 class Undone(msgspec.Struct, frozen=True, kw_only=True, tag="undone"):
     """What opened the alert is no longer true: reason `late_report`, `corrected` or `refuted`."""
 
+    ordinal: int = 0
     reason: str
     evidence: tuple[Evidence, ...] = ()
 

@@ -177,10 +177,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kinds(self) -> tuple[str, ...] | None:
         """Kinds that the watch can match (exact kinds or prefixes ending in `*`); None where it can be any."""
-        return _kinds(self.watch)
+        return kinds_of(self.watch)
 
 
-def _kinds(node: Filter) -> tuple[str, ...] | None:
+def kinds_of(node: Filter) -> tuple[str, ...] | None:
+    """Return the kinds a filter can hold for (exact, or prefixes ending in `*`); None where it can be any."""
     match node:
         case Test(field="kind", operator="equals", value=str(kind)):
             return (kind,)
@@ -189,9 +190,9 @@ def _kinds(node: Filter) -> tuple[str, ...] | None:
         case Test(field="kind", operator="one_of", value=tuple(values)):
             return tuple(str(value) for value in values)
         case AllOf(parts):
-            return next((found for part in parts if (found := _kinds(part)) is not None), None)
+            return next((found for part in parts if (found := kinds_of(part)) is not None), None)
         case AnyOf(parts):
-            alternatives = [_kinds(part) for part in parts]
+            alternatives = [kinds_of(part) for part in parts]
             if not alternatives or None in alternatives:
                 return None
             return tuple(kind for kinds in alternatives if kinds for kind in kinds)

@@ -1,0 +1,483 @@
+"""Evaluation: arrivals of a group in, judgements out.
+
+Here: the working copy of a group's state, which refolds (or walks on, where the newcomers are the newest), compares
+the fold finds with what was said, and says the difference. Not here: what a condition means over time (`judging.fold`),
+which events match (`matching`), what becomes of an alert (`alerting.decide`). Laws: rule-language.md 3.2, 3.5 to 3.9.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+
+import msgspec
+
+from engine.judging.event import Event, EventKey
+from engine.judging.fold import Fold
+from engine.judging.instant import Instant
+from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Undone, evidence_of
+from engine.judging.rule import Rule
+from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell
+from engine.judging.window import is_state, limit_of, measure_of, measures, within_of
+
+KEPT_WHILE_OPEN = 1_000
+"""While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
+first of them finds the others; above it, refuting points older than the horizon changes nothing."""
+
+Withdrawn = Mapping[tuple[str, str], str]
+"""Events no longer true, by (desk, id): `refuted` or `corrected`."""
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an evaluation.
+
+    `due` is the clock instant at which the group must be looked at again though nothing arrives.
+    """
+
+    state: GroupState
+    judgements: tuple[Judgement, ...]
+    due: Instant | None
+
+
+def apply(
+    rule: Rule,
+    state: GroupState,
+    arrivals: Sequence[Event],
+    *,
+    received_at: Instant,
+    clearing: Sequence[Event] = (),
+    withdrawn: Withdrawn | None = None,
+    closed: Closing | None = None,
+    since: Instant | None = None,
+) -> Evaluation:
+    """Judge what fell due before `received_at`, then the arrivals of one request, all at once.
+
+    `arrivals` match `rule.watch`, `clearing` meet its clearing event (an event may be in both). `since` is the instant
+    from which the rule has watched the group.
+    """
+    group = Group(rule, state, since=since)
+    said = group.apply(
+        arrivals, received_at=received_at, clearing=clearing, withdrawn=withdrawn, closed=closed
+    )
+    return Evaluation(state=group.frozen(), judgements=said, due=group.due)
+
+
+def look(
+    rule: Rule,
+    state: GroupState,
+    *,
+    now: Instant,
+    closed: Closing | None = None,
+    since: Instant | None = None,
+) -> Evaluation:
+    """Judge what is due at the clock instant `now` though nothing arrived."""
+    group = Group(rule, state, since=since)
+    said = group.look(now=now, closed=closed)
+    return Evaluation(state=group.frozen(), judgements=said, due=group.due)
+
+
+class Group:
+    """The working copy of one group of one rule: takes arrivals, says judgements, freezes into a state."""
+
+    def __init__(self, rule: Rule, state: GroupState = EMPTY, *, since: Instant | None = None) -> None:
+        self.rule = rule
+        self._since = since
+        self._points = list(state.points)
+        self._keys = [point.key for point in self._points]
+        self._base, self._status = state.base, state.status
+        self._openings = list(state.openings)
+        self._opened = state.opened
+        self._marks = list(state.marks)
+        self._ripe = state.ripe
+        self._reach = within_of(rule.condition) or 0
+        self._prompt = opens_on_arrival(rule)
+        self._said: tuple[int, Instant | None] | None = None
+        self._ordinals: list[int] = []
+        self._hidden: Instant | None = None
+        self._refold()
+        self._visible()
+
+    @property
+    def due(self) -> Instant | None:
+        """The clock instant at which the group must be looked at again though nothing arrives."""
+        at = self._hidden if self._hidden is not None else self._fold.next_due()
+        return None if at is None else at + self.rule.wait_for_late
+
+    @property
+    def open(self) -> Opening | None:
+        """The opening that has not ended, if there is one."""
+        return next((opening for opening in reversed(self._openings) if opening.ended_at is None), None)
+
+    def frozen(self) -> GroupState:
+        """Return the state as a value."""
+        return GroupState(
+            points=tuple(self._points),
+            base=self._base,
+            status=copy(self._status),
+            openings=tuple(self._openings),
+            opened=self._opened,
+            marks=tuple(self._marks),
+            ripe=self._ripe,
+        )
+
+    def apply(
+        self,
+        arrivals: Sequence[Event],
+        *,
+        received_at: Instant,
+        clearing: Sequence[Event] = (),
+        withdrawn: Withdrawn | None = None,
+        closed: Closing | None = None,
+    ) -> tuple[Judgement, ...]:
+        """Judge what fell due before `received_at`, then take the events of one request, all at once."""
+        said: list[Judgement] = []
+        if closed is not None:
+            self._close(closed)
+        ripe = received_at - self.rule.wait_for_late - 1
+        due = self.due
+        if due is not None and due < received_at:
+            said += self._settle(ripe)
+        gone = self._withdraw(withdrawn) if withdrawn else []
+        newcomers = self._newcomers(arrivals, clearing, received_at, withdrawn or {})
+        if newcomers or gone:
+            self._take(newcomers, refold=bool(gone))
+            reason = withdrawn[gone[0].desk, gone[0].id] if withdrawn and gone else "late_report"
+            said += self._settle(ripe, reason, tuple(gone))
+        self._forget(received_at)
+        return tuple(said)
+
+    def look(self, *, now: Instant, closed: Closing | None = None) -> tuple[Judgement, ...]:
+        """Judge what is due at the clock instant `now` though nothing arrived."""
+        if closed is not None:
+            self._close(closed)
+        return tuple(self._settle(now - self.rule.wait_for_late))
+
+    # --- what goes in -----------------------------------------------------------------------------------------------
+
+    def _newcomers(
+        self, arrivals: Sequence[Event], clearing: Sequence[Event], received_at: Instant, withdrawn: Withdrawn
+    ) -> list[Point]:
+        condition, clears = self.rule.condition, {(event.desk, event.id) for event in clearing}
+        watched = [event for event in arrivals if measures(condition, event)]
+        both = {(event.desk, event.id) for event in watched}
+        found = []
+        for event in (*watched, *(event for event in clearing if (event.desk, event.id) not in both)):
+            name = (event.desk, event.id)
+            if name in withdrawn or not in_time(self.rule, event, received_at) or self._has(event.key):
+                continue
+            counts = name in both
+            measure = measure_of(condition, event) if counts else None
+            found.append(Point(evidence_of(event), measure, counts, name in clears))
+        found.sort(key=_key)
+        return found
+
+    def _has(self, key: EventKey) -> bool:
+        keys = self._keys
+        if not keys or key > keys[-1]:
+            return False
+        index = bisect_left(keys, key)
+        return index < len(keys) and keys[index] == key
+
+    def _take(self, newcomers: Sequence[Point], *, refold: bool) -> None:
+        walks = not refold and self._fold.rewind_to(newcomers[0].evidence.occurred_at)
+        for point in newcomers:
+            key = point.key
+            if not self._keys or key > self._keys[-1]:
+                self._keys.append(key)
+                self._points.append(point)
+            else:
+                index = bisect_left(self._keys, key)
+                self._keys.insert(index, key)
+                self._points.insert(index, point)
+        if walks:
+            self._fold.walk()
+        else:
+            self._refold()
+
+    def _withdraw(self, withdrawn: Withdrawn) -> list[Evidence]:
+        gone = [p.evidence for p in self._points if (p.evidence.desk, p.evidence.id) in withdrawn]
+        if gone:
+            self._points[:] = [p for p in self._points if (p.evidence.desk, p.evidence.id) not in withdrawn]
+            self._keys[:] = [point.key for point in self._points]
+        return gone
+
+    def _close(self, closed: Closing) -> None:
+        """Mark where an alert was closed by hand: after its newest evidence, and not before it opened."""
+        for index, opening in enumerate(self._openings):
+            if opening.ended_at is None and closed.ordinal in (0, opening.ordinal):
+                mark = closed.floor
+                if mark is None or mark.occurred_at < opening.happened_at:
+                    mark = EventKey(opening.happened_at, _LAST, _LAST)
+                insort(self._marks, mark)
+                self._openings[index] = msgspec.structs.replace(opening, ended_at=mark.occurred_at)
+                self._refold()
+                return
+
+    def _refold(self) -> None:
+        self._fold = Fold(
+            self.rule,
+            self._keys,
+            self._points,
+            base=self._base,
+            status=self._status,
+            marks=self._marks,
+            since=self._since,
+        )
+        self._fold.walk()
+        self._said = None
+
+    # --- what comes out ---------------------------------------------------------------------------------------------
+
+    def _settle(
+        self, ripe: Instant, reason: str = "late_report", gone: tuple[Evidence, ...] = ()
+    ) -> list[Judgement]:
+        """Say how what the fold finds, as far as it may be judged at `ripe`, differs from what was said."""
+        self._ripe = ripe if self._ripe is None else max(self._ripe, ripe)
+        self._fold.wait_until(self._ripe)
+        spells = self._visible()
+        seen = (len(spells), spells[-1].ended_at if spells else None)
+        said: list[Judgement] = []
+        if seen != self._said:
+            said += self._reconcile(spells, reason, gone)
+            self._said = seen
+        said += self._join(spells)
+        return said
+
+    def _visible(self) -> list[Spell]:
+        """Return the spells as far as they may be judged; an end not ripe yet hides itself and all after it."""
+        ripe, found = self._ripe, []
+        self._hidden = None
+        for spell in self._fold.spells:
+            if not self._prompt and (ripe is None or spell.happened_at > ripe):
+                self._hidden = spell.happened_at
+                break
+            ended = spell.ended_at
+            if ended is not None and (ripe is None or ended > ripe):
+                if spell.reason != "by_hand" and not (self._prompt and spell.reason == "event"):
+                    self._hidden = ended
+                    found.append(msgspec.structs.replace(spell, ended_at=None, reason=None))
+                    break
+            found.append(spell)
+        return found
+
+    def _reconcile(self, spells: list[Spell], reason: str, gone: tuple[Evidence, ...]) -> list[Judgement]:
+        """Bring what was said into line with the spells: undo, re-date, open and end."""
+        heirs = _assign(self._openings, spells)
+        said: list[Judgement] = [
+            Undone(ordinal=opening.ordinal, reason=reason, evidence=gone)
+            for opening in self._openings
+            if opening.ordinal not in heirs
+        ]
+        kept: list[Opening] = []
+        self._ordinals = []
+        for place, spell in enumerate(spells):
+            mine = [opening for opening in self._openings if heirs.get(opening.ordinal) == place]
+            for opening in mine:
+                said += self._again(spell, opening, reason)
+            going = [opening.ordinal for opening in mine if opening.ended_at is None]
+            kept += [_moved(opening, spell) for opening in mine]
+            if (not mine and spell.reason != "by_hand") or (spell.ended_at is None and not going):
+                self._opened += 1
+                going = [self._opened]
+                kept.append(
+                    Opening(ordinal=self._opened, happened_at=spell.happened_at, ended_at=spell.ended_at)
+                )
+                said.append(self._opening(spell, follows=mine[-1].ordinal if mine else 0))
+            if spell.ended_at is not None and spell.reason != "by_hand":
+                said += [Ended(ordinal=o, at=spell.ended_at, reason=spell.reason or "") for o in going]
+            self._ordinals.append(going[-1] if going else mine[-1].ordinal if mine else 0)
+        self._openings = kept
+        return said
+
+    def _opening(self, spell: Spell, *, follows: int) -> Opened:
+        evidence = self._evidence(spell, self._opened)
+        return Opened(
+            ordinal=self._opened,
+            happened_at=spell.happened_at,
+            evidence=evidence,
+            level=level_of(self.rule, spell.figure, evidence),
+            figure=spell.figure,
+            limit=self._limit,
+            window=self._window(spell),
+            follows=follows,
+        )
+
+    def _again(self, spell: Spell, opening: Opening, reason: str) -> list[Judgement]:
+        """Say what is new about the opening of an alert that was said before."""
+        low, high = self._bounds(spell)
+        fresh = [p for p in self._points[low:high] if p.watched and p.told < opening.ordinal]
+        if opening.happened_at == spell.happened_at:
+            return [self._joined(point.key, opening.ordinal, spell.figure) for point in fresh]
+        return [
+            Redated(
+                ordinal=opening.ordinal,
+                happened_at=spell.happened_at,
+                evidence=self._evidence(spell, opening.ordinal),
+                figure=spell.figure,
+                window=self._window(spell),
+                reason=reason,
+            )
+        ]
+
+    def _join(self, spells: list[Spell]) -> list[Judgement]:
+        """Say which points joined; those whose spell may not be judged yet wait."""
+        said: list[Judgement] = []
+        waiting = []
+        for join in self._fold.joins:
+            if join.place >= len(spells):
+                waiting.append(join)
+                continue
+            ordinal = self._ordinals[join.place]
+            if ordinal and self._points[bisect_left(self._keys, join.key)].told < ordinal:
+                said.append(self._joined(join.key, ordinal, join.figure))
+        self._fold.joins[:] = waiting
+        return said
+
+    def _joined(self, key: EventKey, ordinal: int, figure: float | None) -> Joined:
+        index = bisect_left(self._keys, key)
+        point = self._points[index]
+        self._points[index] = _told(point, ordinal)
+        quiet = False
+        if self._reach:
+            earlier = next((i for i in range(index - 1, -1, -1) if self._points[i].told == ordinal), None)
+            quiet = earlier is None or key.occurred_at - self._keys[earlier].occurred_at >= self._reach
+        return Joined(
+            ordinal=ordinal,
+            evidence=point.evidence,
+            level=level_of(self.rule, figure, (point.evidence,)),
+            figure=figure,
+            new_after_quiet=quiet,
+        )
+
+    def _evidence(self, spell: Spell, ordinal: int) -> tuple[Evidence, ...]:
+        """Return the evidence of an opening, and remember that the alert has it."""
+        low, high = self._bounds(spell)
+        found = []
+        for index in range(low, high):
+            point = self._points[index]
+            if point.watched:
+                found.append(point.evidence)
+                if point.told < ordinal:
+                    self._points[index] = _told(point, ordinal)
+        return tuple(found)
+
+    def _bounds(self, spell: Spell) -> tuple[int, int]:
+        if spell.first is None or spell.last is None:
+            return (0, 0)
+        return bisect_left(self._keys, spell.first), bisect_right(self._keys, spell.last)
+
+    def _window(self, spell: Spell) -> tuple[Instant, Instant] | None:
+        return (spell.happened_at - self._reach, spell.happened_at) if self._reach else None
+
+    @property
+    def _limit(self) -> float | None:
+        limit = limit_of(self.rule.condition)
+        return None if limit is None else limit.number
+
+    # --- what is forgotten ------------------------------------------------------------------------------------------
+
+    def _forget(self, received_at: Instant) -> None:
+        """Judge for good what no event can change any more, and let go of points no window needs."""
+        if len(self._points) < _WORTH_FORGETTING:
+            return
+        base = min(received_at - self.rule.late_horizon, (self._ripe or 0) + 1) - 1
+        if len(self._points) <= KEPT_WHILE_OPEN:
+            for spell in self._fold.spells:
+                if spell.ended_at is None or spell.ended_at > base:
+                    base = min(base, spell.happened_at - 1)
+            waiting = self._fold.status.true_since
+            base = base if waiting is None else min(base, waiting - 1)
+        gone = bisect_right(self._keys, base - self._reach, key=_occurred_at)
+        if is_state(self.rule.condition) and not self._reach:
+            gone = next((i for i in range(gone - 1, -1, -1) if self._points[i].watched), 0)
+        if gone < max(_WORTH_FORGETTING, len(self._points) // 2):
+            return
+        ahead = bisect_right(self._keys, base, key=_occurred_at)
+        sealed = Fold(
+            self.rule,
+            self._keys[:ahead],
+            self._points[:ahead],
+            base=self._base,
+            status=self._status,
+            marks=[mark for mark in self._marks if mark.occurred_at <= base],
+            since=self._since,
+        )
+        sealed.walk()
+        sealed.wait_until(base)
+        self._base, self._status = base, sealed.status
+        self._marks = [mark for mark in self._marks if mark.occurred_at > base]
+        self._openings = [o for o in self._openings if o.ended_at is None or o.ended_at > base]
+        del self._points[:gone], self._keys[:gone]
+        self._refold()
+        self._settle(self._ripe or 0)
+
+
+def opens_on_arrival(rule: Rule) -> bool:
+    """Say whether more events can only make the condition truer or re-date it, so that it need not wait for them."""
+    return not rule.hold_for and (not is_state(rule.condition) or within_of(rule.condition) is None)
+
+
+def in_time(rule: Rule, event: Event, received_at: Instant) -> bool:
+    """Say whether the rule exists at the event's instant and the event is not later than `late_horizon`."""
+    at, start, until = event.occurred_at, rule.effective_from, rule.effective_until
+    if (start is not None and at < start) or (until is not None and at >= until):
+        return False
+    return received_at - at <= rule.late_horizon
+
+
+def level_of(rule: Rule, figure: float | None, evidence: Iterable[Evidence]) -> int:
+    """Return the level (1-4) that the rule gives to a figure, or to the evidence where it goes by severity."""
+    if rule.by_severity:
+        return max((2, *(one.severity for one in evidence)))
+    reached = (
+        step.level
+        for step in rule.levels
+        if step.limit is None or (figure is not None and step.limit.met_by(figure))
+    )
+    return max(reached)
+
+
+def _assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, int]:
+    """Say which spell each opening stands for now, by its ordinal; openings that stand for none are left out.
+
+    An opening keeps the spell of its instant, else it takes the earliest one that overlaps with its own stretch.
+    """
+    heirs: dict[int, int] = {}
+    taken: set[int] = set()
+    for opening in sorted(openings, key=lambda one: (one.happened_at, one.ordinal)):
+        same = [i for i, spell in enumerate(spells) if spell.happened_at == opening.happened_at]
+        place = next((i for i in same if i not in taken), same[-1] if same else None)
+        if place is None:
+            place = next((i for i, spell in enumerate(spells) if _overlap(opening, spell)), None)
+        if place is not None:
+            heirs[opening.ordinal] = place
+            taken.add(place)
+    return heirs
+
+
+def _overlap(opening: Opening, spell: Spell) -> bool:
+    return (spell.ended_at is None or spell.ended_at >= opening.happened_at) and (
+        opening.ended_at is None or spell.happened_at <= opening.ended_at
+    )
+
+
+def _moved(opening: Opening, spell: Spell) -> Opening:
+    ended_at = spell.ended_at if spell.ended_at is not None else opening.ended_at
+    return Opening(ordinal=opening.ordinal, happened_at=spell.happened_at, ended_at=ended_at)
+
+
+def _told(point: Point, ordinal: int) -> Point:
+    return Point(point.evidence, point.measure, point.watched, point.clears, ordinal)
+
+
+def _key(point: Point) -> EventKey:
+    return point.key
+
+
+def _occurred_at(key: EventKey) -> Instant:
+    return key.occurred_at
+
+
+_LAST = "\U0010ffff"
+_WORTH_FORGETTING = 32

@@ -1,0 +1,365 @@
+"""The fold: sorted points in, spells out; the meaning of conditions over time.
+
+Here: the one machine that walks the instants of a group in order, and nothing that depends on arrival. Not here: what
+was said before and what to say now (`judging.evaluate`). Laws: rule-language.md 3.2 to 3.4 and 3.9.
+
+An instant is judged when points occur at it, when points leave the window at it, or when a wait ends at it. At each
+instant points leave, all points of it enter, then it is judged once: joins, the end of the running spell, a new one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from copy import copy
+from typing import NamedTuple
+
+import msgspec
+
+from engine.judging.event import EventKey
+from engine.judging.instant import Instant, Millis
+from engine.judging.rule import Rule
+from engine.judging.state import Point, Spell, Status
+from engine.judging.window import Window, is_state, window_of, within_of
+
+
+class Join(NamedTuple):
+    """A point that joined a running spell (its place among all spells), and the figure at its instant."""
+
+    key: EventKey
+    place: int
+    figure: float | None
+
+
+class Fold:
+    """Walks the instants of one group of one rule.
+
+    It reads `keys` and `points`, lists in event order that its owner appends to; after any other change of them a new
+    fold is needed (see `rewind_to`). `done` are spells that ended, `status` how it stands at `now`; `joins` collects
+    until its owner empties it. `since` is the instant from which the rule has watched the group.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        keys: list[EventKey],
+        points: list[Point],
+        *,
+        base: Instant | None = None,
+        status: Status | None = None,
+        marks: Sequence[EventKey] = (),
+        since: Instant | None = None,
+    ) -> None:
+        self._rule = rule
+        self._condition = rule.condition
+        self._keys = keys
+        self._points = points
+        self._marks = list(marks)
+        self._state = is_state(rule.condition)
+        self._within = within_of(rule.condition)
+        self._low_figure = self._state and self._within is not None
+        self._judged_from = since + (self._within or 0) if since is not None and self._low_figure else None
+        self._window: Window = window_of(rule.condition)
+        self._low = self._high = 0
+        self._newest: EventKey | None = None
+        self._before: _Before | None = None
+        self.now = base
+        self.status = copy(status) if status else Status()
+        self.done: list[Spell] = []
+        self.joins: list[Join] = []
+        if base is not None:
+            self._refill(base)
+
+    @property
+    def spells(self) -> list[Spell]:
+        """All spells found, the running one last."""
+        running = self.status.spell
+        return self.done if running is None else [*self.done, running]
+
+    # --- walking ----------------------------------------------------------------------------------------------------
+
+    def walk(self) -> None:
+        """Walk over all points not walked over yet."""
+        keys, count = self._keys, len(self._keys)
+        while self._high < count:
+            at = keys[self._high].occurred_at
+            if self._marks:
+                self._pass_marks(at)
+            self.wait_until(at - 1)
+            start = self._high
+            self._before = _Before(self.now, start, copy(self.status), len(self.done), self._newest)
+            while self._high < count and keys[self._high].occurred_at == at:
+                self._high += 1
+            self._slide(at)
+            for index in range(start, self._high):
+                if self._counts(index):
+                    self._window.enter(self._points[index])
+                    self._newest = keys[index]
+            self.now = at
+            if self._marks and self._marks[0].occurred_at == at:
+                self._split(at, start)
+            else:
+                self._judge(at, start, self._high)
+        if self._marks:
+            self._pass_marks(None)
+
+    def rewind_to(self, at: Instant) -> bool:
+        """Make ready for further points at or after `at`; False where only a new fold can take them."""
+        if self.now is None or at > self.now:
+            return True
+        before = self._before
+        if before is None or at != self.now or before.status.restart != self.status.restart:
+            return False
+        for index in range(before.high, self._high):
+            if self._counts(index):
+                self._window.leave(self._points[index])
+        self.now, self._high, self.status, self._newest = (
+            before.now,
+            before.high,
+            before.status,
+            before.newest,
+        )
+        if self._within is None and before.newest is not None:
+            self._window.enter(self._points[bisect_left(self._keys, before.newest)])
+        del self.done[before.done :]
+        self.joins = [join for join in self.joins if join.key.occurred_at != at]
+        self._before = None
+        return True
+
+    def wait_until(self, until: Instant) -> None:
+        """Judge what falls due up to `until` (included) though no point occurs."""
+        while (at := self.next_due()) is not None and at <= until:
+            self._slide(at)
+            self.now, self._before = at, None
+            self._judge(at, self._high, self._high)
+
+    def next_due(self) -> Instant | None:
+        """Return the next instant at which something changes though no point occurs."""
+        status, clear = self.status, self._rule.clear
+        due: Instant | None = None
+        if status.spell is not None:
+            if status.over_since is not None:
+                due = status.over_since + self._rule.keep_open_for
+            elif clear.how == "quiet" and status.newest is not None:
+                due = max(status.newest.occurred_at, status.spell.happened_at) + clear.quiet_for
+        elif status.true_since is not None:
+            due = status.true_since + self._rule.hold_for
+        if self._within is not None and (
+            self._low_figure or (status.spell is not None and clear.how in _BY_FIGURE)
+        ):
+            due = _earlier(due, self._next_leave(self._within))
+        until = self._rule.effective_until
+        if due is None or (until is not None and due >= until) or (self.now is not None and due <= self.now):
+            return None
+        return due
+
+    def _next_leave(self, within: Millis) -> Instant | None:
+        """Return when the next point leaves whose leaving changes what the figure means.
+
+        Meaning is monotone in the figure (but for `equals`), so the walk goes back from the newest point only until the
+        points seen mean what all of them mean.
+        """
+        status, keys = self.status, self._keys
+        if self._judged_from is not None and status.spell is None and (self.now or 0) < self._judged_from:
+            from_ = self._judged_from
+            leaves = (keys[i].occurred_at + within for i in range(self._low, self._high) if self._counts(i))
+            return next((at for at in leaves if at >= from_), None)
+        meaning, trial, found = self._meaning(self._window), window_of(self._condition), None
+        for index in range(self._high - 1, self._low - 1, -1):
+            if not self._counts(index):
+                continue
+            if self._meaning(trial) != meaning:
+                found = index
+            trial.enter(self._points[index])
+            if self._meaning(trial) == meaning and not self._hops:
+                break
+        return None if found is None else keys[found].occurred_at + within
+
+    def _meaning(self, window: Window) -> tuple[bool, bool]:
+        return window.met(), self.status.spell is not None and self._over(window)
+
+    @property
+    def _hops(self) -> bool:
+        limit = self._rule.clear.limit
+        return limit is not None and limit.operator == "equals"
+
+    # --- the window -------------------------------------------------------------------------------------------------
+
+    def _counts(self, index: int) -> bool:
+        restart = self.status.restart
+        return self._points[index].watched and (restart is None or self._keys[index] > restart)
+
+    def _slide(self, at: Instant) -> None:
+        if self._within is None:
+            return
+        edge = at - self._within
+        while self._low < self._high and self._keys[self._low].occurred_at <= edge:
+            if self._counts(self._low):
+                self._window.leave(self._points[self._low])
+            self._low += 1
+
+    def _refill(self, base: Instant) -> None:
+        while self._high < len(self._keys) and self._keys[self._high].occurred_at <= base:
+            if self._counts(self._high):
+                self._window.enter(self._points[self._high])
+            if self._points[self._high].watched:
+                self._newest = self._keys[self._high]
+            self._high += 1
+        self._slide(base)
+        while self._marks and self._marks[0].occurred_at <= base:
+            self._close_by_hand(self._marks.pop(0))
+
+    # --- closings by hand -------------------------------------------------------------------------------------------
+
+    def _pass_marks(self, before: Instant | None) -> None:
+        """Close by hand where the newest evidence of the closed alert stood, though it is no point any more."""
+        while self._marks and (before is None or self._marks[0].occurred_at < before):
+            self.wait_until(self._marks[0].occurred_at)
+            self._before = None
+            self._close_by_hand(self._marks.pop(0))
+
+    def _split(self, at: Instant, start: int) -> None:
+        """Judge one instant in parts: a closing by hand stands between the points up to its floor and the newer."""
+        while start < self._high:
+            mark = self._marks.pop(0) if self._marks and self._marks[0].occurred_at == at else None
+            end = self._high if mark is None else bisect_right(self._keys, mark, start, self._high)
+            if end > start:
+                self._judge(at, start, end)
+            if mark is not None:
+                self._close_by_hand(mark)
+            start = end
+        self._before = None
+
+    def _close_by_hand(self, mark: EventKey) -> None:
+        spell = self.status.spell
+        if spell is not None:
+            self._end(max(mark.occurred_at, spell.happened_at), "by_hand", mark)
+            self.status.blocked = self._state and self._window.met()
+
+    # --- judging one instant ----------------------------------------------------------------------------------------
+
+    def _judge(self, at: Instant, start: int, end: int) -> None:
+        """Judge an instant with the points from `start` to `end` of it; all of them are in the window."""
+        status, points = self.status, self._points
+        if self._rule.clear.how == "event":
+            self._clear_by_event(at, start, end)
+        watched = [self._keys[i] for i in range(start, end) if points[i].watched]
+        true = self._window.met() and (self._state or bool(watched))
+        if status.spell is not None:
+            self._continue(at, watched, true=true)
+            if status.spell is not None:
+                return
+        if self._judged_from is not None and at < self._judged_from:
+            return
+        newest = watched[-1] if watched else self._newest
+        if not true:
+            status.true_since = status.true_first = None
+            status.blocked = False
+        elif status.blocked or not _newer(newest, status.floor):
+            return
+        elif self._rule.hold_for:
+            if status.true_since is None:
+                status.true_since, status.true_first = at, newest
+            if at >= status.true_since + self._rule.hold_for:
+                self._open(at, watched, newest)
+        else:
+            status.true_first = newest
+            self._open(at, watched, newest)
+
+    def _clear_by_event(self, at: Instant, start: int, end: int) -> None:
+        clearing = next(
+            (self._keys[i] for i in range(end - 1, start - 1, -1) if self._points[i].clears), None
+        )
+        status = self.status
+        if clearing is None:
+            return
+        if status.spell is not None:
+            if at > status.spell.happened_at:
+                self._end(at, "event", clearing)
+        elif status.true_since is not None:
+            status.true_since = status.true_first = None
+            status.floor = clearing
+
+    def _continue(self, at: Instant, watched: list[EventKey], *, true: bool) -> None:
+        """Let the points join the running spell, then end it if it is over."""
+        status, rule = self.status, self._rule
+        if watched and (true or not self._state):
+            figure = self._window.figure
+            self.joins.extend(Join(key, len(self.done), figure) for key in watched)
+            status.newest = watched[-1] if status.newest is None else max(status.newest, watched[-1])
+        if rule.clear.how in _BY_FIGURE:
+            if not self._over(self._window):
+                status.over_since = None
+                return
+            if status.over_since is None or (self._pulse and watched):
+                status.over_since = at
+            if at >= status.over_since + rule.keep_open_for:
+                self._end(at, "no_longer_true", status.newest)
+        elif rule.clear.how == "quiet" and status.spell is not None and status.newest is not None:
+            if at >= max(status.newest.occurred_at, status.spell.happened_at) + rule.clear.quiet_for:
+                self._end(at, "quiet", status.newest)
+
+    @property
+    def _pulse(self) -> bool:
+        """The condition is true at the instants of events only and has no figure that could fall."""
+        return self._within is None and not self._state
+
+    def _over(self, window: Window) -> bool:
+        limit = self._rule.clear.limit
+        if self._rule.clear.how != "limit" or limit is None:
+            return self._pulse or not window.met()
+        figure = window.figure
+        return figure is not None and limit.met_by(figure) and not window.met()
+
+    def _open(self, at: Instant, watched: list[EventKey], newest: EventKey | None) -> None:
+        status = self.status
+        first, last = self._evidence(watched, newest)
+        status.spell = Spell(happened_at=at, first=first, last=last, figure=self._window.figure)
+        status.newest = last
+        status.true_since = status.true_first = None
+        status.over_since = at if self._pulse and self._rule.clear.how == "no_longer_true" else None
+        if self._rule.start_again and last is not None:
+            status.restart = self._keys[self._high - 1]
+            self._window, self._low = window_of(self._condition), self._high
+
+    def _evidence(
+        self, watched: list[EventKey], newest: EventKey | None
+    ) -> tuple[EventKey | None, EventKey | None]:
+        """Return the keys of the first and the last point that are evidence of an opening now."""
+        if self._within is not None:
+            inside = range(self._low, self._high)
+            first = next((self._keys[i] for i in inside if self._counts(i)), None)
+            return first, next((self._keys[i] for i in reversed(inside) if self._counts(i)), None)
+        if self._state:
+            return self.status.true_first, newest
+        return next((key for key in watched if _newer(key, self.status.floor)), newest), newest
+
+    def _end(self, at: Instant, reason: str, floor: EventKey | None) -> None:
+        status = self.status
+        if status.spell is not None:
+            self.done.append(msgspec.structs.replace(status.spell, ended_at=at, reason=reason))
+            self.status.spell = status.over_since = status.newest = status.true_since = status.true_first = (
+                None
+            )
+            status.floor = floor
+
+
+class _Before(NamedTuple):
+    """How the fold stood before the instant it is at."""
+
+    now: Instant | None
+    high: int
+    status: Status
+    done: int
+    newest: EventKey | None
+
+
+_BY_FIGURE = ("no_longer_true", "limit")
+
+
+def _newer(key: EventKey | None, floor: EventKey | None) -> bool:
+    return floor is None or (key is not None and key > floor)
+
+
+def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:
+    return other if one is None else one if other is None else min(one, other)

@@ -1,0 +1,78 @@
+"""Groups: for whom a rule counts on its own.
+
+Here: the key an event has under `per`, and the region such a group stands for. Not here: the group's state
+(`judging.state`) or its judging. Keys: rule-language.md 2, `per`.
+"""
+
+from __future__ import annotations
+
+from engine.judging.event import Event, Scalar
+from engine.judging.region import LEVELS, cut
+from engine.judging.rule import Rule
+
+SEPARATOR = "|"
+"""Stands between the parts of a key of several fields; inside a part it is written with a backslash before it."""
+
+
+def group_of(rule: Rule, event: Event) -> str | None:
+    """Return the canonical text of the group the event belongs to, such as `73.15` or `73.15|A`.
+
+    None where the event lacks a field of `per` (an empty text is no key): such an event is not counted.
+    """
+    if len(rule.per) == 1:
+        return _part(rule.per[0], event)
+    parts = [_part(name, event) for name in rule.per]
+    texts = [
+        part.replace("\\", "\\\\").replace(SEPARATOR, "\\" + SEPARATOR) for part in parts if part is not None
+    ]
+    return SEPARATOR.join(texts) if len(texts) == len(parts) else None
+
+
+def region_of_group(rule: Rule, event: Event) -> str:
+    """Return the region the event's group stands for: the narrowest region of `per`, else the event's regency."""
+    codes = [code for name in rule.per if name in _REGION_WORDS and (code := _part(name, event)) is not None]
+    return max(codes, key=_depth) if codes else _at_most_regency(event.region)
+
+
+def canonical(value: Scalar | None) -> str:
+    """Write a value so that equal values, and only those, give equal texts.
+
+    Texts equal texts, numbers equal numbers (to 9 decimals), true and false are neither; a missing value is its own.
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return "'" + value
+        case _:
+            return number_text(value)
+
+
+def number_text(number: float) -> str:
+    """Write a number rounded to 9 decimals; whole numbers as such."""
+    rounded = round(number, 9)
+    return str(int(rounded)) if rounded == rounded // 1 else repr(rounded)
+
+
+def _part(name: str, event: Event) -> str | None:
+    if name == "region":
+        return _at_most_regency(event.region)
+    if name in LEVELS:
+        return cut(event.region, name)
+    value = event.value(name)
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else canonical(value)
+
+
+def _at_most_regency(code: str) -> str:
+    return cut(code, "regency") or code
+
+
+def _depth(code: str) -> int:
+    return 0 if code == "00" else code.count(".") + 1
+
+
+_REGION_WORDS = frozenset((*LEVELS, "region"))

@@ -1,0 +1,111 @@
+"""What is kept of a group: its points, how the fold stood before them, and what has been said.
+
+Here: the stored values, all bounded by the rule. Not here: the fold (`judging.fold`) or the working copy that changes
+them (`judging.evaluate`). The law they serve: a group's state equals a fold over its sorted retained events
+(rule-language.md 3.3).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.judging.event import EventKey
+from engine.judging.instant import Instant
+from engine.judging.judgement import Evidence
+
+Measure = int | float | str | bool | None
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event as one rule sees it.
+
+    `measure` is what the condition reads: a weight in billionths (count), a canonical text (distinct), the field
+    (value). `watched`: it counts; `clears`: it meets `clear_when: {event: ...}`. `told` is the ordinal of the alert that
+    has it as evidence, 0 for none.
+    """
+
+    evidence: Evidence
+    measure: Measure = None
+    watched: bool = True
+    clears: bool = False
+    told: int = 0
+
+    @property
+    def key(self) -> EventKey:
+        """The place of the event in the order of all events."""
+        return self.evidence.key
+
+
+class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stretch of event time for which an alert ought to be open: what the fold finds.
+
+    Evidence of the opening are the watched points from `first` to `last` (None: the window was empty). `reason` and
+    `ended_at` are None while it runs; `by_hand` ends at the floor of the closing.
+    """
+
+    happened_at: Instant
+    first: EventKey | None
+    last: EventKey | None
+    figure: float | None = None
+    ended_at: Instant | None = None
+    reason: str | None = None
+
+
+class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How the fold stands after the instants it has judged; small, so that copies are cheap.
+
+    `spell`: the one that runs. `true_since` (and `true_first`, its first point): since when a state condition is true
+    without an alert. `over_since`: since when the condition of the running spell is over. `newest`: the newest evidence
+    of the running spell. `floor`: an opening needs an event newer than this. `blocked`: it must be false once first.
+    `restart`: points up to here are never counted again.
+    """
+
+    spell: Spell | None = None
+    true_since: Instant | None = None
+    true_first: EventKey | None = None
+    over_since: Instant | None = None
+    newest: EventKey | None = None
+    floor: EventKey | None = None
+    blocked: bool = False
+    restart: EventKey | None = None
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An alert that was opened and not undone, as last said: `ordinal` counts the group's alerts from 1."""
+
+    ordinal: int
+    happened_at: Instant
+    ended_at: Instant | None = None
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert was closed by hand: the key of its newest evidence (None: it has none), the clock instant of the act.
+
+    `ordinal` names the alert; 0 means the one that is open.
+    """
+
+    floor: EventKey | None
+    at: Instant
+    ordinal: int = 0
+
+
+class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that is stored of one group of one rule.
+
+    `points` are in event order. Instants up to `base` are judged for good, `status` is how the fold stood then; points
+    at or before it are kept only while they are in a window. `openings` are those a late event may still change,
+    `opened` counts all alerts ever opened, `marks` are the floors of closings by hand after `base`. `ripe` is the
+    instant up to which was judged what more events could undo.
+    """
+
+    points: tuple[Point, ...] = ()
+    base: Instant | None = None
+    status: Status = msgspec.field(default_factory=Status)
+    openings: tuple[Opening, ...] = ()
+    opened: int = 0
+    marks: tuple[EventKey, ...] = ()
+    ripe: Instant | None = None
+
+
+EMPTY = GroupState()
+"""A group that nothing was reported of."""

@@ -1,0 +1,182 @@
+"""Windows: the figure a condition has over the points that count now.
+
+Here: one small running figure per condition, exact to the last digit so that adding and taking away is the same as
+counting anew. Not here: which points are in the window and what follows from the figure (`judging.fold`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from engine.judging.event import Event, number
+from engine.judging.group import canonical
+from engine.judging.instant import Millis
+from engine.judging.rule import Condition, Count, Distinct, EveryEvent, Limit, Value
+from engine.judging.state import Measure, Point
+
+BILLION = 1_000_000_000
+"""Weights are summed as whole billionths: numbers count to 9 decimals (system.md 4)."""
+
+
+class Window(Protocol):
+    """A running figure. `figure` is None where the condition has none (or an empty one)."""
+
+    def enter(self, point: Point) -> None:
+        """Add a watched point."""
+
+    def leave(self, point: Point) -> None:
+        """Take away a point that entered before."""
+
+    @property
+    def figure(self) -> float | None:
+        """The figure over what is in the window."""
+
+    def met(self) -> bool:
+        """Say whether the condition's limit is met."""
+
+
+class _Any:
+    """Every event: no figure, always met."""
+
+    figure: float | None = None
+
+    def enter(self, point: Point) -> None: ...
+
+    def leave(self, point: Point) -> None: ...
+
+    def met(self) -> bool:
+        return True
+
+
+class _Counted:
+    """Number of points, or their weights summed."""
+
+    def __init__(self, condition: Count) -> None:
+        self._at_least = condition.at_least
+        self._total = 0
+
+    def enter(self, point: Point) -> None:
+        self._total += BILLION if point.measure is None else int(point.measure)
+
+    def leave(self, point: Point) -> None:
+        self._total -= BILLION if point.measure is None else int(point.measure)
+
+    @property
+    def figure(self) -> float:
+        return self._total / BILLION
+
+    def met(self) -> bool:
+        return self._total / BILLION >= self._at_least
+
+
+class _Different:
+    """Number of different values."""
+
+    def __init__(self, condition: Distinct) -> None:
+        self._limit = condition.limit
+        self._times: dict[Measure, int] = {}
+
+    def enter(self, point: Point) -> None:
+        self._times[point.measure] = self._times.get(point.measure, 0) + 1
+
+    def leave(self, point: Point) -> None:
+        left = self._times[point.measure] - 1
+        if left:
+            self._times[point.measure] = left
+        else:
+            del self._times[point.measure]
+
+    @property
+    def figure(self) -> float:
+        return float(len(self._times))
+
+    def met(self) -> bool:
+        return self._limit.met_by(len(self._times))
+
+
+class _Latest:
+    """The field of the latest point; points enter in event order and never leave."""
+
+    def __init__(self, condition: Value) -> None:
+        self._limit = condition.limit
+        self._one_of = frozenset(canonical(value) for value in condition.one_of)
+        self._measure: Measure = None
+
+    def enter(self, point: Point) -> None:
+        self._measure = point.measure
+
+    def leave(self, point: Point) -> None: ...
+
+    @property
+    def figure(self) -> float | None:
+        return number(self._measure)
+
+    def met(self) -> bool:
+        if self._limit is None:
+            return self._measure is not None and canonical(self._measure) in self._one_of
+        figure = self.figure
+        return figure is not None and self._limit.met_by(figure)
+
+
+def window_of(condition: Condition) -> Window:
+    """Return an empty window of the condition."""
+    match condition:
+        case EveryEvent():
+            return _Any()
+        case Count():
+            return _Counted(condition)
+        case Distinct():
+            return _Different(condition)
+        case Value():
+            return _Latest(condition)
+
+
+def within_of(condition: Condition) -> Millis | None:
+    """Return the length of the condition's window; None where it has none."""
+    return condition.within if isinstance(condition, Count | Distinct) else None
+
+
+def limit_of(condition: Condition) -> Limit | None:
+    """Return the limit on the condition's figure; None where it has none."""
+    match condition:
+        case Count():
+            return Limit("at_least", condition.at_least)
+        case Distinct() | Value():
+            return condition.limit
+        case _:
+            return None
+
+
+def is_state(condition: Condition) -> bool:
+    """Say whether the condition is true over stretches of time (marked S in rule-language.md 5), not at events only."""
+    match condition:
+        case Value():
+            return True
+        case Distinct():
+            return condition.limit.operator in ("at_most", "below")
+        case _:
+            return False
+
+
+def measures(condition: Condition, event: Event) -> bool:
+    """Say whether the event counts for the condition: for `value` it must have the field."""
+    return not isinstance(condition, Value) or event.value(condition.field) is not None
+
+
+def measure_of(condition: Condition, event: Event) -> Measure:
+    """Return what the condition reads of an event. A weight that is missing counts 1, one below zero counts 0."""
+    match condition:
+        case Count(weight=str(path)):
+            weight = number(event.value(path))
+            return None if weight is None else max(0, round(weight * BILLION))
+        case Distinct():
+            return _joined(canonical(event.value(path)) for path in condition.of)
+        case Value():
+            return event.value(condition.field)
+        case _:
+            return None
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "|".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts)

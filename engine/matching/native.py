@@ -1,0 +1,192 @@
+"""The native matcher: filters compiled to closures, rules indexed by kind. It is the meaning of the filter language.
+
+Here: which rules an event satisfies, and whose clearing event it is. Not here: windows and groups (`judging`), and the
+second matcher (`matching.durable`). Meaning of each test: rule-language.md 4.
+
+What the language leaves open is decided so: `matches` finds its pattern anywhere in the text (write `^...$` for the
+whole), and only in texts; numbers count to 9 decimals and within plus or minus 2^53, a field with any other number is a
+missing one; true and false are equal to nothing but themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import ge, gt, le, lt
+
+import re2
+
+from engine.errors import ConfigurationError
+from engine.judging.event import Event, Scalar, number
+from engine.judging.region import lineage
+from engine.judging.rule import AllOf, AnyOf, Filter, Rule, Test, Unless, kinds_of
+
+Verdict = Callable[[Event], bool]
+"""Says of an event whether a filter holds."""
+
+
+class NativeMatcher:
+    """All rules of a rule set, ready to be asked about events."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._watching = _Index((rule, rule.watch) for rule in rules)
+        self._clearing = _Index((rule, rule.clear.event) for rule in rules if rule.clear.event is not None)
+
+    def match(self, event: Event) -> tuple[Rule, ...]:
+        """Return the rules whose `watch` holds, in the order of the rule set."""
+        return self._watching.holding(event)
+
+    def clears(self, event: Event) -> tuple[Rule, ...]:
+        """Return the rules whose clearing event this is."""
+        return self._clearing.holding(event)
+
+
+class _Index:
+    """Filters by the kinds they can hold for; rows of a kind are gathered when the kind is first seen."""
+
+    def __init__(self, rows: Iterable[tuple[Rule, Filter]]) -> None:
+        self._rows = [(rule, compile_filter(filter_), kinds_of(filter_)) for rule, filter_ in rows]
+        self._of_kind: dict[str, tuple[tuple[Rule, Verdict], ...]] = {}
+
+    def holding(self, event: Event) -> tuple[Rule, ...]:
+        rows = self._of_kind.get(event.kind)
+        if rows is None:
+            rows = tuple((rule, holds) for rule, holds, kinds in self._rows if _possible(kinds, event.kind))
+            if len(self._of_kind) < _KINDS_KEPT:
+                self._of_kind[event.kind] = rows
+        return tuple([rule for rule, holds in rows if holds(event)])
+
+
+def compile_filter(filter_: Filter) -> Verdict:
+    """Return a function that says of an event whether the filter holds."""
+    match filter_:
+        case Test():
+            return _test(filter_)
+        case AllOf(parts):
+            return _all([compile_filter(part) for part in parts])
+        case AnyOf(parts):
+            return _any([compile_filter(part) for part in parts])
+        case Unless(part):
+            holds = compile_filter(part)
+            return lambda event: not holds(event)
+
+
+def _test(test: Test) -> Verdict:
+    field, value = test.field, test.value
+    read = _reader(field)
+    match test.operator:
+        case "equals" if not isinstance(value, tuple):
+            return _equals(read, value)
+        case "one_of" if isinstance(value, tuple):
+            return _one_of(read, value)
+        case "prefix" if isinstance(value, str):
+            return _prefix(read, value)
+        case "matches" if isinstance(value, str):
+            return _pattern(read, value)
+        case "exists" if isinstance(value, bool):
+            return lambda event: (read(event) is not None) is value
+        case "lies_in" if isinstance(value, tuple):
+            codes = frozenset(str(code) for code in value)
+            return lambda event: isinstance(code := read(event), str) and not codes.isdisjoint(lineage(code))
+        case "at_least" | "at_most" | "above" | "below" if isinstance(value, int | float):
+            return _against(read, _COMPARISONS[test.operator], value)
+    raise ConfigurationError(f"no filter tests {field!r} by {test.operator!r} against {value!r}")
+
+
+Read = Callable[[Event], Scalar | None]
+
+
+def _reader(field: str) -> Read:
+    match field:
+        case "kind":
+            return lambda event: event.kind
+        case "severity":
+            return lambda event: event.severity
+        case "region":
+            return lambda event: event.region
+        case _:
+            return lambda event: event.value(field)
+
+
+def _all(parts: list[Verdict]) -> Verdict:
+    match parts:
+        case []:
+            return lambda _: True
+        case [only]:
+            return only
+        case [one, two]:
+            return lambda event: one(event) and two(event)
+        case _:
+            return lambda event: all(holds(event) for holds in parts)
+
+
+def _any(parts: list[Verdict]) -> Verdict:
+    return parts[0] if len(parts) == 1 else lambda event: any(holds(event) for holds in parts)
+
+
+def _equals(read: Read, value: Scalar) -> Verdict:
+    if isinstance(value, str):
+        return lambda event: read(event) == value
+    if isinstance(value, bool):
+        return lambda event: read(event) is value
+    wanted = number(value)
+    return lambda event: (found := number(read(event))) is not None and found == wanted
+
+
+def _one_of(read: Read, values: tuple[Scalar, ...]) -> Verdict:
+    texts = frozenset(value for value in values if isinstance(value, str))
+    truths = [value for value in values if isinstance(value, bool)]
+    numbers = {number(value) for value in values} - {None}
+
+    def holds(event: Event) -> bool:
+        found = read(event)
+        if isinstance(found, str):
+            return found in texts
+        if isinstance(found, bool):
+            return found in truths
+        return number(found) in numbers
+
+    return holds
+
+
+def _prefix(read: Read, prefix: str) -> Verdict:
+    return lambda event: isinstance(found := read(event), str) and found.startswith(prefix)
+
+
+def _pattern(read: Read, pattern: str) -> Verdict:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        search = re2.compile(pattern, options).search
+    except re2.error as error:
+        raise ConfigurationError(f"{pattern!r} is no RE2 pattern: {error}") from None
+
+    def holds(event: Event) -> bool:
+        found = read(event)
+        if not isinstance(found, str):
+            return False
+        # RE2 reads UTF-8; a half surrogate pair has none and is read as a question mark.
+        return search(found.encode("utf-8", "replace").decode()) is not None
+
+    return holds
+
+
+def _against(read: Read, compare: Callable[[float, float], bool], limit: float) -> Verdict:
+    bound = number(limit)
+    if bound is None:
+        return lambda _: False
+    return lambda event: (found := number(read(event))) is not None and compare(found, bound)
+
+
+def _possible(kinds: tuple[str, ...] | None, kind: str) -> bool:
+    return kinds is None or any(
+        kind.startswith(one[:-1]) if one.endswith("*") else kind == one for one in kinds
+    )
+
+
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "at_least": ge,
+    "at_most": le,
+    "above": gt,
+    "below": lt,
+}
+_KINDS_KEPT = 10_000

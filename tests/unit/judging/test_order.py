@@ -1,0 +1,109 @@
+"""Nothing depends on the order of arrival, the size of requests, or on forgetting the working copy between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.judging.evaluate import Group
+from engine.judging.event import Event
+from engine.judging.instant import MINUTE
+from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Test, Value
+from tests.unit.judging.desk import Ledger, event, feed, rule, wait
+
+FAR = 100_000 * MINUTE
+MINUTES = st.integers(0, 40).map(lambda minute: minute * MINUTE)
+
+
+def events() -> st.SearchStrategy[list[Event]]:
+    """Up to twelve events within forty minutes, many at the same instant."""
+    rows = st.lists(st.tuples(MINUTES, st.integers(0, 3), st.sampled_from(["A", "B", "C"])), max_size=12)
+    return rows.map(
+        lambda rows: [
+            event(at, f"e{place}", incident=incident, **{"metrics.n": n, "clear": n == 3})
+            for place, (at, n, incident) in enumerate(rows)
+        ]
+    )
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    """Rules of the conditions and clearings that may stand together."""
+    within = draw(st.integers(1, 15)) * MINUTE
+    at_least = draw(st.integers(1, 4))
+    condition = draw(
+        st.sampled_from(
+            [
+                EveryEvent(),
+                Count(at_least, within),
+                Count(at_least, within, "metrics.n"),
+                Distinct(("incident",), Limit("at_least", at_least), within),
+                Distinct(("incident",), Limit("at_most", at_least), within),
+                Value("metrics.n", Limit("at_least", at_least)),
+            ]
+        )
+    )
+    state = isinstance(condition, Value) or (
+        isinstance(condition, Distinct) and condition.limit.operator == "at_most"
+    )
+    hows = ["by_hand", "event", "quiet", "no_longer_true"]
+    if isinstance(condition, Count | Distinct | Value):
+        hows.append("limit")
+    how = draw(st.sampled_from(hows))
+    over = Limit("at_most", at_least - 1)
+    if state and isinstance(condition, Distinct):
+        over = Limit("above", at_least)
+    clear = Clear(
+        how,
+        event=Test("clear", "equals", True) if how == "event" else None,
+        quiet_for=draw(st.integers(1, 10)) * MINUTE,
+        limit=over if how == "limit" else None,
+    )
+    keep = draw(st.integers(0, 5)) * MINUTE if how in ("no_longer_true", "limit") else 0
+    if isinstance(condition, EveryEvent) and how == "no_longer_true":
+        keep = max(keep, MINUTE)
+    return rule(
+        condition=condition,
+        clear=clear,
+        keep_open_for=keep,
+        hold_for=draw(st.sampled_from([0, 3 * MINUTE])) if state else 0,
+        wait_for_late=draw(st.sampled_from([0, 5 * MINUTE])),
+    )
+
+
+def play(one: Rule, requests: list[list[Event]], *, thaw: bool = False) -> Ledger:
+    """Send the requests one after the other, each when its newest event has occurred, and wait to the end."""
+    group, ledger, now = Group(one), Ledger(), 0
+    for request in requests:
+        now = max([now, *(e.occurred_at for e in request)])
+        wait(group, ledger, now - 1)
+        clearing = [e for e in request if one.clear.how == "event" and e.fields["clear"]]
+        ledger.read(group.apply(request, received_at=now, clearing=clearing))
+        if thaw:
+            group = Group(one, group.frozen())
+    wait(group, ledger, FAR)
+    return ledger
+
+
+@given(one=rules(), reports=events(), data=st.data())
+def test_every_arrival_order_gives_the_same_openings(one: Rule, reports: list[Event], data: Any) -> None:
+    """Section 3.3: openings that were not undone are equal for all orders and all cuts into requests."""
+    in_order = play(one, [[report] for report in sorted(reports, key=lambda report: report.key)])
+    shuffled = data.draw(st.permutations(reports))
+    requests, rest = [], list(shuffled)
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        requests.append(rest[:size])
+        rest = rest[size:]
+    for other in (play(one, requests), play(one, requests, thaw=True), play(one, [reports])):
+        assert other.openings == in_order.openings
+        assert sorted(other.happened[o] for o in other.open) == sorted(
+            in_order.happened[o] for o in in_order.open
+        )
+
+
+def test_feed_reads_minutes() -> None:
+    """The short form of the other tests says what the long one says."""
+    assert feed(Group(rule()), [[event(MINUTE)]], until=FAR).openings == {MINUTE}
