@@ -26,7 +26,7 @@ class UnknownAdapterError(ValueError):
     """No notifier has this adapter."""
 
 
-def build(gateway: Mapping[str, Any]) -> Notifier:
+def build_one(gateway: Mapping[str, Any]) -> Notifier:
     """Build one notifier from plain settings; `adapter` says which. Raises `ValueError` that names what is wrong."""
     settings = dict(gateway)
     adapter = settings.pop("adapter", None)
@@ -40,10 +40,10 @@ def build(gateway: Mapping[str, Any]) -> Notifier:
     return built
 
 
-def build_all(gateways: Iterable[Mapping[str, Any]]) -> dict[str, Notifier]:
+def build(gateways: Iterable[Mapping[str, Any]]) -> dict[str, Notifier]:
     """Build the notifiers by channel; of two for one channel the first serves."""
     notifiers: dict[str, Notifier] = {}
     for gateway in gateways:
-        notifier = build(gateway)
+        notifier = build_one(gateway)
         notifiers.setdefault(notifier.channel, notifier)
     return notifiers

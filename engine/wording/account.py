@@ -142,6 +142,8 @@ class Teller:
             return
         if self._is_substitute():
             yield texts["why_you.substitute"]
+        if alert.status != "open":
+            return
         before = self._level_told_before()
         if before is not None:
             yield texts("why_you.level_rose", before=texts[f"level.{before}"], level=self.level)
@@ -257,9 +259,11 @@ class Teller:
                 yield texts("who.you_taken", when=when)
             else:
                 yield texts("who.taken", office=self.office_of(taking.person), when=when)
-        declined = self._listed(self.office_of(person) for person in alert.declined if person != mine.person)
-        if declined:
-            yield texts("who.declined", offices=declined)
+        answered = {mine.person, *(taking.person for taking in alert.takings)}
+        for said, people in (("seen", alert.seen), ("declined", alert.declined)):
+            offices = self._listed(self.office_of(person) for person in people if person not in answered)
+            if offices:
+                yield texts(f"who.{said}", offices=offices)
         if not alert.takings and alert.unresolved:
             yield texts["who.nobody_answered"]
 

@@ -1,0 +1,216 @@
+"""The answer page behind the link of a message: what the person reads, which buttons it offers, what happened.
+
+Here: view data and its HTML, with no script and nothing from elsewhere. Not here: routes, headers and limits
+(`web.answer_page`), what an answer does (`alerting.answer`), the sentences shared with messages (`wording.account`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from markupsafe import Markup
+
+from engine.alerting.alert import Alert, Notification
+from engine.alerting.command import Says
+from engine.judging.instant import Instant
+from engine.judging.region import RegionTable
+from engine.wording.account import Case, Section, Teller
+from engine.wording.layout import environment
+from engine.wording.plain import plain
+from engine.wording.texts import LANGUAGES, Catalogue, Texts
+from engine.wording.voice import Kinds, Voice
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a POST: the reason that `decide` named, a refusal, or that it said again what is already so."""
+
+    reason: str
+    refusal: str = ""
+    repeated: bool = False
+
+
+class Banner(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page says on top after an answer; `good` where it was recorded."""
+
+    good: bool
+    text: str
+    explained: str = ""
+
+
+class Button(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer that the page offers: the value posted as `says`, its word, and what it means."""
+
+    says: Says
+    text: str
+    explained: str
+
+
+class AnswerPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page shows, from top to bottom."""
+
+    language: str
+    title: str
+    exercise: str
+    level: int
+    level_text: str
+    level_of: str
+    what: str
+    place: str
+    when: str
+    status: str
+    banner: Banner | None
+    informing: str
+    expected: Section
+    buttons_heading: str
+    buttons: tuple[Button, ...]
+    sections: tuple[Section, ...]
+    private: str
+    footer: str
+
+
+class AnswerPages:
+    """Makes answer pages. `kinds` are names by code and language."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        kinds: Kinds,
+        regions: RegionTable,
+        *,
+        templates: Path,
+        duty_desk: str = "",
+    ) -> None:
+        """Prepare the templates. `duty_desk` says how the duty desk is reached, in one line, if that is known."""
+        self._catalogue = catalogue
+        self._kinds = kinds
+        self._regions = regions
+        self._duty_desk = duty_desk
+        jinja = environment(templates)
+        self._style = Markup((templates / "answer.css").read_text(encoding="utf-8"))  # noqa: S704 -- our own file
+        self._page = jinja.get_template("answer.html.j2")
+        self._not_found = jinja.get_template("not_found.html.j2")
+
+    @property
+    def content_security_policy(self) -> str:
+        """The header that allows the page its own style and form and nothing else."""
+        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
+        return (
+            f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        )
+
+    def page(
+        self,
+        notification: Notification,
+        alert: Alert,
+        notifications: Sequence[Notification],
+        *,
+        at: Instant,
+        outcome: Outcome | None = None,
+    ) -> str:
+        """Return the page of a link at an instant; `alert` and `notifications` are as they are after the answer."""
+        texts = self._catalogue.texts(notification.language)
+        voice = Voice(texts, self._regions, self._kinds, alert.region)
+        teller = Teller(
+            voice, Case(notification=notification, alert=alert, notifications=notifications, at=at)
+        )
+        return self._page.render(page=self._view(teller, outcome), style=self._style)
+
+    def not_found(self) -> str:
+        """Return the one page for every link that leads nowhere; in both languages, since nobody is known."""
+        both = [self._catalogue.texts(language) for language in LANGUAGES]
+        return self._not_found.render(both=both, style=self._style)
+
+    def _view(self, teller: Teller, outcome: Outcome | None) -> AnswerPage:
+        texts, alert = teller.texts, teller.alert
+        why_you, why_now, reported, who_knows, expected = teller.sections()
+        desk = Section(texts["section.duty_desk"], (plain(self._duty_desk),) if self._duty_desk else ())
+        return AnswerPage(
+            language=texts.language,
+            title=teller.marked(texts("page.title", level=teller.level, place=teller.place)),
+            exercise=texts["exercise.explained"] if alert.space == "exercise" else "",
+            level=alert.level,
+            level_text=teller.marked(teller.level),
+            level_of=texts("level.of", level=alert.level),
+            what=teller.title,
+            place=teller.place,
+            when=teller.voice.moment(alert.happened_at),
+            status=_status(teller),
+            banner=_banner(teller, outcome) if outcome else None,
+            informing=texts["page.informing"] if teller.notification.informing else "",
+            expected=expected,
+            buttons_heading=texts["page.answer"],
+            buttons=tuple(_button(texts, says) for says in _offered(teller)),
+            sections=tuple(
+                section
+                for section in (why_you, why_now, reported, who_knows, desk)
+                if section.lines or section.items
+            ),
+            private=texts["page.private"],
+            footer=texts(
+                "footer", alert=alert.id, rule=plain(alert.rule.id), version=plain(alert.rule.version)
+            ),
+        )
+
+
+def _status(teller: Teller) -> str:
+    """Say in one line how the matter stands now."""
+    alert, texts, voice = teller.alert, teller.texts, teller.voice
+    if alert.status == "resolved":
+        return texts(
+            "page.status.resolved", when=voice.near_moment(alert.resolved_at or teller.at, teller.at)
+        )
+    if alert.status == "open" or alert.acknowledged_at is None:
+        return texts["page.status.open"]
+    when = voice.near_moment(alert.acknowledged_at, teller.at)
+    if alert.acknowledged_by == teller.notification.person:
+        return texts("page.status.yours", when=when)
+    return texts("page.status.acknowledged", office=teller.office_of(alert.acknowledged_by), when=when)
+
+
+def _offered(teller: Teller) -> Iterator[Says]:
+    """Yield the answers that still make a difference, the most wanted first."""
+    alert, mine = teller.alert, teller.notification
+    if not alert.unresolved:
+        return
+    took = any(taking.person == mine.person for taking in alert.takings)
+    if not mine.informing:
+        if alert.status == "open" and not took:
+            yield "taken"
+        yield "resolved"
+    if not took and mine.person not in alert.seen:
+        yield "seen"
+
+
+def _button(texts: Texts, says: Says) -> Button:
+    return Button(
+        says=says, text=texts[f"page.button.{says}"], explained=texts[f"page.button.{says}.explained"]
+    )
+
+
+def _banner(teller: Teller, outcome: Outcome) -> Banner:
+    """Say plainly what happened after the tap."""
+    alert, texts = teller.alert, teller.texts
+    if outcome.repeated:
+        return Banner(good=True, text=texts["page.repeated"])
+    ended = teller.voice.near_moment(alert.resolved_at or teller.at, teller.at)
+    if outcome.refusal == "already_resolved":
+        return Banner(good=True, text=texts("refusal.already_resolved", when=ended))
+    if outcome.refusal:
+        key = texts.first(f"refusal.{outcome.refusal}", "refusal.other")
+        return Banner(good=False, text=texts["page.refused"], explained=texts(key, when=ended))
+    key = texts.first(f"page.said.{outcome.reason}", "page.said.other")
+    explained = texts.first(f"{key}.explained", "")
+    return Banner(
+        good=True,
+        text=texts(
+            key,
+            office=teller.office_of(alert.acknowledged_by),
+            when=teller.voice.near_moment(alert.acknowledged_at or teller.at, teller.at),
+        ),
+        explained=texts[explained] if explained else "",
+    )
