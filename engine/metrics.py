@@ -211,6 +211,16 @@ class Metrics:
             Gauge("siaga_loop_age_seconds", "Time since the loop last turned", ["loop"], **own), LOOPS
         )
 
+        self._failed_turns = {
+            loop: counter
+            for (loop,), counter in _counters(
+                Counter(
+                    "siaga_turns_failed", "Turns of a loop that raised, and were tried again", ["loop"], **own
+                ),
+                *((loop,) for loop in LOOPS),
+            ).items()
+        }
+
     # --- events ---------------------------------------------------------------------------------------------------
 
     def events(self, result: str, count: int = 1) -> None:
@@ -304,6 +314,10 @@ class Metrics:
         for level in LEVELS:
             self._open[level].set(unresolved.get(level, 0))
             self._oldest[level].set(oldest_seconds.get(level, 0.0))
+
+    def loop_failed(self, name: str) -> None:
+        """Count a turn that raised."""
+        self._failed_turns[name].inc()
 
     def watch_loop(self, name: str, age: Callable[[], float]) -> None:
         """Let each scrape ask a loop how many seconds ago it last turned."""

@@ -1,7 +1,7 @@
 """The one entrance for every change of an alert: (alert or none, command, now) -> decision.
 
 Here: what judging, time and deliveries do to an alert, and the dispatch of all commands. Not here: the rows of the
-status table for people's answers (`alerting.answer`), the walk of the steps (`alerting.escalation`). Pure: no clock, no I/O.
+status table for answers (`alerting.answer`) and the walk of the steps (`alerting.escalation`). Pure: no clock, no I/O.
 """
 
 from __future__ import annotations

@@ -1,0 +1,232 @@
+"""The service as one object: what it is made of, how it starts, turns and stops.
+
+Here: explicit wiring, in the order in which parts need each other, and the two ways of time: loops that run by
+themselves, or lock-step. Not here: HTTP (`web`), commands (`cli`), or any decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+
+import structlog
+
+from engine.clock import Clock, ManualClock, WallClock
+from engine.errors import ConfigurationError
+from engine.judging.instant import Instant, from_datetime, parse_instant
+from engine.loading.kinds import load_kinds
+from engine.loading.regions import load_regions
+from engine.matching.native import NativeMatcher
+from engine.metrics import Metrics
+from engine.service.apply import Desk
+from engine.service.auditor import EVERY_SECONDS, Auditor
+from engine.service.books import Books
+from engine.service.casebook import ALERTS, OUTBOX
+from engine.service.dispatcher import Dispatcher
+from engine.service.escalator import Escalator
+from engine.service.evaluator import WINDOWS, Evaluator
+from engine.service.intake import Intake
+from engine.service.key import secret_key
+from engine.service.lock_step import LockStep, Turn, stored_clock
+from engine.service.loop import LONGEST_WAIT, Loop, LoopState
+from engine.service.reload import import_directory, read_rule_set
+from engine.service.tokens import Tokens
+from engine.settings import Settings
+from engine.store.embedded import EmbeddedServer
+from engine.store.port import Store
+from engine.store.redis import RedisStore
+from engine.wording.render import Renderer
+from engine.wording.texts import load_catalogue
+from notifiers.registry import build_all
+
+LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
+LEAD_POLL_SECONDS = 0.05
+
+log = structlog.get_logger(__name__)
+
+
+class Siaga:
+    """A service that was opened: its parts, and the life of its loops."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, books: Books, key: bytes) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.books = books
+        self.metrics = Metrics()
+        self.metrics.know_rules(books.rule_set.rules)
+        self.tokens = Tokens(store, clock)
+        self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
+        self.desk = Desk(store, clock, books, self.metrics)
+        catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
+        self.catalogue = catalogue
+        self._evaluator = Evaluator(
+            store,
+            clock,
+            books,
+            self.metrics,
+            NativeMatcher(tuple(books.rule_set.rules.values())),
+            holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+        )
+        self._escalator = Escalator(store, clock, self.desk, self.metrics)
+        self._dispatcher = Dispatcher(
+            store,
+            clock,
+            books,
+            self.desk,
+            self.metrics,
+            renderer=Renderer(
+                catalogue,
+                {code: {"id": kind.id, "en": kind.en} for code, kind in books.kinds.items()},
+                books.regions,
+                base_url=settings.base_url,
+                sender=settings.messages.sender,
+                templates=settings.paths.templates,
+            ),
+            notifiers=build_all(_gateways(settings)),
+            key=key,
+            in_order=settings.clock.mode == "lock_step",
+        )
+        self._auditor = Auditor(store, clock, self.metrics)
+        self._loops: dict[str, Loop] = {}
+        self._lock_step: LockStep | None = None
+        if isinstance(clock, ManualClock):
+            turns = (self._evaluator.turn, self._escalator.turn, self._dispatcher.turn)
+            self._lock_step = LockStep(store, clock, turns, self.next_due)
+
+    def loops(self) -> Mapping[str, LoopState]:
+        """Return when each loop last turned and within what it must turn again."""
+        return {name: loop.state for name, loop in self._loops.items()}
+
+    async def next_due(self) -> Instant | None:
+        """Return the earliest instant at which something falls due though nothing arrives."""
+        due = [await self.store.next_due(schedule) for schedule in (WINDOWS, ALERTS, OUTBOX)]
+        return min((instant for instant in due if instant is not None), default=None)
+
+    async def advance(self, until: Instant) -> None:
+        """In lock-step: settle everything up to `until`. Raises `ConfigurationError` under a real clock."""
+        if self._lock_step is None:
+            raise ConfigurationError("clock.mode is real: time cannot be advanced")
+        while not await self._evaluator.lead():
+            await self.store.wait((), LEAD_POLL_SECONDS)  # the lease of a killed process ends within seconds
+        await self._lock_step.advance(until)
+
+    async def run(self) -> None:
+        """Run the loops of this process's roles until cancelled; then give the lease back."""
+        for loop in self._wanted_loops():
+            self._loops[loop.name] = loop
+        if self._lock_step is not None:
+            await self._dispatcher.recover()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in self._loops.values():
+                    group.create_task(loop.run(), name=loop.name)
+        finally:
+            await self._evaluator.stand_down()
+            await self._dispatcher.close()
+
+    def _wanted_loops(self) -> list[Loop]:
+        loops = [self._loop("auditor", self._auditor.turn, every=EVERY_SECONDS)]
+        if self._lock_step is None:
+            loops += [
+                self._loop("evaluator", self._evaluator.turn, channels=["entries"], schedules=[WINDOWS]),
+                self._loop("escalator", self._escalator.turn, schedules=[ALERTS]),
+                self._loop("dispatcher", self._dispatcher.turn, schedules=[OUTBOX]),
+            ]
+        return [loop for loop in loops if loop.name in self.settings.roles]
+
+    def _loop(
+        self,
+        name: str,
+        turn: Turn,
+        *,
+        channels: Sequence[str] = (),
+        schedules: Sequence[str] = (),
+        every: float = LONGEST_WAIT,
+    ) -> Loop:
+        return Loop(
+            name,
+            turn,
+            store=self.store,
+            clock=self.clock,
+            metrics=self.metrics,
+            channels=channels,
+            schedules=schedules,
+            every=every,
+        )
+
+
+async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store | None = None) -> Siaga:
+    """Open the store (an embedded server where none is named), read the books, and wire the service.
+
+    What was opened is let go of by `stack`, last in first out. A `store` given is used as it is: rehearsals and tests.
+    """
+    if store is None:
+        store = await open_store(settings, stack)
+    regions = load_regions(settings.paths.regions)
+    kinds = load_kinds(settings.paths.kinds)
+    rule_set = read_rule_set(settings.paths, regions, kinds)
+    books = Books(store, namespace=settings.namespace, regions=regions, kinds=kinds, rule_set=rule_set)
+    await import_directory(books, settings.paths, replace=False)
+    clock = await _clock(settings, store)
+    key = secret_key(settings.key_file, os.environ)
+    return Siaga(settings, store, clock, books, key)
+
+
+async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
+    """Connect to the server of `redis.url`, or start (or adopt) the embedded one."""
+    if settings.redis.url is None:
+        server = EmbeddedServer(settings.redis_directory)
+        where = await server.start()
+        stack.push_async_callback(server.stop)
+    else:
+        where = settings.redis.url.get_secret_value()
+    store = RedisStore(
+        where,
+        settings.namespace,
+        accept_weaker_durability=settings.redis.accept_weaker_durability,
+        wait_replicas=settings.redis.wait_replicas,
+    )
+    await store.open()
+    stack.push_async_callback(store.close)
+    return store
+
+
+def _gateways(settings: Settings) -> list[dict[str, object]]:
+    """Return the gateways in the order in which they serve a channel; the outbox takes what has no other."""
+    gateways: list[dict[str, object]] = []
+    smtp = settings.gateways.smtp
+    if smtp.host is not None:
+        password = (
+            smtp.password.get_secret_value() if smtp.password else os.environ.get(smtp.password_env, "")
+        )
+        gateways.append(
+            {
+                "adapter": "smtp",
+                "host": smtp.host,
+                "port": smtp.port,
+                "tls": smtp.tls,
+                "user": smtp.user or "",
+                "password": password,
+                "sender": smtp.envelope_sender or "",
+                "timeout": smtp.timeout_seconds,
+                "connections": smtp.connections,
+            }
+        )
+    if settings.gateways.outbox.enabled:
+        directory = str(settings.outbox_directory)
+        gateways += [
+            {"adapter": "outbox", "channel": channel, "directory": directory} for channel in ("sms", "email")
+        ]
+    return gateways
+
+
+async def _clock(settings: Settings, store: Store) -> Clock:
+    if settings.clock.mode == "real":
+        return WallClock()
+    start = settings.clock.start
+    return await stored_clock(store, LOCK_STEP_START if start is None else from_datetime(start))

@@ -1,0 +1,118 @@
+"""Reading and changing single alerts: load, decide, commit, and again where somebody else was quicker.
+
+Here: the one way by which answers, timers and deliveries change an alert (system.md 3.6). Not here: what they decide
+(`alerting.decide`) and the evaluator's commit of whole batches.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.alerting.command import Answer, Command
+from engine.alerting.decide import decide
+from engine.alerting.draft import Decision
+from engine.clock import Clock
+from engine.errors import StoreError
+from engine.judging.instant import DAY, Instant
+from engine.metrics import Metrics
+from engine.service.books import Books
+from engine.service.casebook import ALERTS, LINKS, Case, Changes, history_log, load
+from engine.service.census import Summary, summarise, take
+from engine.store.codec import decode as decode_value
+from engine.store.port import Committed, Store
+from engine.wording.link import fingerprint
+
+ATTEMPTS = 50
+"""A command is decided anew this often when others change the same alert meanwhile; each round somebody got through."""
+LINK_DAYS_AFTER_RESOLVED = 1
+LINK_DAYS_AT_MOST = 30
+"""A link answers until the alert has been resolved for a day, at most 30 days (escalation.md 8.1)."""
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an answer: the alert after it, why it was refused (empty: recorded), whether it was a repeat."""
+
+    alert: Alert
+    reason: str
+    refusal: str = ""
+    repeated: bool = False
+
+
+class Desk:
+    """Reads and changes alerts."""
+
+    def __init__(self, store: Store, clock: Clock, books: Books, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._metrics = metrics
+
+    async def case(self, alert_id: str) -> Case | None:
+        """Return an alert with its notifications."""
+        return (await load(self._store, [alert_id])).get(alert_id)
+
+    async def alerts(self) -> list[Alert]:
+        """Return all alerts, newest first by the instant they were detected."""
+        records = (await self._store.scan(ALERTS)).values()
+        alerts = [decode_value(record.value, Alert) for record in records]
+        return sorted(alerts, key=lambda alert: (-alert.detected_at, alert.id))
+
+    async def history(self, alert_id: str) -> list[HistoryEntry]:
+        """Return the history of an alert, oldest first."""
+        return [decode_value(entry, HistoryEntry) for entry in await self._store.log(history_log(alert_id))]
+
+    async def summary(self) -> Summary:
+        """Return what the installation has done so far."""
+        return summarise(await take(self._store), await self._store.counters())
+
+    async def by_token(self, token: str) -> tuple[Case, Notification] | None:
+        """Return the case and the notification whose link carries this token, while the link is valid."""
+        record = (await self._store.get(LINKS, [fingerprint(token)]))[0]
+        if record is None:
+            return None
+        alert_id, _, notification_id = record.value.decode().partition("/")
+        case = await self.case(alert_id)
+        notification = case.notifications.get(notification_id) if case else None
+        if case is None or notification is None or self._expired(case.alert, notification):
+            return None
+        return case, notification
+
+    def _expired(self, alert: Alert, notification: Notification) -> bool:
+        ends: Instant = notification.planned_at + LINK_DAYS_AT_MOST * DAY
+        if alert.resolved_at is not None:
+            ends = min(ends, alert.resolved_at + LINK_DAYS_AFTER_RESOLVED * DAY)
+        return self._clock.now() >= ends
+
+    async def answer(self, alert_id: str, answer: Answer) -> Answered | None:
+        """Enter a person's answer; None where there is no such alert."""
+        decision = await self.change(alert_id, answer, "answer")
+        if decision is None:
+            return None
+        outcome = decision.refusal or decision.reason
+        self._metrics.answer(answer.says, answer.via, "refused" if decision.refusal else "recorded")
+        return Answered(
+            alert=decision.alert, reason=outcome, refusal=decision.refusal, repeated=decision.repeated
+        )
+
+    async def change(self, alert_id: str, command: Command, name: str) -> Decision | None:
+        """Decide a command on the alert as it is now, and commit; None where there is no such alert.
+
+        Raises `StoreError` where `ATTEMPTS` commits in a row were overtaken.
+        """
+        for _ in range(ATTEMPTS):
+            case = await self.case(alert_id)
+            if case is None:
+                return None
+            around = await self._books.surroundings()
+            decision = decide(case.alert, case.notifications, command, around, self._clock.now())
+            if decision.alert == case.alert and not decision.notifications and not decision.history:
+                return decision
+            changes = Changes()
+            changes.add([decision], case)
+            outcome = await self._store.write(changes.write(name))
+            self._metrics.commit(name, "committed" if isinstance(outcome, Committed) else "conflict")
+            if isinstance(outcome, Committed):
+                self._metrics.decided(decision)
+                return decision
+        raise StoreError(f"alert {alert_id} changes too quickly for {name}")

@@ -1,0 +1,63 @@
+"""The auditor: counts from time to time whether every alert and notification is accounted for.
+
+Here: the turn of its loop and the gauges it sets. Not here: what accounted for means (`alerting.audit`).
+An id counts only after two passes in a row found it, because a pass is no single instant of the store.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import structlog
+
+from engine.alerting.alert import Alert
+from engine.clock import Clock
+from engine.judging.instant import SECOND
+from engine.judging.rule import level_name
+from engine.metrics import Metrics
+from engine.service.census import take
+from engine.store.port import Store
+
+EVERY_SECONDS = 15.0
+"""Seconds between two passes."""
+
+log = structlog.get_logger(__name__)
+
+
+class Auditor:
+    """Takes the census and compares it with the one before."""
+
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._suspects: tuple[set[str], set[str]] = (set(), set())
+
+    async def turn(self) -> int:
+        """Take one pass; return 0, since the auditor never has more to do at once."""
+        census = await take(self._store)
+        alerts, notifications = census.lost_alerts, census.lost_notifications
+        lost_alerts = alerts & self._suspects[0]
+        lost_notifications = notifications & self._suspects[1]
+        self._suspects = (alerts, notifications)
+        for alert_id in sorted(lost_alerts):
+            log.error("alert_unaccounted", alert=alert_id)
+        for notification_id in sorted(lost_notifications):
+            log.error("notification_unaccounted", notification=notification_id)
+        self._metrics.alerts_unaccounted.set(len(lost_alerts))
+        self._metrics.notifications_unaccounted.set(len(lost_notifications))
+        self._metrics.alerts_nobody.set(sum(alert.nobody for alert in census.alerts if alert.unresolved))
+        self._show_open(census.alerts)
+        return 0
+
+    def _show_open(self, alerts: Iterable[Alert]) -> None:
+        """Set the gauges of unresolved alerts and of the oldest that nobody has taken, by level."""
+        now = self._clock.now()
+        unresolved = [alert for alert in alerts if alert.unresolved]
+        oldest: dict[str, float] = {}
+        for alert in unresolved:
+            if alert.status == "open":
+                level = level_name(alert.level)
+                oldest[level] = max(oldest.get(level, 0.0), (now - alert.detected_at) / SECOND)
+        self._metrics.alerts_now(Counter(level_name(alert.level) for alert in unresolved), oldest)

@@ -1,0 +1,80 @@
+"""The books a running service decides by: regions, kinds, rules, policies, and the directory as the store has it.
+
+Here: holding them, and following the directory's version in the store. Not here: reading files (`loading`), changing
+the rule set of a running service (`service.reload`), or deciding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.alerting.directory import Contents, Directory
+from engine.alerting.draft import Surroundings
+from engine.alerting.policy import Policy
+from engine.judging.region import RegionTable
+from engine.judging.rule import Rule
+from engine.loading.kinds import Kind
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Put, Store, Write
+
+DIRECTORY = "directory"
+"""Table of the directory: `current` holds the number of the version in force, `v<number>` its contents."""
+
+
+class RuleSet(msgspec.Struct, frozen=True):
+    """The rules and policies in force, by id."""
+
+    rules: Mapping[str, Rule]
+    policies: Mapping[str, Policy]
+
+
+class Books:
+    """What decisions look at. The directory is read again when its version in the store has changed."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        namespace: str,
+        regions: RegionTable,
+        kinds: Mapping[str, Kind],
+        rule_set: RuleSet,
+    ) -> None:
+        self._store = store
+        self.namespace = namespace
+        self.regions = regions
+        self.kinds = kinds
+        self.rule_set = rule_set
+        self._directory = Directory(Contents())
+
+    async def surroundings(self) -> Surroundings:
+        """Return the directory of this instant and the regions, as a decision takes them."""
+        return Surroundings(self.namespace, await self.directory(), self.regions)
+
+    async def directory(self) -> Directory:
+        """Return the directory in force."""
+        current = (await self._store.get(DIRECTORY, ["current"]))[0]
+        if current is not None and current.version != self._directory.version:
+            contents = (await self._store.get(DIRECTORY, [f"v{current.version}"]))[0]
+            if contents is not None:
+                self._directory = Directory(decode(contents.value, Contents), current.version)
+        return self._directory
+
+    async def replace_directory(self, contents: Contents) -> int:
+        """Put a whole new directory in force; return its version (from 1)."""
+        while True:
+            current = (await self._store.get(DIRECTORY, ["current"]))[0]
+            before = current.version if current else 0
+            outcome = await self._store.write(
+                Write(
+                    name="directory",
+                    puts=(
+                        Put(DIRECTORY, f"v{before + 1}", encode(contents), 0),
+                        Put(DIRECTORY, "current", encode(before + 1), before),
+                    ),
+                )
+            )
+            if isinstance(outcome, Committed):
+                return before + 1

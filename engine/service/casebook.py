@@ -1,0 +1,113 @@
+"""Cases in the store: an alert with its notifications, how they are read, and what a decision writes.
+
+Here: the tables, schedules and counters of alerting, and the translation between decisions and store writes. Not here:
+decisions (`alerting.decide`) and the loop around them (`service.apply`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.alerting.draft import Decision
+from engine.store.codec import decode, encode
+from engine.store.port import Append, Fence, Plan, Put, Store, Write
+
+ALERTS = "alerts"
+"""Table of alerts by id; also the schedule of their timers."""
+NOTIFICATIONS = "notifications"
+"""Table of notifications by id."""
+OUTBOX = "outbox"
+"""Schedule of notifications to be sent or looked at again."""
+UNRESOLVED = "unresolved"
+"""Schedule that lists unresolved alerts by the instant they were detected; nothing falls due in it."""
+LINKS = "links"
+"""Table of the fingerprints of answer links, to notification ids."""
+
+
+def history_log(alert_id: str) -> str:
+    """Return the name of an alert's history log."""
+    return f"history:{alert_id}"
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert and its notifications as they stood in the store, with the versions a write will expect."""
+
+    alert: Alert
+    version: int
+    notifications: dict[str, Notification]
+    versions: dict[str, int]
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """The parts of a write that come from decisions; several cases may go into one write."""
+
+    puts: list[Put] = msgspec.field(default_factory=list)
+    plans: list[Plan] = msgspec.field(default_factory=list)
+    appends: list[Append] = msgspec.field(default_factory=list)
+    counts: Counter[str] = msgspec.field(default_factory=Counter)
+
+    def add(self, decisions: Sequence[Decision], before: Case | None) -> None:
+        """Add what the decisions of one case, taken one after the other, change against what the store has."""
+        changed: dict[str, Notification] = {}
+        for decision in decisions:
+            changed.update({notification.id: notification for notification in decision.notifications})
+            self._note(decision.alert.id, decision.history)
+        alert = decisions[-1].alert
+        self.puts.append(Put(ALERTS, alert.id, encode(alert), before.version if before else 0))
+        self.plans.append(Plan(ALERTS, alert.id, alert.wake_at))
+        self.plans.append(Plan(UNRESOLVED, alert.id, alert.detected_at if alert.unresolved else None))
+        for notification in changed.values():
+            version = before.versions.get(notification.id, 0) if before else 0
+            self.put_notification(notification, version)
+
+    def write(self, name: str, *, fence: Fence | None = None, puts: Iterable[Put] = ()) -> Write:
+        """Return the changes as one write, with further puts."""
+        return Write(
+            name=name,
+            puts=(*self.puts, *puts),
+            plans=tuple(self.plans),
+            appends=tuple(self.appends),
+            counts=self.counts,
+            fence=fence,
+        )
+
+    def put_notification(self, notification: Notification, version: int) -> None:
+        """Add a changed notification; it is in the outbox exactly while it is due."""
+        self.puts.append(Put(NOTIFICATIONS, notification.id, encode(notification), version))
+        self.plans.append(Plan(OUTBOX, notification.id, notification.due_at))
+
+    def _note(self, alert_id: str, entries: Iterable[HistoryEntry]) -> None:
+        encoded = []
+        for entry in entries:
+            encoded.append(encode(entry))
+            self.counts[f"history.{entry.name}"] += 1
+            if entry.name == "step_started":
+                self.counts[f"step.{entry.details['step']}"] += 1
+        if encoded:
+            self.appends.append(Append(history_log(alert_id), tuple(encoded)))
+
+
+async def load(store: Store, alert_ids: Sequence[str]) -> dict[str, Case]:
+    """Read cases; ids that the store does not know are left out.
+
+    The alert is read before its notifications. Where a write comes between, a notification is newer than its alert, and
+    the write that builds on this reading is refused by the alert's version.
+    """
+    records = [record for record in await store.get(ALERTS, alert_ids) if record is not None]
+    alerts = [(decode(record.value, Alert), record.version) for record in records]
+    wanted = [n for alert, _ in alerts for n in alert.notifications]
+    found = dict(zip(wanted, await store.get(NOTIFICATIONS, wanted) if wanted else [], strict=True))
+    cases = {}
+    for alert, version in alerts:
+        own = {n: record for n in alert.notifications if (record := found.get(n)) is not None}
+        cases[alert.id] = Case(
+            alert=alert,
+            version=version,
+            notifications={n: decode(record.value, Notification) for n, record in own.items()},
+            versions={n: record.version for n, record in own.items()},
+        )
+    return cases

@@ -1,0 +1,111 @@
+"""The census: everything of alerting that the store holds, counted once.
+
+Here: reading all alerts and notifications with their schedules, the balances and the summary of an installation. Not
+here: acting on what is found (`service.auditor`) and what counts as accounted for (`alerting.audit`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.alerting.alert import Alert, Notification
+from engine.alerting.audit import unaccounted_alerts, unaccounted_notifications
+from engine.judging.rule import level_name
+from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX
+from engine.store.codec import decode
+from engine.store.port import Store
+
+
+class Census(msgspec.Struct, frozen=True, kw_only=True):
+    """All alerts and notifications, and the ids that have a due instant in their schedule."""
+
+    alerts: tuple[Alert, ...]
+    notifications: tuple[Notification, ...]
+    timers: frozenset[str]
+    outbox: frozenset[str]
+
+    @property
+    def lost_alerts(self) -> set[str]:
+        """Ids of alerts that are not accounted for (promise 2)."""
+        return unaccounted_alerts(self.alerts, self.timers, self.notifications)
+
+    @property
+    def lost_notifications(self) -> set[str]:
+        """Ids of notifications that are not accounted for (promise 2)."""
+        return unaccounted_notifications(self.notifications, self.outbox)
+
+
+async def take(store: Store) -> Census:
+    """Read the census. It is not one instant of the store: judge an id only when two in a row agree on it."""
+    alerts = await store.scan(ALERTS)
+    notifications = await store.scan(NOTIFICATIONS)
+    return Census(
+        alerts=tuple(decode(record.value, Alert) for record in alerts.values()),
+        notifications=tuple(decode(record.value, Notification) for record in notifications.values()),
+        timers=frozenset(await store.planned(ALERTS)),
+        outbox=frozenset(await store.planned(OUTBOX)),
+    )
+
+
+class AlertCounts(msgspec.Struct, frozen=True):
+    """Alerts ever opened, by level now and by rule."""
+
+    opened: int
+    by_level: Mapping[str, int]
+    by_rule: Mapping[str, int]
+
+
+class Unaccounted(msgspec.Struct, frozen=True):
+    """The two balances; both are 0 in an installation that keeps its promise."""
+
+    alerts: int
+    notifications: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What an installation has done so far, all of it from the store.
+
+    `notifications` counts by channel and state; `escalations` counts started steps by their number.
+    """
+
+    events: int
+    rejected: int
+    duplicates: int
+    quarantined: int
+    matches: int
+    alerts: AlertCounts
+    notifications: Mapping[str, Mapping[str, int]]
+    answers: int
+    escalations: Mapping[str, int]
+    unaccounted: Unaccounted
+
+
+def summarise(census: Census, counters: Mapping[str, int]) -> Summary:
+    """Count a census and the store's counters into a summary; maps are sorted so that equal runs print equal."""
+    by_channel: dict[str, Counter[str]] = {}
+    for notification in census.notifications:
+        by_channel.setdefault(notification.channel, Counter())[notification.state] += 1
+    steps = {name.removeprefix("step."): n for name, n in counters.items() if name.startswith("step.")}
+    return Summary(
+        events=counters.get("events_accepted", 0),
+        rejected=counters.get("events_rejected", 0),
+        duplicates=counters.get("events_duplicate", 0),
+        quarantined=counters.get("events_quarantined", 0),
+        matches=counters.get("matches", 0),
+        alerts=AlertCounts(
+            len(census.alerts),
+            _sorted(Counter(level_name(alert.level) for alert in census.alerts)),
+            _sorted(Counter(alert.rule.id for alert in census.alerts)),
+        ),
+        notifications={channel: _sorted(states) for channel, states in sorted(by_channel.items())},
+        answers=counters.get("history.answered", 0) + counters.get("history.also_taken", 0),
+        escalations=_sorted(steps),
+        unaccounted=Unaccounted(len(census.lost_alerts), len(census.lost_notifications)),
+    )
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items()))

@@ -1,0 +1,212 @@
+"""The dispatcher: claims notifications that are due, renders them, hands them to a gateway, records what came of it.
+
+Here: the turn of its loop. Not here: whether a message is still wanted (`alerting.gates`), what a failure leads to
+(`alerting.telling`), or how gateways speak (`notifiers`). Any number may run: a claim is a versioned write.
+
+A message goes at least once. The claim stores the rendered message; an attempt after a crash sends exactly that again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+
+from engine.alerting.alert import Notification, Rendered
+from engine.alerting.command import Attempted
+from engine.alerting.directory import Directory
+from engine.alerting.gates import attempt
+from engine.clock import Clock
+from engine.judging.instant import SECOND, Instant
+from engine.metrics import Metrics
+from engine.service.apply import Desk
+from engine.service.books import Books
+from engine.service.casebook import LINKS, NOTIFICATIONS, OUTBOX, Case, Changes, load
+from engine.store.codec import decode
+from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.wording.link import fill, fingerprint, token_for
+from engine.wording.render import Renderer
+from notifiers.base import DeliveryError, Message, Notifier
+
+BATCH = 100
+CLAIM: Instant = 60 * SECOND
+"""A claimed message whose outcome was never recorded is attempted again after this."""
+AT_ONCE = 20
+"""Attempts under way at once in one process; `in_order` (lock-step) makes them one after the other."""
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """Sends what is due."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        desk: Desk,
+        metrics: Metrics,
+        *,
+        renderer: Renderer,
+        notifiers: Mapping[str, Notifier],
+        key: bytes,
+        in_order: bool = False,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._desk = desk
+        self._metrics = metrics
+        self._renderer = renderer
+        self._notifiers = notifiers
+        self._key = key
+        self._at_once = 1 if in_order else AT_ONCE
+
+    async def turn(self) -> int:
+        """Send what is due now; return how many notifications were looked at."""
+        due = await self._store.due(OUTBOX, self._clock.now(), BATCH)
+        if not due:
+            return 0
+        ids = [notification_id for notification_id, _ in due]
+        records = await self._store.get(NOTIFICATIONS, ids)
+        gone = [i for i, record in zip(ids, records, strict=True) if record is None]
+        if gone:
+            await self._store.write(Write(name="replan", plans=tuple(Plan(OUTBOX, i, None) for i in gone)))
+        found = [decode(record.value, Notification) for record in records if record is not None]
+        places = asyncio.Semaphore(self._at_once)
+        async with asyncio.TaskGroup() as group:
+            for notification in found:
+                await places.acquire()
+                task = group.create_task(self._send(notification.alert, notification.id))
+                task.add_done_callback(lambda _task: places.release())
+        return len(due)
+
+    async def recover(self) -> None:
+        """Plan claims of a process that is gone for now. Only where no other dispatcher can be under way."""
+        planned = await self._store.planned(OUTBOX)
+        records = await self._store.get(NOTIFICATIONS, list(planned))
+        found = [decode(record.value, Notification) for record in records if record is not None]
+        now = self._clock.now()
+        plans = tuple(Plan(OUTBOX, n.id, min(now, planned[n.id])) for n in found if n.state == "sending")
+        if plans:
+            await self._store.write(Write(name="replan", plans=plans))
+
+    async def _send(self, alert_id: str, notification_id: str) -> None:
+        claimed = await self._claim(alert_id, notification_id)
+        if claimed is None:
+            return
+        case, notification = claimed
+        notifier = self._notifiers.get(notification.channel)
+        if notifier is None:
+            outcome = Attempted(notification=notification.id, outcome="permanent", reason="misconfigured")
+        elif await self._held(case.alert.id, notification):
+            return
+        else:
+            outcome = await self._attempt(notifier, notification)
+        await self._desk.change(alert_id, outcome, "attempted")
+
+    async def _claim(self, alert_id: str, notification_id: str) -> tuple[Case, Notification] | None:
+        """Mark a notification as being sent, with its rendered message; None where it is not wanted or taken."""
+        case = (await load(self._store, [alert_id])).get(alert_id)
+        notification = case.notifications.get(notification_id) if case else None
+        now = self._clock.now()
+        if case is None or notification is None:
+            return None
+        if notification.due_at is None:
+            await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
+            return None
+        directory = await self._books.directory()
+        held = attempt(case.alert, notification, directory, now)
+        if held is not None:
+            await self._settle_unsent(case, notification, held.state, held.reason)
+            return None
+        rendered = notification.rendered or self._render(case, notification, directory, now)
+        claimed = msgspec.structs.replace(
+            notification, state="sending", rendered=rendered, due_at=now + CLAIM
+        )
+        changes = Changes()
+        changes.put_notification(claimed, case.versions[notification_id])
+        mark = fingerprint(self._token(notification))
+        link = Put(LINKS, mark, f"{alert_id}/{notification_id}".encode())
+        outcome = await self._store.write(changes.write("claim", puts=[link]))
+        self._metrics.commit("claim", "committed" if isinstance(outcome, Committed) else "conflict")
+        return (case, claimed) if isinstance(outcome, Committed) else None
+
+    def _render(self, case: Case, notification: Notification, directory: Directory, now: Instant) -> Rendered:
+        contact = directory.contact(notification.contact)
+        address = contact.value if contact else ""
+        everything = tuple(case.notifications.values())
+        return self._renderer.render(notification, case.alert, everything, at=now, to=address)
+
+    async def _held(self, alert_id: str, notification: Notification) -> bool:
+        """Ask once more right before the attempt; somebody may have taken the matter since the claim was read."""
+        case = (await load(self._store, [alert_id]))[alert_id]
+        current = case.notifications[notification.id]
+        held = attempt(case.alert, current, await self._books.directory(), self._clock.now())
+        if held is None:
+            return False
+        await self._settle_unsent(case, current, held.state, held.reason)
+        return True
+
+    async def _settle_unsent(self, case: Case, notification: Notification, state: str, reason: str) -> None:
+        settled = msgspec.structs.replace(notification, state=state, reason=reason, held="", due_at=None)
+        changes = Changes()
+        changes.put_notification(settled, case.versions[notification.id])
+        outcome = await self._store.write(changes.write("drop_unwanted"))
+        if isinstance(outcome, Committed):
+            self._metrics.notification(settled)
+
+    async def _attempt(self, notifier: Notifier, notification: Notification) -> Attempted:
+        message = self._message(notification)
+        try:
+            receipt = await notifier.send(message)
+        except DeliveryError as error:
+            log.warning(
+                "attempt_failed",
+                notification=notification.id,
+                gateway=notifier.name,
+                reason=error.reason,
+                transient=error.transient,
+            )
+            after = error.retry_after
+            return Attempted(
+                notification=notification.id,
+                outcome="transient" if error.transient else "permanent",
+                gateway=notifier.name,
+                reason=error.reason,
+                retry_after=None if after is None else self._clock.now() + round(after * SECOND),
+            )
+        return Attempted(
+            notification=notification.id, outcome="sent", gateway=receipt.gateway, reference=receipt.reference
+        )
+
+    def _token(self, notification: Notification) -> str:
+        return token_for(self._key, notification.id, notification.channel)
+
+    def _message(self, notification: Notification) -> Message:
+        """Put the token into the stored message; the result is the same at every attempt."""
+        rendered = notification.rendered
+        if rendered is None:
+            raise AssertionError(f"notification {notification.id} was claimed without its message")
+        secret = self._token(notification)
+        return Message(
+            id=notification.id,
+            channel=notification.channel,
+            to=rendered.to,
+            text=fill(rendered.text, secret),
+            subject=rendered.subject,
+            html=fill(rendered.html, secret),
+            date=rendered.date,
+            reference=rendered.reference,
+            headers=rendered.headers,
+        )
+
+    async def close(self) -> None:
+        """Let go of the gateways' connections."""
+        for notifier in self._notifiers.values():
+            with contextlib.suppress(DeliveryError):
+                await notifier.close()

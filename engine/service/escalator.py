@@ -1,0 +1,41 @@
+"""The escalator: alert timers that fell due, one after the other, through `apply`.
+
+Here: only the turn of its loop. Not here: what a timer does (`alerting.decide`). Any number may run.
+"""
+
+from __future__ import annotations
+
+from engine.alerting.command import Wake
+from engine.clock import Clock
+from engine.metrics import Metrics
+from engine.service.apply import Desk
+from engine.service.casebook import ALERTS
+from engine.store.port import Plan, Store, Write
+
+BATCH = 200
+LATE_MS = 30_000
+"""A timer that runs later than this after its instant is counted as late."""
+
+
+class Escalator:
+    """Wakes alerts at the instants they planned."""
+
+    def __init__(self, store: Store, clock: Clock, desk: Desk, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._desk = desk
+        self._metrics = metrics
+
+    async def turn(self) -> int:
+        """Wake the alerts that are due now; return how many there were."""
+        now = self._clock.now()
+        due = await self._store.due(ALERTS, now, BATCH)
+        for alert_id, at in due:
+            if now - at > LATE_MS:
+                self._metrics.late_timer()
+            decision = await self._desk.change(alert_id, Wake(), "escalate")
+            if decision is None or decision.reason == "nothing_due":
+                # The plan is stale (a crash between reading and planning cannot leave one, an import may).
+                at_instead = decision.alert.wake_at if decision else None
+                await self._store.write(Write(name="replan", plans=(Plan(ALERTS, alert_id, at_instead),)))
+        return len(due)

@@ -1,0 +1,314 @@
+"""The evaluator: reads entries, judges them group by group, and commits one batch at a time.
+
+Here: the turn of its loop: lease, cursor, cache of group states, the one commit. Not here: sorting events into groups
+(`service.batch`), judging (`judging.evaluate`), what openings lead to (`alerting.decide`).
+
+Exactly one evaluator is active per namespace: every commit carries the lease's epoch and the cursor it read from.
+Groups do not depend on each other, so a batch is judged group by group, each group request by request.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from engine.alerting.alert import Alert, Notification
+from engine.alerting.command import Open
+from engine.alerting.decide import decide, open_alert
+from engine.alerting.draft import Decision, Surroundings
+from engine.alerting.identity import alert_id
+from engine.clock import Clock, monotonic
+from engine.errors import FencedError, StoreError
+from engine.judging.evaluate import Group
+from engine.judging.group import region_of_group
+from engine.judging.instant import SECOND, Instant
+from engine.judging.judgement import Judgement, Opened
+from engine.judging.rule import Rule
+from engine.judging.state import EMPTY, Closing, GroupState
+from engine.matching.native import NativeMatcher
+from engine.metrics import Metrics
+from engine.service.batch import Key, Share, key_of, sort
+from engine.service.books import Books
+from engine.service.casebook import ALERTS, NOTIFICATIONS, Case, Changes, load
+from engine.store.codec import decode, encode
+from engine.store.port import Conflict, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
+
+GROUPS = "groups"
+"""Table of group states by `space|rule|group`."""
+WINDOWS = "windows"
+"""Schedule of groups that must be looked at again though nothing arrives."""
+ENTRIES = 50
+"""Entries of the stream in one batch (of at most 200 events each)."""
+LOOKS = 500
+"""Groups looked at in one turn because something fell due."""
+LEASE_SECONDS = 5.0
+CACHED_GROUPS = 50_000
+REPEATS = 50
+"""A batch is judged again this often where people answered its alerts meanwhile."""
+
+log = structlog.get_logger(__name__)
+
+
+class Kept(NamedTuple):
+    """A group's state as the store has it; version 0 where it has none."""
+
+    version: int
+    state: GroupState
+
+
+class Outcome(NamedTuple):
+    """What judging one group made of it in this batch."""
+
+    state: GroupState
+    due: Instant | None
+    cases: dict[str, tuple[list[Decision], Case | None]]
+
+
+class Evaluator:
+    """Judges what arrives, one batch and one commit at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        metrics: Metrics,
+        matcher: NativeMatcher,
+        *,
+        holder: str,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._metrics = metrics
+        self._matcher = matcher
+        self._holder = holder
+        self._lease: Lease | None = None
+        self._cursor = ""
+        self._kept: dict[Key, Kept] = {}
+
+    async def lead(self) -> bool:
+        """Take or renew the lease; return whether this evaluator is the active one."""
+        lease = await self._store.lease(self._holder, LEASE_SECONDS)
+        if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
+            self._kept.clear()
+            self._cursor = await self._store.cursor()
+            log.info("evaluator_leads", epoch=lease.epoch)
+        self._lease = lease
+        self._metrics.epoch.set(lease.epoch if lease else 0)
+        return lease is not None
+
+    async def stand_down(self) -> None:
+        """Give the lease back, so that another need not wait for its end."""
+        if self._lease is not None:
+            await self._store.release(self._holder)
+            self._lease = None
+
+    async def turn(self) -> int:
+        """Judge and commit one batch; return how many entries and due groups it had."""
+        if not await self.lead():
+            return 0
+        started = monotonic()
+        entries = await self._store.read(self._cursor, ENTRIES)
+        now = self._clock.now()
+        horizon = entries[-1].received_at - 1 if len(entries) >= ENTRIES else now
+        due = await self._store.due(WINDOWS, horizon, LOOKS)
+        if not entries and not due:
+            return 0
+        batch = sort(entries, self._matcher)
+        work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due} | batch.shares
+        try:
+            await self._commit(work, entries, horizon, Counter(matches=batch.matches))
+        except FencedError:
+            self._lease = None
+            raise
+        self._observe(entries, now, started)
+        return len(entries) + len(due)
+
+    # --- judging and committing ---------------------------------------------------------------------------------------
+
+    async def _commit(
+        self,
+        work: Mapping[Key, list[Share]],
+        entries: Sequence[Entry],
+        horizon: Instant,
+        counts: Counter[str],
+    ) -> None:
+        if self._lease is None:
+            raise FencedError
+        next_cursor = entries[-1].position if entries else self._cursor
+        fence = Fence(self._lease.epoch, self._cursor, next_cursor)
+        outcomes: dict[Key, Outcome] = {}
+        todo: set[Key] = set(work)
+        for _ in range(REPEATS):
+            outcomes.update(await self._judge({key: work[key] for key in todo}, horizon))
+            write = self._write(outcomes, fence, counts)
+            outcome = await self._store.write(write)
+            match outcome:
+                case Fenced(reason=reason):
+                    self._metrics.commit("evaluate", "fenced")
+                    raise FencedError(f"the evaluator was fenced off: {reason}")
+                case Conflict(records=records):
+                    self._metrics.commit("evaluate", "conflict")
+                    todo = self._overtaken(outcomes, records)
+                case _:
+                    self._metrics.commit("evaluate", "committed")
+                    self._cursor = next_cursor
+                    self._keep(outcomes)
+                    return
+        raise StoreError(f"a batch was overtaken {REPEATS} times in a row")
+
+    async def _judge(self, work: Mapping[Key, list[Share]], horizon: Instant) -> dict[Key, Outcome]:
+        around = await self._books.surroundings()
+        await self._fetch(work)
+        newest = {key: self._newest_alert(key) for key in work}
+        cases = await load(self._store, [alert for alert in newest.values() if alert])
+        rules = self._books.rule_set.rules
+        outcomes = {}
+        for key, shares in work.items():
+            if key.rule not in rules:
+                outcomes[key] = Outcome(self._kept[key].state, None, {})
+                continue
+            outcomes[key] = await self._judge_group(
+                key, rules[key.rule], shares, horizon, cases.get(newest[key] or ""), around
+            )
+        return outcomes
+
+    async def _judge_group(
+        self,
+        key: Key,
+        rule: Rule,
+        shares: Sequence[Share],
+        horizon: Instant,
+        newest: Case | None,
+        around: Surroundings,
+    ) -> Outcome:
+        group = Group(rule, self._kept[key].state)
+        closed = _closing(newest)
+        said: list[tuple[Judgement, str]] = []
+        for share in shares:
+            region = region_of_group(rule, (share.arrivals or share.clearing)[0])
+            judgements = group.apply(
+                share.arrivals, received_at=share.received_at, clearing=share.clearing, closed=closed
+            )
+            said += [(judgement, region) for judgement in judgements]
+            closed = None
+        if closed is not None or (group.due is not None and group.due <= horizon):
+            region = newest.alert.region if newest else ""
+            said += [(judgement, region) for judgement in group.look(now=horizon, closed=closed)]
+        return Outcome(group.frozen(), group.due, await self._decide(key, rule, said, newest, around))
+
+    async def _decide(
+        self,
+        key: Key,
+        rule: Rule,
+        said: Sequence[tuple[Judgement, str]],
+        newest: Case | None,
+        around: Surroundings,
+    ) -> dict[str, tuple[list[Decision], Case | None]]:
+        """Turn judgements into decisions, one alert after the other, each on what the one before left."""
+        decided: dict[str, tuple[list[Decision], Case | None]] = {}
+        now = self._clock.now()
+        for judgement, region in said:
+            alert = alert_id(self._books.namespace, key.space, key.rule, key.group, judgement.ordinal)
+            if isinstance(judgement, Opened):
+                command = Open(
+                    rule=rule,
+                    policy=self._books.rule_set.policies[rule.escalate],
+                    space=key.space,
+                    group=key.group,
+                    region=region,
+                    ordinal=judgement.ordinal,
+                    opened=judgement,
+                )
+                decided[alert] = ([open_alert(command, around, now)], None)
+                continue
+            if alert not in decided:
+                known = newest if newest and newest.alert.id == alert else None
+                case = known or (await load(self._store, [alert])).get(alert)
+                if case is None:
+                    raise StoreError(f"judging speaks of alert {alert}, which the store does not have")
+                decided[alert] = ([], case)
+            decisions, before = decided[alert]
+            alert_now, notifications = _latest(decisions, before)
+            decisions.append(decide(alert_now, notifications, judgement, around, now))
+        return decided
+
+    def _write(self, outcomes: Mapping[Key, Outcome], fence: Fence, counts: Counter[str]) -> Write:
+        changes = Changes(counts=Counter(counts))
+        for key, outcome in outcomes.items():
+            kept = self._kept[key]
+            if outcome.state != kept.state:
+                changes.puts.append(Put(GROUPS, str(key), encode(outcome.state), kept.version))
+            changes.plans.append(Plan(WINDOWS, str(key), outcome.due))
+            for decisions, before in outcome.cases.values():
+                changes.add(decisions, before)
+        return changes.write("evaluate", fence=fence)
+
+    def _overtaken(self, outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> set[Key]:
+        """Return the groups whose alerts or notifications somebody else changed meanwhile."""
+        changed = {id_ for table, id_ in records if table in (ALERTS, NOTIFICATIONS)}
+        todo = set()
+        for key, outcome in outcomes.items():
+            for alert, (decisions, _) in outcome.cases.items():
+                if alert in changed or any(n.id in changed for d in decisions for n in d.notifications):
+                    todo.add(key)
+        if not todo:
+            raise FencedError(f"group states were changed by another evaluator: {sorted(records)[:3]}")
+        return todo
+
+    # --- the cache of group states ------------------------------------------------------------------------------------
+
+    async def _fetch(self, keys: Iterable[Key]) -> None:
+        missing = [key for key in keys if key not in self._kept]
+        if not missing:
+            return
+        if len(self._kept) + len(missing) > CACHED_GROUPS:
+            wanted = {key: self._kept[key] for key in keys if key in self._kept}
+            self._kept.clear()
+            self._kept.update(wanted)
+        records = await self._store.get(GROUPS, [str(key) for key in missing])
+        for key, record in zip(missing, records, strict=True):
+            self._kept[key] = (
+                Kept(record.version, decode(record.value, GroupState)) if record else Kept(0, EMPTY)
+            )
+
+    def _keep(self, outcomes: Mapping[Key, Outcome]) -> None:
+        for key, outcome in outcomes.items():
+            version, state = self._kept[key]
+            changed = outcome.state != state
+            self._kept[key] = Kept(version + 1 if changed else version, outcome.state)
+            for decisions, _ in outcome.cases.values():
+                for decision in decisions:
+                    self._metrics.decided(decision)
+
+    def _newest_alert(self, key: Key) -> str | None:
+        opened = self._kept[key].state.opened
+        return alert_id(self._books.namespace, key.space, key.rule, key.group, opened) if opened else None
+
+    def _observe(self, entries: Sequence[Entry], now: Instant, started: float) -> None:
+        self._metrics.evaluation_seconds.observe(monotonic() - started)
+        for entry in entries:
+            self._metrics.evaluated_events.inc(len(entry.values) if entry.type == "events" else 0)
+            self._metrics.ingest_lag_seconds.observe(max(0, now - entry.received_at) / SECOND)
+
+
+def _closing(newest: Case | None) -> Closing | None:
+    if newest is None or newest.alert.resolved_reason != "by_hand":
+        return None
+    alert = newest.alert
+    return Closing(floor=alert.floor, at=alert.resolved_at or 0, ordinal=alert.ordinal)
+
+
+def _latest(decisions: Sequence[Decision], before: Case | None) -> tuple[Alert, Mapping[str, Notification]]:
+    notifications = dict(before.notifications) if before else {}
+    for decision in decisions:
+        notifications.update({notification.id: notification for notification in decision.notifications})
+    if decisions:
+        return decisions[-1].alert, notifications
+    if before is None:
+        raise AssertionError("a case without alert")
+    return before.alert, notifications

@@ -1,0 +1,84 @@
+"""A loop: one role's turns, one after the other, for as long as the service lives.
+
+Here: when the next turn comes, and that a failed turn is seen, counted and tried again. Not here: what a turn does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+import structlog
+
+from engine.clock import Clock, monotonic
+from engine.errors import StoreUnavailableError
+from engine.judging.instant import Instant
+from engine.metrics import Metrics
+from engine.store.port import Store
+
+PAUSE_AFTER_FAILURE = 1.0
+LONGEST_WAIT = 1.0
+"""Seconds after which a loop looks again though no signal came; a lost signal costs no more than this."""
+
+log = structlog.get_logger(__name__)
+
+
+class LoopState(msgspec.Struct):
+    """When the loop last ended a turn (seconds, monotonic) and how long it may take until the next is late."""
+
+    last_turn: float
+    bound: float
+
+
+class Loop:
+    """Runs `turn` whenever a channel is signalled, a plan of the schedules is due, or `every` seconds passed."""
+
+    def __init__(
+        self,
+        name: str,
+        turn: Callable[[], Awaitable[int]],
+        *,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        channels: Sequence[str] = (),
+        schedules: Sequence[str] = (),
+        every: float = LONGEST_WAIT,
+    ) -> None:
+        self.name = name
+        self.state = LoopState(last_turn=monotonic(), bound=max(30.0, 4 * every))
+        self._turn = turn
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._channels = (*channels, *schedules)
+        self._schedules = schedules
+        self._every = every
+        metrics.watch_loop(name, lambda: monotonic() - self.state.last_turn)
+
+    async def run(self) -> None:
+        """Turn until cancelled. A turn that raises is logged with its trace, counted, and tried again after a pause."""
+        while True:
+            try:
+                busy = await self._turn()
+                self.state.last_turn = monotonic()
+                if not busy:
+                    await self._store.wait(self._channels, await self._patience())
+            except StoreUnavailableError as error:
+                log.warning("store_unavailable", loop=self.name, error=str(error))
+                self._metrics.loop_failed(self.name)
+                await asyncio.sleep(PAUSE_AFTER_FAILURE)
+            except Exception:
+                log.exception("turn_failed", loop=self.name)
+                self._metrics.loop_failed(self.name)
+                await asyncio.sleep(PAUSE_AFTER_FAILURE)
+
+    async def _patience(self) -> float:
+        """Seconds until the next plan is due, at most `every`."""
+        now, soonest = self._clock.now(), self._every
+        for schedule in self._schedules:
+            due: Instant | None = await self._store.next_due(schedule)
+            if due is not None:
+                soonest = min(soonest, max(0.0, (due - now) / 1000))
+        return soonest

@@ -1,0 +1,39 @@
+"""Reading the rule set and the reference tables from their files.
+
+Here: all of it is valid or nothing changes (rule-language.md 1). Not here: the forms of the files (`loading`) and
+switching a running service to another rule set, which comes with reload itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.errors import ConfigurationError
+from engine.judging.region import RegionTable
+from engine.loading.directory import load_directory
+from engine.loading.kinds import Kind
+from engine.loading.known import Known
+from engine.loading.policies import load_policies
+from engine.loading.rules import load_rules
+from engine.service.books import Books, RuleSet
+from engine.settings import Paths
+
+
+def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind]) -> RuleSet:
+    """Read policies and rules; raise `ConfigurationError` with every finding where one of them is an error."""
+    policies = {policy.id: policy for policy in load_policies(paths.policies).expect()}
+    known = Known(kinds=frozenset(kinds), regions=regions, policies=frozenset(policies))
+    rules = {rule.id: rule for rule in load_rules(paths.rules, known).expect()}
+    return RuleSet(rules, policies)
+
+
+async def import_directory(books: Books, paths: Paths, *, replace: bool = True) -> int:
+    """Put the directory file in force; return its version. With `replace=False` only into a store without any."""
+    held = await books.directory()
+    if held.version and not replace:
+        return held.version
+    if not paths.directory.exists():
+        if replace:
+            raise ConfigurationError(f"{paths.directory}: there is no such directory file")
+        return 0
+    return await books.replace_directory(load_directory(paths.directory, books.regions).expect())
