@@ -269,21 +269,37 @@ class Teller:
 
     def expected(self) -> Iterator[str]:
         """Say what is asked, until when, what happens otherwise, and the procedure."""
-        alert, texts = self.alert, self.texts
-        if self.notification.informing or not alert.unresolved:
-            yield texts["expected.inform"]
-        elif alert.status == "acknowledged":
-            if alert.expires_at is not None:
-                yield texts("expected.expires", deadline=self.voice.near_moment(alert.expires_at, self.at))
-        elif self.deadline is None:
-            yield f"{texts['expected.now']} {texts['expected.buttons']}"
-        else:
-            deadline = self.voice.near_moment(self.deadline, self.at)
-            yield f"{texts('expected.by', deadline=deadline)} {texts['expected.buttons']}"
+        asked = self.asked()
+        if asked and self.alert.status == "open":
+            yield f"{asked} {self.texts['expected.buttons']}"
+        elif asked:
+            yield asked
+        yield from self.afterwards()
+
+    def asked(self) -> str:
+        """Say what is asked of the person now, and until when; empty where the matter is in somebody's hands."""
+        texts = self.texts
+        if self.notification.informing or not self.alert.unresolved:
+            return texts["expected.inform"]
+        if self.alert.status == "acknowledged":
+            return ""
+        if self.deadline is None:
+            return texts["expected.now"]
+        return texts("expected.by", deadline=self.voice.near_moment(self.deadline, self.at))
+
+    def afterwards(self) -> Iterator[str]:
+        """Say what happens where nothing happens, and by which procedure to act."""
+        alert, texts, voice = self.alert, self.texts, self.voice
+        if alert.status == "acknowledged" and alert.expires_at is not None:
+            yield texts("expected.expires", deadline=voice.near_moment(alert.expires_at, self.at))
+        if self.deadline is not None and not self.notification.informing:
             targets, last = self._next()
-            offices = self._listed(self.voice.office(t.role, place_of(t, alert.region)) for t in targets)
-            yield texts("expected.last" if last else "expected.otherwise", deadline=deadline, offices=offices)
-        if alert.rule.guide:
+            yield texts(
+                "expected.last" if last else "expected.otherwise",
+                deadline=voice.near_moment(self.deadline, self.at),
+                offices=self._listed(voice.office(t.role, place_of(t, alert.region)) for t in targets),
+            )
+        if alert.rule.guide and alert.unresolved:
             yield texts("expected.guide", guide=_name_of(alert.rule.guide))
 
     def _next(self) -> tuple[Sequence[Target], bool]:

@@ -63,8 +63,7 @@ class AnswerPage(msgspec.Struct, frozen=True, kw_only=True):
     when: str
     status: str
     banner: Banner | None
-    informing: str
-    expected: Section
+    asked: str
     buttons_heading: str
     buttons: tuple[Button, ...]
     sections: tuple[Section, ...]
@@ -127,7 +126,9 @@ class AnswerPages:
 
     def _view(self, teller: Teller, outcome: Outcome | None) -> AnswerPage:
         texts, alert = teller.texts, teller.alert
-        why_you, why_now, reported, who_knows, expected = teller.sections()
+        why_you, why_now, reported, who_knows, _ = teller.sections()
+        heading = texts["section.next" if alert.status == "open" else "section.then"]
+        afterwards = Section(heading, tuple(teller.afterwards()))
         desk = Section(texts["section.duty_desk"], (plain(self._duty_desk),) if self._duty_desk else ())
         return AnswerPage(
             language=texts.language,
@@ -141,13 +142,12 @@ class AnswerPages:
             when=teller.voice.moment(alert.happened_at),
             status=_status(teller),
             banner=_banner(teller, outcome) if outcome else None,
-            informing=texts["page.informing"] if teller.notification.informing else "",
-            expected=expected,
+            asked=teller.asked(),
             buttons_heading=texts["page.answer"],
             buttons=tuple(_button(texts, says) for says in _offered(teller)),
             sections=tuple(
                 section
-                for section in (why_you, why_now, reported, who_knows, desk)
+                for section in (why_you, why_now, reported, who_knows, afterwards, desk)
                 if section.lines or section.items
             ),
             private=texts["page.private"],
@@ -160,6 +160,8 @@ class AnswerPages:
 def _status(teller: Teller) -> str:
     """Say in one line how the matter stands now."""
     alert, texts, voice = teller.alert, teller.texts, teller.voice
+    if teller.notification.informing and alert.status == "open":
+        return f"{texts['page.informing']} {texts['page.status.open']}"
     if alert.status == "resolved":
         return texts(
             "page.status.resolved", when=voice.near_moment(alert.resolved_at or teller.at, teller.at)
