@@ -6,18 +6,23 @@ how a name is worked into a message (`wording`).
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
 
 import msgspec
-import yaml
 
-from engine.errors import ConfigurationError
+from engine.loading.finding import Findings
+from engine.loading.form import Form, form_of, usable
+from engine.loading.loaded import load_file
+from engine.loading.marked import Mapping, Node
+from engine.loading.texts import Language
+from engine.loading.value import short_text
 
-Language = Literal["id", "en"]
+CODE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII)
+"""The code of a kind: words joined by dots."""
 
 
-class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """The names of one kind: `id` Indonesian, `en` English, each short enough to stand in an SMS."""
 
     id: str
@@ -28,16 +33,24 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return self.en if language == "en" else self.id
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    version: Literal[1]
-    kinds: dict[str, Kind]
-
-
 def load_kinds(path: Path) -> dict[str, Kind]:
-    """Read the kinds by their code (`neutrality.asn`); raise `ConfigurationError` where the file is not of the form."""
-    try:
-        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _File).kinds
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+    """Read the kinds by their code (`neutrality.asn`); raise `ConfigurationError` with every mistake and its place."""
+    none: dict[str, Kind] = {}
+    return load_file(path, _kinds, none).expect()
+
+
+def _kinds(form: Form, _findings: Findings) -> dict[str, Kind]:
+    return form.require("kinds", _names, {})
+
+
+def _names(node: Node, findings: Findings) -> dict[str, Kind]:
+    if not isinstance(node, Mapping):
+        raise findings.unusable("not_a_map", node.mark)
+    read = {}
+    for code, (marked, value) in node.pairs.items():
+        if not CODE.fullmatch(code):
+            findings.add("not_an_id", marked.mark, text=code)
+        for names in usable((value,), form_of, findings):
+            read[code] = Kind(id=names.require("id", short_text, ""), en=names.require("en", short_text, ""))
+            names.close()
+    return read

@@ -1,0 +1,177 @@
+"""The conditions of `alert_when`, and what follows from each for the other keys of a rule (rule-language.md 5).
+
+Here: one reader for each word of the language, and whether a condition has a figure, is a state, can be undone.
+Not here: judging (`engine.judging`). A new condition is one reader in `_READERS` and one case in each question below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+from engine.judging.event import Scalar as Plain
+from engine.judging.rule import Condition, Count, Distinct, EveryEvent, Limit, Operator, Value
+from engine.loading.filters import LIMITS, Filters
+from engine.loading.finding import Findings, UnusableError
+from engine.loading.form import Form, Take, form_of, list_of
+from engine.loading.marked import Mapping, Node, Scalar, Sequence
+from engine.loading.moment import duration
+from engine.loading.range import Range
+from engine.loading.value import free, number, text
+
+NOT_BUILT = (
+    "aggregate",
+    "share",
+    "change",
+    "first_time",
+    "compare",
+    "silence",
+    "sequence",
+    "all_of",
+    "any_of",
+    "not_all_of",
+    "deadline",
+    "spread",
+    "rules",
+)
+"""Conditions of the language that this version cannot judge yet."""
+
+
+def condition(filters: Filters) -> Take[Condition]:
+    """Return a reader of `alert_when`: exactly one condition, or the bare word `every_event`."""
+
+    def read(node: Node, findings: Findings) -> Condition:
+        if isinstance(node, Scalar):
+            word = text(node, findings)
+            if word == "every_event":
+                return EveryEvent()
+            _check_word(word, node, findings)
+            raise findings.unusable("condition_needs_keys", node.mark, word=word)
+        if isinstance(node, Sequence) or len(node.pairs) != 1:
+            raise findings.unusable("one_condition", node.mark)
+        ((key, body),) = node.pairs.values()
+        _check_word(key.text, key, findings)
+        if isinstance(body, Scalar) and body.empty:
+            body = Mapping({}, body.mark)
+        form = form_of(body, findings)
+        before = findings.errors
+        built = _READERS[key.text](form, filters, findings)
+        form.close()
+        if built is None or findings.errors > before:
+            raise UnusableError
+        return built
+
+    return read
+
+
+def limit_of(form: Form, findings: Findings, operators: tuple[str, ...] = LIMITS) -> Limit | None:
+    """Take the one LIMIT among the keys of a form; None where there is none (no finding) or it is unusable."""
+    limits = [
+        Limit(_operator(word), figure)
+        for word in operators
+        if (figure := form.read(word, number, None)) is not None
+    ]
+    if len(limits) > 1:
+        findings.add("one_limit", form.mark, choices=", ".join(operators))
+        return None
+    return limits[0] if limits else None
+
+
+def has_figure(built: Condition) -> bool:
+    """Say whether the condition has a number that limits, levels and `value_doubles` can be held against."""
+    return isinstance(built, Count | Distinct) or (isinstance(built, Value) and built.limit is not None)
+
+
+def is_state(built: Condition) -> bool:
+    """Say whether the condition is judged at every instant, not only at a completing event."""
+    return isinstance(built, Value) or (isinstance(built, Distinct) and built.limit.operator == "at_most")
+
+
+def can_be_undone(built: Condition) -> bool:
+    """Say whether more events can make the condition untrue, so that late ones are waited for (rule-language 3.5)."""
+    return isinstance(built, Distinct) and built.limit.operator == "at_most"
+
+
+def possible(built: Condition) -> Range:
+    """Return the figures that can occur at all."""
+    if isinstance(built, Count):
+        return Range(low=0, whole=built.weight is None)
+    return Range(low=0, whole=True) if isinstance(built, Distinct) else Range()
+
+
+def opening(built: Condition) -> Range:
+    """Return the figures at which the condition holds."""
+    match built:
+        case Count(at_least=figure):
+            return possible(built).meeting("at_least", figure)
+        case Distinct(limit=limit) | Value(limit=Limit() as limit):
+            return possible(built).under(limit)
+        case _:
+            return possible(built)
+
+
+def _operator(word: str) -> Operator:
+    return next(operator for operator in get_args(Operator) if operator == word)
+
+
+def _check_word(word: str, node: Scalar, findings: Findings) -> None:
+    if word in NOT_BUILT:
+        raise findings.unusable("not_available", node.mark, word=word)
+    if word not in _READERS:
+        raise findings.no_choice("unknown_condition", node.mark, word, [*_READERS, *NOT_BUILT])
+
+
+def _every_event(_form: Form, _filters: Filters, _findings: Findings) -> Condition:
+    return EveryEvent()
+
+
+def _count(form: Form, filters: Filters, findings: Findings) -> Condition:
+    weight = form.read("weight", filters.number_path, None)
+    at_least = form.require("at_least", number, 1)
+    built = Count(at_least=at_least, within=form.require("within", duration(1), 1), weight=weight)
+    if at_least <= 0:
+        findings.add("limit_always_met", form.place("at_least"), number=at_least)
+    elif weight is None and not isinstance(at_least, int):
+        findings.add("not_whole", form.place("at_least"), number=at_least)
+    return built
+
+
+def _distinct(form: Form, filters: Filters, findings: Findings) -> Condition | None:
+    of = form.require("of", list_of(filters.path, single=True, minimum=1), ())
+    within = form.require("within", duration(1), 1)
+    limit = limit_of(form, findings, ("at_least", "at_most"))
+    if limit is None:
+        if not ("at_least" in form or "at_most" in form):
+            findings.add("limit_missing", form.mark, choices="at_least, at_most")
+        return None
+    built = Distinct(of=of, limit=limit, within=within)
+    if limit.operator == "at_least" and limit.number <= 0:
+        findings.add("limit_always_met", form.place("at_least"), number=limit.number)
+    elif not isinstance(limit.number, int):
+        findings.add("not_whole", form.place(limit.operator), number=limit.number)
+    elif opening(built).empty:
+        findings.add("limit_never_met", form.place(limit.operator), field="distinct")
+    return built
+
+
+def _value(form: Form, filters: Filters, findings: Findings) -> Condition | None:
+    value: Take[Plain] = free
+    one_of = form.read("one_of", list_of(value, minimum=1), ())
+    limit = limit_of(form, findings)
+    takes_limit = limit is not None or any(operator in form for operator in LIMITS)
+    field = form.require("field", filters.number_path if takes_limit else filters.path, "")
+    if takes_limit and "one_of" in form:
+        findings.add("one_limit", form.mark, choices="one_of, " + ", ".join(LIMITS))
+    elif not takes_limit and "one_of" not in form:
+        findings.add("limit_missing", form.mark, choices="one_of, " + ", ".join(LIMITS))
+    if limit is not None and filters.figures(field).under(limit).empty:
+        findings.add("limit_never_met", form.place(limit.operator), field=field)
+    return Value(field=field, limit=limit, one_of=one_of)
+
+
+_READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
+    "every_event": _every_event,
+    "count": _count,
+    "distinct": _distinct,
+    "value": _value,
+}

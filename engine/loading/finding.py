@@ -1,0 +1,152 @@
+"""One remark on a file: where, what is wrong, and what to write instead.
+
+Here: the finding as a value, the list that collects them, and how one is printed. Not here: the words themselves
+(`texts.yaml`) and what is wrong with a file (the readers of this package).
+Lines and columns count from 1; a column counts characters, not bytes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from engine.loading.texts import CODES, Language, Severity, Text, text_of
+
+_WIDTH = 110
+"""Characters of a source line that are shown around the caret."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A file as people know it: the name they gave and its lines."""
+
+    file: str
+    lines: tuple[str, ...] = ()
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A place in a source, line and column from 1."""
+
+    source: Source
+    line: int = 1
+    column: int = 1
+
+    @property
+    def excerpt(self) -> tuple[str, int]:
+        """The line, cut where it is very long, and the offset of the column in what is left."""
+        line = self.source.lines[self.line - 1] if self.line <= len(self.source.lines) else ""
+        start = max(0, self.column - 1 - _WIDTH // 2) if len(line) > _WIDTH else 0
+        shown = "".join(sign if sign.isprintable() else " " for sign in line[start : start + _WIDTH])
+        return shown.rstrip(), self.column - 1 - start
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One remark. `facts` are the words that its message names; `source_line` and `caret` show the place."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    facts: tuple[tuple[str, str], ...] = ()
+    source_line: str = ""
+    caret: int = 0
+
+    @property
+    def severity(self) -> Severity:
+        """An error keeps the whole rule set from becoming live; a warning is advice."""
+        return CODES[self.code]
+
+    def text(self, language: Language = "id") -> Text:
+        """Say what is wrong and what to write instead."""
+        return text_of(self.code, language).filled(language, dict(self.facts))
+
+    def format(self, language: Language = "id") -> str:
+        """Write the finding as people read it: place, code, message, suggestion, the line and a caret."""
+        text = self.text(language)
+        place = f"{self.file}:{self.line}:{self.column}"
+        lines = [f"{place}: {self.code} {text.message} -> {text.suggestion}"]
+        if self.source_line:
+            lines += [f"    {self.source_line}", f"    {' ' * self.caret}^"]
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the finding for machines, with both languages."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "code": self.code,
+            "severity": self.severity,
+            "message": {"id": self.text("id").message, "en": self.text("en").message},
+            "suggestion": {"id": self.text("id").suggestion, "en": self.text("en").suggestion},
+            "source": self.source_line,
+        }
+
+
+class UnusableError(Exception):
+    """A value cannot be used; there is a finding that says why."""
+
+
+class Findings:
+    """The findings of one loading, each once, in order of file, line and column; `errors` counts the errors."""
+
+    def __init__(self) -> None:
+        self._found: dict[Finding, None] = {}
+        self.errors = 0
+
+    def add(self, code: str, mark: Mark, **facts: object) -> None:
+        """Note a finding at a place; `facts` fill the placeholders of its texts."""
+        line, caret = mark.excerpt
+        finding = Finding(
+            file=mark.source.file,
+            line=mark.line,
+            column=mark.column,
+            code=code,
+            facts=tuple((name, _shown(fact)) for name, fact in facts.items()),
+            source_line=line,
+            caret=caret,
+        )
+        self.errors += finding.severity == "error" and finding not in self._found
+        self._found[finding] = None
+
+    def add_choice(self, code: str, mark: Mark, word: str, choices: Iterable[str], **facts: object) -> None:
+        """Note that `word` is none of the choices, and which of them it looks like."""
+        known = sorted(set(choices))
+        best = difflib.get_close_matches(word[:80], known, n=1, cutoff=0.6)
+        listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+        self.add(code, mark, word=word, best="".join(best), choices=listed, **facts)
+
+    def unusable(self, code: str, mark: Mark, **facts: object) -> UnusableError:
+        """Note a finding and return what to raise, so that the reader of the value stops."""
+        self.add(code, mark, **facts)
+        return UnusableError(code)
+
+    def no_choice(self, code: str, mark: Mark, word: str, choices: Iterable[str]) -> UnusableError:
+        """Note that `word` is none of the choices and return what to raise."""
+        self.add_choice(code, mark, word, choices)
+        return UnusableError(code)
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        """Take findings of another loading over."""
+        for finding in findings:
+            self.errors += finding.severity == "error" and finding not in self._found
+            self._found[finding] = None
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(sorted(self._found, key=lambda f: (f.file, f.line, f.column, f.code, f.facts)))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def at_start(path: Path | str) -> Mark:
+    """Return the place of a finding on a file as a whole."""
+    return Mark(Source(str(path)))
+
+
+def _shown(fact: object) -> str:
+    """Return a fact in one printable line; a text of the user may be long or hold control characters."""
+    text = "".join(sign if sign.isprintable() else "?" for sign in str(fact))
+    return text if len(text) <= 400 else text[:397] + "..."

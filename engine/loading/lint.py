@@ -1,0 +1,80 @@
+"""Questions about what a rule means, once its keys can be read (rule-language.md 7).
+
+Here: keys that do not fit each other, limits that can never be met or stand on the wrong side, advice. Not here:
+whether one value is well written (`loading.value`, `loading.filters`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from engine.judging.rule import Clear, Condition, EveryEvent, Limit
+from engine.loading.conditions import has_figure, is_state, opening, possible
+from engine.loading.draft import Draft
+from engine.loading.finding import Findings
+
+
+def check(draft: Draft, findings: Findings) -> None:
+    """Report what does not fit together in one rule."""
+    built = draft.alert_when
+    if built is None:
+        return
+    if draft.hold_for and not is_state(built):
+        findings.add("hold_for_on_event", draft.place("hold_for"))
+    if draft.tell_again and draft.tell_again.value_doubles and not has_figure(built):
+        findings.add("needs_figure", draft.place("tell_again"), key="value_doubles")
+    _check_levels(draft, built, findings)
+    if draft.clear_when is not None:
+        _check_clear(draft, draft.clear_when, built, findings)
+    if draft.keep_open_for and not _becomes_false(draft.clear_when, built):
+        findings.add("keep_open_in_vain", draft.place("keep_open_for"))
+
+
+def check_tested(draft: Draft, tested: Collection[str], findings: Findings) -> None:
+    """Warn of a rule that no test names."""
+    if draft.id and draft.id not in tested:
+        findings.add("untested", draft.place("id"), id=draft.id)
+
+
+def _check_levels(draft: Draft, built: Condition, findings: Findings) -> None:
+    if draft.level is None or len(draft.level.rows) < 2:
+        return
+    place = draft.place("level")
+    if not has_figure(built):
+        findings.add("needs_figure", place, key="level")
+        return
+    lower = opening(built)
+    for row in draft.level.rows[1:]:
+        if row.limit is None:
+            continue
+        reached = lower.under(row.limit)
+        if reached.empty:
+            findings.add("limit_never_met", place, field="level")
+        elif reached == lower:
+            findings.add("level_hides_lower", place, limit=_written(row.limit))
+        lower = lower if reached.empty else reached
+
+
+def _check_clear(draft: Draft, clear: Clear, built: Condition, findings: Findings) -> None:
+    place = draft.place("clear_when")
+    if clear.how == "no_longer_true" and isinstance(built, EveryEvent) and not draft.keep_open_for:
+        findings.add("clear_needs_keep_open", place)
+    if clear.how != "limit" or clear.limit is None:
+        return
+    if not has_figure(built):
+        findings.add("needs_figure", place, key="clear_when")
+    elif possible(built).under(clear.limit).empty:
+        findings.add("limit_never_met", place, field="clear_when")
+    elif not opening(built).under(clear.limit).empty:
+        findings.add("clear_on_wrong_side", place, limit=_written(clear.limit))
+
+
+def _becomes_false(clear: Clear | None, built: Condition) -> bool:
+    """Say whether the alert ends by its condition becoming false, so that it can be kept open longer."""
+    if clear is None:
+        return is_state(built)
+    return clear.how in ("no_longer_true", "limit")
+
+
+def _written(limit: Limit) -> str:
+    return f"{limit.operator}: {limit.number:g}"

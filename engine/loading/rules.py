@@ -1,0 +1,177 @@
+"""Rules, from the files of `rules/` to values (rule-language.md 1 and 2).
+
+Here: which files are one rule set, the keys of a rule, defaults, versions. Not here: filters (`loading.filters`),
+conditions (`loading.conditions`), and questions about what a rule means (`loading.lint`).
+Either every file of a set is valid, or none of its rules is given out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from engine.judging.instant import HOUR, MINUTE
+from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Rule, TellAgain
+from engine.loading.conditions import can_be_undone, is_state
+from engine.loading.draft import Draft, DraftReader, Levels
+from engine.loading.filters import Filters
+from engine.loading.finding import Findings, at_start
+from engine.loading.form import form_of, list_of, usable
+from engine.loading.known import ANYTHING, Known
+from engine.loading.lint import check, check_tested
+from engine.loading.loaded import Loaded, loaded
+from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
+from engine.loading.value import whole
+
+TEST_SUFFIXES = (".test.yaml", ".policy-test.yaml")
+WAIT_FOR_LATE = 10 * MINUTE
+"""How long what more events could undo waits for late ones, unless the rule says otherwise."""
+LATE_HORIZON = 72 * HOUR
+NOT_IN_DEFAULTS = ("id", "title", "watch", "alert_when")
+REQUIRED_INLINE = ("id", "watch", "alert_when")
+REQUIRED = (*REQUIRED_INLINE, "title", "short_title", "owner", "why", "guide", "level", "escalate")
+
+Rules = tuple[Rule, ...]
+
+
+def rule_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the rule files among files and folders, sorted; tests are not among them."""
+    return [path for path in yaml_files(paths) if not path.name.endswith(TEST_SUFFIXES)]
+
+
+def yaml_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the YAML files among files and below folders, sorted, each once."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
+        found.update(dict.fromkeys(inside if path.is_dir() else [path]))
+    return list(found)
+
+
+def load_rules(paths: Path | Iterable[Path], known: Known) -> Loaded[Rules]:
+    """Load all rule files among these files and folders as one rule set."""
+    paths = [paths] if isinstance(paths, Path) else list(paths)
+    findings = Findings()
+    files = rule_files(paths)
+    for path in paths:
+        if path.is_dir() and not rule_files([path]):
+            findings.add("no_rule_files", at_start(path))
+    nodes = [node for path in files if (node := compose_file(path, findings)) is not None]
+    tests = [path for path in yaml_files(paths) if path.name.endswith(".test.yaml")]
+    tested = {rule for path in tests for rule in _tested(compose_file(path, Findings()))}
+    return _load(nodes, known, findings, tested=tested)
+
+
+def read_rules(texts: Iterable[tuple[str, bytes]], known: Known) -> Loaded[Rules]:
+    """Load rule files that are given as (name, bytes) as one rule set; whether they have tests is not asked."""
+    findings = Findings()
+    nodes = [node for name, text in texts if (node := compose(text, name, findings)) is not None]
+    return _load(nodes, known, findings)
+
+
+def inline_rules(body: Mapping, known: Known = ANYTHING) -> Loaded[Rules]:
+    """Load `inline_rules` (with `lists` and `filters` beside it) of a test: less is required, nothing is advised."""
+    findings = Findings()
+    pairs = {key: pair for key, pair in body.pairs.items() if key in ("lists", "filters")}
+    if (rules := body.pairs.get("inline_rules")) is not None:
+        pairs["rules"] = (Scalar("rules", plain=True, mark=rules[0].mark), rules[1])
+    found = _load([Mapping(pairs, body.mark)], known, findings, inline=True)
+    return Loaded(found.value, tuple(f for f in found.findings if f.severity == "error"))
+
+
+def _tested(node: Node | None) -> set[str]:
+    """Return the ids that stand behind a key `rule` anywhere in a test file."""
+    match node:
+        case Mapping(pairs):
+            own = {
+                value.text
+                for key, value in pairs.values()
+                if key.text == "rule" and isinstance(value, Scalar)
+            }
+            return own.union(*(_tested(value) for _, value in pairs.values()))
+        case Sequence(items):
+            return set().union(*(_tested(item) for item in items))
+        case _:
+            return set()
+
+
+def _load(
+    nodes: list[Node],
+    known: Known,
+    findings: Findings,
+    *,
+    tested: Collection[str] | None = None,
+    inline: bool = False,
+) -> Loaded[Rules]:
+    """Read the files of one set together: named lists and filters are known in every file."""
+    filters = Filters(known, findings)
+    reader = DraftReader(known, filters, findings)
+    forms = list(usable(nodes, form_of, findings))
+    for form in forms:
+        if not inline:
+            form.require("version", whole(1, 1), 1)
+        form.read("lists", filters.add_lists, None)
+        form.read("filters", filters.add_filters, None)
+    drafts: dict[str, Draft] = {}
+    for form in forms:
+        defaults = form.read("defaults", partial(reader.defaults, forbidden=NOT_IN_DEFAULTS), None)
+        rule = partial(reader.read, under=defaults, required=REQUIRED_INLINE if inline else REQUIRED)
+        for draft in form.read("rules", list_of(rule), ()):
+            check(draft, findings)
+            if tested is not None:
+                check_tested(draft, tested, findings)
+            if draft.id in drafts:
+                first = drafts[draft.id].mark
+                findings.add(
+                    "id_taken", draft.place("id"), id=draft.id, first=f"{first.source.file}:{first.line}"
+                )
+            elif draft.id is not None:
+                drafts[draft.id] = draft
+        form.close()
+    filters.close()
+    rules = () if findings.errors else tuple(resolved(draft) for draft in drafts.values())
+    return loaded(rules, (), findings)
+
+
+def resolved(draft: Draft) -> Rule:
+    """Complete a valid draft to a rule: what its file leaves out follows from its condition."""
+    condition = draft.alert_when or EveryEvent()
+    state, since_until = is_state(condition), draft.effective or (None, None)
+    waits = can_be_undone(condition) or bool(draft.hold_for)
+    level = draft.level or Levels((LevelStep(3),))
+    id_ = draft.id or ""
+    rule = Rule(
+        id=id_,
+        title=draft.title or id_,
+        short_title=draft.short_title or id_[:40],
+        owner=draft.owner or "",
+        why=draft.why or "",
+        guide=draft.guide or "",
+        levels=level.rows,
+        by_severity=level.by_severity,
+        watch=EVERYTHING if draft.watch is None else draft.watch,
+        per=draft.per or ("region",),
+        condition=condition,
+        hold_for=draft.hold_for or 0,
+        clear=draft.clear_when or Clear("no_longer_true" if state else "by_hand"),
+        keep_open_for=draft.keep_open_for or 0,
+        start_again=draft.after_opening == "start_again",
+        tell_again=draft.tell_again or TellAgain(),
+        wait_for_late=(WAIT_FOR_LATE if waits else 0) if draft.wait_for_late is None else draft.wait_for_late,
+        late_horizon=draft.late_horizon or LATE_HORIZON,
+        effective_from=since_until[0],
+        effective_until=since_until[1],
+        escalate=draft.escalate or "",
+    )
+    source = f"{draft.mark.source.file}:{draft.mark.line}"
+    return msgspec.structs.replace(rule, version=version_of(rule), source=source)
+
+
+def version_of(rule: Rule) -> str:
+    """Return the version of a rule: a hash of all it says, and of nothing else (not of file, line or layout)."""
+    bare = msgspec.structs.replace(rule, version="", source="")
+    return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()[:12]

@@ -1,0 +1,202 @@
+"""Readers of single values: texts, numbers, times, names out of a set.
+
+Here: one function for each type of value that files hold; each stops with a finding where a value is unusable.
+Not here: times (`loading.moment`), keys (`loading.form`) and what a value means. Types come from the schema, never
+from YAML; where plain YAML would take an unquoted text for a number (`10:00`, `73.15`) other programs would read the
+file otherwise, so that is a finding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from engine.judging.region import RegionTable
+from engine.judging.rule import LEVEL_NAMES
+from engine.loading.finding import Findings
+from engine.loading.form import Take
+from engine.loading.marked import Node, Scalar
+
+LONGEST_TEXT = 2_000
+"""Characters of any text in a file."""
+REGION_CODE = re.compile(r"\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?", re.ASCII)
+GSM7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+"""The basic GSM alphabet: one septet a character."""
+GSM7_EXTENSION = frozenset("^{}\\[~]|€")
+"""Characters that cost two septets."""
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
+LIKE_NUMBER = re.compile(r"[-+]?[\d][\d_.,]*([eE][-+]?\d+)?|0[xob][0-9a-fA-F_]+", re.ASCII)
+CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?", re.ASCII)
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
+_BOOLEANS = {"true": True, "false": False}
+_LIKE_BOOLEAN = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def scalar(node: Node, findings: Findings) -> Scalar:
+    """Take a single value that is not empty."""
+    if not isinstance(node, Scalar):
+        raise findings.unusable("not_a_single_value", node.mark)
+    if node.empty:
+        raise findings.unusable("empty", node.mark)
+    return node
+
+
+def text(node: Node, findings: Findings) -> str:
+    """Take a text of at most `LONGEST_TEXT` characters."""
+    found = scalar(node, findings)
+    if len(found.text) > LONGEST_TEXT:
+        raise findings.unusable("text_too_long", found.mark, count=len(found.text), maximum=LONGEST_TEXT)
+    if not found.text.strip():
+        raise findings.unusable("empty", found.mark)
+    return found.text.strip()
+
+
+def short_text(node: Node, findings: Findings, maximum: int = 40) -> str:
+    """Take a text that fits into an SMS: at most `maximum` characters of the GSM alphabet, the extended ones double."""
+    found = text(node, findings)
+    strange = [sign for sign in found if sign not in GSM7 and sign not in GSM7_EXTENSION]
+    if strange or "\n" in found:
+        raise findings.unusable("not_gsm7", node.mark, signs=" ".join(dict.fromkeys(strange)) or "\\n")
+    length = len(found) + sum(sign in GSM7_EXTENSION for sign in found)
+    if length > maximum:
+        raise findings.unusable("short_title_too_long", node.mark, count=length, maximum=maximum)
+    return found
+
+
+def identifier(node: Node, findings: Findings) -> str:
+    """Take an id: small letters, digits, `.`, `_` and `-`, at most 64 characters."""
+    found = text(node, findings)
+    if not _IDENTIFIER.fullmatch(found):
+        raise findings.unusable("not_an_id", node.mark, text=found)
+    return found
+
+
+def word(*choices: str) -> Take[str]:
+    """Return a reader of one of these words."""
+
+    def read(node: Node, findings: Findings) -> str:
+        found = text(node, findings)
+        if found not in choices:
+            raise findings.no_choice("not_a_choice", node.mark, found, choices)
+        return found
+
+    return read
+
+
+def number(node: Node, findings: Findings) -> float:
+    """Take a number, whole or with a decimal point."""
+    found = scalar(node, findings)
+    if not _NUMBER.fullmatch(found.text) or len(found.text) > 30:
+        raise findings.unusable("not_a_number", found.mark, text=found.text)
+    value = float(found.text)
+    return int(value) if value.is_integer() else value
+
+
+def whole(minimum: int, maximum: int) -> Take[int]:
+    """Return a reader of whole numbers within bounds, both included."""
+
+    def read(node: Node, findings: Findings) -> int:
+        value = number(node, findings)
+        if not isinstance(value, int) or not minimum <= value <= maximum:
+            raise findings.unusable(
+                "number_out_of_bounds", node.mark, number=value, minimum=minimum, maximum=maximum
+            )
+        return value
+
+    return read
+
+
+def boolean(node: Node, findings: Findings) -> bool:
+    """Take `true` or `false`."""
+    found = scalar(node, findings)
+    if found.text not in _BOOLEANS:
+        raise findings.unusable(
+            "not_a_boolean",
+            found.mark,
+            text=found.text,
+            instead=_LIKE_BOOLEAN.get(found.text.lower(), "true"),
+        )
+    return _BOOLEANS[found.text]
+
+
+def level(node: Node, findings: Findings, lowest: int = 2) -> int:
+    """Take the name of a level, as its number 1-4."""
+    found = text(node, findings)
+    choices = LEVEL_NAMES[lowest - 1 :]
+    if found in choices:
+        return LEVEL_NAMES.index(found) + 1
+    if found in ("1", "2", "3", "4") and int(found) >= lowest:
+        raise findings.unusable("level_by_number", node.mark, number=found, name=LEVEL_NAMES[int(found) - 1])
+    raise findings.no_choice("not_a_level", node.mark, found, choices)
+
+
+def region(regions: RegionTable | None) -> Take[str]:
+    """Return a reader of quoted region codes that are in the table (any code where there is none)."""
+
+    def read(node: Node, findings: Findings) -> str:
+        found = quoted_region(node, findings)
+        if not REGION_CODE.fullmatch(found.text):
+            raise findings.unusable("not_a_region", found.mark, text=found.text)
+        if regions is not None and not regions.known(found.text):
+            raise findings.no_choice("unknown_region", found.mark, found.text, _alike(found.text, regions))
+        return found.text
+
+    return read
+
+
+def quoted_region(node: Node, findings: Findings) -> Scalar:
+    """Take a region code, refusing one without quotes that plain YAML takes for a number."""
+    found = scalar(node, findings)
+    if found.plain and re.fullmatch(r"\d+(\.\d+)?", found.text, re.ASCII):
+        code = found.text
+        if (short := re.fullmatch(r"(\d{2})\.(\d)", code)) is not None:  # 32.1 is what is left of 32.10
+            code = f"{short[1]}.{short[2]}0"
+        raise findings.unusable("unquoted_region", found.mark, text=found.text, quoted=code)
+    return found
+
+
+def _alike(code: str, regions: RegionTable) -> list[str]:
+    """Return the codes among which a wrong one was meant: those of its province, else the provinces."""
+    province = code[:2]
+    near = [r.code for r in regions if r.code.startswith(province + ".")] if province in regions else []
+    return near or [r.code for r in regions if r.level == "province"]
+
+
+def free(node: Node, findings: Findings) -> str | float | bool:
+    """Take a value whose type is how it is written: a number, `true` or `false`, else a text; quoted always a text.
+
+    An unquoted text that plain YAML would take for something else is refused.
+    """
+    found = scalar(node, findings)
+    written, small = found.text, found.text.lower()
+    if not found.plain:
+        return written
+    if _NUMBER.fullmatch(written) and len(written) <= 30:
+        value = float(written)
+        return int(value) if value.is_integer() else value
+    if written in _BOOLEANS:
+        return _BOOLEANS[written]
+    if CLOCK.fullmatch(written):
+        raise findings.unusable("unquoted_time", found.mark, text=written)
+    if small in _LIKE_BOOLEAN or small in _BOOLEANS:
+        instead = _LIKE_BOOLEAN.get(small, small)
+        raise findings.unusable("ambiguous_word", found.mark, text=written, instead=instead)
+    if LIKE_NUMBER.fullmatch(written):
+        raise findings.unusable("ambiguous_number", found.mark, text=written)
+    return written
+
+
+def named(known: Collection[str] | None, code: str) -> Take[str]:
+    """Return a reader of a name that must be among the known ones (any where None); `code` is the finding else."""
+
+    def read(node: Node, findings: Findings) -> str:
+        found = text(node, findings)
+        if known is not None and found not in known:
+            raise findings.no_choice(code, node.mark, found, known)
+        return found
+
+    return read
