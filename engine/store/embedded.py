@@ -151,6 +151,7 @@ class EmbeddedServer:
     def _put_files(self, server: Server) -> None:
         """Say who writes here from now on, and begin a new log when the old one is long."""
         new = self._directory / "SERVER.new"
+        new.touch(mode=0o600)
         new.write_text(f"{server}\n", encoding="utf-8")
         new.replace(self._directory / "SERVER")
         log = self._directory / "server.log"

@@ -253,6 +253,17 @@ class RedisStore:
             self._listener = asyncio.create_task(self._listen(self._heard))
         await self._signals.wait(channels, seconds)
 
+    async def erase(self) -> None:
+        """Remove everything of this namespace from the server: for demonstrations and tests, never for a live desk."""
+        cursor: bytes | str = "0"
+        pattern = self._base.replace("[", r"\[") + ":*"
+        while True:
+            cursor, keys = await self._read("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+            if keys:
+                await self._link.command("UNLINK", *keys)
+            if cursor in (b"0", "0", 0):
+                return
+
     async def _listen(self, channels: Iterable[str]) -> None:
         prefix = self._key("signal", "")
         while True:
