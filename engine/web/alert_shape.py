@@ -1,0 +1,276 @@
+"""The shape of alerts in the API: what a token with the right `read` sees.
+
+Here: alert, evidence, notification and history as JSON. Not here: the routes (`web.alerts`).
+No address, no message text and no token of a link is ever part of it; people appear as their opaque ids.
+Instants are RFC 3339 in UTC, levels and kinds the words of docs/glossary.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, Field
+
+from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.judging.event import Scalar
+from engine.judging.instant import Instant, format_instant
+from engine.judging.judgement import Evidence
+from engine.judging.rule import level_name
+
+
+class EvidenceShape(BaseModel):
+    """An event that an alert rests on, by its key; the event itself stays with its desk."""
+
+    desk: str
+    id: str
+    kind: str
+    region: str
+    level: str
+    occurred_at: str
+    received_at: str
+    verification: str
+    channel: str | None
+
+
+class RunShape(BaseModel):
+    """One started step of the escalation, with the ids of its recipients."""
+
+    step: int
+    round: int
+    started_at: str
+    ends_at: str
+    recipients: list[str]
+    informed: list[str]
+
+
+class TakingShape(BaseModel):
+    """A person took the matter."""
+
+    person: str
+    at: str
+    via: str
+    grade: int = Field(description="How sure it is that it was this person, 1 to 4")
+    operator: str = Field(description="Who typed in a proxy answer; empty otherwise")
+
+
+class NotificationShape(BaseModel):
+    """The decision to tell one person on one channel, and what became of it."""
+
+    id: str
+    kind: str
+    channel: str
+    person: str
+    office: str
+    informing: bool = Field(description="Told only for information; need not act")
+    step: int
+    round: int
+    state: str
+    reason: str
+    held: str = Field(description="What keeps a pending one back; empty if nothing does")
+    attempts: int
+    planned_at: str
+    due_at: str | None
+    sent_at: str | None
+
+
+class AlertShape(BaseModel):
+    """An alert without its parts."""
+
+    id: str
+    rule: str
+    rule_version: str
+    title: str
+    space: str
+    group: str
+    region: str
+    level: str
+    status: str
+    happened_at: str
+    detected_at: str
+    figure: float | None
+    limit: float | None
+    evidence_count: int
+    step: int = Field(description="The step that was started last; 0 before the first")
+    round: int
+    next_due: str | None = Field(description="When something falls due though nothing happens")
+    acknowledged_at: str | None
+    acknowledged_by: str
+    expires_at: str | None
+    resolved_at: str | None
+    resolved_reason: str
+    resolved_by: str
+    exhausted_at: str | None
+    hidden: str = Field(description="The rule or silence that hides it; empty if none")
+
+
+class AlertPage(BaseModel):
+    """Some alerts, newest first, and where to go on."""
+
+    alerts: list[AlertShape]
+    next_cursor: str | None = Field(description="Ask again with `cursor` set to this; null at the end")
+
+
+class AlertDetail(AlertShape):
+    """An alert with its evidence, steps and notifications."""
+
+    why: str
+    guide: str
+    owner: str
+    evidence: list[EvidenceShape]
+    runs: list[RunShape]
+    takings: list[TakingShape]
+    declined: list[str]
+    notifications: list[NotificationShape]
+
+
+class HistoryShape(BaseModel):
+    """One entry of an alert's history; `digest` covers it and `before`, the digest of the entry before."""
+
+    number: int
+    name: str
+    at: str
+    reason: str
+    person: str
+    details: dict[str, Scalar]
+    before: str
+    digest: str
+
+
+class History(BaseModel):
+    """The whole history of an alert, oldest first."""
+
+    alert: str
+    entries: list[HistoryShape]
+
+
+def alert_shape(alert: Alert) -> AlertShape:
+    """Return an alert as it stands in a list."""
+    return AlertShape(**_own(alert))
+
+
+def alert_detail(alert: Alert, notifications: Iterable[Notification]) -> AlertDetail:
+    """Return an alert with its parts."""
+    return AlertDetail(
+        **_own(alert),
+        why=alert.rule.why,
+        guide=alert.rule.guide,
+        owner=alert.rule.owner,
+        evidence=[_evidence(evidence) for evidence in alert.evidence],
+        runs=[
+            RunShape(
+                step=run.step,
+                round=run.round,
+                started_at=format_instant(run.started_at),
+                ends_at=format_instant(run.ends_at),
+                recipients=list(run.recipients),
+                informed=list(run.informed),
+            )
+            for run in alert.runs
+        ],
+        takings=[
+            TakingShape(
+                person=taking.person,
+                at=format_instant(taking.at),
+                via=taking.via,
+                grade=taking.grade,
+                operator=taking.operator,
+            )
+            for taking in alert.takings
+        ],
+        declined=list(alert.declined),
+        notifications=[
+            _notification(notification)
+            for notification in sorted(
+                notifications, key=lambda n: (n.planned_at, n.step, n.person, n.channel, n.id)
+            )
+        ],
+    )
+
+
+def history(alert: str, entries: Iterable[HistoryEntry]) -> History:
+    """Return an alert's history."""
+    return History(
+        alert=alert,
+        entries=[
+            HistoryShape(
+                number=entry.number,
+                name=entry.name,
+                at=format_instant(entry.at),
+                reason=entry.reason,
+                person=entry.person,
+                details=entry.details,
+                before=entry.before,
+                digest=entry.digest,
+            )
+            for entry in entries
+        ],
+    )
+
+
+def _own(alert: Alert) -> dict[str, object]:
+    current = alert.current
+    return {
+        "id": alert.id,
+        "rule": alert.rule.id,
+        "rule_version": alert.rule.version,
+        "title": alert.rule.title,
+        "space": alert.space,
+        "group": alert.group,
+        "region": alert.region,
+        "level": level_name(alert.level),
+        "status": alert.status,
+        "happened_at": format_instant(alert.happened_at),
+        "detected_at": format_instant(alert.detected_at),
+        "figure": alert.figure,
+        "limit": alert.limit,
+        "evidence_count": alert.evidence_count,
+        "step": current.step if current else 0,
+        "round": current.round if current else 0,
+        "next_due": _maybe(alert.wake_at),
+        "acknowledged_at": _maybe(alert.acknowledged_at),
+        "acknowledged_by": alert.acknowledged_by,
+        "expires_at": _maybe(alert.expires_at),
+        "resolved_at": _maybe(alert.resolved_at),
+        "resolved_reason": alert.resolved_reason,
+        "resolved_by": alert.resolved_by,
+        "exhausted_at": _maybe(alert.exhausted_at),
+        "hidden": alert.hidden,
+    }
+
+
+def _evidence(evidence: Evidence) -> EvidenceShape:
+    return EvidenceShape(
+        desk=evidence.desk,
+        id=evidence.id,
+        kind=evidence.kind,
+        region=evidence.region,
+        level=level_name(evidence.severity),
+        occurred_at=format_instant(evidence.occurred_at),
+        received_at=format_instant(evidence.received_at),
+        verification=evidence.verification,
+        channel=evidence.channel,
+    )
+
+
+def _notification(notification: Notification) -> NotificationShape:
+    return NotificationShape(
+        id=notification.id,
+        kind=notification.kind,
+        channel=notification.channel,
+        person=notification.person,
+        office=notification.office,
+        informing=notification.informing,
+        step=notification.step,
+        round=notification.round,
+        state=notification.state,
+        reason=notification.reason,
+        held=notification.held,
+        attempts=notification.attempts,
+        planned_at=format_instant(notification.planned_at),
+        due_at=_maybe(notification.due_at),
+        sent_at=_maybe(notification.sent_at),
+    )
+
+
+def _maybe(instant: Instant | None) -> str | None:
+    return None if instant is None else format_instant(instant)

@@ -1,0 +1,132 @@
+"""The answer page behind the link of a message: reading it, and answering by a button.
+
+Here: from the link's token to the page and back, and the headers that keep the page private. Not here: what the page
+says (`wording.answer_page`) and what an answer does (`alerting.answer`).
+GET and HEAD change nothing, whoever fetches them: mail scanners and previews open every link. Only a POST answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse
+
+from engine.alerting.alert import Notification
+from engine.alerting.command import Answer, Says
+from engine.service.casebook import Case
+from engine.web.auth import siaga_of
+from engine.web.problem import Problem, responses
+from engine.wording.answer_page import AnswerPages, Outcome
+
+router = APIRouter(tags=["answer page"])
+
+PREFIX = "/a/"
+BUTTONS: tuple[Says, ...] = ("seen", "taken", "resolved")
+BODY_BYTES = 1_024
+"""A form with one word is far smaller."""
+LONGEST_TOKEN = 64
+FORM = "application/x-www-form-urlencoded"
+PAGE: Mapping[int | str, dict[str, Any]] = {
+    404: {
+        "description": "Unknown, expired or cut; the page gives no hint which",
+        "content": {"text/html": {}},
+    },
+}
+
+
+@router.api_route(
+    "/a/{token}", methods=["GET", "HEAD"], response_class=HTMLResponse, responses={**PAGE, **responses(503)}
+)
+async def read_page(request: Request, token: str) -> HTMLResponse:
+    """Show the alert to the person whom the link was sent to; nothing is recorded of them."""
+    siaga_of(request).metrics.link_prefetch()
+    found = await behind(request, token)
+    return nowhere(request) if found is None else page(request, *found)
+
+
+@router.post(
+    "/a/{token}",
+    response_class=HTMLResponse,
+    responses={**PAGE, 409: {"description": "Refused; the page says why"}, **responses(413, 415, 422, 503)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                FORM: {
+                    "schema": {
+                        "type": "object",
+                        "required": ["says"],
+                        "properties": {"says": {"type": "string", "enum": list(BUTTONS)}},
+                    }
+                }
+            },
+        }
+    },
+)
+async def answer(request: Request, token: str) -> HTMLResponse:
+    """Answer by a button of the page; the same answer again changes nothing and says so."""
+    says = await said(request)
+    found = await behind(request, token)
+    if found is None:
+        return nowhere(request)
+    case, notification = found
+    desk = siaga_of(request).desk
+    answered = await desk.answer(case.alert.id, Answer(person=notification.person, says=says, via="link"))
+    after = await desk.case(case.alert.id)
+    if answered is None or after is None:
+        return nowhere(request)
+    outcome = Outcome(reason=answered.reason, refusal=answered.refusal, repeated=answered.repeated)
+    return page(request, after, notification, outcome)
+
+
+async def said(request: Request) -> Says:
+    """Return the answer that the form holds."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise Problem(415, "unsupported_media_type", f"An answer comes as {FORM}.")
+    form = parse_qs((await request.body()).decode("ascii", "replace"))
+    for says in BUTTONS:
+        if form.get("says") == [says]:
+            return says
+    raise Problem(422, "invalid_request", f"The field says must be one of {', '.join(BUTTONS)}.")
+
+
+async def behind(request: Request, token: str) -> tuple[Case, Notification] | None:
+    """Return what the token of a link leads to, while it is valid."""
+    if len(token) > LONGEST_TOKEN:
+        return None
+    return await siaga_of(request).desk.by_token(token)
+
+
+def page(
+    request: Request, case: Case, notification: Notification, outcome: Outcome | None = None
+) -> HTMLResponse:
+    """Return the page of a link, after an answer with what became of it."""
+    pages = pages_of(request)
+    html = pages.page(
+        notification,
+        case.alert,
+        tuple(case.notifications.values()),
+        at=siaga_of(request).clock.now(),
+        outcome=outcome,
+    )
+    return shown(pages, html, 409 if outcome and outcome.refusal else 200)
+
+
+def nowhere(request: Request) -> HTMLResponse:
+    """Return the one page of every link that leads nowhere."""
+    pages = pages_of(request)
+    return shown(pages, pages.not_found(), 404)
+
+
+def shown(pages: AnswerPages, html: str, status: int) -> HTMLResponse:
+    """Return a page with the policy that lets it load nothing from elsewhere."""
+    return HTMLResponse(html, status, {"Content-Security-Policy": pages.content_security_policy})
+
+
+def pages_of(request: Request) -> AnswerPages:
+    """Return what makes the pages of this installation."""
+    pages: AnswerPages = request.app.state.answer_pages
+    return pages

@@ -1,0 +1,93 @@
+"""The app that serves every face over HTTP.
+
+Here: which routers there are, what holds for all of them, and the OpenAPI of the whole. Not here: any route, and the
+server around the app (`web.server`).
+The app has no life of its own: the installation it serves is made and ended elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from engine.service.app import Siaga
+from engine.web import (
+    alerts,
+    answer_page,
+    answers,
+    clock,
+    event_shape,
+    events,
+    ops,
+    problem,
+    quarantine,
+    reference,
+)
+from engine.web.front import Front
+from engine.wording.answer_page import AnswerPages
+
+SMALL_BODY_BYTES = 131_072
+"""The most a body may have where it is one JSON object: a quarantined event and its envelope."""
+DESCRIPTION = """\
+Events in, alerts and answers out. Times are RFC 3339; levels are `normal`, `waspada`, `siaga`, `awas`; regions are
+Kemendagri codes. Every error is problem JSON (RFC 9457). A client must be prepared for 429 and 503 with `Retry-After`:
+sending the same events again is always safe.
+"""
+
+
+def build(siaga: Siaga) -> FastAPI:
+    """Return the app that serves an installation."""
+    app = FastAPI(
+        title="Siaga",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,  # FastAPI's pages load scripts from another host; `web.reference` has a page of our own
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the token of a link in a header
+    )
+    app.state.siaga = siaga
+    app.state.answer_pages = AnswerPages(
+        siaga.catalogue,
+        {code: msgspec.structs.asdict(kind) for code, kind in siaga.books.kinds.items()},
+        siaga.books.regions,
+        templates=siaga.settings.paths.templates,
+    )
+    app.router.routes.append(events.route)
+    for part in (alerts, answers, quarantine, clock, ops, answer_page, reference):
+        app.include_router(part.router)
+    problem.install(app)
+    app.add_middleware(Front, limit_of=limits(siaga.settings.http.max_body_bytes))
+    _describe(app)
+    return app
+
+
+def limits(events_bytes: int) -> Callable[[str], int]:
+    """Return the function that says how many bytes a body may have on a path."""
+
+    def limit_of(path: str) -> int:
+        if path == events.PATH:
+            return events_bytes
+        return answer_page.BODY_BYTES if path.startswith(answer_page.PREFIX) else SMALL_BODY_BYTES
+
+    return limit_of
+
+
+def _describe(app: FastAPI) -> None:
+    """Add what FastAPI cannot know to the OpenAPI: the plain route, and the shape of problems."""
+    generated = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = generated()
+            app.openapi_schema = schema
+            schema["paths"] = {events.PATH: events.OPENAPI, **schema["paths"]}
+            schemas = schema["components"]["schemas"]
+            schemas |= event_shape.SCHEMAS | {"ProblemBody": problem.ProblemBody.model_json_schema()}
+            for left_over in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(left_over, None)
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]

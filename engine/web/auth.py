@@ -1,0 +1,75 @@
+"""Who may: bearer tokens, each with rights and a region subtree.
+
+Here: from a request to the scope of its token, or 401 and 403. Not here: how tokens are made and kept
+(`service.tokens`), and which right a route asks for (the route says it).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from starlette.requests import Request
+
+from engine.judging.region import NATION
+from engine.service.app import Siaga
+from engine.service.tokens import Right, Scope
+from engine.web.problem import Problem
+
+
+def siaga_of(request: Request) -> Siaga:
+    """Return the installation that the app serves."""
+    siaga: Siaga = request.app.state.siaga
+    return siaga
+
+
+class Permit(SecurityBase):
+    """A dependency: the request's token must have `right`, and the whole nation where `at_nation`; gives its scope."""
+
+    def __init__(self, right: Right, *, at_nation: bool = False) -> None:
+        self.model = HTTPBearer(
+            description="A token of `siaga token create`, as `Authorization: Bearer siaga_...`."
+        )
+        self.scheme_name = "token"
+        self._right = right
+        self._region = NATION if at_nation else None
+
+    async def __call__(self, request: Request) -> Scope:
+        """Return the scope of the request's token, or raise the problem that says what is missing."""
+        header = request.headers.get("authorization")
+        scope = await siaga_of(request).tokens.check(header) if header else None
+        if scope is None:
+            raise unauthorized(tried=header is not None)
+        if self._right not in scope.rights:
+            raise forbidden(self._right, f"This token lacks the right {self._right}.")
+        if self._region is not None:
+            cover(scope, self._region, self._right)
+        return scope
+
+
+def needs(right: Right, *, at_nation: bool = False) -> Any:
+    """Return the default of a route's parameter `scope: Scope`, so that the route and its OpenAPI ask for the right."""
+    return Security(Permit(right, at_nation=at_nation), scopes=[right])
+
+
+def cover(scope: Scope, region: str, right: Right) -> None:
+    """Refuse where the region does not lie in the token's subtree."""
+    if not scope.covers(region):
+        raise forbidden(right, f"This token is for region {scope.region} and what lies in it.")
+
+
+def unauthorized(*, tried: bool) -> Problem:
+    """Return the problem of a request without a valid token."""
+    challenge = 'Bearer realm="siaga"' + (', error="invalid_token"' if tried else "")
+    text = (
+        "The token is unknown or revoked." if tried else "This needs a token: Authorization: Bearer siaga_..."
+    )
+    return Problem(401, "unauthorized", text, headers={"WWW-Authenticate": challenge})
+
+
+def forbidden(right: Right, text: str) -> Problem:
+    """Return the problem of a valid token that may not do this."""
+    challenge = f'Bearer realm="siaga", error="insufficient_scope", scope="{right}"'
+    return Problem(403, "forbidden", text, headers={"WWW-Authenticate": challenge})

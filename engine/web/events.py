@@ -1,0 +1,73 @@
+"""Taking events in over HTTP: the hot route.
+
+Here: media type, token, and from the intake's result to the answer. Not here: what makes an event valid
+(`service.event_schema`) and how it is kept (`service.intake`).
+It is a plain Starlette route with an OpenAPI entry of its own: FastAPI would cost more than the rest of the way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from engine.web.auth import Permit, siaga_of
+from engine.web.problem import Problem, responses
+
+PATH = "/v1/events"
+JSON = "application/json"
+LINES = "application/x-ndjson"
+MEDIA_TYPES = (JSON, LINES, "application/ndjson", "application/jsonl")
+_permit = Permit("submit")
+_encoder = msgspec.json.Encoder()
+
+
+async def submit(request: Request) -> Response:
+    """Take in one event, an array, or lines of events: 202 when they are kept, 422 where all are rejected."""
+    scope = await _permit(request)
+    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        offered = {"Accept-Post": f"{JSON}, {LINES}"}
+        raise Problem(415, "unsupported_media_type", f"Events come as {JSON} or {LINES}.", headers=offered)
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Problem(415, "unsupported_encoding", "The body must not be compressed.")
+    result = await siaga_of(request).intake.submit(await request.body(), media_type, scope)
+    if result.all_rejected:
+        raise Problem(
+            422, "all_rejected", "Nothing was kept; `rejected` says why for each.", rejected=result.rejected
+        )
+    return Response(_encoder.encode(result), 202, media_type=JSON)
+
+
+route = Route(PATH, submit, methods=["POST"])
+
+_EVENT = {"$ref": "#/components/schemas/Event"}
+OPENAPI: dict[str, Any] = {
+    "post": {
+        "tags": ["events"],
+        "summary": "Submit Events",
+        "operationId": "submit_events",
+        "description": "Take events in: one, an array, or one a line. 202 means that what is counted there is kept "
+        "durably and takes effect once, however often it is sent. 422 means that nothing was kept.",
+        "security": [{"token": ["submit"]}],
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {"schema": {"oneOf": [_EVENT, {"type": "array", "items": _EVENT}]}},
+                LINES: {"schema": {"type": "string", "description": "One event a line"}},
+            },
+        },
+        "responses": {
+            "202": {
+                "description": "Kept",
+                "content": {JSON: {"schema": {"$ref": "#/components/schemas/EventsTaken"}}},
+            },
+            **{
+                str(status): answer for status, answer in responses(401, 403, 413, 415, 422, 429, 503).items()
+            },
+        },
+    }
+}

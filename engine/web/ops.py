@@ -1,0 +1,73 @@
+"""What operators and their machines ask: health, readiness, metrics, and the counts of the installation.
+
+Here: those four routes. Not here: what is counted (`engine.metrics`, `service.apply`) and the bounds of the loops
+(`service.app`). Health, readiness and metrics need no token and hold no personal data; the port belongs behind a proxy
+that keeps them inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from engine.clock import monotonic
+from engine.errors import StoreError
+from engine.service.census import summarise, take
+from engine.service.tokens import Scope
+from engine.web.auth import needs, siaga_of
+from engine.web.problem import responses
+
+router = APIRouter(tags=["ops"])
+READY_SECONDS = 2
+"""How long the store may take to answer before the installation is not ready."""
+
+
+@router.get("/healthz", response_class=Response, responses={503: {"description": "A loop stands still"}})
+async def healthz(request: Request) -> Response:
+    """Say whether every loop of this process turned within its bound; 503 names those that did not."""
+    now = monotonic()
+    loops = {
+        name: {
+            "turning": now - loop.last_turn <= loop.bound,
+            "last_turn_seconds_ago": round(now - loop.last_turn, 3),
+            "bound_seconds": loop.bound,
+        }
+        for name, loop in sorted(siaga_of(request).loops().items())
+    }
+    standing = [name for name, loop in loops.items() if not loop["turning"]]
+    return _state("failing" if standing else "ok", standing=standing, loops=loops)
+
+
+@router.get("/readyz", response_class=Response, responses={503: {"description": "The store does not answer"}})
+async def readyz(request: Request) -> Response:
+    """Say whether requests can be served now: the store answers."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await siaga_of(request).store.cursor()
+    except (StoreError, TimeoutError):
+        return _state("failing", waiting_for="store")
+    return _state("ok")
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Return all metrics in the text format of Prometheus."""
+    return Response(generate_latest(siaga_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/v1/summary", responses=responses(401, 403, 503))
+async def summary(request: Request, _scope: Scope = needs("read", at_nation=True)) -> Response:
+    """Return the counts of the whole installation: events, alerts, notifications, answers, escalations."""
+    store = siaga_of(request).store
+    counted = summarise(await take(store), await store.counters())
+    return Response(msgspec.json.encode(counted), media_type="application/json")
+
+
+def _state(status: Literal["ok", "failing"], **more: Any) -> Response:
+    body = msgspec.json.encode({"status": status, **more})
+    return Response(body, 200 if status == "ok" else 503, media_type="application/json")

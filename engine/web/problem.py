@@ -1,0 +1,121 @@
+"""Errors as problem JSON (RFC 9457), each with a named reason and a clear text.
+
+Here: the one shape of every error of the API, and which of our errors becomes which status. Not here: refusals of an
+answer by a domain rule (`web.answers` turns those into a problem) and pages for people (`web.answer_page`).
+A problem never repeats what the sender sent, since that may hold personal data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from engine.errors import StoreUnavailableError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+"""What a sender is asked to wait when the store is away; an embedded server is back within one."""
+
+
+class ProblemBody(BaseModel):
+    """What every error answer holds."""
+
+    type: str = Field(
+        description="URN whose last part is the machine-readable reason",
+        examples=["urn:siaga:problem:not_found"],
+    )
+    title: str = Field(description="The HTTP status in words")
+    status: int = Field(description="The HTTP status")
+    detail: str = Field(description="What is wrong, for a person")
+
+
+class Problem(HTTPException):
+    """An error answer: HTTP status, named reason, text for a person, and members of its own."""
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.reason = reason
+        self.members = members
+
+    def response(self) -> Response:
+        """Return the HTTP response."""
+        body = {
+            "type": f"urn:siaga:problem:{self.reason}",
+            "title": HTTPStatus(self.status_code).phrase,
+            "status": self.status_code,
+            "detail": self.detail,
+            **self.members,
+        }
+        return Response(msgspec.json.encode(body), self.status_code, self.headers, MEDIA_TYPE)
+
+
+def not_found(what: str) -> Problem:
+    """Return the problem of a thing that does not exist."""
+    return Problem(404, "not_found", f"There is no such {what}.")
+
+
+def store_unavailable() -> Problem:
+    """Return the problem of a store that does not answer now; nothing was kept of the request."""
+    return Problem(
+        503,
+        "store_unavailable",
+        "The store does not answer now and nothing was recorded; send the same request again.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def unexpected() -> Problem:
+    """Return the problem of an error in Siaga itself; the log has its place, the answer has not."""
+    return Problem(500, "unexpected", "Siaga failed to do this; its log says where.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> Response:
+        if isinstance(error, Problem):
+            return error.response()
+        phrase = HTTPStatus(error.status_code).phrase
+        reason = phrase.lower().replace(" ", "_")
+        return Problem(error.status_code, reason, f"{phrase}.", headers=error.headers).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        faults = [
+            {
+                "field": ".".join(str(part) for part in fault["loc"][1:]),
+                "in": fault["loc"][0],
+                "text": fault["msg"],
+            }
+            for fault in error.errors()
+        ]
+        return Problem(
+            422, "invalid_request", "The request is not of the form it should have.", faults=faults
+        ).response()
+
+    @app.exception_handler(StoreUnavailableError)
+    async def unavailable(_request: Request, _error: StoreUnavailableError) -> Response:
+        return store_unavailable().response()
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI entries of these error statuses."""
+    schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": schema} for status in statuses}

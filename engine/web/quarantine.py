@@ -1,0 +1,112 @@
+"""The quarantine over the API: what is not an event yet, and sending it again.
+
+Here: list and resubmit. Not here: why something is kept aside (`service.event_schema`).
+A record shows what the desk sent, which may hold personal data: the right is `operate`, not `read`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.judging.instant import format_instant
+from engine.service.intake import Quarantined
+from engine.service.tokens import Scope
+from engine.web.auth import needs, siaga_of
+from engine.web.problem import Problem, not_found, responses
+
+router = APIRouter(tags=["quarantine"])
+
+
+class QuarantineRecord(BaseModel):
+    """A document that is not an event yet, and its first fault."""
+
+    id: str
+    reason: str = Field(description="What is wrong, such as `region_unknown`, `ahead`, `missing`")
+    field: str = Field(description="Dotted path of the field that is wrong")
+    mended: dict[str, str] = Field(description="Fields and values that are offered instead; may be empty")
+    received_at: str
+    region: str
+    desk: str
+    event_id: str
+    kind: str
+    severity: int = Field(description="1 to 4; 0 where the document has none")
+    event: Any = Field(description="The document as it came")
+
+
+class QuarantinePage(BaseModel):
+    """Some records, oldest first, and where to go on."""
+
+    records: list[QuarantineRecord]
+    next_cursor: str | None = Field(description="Ask again with `cursor` set to this; null at the end")
+
+
+class Resubmission(BaseModel):
+    """How to send a record again: as it is, with what was offered (`mended`), or as another document (`event`)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    event: dict[str, Any] | None = Field(None, description="The whole event as it should have been")
+    mended: bool = Field(False, description="Take the values that the record offers")
+
+
+class ResubmissionDone(BaseModel):
+    """The record left the quarantine."""
+
+    outcome: str = Field(description="`accepted`, or `duplicate` where the same event had come meanwhile")
+
+
+@router.get("/v1/quarantine", responses=responses(401, 403, 503))
+async def list_quarantine(
+    request: Request,
+    limit: Annotated[int, Query(description="How many at most", ge=1, le=500)] = 100,
+    cursor: Annotated[str, Query(description="`next_cursor` of the page before", max_length=60)] = "",
+    scope: Scope = needs("operate"),
+) -> QuarantinePage:
+    """List what was kept aside in the token's region, the oldest first."""
+    found = await siaga_of(request).intake.quarantined(scope, after=cursor, limit=limit + 1)
+    page = found[:limit]
+    return QuarantinePage(
+        records=[shape(record) for record in page], next_cursor=page[-1].id if len(found) > limit else None
+    )
+
+
+@router.post("/v1/quarantine/{record_id}/resubmit", responses=responses(401, 403, 404, 413, 422, 503))
+async def resubmit(
+    request: Request, record_id: str, body: Resubmission, scope: Scope = needs("operate")
+) -> ResubmissionDone:
+    """Send a record again. Where it is still not an event this is 422, and the record stays as it was."""
+    event = None if body.event is None else msgspec.json.encode(body.event)
+    done = await siaga_of(request).intake.resubmit(record_id, event, scope, mended=body.mended)
+    if done is None:
+        raise not_found("record in the token's region")
+    if not done.settled:
+        raise Problem(
+            422,
+            "not_an_event",
+            f"This is not an event yet: {done.outcome} at {done.field or 'the document'}.",
+            fault=done.outcome,
+            field=done.field,
+            mended=done.mended,
+        )
+    return ResubmissionDone(outcome=done.outcome)
+
+
+def shape(record: Quarantined) -> QuarantineRecord:
+    """Return a record as the API shows it."""
+    return QuarantineRecord(
+        id=record.id,
+        reason=record.reason,
+        field=record.field,
+        mended=record.mended,
+        received_at=format_instant(record.received_at),
+        region=record.region,
+        desk=record.desk,
+        event_id=record.event_id,
+        kind=record.kind,
+        severity=record.severity,
+        event=msgspec.json.decode(record.raw),
+    )

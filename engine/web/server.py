@@ -1,0 +1,69 @@
+"""The HTTP server around the app.
+
+Here: how uvicorn is set up and bound to the life of the service. Not here: any route (`web.api`).
+Signals belong to the service, which ends its loops in its own order; the server only stops when told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+from engine.errors import ConfigurationError
+from engine.service.app import Siaga
+from engine.web.api import build
+
+BACKLOG = 2_048
+"""Connections that may wait to be accepted."""
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the 60 s of common proxies, so that it is the proxy who closes an idle connection."""
+SHUTDOWN_SECONDS = 5
+"""How long requests under way may take to end."""
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+@asynccontextmanager
+async def serving(siaga: Siaga) -> AsyncIterator[str]:
+    """Serve the app while the context lasts; gives the address it listens at, such as `http://127.0.0.1:8080`."""
+    http = siaga.settings.http
+    config = uvicorn.Config(
+        build(siaga),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,  # its lines hold paths, and the paths of links hold tokens
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    listener = listen(http.host, http.port)
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    host = f"[{http.host}]" if ":" in http.host else http.host
+    try:
+        yield f"http://{host}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket (port 0: a free one), which no child process inherits."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"http.port: cannot listen on {host}:{port} ({error.strerror}); set another by --set http.port=N"
+        ) from None

@@ -1,0 +1,96 @@
+"""The whole app in lock-step on the memory store, asked over HTTP without a socket."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from engine.judging.instant import format_instant, parse_instant
+from engine.service.app import Siaga, open_siaga
+from engine.service.key import secret_key
+from engine.service.tokens import RIGHTS, Right
+from engine.settings import Settings
+from engine.store.memory import MemoryStore
+from engine.web.api import build
+from engine.wording.link import token_for
+
+ROOT = Path(__file__).parents[3]
+START, _ = parse_instant("2024-11-27T12:00:00+09:00")
+CLASH = {
+    "id": "E1",
+    "kind": "conflict.clash",
+    "severity": 4,
+    "region": "94.02",
+    "occurred_at": "2024-11-27T12:00:00+09:00",
+    "source": {"desk": "94.02", "channel": "polri"},
+    "metrics": {"injured": 94},
+    "summary": "Bentrok antarpendukung; saksi Yohanes Tabuni 081234567890",
+}
+"""An event that alone opens an alert of level awas in Kab. Puncak Jaya; its summary holds personal data."""
+
+
+class Api:
+    """The app, its installation, and a client that nobody has logged in."""
+
+    def __init__(self, siaga: Siaga, client: httpx.AsyncClient, key: bytes) -> None:
+        self.siaga = siaga
+        self.client = client
+        self._key = key
+
+    async def bearer(self, *rights: Right, region: str = "00") -> dict[str, str]:
+        """Return the header of a new token with these rights (none: all) in a region."""
+        created = await self.siaga.tokens.create(rights or RIGHTS, region)
+        return {"Authorization": f"Bearer {created.text}"}
+
+    def event(self, **changes: object) -> dict[str, object]:
+        """Return the clash, or another event that differs from it in some fields."""
+        return CLASH | changes
+
+    async def advance(self, minutes: int) -> None:
+        """Move the clock this far behind the start of the day."""
+        await self.siaga.advance(START + minutes * 60_000)
+
+    async def open_alert(self, **changes: object) -> str:
+        """Submit the clash, let the first messages go out, return the id of the alert."""
+        sent = await self.client.post(
+            "/v1/events", json=self.event(**changes), headers=await self.bearer("submit")
+        )
+        assert sent.status_code == 202, sent.text
+        await self.siaga.advance(max(START, self.siaga.clock.now()) + 60_000)
+        return (await self.siaga.desk.alerts())[0].id
+
+    async def links(self, alert_id: str) -> list[tuple[str, str]]:
+        """Return person and path of every link that went out for an alert, acting people first."""
+        case = await self.siaga.desk.case(alert_id)
+        out = [n for n in case.notifications.values() if n.state == "sent"]
+        return [
+            (n.person, f"/a/{token_for(self._key, n.id, n.channel)}")
+            for n in sorted(out, key=lambda n: (n.informing, n.id))
+        ]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an installation in lock-step that keeps its own files in a folder of the test."""
+    return Settings.model_validate(
+        {
+            "clock": {"mode": "lock_step", "start": format_instant(START)},
+            "paths": {"var": str(tmp_path)},
+            "http": {"max_body_bytes": 100_000, "max_events": 50},
+        },
+        context={"home": ROOT},
+    )
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[Api]:
+    """The app, opened on an empty store."""
+    async with AsyncExitStack() as stack:
+        siaga = await open_siaga(settings, stack, store=MemoryStore())
+        transport = httpx.ASGITransport(build(siaga), raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test")
+        await stack.enter_async_context(client)
+        yield Api(siaga, client, secret_key(settings.key_file, os.environ))
