@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from engine.loading.finding import Findings
-from engine.loading.form import Form, form_of, usable
+from engine.loading.form import Form, form_of
 from engine.loading.loaded import load_file
 from engine.loading.marked import Mapping, Node
 from engine.loading.texts import Language
 from engine.loading.value import short_text
 
-CODE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII)
+CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
 """The code of a kind: words joined by dots."""
 
 
@@ -33,24 +33,32 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
         return self.en if language == "en" else self.id
 
 
+_UNNAMED = Kind(id="", en="")
+
+
 def load_kinds(path: Path) -> dict[str, Kind]:
     """Read the kinds by their code (`neutrality.asn`); raise `ConfigurationError` with every mistake and its place."""
     none: dict[str, Kind] = {}
-    return load_file(path, _kinds, none).expect()
+    return load_file(path, _file, none).expect()
 
 
-def _kinds(form: Form, _findings: Findings) -> dict[str, Kind]:
-    return form.require("kinds", _names, {})
+def _file(form: Form, _findings: Findings) -> dict[str, Kind]:
+    return form.require("kinds", _kinds, {})
 
 
-def _names(node: Node, findings: Findings) -> dict[str, Kind]:
+def _kinds(node: Node, findings: Findings) -> dict[str, Kind]:
     if not isinstance(node, Mapping):
         raise findings.unusable("not_a_map", node.mark)
-    read = {}
-    for code, (marked, value) in node.pairs.items():
+    form, kinds = Form(node, findings), {}
+    for code in node.pairs:
         if not CODE.fullmatch(code):
-            findings.add("not_an_id", marked.mark, text=code)
-        for names in usable((value,), form_of, findings):
-            read[code] = Kind(id=names.require("id", short_text, ""), en=names.require("en", short_text, ""))
-            names.close()
-    return read
+            findings.add("not_an_id", form.key_place(code), text=code)
+        kinds[code] = form.read(code, _kind, _UNNAMED)
+    return kinds
+
+
+def _kind(node: Node, findings: Findings) -> Kind:
+    form = form_of(node, findings)
+    kind = Kind(id=form.require("id", short_text, ""), en=form.require("en", short_text, ""))
+    form.close()
+    return kind

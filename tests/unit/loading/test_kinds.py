@@ -69,6 +69,10 @@ def test_a_name_is_given_by_language() -> None:
         "version: 1\nkinds: {a.b: {id: A}}",
         "version: 1\nkinds: {a.b: {id: A, en: B, fr: C}}",
         "version: 1\nkinds: [",
+        "version: 1\nkinds: [a.b]",
+        "version: 1\nkinds: {A b: {id: A, en: B}}",
+        "version: 1\nkinds: {a.b: {id: Bentrok \u2013 massa, en: B}}",
+        "version: 1\nkinds: {a.b: {id: A, en: B}, a.b: {id: C, en: D}}",
     ],
 )
 def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path, text: str) -> None:
@@ -78,6 +82,15 @@ def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path, text: str) ->
         load_kinds(path)
 
 
+def test_every_mistake_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.yaml"
+    path.write_text("version: 1\nkinds:\n  a.b: {id: A}\n  c.d: {en: C}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        load_kinds(path)
+    assert f"{path}:3:" in str(refused.value)
+    assert f"{path}:4:" in str(refused.value)
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"none\.yaml"):
         load_kinds(tmp_path / "none.yaml")
