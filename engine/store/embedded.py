@@ -115,6 +115,13 @@ class EmbeddedServer:
             await asyncio.sleep(_POLL_SECONDS)
         os.close(lock)
 
+    async def release(self) -> None:
+        """Let go of the server: whoever is the last to use it ends it."""
+        async with aclosing(self._link()) as link:
+            clients = (await link.command("INFO", "clients"))["connected_clients"]
+        if clients == 1:  # the one that asked
+            await self.stop()
+
     def _take_lock(self) -> int | None:
         """Return a descriptor that holds the lock, or None while a server or another start holds it."""
         lock = os.open(self._directory / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
