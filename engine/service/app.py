@@ -41,7 +41,7 @@ from engine.store.port import Store
 from engine.store.redis import RedisStore
 from engine.wording.render import Renderer
 from engine.wording.texts import load_catalogue
-from notifiers.registry import build_all
+from notifiers.registry import build
 
 LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 LEAD_POLL_SECONDS = 0.05
@@ -87,7 +87,7 @@ class Siaga:
                 sender=settings.messages.sender,
                 templates=settings.paths.templates,
             ),
-            notifiers=build_all(_gateways(settings)),
+            notifiers=build(_gateways(settings)),
             key=key,
             in_order=settings.clock.mode == "lock_step",
         )
