@@ -113,7 +113,7 @@ class Findings:
 
     def add_choice(self, code: str, mark: Mark, word: str, choices: Iterable[str], **facts: object) -> None:
         """Note that `word` is none of the choices, and which of them it looks like."""
-        known = sorted(set(choices))
+        known = list(dict.fromkeys(choices)) if isinstance(choices, tuple) else sorted(set(choices))
         best = difflib.get_close_matches(word[:80], known, n=1, cutoff=0.6)
         listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
         self.add(code, mark, word=word, best="".join(best), choices=listed, **facts)

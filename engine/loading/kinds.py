@@ -13,7 +13,7 @@ import msgspec
 
 from engine.loading.finding import Findings
 from engine.loading.form import Form, form_of
-from engine.loading.loaded import load_file
+from engine.loading.loaded import Loaded, load_file
 from engine.loading.marked import Mapping, Node
 from engine.loading.texts import Language
 from engine.loading.value import short_text
@@ -38,8 +38,13 @@ _UNNAMED = Kind(id="", en="")
 
 def load_kinds(path: Path) -> dict[str, Kind]:
     """Read the kinds by their code (`neutrality.asn`); raise `ConfigurationError` with every mistake and its place."""
+    return read_kinds(path).expect()
+
+
+def read_kinds(path: Path) -> Loaded[dict[str, Kind]]:
+    """Read the kinds by their code, with every finding on their file."""
     none: dict[str, Kind] = {}
-    return load_file(path, _file, none).expect()
+    return load_file(path, _file, none)
 
 
 def _file(form: Form, _findings: Findings) -> dict[str, Kind]:

@@ -61,7 +61,8 @@ def load_rules(paths: Path | Iterable[Path], known: Known) -> Loaded[Rules]:
         if path.is_dir() and not rule_files([path]):
             findings.add("no_rule_files", at_start(path))
     nodes = [node for path in files if (node := compose_file(path, findings)) is not None]
-    tests = [path for path in yaml_files(paths) if path.name.endswith(".test.yaml")]
+    folders = {path if path.is_dir() else path.parent for path in paths}
+    tests = [path for path in yaml_files(folders) if path.name.endswith(".test.yaml")]
     tested = {rule for path in tests for rule in _tested(compose_file(path, Findings()))}
     return _load(nodes, known, findings, tested=tested)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.loading.finding import Findings, Mark, Source, at_start
-from engine.loading.marked import Mapping, Scalar
+from engine.loading.marked import Mapping, Node, Scalar
 
 
 def read_table(
@@ -58,7 +58,9 @@ def _rows(
             findings.add("csv_row", Mark(source, number))
         else:
             named = zip(header, cells, strict=True)
-            filled = {name: (Scalar(name, plain=True, mark=c.mark), c) for name, c in named if c.text}
+            filled: dict[str, tuple[Scalar, Node]] = {
+                name: (Scalar(name, plain=True, mark=cell.mark), cell) for name, cell in named if cell.text
+            }
             yield Mapping(filled, Mark(source, number))
     if not header:
         findings.add("file_empty", Mark(source))
