@@ -37,9 +37,8 @@ PAGE: Mapping[int | str, dict[str, Any]] = {
 }
 
 
-@router.api_route(
-    "/a/{token}", methods=["GET", "HEAD"], response_class=HTMLResponse, responses={**PAGE, **responses(503)}
-)
+@router.head("/a/{token}", include_in_schema=False)
+@router.get("/a/{token}", response_class=HTMLResponse, responses={**PAGE, **responses(503)})
 async def read_page(request: Request, token: str) -> HTMLResponse:
     """Show the alert to the person whom the link was sent to; nothing is recorded of them."""
     siaga_of(request).metrics.link_prefetch()

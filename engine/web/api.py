@@ -76,18 +76,20 @@ def limits(events_bytes: int) -> Callable[[str], int]:
 
 
 def _describe(app: FastAPI) -> None:
-    """Add what FastAPI cannot know to the OpenAPI: the plain route, and the shape of problems."""
+    """Mend what FastAPI cannot know in the OpenAPI: the plain route, and that every error is a problem."""
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generated()
-            app.openapi_schema = schema
             schema["paths"] = {events.PATH: events.OPENAPI, **schema["paths"]}
+            for answers_of in (op["responses"] for item in schema["paths"].values() for op in item.values()):
+                if "HTTPValidationError" in str(answers_of.get("422")):
+                    del answers_of["422"]  # a route whose only parameter is text has no such answer
             schemas = schema["components"]["schemas"]
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
             schemas |= event_shape.SCHEMAS | {"ProblemBody": problem.ProblemBody.model_json_schema()}
-            for left_over in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(left_over, None)
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]

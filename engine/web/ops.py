@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from engine.clock import monotonic
@@ -57,7 +57,7 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
     """Return all metrics in the text format of Prometheus."""
-    return Response(generate_latest(siaga_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(await siaga_of(request).exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/summary", responses=responses(401, 403, 503))

@@ -1,0 +1,120 @@
+"""Every endpoint, every right, inside and outside of the token's region: 401, 403, or done."""
+
+from itertools import product
+
+import pytest
+
+from engine.service.tokens import RIGHTS
+
+ADVANCE = {"advance_to": "2024-11-27T12:00:00+09:00"}
+ANSWER = {"person": "operator-94", "says": "seen"}
+ENDPOINTS = {
+    # method, path, body, the right it needs, and what a token for another region gets
+    "submit": ("POST", "/v1/events", "event", "submit", 422),
+    "alerts": ("GET", "/v1/alerts?region=94.02", None, "read", 403),
+    "alert": ("GET", "/v1/alerts/{alert}", None, "read", 403),
+    "history": ("GET", "/v1/alerts/{alert}/history", None, "read", 403),
+    "answer": ("POST", "/v1/alerts/{alert}/answers", ANSWER, "operate", 403),
+    "quarantine": ("GET", "/v1/quarantine", None, "operate", 200),
+    "resubmit": ("POST", "/v1/quarantine/{record}/resubmit", {"mended": True}, "operate", 404),
+    "summary": ("GET", "/v1/summary", None, "read", 403),
+    "clock": ("GET", "/v1/clock", None, "read", 200),
+    "advance": ("POST", "/v1/clock", ADVANCE, "operate", 403),
+}
+AT_NATION = {"summary", "advance"}
+DONE = {"submit": 202}
+
+
+@pytest.fixture
+async def ask(api):
+    """Ask an endpoint with a header; there is one alert in 94.02 and one mendable record in quarantine."""
+    alert_id = await api.open_alert()
+    wrong = api.event(id="E9", occurred_at="2024-11-27T12:00:00")
+    kept = await api.client.post("/v1/events", json=wrong, headers=await api.bearer("submit"))
+    record = kept.json()["quarantined"][0]["id"]
+
+    async def asked(endpoint: str, headers: dict[str, str]) -> int:
+        method, path, body, _, _ = ENDPOINTS[endpoint]
+        path = path.format(alert=alert_id, record=record)
+        json = api.event(id="E10") if body == "event" else body
+        answer = await api.client.request(method, path, json=json, headers=headers)
+        if answer.status_code in (401, 403):
+            assert answer.headers["www-authenticate"].startswith('Bearer realm="siaga"')
+            assert answer.headers["content-type"] == "application/problem+json"
+        return answer.status_code
+
+    return asked
+
+
+async def test_each_right_opens_its_own_endpoints_only(api, ask):
+    """The whole table in one installation: a token of exactly one right, for the nation."""
+    expected = {
+        (endpoint, right): DONE.get(endpoint, 200) if right == needed else 403
+        for (endpoint, (_, _, _, needed, _)), right in product(ENDPOINTS.items(), RIGHTS)
+    }
+    # refusals first: what is done (such as a resubmission) can be done only once
+    order = sorted(expected, key=lambda pair: expected[pair] != 403)
+    headers = {right: await api.bearer(right) for right in RIGHTS}
+    assert {pair: await ask(pair[0], headers[pair[1]]) for pair in order} == expected
+
+
+@pytest.mark.parametrize("region", ["94.02", "94", "00"])
+async def test_a_token_for_the_region_or_above_may(api, ask, region: str):
+    headers = await api.bearer(region=region)
+    expected = {
+        endpoint: 403 if endpoint in AT_NATION and region != "00" else DONE.get(endpoint, 200)
+        for endpoint in ENDPOINTS
+    }
+    assert {endpoint: await ask(endpoint, headers) for endpoint in ENDPOINTS} == expected
+
+
+@pytest.mark.parametrize("region", ["94.02.01", "94.01", "73", "9"])
+async def test_a_token_for_another_region_or_below_may_not(api, ask, region: str):
+    """All rights, wrong place: events are rejected one by one, records are not there, the rest is a 403."""
+    headers = await api.bearer(region=region)
+    expected = {endpoint: outside for endpoint, (_, _, _, _, outside) in ENDPOINTS.items()}
+    assert {endpoint: await ask(endpoint, headers) for endpoint in ENDPOINTS} == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer siaga_0000000000_secret"},
+        {"Authorization": "Basic c2lhZ2E6c2lhZ2E="},
+        {"Authorization": "Bearer \xff"},
+    ],
+)
+async def test_without_a_valid_token_every_endpoint_is_a_401(ask, header: dict[str, str]):
+    headers = {name: value.encode("latin-1") for name, value in header.items()}
+    assert {endpoint: await ask(endpoint, headers) for endpoint in ENDPOINTS} == dict.fromkeys(ENDPOINTS, 401)
+
+
+async def test_a_token_with_another_secret_is_a_401(api, ask):
+    header = (await api.bearer())["Authorization"]
+    assert await ask("alerts", {"Authorization": header[:-4] + "AAAA"}) == 401
+
+
+async def test_a_revoked_token_is_a_401(api, ask):
+    created = await api.siaga.tokens.create(RIGHTS)
+    await api.siaga.tokens.revoke(created.token.id)
+    assert await ask("alerts", {"Authorization": f"Bearer {created.text}"}) == 401
+
+
+async def test_the_table_has_every_route_that_needs_a_token(api):
+    """A new route cannot be forgotten here."""
+    openapi = (await api.client.get("/openapi.json")).json()
+    guarded = {
+        (method.upper(), path, right)
+        for path, item in openapi["paths"].items()
+        for method, operation in item.items()
+        for needed in operation.get("security", [])
+        for right in needed["token"]
+    }
+    names = {"alert_id": "alert", "record_id": "record"}
+    tabled = {(method, path.partition("?")[0], right) for method, path, _, right, _ in ENDPOINTS.values()}
+    for old, new in names.items():
+        guarded = {(m, p.replace(f"{{{old}}}", f"{{{new}}}"), r) for m, p, r in guarded}
+    assert guarded == tabled
