@@ -29,6 +29,9 @@ from engine.service.casebook import ALERTS, OUTBOX
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
+from engine.service.evaluator_child import Begin
+from engine.service.evaluator_process import EvaluatorProcess
+from engine.service.exposition import exposition
 from engine.service.intake import Intake
 from engine.service.key import secret_key
 from engine.service.lock_step import LockStep, Turn, stored_clock
@@ -52,7 +55,17 @@ log = structlog.get_logger(__name__)
 class Siaga:
     """A service that was opened: its parts, and the life of its loops."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, books: Books, key: bytes) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        key: bytes,
+        *,
+        where: str | None = None,
+    ) -> None:
+        """Wire the parts. `where` is the server's address: the evaluator then is a process of its own."""
         self.settings = settings
         self.store = store
         self.clock = clock
@@ -64,14 +77,9 @@ class Siaga:
         self.desk = Desk(store, clock, books, self.metrics)
         catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
         self.catalogue = catalogue
-        self._evaluator = Evaluator(
-            store,
-            clock,
-            books,
-            self.metrics,
-            NativeMatcher(tuple(books.rule_set.rules.values())),
-            holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
-        )
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._where = where
+        self._evaluator: Evaluator | EvaluatorProcess = self._own_evaluator()
         self._escalator = Escalator(store, clock, self.desk, self.metrics)
         self._dispatcher = Dispatcher(
             store,
@@ -97,6 +105,31 @@ class Siaga:
         if isinstance(clock, ManualClock):
             turns = (self._evaluator.turn, self._escalator.turn, self._dispatcher.turn)
             self._lock_step = LockStep(store, clock, turns, self.next_due)
+
+    def _own_evaluator(self) -> Evaluator | EvaluatorProcess:
+        """Return the evaluator: a child process over a server, one in this process over a store of this process."""
+        if self._where is not None:
+            return EvaluatorProcess(self._begin, self.clock)
+        matcher = NativeMatcher(tuple(self.books.rule_set.rules.values()))
+        return Evaluator(self.store, self.clock, self.books, self.metrics, matcher, holder=self._holder)
+
+    def _begin(self) -> Begin:
+        return Begin(
+            where=self._where or "",
+            namespace=self.settings.namespace,
+            holder=self._holder,
+            accept_weaker_durability=self.settings.redis.accept_weaker_durability,
+            wait_replicas=self.settings.redis.wait_replicas,
+            now=self.clock.now() if isinstance(self.clock, ManualClock) else None,
+            rules=tuple(self.books.rule_set.rules.values()),
+            policies=tuple(self.books.rule_set.policies.values()),
+            regions=tuple(self.books.regions),
+        )
+
+    async def exposition(self) -> bytes:
+        """Return the metrics of all processes of this service as Prometheus scrapes them."""
+        further = await self._evaluator.samples() if isinstance(self._evaluator, EvaluatorProcess) else ()
+        return exposition(self.metrics.registry, further)
 
     def loops(self) -> Mapping[str, LoopState]:
         """Return when each loop last turned and within what it must turn again."""
@@ -165,8 +198,9 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
 
     What was opened is let go of by `stack`, last in first out. A `store` given is used as it is: rehearsals and tests.
     """
+    where = None
     if store is None:
-        store = await open_store(settings, stack)
+        where, store = await open_store(settings, stack)
     regions = load_regions(settings.paths.regions)
     kinds = load_kinds(settings.paths.kinds)
     rule_set = read_rule_set(settings.paths, regions, kinds)
@@ -174,15 +208,15 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
     await import_directory(books, settings.paths, replace=False)
     clock = await _clock(settings, store)
     key = secret_key(settings.key_file, os.environ)
-    return Siaga(settings, store, clock, books, key)
+    return Siaga(settings, store, clock, books, key, where=where)
 
 
-async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
-    """Connect to the server of `redis.url`, or start (or adopt) the embedded one."""
+async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, RedisStore]:
+    """Connect to the server of `redis.url`, or start (or adopt) the embedded one; return its address and the store."""
     if settings.redis.url is None:
         server = EmbeddedServer(settings.redis_directory)
         where = await server.start()
-        stack.push_async_callback(server.stop)
+        stack.push_async_callback(server.release)
     else:
         where = settings.redis.url.get_secret_value()
     store = RedisStore(
@@ -193,7 +227,7 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
     )
     await store.open()
     stack.push_async_callback(store.close)
-    return store
+    return where, store
 
 
 def _gateways(settings: Settings) -> list[dict[str, object]]:

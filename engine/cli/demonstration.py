@@ -1,0 +1,133 @@
+"""The demonstration: a fresh installation, the service as a process of its own, the replay, the summary.
+
+Here: what `siaga demo` does. Not here: its options (`cli.demo`) and the replay itself (`rehearsal.replay`). All people,
+addresses and numbers of the demo are synthetic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from engine.cli.replay import replaying
+from engine.clock import ManualClock
+from engine.errors import ConfigurationError, SiagaError
+from engine.rehearsal.replay import Replay, read_events
+from engine.rehearsal.service_client import ServiceClient
+from engine.service.app import open_store
+from engine.service.tokens import Tokens
+from engine.settings import Settings, load
+
+SCENARIO = "config/demo/pilkada-2024.jsonl"
+NAMESPACE = "demo"
+MARK = ".demo"
+"""Stands in an outbox that the demo may empty at its next start."""
+STOP_SECONDS = 15.0
+
+console = Console(stderr=True, highlight=False)
+
+
+async def demonstrate(
+    config: Path, overrides: Sequence[str], *, port: int, exit_: bool, seed: int, speed: float | None
+) -> None:
+    """Run the demonstration from a clean start; with `exit_` end it after the replay, else when told to."""
+    settings = load(config, overrides=[*overrides, f"http.port={port}", f"namespace={NAMESPACE}"])
+    outbox = settings.outbox_directory
+    var = settings.paths.var / "demo"
+    own = [*overrides, f"namespace={NAMESPACE}", f"paths.var={var}", f"gateways.outbox.directory={outbox}"]
+    own += [f"http.port={settings.http.port}", "clock.mode=lock_step", "log.level=warning"]
+    demo_settings = load(config, overrides=own)
+    await _clear(demo_settings, var, outbox)
+    token = await _token(demo_settings)
+    async with _service(config, own) as service:
+        console.print(f"Siaga mendengarkan di {demo_settings.base_url} (proses {service.pid})")
+        async with ServiceClient(demo_settings.base_url, token) as client:
+            home = config.absolute().parent.parent
+            events = read_events(home / SCENARIO)
+            with replaying(len(events), console) as shown:
+                await Replay(client, events, outbox=outbox, seed=seed, speed=speed, shown=shown).run()
+            summary = await client.summary()
+            _write_summary(var / "summary.json", summary)
+            _say(summary, outbox, var / "summary.json")
+            if not exit_:
+                await _stay(demo_settings, outbox)
+
+
+async def _clear(settings: Settings, var: Path, outbox: Path) -> None:
+    """Remove what an earlier demo left: its state, its messages, its keys on a server that is not its own."""
+    if outbox.exists() and any(outbox.iterdir()) and not (outbox / MARK).exists():
+        raise ConfigurationError(
+            f"{outbox} holds messages that are not the demo's: move them, or --set gateways.outbox.directory=DIR"
+        )
+    async with AsyncExitStack() as stack:
+        if settings.redis.url is not None or (var / "redis").exists():
+            _where, store = await open_store(settings, stack)
+            await store.erase()
+    shutil.rmtree(var, ignore_errors=True)
+    shutil.rmtree(outbox, ignore_errors=True)
+    outbox.mkdir(parents=True)
+    (outbox / MARK).touch()
+
+
+async def _token(settings: Settings) -> str:
+    async with AsyncExitStack() as stack:
+        _where, store = await open_store(settings, stack)
+        created = await Tokens(store, ManualClock(0)).create(["submit", "operate", "read"], label="demo")
+        return created.text
+
+
+@contextlib.asynccontextmanager
+async def _service(config: Path, overrides: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the service as a process of its own while the context lasts."""
+    options = [part for override in overrides for part in ("--set", override)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "engine.cli", "run", "--config", str(config), *options
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            raise SiagaError(f"the service did not stop within {STOP_SECONDS:.0f} s") from None
+
+
+def _write_summary(file: Path, summary: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+
+
+def _say(summary: dict[str, Any], outbox: Path, file: Path) -> None:
+    alerts, lost = summary["alerts"], summary["unaccounted"]
+    console.print(
+        f"{summary['events']} kejadian, {alerts['opened']} peringatan {alerts['by_level']}, "
+        f"{summary['answers']} jawaban, tak terhitung {lost['alerts']} + {lost['notifications']}"
+    )
+    console.print(f"Pesan: {outbox}   Ringkasan: {file}")
+
+
+async def _stay(settings: Settings, outbox: Path) -> None:
+    newest = max(outbox.glob("*.eml"), default=None)
+    console.print(f"API: {settings.base_url}/docs   Kesehatan: {settings.base_url}/healthz")
+    if newest is not None:
+        console.print(f"Halaman jawaban: buka tautan di {newest}")
+    console.print("Ctrl-C mengakhiri.")
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()

@@ -1,0 +1,216 @@
+"""The evaluator as a process of its own, and what is said over its pipe.
+
+Here: the messages between parent and child, and the child's side. Not here: judging (`service.evaluator`), and the
+starting and restarting of the child (`service.evaluator_process`).
+
+The child holds the matchers, because durable-rules may crash or leak; the parent survives that. It reads no files: rules,
+policies and regions come over the pipe, so that parent and child never disagree. A message is its length in four
+bytes, big end first, and msgpack. The child ends when its pipe does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import msgspec
+import structlog
+
+from engine.alerting.policy import Policy
+from engine.clock import Clock, ManualClock, WallClock
+from engine.errors import SiagaError, StoreUnavailableError
+from engine.judging.instant import Instant
+from engine.judging.region import Region, RegionTable
+from engine.judging.rule import Rule
+from engine.matching.native import NativeMatcher
+from engine.metrics import Metrics
+from engine.service.books import Books, RuleSet
+from engine.service.evaluator import Evaluator
+from engine.store.redis import RedisStore
+
+LENGTH_BYTES = 4
+LONGEST = 64 * 1024 * 1024
+"""A message longer than this is a broken pipe, not a message."""
+
+Sample = tuple[str, tuple[tuple[str, str], ...], float]
+"""A metric's sample: name, labels, value."""
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
+    """First message to the child: the store, who it is, and the books. `now` is set in lock-step only."""
+
+    where: str
+    namespace: str
+    holder: str
+    accept_weaker_durability: bool
+    wait_replicas: int
+    now: Instant | None
+    rules: tuple[Rule, ...]
+    policies: tuple[Policy, ...]
+    regions: tuple[Region, ...]
+
+
+class TakeTurn(msgspec.Struct, frozen=True, tag="turn"):
+    """Do one turn. In lock-step `now` is the instant at which the clock stands."""
+
+    now: Instant | None = None
+
+
+class TakeLead(msgspec.Struct, frozen=True, tag="lead"):
+    """Take or renew the lease."""
+
+
+class StandDown(msgspec.Struct, frozen=True, tag="stand_down"):
+    """Give the lease back."""
+
+
+class TellMetrics(msgspec.Struct, frozen=True, tag="metrics"):
+    """Tell all samples."""
+
+
+Order = Begin | TakeTurn | TakeLead | StandDown | TellMetrics
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """An order was carried out; `number` is what the turn found, or 1 if the child leads."""
+
+    number: int = 0
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """An order could not be carried out. `store_away`: the store does not answer, the same may work later."""
+
+    text: str
+    store_away: bool
+
+
+class Told(msgspec.Struct, frozen=True, tag="told"):
+    """The child's samples."""
+
+    samples: tuple[Sample, ...]
+
+
+Reply = Done | Failed | Told
+
+
+class Pipe:
+    """One end of the pipe between parent and child."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, message: Order | Reply) -> None:
+        """Send one message."""
+        body = msgspec.msgpack.encode(message)
+        self._writer.write(len(body).to_bytes(LENGTH_BYTES, "big") + body)
+        await self._writer.drain()
+
+    async def order(self) -> Order:
+        """Wait for an order. Raises `asyncio.IncompleteReadError` when the pipe ends."""
+        order: Order = msgspec.msgpack.decode(await self._body(), type=Order)
+        return order
+
+    async def reply(self) -> Reply:
+        """Wait for a reply. Raises `asyncio.IncompleteReadError` when the pipe ends."""
+        reply: Reply = msgspec.msgpack.decode(await self._body(), type=Reply)
+        return reply
+
+    async def _body(self) -> bytes:
+        length = int.from_bytes(await self._reader.readexactly(LENGTH_BYTES), "big")
+        if length > LONGEST:
+            raise SiagaError(f"a message of {length} bytes came over the evaluator's pipe")
+        return await self._reader.readexactly(length)
+
+
+class Child:
+    """Carries out orders, one after the other."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._clock: Clock = WallClock() if begin.now is None else ManualClock(begin.now)
+        self._metrics = Metrics()
+        self._metrics.know_rules(rule.id for rule in begin.rules)
+        self._store = RedisStore(
+            begin.where,
+            begin.namespace,
+            accept_weaker_durability=begin.accept_weaker_durability,
+            wait_replicas=begin.wait_replicas,
+        )
+        rule_set = RuleSet({rule.id: rule for rule in begin.rules}, {p.id: p for p in begin.policies})
+        books = Books(
+            self._store,
+            namespace=begin.namespace,
+            regions=RegionTable(begin.regions),
+            kinds={},
+            rule_set=rule_set,
+        )
+        self._evaluator = Evaluator(
+            self._store, self._clock, books, self._metrics, NativeMatcher(begin.rules), holder=begin.holder
+        )
+
+    async def carry_out(self, order: Order) -> Reply:
+        """Carry out one order; what fails is told, and the child lives on."""
+        try:
+            match order:
+                case TakeTurn(now=now):
+                    if isinstance(self._clock, ManualClock) and now is not None:
+                        self._clock.set(now)
+                    return Done(await self._evaluator.turn())
+                case TakeLead():
+                    return Done(int(await self._evaluator.lead()))
+                case StandDown():
+                    await self._evaluator.stand_down()
+                    return Done()
+                case TellMetrics():
+                    return Told(tuple(samples(self._metrics)))
+                case Begin():
+                    return Failed("the child has begun already", store_away=False)
+        except StoreUnavailableError as error:
+            return Failed(str(error), store_away=True)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the parent is told and decides
+            structlog.get_logger(__name__).exception("turn_failed", loop="evaluator")
+            return Failed(f"{type(error).__name__}: {error}", store_away=False)
+
+    async def close(self) -> None:
+        """Let go of the store."""
+        await self._store.close()
+
+
+def samples(metrics: Metrics) -> list[Sample]:
+    """Return all samples of a process, without the instants at which its counters were made."""
+    return [
+        (sample.name, tuple(sorted(sample.labels.items())), sample.value)
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    ]
+
+
+async def _live() -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LONGEST)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
+    pipe = Pipe(reader, asyncio.StreamWriter(transport, protocol, None, loop))
+    begin = await pipe.order()
+    if not isinstance(begin, Begin):
+        raise SiagaError("the evaluator's first order must be begin")
+    child = Child(begin)
+    try:
+        while True:
+            await pipe.send(await child.carry_out(await pipe.order()))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass  # the parent is gone or has closed the pipe: the child's work ends
+    finally:
+        await child.close()
+
+
+def main() -> None:
+    """Run the child until its pipe ends. Ctrl-C at a terminal is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(_live())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The parent's side of the evaluator process: starting it, asking it, starting it again when it died.
+
+Here: the life of the child and what it has counted. Not here: what is said over the pipe (`service.evaluator_child`)
+and when a turn is due (`service.loop`, `service.lock_step`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+
+import structlog
+
+from engine.clock import Clock, ManualClock
+from engine.errors import SiagaError, StoreUnavailableError
+from engine.service.evaluator_child import (
+    LONGEST,
+    Begin,
+    Done,
+    Failed,
+    Order,
+    Pipe,
+    Reply,
+    Sample,
+    StandDown,
+    TakeLead,
+    TakeTurn,
+    TellMetrics,
+    Told,
+)
+
+ANSWER_SECONDS = 120.0
+"""A turn that takes longer than this hangs: the child is killed and started again."""
+METRICS_SECONDS = 1.0
+"""How long a scrape waits for a child that is busy; then it shows what was told last."""
+STOP_SECONDS = 5.0
+COUNTED = ("_total", "_bucket", "_sum", "_count")
+"""Endings of samples that only grow: what a child counted stays counted when it is gone. A gauge goes with it."""
+RESTARTS = 3
+"""Children in a row that may die on the same turn."""
+
+log = structlog.get_logger(__name__)
+
+
+class EvaluatorDiedError(SiagaError):
+    """The evaluator process ended in the middle of an order."""
+
+
+class EvaluatorProcess:
+    """An evaluator in a process of its own, asked like one in this process."""
+
+    def __init__(self, begin: Callable[[], Begin], clock: Clock) -> None:
+        """Tell how a child begins; it is asked at every start, so that a new child has the books of that moment."""
+        self._begin = begin
+        self._clock = clock
+        self._process: asyncio.subprocess.Process | None = None
+        self._pipe: Pipe | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._told: tuple[Sample, ...] = ()
+        self._before: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
+        self._exchanges: set[asyncio.Task[Reply]] = set()
+        self.restarts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the living child."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def lead(self) -> bool:
+        """Take or renew the lease; return whether this evaluator is the active one."""
+        return self._number(await self._ask(TakeLead())) > 0
+
+    async def turn(self) -> int:
+        """Judge and commit one batch; return how much it had.
+
+        A child that dies meanwhile is started again and asked again: its commit either happened, then the cursor has
+        moved on, or did not. Raises `EvaluatorDiedError` when `RESTARTS` children in a row died.
+        """
+        manual = isinstance(self._clock, ManualClock)
+        order = TakeTurn(self._clock.now() if manual else None)
+        for _ in range(RESTARTS):
+            try:
+                return self._number(await self._ask(order))
+            except EvaluatorDiedError:
+                log.warning("evaluator_died", restarts=self.restarts)
+        raise EvaluatorDiedError
+
+    async def stand_down(self) -> None:
+        """Give the lease back and end the child."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        with contextlib.suppress(TimeoutError, SiagaError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._ask(StandDown())
+                if self._process.stdin is not None:
+                    self._process.stdin.close()
+                await self._process.wait()
+        await self._kill()
+
+    async def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+    async def samples(self) -> tuple[Sample, ...]:
+        """Return what this and all earlier children counted; what was told last where the child is busy or starting."""
+        with contextlib.suppress(TimeoutError, SiagaError):
+            async with asyncio.timeout(METRICS_SECONDS):
+                reply = await self._ask(TellMetrics())
+                if isinstance(reply, Told):
+                    self._told = reply.samples
+        total = self._before.copy()
+        for name, labels, value in self._told:
+            total[name, labels] += value
+        return tuple((name, labels, value) for (name, labels), value in total.items())
+
+    @staticmethod
+    def _number(reply: Reply) -> int:
+        return reply.number if isinstance(reply, Done) else 0
+
+    async def _ask(self, order: Order) -> Reply:
+        """Send an order and wait for its reply. Who gives up waiting leaves the exchange to end by itself."""
+        exchange = asyncio.create_task(self._exchange(order))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        reply = await asyncio.shield(exchange)
+        if isinstance(reply, Failed):
+            raise StoreUnavailableError(reply.text) if reply.store_away else SiagaError(reply.text)
+        return reply
+
+    async def _exchange(self, order: Order) -> Reply:
+        async with self._one_at_a_time:
+            pipe = await self._living()
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await pipe.send(order)
+                    return await pipe.reply()
+            except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
+                await self._kill()  # an order without its reply leaves the pipe unusable
+                raise EvaluatorDiedError from error
+
+    async def _living(self) -> Pipe:
+        if self._process is not None and self._process.returncode is None and self._pipe is not None:
+            return self._pipe
+        if self._process is not None:
+            await self._process.wait()
+            self.restarts += 1
+            log.warning("evaluator_restarted", restarts=self.restarts, ended_with=self._process.returncode)
+            for name, labels, value in self._told:
+                if name.endswith(COUNTED):
+                    self._before[name, labels] += value
+            self._told = ()
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "engine.service.evaluator_child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=LONGEST,
+        )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("the evaluator was started without its pipes")
+        self._pipe = Pipe(self._process.stdout, self._process.stdin)
+        await self._pipe.send(self._begin())
+        return self._pipe
