@@ -16,7 +16,11 @@ from notifiers.base import Message
 def mime(message: Message) -> EmailMessage:
     """Return the e-mail of a message: plain text, and HTML beside it where there is any."""
     mail = EmailMessage(policy=SMTP)
-    headers = {
+    mail.set_content(message.text, cte="quoted-printable")
+    if message.html:
+        mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
+        mail.set_boundary(f"=_siaga_{hashlib.sha256(message.id.encode()).hexdigest()[:32]}")
+    headers = {  # after the content, which takes Content-* headers for its own
         **message.headers,
         "To": message.to,
         "Subject": message.subject,
@@ -26,10 +30,6 @@ def mime(message: Message) -> EmailMessage:
     for name, value in headers.items():
         if value:
             mail[name] = value
-    mail.set_content(message.text, cte="quoted-printable")
-    if message.html:
-        mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
-        mail.set_boundary(f"=_siaga_{hashlib.sha256(message.id.encode()).hexdigest()[:32]}")
     return mail
 
 

@@ -23,6 +23,8 @@ NEWEST_SHOWN = 5
 """Pieces of evidence that a message lists."""
 OFFICES_SHOWN = 6
 """Offices that a list names before it counts the rest."""
+LONGEST_WHY = 400
+"""Characters of the reason that a rule gives for itself."""
 NOT_TOLD = frozenset(("failed", "cancelled", "suppressed"))
 
 
@@ -195,7 +197,7 @@ class Teller:
                 yield texts("why_now.so_far", count=voice.count(what, alert.evidence_count))
         yield from self._trend()
         if alert.rule.why:
-            yield texts("why_now.basis", why=plain(alert.rule.why).rstrip("."))
+            yield texts("why_now.basis", why=plain(alert.rule.why, LONGEST_WHY))
 
     def _trend(self) -> Iterator[str]:
         """Compare the last 24 hours with the 24 before, where the evidence kept is all there is."""
@@ -270,7 +272,7 @@ class Teller:
     def expected(self) -> Iterator[str]:
         """Say what is asked, until when, what happens otherwise, and the procedure."""
         asked = self.asked()
-        if asked and self.alert.status == "open":
+        if self.alert.status == "open" and not self.notification.informing:
             yield f"{asked} {self.texts['expected.buttons']}"
         elif asked:
             yield asked

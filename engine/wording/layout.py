@@ -6,14 +6,19 @@ Templates are sandboxed and strict: a name they do not know is an error, never a
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
+@cache
 def environment(templates: Path) -> ImmutableSandboxedEnvironment:
-    """Return the environment of a folder of templates; `*.html.j2` escapes all values, `*.txt.j2` none."""
+    """Return the environment of a folder of templates; `*.html.j2` escapes all values, `*.txt.j2` none.
+
+    A folder is read once in the life of a process.
+    """
     return ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(templates),
         autoescape=lambda name: name is None or not name.endswith(".txt.j2"),

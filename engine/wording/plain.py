@@ -20,7 +20,7 @@ def plain(text: str, longest: int = LONGEST) -> str:
     """
     kept: list[str] = []
     marks = 0
-    for character in unicodedata.normalize("NFC", text[: 4 * longest]):
+    for character in text[: 4 * longest]:
         category = unicodedata.category(character)
         marks = marks + 1 if category.startswith("M") else 0
         invisible = category.startswith("C") or marks > _MARKS_IN_A_ROW
@@ -29,5 +29,5 @@ def plain(text: str, longest: int = LONGEST) -> str:
             kept.append(" ")
         elif not invisible and not doubled_brace:
             kept.append(character)
-    line = " ".join("".join(kept).split())
+    line = unicodedata.normalize("NFC", " ".join("".join(kept).split()))
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

@@ -72,7 +72,7 @@ class Renderer:
         self._base_url = base_url
         self._sender = sender
         self._duty_desk = duty_desk
-        self._host = urlsplit(base_url).hostname or "siaga.invalid"
+        self._host = urlsplit(base_url).hostname or "localhost"
         jinja = environment(templates)
         self._text = jinja.get_template("email.txt.j2")
         self._html = jinja.get_template("email.html.j2")

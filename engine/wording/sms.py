@@ -108,11 +108,11 @@ def _office(teller: Teller) -> str:
 
 
 def _by(teller: Teller) -> tuple[str, str]:
-    """Return until when an answer is asked for, with and without the zone, which stands beside `when` too."""
+    """Return until when an answer is asked for, and the same in short, without the zone that `when` has."""
     voice, texts, deadline = teller.voice, teller.texts, teller.deadline
     if deadline is None:
         return texts["sms.now"], texts["sms.now"]
     at = local(teller.at, voice.zone)
     day = local(deadline, voice.zone)
     bare = voice.clock(deadline) if day.date() == at.date() else f"{day:%d/%m} {voice.clock(deadline)}"
-    return texts("sms.by", deadline=f"{bare} {voice.zone}"), texts("sms.by", deadline=bare)
+    return texts("sms.by", deadline=f"{bare} {voice.zone}"), texts("sms.by.short", deadline=bare)

@@ -76,6 +76,8 @@ class Voice:
         title = self.texts[key] if key else _spoken(role)
         if code in (self.region, NATION):
             return title
+        if f"office.{role}.{form}" in self.texts and title in self.office(role, code):
+            return self.office(role, code)  # `Gubernur Sulawesi Selatan` says its place by itself
         return f"{title} {self.place(code, short=True)}"
 
     def _form(self, code: str) -> str:
