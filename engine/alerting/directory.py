@@ -179,6 +179,13 @@ class Directory:
                 seen.add(person)
                 yield person, capacity
 
+    def bearers(self, region: str, role: str, at: Instant) -> set[str]:
+        """Return everyone who bears a position now: all holders, also one whom another acts for, deputies, on duty."""
+        holders = {a.person for a in self._assignments.get((region, role), ()) if a.valid.covers(at)}
+        stand_ins = {deputy for holder in holders for deputy in self.deputies(holder, at)}
+        duty = self.on_duty(region, role, at)
+        return holders | stand_ins | ({duty} if duty else set())
+
     def positions(self, person_id: str, at: Instant) -> list[tuple[str, str]]:
         """Return the (region, role) that a person holds or is on duty for at this instant."""
         held = [key for key in self._assignments if self.holder(*key, at) == person_id]
@@ -189,10 +196,10 @@ class Directory:
         person = self._people.get(person_id)
         if person_id in excluded:
             return excluded[person_id]
+        if person is not None and any(span.covers(at) for span in person.away):
+            return "away"
         if person is None or not person.reachable:
             return "no_contact"
-        if any(span.covers(at) for span in person.away):
-            return "away"
         return None
 
 
