@@ -34,8 +34,11 @@ Kind = Literal[
 ]
 NOTICES: frozenset[Kind] = frozenset(("first", "step", "delegated", "digest", "unreachable"))
 """Kinds that tell a person of the alert (escalation.md 6); the others follow up."""
+AFTER_CLOSING: frozenset[Kind] = frozenset(("resolved", "correction", "reply"))
+"""Kinds that are still wanted when the alert is resolved."""
 EVIDENCE_KEPT = 60
-"""An alert keeps its first and newest evidence, this many in all; the group's state keeps what judging needs."""
+"""An alert keeps its first and newest evidence, this many in all, and never fewer than one event for each office that
+the evidence names; the group's state keeps what judging needs."""
 
 
 class RuleWords(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,7 +56,10 @@ class RuleWords(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One started step: which (from 1) of which round (from 1), when, until when its wait lasts, who must take it."""
+    """One started step: which (from 1) of which round (from 1), when, until when its wait lasts, who must take it.
+
+    `over`: the wait ended while the alert was acknowledged and nothing followed, so that the clock stands.
+    """
 
     step: int
     round: int
@@ -61,6 +67,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ends_at: Instant
     recipients: tuple[str, ...] = ()
     informed: tuple[str, ...] = ()
+    over: bool = False
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,7 +85,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `runs` are the steps started so far, the last one current; `takings` those that count now. `wake_at` is the instant
     at which something falls due though nothing happens. `floor` is the newest evidence in event order. `history` is the
-    number of entries and `head` the digest of the newest. `notifications` are their ids.
+    number of entries and `head` the digest of the newest. `notifications` are their ids. Messages that ask to act are
+    superseded where a history entry below number `superseded` caused them.
     """
 
     id: str
@@ -110,6 +118,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     declined: tuple[str, ...] = ()
     exhausted_at: Instant | None = None
     nobody: bool = False
+    superseded: int = 0
     hidden: str = ""
     resolved_at: Instant | None = None
     resolved_reason: str = ""
@@ -150,6 +159,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     `cause` is the id of the history entry that caused it. `due_at` is when it is to be sent (or looked at again);
     None once final. `held` says what keeps a pending one back. `informing` marks people who need not act.
+    `instead_of` is the failed notification to another contact of the person that this one replaces.
     """
 
     id: str
@@ -178,6 +188,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     gateway: str = ""
     reference: str = ""
     sent_at: Instant | None = None
+    instead_of: str = ""
 
     @property
     def final(self) -> bool:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from engine.alerting.alert import NOTICES, State, Status, Taking
+from engine.alerting.alert import AFTER_CLOSING, NOTICES, Notification, State, Status, Taking
 from engine.alerting.command import Answer, Says
 from engine.alerting.conflict import accused
 from engine.alerting.draft import Draft
-from engine.alerting.escalation import ASKING, next_runs_while_acknowledged, satisfied
-from engine.alerting.telling import follow_up
+from engine.alerting.escalation import ASKING, satisfied
+from engine.alerting.telling import CORRECTIONS, follow_up
 
 Refusal = Literal["not_told", "grade_too_low", "already_resolved", "conflict_of_interest", "not_available"]
 LEAST_GRADE = 2
@@ -26,39 +26,39 @@ AGAIN = "repeated"
 
 def take_answer(draft: Draft, answer: Answer) -> str:
     """Enter a person's answer; return the reason, a refusal of `Refusal`, or `AGAIN`."""
-    refusal = may_answer(draft, answer)
+    refusal = may_answer(draft, answer.person, answer.says, is_operator=answer.is_operator)
     outcome = refusal or TABLE[answer.says][draft.alert.status](draft, answer)
     if outcome in REFUSALS:
         draft.note("answer_refused", reason=outcome, person=answer.person, says=answer.says, via=answer.via)
     return outcome
 
 
-def may_answer(draft: Draft, answer: Answer) -> Refusal | None:
+def may_answer(draft: Draft, person: str, says: str, *, is_operator: bool) -> Refusal | None:
     """Say why the person may not answer: only recipients who were told and operators may; inform people only `seen`."""
-    if answer.person in accused(draft.alert, draft.around.directory, draft.now):
+    if person in accused(draft.alert, draft.around.directory, draft.now):
         return "conflict_of_interest"
-    if answer.is_operator:
+    if is_operator:
         return None
-    notices = [
-        n
-        for n in draft.notifications
-        if n.person == answer.person and n.kind in NOTICES and n.state in HANDED_OVER
-    ]
-    if any(not n.informing for n in notices) or (notices and answer.says == "seen"):
+    notices = [n for n in draft.notifications if n.person == person and n.kind in NOTICES and _in_hand(n)]
+    if any(not n.informing for n in notices) or (notices and says == "seen"):
         return None
     return "not_told"
 
 
-def _record(draft: Draft, answer: Answer, **details: str | int) -> None:
+def _in_hand(notification: Notification) -> bool:
+    """Whether the person may have the message: also one whose gateway took it and then did not say so in time."""
+    return notification.state in HANDED_OVER or notification.attempts > 0
+
+
+def _record(draft: Draft, answer: Answer, says: Says | None = None) -> None:
     draft.note(
         "answered",
-        reason=answer.says,
+        reason=says or answer.says,
         person=answer.person,
         via=answer.via,
         grade=answer.grade,
         **({"operator": answer.operator} if answer.operator else {}),
         **({"note": answer.note_digest} if answer.note_digest else {}),
-        **details,
     )
 
 
@@ -66,7 +66,7 @@ def _seen(draft: Draft, answer: Answer) -> str:
     if answer.person in draft.alert.seen:
         return AGAIN
     draft.change(seen=(*draft.alert.seen, answer.person))
-    _record(draft, answer)
+    _record(draft, answer, "seen")
     return "seen"
 
 
@@ -88,13 +88,18 @@ def _taken_open(draft: Draft, answer: Answer) -> str:
     _record(draft, answer)
     draft.cancel("taken", kinds=ASKING, person=answer.person)
     unreachable_told = any(
-        n.person == answer.person and n.kind == "unreachable" and n.state in HANDED_OVER
-        for n in draft.notifications
+        n.person == answer.person and n.kind == "unreachable" and _in_hand(n) for n in draft.notifications
     )
     if answer.is_operator or unreachable_told or satisfied(draft):
         _acknowledge(draft, answer.person)
         return "taken"
     return "taken_need_not_met"
+
+
+def acknowledge_where_satisfied(draft: Draft) -> None:
+    """Acknowledge where the takings so far meet the need of a step started since: who took is not asked again."""
+    if draft.alert.status == "open" and draft.alert.takings and satisfied(draft):
+        _acknowledge(draft, draft.alert.takings[-1].person)
 
 
 def _acknowledge(draft: Draft, person: str) -> None:
@@ -107,10 +112,7 @@ def _acknowledge(draft: Draft, person: str) -> None:
         remind_at=tuple(sorted(draft.now + length for length in terms.remind)),
     )
     cause = draft.note("acknowledged", person=person)
-    if not next_runs_while_acknowledged(draft):
-        for notification in draft.notifications:
-            if notification.state == "pending" and notification.kind in ASKING and not notification.informing:
-                draft.finish(notification, "cancelled", "taken")
+    draft.cancel("taken", kinds=ASKING, informing=False)
     follow_up(draft, "taken_by", cause, but={taking.person for taking in draft.alert.takings})
 
 
@@ -154,9 +156,9 @@ def resolve(draft: Draft, reason: str, *, person: str = "") -> None:
         expires_at=None,
         remind_at=(),
     )
-    draft.cancel("resolved")
+    draft.cancel("resolved", but=AFTER_CLOSING)
     cause = draft.note("resolved", reason=reason, person=person)
-    if reason in ("late_report", "corrected", "refuted"):
+    if reason in CORRECTIONS:
         follow_up(draft, "correction", cause)
     else:
         follow_up(draft, "resolved", cause, but={person} if person else ())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.alerting.alert import Alert
-from engine.alerting.directory import Directory, PassedOver, place_of
+from engine.alerting.directory import Directory, PassedOver
 from engine.alerting.policy import Target
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
@@ -26,7 +26,7 @@ def accused(alert: Alert, directory: Directory, at: Instant) -> frozenset[str]:
         for e in alert.evidence
         if e.subject_role
     }
-    return frozenset(person for region, role in named for person, _ in directory.occupants(region, role, at))
+    return frozenset(person for region, role in named for person in directory.bearers(region, role, at))
 
 
 def exclusions(alert: Alert, directory: Directory, at: Instant) -> dict[str, PassedOver]:
@@ -36,9 +36,9 @@ def exclusions(alert: Alert, directory: Directory, at: Instant) -> dict[str, Pas
     return found
 
 
-def substitutes(target: Target, region: str, regions: RegionTable) -> Iterator[Target]:
-    """Yield who is told instead, where a target would have reached an accused: their parent office, and inspektorat."""
-    parent = regions.parent(place_of(target, region)) or place_of(target, region)
-    if target.role:
-        yield Target(role=target.role, at=parent)
+def substitutes(role: str, region: str, regions: RegionTable) -> Iterator[Target]:
+    """Yield who is told instead of an accused in `role` at `region`: the same role at the parent, and inspektorat."""
+    parent = regions.parent(region) or region
+    if role:
+        yield Target(role=role, at=parent)
     yield Target(role="inspektorat", at=parent)

@@ -8,24 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.alerting.alert import EVIDENCE_KEPT, Alert, HistoryEntry, Kind, Notification, RuleWords
-from engine.alerting.answer import AGAIN, REFUSALS, resolve, take_answer
+from engine.alerting.alert import EVIDENCE_KEPT, Alert, Notification, RuleWords
+from engine.alerting.answer import (
+    AGAIN,
+    REFUSALS,
+    acknowledge_where_satisfied,
+    may_answer,
+    resolve,
+    take_answer,
+)
 from engine.alerting.command import Answer, Attempted, Command, Comment, EscalateNow, Open, Wake
-from engine.alerting.directory import Found
+from engine.alerting.conflict import accused
 from engine.alerting.draft import Decision, Draft, Surroundings
 from engine.alerting.escalation import (
-    ASKING,
     end_unanswerable_step,
     level_rises,
-    next_runs_while_acknowledged,
     next_step,
     reopen,
     restart,
     set_wake,
     start,
+    start_anew,
+    step_ends_at,
+    supersede,
 )
+from engine.alerting.gates import attempt
 from engine.alerting.identity import alert_id
-from engine.alerting.telling import follow_up, plan_notice, record_attempt
+from engine.alerting.telling import follow_up, record_attempt
+from engine.judging.event import EventKey
 from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Opened, Redated, Undone
 from engine.judging.rule import Rule
@@ -49,7 +59,7 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         detected_at=now,
         evidence=_kept(opened.evidence),
         evidence_count=len(opened.evidence),
-        floor=max(e.key for e in opened.evidence),
+        floor=max((e.key for e in opened.evidence), default=EventKey(opened.happened_at, "", "")),
         figure=opened.figure,
         limit=opened.limit,
         window=opened.window,
@@ -78,6 +88,7 @@ def decide(
     """Return what a command makes of an existing alert and its notifications at an instant."""
     draft = Draft(alert, notifications, around, now)
     reason = _carry_out(draft, command)
+    acknowledge_where_satisfied(draft)
     set_wake(draft)
     if reason == AGAIN:
         return draft.decision(reason, repeated=True)
@@ -92,8 +103,7 @@ def _carry_out(draft: Draft, command: Command) -> str:
         case Wake():
             reason = _wake(draft)
         case Attempted():
-            reason = record_attempt(draft, command)
-            end_unanswerable_step(draft)
+            reason = _attempted(draft, command)
         case Joined():
             reason = _join(draft, command)
         case Redated():
@@ -128,16 +138,30 @@ def _words(rule: Rule) -> RuleWords:
 
 
 def _kept(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    """Bound the evidence an alert carries: the first third and the newest of the rest, in event order."""
-    ordered = tuple(sorted(evidence, key=lambda e: e.key))
+    """Bound the evidence an alert carries: the first third and the newest of the rest, in event order.
+
+    The first event that names an office always stays: whoever bears it may not be told (escalation.md 2.4).
+    """
+    ordered = sorted(evidence, key=lambda e: e.key)
     if len(ordered) <= EVIDENCE_KEPT:
-        return ordered
-    first = EVIDENCE_KEPT // 3
-    return ordered[:first] + ordered[first - EVIDENCE_KEPT :]
+        return tuple(ordered)
+    naming: dict[tuple[str, str], Evidence] = {}
+    for e in ordered:
+        if e.subject_role:
+            naming.setdefault((e.region, e.subject_role), e)
+    others = [e for e in ordered if e not in naming.values()]
+    room = max(EVIDENCE_KEPT - len(naming), 0)
+    first = room // 3
+    kept = [*naming.values(), *others[:first], *others[max(len(others) - (room - first), first) :]]
+    return tuple(sorted(kept, key=lambda e: e.key))
 
 
 def _join(draft: Draft, joined: Joined) -> str:
     alert, evidence = draft.alert, joined.evidence
+    if alert.status == "resolved":
+        # Only history: what a closed alert counts and where its floor lies was settled when it was closed.
+        draft.note("joined", reason="closed", event=evidence.id, desk=evidence.desk)
+        return "closed"
     known = any(e.desk == evidence.desk and e.id == evidence.id for e in alert.evidence)
     if not known:
         draft.change(
@@ -147,34 +171,78 @@ def _join(draft: Draft, joined: Joined) -> str:
         )
     if joined.figure is not None:
         draft.change(figure=joined.figure)
-    if alert.status == "resolved":
-        draft.note("joined", reason="closed", event=evidence.id, desk=evidence.desk)
-        return "closed"
     draft.note("joined", event=evidence.id, desk=evidence.desk)
+    _suppress_accused(draft)
+    anew = alert.status == "open" and (joined.new_after_quiet or alert.exhausted_at is not None)
+    reason = "joined"
     if joined.level > alert.level:
-        level_rises(draft, joined.level)
-        return "level_rises"
-    if alert.status == "open" and (joined.new_after_quiet or alert.exhausted_at is not None):
-        draft.note("restarted", reason="new_after_quiet")
-        start(draft)
-        return "new_after_quiet"
-    return "joined"
+        level_rises(draft, joined.level, anew=anew)
+        reason = "level_rises"
+    elif anew:
+        start_anew(draft)
+        reason = "new_after_quiet"
+    end_unanswerable_step(draft)
+    return reason
 
 
 def _redate(draft: Draft, redated: Redated) -> str:
-    draft.note(
-        "redated", reason="late_report", before=draft.alert.happened_at, happened_at=redated.happened_at
-    )
+    alert = draft.alert
+    draft.note("redated", reason=redated.reason, before=alert.happened_at, happened_at=redated.happened_at)
+    if alert.status == "resolved":
+        return "closed"
+    evidence = _redated_evidence(alert.evidence, redated)
+    whole = alert.evidence_count == len(alert.evidence)
     draft.change(
         happened_at=redated.happened_at,
-        evidence=_kept(redated.evidence),
-        evidence_count=max(draft.alert.evidence_count, len(redated.evidence)),
+        evidence=_kept(evidence),
+        evidence_count=len(evidence) if whole else max(alert.evidence_count, len(evidence)),
         window=redated.window,
-        floor=max([draft.alert.floor, *(e.key for e in redated.evidence)]),
+        floor=max([alert.floor, *(e.key for e in redated.evidence)]),
     )
     if redated.figure is not None:
         draft.change(figure=redated.figure)
+    _suppress_accused(draft)
+    end_unanswerable_step(draft)
     return "redated"
+
+
+def _redated_evidence(known: tuple[Evidence, ...], redated: Redated) -> tuple[Evidence, ...]:
+    """Return the evidence of a re-dated opening, with what joined it later.
+
+    After a withdrawal the former opening's evidence is no more: what was withdrawn is among it.
+    """
+    last = max((e.key for e in redated.evidence), default=None)
+    new = {(e.desk, e.id) for e in redated.evidence}
+    joined = (
+        e
+        for e in known
+        if (e.desk, e.id) not in new
+        and (redated.reason not in ("corrected", "refuted") or (last is not None and e.key > last))
+    )
+    return (*redated.evidence, *joined)
+
+
+def _suppress_accused(draft: Draft) -> None:
+    """Take back what still waits for people whom the evidence names now (escalation.md 2.4)."""
+    named = accused(draft.alert, draft.around.directory, draft.now)
+    waiting = [n for n in draft.notifications if n.state == "pending" and n.person in named]
+    for person in sorted({n.person for n in waiting}):
+        draft.note("conflict_of_interest", reason="conflict_of_interest", person=person)
+    for notification in waiting:
+        draft.finish(notification, "suppressed", "conflict_of_interest")
+
+
+def _attempted(draft: Draft, command: Attempted) -> str:
+    """Enter an attempt; what failed and is not wanted any more is neither tried again nor sent elsewhere."""
+    notification = draft.notification(command.notification)
+    held = None
+    if notification is not None and command.outcome != "sent":
+        held = attempt(draft.alert, notification, draft.around.directory, draft.now)
+    # A contact that is gone says nothing of the message: the person's next contact may still carry it.
+    unwanted = held if held is not None and held.reason != "contact_gone" else None
+    reason = record_attempt(draft, command, unwanted)
+    end_unanswerable_step(draft)
+    return reason
 
 
 def _undo(draft: Draft, undone: Undone) -> None:
@@ -190,11 +258,8 @@ def _wake(draft: Draft) -> str:
     reason = "nothing_due"
     if draft.alert.status == "acknowledged":
         reason = _acknowledged_due(draft) or reason
-    run, alert = draft.alert.current, draft.alert
-    running = alert.status == "open" or (
-        alert.status == "acknowledged" and next_runs_while_acknowledged(draft)
-    )
-    if running and run is not None and alert.exhausted_at is None and run.ends_at <= draft.now:
+    ends_at = step_ends_at(draft)
+    if ends_at is not None and ends_at <= draft.now:
         next_step(draft)
         reason = "step_due"
     return reason
@@ -205,37 +270,26 @@ def _acknowledged_due(draft: Draft) -> str:
     if alert.expires_at is not None and alert.expires_at <= now:
         takers = tuple(taking.person for taking in alert.takings)
         reopen(draft)
-        _tell_takers(draft, takers, "expiry", draft.note("expired", reason="expired"))
-        restart(draft, "expired", but=takers)
+        reached = follow_up(draft, "expiry", draft.note("expired", reason="expired"), to=takers)
+        restart(draft, "expired", but=reached)
         return "expired"
     if any(at <= now for at in alert.remind_at):
         draft.change(remind_at=tuple(at for at in alert.remind_at if at > now))
         takers = tuple(taking.person for taking in alert.takings)
-        _tell_takers(draft, takers, "reminder", draft.note("reminded"))
+        follow_up(draft, "reminder", draft.note("reminded"), to=takers)
         return "reminded"
     return ""
 
 
-def _tell_takers(draft: Draft, takers: tuple[str, ...], kind: Kind, cause: HistoryEntry) -> None:
-    for person in takers:
-        newest = next((n for n in reversed(tuple(draft.notifications)) if n.person == person), None)
-        found = Found(
-            person=person,
-            capacity=newest.capacity if newest else "person",
-            role=newest.role if newest else "",
-            region=newest.office if newest else draft.alert.region,
-        )
-        plan_notice(draft, found, cause, kind=kind)
-
-
 def _escalate(draft: Draft, command: EscalateNow) -> str:
-    alert = draft.alert
-    if alert.status == "resolved":
-        draft.note("answer_refused", reason="already_resolved", person=command.person)
-        return "already_resolved"
+    refusal: str | None = may_answer(draft, command.person, "escalate", is_operator=command.is_operator)
+    if refusal is None and draft.alert.status == "resolved":
+        refusal = "already_resolved"
+    if refusal is not None:
+        draft.note("answer_refused", reason=refusal, person=command.person, says="escalate")
+        return refusal
     reopen(draft)
-    draft.cancel("superseded", kinds=ASKING)
-    draft.change(takings=())
+    supersede(draft)
     draft.note("escalated_by_hand", person=command.person)
     next_step(draft)
     return "escalated_by_hand"

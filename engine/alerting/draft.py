@@ -56,6 +56,7 @@ class Draft:
         self.alert = alert
         self.around = around
         self.now = now
+        self.began = alert.history + 1
         self._notifications = dict(notifications)
         self._changed: dict[str, Notification] = {}
         self._entries: list[HistoryEntry] = []
@@ -104,19 +105,30 @@ class Draft:
         """Bring a notification to a final state."""
         self.put(msgspec.structs.replace(notification, state=state, reason=reason, held="", due_at=None))
 
-    def cancel(self, reason: str, *, kinds: frozenset[Kind] | None = None, person: str | None = None) -> None:
-        """Cancel pending notifications, of some kinds or of one person only.
+    def cancel(
+        self,
+        reason: str,
+        *,
+        kinds: frozenset[Kind] | None = None,
+        but: frozenset[Kind] = frozenset(),
+        person: str | None = None,
+        informing: bool = True,
+    ) -> None:
+        """Cancel pending notifications: of some kinds, not of others, of one person, not to those only informed.
 
         What was claimed but not yet handed over stays `sending`: the dispatcher asks once more right before the
         attempt and cancels it then (escalation.md 4.7).
         """
         for notification in self.notifications:
             if notification.state == "pending":
-                if kinds is not None and notification.kind not in kinds:
-                    continue
-                if person is not None and notification.person != person:
-                    continue
-                self.finish(notification, "cancelled", reason)
+                spared = (
+                    (kinds is not None and notification.kind not in kinds)
+                    or notification.kind in but
+                    or (person is not None and notification.person != person)
+                    or (notification.informing and not informing)
+                )
+                if not spared:
+                    self.finish(notification, "cancelled", reason)
 
     def decision(self, reason: str, *, refusal: str = "", repeated: bool = False) -> Decision:
         """Close the draft."""

@@ -11,31 +11,36 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from engine.alerting.alert import Kind, Run
-from engine.alerting.conflict import exclusions, substitutes
+from engine.alerting.conflict import accused, exclusions, substitutes
 from engine.alerting.directory import Found, PassedOver, Resolution, resolve
 from engine.alerting.draft import Draft
-from engine.alerting.policy import Step, Target
-from engine.alerting.telling import may_still_arrive, plan_notice, tell_again
+from engine.alerting.policy import Policy, Step, Target
+from engine.alerting.telling import may_have_word, plan_notice, tell_again
+from engine.judging.instant import Instant
 
 ASKING: frozenset[Kind] = frozenset(("first", "step"))
 """Kinds that ask a person to act; a taking or a restart takes back what is still pending of them."""
 
 
 def start(draft: Draft) -> None:
-    """Start the policy at its first step (at opening, and as `new_after_quiet`)."""
+    """Start the policy at its first step."""
     begin(draft, 1, 1)
+
+
+def start_anew(draft: Draft) -> None:
+    """Start step 1 of round 1 anew after a quiet time or exhaustion; nothing is cancelled, takings stay (3.12)."""
+    draft.note("restarted", reason="new_after_quiet")
+    start(draft)
 
 
 def begin(draft: Draft, round_: int, step: int) -> None:
     """Start the first step from (round, step) on that can start; exhausted where there is none (3.3, 3.5, 3.6)."""
     policy = draft.alert.policy
     while round_ <= policy.rounds_after_first + 1:
-        first = step
-        for number in range(first, len(policy.steps) + 1):
+        for number in range(step, len(policy.steps) + 1):
             if _start_step(draft, round_, number):
                 return
-        started_before = any(run.round == round_ and run.step < first for run in draft.alert.runs)
-        if not started_before:
+        if not any(run.round == round_ and run.step < step for run in draft.alert.runs):
             break
         round_, step = round_ + 1, policy.from_step
     exhaust(draft)
@@ -88,15 +93,29 @@ def resolve_all(draft: Draft, targets: Iterable[Target]) -> list[Found]:
         resolution = _resolve(draft, target, excluded)
         found = [resolution.found] if resolution.found else []
         if any(passed.reason == "conflict_of_interest" for passed in resolution.passed):
-            draft.note("conflict_of_interest", reason="conflict_of_interest", role=target.role)
-            instead = (
-                _resolve(draft, t, excluded)
-                for t in substitutes(target, draft.alert.region, draft.around.regions)
-            )
-            found = [r.found for r in instead if r.found]
+            found = _instead(draft, resolution, excluded)
         for one in found:
             people.setdefault(one.person, one)
     return list(people.values())
+
+
+def _instead(draft: Draft, resolution: Resolution, excluded: Mapping[str, PassedOver]) -> list[Found]:
+    """Find who is told where a target would have reached an accused: counted from the office they were met in."""
+    found: list[Found] = []
+    met = {(p.role, p.region): p for p in resolution.passed if p.reason == "conflict_of_interest"}
+    for (role, region), passed in met.items():
+        draft.note(
+            "conflict_of_interest",
+            reason="conflict_of_interest",
+            person=passed.person,
+            role=role,
+            region=region,
+        )
+        for target in substitutes(role, region, draft.around.regions):
+            instead = _resolve(draft, target, excluded).found
+            if instead is not None:
+                found.append(instead)
+    return found or ([resolution.found] if resolution.found else [])
 
 
 def _resolve(draft: Draft, target: Target, excluded: Mapping[str, PassedOver]) -> Resolution:
@@ -122,14 +141,22 @@ def _resolve(draft: Draft, target: Target, excluded: Mapping[str, PassedOver]) -
 def next_step(draft: Draft) -> None:
     """The wait of the current step is over (or it ended at once): start what comes next."""
     run = draft.alert.current
-    if run is None:
-        begin(draft, 1, 1)
-    elif run.step < len(draft.alert.policy.steps):
-        begin(draft, run.round, run.step + 1)
-    elif run.round <= draft.alert.policy.rounds_after_first:
-        begin(draft, run.round + 1, draft.alert.policy.from_step)
-    else:
+    place = _after(draft.alert.policy, run) if run else (1, 1)
+    if place is None:
         exhaust(draft)
+    elif draft.alert.status == "open":
+        begin(draft, *place)
+    elif run is not None and not _start_step(draft, *place):
+        draft.change(runs=(*draft.alert.runs[:-1], msgspec.structs.replace(run, over=True)))
+
+
+def _after(policy: Policy, run: Run) -> tuple[int, int] | None:
+    """Return (round, step) of what follows a run, or None after the last step of the last round."""
+    if run.step < len(policy.steps):
+        return run.round, run.step + 1
+    if run.round <= policy.rounds_after_first:
+        return run.round + 1, policy.from_step
+    return None
 
 
 def exhaust(draft: Draft) -> None:
@@ -143,14 +170,19 @@ def exhaust(draft: Draft) -> None:
 
 def restart(draft: Draft, reason: str, *, but: Collection[str] = ()) -> None:
     """Start the current step anew (3.7): messages of earlier starts are superseded, earlier takings count no more."""
-    draft.cancel("superseded", kinds=ASKING)
-    draft.change(takings=())
+    supersede(draft)
     draft.note("restarted", reason=reason)
     run = draft.alert.current
     if run is None:
         begin(draft, 1, 1)
     elif not _start_step(draft, run.round, run.step, but=but):
         begin(draft, run.round, run.step + 1)
+
+
+def supersede(draft: Draft) -> None:
+    """Make takings void and take back what earlier starts still have to say; who is only informed still hears it."""
+    draft.cancel("superseded", kinds=ASKING, informing=False)
+    draft.change(takings=(), superseded=draft.began)
 
 
 def end_unanswerable_step(draft: Draft) -> None:
@@ -161,12 +193,16 @@ def end_unanswerable_step(draft: Draft) -> None:
     if any(taking.person in run.recipients for taking in alert.takings):
         return
     left = [person for person in run.recipients if person not in alert.declined]
+    refused = accused(alert, draft.around.directory, draft.now)
     if not left:
         draft.note("step_declined", reason="declined", step=run.step, round=run.round)
-        next_step(draft)
-    elif not any(may_still_arrive(draft, person, run.started_at) for person in left):
+    elif refused.issuperset(left):
+        draft.note("step_unreachable", reason="conflict_of_interest", step=run.step, round=run.round)
+    elif not any(may_have_word(draft, person) for person in left if person not in refused):
         draft.note("step_unreachable", reason="failed", step=run.step, round=run.round)
-        next_step(draft)
+    else:
+        return
+    next_step(draft)
 
 
 def satisfied(draft: Draft) -> bool:
@@ -184,45 +220,61 @@ def _need_met(step: Step, run: Run, taken: set[str], declined: Collection[str]) 
     return sum(person in taken for person in eligible) >= need
 
 
-def level_rises(draft: Draft, level: int) -> None:
-    """The level rose (3.9): tell at once everybody told so far, and take an acknowledgement back."""
+def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
+    """The level rose (3.9): tell at once everybody told so far, and take an acknowledgement back.
+
+    `anew`: the match that raised it also starts step 1 anew (3.12).
+    """
     before = draft.alert.level
     draft.change(level=level)
     cause = draft.note("level_rose", reason="level_rises", before=before, level=level)
-    people = {person for run in draft.alert.runs for person in (*run.recipients, *run.informed)}
     if draft.alert.status == "acknowledged":
-        takers = {taking.person for taking in draft.alert.takings}
+        people = {taking.person for taking in draft.alert.takings}
         reopen(draft)
         restart(draft, "level_rises")
-        run = draft.alert.current
-        tell_again(draft, cause, takers - set(run.recipients if run else ()))
     else:
-        tell_again(draft, cause, people)
+        people = {person for run in draft.alert.runs for person in (*run.recipients, *run.informed)}
+        if anew:
+            start_anew(draft)
+    tell_again(draft, cause, people)
 
 
 def reopen(draft: Draft) -> None:
-    """Take an acknowledgement back: open again, no reminders, no expiry."""
-    draft.change(status="open", acknowledged_at=None, acknowledged_by="", expires_at=None, remind_at=())
+    """Take an acknowledgement back: open again, no reminders, no expiry, and who else had taken may take again."""
+    draft.change(
+        status="open",
+        acknowledged_at=None,
+        acknowledged_by="",
+        expires_at=None,
+        remind_at=(),
+        also_taken=(),
+    )
 
 
 def set_wake(draft: Draft) -> None:
     """Compute the instant at which something of the alert falls due though nothing happens."""
     alert, due = draft.alert, []
-    run = alert.current
-    if alert.status == "open" and run is not None and alert.exhausted_at is None:
-        due.append(run.ends_at)
+    ends_at = step_ends_at(draft)
+    if ends_at is not None:
+        due.append(ends_at)
     if alert.status == "acknowledged":
         due.extend(alert.remind_at)
         if alert.expires_at is not None:
             due.append(alert.expires_at)
-        if run is not None and alert.exhausted_at is None and next_runs_while_acknowledged(draft):
-            due.append(run.ends_at)
-    if alert.status == "resolved":
-        due.clear()
-    draft.alert = msgspec.structs.replace(alert, wake_at=min(due, default=None))
+    draft.change(wake_at=min(due, default=None))
 
 
-def next_runs_while_acknowledged(draft: Draft) -> bool:
-    """Whether the step after the current one says `not_resolved`, so that its clock runs on after a taking."""
-    run, steps = draft.alert.current, draft.alert.policy.steps
-    return run is not None and run.step < len(steps) and steps[run.step].when.not_resolved
+def step_ends_at(draft: Draft) -> Instant | None:
+    """Return when the wait of the current step is over, or None while the step clock stands.
+
+    It stands once the alert is resolved or exhausted, and while it is acknowledged unless the next step says
+    `not_resolved`.
+    """
+    alert, run = draft.alert, draft.alert.current
+    if run is None or alert.status == "resolved" or alert.exhausted_at is not None:
+        return None
+    if alert.status == "open":
+        return run.ends_at
+    place = _after(alert.policy, run)
+    runs_on = place is not None and alert.policy.steps[place[1] - 1].when.not_resolved
+    return run.ends_at if runs_on and not run.over else None

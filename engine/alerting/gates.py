@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from engine.alerting.alert import Alert, Notification
+from engine.alerting.alert import AFTER_CLOSING, Alert, Kind, Notification
 from engine.alerting.conflict import accused
 from engine.alerting.directory import Directory
 from engine.alerting.escalation import ASKING
@@ -29,8 +29,8 @@ ATTEMPT = (
     "budget",
     "lane",
 )
-AFTER_CLOSING = frozenset(("resolved", "correction", "reply"))
-"""Kinds that are still wanted when the alert is resolved."""
+WHILE_ACKNOWLEDGED: frozenset[Kind] = frozenset(("taken_by", "reminder"))
+"""Follow-ups that speak of who has the matter: superseded once nobody has it any more."""
 
 
 class Held(NamedTuple):
@@ -52,18 +52,37 @@ def _resolved(alert: Alert, notification: Notification, _directory: Directory, _
 
 
 def _taken(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
-    if notification.kind not in ASKING or notification.informing:
+    if notification.kind not in ASKING:
         return None
-    if alert.status == "acknowledged" and not _runs_while_acknowledged(alert, notification):
+    # A level that rose after somebody took is told to them too (3.9): only what was planned before is not wanted.
+    if any(t.person == notification.person and notification.planned_at < t.at for t in alert.takings):
         return Held("cancelled", "taken")
-    if alert.status == "open" and any(taking.person == notification.person for taking in alert.takings):
-        return Held("cancelled", "taken")
-    return None
+    if alert.status != "acknowledged" or notification.informing:
+        return None
+    if _runs_while_acknowledged(alert, notification):
+        return None
+    return Held("cancelled", "taken")
 
 
 def _runs_while_acknowledged(alert: Alert, notification: Notification) -> bool:
     steps = alert.policy.steps
     return 0 < notification.step <= len(steps) and steps[notification.step - 1].when.not_resolved
+
+
+def _superseded(
+    alert: Alert, notification: Notification, _directory: Directory, _now: Instant
+) -> Held | None:
+    kind = notification.kind
+    restarted = kind in ASKING and not notification.informing and _entry(notification) < alert.superseded
+    overtaken = (kind in WHILE_ACKNOWLEDGED and alert.status == "open") or (
+        kind == "expiry" and alert.status == "acknowledged"
+    )
+    return Held("cancelled", "superseded") if restarted or overtaken else None
+
+
+def _entry(notification: Notification) -> int:
+    """Return the number of the history entry that caused a notification."""
+    return int(notification.cause.rpartition(".")[2])
 
 
 def _declined(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
@@ -86,6 +105,7 @@ def _contact_gone(
 _ATTEMPT: tuple[Callable[[Alert, Notification, Directory, Instant], Held | None], ...] = (
     _resolved,
     _taken,
+    _superseded,
     _declined,
     _accused,
     _contact_gone,

@@ -6,19 +6,19 @@ Here: escalation.md 4.1-4.4 and 6 as pure functions on a draft. Not here: when a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from hashlib import blake2b
 
 import msgspec
 
-from engine.alerting.alert import NOTICES, WENT_OUT, HistoryEntry, Kind, Notification
+from engine.alerting.alert import NOTICES, WENT_OUT, HistoryEntry, Kind, Notification, State
 from engine.alerting.command import Attempted
-from engine.alerting.conflict import accused
+from engine.alerting.conflict import exclusions
 from engine.alerting.directory import Contact, Found, Person
 from engine.alerting.draft import Draft
 from engine.alerting.identity import notification_id
 from engine.alerting.policy import Channel
-from engine.judging.instant import MINUTE, SECOND, Instant, Millis
+from engine.judging.instant import MINUTE, SECOND, Millis
 
 RETRIES: tuple[Millis, ...] = (15 * SECOND, 45 * SECOND)
 """Waits after the first and second transient failure: attempts at 0, about 15 s and about 60 s."""
@@ -52,10 +52,11 @@ def plan_notice(
 ) -> int:
     """Plan a notice to one person on each contact to use; return how many messages that is.
 
-    The kind is `first` where the person was not told of this alert before, else `step`, unless it is given.
+    The kind is `first` where the person was not told of this alert before, else `step`, unless it is given. Who is only
+    informed is told once (`step` goes to recipients). A personal delay holds for `first` and `step` alone.
     """
     person = draft.around.directory.person(found.person)
-    if person is None:
+    if person is None or (informing and _told_or_will_be(draft, found.person)):
         return 0
     contacts = contacts_for(person, channels)
     run = draft.alert.current
@@ -71,7 +72,7 @@ def plan_notice(
                 channel=contact.channel,
                 cause=cause.id,
                 planned_at=draft.now,
-                due_at=draft.now + contact.delay,
+                due_at=draft.now + (contact.delay if kind is None else 0),
                 level=draft.alert.level,
                 region=draft.alert.region,
                 language=person.language,
@@ -86,52 +87,107 @@ def plan_notice(
     return len(contacts)
 
 
+def _told_or_will_be(draft: Draft, person: str) -> bool:
+    return any(
+        n.person == person and n.kind in NOTICES and n.state not in ("failed", "cancelled", "suppressed")
+        for n in draft.notifications
+    )
+
+
 def tell_again(draft: Draft, cause: HistoryEntry, people: Collection[str]) -> None:
-    """Tell people once more (`step`), on the contacts and with the offices of their newest notice."""
-    newest: dict[tuple[str, str], Notification] = {}
+    """Tell people once more (`step`), on the contacts and with the offices of their newest notice.
+
+    What was not tried yet is worded when it goes out and says the new level itself; who is about to get such a message
+    at once gets no second one. A message already worded that still waits is replaced.
+    """
+    excluded = exclusions(draft.alert, draft.around.directory, draft.now)
+    newest: dict[str, Notification] = {}
     for notification in draft.notifications:
-        if notification.person in people and notification.kind in NOTICES:
-            newest[notification.person, notification.contact] = notification
-    for (person, contact), notification in newest.items():
-        kind: Kind = "step" if told(draft, person) else "first"
+        if (
+            notification.person in people
+            and notification.person not in excluded
+            and notification.kind in NOTICES
+        ):
+            newest[notification.contact] = notification
+    fresh = [n for n in newest.values() if _untried(n)]
+    about_to_be_told = {n.person for n in fresh if n.due_at is not None and n.due_at <= draft.now}
+    for notification in fresh:
+        draft.put(msgspec.structs.replace(notification, level=draft.alert.level))
+    for contact, notification in newest.items():
+        waiting = notification.state == "pending"
+        reached = waiting or notification.state == "sending" or notification.state in WENT_OUT
+        if not reached or _untried(notification) or notification.person in about_to_be_told:
+            continue
+        if waiting:
+            draft.finish(notification, "cancelled", "superseded")
+        kind: Kind = "step" if told(draft, notification.person) else "first"
         _again(draft, notification, cause, kind, contact)
 
 
-def follow_up(draft: Draft, kind: Kind, cause: HistoryEntry, *, but: Collection[str] = ()) -> None:
-    """Plan a follow-up once for each contact on which a notice went out (escalation.md 6).
+def _untried(notification: Notification) -> bool:
+    return notification.state == "pending" and not notification.attempts and notification.rendered is None
 
-    Never to people in `but`, who declined, or who are accused.
+
+def follow_up(
+    draft: Draft,
+    kind: Kind,
+    cause: HistoryEntry,
+    *,
+    to: Collection[str] | None = None,
+    but: Collection[str] = (),
+) -> set[str]:
+    """Plan a follow-up once for each contact on which a notice went out (escalation.md 6); return who gets one.
+
+    Only to people in `to`, where given; never to people in `but`, who declined, or who are accused.
     """
-    left_out = {*but, *draft.alert.declined, *accused(draft.alert, draft.around.directory, draft.now)}
+    left_out = {*but, *exclusions(draft.alert, draft.around.directory, draft.now)}
     reached: dict[str, Notification] = {}
     for notification in draft.notifications:
         if (
             notification.kind in NOTICES
             and notification.state in WENT_OUT
             and notification.person not in left_out
+            and (to is None or notification.person in to)
         ):
             reached[notification.contact] = notification
     for contact, notification in reached.items():
         _again(draft, notification, cause, kind, contact)
+    return {notification.person for notification in reached.values()}
 
 
 def follow_up_late(draft: Draft, notification: Notification, cause: HistoryEntry) -> None:
-    """A notice went out after the alert had changed: send after it what the others were told meanwhile."""
+    """A notice went out after the alert had changed: send after it what the others were told meanwhile, once."""
     alert = draft.alert
-    if notification.kind not in NOTICES:
+    excluded = exclusions(alert, draft.around.directory, draft.now)
+    if notification.kind not in NOTICES or notification.person in excluded:
         return
-    if alert.status == "resolved" and notification.person != alert.resolved_by:
-        kind: Kind = "correction" if alert.resolved_reason in CORRECTIONS else "resolved"
+    kind: Kind
+    if alert.status == "resolved":
+        corrected = alert.resolved_reason in CORRECTIONS or any(
+            n.kind == "correction" for n in draft.notifications
+        )
+        kind, since = "correction" if corrected else "resolved", alert.resolved_at
+        knows = not corrected and notification.person == alert.resolved_by
+    elif alert.status == "acknowledged":
+        kind, since = "taken_by", alert.acknowledged_at
+        knows = any(taking.person == notification.person for taking in alert.takings)
+    else:
+        return
+    said = any(
+        n.kind == kind and n.contact == notification.contact and n.planned_at >= (since or 0)
+        for n in draft.notifications
+    )
+    if not (knows or said):
         _again(draft, notification, cause, kind, notification.contact)
-    elif alert.status == "acknowledged" and all(t.person != notification.person for t in alert.takings):
-        _again(draft, notification, cause, "taken_by", notification.contact)
 
 
 CORRECTIONS = frozenset(("late_report", "corrected", "refuted"))
 """Closing reasons that are corrections of what was told."""
 
 
-def _again(draft: Draft, pattern: Notification, cause: HistoryEntry, kind: Kind, contact: str) -> None:
+def _again(
+    draft: Draft, pattern: Notification, cause: HistoryEntry, kind: Kind, contact: str, instead_of: str = ""
+) -> None:
     draft.put(
         Notification(
             id=notification_id(cause.id, pattern.person, contact, kind),
@@ -152,12 +208,16 @@ def _again(draft: Draft, pattern: Notification, cause: HistoryEntry, kind: Kind,
             informing=pattern.informing,
             step=pattern.step,
             round=pattern.round,
+            instead_of=instead_of,
         )
     )
 
 
-def record_attempt(draft: Draft, attempted: Attempted) -> str:
-    """Enter what came of an attempt (escalation.md 4.4) and return the reason; plan a fallback where it failed."""
+def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, str] | None = None) -> str:
+    """Enter what came of an attempt (escalation.md 4.4) and return the reason; plan a fallback where it failed.
+
+    `unwanted` is how a message ends that need not be said any more: it is neither tried again nor sent elsewhere.
+    """
     notification = draft.notification(attempted.notification)
     if notification is None or notification.final or notification.state == "sent":
         return "already_settled"
@@ -181,6 +241,9 @@ def record_attempt(draft: Draft, attempted: Attempted) -> str:
         )
         follow_up_late(draft, tried, cause)
         return "sent"
+    if unwanted is not None and attempted.outcome == "transient":
+        draft.finish(tried, *unwanted)
+        return unwanted[1]
     spare = _unused_contact(draft, tried)
     if attempted.outcome == "transient" and (tried.attempts <= len(RETRIES) or spare is None):
         retrying = tried.attempts > len(RETRIES)
@@ -192,7 +255,7 @@ def record_attempt(draft: Draft, attempted: Attempted) -> str:
         )
         return attempted.reason
     draft.finish(tried, "failed", attempted.reason)
-    if spare is not None:
+    if spare is not None and unwanted is None:
         cause = draft.note(
             "fallback",
             reason=attempted.reason,
@@ -201,15 +264,35 @@ def record_attempt(draft: Draft, attempted: Attempted) -> str:
             channel=spare.channel,
         )
         fallback = msgspec.structs.replace(tried, channel=spare.channel)
-        _again(draft, fallback, cause, tried.kind, spare.id)
+        _again(draft, fallback, cause, tried.kind, spare.id, instead_of=tried.id)
     return attempted.reason
 
 
 def _unused_contact(draft: Draft, notification: Notification) -> Contact | None:
+    """Return the person's next contact by priority that this message was not planned for yet.
+
+    A message is all that one cause says to the person, with what fell back from it: a contact that served an earlier
+    message is free again for this one.
+    """
     person = draft.around.directory.person(notification.person)
-    used = {n.contact for n in draft.notifications if n.person == notification.person and n.kind in NOTICES}
-    used.add(notification.contact)
+    cause = _origin(draft, notification).cause
+    used = {
+        n.contact
+        for n in draft.notifications
+        if n.person == notification.person and _origin(draft, n).cause == cause
+    }
     return next((c for c in person.reachable if c.id not in used), None) if person else None
+
+
+def _origin(draft: Draft, notification: Notification) -> Notification:
+    *_, origin = _back(draft, notification)
+    return origin
+
+
+def _back(draft: Draft, notification: Notification | None) -> Iterator[Notification]:
+    while notification is not None:
+        yield notification
+        notification = draft.notification(notification.instead_of)
 
 
 def _wait(notification: Notification) -> Millis:
@@ -229,9 +312,12 @@ def finally_failed(notification: Notification) -> bool:
     )
 
 
-def may_still_arrive(draft: Draft, person: str, since: Instant) -> bool:
-    """Whether any notice planned for the person since an instant went out or may still go out."""
+def may_have_word(draft: Draft, person: str) -> bool:
+    """Whether anything that asks the person went out, or may still go out: then they can answer (3.4)."""
     return any(
-        n.person == person and n.kind in NOTICES and n.planned_at >= since and not finally_failed(n)
+        n.person == person
+        and (n.kind in NOTICES or n.kind == "expiry")
+        and (n.state in ("pending", "sending") or n.state in WENT_OUT)
+        and not finally_failed(n)
         for n in draft.notifications
     )
