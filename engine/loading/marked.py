@@ -104,7 +104,8 @@ def compose(
         _add_syntax(findings, mark, error.problem or "")
         return None
     except yaml.reader.ReaderError as error:
-        line, column = _place(text[: error.position])
+        before = text.encode()[: error.position]  # libyaml counts bytes here
+        line, column = _place(before.decode(errors="ignore"))
         findings.add("control_character", Mark(source, line, column), sign=f"U+{error.character:04X}")
         return None
     if composer.root is None or (isinstance(composer.root, Scalar) and composer.root.empty):

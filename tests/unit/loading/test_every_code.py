@@ -1,0 +1,316 @@
+"""Every finding the loader can make: one small file for each, with the exact place of the finding."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.judging.region import Region, RegionTable
+from engine.loading.directory import load_directory
+from engine.loading.finding import Finding, Findings
+from engine.loading.inspection import inspect
+from engine.loading.known import Known
+from engine.loading.marked import Mapping, compose
+from engine.loading.policies import load_policies
+from engine.loading.rules import load_rules, read_rules
+from engine.loading.texts import CODES
+from engine.settings import Paths
+
+
+def _region(code: str, parent: str, level: str) -> Region:
+    return Region(
+        code=code,
+        parent=parent,
+        level=level,
+        name=code,
+        short_name=code,
+        zone="WITA",
+        timezone="Asia/Makassar",
+    )
+
+
+REGIONS = RegionTable(
+    [_region("00", "", "nation"), _region("73", "00", "province"), _region("73.15", "73", "regency")]
+)
+KNOWN = Known(
+    kinds=frozenset({"neutrality.asn", "conflict.clash"}), regions=REGIONS, policies=frozenset({"netralitas"})
+)
+
+RULE = {
+    "id": "satu",
+    "title": "Satu",
+    "short_title": "Satu",
+    "owner": "Biro",
+    "why": "SKB 2/2022",
+    "guide": "sop/satu.md",
+    "level": "siaga",
+    "watch": "{kind: neutrality.asn}",
+    "alert_when": "every_event",
+    "escalate": "netralitas",
+}
+POLICY = {"id": "satu", "steps": "[{to: [sekda], wait: 30m}]"}
+
+
+def rule(head: str = "", **keys: str | None) -> str:
+    """Return a file with one rule: `head` lines, then RULE with these keys replaced (None: left out)."""
+    lines = [f"{key}: {value}" for key, value in {**RULE, **keys}.items() if value is not None]
+    return f"version: 1\n{head}rules:\n  - " + "\n    ".join(lines) + "\n"
+
+
+def policy(head: str = "", **keys: str) -> str:
+    lines = [f"{key}: {value}" for key, value in {**POLICY, **keys}.items()]
+    return f"version: 1\n{head}policies:\n  - " + "\n    ".join(lines) + "\n"
+
+
+def person(contact: str) -> str:
+    return f"version: 1\npeople:\n  - id: a\n    contacts: [{contact}]\n"
+
+
+COUNT = "{count: {at_least: 3, within: 7d}}"
+VALUE = "{value: {field: metrics.tps, above: 5}}"
+PHONE = '{channel: sms, value: "+628110000001"}'
+HEADER = "region,role,person,status,language,sms,email,deputy\n"
+
+RULES: list[tuple[str, str, tuple[int, int]]] = [
+    # a file as a whole
+    ("file_empty", "# nothing\n", (1, 1)),
+    ("control_character", "version: 1\nnama: é\x01\n", (2, 8)),
+    ("not_yaml", "version: 1\nrules: [a\n", (3, 1)),
+    ("colon_in_text", rule(title="Uji: satu"), (4, 15)),
+    ("tab", "version: 1\nrules:\n\t- id: satu\n", (3, 1)),
+    ("tag", rule(title="!!str Satu"), (4, 12)),
+    ("second_document", rule() + "---\n" + rule(), (13, 1)),
+    ("too_deep", "a: " + "[" * 60, (1, 53)),
+    ("alias_unknown", rule(title="*judul"), (4, 12)),
+    ("alias_of_itself", "version: 1\nrules: &r [*r]\n", (2, 12)),
+    ("key_not_text", rule(watch="{[kind]: neutrality.asn}"), (10, 13)),
+    ("duplicate_key", rule(title="Satu\n    title: Dua"), (5, 5)),
+    # keys and lists
+    ("unknown_key", rule(owner="Biro\n    pemilik: Biro"), (7, 5)),
+    ("required", rule(owner=None), (3, 5)),
+    ("not_available", rule(like="dua"), (13, 5)),
+    ("not_a_map", rule(effective="2024"), (13, 16)),
+    ("not_a_list", "version: 1\nrules: {}\n", (2, 8)),
+    ("not_a_single_value", rule(title="[Satu]"), (4, 12)),
+    ("empty", rule(title="~"), (4, 12)),
+    ("list_length", rule(per="[]"), (13, 10)),
+    ("list_empty", rule(watch="{kind: []}"), (10, 19)),
+    ("not_a_choice", rule(watch="{stage: kampanje}"), (10, 20)),
+    # single values
+    ("text_too_long", rule(why="x" * 2_001), (7, 10)),
+    ("short_title_too_long", rule(short_title="x" * 39 + "€"), (5, 18)),
+    ("not_gsm7", rule(short_title="Satu – dua"), (5, 18)),
+    ("not_an_id", rule(id="Aturan Satu"), (3, 9)),
+    ("not_a_number", rule(alert_when="{count: {at_least: tiga, within: 7d}}"), (11, 36)),
+    ("number_out_of_bounds", rule().replace("version: 1", "version: 2"), (1, 10)),
+    ("not_whole", rule(alert_when="{count: {at_least: 2.5, within: 7d}}"), (11, 36)),
+    ("not_a_boolean", rule(watch="{incident: {exists: yes}}"), (10, 32)),
+    ("ambiguous_word", rule(watch="{incident: no}"), (10, 23)),
+    ("ambiguous_number", rule(watch="{incident: 007}"), (10, 23)),
+    ("text_without_quotes", rule(watch="{incident: 12}"), (10, 23)),
+    ("unquoted_region", rule(watch="{region: 73.15}"), (10, 21)),
+    ("unquoted_time", rule(watch="{incident: 10:00}"), (10, 23)),
+    ("not_an_instant", rule(effective="{from: besok}"), (13, 23)),
+    ("local_has_no_zone", rule(effective='{from: "2024-11-27 07:00 local"}'), (13, 23)),
+    (
+        "until_before_from",
+        rule(effective="{from: 2024-11-27 07:00 WIB, until: 2024-11-27 07:00 WITA}"),
+        (13, 52),
+    ),
+    ("duration_without_unit", rule(late_horizon="72"), (13, 19)),
+    ("not_a_duration", rule(late_horizon="72 jam"), (13, 19)),
+    ("duration_too_long", rule(late_horizon="9999d"), (13, 19)),
+    ("duration_too_short", rule(late_horizon="0s"), (13, 19)),
+    ("not_a_level", rule(level="normal"), (9, 12)),
+    ("level_by_number", rule(level="3"), (9, 12)),
+    ("not_a_region", rule(watch='{region: "7315"}'), (10, 21)),
+    ("unknown_region", rule(watch='{region: "73.16"}'), (10, 21)),
+    ("unknown_region_prefix", rule(watch='{region: "74.*"}'), (10, 21)),
+    # rules
+    ("not_a_kind", rule(watch="{kind: Netralitas ASN}"), (10, 19)),
+    ("unknown_kind", rule(watch="{kind: [neutrality.*, conflict.death]}"), (10, 34)),
+    ("unknown_field", rule(watch="{metrics.dead_people: 1}"), (10, 13)),
+    ("unknown_list", rule(watch="{incident: {in_list: kanal}}"), (10, 33)),
+    ("unknown_filter", rule(watch="{where: dari_resmi}"), (10, 20)),
+    ("unknown_policy", rule(escalate="netral"), (12, 15)),
+    ("unknown_condition", rule(alert_when="{hitung: {}}"), (11, 18)),
+    ("unknown_operator", rule(watch="{metrics.tps: {atleast: 3}}"), (10, 27)),
+    ("filter_not_a_map", rule(watch="neutrality.asn"), (10, 12)),
+    (
+        "filter_cycle",
+        rule("filters: {a: {where: b}, b: {unless: {where: a}}}\n", watch="{where: a}"),
+        (2, 46),
+    ),
+    ("filter_too_large", rule(watch="{any: [" + "{severity: 2}, " * 500 + "]}"), (10, 12)),
+    ("name_taken", "version: 1\nlists: &l {a: [x]}\n", (2, 12)),
+    ("id_taken", rule() + rule().split("rules:\n")[1], (13, 9)),
+    ("reserved_id", rule(id="siaga.uji"), (3, 9)),
+    ("not_in_defaults", rule("defaults: {title: Satu}\n"), (2, 12)),
+    ("not_re2", rule(watch="{incident: {matches: '(?=a)'}}"), (10, 33)),
+    ("limit_on_text", rule(watch="{incident: {at_least: 3}}"), (10, 34)),
+    ("field_not_a_number", rule(alert_when="{count: {at_least: 3, within: 7d, weight: incident}}"), (11, 59)),
+    ("limit_never_met", rule(watch="{severity: {above: 4}}"), (10, 31)),
+    ("limit_always_met", rule(alert_when="{count: {at_least: 0, within: 7d}}"), (11, 36)),
+    ("limit_missing", rule(alert_when="{distinct: {of: incident, within: 7d}}"), (11, 28)),
+    ("one_limit", rule(alert_when="{value: {field: metrics.tps, above: 1, below: 9}}"), (11, 25)),
+    ("one_condition", rule(alert_when="{every_event: {}, count: {}}"), (11, 17)),
+    ("condition_needs_keys", rule(alert_when="count"), (11, 17)),
+    ("one_clear", rule(alert_when=COUNT, clear_when="{quiet_for: 1d, below: 2}"), (13, 17)),
+    ("clear_needs_keep_open", rule(clear_when="no_longer_true"), (13, 17)),
+    ("clear_on_wrong_side", rule(alert_when=COUNT, clear_when="{at_most: 3}"), (13, 17)),
+    ("hold_for_on_event", rule(alert_when=COUNT, hold_for="1h"), (13, 15)),
+    ("needs_figure", rule(level="{waspada: always, siaga: {at_least: 5}}"), (9, 12)),
+    ("level_always", rule(alert_when=COUNT, level="{waspada: {at_least: 4}, siaga: always}"), (9, 12)),
+    ("tell_again_form", rule(tell_again="[{every: 4h}, {every: 5h}]"), (13, 31)),
+    ("growing_to_less", rule(tell_again="{from: 12h, growing_to: 1h}"), (13, 41)),
+    # advice
+    ("unused_list", rule("lists: {a: [x]}\n"), (2, 9)),
+    ("unused_filter", rule("filters: {a: {severity: 2}}\n"), (2, 11)),
+    ("keep_open_in_vain", rule(keep_open_for="1h"), (13, 20)),
+    (
+        "level_hides_lower",
+        rule(alert_when=COUNT, level="{waspada: always, siaga: {at_least: 2}}"),
+        (9, 12),
+    ),
+]
+POLICIES: list[tuple[str, str, tuple[int, int]]] = [
+    ("not_a_time", policy(digest="{levels: [waspada], at: [pagi]}"), (5, 38)),
+    ("not_hours", policy(quiet='{levels: [waspada], hours: "22-05"}'), (5, 39)),
+    ("not_days", policy(steps="[{to: [sekda], wait: 30m, when: {days: senin}}]"), (4, 51)),
+    ("target_form", policy(inform="[{role: sekda, person: a}]"), (5, 14)),
+    ("from_step_too_high", policy(repeat="{times: 1, from_step: 2}"), (5, 13)),
+    ("remind_after_expiry", policy(acknowledge="{expires: 1h, remind: 1h}"), (5, 40)),
+    ("need_too_many", policy(steps="[{to: [sekda], wait: 30m, need: 2}]"), (4, 44)),
+]
+DIRECTORIES: list[tuple[str, str, str, tuple[int, int]]] = [
+    ("not_a_day", "d.yaml", person(PHONE) + "    away: [{from: 26 November}]\n", (5, 19)),
+    ("unknown_person", "d.yaml", person(PHONE) + "deputies: [{of: a, deputy: b}]\n", (5, 28)),
+    ("duplicate_person", "d.yaml", person(PHONE) + person(PHONE).split("people:\n")[1], (5, 9)),
+    ("not_a_phone", "d.yaml", person("{channel: sms, value: 0811}"), (4, 38)),
+    ("not_an_email", "d.yaml", person("{channel: email, value: sekda@pinrang}"), (4, 40)),
+    ("not_a_webhook", "d.yaml", person('{channel: webhook, value: "http://a.example"}'), (4, 42)),
+    ("no_contact", "d.yaml", "version: 1\npeople: [{id: a}]\n", (2, 15)),
+    (
+        "overlapping_assignments",
+        "d.csv",
+        HEADER + "73,sekda,a,plh,id,+628110000001,,\n73,sekda,b,pj,id,+628110000002,,\n",
+        (3, 10),
+    ),
+    (
+        "overlapping_duties",
+        "d.yaml",
+        person(PHONE) + "roster: [" + '{position: {region: "73", role: posko}, person: a}, ' * 2 + "]\n",
+        (5, 110),
+    ),
+    ("csv_columns", "d.csv", "region,role,person,status,language,sms,email\n", (1, 1)),
+    ("csv_row", "d.csv", HEADER + "73,sekda,a\n", (2, 1)),
+]
+OTHERS = {
+    "alias_bomb",
+    "config_unusable",
+    "file_too_large",
+    "file_unknown",
+    "file_unreadable",
+    "no_rule_files",
+    "not_utf8",
+    "untested",
+}
+"""Codes with a test of their own below."""
+
+
+def found(findings: tuple[Finding, ...] | list[Finding]) -> list[tuple[str, tuple[int, int]]]:
+    return [(finding.code, (finding.line, finding.column)) for finding in findings]
+
+
+def test_every_code_has_a_test():
+    tested = {case[0] for case in (*RULES, *POLICIES, *DIRECTORIES)} | OTHERS
+    assert tested == set(CODES)
+
+
+def test_the_rule_that_the_cases_change_is_valid():
+    assert read_rules([("r.yaml", rule().encode())], KNOWN).findings == ()
+
+
+@pytest.mark.parametrize(("code", "text", "place"), RULES, ids=[case[0] for case in RULES])
+def test_a_mistake_in_a_rule_file(code: str, text: str, place: tuple[int, int]):
+    files = [("r.yaml", text.encode())]
+    if code == "name_taken":
+        files.insert(0, ("q.yaml", b"version: 1\nlists: {a: [x]}\n"))
+    advice = {"unused_list", "unused_filter"} - {code}
+    findings = [finding for finding in read_rules(files, KNOWN).findings if finding.code not in advice]
+    assert found(findings) == [(code, place)]
+
+
+@pytest.mark.parametrize(("code", "text", "place"), POLICIES, ids=[case[0] for case in POLICIES])
+def test_a_mistake_in_a_policy(code: str, text: str, place: tuple[int, int], tmp_path: Path):
+    (tmp_path / "p.yaml").write_text(text)
+    assert found(load_policies(tmp_path / "p.yaml", REGIONS).findings) == [(code, place)]
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "text", "place"), DIRECTORIES, ids=[case[0] for case in DIRECTORIES]
+)
+def test_a_mistake_in_a_directory(code: str, name: str, text: str, place: tuple[int, int], tmp_path: Path):
+    (tmp_path / name).write_text(text)
+    findings = load_directory(tmp_path / name, REGIONS).findings
+    assert found(findings) == [(code, place)]
+    assert [finding.source_line for finding in findings] == [""], "a directory is never quoted"
+
+
+def test_a_file_that_is_not_there(tmp_path: Path):
+    assert found(load_rules(tmp_path / "none.yaml", KNOWN).findings) == [("file_unreadable", (1, 1))]
+
+
+def test_a_folder_without_rules(tmp_path: Path):
+    assert found(load_rules(tmp_path, KNOWN).findings) == [("no_rule_files", (1, 1))]
+
+
+def test_a_rule_without_a_test(tmp_path: Path):
+    (tmp_path / "r.yaml").write_text(rule())
+    assert found(load_rules(tmp_path, KNOWN).findings) == [("untested", (3, 9))]
+    (tmp_path / "r.test.yaml").write_text("tests: [{expect: [{at: +0m, rule: satu}]}]\n")
+    assert load_rules(tmp_path, KNOWN).findings == ()
+
+
+def test_a_file_that_is_not_text():
+    assert found(read_rules([("r.yaml", b"version: 1\nnama: \xff\n")], KNOWN).findings) == [
+        ("not_utf8", (2, 7))
+    ]
+
+
+@pytest.mark.parametrize("size", [1024 * 1024, 1024 * 1024 + 1])
+def test_a_rule_file_has_at_most_a_mebibyte(size: int):
+    text = rule().encode()
+    padded = text + b"#" * (size - len(text) - 1) + b"\n"
+    findings = read_rules([("r.yaml", padded)], KNOWN).findings
+    assert found(findings) == ([("file_too_large", (1, 1))] if size > 1024 * 1024 else [])
+
+
+def test_aliases_do_not_explode():
+    """Ten lists of ten aliases each would stand for ten thousand million values."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    findings = Findings()
+    assert compose("\n".join(lines).encode(), "bomb.yaml", findings) is None
+    assert [finding.code for finding in findings] == ["alias_bomb"]
+
+
+def test_aliases_are_good_within_a_file():
+    findings = Findings()
+    node = compose(b"a: &x [1, 2]\nb: *x\n", "a.yaml", findings)
+    assert isinstance(node, Mapping)
+    assert node.get("a") is node.get("b")
+    assert len(findings) == 0
+
+
+def test_a_table_that_is_neither_regions_nor_directory(tmp_path: Path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    places = Paths(
+        regions=tmp_path / "none.csv", kinds=tmp_path / "none.yaml", policies=tmp_path / "none.yaml"
+    )
+    assert found(inspect([tmp_path / "x.csv"], places).findings) == [("file_unknown", (1, 1))]
+
+
+def test_a_region_table_that_cannot_be_used(tmp_path: Path):
+    (tmp_path / "regions.csv").write_text("code,parent\n00,\n")
+    findings = inspect([tmp_path / "regions.csv"], Paths()).findings
+    assert found(findings) == [("config_unusable", (1, 1))]
