@@ -11,8 +11,10 @@ bytes, big end first, and msgpack. The child ends when its pipe does.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from typing import BinaryIO
 
 import msgspec
 import structlog
@@ -187,11 +189,11 @@ def samples(metrics: Metrics) -> list[Sample]:
     ]
 
 
-async def _live() -> None:
+async def _live(replies: BinaryIO) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LONGEST)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
-    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, replies)
     pipe = Pipe(reader, asyncio.StreamWriter(transport, protocol, None, loop))
     begin = await pipe.order()
     if not isinstance(begin, Begin):
@@ -209,7 +211,9 @@ async def _live() -> None:
 def main() -> None:
     """Run the child until its pipe ends. Ctrl-C at a terminal is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_live())
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints, nothing but replies goes down the pipe
+    asyncio.run(_live(replies))
 
 
 if __name__ == "__main__":
