@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.clock import monotonic
@@ -50,6 +51,8 @@ class Front:
         answer = _Answer(send)
         try:
             await self._app(scope, self._limited(scope, receive), answer.send)
+        except ClientDisconnect:
+            pass  # the sender left before the end of the body: nothing was taken in, and nobody hears an answer
         except Exception as error:  # whatever it is, the sender gets an answer and the log its place
             self._log.error(
                 "request_failed", route=template(scope), error=type(error).__name__, at=places(error)
