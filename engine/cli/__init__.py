@@ -1,4 +1,87 @@
 """The command `siaga`: one module per group of commands.
 
-Reads arguments, calls the service or its API, prints. Nothing that another face could want belongs here.
+Here: the list of commands, and what an error looks like: one line on standard error, and exit code 1 (it did not work)
+or 2 (the command or the configuration is wrong). Commands read arguments, call the service or its API, and print;
+nothing that another face could want belongs in them.
 """
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from engine.cli import config, directory, quarantine, token
+from engine.cli.replay import replay
+from engine.cli.run import run
+from engine.errors import ConfigurationError, SiagaError
+
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def siaga(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """Siaga: rules judge what election desks report; the right official is told until somebody has taken the matter.
+
+    Begin with `siaga demo`. Each command teaches itself: `siaga token create --help`.
+    """
+
+
+app.command()(run)
+app.command()(replay)
+for _name in ("demo", "check", "bench"):
+    try:
+        _module = import_module(f"engine.cli.{_name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"engine.cli.{_name}":
+            raise
+    else:
+        app.command()(getattr(_module, _name))
+app.add_typer(config.app, name="config")
+app.add_typer(token.app, name="token")
+app.add_typer(directory.app, name="directory")
+app.add_typer(quarantine.app, name="quarantine")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit: 0 fine, 1 it did not work or found something, 2 it was used wrongly."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(app(given, prog_name="siaga", standalone_mode=False) or 0)
+    except TyperException as error:
+        if text := error.format_message():  # empty where the help was shown instead
+            _say(text)
+        sys.exit(error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(FAILED)
+    except (SiagaError, OSError) as error:
+        if "--debug" in given:
+            raise
+        _say(str(error))
+        sys.exit(WRONG if isinstance(error, ConfigurationError) else FAILED)
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        _say(f"unexpected {type(error).__name__}; `siaga --debug ...` shows where")
+        sys.exit(FAILED)
+
+
+def _say(text: str) -> None:
+    print(f"siaga: {text}", file=sys.stderr)

@@ -1,0 +1,117 @@
+"""`siaga token`: the tokens by which desks and machines use the API.
+
+Here: making, listing and ending them from the command line. Not here: what they are (`service.tokens`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import storage
+from engine.clock import WallClock
+from engine.errors import ConfigurationError, SiagaError
+from engine.judging.instant import DAY, local
+from engine.loading.regions import load_regions
+from engine.service.tokens import RIGHTS, Created, Right, Token, Tokens
+from engine.settings import DEFAULT_FILE, Settings
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and end the tokens of desks and machines.")
+ZONE = "Asia/Jakarta"
+
+
+@app.command()
+def create(
+    right: Annotated[
+        list[str],
+        typer.Option(metavar="|".join(RIGHTS), help="What it may; may be given again.", show_default=False),
+    ],
+    region: Annotated[
+        str, typer.Option(metavar="CODE", help="Where: this region and what lies in it.")
+    ] = "00",
+    label: Annotated[
+        str, typer.Option(help="Whose it is, for lists: a desk or machine, never a person.")
+    ] = "",
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Make a token. Its text is shown once, here; only a digest of it is kept.
+
+    Example: siaga token create --right submit --region 73.15 --label "Desk Pinrang"
+    """
+    rights = [known for known in RIGHTS if known in right]
+    if unknown := sorted(set(right).difference(rights)):
+        raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(RIGHTS)}", param_hint="--right")
+    settings = settings_of(config, set_)
+    if not load_regions(settings.paths.regions).known(region):
+        raise ConfigurationError(
+            f"--region {region}: not in {settings.paths.regions}; write it as 73 or 73.15"
+        )
+    created = asyncio.run(_create(settings, rights, region, label))
+    typer.echo(
+        f"token {created.token.id}: {', '.join(created.token.rights)} in {region}. It is shown only now:",
+        err=True,
+    )
+    typer.echo(created.text)
+
+
+@app.command("list")
+def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+    """List all tokens, the ended ones too; the secrets are not kept.
+
+    Example: siaga token list
+    """
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    table = Table(
+        Column("id", no_wrap=True),
+        "label",
+        "region",
+        "rights",
+        "created",
+        "last used (UTC)",
+        "ended",
+        box=None,
+        pad_edge=False,
+    )
+    for token in asyncio.run(_list(settings_of(config, set_))):
+        used = "-" if token.used_on is None else f"{local(token.used_on * DAY, 'UTC'):%Y-%m-%d}"
+        ended = "-" if token.revoked_at is None else f"{local(token.revoked_at, ZONE):%Y-%m-%d %H:%M} WIB"
+        created = f"{local(token.created_at, ZONE):%Y-%m-%d %H:%M} WIB"
+        table.add_row(token.id, token.label, token.region, " ".join(token.rights), created, used, ended)
+    Console(highlight=False, markup=False).print(table)
+
+
+@app.command()
+def revoke(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The id, as in `siaga token list`.")],
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """End a token; a running service refuses it within three seconds.
+
+    Example: siaga token revoke 4f1c0a9be2
+    """
+    ended = asyncio.run(_revoke(settings_of(config, set_), token_id))
+    if ended is None:
+        raise SiagaError(f"there is no token {token_id}; `siaga token list` shows all")
+    typer.echo(f"token {token_id} has ended", err=True)
+
+
+async def _create(settings: Settings, rights: list[Right], region: str, label: str) -> Created:
+    async with storage(settings) as store:
+        return await Tokens(store, WallClock()).create(rights, region, label)
+
+
+async def _list(settings: Settings) -> list[Token]:
+    async with storage(settings) as store:
+        return await Tokens(store, WallClock()).list()
+
+
+async def _revoke(settings: Settings, token_id: str) -> Token | None:
+    async with storage(settings) as store:
+        return await Tokens(store, WallClock()).revoke(token_id)
