@@ -8,10 +8,10 @@ All keys begin with the hash tag `{siaga:<namespace>}`: `:state` (cursor, epoch,
 `:log:<name>` (list); signals go by the channels `:signal:<name>`. Everything that writes is one of the scripts, so
 that it is atomic there; the append-only file holds each as one transaction.
 
-Reads are tried again a few times. A write whose answer was lost raises `StoreUnavailableError` and may have been done:
-whoever wrote reads again (a fenced write that was done is then refused as `cursor_moved`, one with expected versions
-as a conflict). Only an append is repeated, once, since it de-duplicates; events that the lost answer spoke of come
-back as duplicates then.
+Reads are tried again a few times. A write whose answer was lost raises `StoreUnavailableError` and may have been done,
+and so may one that was cancelled: whoever wrote reads again (a fenced write that was done is refused as `cursor_moved`
+when given again, one with expected versions as a conflict). Only an append is repeated, once, since it de-duplicates;
+events that the lost answer spoke of come back as duplicates then.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ class RedisStore:
         The first wait for a channel returns as soon as it is heard, and so does the first after the server was away,
         since something may have been missed.
         """
-        if not self._heard.issuperset(channels):
+        if self._listener is None or self._listener.done() or not self._heard.issuperset(channels):
             self._heard |= frozenset(channels)
             if self._listener:
                 self._listener.cancel()
