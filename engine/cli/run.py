@@ -14,6 +14,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from engine.cli import logs
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.settings import DEFAULT_FILE, Settings
 
@@ -35,8 +36,6 @@ def run(
 
     Example: siaga run --set http.port=9000 --set log.level=debug
     """
-    from engine.cli import logs
-
     overrides = [*(set_ or ()), *([f"roles={roles}"] if roles else ())]
     settings = settings_of(config, overrides)
     logs.set_up(settings.log)

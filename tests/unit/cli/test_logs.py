@@ -12,17 +12,6 @@ from engine.cli import logs
 from engine.settings import Log
 
 
-@pytest.fixture
-def set_up():
-    """Set the log up for one test, then put everything back."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield logs.set_up
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
 @pytest.mark.parametrize(
     "private",
     [
@@ -71,8 +60,8 @@ def test_masking_takes_any_value_and_is_done_after_once(value):
     assert logs.without_personal_data(None, "info", dict(once)) == once
 
 
-def test_machines_get_one_json_object_a_line(set_up, capsys):
-    set_up(Log(format="json"))
+def test_machines_get_one_json_object_a_line(capsys):
+    logs.set_up(Log(format="json"))
     structlog.get_logger("siaga.intake").info("event_quarantined", reason="ahead", to="a@b.example")
     logging.getLogger("uvicorn.error").warning("from %s", "a library")
     logging.getLogger("siaga.intake").debug("too small")
@@ -83,9 +72,9 @@ def test_machines_get_one_json_object_a_line(set_up, capsys):
     assert first["timestamp"].endswith("Z")
 
 
-def test_a_trace_is_part_of_the_line_and_masked_too(set_up, capsys):
+def test_a_trace_is_part_of_the_line_and_masked_too(capsys):
     for style in ("json", "console"):
-        set_up(Log(format=style))
+        logs.set_up(Log(format=style))
         try:
             int("+628110000001 failed")
         except ValueError:
@@ -96,16 +85,16 @@ def test_a_trace_is_part_of_the_line_and_masked_too(set_up, capsys):
 
 
 @pytest.mark.parametrize(("terminal", "is_json"), [(True, False), (False, True)])
-def test_auto_is_for_people_on_a_terminal_only(set_up, capsys, terminal, is_json):
-    set_up(Log(), terminal=terminal)
+def test_auto_is_for_people_on_a_terminal_only(capsys, terminal, is_json):
+    logs.set_up(Log(), terminal=terminal)
     structlog.get_logger("x").info("halo")
     written = capsys.readouterr().err
     assert written.startswith("{") is is_json
     assert "halo" in written
 
 
-def test_the_level_holds_for_all(set_up, capsys):
-    set_up(Log(level="error", format="json"))
+def test_the_level_holds_for_all(capsys):
+    logs.set_up(Log(level="error", format="json"))
     structlog.get_logger("x").warning("not this")
     logging.getLogger("y").warning("nor this")
     assert capsys.readouterr().err == ""

@@ -1,0 +1,164 @@
+"""The commands on an installation with a server of its own, alone and beside somebody who uses the same server."""
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from engine import cli
+from engine.clock import WallClock
+from engine.judging.instant import format_instant
+from engine.service.tokens import Tokens
+from engine.settings import load
+from engine.store.embedded import EmbeddedServer
+from engine.store.redis import RedisStore
+
+ROOT = Path(__file__).parents[3]
+
+
+class Installation:
+    """A configuration in a short folder (a socket's path is short), and the command line upon it."""
+
+    def __init__(self, home: Path, capsys) -> None:
+        self.home = home
+        self._capsys = capsys
+        self.file = home / "config" / "siaga.yaml"
+        self.file.parent.mkdir()
+        self.file.write_text(
+            f"paths: {{regions: '{ROOT}/config/regions.csv', kinds: '{ROOT}/config/kinds.yaml'}}\n"
+        )
+
+    def siaga(self, *arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*arguments, "--config", str(self.file)])
+        printed = self._capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    @property
+    def server_lives(self) -> bool:
+        return (self.home / "var" / "redis" / "server.pid").exists()
+
+    async def with_store(self, work):
+        """Use the store as a running service would, and hold on to it while `work` goes on."""
+        settings = load(self.file)
+        server = EmbeddedServer(settings.redis_directory)
+        store = RedisStore(await server.start(), settings.namespace)
+        await store.open()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+            await server.release()
+
+
+@pytest.fixture
+def installation(capsys, monkeypatch):
+    import os
+
+    for variable in [name for name in os.environ if name.startswith("SIAGA_")]:
+        monkeypatch.delenv(variable)
+    with tempfile.TemporaryDirectory(prefix="siaga-test-") as home:
+        yield Installation(Path(home), capsys)
+
+
+def test_a_token_is_made_listed_and_ended(installation):
+    code, text, said = installation.siaga(
+        "token", "create", "--right", "submit", "--region", "73.15", "--label", "Pinrang"
+    )
+    token_id = text.split("_")[1]
+    assert code == 0
+    assert f"token {token_id}: submit in 73.15" in said
+    code, listed, _ = installation.siaga("token", "list")
+    assert code == 0
+    assert token_id in listed
+    assert text.strip() not in listed
+    assert installation.siaga("token", "revoke", token_id)[0] == 0
+    assert installation.siaga("token", "revoke", "nobody")[::2] == (
+        cli.FAILED,
+        "siaga: there is no token nobody; `siaga token list` shows all\n",
+    )
+
+
+def test_a_server_that_nobody_else_uses_is_ended_again(installation):
+    installation.siaga("token", "list")
+    assert not installation.server_lives
+
+
+def test_a_token_is_made_beside_a_running_service_which_knows_it_at_once(installation):
+    """The server of the service is shared and still there afterwards."""
+
+    async def work(store):
+        _, text, _ = await asyncio.to_thread(installation.siaga, "token", "create", "--right", "read")
+        return await Tokens(store, WallClock()).check(f"Bearer {text.strip()}")
+
+    scope = asyncio.run(installation.with_store(work))
+    assert scope.rights == {"read"}
+    assert not installation.server_lives
+
+
+def test_what_was_kept_aside_is_listed_and_sent_again(installation):
+    from engine.cli.quarantine import OPERATOR, _intake
+
+    event = {
+        "id": "a",
+        "kind": "conflict.clash",
+        "severity": 9,
+        "region": "73.15",
+        "occurred_at": format_instant(WallClock().now(), "WITA"),
+        "source": {"desk": "73.15"},
+    }
+
+    async def submit():
+        async with _intake(load(installation.file)) as intake:
+            return await intake.submit(json.dumps(event).encode(), "application/json", OPERATOR)
+
+    (line,) = asyncio.run(submit()).quarantined
+    installation.siaga("token", "list")  # takes away what was printed so far
+    code, text, _ = installation.siaga("quarantine", "list", "--json")
+    assert code == 0
+    assert json.loads(text)["id"] == line.id
+    assert json.loads(json.loads(text)["raw"]) == event
+    assert installation.siaga("quarantine", "list", "--region", "33", "--json")[1] == ""
+    assert installation.siaga("quarantine", "resubmit", line.id)[::2] == (
+        cli.FAILED,
+        "siaga: still no event: severity: out_of_range\n",
+    )
+    mended = installation.home / "mended.json"
+    mended.write_text(json.dumps(event | {"severity": 4}))
+    code, _, said = installation.siaga("quarantine", "resubmit", line.id, "--event", str(mended))
+    assert (code, said) == (0, f"{line.id}: accepted\n")
+    assert installation.siaga("quarantine", "resubmit", line.id)[0] == cli.FAILED
+
+
+def test_a_directory_goes_in_and_comes_out_the_same(installation):
+    source = installation.home / "directory.csv"
+    source.write_text(
+        "region,role,person,status,language,sms,email,deputy\n"
+        "73.15,sekda,sekda-7315,pj,id,+6281100000001,sekda@pinrang.example,asisten-7315\n"
+        "73.15,asisten_pem,asisten-7315,definitif,en,+6281100000002,,\n"
+    )
+    exported = installation.home / "out.yaml"
+    assert installation.siaga("directory", "export", str(exported))[0] == cli.FAILED
+    code, text, said = installation.siaga("directory", "import", str(source))
+    assert (code, text) == (0, "")
+    assert said == "version 1 is in force: 2 people, 2 offices held\n"
+    assert installation.siaga("directory", "export", str(exported))[0] == 0
+    assert exported.stat().st_mode & 0o077 == 0
+    assert installation.siaga("directory", "export", str(exported))[0] == cli.WRONG
+    assert installation.siaga("directory", "import", str(exported))[2].startswith("version 2 ")
+    again = installation.home / "again.yaml"
+    installation.siaga("directory", "export", str(again))
+    assert again.read_text() == exported.read_text()
+
+
+def test_a_directory_with_a_mistake_changes_nothing(installation):
+    source = installation.home / "directory.csv"
+    source.write_text(
+        "region,role,person,status,language,sms,email,deputy\n99.99,sekda,x,definitif,id,123,,\n"
+    )
+    code, _, said = installation.siaga("directory", "import", str(source))
+    assert code == cli.WRONG
+    assert "123" not in said.replace(str(source), "")
+    assert installation.siaga("directory", "export", str(installation.home / "none.yaml"))[0] == cli.FAILED
