@@ -40,9 +40,8 @@ def siaga(
 
     Begin with `siaga demo`. Each command teaches itself: `siaga token create --help`.
     """
-    logs.set_up(
-        Log(level="warning")
-    )  # standard output is the command's own; `run` sets up what the settings say
+    # Standard output is the command's own; `run` sets up what the settings say.
+    logs.set_up(Log(level="debug" if debug else "warning"))
 
 
 app.command()(run)
