@@ -22,7 +22,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from engine.errors import StoreError, StoreUnavailableError
+from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
 
 CONNECTIONS = 32
 """At most so many commands of one process are under way at once; others wait for a free connection."""
@@ -37,12 +37,12 @@ class Link:
     def __init__(self, where: str, *, timeout: float, wait_replicas: int) -> None:
         """Connect to nothing yet. `timeout` (seconds) bounds connecting, each answer and the wait for replicas."""
         url = where if "://" in where else f"unix://{quote(where)}"
-        parts = urlsplit(url)
-        self.name = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
         self._timeout = timeout
         self._wait_replicas = wait_replicas
-        self._client: Any = Redis.from_pool(  # the client leaves most of its methods untyped
-            BlockingConnectionPool.from_url(
+        try:
+            parts = urlsplit(url)
+            self.name = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+            pool = BlockingConnectionPool.from_url(
                 url,
                 max_connections=CONNECTIONS,
                 timeout=timeout,
@@ -51,7 +51,9 @@ class Link:
                 retry=Retry(NoBackoff(), 0),
                 protocol=2,
             )
-        )
+        except ValueError as error:  # the address itself may hold a password, so it is not in the message
+            raise ConfigurationError(f"redis.url is no address of a server: {error}") from None
+        self._client: Any = Redis.from_pool(pool)  # the client leaves most of its methods untyped
 
     async def aclose(self) -> None:
         """Close every connection."""

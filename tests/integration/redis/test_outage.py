@@ -67,6 +67,14 @@ def test_a_namespace_is_a_plain_word(namespace):
         RedisStore("/nowhere", namespace)
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1", "redis://:secret@127.0.0.1:many/0"])
+def test_an_address_of_no_server_is_refused_without_its_password(address):
+    """The setting is named, and what may be secret in it is not repeated."""
+    with pytest.raises(ConfigurationError, match=r"redis\.url") as refusal:
+        RedisStore(address, "n")
+    assert "secret" not in str(refusal.value)
+
+
 async def test_namespaces_do_not_see_each_other(socket):
     """One server may serve several installations."""
     one, other = RedisStore(socket, "one"), RedisStore(socket, "other")
