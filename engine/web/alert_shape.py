@@ -1,13 +1,14 @@
 """The shape of alerts in the API: what a token with the right `read` sees.
 
 Here: alert, evidence, notification and history as JSON. Not here: the routes (`web.alerts`).
-No address, no message text and no token of a link is ever part of it; people appear as their opaque ids.
+No address, no message text and no token of a link is ever part of it; people appear as their opaque ids. Free text
+(a note with an answer) is shown only where the route says so.
 Instants are RFC 3339 in UTC, levels and kinds the words of docs/glossary.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, Field
 
@@ -132,6 +133,7 @@ class HistoryShape(BaseModel):
     reason: str
     person: str
     details: dict[str, Scalar]
+    note: str | None = Field(description="The free text whose digest stands in `details`, while it is kept")
     before: str
     digest: str
 
@@ -187,8 +189,8 @@ def alert_detail(alert: Alert, notifications: Iterable[Notification]) -> AlertDe
     )
 
 
-def history(alert: str, entries: Iterable[HistoryEntry]) -> History:
-    """Return an alert's history."""
+def history(alert: str, entries: Iterable[HistoryEntry], notes: Mapping[str, str]) -> History:
+    """Return an alert's history with the notes, by digest, that the reader may see."""
     return History(
         alert=alert,
         entries=[
@@ -199,6 +201,7 @@ def history(alert: str, entries: Iterable[HistoryEntry]) -> History:
                 reason=entry.reason,
                 person=entry.person,
                 details=entry.details,
+                note=notes.get(str(entry.details.get("note"))),
                 before=entry.before,
                 digest=entry.digest,
             )

@@ -15,6 +15,7 @@ from engine.alerting.alert import Alert, Status
 from engine.judging.region import lies_in
 from engine.judging.rule import level_name
 from engine.service.casebook import Case
+from engine.service.notes import Notes
 from engine.service.tokens import Right, Scope
 from engine.web.alert_shape import AlertDetail, AlertPage, History, alert_detail, alert_shape, history
 from engine.web.auth import cover, needs, siaga_of
@@ -67,9 +68,16 @@ async def one_alert(request: Request, alert_id: str, scope: Scope = needs("read"
 
 @router.get("/v1/alerts/{alert_id}/history", responses=responses(401, 403, 404, 503))
 async def alert_history(request: Request, alert_id: str, scope: Scope = needs("read")) -> History:
-    """Show everything that happened to an alert, oldest first, as a chain of digests."""
+    """Show everything that happened to an alert, oldest first, as a chain of digests.
+
+    Notes are free text: only a token with the right `operate` gets them.
+    """
     case = await case_of(request, alert_id, scope, "read")
-    return history(alert_id, await siaga_of(request).desk.history(case.alert.id))
+    entries = await siaga_of(request).desk.history(case.alert.id)
+    digests = [str(entry.details["note"]) for entry in entries if "note" in entry.details]
+    may_read = "operate" in scope.rights
+    notes = await Notes(siaga_of(request).store).texts(case.alert.id, digests) if may_read else {}
+    return history(case.alert.id, entries, notes)
 
 
 async def case_of(request: Request, alert_id: str, scope: Scope, right: Right) -> Case:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.alerting.command import Answer, Says
+from engine.service.notes import LONGEST, Notes, digest_of
 from engine.service.tokens import Scope
 from engine.web.alert_shape import AlertShape, alert_shape
 from engine.web.alerts import case_of
@@ -33,6 +34,11 @@ class AnswerBody(BaseModel):
         "the person said by another way, such as by phone (counts as grade 2, the token is kept as operator).",
     )
     to: str = Field("", description="For `delegated`: the id of the person it goes to", max_length=100)
+    note: str = Field(
+        "",
+        description="Free text, kept beside the history and erasable; the history has only its digest",
+        max_length=LONGEST,
+    )
 
 
 class AnswerDone(BaseModel):
@@ -49,7 +55,11 @@ class AnswerDone(BaseModel):
 async def answer_alert(
     request: Request, alert_id: str, body: AnswerBody, scope: Scope = needs("operate")
 ) -> AnswerDone:
-    """Answer an alert. A refusal is 409: its `refusal` is one of escalation.md 5, and the alert is as it was."""
+    """Answer an alert.
+
+    A refusal is 409 and leaves the alert as it was; its `refusal` is `not_told`, `grade_too_low`, `already_resolved`,
+    `conflict_of_interest` or `not_available`.
+    """
     case = await case_of(request, alert_id, scope, "operate")
     proxy = body.via == "proxy"
     answer = Answer(
@@ -58,6 +68,7 @@ async def answer_alert(
         via=body.via,
         to=body.to,
         operator=scope.token_id if proxy else "",
+        note_digest=digest_of(case.alert.id, body.person, body.note),
         is_operator=not proxy,
     )
     answered = await siaga_of(request).desk.answer(case.alert.id, answer)
@@ -70,4 +81,7 @@ async def answer_alert(
             f"The answer was not accepted: {answered.refusal}. It stands in the history; the alert is as it was.",
             refusal=answered.refusal,
         )
+    if answer.note_digest:
+        # Behind the answer, so that a refused one leaves nothing; whoever hears no 200 sends it again.
+        await Notes(siaga_of(request).store).keep(case.alert.id, answer.note_digest, body.note)
     return AnswerDone(outcome=answered.reason, repeated=answered.repeated, alert=alert_shape(answered.alert))

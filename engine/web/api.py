@@ -31,11 +31,11 @@ from engine.wording.answer_page import AnswerPages
 
 SMALL_BODY_BYTES = 131_072
 """The most a body may have where it is one JSON object: a quarantined event and its envelope."""
-DESCRIPTION = """\
-Events in, alerts and answers out. Times are RFC 3339; levels are `normal`, `waspada`, `siaga`, `awas`; regions are
-Kemendagri codes. Every error is problem JSON (RFC 9457). A client must be prepared for 429 and 503 with `Retry-After`:
-sending the same events again is always safe.
-"""
+DESCRIPTION = (
+    "Events in, alerts and answers out. Instants are RFC 3339; levels are `normal`, `waspada`, `siaga`, `awas`; "
+    "regions are codes of Kemendagri such as `94.02`. Every error is problem JSON (RFC 9457). A client must be "
+    "prepared for 429 and 503 with `Retry-After`: sending the same events again is always safe."
+)
 
 
 def build(siaga: Siaga) -> FastAPI:

@@ -6,6 +6,7 @@ scripts from another host; this one has no script at all.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ def contents(openapi: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page shows of an OpenAPI: its head, its operations in order of paths, its schemas by name."""
     operations = [
         {
+            "id": operation.get("operationId", ""),
             "method": method.upper(),
             "path": path,
             "text": operation.get("description") or operation.get("summary", ""),
@@ -70,10 +72,12 @@ def contents(openapi: Mapping[str, Any]) -> dict[str, Any]:
                 }
                 for field, value in schema.get("properties", {}).items()
             ],
+            "examples": [json.dumps(example, indent=2) for example in schema.get("examples", ())],
         }
         for name, schema in sorted(openapi.get("components", {}).get("schemas", {}).items())
     ]
-    return {"info": openapi["info"], "operations": operations, "schemas": schemas}
+    names = {schema["name"] for schema in schemas}
+    return {"info": openapi["info"], "operations": operations, "schemas": schemas, "names": names}
 
 
 def bodies(holder: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -88,6 +92,8 @@ def kind(schema: Mapping[str, Any]) -> str:
         return str(schema["$ref"]).rpartition("/")[2]
     if "enum" in schema:
         return " | ".join(str(value) for value in schema["enum"])
+    if schema.get("format") == "date-time":
+        return "instant"
     if "const" in schema:
         return str(schema["const"])
     for several in ("anyOf", "oneOf"):

@@ -142,6 +142,23 @@ async def test_a_proxy_answer_is_the_persons_and_names_the_token(api, reader):
     assert taking["operator"] in tokens
 
 
+async def test_a_note_stands_beside_the_history_for_operators_only(api, reader):
+    alert_id = await api.open_alert()
+    text = "Ditelepon pukul 12.10; Sekda menuju lokasi"
+    await answered(api, alert_id, person="operator-1", says="taken", note=text)
+    path = f"/v1/alerts/{alert_id}/history"
+    assert text not in (await api.client.get(path, headers=reader)).text
+    shown = (await api.client.get(path, headers=await api.bearer("read", "operate"))).json()["entries"]
+    assert [entry["note"] for entry in shown if "note" in entry["details"]] == [text]
+    assert text not in str([entry.details for entry in await api.siaga.desk.history(alert_id)])
+
+
+async def test_the_note_of_a_refused_answer_is_not_kept(api):
+    alert_id = await api.open_alert()
+    await answered(api, alert_id, person="sekda-7315", says="taken", via="proxy", note="x")
+    assert await api.siaga.store.scan("notes") == {}
+
+
 async def test_a_proxy_answer_of_somebody_not_told_is_refused(api):
     alert_id = await api.open_alert()
     before = (await api.siaga.desk.case(alert_id)).alert

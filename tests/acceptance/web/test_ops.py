@@ -242,3 +242,31 @@ async def test_the_reference_shows_every_route_and_loads_nothing(api):
     assert [path for path in openapi["paths"] if path not in page.text] == []
     assert re.findall(r"<script|<link|src=|https?://", page.text) == []
     assert "script-src" not in page.headers["content-security-policy"]
+
+
+async def test_a_sender_who_leaves_is_no_error(api, capsys):
+    """The line breaks in the middle of a body: nothing is kept, nothing is said, nothing is logged as a fault."""
+    headers = await api.bearer("submit")
+    parts = [
+        {"type": "http.request", "body": b'{"id": "E1"', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    said = []
+
+    async def receive():
+        return parts.pop(0)
+
+    async def send(message):
+        said.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/events",
+        "query_string": b"",
+        "headers": [(b"authorization", headers["Authorization"].encode())],
+    }
+    await build(api.siaga)(scope, receive, send)
+    assert said == []
+    assert "request_failed" not in capsys.readouterr().out
+    assert await api.siaga.store.counters() == {}
