@@ -24,6 +24,10 @@ _PRIVATE = re.compile(
     r"|(?<![\w.:-])(?:\+62|62|0)[ -]?8[\d -]{7,14}\d"  # phone numbers
 )
 
+_TRACES = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals hold what people wrote
+)
+
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Mapping[str, Any] | str | bytes]
 
 
@@ -58,7 +62,7 @@ def set_up(settings: Log, *, terminal: bool | None = None) -> None:
         ]
     else:
         last += [
-            structlog.processors.dict_tracebacks,
+            _TRACES,
             without_personal_data,
             structlog.processors.JSONRenderer(),
         ]

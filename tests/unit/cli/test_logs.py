@@ -76,12 +76,14 @@ def test_a_trace_is_part_of_the_line_and_masked_too(capsys):
     for style in ("json", "console"):
         logs.set_up(Log(format=style))
         try:
-            int("+628110000001 failed")
+            summary = "Kericuhan di rumah Bapak X"
+            int("+628110000001 failed" + summary[:0])
         except ValueError:
             structlog.get_logger("x").exception("broken")
         written = capsys.readouterr().err
         assert "ValueError" in written
         assert "628110000001" not in written
+        assert "Bapak X" not in written.replace('summary = "Kericuhan di rumah Bapak X"', "")
 
 
 @pytest.mark.parametrize(("terminal", "is_json"), [(True, False), (False, True)])
