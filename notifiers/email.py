@@ -60,10 +60,7 @@ class Email:
 
     async def send(self, message: Message) -> Receipt:
         """Hand the e-mail to the server; the receipt's reference is the server's queue id, if it told one."""
-        try:
-            content = mime_bytes(message)
-        except ValueError as error:  # a header that cannot be written, such as one with a line break
-            raise DeliveryError("content_refused", transient=False, detail="header") from error
+        content = mime_bytes(message)
         sender = self._settings.sender or parseaddr(message.headers.get("From", ""))[1]
         if not sender:
             raise DeliveryError("misconfigured", transient=True, detail="no sender")
@@ -102,26 +99,35 @@ class Email:
 
     async def _begun(self, message_id: str, sender: str) -> SMTP:
         """Return a connection on which the server took the sender; kept ones that died meanwhile are dropped."""
-        while self._idle:
-            client = self._idle.pop()
+        while True:
+            kept = bool(self._idle)
+            client = self._idle.pop() if kept else await self._connected()
             try:
                 await self._mail(client, message_id, sender)
-            except (aiosmtplib.SMTPServerDisconnected, ConnectionError):
+            except aiosmtplib.SMTPResponseException as error:
+                if kept and error.code == _CLOSING:
+                    client.close()
+                    continue
+                await self._keep_or_close(client, error)
+                raise
+            except ConnectionError:
                 client.close()
-            except aiosmtplib.SMTPSenderRefused as error:
-                if error.code != _CLOSING:
-                    await self._keep_or_close(client, error)
+                if not kept:
                     raise
-                client.close()
             except BaseException:
                 client.close()
                 raise
             else:
                 return client
+
+    async def _connected(self) -> SMTP:
         client = self._client()
         try:
             await client.connect()
-            await self._mail(client, message_id, sender)
+            if client.is_ehlo_or_helo_needed:
+                await (
+                    client.ehlo()
+                )  # what the server can (DSN) is known before the first command that needs it
         except BaseException:
             client.close()
             raise

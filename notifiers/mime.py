@@ -10,7 +10,7 @@ import hashlib
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from notifiers.base import Message
+from notifiers.base import DeliveryError, Message
 
 
 def mime(message: Message) -> EmailMessage:
@@ -34,5 +34,11 @@ def mime(message: Message) -> EmailMessage:
 
 
 def mime_bytes(message: Message) -> bytes:
-    """Return the e-mail as it travels, with CRLF line ends and 7-bit only."""
-    return mime(message).as_bytes(policy=SMTP)
+    """Return the e-mail as it travels, with CRLF line ends and 7-bit only.
+
+    Raises `DeliveryError` for a header that cannot be written, such as one with a line break.
+    """
+    try:
+        return mime(message).as_bytes(policy=SMTP)
+    except ValueError as error:
+        raise DeliveryError("content_refused", transient=False, detail="header") from error

@@ -89,7 +89,8 @@ class Teller:
         notification = self.notification
         if not notification.role:
             return self.texts["salutation.somebody"]
-        return self.texts("salutation", office=self.voice.office(notification.role, notification.office))
+        key = self.texts.first(f"salutation.{notification.capacity}", "salutation.holder")
+        return self.texts(key, office=self.voice.office(notification.role, notification.office))
 
     # --- the run this message belongs to -----------------------------------------------------------------------------
 
@@ -102,6 +103,11 @@ class Teller:
             if (run.step, run.round) == (self.notification.step, self.notification.round)
         ]
         return of_mine[-1] if of_mine else self.alert.current
+
+    @property
+    def returned(self) -> bool:
+        """Whether a delegation comes back to its giver."""
+        return self.notification.kind == "delegated" and self.notification.reason == "returned"
 
     @property
     def deadline(self) -> Instant | None:
@@ -137,7 +143,7 @@ class Teller:
         mine, texts, alert = self.notification, self.texts, self.alert
         since = self.voice.near_moment(alert.detected_at, self.at)
         if mine.kind == "delegated":
-            yield texts["why_you.delegated"]
+            yield texts["why_you.returned" if self.returned else "why_you.delegated"]
             return
         if mine.kind == "unreachable":
             yield texts("why_you.unreachable" if alert.runs else "why_you.unreachable_nobody", since=since)

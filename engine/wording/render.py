@@ -152,7 +152,7 @@ def _headline(teller: Teller) -> str:
 
 def _subject(teller: Teller) -> str:
     mine = teller.notification
-    form: str = mine.kind
+    form: str = "returned" if teller.returned else mine.kind
     if form in ("first", "step"):
         form = "inform" if mine.informing else "notice"
     subject = teller.texts(f"subject.{form}", level=teller.level, place=teller.place, what=teller.title)
@@ -162,12 +162,10 @@ def _subject(teller: Teller) -> str:
 def _sections(teller: Teller) -> tuple[Section, ...]:
     texts = teller.texts
     match teller.notification.kind:
-        case "taken_by":
-            return (Section(texts["section.who_knows"], tuple(teller.who_knows())),)
         case "reminder" | "expiry":
             expected = Section(texts["section.expected"], tuple(teller.expected()))
             return (expected, teller.reported())
-        case "resolved" | "correction":
+        case "taken_by" | "resolved" | "correction":
             return ()
         case _:
             return teller.sections()
@@ -177,8 +175,6 @@ def _lead(teller: Teller) -> Iterator[str]:
     """Yield what a short message says first."""
     alert, texts, voice, mine = teller.alert, teller.texts, teller.voice, teller.notification
     match mine.kind:
-        case "delegated" if mine.reason == "returned":
-            yield texts["lead.returned"]
         case "taken_by" if alert.acknowledged_by and alert.acknowledged_at is not None:
             when = voice.near_moment(alert.acknowledged_at, teller.at)
             yield texts("lead.taken_by", office=teller.office_of(alert.acknowledged_by), when=when)
@@ -195,7 +191,13 @@ def _lead(teller: Teller) -> Iterator[str]:
         case "correction":
             yield texts[texts.first(f"lead.correction.{alert.resolved_reason}", "lead.correction.other")]
             when = voice.moment(alert.detected_at)
-            yield texts("lead.correction.earlier", when=when, what=teller.title, place=teller.place)
+            yield texts(
+                "lead.correction.earlier",
+                when=when,
+                level=teller.level,
+                what=teller.title,
+                place=teller.place,
+            )
             yield texts["lead.correction.sorry"]
         case _:
             return  # a notice begins with its sections

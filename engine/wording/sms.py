@@ -56,7 +56,7 @@ def _form(teller: Teller) -> str:
     mine = teller.notification
     if mine.kind in _ASKING:
         return "inform" if mine.informing else "notice"
-    return "returned" if mine.kind == "delegated" and mine.reason == "returned" else mine.kind
+    return "returned" if teller.returned else mine.kind
 
 
 def _values(teller: Teller) -> dict[str, str]:

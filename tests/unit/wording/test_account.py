@@ -118,7 +118,7 @@ def test_a_count_is_told_against_its_limit_with_trend_and_basis():
     """ "3 kejadian dalam 7 hari; ambang 3"."""
     assert list(teller(notification()).why_now()) == [
         "3 kejadian dalam 7 hari; ambang 3.",
-        "24 jam terakhir: 1; 24 jam sebelumnya: 1.",
+        "Laporan 24 jam terakhir: 1; 24 jam sebelumnya: 1.",
         "Dasar: SKB 2/2022; PP 94/2021 Pasal 5 huruf n",
     ]
 
