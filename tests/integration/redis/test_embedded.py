@@ -119,6 +119,20 @@ async def test_a_stopped_server_is_gone_and_starts_anew(grounds, ask):
     assert await process_id(ask, socket) != before
 
 
+async def test_the_last_that_uses_the_server_ends_it(grounds, ask):
+    """Letting go of it leaves it to the others, and ends it where there are none."""
+    server = grounds.server()
+    socket = await server.start()
+    other = RedisStore(socket, "other")
+    await other.open()
+    await server.release()
+    assert await ask(socket, "PING")
+    await other.close()
+    await server.release()
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        await ask(socket, "PING")
+
+
 async def test_another_product_is_refused_with_the_remedy(grounds):
     """Append-only files are not portable between servers."""
     await grounds.server().start()
