@@ -16,6 +16,7 @@ from engine.alerting.directory import place_of
 from engine.alerting.policy import Target
 from engine.judging.instant import DAY, Instant
 from engine.judging.judgement import Evidence
+from engine.judging.region import NATION
 from engine.wording.plain import plain
 from engine.wording.voice import Voice
 
@@ -256,7 +257,7 @@ class Teller:
         alert, texts, mine = self.alert, self.texts, self.notification
         others = [
             n
-            for n in sorted(self.notifications, key=lambda n: (n.planned_at, n.step, n.id))
+            for n in sorted(self.notifications, key=_rank)
             if n.kind in NOTICES and n.person != mine.person and n.state not in NOT_TOLD and not n.held
         ]
         offices = self._listed(self.voice.office(n.role, n.office) for n in others)
@@ -340,6 +341,18 @@ class Teller:
         if len(names) <= OFFICES_SHOWN:
             return shown
         return f"{shown}; {self.texts('and_more', n=self.voice.number(len(names) - OFFICES_SHOWN))}"
+
+
+def _rank(notification: Notification) -> tuple[Instant, bool, bool, int, str]:
+    """Sort who was told first and asked to act before the others; inside, from the regency up to the nation."""
+    office = notification.office
+    return (
+        notification.planned_at,
+        notification.informing,
+        office == NATION,
+        -len(office),
+        notification.role,
+    )
 
 
 def _name_of(guide: str) -> str:

@@ -215,6 +215,21 @@ def test_others_are_named_by_office_and_nobody_twice():
     ]
 
 
+def test_offices_stand_from_the_regency_up_and_the_informed_last():
+    """The first told first: that is the order in which the matter went up."""
+    told = (
+        notification(role="posko", informing=True),
+        notification(role="posko_nasional", office="00"),
+        notification(role="kesbangpol", office="73"),
+        notification(role="satpolpp"),
+        notification(role="bpbd", planned_at=NOW - HOUR),
+    )
+    assert next(teller(notification(), told=told).who_knows()) == (
+        "Juga dihubungi: Kepala Pelaksana BPBD Kab. Pinrang; Kepala Satpol PP Kab. Pinrang; Kepala Badan Kesbangpol "
+        "Provinsi Sulawesi Selatan; Posko Nasional Desk Pilkada; Posko Desk Pilkada Kab. Pinrang."
+    )
+
+
 def test_a_long_list_is_counted_off():
     """Six offices are enough to see who is in it."""
     roles = ("bpbd", "satpolpp", "kpu", "bawaslu", "kapolres", "dandim", "kejari", "tapem")
