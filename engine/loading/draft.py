@@ -71,7 +71,6 @@ class DraftReader:
 
     def __init__(self, known: Known, filters: Filters, findings: Findings) -> None:
         self._filters, self._findings = filters, findings
-        self._known = known
         self._takes: dict[str, Take[Any]] = {
             "id": _rule_id,
             "title": text,
@@ -83,9 +82,9 @@ class DraftReader:
             "watch": filters.read,
             "per": list_of(self._per, single=True, minimum=1, maximum=5),
             "alert_when": condition(filters),
-            "hold_for": duration(1),
+            "hold_for": duration(),
             "clear_when": self._clear,
-            "keep_open_for": duration(1),
+            "keep_open_for": duration(),
             "after_opening": word("keep_counting", "start_again"),
             "tell_again": _tell_again,
             "wait_for_late": duration(),

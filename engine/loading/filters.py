@@ -24,7 +24,7 @@ OPERATORS = (*LIMITS, "in_list", "matches", "exists")
 MAX_TESTS = 500
 """One filter holds at most this many tests, named filters followed."""
 MAX_NESTING = 20
-"""... and is nested at most this deep."""
+"""... and filters lie at most this deep in each other: readers and matchers recurse."""
 LONGEST_PATTERN = 1_000
 """Characters of a regular expression."""
 
@@ -44,6 +44,7 @@ class Filters:
         self._filters: dict[str, tuple[Scalar, Node]] = {}
         self._resolved: dict[str, Filter] = {}
         self._resolving: list[str] = []
+        self._depth = 0
         self._used: set[tuple[str, str]] = set()
 
     def add_lists(self, node: Node, findings: Findings) -> None:
@@ -56,13 +57,13 @@ class Filters:
 
     def close(self) -> None:
         """Check what no rule uses, and warn of it."""
+        used = set(self._used)  # reading an unused filter must not make what it names look used
         for name, (key, _) in self._filters.items():
-            used = ("filter", name) in self._used
-            self._named(name, key.mark)
-            if not used:
+            if ("filter", name) not in used:
                 self._findings.add("unused_filter", key.mark, name=name)
+                self._named(name, key.mark)
         for name, (key, value) in self._lists.items():
-            if ("list", name) not in self._used:
+            if ("list", name) not in used:
                 self._findings.add("unused_list", key.mark, name=name)
                 list(usable((value,), list_of(free), self._findings))
 
@@ -72,7 +73,12 @@ class Filters:
         """Take one filter: a map of which all keys must hold."""
         if not isinstance(node, Mapping):
             raise findings.unusable("filter_not_a_map", node.mark)
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            self._depth -= 1
+            raise findings.unusable("filter_too_large", node.mark, tests=MAX_TESTS, nesting=MAX_NESTING)
         parts = [part for key, value in node.pairs.values() for part in self._part(key, value)]
+        self._depth -= 1
         built = parts[0] if len(parts) == 1 else AllOf(tuple(parts))
         if too_large(built):
             raise findings.unusable("filter_too_large", node.mark, tests=MAX_TESTS, nesting=MAX_NESTING)
@@ -107,8 +113,6 @@ class Filters:
         if name in self._resolving:
             ring = [*self._resolving[self._resolving.index(name) :], name]
             raise self._findings.unusable("filter_cycle", mark, ring=" -> ".join(ring))
-        if len(self._resolving) >= MAX_NESTING:
-            raise self._findings.unusable("filter_too_large", mark, tests=MAX_TESTS, nesting=MAX_NESTING)
         self._resolving.append(name)
         built = next(usable((self._filters[name][1],), self.read, self._findings), EVERYTHING)
         self._resolving.pop()
@@ -292,12 +296,15 @@ def expression(node: Node, findings: Findings) -> str:
 
 
 def too_large(built: Filter) -> bool:
-    """Say whether a filter has more tests or is nested deeper than a matcher should be asked to take."""
+    """Say whether a filter has more tests or is nested deeper than a matcher should be asked to take.
+
+    One filter in another adds up to three nodes to the depth of the tree.
+    """
     tests, left = 0, [(built, 1)]
     while left:
         node, depth = left.pop()
         tests += 1
-        if tests > MAX_TESTS or depth > MAX_NESTING:
+        if tests > MAX_TESTS or depth > 3 * MAX_NESTING:
             return True
         match node:
             case AllOf(parts) | AnyOf(parts):

@@ -15,6 +15,8 @@ import msgspec
 
 from engine.loading.texts import CODES, Language, Severity, Text, text_of
 
+_GUESSES = 1_000
+"""Findings of one loading that may guess what was meant: a guess takes a thousand times longer than the rest."""
 _WIDTH = 110
 """Characters of a source line that are shown around the caret."""
 
@@ -114,7 +116,8 @@ class Findings:
     def add_choice(self, code: str, mark: Mark, word: str, choices: Iterable[str], **facts: object) -> None:
         """Note that `word` is none of the choices, and which of them it looks like."""
         known = list(dict.fromkeys(choices)) if isinstance(choices, tuple) else sorted(set(choices))
-        best = difflib.get_close_matches(word[:80], known, n=1, cutoff=0.6)
+        guess = known if len(self._found) < _GUESSES else []
+        best = difflib.get_close_matches(word[:80], guess, n=1, cutoff=0.6)
         listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
         self.add(code, mark, word=word, best="".join(best), choices=listed, **facts)
 

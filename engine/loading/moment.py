@@ -16,6 +16,7 @@ from engine.judging.instant import (
     ZONES,
     Instant,
     Millis,
+    format_duration,
     from_datetime,
     parse_duration,
     parse_instant,
@@ -53,7 +54,7 @@ def duration(minimum: Millis = 0) -> Take[Millis]:
             raise findings.unusable("duration_too_long", found.mark, text=found.text)
         if length < minimum:
             raise findings.unusable(
-                "duration_too_short", found.mark, text=found.text, minimum=f"{minimum // 1000}s"
+                "duration_too_short", found.mark, text=found.text, minimum=format_duration(minimum)
             )
         return length
 

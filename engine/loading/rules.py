@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -61,9 +62,7 @@ def load_rules(paths: Path | Iterable[Path], known: Known) -> Loaded[Rules]:
         if path.is_dir() and not rule_files([path]):
             findings.add("no_rule_files", at_start(path))
     nodes = [node for path in files if (node := compose_file(path, findings)) is not None]
-    folders = {path if path.is_dir() else path.parent for path in paths}
-    tests = [path for path in yaml_files(folders) if path.name.endswith(".test.yaml")]
-    tested = {rule for path in tests for rule in _tested(compose_file(path, Findings()))}
+    tested = {rule for path in _tests(paths) for rule in _tested(compose_file(path, Findings()))}
     return _load(nodes, known, findings, tested=tested)
 
 
@@ -82,6 +81,15 @@ def inline_rules(body: Mapping, known: Known = ANYTHING) -> Loaded[Rules]:
         pairs["rules"] = (Scalar("rules", plain=True, mark=rules[0].mark), rules[1])
     found = _load([Mapping(pairs, body.mark)], known, findings, inline=True)
     return Loaded(found.value, tuple(f for f in found.findings if f.severity == "error"))
+
+
+def _tests(paths: Iterable[Path]) -> set[Path]:
+    """Return the rule tests below these folders and beside these files."""
+    return {
+        test
+        for path in paths
+        for test in (path.rglob("*.test.yaml") if path.is_dir() else path.parent.glob("*.test.yaml"))
+    }
 
 
 def _tested(node: Node | None) -> set[str]:
@@ -173,6 +181,24 @@ def resolved(draft: Draft) -> Rule:
 
 
 def version_of(rule: Rule) -> str:
-    """Return the version of a rule: a hash of all it says, and of nothing else (not of file, line or layout)."""
+    """Return the version of a rule: a hash of all it says, and of nothing else (not of file, line or layout).
+
+    What has its default is left out, so that a key which a later Siaga adds changes no version.
+    """
     bare = msgspec.structs.replace(rule, version="", source="")
-    return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()[:12]
+    return hashlib.sha256(msgspec.json.encode(_said(bare), order="deterministic")).hexdigest()[:12]
+
+
+def _said(value: Any) -> Any:
+    """Return plain data of all that is not a default."""
+    if isinstance(value, tuple):
+        return [_said(item) for item in value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    fields = {
+        field.name: (getattr(value, field.name), field.default) for field in msgspec.structs.fields(value)
+    }
+    return {
+        "": type(value).__struct_config__.tag,
+        **{name: _said(own) for name, (own, default) in fields.items() if own != default},
+    }

@@ -284,6 +284,31 @@ def test_a_changed_list_changes_the_version_of_the_rules_that_use_it():
     assert first.version == written_out.version
 
 
+def test_a_key_that_a_later_version_adds_changes_no_version():
+    """The encoding of a rule that says nothing special is known, so a change of it does not go unseen."""
+    assert one().version == "d38f91bce5fa"
+
+
+def test_filters_may_lie_in_each_other_but_not_endlessly():
+    def nested(depth: int) -> str:
+        return "{unless: " * (depth - 1) + "{severity: 2}" + "}" * (depth - 1)
+
+    def chained(length: int) -> str:
+        names = "".join(f"f{n}: {{unless: {{any: [{{where: f{n - 1}}}]}}}}, " for n in range(1, length))
+        return f"filters: {{f0: {{severity: 2}}, {names}}}\n"
+
+    assert isinstance(one(watch=nested(20)).watch, Unless)
+    for head, watch in (("", nested(21)), (chained(40), "{where: f39}"), (chained(400), "{where: f399}")):
+        codes = {f.code for f in read_rules([("r.yaml", text(head, watch=watch).encode())], Known()).findings}
+        assert "filter_too_large" in codes
+
+
+def test_what_only_an_unused_filter_names_is_unused_too():
+    head = "lists: {a: [kpu]}\nfilters: {b: {where: c}, c: {source.channel: {in_list: a}}}\n"
+    findings = read_rules([("r.yaml", text(head).encode())], Known()).findings
+    assert [finding.code for finding in findings] == ["unused_list", "unused_filter", "unused_filter"]
+
+
 def test_inline_rules_of_a_test_need_little_and_know_any_name():
     body = compose(
         b"filters: {f: {warna: merah}}\n"

@@ -1,0 +1,151 @@
+"""The events of a test, as people write them: only `at` and `kind` are needed.
+
+Here: one entry under `events` (or an `event` act) to the events it stands for, each named so that no two are alike. Not
+here: what is expected of them (`loading.rule_tests`, `loading.policy_tests`) and the schema of real events, which the
+door keeps (`service.event_schema`). In a test any kind, field and region code is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from engine.judging.event import Event, Scalar
+from engine.judging.instant import Instant, Millis
+from engine.judging.region import NATION
+from engine.loading.finding import Findings
+from engine.loading.form import Form, form_of, usable
+from engine.loading.marked import Mapping, Node, Sequence
+from engine.loading.moment import duration, instant
+from engine.loading.offset import offset
+from engine.loading.value import boolean, free, quoted_region, scalar, text, whole
+
+DESK = "desk"
+"""The desk of events that are named but say no desk, so that one may correct, refute or repeat the other."""
+MOST_REPEATS = 10_000
+OWN = (
+    "at",
+    "arrives",
+    "late_by",
+    "repeat",
+    "kind",
+    "id",
+    "region",
+    "severity",
+    "exercise",
+    "source",
+    "source.desk",
+)
+
+_KIND = re.compile(r"[a-z0-9_.]+", re.ASCII)
+
+
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of a test: what happens `at` (milliseconds from the start) and is received at `arrives`."""
+
+    at: Millis
+    arrives: Millis
+    event: Event
+
+    def event_from(self, start: Instant) -> Event:
+        """Return the event of a test that starts at this instant."""
+        return msgspec.structs.replace(self.event, occurred_at=start + self.at)
+
+
+class Naming:
+    """Names the events of one test: an id that stands there is kept, all others count up."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def next(self, given_id: str, given_desk: str, *, refers: bool, repeat: int) -> tuple[str, str]:
+        """Return desk and id of the next event; `refers` where it names another event, `repeat` counts from 1."""
+        self._number += 1
+        alone = given_id or refers
+        desk = given_desk or (DESK if alone else f"{DESK}-{self._number:04d}")
+        if given_id:
+            return desk, given_id if repeat == 1 else f"{given_id}-{repeat}"
+        return desk, f"e{self._number:04d}"
+
+
+def occurrences(
+    form: Form, findings: Findings, naming: Naming, *, at: Millis | None = None
+) -> Iterator[Occurrence]:
+    """Read one entry; `at` is given where the entry is an act that has its instant outside of the event."""
+    first = form.require("at", offset, 0) if at is None else form.read("at", offset, at)
+    late = form.read("late_by", duration(), 0)
+    arrives = (
+        form.read("arrives", offset, first + late) if at is None else form.read("arrives", offset, at + late)
+    )
+    every, times = form.read("repeat", _repeat, (0, 1))
+    kind = form.require("kind", _kind, "")
+    given_id = form.read("id", text, "")
+    region = form.read("region", _region, NATION)
+    severity = form.read("severity", whole(1, 4), 1)
+    exercise = form.read("exercise", boolean, default=False)
+    fields: dict[str, Scalar] = {}
+    for key in form.keys():
+        node = form.node(key)
+        if key not in OWN or key == "source":
+            fields.update(_fields(key, node, findings))
+    desk = form.read("source.desk", text, "") or str(fields.pop("source.desk", ""))
+    refers = "corrects" in fields or "supersedes" in fields
+    for number in range(times):
+        own_desk, id_ = naming.next(given_id, desk, refers=refers, repeat=number + 1)
+        moved = number * every
+        yield Occurrence(
+            at=first + moved,
+            arrives=arrives + moved,
+            event=Event(
+                desk=own_desk,
+                id=id_,
+                kind=kind,
+                region=region,
+                severity=severity,
+                occurred_at=0,
+                fields=fields,
+                exercise=exercise,
+            ),
+        )
+
+
+def _repeat(node: Node, findings: Findings) -> tuple[Millis, int]:
+    form = form_of(node, findings)
+    every = form.require("every", duration(), 0)
+    times = form.require("times", whole(1, MOST_REPEATS), 1)
+    form.close()
+    return every, times
+
+
+def _kind(node: Node, findings: Findings) -> str:
+    found = text(node, findings)
+    if not _KIND.fullmatch(found):
+        raise findings.unusable("not_a_kind", node.mark, text=found)
+    return found
+
+
+def _region(node: Node, findings: Findings) -> str:
+    return quoted_region(node, findings).text
+
+
+def _fields(path: str, node: Node | None, findings: Findings) -> Iterator[tuple[str, Scalar]]:
+    """Yield the fields below a path; maps nest, lists are numbered, an empty value is a missing field."""
+    match node:
+        case None:
+            return
+        case Mapping(pairs):
+            for key, (_, value) in pairs.items():
+                yield from _fields(f"{path}.{key}", value, findings)
+        case Sequence(items):
+            for number, item in enumerate(items):
+                yield from _fields(f"{path}.{number}", item, findings)
+        case _ if node.empty and node.plain:
+            return
+        case _ if path == "reported_at":
+            yield from ((path, at) for at in usable((node,), instant, findings))
+        case _ if node.text == "":
+            yield path, ""
+        case _:
+            yield from ((path, value) for value in usable((scalar(node, findings),), free, findings))
