@@ -27,21 +27,24 @@ from engine.wording.voice import Kinds, Voice
 LONGEST_SUBJECT = 150
 NOTICE_KINDS: frozenset[Kind] = frozenset(("first", "step", "delegated", "unreachable"))
 """Kinds that tell the whole matter; the others are short."""
-CALM_KINDS: frozenset[Kind] = frozenset(("taken_by", "resolved", "correction"))
+CLOSING_KINDS: frozenset[Kind] = frozenset(("resolved", "correction"))
+"""Kinds that tell the end, under a headline of their own."""
+CALM_KINDS: frozenset[Kind] = CLOSING_KINDS | {"taken_by"}
 """Kinds that ask nothing any more."""
 KINDS: frozenset[Kind] = NOTICE_KINDS | CALM_KINDS | {"reminder", "expiry"}
 """Kinds that are rendered here; `digest` and `reply` are about more or less than one alert."""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """What an e-mail shows, in order."""
+    """What an e-mail shows, in order. `tone` is the level that colours it, 0 where the matter is closed."""
 
     language: str
-    level: int
+    tone: int
     headline: str
     notes: tuple[str, ...]
     salutation: str
     lead: tuple[str, ...]
+    asked: str
     sections: tuple[Section, ...]
     link: str
     button: str
@@ -121,11 +124,12 @@ class Renderer:
         asks = kind not in CALM_KINDS and not teller.notification.informing
         return Letter(
             language=texts.language,
-            level=alert.level,
+            tone=0 if kind in CLOSING_KINDS else alert.level,
             headline=_headline(teller),
             notes=(texts["exercise.explained"],) if alert.space == "exercise" else (),
             salutation=teller.salutation(),
             lead=tuple(_lead(teller)),
+            asked=teller.asked() if asks else "",
             sections=(*_sections(teller), *self._desk(teller)),
             link=link(self._base_url),
             button=texts["link.answer" if asks else "link.details"],
@@ -144,7 +148,7 @@ class Renderer:
 
 def _headline(teller: Teller) -> str:
     kind = teller.notification.kind
-    if kind not in ("resolved", "correction"):
+    if kind not in CLOSING_KINDS:
         return teller.headline()
     when = teller.voice.moment(teller.alert.happened_at)
     return teller.marked(teller.texts(f"headline.{kind}", what=teller.title, place=teller.place, when=when))

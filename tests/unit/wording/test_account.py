@@ -263,7 +263,7 @@ def test_an_answer_is_asked_for_before_the_step_ends():
     """With what happens otherwise, and the procedure."""
     assert list(teller(notification()).expected()) == [
         (
-            "Mohon jawab sebelum pukul 10.45 WITA. Buka tautan di bawah dan tekan Terima bila Anda menanganinya, atau "
+            "Mohon jawab sebelum pukul 10.45 WITA. Buka tautan pesan ini dan tekan Terima bila Anda menanganinya, atau "
             "Selesai bila sudah beres."
         ),
         (
