@@ -170,7 +170,10 @@ def follow_up_late(draft: Draft, notification: Notification, cause: HistoryEntry
         knows = not corrected and notification.person == alert.resolved_by
     elif alert.status == "acknowledged":
         kind, since = "taken_by", alert.acknowledged_at
-        knows = any(taking.person == notification.person for taking in alert.takings)
+        # A step that runs on while acknowledged is planned, and worded, after the taking.
+        knows = notification.planned_at > (since or 0) or any(
+            taking.person == notification.person for taking in alert.takings
+        )
     else:
         return
     said = any(

@@ -1,0 +1,283 @@
+"""Laws that hold on every path: random policies, directories, people, gateways and instants, driven through `decide`.
+
+Here: a machine that does anything at any time, and asks after each act whether the promises still hold.
+"""
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from engine.alerting.alert import AFTER_CLOSING, FINAL
+from engine.alerting.audit import broken_link, unaccounted_alerts, unaccounted_notifications
+from engine.alerting.command import Attempted, Comment, EscalateNow, Wake
+from engine.alerting.conflict import accused
+from engine.alerting.decide import decide, open_alert
+from engine.alerting.directory import Contents, Deputy, Duty, Span
+from engine.alerting.escalation import ASKING
+from engine.alerting.policy import Acknowledge, Policy, Step, StepCondition, Target
+from engine.judging.instant import HOUR, MINUTE
+from engine.judging.judgement import Ended, Redated, Undone
+from tests.unit.alerting.cases import (
+    OFFICES,
+    START,
+    Course,
+    around,
+    contact,
+    evidence,
+    holder,
+    joined,
+    opening,
+    person,
+    says,
+)
+
+PEOPLE = tuple(OFFICES)
+ROLES = sorted({role for role, _ in OFFICES.values()})
+RANK = {"pending": 0, "sending": 1, "sent": 2, "delivered": 3, "failed": 3, "cancelled": 3, "suppressed": 3}
+
+spans = st.builds(
+    lambda a, b: Span(START + a * MINUTE, START + (a + b) * MINUTE),
+    st.integers(-60, 600),
+    st.integers(1, 600),
+)
+contacts = st.lists(
+    st.tuples(st.sampled_from(["sms", "email", "webhook"]), st.integers(1, 3), st.booleans(), st.booleans()),
+    max_size=3,
+)
+
+
+def _someone(name, drawn, away):
+    found = tuple(
+        contact(name, channel, number, priority=priority, verified=verified, delay=7 * MINUTE * late)
+        for number, (channel, priority, verified, late) in enumerate(drawn, start=1)
+    )
+    return msgspec.structs.replace(person(name), contacts=found, away=tuple(away))
+
+
+@st.composite
+def directories(draw):
+    """Everybody may be away, out of reach, or in another office; some offices are vacant, some doubly held."""
+    people = tuple(_someone(name, draw(contacts), draw(st.lists(spans, max_size=1))) for name in PEOPLE)
+    name = st.sampled_from(PEOPLE)
+    offices = [OFFICES[who] for who in draw(st.sets(name))]
+    held = tuple(
+        holder(draw(name), *office, status=draw(st.sampled_from(["definitif", "plh"]))) for office in offices
+    )
+    duties = st.builds(lambda who, office: Duty(region=office[1], role=office[0], person=who), name,
+                       st.sampled_from(sorted(OFFICES.values())))  # fmt: skip
+    return Contents(
+        people=people,
+        assignments=held,
+        deputies=tuple(
+            draw(st.lists(st.builds(lambda a, b: Deputy(of=a, deputy=b), name, name), max_size=3))
+        ),
+        roster=tuple(draw(st.lists(duties, max_size=2))),
+    )
+
+
+targets = st.one_of(
+    st.builds(
+        Target,
+        role=st.sampled_from(ROLES),
+        at=st.sampled_from(["region", "province", "nation"]),
+        fallback=st.sampled_from(["up", "none"]),
+    ),
+    st.builds(Target, person=st.sampled_from(PEOPLE)),
+)
+steps = st.builds(
+    Step,
+    to=st.lists(targets, max_size=3).map(tuple),
+    wait=st.integers(1, 60).map(lambda n: n * MINUTE),
+    channels=st.sampled_from([(), ("sms",), ("email", "sms")]),
+    need=st.sampled_from(["one", "all", 2]),
+    inform=st.lists(targets, max_size=1).map(tuple),
+    when=st.builds(StepCondition, level_at_least=st.sampled_from([None, 4]), not_resolved=st.booleans()),
+)
+policies = st.builds(
+    Policy,
+    id=st.just("uji"),
+    steps=st.lists(steps, min_size=1, max_size=3).map(tuple),
+    rounds_after_first=st.integers(0, 2),
+    from_step=st.just(1),
+    inform=st.lists(targets, max_size=1).map(tuple),
+    acknowledge=st.builds(
+        Acknowledge,
+        grade=st.sampled_from([1, 2, 3]),
+        expires=st.sampled_from([None, HOUR, 4 * HOUR]),
+        remind=st.sampled_from([(), (30 * MINUTE,), (10 * MINUTE, 40 * MINUTE)]),
+    ),
+    on_exhausted=st.lists(targets, max_size=1).map(tuple),
+)
+roles = st.one_of(st.none(), st.none(), st.sampled_from(ROLES))
+answers = st.builds(
+    says,
+    st.sampled_from(PEOPLE),
+    st.sampled_from(["seen", "taken", "taken", "taken", "resolved", "declined", "delegated"]),
+    st.sampled_from(["link", "sms", "console", "proxy"]),
+    is_operator=st.sampled_from([False, False, False, True]),
+)
+
+
+class Alerting(RuleBasedStateMachine):
+    """One alert, and everybody who may do something to it, in any order."""
+
+    @initialize(policy=policies, contents=directories(), level=st.sampled_from([2, 3]), role=roles)
+    def opens(self, policy, contents, level, role):
+        seen = (evidence(subject_role=role),)
+        self.course = Course(policy, contents, level=level, seen=seen)
+        command = opening(policy, level=level, seen=seen)
+        assert open_alert(command, around(contents), START) == self.course.decisions[0]
+        self.events, self.looked_at = 1, 0
+        self.states, self.closed = {}, False
+
+    def _do(self, command):
+        """Decide twice on the same values: the decision is the same; what it plans goes to nobody excluded."""
+        course = self.course
+        again = decide(course.alert, course.notifications, command, course.around, course.now)
+        known = set(course.notifications)
+        decision = course.do(command)
+        assert decision == again
+        if decision.refusal:
+            assert decision.notifications == ()
+        barred = {*decision.alert.declined, *accused(decision.alert, course.around.directory, course.now)}
+        assert [n.person for n in decision.notifications if n.id not in known and n.person in barred] == []
+
+    @rule(minutes=st.integers(0, 90))
+    def time_passes(self, minutes):
+        """Timers and messages, each at its instant."""
+        self.course.until((self.course.now - START) / MINUTE + minutes)
+
+    @rule(minutes=st.integers(0, 300))
+    def service_stands_still(self, minutes):
+        """Nothing runs meanwhile; then what is overdue runs."""
+        self.course.now += minutes * MINUTE
+        self._do(Wake())
+
+    @rule()
+    def wakes(self):
+        self._do(Wake())
+
+    @rule(limit=st.integers(1, 3))
+    def some_messages_go(self, limit):
+        self.course.deliver(limit)
+
+    @rule()
+    def dispatcher_claims(self):
+        self.course.claim()
+
+    @precondition(lambda self: any(n.state == "sending" for n in self.course.notifications.values()))
+    @rule(outcome=st.sampled_from(["sent", "transient", "permanent"]))
+    def claimed_message_is_settled(self, outcome):
+        claimed = next(n.id for n in self.course.notifications.values() if n.state == "sending")
+        self._do(Attempted(notification=claimed, outcome=outcome, reason="uji"))
+
+    @rule(who=st.sampled_from(PEOPLE), outcome=st.sampled_from(["sent", "transient", "permanent"]))
+    def gateway_changes(self, who, outcome):
+        for channel in ("sms", "email", "webhook"):
+            for number in (1, 2, 3):
+                self.course.down[f"{who}/{channel}/{number}"] = outcome
+
+    @rule(answer=answers)
+    def answers(self, answer):
+        self._do(answer)
+
+    @precondition(lambda self: self.course.sent)
+    @rule(data=st.data(), what=st.sampled_from(["seen", "taken", "taken", "resolved"]))
+    def somebody_told_answers(self, data, what):
+        told = sorted({who for _, who in self.course.sent})
+        self._do(says(data.draw(st.sampled_from(told)), what, "sms"))
+
+    @rule(who=st.sampled_from(PEOPLE), is_operator=st.booleans())
+    def escalates(self, who, is_operator):
+        self._do(EscalateNow(person=who, is_operator=is_operator))
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def comments(self, who):
+        self._do(Comment(person=who, note_digest="d"))
+
+    @rule(level=st.sampled_from([2, 3, 4]), late=st.integers(-60, 60), role=roles, anew=st.booleans())
+    def event_joins(self, level, late, role, anew):
+        self.events += 1
+        at = self.course.now + late * MINUTE
+        self._do(joined(self.events, level, at, subject_role=role, new_after_quiet=anew))
+
+    @rule(reason=st.sampled_from(["late_report", "corrected", "refuted"]), role=roles)
+    def opening_is_redated(self, reason, role):
+        self.events += 1
+        seen = (evidence(self.events, START - self.events, subject_role=role),)
+        self._do(Redated(happened_at=START - self.events, evidence=seen, reason=reason))
+
+    @rule(reason=st.sampled_from(["no_longer_true", "event"]), chance=st.integers(0, 3))
+    def condition_ends(self, reason, chance):
+        if not chance:
+            self._do(Ended(at=self.course.now, reason=reason))
+
+    @rule(reason=st.sampled_from(["late_report", "corrected", "refuted"]), chance=st.integers(0, 3))
+    def opening_is_undone(self, reason, chance):
+        if not chance:
+            self._do(Undone(reason=reason))
+
+    @rule(contents=directories())
+    def directory_changes(self, contents):
+        self.course.around = around(contents)
+
+    # --- what holds after every act ------------------------------------------------------------------------------
+
+    @invariant()
+    def no_path_leaves_resolved(self):
+        resolved = [decision.alert.status == "resolved" for decision in self.course.decisions]
+        assert resolved == sorted(resolved)
+
+    @invariant()
+    def states_never_go_backwards(self):
+        """Only a failed attempt gives a claimed message back; what went out or is final never waits again."""
+        for notification in self.course.notifications.values():
+            before = self.states.get(notification.id, "pending")
+            rank = 0 if before == "sending" else RANK[before]
+            assert RANK[notification.state] >= rank
+            assert before not in FINAL or notification.state == before
+            self.states[notification.id] = notification.state
+
+    @invariant()
+    def both_balances_are_empty(self):
+        """With the plans that the service makes: the alert by `wake_at`, a notification by `due_at`."""
+        alert, notifications = self.course.alert, self.course.notifications.values()
+        timers = {alert.id} if alert.wake_at is not None else set()
+        outbox = {n.id for n in notifications if n.due_at is not None}
+        assert unaccounted_alerts([alert], timers, notifications) == set()
+        assert unaccounted_notifications(notifications, outbox) == set()
+        assert outbox == {n.id for n in notifications if n.state in ("pending", "sending")}
+
+    @invariant()
+    def history_is_a_whole_chain(self):
+        course = self.course
+        assert (broken_link(course.history, course.alert.head), course.alert.history) == (
+            None,
+            len(course.history),
+        )
+
+    @invariant()
+    def nobody_is_asked_what_is_taken_or_over(self):
+        """No request waits for a recipient of an acknowledged alert; after the end only what tells of the end waits."""
+        alert = self.course.alert
+        waiting = [n for n in self.course.notifications.values() if n.state == "pending"]
+        if alert.status == "resolved":
+            assert {n.kind for n in waiting} <= AFTER_CLOSING
+        runs_on = {n for n, s in enumerate(alert.policy.steps, start=1) if s.when.not_resolved}
+        if alert.status == "acknowledged":
+            asked = [n for n in waiting if n.kind in ASKING and not n.informing and n.step not in runs_on]
+            assert asked == []
+
+    @invariant()
+    def an_acknowledged_alert_has_a_taker_and_an_open_one_no_end_of_it(self):
+        alert = self.course.alert
+        assert (alert.status == "acknowledged") == (alert.acknowledged_at is not None) or (
+            alert.status == "resolved"
+        )
+        assert alert.status != "acknowledged" or alert.takings
+        assert alert.status == "acknowledged" or (alert.expires_at, alert.remind_at) == (None, ())
+
+
+TestAlerting = Alerting.TestCase
+TestAlerting.settings = settings(stateful_step_count=30)
