@@ -15,6 +15,8 @@ import msgspec
 
 from engine.loading.texts import CODES, Language, Severity, Text, text_of
 
+MOST = 10_000
+"""Findings of one loading; a file that has more has something else wrong with it, and would exhaust the memory."""
 _GUESSES = 1_000
 """Findings of one loading that may guess what was meant: a guess takes a thousand times longer than the rest."""
 _WIDTH = 110
@@ -100,6 +102,11 @@ class Findings:
 
     def add(self, code: str, mark: Mark, **facts: object) -> None:
         """Note a finding at a place; `facts` fill the placeholders of its texts."""
+        if len(self._found) >= MOST:
+            self.errors += 1
+            return
+        if len(self._found) == MOST - 1:
+            code, facts = "too_many_findings", {"count": MOST}
         line, caret = mark.excerpt
         finding = Finding(
             file=mark.source.file,
@@ -110,8 +117,7 @@ class Findings:
             source_line=line,
             caret=caret,
         )
-        self.errors += finding.severity == "error" and finding not in self._found
-        self._found[finding] = None
+        self._keep(finding)
 
     def add_choice(self, code: str, mark: Mark, word: str, choices: Iterable[str], **facts: object) -> None:
         """Note that `word` is none of the choices, and which of them it looks like."""
@@ -134,8 +140,11 @@ class Findings:
     def extend(self, findings: Iterable[Finding]) -> None:
         """Take findings of another loading over."""
         for finding in findings:
-            self.errors += finding.severity == "error" and finding not in self._found
-            self._found[finding] = None
+            self._keep(finding)
+
+    def _keep(self, finding: Finding) -> None:
+        self.errors += finding.severity == "error" and finding not in self._found
+        self._found[finding] = None
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(self._found, key=lambda f: (f.file, f.line, f.column, f.code, f.facts)))

@@ -30,6 +30,19 @@ class Form:
     def __contains__(self, key: str) -> bool:
         return key in self._node.pairs
 
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys as they stand in the file."""
+        return tuple(self._node.pairs)
+
+    def only(self, keys: Iterable[str]) -> Mapping:
+        """Return the map with these of its keys alone."""
+        pairs = {key: self._node.pairs[key] for key in keys if key in self._node.pairs}
+        return Mapping(pairs, self._node.mark)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys as they stand in the file, for maps whose keys are names."""
+        return iter(self._node.pairs)
+
     def node(self, key: str) -> Node | None:
         """Return the value of a key as it is written."""
         self._asked.add(key)

@@ -212,6 +212,7 @@ OTHERS = {
     "file_unreadable",
     "no_rule_files",
     "not_utf8",
+    "too_many_findings",
     "untested",
 }
 """Codes with a test of their own below."""
@@ -275,6 +276,14 @@ def test_a_file_that_is_not_text():
     assert found(read_rules([("r.yaml", b"version: 1\nnama: \xff\n")], KNOWN).findings) == [
         ("not_utf8", (2, 7))
     ]
+
+
+def test_a_file_with_endless_mistakes():
+    """The memory stays bounded, and the file stays refused though most of its findings are not kept."""
+    text = b"version: 1\nrules:\n" + b"  - {}\n" * 3_000
+    loaded = read_rules([("r.yaml", text)], KNOWN)
+    assert (len(loaded.findings), loaded.valid) == (10_000, False)
+    assert loaded.findings[-1].code == "too_many_findings"
 
 
 @pytest.mark.parametrize("size", [1024 * 1024, 1024 * 1024 + 1])
