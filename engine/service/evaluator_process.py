@@ -71,16 +71,19 @@ class EvaluatorProcess:
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
-        return self._number(await self._ask(TakeLead())) > 0
+        return await self._ask_again(TakeLead()) > 0
 
     async def turn(self) -> int:
-        """Judge and commit one batch; return how much it had.
-
-        A child that dies meanwhile is started again and asked again: its commit either happened, then the cursor has
-        moved on, or did not. Raises `EvaluatorDiedError` when `RESTARTS` children in a row died.
-        """
+        """Judge and commit one batch; return how much it had."""
         manual = isinstance(self._clock, ManualClock)
-        order = TakeTurn(self._clock.now() if manual else None)
+        return await self._ask_again(TakeTurn(self._clock.now() if manual else None))
+
+    async def _ask_again(self, order: Order) -> int:
+        """Give an order; a child that dies meanwhile is started again and given it again.
+
+        Its commit either happened, then the cursor has moved on, or did not. Raises `EvaluatorDiedError` when
+        `RESTARTS` children in a row died.
+        """
         for _ in range(RESTARTS):
             try:
                 return self._number(await self._ask(order))

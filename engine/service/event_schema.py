@@ -21,7 +21,7 @@ import msgspec
 
 from engine.errors import ParseError
 from engine.judging.event import Event, Scalar
-from engine.judging.instant import DAY, SECOND, Instant, parse_instant
+from engine.judging.instant import SECOND, Instant, parse_instant
 from engine.judging.region import RegionTable
 from engine.service.event_fields import OWN, Fault, Wrong, fault_of, flatten
 from engine.service.tokens import Scope
@@ -136,7 +136,6 @@ class EventSchema:
         self._kinds = kinds
         self._max_bytes = settings.max_event_bytes
         self._ahead = settings.future_tolerance_seconds * SECOND
-        self._oldest = settings.dedup_days * DAY
 
     def examine(self, raw: bytes, scope: Scope, received_at: Instant) -> Verdict:
         """Judge one document that came with a token of this scope at this instant."""
@@ -195,8 +194,6 @@ class EventSchema:
         occurred_at, matches = self._instant(flat, "occurred_at", region, received_at)
         if not matches:
             flags = (*flags, "offset_mismatch")
-        if occurred_at < received_at - self._oldest:
-            raise Wrong("too_late", "occurred_at")
         fields = {path: value for path, value in flat.items() if path not in OWN}
         if "reported_at" in fields:
             fields["reported_at"], _ = self._instant(flat, "reported_at", region, received_at)

@@ -127,6 +127,7 @@ class Intake:
         self._store = store
         self._clock = clock
         self._schema = EventSchema(regions, kinds, settings.intake)
+        self._remembered = settings.intake.dedup_days * DAY
         self._max_events = settings.http.max_events
         self._metrics = metrics
 
@@ -142,30 +143,34 @@ class Intake:
         if cut is None or len(cut) > self._max_events:
             return await self._all_refused(cut)
         good: list[tuple[int, Accepted]] = []
+        old: list[tuple[int, Accepted]] = []
         aside: list[tuple[int, KeptAside]] = []
         refused: list[RefusedLine] = []
         for index, raw in enumerate(cut):
             match self._schema.examine(raw, scope, received_at):
                 case Accepted() as accepted:
-                    good.append((index, accepted))
+                    late = accepted.event.occurred_at < received_at - self._remembered
+                    (old if late else good).append((index, accepted))
                 case KeptAside() as kept:
                     aside.append((index, kept))
                 case Refused(refusal=refusal, field=field):
                     refused.append(RefusedLine(index=index, field=field, reason=refusal))
         results = await self._append([accepted for _, accepted in good], received_at)
         aside += [
-            (index, conflict(accepted, cut[index]))
+            (index, kept_aside(accepted, cut[index], "id_conflict"))
             for (index, accepted), result in zip(good, results, strict=True)
             if result == "id_conflict"
         ]
-        aside.sort(key=lambda pair: pair[0])
+        repeated, too_late = await self._old(old, cut)
+        aside = sorted([*aside, *too_late], key=lambda pair: pair[0])
         records = [record(kept, scope, received_at) for _, kept in aside]
-        await self._keep(records, len(refused))
+        await self._keep(records, len(refused), repeated)
         self._count(good, results, records, refused)
+        self._metrics.events("duplicate", repeated)
         self._metrics.intake_seconds.observe(monotonic() - began)
         return IntakeResult(
             accepted=results.count("accepted"),
-            duplicate=results.count("duplicate"),
+            duplicate=results.count("duplicate") + repeated,
             quarantined=tuple(
                 KeptLine(index=index, id=kept.id, field=kept.field, reason=kept.reason, mended=kept.mended)
                 for (index, _), kept in zip(aside, records, strict=True)
@@ -203,6 +208,8 @@ class Intake:
             return Resubmitted(outcome=verdict.fault, field=verdict.field, mended=verdict.mended)
         if isinstance(verdict, Refused):
             return Resubmitted(outcome=verdict.refusal, field=verdict.field)
+        if verdict.event.occurred_at < now - self._remembered:
+            return Resubmitted(outcome="too_late", field="occurred_at")
         (result,) = await self._append([verdict], now)
         if result == "id_conflict":
             return Resubmitted(outcome=result, field="id")
@@ -231,6 +238,23 @@ class Intake:
         appended = await self._store.append(arrivals, received_at, received_at // DAY)
         return list(appended.results)
 
+    async def _old(
+        self, old: Sequence[tuple[int, Accepted]], cut: Sequence[bytes]
+    ) -> tuple[int, list[tuple[int, KeptAside]]]:
+        """Return how many events older than `dedup_days` are repeats that are still remembered, and all others.
+
+        The others are kept aside: whether they are repeats cannot be known any more.
+        """
+        known = await self._store.known([accepted.identity for _, accepted in old]) if old else []
+        aside, repeated = [], 0
+        for (index, accepted), content in zip(old, known, strict=True):
+            if content == accepted.content:
+                repeated += 1
+            else:
+                fault: Fault = "too_late" if content is None else "id_conflict"
+                aside.append((index, kept_aside(accepted, cut[index], fault)))
+        return repeated, aside
+
     async def _all_refused(self, cut: list[bytes] | None) -> IntakeResult:
         """Refuse a whole request: it is no JSON, or holds too many documents to name each."""
         line = RefusedLine(
@@ -243,19 +267,23 @@ class Intake:
             self._metrics.rejected(line.reason)
         return IntakeResult(rejected=(line,))
 
-    async def _keep(self, records: Sequence[Quarantined], refused: int) -> None:
+    async def _keep(self, records: Sequence[Quarantined], refused: int, repeated: int = 0) -> None:
         """Write the records that are not there yet, and count; again where another request was quicker."""
         by_id = {kept.id: kept for kept in records}
-        while by_id or refused:
+        while by_id or refused or repeated:
             ids = list(by_id)
             there = await self._store.get(QUARANTINE, ids) if ids else []
             new = [by_id[known] for known, found in zip(ids, there, strict=True) if found is None]
-            if not new and not refused:
+            if not new and not refused and not repeated:
                 return
             write = Write(
                 name="quarantine",
                 puts=tuple(Put(QUARANTINE, kept.id, encode(kept), expected=0) for kept in new),
-                counts={"events_quarantined": len(new), "events_rejected": refused},
+                counts={
+                    "events_quarantined": len(new),
+                    "events_rejected": refused,
+                    "events_duplicate": repeated,
+                },
             )
             outcome = await self._store.write(write)
             self._metrics.commit("quarantine", "committed" if isinstance(outcome, Committed) else "conflict")
@@ -281,12 +309,12 @@ class Intake:
             self._metrics.rejected(line.reason)
 
 
-def conflict(accepted: Accepted, raw: bytes) -> KeptAside:
-    """Return what is kept of an event whose id is taken by another content."""
+def kept_aside(accepted: Accepted, raw: bytes, fault: Fault) -> KeptAside:
+    """Return what is kept of an event whose id is taken by another content (`id_conflict`), or that is `too_late`."""
     event = accepted.event
     return KeptAside(
-        fault="id_conflict",
-        field="id",
+        fault=fault,
+        field="id" if fault == "id_conflict" else "occurred_at",
         raw=raw,
         content=accepted.identity + accepted.content,
         desk=event.desk,

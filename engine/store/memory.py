@@ -158,6 +158,11 @@ class MemoryStore:
         self._crash_point("append_events", "after")
         return Appended(tuple(results), stamped)
 
+    async def known(self, identities: Sequence[bytes]) -> list[bytes | None]:
+        """Return the content digests of identities that are remembered."""
+        seen = [self._seen.get(identity) for identity in identities]
+        return [found[0] if found else None for found in seen]
+
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
         """Append one entry of another type and return its position."""
         check_entry(type_, received_at)

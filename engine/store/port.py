@@ -200,6 +200,10 @@ class Store(Protocol):
         """
         ...
 
+    async def known(self, identities: Sequence[bytes]) -> list[bytes | None]:
+        """Return the content digest of each identity that is still remembered, None for the others."""
+        ...
+
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
         """Append one entry of another type (`gap`, `rules`) and return its position (name `append_entry`)."""
         ...

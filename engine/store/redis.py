@@ -29,7 +29,7 @@ from engine.clock import monotonic
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError, WeakDurabilityError
 from engine.judging.instant import Instant
 from engine.store import durability
-from engine.store.check import check_arrivals, check_entry, check_write
+from engine.store.check import CONTENT_BYTES, check_arrivals, check_entry, check_write
 from engine.store.link import Link
 from engine.store.port import (
     ENTRY_BYTES,
@@ -193,6 +193,11 @@ class RedisStore:
         except StoreUnavailableError:
             answer = await self._change("append_events", "append_events", *arguments)
         return Appended(tuple(_RESULTS[letter] for letter in answer[1].decode()), int(answer[0]))
+
+    async def known(self, identities: Sequence[bytes]) -> list[bytes | None]:
+        """Return the content digests of identities that are remembered; one question each, for they are few."""
+        found = [await self._read("HGET", self._key("seen", i[:2].hex()), i) for i in identities]
+        return [content[:CONTENT_BYTES] if content else None for content in found]
 
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
         """Append one entry of another type and return its position."""

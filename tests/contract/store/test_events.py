@@ -27,6 +27,12 @@ async def test_the_same_event_is_a_duplicate_with_other_content_a_conflict(store
     assert await store.counters() == {"events_accepted": 3, "events_duplicate": 2}
 
 
+async def test_what_is_remembered_of_an_identity_is_its_content(store):
+    one, other = arrival("a", "content"), arrival("b")
+    await store.append([one], 5, 1)
+    assert await store.known([other.identity, one.identity]) == [None, one.content]
+
+
 async def test_a_request_of_known_events_appends_nothing(store):
     """A repeat leaves the stream as it is."""
     await store.append([arrival("a")], 5, 1)

@@ -63,7 +63,9 @@ async def test_a_wait_ends_at_its_limit(store):
 async def test_a_plan_taken_off_wakes_nobody(store):
     """Only what may fall due is worth waking for; a signal that nobody waited for is kept for who will."""
     async with asyncio.timeout(30):
-        for _ in range(3):  # the first waits may end early: a channel that was just subscribed counts as signalled
+        for _ in range(
+            3
+        ):  # the first waits may end early: a channel that was just subscribed counts as signalled
             await store.wait(["alerts", "never"], 0.1)
         await store.write(Write(name="plan", plans=(Plan("alerts", "a", None),)))
         waiting = asyncio.create_task(store.wait(["alerts"], 1_000))

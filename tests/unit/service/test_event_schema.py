@@ -220,12 +220,6 @@ def test_an_offset_that_is_not_its_regions_is_flagged_and_the_instant_counts(exa
     assert event.occurred_at == parse_instant("2024-11-27T09:30:00+08:00")[0]
 
 
-def test_what_is_older_than_the_memory_for_repeats_is_kept_aside(examine, document):
-    oldest = NOW - 400 * DAY
-    assert isinstance(examine(document(occurred_at=format_instant(oldest, "WITA"))), Accepted)
-    assert examine(document(occurred_at=format_instant(oldest - 1, "WITA"))).fault == "too_late"
-
-
 def test_reported_at_is_kept_as_an_instant(examine, document):
     event = examine(document(reported_at="2024-11-27T09:40:00+08:00")).event
     assert event.fields["reported_at"] == parse_instant("2024-11-27T09:40:00+08:00")[0]

@@ -353,3 +353,27 @@ async def test_every_document_of_a_request_is_counted_exactly_once(pieces, regio
     assert counted == max(len(sent), 1)
     if region != "00":
         assert {event["region"] for event in await door.events()} <= {"73.15"}
+
+
+async def test_what_is_older_than_the_memory_for_repeats_is_kept_aside(door, document, nation):
+    """Exactly 400 days is still accepted; a millisecond more is `too_late`."""
+    oldest = NOW - 400 * DAY
+    fine = document(id="a", occurred_at=format_instant(oldest, "WITA"))
+    old = document(id="b", occurred_at=format_instant(oldest - 1, "WITA"))
+    result = await door.submit([fine, old], nation)
+    assert result.accepted == 1
+    assert [(line.index, line.field, line.reason) for line in result.quarantined] == [
+        (1, "occurred_at", "too_late")
+    ]
+
+
+async def test_an_old_repeat_that_is_still_remembered_is_a_duplicate(door, document, nation):
+    """A replay of old events changes nothing; with other content it is a conflict like any other."""
+    old = document(id="a", occurred_at=format_instant(NOW - 399 * DAY, "WITA"))
+    assert (await door.submit([old], nation)).accepted == 1
+    door.clock.set(NOW + 2 * DAY)
+    again = await door.submit([old], nation)
+    assert (again.accepted, again.duplicate, again.quarantined) == (0, 1, ())
+    other = await door.submit([{**old, "severity": 1}], nation)
+    assert [line.reason for line in other.quarantined] == ["id_conflict"]
+    assert (await door.store.counters())["events_duplicate"] == 1

@@ -1,0 +1,119 @@
+"""The main job end to end, over real processes and servers: the facts of 2024, undisturbed and disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.rehearsal.replay import Progress
+from tests.acceptance.demo.installation import ROOT, Installation, children
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The summary of `siaga demo --exit`, run once."""
+    folder = tmp_path_factory.mktemp("demo")
+    runner = Installation(folder)
+    settings = [f"paths.var={folder}", f"gateways.outbox.directory={runner.outbox}"]
+    options = [part for setting in settings for part in ("--set", setting)]
+    subprocess.run(
+        runner.command("demo", "--exit", "--port", str(runner.port), *options),
+        cwd=ROOT,
+        check=True,
+        timeout=200,
+    )
+    summary: dict[str, Any] = json.loads((folder / "demo/summary.json").read_text())
+    summary["outbox"] = str(runner.outbox)
+    return summary
+
+
+def counts(summary: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in summary.items() if name != "outbox"}
+
+
+def test_every_fact_is_taken_in_and_everything_is_accounted_for(undisturbed: dict[str, Any]) -> None:
+    """115 events, none rejected, nothing unaccounted for."""
+    assert (undisturbed["events"], undisturbed["rejected"], undisturbed["quarantined"]) == (115, 0, 0)
+    assert undisturbed["unaccounted"] == {"alerts": 0, "notifications": 0}
+
+
+def test_alerts_of_both_upper_levels_open_and_some_climb_while_others_are_stopped(
+    undisturbed: dict[str, Any],
+) -> None:
+    """Siaga and awas occur; fewer second steps start than alerts open, so answers stop some and others climb."""
+    assert undisturbed["alerts"]["by_level"]["siaga"] > 0
+    assert undisturbed["alerts"]["by_level"]["awas"] > 0
+    assert 0 < undisturbed["escalations"]["2"] < undisturbed["escalations"]["1"]
+    assert undisturbed["answers"] > 0
+
+
+def test_messages_hold_no_personal_data_of_their_subjects_and_name_a_zone(
+    undisturbed: dict[str, Any],
+) -> None:
+    """Every text message is one part, says where and when with its zone, and carries no other phone number."""
+    texts = sorted(Path(undisturbed["outbox"]).glob("*.sms"))
+    assert texts
+    for file in texts:
+        head, _, body = file.read_text().partition("\n\n")
+        assert len(body.strip()) <= 160, body
+        assert re.search(r"\b(WIB|WITA|WIT)\b", body), body
+        assert not re.search(r"\+62\d+", body), body
+        assert head.startswith("To: +62")
+
+
+def test_another_server_gives_the_same_summary(
+    undisturbed: dict[str, Any], installation: Any, redis_url: str
+) -> None:
+    """A redis-server reached by its URL makes no difference to the embedded one."""
+    runner = installation("url", f"redis.url={redis_url}")
+    runner.start()
+    _progress, summary = runner.replay()
+    assert summary == counts(undisturbed)
+
+
+def test_a_killed_service_comes_back_and_ends_as_the_undisturbed_one(
+    undisturbed: dict[str, Any], installation: Any
+) -> None:
+    """SIGKILL half-way, service and evaluator; only `duplicates` may differ. A second replay then changes nothing."""
+    runner: Installation = installation("killed")
+    runner.start()
+    left = [30, 57, 90]
+
+    def kill(progress: Progress) -> None:
+        if left and progress.sent >= left[0]:
+            left.pop(0)
+            runner.kill()
+            runner.start()
+
+    _progress, summary = runner.replay(kill)
+    assert left == []
+    assert {**summary, "duplicates": 0} == counts(undisturbed)
+    again, unchanged = runner.replay()
+    assert (again.duplicate, again.accepted) == (115, 0)
+    assert {**unchanged, "duplicates": 0} == counts(undisturbed)
+
+
+def test_killing_the_evaluator_changes_nothing(undisturbed: dict[str, Any], installation: Any) -> None:
+    """The child that judges is killed three times during the replay."""
+    runner: Installation = installation("child")
+    runner.start()
+    left = [20, 57, 100]
+
+    def kill(progress: Progress) -> None:
+        if left and progress.sent >= left[0]:
+            left.pop(0)
+            for child in children(runner.pid):
+                os.kill(child, signal.SIGKILL)
+
+    _progress, summary = runner.replay(kill)
+    assert left == []
+    assert summary == counts(undisturbed)
