@@ -1,14 +1,14 @@
 """Evaluation: arrivals of a group in, judgements out.
 
-Here: the working copy of a group's state, which refolds (or walks on, where the newcomers are the newest), compares
-the fold finds with what was said, and says the difference. Not here: what a condition means over time (`judging.fold`),
-which events match (`matching`), what becomes of an alert (`alerting.decide`). Laws: rule-language.md 3.2, 3.5 to 3.9.
+Here: the working copy of a group, which walks on or folds anew, compares what the fold finds with what was said, and
+says the difference. Not here: what a condition means over time (`judging.fold`), which events match (`matching`), what
+becomes of an alert (`alerting.decide`). Laws: rule-language.md 3.2, 3.5 to 3.9.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import insort
+from collections.abc import Mapping, Sequence
 from copy import copy
 
 import msgspec
@@ -17,6 +17,9 @@ from engine.judging.event import Event, EventKey
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Undone, evidence_of
+from engine.judging.level import level_of
+from engine.judging.opening import assign, moved
+from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell
 from engine.judging.window import is_state, limit_of, measure_of, measures, within_of
@@ -83,8 +86,7 @@ class Group:
     def __init__(self, rule: Rule, state: GroupState = EMPTY, *, since: Instant | None = None) -> None:
         self.rule = rule
         self._since = since
-        self._points = list(state.points)
-        self._keys = [point.key for point in self._points]
+        self.points = Points(state.points, page_span(rule))
         self._base, self._status = state.base, state.status
         self._openings = list(state.openings)
         self._opened = state.opened
@@ -109,10 +111,15 @@ class Group:
         """The opening that has not ended, if there is one."""
         return next((opening for opening in reversed(self._openings) if opening.ended_at is None), None)
 
+    @property
+    def spells(self) -> tuple[Spell, ...]:
+        """What the fold finds as far as it may be judged now: the stretches for which an alert ought to be open."""
+        return tuple(self._visible())
+
     def frozen(self) -> GroupState:
         """Return the state as a value."""
         return GroupState(
-            points=tuple(self._points),
+            points=tuple(self.points.rows),
             base=self._base,
             status=copy(self._status),
             openings=tuple(self._openings),
@@ -138,13 +145,13 @@ class Group:
         due = self.due
         if due is not None and due < received_at:
             said += self._settle(ripe)
-        gone = self._withdraw(withdrawn) if withdrawn else []
+        gone = self.points.withdraw(withdrawn) if withdrawn else []
         newcomers = self._newcomers(arrivals, clearing, received_at, withdrawn or {})
         if newcomers or gone:
             self._take(newcomers, refold=bool(gone))
             reason = withdrawn[gone[0].desk, gone[0].id] if withdrawn and gone else "late_report"
             said += self._settle(ripe, reason, tuple(gone))
-        self._forget(received_at)
+        said += self._forget(received_at)
         return tuple(said)
 
     def look(self, *, now: Instant, closed: Closing | None = None) -> tuple[Judgement, ...]:
@@ -164,43 +171,22 @@ class Group:
         found = []
         for event in (*watched, *(event for event in clearing if (event.desk, event.id) not in both)):
             name = (event.desk, event.id)
-            if name in withdrawn or not in_time(self.rule, event, received_at) or self._has(event.key):
+            if name in withdrawn or not in_time(self.rule, event, received_at) or event.key in self.points:
                 continue
             counts = name in both
             measure = measure_of(condition, event) if counts else None
             found.append(Point(evidence_of(event), measure, counts, name in clears))
-        found.sort(key=_key)
+        found.sort(key=lambda point: point.key)
         return found
-
-    def _has(self, key: EventKey) -> bool:
-        keys = self._keys
-        if not keys or key > keys[-1]:
-            return False
-        index = bisect_left(keys, key)
-        return index < len(keys) and keys[index] == key
 
     def _take(self, newcomers: Sequence[Point], *, refold: bool) -> None:
         walks = not refold and self._fold.rewind_to(newcomers[0].evidence.occurred_at)
         for point in newcomers:
-            key = point.key
-            if not self._keys or key > self._keys[-1]:
-                self._keys.append(key)
-                self._points.append(point)
-            else:
-                index = bisect_left(self._keys, key)
-                self._keys.insert(index, key)
-                self._points.insert(index, point)
+            self.points.add(point)
         if walks:
             self._fold.walk()
         else:
             self._refold()
-
-    def _withdraw(self, withdrawn: Withdrawn) -> list[Evidence]:
-        gone = [p.evidence for p in self._points if (p.evidence.desk, p.evidence.id) in withdrawn]
-        if gone:
-            self._points[:] = [p for p in self._points if (p.evidence.desk, p.evidence.id) not in withdrawn]
-            self._keys[:] = [point.key for point in self._points]
-        return gone
 
     def _close(self, closed: Closing) -> None:
         """Mark where an alert was closed by hand: after its newest evidence, and not before it opened."""
@@ -215,17 +201,19 @@ class Group:
                 return
 
     def _refold(self) -> None:
-        self._fold = Fold(
-            self.rule,
-            self._keys,
-            self._points,
-            base=self._base,
-            status=self._status,
-            marks=self._marks,
-            since=self._since,
-        )
-        self._fold.walk()
+        self._fold = self._fold_of(None, self._marks)
         self._said = None
+
+    def _fold_of(self, count: int | None, marks: Sequence[EventKey]) -> Fold:
+        """Return a fold that has walked over all points, or over the first so many."""
+        keys, rows = self.points.keys, self.points.rows
+        if count is not None:
+            keys, rows = keys[:count], rows[:count]
+        fold = Fold(
+            self.rule, keys, rows, base=self._base, status=self._status, marks=marks, since=self._since
+        )
+        fold.walk()
+        return fold
 
     # --- what comes out ---------------------------------------------------------------------------------------------
 
@@ -253,30 +241,32 @@ class Group:
                 self._hidden = spell.happened_at
                 break
             ended = spell.ended_at
-            if ended is not None and (ripe is None or ended > ripe):
-                if spell.reason != "by_hand" and not (self._prompt and spell.reason == "event"):
-                    self._hidden = ended
-                    found.append(msgspec.structs.replace(spell, ended_at=None, reason=None))
-                    break
+            if ended is not None and (ripe is None or ended > ripe) and not self._ends_on_arrival(spell):
+                self._hidden = ended
+                found.append(msgspec.structs.replace(spell, ended_at=None, reason=None))
+                break
             found.append(spell)
         return found
 
+    def _ends_on_arrival(self, spell: Spell) -> bool:
+        return spell.reason == "by_hand" or (self._prompt and spell.reason == "event")
+
     def _reconcile(self, spells: list[Spell], reason: str, gone: tuple[Evidence, ...]) -> list[Judgement]:
         """Bring what was said into line with the spells: undo, re-date, open and end."""
-        heirs = _assign(self._openings, spells)
+        places = assign(self._openings, spells)
         said: list[Judgement] = [
             Undone(ordinal=opening.ordinal, reason=reason, evidence=gone)
             for opening in self._openings
-            if opening.ordinal not in heirs
+            if opening.ordinal not in places
         ]
         kept: list[Opening] = []
         self._ordinals = []
         for place, spell in enumerate(spells):
-            mine = [opening for opening in self._openings if heirs.get(opening.ordinal) == place]
+            mine = [opening for opening in self._openings if places.get(opening.ordinal) == place]
             for opening in mine:
                 said += self._again(spell, opening, reason)
             going = [opening.ordinal for opening in mine if opening.ended_at is None]
-            kept += [_moved(opening, spell) for opening in mine]
+            kept += [moved(opening, spell) for opening in mine]
             if (not mine and spell.reason != "by_hand") or (spell.ended_at is None and not going):
                 self._opened += 1
                 going = [self._opened]
@@ -305,10 +295,11 @@ class Group:
 
     def _again(self, spell: Spell, opening: Opening, reason: str) -> list[Judgement]:
         """Say what is new about the opening of an alert that was said before."""
-        low, high = self._bounds(spell)
-        fresh = [p for p in self._points[low:high] if p.watched and p.told < opening.ordinal]
+        indices = self.points.between(spell.first, spell.last)
+        rows = self.points.rows
         if opening.happened_at == spell.happened_at:
-            return [self._joined(point.key, opening.ordinal, spell.figure) for point in fresh]
+            fresh = [i for i in indices if rows[i].watched and rows[i].told < opening.ordinal]
+            return [self._joined(i, opening.ordinal, spell.figure) for i in fresh]
         return [
             Redated(
                 ordinal=opening.ordinal,
@@ -328,44 +319,27 @@ class Group:
             if join.place >= len(spells):
                 waiting.append(join)
                 continue
-            ordinal = self._ordinals[join.place]
-            if ordinal and self._points[bisect_left(self._keys, join.key)].told < ordinal:
-                said.append(self._joined(join.key, ordinal, join.figure))
+            ordinal, index = self._ordinals[join.place], self.points.at(join.key)
+            if self.points.rows[index].told < ordinal:
+                said.append(self._joined(index, ordinal, join.figure))
         self._fold.joins[:] = waiting
         return said
 
-    def _joined(self, key: EventKey, ordinal: int, figure: float | None) -> Joined:
-        index = bisect_left(self._keys, key)
-        point = self._points[index]
-        self._points[index] = _told(point, ordinal)
-        quiet = False
-        if self._reach:
-            earlier = next((i for i in range(index - 1, -1, -1) if self._points[i].told == ordinal), None)
-            quiet = earlier is None or key.occurred_at - self._keys[earlier].occurred_at >= self._reach
+    def _joined(self, index: int, ordinal: int, figure: float | None) -> Joined:
+        evidence = self.points.tell(index, ordinal)
+        gap = self.points.gap_before(index, ordinal) if self._reach else 0
         return Joined(
             ordinal=ordinal,
-            evidence=point.evidence,
-            level=level_of(self.rule, figure, (point.evidence,)),
+            evidence=evidence,
+            level=level_of(self.rule, figure, (evidence,)),
             figure=figure,
-            new_after_quiet=quiet,
+            new_after_quiet=gap is None or (self._reach > 0 and gap >= self._reach),
         )
 
     def _evidence(self, spell: Spell, ordinal: int) -> tuple[Evidence, ...]:
         """Return the evidence of an opening, and remember that the alert has it."""
-        low, high = self._bounds(spell)
-        found = []
-        for index in range(low, high):
-            point = self._points[index]
-            if point.watched:
-                found.append(point.evidence)
-                if point.told < ordinal:
-                    self._points[index] = _told(point, ordinal)
-        return tuple(found)
-
-    def _bounds(self, spell: Spell) -> tuple[int, int]:
-        if spell.first is None or spell.last is None:
-            return (0, 0)
-        return bisect_left(self._keys, spell.first), bisect_right(self._keys, spell.last)
+        indices = self.points.between(spell.first, spell.last)
+        return tuple(self.points.tell(i, ordinal) for i in indices if self.points.rows[i].watched)
 
     def _window(self, spell: Spell) -> tuple[Instant, Instant] | None:
         return (spell.happened_at - self._reach, spell.happened_at) if self._reach else None
@@ -377,40 +351,30 @@ class Group:
 
     # --- what is forgotten ------------------------------------------------------------------------------------------
 
-    def _forget(self, received_at: Instant) -> None:
+    def _forget(self, received_at: Instant) -> list[Judgement]:
         """Judge for good what no event can change any more, and let go of points no window needs."""
-        if len(self._points) < _WORTH_FORGETTING:
-            return
+        if len(self.points) < _WORTH_FORGETTING:
+            return []
         base = min(received_at - self.rule.late_horizon, (self._ripe or 0) + 1) - 1
-        if len(self._points) <= KEPT_WHILE_OPEN:
-            for spell in self._fold.spells:
-                if spell.ended_at is None or spell.ended_at > base:
-                    base = min(base, spell.happened_at - 1)
+        if len(self.points) <= KEPT_WHILE_OPEN:
+            going = [s.happened_at for s in self._fold.spells if s.ended_at is None or s.ended_at > base]
             waiting = self._fold.status.true_since
-            base = base if waiting is None else min(base, waiting - 1)
-        gone = bisect_right(self._keys, base - self._reach, key=_occurred_at)
+            base = min([base, *(at - 1 for at in going), *([] if waiting is None else [waiting - 1])])
+        gone = self.points.until(base - self._reach)
         if is_state(self.rule.condition) and not self._reach:
-            gone = next((i for i in range(gone - 1, -1, -1) if self._points[i].watched), 0)
-        if gone < max(_WORTH_FORGETTING, len(self._points) // 2):
-            return
-        ahead = bisect_right(self._keys, base, key=_occurred_at)
-        sealed = Fold(
-            self.rule,
-            self._keys[:ahead],
-            self._points[:ahead],
-            base=self._base,
-            status=self._status,
-            marks=[mark for mark in self._marks if mark.occurred_at <= base],
-            since=self._since,
+            gone = next((i for i in range(gone - 1, -1, -1) if self.points.rows[i].watched), 0)
+        if gone < max(_WORTH_FORGETTING, len(self.points) // 2):
+            return []
+        sealed = self._fold_of(
+            self.points.until(base), [mark for mark in self._marks if mark.occurred_at <= base]
         )
-        sealed.walk()
         sealed.wait_until(base)
         self._base, self._status = base, sealed.status
         self._marks = [mark for mark in self._marks if mark.occurred_at > base]
         self._openings = [o for o in self._openings if o.ended_at is None or o.ended_at > base]
-        del self._points[:gone], self._keys[:gone]
+        self.points.forget(gone)
         self._refold()
-        self._settle(self._ripe or 0)
+        return self._settle(base)
 
 
 def opens_on_arrival(rule: Rule) -> bool:
@@ -424,59 +388,6 @@ def in_time(rule: Rule, event: Event, received_at: Instant) -> bool:
     if (start is not None and at < start) or (until is not None and at >= until):
         return False
     return received_at - at <= rule.late_horizon
-
-
-def level_of(rule: Rule, figure: float | None, evidence: Iterable[Evidence]) -> int:
-    """Return the level (1-4) that the rule gives to a figure, or to the evidence where it goes by severity."""
-    if rule.by_severity:
-        return max((2, *(one.severity for one in evidence)))
-    reached = (
-        step.level
-        for step in rule.levels
-        if step.limit is None or (figure is not None and step.limit.met_by(figure))
-    )
-    return max(reached)
-
-
-def _assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, int]:
-    """Say which spell each opening stands for now, by its ordinal; openings that stand for none are left out.
-
-    An opening keeps the spell of its instant, else it takes the earliest one that overlaps with its own stretch.
-    """
-    heirs: dict[int, int] = {}
-    taken: set[int] = set()
-    for opening in sorted(openings, key=lambda one: (one.happened_at, one.ordinal)):
-        same = [i for i, spell in enumerate(spells) if spell.happened_at == opening.happened_at]
-        place = next((i for i in same if i not in taken), same[-1] if same else None)
-        if place is None:
-            place = next((i for i, spell in enumerate(spells) if _overlap(opening, spell)), None)
-        if place is not None:
-            heirs[opening.ordinal] = place
-            taken.add(place)
-    return heirs
-
-
-def _overlap(opening: Opening, spell: Spell) -> bool:
-    return (spell.ended_at is None or spell.ended_at >= opening.happened_at) and (
-        opening.ended_at is None or spell.happened_at <= opening.ended_at
-    )
-
-
-def _moved(opening: Opening, spell: Spell) -> Opening:
-    ended_at = spell.ended_at if spell.ended_at is not None else opening.ended_at
-    return Opening(ordinal=opening.ordinal, happened_at=spell.happened_at, ended_at=ended_at)
-
-
-def _told(point: Point, ordinal: int) -> Point:
-    return Point(point.evidence, point.measure, point.watched, point.clears, ordinal)
-
-
-def _key(point: Point) -> EventKey:
-    return point.key
-
-
-def _occurred_at(key: EventKey) -> Instant:
-    return key.occurred_at
 
 
 _LAST = "\U0010ffff"

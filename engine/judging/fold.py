@@ -61,7 +61,6 @@ class Fold:
         self._judged_from = since + (self._within or 0) if since is not None and self._low_figure else None
         self._window: Window = window_of(rule.condition)
         self._low = self._high = 0
-        self._newest: EventKey | None = None
         self._before: _Before | None = None
         self.now = base
         self.status = copy(status) if status else Status()
@@ -87,14 +86,14 @@ class Fold:
                 self._pass_marks(at)
             self.wait_until(at - 1)
             start = self._high
-            self._before = _Before(self.now, start, copy(self.status), len(self.done), self._newest)
+            self._before = _Before(self.now, start, copy(self.status), len(self.done))
             while self._high < count and keys[self._high].occurred_at == at:
                 self._high += 1
             self._slide(at)
             for index in range(start, self._high):
                 if self._counts(index):
                     self._window.enter(self._points[index])
-                    self._newest = keys[index]
+                    self.status.seen = keys[index]
             self.now = at
             if self._marks and self._marks[0].occurred_at == at:
                 self._split(at, start)
@@ -113,14 +112,9 @@ class Fold:
         for index in range(before.high, self._high):
             if self._counts(index):
                 self._window.leave(self._points[index])
-        self.now, self._high, self.status, self._newest = (
-            before.now,
-            before.high,
-            before.status,
-            before.newest,
-        )
-        if self._within is None and before.newest is not None:
-            self._window.enter(self._points[bisect_left(self._keys, before.newest)])
+        self.now, self._high, self.status = before.now, before.high, before.status
+        if self._within is None and self.status.seen is not None:
+            self._window.enter(self._points[bisect_left(self._keys, self.status.seen)])
         del self.done[before.done :]
         self.joins = [join for join in self.joins if join.key.occurred_at != at]
         self._before = None
@@ -131,7 +125,10 @@ class Fold:
         while (at := self.next_due()) is not None and at <= until:
             self._slide(at)
             self.now, self._before = at, None
-            self._judge(at, self._high, self._high)
+            last = self._keys[self._low - 1].occurred_at if self._low else None
+            self._judge(
+                at, self._high, self._high, moved=last is not None and last == at - (self._within or 0)
+            )
 
     def next_due(self) -> Instant | None:
         """Return the next instant at which something changes though no point occurs."""
@@ -140,8 +137,8 @@ class Fold:
         if status.spell is not None:
             if status.over_since is not None:
                 due = status.over_since + self._rule.keep_open_for
-            elif clear.how == "quiet" and status.newest is not None:
-                due = max(status.newest.occurred_at, status.spell.happened_at) + clear.quiet_for
+            elif clear.how == "quiet":
+                due = self._quiet_end
         elif status.true_since is not None:
             due = status.true_since + self._rule.hold_for
         if self._within is not None and (
@@ -160,10 +157,12 @@ class Fold:
         points seen mean what all of them mean.
         """
         status, keys = self.status, self._keys
-        if self._judged_from is not None and status.spell is None and (self.now or 0) < self._judged_from:
-            from_ = self._judged_from
+        if self._low_figure and status.spell is None and status.true_since is None and self._window.met():
+            earliest = max(
+                self._judged_from or 0, (self.now or 0) + 1
+            )  # true already: judged at the next leave
             leaves = (keys[i].occurred_at + within for i in range(self._low, self._high) if self._counts(i))
-            return next((at for at in leaves if at >= from_), None)
+            return next((at for at in leaves if at >= earliest), None)
         meaning, trial, found = self._meaning(self._window), window_of(self._condition), None
         for index in range(self._high - 1, self._low - 1, -1):
             if not self._counts(index):
@@ -203,7 +202,7 @@ class Fold:
             if self._counts(self._high):
                 self._window.enter(self._points[self._high])
             if self._points[self._high].watched:
-                self._newest = self._keys[self._high]
+                self.status.seen = self._keys[self._high]
             self._high += 1
         self._slide(base)
         while self._marks and self._marks[0].occurred_at <= base:
@@ -238,8 +237,11 @@ class Fold:
 
     # --- judging one instant ----------------------------------------------------------------------------------------
 
-    def _judge(self, at: Instant, start: int, end: int) -> None:
-        """Judge an instant with the points from `start` to `end` of it; all of them are in the window."""
+    def _judge(self, at: Instant, start: int, end: int, *, moved: bool = True) -> None:
+        """Judge an instant with the points from `start` to `end` of it; all of them are in the window.
+
+        `moved`: points entered or left. Where only a wait ends, no state condition becomes true.
+        """
         status, points = self.status, self._points
         if self._rule.clear.how == "event":
             self._clear_by_event(at, start, end)
@@ -251,20 +253,15 @@ class Fold:
                 return
         if self._judged_from is not None and at < self._judged_from:
             return
-        newest = watched[-1] if watched else self._newest
+        newest = watched[-1] if watched else status.seen
         if not true:
             status.true_since = status.true_first = None
             status.blocked = False
-        elif status.blocked or not _newer(newest, status.floor):
-            return
-        elif self._rule.hold_for:
-            if status.true_since is None:
+        elif not status.blocked and _newer(newest, status.floor):
+            if status.true_since is None and moved:
                 status.true_since, status.true_first = at, newest
-            if at >= status.true_since + self._rule.hold_for:
+            if status.true_since is not None and at >= status.true_since + self._rule.hold_for:
                 self._open(at, watched, newest)
-        else:
-            status.true_first = newest
-            self._open(at, watched, newest)
 
     def _clear_by_event(self, at: Instant, start: int, end: int) -> None:
         clearing = next(
@@ -295,9 +292,17 @@ class Fold:
                 status.over_since = at
             if at >= status.over_since + rule.keep_open_for:
                 self._end(at, "no_longer_true", status.newest)
-        elif rule.clear.how == "quiet" and status.spell is not None and status.newest is not None:
-            if at >= max(status.newest.occurred_at, status.spell.happened_at) + rule.clear.quiet_for:
-                self._end(at, "quiet", status.newest)
+        elif rule.clear.how == "quiet" and at >= (self._quiet_end or at + 1):
+            self._end(at, "quiet", status.newest)
+
+    @property
+    def _quiet_end(self) -> Instant | None:
+        """When the running spell has been quiet long enough; an opening that came after a wait counts as a join."""
+        spell, newest = self.status.spell, self.status.newest
+        if spell is None:
+            return None
+        last = spell.happened_at if newest is None else max(newest.occurred_at, spell.happened_at)
+        return last + self._rule.clear.quiet_for
 
     @property
     def _pulse(self) -> bool:
@@ -315,7 +320,7 @@ class Fold:
         status = self.status
         first, last = self._evidence(watched, newest)
         status.spell = Spell(happened_at=at, first=first, last=last, figure=self._window.figure)
-        status.newest = last
+        status.newest = newest
         status.true_since = status.true_first = None
         status.over_since = at if self._pulse and self._rule.clear.how == "no_longer_true" else None
         if self._rule.start_again and last is not None:
@@ -351,7 +356,6 @@ class _Before(NamedTuple):
     high: int
     status: Status
     done: int
-    newest: EventKey | None
 
 
 _BY_FIGURE = ("no_longer_true", "limit")

@@ -20,8 +20,8 @@ class Point(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event as one rule sees it.
 
     `measure` is what the condition reads: a weight in billionths (count), a canonical text (distinct), the field
-    (value). `watched`: it counts; `clears`: it meets `clear_when: {event: ...}`. `told` is the ordinal of the alert that
-    has it as evidence, 0 for none.
+    (value). `watched`: it counts; `clears`: it meets `clear_when: {event: ...}`. `told` is the ordinal of the alert
+    that has it as evidence, 0 for none.
     """
 
     evidence: Evidence
@@ -57,7 +57,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     `spell`: the one that runs. `true_since` (and `true_first`, its first point): since when a state condition is true
     without an alert. `over_since`: since when the condition of the running spell is over. `newest`: the newest evidence
     of the running spell. `floor`: an opening needs an event newer than this. `blocked`: it must be false once first.
-    `restart`: points up to here are never counted again.
+    `restart`: points up to here are never counted again. `seen`: the newest watched point.
     """
 
     spell: Spell | None = None
@@ -68,6 +68,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     floor: EventKey | None = None
     blocked: bool = False
     restart: EventKey | None = None
+    seen: EventKey | None = None
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

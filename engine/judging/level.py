@@ -1,0 +1,25 @@
+"""Levels: what level a rule gives to a figure and its evidence.
+
+Here: the level map and `level: severity`. Not here: that an alert's level never falls (`alerting.decide`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.judging.judgement import Evidence
+from engine.judging.rule import Rule
+
+WASPADA = 2
+"""The lowest level an alert may have."""
+
+
+def level_of(rule: Rule, figure: float | None, evidence: Iterable[Evidence]) -> int:
+    """Return the highest level (2-4) whose limit the figure meets, or the highest severity of the evidence."""
+    if rule.by_severity:
+        return max((WASPADA, *(one.severity for one in evidence)))
+    return max(
+        step.level
+        for step in rule.levels
+        if step.limit is None or (figure is not None and step.limit.met_by(figure))
+    )

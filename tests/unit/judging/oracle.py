@@ -1,0 +1,129 @@
+"""The language read word for word: one look a minute, everything counted anew each time.
+
+An independent reading of rule-language.md 3.4, 3.9 and 5 that the fold is held against. It knows no timers, no running
+figures and no arrival: whole minutes only, and quadratic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.judging.event import Event
+from engine.judging.instant import MINUTE, Instant
+from engine.judging.rule import Count, Distinct, EveryEvent, Rule, Value
+
+Stretch = tuple[Instant, tuple[Instant, str] | None]
+
+
+class Oracle:
+    """One group of one rule, minute by minute."""
+
+    def __init__(self, rule: Rule, events: Sequence[Event]) -> None:
+        self.rule = rule
+        self.events = sorted(events, key=lambda event: event.key)
+        self.restart: Instant = -1
+
+    def figure(self, at: Instant) -> float | None:
+        """The figure over the window at an instant."""
+        condition = self.rule.condition
+        known = [event for event in self.events if self.restart < event.occurred_at <= at]
+        match condition:
+            case Count(within=within, weight=weight):
+                inside = [event for event in known if event.occurred_at > at - within]
+                return sum(event.fields.get(weight, 1) if weight else 1 for event in inside)
+            case Distinct(within=within, of=(field,)):
+                return len({event.fields.get(field) for event in known if event.occurred_at > at - within})
+            case Value(field=field):
+                return known[-1].fields[field] if known else None
+            case _:
+                return None
+
+    def met(self, at: Instant) -> bool:
+        """Whether the condition's limit is met at an instant."""
+        figure = self.figure(at)
+        match self.rule.condition:
+            case EveryEvent():
+                return True
+            case Count(at_least=at_least):
+                return figure is not None and figure >= at_least
+            case Distinct(limit=limit) | Value(limit=limit):
+                return figure is not None and limit is not None and limit.met_by(figure)
+        raise AssertionError
+
+    def touched(self, at: Instant) -> bool:
+        """Whether an event enters or leaves the window at an instant."""
+        within = getattr(self.rule.condition, "within", None)
+        return any(at in (event.occurred_at, event.occurred_at + (within or 0)) for event in self.events)
+
+    def over(self, at: Instant) -> bool:
+        """Whether a running alert's condition is over at an instant."""
+        clear = self.rule.clear
+        if clear.how == "limit":
+            figure = self.figure(at)
+            return (
+                figure is not None
+                and clear.limit is not None
+                and clear.limit.met_by(figure)
+                and not self.met(at)
+            )
+        return isinstance(self.rule.condition, EveryEvent) or not self.met(at)
+
+    def stretches(self, until: Instant) -> list[Stretch]:
+        """All stretches for which an alert should be open, with their ends."""
+        rule, found = self.rule, []
+        state = isinstance(rule.condition, Value) or (
+            isinstance(rule.condition, Distinct) and rule.condition.limit.operator == "at_most"
+        )
+        opened = true_from = over_from = last_join = None
+        closing: Event | None = None
+        evidence: Event | None = None
+        for at in range(0, until, MINUTE):
+            now = [event for event in self.events if event.occurred_at == at]
+            clearing = [event for event in now if rule.clear.how == "event" and event.fields["clear"]]
+            if opened is not None and clearing and at > opened:
+                found.append((opened, (at, "event")))
+                opened = true_from = None
+                closing = clearing[-1]
+            elif opened is None and clearing and true_from is not None:
+                true_from, closing = None, clearing[-1]
+            newer = [event for event in now if closing is None or event.key > closing.key]
+            if opened is not None:
+                if now and (not state or self.met(at)):
+                    last_join, evidence = at, now[-1]
+                if rule.clear.how in ("no_longer_true", "limit"):
+                    pulse = isinstance(rule.condition, EveryEvent)
+                    fresh = over_from is None or (pulse and now)
+                    over_from = (at if fresh else over_from) if self.over(at) else None
+                    if over_from is not None and at >= over_from + rule.keep_open_for:
+                        found.append((opened, (at, "no_longer_true")))
+                        opened = true_from = None
+                        closing, newer = evidence, []
+                elif (
+                    rule.clear.how == "quiet"
+                    and last_join is not None
+                    and at >= last_join + rule.clear.quiet_for
+                ):
+                    found.append((opened, (at, "quiet")))
+                    opened = true_from = None
+                    closing, newer = evidence, []
+            if opened is not None:
+                continue
+            if state:
+                some_newer = any(
+                    event.occurred_at <= at and (closing is None or event.key > closing.key)
+                    for event in self.events
+                )
+                if not self.met(at):
+                    true_from = None
+                elif some_newer and true_from is None and self.touched(at):
+                    true_from = at
+                opens = true_from is not None and at >= true_from + rule.hold_for
+            else:
+                opens = bool(newer) and self.met(at)
+            if opens:
+                opened = last_join = at
+                evidence = [event for event in self.events if event.occurred_at <= at][-1]
+                over_from = at if isinstance(rule.condition, EveryEvent) else None
+                if rule.start_again:
+                    self.restart = at
+        return [*found, (opened, None)] if opened is not None else found
