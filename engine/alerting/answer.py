@@ -15,6 +15,7 @@ from engine.alerting.conflict import accused
 from engine.alerting.draft import Draft
 from engine.alerting.escalation import ASKING, satisfied
 from engine.alerting.telling import CORRECTIONS, follow_up
+from engine.judging.instant import Instant
 
 Refusal = Literal["not_told", "grade_too_low", "already_resolved", "conflict_of_interest", "not_available"]
 LEAST_GRADE = 2
@@ -146,8 +147,11 @@ def _resolved_unresolved(draft: Draft, answer: Answer) -> str:
     return "resolved"
 
 
-def resolve(draft: Draft, reason: str, *, person: str = "") -> None:
-    """Close the alert: cancel what is pending, tell those told (`resolved`, or `correction` where it is one)."""
+def resolve(draft: Draft, reason: str, *, person: str = "", ended_at: Instant | None = None) -> None:
+    """Close the alert: cancel what is pending, tell those told (`resolved`, or `correction` where it is one).
+
+    `ended_at` is the instant of event time at which the condition was over, where that closes it.
+    """
     draft.change(
         status="resolved",
         resolved_at=draft.now,
@@ -157,7 +161,8 @@ def resolve(draft: Draft, reason: str, *, person: str = "") -> None:
         remind_at=(),
     )
     draft.cancel("resolved", but=AFTER_CLOSING)
-    cause = draft.note("resolved", reason=reason, person=person)
+    over = {} if ended_at is None else {"ended_at": ended_at}
+    cause = draft.note("resolved", reason=reason, person=person, **over)
     if reason in CORRECTIONS:
         follow_up(draft, "correction", cause)
     else:

@@ -110,7 +110,7 @@ def _carry_out(draft: Draft, command: Command) -> str:
             reason = _redate(draft, command)
         case Ended(reason=reason):
             if draft.alert.unresolved:
-                resolve(draft, reason)
+                resolve(draft, reason, ended_at=command.at)
         case Undone(reason=reason):
             _undo(draft, command)
         case EscalateNow():

@@ -319,7 +319,7 @@ def may_have_word(draft: Draft, person: str) -> bool:
     """Whether anything that asks the person went out, or may still go out: then they can answer (3.4)."""
     return any(
         n.person == person
-        and (n.kind in NOTICES or n.kind == "expiry")
+        and n.kind in NOTICES
         and (n.state in ("pending", "sending") or n.state in WENT_OUT)
         and not finally_failed(n)
         for n in draft.notifications

@@ -9,7 +9,7 @@ from engine.alerting.answer import REFUSALS, TABLE
 from engine.alerting.command import GRADES, Comment, Says, Wake
 from engine.alerting.policy import Acknowledge
 from engine.judging.instant import HOUR, MINUTE
-from tests.unit.alerting.cases import START, Course, policy, says, step, target
+from tests.unit.alerting.cases import START, Course, joined, policy, says, step, target
 
 TWO = (step("sekda", "bkpsdm"),)
 
@@ -189,6 +189,19 @@ def test_who_took_gets_nothing_more_while_the_need_is_not_met():
     assert course.sent == [("step", "bkpsdm")]
 
 
+def test_a_taking_takes_back_at_once_what_still_waits_for_the_taker():
+    """Though the need is not met, and the other is still asked."""
+    course = Course(policy(step("sekda", "bkpsdm", need="all")))
+    course.deliver(1)
+    course.do(joined(level=4), 1)
+    course.do(says("sekda", "taken"))
+    assert [(n.person, n.state) for n in course.notifications.values()] == [
+        ("sekda", "sent"),
+        ("bkpsdm", "pending"),
+        ("sekda", "cancelled"),
+    ]
+
+
 def test_an_operator_always_satisfies():
     """Though the step needs all, and the operator was never told."""
     course = Course(policy(step("sekda", "bkpsdm", need="all"))).until(1)
@@ -246,13 +259,14 @@ def test_a_second_taker_is_recorded_and_nothing_else_changes():
     )
 
 
-def test_who_had_also_taken_can_take_after_the_expiry():
+def test_who_had_also_taken_is_heard_again_after_the_expiry():
     """The acknowledgement is over, and so is what was said beside it."""
     course = Course(policy(*TWO, acknowledge=Acknowledge(expires=HOUR))).until(1)
     course.do(says("sekda", "taken"))
     course.do(says("bkpsdm", "taken"))
     course.until(62)
-    assert course.do(says("bkpsdm", "taken")).reason == "taken"
+    reasons = [course.do(says(who, "taken")).reason for who in ("sekda", "bkpsdm")]
+    assert reasons == ["taken", "also_taken"]
 
 
 def test_closing_tells_all_who_were_told_except_who_closed():

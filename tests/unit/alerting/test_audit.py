@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.alerting.alert import HistoryEntry
 from engine.alerting.audit import broken_link, unaccounted_alerts, unaccounted_notifications
+from engine.alerting.draft import chain_digest
 from tests.unit.alerting.cases import CONTENTS, Course, policy, says, step, without
 
 
@@ -92,6 +93,14 @@ def test_one_flipped_byte_is_found(place, data):
 def test_a_removed_entry_is_found(place):
     """Also the last one, by the head."""
     assert broken_link(ENTRIES[:place] + ENTRIES[place + 1 :], HEAD) == place + 1
+
+
+@given(PLACES)
+def test_a_forged_entry_with_a_good_digest_of_its_own_is_found(place):
+    """The next entry, or the head, still names the digest of the true one."""
+    forged = msgspec.structs.replace(ENTRIES[place], person="somebody else")
+    forged = msgspec.structs.replace(forged, digest=chain_digest(forged))
+    assert broken_link((*ENTRIES[:place], forged, *ENTRIES[place + 1 :]), HEAD) == place + 2
 
 
 @given(PLACES, st.booleans())

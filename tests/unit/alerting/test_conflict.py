@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
+from engine.alerting.command import Attempted
 from engine.alerting.conflict import accused, exclusions, substitutes
 from engine.alerting.directory import Deputy, Directory, Duty
 from engine.alerting.policy import Target
 from tests.unit.alerting.cases import (
     CONTENTS,
+    OFFICES,
     REGIONS,
     START,
     Course,
@@ -16,6 +18,7 @@ from tests.unit.alerting.cases import (
     policy,
     says,
     step,
+    without,
 )
 
 NAMED = (evidence(subject_role="sekda"),)
@@ -98,6 +101,7 @@ def test_who_is_named_later_gets_nothing_more_and_may_not_answer():
     course.do(joined(subject_role="sekda"), 1)
     assert course.states("first")[0] == ("sekda", "suppressed", "conflict_of_interest")
     assert course.do(says("sekda", "taken")).refusal == "conflict_of_interest"
+    assert [e.reason for e in course.history if e.name == "step_unreachable"] == ["conflict_of_interest"]
     course.until(1)
     assert course.sent == [("first", "sekda-prov")]
 
@@ -110,6 +114,34 @@ def test_no_follow_up_goes_to_who_was_told_and_is_accused_now():
     course.do(says("bkpsdm", "resolved"), 3)
     course.until(3)
     assert course.sent == [("first", "sekda"), ("first", "bkpsdm")]
+
+
+def test_a_risen_level_is_not_told_to_who_is_named_by_the_same_event():
+    """Told at first; the event that raises the level names them."""
+    course = Course(policy(step("sekda", "bkpsdm"))).until(0)
+    course.do(joined(level=4, subject_role="sekda"), 1)
+    assert course.states("step") == [("bkpsdm", "pending", "")]
+
+
+def test_a_late_notice_to_an_accused_has_no_follow_up():
+    """Handed over before they were named; the end is not told to them."""
+    course = Course(policy(step("sekda")))
+    course.claim()
+    course.do(joined(subject_role="sekda"))
+    course.do(says("desk", "resolved", is_operator=True))
+    [notice, *_] = course.notifications
+    assert course.do(Attempted(notification=notice, outcome="sent")).reason == "sent"
+    assert course.states("resolved") == []
+
+
+def test_where_no_substitute_exists_who_else_bears_the_office_is_told():
+    """On duty for BKPSDM is the accused, its holder is not; nobody is above."""
+    contents = msgspec.structs.replace(
+        without(*(set(OFFICES) - {"sekda", "bkpsdm"})),
+        roster=(Duty(region="73.15", role="bkpsdm", person="sekda"),),
+    )
+    course = Course(policy(step("bkpsdm")), contents, seen=NAMED).until(0)
+    assert course.sent == [("first", "bkpsdm")]
 
 
 def test_the_office_named_is_remembered_however_much_evidence_joins():

@@ -89,6 +89,7 @@ def test_a_round_that_starts_no_step_ends_the_escalation_at_once():
     )
     course = Course(terms).until(600)
     assert timeline(course) == [(0, "first", "sekda"), (10, "unreachable", "posko")]
+    assert len(course.names("step_skipped")) == 2
 
 
 def test_where_no_step_has_a_recipient_the_alert_is_exhausted_at_its_opening():
@@ -268,6 +269,15 @@ def test_a_level_that_rises_before_anything_went_out_needs_no_second_message():
     course.until(0)
     assert course.sent == [("first", "sekda")]
     assert [n.level for n in course.notifications.values()] == [4]
+
+
+def test_a_level_that_rises_replaces_what_is_already_worded_and_waits():
+    """The first attempt failed; what is tried again must say the new level."""
+    course = Course()
+    course.down["sekda/sms/1"] = "transient"
+    course.deliver(1)
+    course.do(joined(level=4))
+    assert course.states("first") == [("sekda", "cancelled", "superseded"), ("sekda", "pending", "")]
 
 
 def test_a_level_that_rises_after_a_taking_opens_the_alert_again_and_restarts_the_step():

@@ -95,7 +95,7 @@ def test_who_took_is_not_asked_again_until_the_level_rises():
     course = Course(policy(step("sekda", "bkpsdm", need="all"))).until(1)
     course.do(says("sekda", "taken"))
     assert ask(course, notice(course), state="pending") == ("cancelled", "taken")
-    course.do(joined(level=4), 2)
+    course.do(joined(level=4))
     course.until(2)
     assert course.sent[-2:] == [("step", "sekda"), ("step", "bkpsdm")]
 

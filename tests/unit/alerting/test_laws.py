@@ -156,7 +156,10 @@ class Alerting(RuleBasedStateMachine):
 
     @rule()
     def wakes(self):
+        """Everything overdue is done by one waking: the next is due later, or never."""
         self._do(Wake())
+        wake_at = self.course.alert.wake_at
+        assert wake_at is None or wake_at > self.course.now
 
     @rule(limit=st.integers(1, 3))
     def some_messages_go(self, limit):
