@@ -191,7 +191,7 @@ class Group:
     def _close(self, closed: Closing) -> None:
         """Mark where an alert was closed by hand: after its newest evidence, and not before it opened."""
         for index, opening in enumerate(self._openings):
-            if opening.ended_at is None and closed.ordinal in (0, opening.ordinal):
+            if opening.ordinal == closed.ordinal and opening.ended_at is None:
                 mark = closed.floor
                 if mark is None or mark.occurred_at < opening.happened_at:
                     mark = EventKey(opening.happened_at, _LAST, _LAST)

@@ -1,8 +1,8 @@
 """The points of a group in event order: a working copy that finds, adds, takes out and marks them, and pages of them.
 
-Here: the sorted list and nothing of what the points mean. Not here: the point itself (`judging.state`), the fold. Points are
-stored in pages by event time, so that a commit writes only the pages it touched; the span of a page depends on the rule
-alone.
+Here: the sorted list, and nothing of what the points mean. Not here: the point itself (`judging.state`), the fold.
+Points are stored in pages by event time, so that a commit writes only the pages it touched; the span of a page depends
+on the rule alone.
 """
 
 from __future__ import annotations

@@ -80,14 +80,14 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert was closed by hand: the key of its newest evidence (None: it has none), the clock instant of the act.
+    """The alert of this ordinal was closed by hand: the key of its newest evidence (None: it has none), and when.
 
-    `ordinal` names the alert; 0 means the one that is open.
+    `at` is the clock instant of the act. A closing may be told again and again; it counts once.
     """
 
+    ordinal: int
     floor: EventKey | None
     at: Instant
-    ordinal: int = 0
 
 
 class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -68,7 +68,7 @@ class Oracle:
             )
         return isinstance(self.rule.condition, EveryEvent) or not self.met(at)
 
-    def stretches(self, until: Instant) -> list[Stretch]:
+    def stretches(self, until: Instant) -> list[Stretch]:  # noqa: C901, PLR0912 - one minute, read in one go
         """All stretches for which an alert should be open, with their ends."""
         rule, found = self.rule, []
         state = isinstance(rule.condition, Value) or (

@@ -1,0 +1,116 @@
+"""Closing by hand, and what may open after it (rule-language.md 3.9)."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.judging.evaluate import Group
+from engine.judging.event import EventKey
+from engine.judging.instant import HOUR, MINUTE, Instant
+from engine.judging.judgement import Joined, Opened, Redated
+from engine.judging.rule import Count, Distinct, Limit, Rule, Value
+from engine.judging.state import Closing
+from tests.unit.judging.desk import event, minutes, rule
+
+
+def closed(at: Instant | None, id_: str = "") -> Closing:
+    """A closing by hand whose alert has its newest evidence at an instant."""
+    return Closing(
+        ordinal=1, floor=None if at is None else EventKey(at, "7315", id_ or f"e{at}"), at=10 * HOUR
+    )
+
+
+def test_a_new_event_opens_a_new_alert_that_counts_the_old_window() -> None:
+    """`keep_counting`: after closing, one newer event may complete the window again."""
+    group = Group(rule(condition=Count(3, HOUR)))
+    group.apply(minutes(0, 10, 20), received_at=20 * MINUTE)
+    (said,) = group.apply(minutes(30), received_at=30 * MINUTE, closed=closed(20 * MINUTE))
+    assert isinstance(said, Opened)
+    assert (said.ordinal, said.happened_at, len(said.evidence), said.follows) == (2, 30 * MINUTE, 4, 0)
+
+
+def test_start_again_never_counts_what_led_to_an_opening() -> None:
+    """`start_again`: events up to and including the completing one are never counted again."""
+    group = Group(rule(condition=Count(3, HOUR), start_again=True))
+    group.apply(minutes(0, 10, 20), received_at=20 * MINUTE)
+    assert group.apply(minutes(30, 31), received_at=31 * MINUTE, closed=closed(20 * MINUTE)) == ()
+    (said,) = group.apply(minutes(32), received_at=32 * MINUTE)
+    assert isinstance(said, Opened)
+    assert [one.occurred_at // MINUTE for one in said.evidence] == [30, 31, 32]
+
+
+def test_start_again_lets_further_events_join_while_open() -> None:
+    """The alert that is open takes every watched event; its figure began anew."""
+    group = Group(rule(condition=Count(3, HOUR), start_again=True))
+    group.apply(minutes(0, 10, 20), received_at=20 * MINUTE)
+    (said,) = group.apply(minutes(30), received_at=30 * MINUTE)
+    assert isinstance(said, Joined)
+    assert said.figure == 1
+
+
+@pytest.mark.parametrize("late", [5, 15])
+def test_a_match_not_newer_than_the_closed_alert_is_its_history(late: int) -> None:
+    """A late event before the newest evidence opens nothing."""
+    group = Group(rule())
+    group.apply(minutes(10, 20), received_at=20 * MINUTE)
+    said = group.apply(minutes(late), received_at=30 * MINUTE, closed=closed(20 * MINUTE))
+    assert [type(one) for one in said] == [Redated if late < 10 else Joined]
+    assert [one.ordinal for one in said] == [1]
+
+
+@pytest.mark.parametrize(("id_", "opens"), [("a", False), ("z", True)])
+def test_at_the_instant_of_the_newest_evidence_the_order_decides(id_: str, *, opens: bool) -> None:
+    """Newer means later in the order (occurred_at, desk, id)."""
+    group = Group(rule())
+    group.apply([event(HOUR, "m")], received_at=HOUR)
+    (said,) = group.apply([event(HOUR, id_)], received_at=2 * HOUR, closed=closed(HOUR, "m"))
+    assert isinstance(said, Opened) is opens
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        rule(condition=Value("n", Limit("at_least", 5))),
+        rule(condition=Value("n", Limit("at_least", 5)), hold_for=HOUR),
+    ],
+    ids=["at once", "held"],
+)
+def test_a_state_closed_by_hand_must_be_false_once(one: Rule) -> None:
+    """Still true: nothing opens, however many events say so; false and true again: it opens."""
+    group = Group(one)
+    group.apply([event(0, n=7)], received_at=0)
+    group.look(now=HOUR)
+    assert group.open is not None
+    assert group.apply([event(2 * HOUR, n=8)], received_at=4 * HOUR, closed=closed(0)) == ()
+    assert group.look(now=5 * HOUR) == ()
+    group.apply([event(6 * HOUR, n=1), event(7 * HOUR, n=9)], received_at=7 * HOUR)
+    group.look(now=9 * HOUR)
+    assert group.open is not None
+    assert group.open.ordinal == 2
+
+
+def test_an_alert_without_evidence_is_closed_where_it_opened() -> None:
+    """`at_most` may open when the window is empty; the closing then stands at its opening."""
+    group = Group(rule(condition=Distinct(("id",), Limit("at_most", 0), HOUR)))
+    group.apply([event(0)], received_at=0)
+    (opened,) = group.look(now=HOUR)
+    assert isinstance(opened, Opened)
+    assert opened.evidence == ()
+    assert group.look(now=2 * HOUR, closed=closed(None)) == ()
+    assert group.open is None
+    group.apply([event(3 * HOUR)], received_at=3 * HOUR)
+    group.look(now=4 * HOUR)
+    assert group.open is not None
+
+
+def test_a_closing_said_twice_counts_once() -> None:
+    """The evaluator may repeat the closing of the newest alert with each request."""
+    group, shut = Group(rule()), closed(0)
+    group.apply([event(0)], received_at=0)
+    group.look(now=1, closed=shut)
+    before = group.frozen()
+    group.look(now=1, closed=shut)
+    assert group.frozen() == before
+    assert [type(one) for one in group.apply([event(HOUR)], received_at=HOUR, closed=shut)] == [Opened]
+    said = group.apply([event(HOUR + 1)], received_at=HOUR + 1, closed=shut)
+    assert [type(one) for one in said] == [Joined]
