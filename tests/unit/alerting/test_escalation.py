@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine.alerting.command import Attempted, EscalateNow, Wake
+from engine.alerting.command import EscalateNow, Wake
 from engine.alerting.directory import Duty, Span
 from engine.alerting.policy import Acknowledge, StepCondition
 from engine.judging.instant import HOUR, MINUTE
@@ -391,11 +391,3 @@ def test_away_people_are_passed_over_with_their_reason_in_the_history():
     course = Course(contents=having(person("sekda", away=(Span(),))))
     passed = [(e.person, e.reason) for e in course.history if e.name == "recipient_passed_over"]
     assert passed == [("sekda", "away")]
-
-
-def test_a_late_failure_of_a_settled_message_ends_no_step():
-    """Reported twice: nothing changes the second time."""
-    course = Course().until(0)
-    sent = next(iter(course.notifications))
-    decision = course.do(Attempted(notification=sent, outcome="permanent", reason="uji"))
-    assert (decision.reason, decision.history) == ("already_settled", ())

@@ -214,3 +214,11 @@ def test_one_informed_first_and_asked_later_gets_a_step():
         ("first", True),
         ("step", False),
     ]
+
+
+def test_a_late_failure_of_a_settled_message_ends_no_step():
+    """Reported twice: nothing changes the second time."""
+    course = Course().until(0)
+    sent = next(iter(course.notifications))
+    decision = course.do(Attempted(notification=sent, outcome="permanent", reason="uji"))
+    assert (decision.reason, decision.history) == ("already_settled", ())
