@@ -15,10 +15,11 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import config, directory, logs, quarantine, token
+from engine.cli import config, directory, quarantine, token
 from engine.cli.replay import replay
 from engine.cli.run import run
 from engine.errors import ConfigurationError, SiagaError
+from engine.service import logs
 from engine.settings import Log
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130

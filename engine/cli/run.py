@@ -14,8 +14,8 @@ from typing import Annotated
 import structlog
 import typer
 
-from engine.cli import logs
 from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.service import logs
 from engine.settings import DEFAULT_FILE, Settings
 
 log = structlog.get_logger("siaga.run")

@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -29,7 +29,7 @@ from engine.service.casebook import ALERTS, OUTBOX
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
-from engine.service.evaluator_child import Begin
+from engine.service.evaluator_child import Begin, LogAs
 from engine.service.evaluator_process import EvaluatorProcess
 from engine.service.exposition import exposition
 from engine.service.intake import Intake
@@ -44,10 +44,15 @@ from engine.store.port import Store
 from engine.store.redis import RedisStore
 from engine.wording.render import Renderer
 from engine.wording.texts import load_catalogue
+from notifiers.base import Notifier
+from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.registry import build
 
 LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 LEAD_POLL_SECONDS = 0.05
+
+GatewaysByChannel = Mapping[str, Notifier]
+"""The gateway that serves each channel."""
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +125,7 @@ class Siaga:
             holder=self._holder,
             accept_weaker_durability=self.settings.redis.accept_weaker_durability,
             wait_replicas=self.settings.redis.wait_replicas,
+            log=LogAs(self.settings.log.level, self.settings.log.format),
             now=self.clock.now() if isinstance(self.clock, ManualClock) else None,
             rules=tuple(self.books.rule_set.rules.values()),
             policies=tuple(self.books.rule_set.policies.values()),
@@ -228,6 +234,11 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Re
     await store.open()
     stack.push_async_callback(store.close)
     return where, store
+
+
+def collecting(channels: Iterable[str]) -> dict[str, Collecting]:
+    """Return gateways by channel that keep what they are given, for rehearsals."""
+    return {channel: Collecting(CollectingSettings(channel=channel)) for channel in channels}
 
 
 def _gateways(settings: Settings) -> list[dict[str, object]]:

@@ -78,7 +78,7 @@ def sort(entries: Iterable[Entry], matcher: NativeMatcher) -> Batch:
 def _share(request: dict[Key, Share], rule: Rule, event: Event, received_at: Instant) -> Share | None:
     group = group_of(rule, event)
     if group is None:
-        log.warning("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
+        log.debug("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
         return None
     return request.setdefault(Key(event.space, rule.id, group), Share(received_at, [], []))
 

@@ -3,9 +3,9 @@
 Here: the messages between parent and child, and the child's side. Not here: judging (`service.evaluator`), and the
 starting and restarting of the child (`service.evaluator_process`).
 
-The child holds the matchers, because durable-rules may crash or leak; the parent survives that. It reads no files: rules,
-policies and regions come over the pipe, so that parent and child never disagree. A message is its length in four
-bytes, big end first, and msgpack. The child ends when its pipe does.
+The child holds the matchers, because durable-rules may crash or leak; the parent survives that. It reads no files:
+rules, policies and regions come over the pipe, so that parent and child never disagree. A message is its length in
+four bytes, big end first, and msgpack. The child ends when its pipe does.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Rule
 from engine.matching.native import NativeMatcher
 from engine.metrics import Metrics
+from engine.service import logs
 from engine.service.books import Books, RuleSet
 from engine.service.evaluator import Evaluator
 from engine.store.redis import RedisStore
@@ -39,6 +40,13 @@ Sample = tuple[str, tuple[tuple[str, str], ...], float]
 """A metric's sample: name, labels, value."""
 
 
+class LogAs(msgspec.Struct, frozen=True):
+    """How the child logs: level and format of the parent's settings."""
+
+    level: str
+    format: str
+
+
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     """First message to the child: the store, who it is, and the books. `now` is set in lock-step only."""
 
@@ -47,6 +55,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     holder: str
     accept_weaker_durability: bool
     wait_replicas: int
+    log: LogAs
     now: Instant | None
     rules: tuple[Rule, ...]
     policies: tuple[Policy, ...]
@@ -198,6 +207,7 @@ async def _live(replies: BinaryIO) -> None:
     begin = await pipe.order()
     if not isinstance(begin, Begin):
         raise SiagaError("the evaluator's first order must be begin")
+    logs.set_up(begin.log)
     child = Child(begin)
     try:
         while True:
@@ -212,7 +222,9 @@ def main() -> None:
     """Run the child until its pipe ends. Ctrl-C at a terminal is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints, nothing but replies goes down the pipe
+    os.dup2(
+        sys.stderr.fileno(), sys.stdout.fileno()
+    )  # whatever prints, nothing but replies goes down the pipe
     asyncio.run(_live(replies))
 
 

@@ -8,7 +8,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli import logs
+from engine.service import logs
 from engine.settings import Log
 
 

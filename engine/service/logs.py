@@ -10,11 +10,9 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
-
-from engine.settings import Log
 
 MASK = "[disamarkan]"
 _PRIVATE = re.compile(
@@ -28,6 +26,16 @@ _TRACES = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals hold what people wrote
 )
 
+
+class LogSettings(Protocol):
+    """What is to be known: the section `log` of the settings, or what a child process was told of it."""
+
+    @property
+    def level(self) -> str: ...  # noqa: D102
+    @property
+    def format(self) -> str: ...  # noqa: D102
+
+
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Mapping[str, Any] | str | bytes]
 
 
@@ -38,7 +46,7 @@ def without_personal_data(
     return {name: _masked(value) for name, value in line.items()}
 
 
-def set_up(settings: Log, *, terminal: bool | None = None) -> None:
+def set_up(settings: LogSettings, *, terminal: bool | None = None) -> None:
     """Set the log of this process up once; lines of libraries go the same way.
 
     `terminal` says whether standard error is looked at by a person; None finds out.
