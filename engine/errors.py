@@ -38,3 +38,7 @@ class FencedError(StoreError):
 
 class ParseError(SiagaError, ValueError):
     """A text is not of the form it should have."""
+
+
+class MatcherFault(SiagaError):
+    """The durable matcher answered with an error."""

@@ -50,7 +50,7 @@ class _Index:
     def holding(self, event: Event) -> tuple[Rule, ...]:
         rows = self._of_kind.get(event.kind)
         if rows is None:
-            rows = tuple((rule, holds) for rule, holds, kinds in self._rows if _possible(kinds, event.kind))
+            rows = tuple((rule, holds) for rule, holds, kinds in self._rows if possible(kinds, event.kind))
             if len(self._of_kind) < _KINDS_KEPT:
                 self._of_kind[event.kind] = rows
         return tuple([rule for rule, holds in rows if holds(event)])
@@ -177,7 +177,8 @@ def _against(read: Read, compare: Callable[[float, float], bool], limit: float) 
     return lambda event: (found := number(read(event))) is not None and compare(found, bound)
 
 
-def _possible(kinds: tuple[str, ...] | None, kind: str) -> bool:
+def possible(kinds: tuple[str, ...] | None, kind: str) -> bool:
+    """Say whether a kind is among these (exact, or prefixes ending in `*`; None: any)."""
     return kinds is None or any(
         kind.startswith(one[:-1]) if one.endswith("*") else kind == one for one in kinds
     )
