@@ -22,12 +22,13 @@ def plain(text: str, longest: int = LONGEST) -> str:
     marks = 0
     for character in text[: 4 * longest]:
         category = unicodedata.category(character)
-        marks = marks + 1 if category.startswith("M") else 0
-        invisible = category.startswith("C") or marks > _MARKS_IN_A_ROW
+        hidden = category.startswith("C") and not character.isspace()
+        if not hidden:
+            marks = marks + 1 if category.startswith("M") else 0
         doubled_brace = character in "{}" and kept[-1:] == [character]
         if character.isspace():
             kept.append(" ")
-        elif not invisible and not doubled_brace:
+        elif not hidden and not doubled_brace and marks <= _MARKS_IN_A_ROW:
             kept.append(character)
     line = unicodedata.normalize("NFC", " ".join("".join(kept).split()))
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

@@ -83,7 +83,10 @@ class Mailbox:
         finally:
             self.drop()
             server.close()
-            await server.wait_closed()
+            dialogues = [p._handler_coroutine for p in protocols if p._handler_coroutine is not None]
+            for dialogue in dialogues:
+                dialogue.cancel()
+            await asyncio.gather(*dialogues, server.wait_closed(), return_exceptions=True)
 
     def drop(self) -> None:
         """Drop every connection, as a server does that is restarted."""

@@ -36,6 +36,7 @@ async def email(port: int, **settings):
 async def scripted(**answers):
     """A server that answers each command by its script (`connect`, `EHLO`, ...); it keeps the lines it got."""
     lines: list[str] = []
+    serving: set[asyncio.Task] = set()
     script = {
         "connect": "220 surat.example",
         "EHLO": "250-surat.example\r\n250 DSN",
@@ -45,6 +46,7 @@ async def scripted(**answers):
     } | answers
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         command, in_data = "connect", False
         while True:
             if not in_data:
@@ -63,10 +65,12 @@ async def scripted(**answers):
             if not got:
                 break
         writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1], lines
+        await asyncio.gather(*serving)
 
 
 async def failure(notifier: Email, message=MESSAGE) -> tuple[str, bool]:
