@@ -79,4 +79,10 @@ class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag="attempted"):
     retry_after: Instant | None = None
 
 
-Command = Open | Judgement | Wake | Answer | EscalateNow | Comment | Attempted
+class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
+    """The check right before an attempt found that the message is not wanted any more (escalation.md 4.7)."""
+
+    notification: str
+
+
+Command = Open | Judgement | Wake | Answer | EscalateNow | Comment | Attempted | Withheld

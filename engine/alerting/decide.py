@@ -17,7 +17,7 @@ from engine.alerting.answer import (
     resolve,
     take_answer,
 )
-from engine.alerting.command import Answer, Attempted, Command, Comment, EscalateNow, Open, Wake
+from engine.alerting.command import Answer, Attempted, Command, Comment, EscalateNow, Open, Wake, Withheld
 from engine.alerting.conflict import accused
 from engine.alerting.draft import Decision, Draft, Surroundings
 from engine.alerting.escalation import (
@@ -102,8 +102,11 @@ def _carry_out(draft: Draft, command: Command) -> str:
             reason = take_answer(draft, command)
         case Wake():
             reason = _wake(draft)
-        case Attempted():
-            reason = _attempted(draft, command)
+        case Attempted() | Withheld():
+            reason = (
+                _attempted(draft, command) if isinstance(command, Attempted) else _withheld(draft, command)
+            )
+            end_unanswerable_step(draft)
         case Joined():
             reason = _join(draft, command)
         case Redated():
@@ -240,9 +243,19 @@ def _attempted(draft: Draft, command: Attempted) -> str:
         held = attempt(draft.alert, notification, draft.around.directory, draft.now)
     # A contact that is gone says nothing of the message: the person's next contact may still carry it.
     unwanted = held if held is not None and held.reason != "contact_gone" else None
-    reason = record_attempt(draft, command, unwanted)
-    end_unanswerable_step(draft)
-    return reason
+    return record_attempt(draft, command, unwanted)
+
+
+def _withheld(draft: Draft, command: Withheld) -> str:
+    """Ask the gates once more, on the alert as it is now, and end the message that the first of them holds back."""
+    notification = draft.notification(command.notification)
+    if notification is None or notification.final or notification.state == "sent":
+        return "already_settled"
+    held = attempt(draft.alert, notification, draft.around.directory, draft.now)
+    if held is None:
+        return "wanted"
+    draft.finish(notification, *held)
+    return held.reason
 
 
 def _undo(draft: Draft, undone: Undone) -> None:

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from engine.alerting.alert import Notification, Rendered
-from engine.alerting.command import Attempted
+from engine.alerting.command import Attempted, Withheld
 from engine.alerting.directory import Directory
 from engine.alerting.gates import attempt
 from engine.clock import Clock
@@ -120,9 +120,8 @@ class Dispatcher:
             await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
             return None
         directory = await self._books.directory()
-        held = attempt(case.alert, notification, directory, now)
-        if held is not None:
-            await self._settle_unsent(case, notification, held.state, held.reason)
+        if attempt(case.alert, notification, directory, now) is not None:
+            await self._desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
             return None
         rendered = notification.rendered or self._render(case, notification, directory, now)
         claimed = msgspec.structs.replace(
@@ -146,19 +145,10 @@ class Dispatcher:
         """Ask once more right before the attempt; somebody may have taken the matter since the claim was read."""
         case = (await load(self._store, [alert_id]))[alert_id]
         current = case.notifications[notification.id]
-        held = attempt(case.alert, current, await self._books.directory(), self._clock.now())
-        if held is None:
+        if attempt(case.alert, current, await self._books.directory(), self._clock.now()) is None:
             return False
-        await self._settle_unsent(case, current, held.state, held.reason)
+        await self._desk.change(alert_id, Withheld(notification=notification.id), "drop_unwanted")
         return True
-
-    async def _settle_unsent(self, case: Case, notification: Notification, state: str, reason: str) -> None:
-        settled = msgspec.structs.replace(notification, state=state, reason=reason, held="", due_at=None)
-        changes = Changes()
-        changes.put_notification(settled, case.versions[notification.id])
-        outcome = await self._store.write(changes.write("drop_unwanted"))
-        if isinstance(outcome, Committed):
-            self._metrics.notification(settled)
 
     async def _attempt(self, notifier: Notifier, notification: Notification) -> Attempted:
         message = self._message(notification)

@@ -5,7 +5,7 @@ Here: plain builders with one word for each thing, and `Course`, which carries o
 
 import msgspec
 
-from engine.alerting.command import Answer, Attempted, Open, Wake
+from engine.alerting.command import Answer, Attempted, Open, Wake, Withheld
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.directory import Assignment, Contact, Contents, Directory, Person
 from engine.alerting.draft import Surroundings
@@ -174,13 +174,12 @@ class Course:
             self._claim(notification)
 
     def _claim(self, notification):
-        held = attempt(self.alert, notification, self.around.directory, self.now)
-        changes = {"state": "sending", "due_at": self.now + MINUTE}
-        if held is not None:
-            changes = {"state": held.state, "reason": held.reason, "due_at": None}
-        claimed = msgspec.structs.replace(notification, **changes)
+        if attempt(self.alert, notification, self.around.directory, self.now) is not None:
+            self.do(Withheld(notification=notification.id))
+            return None
+        claimed = msgspec.structs.replace(notification, state="sending", due_at=self.now + MINUTE)
         self.notifications[notification.id] = claimed
-        return claimed if held is None else None
+        return claimed
 
     def _send(self, notification):
         if self._claim(notification) is None:

@@ -4,12 +4,24 @@ import msgspec
 import pytest
 
 from engine.alerting.alert import EVIDENCE_KEPT
-from engine.alerting.command import Wake
+from engine.alerting.command import Wake, Withheld
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.policy import Acknowledge
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Opened, Redated, Undone
-from tests.unit.alerting.cases import START, Course, around, evidence, joined, opening, policy, says, step
+from tests.unit.alerting.cases import (
+    START,
+    Course,
+    around,
+    evidence,
+    having,
+    joined,
+    opening,
+    person,
+    policy,
+    says,
+    step,
+)
 
 
 def test_an_opening_makes_an_open_alert_that_tells_its_first_step():
@@ -161,3 +173,23 @@ def test_a_decision_does_not_touch_what_it_was_given():
     before, notifications = course.alert, dict(course.notifications)
     decide(before, course.notifications, says("sekda", "taken"), course.around, course.now)
     assert (course.alert, course.notifications) == (before, notifications)
+
+
+def test_a_message_that_is_not_wanted_any_more_ends_with_the_gates_reason():
+    """Its contact was withdrawn: the message is suppressed, and a step that nobody can hear of ends at once."""
+    course = Course()
+    (waiting,) = course.alert.notifications
+    course.around = around(having(msgspec.structs.replace(person("sekda"), contacts=())))
+    decision = course.do(Withheld(notification=waiting))
+    assert [(n.id, n.state, n.reason) for n in decision.notifications if n.id == waiting] == [
+        (waiting, "suppressed", "contact_gone")
+    ]
+    assert "step_unreachable" in [entry.name for entry in decision.history]
+
+
+def test_a_message_that_is_still_wanted_stays_as_it_is():
+    """The check that found it unwanted was overtaken."""
+    course = Course()
+    (waiting,) = course.alert.notifications
+    decision = course.do(Withheld(notification=waiting))
+    assert (decision.reason, decision.notifications, decision.history) == ("wanted", (), ())
