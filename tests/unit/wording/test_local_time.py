@@ -41,6 +41,8 @@ def test_the_day_is_that_of_the_zone():
 
 def test_a_near_moment_leaves_out_the_day_only_on_the_same_local_day():
     """At 23.59 "pukul 00.05" without its date would be misread."""
+    early = instant("2024-11-27T06:00:00+09:00")
+    assert local_time.near_moment(early + HOUR, early, "WIT", ID) == "pukul 07.00 WIT"
     now = instant("2024-11-27T23:59:00+07:00")
     assert local_time.near_moment(now - HOUR, now, "WIB", ID) == "pukul 22.59 WIB"
     assert local_time.near_moment(now + MINUTE, now, "WIB", ID) == "Kamis, 28 November 2024 pukul 00.00 WIB"
