@@ -144,6 +144,11 @@ def test_an_unknown_key_within_a_directory(text: str, tmp_path: Path):
         ({"keep_open_for": "1h", "alert_when": VALUE}, []),
         ({"hold_for": "1h", "alert_when": "{distinct: {of: incident, at_most: 2, within: 1d}}"}, []),
         ({"hold_for": "0s"}, []),
+        ({"level": "1"}, ["not_a_level"]),
+        ({"level": "2"}, ["level_by_number"]),
+        ({"watch": "{stage: pu*}"}, []),
+        ({"watch": "{stage: x*}"}, ["not_a_choice"]),
+        ({"alert_when": "{distinct: {of: incident, at_most: -1, within: 7d}}"}, ["limit_never_met"]),
     ],
 )
 def test_what_fits_together_in_a_rule(keys: dict[str, str], codes: list[str]):

@@ -172,6 +172,7 @@ def test_a_step_may_use_other_channels_than_the_default():
         ),
         (f"policies:\n  - id: a\n{STEPS}  - id: a\n{STEPS}", ["id_taken"]),
         (f"defaults: {{acknowledge: {{grade: 9}}}}\npolicies:\n  - id: a\n{STEPS}", ["number_out_of_bounds"]),
+        (f"defaults: [a]\npolicies:\n  - id: a\n{STEPS}", ["not_a_map"]),
         ("defaults: {wait: 3m}\npolicies: []\n", ["unknown_key"]),
         ("policies: {a: b}\n", ["not_a_list"]),
     ],
