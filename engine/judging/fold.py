@@ -75,6 +75,23 @@ class Fold:
         running = self.status.spell
         return self.done if running is None else [*self.done, running]
 
+    @property
+    def figure(self) -> float | None:
+        """The figure over the window as it stands."""
+        return self._window.figure
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure meets the condition's limit."""
+        return self._window.met()
+
+    @property
+    def counted(self) -> list[EventKey]:
+        """The points in the window as it stands, in order; for `value` the latest one, for `every_event` none."""
+        if self._within is not None:
+            return [self._keys[i] for i in range(self._low, self._high) if self._counts(i)]
+        return [self.status.seen] if self._state and self.status.seen is not None else []
+
     # --- walking ----------------------------------------------------------------------------------------------------
 
     def walk(self) -> None:
@@ -129,6 +146,11 @@ class Fold:
             self._judge(
                 at, self._high, self._high, moved=last is not None and last == at - (self._within or 0)
             )
+
+    def stand_at(self, at: Instant) -> None:
+        """Judge what falls due up to `at` and let the window stand there; only for looking, not for walking on."""
+        self.wait_until(at)
+        self._slide(at)
 
     def next_due(self) -> Instant | None:
         """Return the next instant at which something changes though no point occurs."""

@@ -1,0 +1,140 @@
+"""Explanation: how a group stands at an instant, and which gate keeps an alert from opening.
+
+Here: gates as values, with the numbers and ids that show why. Not here: words for people (`wording`), and which clause
+of `watch` failed (`matching.clause`). It folds anew up to the instant asked about, so it costs judging nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.judging.event import Event
+from engine.judging.fold import Fold
+from engine.judging.group import group_of
+from engine.judging.instant import Instant
+from engine.judging.rule import Rule
+from engine.judging.state import GroupState
+from engine.judging.window import limit_of, measures, within_of
+
+OPENING_GATES = ("effective", "active", "too_late", "before_rule")
+"""Gates before a rule's own reasons, in their order (system.md 6)."""
+OWN_GATES = (
+    "key_missing",
+    "field_missing",
+    "already_open",
+    "figure_below_limit",
+    "not_newer_than_closing",
+    "waiting_until",
+    "condition_true",
+)
+"""The reasons of the condition itself, in their order; the last lets it open."""
+
+Detail = Mapping[str, int | float | str | list[str] | None]
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate: its name, whether it lets the alert pass, and what shows it (ids, figures, instants in ms UTC)."""
+
+    name: str
+    passed: bool
+    detail: Detail = {}
+
+
+class Stand(msgspec.Struct, frozen=True, kw_only=True):
+    """How a group stands at an instant.
+
+    `figure` over the window with the ids of what is in it, when the oldest of them leaves, since when an alert ought to
+    be open (None: none ought to), and the gates in their order up to the first that holds.
+    """
+
+    at: Instant
+    figure: float | None
+    limit: float | None
+    counted: tuple[str, ...]
+    oldest_leaves_at: Instant | None
+    open_since: Instant | None
+    gates: tuple[Gate, ...]
+
+
+def explain_group(rule: Rule, state: GroupState, *, at: Instant, since: Instant | None = None) -> Stand:
+    """Say how a group stood at an instant, by the events known now."""
+    points = [point for point in state.points if point.evidence.occurred_at <= at]
+    base, status = (state.base, state.status) if state.base is None or state.base <= at else (None, None)
+    fold = Fold(
+        rule, [p.key for p in points], points, base=base, status=status, marks=state.marks, since=since
+    )
+    fold.walk()
+    fold.stand_at(at)
+    within, limit, counted = within_of(rule.condition), limit_of(rule.condition), fold.counted
+    leaves = counted[0].occurred_at + within if counted and within is not None else None
+    spell = fold.status.spell
+    return Stand(
+        at=at,
+        figure=fold.figure,
+        limit=None if limit is None else limit.number,
+        counted=tuple(key.id for key in counted),
+        oldest_leaves_at=leaves,
+        open_since=None if spell is None else spell.happened_at,
+        gates=_passed_through([_effective(rule, at), *_own_gates(rule, fold, leaves)]),
+    )
+
+
+def explain_event(rule: Rule, event: Event, *, received_at: Instant) -> tuple[Gate, ...]:
+    """Say which gate kept an event that matches `watch` from being counted; the last one says that none did."""
+    late_by = received_at - event.occurred_at
+    return _passed_through(
+        [
+            _effective(rule, event.occurred_at),
+            Gate(
+                name="too_late",
+                passed=late_by <= rule.late_horizon,
+                detail={"late_by": late_by, "late_horizon": rule.late_horizon},
+            ),
+            Gate(
+                name="key_missing", passed=group_of(rule, event) is not None, detail={"per": list(rule.per)}
+            ),
+            Gate(name="field_missing", passed=measures(rule.condition, event)),
+            Gate(name="condition_true", passed=True),
+        ]
+    )
+
+
+def _effective(rule: Rule, at: Instant) -> Gate:
+    start, until = rule.effective_from, rule.effective_until
+    exists = (start is None or at >= start) and (until is None or at < until)
+    return Gate(name="effective", passed=exists, detail={"from": start, "until": until})
+
+
+def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None) -> list[Gate]:
+    status, limit = fold.status, limit_of(rule.condition)
+    figures: Detail = {
+        "figure": fold.figure,
+        "limit": None if limit is None else limit.number,
+        "ids": [key.id for key in fold.counted],
+        "oldest_leaves_at": leaves,
+    }
+    held_until = None if status.true_since is None else status.true_since + rule.hold_for
+    newer = status.floor is None or (status.seen is not None and status.seen > status.floor)
+    return [
+        Gate(
+            name="already_open",
+            passed=status.spell is None,
+            detail={"since": None if status.spell is None else status.spell.happened_at},
+        ),
+        Gate(name="figure_below_limit", passed=fold.met and status.seen is not None, detail=figures),
+        Gate(
+            name="not_newer_than_closing",
+            passed=newer and not status.blocked,
+            detail={"closing": None if status.floor is None else status.floor.id},
+        ),
+        Gate(name="waiting_until", passed=held_until is None, detail={"until": held_until}),
+        Gate(name="condition_true", passed=True, detail=figures),
+    ]
+
+
+def _passed_through(gates: list[Gate]) -> tuple[Gate, ...]:
+    """Return the gates up to the first that does not let pass."""
+    stop = next((place for place, gate in enumerate(gates) if not gate.passed), len(gates))
+    return tuple(gates[: stop + 1])
