@@ -16,7 +16,7 @@ from engine.judging.event import Event
 from engine.judging.group import group_of
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
-from engine.matching.native import NativeMatcher
+from engine.matching.checked import Matcher
 from engine.store.port import Entry
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ class Batch(NamedTuple):
     matches: int
 
 
-def sort(entries: Iterable[Entry], matcher: NativeMatcher) -> Batch:
+def sort(entries: Iterable[Entry], matcher: Matcher) -> Batch:
     """Sort the events of the entries into groups. An event without the key of a rule is reported and not counted."""
     shares: dict[Key, list[Share]] = {}
     matches = 0

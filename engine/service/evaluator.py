@@ -28,7 +28,7 @@ from engine.judging.instant import SECOND, Instant
 from engine.judging.judgement import Judgement, Opened
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState
-from engine.matching.native import NativeMatcher
+from engine.matching.checked import Matcher
 from engine.metrics import Metrics
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import Books
@@ -76,16 +76,19 @@ class Evaluator:
         clock: Clock,
         books: Books,
         metrics: Metrics,
-        matcher: NativeMatcher,
+        matcher: Matcher,
         *,
         holder: str,
+        watched_since: Instant | None = None,
     ) -> None:
+        """Take the parts. `watched_since` is the instant from which the rules watch; None: as long as matters."""
         self._store = store
         self._clock = clock
         self._books = books
         self._metrics = metrics
         self._matcher = matcher
         self._holder = holder
+        self._watched_since = watched_since
         self._lease: Lease | None = None
         self._cursor = ""
         self._kept: dict[Key, Kept] = {}
@@ -107,18 +110,25 @@ class Evaluator:
             await self._store.release(self._holder)
             self._lease = None
 
-    async def turn(self) -> int:
-        """Judge and commit one batch; return how many entries and due groups it had."""
+    async def turn(self, matcher: Matcher | None = None) -> int:
+        """Judge and commit one batch; return how many entries and due groups it had.
+
+        `matcher` serves this turn instead of the evaluator's own: for the second delivery of a batch.
+        """
         if not await self.lead():
             return 0
         started = monotonic()
-        entries = await self._store.read(self._cursor, ENTRIES)
         now = self._clock.now()
-        horizon = entries[-1].received_at - 1 if len(entries) >= ENTRIES else now
+        entries = await self._store.read(self._cursor, ENTRIES)
+        read_to = entries[-1].position if entries else self._cursor
+        drained = read_to == await self._store.last_position()
+        if not drained and not entries:
+            return 1  # what arrived meanwhile is read first: no timer is judged ahead of the backlog
+        horizon = now if drained else entries[-1].received_at - 1
         due = await self._store.due(WINDOWS, horizon, LOOKS)
         if not entries and not due:
             return 0
-        batch = sort(entries, self._matcher)
+        batch = sort(entries, matcher or self._matcher)
         work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due} | batch.shares
         try:
             await self._commit(work, entries, horizon, Counter(matches=batch.matches))
@@ -186,7 +196,7 @@ class Evaluator:
         newest: Case | None,
         around: Surroundings,
     ) -> Outcome:
-        group = Group(rule, self._kept[key].state)
+        group = Group(rule, self._kept[key].state, since=self._since(rule))
         closed = _closing(newest)
         said: list[tuple[Judgement, str]] = []
         for share in shares:
@@ -236,6 +246,12 @@ class Evaluator:
             alert_now, notifications = _latest(decisions, before)
             decisions.append(decide(alert_now, notifications, judgement, around, now))
         return decided
+
+    def _since(self, rule: Rule) -> Instant | None:
+        """Return the instant from which a rule watches its groups (rule-language.md 3.5)."""
+        if self._watched_since is None:
+            return None
+        return max(self._watched_since, rule.effective_from or self._watched_since)
 
     def _write(self, outcomes: Mapping[Key, Outcome], fence: Fence, counts: Counter[str]) -> Write:
         changes = Changes(counts=Counter(counts))

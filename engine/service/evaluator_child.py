@@ -25,7 +25,7 @@ from engine.errors import SiagaError, StoreUnavailableError
 from engine.judging.instant import Instant
 from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Rule
-from engine.matching.native import NativeMatcher
+from engine.matching.checked import MOST_REGISTERED, Disagreement, choose, open_shards
 from engine.metrics import Metrics
 from engine.service import logs
 from engine.service.books import Books, RuleSet
@@ -35,6 +35,8 @@ from engine.store.redis import RedisStore
 LENGTH_BYTES = 4
 LONGEST = 64 * 1024 * 1024
 """A message longer than this is a broken pipe, not a message."""
+
+log = structlog.get_logger("siaga.evaluator")
 
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
 """A metric's sample: name, labels, value."""
@@ -63,9 +65,13 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
 
 
 class TakeTurn(msgspec.Struct, frozen=True, tag="turn"):
-    """Do one turn. In lock-step `now` is the instant at which the clock stands."""
+    """Do one turn. In lock-step `now` is the instant at which the clock stands.
+
+    `again`: a child died on this turn before. The native matcher alone serves then, since the other one may be why.
+    """
 
     now: Instant | None = None
+    again: bool = False
 
 
 class TakeLead(msgspec.Struct, frozen=True, tag="lead"):
@@ -156,18 +162,37 @@ class Child:
             kinds={},
             rule_set=rule_set,
         )
+        self._shards, why = open_shards()
+        self._matching = choose(begin.rules, self._shards, self._disagree, why=why)
+        log.info("matcher", serves=self._matching.serves, why=self._matching.why)
         self._evaluator = Evaluator(
-            self._store, self._clock, books, self._metrics, NativeMatcher(begin.rules), holder=begin.holder
+            self._store, self._clock, books, self._metrics, self._matching.matcher, holder=begin.holder
+        )
+
+    @property
+    def worn_out(self) -> bool:
+        """Whether durable-rules holds so much memory for good that a new process should take over."""
+        return self._shards is not None and self._shards.registered > MOST_REGISTERED
+
+    def _disagree(self, found: Disagreement) -> None:
+        self._metrics.matcher_disagreements.inc()
+        log.error(
+            "matchers_disagree",
+            desk=found.desk,
+            event_id=found.event,
+            missed=found.missed,
+            added=found.added,
+            fault=found.fault,
         )
 
     async def carry_out(self, order: Order) -> Reply:
         """Carry out one order; what fails is told, and the child lives on."""
         try:
             match order:
-                case TakeTurn(now=now):
+                case TakeTurn(now=now, again=again):
                     if isinstance(self._clock, ManualClock) and now is not None:
                         self._clock.set(now)
-                    return Done(await self._evaluator.turn())
+                    return Done(await self._evaluator.turn(self._matching.native if again else None))
                 case TakeLead():
                     return Done(int(await self._evaluator.lead()))
                 case StandDown():
@@ -179,8 +204,8 @@ class Child:
                     return Failed("the child has begun already", store_away=False)
         except StoreUnavailableError as error:
             return Failed(str(error), store_away=True)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the parent is told and decides
-            structlog.get_logger(__name__).exception("turn_failed", loop="evaluator")
+        except Exception as error:
+            log.exception("turn_failed", loop="evaluator")
             return Failed(f"{type(error).__name__}: {error}", store_away=False)
 
     async def close(self) -> None:
@@ -210,7 +235,7 @@ async def _live(replies: BinaryIO) -> None:
     logs.set_up(begin.log)
     child = Child(begin)
     try:
-        while True:
+        while not child.worn_out:
             await pipe.send(await child.carry_out(await pipe.order()))
     except (asyncio.IncompleteReadError, ConnectionError):
         pass  # the parent is gone or has closed the pipe: the child's work ends

@@ -89,6 +89,8 @@ class EvaluatorProcess:
                 return self._number(await self._ask(order))
             except EvaluatorDiedError:
                 log.warning("evaluator_died", restarts=self.restarts)
+                if isinstance(order, TakeTurn):
+                    order = TakeTurn(order.now, again=True)
         raise EvaluatorDiedError
 
     async def stand_down(self) -> None:
