@@ -12,10 +12,12 @@ from typing import Any
 import msgspec
 
 from notifiers.base import Notifier
+from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.email import Email, EmailSettings
 from notifiers.outbox import Outbox, OutboxSettings
 
 ADAPTERS: Mapping[str, tuple[type[Any], type[Any]]] = {
+    "collecting": (CollectingSettings, Collecting),
     "outbox": (OutboxSettings, Outbox),
     "smtp": (EmailSettings, Email),
 }

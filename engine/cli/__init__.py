@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import config, directory, quarantine, token
+from engine.cli import config, directory, doctor, quarantine, token
 from engine.cli.replay import replay
 from engine.cli.run import run
 from engine.errors import ConfigurationError, SiagaError
@@ -47,7 +47,7 @@ def siaga(
 
 app.command()(run)
 app.command()(replay)
-for _name in ("demo", "check", "bench"):
+for _name in ("demo", "check", "test", "bench"):
     try:
         _module = import_module(f"engine.cli.{_name}")
     except ModuleNotFoundError as error:
@@ -59,6 +59,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")
 app.add_typer(directory.app, name="directory")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(doctor.app, name="doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -30,9 +30,14 @@ class Form:
     def __contains__(self, key: str) -> bool:
         return key in self._node.pairs
 
-    def keys(self) -> tuple[str, ...]:
-        """Return the keys as they stand in the file."""
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The keys as they stand in the file."""
         return tuple(self._node.pairs)
+
+    def key(self, key: str) -> Scalar:
+        """Return a key itself, as it is written."""
+        return self._node.pairs[key][0]
 
     def only(self, keys: Iterable[str]) -> Mapping:
         """Return the map with these of its keys alone."""

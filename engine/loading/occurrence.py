@@ -86,7 +86,7 @@ def occurrences(
     severity = form.read("severity", whole(1, 4), 1)
     exercise = form.read("exercise", boolean, default=False)
     fields: dict[str, Scalar] = {}
-    for key in form.keys():
+    for key in form.written:
         node = form.node(key)
         if key not in OWN or key == "source":
             fields.update(_fields(key, node, findings))

@@ -53,6 +53,8 @@ LEAD_POLL_SECONDS = 0.05
 
 GatewaysByChannel = Mapping[str, Notifier]
 """The gateway that serves each channel."""
+CollectingByChannel = Mapping[str, Collecting]
+"""The same of a rehearsal, each to be told how to behave."""
 
 log = structlog.get_logger(__name__)
 

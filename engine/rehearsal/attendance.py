@@ -1,0 +1,362 @@
+"""Awaited against what showed itself, for policy tests.
+
+Here: which message or state each line of `expect` means, what is left over, and why something did not come. Not here:
+running a test (`rehearsal.policy_test`) and remembering what there was (`rehearsal.witness`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from engine.alerting.alert import Alert, Notification
+from engine.judging.instant import Instant
+from engine.judging.rule import Rule, level_name
+from engine.loading.policy_tests import Awaited
+from engine.rehearsal.comparison import written_group
+from engine.rehearsal.observation import meant
+from engine.rehearsal.phrase import Phrase, phrase, written_offset
+from engine.rehearsal.result import Row
+from engine.rehearsal.rig import KEY
+from engine.rehearsal.witness import Turn, Witness
+from engine.wording.link import fill, token_for
+
+OPENINGS = ("opens", "hidden")
+
+
+class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that a line awaits; a line with several recipients or channels awaits one on each."""
+
+    line: Awaited
+    to: str | None
+    channel: str | None
+
+    @property
+    def says(self) -> int:
+        """How much it says, so that those that say most choose first."""
+        line = self.line
+        given = (self.to, self.channel, line.step, line.rule, line.group, line.level)
+        return sum(value is not None for value in given) + len(line.contains) + (not line.within)
+
+
+class Attendance:
+    """The failures and the timeline of one policy test."""
+
+    def __init__(self, witness: Witness, rules: Mapping[str, Rule], start: Instant) -> None:
+        self._witness, self._rules, self._start = witness, rules, start
+        self.failures: list[Phrase] = []
+        self.rows: list[Row] = []
+
+    def hold(self, awaited: Sequence[Awaited], nothing_else: str) -> None:
+        """Hold what there was against what was awaited."""
+        self._messages([line for line in awaited if line.aspect == "message"], nothing_else != "none")
+        for line in awaited:
+            if line.aspect != "message":
+                self._state(line)
+        if nothing_else == "all":
+            self._other_states([line for line in awaited if line.aspect == "alert"])
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def _messages(self, lines: Sequence[Awaited], nothing_else: bool) -> None:  # noqa: FBT001
+        left = self._witness.messages()
+        wanted = [
+            _Wanted(line=line, to=to, channel=channel)
+            for line in lines
+            for to in line.to or (None,)
+            for channel in line.channels or (None,)
+        ]
+        found: dict[int, Notification] = {}
+        for place, one in sorted(enumerate(wanted), key=lambda pair: -pair[1].says):
+            answer = next((n for n in left if self._is_wanted(n, one)), None)
+            if answer is not None:
+                found[place] = answer
+                left.remove(answer)
+        # A line that names a person and no channel means the message, on however many channels it goes.
+        open_ended = [
+            one for place, one in enumerate(wanted) if one.to and not one.channel and place in found
+        ]
+        left = [n for n in left if not any(self._is_wanted(n, one) for one in open_ended)]
+        for place, one in enumerate(wanted):
+            self._wanted(one, found.get(place))
+        for notification in left if nothing_else else ():
+            at = (notification.sent_at or 0) - self._start
+            what = self._message(notification)
+            self.rows.append(Row(at=at, got=what, right=False))
+            self.failures.append(phrase("unexpected", at=written_offset(at), what=what))
+
+    def _is_wanted(self, n: Notification, one: _Wanted) -> bool:
+        line = one.line
+        if n.sent_at is None or not line.since <= n.sent_at - self._start <= line.until:
+            return False
+        if n.kind != line.value or one.to not in (None, n.person) or one.channel not in (None, n.channel):
+            return False
+        if line.step not in (None, n.step) or line.level not in (None, n.level):
+            return False
+        text = _text(n)
+        return (
+            self._is_meant(self._witness.alerts[n.alert], line)
+            and all(part in text for part in line.contains)
+            and not any(part in text for part in line.lacks)
+        )
+
+    def _wanted(self, one: _Wanted, answer: Notification | None) -> None:
+        line = one.line
+        what = self._awaited(line, one.to, one.channel)
+        if answer is not None:
+            at = (answer.sent_at or 0) - self._start
+            self.rows.append(Row(at=at, expected=what, got=self._message(answer)))
+            return
+        self.rows.append(Row(at=line.since, expected=what, right=False))
+        self._missing(line, what, self._why_no_message(one))
+
+    def _missing(self, line: Awaited, what: Phrase, why: str) -> None:
+        at = _span(line)
+        if why:
+            self.failures.append(phrase("missing_because", at=at, what=what, why=why))
+        else:
+            self.failures.append(phrase("missing", at=at, what=what))
+
+    def _why_no_message(self, one: _Wanted) -> str:
+        """Say from the notifications and the histories why a message did not come when it should have."""
+        line = one.line
+        near = [
+            n
+            for n in self._witness.notifications.values()
+            if one.to in (None, n.person)
+            and one.channel in (None, n.channel)
+            and n.kind == line.value
+            and self._is_meant(self._witness.alerts[n.alert], line)
+        ]
+        said = [
+            self._fate(n, line)
+            for n in sorted(near, key=lambda n: abs(n.planned_at - self._start - line.since))
+        ]
+        if said:
+            return said[0]
+        entries = [
+            entry
+            for alert, entry in self._witness.entries(self._start + line.since, self._start + line.until)
+            if self._is_meant(alert, line)
+        ]
+        passed = [e for e in entries if e.name == "recipient_passed_over" and e.person == one.to]
+        skipped = [e for e in entries if e.name == "step_skipped"]
+        refused = [e for e in entries if e.name == "answer_refused"]
+        reasons = [f"{e.name}: {e.reason}" for e in (*passed, *skipped, *refused)]
+        if (
+            one.to
+            and not reasons
+            and not any(n.person == one.to for n in self._witness.notifications.values())
+        ):
+            return f"{one.to}: -"
+        return ", ".join(dict.fromkeys(reasons))
+
+    def _fate(self, n: Notification, line: Awaited) -> str:
+        if n.sent_at is None:
+            return f"{n.state}: {n.reason or n.held}" if n.reason or n.held else n.state
+        at = n.sent_at - self._start
+        if line.since <= at <= line.until:
+            lacking = [part for part in line.contains if part not in _text(n)]
+            present = [part for part in line.lacks if part in _text(n)]
+            wrong = [f"contains {part!r}" for part in lacking] + [f"lacks {part!r}" for part in present]
+            wrong += [f"step {n.step}"] if line.step not in (None, n.step) else []
+            return ", ".join(wrong) or f"{n.person} {n.channel}"
+        return f"{n.state} {written_offset(at)}, step {n.step}"
+
+    def _awaited(self, line: Awaited, to: str | None, channel: str | None) -> Phrase:
+        parts = [f"step {line.step}"] if line.step is not None else []
+        parts += [f"contains {part!r}" for part in line.contains] + [f"lacks {part!r}" for part in line.lacks]
+        parts += [line.rule] if line.rule else []
+        parts += [f"[{written_group(line.group)}]"] if line.group is not None else []
+        return phrase(
+            "message",
+            kind=line.value,
+            to=to or phrase("any"),
+            channel=channel or phrase("any"),
+            more=_in(parts),
+        )
+
+    def _message(self, n: Notification) -> Phrase:
+        alert = self._witness.alerts[n.alert]
+        parts = [f"step {n.step}"] if n.step else []
+        parts += [alert.rule.id] if len(self._witness.alerts) > 1 else []
+        return phrase("message", kind=n.kind, to=n.person, channel=n.channel, more=_in(parts))
+
+    # --- states -------------------------------------------------------------------------------------------------------
+
+    def _state(self, line: Awaited) -> None:
+        match line.aspect:
+            case "audit":
+                self._audit(line)
+            case "notification":
+                self._notification(line)
+            case _:
+                self._alert(line)
+
+    def _alert(self, line: Awaited) -> None:
+        what = self._expected(line)
+        since, until = self._start + line.since, self._start + line.until
+        if line.value in OPENINGS:
+            near = [turn for turn in self._witness.openings if since <= turn.at <= until]
+        elif line.within:
+            near = self._witness.reached(since, until, alerts=True)
+        else:
+            near = self._witness.standing(until, alerts=True)
+        near = [turn for turn in near if self._is_meant(turn.alert, line)]
+        answer = next((turn for turn in near if _agrees(turn, line)), None)
+        if answer is None and not near and line.value in OPENINGS:
+            near = [turn for turn in self._witness.openings if self._is_meant(turn.alert, line)]
+        self._said(line, what, self._got(answer) if answer else None, [self._got(turn) for turn in near])
+
+    def _notification(self, line: Awaited) -> None:
+        what = self._expected(line)
+        since, until = self._start + line.since, self._start + line.until
+        found = (
+            self._witness.reached(since, until, alerts=False)
+            if line.within
+            else self._witness.standing(until, alerts=False)
+        )
+        near = [
+            turn
+            for turn in found
+            if (n := turn.notification) is not None
+            and (not line.to or n.person in line.to)
+            and (not line.channels or n.channel in line.channels)
+            and line.step in (None, n.step)
+            and self._is_meant(turn.alert, line)
+        ]
+        for to in line.to or (None,):
+            for channel in line.channels or (None,):
+                mine = [
+                    turn
+                    for turn in near
+                    if (n := turn.notification) is not None
+                    and to in (None, n.person)
+                    and channel in (None, n.channel)
+                ]
+                answer = next((turn for turn in mine if _agrees(turn, line)), None)
+                self._said(
+                    line, what, self._got(answer) if answer else None, [self._got(turn) for turn in mine]
+                )
+
+    def _audit(self, line: Awaited) -> None:
+        what = self._expected(line)
+        entries = [
+            (alert, entry)
+            for alert, entry in self._witness.entries(self._start + line.since, self._start + line.until)
+            if self._is_meant(alert, line)
+        ]
+        people = (*line.to, *((line.by,) if line.by else ()))
+        found = next(
+            (
+                self._entry(alert, entry.name, entry.reason, entry.person)
+                for alert, entry in entries
+                if entry.name == line.value
+                and line.reason in (None, entry.reason)
+                and (not people or entry.person in people)
+                and line.step in (None, entry.details.get("step"))
+            ),
+            None,
+        )
+        names = [self._entry(alert, entry.name, entry.reason, entry.person) for alert, entry in entries]
+        self._said(line, what, found, [one for one in names if one.words["name"] == line.value])
+
+    def _said(self, line: Awaited, what: Phrase, answer: Phrase | None, near: Sequence[Phrase]) -> None:
+        if answer is not None:
+            self.rows.append(Row(at=line.since, expected=what, got=answer))
+            return
+        got = near[0] if near else None
+        self.rows.append(Row(at=line.since, expected=what, got=got, right=False))
+        if got is not None:
+            self.failures.append(phrase("missing_but", at=_span(line), what=what, got=got))
+        else:
+            self.failures.append(phrase("missing", at=_span(line), what=what))
+
+    def _other_states(self, lines: Sequence[Awaited]) -> None:
+        """Every change of an alert's status must be listed at its instant."""
+        turns = [turn for turn in self._witness.turns_of_alerts() if turn not in self._witness.openings]
+        opened = {(turn.alert.id, turn.at) for turn in self._witness.openings}
+        changes = [t for t in turns if not (t.state == "open" and (t.alert.id, t.at) in opened)]
+        for turn in (*self._witness.openings, *changes):
+            listed = any(
+                self._is_meant(turn.alert, line)
+                and line.value == turn.state
+                and line.since <= turn.at - self._start <= line.until
+                for line in lines
+            )
+            if not listed:
+                at, what = turn.at - self._start, self._got(turn)
+                self.rows.append(Row(at=at, got=what, right=False))
+                self.failures.append(phrase("unexpected", at=written_offset(at), what=what))
+
+    def _expected(self, line: Awaited) -> Phrase:
+        parts = [
+            f"by {line.by}" if line.by else "",
+            f"level {level_name(line.level)}" if line.level is not None else "",
+            f"reason {line.reason}" if line.reason else "",
+        ]
+        if line.aspect == "notification":
+            return phrase(
+                "notification",
+                state=line.value,
+                to=", ".join(line.to) or phrase("any"),
+                channel=", ".join(line.channels) or phrase("any"),
+                more=_in(parts),
+            )
+        if line.aspect == "audit":
+            group = written_group(line.group)
+            parts += list(line.to)
+            return phrase("audit", name=line.value, rule=line.rule or "*", group=group, more=_in(parts))
+        group = written_group(line.group)
+        return phrase("alert", state=line.value, rule=line.rule or "*", group=group, more=_in(parts))
+
+    def _got(self, turn: Turn) -> Phrase:
+        n = turn.notification
+        if n is not None:
+            parts = [f"reason {turn.reason}" if turn.reason else ""]
+            return phrase("notification", state=turn.state, to=n.person, channel=n.channel, more=_in(parts))
+        parts = [
+            f"by {turn.by}" if turn.by else "",
+            f"level {level_name(turn.level)}" if turn.level else "",
+            f"reason {turn.reason}" if turn.reason else "",
+        ]
+        alert = turn.alert
+        return phrase("alert", state=turn.state, rule=alert.rule.id, group=alert.group, more=_in(parts))
+
+    def _entry(self, alert: Alert, name: str, reason: str, person: str) -> Phrase:
+        parts = [f"reason {reason}" if reason else "", person]
+        return phrase("audit", name=name, rule=alert.rule.id, group=alert.group, more=_in(parts))
+
+    def _is_meant(self, alert: Alert, line: Awaited) -> bool:
+        if line.rule not in (None, alert.rule.id):
+            return False
+        rule = self._rules.get(alert.rule.id)
+        return line.group is None or (rule is not None and meant(rule, line.group, alert.group))
+
+
+def _agrees(turn: Turn, line: Awaited) -> bool:
+    return (
+        turn.state == line.value
+        and line.by in (None, turn.by)
+        and line.level in (None, turn.level)
+        and line.reason in (None, turn.reason)
+    )
+
+
+def _text(n: Notification) -> str:
+    """Return everything a message says, its link filled in."""
+    if n.rendered is None:
+        return ""
+    whole = f"{n.rendered.subject}\n{n.rendered.text}"
+    return fill(whole, token_for(KEY, n.id, n.channel))
+
+
+def _span(line: Awaited) -> str:
+    since = written_offset(line.since)
+    return f"{since}..{written_offset(line.until)}" if line.within else since
+
+
+def _in(parts: Iterable[str]) -> str:
+    said = ", ".join(part for part in parts if part)
+    return f" ({said})" if said else ""

@@ -1,0 +1,91 @@
+"""Coverage: which rules, and which branches of them, some test reached.
+
+Here: what the branches of a rule are and which of them a run touched. A branch is a row of the level map or an
+alternative under `any`. Not here: running tests. A rule is touched when an alert of it opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from engine.judging.event import Event
+from engine.judging.rule import AllOf, AnyOf, Filter, Rule, Unless, level_name
+from engine.matching.native import Verdict, compile_filter
+from engine.rehearsal.observation import Happening
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rules and branches there are, how many of them some test touches, and which none does."""
+
+    rules: int
+    rules_touched: int
+    branches: int
+    branches_touched: int
+    untouched: tuple[str, ...]
+
+
+def coverage(rules: Iterable[Rule], touched: frozenset[str]) -> Coverage:
+    """Count the rules of files against what the tests touched."""
+    known = {rule.id: rule for rule in rules}
+    names = {rule: list(_names(known[rule])) for rule in sorted(known)}
+    branches = [name for of_rule in names.values() for name in of_rule]
+    return Coverage(
+        rules=len(known),
+        rules_touched=sum(rule in touched for rule in known),
+        branches=len(branches),
+        branches_touched=sum(name in touched for name in branches),
+        untouched=tuple(
+            name
+            for rule, of_rule in names.items()
+            for name in ([rule] if rule not in touched else [n for n in of_rule if n not in touched])
+        ),
+    )
+
+
+def touched(rules: Iterable[Rule], events: Iterable[Event], happened: Iterable[Happening]) -> frozenset[str]:
+    """Return what a run touched: rules that opened, the levels they opened with, alternatives that an event met."""
+    found = set()
+    for one in happened:
+        if one.state in ("opens", "hidden"):
+            found |= {one.rule, f"{one.rule}: level {level_name(one.level)}"}
+        elif one.level:
+            found.add(f"{one.rule}: level {level_name(one.level)}")
+    events = list(events)
+    for rule in rules:
+        watches: Verdict | None = None
+        for name, alternative in _alternatives(rule):
+            watches = watches or compile_filter(rule.watch)
+            meets = compile_filter(alternative)
+            if any(meets(event) and watches(event) for event in events):
+                found.add(name)
+    return frozenset(found)
+
+
+def _names(rule: Rule) -> Iterator[str]:
+    if len(rule.levels) > 1 and not rule.by_severity:
+        yield from (f"{rule.id}: level {level_name(row.level)}" for row in rule.levels)
+    yield from (name for name, _ in _alternatives(rule))
+
+
+def _alternatives(rule: Rule) -> Iterator[tuple[str, Filter]]:
+    for place, any_of in enumerate(_any_of(rule.watch), start=1):
+        which = "any" if place == 1 else f"any {place}"
+        for number, part in enumerate(any_of.parts, start=1):
+            yield f"{rule.id}: {which}, {number}", part
+
+
+def _any_of(node: Filter) -> Iterator[AnyOf]:
+    match node:
+        case AnyOf(parts):
+            yield node
+            for part in parts:
+                yield from _any_of(part)
+        case AllOf(parts):
+            for part in parts:
+                yield from _any_of(part)
+        case Unless(part):
+            yield from _any_of(part)
+        case _:
+            return

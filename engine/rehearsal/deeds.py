@@ -1,0 +1,267 @@
+"""Deeds: doing what a policy test says people, gateways and the desk do.
+
+Here: from an act to the service's own commands. Not here: the form of acts (`loading.acts`) and when they happen
+(`rehearsal.policy_test`). Who is a person of the directory answers in their own right; the duty desk, and whoever the
+directory does not know, acts on the console and the API as an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from engine.alerting.alert import Alert, Notification
+from engine.alerting.command import Answer, Comment, EscalateNow, Says
+from engine.alerting.directory import Assignment, Contact, Contents, Directory, Duty, Person, Span
+from engine.alerting.policy import Policy
+from engine.judging.region import lies_in
+from engine.loading.acts import (
+    Answering,
+    Assign,
+    ByHand,
+    ClockJump,
+    ContactChange,
+    Deed,
+    Fetch,
+    GatewayChange,
+    OnDuty,
+    Reloading,
+    Restarting,
+    Unavailable,
+)
+from engine.loading.rule_tests import Group
+from engine.rehearsal.comparison import written_group
+from engine.rehearsal.observation import meant
+from engine.rehearsal.phrase import Phrase, phrase
+from engine.rehearsal.rig import KEY, ReloadUnavailableError, Rig
+from engine.rehearsal.witness import Witness
+from engine.service.app import CollectingByChannel
+from engine.service.notes import digest_of
+from engine.wording.link import token_for
+
+OPERATING = ("posko", "posko_nasional", "ops")
+"""Roles whose bearers are operators of their region."""
+LATER = ("delegated", "declined")
+"""Answers of the language that come later."""
+
+
+class Deeds:
+    """Does the acts of one test."""
+
+    def __init__(
+        self, rig: Rig, witness: Witness, gateways: CollectingByChannel, policies: Mapping[str, Policy]
+    ) -> None:
+        self._rig, self._witness, self._gateways = rig, witness, gateways
+        self._policies = policies
+
+    async def do(self, deed: Deed) -> Phrase | None:
+        """Do one act; return why it could not be done."""
+        match deed:
+            case Answering():
+                return await self._answer(deed)
+            case Fetch():
+                return await self._fetch(deed)
+            case ByHand():
+                return await self._by_hand(deed)
+            case GatewayChange():
+                return await self._gateway(deed)
+            case Assign() | OnDuty():
+                return await self._position(deed)
+            case ContactChange():
+                return await self._contact(deed)
+            case Restarting():
+                await self._rig.restart(deed.down_for)
+            case Reloading():
+                return await self._reload(deed)
+            case ClockJump():
+                # `now` never goes back (escalation.md 3.13): a jump back of the wall clock changes nothing.
+                return None if deed.jump <= 0 else phrase("not_available", what="clock: jump +")
+            case Unavailable():
+                return phrase("not_available", what=deed.what)
+        return None
+
+    # --- answers ---
+
+    async def _answer(self, deed: Answering) -> Phrase | None:
+        if deed.says is None or deed.phone:
+            return phrase("not_available", what="answer via sms: text, from")
+        if deed.says in LATER:
+            return phrase("not_available", what=f"answer: {deed.says}")
+        if deed.via == "link":
+            return await self._by_link(deed, deed.says)
+        found = self._alert(deed.rule, deed.group, deed.who)
+        if isinstance(found, Phrase):
+            return found
+        answer = Answer(
+            person=deed.who,
+            says=deed.says,
+            via=deed.via,
+            operator=deed.operator or ("operator" if deed.via == "proxy" else ""),
+            note_digest=digest_of(found.id, deed.who, deed.text if deed.via != "sms" else ""),
+            is_operator=deed.via in ("console", "api") and await self._operates(deed.who, found),
+        )
+        await self._rig.desk.answer(found.id, answer)
+        return None
+
+    async def _by_link(self, deed: Answering, says: Says) -> Phrase | None:
+        newest = self._newest(deed.who, deed.rule, deed.group)
+        if newest is None:
+            return phrase("no_link", who=deed.who)
+        found = await self._rig.desk.by_token(token_for(KEY, newest.id, newest.channel))
+        if found is not None:  # a link that is not valid any more is answered 404 and changes nothing
+            case, notification = found
+            answer = Answer(person=notification.person, says=says, via="link")
+            await self._rig.desk.answer(case.alert.id, answer)
+        return None
+
+    async def _fetch(self, deed: Fetch) -> Phrase | None:
+        newest = self._newest(deed.who, deed.rule, deed.group)
+        if newest is None:
+            return phrase("no_link", who=deed.who)
+        await self._rig.desk.by_token(token_for(KEY, newest.id, newest.channel))
+        return None
+
+    async def _by_hand(self, deed: ByHand) -> Phrase | None:
+        found = self._alert(deed.rule, deed.group, "")
+        if isinstance(found, Phrase):
+            return found
+        match deed.does:
+            case "resolve":
+                answer = Answer(person=deed.who, says="resolved", via="console", is_operator=True)
+                await self._rig.desk.answer(found.id, answer)
+            case "escalate":
+                await self._rig.desk.change(
+                    found.id, EscalateNow(person=deed.who, is_operator=True), "escalate"
+                )
+            case "comment":
+                note = digest_of(found.id, deed.who, deed.text)
+                await self._rig.desk.change(found.id, Comment(person=deed.who, note_digest=note), "comment")
+        return None
+
+    def _newest(self, who: str, rule: str | None, group: Group) -> Notification | None:
+        """Return the newest message sent to a person, of the named alert where one is named."""
+        sent = [
+            n for n in self._witness.sent_to(who) if self._names(self._witness.alerts[n.alert], rule, group)
+        ]
+        return sent[-1] if sent else None
+
+    def _alert(self, rule: str | None, group: Group, who: str) -> Alert | Phrase:
+        """Return the alert that is meant: the one named, else the only unresolved one, else the newest sent to them."""
+        named = [alert for alert in self._witness.alerts.values() if self._names(alert, rule, group)]
+        if not named:
+            return phrase("no_alert", rule=rule or "*", group=written_group(group))
+        unresolved = [alert for alert in named if alert.unresolved]
+        if len(unresolved) == 1 or len({(alert.rule.id, alert.group) for alert in named}) == 1:
+            return _newest_of(unresolved or named)
+        sent = self._newest(who, rule, group) if who else None
+        if sent is not None:
+            return self._witness.alerts[sent.alert]
+        if not unresolved:
+            return _newest_of(named)
+        return phrase(
+            "many_alerts", found=", ".join(f"{alert.rule.id} [{alert.group}]" for alert in unresolved)
+        )
+
+    def _names(self, alert: Alert, rule: str | None, group: Group) -> bool:
+        known = self._rig.books.rule_set.rules.get(alert.rule.id)
+        if rule not in (None, alert.rule.id):
+            return False
+        return group is None or (known is not None and meant(known, group, alert.group))
+
+    async def _operates(self, who: str, alert: Alert) -> bool:
+        directory = await self._rig.books.directory()
+        if directory.person(who) is None:
+            return True
+        now = self._rig.clock.now()
+        posts: list[Assignment | Duty] = [*directory.contents.assignments, *directory.contents.roster]
+        return any(
+            post.person == who
+            and post.role in OPERATING
+            and post.valid.covers(now)
+            and lies_in(alert.region, post.region)
+            for post in posts
+        )
+
+    # --- gateways ---
+
+    async def _gateway(self, deed: GatewayChange) -> Phrase | None:
+        gateway = self._gateways.get(deed.name)
+        if gateway is None:
+            return phrase("no_gateway", channel=deed.name)
+        person = (await self._rig.books.directory()).person(deed.recipient)
+        if person is None:
+            gateway.become(deed.state, deed.recipient or None)
+            return None
+        for contact in person.contacts:
+            if contact.channel == gateway.channel:
+                gateway.become(deed.state, contact.value)
+        return None
+
+    # --- the directory ---
+
+    async def _position(self, deed: Assign | OnDuty) -> Phrase | None:
+        directory = await self._rig.books.directory()
+        if directory.person(deed.person) is None:
+            return phrase("no_person", who=deed.person)
+        contents, now = directory.contents, self._rig.clock.now()
+        if isinstance(deed, OnDuty):
+            span = Span(now if deed.since is None else deed.since, deed.until)
+            duty = Duty(region=deed.region, role=deed.role, person=deed.person, valid=span)
+            changed = msgspec.structs.replace(contents, roster=(*contents.roster, duty))
+        else:
+            assignment = Assignment(
+                region=deed.region, role=deed.role, person=deed.person, status=deed.status, valid=Span(now)
+            )
+            changed = msgspec.structs.replace(contents, assignments=(*contents.assignments, assignment))
+        await self._rig.replace_directory(changed)
+        return None
+
+    async def _contact(self, deed: ContactChange) -> Phrase | None:
+        directory: Directory = await self._rig.books.directory()
+        person = directory.person(deed.person)
+        if person is None:
+            return phrase("no_person", who=deed.person)
+        if all(contact.channel != deed.channel for contact in person.contacts):
+            return phrase("no_contact", who=deed.person, channel=deed.channel)
+        await self._rig.replace_directory(_changed(directory.contents, person, deed))
+        return None
+
+    async def _reload(self, deed: Reloading) -> Phrase | None:
+        if deed.unusable:
+            return phrase("finding", what=deed.unusable[0])
+        policies = self._policies if deed.policies is None else by_id(deed.policies)
+        rules = self._rig.books.rule_set.rules.values() if deed.rules is None else deed.rules
+        try:
+            await self._rig.reload(rules, policies)
+        except ReloadUnavailableError as error:
+            return phrase("not_available", what=f"reload: {error}")
+        self._policies = policies
+        return None
+
+
+def by_id(policies: Sequence[Policy]) -> dict[str, Policy]:
+    """Return policies by id; a rule that names none takes the only one there is."""
+    found = {policy.id: policy for policy in policies}
+    if len(policies) == 1:
+        found[""] = policies[0]
+    return found
+
+
+def _newest_of(alerts: Sequence[Alert]) -> Alert:
+    return max(alerts, key=lambda alert: (alert.detected_at, alert.ordinal))
+
+
+def _changed(contents: Contents, person: Person, deed: ContactChange) -> Contents:
+    """Return the directory with the first contact of a channel changed as the act says."""
+    contacts: list[Contact] = []
+    done = False
+    for contact in person.contacts:
+        mine = contact.channel == deed.channel and not done
+        done = done or mine
+        changes = {"verified": deed.verified, "value": deed.value, "quiet_hours": deed.quiet_hours}
+        given = {name: value for name, value in changes.items() if mine and value is not None}
+        contacts.append(msgspec.structs.replace(contact, **given))
+    changed = msgspec.structs.replace(person, contacts=tuple(contacts))
+    people = tuple(changed if one.id == person.id else one for one in contents.people)
+    return msgspec.structs.replace(contents, people=people)

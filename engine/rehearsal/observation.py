@@ -1,0 +1,200 @@
+"""What came of a run, read from the alerts and their histories as anybody can read them.
+
+Here: openings, joins and closings with their instants, and how a group stands now. Not here: what was expected of them
+(`rehearsal.comparison`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from engine.alerting.alert import Alert, HistoryEntry
+from engine.judging.group import SEPARATOR
+from engine.judging.instant import Instant
+from engine.judging.rule import Rule
+from engine.judging.state import GroupState, Point
+from engine.judging.window import window_of, within_of
+from engine.loading.rule_tests import Group, State
+from engine.service.apply import Desk
+from engine.service.evaluator import GROUPS
+from engine.store.codec import decode
+from engine.store.port import Store
+
+UNDONE = frozenset(("late_report", "corrected", "refuted"))
+"""Closing reasons after which the opening never was."""
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to an alert: `at` in event time (see rule-language.md 6), `detected` on the clock.
+
+    `evidence` are ids of events in event order, `count` how many; `undone` marks an opening that was taken back.
+    """
+
+    at: Instant
+    detected: Instant
+    state: State
+    rule: str
+    group: str
+    reason: str = ""
+    evidence: tuple[str, ...] = ()
+    count: int = 0
+    level: int = 0
+    undone: bool = False
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a group stands: whether an alert of it is unresolved, what that has, and the figure over the window."""
+
+    open: bool
+    evidence: tuple[str, ...]
+    count: int
+    level: int
+    value: float
+
+
+async def happenings(desk: Desk, occurred: Mapping[tuple[str, str], Instant]) -> list[Happening]:
+    """Return everything that happened, by event time. `occurred` tells the instants of events by (desk, id)."""
+    found: list[Happening] = []
+    for alert in await desk.alerts():
+        found += _of_alert(alert, await desk.history(alert.id), occurred)
+    return sorted(found, key=lambda one: (one.at, one.detected, one.rule, one.group, one.state))
+
+
+def _of_alert(
+    alert: Alert, history: list[HistoryEntry], occurred: Mapping[tuple[str, str], Instant]
+) -> Iterator[Happening]:
+    happened_at = _happened_at(alert, history)
+    undone = any(_undoes(entry) for entry in history)
+    opening = [e for e in alert.evidence if e.occurred_at <= happened_at]
+    redated = any(entry.name == "redated" for entry in history)
+    first = next(entry for entry in history if entry.name in ("opened", "hidden"))
+    counted = first.details.get("events", 0)
+    whole = alert.evidence_count == len(alert.evidence) or redated
+    yield Happening(
+        at=happened_at,
+        detected=alert.detected_at,
+        state="hidden" if any(entry.name == "hidden" for entry in history[:2]) else "opens",
+        rule=alert.rule.id,
+        group=alert.group,
+        reason=first.reason,
+        evidence=tuple(e.id for e in opening),
+        count=len(opening) if whole else int(counted),
+        level=int(first.details.get("level", alert.level)),
+        undone=undone,
+    )
+    joined: dict[Instant, Happening] = {}
+    for entry in history:
+        if entry.name == "joined":
+            name = str(entry.details.get("desk")), str(entry.details.get("event"))
+            at = occurred.get(name, happened_at)
+            joined.setdefault(at, _at(alert, entry, at, "joins"))
+        elif entry.name == "redated":
+            later = [e for e in alert.evidence if e.occurred_at > happened_at and e.occurred_at not in joined]
+            joined.update({e.occurred_at: _at(alert, entry, e.occurred_at, "joins") for e in later})
+        elif entry.name == "resolved":
+            ended_at = entry.details.get("ended_at")
+            yield _at(alert, entry, entry.at if ended_at is None else int(ended_at), "closes")
+    yield from joined.values()
+
+
+def _happened_at(alert: Alert, history: Iterable[HistoryEntry]) -> Instant:
+    """Return when the opening happened, as last said; a closed alert is re-dated in its history only."""
+    happened_at = alert.happened_at
+    for entry in history:
+        if entry.name == "redated":
+            happened_at = int(entry.details["happened_at"])
+    return happened_at
+
+
+def _undoes(entry: HistoryEntry) -> bool:
+    return entry.name == "corrected" or (entry.name == "resolved" and entry.reason in UNDONE)
+
+
+def _at(alert: Alert, entry: HistoryEntry, at: Instant, state: State) -> Happening:
+    evidence = tuple(e.id for e in alert.evidence if state != "joins" or e.occurred_at <= at)
+    return Happening(
+        at=at,
+        detected=entry.at,
+        state=state,
+        rule=alert.rule.id,
+        group=alert.group,
+        reason=entry.reason,
+        evidence=evidence,
+        count=alert.evidence_count if state == "closes" else len(evidence),
+        level=alert.level,
+    )
+
+
+# --- how a group stands -----------------------------------------------------------------------------------------------
+
+
+async def standing(store: Store, desk: Desk, rule: Rule, group: Group, at: Instant) -> list[Standing]:
+    """Return how the groups of a rule that are meant stand at an instant of the clock, each group once."""
+    alerts: dict[str, Alert] = {}
+    for alert in await desk.alerts():
+        if alert.rule.id == rule.id and alert.ordinal > getattr(alerts.get(alert.group), "ordinal", 0):
+            alerts[alert.group] = alert
+    states = {}
+    for key, record in (await store.scan(GROUPS)).items():
+        _space, rule_id, text = key.split("|", 2)
+        if rule_id == rule.id:
+            states[text] = decode(record.value, GroupState)
+    found = [text for text in {**states, **alerts} if meant(rule, group, text)]
+    return [_standing(rule, alerts.get(text), states.get(text), at) for text in sorted(found)]
+
+
+def _standing(rule: Rule, alert: Alert | None, state: GroupState | None, at: Instant) -> Standing:
+    return Standing(
+        open=alert is not None and alert.unresolved,
+        evidence=tuple(e.id for e in alert.evidence) if alert else (),
+        count=alert.evidence_count if alert else 0,
+        level=alert.level if alert else 1,
+        value=figure(rule, state, at) if state else 0.0,
+    )
+
+
+def figure(rule: Rule, state: GroupState, at: Instant) -> float:
+    """Return the figure of the rule's condition over the window at an instant; 0 without events."""
+    within = within_of(rule.condition)
+    window = window_of(rule.condition)
+    restart = (
+        max((opening.happened_at for opening in state.openings), default=None) if rule.start_again else None
+    )
+    for point in state.points:
+        if _inside(point, at, within) and (restart is None or point.key.occurred_at > restart):
+            window.enter(point)
+    return window.figure or 0.0
+
+
+def _inside(point: Point, at: Instant, within: int | None) -> bool:
+    occurred_at = point.key.occurred_at
+    return point.watched and occurred_at <= at and (within is None or occurred_at > at - within)
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+def meant(rule: Rule, group: Group, text: str) -> bool:
+    """Say whether a group of a rule, by its canonical text, is the one that a test names."""
+    if group is None or isinstance(group, str):
+        return group is None or group == text
+    parts = [text] if len(rule.per) == 1 else list(_parts(text))
+    return set(group) <= set(rule.per) and all(
+        group.get(name, part) == part for name, part in zip(rule.per, parts, strict=True)
+    )
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut the canonical text of a group of several keys into its parts."""
+    part, escaped = "", False
+    for sign in text:
+        if escaped or sign not in ("\\", SEPARATOR):
+            part, escaped = part + sign, False
+        elif sign == "\\":
+            escaped = True
+        else:
+            yield part
+            part = ""
+    yield part

@@ -1,0 +1,70 @@
+"""The premises of rehearsals: what all tests of a run share and nothing of which a test changes.
+
+Here: the installation's settings, regions, kinds and texts, and renderers, each made once. Not here: what a single test
+brings (`loading.policy_tests`). Without an installation around, what Siaga ships is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from engine.judging.region import RegionTable
+from engine.loading.kinds import Kind, load_kinds
+from engine.loading.regions import load_regions
+from engine.settings import DEFAULT_FILE, Settings, load, names
+from engine.wording.render import Renderer
+from engine.wording.texts import Catalogue, load_catalogue
+
+SHIPPED = Path(__file__).resolve().parent.parent.parent
+"""The folder that holds `config/` and `templates/` of the sources."""
+
+
+class Premises:
+    """Reads what tests need when one first needs it: a rule test needs nothing of it."""
+
+    def __init__(self, config: Path = DEFAULT_FILE) -> None:
+        self.config = config if config.exists() else SHIPPED / DEFAULT_FILE
+        self._renderers: dict[tuple[int, frozenset[tuple[str, str]]], tuple[RegionTable, Renderer]] = {}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the installation, without what the environment says."""
+        return load(self.config)
+
+    @cached_property
+    def settings_names(self) -> frozenset[str]:
+        """The dotted names of all settings."""
+        return frozenset(names())
+
+    @cached_property
+    def regions(self) -> RegionTable:
+        """The shipped table of regions."""
+        return load_regions(self.settings.paths.regions)
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The kinds of events and their names."""
+        return load_kinds(self.settings.paths.kinds)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The texts of messages."""
+        return load_catalogue(self.settings.paths.templates / "texts.yaml")
+
+    def renderer(self, regions: RegionTable, overrides: Mapping[str, str]) -> Renderer:
+        """Return what renders messages about these regions; raise `ConfigurationError` where a setting is unusable."""
+        key = id(regions), frozenset(overrides.items())
+        if key not in self._renderers:
+            settings = load(self.config, overrides=[f"{name}={value}" for name, value in overrides.items()])
+            renderer = Renderer(
+                self.catalogue,
+                {code: {"id": kind.id, "en": kind.en} for code, kind in self.kinds.items()},
+                regions,
+                base_url=settings.base_url,
+                sender=settings.messages.sender,
+                templates=settings.paths.templates,
+            )
+            self._renderers[key] = regions, renderer
+        return self._renderers[key][1]

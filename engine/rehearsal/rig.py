@@ -1,0 +1,172 @@
+"""The rig: the service's own parts on a memory store and a manual clock, driven act by act.
+
+Here: wiring of evaluator, escalator and dispatcher for one test, and the order of one instant: acts first, then what
+falls due (policy-tests.md). Not here: what a test says (`rehearsal.rule_test`, `rehearsal.policy_test`) and what came
+of it (`rehearsal.observation`). Only the door is passed by, so that a test may use any kind, field and region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+import msgspec
+
+from engine.alerting.directory import Contents
+from engine.alerting.policy import Policy
+from engine.clock import ManualClock
+from engine.errors import SiagaError
+from engine.judging.event import Event
+from engine.judging.instant import DAY, Instant, Millis
+from engine.judging.region import RegionTable
+from engine.judging.rule import Rule
+from engine.matching.native import NativeMatcher
+from engine.metrics import Metrics
+from engine.service.app import GatewaysByChannel
+from engine.service.apply import Desk
+from engine.service.books import Books, RuleSet
+from engine.service.casebook import ALERTS, OUTBOX
+from engine.service.dispatcher import Dispatcher
+from engine.service.escalator import Escalator
+from engine.service.evaluator import WINDOWS, Evaluator
+from engine.service.event_schema import identity_of
+from engine.service.lock_step import LockStep, Turn
+from engine.store.memory import MemoryStore
+from engine.store.port import Arrival
+from engine.wording.render import Renderer
+
+NAMESPACE = "rehearsal"
+KEY = b"rehearsal: this key opens nothing"
+TURNS_AT_MOST = 10_000
+
+
+class ReloadUnavailableError(SiagaError):
+    """The reload changes how a rule judges, which this version cannot do while it runs."""
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """How messages leave in a test: the renderer and the collecting gateways by channel."""
+
+    renderer: Renderer
+    gateways: GatewaysByChannel
+
+
+class Rig:
+    """One service for one test. Without `outgoing` nothing is ever sent."""
+
+    def __init__(
+        self,
+        *,
+        rules: Iterable[Rule],
+        policies: Mapping[str, Policy],
+        start: Instant,
+        regions: RegionTable,
+        metrics: Metrics,
+        outgoing: Outgoing | None = None,
+        watched_since: Instant | None = None,
+    ) -> None:
+        """Wire the parts around an empty store. The rules watch from `watched_since` on, else from `start`."""
+        self.store = MemoryStore()
+        self.clock = ManualClock(start)
+        self._watched_since = start if watched_since is None else watched_since
+        self._metrics = metrics
+        self._outgoing = outgoing
+        rule_set = RuleSet({rule.id: rule for rule in rules}, policies)
+        self.books = Books(self.store, namespace=NAMESPACE, regions=regions, kinds={}, rule_set=rule_set)
+        self.desk = Desk(self.store, self.clock, self.books, metrics)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make the loops anew, as a process that starts does: whatever they remembered is gone."""
+        matcher = NativeMatcher(tuple(self.books.rule_set.rules.values()))
+        self._evaluator = Evaluator(
+            self.store,
+            self.clock,
+            self.books,
+            self._metrics,
+            matcher,
+            holder="rehearsal",
+            watched_since=self._watched_since,
+        )
+        escalator = Escalator(self.store, self.clock, self.desk, self._metrics)
+        turns: list[Turn] = [self._evaluator.turn, escalator.turn]
+        if self._outgoing is not None:
+            dispatcher = Dispatcher(
+                self.store,
+                self.clock,
+                self.books,
+                self.desk,
+                self._metrics,
+                renderer=self._outgoing.renderer,
+                notifiers=self._outgoing.gateways,
+                key=KEY,
+                in_order=True,
+            )
+            turns.append(dispatcher.turn)
+        self._lock_step = LockStep(self.store, self.clock, turns, self.next_due)
+
+    async def next_due(self) -> Instant | None:
+        """Return the earliest instant at which something falls due though nothing is done."""
+        schedules = (WINDOWS, ALERTS, OUTBOX) if self._outgoing is not None else (WINDOWS, ALERTS)
+        due = [at for schedule in schedules if (at := await self.store.next_due(schedule)) is not None]
+        return min(due, default=None)
+
+    # --- time ---
+
+    async def reach(self, instant: Instant) -> None:
+        """Settle everything before an instant, then let the clock stand at it, with nothing of it done yet."""
+        if self.clock.now() < instant:
+            await self._lock_step.advance(instant - 1)
+        self.clock.set(instant)
+
+    async def settle(self) -> None:
+        """Do everything that is due by now."""
+        await self._lock_step.advance(self.clock.now())
+
+    async def judge(self) -> None:
+        """Judge what came in, so that acts later in the list of this instant find what earlier ones led to."""
+        for _ in range(TURNS_AT_MOST):
+            if not await self._evaluator.turn():
+                return
+
+    # --- acts ---
+
+    async def receive(self, events: Iterable[Event], at: Instant) -> None:
+        """Let events come in as one request at an instant."""
+        arrivals = [_arrival(event) for event in events]
+        await self.store.append(arrivals, at, at // DAY)
+
+    async def replace_directory(self, contents: Contents) -> None:
+        """Put a whole new directory in force."""
+        await self.books.replace_directory(contents)
+
+    async def restart(self, down_for: Millis) -> None:
+        """Stop the service and start it again after so many milliseconds, on the same store."""
+        await self._evaluator.stand_down()
+        self.clock.set(self.clock.now() + down_for)
+        self._begin()
+
+    async def reload(self, rules: Iterable[Rule], policies: Mapping[str, Policy]) -> None:
+        """Put another rule set in force; raise `ReloadUnavailableError` where a rule would judge otherwise."""
+        await self.judge()
+        new = {rule.id: rule for rule in rules}
+        for id_, rule in new.items():
+            old = self.books.rule_set.rules.get(id_)
+            if old is not None and _judging(old) != _judging(rule):
+                raise ReloadUnavailableError(id_)
+        await self._evaluator.stand_down()
+        self.books.rule_set = RuleSet(new, policies)
+        self._begin()
+
+
+def _arrival(event: Event) -> Arrival:
+    value = msgspec.json.encode(event)
+    digest = blake2b(value, digest_size=8).digest()
+    return Arrival(identity=identity_of(event.desk, event.id), content=digest, value=value)
+
+
+def _judging(rule: Rule) -> Rule:
+    """Return the rule without what people are told of it."""
+    return msgspec.structs.replace(
+        rule, title="", short_title="", owner="", why="", guide="", escalate="", version="", source=""
+    )

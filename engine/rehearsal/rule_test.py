@@ -1,0 +1,191 @@
+"""Running one rule test: events in at their instants, openings and closings out (rule-language.md 6).
+
+Here: the run itself and its other orders of arrival. Not here: the form of the file (`loading.rule_tests`), the service
+that runs (`rehearsal.rig`), and holding what happened against what was expected (`rehearsal.comparison`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import msgspec
+
+from engine.alerting.policy import Policy
+from engine.judging.event import Event
+from engine.judging.instant import Instant, Millis
+from engine.judging.region import RegionTable
+from engine.judging.rule import Rule
+from engine.loading.rule_tests import Check, Reload, Restart, RuleTest
+from engine.metrics import Metrics
+from engine.rehearsal.arrival import Order, orders
+from engine.rehearsal.comparison import Comparison
+from engine.rehearsal.coverage import touched
+from engine.rehearsal.observation import Happening, Standing, happenings, standing
+from engine.rehearsal.phrase import Phrase, phrase, written_offset
+from engine.rehearsal.result import Result
+from engine.rehearsal.rig import ReloadUnavailableError, Rig
+
+DIFFERENCES_SHOWN = 3
+"""So many orders of arrival that open otherwise are shown."""
+
+Opening = tuple[Instant, str, str]
+"""When, which rule, which group."""
+
+
+class _Silent(Mapping[str, Policy]):
+    """Policies of whatever name, none of which tells anybody."""
+
+    def __getitem__(self, name: str) -> Policy:
+        return Policy(id=name, steps=(), on_exhausted=())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+SILENT: Mapping[str, Policy] = _Silent()
+NOWHERE = RegionTable(())
+
+
+class _Run(msgspec.Struct, frozen=True):
+    """What came of a run: happenings, and how the groups stood at each `check`."""
+
+    happened: list[Happening]
+    stood: list[list[Standing]]
+
+
+async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
+    """Run one rule test."""
+    if test.unusable:
+        found = tuple(phrase("finding", what=finding) for finding in test.unusable)
+        return Result(file=file, name=test.name, failures=found)
+    rules = {rule.id: rule for rule in (*test.rules, *_reloaded(test))}
+    named = {line.rule for line in test.expect} | {line.rule for line in test.check}
+    if unknown := sorted(rule for rule in named if rule and rule not in rules):
+        listed = ", ".join(sorted(rules))
+        strange = tuple(phrase("unknown_rule", rule=rule, rules=listed) for rule in unknown)
+        return Result(file=file, name=test.name, failures=strange)
+    events = [occurrence.event_from(test.start) for occurrence in test.events]
+    received = [test.start + occurrence.arrives for occurrence in test.events]
+    arrivals = tuple(sorted(zip(events, received, strict=True), key=lambda pair: pair[1]))
+    try:
+        run = await _run(test, rules, arrivals, test.start + test.run_until, metrics)
+    except ReloadUnavailableError as error:
+        what = f"reload: {error}"
+        return Result(file=file, name=test.name, failures=(phrase("not_available", what=what),))
+    comparison = Comparison(rules, test.start)
+    comparison.hold(test.expect, run.happened, nothing_else=test.nothing_else)
+    for line, stood in zip(_checks(test), run.stood, strict=True):
+        comparison.check(line, _rule_of(line, rules), stood)
+    failures = [*comparison.failures]
+    if test.any_arrival_order:
+        failures += await _other_orders(test, rules, events, metrics)
+    return Result(
+        file=file,
+        name=test.name,
+        failures=tuple(failures),
+        rows=tuple(sorted(comparison.rows, key=lambda row: row.at)),
+        touched=touched(test.rules, events, run.happened),
+    )
+
+
+def _reloaded(test: RuleTest) -> Iterator[Rule]:
+    for change in test.changes:
+        if isinstance(change, Reload):
+            yield from change.rules
+
+
+def _checks(test: RuleTest) -> list[Check]:
+    return sorted(test.check, key=lambda line: line.at)
+
+
+def _rule_of(line: Check, rules: Mapping[str, Rule]) -> Rule:
+    return rules[line.rule] if line.rule else next(iter(rules.values()))
+
+
+async def _run(
+    test: RuleTest, rules: Mapping[str, Rule], arrivals: Order, until: Instant, metrics: Metrics
+) -> _Run:
+    """Let events come in, the service restart and reload, and look where the test looks; up to `until`, included."""
+    start = min([test.start, *(received for _, received in arrivals)])
+    rig = Rig(
+        rules=test.rules,
+        policies=SILENT,
+        start=start,
+        regions=NOWHERE,
+        metrics=metrics,
+        watched_since=test.start,
+    )
+    changes = [(test.start + change.at, change) for change in test.changes]
+    checks = _checks(test)
+    requests = {
+        at: [event for event, _ in request] for at, request in groupby(arrivals, key=lambda pair: pair[1])
+    }
+    instants = {*requests, *(at for at, _ in changes), *(test.start + line.at for line in checks), until}
+    stood: list[list[Standing]] = []
+    for instant in sorted(at for at in instants if at <= until or at in {test.start + c.at for c in checks}):
+        for request in [at for at in requests if at <= instant]:
+            await rig.reach(request)
+            await rig.receive(requests.pop(request), request)
+        await rig.reach(instant)
+        for _, change in (pair for pair in changes if pair[0] == instant):
+            await _change(rig, change, requests)
+        await rig.settle()
+        stood += [
+            await standing(rig.store, rig.desk, _rule_of(line, rules), line.group, instant)
+            for line in checks
+            if test.start + line.at == instant
+        ]
+    occurred = {(event.desk, event.id): event.occurred_at for event, _ in arrivals}
+    return _Run(await happenings(rig.desk, occurred), stood)
+
+
+async def _change(rig: Rig, change: Restart | Reload, requests: dict[Instant, list[Event]]) -> None:
+    if isinstance(change, Reload):
+        await rig.reload(change.rules, SILENT)
+        return
+    await rig.restart(change.down_for)
+    for request in [at for at in requests if at <= rig.clock.now()]:
+        await rig.receive(requests.pop(request), request)
+
+
+# --- every order of arrival -------------------------------------------------------------------------------------------
+
+
+async def _other_orders(
+    test: RuleTest, rules: Mapping[str, Rule], events: Sequence[Event], metrics: Metrics
+) -> list[Phrase]:
+    """Run the same events in other orders; the openings that were not undone must be the same in all."""
+    horizon: Millis = min((rule.late_horizon for rule in rules.values()), default=0)
+    bare = msgspec.structs.replace(test, check=())
+    first: frozenset[Opening] | None = None
+    failures: list[Phrase] = []
+    latest = max((event.occurred_at for event in events), default=test.start) + len(events)
+    until = max(test.start + test.run_until, latest)
+    for order in orders(events, horizon):
+        run = await _run(bare, rules, order, until, metrics)
+        opened = frozenset(
+            (one.at, one.rule, one.group)
+            for one in run.happened
+            if one.state in ("opens", "hidden") and not one.undone
+        )
+        if first is None:
+            first = opened
+        elif opened != first and len(failures) < DIFFERENCES_SHOWN:
+            failures.append(
+                phrase(
+                    "order",
+                    order=", ".join(event.id for event, _ in order),
+                    got=_written(opened, test.start),
+                    expected=_written(first, test.start),
+                )
+            )
+    return failures
+
+
+def _written(openings: frozenset[Opening], start: Instant) -> str | Phrase:
+    said = [f"{rule} [{group}] {written_offset(at - start)}" for at, rule, group in sorted(openings)]
+    return ", ".join(said) or phrase("none")

@@ -1,0 +1,148 @@
+"""The suite: all test files that were named, loaded, run one after the other, and counted.
+
+Here: which files are tests, which runner a file needs, and what coverage counts. Not here: running one test
+(`rehearsal.rule_test`, `rehearsal.policy_test`) and printing (`rehearsal.report`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from engine.judging.rule import Rule
+from engine.loading.finding import Finding, Findings
+from engine.loading.known import ANYTHING
+from engine.loading.loaded import Loaded
+from engine.loading.marked import Mapping, compose_file
+from engine.loading.marked import Sequence as Nodes
+from engine.loading.policy_tests import SUFFIX as POLICY_SUFFIX
+from engine.loading.policy_tests import PolicyTest, PolicyTests, load_policy_tests
+from engine.loading.rule_tests import SUFFIX as RULE_SUFFIX
+from engine.loading.rule_tests import RuleTest, RuleTests, load_rule_tests
+from engine.loading.rules import Rules, load_rules, rule_files, yaml_files
+from engine.metrics import Metrics
+from engine.rehearsal.coverage import Coverage, coverage
+from engine.rehearsal.phrase import phrase
+from engine.rehearsal.policy_test import run_policy_test
+from engine.rehearsal.premises import Premises
+from engine.rehearsal.result import Result
+from engine.rehearsal.rule_test import run_rule_test
+
+log = structlog.get_logger(__name__)
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a suite came to."""
+
+    results: tuple[Result, ...]
+    coverage: Coverage
+
+    @property
+    def passed(self) -> int:
+        """How many tests passed."""
+        return sum(result.passed for result in self.results)
+
+    @property
+    def failed(self) -> int:
+        """How many tests failed."""
+        return len(self.results) - self.passed
+
+
+class TestFile(msgspec.Struct, frozen=True):
+    """A file of tests as it was loaded."""
+
+    __test__ = False
+    path: Path
+    loaded: Loaded[RuleTests] | Loaded[PolicyTests]
+
+    @property
+    def size(self) -> int:
+        """How many tests it holds, or fails by not loading."""
+        return len(self.loaded.value.tests) or max(1, len(self.loaded.value.names))
+
+
+def test_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the test files among files (which always are) and below folders."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = [file for file in yaml_files([path]) if file.name.endswith((RULE_SUFFIX, POLICY_SUFFIX))]
+        found.update(dict.fromkeys(inside if path.is_dir() else [path]))
+    return list(found)
+
+
+def load(path: Path, premises: Premises) -> TestFile:
+    """Load a test file, by its name, or by what stands in it where the name says nothing."""
+    if path.name.endswith(POLICY_SUFFIX) or (not path.name.endswith(RULE_SUFFIX) and _has_timeline(path)):
+        return TestFile(path, load_policy_tests(path, premises.regions, premises.settings_names))
+    return TestFile(path, load_rule_tests(path))
+
+
+def _has_timeline(path: Path) -> bool:
+    node = compose_file(path, Findings())
+    tests = node.get("tests") if isinstance(node, Mapping) else None
+    items = tests.items if isinstance(tests, Nodes) else ()
+    return any(isinstance(test, Mapping) and "timeline" in test.pairs for test in items)
+
+
+async def run(paths: Sequence[Path], premises: Premises, done: Callable[[int], None] | None = None) -> Report:
+    """Run the tests of files and folders; `done` is told how many tests are over since it was called last."""
+    metrics = Metrics()
+    results: list[Result] = []
+    rules: list[Rule] = []
+    for path in test_files(paths):
+        file = load(path, premises)
+        before = len(results)
+        if not file.loaded.valid:
+            results += _unloaded(file)
+        else:
+            rules += [rule for rule in file.loaded.value.rules if not _inline(rule, path)]
+            for test in file.loaded.value.tests:
+                results.append(await _run(test, str(path), premises, metrics))
+                if done is not None:
+                    done(1)
+        if done is not None and not file.loaded.valid:
+            done(len(results) - before)
+    rules += _rules_below(paths)
+    touched = frozenset(name for result in results for name in result.touched)
+    return Report(results=tuple(results), coverage=coverage(rules, touched))
+
+
+async def _run(test: RuleTest | PolicyTest, file: str, premises: Premises, metrics: Metrics) -> Result:
+    """Run one test; whatever goes wrong inside is its failure and no other's."""
+    try:
+        if isinstance(test, RuleTest):
+            return await run_rule_test(test, file, metrics)
+        return await run_policy_test(test, file, premises, metrics)
+    except Exception as error:
+        log.exception("test_crashed", file=file)
+        what = f"{type(error).__name__}: {error}"
+        return Result(file=file, name=test.name, failures=(phrase("crashed", what=what),))
+
+
+def _unloaded(file: TestFile) -> list[Result]:
+    """Return the tests of a file that does not load: all of them failed."""
+    errors: list[Finding] = [f for f in file.loaded.findings if f.severity == "error"]
+    failures = tuple(phrase("finding", what=error) for error in errors)
+    names = file.loaded.value.names or (file.path.name,)
+    return [Result(file=str(file.path), name=name, failures=failures) for name in names]
+
+
+def _inline(rule: Rule, path: Path) -> bool:
+    return Path(rule.source.rpartition(":")[0]) == path
+
+
+def _rules_below(paths: Sequence[Path]) -> Rules:
+    """Return the rules of rule files below the folders that were named, so that those no test names are counted."""
+    found: list[Rule] = []
+    for path in paths:
+        files = [f for f in rule_files([path]) if _holds_rules(f)] if path.is_dir() else []
+        found += load_rules(files, ANYTHING).value if files else ()
+    return tuple(found)
+
+
+def _holds_rules(path: Path) -> bool:
+    node = compose_file(path, Findings())
+    return isinstance(node, Mapping) and "rules" in node.pairs
