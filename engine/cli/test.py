@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from engine.cli.check import Tongue
-from engine.cli.logs import set_up
 from engine.errors import ConfigurationError
 from engine.rehearsal.phrase import Language, phrase
 from engine.rehearsal.premises import Premises
 from engine.rehearsal.report import as_json, as_junit, print_text
 from engine.rehearsal.suite import Report, load, run, test_files
+from engine.service import logs
 from engine.settings import DEFAULT_FILE, Log
 
 PRINTED_WIDTH = 160
@@ -62,7 +62,7 @@ def test(
         raise ConfigurationError(
             phrase("no_tests", path=", ".join(str(path) for path in named)).text(language)
         )
-    set_up(Log(level="error"))  # what the service warns of in a test would only cover the results
+    logs.set_up(Log(level="error"))  # what the service warns of in a test would only cover the results
     report = _run(named, files, premises)
     match format_:
         case Layout.json:

@@ -142,7 +142,7 @@ def load_policy_tests(
         with contextlib.suppress(UnusableError):
             form = form_of(node, findings)
             form.read("version", whole(1, 1), 1)
-            stage = _Stage(form, findings, path.parent, regions, settings)
+            stage = _Stage(form, path.parent, regions, settings)
             tests = form.require("tests", list_of(stage.test), ())
             form.close()
             rules = stage.rules.of_file().value
@@ -156,7 +156,6 @@ class _Stage:
     def __init__(
         self,
         form: Form,
-        findings: Findings,
         folder: Path,
         regions: RegionTable,
         settings: Collection[str] | None,

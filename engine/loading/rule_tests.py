@@ -111,7 +111,7 @@ def load_rule_tests(path: Path) -> Loaded[RuleTests]:
     rules: Rules = ()
     if node is not None:
         with contextlib.suppress(UnusableError):
-            tests, rules = _file(form_of(node, findings), findings, path.parent)
+            tests, rules = _file(form_of(node, findings), path.parent)
     broken = bool(findings.errors)
     return Loaded(RuleTests(() if broken else tests, names, rules), tuple(findings))
 
@@ -126,7 +126,7 @@ def names_of(node: Node | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _file(form: Form, findings: Findings, folder: Path) -> tuple[tuple[RuleTest, ...], Rules]:
+def _file(form: Form, folder: Path) -> tuple[tuple[RuleTest, ...], Rules]:
     form.read("version", whole(1, 1), 1)
     tested = TestedRules(form, folder)
     _rosters(form)
