@@ -81,11 +81,25 @@ WRITES = (
     "replan",
     "quarantine",
     "resubmit",
+    "alive",
+    "intake_gap",
 )
 """Writes of the store that stand at zero from the start; others appear with their first, up to `MOST_WRITES`."""
 WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
-LOOPS = ("evaluator", "escalator", "dispatcher", "auditor")
+LOOPS = ("intake", "evaluator", "escalator", "dispatcher", "auditor")
+WITHDRAWN = ("refuted", "corrected")
+"""Why earlier events do not count any more (`judging.correction`)."""
+CORRECTIONS_REFUSED = (
+    "not_its_source",
+    "parent_must_confirm",
+    "out_of_scope",
+    "other_space",
+    "ambiguous",
+    "circular",
+    "too_many",
+)
+"""Why a correction or refutation changes nothing (`judging.correction`)."""
 
 _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -115,6 +129,23 @@ class Metrics:
         self._flagged = _counters(
             Counter("siaga_events_flagged", "Accepted events with a remark of the intake", ["flag"], **own),
             *((flag,) for flag in (*EVENT_FLAGS, OTHER)),
+        )
+        self._withdrawn = _counters(
+            Counter("siaga_events_withdrawn", "Events taken out of all rules, by reason", ["reason"], **own),
+            *((reason,) for reason in (*WITHDRAWN, OTHER)),
+        )
+        self._correction_refused = _counters(
+            Counter(
+                "siaga_corrections_refused",
+                "Corrections and refutations that change nothing, by reason",
+                ["reason"],
+                **own,
+            ),
+            *((reason,) for reason in (*CORRECTIONS_REFUSED, OTHER)),
+        )
+        self._intake_gaps = Counter("siaga_intake_gaps", "Times in which the intake was down, noticed", **own)
+        self._intake_gap_seconds = Counter(
+            "siaga_intake_gap_seconds", "How long the intake was down in all", **own
         )
         self.intake_seconds = Histogram(
             "siaga_intake_seconds", "From the body of a request to its answer", buckets=_QUICK, **own
@@ -240,6 +271,19 @@ class Metrics:
     def flagged(self, flag: str) -> None:
         """Count one accepted event with a remark."""
         _child(self._flagged, flag).inc()
+
+    def withdrawn(self, reason: str) -> None:
+        """Count one earlier event that was taken out of all rules: `refuted` or `corrected`."""
+        _child(self._withdrawn, reason).inc()
+
+    def correction_refused(self, reason: str) -> None:
+        """Count one correction or refutation that changes nothing."""
+        _child(self._correction_refused, reason).inc()
+
+    def intake_gap(self, seconds: float) -> None:
+        """Count one time in which the intake was down, and how long it was."""
+        self._intake_gaps.inc()
+        self._intake_gap_seconds.inc(seconds)
 
     # --- the store ------------------------------------------------------------------------------------------------
 

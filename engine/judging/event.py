@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from engine.judging.instant import Instant
+from engine.judging.region import NATION
 
 Scalar = str | int | float | bool
 
@@ -38,7 +39,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event. It is identified by (`desk`, `id`); `fields` holds every other field by its dotted path.
 
     `received_at` is set by the store at the append and never falls from entry to entry. `flags` are the intake's
-    remarks (`kind_unknown`, `offset_mismatch`); they change nothing in judging.
+    remarks (`kind_unknown`, `offset_mismatch`); they change nothing in judging. Of an event that names an earlier one
+    the intake keeps what its token may: `reach`, the token's region, and `by_verifier`, the right `verify`.
     """
 
     desk: str
@@ -51,6 +53,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fields: dict[str, Scalar] = {}
     flags: tuple[str, ...] = ()
     exercise: bool = False
+    reach: str = NATION
+    by_verifier: bool = False
 
     @property
     def key(self) -> EventKey:

@@ -36,6 +36,7 @@ from engine.service.intake import Intake
 from engine.service.key import secret_key
 from engine.service.lock_step import LockStep, Turn, stored_clock
 from engine.service.loop import LONGEST_WAIT, Loop, LoopState
+from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import import_directory, read_rule_set
 from engine.service.tokens import Tokens
 from engine.settings import Settings
@@ -80,6 +81,7 @@ class Siaga:
         self.metrics = Metrics()
         self.metrics.know_rules(books.rule_set.rules)
         self.tokens = Tokens(store, clock)
+        self._pulse = Pulse(store, clock, self.metrics)
         self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
         self.desk = Desk(store, clock, books, self.metrics)
         catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
@@ -174,11 +176,17 @@ class Siaga:
         loops = [self._loop("auditor", self._auditor.turn, every=EVERY_SECONDS)]
         if self._lock_step is None:
             loops += [
-                self._loop("evaluator", self._evaluator.turn, channels=["entries"], schedules=[WINDOWS]),
+                self._loop("intake", self._pulse.beat, every=BEAT_SECONDS),
+                self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[WINDOWS]),
                 self._loop("escalator", self._escalator.turn, schedules=[ALERTS]),
                 self._loop("dispatcher", self._dispatcher.turn, schedules=[OUTBOX]),
             ]
         return [loop for loop in loops if loop.name in self.settings.roles]
+
+    async def _evaluate(self) -> int:
+        """Turn the evaluator, which may judge that reports stayed away only after it was told of our own outages."""
+        await self._pulse.look()
+        return await self._evaluator.turn()
 
     def _loop(
         self,

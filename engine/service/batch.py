@@ -1,6 +1,7 @@
 """A batch: the events of some entries, sorted into the groups of the rules they match.
 
-Here: keys of groups and their shares of each request. Not here: judging and committing (`service.evaluator`).
+Here: keys of groups and their shares of each request. Not here: which events correct which (`service.families`),
+judging and committing (`service.evaluator`).
 Events of one request are applied together before anything is judged (rule-language.md 3.2), so shares are by request.
 """
 
@@ -9,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
+from engine.judging.correction import Name
 from engine.judging.event import Event
 from engine.judging.group import group_of
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
 from engine.matching.checked import Matcher
+from engine.service.families import Arrived, Families, events_of
 from engine.store.port import Entry
 
 log = structlog.get_logger(__name__)
@@ -41,11 +43,29 @@ def key_of(member: str) -> Key:
 
 
 class Share(NamedTuple):
-    """What one request holds for one group: events that match, and events that clear."""
+    """What one request holds for one group: events that match, events that clear, and events that are out now."""
 
     received_at: Instant
     arrivals: list[Event]
     clearing: list[Event]
+    gone: list[tuple[Event, str]]
+
+    @property
+    def withdrawn(self) -> dict[Name, str]:
+        """Why events are out, by desk and id."""
+        return {(event.desk, event.id): reason for event, reason in self.gone}
+
+    @property
+    def sample(self) -> Event:
+        """An event of the group: it tells the region that the group stands for."""
+        return (self.arrivals or self.clearing or [self.gone[0][0]])[0]
+
+
+class Request(NamedTuple):
+    """The events that came in together: they are applied together before anything is judged."""
+
+    received_at: Instant
+    arrived: list[Arrived]
 
 
 class Batch(NamedTuple):
@@ -55,47 +75,73 @@ class Batch(NamedTuple):
     matches: int
 
 
-def sort(entries: Iterable[Entry], matcher: Matcher) -> Batch:
-    """Sort the events of the entries into groups. An event without the key of a rule is reported and not counted."""
+async def sort(entries: Iterable[Entry], matcher: Matcher, families: Families) -> Batch:
+    """Sort the events of the entries into groups. An event without the key of a rule is reported and not counted.
+
+    Who is out goes to the groups as well, and who is back in goes there as if it had come in just now.
+    """
+    whole = list(requests(entries))
+    await families.load([arrived for request in whole for arrived in request.arrived])
+    changes = [families.take(request.arrived) for request in whole]
+    earlier = await families.events(name for c in changes for name in (*c.withdrawn, *c.returned))
     shares: dict[Key, list[Share]] = {}
     matches = 0
-    for received_at, events in requests(entries):
-        request: dict[Key, Share] = {}
-        for event in events:
-            matched = matcher.match(event)
-            matches += len(matched)
-            for rule in matched:
-                if (share := _share(request, rule, event, received_at)) is not None:
-                    share.arrivals.append(event)
-            for rule in matcher.clears(event):
-                if (share := _share(request, rule, event, received_at)) is not None:
-                    share.clearing.append(event)
-        for key, share in request.items():
+    for request, change in zip(whole, changes, strict=True):
+        sheet = _Sheet(request.received_at, matcher)
+        matches += sum([sheet.add(event) for event in change.counting])
+        for name in change.returned:
+            if name in earlier:
+                sheet.add(earlier[name])
+        for name, reason in change.withdrawn.items():
+            if name in earlier:
+                sheet.take_out(earlier[name], reason)
+        for key, share in sheet.shares.items():
             shares.setdefault(key, []).append(share)
     return Batch(shares, matches)
 
 
-def _share(request: dict[Key, Share], rule: Rule, event: Event, received_at: Instant) -> Share | None:
-    group = group_of(rule, event)
-    if group is None:
-        log.debug("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
-        return None
-    return request.setdefault(Key(event.space, rule.id, group), Share(received_at, [], []))
+class _Sheet:
+    """The shares of one request."""
+
+    def __init__(self, received_at: Instant, matcher: Matcher) -> None:
+        self.shares: dict[Key, Share] = {}
+        self._received_at = received_at
+        self._matcher = matcher
+
+    def add(self, event: Event) -> int:
+        """Give the event to the groups it matches and clears; return how many rules it matches."""
+        matched = self._matcher.match(event)
+        for rule in matched:
+            if (share := self._share(rule, event)) is not None:
+                share.arrivals.append(event)
+        for rule in self._matcher.clears(event):
+            if (share := self._share(rule, event)) is not None:
+                share.clearing.append(event)
+        return len(matched)
+
+    def take_out(self, event: Event, reason: str) -> None:
+        """Tell the groups that an event had matched or cleared that it is out."""
+        rules = {rule.id: rule for rule in (*self._matcher.match(event), *self._matcher.clears(event))}
+        for rule in rules.values():
+            if (share := self._share(rule, event)) is not None:
+                share.gone.append((event, reason))
+
+    def _share(self, rule: Rule, event: Event) -> Share | None:
+        group = group_of(rule, event)
+        if group is None:
+            log.warning("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
+            return None
+        key = Key(event.space, rule.id, group)
+        return self.shares.setdefault(key, Share(self._received_at, [], [], []))
 
 
-_EVENT = msgspec.json.Decoder(Event)
-
-
-def requests(entries: Iterable[Entry]) -> Iterator[tuple[Instant, list[Event]]]:
+def requests(entries: Iterable[Entry]) -> Iterator[Request]:
     """Yield the events of each request, the entries of one request joined, stamped with when they were received."""
-    events: list[Event] = []
+    arrived: list[Arrived] = []
     for entry in entries:
         if entry.type != "events":
             continue
-        events += [
-            msgspec.structs.replace(_EVENT.decode(value), received_at=entry.received_at)
-            for value in entry.values
-        ]
+        arrived += [Arrived(event, entry.position) for event in events_of(entry)]
         if entry.last:
-            yield entry.received_at, events
-            events = []
+            yield Request(entry.received_at, arrived)
+            arrived = []

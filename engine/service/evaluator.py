@@ -26,6 +26,7 @@ from engine.judging.evaluate import Group
 from engine.judging.group import region_of_group
 from engine.judging.instant import SECOND, Instant
 from engine.judging.judgement import Judgement, Opened
+from engine.judging.outage import Gap, merged
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState
 from engine.matching.checked import Matcher
@@ -33,6 +34,8 @@ from engine.metrics import Metrics
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, NOTIFICATIONS, Case, Changes, load
+from engine.service.families import Families
+from engine.service.pulse import GAPS, gaps_of, kept_gaps
 from engine.store.codec import decode, encode
 from engine.store.port import Conflict, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
 
@@ -91,6 +94,7 @@ class Evaluator:
         self._watched_since = watched_since
         self._lease: Lease | None = None
         self._cursor = ""
+        self._gaps: tuple[Gap, ...] = ()
         self._kept: dict[Key, Kept] = {}
 
     async def lead(self) -> bool:
@@ -99,6 +103,7 @@ class Evaluator:
         if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
             self._kept.clear()
             self._cursor = await self._store.cursor()
+            self._gaps = await kept_gaps(self._store)
             log.info("evaluator_leads", epoch=lease.epoch)
         self._lease = lease
         self._metrics.epoch.set(lease.epoch if lease else 0)
@@ -128,15 +133,27 @@ class Evaluator:
         due = await self._store.due(WINDOWS, horizon, LOOKS)
         if not entries and not due:
             return 0
-        batch = sort(entries, matcher or self._matcher)
+        families = Families(self._store)
+        batch = await sort(entries, matcher or self._matcher, families)
+        gaps = merged((*self._gaps, *gaps_of(entries)))
+        puts = families.puts()
+        if gaps != self._gaps:
+            puts.append(Put(GAPS, "all", encode(gaps)))
         work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due} | batch.shares
         try:
-            await self._commit(work, entries, horizon, Counter(matches=batch.matches))
+            await self._commit(work, entries, horizon, Counter(matches=batch.matches), puts)
         except FencedError:
             self._lease = None
             raise
+        self._gaps = gaps
         self._observe(entries, now, started)
+        self._tell(families)
         return len(entries) + len(due)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """The spans in which the intake was down, as far as the stream was read; earliest first."""
+        return self._gaps
 
     # --- judging and committing ---------------------------------------------------------------------------------------
 
@@ -146,6 +163,7 @@ class Evaluator:
         entries: Sequence[Entry],
         horizon: Instant,
         counts: Counter[str],
+        puts: Sequence[Put],
     ) -> None:
         if self._lease is None:
             raise FencedError
@@ -155,7 +173,7 @@ class Evaluator:
         todo: set[Key] = set(work)
         for _ in range(REPEATS):
             outcomes.update(await self._judge({key: work[key] for key in todo}, horizon))
-            write = self._write(outcomes, fence, counts)
+            write = self._write(outcomes, fence, counts, puts)
             outcome = await self._store.write(write)
             match outcome:
                 case Fenced(reason=reason):
@@ -200,9 +218,13 @@ class Evaluator:
         closed = _closing(newest)
         said: list[tuple[Judgement, str]] = []
         for share in shares:
-            region = region_of_group(rule, (share.arrivals or share.clearing)[0])
+            region = region_of_group(rule, share.sample)
             judgements = group.apply(
-                share.arrivals, received_at=share.received_at, clearing=share.clearing, closed=closed
+                share.arrivals,
+                received_at=share.received_at,
+                clearing=share.clearing,
+                withdrawn=share.withdrawn,
+                closed=closed,
             )
             said += [(judgement, region) for judgement in judgements]
             closed = None
@@ -253,7 +275,9 @@ class Evaluator:
             return None
         return max(self._watched_since, rule.effective_from or self._watched_since)
 
-    def _write(self, outcomes: Mapping[Key, Outcome], fence: Fence, counts: Counter[str]) -> Write:
+    def _write(
+        self, outcomes: Mapping[Key, Outcome], fence: Fence, counts: Counter[str], puts: Sequence[Put]
+    ) -> Write:
         changes = Changes(counts=Counter(counts))
         for key, outcome in outcomes.items():
             kept = self._kept[key]
@@ -262,7 +286,7 @@ class Evaluator:
             changes.plans.append(Plan(WINDOWS, str(key), outcome.due))
             for decisions, before in outcome.cases.values():
                 changes.add(decisions, before)
-        return changes.write("evaluate", fence=fence)
+        return changes.write("evaluate", fence=fence, puts=puts)
 
     def _overtaken(self, outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> set[Key]:
         """Return the groups whose alerts or notifications somebody else changed meanwhile."""
@@ -310,6 +334,14 @@ class Evaluator:
         for entry in entries:
             self._metrics.evaluated_events.inc(len(entry.values) if entry.type == "events" else 0)
             self._metrics.ingest_lag_seconds.observe(max(0, now - entry.received_at) / SECOND)
+
+    def _tell(self, families: Families) -> None:
+        """Tell in metrics and log which events are out, and which acts change nothing."""
+        for _, reason in families.withdrawn:
+            self._metrics.withdrawn(reason)
+        for (desk, id_), reason in families.refused:
+            self._metrics.correction_refused(reason)
+            log.warning("correction_refused", desk=desk, event_id=id_, reason=reason)
 
 
 def _closing(newest: Case | None) -> Closing | None:

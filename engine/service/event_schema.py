@@ -22,7 +22,7 @@ import msgspec
 from engine.errors import ParseError
 from engine.judging.event import Event, Scalar
 from engine.judging.instant import SECOND, Instant, parse_instant
-from engine.judging.region import RegionTable
+from engine.judging.region import NATION, RegionTable
 from engine.service.event_fields import OWN, Fault, Wrong, fault_of, flatten
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection
@@ -159,7 +159,7 @@ class EventSchema:
         if refused is not None:
             return refused
         try:
-            event = self._event(flat, received_at)
+            event = self._event(flat, scope, received_at)
         except Wrong as wrong:
             return _aside(wrong, raw, content, flat)
         return Accepted(
@@ -177,7 +177,7 @@ class EventSchema:
                 return Refused(refusal="out_of_scope", field=field)
         return None
 
-    def _event(self, flat: dict[str, Scalar], received_at: Instant) -> Event:
+    def _event(self, flat: dict[str, Scalar], scope: Scope, received_at: Instant) -> Event:
         """Make the event of flattened fields, or raise the first fault."""
         event_id = _required(flat, "id", _ID)
         desk = _required(flat, "source.desk", _ID)
@@ -205,6 +205,7 @@ class EventSchema:
         if exercise is not False:
             # Until there are exercises, an event that is meant as one must not alarm anybody.
             raise Wrong("exercise" if exercise is True else "wrong_type", "exercise")
+        acts = "corrects" in fields or "supersedes" in fields
         return Event(
             desk=desk,
             id=event_id,
@@ -214,6 +215,8 @@ class EventSchema:
             occurred_at=occurred_at,
             fields=fields,
             flags=flags,
+            reach=scope.region if acts else NATION,
+            by_verifier=acts and "verify" in scope.rights,
         )
 
     def _region(self, flat: dict[str, Scalar]) -> str:

@@ -37,6 +37,8 @@ def check_write(write: Write) -> None:
     for counter, number in write.counts.items():
         if not counter or not 0 <= number < STEP:
             raise ValueError(f"{write.name}: counter {counter!r} cannot grow by {number}")
+    if write.note:
+        check_entry(write.note.type, write.note.received_at)
     if write.fence and not (write.fence.cursor and write.fence.next_cursor):
         raise ValueError(f"{write.name}: a fence needs both cursors")
 

@@ -84,6 +84,9 @@ class MemoryStore:
             self._logs[append.log].extend(append.entries)
         for counter, number in write.counts.items():
             self._counters[counter] += number
+        if write.note:
+            note = write.note
+            self._enter(note.type, max(note.received_at, self._stamp[0]), (note.value,), last=True)
         if write.fence:
             self._cursor = write.fence.next_cursor
         self._crash_point(write.name, "after")
@@ -193,6 +196,16 @@ class MemoryStore:
             while whole < len(self._entries) and not self._entries[whole - 1].last:
                 whole += 1
         return self._entries[start:whole]
+
+    async def entries(self, positions: Sequence[str]) -> list[Entry | None]:
+        """Return the entries at these positions, in order."""
+        found: list[Entry | None] = []
+        for position in positions:
+            instant, number = position.split("-")
+            index = bisect_left(self._stamps, (int(instant), int(number)))
+            there = index < len(self._entries) and self._entries[index].position == position
+            found.append(self._entries[index] if there else None)
+        return found
 
     async def last_position(self) -> str:
         """Return the position of the newest entry, `START` if there is none."""

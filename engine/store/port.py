@@ -65,6 +65,17 @@ class Fence(msgspec.Struct, frozen=True):
     next_cursor: str
 
 
+class Note(msgspec.Struct, frozen=True):
+    """An entry of another type than `events` (`gap`, `rules`) to append to the stream, with the write it belongs to.
+
+    Its `received_at` never falls below that of the entry before it.
+    """
+
+    type: str
+    value: bytes
+    received_at: Instant
+
+
 class Write(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic change of the store: all of it or nothing. `counts` adds to counters."""
 
@@ -74,6 +85,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     plans: tuple[Plan, ...] = ()
     appends: tuple[Append, ...] = ()
     counts: Mapping[str, int] = {}
+    note: Note | None = None
     fence: Fence | None = None
 
 
@@ -213,6 +225,10 @@ class Store(Protocol):
 
         An unfinished request at the end is left out unless it is the only one (then more is read until its end).
         """
+        ...
+
+    async def entries(self, positions: Sequence[str]) -> list[Entry | None]:
+        """Return the entries at these positions, in order; None where the stream has none (any more)."""
         ...
 
     async def last_position(self) -> str:

@@ -224,6 +224,12 @@ class RedisStore:
         found = await self._read("XRANGE", self._key("entries"), f"({after}", "+", "COUNT", limit)
         return [_entry(position.decode(), fields) for position, fields in found]
 
+    async def entries(self, positions: Sequence[str]) -> list[Entry | None]:
+        """Return the entries at these positions, in order; one question each, for they are few."""
+        key = self._key("entries")
+        found = [await self._read("XRANGE", key, position, position) for position in positions]
+        return [_entry(one[0][0].decode(), one[0][1]) if one else None for one in found]
+
     async def last_position(self) -> str:
         """Return the position of the newest entry, `START` if there is none."""
         return await self._state("position")
@@ -334,10 +340,11 @@ def _gathered(write: Write) -> list[bytes]:
         ],
         [(append.log, len(append.entries)) for append in write.appends],
         [word for count in write.counts.items() for word in count],
+        (write.note.type, write.note.received_at) if write.note else None,
     )
     values = [put.value for puts_ in puts.values() for put in puts_]
     entries = [entry for append in write.appends for entry in append.entries]
-    return [msgspec.msgpack.encode(changes), *values, *entries]
+    return [msgspec.msgpack.encode(changes), *values, *entries, *([write.note.value] if write.note else [])]
 
 
 def _versions(table: str, changes: Sequence[Put | Drop]) -> tuple[str, list[str], list[int]]:

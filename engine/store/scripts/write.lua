@@ -1,19 +1,20 @@
 -- The one write of records, schedules, logs, counters and the evaluator's cursor: all of it or nothing.
 -- KEYS[1]: the name that all keys begin with, `{siaga:<namespace>}`; they share its slot.
--- ARGV[1]: msgpack of {fence, puts, drops, plans, logs, counts}, gathered by what they change:
+-- ARGV[1]: msgpack of {fence, puts, drops, plans, logs, counts, note}, gathered by what they change:
 --   fence   nil or {epoch, cursor, next cursor}
 --   puts    {table, {id, ...}, {expected version or -1, ...}} each
 --   drops   {table, {id, ...}, {expected version or -1, ...}} each
 --   plans   {schedule, {instant, member, ...}, {member off, ...}} each
 --   logs    {log, number of entries} each
 --   counts  {counter, number, ...}
--- ARGV[2...]: the values of all puts and then the entries of all logs, in order.
+--   note    nil or {type, received_at}: an entry of the stream
+-- ARGV[2...]: the values of all puts, then the entries of all logs, in order, then the value of the note.
 -- Returns {"committed"}, {"fenced", reason} or {"conflict", table, id, ...}.
 -- A stored record is its version in four bytes, big end first, and then the value.
 
 local base = KEYS[1]
 local changes = cmsgpack.unpack(ARGV[1])
-local fence, puts, drops, plans, logs, counts = unpack(changes, 1, 6)
+local fence, puts, drops, plans, logs, counts, note = unpack(changes, 1, 7)
 local state = base .. ':state'
 local CHUNK = 1000 -- far below what Lua's stack can unpack
 
@@ -81,5 +82,13 @@ for _, log in ipairs(logs) do
   taken = taken + count
 end
 for at = 1, #counts, 2 do redis.call('HINCRBY', base .. ':counters', counts[at], counts[at + 1]) end
+if note then
+  local newest, received_at = redis.call('HGET', state, 'position'), note[2]
+  if newest then received_at = math.max(received_at, tonumber(string.match(newest, '^%d+'))) end
+  local position = redis.call('XADD', base .. ':entries', string.format('%.0f-*', received_at),
+    'type', note[1], 'last', '1', 'values', ARGV[taken + 1])
+  redis.call('HSET', state, 'position', position)
+  redis.call('PUBLISH', base .. ':signal:entries', '')
+end
 if fence then redis.call('HSET', state, 'cursor', fence[3]) end
 return {'committed'}

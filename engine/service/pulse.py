@@ -1,0 +1,90 @@
+"""The intake's pulse: until when it was surely alive, and the gaps in which it was not.
+
+Here: keeping `alive_until` in the store, noticing that it is old, and telling the stream so, once. Not here: what a gap
+means to conditions (`judging.outage`), and the loops that call this (`service.app`).
+
+`alive_until` is an instant of the clock and no TTL. The entry `gap {from, until}` goes to the stream in the same write
+that moves `alive_until` on, and that write expects the version that was read: of processes that notice together one
+writes, and a crash leaves both or neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import structlog
+
+from engine.clock import Clock
+from engine.judging.instant import SECOND, Instant
+from engine.judging.outage import Gap
+from engine.metrics import Metrics
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Entry, Note, Put, Store, Write
+
+INTAKE = "intake"
+"""Table of the intake's state; its one record is `alive_until`."""
+GAPS = "gaps"
+"""Table of the gaps that the evaluator has read; its one record is `all`."""
+BEAT_SECONDS = 5.0
+LONGEST_PAUSE = 30 * SECOND
+"""An `alive_until` older than this is a gap, in milliseconds."""
+
+log = structlog.get_logger(__name__)
+_GAP = msgspec.json.Decoder(Gap)
+
+
+class Pulse:
+    """One process's share in the pulse."""
+
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._looked_at: Instant | None = None
+
+    async def beat(self) -> int:
+        """Say that the intake is alive; tell the gap if it was not. Return 0: nothing waits for the next beat."""
+        await self._pass(alive=True)
+        return 0
+
+    async def look(self) -> None:
+        """Tell the gap if the intake is or was down; a look soon after the last one does nothing."""
+        now = self._clock.now()
+        if self._looked_at is None or now - self._looked_at >= BEAT_SECONDS * SECOND:
+            self._looked_at = now
+            await self._pass(alive=False)
+
+    async def _pass(self, *, alive: bool) -> None:
+        now = self._clock.now()
+        record = (await self._store.get(INTAKE, ["alive_until"]))[0]
+        since = decode(record.value, int) if record else now - 1
+        gap = Gap(since=since, until=now) if now - since > LONGEST_PAUSE else None
+        if gap is None and (now <= since or not alive):
+            return
+        write = Write(
+            name="intake_gap" if gap else "alive",
+            puts=(Put(INTAKE, "alive_until", encode(now), record.version if record else 0),),
+            note=Note("gap", msgspec.json.encode(gap), now) if gap else None,
+        )
+        outcome = await self._store.write(write)
+        self._metrics.commit(write.name, "committed" if isinstance(outcome, Committed) else "conflict")
+        if gap and isinstance(outcome, Committed):
+            self._metrics.intake_gap((gap.until - gap.since) / SECOND)
+            log.warning("intake_gap", since=gap.since, until=gap.until)
+
+
+async def append_gap(store: Store, gap: Gap) -> None:
+    """Tell a gap where a manual clock stands still: the `down_for` of a rehearsal's restart."""
+    await store.append_entry("gap", msgspec.json.encode(gap), gap.until)
+
+
+def gaps_of(entries: Iterable[Entry]) -> list[Gap]:
+    """Return the gaps that entries of the stream tell."""
+    return [_GAP.decode(value) for entry in entries if entry.type == "gap" for value in entry.values]
+
+
+async def kept_gaps(store: Store) -> tuple[Gap, ...]:
+    """Return the gaps that the evaluator has read, merged."""
+    record = (await store.get(GAPS, ["all"]))[0]
+    return decode(record.value, tuple[Gap, ...]) if record else ()
