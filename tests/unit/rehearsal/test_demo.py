@@ -30,7 +30,7 @@ OPENINGS = {
     "kekerasan-korban-jiwa": {"35.27", "52.72", "94.02", "95.08"},
     "kekerasan-serangan": {"11.71", "15.72", "94.02"},
     "kericuhan-berulang": {"52.72", "94.02"},
-    "netralitas-berulang": {"73.10", "73.15", "73.24", "73.73"},
+    "netralitas-rekap": {"73.10", "73.15", "73.24", "73.73"},
     "netralitas-pejabat": {"12.03", "12.10", "33.18", "51.07"},
     "pemungutan-tertunda": {"12.07", "12.71", "12.75", "95.03"},
     "politik-uang-berulang": {"17.02", "52.06"},
