@@ -142,10 +142,7 @@ class Fold:
         while (at := self.next_due()) is not None and at <= until:
             self._slide(at)
             self.now, self._before = at, None
-            last = self._keys[self._low - 1].occurred_at if self._low else None
-            self._judge(
-                at, self._high, self._high, moved=last is not None and last == at - (self._within or 0)
-            )
+            self._judge(at, self._high, self._high)
 
     def stand_at(self, at: Instant) -> None:
         """Judge what falls due up to `at` and let the window stand there; only for looking, not for walking on."""
@@ -219,6 +216,16 @@ class Fold:
                 self._window.leave(self._points[self._low])
             self._low += 1
 
+    def _left_at(self, at: Instant) -> bool:
+        """Say whether a point left the window at an instant."""
+        edge = at - (self._within or 0)
+        index = self._low - 1
+        while index >= 0 and self._keys[index].occurred_at == edge:
+            if self._counts(index):
+                return True
+            index -= 1
+        return False
+
     def _refill(self, base: Instant) -> None:
         while self._high < len(self._keys) and self._keys[self._high].occurred_at <= base:
             if self._counts(self._high):
@@ -235,9 +242,10 @@ class Fold:
     def _pass_marks(self, before: Instant | None) -> None:
         """Close by hand where the newest evidence of the closed alert stood, though it is no point any more."""
         while self._marks and (before is None or self._marks[0].occurred_at < before):
-            self.wait_until(self._marks[0].occurred_at)
-            self._before = None
-            self._close_by_hand(self._marks.pop(0))
+            mark = self._marks.pop(0)
+            self.wait_until(mark.occurred_at)
+            self.now, self._before = max(mark.occurred_at, self.now or mark.occurred_at), None
+            self._close_by_hand(mark)
 
     def _split(self, at: Instant, start: int) -> None:
         """Judge one instant in parts: a closing by hand stands between the points up to its floor and the newer."""
@@ -259,11 +267,8 @@ class Fold:
 
     # --- judging one instant ----------------------------------------------------------------------------------------
 
-    def _judge(self, at: Instant, start: int, end: int, *, moved: bool = True) -> None:
-        """Judge an instant with the points from `start` to `end` of it; all of them are in the window.
-
-        `moved`: points entered or left. Where only a wait ends, no state condition becomes true.
-        """
+    def _judge(self, at: Instant, start: int, end: int) -> None:
+        """Judge an instant with the points from `start` to `end` of it; all of them are in the window."""
         status, points = self.status, self._points
         if self._rule.clear.how == "event":
             self._clear_by_event(at, start, end)
@@ -280,12 +285,14 @@ class Fold:
             status.true_since = status.true_first = None
             status.blocked = False
         elif not status.blocked and _newer(newest, status.floor):
-            if status.true_since is None and moved:
+            # A state condition is judged where points enter or leave, not where only a wait ends.
+            if status.true_since is None and (watched or self._left_at(at)):
                 status.true_since, status.true_first = at, newest
             if status.true_since is not None and at >= status.true_since + self._rule.hold_for:
                 self._open(at, watched, newest)
 
     def _clear_by_event(self, at: Instant, start: int, end: int) -> None:
+        """End the running spell, or a wait; comes before an opening at this instant, so that only newer ones clear."""
         clearing = next(
             (self._keys[i] for i in range(end - 1, start - 1, -1) if self._points[i].clears), None
         )
@@ -293,8 +300,7 @@ class Fold:
         if clearing is None:
             return
         if status.spell is not None:
-            if at > status.spell.happened_at:
-                self._end(at, "event", clearing)
+            self._end(at, "event", clearing)
         elif status.true_since is not None:
             status.true_since = status.true_first = None
             status.floor = clearing

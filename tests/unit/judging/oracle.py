@@ -20,7 +20,9 @@ class Oracle:
 
     def __init__(self, rule: Rule, events: Sequence[Event]) -> None:
         self.rule = rule
-        self.events = sorted(events, key=lambda event: event.key)
+        in_order = sorted(events, key=lambda event: event.key)
+        self.events = [event for event in in_order if event.fields["watched"]]
+        self.clearing = [event for event in in_order if event.fields["clear"] and rule.clear.how == "event"]
         self.restart: Instant = -1
 
     def figure(self, at: Instant) -> float | None:
@@ -79,7 +81,7 @@ class Oracle:
         evidence: Event | None = None
         for at in range(0, until, MINUTE):
             now = [event for event in self.events if event.occurred_at == at]
-            clearing = [event for event in now if rule.clear.how == "event" and event.fields["clear"]]
+            clearing = [event for event in self.clearing if event.occurred_at == at]
             if opened is not None and clearing and at > opened:
                 found.append((opened, (at, "event")))
                 opened = true_from = None

@@ -7,7 +7,7 @@ import pytest
 from engine.judging.evaluate import Group
 from engine.judging.event import EventKey
 from engine.judging.instant import HOUR, MINUTE, Instant
-from engine.judging.judgement import Joined, Opened, Redated
+from engine.judging.judgement import Joined, Opened, Redated, Undone
 from engine.judging.rule import Count, Distinct, Limit, Rule, Value
 from engine.judging.state import Closing
 from tests.unit.judging.desk import event, minutes, rule
@@ -114,3 +114,15 @@ def test_a_closing_said_twice_counts_once() -> None:
     assert [type(one) for one in group.apply([event(HOUR)], received_at=HOUR, closed=shut)] == [Opened]
     said = group.apply([event(HOUR + 1)], received_at=HOUR + 1, closed=shut)
     assert [type(one) for one in said] == [Joined]
+
+
+def test_nothing_opens_before_a_closing_by_hand_whose_alert_was_undone() -> None:
+    """A late event not newer than the floor is history, even where the closed alert is undone."""
+    group = Group(rule())
+    group.apply([event(HOUR)], received_at=HOUR)
+    said = group.apply(
+        [], received_at=2 * HOUR, closed=closed(HOUR), withdrawn={("7315", f"e{HOUR}"): "refuted"}
+    )
+    assert [type(one) for one in said] == [Undone]
+    assert group.apply([event(0)], received_at=3 * HOUR) == ()
+    assert [type(one) for one in group.apply([event(HOUR + 1)], received_at=3 * HOUR)] == [Opened]

@@ -15,7 +15,7 @@ from engine.judging.points import Points, join, page_span, split
 from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Value
 from engine.judging.state import Closing
 from tests.unit.judging.desk import event, rule
-from tests.unit.judging.test_order import rules
+from tests.unit.judging.test_order import clearing_of, rules
 
 
 @settings(max_examples=30)
@@ -27,10 +27,10 @@ def test_forgetting_changes_no_judgement(one: Rule, seed: Random) -> None:
     now = 0
     for number in range(200):
         now += seed.choice([0, 1, 1, 2, 7, 40]) * MINUTE
-        at = now - seed.choice([0, 0, 0, 1, 10]) * MINUTE
+        at = now - seed.choice([0, 0, 0, 1, 10, 15]) * MINUTE
         fields = {"metrics.n": seed.randrange(4), "incident": seed.choice("ABC")}
         report = event(max(at, 0), f"e{number:03}", received_at=now, clear=fields["metrics.n"] == 3, **fields)
-        clearing = [report] if one.clear.how == "event" and report.fields["clear"] else []
+        clearing = clearing_of(one, [report])
         said: list[tuple[Judgement, ...]] = []
         for group in (short, long):
             heard = group.apply([report], received_at=now, clearing=clearing, closed=closed)

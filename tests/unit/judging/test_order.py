@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import decode, encode
@@ -18,11 +20,16 @@ MINUTES = st.integers(0, 40).map(lambda minute: minute * MINUTE)
 
 
 def events() -> st.SearchStrategy[list[Event]]:
-    """Up to twelve events within forty minutes, many at the same instant."""
-    rows = st.lists(st.tuples(MINUTES, st.integers(0, 3), st.sampled_from(["A", "B", "C"])), max_size=12)
+    """Up to twelve events within forty minutes, many at the same instant; some clear, some of those are not watched."""
+    rows = st.lists(st.tuples(MINUTES, st.integers(0, 3), st.sampled_from(["A", "B", "C", "D"])), max_size=12)
     return rows.map(
         lambda rows: [
-            event(at, f"e{place}", incident=incident, **{"metrics.n": n, "clear": n == 3})
+            event(
+                at,
+                f"e{place}",
+                incident=incident,
+                **{"metrics.n": n, "clear": n == 3, "watched": incident != "D"},
+            )
             for place, (at, n, incident) in enumerate(rows)
         ]
     )
@@ -74,6 +81,16 @@ def rules(draw: st.DrawFn) -> Rule:
     )
 
 
+def watched_by(reports: Sequence[Event]) -> list[Event]:
+    """The events that the rules watch."""
+    return [report for report in reports if report.fields["watched"]]
+
+
+def clearing_of(one: Rule, reports: Sequence[Event]) -> list[Event]:
+    """The events that clear, if the rule is cleared by events."""
+    return [report for report in reports if one.clear.how == "event" and report.fields["clear"]]
+
+
 Report = Event | tuple[str, str]
 """An event, or the word that the event of this (desk, id) is refuted."""
 
@@ -87,8 +104,10 @@ def play(one: Rule, requests: list[list[Report]], *, thaw: bool = False) -> Ledg
         withdrawn |= {report: "refuted" for report in request if not isinstance(report, Event)}
         now = max([now, *(report.occurred_at for report in reports)])
         wait(group, ledger, now - 1)
-        clearing = [report for report in reports if one.clear.how == "event" and report.fields["clear"]]
-        ledger.read(group.apply(reports, received_at=now, clearing=clearing, withdrawn=withdrawn))
+        said = group.apply(
+            watched_by(reports), received_at=now, clearing=clearing_of(one, reports), withdrawn=withdrawn
+        )
+        ledger.read(said)
         if thaw:
             group = Group(one, decode(encode(group.frozen()), type=GroupState))
     wait(group, ledger, FAR)

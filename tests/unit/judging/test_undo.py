@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.judging.evaluate import KEPT_WHILE_OPEN, Group
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.judgement import Ended, Joined, Opened, Redated, Undone
-from engine.judging.rule import Clear, Count, EveryEvent, Limit, Value
+from engine.judging.rule import Clear, Count, EveryEvent, Limit, Test, Value
 from tests.unit.judging.desk import Ledger, event, feed, minutes, rule
 
 THREE = rule(condition=Count(3, HOUR))
@@ -124,3 +124,14 @@ def test_an_alert_opened_by_a_wait_is_undone_when_a_late_event_breaks_it() -> No
     assert ledger.undone == {1: "late_report"}
     ledger.read(group.look(now=90 * MINUTE))
     assert ledger.openings == {90 * MINUTE}
+
+
+def test_a_clearing_event_of_the_same_instant_takes_a_join_back_that_was_not_told() -> None:
+    """What waits to be judged is told as it is at the end."""
+    arrived = Clear("event", event=Test("kind", "equals", "logistics.arrived"))
+    group = Group(
+        rule(condition=Value("n", Limit("at_least", 5)), hold_for=HOUR, clear=arrived, wait_for_late=DAY)
+    )
+    group.apply([event(0, n=5), event(2 * HOUR, n=5)], received_at=2 * HOUR)
+    group.apply([], received_at=2 * HOUR, clearing=[event(2 * HOUR, "z", kind="logistics.arrived")])
+    assert [type(one) for one in group.look(now=3 * DAY)] == [Opened, Ended]
