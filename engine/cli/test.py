@@ -8,6 +8,7 @@ from __future__ import annotations
 
 # ruff: noqa: PT028 -- `test` is a command here, its defaults are those of its options
 import asyncio
+import logging
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +63,10 @@ def test(
         raise ConfigurationError(
             phrase("no_tests", path=", ".join(str(path) for path in named)).text(language)
         )
-    logs.set_up(Log(level="error"))  # what the service warns of in a test would only cover the results
+    if (
+        logging.getLogger().level > logging.DEBUG
+    ):  # what the service warns of in a test would cover the results
+        logs.set_up(Log(level="error"))
     report = _run(named, files, premises)
     match format_:
         case Layout.json:

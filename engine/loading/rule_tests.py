@@ -16,6 +16,7 @@ import msgspec
 
 from engine.judging.group import canonical
 from engine.judging.instant import Instant, Millis
+from engine.loading.draft import REGION_KEYS
 from engine.loading.finding import Finding, Findings, UnusableError
 from engine.loading.form import Form, form_of, list_of, usable
 from engine.loading.loaded import Loaded
@@ -26,7 +27,7 @@ from engine.loading.occurrence import Naming, Occurrence, occurrences
 from engine.loading.offset import DEFAULT_START, offset, start
 from engine.loading.rules import Rules, inline_rules
 from engine.loading.tested_rules import TestedRules, inline_of
-from engine.loading.value import boolean, free, level, number, text, whole, word
+from engine.loading.value import boolean, free, level, number, quoted_region, text, whole, word
 
 SUFFIX = ".test.yaml"
 State = Literal["opens", "joins", "closes", "hidden"]
@@ -256,7 +257,15 @@ def group(node: Node, findings: Findings) -> Group:
     """Take a group: a map from keys of `per` to values, or its text."""
     if not isinstance(node, Mapping):
         return text(node, findings)
-    return {key: part for key, (_, value) in node.pairs.items() for part in usable((value,), _part, findings)}
+    return {
+        key: part
+        for key, (_, value) in node.pairs.items()
+        for part in usable((value,), _code if key in REGION_KEYS else _part, findings)
+    }
+
+
+def _code(node: Node, findings: Findings) -> str:
+    return quoted_region(node, findings).text
 
 
 def _part(node: Node, findings: Findings) -> str:

@@ -1,0 +1,32 @@
+"""Coverage: branches that no test touches are named."""
+
+from engine.judging.event import Event
+from engine.judging.rule import AnyOf, LevelStep, Limit, Rule, Test
+from engine.rehearsal.coverage import coverage, touched
+from engine.rehearsal.observation import Happening
+
+RULE = Rule(
+    id="r",
+    title="",
+    short_title="",
+    owner="",
+    why="",
+    guide="",
+    levels=(LevelStep(2), LevelStep(4, Limit("at_least", 20))),
+    watch=AnyOf((Test("kind", "equals", "a.b"), Test("severity", "at_least", 3))),
+)
+EVENT = Event(desk="d", id="1", kind="a.b", region="00", severity=1, occurred_at=0)
+OPENS = Happening(at=0, detected=0, state="opens", rule="r", group="00", level=2)
+
+
+def test_a_rule_that_never_opened_is_named_alone():
+    """Its branches would only repeat it."""
+    found = coverage([RULE], touched([RULE], [EVENT], []))
+    assert (found.rules, found.rules_touched, found.branches, found.branches_touched) == (1, 0, 4, 1)
+    assert found.untouched == ("r",)
+
+
+def test_levels_and_alternatives_that_nothing_reached_are_named():
+    """Here the higher level and the second alternative."""
+    found = coverage([RULE], touched([RULE], [EVENT], [OPENS]))
+    assert found.untouched == ("r: level awas", "r: any, 2")
