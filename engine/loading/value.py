@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from engine.gsm7 import foreign, septets
 from engine.judging.region import RegionTable
 from engine.judging.rule import LEVEL_NAMES
 from engine.loading.finding import Findings
@@ -20,13 +21,6 @@ from engine.loading.marked import Node, Scalar
 LONGEST_TEXT = 2_000
 """Characters of any text in a file."""
 REGION_CODE = re.compile(r"\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?", re.ASCII)
-GSM7 = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
-    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-"""The basic GSM alphabet: one septet a character."""
-GSM7_EXTENSION = frozenset("^{}\\[~]|€")
-"""Characters that cost two septets."""
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 LIKE_NUMBER = re.compile(r"[-+]?[\d][\d_.,]*([eE][-+]?\d+)?|0[xob][0-9a-fA-F_]+", re.ASCII)
@@ -58,10 +52,10 @@ def text(node: Node, findings: Findings) -> str:
 def short_text(node: Node, findings: Findings, maximum: int = 40) -> str:
     """Take a text that fits into an SMS: at most `maximum` characters of the GSM alphabet, the extended ones double."""
     found = text(node, findings)
-    strange = [sign for sign in found if sign not in GSM7 and sign not in GSM7_EXTENSION]
+    strange = foreign(found)
     if strange or "\n" in found:
-        raise findings.unusable("not_gsm7", node.mark, signs=" ".join(dict.fromkeys(strange)) or "\\n")
-    length = len(found) + sum(sign in GSM7_EXTENSION for sign in found)
+        raise findings.unusable("not_gsm7", node.mark, signs=" ".join(strange) or "\\n")
+    length = septets(found)
     if length > maximum:
         raise findings.unusable("short_title_too_long", node.mark, count=length, maximum=maximum)
     return found

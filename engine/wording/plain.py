@@ -1,7 +1,7 @@
 """Foreign text made harmless: one line, no control or direction characters, no placeholder, of bounded length.
 
 Everything that comes from rules, kinds, regions or the directory passes here before it stands in a message. Not here:
-escaping for HTML (the templates' autoescape) and the SMS alphabet (`wording.gsm7`).
+escaping for HTML (the templates' autoescape) and the SMS alphabet (`engine.gsm7`).
 """
 
 from __future__ import annotations

@@ -2,15 +2,15 @@
 
 Here: which variant is sent. A kind's variants stand in the catalogue from the fullest to the leanest (`sms.<kind>`),
 and the first that fits goes. Where even the leanest is too long, what happened is cut, then the place; the link never:
-with an address so long that nothing else fits, the link stands alone. Not here: the alphabet (`wording.gsm7`).
+with an address so long that nothing else fits, the link stands alone. Not here: the alphabet (`engine.gsm7`).
 """
 
 from __future__ import annotations
 
 from engine.alerting.alert import Kind
+from engine.gsm7 import ONE_PART, cut, septets, transliterate
 from engine.judging.instant import Instant, local
 from engine.wording.account import Teller
-from engine.wording.gsm7 import ONE_PART, cut, septets, transliterate
 from engine.wording.link import PLACEHOLDER, link, token_length
 from engine.wording.plain import plain
 from engine.wording.voice import LONGEST_NAME

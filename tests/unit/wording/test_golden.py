@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.alerting.alert import Run
+from engine.gsm7 import parts
 from engine.judging.instant import HOUR, MINUTE
-from engine.wording.gsm7 import parts
 from engine.wording.link import PLACEHOLDER
 from engine.wording.sms import length
 from tests.unit.wording.sample import (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.gsm7 import parts
 from engine.judging.instant import DAY, MINUTE
 from engine.judging.region import Region, RegionTable
-from engine.wording.gsm7 import parts
 from engine.wording.link import PLACEHOLDER
 from engine.wording.sms import length
 from tests.unit.wording.sample import (

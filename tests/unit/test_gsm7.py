@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.wording.gsm7 import BASIC, EXTENSION, cut, parts, septets, transliterate
+from engine.gsm7 import BASIC, EXTENSION, cut, foreign, parts, septets, transliterate
 
 ALPHABET = st.text(st.sampled_from(sorted(BASIC | EXTENSION)))
 
@@ -70,6 +70,12 @@ def test_a_cut_text_is_never_longer_than_its_bound(text: str, longest: int):
     short = cut(text, longest)
     assert septets(short) <= longest
     assert short == text or (septets(text) > longest and short.endswith(".."))
+
+
+def test_foreign_characters_are_named_once_in_their_order():
+    """For whoever has to replace them."""
+    assert foreign("“Jum’at” – [Jum’at]") == ("“", "’", "”", "–")
+    assert foreign("Jum'at [siaga]") == ()
 
 
 def test_a_foreign_character_cannot_be_counted():

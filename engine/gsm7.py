@@ -1,6 +1,7 @@
 """The SMS alphabet GSM 03.38: writing any text in it, and counting what an SMS costs.
 
-Here: pure functions on text. Not here: which words an SMS says (`wording.sms`) and gateways' word lists.
+Here: pure functions on text, for whoever reads or writes what must fit into an SMS (`loading`, `wording`). Not here:
+which words an SMS says (`wording.sms`) and gateways' word lists.
 A septet is the unit of length: one a character, two for the characters of the extension table.
 """
 
@@ -69,11 +70,15 @@ def _part(character: str) -> str:
             return "?"
 
 
+def foreign(text: str) -> tuple[str, ...]:
+    """Return the characters of a text that the alphabet has not, each once, in their order."""
+    return tuple(dict.fromkeys(one for one in text if one not in BASIC and one not in EXTENSION))
+
+
 def septets(text: str) -> int:
     """Return the length of a GSM-7 text in septets; raise `ValueError` where it holds another character."""
-    foreign = {character for character in text if character not in BASIC and character not in EXTENSION}
-    if foreign:
-        raise ValueError(f"not in the GSM-7 alphabet: {' '.join(sorted(foreign))}")
+    if strange := foreign(text):
+        raise ValueError(f"not in the GSM-7 alphabet: {' '.join(strange)}")
     return sum(1 + (character in EXTENSION) for character in text)
 
 
