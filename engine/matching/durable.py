@@ -82,18 +82,21 @@ class Shards:
     """All shards of this process, by their content: a rule set that was loaded before costs nothing again."""
 
     def __init__(self) -> None:
-        self._by_content: dict[str, Shard] = {}
+        self._by_content: dict[str, Shard | None] = {}
 
     @property
     def registered(self) -> int:
         """How many shards this process has registered, each for about 1 MB."""
         return len(self._by_content)
 
-    def of(self, filters: Sequence[Filter]) -> Shard:
-        """Return the shard of these filters."""
+    def of(self, filters: Sequence[Filter]) -> Shard | None:
+        """Return the shard of these filters; None where the engine refuses them."""
         name = blake2b(msgspec.json.encode(filters), digest_size=16).hexdigest()
         if name not in self._by_content:
-            self._by_content[name] = Shard(name, filters)
+            try:
+                self._by_content[name] = Shard(name, filters)
+            except durable_rules_engine.error:
+                self._by_content[name] = None
         return self._by_content[name]
 
     def matcher(self, rules: Sequence[Rule]) -> DurableMatcher:
@@ -122,16 +125,15 @@ class DurableMatcher:
 
     def __init__(self, rules: Sequence[Rule], shards: Shards) -> None:
         """Build what was not built before."""
-        parts: list[Part] = []
-        for kinds, all_ in _by_kinds(rules).items():
-            for few in _packed(all_):
-                ids = tuple(rule.id for rule in few)
-                try:
-                    parts.append(Part(shards.of([rule.watch for rule in few]), ids, frozenset(ids), kinds))
-                except durable_rules_engine.error:
-                    continue
-        self.parts = tuple(parts)
-        self.left_out = tuple(rule.id for rule in rules if not any(rule.id in part.ids for part in parts))
+        self.parts = tuple(
+            part
+            for kinds, all_ in _by_kinds(rules).items()
+            for few in _packed(all_)
+            for part in _built(few, kinds, shards)
+        )
+        self.left_out = tuple(
+            rule.id for rule in rules if not any(rule.id in part.ids for part in self.parts)
+        )
         self._of_kind: dict[str, tuple[Part, ...]] = {}
 
     def parts_for(self, kind: str) -> tuple[Part, ...]:
@@ -157,6 +159,16 @@ def _by_kinds(rules: Sequence[Rule]) -> Mapping[tuple[str, ...] | None, list[Rul
         kinds = kinds_of(rule.watch)
         found.setdefault(None if kinds is None else tuple(sorted(set(kinds))), []).append(rule)
     return found
+
+
+def _built(rules: Sequence[Rule], kinds: tuple[str, ...] | None, shards: Shards) -> list[Part]:
+    """Return the parts of these rules; one that the engine refuses (32 terms in a nest) is parted from the rest."""
+    shard = shards.of([rule.watch for rule in rules])
+    if shard is not None:
+        ids = tuple(rule.id for rule in rules)
+        return [Part(shard, ids, frozenset(ids), kinds)]
+    middle = len(rules) // 2
+    return [part for few in (rules[:middle], rules[middle:]) if middle for part in _built(few, kinds, shards)]
 
 
 def _packed(rules: Sequence[Rule]) -> list[list[Rule]]:

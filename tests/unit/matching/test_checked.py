@@ -210,6 +210,26 @@ def test_a_rule_too_large_for_a_shard_is_matched_natively() -> None:
     assert told == []
 
 
+@needs_durable
+def test_a_rule_the_engine_refuses_takes_no_other_along() -> None:
+    """Deeply nested filters are refused though they have few comparisons; their neighbours stay."""
+    assert SHARDS is not None
+    nested: Filter = Test("severity", "equals", 0)
+    for place in range(40):
+        more = Test("metrics.dead", "at_least", place + 0.5)
+        nested = AnyOf((more, nested)) if place % 2 else AllOf((more, nested))
+    rules = [
+        rule(id=name, watch=nested if name == "dalam" else Test("severity", "above", 1))
+        for name in ("a", "dalam", "z")
+    ]
+    matcher = SHARDS.matcher(rules)
+    assert matcher.left_out == ("dalam",)
+    told: list[Disagreement] = []
+    checked = CheckedMatcher(NativeMatcher(rules), matcher, told.append)
+    assert [one.id for one in checked.match(event(0, **{"metrics.dead": 40}))] == ["a", "dalam", "z"]
+    assert told == []
+
+
 def test_without_durable_rules_native_serves_and_says_why() -> None:
     """It cannot be built everywhere."""
     one: Rule = rule()
