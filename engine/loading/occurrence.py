@@ -18,6 +18,7 @@ from engine.judging.region import NATION
 from engine.loading.finding import Findings
 from engine.loading.form import Form, form_of, usable
 from engine.loading.marked import Mapping, Node, Sequence
+from engine.loading.marked import Scalar as Written
 from engine.loading.moment import duration, instant
 from engine.loading.offset import offset
 from engine.loading.value import boolean, free, quoted_region, scalar, text, whole
@@ -43,15 +44,22 @@ _KIND = re.compile(r"[a-z0-9_.]+", re.ASCII)
 
 
 class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of a test: what happens `at` (milliseconds from the start) and is received at `arrives`."""
+    """An event of a test: what happens `at` (milliseconds from the start) and is received at `arrives`.
+
+    `reported` is the offset of its `reported_at`, where that was written as one.
+    """
 
     at: Millis
     arrives: Millis
     event: Event
+    reported: Millis | None = None
 
     def event_from(self, start: Instant) -> Event:
         """Return the event of a test that starts at this instant."""
-        return msgspec.structs.replace(self.event, occurred_at=start + self.at)
+        fields = self.event.fields
+        if self.reported is not None:
+            fields = {**fields, "reported_at": start + self.reported}
+        return msgspec.structs.replace(self.event, occurred_at=start + self.at, fields=fields)
 
 
 class Naming:
@@ -85,10 +93,13 @@ def occurrences(
     region = form.read("region", _region, NATION)
     severity = form.read("severity", whole(1, 4), 1)
     exercise = form.read("exercise", boolean, default=False)
+    written = form.node("reported_at")
+    as_offset = isinstance(written, Written) and written.text.startswith(("+", "-"))
+    reported = form.read("reported_at", offset, None) if as_offset else None
     fields: dict[str, Scalar] = {}
     for key in form.written:
         node = form.node(key)
-        if key not in OWN or key == "source":
+        if (key not in OWN or key == "source") and not (key == "reported_at" and as_offset):
             fields.update(_fields(key, node, findings))
     desk = form.read("source.desk", text, "") or str(fields.pop("source.desk", ""))
     refers = "corrects" in fields or "supersedes" in fields
@@ -98,6 +109,7 @@ def occurrences(
         yield Occurrence(
             at=first + moved,
             arrives=arrives + moved,
+            reported=None if reported is None else reported + moved,
             event=Event(
                 desk=own_desk,
                 id=id_,

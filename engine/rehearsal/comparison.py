@@ -69,7 +69,7 @@ class Comparison:
     def _answers(self, one: Happening, line: Expected) -> bool:
         return (
             one.state == line.state
-            and one.at - self._start == line.at
+            and line.at in self._instants(one)
             and self._is_meant(one, line.rule, line.group)
             and line.detected in (None, one.detected - self._start)
             and line.reason in (None, one.reason)
@@ -77,6 +77,17 @@ class Comparison:
             and line.count in (None, one.count)
             and line.level in (None, one.level)
         )
+
+    def _instants(self, one: Happening) -> tuple[Millis, ...]:
+        """Return the offsets by which a line may name a happening.
+
+        A closing that `keep_open_for` put off has two: the condition stopped being true at one, the alert closed at
+        the other.
+        """
+        at = one.at - self._start
+        kept = self._rules[one.rule].keep_open_for
+        by_figure = one.state == "closes" and one.reason == "no_longer_true"
+        return (at, at - kept) if by_figure and kept else (at,)
 
     def _is_meant(self, one: Happening, rule: str | None, group: Group) -> bool:
         known = self._rules.get(one.rule)

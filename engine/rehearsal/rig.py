@@ -7,7 +7,7 @@ of it (`rehearsal.observation`). Only the door is passed by, so that a test may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -18,6 +18,7 @@ from engine.clock import ManualClock
 from engine.errors import SiagaError
 from engine.judging.event import Event
 from engine.judging.instant import DAY, Instant, Millis
+from engine.judging.outage import Gap
 from engine.judging.region import RegionTable
 from engine.judging.rule import Rule
 from engine.matching.native import NativeMatcher
@@ -31,6 +32,7 @@ from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.lock_step import LockStep, Turn
+from engine.service.pulse import append_gap
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from engine.wording.render import Renderer
@@ -140,10 +142,20 @@ class Rig:
         """Put a whole new directory in force."""
         await self.books.replace_directory(contents)
 
-    async def restart(self, down_for: Millis) -> None:
-        """Stop the service and start it again after so many milliseconds, on the same store."""
+    async def restart(
+        self, down_for: Millis, meanwhile: Iterable[tuple[Instant, Sequence[Event]]] = ()
+    ) -> None:
+        """Stop the service and start it again after so many milliseconds, on the same store.
+
+        `meanwhile` are requests received while it was down; nothing of them is judged before it is back.
+        """
         await self._evaluator.stand_down()
-        self.clock.set(self.clock.now() + down_for)
+        stopped = self.clock.now()
+        self.clock.set(stopped + down_for)
+        for at, events in meanwhile:
+            await self.receive(events, at)
+        if down_for:
+            await append_gap(self.store, Gap(since=stopped, until=self.clock.now()))
         self._begin()
 
     async def reload(self, rules: Iterable[Rule], policies: Mapping[str, Policy]) -> None:

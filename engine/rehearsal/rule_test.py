@@ -147,9 +147,10 @@ async def _change(rig: Rig, change: Restart | Reload, requests: dict[Instant, li
     if isinstance(change, Reload):
         await rig.reload(change.rules, SILENT)
         return
-    await rig.restart(change.down_for)
-    for request in [at for at in requests if at <= rig.clock.now()]:
-        await rig.receive(requests.pop(request), request)
+    back = rig.clock.now() + change.down_for
+    await rig.restart(
+        change.down_for, [(request, requests.pop(request)) for request in sorted(requests) if request <= back]
+    )
 
 
 # --- every order of arrival -------------------------------------------------------------------------------------------

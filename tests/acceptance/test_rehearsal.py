@@ -49,8 +49,11 @@ RIGHT = "{at: +59m59s999ms, rule: r, state: opens}, {at: +1h, rule: r, state: cl
     "expected",
     [
         RIGHT,
-        "{at: +59m59s999ms, rule: r, group: {region: '00'}, state: opens, detected: +59m59s999ms, evidence: [B, A], "
-        "count: 2, level: siaga}, {at: +1h, rule: r, group: '00', state: closes, reason: no_longer_true}",
+        RIGHT.replace("opens", "opens, detected: +59m59s999ms, level: siaga").replace(
+            "closes", "closes, group: '00'"
+        ),
+        RIGHT.replace("closes", "closes, reason: no_longer_true, group: {region: '00'}"),
+        RIGHT.replace("opens", "opens, evidence: [B, A], count: 2"),
         "{at: +59m59s999ms, state: opens}, {at: +1h, state: closes}",
     ],
 )
@@ -141,12 +144,38 @@ async def test_all_tests_of_a_file_that_does_not_load_fail(tmp_path):
 async def test_a_restart_judges_what_was_missed_in_order(tmp_path):
     """A hold that ended while the service was down opens at its instant and is detected when the service is back."""
     text = """
-inline_rules: [{id: r, watch: {kind: a.b}, alert_when: {value: {field: n, at_least: 1}}, hold_for: 30m, wait_for_late: 0s}]
+inline_rules:
+  - {id: r, watch: {kind: a.b}, alert_when: {value: {field: n, at_least: 1}}, hold_for: 30m, wait_for_late: 0s}
 tests:
   - name: uji
     events: [{at: +0m, kind: a.b, n: 1}, {at: +20m, restart: {down_for: 20m}}]
     run_until: +1h
     expect: [{at: +30m, state: opens, detected: +40m}]
+"""
+    assert await outcome(tmp_path, text) == {"uji": []}
+
+
+@pytest.mark.parametrize(("at", "passes"), [("+1h", True), ("+1h30m", True), ("+1h15m", False)])
+async def test_a_closing_that_was_put_off_has_two_instants(tmp_path, at, passes):
+    """The one at which the condition stopped being true, and the one at which `keep_open_for` was over."""
+    text = COUNT.replace("clear_when: no_longer_true", "clear_when: no_longer_true, keep_open_for: 30m")
+    text += f"    expect: [{{at: +59m59s999ms, state: opens}}, {{at: {at}, state: closes}}]\n"
+    failures = (await outcome(tmp_path, text))["uji"]
+    assert bool(failures) is not passes
+
+
+async def test_a_correction_undoes_the_opening_in_every_order(tmp_path):
+    """Named events come from one desk unless they say otherwise, so that one may refute the other."""
+    text = """
+inline_rules: [{id: r, watch: {kind: a.b}, alert_when: {count: {at_least: 2, within: 1h}}}]
+tests:
+  - name: uji
+    events:
+      - {at: +0m, kind: a.b, id: A}
+      - {at: +10m, kind: a.b, id: B}
+      - {at: +2h, kind: correction, id: C, corrects: B, verification: refuted}
+    expect: [{at: +10m, state: opens}, {at: +2h, state: closes, reason: refuted, detected: +2h}]
+    any_arrival_order: true
 """
     assert await outcome(tmp_path, text) == {"uji": []}
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from notifiers.base import DeliveryError, Message, Notifier
+from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.registry import build_one
 from tests.contract.notifiers.mailbox import Mailbox
 
@@ -66,12 +67,21 @@ async def smtp():
         )
 
 
-@pytest.fixture(params=["outbox of e-mail", "outbox of SMS", "smtp"])
+@asynccontextmanager
+async def collecting():
+    settings = CollectingSettings(channel="sms")
+    notifier, broken = Collecting(settings), Collecting(settings)
+    broken.become("down")
+    yield Gateway(notifier, SMS, lambda: [f"{m.to}\n{m.text}".encode() for m in notifier.accepted], broken)
+
+
+@pytest.fixture(params=["outbox of e-mail", "outbox of SMS", "smtp", "collecting"])
 async def gateway(request, tmp_path):
     opened = {
         "outbox of e-mail": lambda: outbox(tmp_path, MESSAGE),
         "outbox of SMS": lambda: outbox(tmp_path, SMS),
         "smtp": smtp,
+        "collecting": collecting,
     }[request.param]()
     async with opened as gateway:
         yield gateway
