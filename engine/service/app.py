@@ -159,18 +159,19 @@ class Siaga:
         await self._lock_step.advance(until)
 
     async def run(self) -> None:
-        """Run the loops of this process's roles until cancelled; then give the lease back."""
+        """Run the loops of this process's roles until cancelled."""
         for loop in self._wanted_loops():
             self._loops[loop.name] = loop
         if self._lock_step is not None:
             await self._dispatcher.recover()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for loop in self._loops.values():
-                    group.create_task(loop.run(), name=loop.name)
-        finally:
-            await self._evaluator.stand_down()
-            await self._dispatcher.close()
+        async with asyncio.TaskGroup() as group:
+            for loop in self._loops.values():
+                group.create_task(loop.run(), name=loop.name)
+
+    async def close(self) -> None:
+        """Give the lease back and let go of the gateways."""
+        await self._evaluator.stand_down()
+        await self._dispatcher.close()
 
     def _wanted_loops(self) -> list[Loop]:
         loops = [self._loop("auditor", self._auditor.turn, every=EVERY_SECONDS)]
@@ -224,7 +225,9 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
     await import_directory(books, settings.paths, replace=False)
     clock = await _clock(settings, store)
     key = secret_key(settings.key_file, os.environ)
-    return Siaga(settings, store, clock, books, key, where=where)
+    siaga = Siaga(settings, store, clock, books, key, where=where)
+    stack.push_async_callback(siaga.close)
+    return siaga
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, RedisStore]:

@@ -1,0 +1,198 @@
+"""`siaga explain`: why an alert is as it is, and why a rule did, or did not, open one.
+
+Here: asking the store and putting gates and history into words. Not here: the gates themselves (`judging.explain`) and
+what happened (`alerting`). Answers name events, offices and people by id only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from engine.alerting.alert import HistoryEntry
+from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import storage
+from engine.errors import ConfigurationError
+from engine.judging.explain import Gate, Stand, explain_group
+from engine.judging.instant import Instant, local
+from engine.judging.region import RegionTable, level_of
+from engine.judging.rule import Rule, level_name
+from engine.judging.state import EMPTY, GroupState
+from engine.loading.finding import Findings, Mark, Source, UnusableError
+from engine.loading.kinds import load_kinds
+from engine.loading.marked import Scalar
+from engine.loading.moment import instant
+from engine.loading.regions import load_regions
+from engine.service.batch import Key
+from engine.service.casebook import history_log, load
+from engine.service.evaluator import GROUPS
+from engine.service.reload import read_rule_set
+from engine.settings import DEFAULT_FILE, Settings
+from engine.store.codec import decode
+
+app = typer.Typer(no_args_is_help=True, help="Say why (not): the gates of a rule, the story of an alert.")
+
+Language = Annotated[str, typer.Option("--lang", metavar="id|en", help="Language of the answer.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
+
+GATES: dict[str, dict[str, str]] = {
+    "effective": {"id": "aturan berlaku", "en": "the rule is in effect"},
+    "active": {"id": "di dalam jam dan tahapan aturan", "en": "within the rule's hours and stages"},
+    "too_late": {"id": "laporan tidak terlalu terlambat", "en": "the report is not too late"},
+    "before_rule": {"id": "terjadi sesudah aturan dibuat", "en": "happened after the rule was made"},
+    "already_open": {"id": "belum ada peringatan yang terbuka", "en": "no alert is open yet"},
+    "figure_below_limit": {"id": "angka mencapai ambang", "en": "the figure meets the limit"},
+    "not_newer_than_closing": {
+        "id": "ada kejadian yang lebih baru daripada penutupan terakhir",
+        "en": "there is an event newer than the last closing",
+    },
+    "waiting_until": {"id": "tidak sedang menunggu", "en": "nothing is being waited for"},
+    "condition_true": {
+        "id": "syarat terpenuhi: peringatan dibuka",
+        "en": "the condition holds: an alert opens",
+    },
+}
+"""What it means that a gate lets pass, by its name (system.md 6)."""
+DETAILS: dict[str, dict[str, str]] = {
+    "figure": {"id": "angka", "en": "figure"},
+    "limit": {"id": "ambang", "en": "limit"},
+    "ids": {"id": "kejadian", "en": "events"},
+    "oldest_leaves_at": {"id": "yang tertua keluar", "en": "the oldest leaves"},
+    "since": {"id": "sejak", "en": "since"},
+    "until": {"id": "sampai", "en": "until"},
+    "from": {"id": "dari", "en": "from"},
+    "closing": {"id": "penutup", "en": "closing event"},
+}
+INSTANTS = frozenset(("oldest_leaves_at", "since", "until", "from"))
+
+
+@app.command()
+def rule(
+    rule_id: Annotated[str, typer.Argument(metavar="RULE", help="The id of a rule in force.")],
+    group: Annotated[str, typer.Option(help="The group, as alerts name it: 73.15, or 73.15|A.")],
+    at: Annotated[
+        str | None,
+        typer.Option(help="The instant: RFC 3339, or 2024-11-27 11:00 WITA. Default: the newest event."),
+    ] = None,
+    lang: Language = "id",
+    as_json: AsJson = False,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Say which gate let a rule open an alert for a group at an instant, or held it back.
+
+    Example: siaga explain rule netralitas-berulang --group 73.15 --at "2024-09-10 12:00 WITA"
+    """
+    settings = settings_of(config, set_)
+    regions = load_regions(settings.paths.regions)
+    rules = read_rule_set(settings.paths, regions, load_kinds(settings.paths.kinds)).rules
+    if rule_id not in rules:
+        raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(rules))}")
+    state = asyncio.run(_state(settings, Key("real", rule_id, group)))
+    when = _instant(at) if at else max((p.evidence.occurred_at for p in state.points), default=0)
+    stand = explain_group(rules[rule_id], state, at=when)
+    if as_json:
+        typer.echo(msgspec.json.encode(stand).decode())
+        return
+    for line in _stand(rules[rule_id], group, stand, _zone(regions, group), lang):
+        typer.echo(line)
+
+
+@app.command()
+def alert(
+    alert_id: Annotated[str, typer.Argument(metavar="ALERT", help="The id that messages and the API name.")],
+    lang: Language = "id",
+    as_json: AsJson = False,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Tell the story of an alert: what opened it, who was told or passed over and why, who answered, what comes next.
+
+    Example: siaga explain alert 7hzrn46dphmhzjhb
+    """
+    settings = settings_of(config, set_)
+    found, entries = asyncio.run(_story(settings, alert_id))
+    if as_json:
+        typer.echo(msgspec.json.encode({"alert": found, "history": entries}).decode())
+        return
+    zone = _zone(load_regions(settings.paths.regions), found.region)
+    typer.echo(
+        f"{found.id}  {found.rule.id} {found.rule.version}  [{found.group}]  {level_name(found.level)}, {found.status}"
+    )
+    for entry in entries:
+        about = " ".join([*_named(entry), *(f"{name}={value}" for name, value in entry.details.items())])
+        typer.echo(f"  {entry.number:>3}  {_moment(entry.at, zone)}  {entry.name:<22} {about}".rstrip())
+    if found.wake_at is not None:
+        typer.echo({"id": "berikutnya: ", "en": "next: "}.get(lang, "") + _moment(found.wake_at, zone))
+
+
+def _named(entry: HistoryEntry) -> list[str]:
+    return [part for part in (entry.reason, entry.person) if part]
+
+
+async def _state(settings: Settings, key: Key) -> GroupState:
+    async with storage(settings) as store:
+        record = (await store.get(GROUPS, [str(key)]))[0]
+        return decode(record.value, GroupState) if record else EMPTY
+
+
+async def _story(settings: Settings, alert_id: str) -> tuple[Any, list[HistoryEntry]]:
+    async with storage(settings) as store:
+        case = (await load(store, [alert_id])).get(alert_id)
+        if case is None:
+            raise ConfigurationError(f"no alert is called {alert_id}")
+        entries = [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
+        return case.alert, entries
+
+
+def _instant(text: str) -> Instant:
+    findings = Findings()
+    try:
+        return instant(Scalar(text, plain=True, mark=Mark(Source("--at", (text,)))), findings)
+    except UnusableError as error:
+        raise ConfigurationError(f"--at {text}: write RFC 3339, or 2024-11-27 11:00 WITA") from error
+
+
+def _zone(regions: RegionTable, group: str) -> str:
+    code = group.partition("|")[0]
+    try:
+        level_of(code)
+        return regions.timezone(code)
+    except IndexError:
+        return "Asia/Jakarta"
+
+
+def _stand(rule_: Rule, group: str, stand: Stand, zone: str, lang: str) -> list[str]:
+    lines = [f"{rule_.id} [{group}] {_moment(stand.at, zone)}"]
+    for gate in stand.gates:
+        mark = "ya   " if gate.passed else "TIDAK"
+        if lang == "en":
+            mark = "yes" if gate.passed else "NO "
+        words = GATES.get(gate.name, {}).get(lang, gate.name)
+        lines.append(f"  {mark}  {words} ({gate.name}){_details(gate, zone, lang)}")
+    if stand.counted:
+        counted = {"id": "dihitung", "en": "counted"}.get(lang, "counted")
+        lines.append(f"  {counted}: {', '.join(stand.counted)}")
+    return lines
+
+
+def _details(gate: Gate, zone: str, lang: str) -> str:
+    said = [
+        f"{DETAILS.get(name, {}).get(lang, name)} {_value(name, value, zone)}"
+        for name, value in gate.detail.items()
+        if value is not None and name != "ids"
+    ]
+    return f": {', '.join(said)}" if said else ""
+
+
+def _value(name: str, value: object, zone: str) -> str:
+    if name in INSTANTS and isinstance(value, int):
+        return _moment(value, zone)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _moment(instant_: Instant, zone: str) -> str:
+    return f"{local(instant_, zone):%Y-%m-%d %H:%M:%S %Z}"
