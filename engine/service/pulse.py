@@ -75,8 +75,9 @@ class Pulse:
 
 
 async def append_gap(store: Store, gap: Gap) -> None:
-    """Tell a gap where a manual clock stands still: the `down_for` of a rehearsal's restart."""
-    await store.append_entry("gap", msgspec.json.encode(gap), gap.until)
+    """Tell a gap that no pulse can notice, as a manual clock stands still: a rehearsal's restart. A short one is none."""
+    if gap.until - gap.since > LONGEST_PAUSE:
+        await store.append_entry("gap", msgspec.json.encode(gap), gap.until)
 
 
 def gaps_of(entries: Iterable[Entry]) -> list[Gap]:
