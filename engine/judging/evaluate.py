@@ -22,7 +22,7 @@ from engine.judging.opening import assign, moved
 from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell
-from engine.judging.window import is_state, limit_of, measure_of, measures, within_of
+from engine.judging.window import is_state, limit_of, measure_of, measures, opens_on_arrival, within_of
 
 KEPT_WHILE_OPEN = 1_000
 """While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
@@ -264,7 +264,7 @@ class Group:
         for place, spell in enumerate(spells):
             mine = [opening for opening in self._openings if places.get(opening.ordinal) == place]
             for opening in mine:
-                said += self._again(spell, opening, reason)
+                said += self._again(spell, place, opening, reason)
             going = [opening.ordinal for opening in mine if opening.ended_at is None]
             kept += [moved(opening, spell) for opening in mine]
             if (not mine and spell.reason != "by_hand") or (spell.ended_at is None and not going):
@@ -293,45 +293,58 @@ class Group:
             follows=follows,
         )
 
-    def _again(self, spell: Spell, opening: Opening, reason: str) -> list[Judgement]:
+    def _again(self, spell: Spell, place: int, opening: Opening, reason: str) -> list[Judgement]:
         """Say what is new about the opening of an alert that was said before."""
+        rows, ordinal = self.points.rows, opening.ordinal
         indices = self.points.between(spell.first, spell.last)
-        rows = self.points.rows
-        if opening.happened_at == spell.happened_at:
-            fresh = [i for i in indices if rows[i].watched and rows[i].told < opening.ordinal]
-            return [self._joined(i, opening.ordinal, spell.figure) for i in fresh]
-        return [
-            Redated(
-                ordinal=opening.ordinal,
-                happened_at=spell.happened_at,
-                evidence=self._evidence(spell, opening.ordinal),
-                figure=spell.figure,
-                window=self._window(spell),
-                reason=reason,
-            )
-        ]
+        fresh = [i for i in indices if rows[i].watched and rows[i].told < ordinal]
+        redated = opening.happened_at != spell.happened_at
+        if not fresh and not redated:
+            return []
+        figures = [spell.figure, *(join.figure for join in self._fold.joins if join.place == place)]
+        level = max(level_of(self.rule, figure, (rows[i].evidence for i in fresh)) for figure in figures)
+        if not redated:
+            return [self._joined(i, ordinal, figures[-1], level) for i in fresh]
+        again = Redated(
+            ordinal=ordinal,
+            happened_at=spell.happened_at,
+            evidence=self._evidence(spell, ordinal),
+            figure=figures[-1],
+            window=self._window(spell),
+            reason=reason,
+        )
+        # Late events count as joined too: they may raise the level of the figure at a later instant.
+        return [again, *(self._joined(i, ordinal, figures[-1], level) for i in fresh)]
 
     def _join(self, spells: list[Spell]) -> list[Judgement]:
-        """Say which points joined; those whose spell may not be judged yet wait."""
-        said: list[Judgement] = []
-        waiting = []
-        for join in self._fold.joins:
+        """Say which points joined; those whose spell may not be judged yet wait.
+
+        All of a request say the figure after it, and the highest level from their instant on.
+        """
+        heard, waiting = [], []
+        latest: dict[int, tuple[float | None, int]] = {}
+        for join in reversed(self._fold.joins):
             if join.place >= len(spells):
                 waiting.append(join)
                 continue
-            ordinal, index = self._ordinals[join.place], self.points.at(join.key)
-            if self.points.rows[index].told < ordinal:
-                said.append(self._joined(index, ordinal, join.figure))
-        self._fold.joins[:] = waiting
-        return said
+            index = self.points.at(join.key)
+            figure, level = latest.get(join.place, (join.figure, 0))
+            level = max(level, level_of(self.rule, join.figure, (self.points.rows[index].evidence,)))
+            latest[join.place] = figure, level
+            heard.append((index, self._ordinals[join.place], figure, level))
+        self._fold.joins[:] = reversed(waiting)
+        rows = self.points.rows
+        return [
+            self._joined(i, o, figure, level) for i, o, figure, level in reversed(heard) if rows[i].told < o
+        ]
 
-    def _joined(self, index: int, ordinal: int, figure: float | None) -> Joined:
+    def _joined(self, index: int, ordinal: int, figure: float | None, level: int) -> Joined:
         evidence = self.points.tell(index, ordinal)
         gap = self.points.gap_before(index, ordinal) if self._reach else 0
         return Joined(
             ordinal=ordinal,
             evidence=evidence,
-            level=level_of(self.rule, figure, (evidence,)),
+            level=level,
             figure=figure,
             new_after_quiet=gap is None or (self._reach > 0 and gap >= self._reach),
         )
@@ -375,11 +388,6 @@ class Group:
         self.points.forget(gone)
         self._refold()
         return self._settle(base)
-
-
-def opens_on_arrival(rule: Rule) -> bool:
-    """Say whether more events can only make the condition truer or re-date it, so that it need not wait for them."""
-    return not rule.hold_for and (not is_state(rule.condition) or within_of(rule.condition) is None)
 
 
 def in_time(rule: Rule, event: Event, received_at: Instant) -> bool:

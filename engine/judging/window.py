@@ -12,7 +12,7 @@ from typing import Protocol
 from engine.judging.event import Event, number
 from engine.judging.group import canonical
 from engine.judging.instant import Millis
-from engine.judging.rule import Condition, Count, Distinct, EveryEvent, Limit, Value
+from engine.judging.rule import Condition, Count, Distinct, EveryEvent, Limit, Rule, Value
 from engine.judging.state import Measure, Point
 
 BILLION = 1_000_000_000
@@ -157,6 +157,11 @@ def is_state(condition: Condition) -> bool:
             return condition.limit.operator in ("at_most", "below")
         case _:
             return False
+
+
+def opens_on_arrival(rule: Rule) -> bool:
+    """Say whether more events can only make the condition truer or re-date it, so that it need not wait for them."""
+    return not rule.hold_for and (not is_state(rule.condition) or within_of(rule.condition) is None)
 
 
 def measures(condition: Condition, event: Event) -> bool:

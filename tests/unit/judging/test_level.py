@@ -40,6 +40,33 @@ def test_a_join_carries_the_level_of_the_figure_then() -> None:
     assert levels == [2, 2, 2, 2, 3, 3]
 
 
+@pytest.mark.parametrize("late", [5, 25, 45])
+def test_a_late_event_raises_the_level_of_the_figure_after_it(late: int) -> None:
+    """Wherever it falls, the fifth event in the window makes the alert siaga, as it would in order."""
+    group = Group(rule(condition=Count(3, HOUR), levels=LADDER))
+    for at in (10, 20, 30, 40):
+        group.apply([event(at * MINUTE)], received_at=at * MINUTE)
+    joined = group.apply([event(late * MINUTE)], received_at=50 * MINUTE)[-1]
+    assert isinstance(joined, Joined)
+    assert (joined.level, joined.figure) == (3, 5)
+
+
+def test_the_joins_of_one_request_say_the_figure_after_it() -> None:
+    """Events of one request are applied together before anything is judged."""
+    group = Group(rule(condition=Count(1, HOUR), levels=LADDER))
+    group.apply([event(0)], received_at=0)
+    said = group.apply(
+        [event(at) for at in (HOUR - 3, HOUR - 2, HOUR - 1, HOUR, 2 * HOUR)], received_at=2 * HOUR
+    )
+    assert [(one.figure, one.level, one.new_after_quiet) for one in said] == [
+        (1, 2, False),
+        (1, 2, False),
+        (1, 2, False),
+        (1, 2, False),
+        (1, 2, True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("weights", "figure"),
     [((0.1, 0.2), 0.3), ((None, 2), 3), ((-5, 1), 1), ((True, "7"), 2), ((1e-10, 0), 0), ((1e300, 1), 2)],

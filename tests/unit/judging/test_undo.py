@@ -12,12 +12,14 @@ THREE = rule(condition=Count(3, HOUR))
 
 
 def test_a_late_event_that_completes_earlier_redates_and_counts_as_joined() -> None:
-    """The opening moves to the earliest completion; the late event is evidence and is not said to join besides."""
+    """The opening moves to the earliest completion; the figure is the one that stands now."""
     group = Group(THREE)
     group.apply(minutes(0, 30, 50), received_at=50 * MINUTE)
-    (said,) = group.apply(minutes(10), received_at=55 * MINUTE)
+    said, joined = group.apply(minutes(10), received_at=55 * MINUTE)
     assert isinstance(said, Redated)
+    assert isinstance(joined, Joined)
     assert (said.ordinal, said.happened_at, said.reason) == (1, 30 * MINUTE, "late_report")
+    assert said.figure == joined.figure == 4
     assert [one.occurred_at // MINUTE for one in said.evidence] == [0, 10, 30]
 
 
