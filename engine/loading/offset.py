@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from engine.judging.instant import Instant, Millis, parse_instant
+from engine.judging.instant import ZONES, Instant, Millis, parse_instant
 from engine.loading.finding import Findings
 from engine.loading.marked import Node, Scalar
 from engine.loading.moment import duration, instant
@@ -16,6 +16,7 @@ from engine.loading.value import scalar
 
 DEFAULT_START, _ = parse_instant("2024-11-25T10:00:00+08:00")
 """Where a test starts that does not say so."""
+DEFAULT_ZONE = "WITA"
 
 _FRACTION = re.compile(r"(?P<clock>.*\d{2}:\d{2}:\d{2})\.(?P<fraction>\d{1,3})(?P<zone> .+)", re.ASCII)
 _LENGTH = duration()
@@ -29,6 +30,12 @@ def start(node: Node, findings: Findings) -> Instant:
         return instant(node, findings)
     whole = instant(Scalar(fine["clock"] + fine["zone"], plain=found.plain, mark=found.mark), findings)
     return whole + int(fine["fraction"].ljust(3, "0"))
+
+
+def zone_of(node: Node | None) -> str:
+    """Return the zone in which a start is written: a name that people use, else UTC."""
+    named = node.text.rpartition(" ")[2] if isinstance(node, Scalar) else DEFAULT_ZONE
+    return named if named in ZONES else "UTC"
 
 
 def offset(node: Node, findings: Findings) -> Millis:

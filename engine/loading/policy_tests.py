@@ -27,9 +27,9 @@ from engine.loading.form import Form, Take, form_of, list_of
 from engine.loading.loaded import Loaded
 from engine.loading.marked import Mapping, Node, compose_file
 from engine.loading.occurrence import Naming
-from engine.loading.offset import DEFAULT_START, offset, start
+from engine.loading.offset import DEFAULT_START, offset, start, zone_of
 from engine.loading.policies import inline_policies, load_policies
-from engine.loading.rule_tests import Group, group, names_of
+from engine.loading.rule_tests import Group, group, names_of, rosters
 from engine.loading.rules import Rules
 from engine.loading.tested_rules import INLINE, TestedRules
 from engine.loading.value import level, named, quoted_region, scalar, text, whole, word
@@ -115,6 +115,7 @@ class PolicyTest(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     scene: Scene
     start: Instant
+    zone: str
     timeline: tuple[Act, ...]
     run_until: Millis
     expect: tuple[Awaited, ...]
@@ -142,6 +143,7 @@ def load_policy_tests(
         with contextlib.suppress(UnusableError):
             form = form_of(node, findings)
             form.read("version", whole(1, 1), 1)
+            rosters(form)
             stage = _Stage(form, path.parent, regions, settings)
             tests = form.require("tests", list_of(stage.test), ())
             form.close()
@@ -168,6 +170,7 @@ class _Stage:
     def test(self, node: Node, findings: Findings) -> PolicyTest:
         form = form_of(node, findings)
         name = form.require("name", text, "")
+        rosters(form)
         scene = self._scene(form)
         begins = form.read("start", start, DEFAULT_START)
         naming = Naming()
@@ -183,6 +186,7 @@ class _Stage:
             name=name,
             scene=scene,
             start=begins,
+            zone=zone_of(form.node("start")),
             timeline=timeline,
             run_until=form.read("run_until", offset, last),
             expect=expect,

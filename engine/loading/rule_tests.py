@@ -24,7 +24,7 @@ from engine.loading.marked import Mapping, Node, Scalar, compose_file
 from engine.loading.marked import Sequence as Nodes
 from engine.loading.moment import duration
 from engine.loading.occurrence import Naming, Occurrence, occurrences
-from engine.loading.offset import DEFAULT_START, offset, start
+from engine.loading.offset import DEFAULT_START, offset, start, zone_of
 from engine.loading.rules import Rules, inline_rules
 from engine.loading.tested_rules import TestedRules, inline_of
 from engine.loading.value import boolean, free, level, number, quoted_region, text, whole, word
@@ -86,6 +86,7 @@ class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules
     unusable: tuple[Finding, ...] = ()
     start: Instant
+    zone: str
     events: tuple[Occurrence, ...]
     changes: tuple[Restart | Reload, ...]
     run_until: Millis
@@ -130,13 +131,13 @@ def names_of(node: Node | None) -> tuple[str, ...]:
 def _file(form: Form, folder: Path) -> tuple[tuple[RuleTest, ...], Rules]:
     form.read("version", whole(1, 1), 1)
     tested = TestedRules(form, folder)
-    _rosters(form)
+    rosters(form)
     tests = form.require("tests", list_of(partial(_test, tested)), ())
     form.close()
     return tests, tested.of_file().value
 
 
-def _rosters(form: Form) -> None:
+def rosters(form: Form) -> None:
     """Take the keys for who must report; nothing asks for them until there are conditions that wait for somebody."""
     form.node("roster")
     form.node("rosters")
@@ -146,7 +147,7 @@ def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
     form = form_of(node, findings)
     name = form.require("name", text, "")
     rules = tested.of_test(form)
-    _rosters(form)
+    rosters(form)
     begins = form.read("start", start, DEFAULT_START)
     events, changes, unusable = _entries(form, findings)
     expect = form.read("expect", list_of(_expected), ())
@@ -165,6 +166,7 @@ def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
         rules=rules.value,
         unusable=(*rules.findings, *unusable),
         start=begins,
+        zone=zone_of(form.node("start")),
         events=events,
         changes=changes,
         run_until=form.read("run_until", offset, last),

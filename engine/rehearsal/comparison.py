@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.judging.instant import Instant, Millis
 from engine.judging.rule import Rule, level_name
+from engine.judging.state import GroupState
 from engine.loading.rule_tests import Check, Expected, Group
-from engine.rehearsal.observation import Happening, Standing, meant
+from engine.rehearsal.observation import Happening, Standing, meant, why_not
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Row
 
@@ -19,8 +20,14 @@ from engine.rehearsal.result import Row
 class Comparison:
     """The failures and the timeline of one run."""
 
-    def __init__(self, rules: Mapping[str, Rule], start: Instant) -> None:
-        self._rules, self._start = rules, start
+    def __init__(
+        self,
+        rules: Mapping[str, Rule],
+        start: Instant,
+        states: Mapping[tuple[str, str], GroupState],
+    ) -> None:
+        """Take the rules by id, and the groups as they stood at the end by (rule, group)."""
+        self._rules, self._start, self._states = rules, start, states
         self.failures: list[Phrase] = []
         self.rows: list[Row] = []
 
@@ -63,8 +70,22 @@ class Comparison:
         elif near:
             got = self._happening(near[0], in_full=True)
             self.failures.append(phrase("missing_but", at=at, what=wanted, got=got))
+        elif (why := self._why_not(line)) != "":
+            self.failures.append(phrase("missing_because", at=at, what=wanted, why=why))
         else:
             self.failures.append(phrase("missing", at=at, what=wanted))
+
+    def _why_not(self, line: Expected) -> str:
+        """Say which gate kept the alert from opening at the instant at which it was expected to."""
+        rules = [rule for id_, rule in self._rules.items() if line.rule in (None, id_)]
+        if line.state not in ("opens", "hidden") or len(rules) != 1:
+            return ""
+        (rule,) = rules
+        groups = [group for id_, group in self._states if id_ == rule.id and meant(rule, line.group, group)]
+        if len(groups) > 1:
+            return ""
+        state = self._states[rule.id, groups[0]] if groups else None
+        return why_not(rule, state, self._start + line.at)
 
     def _answers(self, one: Happening, line: Expected) -> bool:
         return (

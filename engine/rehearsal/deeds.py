@@ -42,8 +42,6 @@ from engine.wording.link import token_for
 
 OPERATING = ("posko", "posko_nasional", "ops")
 """Roles whose bearers are operators of their region."""
-LATER = ("delegated", "declined")
-"""Answers of the language that come later."""
 
 
 class Deeds:
@@ -86,8 +84,6 @@ class Deeds:
     async def _answer(self, deed: Answering) -> Phrase | None:
         if deed.says is None or deed.phone:
             return phrase("not_available", what="answer via sms: text, from")
-        if deed.says in LATER:
-            return phrase("not_available", what=f"answer: {deed.says}")
         if deed.via == "link":
             return await self._by_link(deed, deed.says)
         found = self._alert(deed.rule, deed.group, deed.who)
@@ -97,11 +93,18 @@ class Deeds:
             person=deed.who,
             says=deed.says,
             via=deed.via,
+            to=deed.to,
             operator=deed.operator or ("operator" if deed.via == "proxy" else ""),
             note_digest=digest_of(found.id, deed.who, deed.text if deed.via != "sms" else ""),
             is_operator=deed.via in ("console", "api") and await self._operates(deed.who, found),
         )
-        await self._rig.desk.answer(found.id, answer)
+        return await self._say(found.id, answer)
+
+    async def _say(self, alert_id: str, answer: Answer) -> Phrase | None:
+        """Enter an answer. A refusal is what the test may be about; only what is not built yet fails it by itself."""
+        answered = await self._rig.desk.answer(alert_id, answer)
+        if answered is not None and answered.refusal == "not_available":
+            return phrase("not_available", what=f"answer: {answer.says}")
         return None
 
     async def _by_link(self, deed: Answering, says: Says) -> Phrase | None:
@@ -111,8 +114,8 @@ class Deeds:
         found = await self._rig.desk.by_token(token_for(KEY, newest.id, newest.channel))
         if found is not None:  # a link that is not valid any more is answered 404 and changes nothing
             case, notification = found
-            answer = Answer(person=notification.person, says=says, via="link")
-            await self._rig.desk.answer(case.alert.id, answer)
+            answer = Answer(person=notification.person, says=says, via="link", to=deed.to)
+            return await self._say(case.alert.id, answer)
         return None
 
     async def _fetch(self, deed: Fetch) -> Phrase | None:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry
+from engine.judging.explain import explain_group
 from engine.judging.group import SEPARATOR
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
-from engine.judging.state import GroupState, Point
-from engine.judging.window import window_of, within_of
+from engine.judging.state import GroupState
 from engine.loading.rule_tests import Group, State
 from engine.service.apply import Desk
 from engine.service.evaluator import GROUPS
@@ -136,11 +136,8 @@ async def standing(store: Store, desk: Desk, rule: Rule, group: Group, at: Insta
     for alert in await desk.alerts():
         if alert.rule.id == rule.id and alert.ordinal > getattr(alerts.get(alert.group), "ordinal", 0):
             alerts[alert.group] = alert
-    states = {}
-    for key, record in (await store.scan(GROUPS)).items():
-        _space, rule_id, text = key.split("|", 2)
-        if rule_id == rule.id:
-            states[text] = decode(record.value, GroupState)
+    known = await group_states(store)
+    states = {text: state for (rule_id, text), state in known.items() if rule_id == rule.id}
     found = [text for text in {**states, **alerts} if meant(rule, group, text)]
     return [_standing(rule, alerts.get(text), states.get(text), at) for text in sorted(found)]
 
@@ -157,20 +154,31 @@ def _standing(rule: Rule, alert: Alert | None, state: GroupState | None, at: Ins
 
 def figure(rule: Rule, state: GroupState, at: Instant) -> float:
     """Return the figure of the rule's condition over the window at an instant; 0 without events."""
-    within = within_of(rule.condition)
-    window = window_of(rule.condition)
-    restart = (
-        max((opening.happened_at for opening in state.openings), default=None) if rule.start_again else None
-    )
-    for point in state.points:
-        if _inside(point, at, within) and (restart is None or point.key.occurred_at > restart):
-            window.enter(point)
-    return window.figure or 0.0
+    return explain_group(rule, state, at=at).figure or 0.0
 
 
-def _inside(point: Point, at: Instant, within: int | None) -> bool:
-    occurred_at = point.key.occurred_at
-    return point.watched and occurred_at <= at and (within is None or occurred_at > at - within)
+def why_not(rule: Rule, state: GroupState | None, at: Instant) -> str:
+    """Return the gate that kept an alert from opening at an instant, with the numbers that show it."""
+    if state is None:
+        return "0 events"
+    gate = explain_group(rule, state, at=at).gates[-1]
+    shown = {key: gate.detail[key] for key in ("figure", "limit", "ids") if gate.detail.get(key) is not None}
+    return ", ".join((gate.name, *(f"{key} {_shown(value)}" for key, value in shown.items())))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return "/".join(str(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+async def group_states(store: Store) -> dict[tuple[str, str], GroupState]:
+    """Return the states of all groups by (rule, group)."""
+    states = {}
+    for key, record in (await store.scan(GROUPS)).items():
+        _space, rule, group = key.split("|", 2)
+        states[rule, group] = decode(record.value, GroupState)
+    return states
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------

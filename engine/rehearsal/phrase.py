@@ -83,7 +83,7 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "no_gateway": ("tidak ada gerbang {channel}", "there is no gateway {channel}"),
     "dead_link": ("tautan {who} tidak berlaku lagi", "the link of {who} is not valid any more"),
     # reports
-    "title_table": ("waktu | diharapkan | didapat", "time | expected | got"),
+    "title_table": ("waktu | pukul {zone} | diharapkan | didapat", "time | clock {zone} | expected | got"),
     "passed": ("LULUS", "PASSED"),
     "failed": ("GAGAL", "FAILED"),
     "summary": ("{passed} lulus, {failed} gagal.", "{passed} passed, {failed} failed."),

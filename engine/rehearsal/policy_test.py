@@ -67,6 +67,8 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
     return Result(
         file=file,
         name=test.name,
+        start=test.start,
+        zone=test.zone,
         failures=tuple(attendance.failures),
         rows=tuple(sorted((*play.rows, *attendance.rows), key=lambda row: (row.at, row.act is None))),
         touched=touched(scene.rules, events, happened),

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engine.judging.instant import Instant, local
 from engine.rehearsal.phrase import Language, phrase, written_offset
-from engine.rehearsal.result import Result, Row
+from engine.rehearsal.result import Result
 from engine.rehearsal.suite import Report
 
 _XML = {code: None for code in range(32) if code not in (9, 10, 13)}
@@ -87,25 +88,35 @@ def _print_result(result: Result, console: Console, language: Language) -> None:
     for failure in result.failures:
         console.print(Text("    " + failure.text(language).replace("\n", "\n    ")))
     if result.rows:
-        console.print(_table(result.rows, language))
+        console.print(_table(result, language))
 
 
-def _table(rows: tuple[Row, ...], language: Language) -> Table:
+def _table(result: Result, language: Language) -> Table:
     """Lay the timeline out: what was expected and what there was, side by side by instant."""
-    time, expected, got = (part.strip() for part in phrase("title_table").text(language).split("|"))
+    title = phrase("title_table", zone=result.zone).text(language)
+    time, clock, expected, got = (part.strip() for part in title.split("|"))
     table = Table(box=None, padding=(0, 1), show_edge=False)
     table.add_column("")
     table.add_column(time, justify="right", no_wrap=True)
+    table.add_column(clock, justify="right", no_wrap=True)
     table.add_column(expected, overflow="fold")
     table.add_column(got, overflow="fold")
-    for row in rows:
+    for row in result.rows:
         said = row.expected.text(language) if row.expected else "" if row.act else "-"
         was = row.got.text(language) if row.got else "" if row.act else "-"
         if row.act is not None:
             was = row.act.text(language)
         style = "" if row.right else "red"
-        table.add_row(" " if row.right else "x", written_offset(row.at), Text(said), Text(was), style=style)
+        mark, at = " " if row.right else "x", _clock(result.start + row.at, result.zone)
+        table.add_row(mark, written_offset(row.at), at, Text(said), Text(was), style=style)
     return table
+
+
+def _clock(instant: Instant, zone: str) -> str:
+    """Write `25/11 10.05`, with seconds only where there are any."""
+    moment = local(instant, zone)
+    fine = f".{moment:%S}" if moment.second or moment.microsecond else ""
+    return f"{moment:%d/%m %H.%M}{fine}"
 
 
 def _coverage(report: Report, language: Language) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.judging.instant import Millis
+from engine.judging.instant import Instant, Millis
 from engine.rehearsal.phrase import Phrase
 
 
@@ -26,10 +26,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What one test came to. `touched` are the branches it reached (`rehearsal.coverage`)."""
+    """What one test came to. `touched` are the branches it reached (`rehearsal.coverage`).
+
+    Its timeline begins at `start`, which people read in `zone`.
+    """
 
     file: str
     name: str
+    start: Instant = 0
+    zone: str = "UTC"
     failures: tuple[Phrase, ...] = ()
     rows: tuple[Row, ...] = ()
     touched: frozenset[str] = frozenset()

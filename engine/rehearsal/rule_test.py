@@ -16,12 +16,13 @@ from engine.judging.event import Event
 from engine.judging.instant import Instant, Millis
 from engine.judging.region import RegionTable
 from engine.judging.rule import Rule
+from engine.judging.state import GroupState
 from engine.loading.rule_tests import Check, Reload, Restart, RuleTest
 from engine.metrics import Metrics
 from engine.rehearsal.arrival import Order, orders
 from engine.rehearsal.comparison import Comparison
 from engine.rehearsal.coverage import touched
-from engine.rehearsal.observation import Happening, Standing, happenings, standing
+from engine.rehearsal.observation import Happening, Standing, group_states, happenings, standing
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Result
 from engine.rehearsal.rig import ReloadUnavailableError, Rig
@@ -51,10 +52,11 @@ NOWHERE = RegionTable(())
 
 
 class _Run(msgspec.Struct, frozen=True):
-    """What came of a run: happenings, and how the groups stood at each `check`."""
+    """What came of a run: happenings, how the groups stood at each `check`, and the groups at the end."""
 
     happened: list[Happening]
     stood: list[list[Standing]]
+    states: dict[tuple[str, str], GroupState]
 
 
 async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
@@ -76,7 +78,7 @@ async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
     except ReloadUnavailableError as error:
         what = f"reload: {error}"
         return Result(file=file, name=test.name, failures=(phrase("not_available", what=what),))
-    comparison = Comparison(rules, test.start)
+    comparison = Comparison(rules, test.start, run.states)
     comparison.hold(test.expect, run.happened, nothing_else=test.nothing_else)
     for line, stood in zip(_checks(test), run.stood, strict=True):
         comparison.check(line, _rule_of(line, rules), stood)
@@ -86,6 +88,8 @@ async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
     return Result(
         file=file,
         name=test.name,
+        start=test.start,
+        zone=test.zone,
         failures=tuple(failures),
         rows=tuple(sorted(comparison.rows, key=lambda row: row.at)),
         touched=touched(test.rules, events, run.happened),
@@ -140,7 +144,7 @@ async def _run(
             if test.start + line.at == instant
         ]
     occurred = {(event.desk, event.id): event.occurred_at for event, _ in arrivals}
-    return _Run(await happenings(rig.desk, occurred), stood)
+    return _Run(await happenings(rig.desk, occurred), stood, await group_states(rig.store))
 
 
 async def _change(rig: Rig, change: Restart | Reload, requests: dict[Instant, list[Event]]) -> None:
