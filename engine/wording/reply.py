@@ -1,0 +1,198 @@
+"""What people write back by SMS: from a text to what it says.
+
+Here: the grammar of escalation.md 8.3, in both languages at once. Not here: which alert is meant and what follows
+(`wording.dialogue`), and the words that go back (`wording.response`). Pure; any text at all gives a `Reply`.
+
+A text is read whole or not at all: one word that is not understood makes it no answer, since "belum selesai" must never
+pass for "selesai". Only courtesy ("siap, Pak") is read over.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Literal, TypedDict
+
+import msgspec
+
+from engine.wording.code import SHAPE, valid
+
+Said = Literal["taken", "declined", "delegated", "resolved", "seen", "escalate", "help"]
+WORDS: dict[Said, tuple[str, ...]] = {
+    "taken": (
+        *("terima", "ok", "oke", "ya", "siap", "ambil", "laksanakan"),
+        *("ack", "accept", "yes", "take"),
+    ),
+    "declined": (
+        *("bukan", "bukan saya", "bukan wewenang", "bukan wewenang saya", "tolak", "tidak"),
+        *("no", "not mine", "decline"),
+    ),
+    "delegated": ("teruskan", "forward"),
+    "resolved": ("selesai", "beres", "tuntas", "done", "resolved", "close"),
+    "seen": ("baca", "dibaca", "seen", "read"),
+    "escalate": ("naik", "eskalasi", "escalate"),
+    "help": ("bantuan", "help", "?"),
+}
+STOP = frozenset(("berhenti", "stop"))
+"""Words that end messages to a phone; only where they stand alone."""
+ALL = frozenset(("semua", "all"))
+COURTESY = frozenset(("pak", "bapak", "bu", "ibu"))
+TOWARDS = frozenset(("ke", "kepada", "kpd", "to"))
+"""Words that may stand between "teruskan" and whom it goes to."""
+LONGEST = 1_000
+"""Characters of a text that are read; an SMS of six parts has fewer."""
+LONGEST_SHAPE = 10
+"""Characters of the longest text that may be meant as a code."""
+
+_PHRASES: dict[tuple[str, ...], Said] = {
+    tuple(phrase.split()): said for said, phrases in WORDS.items() for phrase in phrases
+}
+_LONGEST_PHRASE = max(map(len, _PHRASES))
+_TOKEN = re.compile(r"[?;]|\w+(?:-\w+)*")
+"""A word keeps its hyphens, for ids of people; quotes, commas, `#.:!` and pictures are no part of any word."""
+_NUMBER = re.compile(r"[0-9]{1,3}")
+
+
+class Clause(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing said: what, of which items of a digest (none named: of all that is meant), and to whom it goes on.
+
+    `to` is the delegate as it was written, in small letters and digits only.
+    """
+
+    said: Said
+    items: tuple[int, ...] = ()
+    everything: bool = False
+    to: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text says. `code` is empty where it names none; without clauses it is no answer."""
+
+    clauses: tuple[Clause, ...] = ()
+    code: str = ""
+    stop: bool = False
+
+    @property
+    def by_item(self) -> bool:
+        """Whether it speaks of single items of a digest, or of all of them."""
+        return any(map(_names_items, self.clauses))
+
+
+NOTHING = Reply()
+
+
+def read(text: str) -> Reply:
+    """Return what a text says; `NOTHING` where it says nothing that is understood."""
+    tokens = [token for token in fold(text) if token not in COURTESY]
+    if len(tokens) == 1 and tokens[0] in STOP:
+        return Reply(stop=True)
+    readings = [
+        (_rank(code, clauses), Reply(code=code, clauses=clauses))
+        for code, rest in _codes(tokens)
+        if (clauses := _clauses(rest)) is not None
+    ]
+    highest = max((rank for rank, _ in readings), default=None)
+    best = [reading for rank, reading in readings if rank == highest]
+    # Of two readings that are equally good, such as of two codes, nobody knows which is meant.
+    return best[0] if best and all(reading == best[0] for reading in best) else NOTHING
+
+
+def _rank(code: str, clauses: tuple[Clause, ...]) -> tuple[bool, int]:
+    """Rank a reading: that it is an answer comes first, then a right code, then a mistyped one."""
+    return bool(clauses), 0 if not code else 2 if valid(code) else 1
+
+
+def fold(text: str) -> list[str]:
+    """Return the words of a text in small letters without accents; `;` and `?` are words of their own.
+
+    A text longer than any SMS has none. Letters of other scripts stay: they are words that are not understood.
+    """
+    if len(text) > LONGEST:
+        return []
+    return _TOKEN.findall("".join(map(_folded, unicodedata.normalize("NFKD", text).casefold())))
+
+
+def _folded(character: str) -> str:
+    match unicodedata.category(character):
+        case "Mn" | "Me" | "Cf":
+            return ""  # accents and invisible marks
+        case "Pd":
+            return "-"
+        case _:
+            return character
+
+
+def bare(name: str) -> str:
+    """Return a person id or role as a delegate is compared: small letters and digits only."""
+    return "".join(character for token in fold(name) for character in token if character.isalnum())
+
+
+def _codes(tokens: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each reading of the tokens as a code and the rest, and the one without a code."""
+    yield "", list(tokens)
+    for start in range(len(tokens)):
+        joined = ""
+        for end in range(start, len(tokens)):
+            joined += tokens[end].replace("-", "").upper()
+            if len(joined) > LONGEST_SHAPE:
+                break
+            if SHAPE.fullmatch(joined):
+                yield joined, [*tokens[:start], *tokens[end + 1 :]]
+
+
+def _clauses(tokens: Sequence[str]) -> tuple[Clause, ...] | None:
+    """Read what stands beside the code: clauses between semicolons; None where a part is not understood."""
+    parts = [list(part) for ends, part in groupby(tokens, ";".__eq__) if not ends]
+    clauses = [clause for part in parts if (clause := _clause(part)) is not None]
+    whole = len(clauses) == len(parts)
+    # Several things can only be said of several items.
+    return tuple(clauses) if whole and (len(clauses) < 2 or all(map(_names_items, clauses))) else None
+
+
+def _names_items(clause: Clause) -> bool:
+    return bool(clause.items) or clause.everything
+
+
+def _clause(tokens: Sequence[str]) -> Clause | None:
+    """Read one part: numbers or "semua", and what is said of them, in either order; a delegate stands at the end."""
+    delegating = next((place for place, token in enumerate(tokens) if token in WORDS["delegated"]), None)
+    if delegating is not None:
+        target = bare(" ".join(word for word in tokens[delegating + 1 :] if word not in TOWARDS))
+        items = _items(tokens[:delegating])
+        return None if items is None or not target else Clause(said="delegated", to=target, **items)
+    numbers = [token for token in tokens if _NUMBER.fullmatch(token) or token in ALL]
+    words = [token for token in tokens if token not in numbers]
+    items, said = _items(numbers), _said(words)
+    in_order = list(tokens) in (numbers + words, words + numbers)
+    return None if items is None or said is None or not in_order else Clause(said=said, **items)
+
+
+class _Items(TypedDict):
+    items: tuple[int, ...]
+    everything: bool
+
+
+def _items(tokens: Sequence[str]) -> _Items | None:
+    """Read which items are named: numbers from 1, or all of them, or none; None where it is neither."""
+    everything = any(token in ALL for token in tokens)
+    if everything and len(tokens) > 1:
+        return None
+    numbers = () if everything else tokens
+    if not all(map(_NUMBER.fullmatch, numbers)):
+        return None
+    return _Items(items=tuple(dict.fromkeys(map(int, numbers))), everything=everything)
+
+
+def _said(words: Sequence[str]) -> Said | None:
+    """Return the one thing that all words say, the longest phrases first ("ok siap"); None where it is not one."""
+    said: set[Said] = set()
+    rest = tuple(words)
+    while rest:
+        length = next((n for n in range(_LONGEST_PHRASE, 0, -1) if rest[:n] in _PHRASES), 0)
+        if not length:
+            return None
+        said.add(_PHRASES[rest[:length]])
+        rest = rest[length:]
+    return said.pop() if len(said) == 1 else None
