@@ -32,54 +32,6 @@ Withdrawn = Mapping[tuple[str, str], str]
 """Events no longer true, by (desk, id): `refuted` or `corrected`."""
 
 
-class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an evaluation.
-
-    `due` is the clock instant at which the group must be looked at again though nothing arrives.
-    """
-
-    state: GroupState
-    judgements: tuple[Judgement, ...]
-    due: Instant | None
-
-
-def apply(
-    rule: Rule,
-    state: GroupState,
-    arrivals: Sequence[Event],
-    *,
-    received_at: Instant,
-    clearing: Sequence[Event] = (),
-    withdrawn: Withdrawn | None = None,
-    closed: Closing | None = None,
-    since: Instant | None = None,
-) -> Evaluation:
-    """Judge what fell due before `received_at`, then the arrivals of one request, all at once.
-
-    `arrivals` match `rule.watch`, `clearing` meet its clearing event (an event may be in both). `since` is the instant
-    from which the rule has watched the group.
-    """
-    group = Group(rule, state, since=since)
-    said = group.apply(
-        arrivals, received_at=received_at, clearing=clearing, withdrawn=withdrawn, closed=closed
-    )
-    return Evaluation(state=group.frozen(), judgements=said, due=group.due)
-
-
-def look(
-    rule: Rule,
-    state: GroupState,
-    *,
-    now: Instant,
-    closed: Closing | None = None,
-    since: Instant | None = None,
-) -> Evaluation:
-    """Judge what is due at the clock instant `now` though nothing arrived."""
-    group = Group(rule, state, since=since)
-    said = group.look(now=now, closed=closed)
-    return Evaluation(state=group.frozen(), judgements=said, due=group.due)
-
-
 class Group:
     """The working copy of one group of one rule: takes arrivals, says judgements, freezes into a state."""
 

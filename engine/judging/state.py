@@ -107,6 +107,11 @@ class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     marks: tuple[EventKey, ...] = ()
     ripe: Instant | None = None
 
+    @property
+    def open(self) -> Opening | None:
+        """The opening that has not ended, as far as judging knows; not always the one opened last."""
+        return next((opening for opening in reversed(self.openings) if opening.ended_at is None), None)
+
 
 EMPTY = GroupState()
 """A group that nothing was reported of."""

@@ -137,3 +137,19 @@ def test_a_clearing_event_of_the_same_instant_takes_a_join_back_that_was_not_tol
     group.apply([event(0, n=5), event(2 * HOUR, n=5)], received_at=2 * HOUR)
     group.apply([], received_at=2 * HOUR, clearing=[event(2 * HOUR, "z", kind="logistics.arrived")])
     assert [type(one) for one in group.look(now=3 * DAY)] == [Opened, Ended]
+
+
+def test_a_past_opening_found_late_is_not_the_open_one() -> None:
+    """It has the highest ordinal and has ended; the alert that is open keeps its own."""
+    group = Group(rule(condition=Count(2, HOUR), clear=Clear("no_longer_true")))
+    group.apply(minutes(0), received_at=0)
+    group.apply(minutes(300, 301), received_at=301 * MINUTE)
+    ledger = Ledger()
+    ledger.happened = {1: 301 * MINUTE}
+    ledger.read(group.apply(minutes(10), received_at=302 * MINUTE))
+    assert ledger.happened == {1: 301 * MINUTE, 2: 10 * MINUTE}
+    assert ledger.ended == {2: (HOUR, "no_longer_true")}
+    state = group.frozen()
+    assert state.opened == 2
+    assert state.open is not None
+    assert state.open.ordinal == 1
