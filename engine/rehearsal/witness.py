@@ -87,7 +87,7 @@ class Witness:
             alert=alert,
             state=alert.status,
             reason=_reason(alert, self.histories[alert.id]),
-            by=alert.resolved_by if alert.status == "resolved" else alert.acknowledged_by,
+            by={"acknowledged": alert.acknowledged_by, "resolved": alert.resolved_by}.get(alert.status, ""),
             level=alert.level,
         )
         turns = self._turns.setdefault(alert.id, [])

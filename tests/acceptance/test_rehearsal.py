@@ -233,7 +233,7 @@ FIRST = "{at: +0m, message: first, to: s, channel: [sms, email]}"
             "",
         ),
         (", {at: +1m, silence: {match: {}, until: +4h, reason: uji}}", FIRST, "silence is not available"),
-        (", {at: +1m, answer: {who: s, says: declined, via: sms}}", FIRST, "declined is not available"),
+        (", {at: +1m, report: {who: s, channel: sms, state: failed}}", FIRST, "report is not available"),
         (", {at: +1m, post: {who: x}}", FIRST, "no link was sent to x"),
     ],
 )
