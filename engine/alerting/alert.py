@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.alerting.directory import Holding
 from engine.alerting.policy import Channel, Policy
 from engine.judging.event import EventKey, Scalar
 from engine.judging.instant import Instant, Millis
@@ -71,13 +72,30 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person took the matter: when, by which way, how sure we are (grade 1-4), and the operator of a proxy answer."""
+    """A person took the matter: when, by which way, how sure we are (grade 1-4), and the operator of a proxy answer.
+
+    `renewed_at` is when the person last said so again while it was theirs.
+    """
 
     person: str
     at: Instant
     via: str
     grade: int
     operator: str = ""
+    renewed_at: Instant | None = None
+
+
+class Delegation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`giver` passed the matter on to `delegate`, whose taking counts for both.
+
+    `entry` is the number of the history entry that says so. `suffices`: a taking by the delegate meets every need,
+    because one by the giver would have.
+    """
+
+    giver: str
+    delegate: str
+    entry: int
+    suffices: bool = False
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -115,6 +133,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     remind_at: tuple[Instant, ...] = ()
     seen: tuple[str, ...] = ()
     also_taken: tuple[str, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
     declined: tuple[str, ...] = ()
     exhausted_at: Instant | None = None
     nobody: bool = False
@@ -157,9 +176,11 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The decision to tell one person on one contact of one alert.
 
+    They are told as `role` at `office`, which is held as `status` says, in a `capacity` of `alerting.directory`.
     `cause` is the id of the history entry that caused it. `due_at` is when it is to be sent (or looked at again);
     None once final. `held` says what keeps a pending one back. `informing` marks people who need not act.
-    `instead_of` is the failed notification to another contact of the person that this one replaces.
+    `instead_of` is the failed notification to another contact of the person that this one replaces. `returned` marks a
+    `delegated` that goes back to the giver.
     """
 
     id: str
@@ -176,6 +197,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     role: str = ""
     office: str = ""
     capacity: str = ""
+    status: Holding = "definitif"
     informing: bool = False
     step: int = 0
     round: int = 0
@@ -189,6 +211,12 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reference: str = ""
     sent_at: Instant | None = None
     instead_of: str = ""
+    returned: bool = False
+
+    @property
+    def entry(self) -> int:
+        """The number of the history entry that caused it."""
+        return int(self.cause.rpartition(".")[2])
 
     @property
     def final(self) -> bool:

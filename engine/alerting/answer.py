@@ -7,17 +7,23 @@ and judging do (`alerting.decide`). A refusal is a value with a name, recorded i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
+
+import msgspec
 
 from engine.alerting.alert import AFTER_CLOSING, NOTICES, Notification, State, Status, Taking
 from engine.alerting.command import Answer, Says
 from engine.alerting.conflict import accused
+from engine.alerting.delegation import Obstacle, counted, give_back, obstacle, pass_on
 from engine.alerting.draft import Draft
-from engine.alerting.escalation import ASKING, satisfied
+from engine.alerting.escalation import ASKING, end_unanswerable_step, next_step, reopen, satisfied
 from engine.alerting.telling import CORRECTIONS, follow_up
 from engine.judging.instant import Instant
 
-Refusal = Literal["not_told", "grade_too_low", "already_resolved", "conflict_of_interest", "not_available"]
+Refusal = (
+    Literal["not_told", "grade_too_low", "already_resolved", "already_taken", "conflict_of_interest"]
+    | Obstacle
+)
 LEAST_GRADE = 2
 HANDED_OVER: frozenset[State] = frozenset(("sending", "sent", "delivered", "failed"))
 """States in which a person may have the message in hand, whatever the gateway said of it since."""
@@ -58,6 +64,7 @@ def _record(draft: Draft, answer: Answer, says: Says | None = None) -> None:
         person=answer.person,
         via=answer.via,
         grade=answer.grade,
+        **({"to": answer.to} if answer.says == "delegated" else {}),
         **({"operator": answer.operator} if answer.operator else {}),
         **({"note": answer.note_digest} if answer.note_digest else {}),
     )
@@ -82,19 +89,35 @@ def _taken_open(draft: Draft, answer: Answer) -> str:
     alert = draft.alert
     if any(taking.person == answer.person for taking in alert.takings):
         return AGAIN
-    taking = Taking(
-        person=answer.person, at=draft.now, via=answer.via, grade=answer.grade, operator=answer.operator
-    )
-    draft.change(takings=(*alert.takings, taking))
-    _record(draft, answer)
-    draft.cancel("taken", kinds=ASKING, person=answer.person)
-    unreachable_told = any(
-        n.person == answer.person and n.kind == "unreachable" and _in_hand(n) for n in draft.notifications
-    )
-    if answer.is_operator or unreachable_told or satisfied(draft):
+    _enter_taking(draft, answer)
+    if _suffices(draft, answer) or satisfied(draft):
         _acknowledge(draft, answer.person)
         return "taken"
     return "taken_need_not_met"
+
+
+def _enter_taking(draft: Draft, answer: Answer) -> None:
+    """Note the taking; it stands in for those of people who passed the matter on, and takes back a decline."""
+    alert = draft.alert
+    taking = Taking(
+        person=answer.person, at=draft.now, via=answer.via, grade=answer.grade, operator=answer.operator
+    )
+    replaced = counted({answer.person}, alert.delegations)
+    draft.change(
+        takings=(*(t for t in alert.takings if t.person not in replaced), taking),
+        declined=tuple(person for person in alert.declined if person != answer.person),
+    )
+    _record(draft, answer)
+    draft.cancel("taken", kinds=ASKING, person=answer.person)
+
+
+def _suffices(draft: Draft, answer: Answer) -> bool:
+    """Whether the person's taking meets every need: an operator's, or one of whom `unreachable` told."""
+    if answer.is_operator or any(d.delegate == answer.person and d.suffices for d in draft.alert.delegations):
+        return True
+    return any(
+        n.person == answer.person and n.kind == "unreachable" and _in_hand(n) for n in draft.notifications
+    )
 
 
 def acknowledge_where_satisfied(draft: Draft) -> None:
@@ -121,21 +144,94 @@ def _taken_acknowledged(draft: Draft, answer: Answer) -> str:
     if _grade_too_low(draft, answer):
         _seen(draft, answer)
         return "grade_too_low"
-    if all(taking.person != answer.person for taking in draft.alert.takings):
-        if answer.person in draft.alert.also_taken:
-            return AGAIN
-        draft.change(also_taken=(*draft.alert.also_taken, answer.person))
-        draft.note("also_taken", person=answer.person, via=answer.via, grade=answer.grade)
-        return "also_taken"
+    alert = draft.alert
+    own = next((taking for taking in alert.takings if taking.person == answer.person), None)
+    if own is not None:
+        return _renew(draft, answer, own)
+    if counted({answer.person}, alert.delegations) & {taking.person for taking in alert.takings}:
+        _enter_taking(draft, answer)
+        _acknowledge(draft, answer.person)
+        return "taken"
+    if answer.person in alert.also_taken:
+        return AGAIN
+    draft.change(also_taken=(*alert.also_taken, answer.person))
+    draft.note("also_taken", person=answer.person, via=answer.via, grade=answer.grade)
+    return "also_taken"
+
+
+def _renew(draft: Draft, answer: Answer, own: Taking) -> str:
+    """Let reminders and expiry count anew. By a link only from a reminder that came since the person last said so."""
     if answer.via == "link":
-        return AGAIN  # the same POST twice changes nothing (escalation.md 8.1); a renewal needs a new act
-    terms = draft.alert.policy.acknowledge
+        answered = draft.notification(answer.notification)
+        last = own.renewed_at or own.at
+        if answered is None or answered.kind != "reminder" or answered.planned_at <= last:
+            return AGAIN  # the same POST twice changes nothing (escalation.md 8.1)
+    terms, renewed = draft.alert.policy.acknowledge, msgspec.structs.replace(own, renewed_at=draft.now)
     draft.change(
+        takings=tuple(renewed if taking is own else taking for taking in draft.alert.takings),
         expires_at=None if terms.expires is None else draft.now + terms.expires,
         remind_at=tuple(sorted(draft.now + length for length in terms.remind)),
     )
     _record(draft, answer)
+    draft.cancel("taken", kinds=frozenset(("reminder",)))
     return "renewed"
+
+
+def _delegated_open(draft: Draft, answer: Answer) -> str:
+    if any(d.giver == answer.person and d.delegate == answer.to for d in draft.alert.delegations):
+        return AGAIN
+    refusal = obstacle(draft, answer.person, answer.to)
+    if refusal is not None:
+        return refusal
+    _record(draft, answer)
+    pass_on(draft, answer.person, answer.to, suffices=_suffices(draft, answer))
+    return "delegated"
+
+
+def _delegated_acknowledged(draft: Draft, answer: Answer) -> str:
+    if all(taking.person != answer.person for taking in draft.alert.takings):
+        return "already_taken"
+    return _delegated_open(draft, answer)
+
+
+def _declined_open(draft: Draft, answer: Answer) -> str:
+    if answer.person in draft.alert.declined:
+        return AGAIN
+    _drop(draft, answer)
+    end_unanswerable_step(draft)
+    return "declined"
+
+
+def _declined_acknowledged(draft: Draft, answer: Answer) -> str:
+    if answer.person in draft.alert.declined:
+        return AGAIN
+    before = draft.alert
+    _drop(draft, answer)
+    if before.takings == draft.alert.takings:
+        return "declined"
+    if not draft.alert.takings:
+        draft.note("returned", reason="taker_withdrew", person=answer.person)
+        reopen(draft)
+        next_step(draft)
+        return "taker_withdrew"
+    if before.acknowledged_by == answer.person:
+        draft.change(acknowledged_by=draft.alert.takings[-1].person)
+        cause = draft.note("acknowledged", reason="taker_withdrew", person=draft.alert.acknowledged_by)
+        follow_up(draft, "taken_by", cause, but={taking.person for taking in draft.alert.takings})
+    return "declined"
+
+
+def _drop(draft: Draft, answer: Answer) -> None:
+    """Leave the person out for the life of the alert; what was passed on to them goes back to the giver."""
+    alert, person = draft.alert, answer.person
+    _record(draft, answer)
+    draft.change(
+        declined=(*alert.declined, person),
+        also_taken=tuple(p for p in alert.also_taken if p != person),
+        takings=tuple(taking for taking in alert.takings if taking.person != person),
+    )
+    draft.cancel("declined", person=person, but=frozenset(("reply",)))
+    give_back(draft, person)
 
 
 def _resolved_unresolved(draft: Draft, answer: Answer) -> str:
@@ -174,10 +270,6 @@ def _already_resolved(draft: Draft, answer: Answer) -> str:
     return AGAIN if same else "already_resolved"
 
 
-def _not_available(_draft: Draft, _answer: Answer) -> str:
-    return "not_available"
-
-
 Row = Callable[[Draft, Answer], str]
 TABLE: dict[Says, dict[Status, Row]] = {
     "seen": {"open": _seen, "acknowledged": _seen, "resolved": _seen},
@@ -187,10 +279,16 @@ TABLE: dict[Says, dict[Status, Row]] = {
         "acknowledged": _resolved_unresolved,
         "resolved": _already_resolved,
     },
-    "delegated": {"open": _not_available, "acknowledged": _not_available, "resolved": _already_resolved},
-    "declined": {"open": _not_available, "acknowledged": _not_available, "resolved": _already_resolved},
+    "delegated": {
+        "open": _delegated_open,
+        "acknowledged": _delegated_acknowledged,
+        "resolved": _already_resolved,
+    },
+    "declined": {
+        "open": _declined_open,
+        "acknowledged": _declined_acknowledged,
+        "resolved": _already_resolved,
+    },
 }
-"""The status table of escalation.md 5. Delegating and declining are refused by name until they are built."""
-REFUSALS: frozenset[str] = frozenset(
-    ("not_told", "grade_too_low", "already_resolved", "conflict_of_interest", "not_available")
-)
+"""The status table of escalation.md 5."""
+REFUSALS: frozenset[str] = frozenset(name for part in get_args(Refusal) for name in get_args(part))

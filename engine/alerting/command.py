@@ -38,13 +38,18 @@ class Wake(msgspec.Struct, frozen=True, kw_only=True, tag="wake"):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
-    """What a person said of an alert. `to` is the delegate; `operator` who typed it in for them (via proxy)."""
+    """What a person said of an alert.
+
+    `to` is the delegate; `operator` who typed it in for them (via proxy); `notification` the message that it answers,
+    where that is known: the link in a reminder renews, the same link again does not.
+    """
 
     person: str
     says: Says
     via: Via
     operator: str = ""
     to: str = ""
+    notification: str = ""
     note_digest: str = ""
     is_operator: bool = False
 

@@ -99,12 +99,16 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a target resolved to, as what (`on_duty`, `holder`, `deputy`, `person`), of which role at which region."""
+    """Who a target resolved to, as what (`on_duty`, `holder`, `deputy`, `person`), of which role at which region.
+
+    `status` is how the office is held: by the person, or by whom a deputy stands in for.
+    """
 
     person: str
     capacity: str
     role: str
     region: str
+    status: Holding = "definitif"
 
 
 class Passed(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,12 +158,15 @@ class Directory:
         shifts = [d.person for d in self._duties.get((region, role), ()) if d.valid.covers(at)]
         return shifts[-1] if shifts else None
 
-    def holder(self, region: str, role: str, at: Instant) -> str | None:
-        """Return who holds a position: plh, plt, pjs, pj before definitif, then the later `valid_from`."""
+    def assignment(self, region: str, role: str, at: Instant) -> Assignment | None:
+        """Return the assignment that counts: plh, plt, pjs, pj before definitif, then the later `valid.since`."""
         valid = [a for a in self._assignments.get((region, role), ()) if a.valid.covers(at)]
-        if not valid:
-            return None
-        return min(valid, key=lambda a: (PRECEDENCE[a.status], -(a.valid.since or 0))).person
+        return min(valid, key=lambda a: (PRECEDENCE[a.status], -(a.valid.since or 0)), default=None)
+
+    def holder(self, region: str, role: str, at: Instant) -> str | None:
+        """Return who holds a position."""
+        assignment = self.assignment(region, role, at)
+        return assignment.person if assignment else None
 
     def deputies(self, person_id: str, at: Instant) -> Iterator[str]:
         """Yield who deputises for a person at this instant, in file order."""
@@ -246,7 +253,9 @@ def resolve(
             vacant = False
             reason = directory.unusable(person, at, excluded)
             if reason is None:
-                found = Found(person=person, capacity=capacity, role=role, region=code)
+                held = directory.assignment(code, role, at) if capacity != "on_duty" else None
+                status = held.status if held else "definitif"
+                found = Found(person=person, capacity=capacity, role=role, region=code, status=status)
                 return Resolution(found=found, passed=tuple(passed))
             passed.append(Passed(person=person, role=role, region=code, reason=reason))
         if vacant:

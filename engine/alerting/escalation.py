@@ -12,6 +12,7 @@ import msgspec
 
 from engine.alerting.alert import Kind, Run
 from engine.alerting.conflict import accused, exclusions, substitutes
+from engine.alerting.delegation import counted
 from engine.alerting.directory import Found, PassedOver, Resolution, resolve
 from engine.alerting.draft import Draft
 from engine.alerting.policy import Policy, Step, Target
@@ -190,7 +191,8 @@ def end_unanswerable_step(draft: Draft) -> None:
     alert, run = draft.alert, draft.alert.current
     if alert.status != "open" or run is None or alert.exhausted_at is not None or not run.recipients:
         return
-    if any(taking.person in run.recipients for taking in alert.takings):
+    answering = {*(taking.person for taking in alert.takings), *(d.giver for d in alert.delegations)}
+    if answering.intersection(run.recipients).difference(alert.declined):
         return
     left = [person for person in run.recipients if person not in alert.declined]
     refused = accused(alert, draft.around.directory, draft.now)
@@ -208,12 +210,15 @@ def end_unanswerable_step(draft: Draft) -> None:
 def satisfied(draft: Draft) -> bool:
     """Whether the takings that count meet the need of any started step (escalation.md 5, Need)."""
     alert = draft.alert
-    taken = {taking.person for taking in alert.takings}
+    takers = {taking.person for taking in alert.takings}
+    taken = counted(takers, alert.delegations)
+    if any(d.delegate in taken and d.suffices for d in alert.delegations):
+        return True
     return any(_need_met(alert.policy.steps[run.step - 1], run, taken, alert.declined) for run in alert.runs)
 
 
 def _need_met(step: Step, run: Run, taken: set[str], declined: Collection[str]) -> bool:
-    eligible = [person for person in run.recipients if person not in declined]
+    eligible = [person for person in run.recipients if person not in declined or person in taken]
     if not eligible:
         return False
     need = 1 if step.need == "one" else len(eligible) if step.need == "all" else min(step.need, len(eligible))

@@ -73,20 +73,23 @@ def _superseded(
     alert: Alert, notification: Notification, _directory: Directory, _now: Instant
 ) -> Held | None:
     kind = notification.kind
-    restarted = kind in ASKING and not notification.informing and _entry(notification) < alert.superseded
+    restarted = kind in ASKING and not notification.informing and notification.entry < alert.superseded
     overtaken = (kind in WHILE_ACKNOWLEDGED and alert.status == "open") or (
         kind == "expiry" and alert.status == "acknowledged"
     )
     return Held("cancelled", "superseded") if restarted or overtaken else None
 
 
-def _entry(notification: Notification) -> int:
-    """Return the number of the history entry that caused a notification."""
-    return int(notification.cause.rpartition(".")[2])
-
-
 def _declined(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
     return Held("cancelled", "declined") if notification.person in alert.declined else None
+
+
+def _delegated(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
+    if notification.kind in ASKING and any(
+        d.giver == notification.person and notification.entry < d.entry for d in alert.delegations
+    ):
+        return Held("cancelled", "delegated")
+    return None
 
 
 def _accused(alert: Alert, notification: Notification, directory: Directory, now: Instant) -> Held | None:
@@ -107,6 +110,7 @@ _ATTEMPT: tuple[Callable[[Alert, Notification, Directory, Instant], Held | None]
     _taken,
     _superseded,
     _declined,
+    _delegated,
     _accused,
     _contact_gone,
 )

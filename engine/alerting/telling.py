@@ -79,6 +79,7 @@ def plan_notice(
                 role=found.role,
                 office=found.region,
                 capacity=found.capacity,
+                status=found.status,
                 informing=informing,
                 step=run.step if run else 0,
                 round=run.round if run else 0,
@@ -135,10 +136,12 @@ def follow_up(
     *,
     to: Collection[str] | None = None,
     but: Collection[str] = (),
+    returned: bool = False,
 ) -> set[str]:
     """Plan a follow-up once for each contact on which a notice went out (escalation.md 6); return who gets one.
 
-    Only to people in `to`, where given; never to people in `but`, who declined, or who are accused.
+    Only to people in `to`, where given; never to people in `but`, who declined, or who are accused. `returned` marks
+    what a delegate gave back.
     """
     left_out = {*but, *exclusions(draft.alert, draft.around.directory, draft.now)}
     reached: dict[str, Notification] = {}
@@ -151,7 +154,7 @@ def follow_up(
         ):
             reached[notification.contact] = notification
     for contact, notification in reached.items():
-        _again(draft, notification, cause, kind, contact)
+        _again(draft, notification, cause, kind, contact, returned=returned)
     return {notification.person for notification in reached.values()}
 
 
@@ -189,7 +192,14 @@ CORRECTIONS = frozenset(("late_report", "corrected", "refuted"))
 
 
 def _again(
-    draft: Draft, pattern: Notification, cause: HistoryEntry, kind: Kind, contact: str, instead_of: str = ""
+    draft: Draft,
+    pattern: Notification,
+    cause: HistoryEntry,
+    kind: Kind,
+    contact: str,
+    *,
+    instead_of: str = "",
+    returned: bool = False,
 ) -> None:
     draft.put(
         Notification(
@@ -208,10 +218,12 @@ def _again(
             role=pattern.role,
             office=pattern.office,
             capacity=pattern.capacity,
+            status=pattern.status,
             informing=pattern.informing,
             step=pattern.step,
             round=pattern.round,
             instead_of=instead_of,
+            returned=returned,
         )
     )
 
@@ -267,7 +279,7 @@ def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, st
             channel=spare.channel,
         )
         fallback = msgspec.structs.replace(tried, channel=spare.channel)
-        _again(draft, fallback, cause, tried.kind, spare.id, instead_of=tried.id)
+        _again(draft, fallback, cause, tried.kind, spare.id, instead_of=tried.id, returned=tried.returned)
     return attempted.reason
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.alerting.alert import Status
 from engine.alerting.answer import REFUSALS, TABLE
-from engine.alerting.command import GRADES, Comment, Says, Wake
+from engine.alerting.command import GRADES, Comment, EscalateNow, Says, Wake
 from engine.alerting.policy import Acknowledge
 from engine.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import START, Course, joined, policy, says, step, target
@@ -36,19 +36,36 @@ RESULTS = {
     ("open", "resolved"): ("resolved", "resolved"),
     ("acknowledged", "resolved"): ("resolved", "resolved"),
     ("resolved", "resolved"): ("already_resolved", "resolved"),
-    ("open", "delegated"): ("not_available", "open"),
-    ("acknowledged", "delegated"): ("not_available", "acknowledged"),
+    ("open", "delegated"): ("delegated", "open"),
+    ("acknowledged", "delegated"): ("already_taken", "acknowledged"),
     ("resolved", "delegated"): ("already_resolved", "resolved"),
-    ("open", "declined"): ("not_available", "open"),
-    ("acknowledged", "declined"): ("not_available", "acknowledged"),
+    ("open", "declined"): ("declined", "open"),
+    ("acknowledged", "declined"): ("declined", "acknowledged"),
     ("resolved", "declined"): ("already_resolved", "resolved"),
+    ("open", "escalate"): ("escalated_by_hand", "open"),
+    ("acknowledged", "escalate"): ("escalated_by_hand", "open"),
+    ("resolved", "escalate"): ("already_resolved", "resolved"),
+    ("open", "comment"): ("commented", "open"),
+    ("acknowledged", "comment"): ("commented", "acknowledged"),
+    ("resolved", "comment"): ("commented", "resolved"),
 }
+ANSWERS = [pair for pair in RESULTS if pair[1] in get_args(Says)]
+
+
+def command(who, what, **more):
+    """What a person says, or does by another command; passed on is it to Kesbangpol."""
+    if what == "escalate":
+        return EscalateNow(person=who)
+    if what == "comment":
+        return Comment(person=who, note_digest="d")
+    return says(who, what, to="kesbangpol" if what == "delegated" else "", **more)
 
 
 def test_the_table_has_a_row_for_every_pair():
-    """Every status and every word an answer can say."""
+    """Every status and every word an answer can say; and the other commands of people."""
     pairs = {(status, what) for what, row in TABLE.items() for status in row}
-    assert pairs == set(RESULTS) == {(s, w) for s in get_args(Status) for w in get_args(Says)}
+    assert pairs == set(ANSWERS) == {(s, w) for s in get_args(Status) for w in get_args(Says)}
+    assert set(RESULTS) - pairs == {(s, w) for s in get_args(Status) for w in ("escalate", "comment")}
 
 
 @pytest.mark.parametrize(("status", "what"), RESULTS)
@@ -56,17 +73,17 @@ def test_another_recipient_says_it(status, what):
     """BKPSDM, who was told and took nothing: the result or the named refusal."""
     reason, after = RESULTS[status, what]
     course = told(status)
-    decision = course.do(says("bkpsdm", what))
+    decision = course.do(command("bkpsdm", what))
     expected = (reason, after, reason if reason in REFUSALS else "")
     assert (decision.reason, decision.alert.status, decision.refusal) == expected
 
 
-@pytest.mark.parametrize(("status", "what"), RESULTS)
+@pytest.mark.parametrize(("status", "what"), [pair for pair in RESULTS if pair[1] != "comment"])
 def test_a_refusal_changes_nothing_but_the_history(status, what):
     """Who was not told is refused in every status, and said so."""
     course = told(status)
     before = course.alert
-    decision = course.do(says("dirjen", what))
+    decision = course.do(command("dirjen", what))
     assert (decision.refusal, decision.notifications) == ("not_told", ())
     assert [(e.name, e.reason, e.person) for e in decision.history] == [
         ("answer_refused", "not_told", "dirjen")
@@ -75,7 +92,7 @@ def test_a_refusal_changes_nothing_but_the_history(status, what):
     assert [getattr(course.alert, f) for f in same] == [getattr(before, f) for f in same]
 
 
-@pytest.mark.parametrize(("status", "what"), RESULTS)
+@pytest.mark.parametrize(("status", "what"), ANSWERS)
 def test_the_taker_says_it(status, what):
     """Sekda, who took and closed: what they said before by the same way is a repeat and changes nothing."""
     course = told(status)

@@ -116,6 +116,7 @@ answers = st.builds(
     st.sampled_from(["seen", "taken", "taken", "taken", "resolved", "declined", "delegated"]),
     st.sampled_from(["link", "sms", "console", "proxy"]),
     is_operator=st.sampled_from([False, False, False, True]),
+    to=st.sampled_from((*PEOPLE, "nobody")),
 )
 
 
@@ -186,10 +187,14 @@ class Alerting(RuleBasedStateMachine):
         self._do(answer)
 
     @precondition(lambda self: self.course.sent)
-    @rule(data=st.data(), what=st.sampled_from(["seen", "taken", "taken", "resolved"]))
-    def somebody_told_answers(self, data, what):
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(["seen", "taken", "taken", "resolved", "declined", "delegated"]),
+        to=st.sampled_from(PEOPLE),
+    )
+    def somebody_told_answers(self, data, what, to):
         told = sorted({who for _, who in self.course.sent})
-        self._do(says(data.draw(st.sampled_from(told)), what, "sms"))
+        self._do(says(data.draw(st.sampled_from(told)), what, "sms", to=to))
 
     @rule(who=st.sampled_from(PEOPLE), is_operator=st.booleans())
     def escalates(self, who, is_operator):
