@@ -1,0 +1,105 @@
+"""One phone: the codes it was sent, and what it wrote.
+
+Here: frozen values, their changes as pure functions, and when a code may be used again (escalation.md 8.2, 8.5). Not
+here: keeping them (`service.phones`) and what a text leads to (`wording.dialogue`). The number itself is in no value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.judging.instant import DAY, Instant, Millis
+from engine.wording.code import choose
+
+KEPT_AFTER_CLOSING: Millis = 90 * DAY
+"""A code is not used again on a phone for this long after its alert was closed."""
+HEARD_KEPT = 50
+"""Ids of texts that are remembered, to know one that comes twice."""
+UNRECORDED_AT_MOST = 5
+"""Replies in a row that recorded nothing; further texts of that kind get none (two machines may talk to each other)."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A code that was sent to the phone: of one alert, or of the items of a digest in their order.
+
+    `told_at` is when a message with it last went out; `closed_at` since when all its alerts are known to be resolved.
+    """
+
+    code: str
+    alerts: tuple[str, ...]
+    told_at: Instant
+    digest: bool = False
+    closed_at: Instant | None = None
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of one phone.
+
+    `unrecorded` counts the replies since something was recorded or a notice went out, `turn` all messages sent to the
+    phone, `heard` are the ids of its newest texts.
+    """
+
+    codes: tuple[Told, ...] = ()
+    unrecorded: int = 0
+    turn: int = 0
+    heard: tuple[str, ...] = ()
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a text that records nothing still gets a reply."""
+        return self.unrecorded < UNRECORDED_AT_MOST
+
+    def by_code(self, code: str) -> Told | None:
+        """Return what a code of this phone stands for."""
+        return next((told for told in self.codes if told.code == code), None)
+
+    def of(self, alert: str) -> Told | None:
+        """Return the code of a single alert on this phone."""
+        return next((told for told in self.codes if not told.digest and told.alerts == (alert,)), None)
+
+
+def tell(line: Line, phone: str, alert: str, at: Instant, *, notice: bool) -> tuple[Line, str]:
+    """Return the line after a message of an alert went out to it, and the alert's code, chosen where it had none.
+
+    `phone` is any constant name of the phone. A notice starts the count of replies that recorded nothing again.
+    """
+    known = line.of(alert)
+    if known is None:
+        used = [told.code for told in line.codes]
+        known = Told(code=choose(alert, phone, used), alerts=(alert,), told_at=at)
+    told = msgspec.structs.replace(known, told_at=at)
+    others = tuple(one for one in line.codes if one.code != told.code)
+    unrecorded = 0 if notice else line.unrecorded
+    return _next(msgspec.structs.replace(line, codes=(*others, told), unrecorded=unrecorded)), told.code
+
+
+def reply(line: Line) -> Line:
+    """Return the line after a reply went out to it."""
+    return _next(line)
+
+
+def _next(line: Line) -> Line:
+    return msgspec.structs.replace(line, turn=line.turn + 1)
+
+
+def hear(line: Line, text: str, *, recorded: bool) -> Line:
+    """Return the line after a text (its id) was dealt with; a text that recorded something starts the count again."""
+    return msgspec.structs.replace(
+        line,
+        heard=(*line.heard, text)[-HEARD_KEPT:],
+        unrecorded=0 if recorded else line.unrecorded + 1,
+    )
+
+
+def close(line: Line, resolved: Mapping[str, Instant], now: Instant) -> Line:
+    """Note which alerts are resolved since when, and forget the codes that were closed long enough ago."""
+    codes = []
+    for told in line.codes:
+        one = told
+        if told.closed_at is None and all(alert in resolved for alert in told.alerts):
+            one = msgspec.structs.replace(told, closed_at=max(resolved[alert] for alert in told.alerts))
+        if one.closed_at is None or now < one.closed_at + KEPT_AFTER_CLOSING:
+            codes.append(one)
+    return msgspec.structs.replace(line, codes=tuple(codes))
