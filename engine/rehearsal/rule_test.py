@@ -128,13 +128,13 @@ async def _run(
     requests = {
         at: [event for event, _ in request] for at, request in groupby(arrivals, key=lambda pair: pair[1])
     }
-    instants = {*requests, *(at for at, _ in changes), *(test.start + line.at for line in checks), until}
+    looks = {test.start + line.at for line in checks}
+    instants = {at for at in (*requests, *(at for at, _ in changes), until) if at <= until} | looks
     stood: list[list[Standing]] = []
-    for instant in sorted(at for at in instants if at <= until or at in {test.start + c.at for c in checks}):
-        for request in [at for at in requests if at <= instant]:
-            await rig.reach(request)
-            await rig.receive(requests.pop(request), request)
+    for instant in sorted(instants):
         await rig.reach(instant)
+        if instant in requests:
+            await rig.receive(requests.pop(instant), instant)
         for _, change in (pair for pair in changes if pair[0] == instant):
             await _change(rig, change, requests)
         await rig.settle()

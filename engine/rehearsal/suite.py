@@ -65,11 +65,15 @@ class TestFile(msgspec.Struct, frozen=True):
 
 
 def test_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the test files among files (which always are) and below folders."""
+    """Return the test files that are meant: those below a folder, a file itself, or those beside a file of rules."""
     found: dict[Path, None] = {}
     for path in paths:
-        inside = [file for file in yaml_files([path]) if file.name.endswith((RULE_SUFFIX, POLICY_SUFFIX))]
-        found.update(dict.fromkeys(inside if path.is_dir() else [path]))
+        if path.is_dir():
+            inside = [file for file in yaml_files([path]) if file.name.endswith((RULE_SUFFIX, POLICY_SUFFIX))]
+        else:
+            beside = [path.with_name(path.stem + suffix) for suffix in (RULE_SUFFIX, POLICY_SUFFIX)]
+            inside = [path] if _holds(path, "tests") else [file for file in beside if file.exists()] or [path]
+        found.update(dict.fromkeys(inside))
     return list(found)
 
 
@@ -138,11 +142,11 @@ def _rules_below(paths: Sequence[Path]) -> Rules:
     """Return the rules of rule files below the folders that were named, so that those no test names are counted."""
     found: list[Rule] = []
     for path in paths:
-        files = [f for f in rule_files([path]) if _holds_rules(f)] if path.is_dir() else []
+        files = [f for f in rule_files([path]) if _holds(f, "rules")] if path.is_dir() else []
         found += load_rules(files, ANYTHING).value if files else ()
     return tuple(found)
 
 
-def _holds_rules(path: Path) -> bool:
+def _holds(path: Path, key: str) -> bool:
     node = compose_file(path, Findings())
-    return isinstance(node, Mapping) and "rules" in node.pairs
+    return isinstance(node, Mapping) and key in node.pairs

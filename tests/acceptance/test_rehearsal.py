@@ -309,3 +309,15 @@ def test_the_command_writes_junit(tmp_path):
 def test_wrong_usage_is_told_apart(tmp_path):
     """A path that does not exist is not a test that failed."""
     assert command(str(tmp_path / "tidak-ada.test.yaml"))[0] == 2
+
+
+def test_a_file_of_rules_means_the_tests_beside_it(tmp_path):
+    """Policies likewise; a file of tests may have any name, and a folder means those with the names of tests."""
+    names = ("a.yaml", "a.test.yaml", "a.policy-test.yaml", "b.yaml")
+    rules, rule_tests, policy_tests, other = (tmp_path / name for name in names)
+    for path in (rules, rule_tests, policy_tests):
+        path.write_text("version: 1\n", encoding="utf-8")
+    other.write_text("tests: []\n", encoding="utf-8")
+    assert suite.test_files([rules]) == [rule_tests, policy_tests]
+    assert suite.test_files([other]) == [other]
+    assert set(suite.test_files([tmp_path])) == {rule_tests, policy_tests}
