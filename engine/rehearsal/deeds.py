@@ -114,7 +114,9 @@ class Deeds:
         found = await self._rig.desk.by_token(token_for(KEY, newest.id, newest.channel))
         if found is not None:  # a link that is not valid any more is answered 404 and changes nothing
             case, notification = found
-            answer = Answer(person=notification.person, says=says, via="link", to=deed.to)
+            answer = Answer(
+                person=notification.person, says=says, via="link", to=deed.to, notification=notification.id
+            )
             return await self._say(case.alert.id, answer)
         return None
 

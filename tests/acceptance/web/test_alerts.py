@@ -168,6 +168,37 @@ async def test_a_proxy_answer_of_somebody_not_told_is_refused(api):
     assert (after.status, after.takings, after.history) == (before.status, (), before.history + 1)
 
 
+async def test_an_operator_passes_a_matter_on_for_a_recipient(api):
+    """By proxy, to a person of the directory; to nobody it is refused by name."""
+    alert_id = await api.open_alert()
+    recipients = (await api.siaga.desk.case(alert_id)).alert.current.recipients
+    body = {"person": recipients[0], "says": "delegated", "via": "proxy"}
+    answer = await answered(api, alert_id, **body, to="nobody")
+    assert (answer.status_code, answer.json()["refusal"]) == (409, "delegate_unknown")
+    answer = await answered(api, alert_id, **body, to="sekda-94")
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "delegated")
+    kinds = {(n.kind, n.person) for n in (await api.siaga.desk.case(alert_id)).notifications.values()}
+    assert ("delegated", "sekda-94") in kinds
+
+
+async def test_an_operator_escalates_and_comments_by_hand(api):
+    """The next step starts now; the words of the comment lie beside the history."""
+    alert_id = await api.open_alert()
+    headers = await api.bearer("operate", region="94")
+    path = f"/v1/alerts/{alert_id}"
+    escalated = await api.client.post(f"{path}/escalate", json={"person": "op"}, headers=headers)
+    assert (escalated.status_code, escalated.json()["step"]) == (200, 2)
+    said = {"person": "op", "note": "Telepon tidak diangkat"}
+    commented = await api.client.post(f"{path}/comments", json=said, headers=headers)
+    assert commented.status_code == 200
+    last = (await api.siaga.desk.history(alert_id))[-1]
+    assert (last.name, last.person) == ("commented", "op")
+    assert len(await api.siaga.store.scan("notes")) == 1
+    await answered(api, alert_id, person="op", says="resolved")
+    late = await api.client.post(f"{path}/escalate", json={"person": "op"}, headers=headers)
+    assert (late.status_code, late.json()["refusal"]) == (409, "already_resolved")
+
+
 async def test_an_answer_of_a_resolved_alert_is_refused(api):
     alert_id = await api.open_alert()
     await answered(api, alert_id, person="operator-1", says="resolved")

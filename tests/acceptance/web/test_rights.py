@@ -15,6 +15,8 @@ ENDPOINTS = {
     "alert": ("GET", "/v1/alerts/{alert}", None, "read", 403),
     "history": ("GET", "/v1/alerts/{alert}/history", None, "read", 403),
     "answer": ("POST", "/v1/alerts/{alert}/answers", ANSWER, "operate", 403),
+    "escalate": ("POST", "/v1/alerts/{alert}/escalate", {"person": "operator-94"}, "operate", 403),
+    "comment": ("POST", "/v1/alerts/{alert}/comments", {"person": "o", "note": "x"}, "operate", 403),
     "quarantine": ("GET", "/v1/quarantine", None, "operate", 200),
     "resubmit": ("POST", "/v1/quarantine/{record}/resubmit", {"mended": True}, "operate", 404),
     "summary": ("GET", "/v1/summary", None, "read", 403),
