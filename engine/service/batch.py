@@ -129,7 +129,7 @@ class _Sheet:
     def _share(self, rule: Rule, event: Event) -> Share | None:
         group = group_of(rule, event)
         if group is None:
-            log.warning("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
+            log.debug("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
             return None
         key = Key(event.space, rule.id, group)
         return self.shares.setdefault(key, Share(self._received_at, [], [], []))
