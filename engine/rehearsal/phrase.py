@@ -61,6 +61,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "aturan `{rule}` tidak ada; yang ada: {rules}",
         "there is no rule `{rule}`; there are: {rules}",
     ),
+    "unnamed_rule": (
+        "`check` harus menyebut `rule`; yang ada: {rules}",
+        "`check` must name its `rule`; there are: {rules}",
+    ),
     "finding": ("{what}", "{what}"),
     "order": (
         "urutan tiba {order}: dibuka {got}, padahal menurut urutan kejadian {expected}",

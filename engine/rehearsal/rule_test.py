@@ -70,6 +70,9 @@ async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
         listed = ", ".join(sorted(rules))
         strange = tuple(phrase("unknown_rule", rule=rule, rules=listed) for rule in unknown)
         return Result(file=file, name=test.name, failures=strange)
+    if len(rules) != 1 and any(line.rule is None for line in test.check):
+        unnamed = phrase("unnamed_rule", rules=", ".join(sorted(rules)) or phrase("none"))
+        return Result(file=file, name=test.name, failures=(unnamed,))
     events = [occurrence.event_from(test.start) for occurrence in test.events]
     received = [test.start + occurrence.arrives for occurrence in test.events]
     arrivals = tuple(sorted(zip(events, received, strict=True), key=lambda pair: pair[1]))

@@ -102,6 +102,22 @@ async def test_checks_look_at_their_instant(tmp_path, line, passes):
     assert bool(failures) is not passes
 
 
+async def test_a_check_names_its_rule_where_there_are_several(tmp_path):
+    """Or none."""
+    text = """
+tests:
+  - name: uji
+    inline_rules: %s
+    events: [{at: +0m, kind: a.b}]
+    check: [{at: +0m, open: true}]
+    nothing_else: false
+"""
+    rule = "{id: %s, watch: {kind: a.b}, alert_when: every_event}"
+    for rules, passes in (([rule % "r"], True), ([rule % "r", rule % "s"], False), ([], False)):
+        found = await outcome(tmp_path, text % f"[{', '.join(rules)}]")
+        assert bool(found["uji"]) is not passes
+
+
 async def test_nothing_else_may_be_waived(tmp_path):
     """Then openings that are not listed are no failure."""
     text = COUNT + "    expect: []\n    nothing_else: false\n"
