@@ -132,7 +132,10 @@ class Group:
         return found
 
     def _take(self, newcomers: Sequence[Point], *, refold: bool) -> None:
-        walks = not refold and self._fold.rewind_to(newcomers[0].evidence.occurred_at)
+        at, judged = newcomers[0].evidence.occurred_at if newcomers else None, self._fold.now
+        walks = not refold and at is not None and self._fold.rewind_to(at)
+        if walks and judged is not None and at is not None and at <= judged:
+            self._said = None  # the instant is judged again: an opening at it may have got further evidence
         for point in newcomers:
             self.points.add(point)
         if walks:
