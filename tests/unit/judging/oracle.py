@@ -7,10 +7,12 @@ figures and no arrival: whole minutes only, and quadratic.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
+from statistics import mean
 
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE, Instant
-from engine.judging.rule import Count, Distinct, EveryEvent, Rule, Value
+from engine.judging.rule import Aggregate, Count, Distinct, EveryEvent, Rule, Value
 
 Stretch = tuple[Instant, tuple[Instant, str] | None]
 
@@ -21,9 +23,21 @@ class Oracle:
     def __init__(self, rule: Rule, events: Sequence[Event]) -> None:
         self.rule = rule
         in_order = sorted(events, key=lambda event: event.key)
-        self.events = [event for event in in_order if event.fields["watched"]]
+        self.events = [event for event in in_order if event.fields["watched"] and self.counts(event)]
         self.clearing = [event for event in in_order if event.fields["clear"] and rule.clear.how == "event"]
         self.restart: Instant = -1
+
+    def counts(self, event: Event) -> bool:
+        """Whether an event has what the condition looks at."""
+        condition = self.rule.condition
+        if isinstance(condition, Aggregate):
+            return condition.of in event.fields or condition.missing is not None
+        return True
+
+    def numbers(self, condition: Aggregate, at: Instant) -> list[float]:
+        """The numbers in the window, in event order."""
+        inside = [event for event in self.events if at - condition.within < event.occurred_at <= at]
+        return [event.fields.get(condition.of, condition.missing) for event in inside]
 
     def figure(self, at: Instant) -> float | None:
         """The figure over the window at an instant."""
@@ -37,6 +51,18 @@ class Oracle:
                 return len({event.fields.get(field) for event in known if event.occurred_at > at - within})
             case Value(field=field):
                 return known[-1].fields[field] if known else None
+            case Aggregate(function=function):
+                numbers = self.numbers(condition, at)
+                if function != "sum" and not numbers:
+                    return None
+                return {
+                    "sum": sum,
+                    "average": mean,
+                    "highest": max,
+                    "lowest": min,
+                    "latest": lambda found: found[-1],
+                    "percentile": lambda found: sorted(found)[ceil(condition.p / 100 * len(found)) - 1],
+                }[function](numbers)
             case _:
                 return None
 
@@ -50,6 +76,9 @@ class Oracle:
                 return figure is not None and figure >= at_least
             case Distinct(limit=limit) | Value(limit=limit):
                 return figure is not None and limit is not None and limit.met_by(figure)
+            case Aggregate() as condition:
+                enough = len(self.numbers(condition, at)) >= condition.min_events
+                return figure is not None and enough and condition.limit.met_by(figure)
         raise AssertionError
 
     def touched(self, at: Instant) -> bool:
@@ -73,7 +102,7 @@ class Oracle:
     def stretches(self, until: Instant) -> list[Stretch]:  # noqa: C901, PLR0912 - one minute, read in one go
         """All stretches for which an alert should be open, with their ends."""
         rule, found = self.rule, []
-        state = isinstance(rule.condition, Value) or (
+        state = isinstance(rule.condition, Value | Aggregate) or (
             isinstance(rule.condition, Distinct) and rule.condition.limit.operator == "at_most"
         )
         opened = true_from = over_from = last_join = None

@@ -157,3 +157,23 @@ def test_a_watched_clearing_event_closes_first_and_opens_nothing_itself() -> Non
     assert [type(one) for one in said] == [Ended, Opened]
     assert isinstance(said[1], Opened)
     assert [one.id for one in said[1].evidence] == ["z"]
+
+
+def test_where_openings_wait_for_late_reports_clearing_events_wait_too() -> None:
+    """A rule that judges behind the watermark ends its alerts behind it; one that opens on arrival ends them at once."""
+    held = rule(
+        condition=Value("n", Limit("at_least", 5)),
+        hold_for=HOUR,
+        wait_for_late=10 * MINUTE,
+        clear=Clear("event", event=CLEAR),
+    )
+    group, clearing = Group(held), event(2 * HOUR, "z", kind="logistics.arrived")
+    group.apply([event(0, n=5)], received_at=0)
+    group.look(now=70 * MINUTE)
+    assert group.apply([], received_at=2 * HOUR, clearing=[clearing]) == ()
+    assert group.look(now=130 * MINUTE) == (Ended(ordinal=1, at=2 * HOUR, reason="event"),)
+    prompt = Group(rule(wait_for_late=10 * MINUTE, clear=Clear("event", event=CLEAR)))
+    prompt.apply([event(0)], received_at=0)
+    assert prompt.apply([], received_at=2 * HOUR, clearing=[clearing]) == (
+        Ended(ordinal=1, at=2 * HOUR, reason="event"),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,12 +12,16 @@ from msgspec.msgpack import decode, encode
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE
-from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Test, Value
+from engine.judging.rule import Aggregate, Clear, Count, Distinct, EveryEvent, Limit, Rule, Test, Value
 from engine.judging.state import GroupState
 from tests.unit.judging.desk import Ledger, event, feed, rule, wait
 
 FAR = 100_000 * MINUTE
 MINUTES = st.integers(0, 40).map(lambda minute: minute * MINUTE)
+
+
+UNSTEADY: list[dict[str, object]] = [{}, {"x": 4}, {"x": -3}, {"x": 2.5}]
+"""A field that is missing at times and not always above 0, by the field `metrics.n`."""
 
 
 def events() -> st.SearchStrategy[list[Event]]:
@@ -28,11 +33,21 @@ def events() -> st.SearchStrategy[list[Event]]:
                 at,
                 f"e{place}",
                 incident=incident,
-                **{"metrics.n": n, "clear": n == 3, "watched": incident != "D"},
+                **{"metrics.n": n, "clear": n == 3, "watched": incident != "D", **UNSTEADY[n]},
             )
             for place, (at, n, incident) in enumerate(rows)
         ]
     )
+
+
+AGGREGATES: list[tuple[Any, dict[str, Any]]] = [
+    ("sum", {}),
+    ("average", {"min_events": 2}),
+    ("highest", {}),
+    ("lowest", {"missing": 1}),
+    ("latest", {}),
+    ("percentile", {"p": 40}),
+]
 
 
 @st.composite
@@ -40,6 +55,7 @@ def rules(draw: st.DrawFn) -> Rule:
     """Rules of the conditions and clearings that may stand together."""
     within = draw(st.integers(1, 15)) * MINUTE
     at_least = draw(st.integers(1, 4))
+    limit = draw(st.sampled_from([Limit("at_least", at_least), Limit("below", at_least), Limit("equals", 4)]))
     condition = draw(
         st.sampled_from(
             [
@@ -49,17 +65,21 @@ def rules(draw: st.DrawFn) -> Rule:
                 Distinct(("incident",), Limit("at_least", at_least), within),
                 Distinct(("incident",), Limit("at_most", at_least), within),
                 Value("metrics.n", Limit("at_least", at_least)),
+                *(Aggregate(function, "x", limit, within, **over) for function, over in AGGREGATES),
+                Aggregate("sum", "metrics.n", Limit("at_least", at_least), within, non_negative=True),
             ]
         )
     )
-    state = isinstance(condition, Value) or (
+    state = isinstance(condition, Value | Aggregate) or (
         isinstance(condition, Distinct) and condition.limit.operator == "at_most"
     )
     hows = ["by_hand", "event", "quiet", "no_longer_true"]
-    if isinstance(condition, Count | Distinct | Value):
+    if isinstance(condition, Count | Distinct | Value | Aggregate):
         hows.append("limit")
     how = draw(st.sampled_from(hows))
     over = Limit("at_most", at_least - 1)
+    if isinstance(condition, Aggregate) and condition.limit.operator != "at_least":
+        over = Limit("above", 4)
     if state and isinstance(condition, Distinct):
         over = Limit("above", at_least)
     clear = Clear(
