@@ -160,7 +160,7 @@ def test_a_watched_clearing_event_closes_first_and_opens_nothing_itself() -> Non
 
 
 def test_where_openings_wait_for_late_reports_clearing_events_wait_too() -> None:
-    """A rule that judges behind the watermark ends its alerts behind it; one that opens on arrival ends them at once."""
+    """What is judged behind the watermark ends behind it; a rule that opens on arrival ends its alerts at once."""
     held = rule(
         condition=Value("n", Limit("at_least", 5)),
         hold_for=HOUR,
