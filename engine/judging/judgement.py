@@ -7,14 +7,41 @@ alerts ever opened for the group, from 1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal, get_args
+
 import msgspec
 
-from engine.judging.event import Event, EventKey
+from engine.judging.event import Event, EventKey, Scalar, number
 from engine.judging.instant import Instant
+
+Precision = Literal["exact", "approx", "day"]
+"""How well an instant is known; of `day` only the local day is, and the clock time that stands there means nothing."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+"""From the best known to the least."""
+
+
+class Impact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an event did, by the figures of its report (`metrics.*`); None where it gives none. Numbers, never names."""
+
+    dead: float | None = None
+    injured: float | None = None
+    displaced: float | None = None
+    tps: float | None = None
+    voters: float | None = None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The figures that are given by their names, the gravest first."""
+        found = msgspec.structs.asdict(self)
+        return {name: figure for name, figure in found.items() if figure is not None}
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an alert keeps of an event: ids, place and what decides about levels and conflicts of interest."""
+    """What an alert keeps of an event: ids, place, what decides about levels and conflicts of interest, and its impact.
+
+    `impact` is None where the event gives no figure of it.
+    """
 
     desk: str
     id: str
@@ -23,9 +50,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     severity: int
     occurred_at: Instant
     received_at: Instant
+    time_precision: Precision = "exact"
     subject_role: str | None = None
     verification: str = "unverified"
     channel: str | None = None
+    impact: Impact | None = None
 
     @property
     def key(self) -> EventKey:
@@ -44,10 +73,23 @@ def evidence_of(event: Event) -> Evidence:
         severity=event.severity,
         occurred_at=event.occurred_at,
         received_at=event.received_at,
+        time_precision=_precision(fields.get("time_precision")),
         subject_role=_text(fields.get("subject.role")),
         verification=_text(fields.get("verification")) or "unverified",
         channel=_text(fields.get("source.channel")),
+        impact=_impact(fields),
     )
+
+
+def _precision(value: object) -> Precision:
+    return next((known for known in PRECISIONS if known == value), "exact")
+
+
+def _impact(fields: Mapping[str, Scalar]) -> Impact | None:
+    """Return the figures that a report gives; what is no number, or below 0, is not one of them."""
+    found = {name: number(fields.get(f"metrics.{name}")) for name in Impact.__struct_fields__}
+    figures = {name: figure for name, figure in found.items() if figure is not None and figure >= 0}
+    return Impact(**figures) if figures else None
 
 
 def _text(value: object) -> str | None:

@@ -29,8 +29,14 @@ class EvidenceShape(BaseModel):
     level: str
     occurred_at: str
     received_at: str
+    time_precision: str = Field(
+        description="`exact`, `approx`, or `day`: then only the local day of `occurred_at` is known"
+    )
     verification: str
     channel: str | None
+    impact: dict[str, float] = Field(
+        description="Figures that the report gives: dead, injured, displaced, tps, voters"
+    )
 
 
 class RunShape(BaseModel):
@@ -250,8 +256,10 @@ def _evidence(evidence: Evidence) -> EvidenceShape:
         level=level_name(evidence.severity),
         occurred_at=format_instant(evidence.occurred_at),
         received_at=format_instant(evidence.received_at),
+        time_precision=evidence.time_precision,
         verification=evidence.verification,
         channel=evidence.channel,
+        impact={} if evidence.impact is None else evidence.impact.figures,
     )
 
 
