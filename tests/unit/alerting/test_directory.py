@@ -188,6 +188,26 @@ def test_a_deputy_serves_while_the_holder_is_away():
     assert found(contents, target("sekda")) == expected
 
 
+@pytest.mark.parametrize("status", ["definitif", "pj", "pjs", "plt", "plh"])
+def test_who_is_found_is_found_with_how_the_office_is_held(status):
+    """By whoever acts for it now; a deputy as whom they stand in for; who is on duty holds nothing."""
+    contents = Contents(
+        people=(person("definitive"), person("acting"), person("d"), person("duty")),
+        assignments=(
+            holder("definitive", "sekda", "73.15"),
+            holder("acting", "sekda", "73.15", status=status, valid=Span(START)),
+        ),
+        deputies=(Deputy(of="acting", deputy="d"),),
+        roster=(Duty(region="73.15", role="posko", person="duty"),),
+    )
+    one = found(contents, target("sekda"))
+    assert (one.person, one.status) == ("acting", status)
+    other = found(contents, target("sekda"), excluded={"acting": "declined"})
+    assert (other.person, other.capacity, other.status) == ("d", "deputy", status)
+    assert found(contents, target("posko")).status == "definitif"
+    assert found(contents, Target(person="acting")).status == "definitif"
+
+
 def test_contacts_are_used_by_priority_then_in_the_order_of_the_file():
     """Unverified ones are left out."""
     contacts = (

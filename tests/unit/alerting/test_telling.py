@@ -9,7 +9,18 @@ from engine.alerting.command import Attempted, Wake
 from engine.alerting.telling import JITTER, LONGEST_RETRY, _wait, contacts_for
 from engine.judging.instant import MINUTE, SECOND
 from engine.judging.judgement import Undone
-from tests.unit.alerting.cases import START, Course, contact, having, person, policy, says, step, target
+from tests.unit.alerting.cases import (
+    CONTENTS,
+    START,
+    Course,
+    contact,
+    having,
+    person,
+    policy,
+    says,
+    step,
+    target,
+)
 
 BOTH = person("sekda", "sms", "email")
 
@@ -52,6 +63,26 @@ def test_a_personal_delay_puts_off_the_request_and_nothing_else():
     assert course.sent == [("first", "sekda")]
     course.until(10)
     assert (course.sent, course.times) == ([("first", "sekda")] * 2, [0, 10])
+
+
+def test_an_acting_holder_is_told_as_such_in_every_message():
+    """Notice, further notice and follow-up: the holding is that of when the person was found."""
+    acting = msgspec.structs.replace(
+        CONTENTS,
+        assignments=tuple(
+            msgspec.structs.replace(a, status="pj") if a.person == "sekda" else a
+            for a in CONTENTS.assignments
+        ),
+    )
+    course = Course(policy(step("sekda", wait=10), rounds_after_first=1), acting).until(15)
+    course.do(says("desk", "resolved", is_operator=True))
+    course.until(16)
+    told = {(n.kind, n.person): n.status for n in course.notifications.values()}
+    assert told == {
+        ("first", "sekda"): "pj",
+        ("step", "sekda"): "pj",
+        ("resolved", "sekda"): "pj",
+    }
 
 
 def test_the_last_resort_is_told_without_delay():
