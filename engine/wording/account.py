@@ -1,12 +1,14 @@
 """What is said of an alert to one person: headline, and the sections that messages and the answer page share.
 
-Here: which sentences hold, in which order (domain.md 5). Not here: layout (templates), SMS (`wording.sms`), names of
-single things (`wording.voice`). Nothing here names a person; people are offices.
+Here: which sentences hold, in which order (domain.md 5). Not here: what was reported (`wording.reports`), layout
+(templates), SMS (`wording.sms`), names of single things (`wording.voice`). Nothing here names a person; people are
+offices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 import msgspec
@@ -14,14 +16,12 @@ import msgspec
 from engine.alerting.alert import NOTICES, Alert, Notification, Run
 from engine.alerting.directory import place_of
 from engine.alerting.policy import Target
-from engine.judging.instant import DAY, Instant
-from engine.judging.judgement import Evidence
+from engine.judging.instant import Instant
 from engine.judging.region import NATION
 from engine.wording.plain import plain
+from engine.wording.reports import Reports
 from engine.wording.voice import Voice
 
-NEWEST_SHOWN = 5
-"""Pieces of evidence that a message lists."""
 OFFICES_SHOWN = 6
 """Offices that a list names before it counts the rest."""
 LONGEST_WHY = 400
@@ -56,6 +56,7 @@ class Teller:
         self.notification = case.notification
         self.notifications = case.notifications
         self.at = case.at
+        self.reports = Reports(voice, case.alert, case.at)
 
     # --- the first line ------------------------------------------------------------------------------------------
 
@@ -76,7 +77,7 @@ class Teller:
 
     def headline(self) -> str:
         """Level, what, where, when with zone; LATIHAN before it in an exercise."""
-        when = self.voice.moment(self.alert.happened_at)
+        when = self.reports.moment()
         return self.marked(
             self.texts("headline", level=self.level, what=self.title, place=self.place, when=when)
         )
@@ -91,7 +92,7 @@ class Teller:
         if not notification.role:
             return self.texts["salutation.somebody"]
         key = self.texts.first(f"salutation.{notification.capacity}", "salutation.holder")
-        return self.texts(key, office=self.voice.office(notification.role, notification.office))
+        return self.texts(key, office=self.office(notification))
 
     # --- the run this message belongs to -----------------------------------------------------------------------------
 
@@ -108,7 +109,7 @@ class Teller:
     @property
     def returned(self) -> bool:
         """Whether a delegation comes back to its giver."""
-        return self.notification.kind == "delegated" and self.notification.reason == "returned"
+        return self.notification.kind == "delegated" and self.notification.returned
 
     @property
     def deadline(self) -> Instant | None:
@@ -135,14 +136,14 @@ class Teller:
         mine, texts = self.notification, self.texts
         capacity = mine.capacity if mine.role else "person"
         key = texts.first(f"why_you.{capacity}", "why_you.holder")
-        yield texts(key, office=self.voice.office(mine.role, mine.office))
+        yield texts(key, office=self.office(mine))
         if mine.informing:
             yield texts["why_you.inform"]
         yield from self._why_this_message()
 
     def _why_this_message(self) -> Iterator[str]:
         mine, texts, alert = self.notification, self.texts, self.alert
-        since = self.voice.near_moment(alert.detected_at, self.at)
+        since = self.voice.near_moment(self._asked_since(), self.at)
         if mine.kind == "delegated":
             yield texts["why_you.returned" if self.returned else "why_you.delegated"]
             return
@@ -153,9 +154,12 @@ class Teller:
             yield texts["why_you.substitute"]
         if alert.status != "open":
             return
-        before = self._level_told_before()
-        if before is not None:
-            yield texts("why_you.level_rose", before=texts[f"level.{before}"], level=self.level)
+        told = self._told_before()
+        news = self.reports.news
+        if told is not None and told.level < mine.level:
+            yield texts("why_you.level_rose", before=texts[f"level.{told.level}"], level=self.level)
+        elif told is not None and news is not None and news.newest.received_at >= told.planned_at:
+            yield texts["why_you.again_new"]
         elif mine.round > 1:
             yield texts("why_you.round", round=mine.round, since=since)
         elif mine.step > 1 and not mine.informing:
@@ -172,23 +176,30 @@ class Teller:
         targets = (*step.to, *step.inform, *policy.inform)
         return all((t.role, place_of(t, self.alert.region)) != (mine.role, mine.office) for t in targets)
 
-    def _level_told_before(self) -> int | None:
-        """The level of the newest earlier notice to this person, where it was lower than now."""
+    def _asked_since(self) -> Instant:
+        """Since when nobody deals with it: the newest start that did not just go on to a later step."""
+        runs = self.alert.runs
+        anew = [
+            run.started_at
+            for before, run in pairwise(runs)
+            if (run.round, run.step) <= (before.round, before.step)
+        ]
+        return anew[-1] if anew else self.alert.detected_at
+
+    def _told_before(self) -> Notification | None:
+        """The newest earlier notice to this person."""
         mine = self.notification
         earlier = [
             n
             for n in self.notifications
             if n.person == mine.person and n.kind in NOTICES and n.planned_at < mine.planned_at
         ]
-        if not earlier:
-            return None
-        level = max(earlier, key=lambda n: n.planned_at).level
-        return level if level < mine.level else None
+        return max(earlier, key=lambda n: n.planned_at, default=None)
 
     def why_now(self) -> Iterator[str]:
-        """Say what made the alert, against its limit, how it grows, and by which law."""
-        alert, texts, voice = self.alert, self.texts, self.voice
-        what = "alleged" if all(self._is_alleged(e) for e in alert.evidence) else "event"
+        """Say what is new, what made the alert, against its limit, how it grows, and by which law."""
+        alert, texts, voice, what = self.alert, self.texts, self.voice, self.reports.what
+        yield from self.reports.what_is_new()
         if alert.limit is not None and alert.figure is not None:
             limit = voice.number(alert.limit)
             if alert.rule.within is not None:
@@ -202,55 +213,14 @@ class Teller:
             yield texts["why_now.every_event"]
             if alert.evidence_count > 1:
                 yield texts("why_now.so_far", count=voice.count(what, alert.evidence_count))
-        yield from self._trend()
+        yield from self.reports.trend()
         if alert.rule.why:
             yield texts("why_now.basis", why=plain(alert.rule.why, LONGEST_WHY))
 
-    def _trend(self) -> Iterator[str]:
-        """Compare the last 24 hours with the 24 before, where the evidence kept is all there is."""
-        evidence = self.alert.evidence
-        if len(evidence) < 2 or self.alert.evidence_count > len(evidence):
-            return
-        ages = [self.at - e.occurred_at for e in evidence]
-        now = sum(age < DAY for age in ages)
-        before = sum(DAY <= age < 2 * DAY for age in ages)
-        if now or before:
-            yield self.texts("why_now.trend", now=self.voice.number(now), before=self.voice.number(before))
-
-    def _is_alleged(self, evidence: Evidence) -> bool:
-        return evidence.verification != "verified" and self.voice.alleged(self.voice.kind(evidence))
-
     def reported(self) -> Section:
-        """List the newest evidence: what, where, when, verified or not, by which way it came."""
-        evidence, texts = self.alert.evidence, self.texts
-        newest = sorted(evidence, key=lambda e: e.key, reverse=True)[:NEWEST_SHOWN]
-        items = [self._item(e) for e in newest]
-        left = self.alert.evidence_count - len(newest)
-        if left > 0:
-            items.append(texts("evidence.more", n=self.voice.number(left)))
-        verified = sum(e.verification == "verified" for e in evidence)
-        if verified == 0:
-            line = texts["evidence.none_verified"]
-        elif verified == len(evidence):
-            line = texts["evidence.all_verified"]
-        else:
-            line = texts(
-                "evidence.some_verified",
-                n=self.voice.number(verified),
-                total=self.voice.number(len(evidence)),
-            )
-        return Section(texts["section.reported"], (line,) if evidence else (), tuple(items))
-
-    def _item(self, evidence: Evidence) -> str:
-        texts = self.texts
-        return texts(
-            "evidence.item",
-            when=self.voice.short_moment(evidence.occurred_at),
-            place=self.voice.place(evidence.region),
-            what=self.voice.kind(evidence),
-            verified=texts[texts.first(f"verification.{evidence.verification}", "verification.unverified")],
-            source=texts[texts.first(f"channel.{evidence.channel}", "channel.other")],
-        )
+        """List the newest reports, and say how much of them is verified."""
+        lines = tuple(self.reports.verified())
+        return Section(self.texts["section.reported"], lines, self.reports.newest())
 
     def who_knows(self) -> Iterator[str]:
         """Say who else was told, by office, and who answered what."""
@@ -260,7 +230,7 @@ class Teller:
             for n in sorted(self.notifications, key=_rank)
             if n.kind in NOTICES and n.person != mine.person and n.state not in NOT_TOLD and not n.held
         ]
-        offices = self._listed(self.voice.office(n.role, n.office) for n in others)
+        offices = self._listed(self.office(n) for n in others)
         yield texts("who.told", offices=offices) if offices else texts["who.nobody_else"]
         for taking in alert.takings:
             when = self.voice.near_moment(taking.at, self.at)
@@ -331,8 +301,11 @@ class Teller:
         told = [n for n in self.notifications if n.person == person and n.role]
         if not told:
             return self.texts["office.operator"]
-        newest = max(told, key=lambda n: n.planned_at)
-        return self.voice.office(newest.role, newest.office)
+        return self.office(max(told, key=lambda n: n.planned_at))
+
+    def office(self, notification: Notification) -> str:
+        """Return the office as which a notification tells its person, with how it is held."""
+        return self.voice.office(notification.role, notification.office, notification.status)
 
     def _listed(self, offices: Iterable[str]) -> str:
         """Join offices, each once, and count those beyond the first few."""

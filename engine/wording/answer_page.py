@@ -61,6 +61,7 @@ class AnswerPage(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     place: str
     when: str
+    impact: tuple[str, ...]
     status: str
     banner: Banner | None
     asked: str
@@ -91,7 +92,7 @@ class AnswerPages:
         jinja = environment(templates)
         self._style = Markup((templates / "answer.css").read_text(encoding="utf-8"))  # noqa: S704 -- our own file
         self._page = jinja.get_template("answer.html.j2")
-        self._not_found = jinja.get_template("not_found.html.j2")
+        self._bilingual = jinja.get_template("bilingual.html.j2")
 
     @property
     def content_security_policy(self) -> str:
@@ -121,8 +122,15 @@ class AnswerPages:
 
     def not_found(self) -> str:
         """Return the one page for every link that leads nowhere; in both languages, since nobody is known."""
+        return self._in_both("page.not_found")
+
+    def unavailable(self) -> str:
+        """Return the one page for every link while the store is away: nobody can be known, nothing was recorded."""
+        return self._in_both("page.unavailable", duty_desk=plain(self._duty_desk))
+
+    def _in_both(self, key: str, duty_desk: str = "") -> str:
         both = [self._catalogue.texts(language) for language in LANGUAGES]
-        return self._not_found.render(both=both, style=self._style)
+        return self._bilingual.render(both=both, key=key, duty_desk=duty_desk, style=self._style)
 
     def _view(self, teller: Teller, outcome: Outcome | None) -> AnswerPage:
         texts, alert = teller.texts, teller.alert
@@ -139,7 +147,8 @@ class AnswerPages:
             level_of=texts("level.of", level=alert.level),
             what=teller.title,
             place=teller.place,
-            when=teller.voice.moment(alert.happened_at),
+            when=teller.reports.moment(),
+            impact=tuple(teller.reports.impact()),
             status=_status(teller),
             banner=_banner(teller, outcome) if outcome else None,
             asked=teller.asked(),

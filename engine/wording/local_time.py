@@ -1,7 +1,8 @@
 """Dates, numbers and lengths of time as people read them, always with their zone.
 
 Here: one zone and one language at a time, by Babel. Not here: parsing (`judging.instant`) and whose zone it is (that of
-the alert's region, `wording.voice`). Instants and lengths are milliseconds.
+the alert's region, `wording.voice`). Instants and lengths are milliseconds. A clock time is written only where it
+is known.
 """
 
 from __future__ import annotations
@@ -11,22 +12,43 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from engine.judging.instant import DAY, HOUR, MINUTE, SECOND, Instant, Millis, local
+from engine.judging.judgement import Precision
 from engine.wording.texts import Texts
 
 _LOCALES = {"id": "id", "en": "en_GB"}
 _UNITS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
 
 
-def full_moment(instant: Instant, zone: str, texts: Texts) -> str:
-    """Write `Rabu, 27 November 2024 pukul 10.15 WIB`."""
+def full_moment(instant: Instant, zone: str, texts: Texts, precision: Precision = "exact") -> str:
+    """Write `Rabu, 27 November 2024 pukul 10.15 WIB`, `... sekitar pukul ...`, or `... (jam belum diketahui)`."""
     date = format_datetime(local(instant, zone), "EEEE, d MMMM y", locale=_locale(texts))
-    return texts("moment", date=date, clock=clock(instant, zone, texts), zone=zone)
+    if precision == "day":
+        return texts("moment.day", date=date)
+    form = "moment" if precision == "exact" else "moment.approx"
+    return texts(form, date=date, clock=clock(instant, zone, texts), zone=zone)
 
 
-def short_moment(instant: Instant, zone: str, texts: Texts) -> str:
-    """Write `27/11 pkl 12.40 WIT`; no year, since some gateways block long numbers."""
-    day = local(instant, zone).strftime("%d/%m")
-    return texts("moment.short", day=day, clock=clock(instant, zone, texts), zone=zone)
+def short_moment(instant: Instant, zone: str, texts: Texts, precision: Precision = "exact") -> str:
+    """Write `27/11 pkl 12.40 WIT`, or `27/11` of a day; no year, since some gateways block long numbers."""
+    return _brief(f"{local(instant, zone):%d/%m}", instant, zone, texts, precision)
+
+
+def listed_moment(
+    instant: Instant, now: Instant, zone: str, texts: Texts, precision: Precision = "exact"
+) -> str:
+    """Write `27/11 pkl 12.40 WIT` or `27/11 (jam belum diketahui)`, with the year where it is not that of `now`."""
+    moment = local(instant, zone)
+    day = f"{moment:%d/%m}" if moment.year == local(now, zone).year else f"{moment:%d/%m/%Y}"
+    return (
+        texts("moment.day", date=day) if precision == "day" else _brief(day, instant, zone, texts, precision)
+    )
+
+
+def _brief(day: str, instant: Instant, zone: str, texts: Texts, precision: Precision) -> str:
+    if precision == "day":
+        return day
+    form = "moment.short" if precision == "exact" else "moment.short.approx"
+    return texts(form, day=day, clock=clock(instant, zone, texts), zone=zone)
 
 
 def near_moment(instant: Instant, now: Instant, zone: str, texts: Texts) -> str:

@@ -150,7 +150,7 @@ def _headline(teller: Teller) -> str:
     kind = teller.notification.kind
     if kind not in CLOSING_KINDS:
         return teller.headline()
-    when = teller.voice.moment(teller.alert.happened_at)
+    when = teller.reports.moment(first=True)
     return teller.marked(teller.texts(f"headline.{kind}", what=teller.title, place=teller.place, when=when))
 
 
@@ -204,7 +204,7 @@ def _lead(teller: Teller) -> Iterator[str]:
             )
             yield texts["lead.correction.sorry"]
         case _:
-            return  # a notice begins with its sections
+            yield from teller.reports.impact()
 
 
 def _closing(teller: Teller) -> Iterator[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from engine.alerting.alert import Kind
 from engine.gsm7 import ONE_PART, cut, septets, transliterate
-from engine.judging.instant import Instant, local
+from engine.judging.instant import local
 from engine.wording.account import Teller
 from engine.wording.link import PLACEHOLDER, link, token_length
 from engine.wording.plain import plain
 from engine.wording.voice import LONGEST_NAME
 
+AWAS = 4
+"""The level whose SMS say the impact."""
 LEAST_LEFT = 12
 """Septets of a cut text below which it says nothing any more and is left out."""
 _ASKING: frozenset[Kind] = frozenset(("first", "step"))
@@ -65,54 +67,59 @@ def _values(teller: Teller) -> dict[str, str]:
     what = plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME)
     verified = alert.evidence and all(e.verification == "verified" for e in alert.evidence)
     told_as_fact = not verified and not voice.alleged(what)
-    by, by_bare = _by(teller)
+    when = _when(teller)
+    by, by_bare = _by(teller, when)
+    figures = teller.reports.impact_in_brief() if alert.level == AWAS else ""
     return {
         "level": teller.level,
         "place": voice.place(alert.region, short=True),
         "what": what,
         "what_marked": texts("sms.unverified", what=what) if told_as_fact else what,
-        "when": voice.short_moment(_told_instant(teller)),
+        "impact": texts("sms.impact", figures=figures) if figures else "",
+        "when": when,
         "office": _office(teller),
         "by": by,
         "by_bare": by_bare,
     }
 
 
-def _told_instant(teller: Teller) -> Instant:
-    """Return the instant that this kind tells: of the taking, the end, else of what happened."""
-    alert = teller.alert
+def _when(teller: Teller) -> str:
+    """Say the moment that this kind tells: of the taking, the end, else of what happened."""
+    alert, voice = teller.alert, teller.voice
     match teller.notification.kind:
         case "taken_by":
-            return alert.acknowledged_at or teller.at
+            return voice.short_moment(alert.acknowledged_at or teller.at)
         case "reminder":
             mine = [t.at for t in alert.takings if t.person == teller.notification.person]
-            return mine[-1] if mine else teller.at
+            return voice.short_moment(mine[-1] if mine else teller.at)
         case "resolved":
-            return alert.resolved_at or teller.at
+            return voice.short_moment(alert.resolved_at or teller.at)
         case "expiry":
-            return teller.notification.planned_at
-        case _:
-            return alert.happened_at
+            return voice.short_moment(teller.notification.planned_at)
+        case kind:
+            return teller.reports.short_moment(first=kind == "correction")
 
 
 def _office(teller: Teller) -> str:
     """Return the office spoken of: who took it in `taken_by`, else the recipient's own."""
     mine, voice = teller.notification, teller.voice
     if mine.kind != "taken_by":
-        return voice.short_office(mine.role, mine.office)
+        return voice.short_office(mine.role, mine.office, mine.status)
     told = [n for n in teller.notifications if n.person == teller.alert.acknowledged_by and n.role]
     if not told:
         return teller.texts["office.operator"]
     newest = max(told, key=lambda n: n.planned_at)
-    return voice.short_office(newest.role, newest.office)
+    return voice.short_office(newest.role, newest.office, newest.status)
 
 
-def _by(teller: Teller) -> tuple[str, str]:
-    """Return until when an answer is asked for, and the same in short, without the zone that `when` has."""
+def _by(teller: Teller, when: str) -> tuple[str, str]:
+    """Return until when an answer is asked for, and the same in short, without the zone where `when` says it."""
     voice, texts, deadline = teller.voice, teller.texts, teller.deadline
     if deadline is None:
         return texts["sms.now"], texts["sms.now"]
     at = local(teller.at, voice.zone)
     day = local(deadline, voice.zone)
     bare = voice.clock(deadline) if day.date() == at.date() else f"{day:%d/%m} {voice.clock(deadline)}"
-    return texts("sms.by", deadline=f"{bare} {voice.zone}"), texts("sms.by.short", deadline=bare)
+    full = f"{bare} {voice.zone}"
+    short = bare if when.endswith(voice.zone) else full
+    return texts("sms.by", deadline=full), texts("sms.by.short", deadline=short)

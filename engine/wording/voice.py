@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.alerting.directory import Holding
 from engine.judging.instant import Instant, Millis
-from engine.judging.judgement import Evidence
+from engine.judging.judgement import Evidence, Precision
 from engine.judging.region import NATION, Region, RegionTable, level_of
 from engine.wording import local_time
 from engine.wording.plain import plain
@@ -59,18 +60,24 @@ class Voice:
 
     # --- offices -------------------------------------------------------------------------------------------------
 
-    def office(self, role: str, code: str) -> str:
-        """Return the full title of a role at a region: `Sekretaris Daerah Kab. Pinrang`, `Bupati Pinrang`."""
+    def office(self, role: str, code: str, status: Holding = "definitif") -> str:
+        """Return the full title of a role at a region: `Sekretaris Daerah Kab. Pinrang`, `Pj. Bupati Pinrang`."""
         if not role:
             return self.texts["office.somebody"]
         form = self._form(code)
         key = self.texts.first(f"office.{role}.{form}", f"office.{role}", "office.other")
-        return self.texts(key, place=self.place(code), bare=self._bare(code), role=_spoken(role))
+        title = self.texts(key, place=self.place(code), bare=self._bare(code), role=_spoken(role))
+        return self._held(title, status)
 
-    def short_office(self, role: str, code: str) -> str:
+    def short_office(self, role: str, code: str, status: Holding = "definitif") -> str:
         """Return the title for an SMS: `Sekda`; with its place where that is not the region spoken of."""
-        if not role:
-            return self.texts["office.somebody"]
+        return self._held(self._short_title(role, code), status) if role else self.texts["office.somebody"]
+
+    def _held(self, title: str, status: Holding) -> str:
+        """Put `Pj.` and the like before the title of an office that is held for a time only."""
+        return title if status == "definitif" else self.texts(f"status.{status}", office=title)
+
+    def _short_title(self, role: str, code: str) -> str:
         form = self._form(code)
         key = self.texts.first(f"office.short.{role}.{form}", f"office.short.{role}", "")
         title = self.texts[key] if key else _spoken(role)
@@ -113,13 +120,17 @@ class Voice:
 
     # --- instants, lengths, numbers ------------------------------------------------------------------------------
 
-    def moment(self, instant: Instant) -> str:
-        """Return `Rabu, 27 November 2024 pukul 10.15 WIB`."""
-        return local_time.full_moment(instant, self.zone, self.texts)
+    def moment(self, instant: Instant, precision: Precision = "exact") -> str:
+        """Return `Rabu, 27 November 2024 pukul 10.15 WIB`, without a clock time that is not known."""
+        return local_time.full_moment(instant, self.zone, self.texts, precision)
 
-    def short_moment(self, instant: Instant) -> str:
-        """Return `27/11 pkl 10.15 WIB`."""
-        return local_time.short_moment(instant, self.zone, self.texts)
+    def short_moment(self, instant: Instant, precision: Precision = "exact") -> str:
+        """Return `27/11 pkl 10.15 WIB`, or `27/11`."""
+        return local_time.short_moment(instant, self.zone, self.texts, precision)
+
+    def listed_moment(self, instant: Instant, now: Instant, precision: Precision) -> str:
+        """Return the short moment as a list has room for it: with a year that is not that of `now`."""
+        return local_time.listed_moment(instant, now, self.zone, self.texts, precision)
 
     def near_moment(self, instant: Instant, now: Instant) -> str:
         """Return `pukul 10.45 WITA`, with the date where it is another day than `now`."""
@@ -138,9 +149,12 @@ class Voice:
         return local_time.number(figure, self.texts)
 
     def count(self, what: str, figure: float) -> str:
-        """Return a counted thing, such as `3 kejadian`; `what` names the texts `count.<what>.one` and `.other`."""
-        form = "one" if figure == 1 else "other"
-        return self.texts(f"count.{what}.{form}", n=self.number(figure))
+        """Return a counted thing, such as `3 kejadian`; `what` names the texts
+        `count.<what>.one`, `.other` and, where there is one, `.none`.
+        """
+        form = "none" if figure == 0 else "one" if figure == 1 else "other"
+        key = self.texts.first(f"count.{what}.{form}", f"count.{what}.other")
+        return self.texts(key, n=self.number(figure))
 
 
 def _level(region: Region) -> str:

@@ -12,6 +12,7 @@ from tests.unit.wording.sample import (
     POLICY,
     RULE,
     TAKEN,
+    THREE,
     TOLD,
     change,
     evidence,
@@ -97,6 +98,40 @@ def test_who_is_told_again_for_no_other_reason_hears_that_it_is_open():
     ]
 
 
+def test_who_is_told_again_because_of_a_new_event_hears_so():
+    """What is new is the first line of "why now"."""
+    told = (notification(state="sent", planned_at=NOW - HOUR),)
+    renewed = change(ALERT, evidence=(*THREE, evidence(4, NOW)), evidence_count=4)
+    mine = notification("step")
+    assert why_you(mine, renewed, told)[1:] == ["Anda dihubungi lagi karena ada kejadian baru."]
+    assert next(teller(mine, renewed, told).why_now()) == (
+        "Kejadian baru: Rabu, 27 November 2024 pukul 10.15 WITA."
+    )
+    assert why_you(mine, renewed, (change(told[0], planned_at=NOW + MINUTE),), NOW + HOUR)[1:] == [
+        "Anda dihubungi lagi: peringatan ini masih terbuka."
+    ]
+
+
+def test_a_start_anew_is_when_nobody_answered_since():
+    """Not the day, months ago, when the alert was opened and perhaps taken."""
+    anew = Run(step=1, round=1, started_at=NOW + 90 * DAY, ends_at=NOW + 90 * DAY + HOUR)
+    further = change(anew, step=2, started_at=NOW + 90 * DAY + HOUR, ends_at=NOW + 90 * DAY + 2 * HOUR)
+    alert = change(second_step(), runs=(*second_step().runs, anew, further))
+    said = why_you(notification(office="73", step=2), alert, (), NOW + 90 * DAY + HOUR)
+    assert "sejak pukul 10.15 WITA belum ada pejabat" in said[1]
+    assert "2024" not in said[1]
+
+
+def test_an_acting_holder_is_addressed_and_named_as_such():
+    """In the salutation, as the reason, and to the others."""
+    mine = notification(role="kepala_daerah", status="pj")
+    assert teller(mine).salutation() == "Yth. Pj. Bupati Pinrang,"
+    assert why_you(mine)[0] == "Anda dihubungi sebagai Pj. Bupati Pinrang."
+    assert next(teller(notification(), told=(mine,)).who_knows()) == "Juga dihubungi: Pj. Bupati Pinrang."
+    deputy = notification(status="plh", capacity="deputy")
+    assert teller(deputy).salutation() == "Yth. yang mewakili Plh. Sekretaris Daerah Kab. Pinrang,"
+
+
 def test_who_is_informed_need_not_act():
     """And is asked nothing."""
     mine = notification(role="kesbangpol", informing=True)
@@ -126,7 +161,11 @@ def test_a_count_is_told_against_its_limit_with_trend_and_basis():
 def test_what_is_only_alleged_is_counted_as_dugaan():
     """As long as none of it is verified."""
     alert = change(
-        ALERT, evidence=(evidence(1, NOW - HOUR), evidence(2, NOW)), evidence_count=2, figure=2, limit=2
+        ALERT,
+        evidence=(evidence(1, NOW - HOUR), evidence(2, NOW - 5 * MINUTE)),
+        evidence_count=2,
+        figure=2,
+        limit=2,
     )
     assert next(teller(notification(), alert).why_now()) == "2 dugaan dalam 7 hari; ambang 2."
 

@@ -10,10 +10,12 @@ from hypothesis import given
 
 from engine.alerting.alert import Taking
 from engine.judging.instant import HOUR
+from engine.judging.judgement import Impact
 from engine.wording.answer_page import AnswerPages, Outcome
 from tests.unit.wording.sample import (
     ALERT,
     CATALOGUE,
+    CLASH,
     KINDS,
     LATER,
     NOW,
@@ -149,7 +151,9 @@ def test_pages_are_in_the_persons_language():
     assert "Please answer before 10:45 WITA." in text(html)
 
 
-@pytest.mark.parametrize("html", [page(), page(RESOLVED, Outcome(reason="resolved")), PAGES.not_found()])
+@pytest.mark.parametrize(
+    "html", [page(), page(RESOLVED, Outcome(reason="resolved")), PAGES.not_found(), PAGES.unavailable()]
+)
 def test_a_page_is_light_and_takes_nothing_from_elsewhere(html: str):
     """Under 30 kB, no script, no image, no address at all."""
     assert len(html.encode()) < 30_000
@@ -159,7 +163,7 @@ def test_a_page_is_light_and_takes_nothing_from_elsewhere(html: str):
     assert not re.search(r"url\(|@import|https?:", html)
 
 
-@pytest.mark.parametrize("html", [page(), PAGES.not_found()])
+@pytest.mark.parametrize("html", [page(), PAGES.not_found(), PAGES.unavailable()])
 def test_the_policy_allows_the_pages_own_style_and_nothing_else(html: str):
     """The hash is that of the very style in the page."""
     style = re.search(r"<style>(.*?)</style>", html, re.DOTALL).group(1)
@@ -173,6 +177,27 @@ def test_a_link_that_leads_nowhere_gets_one_page_without_a_hint():
     said = text(PAGES.not_found())
     assert "Halaman tidak ditemukan" in said
     assert "Page not found" in said
+
+
+def test_while_the_store_is_away_a_page_asks_to_come_back_and_says_whom_to_call():
+    """In both languages; of an answer nothing is claimed."""
+    said = text(PAGES.unavailable())
+    assert "Halaman ini sedang tidak dapat dibuka" in said
+    assert "This page cannot be opened now" in said
+    assert said.count("0421-000000") == 2
+    assert "Tercatat:" not in said
+    silent = AnswerPages(CATALOGUE, KINDS, REGIONS, templates=TEMPLATES)
+    assert "Posko:" not in text(silent.unavailable())
+
+
+def test_the_page_shows_the_impact_at_the_top_and_no_clock_time_that_is_not_known():
+    """Where an official looks first."""
+    days = tuple(change(e, time_precision="day", impact=Impact(dead=1)) for e in CLASH.evidence)
+    said = text(page(change(CLASH, evidence=days)))
+    assert (
+        "Rabu, 27 November 2024 (jam belum diketahui) Dampak menurut laporan: 1 meninggal. Belum ada" in said
+    )
+    assert "12.40" not in said.replace("sebelum pukul 12.40", "")
 
 
 @given(title=HOSTILE, why=HOSTILE, role=HOSTILE)

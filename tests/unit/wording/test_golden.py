@@ -11,6 +11,7 @@ import pytest
 from engine.alerting.alert import Run
 from engine.gsm7 import parts
 from engine.judging.instant import HOUR, MINUTE
+from engine.judging.judgement import Impact
 from engine.wording.link import PLACEHOLDER
 from engine.wording.sms import length
 from tests.unit.wording.sample import (
@@ -24,10 +25,12 @@ from tests.unit.wording.sample import (
     TAKEN,
     TOLD,
     change,
+    instant,
     notification,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
+GROWN_AT = instant("2025-03-03T12:00:00+09:00")
 STEP_TWO = change(
     ALERT,
     runs=(
@@ -43,6 +46,28 @@ STEP_TWO = change(
 )
 MINE = change(TAKEN, acknowledged_by="orang-sekda", takings=(change(TAKEN.takings[0], person="orang-sekda"),))
 UNANSWERED = change(CLASH, exhausted_at=CLASH_AT + 40 * MINUTE)
+GROWN = change(
+    CLASH,
+    evidence=(
+        change(CLASH.evidence[0], impact=Impact(injured=94)),
+        change(
+            CLASH.evidence[0],
+            id="kejadian-10",
+            kind="conflict.death",
+            occurred_at=GROWN_AT,
+            received_at=GROWN_AT,
+            time_precision="day",
+            impact=Impact(dead=1, injured=59),
+        ),
+    ),
+    evidence_count=2,
+    runs=(
+        *CLASH.runs,
+        Run(
+            step=1, round=1, started_at=GROWN_AT, ends_at=GROWN_AT + 10 * MINUTE, recipients=("orang-sekda",)
+        ),
+    ),
+)
 MESSAGES = {
     "first": (ALERT, notification("first"), NOW),
     "first-exercise": (change(CLASH, space="exercise"), notification("first", office="94.02"), CLASH_AT),
@@ -50,11 +75,21 @@ MESSAGES = {
     "first-deputy": (ALERT, notification("first", capacity="deputy"), NOW),
     "first-step-2": (STEP_TWO, notification("first", office="73", step=2), NOW + 30 * MINUTE),
     "step-round-2": (ALERT, notification("step", round=2), NOW + 10 * MINUTE),
+    "first-pj-day": (
+        change(ALERT, evidence=tuple(change(e, time_precision="day") for e in ALERT.evidence)),
+        notification("first", role="kepala_daerah", status="pj"),
+        NOW,
+    ),
+    "step-after-quiet": (
+        GROWN,
+        notification("step", office="94.02", status="plh", planned_at=GROWN_AT),
+        GROWN_AT,
+    ),
     "taken_by": (TAKEN, notification("taken_by"), LATER),
     "reminder": (MINE, notification("reminder"), LATER + 2 * HOUR),
     "expiry": (ALERT, notification("expiry", planned_at=LATER + 12 * HOUR), LATER + 12 * HOUR),
     "delegated": (ALERT, notification("delegated", role="asisten_pem"), NOW + 5 * MINUTE),
-    "delegated-returned": (ALERT, notification("delegated", reason="returned"), NOW + 9 * MINUTE),
+    "delegated-returned": (ALERT, notification("delegated", returned=True), NOW + 9 * MINUTE),
     "unreachable": (
         UNANSWERED,
         notification("unreachable", role="posko_nasional", office="00"),

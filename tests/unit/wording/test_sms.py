@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from engine.gsm7 import parts
 from engine.judging.instant import DAY, MINUTE
+from engine.judging.judgement import Impact
 from engine.judging.region import Region, RegionTable
 from engine.wording.link import PLACEHOLDER
 from engine.wording.sms import length
@@ -63,6 +64,51 @@ def test_what_is_told_as_a_fact_is_marked_until_it_is_verified():
     assert "Kericuhan massa, " in text(alert=verified)
 
 
+def test_the_first_line_of_awas_says_the_impact_as_reported():
+    """The gravest figures; a lower level has no room for them."""
+    hurt = (evidence(1, NOW - 5 * MINUTE, impact=Impact(dead=2, injured=94, tps=37)),)
+    alert = change(ALERT, level=4, evidence=hurt, evidence_count=1)
+    assert text(alert=alert) == (
+        "AWAS Kab. Pinrang: 3 dugaan netralitas ASN, dilaporkan 2 meninggal, 94 luka, 27/11 pkl 10.10 WITA. "
+        f"Yth. Sekda, jawab sblm 10.45: {LINK}"
+    )
+    assert "94" not in text(alert=change(alert, level=3))
+
+
+def test_an_impact_that_does_not_fit_gives_way_to_the_deadline():
+    """What to do by when outranks how bad it is; the page tells that."""
+    hurt = (evidence(1, NOW - 5 * MINUTE, impact=Impact(dead=1_234, injured=12_345)),)
+    rule = change(RULE, short_title=FORTY)
+    told = text(alert=change(ALERT, level=4, evidence=hurt, evidence_count=1, rule=rule, region="71.09"))
+    assert "dilaporkan" not in told
+    assert "10.45" in told
+
+
+def test_a_day_is_told_without_a_clock_time_and_the_deadline_keeps_its_zone():
+    """Also where the deadline is told in short, since no other clock time says the zone then."""
+    days = tuple(change(e, time_precision="day") for e in ALERT.evidence)
+    for host in ("siaga", "s" * 40, "s" * 55):
+        told = text(alert=change(ALERT, evidence=days), base_url=f"https://{host}.example")
+        assert "netralitas ASN, 27/11. " in told
+        assert re.search(r"(sebelum|sblm) 10\.45 WITA", told)
+        assert "10.10" not in told
+
+
+def test_an_event_after_a_quiet_time_is_told_as_new():
+    """And not under the date of months ago."""
+    later = evidence(4, NOW + 90 * DAY, time_precision="approx")
+    alert = change(ALERT, evidence=(*ALERT.evidence, later), evidence_count=4)
+    told = text("step", alert=alert, at=NOW + 90 * DAY)
+    assert "kejadian baru 25/02 sekitar pkl 10.15 WITA" in told
+    assert "27/11" not in told
+    assert "27/11 pkl 10.10 WITA" in text("correction", alert=alert, at=NOW + 90 * DAY)
+
+
+def test_an_acting_holder_is_addressed_as_such():
+    """Also in short."""
+    assert "Yth. Pj. Bupati, mohon" in text(role="kepala_daerah", status="pj")
+
+
 @pytest.mark.parametrize("language", ["id", "en"])
 @pytest.mark.parametrize("kind", ["first", "step"])
 def test_every_region_fits_one_part_with_the_longest_short_title(kind: str, language: str):
@@ -109,7 +155,7 @@ def test_who_is_informed_is_asked_nothing():
 
 def test_a_delegation_that_comes_back_says_so():
     """The giver has it again."""
-    assert "Penerusan Anda ditolak" in text("delegated", reason="returned")
+    assert "Penerusan Anda ditolak" in text("delegated", returned=True)
     assert "Diteruskan kepada Anda" in text("delegated")
 
 

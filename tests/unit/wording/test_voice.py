@@ -12,6 +12,26 @@ def voice(language: str = "id", region: str = "73.15", regions: RegionTable = RE
 
 
 @pytest.mark.parametrize(
+    ("status", "indonesian", "english", "short"),
+    [
+        ("definitif", "Bupati Puncak Jaya", "Regent of Puncak Jaya", "Bupati Puncak Jaya"),
+        ("pj", "Pj. Bupati Puncak Jaya", "Acting Regent of Puncak Jaya", "Pj. Bupati Puncak Jaya"),
+        ("pjs", "Pjs. Bupati Puncak Jaya", "Interim Regent of Puncak Jaya", "Pjs. Bupati Puncak Jaya"),
+        ("plt", "Plt. Bupati Puncak Jaya", "Acting Regent of Puncak Jaya", "Plt. Bupati Puncak Jaya"),
+        ("plh", "Plh. Bupati Puncak Jaya", "Acting Regent of Puncak Jaya", "Plh. Bupati Puncak Jaya"),
+    ],
+)
+def test_who_holds_an_office_for_a_time_is_titled_so(status: str, indonesian: str, english: str, short: str):
+    """In 2024 most heads of regions were acting ones, and are addressed as such."""
+    assert voice("id").office("kepala_daerah", "94.02", status) == indonesian
+    assert voice("en").office("kepala_daerah", "94.02", status) == english
+    assert voice("id").short_office("kepala_daerah", "94.02", status) == short
+    assert voice("id", "94.02").short_office("kepala_daerah", "94.02", status) == short.removesuffix(
+        " Puncak Jaya"
+    )
+
+
+@pytest.mark.parametrize(
     ("role", "code", "indonesian", "english"),
     [
         ("sekda", "73.15", "Sekretaris Daerah Kab. Pinrang", "Regional Secretary of Kab. Pinrang"),
