@@ -182,6 +182,8 @@ class Messages(_Section):
 
     sender: str = "Siaga Desk Pilkada <siaga@desk.example>"
     """The From of e-mails."""
+    duty_desk: str | None = Field(default=None, max_length=200)
+    """How people reach the duty desk, in one line of text; none: messages and pages do not say."""
 
 
 class Links(_Section):

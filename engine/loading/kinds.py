@@ -7,6 +7,7 @@ how a name is worked into a message (`wording`).
 from __future__ import annotations
 
 import re
+from collections import abc
 from pathlib import Path
 
 import msgspec
@@ -34,6 +35,11 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _UNNAMED = Kind(id="", en="")
+
+
+def names_by_language(kinds: abc.Mapping[str, Kind]) -> dict[str, dict[str, str]]:
+    """Return the names as messages and pages look them up: code -> language -> name."""
+    return {code: msgspec.structs.asdict(kind) for code, kind in kinds.items()}
 
 
 def load_kinds(path: Path) -> dict[str, Kind]:

@@ -18,7 +18,7 @@ import structlog
 from engine.clock import Clock, ManualClock, WallClock
 from engine.errors import ConfigurationError
 from engine.judging.instant import Instant, from_datetime, parse_instant
-from engine.loading.kinds import load_kinds
+from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.matching.native import NativeMatcher
 from engine.metrics import Metrics
@@ -86,6 +86,7 @@ class Siaga:
         self.desk = Desk(store, clock, books, self.metrics)
         catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
         self.catalogue = catalogue
+        self.kind_names = names_by_language(books.kinds)
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._where = where
         self._evaluator: Evaluator | EvaluatorProcess = self._own_evaluator()
@@ -98,11 +99,12 @@ class Siaga:
             self.metrics,
             renderer=Renderer(
                 catalogue,
-                {code: {"id": kind.id, "en": kind.en} for code, kind in books.kinds.items()},
+                self.kind_names,
                 books.regions,
                 base_url=settings.base_url,
                 sender=settings.messages.sender,
                 templates=settings.paths.templates,
+                duty_desk=settings.messages.duty_desk or "",
             ),
             notifiers=build(_gateways(settings)),
             key=key,

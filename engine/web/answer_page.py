@@ -16,9 +16,10 @@ from starlette.responses import HTMLResponse
 
 from engine.alerting.alert import Notification
 from engine.alerting.command import Answer, Says
+from engine.errors import StoreUnavailableError
 from engine.service.casebook import Case
 from engine.web.auth import siaga_of
-from engine.web.problem import Problem, responses
+from engine.web.problem import RETRY_AFTER_SECONDS, Problem, responses
 from engine.wording.answer_page import AnswerPages, Outcome
 
 router = APIRouter(tags=["answer page"])
@@ -34,22 +35,29 @@ PAGE: Mapping[int | str, dict[str, Any]] = {
         "description": "Unknown, expired or cut; the page gives no hint which",
         "content": {"text/html": {}},
     },
+    503: {
+        "description": "The store does not answer now; the page asks to come back, as does `Retry-After`",
+        "content": {"text/html": {}},
+    },
 }
 
 
 @router.head("/a/{token}", include_in_schema=False)
-@router.get("/a/{token}", response_class=HTMLResponse, responses={**PAGE, **responses(503)})
+@router.get("/a/{token}", response_class=HTMLResponse, responses={**PAGE})
 async def read_page(request: Request, token: str) -> HTMLResponse:
     """Show the alert to the person whom the link was sent to; nothing is recorded of them."""
     siaga_of(request).metrics.link_prefetch()
-    found = await behind(request, token)
+    try:
+        found = await behind(request, token)
+    except StoreUnavailableError:
+        return unavailable(request)
     return nowhere(request) if found is None else page(request, *found)
 
 
 @router.post(
     "/a/{token}",
     response_class=HTMLResponse,
-    responses={**PAGE, 409: {"description": "Refused; the page says why"}, **responses(413, 415, 422, 503)},
+    responses={**PAGE, 409: {"description": "Refused; the page says why"}, **responses(413, 415, 422)},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -68,13 +76,16 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
 async def answer(request: Request, token: str) -> HTMLResponse:
     """Answer by a button of the page; the same answer again changes nothing and says so."""
     says = await said(request)
-    found = await behind(request, token)
-    if found is None:
-        return nowhere(request)
-    case, notification = found
     desk = siaga_of(request).desk
-    answered = await desk.answer(case.alert.id, Answer(person=notification.person, says=says, via="link"))
-    after = await desk.case(case.alert.id)
+    try:
+        found = await behind(request, token)
+        if found is None:
+            return nowhere(request)
+        case, notification = found
+        answered = await desk.answer(case.alert.id, Answer(person=notification.person, says=says, via="link"))
+        after = await desk.case(case.alert.id)
+    except StoreUnavailableError:
+        return unavailable(request)
     if answered is None or after is None:
         return nowhere(request)
     outcome = Outcome(reason=answered.reason, refusal=answered.refusal, repeated=answered.repeated)
@@ -118,6 +129,14 @@ def nowhere(request: Request) -> HTMLResponse:
     """Return the one page of every link that leads nowhere."""
     pages = pages_of(request)
     return shown(pages, pages.not_found(), 404)
+
+
+def unavailable(request: Request) -> HTMLResponse:
+    """Return the page for every link while the store is away; what an answer became is not known then."""
+    pages = pages_of(request)
+    response = shown(pages, pages.unavailable(), 503)
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def shown(pages: AnswerPages, html: str, status: int) -> HTMLResponse:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI
 
 from engine.service.app import Siaga
@@ -51,9 +50,10 @@ def build(siaga: Siaga) -> FastAPI:
     app.state.siaga = siaga
     app.state.answer_pages = AnswerPages(
         siaga.catalogue,
-        {code: msgspec.structs.asdict(kind) for code, kind in siaga.books.kinds.items()},
+        siaga.kind_names,
         siaga.books.regions,
         templates=siaga.settings.paths.templates,
+        duty_desk=siaga.settings.messages.duty_desk or "",
     )
     app.router.routes.append(events.route)
     for part in (alerts, answers, quarantine, clock, ops, answer_page, reference):

@@ -1,6 +1,30 @@
 """The answer page: reading changes nothing, a POST answers, and every dead link looks the same."""
 
+import httpx
 import pytest
+
+from engine.errors import StoreUnavailableError
+from engine.service.app import Siaga
+from engine.service.apply import Desk
+from engine.web.api import build
+
+
+class Away:
+    """An installation whose links lead to a store that does not answer."""
+
+    def __init__(self, whole: Siaga) -> None:
+        self.whole = whole
+
+    def __getattr__(self, name: str):
+        return getattr(self.whole, name)
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self, self.whole.clock, self.whole.books, self.whole.metrics)
+
+    async def get(self, *_arguments: object) -> None:
+        raise StoreUnavailableError
+
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -134,3 +158,18 @@ async def test_a_slash_too_many_is_not_redirected(api):
     _, _, link = await recipient(api)
     answer = await api.client.get(link + "/")
     assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_while_the_store_is_away_a_person_gets_a_page(api, method: str):
+    """Not problem JSON: it says to come back, and machines hear when."""
+    _, _, link = await recipient(api)
+    before = (await api.client.get(link)).headers["content-security-policy"]
+    transport = httpx.ASGITransport(build(Away(api.siaga)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://siaga.test") as client:
+        page = await client.request(method, link, content="says=taken", headers=FORM)
+    assert (page.status_code, int(page.headers["retry-after"]) > 0) == (503, True)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"] == before
+    if method != "HEAD":
+        assert "sedang tidak dapat dibuka" in page.text
