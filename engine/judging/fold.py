@@ -20,7 +20,7 @@ from engine.judging.event import EventKey
 from engine.judging.instant import Instant, Millis
 from engine.judging.rule import Rule
 from engine.judging.state import Point, Spell, Status
-from engine.judging.window import Window, is_state, window_of, within_of
+from engine.judging.window import Window, is_state, shrinks, watched_for, window_of, within_of
 
 
 class Join(NamedTuple):
@@ -57,8 +57,9 @@ class Fold:
         self._marks = list(marks)
         self._state = is_state(rule.condition)
         self._within = within_of(rule.condition)
-        self._low_figure = self._state and self._within is not None
-        self._judged_from = since + (self._within or 0) if since is not None and self._low_figure else None
+        self._slides = self._state and self._within is not None
+        wait = watched_for(rule.condition)
+        self._judged_from = since + wait if since is not None and wait else None
         self._window: Window = window_of(rule.condition)
         self._low = self._high = 0
         self._before: _Before | None = None
@@ -161,7 +162,7 @@ class Fold:
         elif status.true_since is not None:
             due = status.true_since + self._rule.hold_for
         if self._within is not None and (
-            self._low_figure or (status.spell is not None and clear.how in _BY_FIGURE)
+            self._slides or (status.spell is not None and clear.how in _BY_FIGURE)
         ):
             due = _earlier(due, self._next_leave(self._within))
         until = self._rule.effective_until
@@ -172,11 +173,12 @@ class Fold:
     def _next_leave(self, within: Millis) -> Instant | None:
         """Return when the next point leaves whose leaving changes what the figure means.
 
-        Meaning is monotone in the figure (but for `equals`), so the walk goes back from the newest point only until the
-        points seen mean what all of them mean.
+        Where a leave can only lower the figure, its meaning is monotone (but for `equals`), so the walk goes back from
+        the newest point only until the points seen mean what all of them mean. Else every leave may change it.
         """
         status, keys = self.status, self._keys
-        if self._low_figure and status.spell is None and status.true_since is None and self._window.met():
+        untold = status.spell is None and status.true_since is None and self._window.met()
+        if not shrinks(self._condition) or (self._slides and untold):
             earliest = max(
                 self._judged_from or 0, (self.now or 0) + 1
             )  # true already: judged at the next leave

@@ -114,7 +114,27 @@ class Value(msgspec.Struct, frozen=True, tag="value"):
     one_of: tuple[Scalar, ...] = ()
 
 
-Condition = EveryEvent | Count | Distinct | Value
+Function = Literal["sum", "average", "highest", "lowest", "latest", "percentile"]
+
+
+class Aggregate(msgspec.Struct, frozen=True, tag="aggregate"):
+    """True while the figure over the numbers of `of` in (t - within, t] meets the limit (state condition).
+
+    `p` is the percentile, 1 to 100. Fewer than `min_events` numbers meet no limit. `missing` is the number of an event
+    without the field; None: it does not count. `non_negative`: the field holds no numbers below 0.
+    """
+
+    function: Function
+    of: str
+    limit: Limit
+    within: Millis
+    p: int = 0
+    min_events: int = 0
+    missing: float | None = None
+    non_negative: bool = False
+
+
+Condition = EveryEvent | Count | Distinct | Value | Aggregate
 
 
 # --- the rule ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Windows: the figure a condition has over the points that count now.
 
-Here: one small running figure per condition, exact to the last digit so that adding and taking away is the same as
-counting anew. Not here: which points are in the window and what follows from the figure (`judging.fold`).
+Here: what counts events, exact to the last digit so that adding and taking away is the same as counting anew, and the
+questions the fold has about a condition. Not here: numbers out of a field (`judging.figure`), which points are in the
+window and what follows from the figure (`judging.fold`).
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from engine.judging.event import Event, number
+from engine.judging.figure import BILLION, billionths, figure_of
 from engine.judging.group import canonical
 from engine.judging.instant import Millis
-from engine.judging.rule import Condition, Count, Distinct, EveryEvent, Limit, Rule, Value
+from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Rule, Value
 from engine.judging.state import Measure, Point
-
-BILLION = 1_000_000_000
-"""Weights are summed as whole billionths: numbers count to 9 decimals (system.md 4)."""
 
 
 class Window(Protocol):
@@ -130,11 +129,13 @@ def window_of(condition: Condition) -> Window:
             return _Different(condition)
         case Value():
             return _Latest(condition)
+        case Aggregate():
+            return figure_of(condition)
 
 
 def within_of(condition: Condition) -> Millis | None:
     """Return the length of the condition's window; None where it has none."""
-    return condition.within if isinstance(condition, Count | Distinct) else None
+    return condition.within if isinstance(condition, Count | Distinct | Aggregate) else None
 
 
 def limit_of(condition: Condition) -> Limit | None:
@@ -142,7 +143,7 @@ def limit_of(condition: Condition) -> Limit | None:
     match condition:
         case Count():
             return Limit("at_least", condition.at_least)
-        case Distinct() | Value():
+        case Distinct() | Value() | Aggregate():
             return condition.limit
         case _:
             return None
@@ -151,37 +152,81 @@ def limit_of(condition: Condition) -> Limit | None:
 def is_state(condition: Condition) -> bool:
     """Say whether the condition is true over stretches of time (marked S in rule-language.md 5), not at events only."""
     match condition:
-        case Value():
+        case Value() | Aggregate():
             return True
         case Distinct():
-            return condition.limit.operator in ("at_most", "below")
+            return condition.limit.operator in _LOW
         case _:
             return False
 
 
 def opens_on_arrival(rule: Rule) -> bool:
     """Say whether more events can only make the condition truer or re-date it, so that it need not wait for them."""
-    return not rule.hold_for and (not is_state(rule.condition) or within_of(rule.condition) is None)
+    return not rule.hold_for and not can_be_undone(rule.condition)
+
+
+def can_be_undone(condition: Condition) -> bool:
+    """Say whether more events can make the condition untrue, so that late ones are waited for (rule-language 3.5)."""
+    match condition:
+        case Distinct():
+            return condition.limit.operator in _LOW
+        case Aggregate(function=function, limit=limit):
+            grows = function == "highest" or (function == "sum" and condition.non_negative)
+            return not (grows and limit.operator in ("at_least", "above"))
+        case _:
+            return False
+
+
+def watched_for(condition: Condition) -> Millis:
+    """Return how long a group must have been watched before it is judged (rule-language.md 3.5).
+
+    A figure that is low for want of events is not low before a whole window was watched.
+    """
+    match condition:
+        case Distinct(limit=limit, within=within) | Aggregate(function="sum", limit=limit, within=within):
+            return within if limit.operator in _LOW else 0
+        case _:
+            return 0
+
+
+def shrinks(condition: Condition) -> bool:
+    """Say whether a point that leaves can only lower the figure, so that not every leave need be looked at."""
+    return isinstance(condition, Count | Distinct)
 
 
 def measures(condition: Condition, event: Event) -> bool:
-    """Say whether the event counts for the condition: for `value` it must have the field."""
-    return not isinstance(condition, Value) or event.value(condition.field) is not None
+    """Say whether the event counts for the condition: for `value` and figures it must have the field."""
+    match condition:
+        case Value(field=field):
+            return event.value(field) is not None
+        case Aggregate(missing=None, of=field):
+            return number(event.value(field)) is not None
+        case _:
+            return True
 
 
 def measure_of(condition: Condition, event: Event) -> Measure:
-    """Return what the condition reads of an event. A weight that is missing counts 1, one below zero counts 0."""
+    """Return what the condition reads of an event; numbers as billionths.
+
+    A weight that is missing counts 1, one below zero counts 0.
+    """
     match condition:
         case Count(weight=str(path)):
             weight = number(event.value(path))
-            return None if weight is None else max(0, round(weight * BILLION))
+            return None if weight is None else max(0, billionths(weight))
         case Distinct():
             return _joined(canonical(event.value(path)) for path in condition.of)
         case Value():
             return event.value(condition.field)
+        case Aggregate(of=field, missing=missing):
+            found = number(event.value(field))
+            return billionths((missing or 0) if found is None else found)
         case _:
             return None
 
 
 def _joined(texts: Iterable[str]) -> str:
     return "|".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts)
+
+
+_LOW = ("at_most", "below")

@@ -1,26 +1,27 @@
 """The conditions of `alert_when`, and what follows from each for the other keys of a rule (rule-language.md 5).
 
-Here: one reader for each word of the language, and whether a condition has a figure, is a state, can be undone.
-Not here: judging (`engine.judging`). A new condition is one reader in `_READERS` and one case in each question below.
+Here: one reader for each word of the language (of figures out of fields: `loading.figures`), and which figures a
+condition has. Not here: judging (`engine.judging`). A new condition is one reader in `_READERS` and one case in each
+question below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
 
 from engine.judging.event import Scalar as Plain
-from engine.judging.rule import Condition, Count, Distinct, EveryEvent, Limit, Operator, Value
-from engine.loading.filters import LIMITS, Filters
+from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Value
+from engine.loading.figures import aggregate
+from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
+from engine.loading.limit import LIMITS, limit_of, required_limit
 from engine.loading.marked import Mapping, Node, Scalar, Sequence
 from engine.loading.moment import duration
 from engine.loading.range import Range
 from engine.loading.value import free, number, text
 
 NOT_BUILT = (
-    "aggregate",
     "share",
     "change",
     "first_time",
@@ -64,39 +65,26 @@ def condition(filters: Filters) -> Take[Condition]:
     return read
 
 
-def limit_of(form: Form, findings: Findings, operators: tuple[str, ...] = LIMITS) -> Limit | None:
-    """Take the one LIMIT among the keys of a form; None where there is none (no finding) or it is unusable."""
-    limits = [
-        Limit(_operator(word), figure)
-        for word in operators
-        if (figure := form.read(word, number, None)) is not None
-    ]
-    if len(limits) > 1:
-        findings.add("one_limit", form.mark, choices=", ".join(operators))
-        return None
-    return limits[0] if limits else None
-
-
 def has_figure(built: Condition) -> bool:
     """Say whether the condition has a number that limits, levels and `value_doubles` can be held against."""
-    return isinstance(built, Count | Distinct) or (isinstance(built, Value) and built.limit is not None)
-
-
-def is_state(built: Condition) -> bool:
-    """Say whether the condition is judged at every instant, not only at a completing event."""
-    return isinstance(built, Value) or (isinstance(built, Distinct) and built.limit.operator == "at_most")
-
-
-def can_be_undone(built: Condition) -> bool:
-    """Say whether more events can make the condition untrue, so that late ones are waited for (rule-language 3.5)."""
-    return isinstance(built, Distinct) and built.limit.operator == "at_most"
+    match built:
+        case Count() | Distinct() | Aggregate() | Value(limit=Limit()):
+            return True
+        case _:
+            return False
 
 
 def possible(built: Condition) -> Range:
     """Return the figures that can occur at all."""
-    if isinstance(built, Count):
-        return Range(low=0, whole=built.weight is None)
-    return Range(low=0, whole=True) if isinstance(built, Distinct) else Range()
+    match built:
+        case Count(weight=weight):
+            return Range(low=0, whole=weight is None)
+        case Distinct():
+            return Range(low=0, whole=True)
+        case Aggregate(non_negative=True):
+            return Range(low=0)
+        case _:
+            return Range()
 
 
 def opening(built: Condition) -> Range:
@@ -104,14 +92,10 @@ def opening(built: Condition) -> Range:
     match built:
         case Count(at_least=figure):
             return possible(built).meeting("at_least", figure)
-        case Distinct(limit=limit) | Value(limit=Limit() as limit):
+        case Distinct(limit=limit) | Aggregate(limit=limit) | Value(limit=Limit() as limit):
             return possible(built).under(limit)
         case _:
             return possible(built)
-
-
-def _operator(word: str) -> Operator:
-    return next(operator for operator in get_args(Operator) if operator == word)
 
 
 def _check_word(word: str, node: Scalar, findings: Findings) -> None:
@@ -139,10 +123,8 @@ def _count(form: Form, filters: Filters, findings: Findings) -> Condition:
 def _distinct(form: Form, filters: Filters, findings: Findings) -> Condition | None:
     of = form.require("of", list_of(filters.path, single=True, minimum=1), ())
     within = form.require("within", duration(1), 1)
-    limit = limit_of(form, findings, ("at_least", "at_most"))
+    limit = required_limit(form, findings, ("at_least", "at_most"))
     if limit is None:
-        if not ("at_least" in form or "at_most" in form):
-            findings.add("limit_missing", form.mark, choices="at_least, at_most")
         return None
     built = Distinct(of=of, limit=limit, within=within)
     if limit.operator == "at_least" and limit.number <= 0:
@@ -174,4 +156,5 @@ _READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
     "count": _count,
     "distinct": _distinct,
     "value": _value,
+    "aggregate": aggregate,
 }

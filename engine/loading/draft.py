@@ -13,11 +13,12 @@ import msgspec
 
 from engine.judging.instant import MINUTE, Instant, Millis
 from engine.judging.rule import Clear, Condition, Filter, LevelStep, TellAgain
-from engine.loading.conditions import condition, limit_of
-from engine.loading.filters import LIMITS, Filters
+from engine.loading.conditions import condition
+from engine.loading.filters import Filters
 from engine.loading.finding import Findings, Mark, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of, usable
 from engine.loading.known import Known
+from engine.loading.limit import LIMITS, limit_of
 from engine.loading.marked import Mapping as MarkedMapping
 from engine.loading.marked import Node, Scalar, Sequence
 from engine.loading.moment import duration, instant

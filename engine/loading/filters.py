@@ -19,8 +19,7 @@ from engine.loading.marked import Mapping, Node, Scalar, Sequence
 from engine.loading.range import Range
 from engine.loading.value import boolean, free, number, quoted_region, region, scalar, text
 
-LIMITS = ("at_least", "at_most", "above", "below", "equals")
-OPERATORS = (*LIMITS, "in_list", "matches", "exists")
+OPERATORS = ("at_least", "at_most", "above", "below", "equals", "in_list", "matches", "exists")
 MAX_TESTS = 500
 """One filter holds at most this many tests, named filters followed."""
 MAX_NESTING = 20

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from engine.judging.rule import Clear, Condition, EveryEvent, Limit
-from engine.loading.conditions import has_figure, is_state, opening, possible
+from engine.judging.window import is_state
+from engine.loading.conditions import has_figure, opening, possible
 from engine.loading.draft import Draft
 from engine.loading.finding import Findings
 

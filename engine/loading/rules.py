@@ -17,7 +17,7 @@ import msgspec
 
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Rule, TellAgain
-from engine.loading.conditions import can_be_undone, is_state
+from engine.judging.window import can_be_undone, is_state
 from engine.loading.draft import Draft, DraftReader, Levels
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, at_start

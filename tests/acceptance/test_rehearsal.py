@@ -13,9 +13,10 @@ from engine.cli import app
 from engine.rehearsal import suite
 from engine.rehearsal.premises import Premises
 
-HOME = Path(__file__).parent.parent.parent
+HERE = Path(__file__).parent
+HOME = HERE.parent.parent
 PREMISES = Premises(HOME / "config" / "siaga.yaml")
-SHIPPED = suite.test_files([HOME / "rules", HOME / "config", HOME / "tests" / "acceptance" / "policy"])
+SHIPPED = suite.test_files([HOME / "rules", HOME / "config", HERE / "policy", HERE / "rules"])
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)

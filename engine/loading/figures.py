@@ -1,0 +1,69 @@
+"""The conditions of `alert_when` whose figure comes out of fields, over a window (rule-language.md 5).
+
+Here: one reader for each word. Not here: counting and the other conditions (`loading.conditions`), judging
+(`judging.figure`).
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from engine.judging.rule import Aggregate, Function, Limit
+from engine.loading.filters import Filters
+from engine.loading.finding import Findings
+from engine.loading.form import Form
+from engine.loading.limit import required_limit
+from engine.loading.marked import Node, Scalar
+from engine.loading.moment import duration
+from engine.loading.range import Range
+from engine.loading.value import number, whole, word
+
+MOST_EVENTS = 1_000_000
+"""The greatest `min_events`."""
+
+
+def aggregate(form: Form, filters: Filters, findings: Findings) -> Aggregate | None:
+    """Take `aggregate`: a figure over the numbers of one field in a window."""
+    functions: tuple[Function, ...] = get_args(Function)
+    written = form.require("function", word(*functions), None)
+    of = form.require("of", filters.number_path, "")
+    missing = form.read("missing", missing_number, None)
+    numbers = filters.figures(of)
+    if missing is not None:
+        numbers = Range(low=min(numbers.low, missing), high=max(numbers.high, missing))
+    non_negative = numbers.low >= 0
+    within = form.require("within", duration(1), 1)
+    min_events = form.read("min_events", whole(1, MOST_EVENTS), 0)
+    p = form.require("p", whole(1, 100), 100) if written == "percentile" else 0
+    limit = required_limit(form, findings)
+    function = next((one for one in functions if one == written), None)
+    if function is None or limit is None:
+        form.node("p")
+        return None
+    if function == "sum":
+        numbers = Range(low=0) if non_negative else Range()
+    _check_limit(form, findings, limit, numbers)
+    return Aggregate(
+        function=function,
+        of=of,
+        limit=limit,
+        within=within,
+        p=p,
+        min_events=min_events,
+        missing=missing,
+        non_negative=non_negative,
+    )
+
+
+def missing_number(node: Node, findings: Findings) -> float | None:
+    """Take what an event without the field counts: a number, or `ignore` (None)."""
+    if isinstance(node, Scalar) and node.text == "ignore":
+        return None
+    return number(node, findings)
+
+
+def _check_limit(form: Form, findings: Findings, limit: Limit, figures: Range) -> None:
+    if figures.under(limit).empty:
+        findings.add("limit_never_met", form.place(limit.operator), field=limit.operator)
+    elif limit.operator in ("at_least", "above") and figures.under(limit) == figures and figures.low == 0:
+        findings.add("limit_always_met", form.place(limit.operator), number=limit.number)
