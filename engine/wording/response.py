@@ -1,0 +1,118 @@
+"""The words that go back to who wrote an SMS: what was recorded, or what was wrong.
+
+Here: one part of 160 septets in the language of the phone (escalation.md 8.3-8.5). Not here: what a text leads to
+(`wording.dialogue`) and what an answer does (`alerting.answer`). Nothing is echoed of what somebody wrote, but for
+codes that were sent to that phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from engine.alerting.alert import Alert, Notification
+from engine.gsm7 import ONE_PART, cut, septets, transliterate
+from engine.judging.region import RegionTable
+from engine.wording.dialogue import Act, Turned
+from engine.wording.plain import plain
+from engine.wording.texts import Catalogue
+from engine.wording.voice import LONGEST_NAME, Voice
+
+WHAT_AT_MOST = 40
+"""Septets of what happened in a reply; the rest of it is what was recorded."""
+
+
+class Became(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one act: the reason that was named, whether it is a refusal, and the case after it."""
+
+    act: Act
+    reason: str
+    alert: Alert
+    notifications: Sequence[Notification] = ()
+    refused: bool = False
+
+
+class Responses:
+    """Words replies."""
+
+    def __init__(self, catalogue: Catalogue, regions: RegionTable) -> None:
+        self._catalogue = catalogue
+        self._regions = regions
+
+    def answered(self, language: str, became: Sequence[Became], unknown_items: Sequence[int] = ()) -> str:
+        """Say what became of the answers in one text."""
+        if len(became) == 1 and became[0].act.item is None:
+            return self._single(language, became[0])
+        recorded = _numbers(one.act.item for one in became if not one.refused)
+        refused = _numbers(one.act.item for one in became if one.refused)
+        parts = [
+            ("reply.items.recorded", recorded),
+            ("reply.items.refused", refused),
+            ("reply.items.unknown", _numbers(unknown_items)),
+        ]
+        texts = self._catalogue.texts(language)
+        said = " ".join(texts(key, items=items) for key, items in parts if items)
+        return _short(f"{became[0].act.code}: {said}")
+
+    def turned(self, language: str, turned: Turned, regions: Mapping[str, str]) -> str:
+        """Say why nothing was recorded; `regions` are those of the codes that could be meant."""
+        texts = self._catalogue.texts(language)
+        voice = Voice(texts, self._regions, {}, next(iter(regions.values()), "00"))
+        listed = ", ".join(
+            f"{code} ({voice.place(regions[code], short=True)})" if code in regions else code
+            for code in turned.codes
+        )
+        key = f"reply.{turned.why}" if turned.codes or turned.why != "help" else "reply.help.nothing_open"
+        code = turned.codes[0] if turned.codes else ""
+        return _fitting(
+            texts.variants(key), {"code": code, "codes": ", ".join(turned.codes), "listed": listed}
+        )
+
+    def stopped(self, language: str) -> str:
+        """Say that this phone gets no more messages."""
+        return _fitting(self._catalogue.texts(language).variants("reply.stopped"), {})
+
+    def _single(self, language: str, became: Became) -> str:
+        alert, texts = became.alert, self._catalogue.texts(language)
+        voice = Voice(texts, self._regions, {}, alert.region)
+        what = transliterate(plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME))
+        moment = alert.resolved_at if became.refused else alert.acknowledged_at
+        values = {
+            "code": became.act.code,
+            "what": cut(what, WHAT_AT_MOST),
+            "place": voice.place(alert.region, short=True),
+            "office": _taker(became, voice),
+            "when": voice.short_moment(alert.detected_at if moment is None else moment),
+        }
+        reason = "delegate" if became.reason.startswith("delegate_") else became.reason
+        if became.refused:
+            key = texts.first(f"reply.refused.{reason}", "reply.refused.other")
+        else:
+            key = texts.first(f"reply.recorded.{reason}", "reply.recorded.other")
+        exercise = f"{texts['exercise']} " if alert.space == "exercise" else ""
+        return _fitting([exercise + variant for variant in texts.variants(key)], values)
+
+
+def _taker(became: Became, voice: Voice) -> str:
+    """Return the office of who has the matter now."""
+    told = [n for n in became.notifications if n.person == became.alert.acknowledged_by and n.role]
+    if not told:
+        return voice.texts["office.operator"]
+    newest = max(told, key=lambda n: n.planned_at)
+    return voice.short_office(newest.role, newest.office)
+
+
+def _numbers(items: Iterable[int | None]) -> str:
+    found = sorted({item for item in items if item is not None})
+    return ", ".join(map(str, found))
+
+
+def _fitting(variants: Sequence[str], values: Mapping[str, str]) -> str:
+    """Return the first variant that fits one part, else the last one cut."""
+    filled = [transliterate(variant.format_map(values)) for variant in variants]
+    return next((text for text in filled if septets(text) <= ONE_PART), _short(filled[-1]))
+
+
+def _short(text: str) -> str:
+    return cut(transliterate(text), ONE_PART)
