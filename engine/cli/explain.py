@@ -20,7 +20,7 @@ from engine.judging.explain import Gate, Stand, explain_group
 from engine.judging.instant import Instant, local
 from engine.judging.region import RegionTable, level_of
 from engine.judging.rule import Rule, level_name
-from engine.judging.state import EMPTY, GroupState
+from engine.judging.state import GroupState
 from engine.loading.finding import Findings, Mark, Source, UnusableError
 from engine.loading.kinds import load_kinds
 from engine.loading.marked import Scalar
@@ -28,7 +28,7 @@ from engine.loading.moment import instant
 from engine.loading.regions import load_regions
 from engine.service.batch import Key
 from engine.service.casebook import history_log, load
-from engine.service.evaluator import GROUPS
+from engine.service.groups import read
 from engine.service.reload import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.codec import decode
@@ -135,8 +135,7 @@ def _named(entry: HistoryEntry) -> list[str]:
 
 async def _state(settings: Settings, key: Key) -> GroupState:
     async with storage(settings) as store:
-        record = (await store.get(GROUPS, [str(key)]))[0]
-        return decode(record.value, GroupState) if record else EMPTY
+        return (await read(store, [key]))[key].state
 
 
 async def _story(settings: Settings, alert_id: str) -> tuple[Any, list[HistoryEntry]]:

@@ -18,8 +18,8 @@ from engine.judging.rule import Rule
 from engine.judging.state import GroupState
 from engine.loading.rule_tests import Group, State
 from engine.service.apply import Desk
-from engine.service.evaluator import GROUPS
-from engine.store.codec import decode
+from engine.service.batch import key_of
+from engine.service.groups import GROUPS, read
 from engine.store.port import Store
 
 UNDONE = frozenset(("late_report", "corrected", "refuted"))
@@ -174,11 +174,8 @@ def _shown(value: object) -> str:
 
 async def group_states(store: Store) -> dict[tuple[str, str], GroupState]:
     """Return the states of all groups by (rule, group)."""
-    states = {}
-    for key, record in (await store.scan(GROUPS)).items():
-        _space, rule, group = key.split("|", 2)
-        states[rule, group] = decode(record.value, GroupState)
-    return states
+    keys = [key_of(member) for member in await store.scan(GROUPS)]
+    return {(key.rule, key.group): kept.state for key, kept in (await read(store, keys)).items()}
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import msgspec
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import Decision
 from engine.store.codec import decode, encode
-from engine.store.port import Append, Fence, Plan, Put, Store, Write
+from engine.store.port import Append, Drop, Fence, Plan, Put, Store, Write
 
 ALERTS = "alerts"
 """Table of alerts by id; also the schedule of their timers."""
@@ -64,11 +64,14 @@ class Changes(msgspec.Struct, kw_only=True):
             version = before.versions.get(notification.id, 0) if before else 0
             self.put_notification(notification, version)
 
-    def write(self, name: str, *, fence: Fence | None = None, puts: Iterable[Put] = ()) -> Write:
-        """Return the changes as one write, with further puts."""
+    def write(
+        self, name: str, *, fence: Fence | None = None, puts: Iterable[Put] = (), drops: Iterable[Drop] = ()
+    ) -> Write:
+        """Return the changes as one write, with further puts and drops."""
         return Write(
             name=name,
             puts=(*self.puts, *puts),
+            drops=tuple(drops),
             plans=tuple(self.plans),
             appends=tuple(self.appends),
             counts=self.counts,

@@ -22,25 +22,23 @@ from engine.alerting.draft import Decision, Surroundings
 from engine.alerting.identity import alert_id
 from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError
-from engine.judging.evaluate import Group
 from engine.judging.group import region_of_group
 from engine.judging.instant import SECOND, Instant
 from engine.judging.judgement import Judgement, Opened
 from engine.judging.outage import Gap, merged
 from engine.judging.rule import Rule
-from engine.judging.state import EMPTY, Closing, GroupState
+from engine.judging.state import Closing
 from engine.matching.checked import Matcher
 from engine.metrics import Metrics
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, NOTIFICATIONS, Case, Changes, load
 from engine.service.families import Families
+from engine.service.groups import GROUPS, Groups, Judged
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
-from engine.store.codec import decode, encode
-from engine.store.port import Conflict, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
+from engine.store.codec import encode
+from engine.store.port import Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
 
-GROUPS = "groups"
-"""Table of group states by `space|rule|group`."""
 WINDOWS = "windows"
 """Schedule of groups that must be looked at again though nothing arrives."""
 ENTRIES = 50
@@ -48,24 +46,16 @@ ENTRIES = 50
 LOOKS = 500
 """Groups looked at in one turn because something fell due."""
 LEASE_SECONDS = 5.0
-CACHED_GROUPS = 50_000
 REPEATS = 50
 """A batch is judged again this often where people answered its alerts meanwhile."""
 
 log = structlog.get_logger(__name__)
 
 
-class Kept(NamedTuple):
-    """A group's state as the store has it; version 0 where it has none."""
-
-    version: int
-    state: GroupState
-
-
 class Outcome(NamedTuple):
     """What judging one group made of it in this batch."""
 
-    state: GroupState
+    judged: Judged | None
     due: Instant | None
     cases: dict[str, tuple[list[Decision], Case | None]]
 
@@ -95,13 +85,13 @@ class Evaluator:
         self._lease: Lease | None = None
         self._cursor = ""
         self._gaps: tuple[Gap, ...] = ()
-        self._kept: dict[Key, Kept] = {}
+        self._groups = Groups(store)
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
         lease = await self._store.lease(self._holder, LEASE_SECONDS)
         if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
-            self._kept.clear()
+            self._groups.clear()
             self._cursor = await self._store.cursor()
             self._gaps = await kept_gaps(self._store)
             log.info("evaluator_leads", epoch=lease.epoch)
@@ -142,8 +132,8 @@ class Evaluator:
         work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due} | batch.shares
         try:
             await self._commit(work, entries, horizon, Counter(matches=batch.matches), puts)
-        except FencedError:
-            self._lease = None
+        except BaseException:
+            self._lease = None  # the next turn reads the groups again: what was judged here is in no store
             raise
         self._gaps = gaps
         self._observe(entries, now, started)
@@ -182,23 +172,25 @@ class Evaluator:
                 case Conflict(records=records):
                     self._metrics.commit("evaluate", "conflict")
                     todo = self._overtaken(outcomes, records)
+                    for key in todo:
+                        self._groups.spoil(key)
                 case _:
                     self._metrics.commit("evaluate", "committed")
                     self._cursor = next_cursor
-                    self._keep(outcomes)
+                    self._keep(outcomes, write)
                     return
         raise StoreError(f"a batch was overtaken {REPEATS} times in a row")
 
     async def _judge(self, work: Mapping[Key, list[Share]], horizon: Instant) -> dict[Key, Outcome]:
         around = await self._books.surroundings()
-        await self._fetch(work)
+        await self._groups.fetch(work)
         newest = {key: self._newest_alert(key) for key in work}
         cases = await load(self._store, [alert for alert in newest.values() if alert])
         rules = self._books.rule_set.rules
         outcomes = {}
         for key, shares in work.items():
             if key.rule not in rules:
-                outcomes[key] = Outcome(self._kept[key].state, None, {})
+                outcomes[key] = Outcome(None, None, {})
                 continue
             outcomes[key] = await self._judge_group(
                 key, rules[key.rule], shares, horizon, cases.get(newest[key] or ""), around
@@ -214,7 +206,7 @@ class Evaluator:
         newest: Case | None,
         around: Surroundings,
     ) -> Outcome:
-        group = Group(rule, self._kept[key].state, since=self._since(rule))
+        group = self._groups.working_copy(key, rule, self._since(rule))
         closed = _closing(newest)
         said: list[tuple[Judgement, str]] = []
         for share in shares:
@@ -231,7 +223,8 @@ class Evaluator:
         if closed is not None or (group.due is not None and group.due <= horizon):
             region = newest.alert.region if newest else ""
             said += [(judgement, region) for judgement in group.look(now=horizon, closed=closed)]
-        return Outcome(group.frozen(), group.due, await self._decide(key, rule, said, newest, around))
+        judged = Judged(group, group.frozen(), frozenset(group.points.touched))
+        return Outcome(judged, group.due, await self._decide(key, rule, said, newest, around))
 
     async def _decide(
         self,
@@ -279,14 +272,16 @@ class Evaluator:
         self, outcomes: Mapping[Key, Outcome], fence: Fence, counts: Counter[str], puts: Sequence[Put]
     ) -> Write:
         changes = Changes(counts=Counter(counts))
+        drops: list[Drop] = []
         for key, outcome in outcomes.items():
-            kept = self._kept[key]
-            if outcome.state != kept.state:
-                changes.puts.append(Put(GROUPS, str(key), encode(outcome.state), kept.version))
+            if outcome.judged is not None:
+                changed, gone = self._groups.changes(key, outcome.judged)
+                changes.puts += changed
+                drops += gone
             changes.plans.append(Plan(WINDOWS, str(key), outcome.due))
             for decisions, before in outcome.cases.values():
                 changes.add(decisions, before)
-        return changes.write("evaluate", fence=fence, puts=puts)
+        return changes.write("evaluate", fence=fence, puts=puts, drops=drops)
 
     def _overtaken(self, outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> set[Key]:
         """Return the groups whose alerts or notifications somebody else changed meanwhile."""
@@ -300,34 +295,20 @@ class Evaluator:
             raise FencedError(f"group states were changed by another evaluator: {sorted(records)[:3]}")
         return todo
 
-    # --- the cache of group states ------------------------------------------------------------------------------------
-
-    async def _fetch(self, keys: Iterable[Key]) -> None:
-        missing = [key for key in keys if key not in self._kept]
-        if not missing:
-            return
-        if len(self._kept) + len(missing) > CACHED_GROUPS:
-            wanted = {key: self._kept[key] for key in keys if key in self._kept}
-            self._kept.clear()
-            self._kept.update(wanted)
-        records = await self._store.get(GROUPS, [str(key) for key in missing])
-        for key, record in zip(missing, records, strict=True):
-            self._kept[key] = (
-                Kept(record.version, decode(record.value, GroupState)) if record else Kept(0, EMPTY)
-            )
-
-    def _keep(self, outcomes: Mapping[Key, Outcome]) -> None:
+    def _keep(self, outcomes: Mapping[Key, Outcome], write: Write) -> None:
+        """Take over what is in the store now, and count it."""
+        heads = {put.id for put in write.puts if put.table == GROUPS}
         for key, outcome in outcomes.items():
-            version, state = self._kept[key]
-            changed = outcome.state != state
-            self._kept[key] = Kept(version + 1 if changed else version, outcome.state)
+            if outcome.judged is not None:
+                self._groups.committed(key, outcome.judged, changed=str(key) in heads)
             for decisions, _ in outcome.cases.values():
                 for decision in decisions:
                     self._metrics.decided(decision)
 
     def _newest_alert(self, key: Key) -> str | None:
-        opened = self._kept[key].state.opened
-        return alert_id(self._books.namespace, key.space, key.rule, key.group, opened) if opened else None
+        state = self._groups.state(key)
+        ordinal = state.open.ordinal if state.open else state.opened
+        return alert_id(self._books.namespace, key.space, key.rule, key.group, ordinal) if ordinal else None
 
     def _observe(self, entries: Sequence[Entry], now: Instant, started: float) -> None:
         self._metrics.evaluation_seconds.observe(monotonic() - started)

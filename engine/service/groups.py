@@ -1,0 +1,144 @@
+"""The groups that an evaluator works on: as the store has them, and as living working copies.
+
+Here: a group's head and its pages of points in the store, and the cache of both. Not here: judging (`judging.evaluate`)
+and the commit (`service.evaluator`).
+
+A working copy lives on after the commit that stored it, so that the next batch need not fold anew. The committed state
+is kept beside it: where a commit fails, the copy is made again from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from engine.judging.evaluate import Group
+from engine.judging.instant import Instant
+from engine.judging.points import join, page_span, split
+from engine.judging.rule import Rule
+from engine.judging.state import EMPTY, GroupState, Point
+from engine.service.batch import Key
+from engine.store.codec import decode, encode
+from engine.store.port import Drop, Put, Store
+
+GROUPS = "groups"
+"""Table of heads by `space|rule|group`."""
+POINTS = "points"
+"""Table of pages by `space|rule|group#page`."""
+CACHED = 50_000
+"""Groups kept in memory; beyond that the cache begins anew with those of the batch."""
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A group's state without its points, the numbers of the pages that hold them, and the span of a page (ms)."""
+
+    state: GroupState
+    pages: tuple[int, ...] = ()
+    span: int = 0
+
+
+class Kept(NamedTuple):
+    """What the store has of a group: the version of its head (0: nothing), its state, and where its points lie."""
+
+    version: int
+    state: GroupState
+    pages: frozenset[int] = frozenset()
+    span: int = 0
+
+
+NOTHING = Kept(0, EMPTY)
+
+
+class Judged(NamedTuple):
+    """A group after a batch: the working copy, its state, and the pages it touched."""
+
+    group: Group
+    state: GroupState
+    touched: frozenset[int]
+
+
+class Groups:
+    """The groups of one evaluator. Only it writes them, so the fence of its commits guards every page."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: dict[Key, Kept] = {}
+        self._living: dict[Key, Group] = {}
+
+    def clear(self) -> None:
+        """Forget everything: another evaluator may have written meanwhile."""
+        self._kept.clear()
+        self._living.clear()
+
+    async def fetch(self, keys: Collection[Key]) -> None:
+        """Read the groups that are not in memory."""
+        missing = [key for key in keys if key not in self._kept]
+        if not missing:
+            return
+        if len(self._kept) + len(missing) > CACHED:
+            wanted = {key: self._kept[key] for key in keys if key in self._kept}
+            self.clear()
+            self._kept.update(wanted)
+        self._kept.update(await read(self._store, missing))
+
+    def state(self, key: Key) -> GroupState:
+        """Return the committed state of a group that was fetched."""
+        return self._kept[key].state
+
+    def working_copy(self, key: Key, rule: Rule, since: Instant | None) -> Group:
+        """Return the working copy of a group, the living one where it is of this very rule."""
+        group = self._living.get(key)
+        if group is None or group.rule is not rule:
+            group = self._living[key] = Group(rule, self._kept[key].state, since=since)
+        return group
+
+    def spoil(self, key: Key) -> None:
+        """Throw a working copy away whose changes were not committed."""
+        self._living.pop(key, None)
+
+    def changes(self, key: Key, judged: Judged) -> tuple[list[Put], list[Drop]]:
+        """Return what a commit writes of a judged group: its head, and the pages that were touched."""
+        kept = self._kept[key]
+        if judged.state == kept.state:
+            return [], []
+        span = page_span(judged.group.rule)
+        if span == kept.span:
+            pages, numbers = {n: judged.group.points.page(n) for n in judged.touched}, kept.pages
+        else:
+            pages, numbers = split(judged.state.points, span), frozenset()
+        held = numbers.union(n for n, page in pages.items() if page) - {
+            n for n, page in pages.items() if not page
+        }
+        bare = msgspec.structs.replace(judged.state, points=())
+        head = Head(state=bare, pages=tuple(sorted(held)), span=span)
+        puts = [Put(GROUPS, str(key), encode(head), kept.version)]
+        puts += [Put(POINTS, f"{key}#{n}", encode(page)) for n, page in pages.items() if page]
+        return puts, [Drop(POINTS, f"{key}#{n}") for n in kept.pages - held]
+
+    def committed(self, key: Key, judged: Judged, *, changed: bool) -> None:
+        """Remember that a judged group is in the store as it is now; `changed`: its head was written."""
+        judged.group.points.touched.clear()
+        if not changed:
+            return
+        kept = self._kept[key]
+        span = page_span(judged.group.rule)
+        self._kept[key] = Kept(
+            kept.version + 1, judged.state, frozenset(split(judged.state.points, span)), span
+        )
+
+
+async def read(store: Store, keys: Collection[Key]) -> Mapping[Key, Kept]:
+    """Read groups from the store; one that it does not have is empty."""
+    records = dict(zip(keys, await store.get(GROUPS, [str(key) for key in keys]), strict=True))
+    heads = {key: (record.version, decode(record.value, Head)) for key, record in records.items() if record}
+    wanted = [f"{key}#{n}" for key, (_, head) in heads.items() for n in head.pages]
+    found = dict(zip(wanted, await store.get(POINTS, wanted) if wanted else [], strict=True))
+    kept = dict.fromkeys(keys, NOTHING)
+    for key, (version, head) in heads.items():
+        pages = [found[f"{key}#{n}"] for n in head.pages]
+        points = join([decode(page.value, tuple[Point, ...]) for page in pages if page is not None])
+        state = msgspec.structs.replace(head.state, points=points)
+        kept[key] = Kept(version, state, frozenset(head.pages), head.span)
+    return kept

@@ -1,0 +1,111 @@
+"""Group states in the store: a head and pages, written only where they were touched, read back as they were."""
+
+from engine.judging.evaluate import Group
+from engine.judging.event import Event
+from engine.judging.instant import DAY, HOUR, MINUTE
+from engine.judging.points import page_span
+from engine.judging.rule import Count, Rule
+from engine.service.batch import Key
+from engine.service.groups import GROUPS, POINTS, Groups, Judged, read
+from engine.store.memory import MemoryStore
+from engine.store.port import Write
+
+START = 1_732_500_000_000 // DAY * DAY
+KEY = Key("real", "uji", "73.15")
+RULE = Rule(
+    id="uji",
+    title="Uji",
+    short_title="Uji",
+    owner="tests",
+    why="",
+    guide="",
+    condition=Count(at_least=3, within=2 * HOUR),
+    late_horizon=HOUR,
+)
+SPAN = page_span(RULE)
+
+
+def event(minute: int) -> Event:
+    at = START + minute * MINUTE
+    return Event(
+        desk="d", id=f"e{minute}", kind="a.b", region="73.15", severity=2, occurred_at=at, received_at=at
+    )
+
+
+async def commit(store: MemoryStore, groups: Groups, *minutes: int) -> Write:
+    """Judge events, one request each, and store what came of it; return the write."""
+    await groups.fetch([KEY])
+    group = groups.working_copy(KEY, RULE, None)
+    for minute in minutes:
+        group.apply([event(minute)], received_at=START + minute * MINUTE)
+    judged = Judged(group, group.frozen(), frozenset(group.points.touched))
+    puts, drops = groups.changes(KEY, judged)
+    write = Write(name="evaluate", puts=tuple(puts), drops=tuple(drops))
+    await store.write(write)
+    groups.committed(KEY, judged, changed=bool(puts))
+    return write
+
+
+def pages(write: Write) -> list[int]:
+    return sorted(int(put.id.partition("#")[2]) for put in write.puts if put.table == POINTS)
+
+
+async def test_what_was_stored_is_read_back_as_it_was():
+    """Head and pages together are the state, whoever reads them."""
+    store, groups = MemoryStore(), Groups(MemoryStore())
+    groups = Groups(store)
+    await commit(store, groups, 0, 5, 15, 40, 90)
+    stored = (await read(store, [KEY]))[KEY]
+    assert stored.state == groups.state(KEY) == groups.working_copy(KEY, RULE, None).frozen()
+    assert [point.evidence.id for point in stored.state.points] == ["e0", "e5", "e15", "e40", "e90"]
+
+
+async def test_a_commit_writes_only_the_pages_that_it_touched():
+    """Two events of one span share a page; an event elsewhere leaves that page alone."""
+    store = MemoryStore()
+    groups = Groups(store)
+    first = await commit(store, groups, 0, 1)
+    base = START // SPAN
+    assert pages(first) == [base]
+    second = await commit(store, groups, 200)
+    assert pages(second) == [(START + 200 * MINUTE) // SPAN]
+    assert [put.expected for put in second.puts if put.table == GROUPS] == [1]
+
+
+async def test_pages_of_points_that_are_forgotten_are_dropped():
+    """Nothing of what no window needs any more stays behind in the store."""
+    store = MemoryStore()
+    groups = Groups(store)
+    await commit(store, groups, *range(0, 300 * 61, 61))
+    state = groups.state(KEY)
+    assert state.points[0].evidence.id != "e0"
+    held = {point.evidence.occurred_at // SPAN for point in state.points}
+    assert {int(id_.partition("#")[2]) for id_ in await store.scan(POINTS)} == held
+    assert (await read(store, [KEY]))[KEY].state == state
+
+
+async def test_a_copy_whose_commit_failed_is_made_again_from_what_is_stored():
+    """What was judged in vain leaves no trace."""
+    store = MemoryStore()
+    groups = Groups(store)
+    await commit(store, groups, 0)
+    groups.working_copy(KEY, RULE, None).apply([event(10)], received_at=START + 10 * MINUTE)
+    groups.spoil(KEY)
+    fresh = groups.working_copy(KEY, RULE, None)
+    assert fresh.frozen() == Group(RULE, groups.state(KEY)).frozen() == groups.state(KEY)
+
+
+async def test_a_changed_rule_gets_a_new_copy_and_its_own_pages():
+    """The span of a page follows from the rule; after a change of it all pages are written anew."""
+    store = MemoryStore()
+    groups = Groups(store)
+    await commit(store, groups, 0, 30)
+    longer = Rule(**{f: getattr(RULE, f) for f in RULE.__struct_fields__} | {"condition": Count(3, 90 * DAY)})
+    assert page_span(longer) != SPAN
+    group = groups.working_copy(KEY, longer, None)
+    assert group.rule is longer
+    group.apply([event(60)], received_at=START + HOUR)
+    judged = Judged(group, group.frozen(), frozenset(group.points.touched))
+    puts, drops = groups.changes(KEY, judged)
+    await store.write(Write(name="evaluate", puts=tuple(puts), drops=tuple(drops)))
+    assert (await read(store, [KEY]))[KEY].state == judged.state
