@@ -134,6 +134,7 @@ class AnswerPages:
 
     def _view(self, teller: Teller, outcome: Outcome | None) -> AnswerPage:
         texts, alert = teller.texts, teller.alert
+        when = teller.reports.moment()
         why_you, why_now, reported, who_knows, _ = teller.sections()
         heading = texts["section.next" if alert.status == "open" else "section.then"]
         afterwards = Section(heading, tuple(teller.afterwards()))
@@ -147,7 +148,7 @@ class AnswerPages:
             level_of=texts("level.of", level=alert.level),
             what=teller.title,
             place=teller.place,
-            when=teller.reports.moment(),
+            when=when[:1].upper() + when[1:],
             impact=tuple(teller.reports.impact()),
             status=_status(teller),
             banner=_banner(teller, outcome) if outcome else None,
