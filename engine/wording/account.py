@@ -159,7 +159,7 @@ class Teller:
         if told is not None and told.level < mine.level:
             yield texts("why_you.level_rose", before=texts[f"level.{told.level}"], level=self.level)
         elif told is not None and news is not None and news.newest.received_at >= told.planned_at:
-            yield texts["why_you.again_new"]
+            yield self.reports.told_again()
         elif mine.round > 1:
             yield texts("why_you.round", round=mine.round, since=since)
         elif mine.step > 1 and not mine.informing:

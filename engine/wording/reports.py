@@ -61,14 +61,12 @@ class Reports:
         newest, opened_at = next(iter(self._newest_first), None), self._alert.happened_at
         if newest is None or newest.occurred_at <= opened_at:
             return None
-        pairs = list(pairwise(self._newest_first))
+        pairs, window = list(pairwise(self._newest_first)), self._alert.rule.within or 0
         for later, earlier in pairs if self._whole else pairs[:1]:  # between others evidence may be left out
             if earlier.occurred_at < opened_at:
                 break
             days = self._days(earlier, later)
-            if days >= QUIET_DAYS and later.occurred_at - earlier.occurred_at >= (
-                self._alert.rule.within or 0
-            ):
+            if days >= QUIET_DAYS and later.occurred_at - earlier.occurred_at >= window:
                 return News(newest=newest, quiet_days=days)
         return News(newest=newest)
 
@@ -82,7 +80,7 @@ class Reports:
         news = None if first else self.news
         if news is not None and news.quiet_days:
             when = self._voice.moment(news.newest.occurred_at, news.newest.time_precision)
-            return self._texts("moment.new", when=when)
+            return self._texts("moment.new", what=self._named(news), when=when)
         return self._voice.moment(self._alert.happened_at, self.precision)
 
     def short_moment(self, *, first: bool = False) -> str:
@@ -90,7 +88,7 @@ class Reports:
         news = None if first else self.news
         if news is not None and news.quiet_days:
             when = self._voice.short_moment(news.newest.occurred_at, news.newest.time_precision)
-            return self._texts("moment.short.new", when=when)
+            return self._texts("moment.short.new", what=self._named(news), when=when)
         return self._voice.short_moment(self._alert.happened_at, self.precision)
 
     def what_is_new(self) -> Iterator[str]:
@@ -98,13 +96,28 @@ class Reports:
         news = self.news
         if news is None:
             return
+        what = self._named(news)
         when = self._voice.moment(news.newest.occurred_at, news.newest.time_precision)
         if news.quiet_days:
             quiet = self._voice.duration(news.quiet_days * DAY)
-            yield self._texts("why_now.news_after_quiet", when=when, quiet=quiet)
+            yield self._texts("why_now.news_after_quiet", what=what, when=when, quiet=quiet)
             yield self._texts("why_now.began", when=self.moment(first=True))
         else:
-            yield self._texts("why_now.news", when=when)
+            yield self._texts("why_now.news", what=what, when=when)
+
+    def told_again(self) -> str:
+        """Say that a new report is why a person is told again."""
+        news = self.news
+        return (
+            self._texts("why_you.again_new", what=self._named(news)) if news else self._texts["why_you.again"]
+        )
+
+    def _named(self, news: News) -> str:
+        """Call what is new what it is: `dugaan` until it is verified, where its kind is an allegation."""
+        return self._texts["what.alleged" if self._is_alleged(news.newest) else "what.event"]
+
+    def _is_alleged(self, evidence: Evidence) -> bool:
+        return evidence.verification != "verified" and self._voice.alleged(self._voice.kind(evidence))
 
     def trend(self) -> Iterator[str]:
         """Compare the last 24 hours with the 24 before, where all evidence is kept and its hours are known."""
@@ -157,11 +170,7 @@ class Reports:
     @property
     def what(self) -> str:
         """What the reports count as: `alleged` while all are only that, else `event`."""
-        alleged = all(
-            e.verification != "verified" and self._voice.alleged(self._voice.kind(e))
-            for e in self._newest_first
-        )
-        return "alleged" if alleged else "event"
+        return "alleged" if all(map(self._is_alleged, self._newest_first)) else "event"
 
     def newest(self) -> tuple[str, ...]:
         """List the newest reports: what, where, when, impact, verified or not, by which way; and how many more."""

@@ -103,9 +103,9 @@ def test_who_is_told_again_because_of_a_new_event_hears_so():
     told = (notification(state="sent", planned_at=NOW - HOUR),)
     renewed = change(ALERT, evidence=(*THREE, evidence(4, NOW)), evidence_count=4)
     mine = notification("step")
-    assert why_you(mine, renewed, told)[1:] == ["Anda dihubungi lagi karena ada kejadian baru."]
+    assert why_you(mine, renewed, told)[1:] == ["Anda dihubungi lagi karena ada dugaan baru."]
     assert next(teller(mine, renewed, told).why_now()) == (
-        "Kejadian baru: Rabu, 27 November 2024 pukul 10.15 WITA."
+        "Ada dugaan baru: Rabu, 27 November 2024 pukul 10.15 WITA."
     )
     assert why_you(mine, renewed, (change(told[0], planned_at=NOW + MINUTE),), NOW + HOUR)[1:] == [
         "Anda dihubungi lagi: peringatan ini masih terbuka."

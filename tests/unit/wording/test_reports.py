@@ -102,7 +102,7 @@ def test_nothing_is_new_as_long_as_the_opening_is_the_newest():
 def test_a_further_report_is_told_first():
     """An hour later: no talk of quiet."""
     found = reports(clash(1, NOON), clash(2, NOON + HOUR))
-    assert list(found.what_is_new()) == ["Kejadian baru: Rabu, 27 November 2024 pukul 13.00 WIT."]
+    assert list(found.what_is_new()) == ["Ada kejadian baru: Rabu, 27 November 2024 pukul 13.00 WIT."]
     assert found.moment() == "Rabu, 27 November 2024 pukul 12.00 WIT"
 
 
@@ -114,10 +114,20 @@ def test_what_comes_after_months_of_quiet_is_the_matter_now():
     assert found.moment(first=True) == "Rabu, 27 November 2024 pukul 12.40 WIT"
     assert found.short_moment(first=True) == "27/11 pkl 12.40 WIT"
     assert list(found.what_is_new()) == [
-        "Kejadian baru: Senin, 3 Maret 2025 (jam belum diketahui), setelah 96 hari tenang.",
-        "Peringatan ini bermula dari kejadian Rabu, 27 November 2024 pukul 12.40 WIT.",
+        "Ada kejadian baru: Senin, 3 Maret 2025 (jam belum diketahui), setelah 96 hari tenang.",
+        "Peringatan ini bermula pada Rabu, 27 November 2024 pukul 12.40 WIT.",
     ]
     assert found.newest()[1].startswith("27/11/2024 pkl 12.40 WIT, ")
+
+
+@pytest.mark.parametrize(("verification", "what"), [("unverified", "dugaan"), ("verified", "kejadian")])
+def test_what_is_new_is_alleged_until_it_is_verified(verification: str, what: str):
+    """Here as everywhere."""
+    later = evidence(2, NOW + 9 * DAY, verification=verification)
+    found = reports(evidence(1, NOW), later, alert=ALERT)
+    assert found.short_moment() == f"{what} baru 06/12 pkl 10.15 WITA"
+    assert next(found.what_is_new()).startswith(f"Ada {what} baru: ")
+    assert found.told_again() == f"Anda dihubungi lagi karena ada {what} baru."
 
 
 def test_a_second_report_after_the_quiet_time_is_still_part_of_what_is_new():

@@ -99,7 +99,7 @@ def test_an_event_after_a_quiet_time_is_told_as_new():
     later = evidence(4, NOW + 90 * DAY, time_precision="approx")
     alert = change(ALERT, evidence=(*ALERT.evidence, later), evidence_count=4)
     told = text("step", alert=alert, at=NOW + 90 * DAY)
-    assert "kejadian baru 25/02 sekitar pkl 10.15 WITA" in told
+    assert "dugaan baru 25/02 sekitar pkl 10.15 WITA" in told
     assert "27/11" not in told
     assert "27/11 pkl 10.10 WITA" in text("correction", alert=alert, at=NOW + 90 * DAY)
 
