@@ -15,14 +15,15 @@ from engine.judging.event import Event
 from engine.judging.instant import DAY, HOUR, MINUTE, Instant
 from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Clear, Count, Distinct, Limit, Rule, Test, Value
-from engine.judging.state import GroupState
 from engine.matching.native import NativeMatcher
 from engine.metrics import Metrics
+from engine.service.batch import key_of
 from engine.service.books import Books, RuleSet
 from engine.service.casebook import ALERTS
-from engine.service.evaluator import GROUPS, WINDOWS, Evaluator
+from engine.service.evaluator import WINDOWS, Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.families import FAMILIES
+from engine.service.groups import GROUPS, read
 from engine.store.codec import decode
 from engine.store.port import Arrival, Store
 
@@ -119,11 +120,11 @@ class Bench:
 
     async def openings(self) -> set[tuple[str, Instant]]:
         """Return the openings that were not undone: group and `happened_at`."""
-        states = await self.store.scan(GROUPS)
+        keys = [key_of(member) for member in await self.store.scan(GROUPS)]
         return {
-            (key, opening.happened_at)
-            for key, record in states.items()
-            for opening in decode(record.value, GroupState).openings
+            (str(key), opening.happened_at)
+            for key, kept in (await read(self.store, keys)).items()
+            for opening in kept.state.openings
         }
 
     async def alerts(self) -> list[Alert]:

@@ -13,8 +13,8 @@ from engine.judging.correction import Member, member_of, verdict
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE
 from engine.service.casebook import ALERTS
-from engine.service.evaluator import GROUPS
 from engine.service.families import FAMILIES
+from engine.service.groups import GROUPS, POINTS
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.bench import START, Bench
 from tests.acceptance.corrections.conftest import Opened
@@ -94,6 +94,7 @@ def test_every_arrival_order_gives_the_openings_of_the_events_that_count(
         await plain.play([[event] for event in true_events(reported)])
         await one.play(requests, batches)
         assert await one.openings() == await plain.openings()
+        assert bool(await one.openings()) == any(event.kind == "a.a" for event in true_events(reported))
         unresolved = {(a.rule.id, a.group, a.happened_at) for a in await one.alerts() if a.unresolved}
         assert unresolved == {
             (a.rule.id, a.group, a.happened_at) for a in await plain.alerts() if a.unresolved
@@ -136,7 +137,7 @@ def test_the_memory_store_equals_redis(
         async with redis() as store:
             other = Bench(store)
             await other.play(requests, batches)
-            for table in (ALERTS, GROUPS, FAMILIES):
+            for table in (ALERTS, GROUPS, POINTS, FAMILIES):
                 assert await other.store.scan(table) == await memory.store.scan(table)
 
     asyncio.run(run())
