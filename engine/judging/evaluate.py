@@ -22,7 +22,7 @@ from engine.judging.opening import assign, moved
 from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell
-from engine.judging.window import is_state, limit_of, measure_of, measures, opens_on_arrival, within_of
+from engine.judging.window import limit_of, measure_of, measures, needs_latest, opens_on_arrival, within_of
 
 KEPT_WHILE_OPEN = 1_000
 """While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
@@ -329,7 +329,7 @@ class Group:
             waiting = self._fold.status.true_since
             base = min([base, *(at - 1 for at in going), *([] if waiting is None else [waiting - 1])])
         gone = self.points.until(base - self._reach)
-        if is_state(self.rule.condition) and not self._reach:
+        if needs_latest(self.rule.condition):
             gone = next((i for i in range(gone - 1, -1, -1) if self.points.rows[i].watched), 0)
         if gone < max(_WORTH_FORGETTING, len(self.points) // 2):
             return []

@@ -20,7 +20,7 @@ from engine.judging.event import EventKey
 from engine.judging.instant import Instant, Millis
 from engine.judging.rule import Rule
 from engine.judging.state import Point, Spell, Status
-from engine.judging.window import Window, is_state, shrinks, watched_for, window_of, within_of
+from engine.judging.window import Window, is_pulse, is_state, shrinks, watched_for, window_of, within_of
 
 
 class Join(NamedTuple):
@@ -57,6 +57,7 @@ class Fold:
         self._marks = list(marks)
         self._state = is_state(rule.condition)
         self._within = within_of(rule.condition)
+        self._pulse = is_pulse(rule.condition)
         self._slides = self._state and self._within is not None
         wait = watched_for(rule.condition)
         self._judged_from = since + wait if since is not None and wait else None
@@ -132,7 +133,9 @@ class Fold:
                 self._window.leave(self._points[index])
         self.now, self._high, self.status = before.now, before.high, before.status
         if self._within is None and self.status.seen is not None:
-            self._window.enter(self._points[bisect_left(self._keys, self.status.seen)])
+            seen = bisect_left(self._keys, self.status.seen)
+            if self._counts(seen):
+                self._window.enter(self._points[seen])
         del self.done[before.done :]
         self.joins = [join for join in self.joins if join.key.occurred_at != at]
         self._before = None
@@ -162,7 +165,7 @@ class Fold:
         elif status.true_since is not None:
             due = status.true_since + self._rule.hold_for
         if self._within is not None and (
-            self._slides or (status.spell is not None and clear.how in _BY_FIGURE)
+            self._slides or (status.spell is not None and clear.how in _BY_FIGURE and not self._pulse)
         ):
             due = _earlier(due, self._next_leave(self._within))
         until = self._rule.effective_until
@@ -318,7 +321,7 @@ class Fold:
             if not self._over(self._window):
                 status.over_since = None
                 return
-            if status.over_since is None or (self._pulse and watched):
+            if status.over_since is None or (self._pulse and true):
                 status.over_since = at
             if at >= status.over_since + rule.keep_open_for:
                 self._end(at, "no_longer_true", status.newest)
@@ -333,11 +336,6 @@ class Fold:
             return None
         last = spell.happened_at if newest is None else max(newest.occurred_at, spell.happened_at)
         return last + self._rule.clear.quiet_for
-
-    @property
-    def _pulse(self) -> bool:
-        """The condition is true at the instants of events only and has no figure that could fall."""
-        return self._within is None and not self._state
 
     def _over(self, window: Window) -> bool:
         limit = self._rule.clear.limit
@@ -361,7 +359,7 @@ class Fold:
         self, watched: list[EventKey], newest: EventKey | None
     ) -> tuple[EventKey | None, EventKey | None]:
         """Return the keys of the first and the last point that are evidence of an opening now."""
-        if self._within is not None:
+        if self._within is not None and not self._pulse:
             inside = range(self._low, self._high)
             first = next((self._keys[i] for i in inside if self._counts(i)), None)
             return first, next((self._keys[i] for i in reversed(inside) if self._counts(i)), None)

@@ -134,7 +134,32 @@ class Aggregate(msgspec.Struct, frozen=True, tag="aggregate"):
     non_negative: bool = False
 
 
-Condition = EveryEvent | Count | Distinct | Value | Aggregate
+class Change(msgspec.Struct, frozen=True, tag="change"):
+    """True at a watched event whose value of `of` differs from that of the event before it in the group.
+
+    `old` and `new` are the values it may have before and after (empty: any); the event before it is less than `within`
+    ago (None: however long). `missing` stands for a missing field; None: such an event does not count.
+    """
+
+    of: tuple[str, ...]
+    old: tuple[Scalar, ...] = ()
+    new: tuple[Scalar, ...] = ()
+    within: Millis | None = None
+    missing: Scalar | None = None
+
+
+class FirstTime(msgspec.Struct, frozen=True, tag="first_time"):
+    """True at a watched event at t whose value of `of` no other event of the group has in (t - memory, t).
+
+    `missing` stands for a missing field; None: such an event does not count.
+    """
+
+    of: tuple[str, ...]
+    memory: Millis
+    missing: Scalar | None = None
+
+
+Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime
 
 
 # --- the rule ----------------------------------------------------------------------------------------------------

@@ -10,11 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from engine.judging.event import Event, number
+from engine.judging.event import Event, Scalar, number
 from engine.judging.figure import BILLION, billionths, figure_of
 from engine.judging.group import canonical
 from engine.judging.instant import Millis
-from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Rule, Value
+from engine.judging.novelty import Changed, Unseen
+from engine.judging.rule import (
+    Aggregate,
+    Change,
+    Condition,
+    Count,
+    Distinct,
+    EveryEvent,
+    FirstTime,
+    Limit,
+    Rule,
+    Value,
+)
 from engine.judging.state import Measure, Point
 
 
@@ -131,11 +143,21 @@ def window_of(condition: Condition) -> Window:
             return _Latest(condition)
         case Aggregate():
             return figure_of(condition)
+        case Change():
+            return Changed(condition, _texts(condition.old), _texts(condition.new))
+        case FirstTime():
+            return Unseen()
 
 
 def within_of(condition: Condition) -> Millis | None:
     """Return the length of the condition's window; None where it has none."""
-    return condition.within if isinstance(condition, Count | Distinct | Aggregate) else None
+    match condition:
+        case Count(within=within) | Distinct(within=within) | Aggregate(within=within):
+            return within
+        case FirstTime(memory=memory):
+            return memory
+        case _:
+            return None
 
 
 def limit_of(condition: Condition) -> Limit | None:
@@ -158,6 +180,16 @@ def is_state(condition: Condition) -> bool:
             return condition.limit.operator in _LOW
         case _:
             return False
+
+
+def is_pulse(condition: Condition) -> bool:
+    """Say whether the condition is true at the instants of events only and has no figure that could fall."""
+    return isinstance(condition, EveryEvent | Change | FirstTime)
+
+
+def needs_latest(condition: Condition) -> bool:
+    """Say whether the condition looks at the latest event of the group, however old it is."""
+    return isinstance(condition, Value | Change)
 
 
 def opens_on_arrival(rule: Rule) -> bool:
@@ -201,6 +233,8 @@ def measures(condition: Condition, event: Event) -> bool:
             return event.value(field) is not None
         case Aggregate(missing=None, of=field):
             return number(event.value(field)) is not None
+        case Change(missing=None, of=fields) | FirstTime(missing=None, of=fields):
+            return all(event.value(field) is not None for field in fields)
         case _:
             return True
 
@@ -221,8 +255,15 @@ def measure_of(condition: Condition, event: Event) -> Measure:
         case Aggregate(of=field, missing=missing):
             found = number(event.value(field))
             return billionths((missing or 0) if found is None else found)
+        case Change(of=fields, missing=missing) | FirstTime(of=fields, missing=missing):
+            values = (event.value(field) for field in fields)
+            return _joined(canonical(missing if value is None else value) for value in values)
         case _:
             return None
+
+
+def _texts(values: Iterable[Scalar]) -> frozenset[str]:
+    return frozenset(_joined((canonical(value),)) for value in values)
 
 
 def _joined(texts: Iterable[str]) -> str:

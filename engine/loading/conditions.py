@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from engine.judging.event import Scalar as Plain
 from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Value
-from engine.loading.figures import aggregate
+from engine.loading.figures import aggregate, change, first_time
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
@@ -23,8 +23,6 @@ from engine.loading.value import free, number, text
 
 NOT_BUILT = (
     "share",
-    "change",
-    "first_time",
     "compare",
     "silence",
     "sequence",
@@ -157,4 +155,6 @@ _READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
     "distinct": _distinct,
     "value": _value,
     "aggregate": aggregate,
+    "change": change,
+    "first_time": first_time,
 }

@@ -1,22 +1,23 @@
-"""The conditions of `alert_when` whose figure comes out of fields, over a window (rule-language.md 5).
+"""The conditions of `alert_when` that look at the values of fields over time (rule-language.md 5).
 
 Here: one reader for each word. Not here: counting and the other conditions (`loading.conditions`), judging
-(`judging.figure`).
+(`judging.figure`, `judging.novelty`).
 """
 
 from __future__ import annotations
 
 from typing import get_args
 
-from engine.judging.rule import Aggregate, Function, Limit
+from engine.judging.event import Scalar as Plain
+from engine.judging.rule import Aggregate, Change, FirstTime, Function, Limit
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings
-from engine.loading.form import Form
+from engine.loading.form import Form, list_of
 from engine.loading.limit import required_limit
 from engine.loading.marked import Node, Scalar
 from engine.loading.moment import duration
 from engine.loading.range import Range
-from engine.loading.value import number, whole, word
+from engine.loading.value import free, number, whole, word
 
 MOST_EVENTS = 1_000_000
 """The greatest `min_events`."""
@@ -53,6 +54,33 @@ def aggregate(form: Form, filters: Filters, findings: Findings) -> Aggregate | N
         missing=missing,
         non_negative=non_negative,
     )
+
+
+def change(form: Form, filters: Filters, findings: Findings) -> Change:
+    """Take `change`: the value differs from the previous one of the group."""
+    of = form.require("of", list_of(filters.path, single=True, minimum=1), ())
+    within = form.read("within", duration(1), None)
+    missing = form.read("missing", missing_value, None)
+    if len(of) > 1:  # there is no word for a tuple of values
+        return Change(of=of, within=within, missing=missing)
+    take = filters.values("".join(of))
+    old, new = form.read("from", take, ()), form.read("to", take, ())
+    if len(new) == 1 and old == new:
+        findings.add("limit_never_met", form.place("to"), field="to")
+    return Change(of=of, old=old, new=new, within=within, missing=missing)
+
+
+def first_time(form: Form, filters: Filters, _findings: Findings) -> FirstTime:
+    """Take `first_time`: a value that the group did not have for long."""
+    of = form.require("of", list_of(filters.path, single=True, minimum=1), ())
+    memory = form.require("memory", duration(1), 1)
+    return FirstTime(of=of, memory=memory, missing=form.read("missing", missing_value, None))
+
+
+def missing_value(node: Node, findings: Findings) -> Plain | None:
+    """Take what an event without the field has instead: a value, or `ignore` (None)."""
+    value = free(node, findings)
+    return None if value == "ignore" else value
 
 
 def missing_number(node: Node, findings: Findings) -> float | None:

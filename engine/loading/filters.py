@@ -138,6 +138,10 @@ class Filters:
         """Return the numbers that a field can hold."""
         return Range.of(self._known.field(path) or ANY)
 
+    def values(self, path: str) -> Take[tuple[Value, ...]]:
+        """Return a reader of the values, one or a list, that a field is held against."""
+        return lambda node, _findings: self._values(node, path, self._known.field(path) or ANY)
+
     def _field(self, key: Scalar, also: Iterable[str] = ("any", "unless", "where")) -> Field:
         """Return what is known of the field that a key names."""
         found = self._known.field(key.text)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.judging.rule import Clear, Condition, EveryEvent, Limit
-from engine.judging.window import is_state
+from engine.judging.rule import Clear, Condition, Limit
+from engine.judging.window import is_pulse, is_state
 from engine.loading.conditions import has_figure, opening, possible
 from engine.loading.draft import Draft
 from engine.loading.finding import Findings
@@ -58,7 +58,7 @@ def _check_levels(draft: Draft, built: Condition, findings: Findings) -> None:
 
 def _check_clear(draft: Draft, clear: Clear, built: Condition, findings: Findings) -> None:
     place = draft.place("clear_when")
-    if clear.how == "no_longer_true" and isinstance(built, EveryEvent) and not draft.keep_open_for:
+    if clear.how == "no_longer_true" and is_pulse(built) and not draft.keep_open_for:
         findings.add("clear_needs_keep_open", place)
     if clear.how != "limit" or clear.limit is None:
         return

@@ -7,13 +7,16 @@ figures and no arrival: whole minutes only, and quadratic.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 from statistics import mean
 
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE, Instant
-from engine.judging.rule import Aggregate, Count, Distinct, EveryEvent, Rule, Value
+from engine.judging.rule import Aggregate, Change, Count, Distinct, EveryEvent, FirstTime, Rule, Value
 
+PULSES = EveryEvent | Change | FirstTime
+"""Conditions that are true at events only."""
 Stretch = tuple[Instant, tuple[Instant, str] | None]
 
 
@@ -32,6 +35,8 @@ class Oracle:
         condition = self.rule.condition
         if isinstance(condition, Aggregate):
             return condition.of in event.fields or condition.missing is not None
+        if isinstance(condition, Change | FirstTime):
+            return condition.of[0] in event.fields or condition.missing is not None
         return True
 
     def numbers(self, condition: Aggregate, at: Instant) -> list[float]:
@@ -72,6 +77,19 @@ class Oracle:
         match self.rule.condition:
             case EveryEvent():
                 return True
+            case Change() as condition:
+                return any(self.changes(condition, before, event) for before, event in self.pairs(at))
+            case FirstTime(of=(field,), memory=memory):
+                known = [event for event in self.events if self.restart < event.occurred_at]
+                return any(
+                    not any(
+                        at - memory < other.occurred_at < at
+                        and other.fields.get(field) == event.fields.get(field)
+                        for other in known
+                    )
+                    for event in known
+                    if event.occurred_at == at
+                )
             case Count(at_least=at_least):
                 return figure is not None and figure >= at_least
             case Distinct(limit=limit) | Value(limit=limit):
@@ -80,6 +98,18 @@ class Oracle:
                 enough = len(self.numbers(condition, at)) >= condition.min_events
                 return figure is not None and enough and condition.limit.met_by(figure)
         raise AssertionError
+
+    def pairs(self, at: Instant) -> list[tuple[Event, Event]]:
+        """The events of an instant, each with the one before it."""
+        known = [event for event in self.events if self.restart < event.occurred_at <= at]
+        return [(one, other) for one, other in pairwise(known) if other.occurred_at == at]
+
+    def changes(self, condition: Change, before: Event, event: Event) -> bool:
+        """Whether the value changed in the way the condition asks for."""
+        old, new = (one.fields.get(condition.of[0], condition.missing) for one in (before, event))
+        near = condition.within is None or event.occurred_at - before.occurred_at < condition.within
+        asked = old in (condition.old or (old,)) and new in (condition.new or (new,))
+        return near and asked and old != new
 
     def touched(self, at: Instant) -> bool:
         """Whether an event enters or leaves the window at an instant."""
@@ -97,7 +127,7 @@ class Oracle:
                 and clear.limit.met_by(figure)
                 and not self.met(at)
             )
-        return isinstance(self.rule.condition, EveryEvent) or not self.met(at)
+        return isinstance(self.rule.condition, PULSES) or not self.met(at)
 
     def stretches(self, until: Instant) -> list[Stretch]:  # noqa: C901, PLR0912 - one minute, read in one go
         """All stretches for which an alert should be open, with their ends."""
@@ -122,8 +152,8 @@ class Oracle:
                 if now and (not state or self.met(at)):
                     last_join, evidence = at, now[-1]
                 if rule.clear.how in ("no_longer_true", "limit"):
-                    pulse = isinstance(rule.condition, EveryEvent)
-                    fresh = over_from is None or (pulse and now)
+                    pulse = isinstance(rule.condition, PULSES)
+                    fresh = over_from is None or (pulse and now and self.met(at))
                     over_from = (at if fresh else over_from) if self.over(at) else None
                     if over_from is not None and at >= over_from + rule.keep_open_for:
                         found.append((opened, (at, "no_longer_true")))
@@ -154,7 +184,7 @@ class Oracle:
             if opens:
                 opened = last_join = at
                 evidence = [event for event in self.events if event.occurred_at <= at][-1]
-                over_from = at if isinstance(rule.condition, EveryEvent) else None
+                over_from = at if isinstance(rule.condition, PULSES) else None
                 if rule.start_again:
                     self.restart = at
         return [*found, (opened, None)] if opened is not None else found

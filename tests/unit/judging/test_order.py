@@ -12,7 +12,19 @@ from msgspec.msgpack import decode, encode
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE
-from engine.judging.rule import Aggregate, Clear, Count, Distinct, EveryEvent, Limit, Rule, Test, Value
+from engine.judging.rule import (
+    Aggregate,
+    Change,
+    Clear,
+    Count,
+    Distinct,
+    EveryEvent,
+    FirstTime,
+    Limit,
+    Rule,
+    Test,
+    Value,
+)
 from engine.judging.state import GroupState
 from tests.unit.judging.desk import Ledger, event, feed, rule, wait
 
@@ -40,6 +52,7 @@ def events() -> st.SearchStrategy[list[Event]]:
     )
 
 
+PULSES = EveryEvent | Change | FirstTime
 AGGREGATES: list[tuple[Any, dict[str, Any]]] = [
     ("sum", {}),
     ("average", {"min_events": 2}),
@@ -67,6 +80,11 @@ def rules(draw: st.DrawFn) -> Rule:
                 Value("metrics.n", Limit("at_least", at_least)),
                 *(Aggregate(function, "x", limit, within, **over) for function, over in AGGREGATES),
                 Aggregate("sum", "metrics.n", Limit("at_least", at_least), within, non_negative=True),
+                Change(("x",)),
+                Change(("incident",), old=("A", "B"), within=within),
+                Change(("x",), new=(4, 0), missing=0),
+                FirstTime(("incident",), within),
+                FirstTime(("x",), within),
             ]
         )
     )
@@ -89,7 +107,7 @@ def rules(draw: st.DrawFn) -> Rule:
         limit=over if how == "limit" else None,
     )
     keep = draw(st.integers(0, 5)) * MINUTE if how in ("no_longer_true", "limit") else 0
-    if isinstance(condition, EveryEvent) and how == "no_longer_true":
+    if isinstance(condition, PULSES) and how == "no_longer_true":
         keep = max(keep, MINUTE)
     return rule(
         condition=condition,

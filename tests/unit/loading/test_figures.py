@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.rule import Aggregate, Clear, Condition, Limit
+from engine.judging.rule import Aggregate, Change, Clear, Condition, FirstTime, Limit
 from engine.loading.known import Known
 from engine.loading.rules import read_rules
 from tests.unit.loading.test_rules import one, text
@@ -41,6 +41,20 @@ def codes(**keys: str) -> list[str]:
             "{aggregate: {function: latest, of: metrics.tps, at_most: 5, within: 1h, missing: ignore}}",
             Aggregate("latest", "metrics.tps", Limit("at_most", 5), HOUR, non_negative=True),
         ),
+        ("{change: {of: stage}}", Change(("stage",))),
+        (
+            "{change: {of: verification, from: unverified, to: [verified, refuted], within: 1d}}",
+            Change(("verification",), ("unverified",), ("verified", "refuted"), DAY),
+        ),
+        (
+            "{change: {of: [stage, verification], missing: belum}}",
+            Change(("stage", "verification"), missing="belum"),
+        ),
+        ("{first_time: {of: kind, memory: 30d}}", FirstTime(("kind",), 30 * DAY)),
+        (
+            "{first_time: {of: [kind, incident], memory: 1h, missing: '-'}}",
+            FirstTime(("kind", "incident"), HOUR, missing="-"),
+        ),
     ],
 )
 def test_conditions(written: str, condition: Condition) -> None:
@@ -75,6 +89,45 @@ def test_conditions(written: str, condition: Condition) -> None:
 def test_mistakes_in_an_aggregate(inside: str, found: list[str]) -> None:
     """One finding for each, and none that only follows from another."""
     assert codes(alert_when=f"{{aggregate: {{{inside}}}}}") == found
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("{change: {within: 1d}}", ["required"]),
+        ("{change: {of: []}}", ["list_length"]),
+        ("{change: {of: stages}}", ["unknown_field"]),
+        ("{change: {of: stage, to: hitungan}}", ["not_a_choice"]),
+        ("{change: {of: severity, from: tinggi}}", ["not_a_number"]),
+        ("{change: {of: severity, from: 2, to: 2}}", ["limit_never_met"]),
+        ("{change: {of: severity, from: [1, 2], to: [1, 2]}}", []),
+        ("{change: {of: [severity, stage], to: 2}}", ["unknown_key"]),
+        ("{change: {of: stage, within: 0s}}", ["duration_too_short"]),
+        ("{first_time: {of: kind}}", ["required"]),
+        ("{first_time: {memory: 1d}}", ["required"]),
+        ("{first_time: {of: kinds, memory: 1d}}", ["unknown_field"]),
+        ("{first_time: {of: kind, memory: 1d, within: 1d}}", ["unknown_key"]),
+        ("{first_time: {of: kind, memory: 1d, missing: 10:00}}", ["unquoted_time"]),
+    ],
+)
+def test_mistakes_in_what_is_new(written: str, found: list[str]) -> None:
+    """One finding for each, and none that only follows from another."""
+    assert codes(alert_when=written) == found
+
+
+@pytest.mark.parametrize(
+    "written", ["{change: {of: stage}}", "{first_time: {of: kind, memory: 1d}}", "every_event"]
+)
+def test_what_is_true_at_an_event_only_has_no_figure(written: str) -> None:
+    """It ends by hand or after a while, and waits for nothing."""
+    rule = one(alert_when=written)
+    assert (rule.clear, rule.wait_for_late) == (Clear("by_hand"), 0)
+    assert codes(alert_when=written, hold_for="1h") == ["hold_for_on_event"]
+    assert codes(alert_when=written, level="{waspada: always, awas: {at_least: 9}}") == ["needs_figure"]
+    assert codes(alert_when=written, tell_again="value_doubles") == ["needs_figure"]
+    assert codes(alert_when=written, clear_when="{below: 2}") == ["needs_figure"]
+    assert codes(alert_when=written, clear_when="no_longer_true") == ["clear_needs_keep_open"]
+    assert codes(alert_when=written, clear_when="no_longer_true", keep_open_for="1h") == []
 
 
 SUM = "{aggregate: {function: sum, of: metrics.dead, at_least: 3, within: 1d}}"
