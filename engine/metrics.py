@@ -66,6 +66,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
 """States of a notification and the reasons it can have in each (escalation.md 4.6 and 4.7)."""
 SAYS = ("seen", "taken", "delegated", "declined", "resolved")
 VIA = ("link", "sms", "console", "api", "proxy")
+INBOUND_TEXTS = ("recorded", "refused", "turned", "stopped", "muted", "duplicate", "unknown_phone")
 ANSWER_OUTCOMES = ("recorded", "refused")
 RESOLVED = ("by_hand", "no_longer_true", "event", "quiet", "late_report", "corrected", "refuted")
 STEPS = tuple(str(step) for step in range(1, 21))
@@ -194,6 +195,12 @@ class Metrics:
             Counter("siaga_answers", "Answers of people", ["says", "via", "outcome"], **own),
             *product(SAYS, VIA, ANSWER_OUTCOMES),
             (OTHER, OTHER, OTHER),
+        )
+        self._inbound_texts = _counters(
+            Counter(
+                "siaga_inbound_texts", "Texts that came in by SMS, by what became of them", ["result"], **own
+            ),
+            *((result,) for result in INBOUND_TEXTS),
         )
         self._prefetches = Counter("siaga_link_prefetch", "Answer links fetched by GET or HEAD", **own)
         self._notifications = _counters(
@@ -346,6 +353,10 @@ class Metrics:
     def late_timer(self) -> None:
         """Count a timer that ran late."""
         self._late.inc()
+
+    def inbound_text(self, result: str) -> None:
+        """Count a text that came in, by what became of it (one of `INBOUND_TEXTS`)."""
+        self._inbound_texts[(result,)].inc()
 
     def link_prefetch(self) -> None:
         """Count a GET or HEAD of an answer link, which acknowledges nothing."""

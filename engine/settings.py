@@ -170,8 +170,25 @@ class Smtp(_Section):
     """Connections kept open at once."""
 
 
+class SmsRoute(_Section):
+    """What the route of SMS carries."""
+
+    two_way: bool = False
+    """Answers come back to POST /v1/inbound/sms: an SMS shows a code to reply with instead of a link."""
+    concat: bool = False
+    """Longer messages arrive in one piece: an SMS may have two parts."""
+    unicode: bool = False
+    """Letters beyond GSM-7 arrive. Siaga writes GSM-7 all the same, since they more than halve the room."""
+    url_ok: bool = True
+    """Links arrive; where not, a one-way SMS asks to call the duty desk."""
+    banned_words: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Words that operators throw messages away for, such as otp, pin."""
+
+
 class Gateways(_Section):
     """How messages leave."""
+
+    sms: SmsRoute = SmsRoute()
 
     outbox: Outbox = Outbox()
     smtp: Smtp = Smtp()

@@ -32,10 +32,12 @@ from engine.service.evaluator import WINDOWS, Evaluator
 from engine.service.evaluator_child import Begin, LogAs
 from engine.service.evaluator_process import EvaluatorProcess
 from engine.service.exposition import exposition
+from engine.service.inbound import Inbound
 from engine.service.intake import Intake
 from engine.service.key import secret_key
 from engine.service.lock_step import LockStep, Turn, stored_clock
 from engine.service.loop import LONGEST_WAIT, Loop, LoopState
+from engine.service.phones import Phones
 from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import import_directory, read_rule_set
 from engine.service.tokens import Tokens
@@ -43,7 +45,9 @@ from engine.settings import Settings
 from engine.store.embedded import EmbeddedServer
 from engine.store.port import Store
 from engine.store.redis import RedisStore
+from engine.wording.profile import Profile
 from engine.wording.render import Renderer
+from engine.wording.response import Responses
 from engine.wording.texts import load_catalogue
 from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
@@ -91,6 +95,16 @@ class Siaga:
         self._where = where
         self._evaluator: Evaluator | EvaluatorProcess = self._own_evaluator()
         self._escalator = Escalator(store, clock, self.desk, self.metrics)
+        phones = Phones(store, key)
+        self.inbound = Inbound(
+            store,
+            clock,
+            books,
+            self.desk,
+            self.metrics,
+            phones=phones,
+            responses=Responses(catalogue, books.regions),
+        )
         self._dispatcher = Dispatcher(
             store,
             clock,
@@ -105,10 +119,12 @@ class Siaga:
                 sender=settings.messages.sender,
                 templates=settings.paths.templates,
                 duty_desk=settings.messages.duty_desk or "",
+                profile=sms_profile(settings),
             ),
             notifiers=build(_gateways(settings)),
             key=key,
             in_order=settings.clock.mode == "lock_step",
+            two_way=settings.gateways.sms.two_way,
         )
         self._auditor = Auditor(store, clock, self.metrics)
         self._loops: dict[str, Loop] = {}
@@ -254,6 +270,11 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Re
 def collecting(channels: Iterable[str]) -> dict[str, Collecting]:
     """Return gateways by channel that keep what they are given, for rehearsals."""
     return {channel: Collecting(CollectingSettings(channel=channel)) for channel in channels}
+
+
+def sms_profile(settings: Settings) -> Profile:
+    """Return what the route of SMS carries."""
+    return Profile(**settings.gateways.sms.model_dump())
 
 
 def _gateways(settings: Settings) -> list[dict[str, object]]:

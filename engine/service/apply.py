@@ -6,6 +6,8 @@ Here: the one way by which answers, timers and deliveries change an alert (syste
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+
 import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification
@@ -20,7 +22,7 @@ from engine.service.books import Books
 from engine.service.casebook import ALERTS, LINKS, Case, Changes, history_log, load
 from engine.service.census import Summary, summarise, take
 from engine.store.codec import decode as decode_value
-from engine.store.port import Committed, Store
+from engine.store.port import Committed, Plan, Put, Store
 from engine.wording.link import fingerprint
 
 ATTEMPTS = 50
@@ -28,6 +30,10 @@ ATTEMPTS = 50
 LINK_DAYS_AFTER_RESOLVED = 1
 LINK_DAYS_AT_MOST = 30
 """A link answers until the alert has been resolved for a day, at most 30 days (escalation.md 8.1)."""
+
+
+Beside = Callable[[Case, Decision], Awaitable[tuple[Sequence[Put], Sequence[Plan]]]]
+"""What is written together with a decision, made anew at each attempt."""
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,10 +101,13 @@ class Desk:
             alert=decision.alert, reason=outcome, refusal=decision.refusal, repeated=decision.repeated
         )
 
-    async def change(self, alert_id: str, command: Command, name: str) -> Decision | None:
+    async def change(
+        self, alert_id: str, command: Command, name: str, beside: Beside | None = None
+    ) -> Decision | None:
         """Decide a command on the alert as it is now, and commit; None where there is no such alert.
 
-        Raises `StoreError` where `ATTEMPTS` commits in a row were overtaken.
+        `beside` says what is written in the same step, also where the command changes nothing. Raises `StoreError`
+        where `ATTEMPTS` commits in a row were overtaken.
         """
         for _ in range(ATTEMPTS):
             case = await self.case(alert_id)
@@ -106,10 +115,15 @@ class Desk:
                 return None
             around = await self._books.surroundings()
             decision = decide(case.alert, case.notifications, command, around, self._clock.now())
-            if decision.alert == case.alert and not decision.notifications and not decision.history:
-                return decision
             changes = Changes()
-            changes.add([decision], case)
+            if decision.alert != case.alert or decision.notifications or decision.history:
+                changes.add([decision], case)
+            elif beside is None:
+                return decision
+            if beside is not None:
+                puts, plans = await beside(case, decision)
+                changes.puts.extend(puts)
+                changes.plans.extend(plans)
             outcome = await self._store.write(changes.write(name))
             self._metrics.commit(name, "committed" if isinstance(outcome, Committed) else "conflict")
             if isinstance(outcome, Committed):

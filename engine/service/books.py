@@ -6,7 +6,7 @@ the rule set of a running service (`service.reload`), or deciding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -64,9 +64,14 @@ class Books:
 
     async def replace_directory(self, contents: Contents) -> int:
         """Put a whole new directory in force; return its version (from 1)."""
+        return await self.amend_directory(lambda _before: contents)
+
+    async def amend_directory(self, change: Callable[[Contents], Contents]) -> int:
+        """Change the directory in force, whoever else changes it meanwhile; return its version (from 1)."""
         while True:
             current = (await self._store.get(DIRECTORY, ["current"]))[0]
             before = current.version if current else 0
+            contents = change((await self.directory()).contents)
             outcome = await self._store.write(
                 Write(
                     name="directory",

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import msgspec
 import structlog
 
-from engine.alerting.alert import Notification, Rendered
+from engine.alerting.alert import NOTICES, Notification, Rendered
 from engine.alerting.command import Attempted, Withheld
 from engine.alerting.directory import Directory
 from engine.alerting.gates import attempt
@@ -25,6 +25,8 @@ from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.books import Books
 from engine.service.casebook import LINKS, NOTIFICATIONS, OUTBOX, Case, Changes, load
+from engine.service.phones import Phones
+from engine.service.replies import Replies
 from engine.store.codec import decode
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.wording.link import fill, fingerprint, token_for
@@ -55,7 +57,9 @@ class Dispatcher:
         notifiers: Mapping[str, Notifier],
         key: bytes,
         in_order: bool = False,
+        two_way: bool = False,
     ) -> None:
+        """Wire the parts. `two_way`: the route of SMS brings answers back, so that an SMS shows a code and no link."""
         self._store = store
         self._clock = clock
         self._books = books
@@ -64,6 +68,9 @@ class Dispatcher:
         self._renderer = renderer
         self._notifiers = notifiers
         self._key = key
+        self._phones = Phones(store, key)
+        self._replies = Replies(store, clock, books, metrics, self._phones)
+        self._two_way = two_way
         self._at_once = 1 if in_order else AT_ONCE
 
     async def turn(self) -> int:
@@ -81,7 +88,8 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             for notification in found:
                 await places.acquire()
-                task = group.create_task(self._send(notification.alert, notification.id))
+                send = self._reply(notification.id) if notification.kind == "reply" else None
+                task = group.create_task(send or self._send(notification.alert, notification.id))
                 task.add_done_callback(lambda _task: places.release())
         return len(due)
 
@@ -109,6 +117,17 @@ class Dispatcher:
             outcome = await self._attempt(notifier, notification)
         await self._desk.change(alert_id, outcome, "attempted")
 
+    async def _reply(self, reply_id: str) -> None:
+        """Send a reply, which no gate holds."""
+        claimed = await self._replies.claim(reply_id, self._clock.now() + CLAIM)
+        if claimed is None:
+            return
+        notifier = self._notifiers.get(claimed.channel)
+        outcome = Attempted(notification=reply_id, outcome="permanent", reason="misconfigured")
+        if notifier is not None:
+            outcome = await self._attempt(notifier, claimed)
+        await self._replies.settle(claimed, outcome)
+
     async def _claim(self, alert_id: str, notification_id: str) -> tuple[Case, Notification] | None:
         """Mark a notification as being sent, with its rendered message; None where it is not wanted or taken."""
         case = (await load(self._store, [alert_id])).get(alert_id)
@@ -123,7 +142,10 @@ class Dispatcher:
         if attempt(case.alert, notification, directory, now) is not None:
             await self._desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
             return None
-        rendered = notification.rendered or self._render(case, notification, directory, now)
+        rendered = notification.rendered
+        told: tuple[Put, ...] = ()
+        if rendered is None:
+            rendered, told = await self._render(case, notification, directory, now)
         claimed = msgspec.structs.replace(
             notification, state="sending", rendered=rendered, due_at=now + CLAIM
         )
@@ -131,15 +153,25 @@ class Dispatcher:
         changes.put_notification(claimed, case.versions[notification_id])
         mark = fingerprint(self._token(notification))
         link = Put(LINKS, mark, f"{alert_id}/{notification_id}".encode())
-        outcome = await self._store.write(changes.write("claim", puts=[link]))
+        outcome = await self._store.write(changes.write("claim", puts=[link, *told]))
         self._metrics.commit("claim", "committed" if isinstance(outcome, Committed) else "conflict")
         return (case, claimed) if isinstance(outcome, Committed) else None
 
-    def _render(self, case: Case, notification: Notification, directory: Directory, now: Instant) -> Rendered:
+    async def _render(
+        self, case: Case, notification: Notification, directory: Directory, now: Instant
+    ) -> tuple[Rendered, tuple[Put, ...]]:
+        """Return the message, and what is written beside its claim: that the phone was told its code."""
         contact = directory.contact(notification.contact)
         address = contact.value if contact else ""
         everything = tuple(case.notifications.values())
-        return self._renderer.render(notification, case.alert, everything, at=now, to=address)
+        if not self._two_way or notification.channel != "sms":
+            return self._renderer.render(notification, case.alert, everything, at=now, to=address), ()
+        notice = notification.kind in NOTICES
+        told = await self._phones.tell(address, case.alert.id, now, notice=notice)
+        rendered = self._renderer.render(
+            notification, case.alert, everything, at=now, to=address, code=told.code
+        )
+        return rendered, (told.put,)
 
     async def _held(self, alert_id: str, notification: Notification) -> bool:
         """Ask once more right before the attempt; somebody may have taken the matter since the claim was read."""

@@ -26,7 +26,7 @@ from engine.judging.region import NATION, lies_in
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Put, Store, Write
 
-Right = Literal["submit", "verify", "operate", "policy", "read"]
+Right = Literal["submit", "verify", "operate", "policy", "read", "inbound"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 TABLE = "tokens"
 CACHE_SECONDS = 3.0

@@ -20,6 +20,7 @@ from engine.web import (
     clock,
     event_shape,
     events,
+    inbound,
     ops,
     problem,
     quarantine,
@@ -55,7 +56,7 @@ def build(siaga: Siaga) -> FastAPI:
         templates=siaga.settings.paths.templates,
         duty_desk=siaga.settings.messages.duty_desk or "",
     )
-    app.router.routes.append(events.route)
+    app.router.routes += [events.route, inbound.route]
     for part in (alerts, answers, quarantine, clock, ops, answer_page, reference):
         app.include_router(part.router)
     problem.install(app)
@@ -70,19 +71,21 @@ def limits(events_bytes: int) -> Callable[[str], int]:
     def limit_of(path: str) -> int:
         if path == events.PATH:
             return events_bytes
+        if path == inbound.PATH:
+            return inbound.BODY_BYTES
         return answer_page.BODY_BYTES if path.startswith(answer_page.PREFIX) else SMALL_BODY_BYTES
 
     return limit_of
 
 
 def _describe(app: FastAPI) -> None:
-    """Mend what FastAPI cannot know in the OpenAPI: the plain route, and that every error is a problem."""
+    """Mend what FastAPI cannot know in the OpenAPI: the plain routes, and that every error is a problem."""
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generated()
-            schema["paths"] = {events.PATH: events.OPENAPI, **schema["paths"]}
+            schema["paths"] = {events.PATH: events.OPENAPI, inbound.PATH: inbound.OPENAPI} | schema["paths"]
             for answers_of in (op["responses"] for item in schema["paths"].values() for op in item.values()):
                 if "HTTPValidationError" in str(answers_of.get("422")):
                     del answers_of["422"]  # a route whose only parameter is text has no such answer

@@ -20,7 +20,8 @@ from engine.wording.account import Case, Section, Teller
 from engine.wording.layout import environment
 from engine.wording.link import link
 from engine.wording.plain import plain
-from engine.wording.sms import sms
+from engine.wording.profile import Profile
+from engine.wording.sms import ONE_WAY, sms
 from engine.wording.texts import Catalogue
 from engine.wording.voice import Kinds, Voice
 
@@ -67,14 +68,19 @@ class Renderer:
         sender: str,
         templates: Path,
         duty_desk: str = "",
+        profile: Profile = ONE_WAY,
     ) -> None:
-        """Prepare the templates. `duty_desk` says how the duty desk is reached, in one line, if that is known."""
+        """Prepare the templates. `duty_desk` says how the duty desk is reached, in one line, if that is known.
+
+        `profile` is that of the route of SMS.
+        """
         self._catalogue = catalogue
         self._kinds = kinds
         self._regions = regions
         self._base_url = base_url
         self._sender = sender
         self._duty_desk = duty_desk
+        self._profile = profile
         self._host = urlsplit(base_url).hostname or "localhost"
         jinja = environment(templates)
         self._text = jinja.get_template("email.txt.j2")
@@ -88,8 +94,12 @@ class Renderer:
         *,
         at: Instant,
         to: str,
+        code: str = "",
     ) -> Rendered:
-        """Return the message of a notification as it is at an instant; `notifications` are all of its alert."""
+        """Return the message of a notification as it is at an instant; `notifications` are all of its alert.
+
+        `code` is that of the alert for the phone, where the route of SMS is two-way.
+        """
         if notification.kind not in KINDS:
             raise ValueError(f"a {notification.kind} is not about one alert and is not rendered here")
         texts = self._catalogue.texts(notification.language)
@@ -99,7 +109,8 @@ class Renderer:
         )
         date = format_datetime(local(at, voice.zone))
         if notification.channel == "sms":
-            return Rendered(to=to, text=sms(teller, self._base_url), date=date)
+            text = sms(teller, self._base_url, profile=self._profile, code=code)
+            return Rendered(to=to, text=text, date=date)
         letter = self._letter(teller)
         thread = f"<{alert.id}@{self._host}>"
         return Rendered(

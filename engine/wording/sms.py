@@ -2,40 +2,57 @@
 
 Here: which variant is sent. A kind's variants stand in the catalogue from the fullest to the leanest (`sms.<kind>`),
 and the first that fits goes. Where even the leanest is too long, what happened is cut, then the place; the link never:
-with an address so long that nothing else fits, the link stands alone. Not here: the alphabet (`engine.gsm7`).
+with an address so long that nothing else fits, the link stands alone. Where answers come back by SMS the variants of
+`sms.<kind>.code` show a code instead. Not here: the alphabet (`engine.gsm7`) and what a route carries
+(`wording.profile`).
 """
 
 from __future__ import annotations
 
 from engine.alerting.alert import Kind
-from engine.gsm7 import ONE_PART, cut, septets, transliterate
+from engine.gsm7 import cut, septets, transliterate
 from engine.judging.instant import local
 from engine.wording.account import Teller
 from engine.wording.link import PLACEHOLDER, link, token_length
 from engine.wording.plain import plain
+from engine.wording.profile import Profile
 from engine.wording.voice import LONGEST_NAME
 
 AWAS = 4
 """The level whose SMS say the impact."""
 LEAST_LEFT = 12
 """Septets of a cut text below which it says nothing any more and is left out."""
+ONE_WAY = Profile()
 _ASKING: frozenset[Kind] = frozenset(("first", "step"))
 
 
-def sms(teller: Teller, base_url: str) -> str:
-    """Return the text of a notification as SMS, with the placeholder where the token goes.
+def sms(teller: Teller, base_url: str, *, profile: Profile = ONE_WAY, code: str = "") -> str:
+    """Return the text of a notification as SMS: with its `code`, else with the placeholder where the token goes.
 
-    The address loses its `https://`, which operators strip anyway and phones add.
+    The address loses its `https://`, which operators strip anyway and phones add. A variant with a word that the route
+    bans is passed over while there is another.
     """
     address = transliterate(link(base_url).partition("://")[2] or link(base_url))
+    if not profile.url_ok:
+        address = transliterate(teller.texts["sms.no_link"])
     values = {name: transliterate(value) for name, value in _values(teller).items()}
-    variants = [transliterate(variant) for variant in teller.texts.variants(f"sms.{_form(teller)}")]
-    variants = [teller.marked(variant) for variant in variants]
+    values |= {"link": address, "code": code}
+    variants = [teller.marked(transliterate(variant)) for variant in _variants(teller, with_code=bool(code))]
     for variant in variants:
-        text = variant.format_map({**values, "link": address})
-        if length(text) <= ONE_PART:
+        text = variant.format_map(values)
+        if length(text) <= profile.room and not profile.banned(text):
             return text
-    return _cut(variants[-1], values, address)
+    return _cut(variants[-1], values, profile.room)
+
+
+def _variants(teller: Teller, *, with_code: bool) -> list[str]:
+    """Return the variants of a kind; those with a code are its own, or the ones that ask nothing."""
+    key, texts = f"sms.{_form(teller)}", teller.texts
+    if not with_code:
+        return list(texts.variants(key))
+    if f"{key}.code" in texts:
+        return list(texts.variants(f"{key}.code"))
+    return [variant for variant in texts.variants(key) if "{link}" not in variant]
 
 
 def length(text: str) -> int:
@@ -43,14 +60,13 @@ def length(text: str) -> int:
     return septets(text.replace(PLACEHOLDER, "x" * token_length("sms")))
 
 
-def _cut(variant: str, values: dict[str, str], address: str) -> str:
+def _cut(variant: str, values: dict[str, str], room: int) -> str:
     """Shorten what happened, then the place, until the variant fits."""
     for name in ("what", "place"):
-        over = length(variant.format_map({**values, "link": address})) - ONE_PART
-        room = septets(values[name]) - max(over, 0)
-        values = {**values, name: cut(values[name], room) if room >= LEAST_LEFT else ""}
-    text = variant.format_map({**values, "link": address})
-    return text if length(text) <= ONE_PART else address
+        left = septets(values[name]) - max(length(variant.format_map(values)) - room, 0)
+        values = {**values, name: cut(values[name], left) if left >= LEAST_LEFT else ""}
+    text = variant.format_map(values)
+    return text if length(text) <= room else values["link"]
 
 
 def _form(teller: Teller) -> str:

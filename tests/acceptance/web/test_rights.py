@@ -22,9 +22,10 @@ ENDPOINTS = {
     "summary": ("GET", "/v1/summary", None, "read", 403),
     "clock": ("GET", "/v1/clock", None, "read", 200),
     "advance": ("POST", "/v1/clock", ADVANCE, "operate", 403),
+    "inbound": ("POST", "/v1/inbound/sms", {"from": "+628999999999", "text": "ok"}, "inbound", 403),
 }
-AT_NATION = {"summary", "advance"}
-DONE = {"submit": 202}
+AT_NATION = {"summary", "advance", "inbound"}
+DONE = {"submit": 202, "inbound": 204}
 
 
 @pytest.fixture

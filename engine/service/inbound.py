@@ -1,0 +1,312 @@
+"""Texts that come in by SMS: from a number and its words to an answer, and to the reply.
+
+Here: finding who wrote, carrying out what the text says, and writing answer, reply and the memory of the text in one
+step. Not here: what a text says (`wording.reply`, `wording.dialogue`), what an answer does (`alerting.answer`), HTTP
+(`web.inbound`). A number that nobody in the directory has gets no reply and leaves nothing but a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+import phonenumbers
+import structlog
+
+from engine.alerting.alert import NOTICES, Notification
+from engine.alerting.command import Answer, Command, EscalateNow
+from engine.alerting.directory import Assignment, Contact, Contents, Directory, Duty, Person
+from engine.alerting.draft import Decision
+from engine.alerting.identity import derive
+from engine.clock import Clock
+from engine.errors import SiagaError, StoreError
+from engine.judging.instant import Instant
+from engine.metrics import Metrics
+from engine.service.apply import ATTEMPTS, Desk
+from engine.service.books import Books
+from engine.service.casebook import Case
+from engine.service.phones import Kept, Phones
+from engine.service.replies import Planned, plan_reply
+from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.wording.dialogue import Act, Answers, Stops, Turned, dialogue
+from engine.wording.line import hear
+from engine.wording.reply import bare, read
+from engine.wording.response import Became, Responses
+
+Heard = Literal["recorded", "refused", "turned", "stopped", "muted", "duplicate", "unknown_phone"]
+"""What became of a text: `turned` answered nothing, `muted` got no reply any more; a metric label."""
+HOME = "ID"
+"""A number without its country's prefix is one of Indonesia."""
+
+log = structlog.get_logger(__name__)
+
+
+class _AlreadyHeardError(SiagaError):
+    """The same text was dealt with while this delivery of it was."""
+
+
+class _Writer(NamedTuple):
+    """Who wrote: the phone's digest, and the people whose number it is, each with the contact."""
+
+    phone: str
+    owners: tuple[tuple[Person, Contact], ...]
+
+
+class _Text(NamedTuple):
+    """One text: its id, who wrote it, and when it came in."""
+
+    id: str
+    writer: _Writer
+    at: Instant
+
+
+class Inbound:
+    """Hears texts."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        desk: Desk,
+        metrics: Metrics,
+        *,
+        phones: Phones,
+        responses: Responses,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._desk = desk
+        self._metrics = metrics
+        self._phones = phones
+        self._responses = responses
+        self._numbers: tuple[int, dict[str, list[tuple[Person, Contact]]]] = (-1, {})
+
+    async def hear(self, sender: str, words: str, *, gateway_id: str = "") -> Heard:
+        """Deal with a text. `gateway_id` is the gateway's own name for it, by which a repeat is known."""
+        heard = await self._hear(sender, words, gateway_id)
+        self._metrics.inbound_text(heard)
+        return heard
+
+    async def _hear(self, sender: str, words: str, gateway_id: str) -> Heard:
+        writer = await self._writer(sender)
+        if writer is None:
+            return "unknown_phone"
+        for _ in range(ATTEMPTS):
+            now = self._clock.now()
+            kept, unresolved = await self._phones.read(writer.phone, now)
+            # Without a gateway's id the same words are one text until something was sent to the phone.
+            same = ("id", gateway_id) if gateway_id else ("words", words, str(kept.line.turn))
+            text = _Text(derive("inbound", self._books.namespace, writer.phone, *same), writer, now)
+            if text.id in kept.line.heard:
+                return "duplicate"
+            try:
+                outcome = dialogue(read(words), kept.line, unresolved, now)
+                heard = await self._follow(text, kept, outcome)
+            except _AlreadyHeardError:
+                return "duplicate"
+            if heard is not None:
+                return heard
+        raise StoreError("the line of a phone changes too quickly")
+
+    async def _follow(self, text: _Text, kept: Kept, outcome: Answers | Turned | Stops) -> Heard | None:
+        """Do what a text leads to; None where the phone's line was changed meanwhile."""
+        match outcome:
+            case Answers():
+                return await self._answer(text, outcome)
+            case Stops():
+                await self._withdraw(text.writer)
+                return await self._respond(text, kept, "stopped")
+            case Turned():
+                return await self._respond(text, kept, outcome)
+
+    # --- who wrote -----------------------------------------------------------------------------------------------
+
+    async def _writer(self, sender: str) -> _Writer | None:
+        number = _international(sender)
+        directory = await self._books.directory()
+        if self._numbers[0] != directory.version:
+            self._numbers = directory.version, _by_number(directory)
+        owners = self._numbers[1].get(number or "")
+        return _Writer(self._phones.digest(number), tuple(owners)) if number and owners else None
+
+    async def _withdraw(self, writer: _Writer) -> None:
+        """Send nothing more to the number: its contacts are not verified any more, the next contact serves."""
+        gone = frozenset(contact.id for _, contact in writer.owners)
+        await self._books.amend_directory(lambda contents: _without(contents, gone))
+        for contact in sorted(gone):
+            log.warning("contact_withdrawn", contact=contact)
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    async def _answer(self, text: _Text, answers: Answers) -> Heard:
+        """Carry out all answers; the last of them is written together with the reply."""
+        became: list[Became] = []
+        for act in answers.acts[:-1]:
+            case = await self._desk.case(act.alert)
+            if case is not None:
+                decision = await self._desk.change(act.alert, await self._command(text, act, case), "answer")
+                if decision is not None:
+                    became.append(_became(act, case, decision))
+        last = answers.acts[-1]
+        heard: Heard = "refused"
+        planned: Planned | None = None
+
+        async def beside(case: Case, decision: Decision) -> tuple[Sequence[Put], Sequence[Plan]]:
+            nonlocal heard, planned
+            kept, _ = await self._phones.read(text.writer.phone, text.at)
+            if text.id in kept.line.heard:
+                raise _AlreadyHeardError
+            everything = [*became, _became(last, case, decision)]
+            recorded = any(not one.refused and one.reason != "repeated" for one in everything)
+            heard = "recorded" if recorded else "refused" if kept.line.speaks else "muted"
+            notification = _notice(case, text.writer)
+            person, contact = _owner(text.writer, notification)
+            language = notification.language if notification else person.language
+            said = self._responses.answered(language, everything, answers.unknown_items)
+            reply = plan_reply(text.id, contact, person.id, language, said, case.alert, text.at)
+            planned = None if heard == "muted" else reply
+            return self._memory(text, kept, planned, recorded=recorded)
+
+        case = await self._desk.case(last.alert)
+        if case is None:
+            raise StoreError(f"alert {last.alert} is gone")
+        command = await self._command(text, last, case)
+        name = "escalate" if isinstance(command, EscalateNow) else "answer"
+        decision = await self._desk.change(last.alert, command, name, beside)
+        self._count(planned)
+        for one in [*became, *([_became(last, case, decision)] if decision else ())]:
+            self._metrics.answer(one.act.said, "sms", "refused" if one.refused else "recorded")
+        return heard
+
+    async def _command(self, text: _Text, act: Act, case: Case) -> Command:
+        notification = _notice(case, text.writer)
+        person, _ = _owner(text.writer, notification)
+        if act.said == "escalate":
+            return EscalateNow(person=person.id)
+        to = await self._delegate(act.to, case.alert.region) if act.said == "delegated" else ""
+        if act.said == "help":
+            raise AssertionError("help is no answer")
+        return Answer(
+            person=person.id,
+            says=act.said,
+            via="sms",
+            to=to,
+            notification=notification.id if notification else "",
+        )
+
+    async def _delegate(self, written: str, region: str) -> str:
+        """Return the id of who is meant: a person, else the first who bears that role at the region; empty: nobody."""
+        directory = await self._books.directory()
+        people = [person.id for person in directory.contents.people if bare(person.id) == written]
+        if people:
+            return people[0] if len(people) == 1 else ""
+        posts: list[Assignment | Duty] = [*directory.contents.assignments, *directory.contents.roster]
+        role = next((p.role for p in posts if p.region == region and bare(p.role) == written), "")
+        now = self._clock.now()
+        bearers = [person for person, _ in directory.occupants(region, role, now)] if role else []
+        usable = [person for person in bearers if directory.unusable(person, now, {}) is None]
+        return next(iter([*usable, *bearers]), "")
+
+    # --- replies -------------------------------------------------------------------------------------------------
+
+    async def _respond(self, text: _Text, kept: Kept, outcome: Turned | Literal["stopped"]) -> Heard | None:
+        """Write the reply to a text that answered nothing; None where the phone's line was changed meanwhile."""
+        person, contact = text.writer.owners[0]
+        if isinstance(outcome, Turned):
+            heard: Heard = "turned" if kept.line.speaks else "muted"
+            said = self._responses.turned(person.language, outcome, await self._regions(kept, outcome))
+        else:
+            heard = "stopped"
+            said = self._responses.stopped(person.language)
+        reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
+        planned = None if heard == "muted" else reply
+        puts, plans = self._memory(text, kept, planned, recorded=heard == "stopped")
+        written = await self._store.write(Write(name="reply", puts=tuple(puts), plans=tuple(plans)))
+        self._metrics.commit("reply", "committed" if isinstance(written, Committed) else "conflict")
+        if not isinstance(written, Committed):
+            return None
+        self._count(planned)
+        return heard
+
+    async def _regions(self, kept: Kept, turned: Turned) -> dict[str, str]:
+        """Return the regions of the codes that could be meant, of those that stand for one alert."""
+        regions = {}
+        for code in turned.codes:
+            told = kept.line.by_code(code)
+            case = await self._desk.case(told.alerts[0]) if told and len(told.alerts) == 1 else None
+            if case is not None:
+                regions[code] = case.alert.region
+        return regions
+
+    def _count(self, planned: Planned | None) -> None:
+        if planned is not None:
+            self._metrics.notification(planned.notification)
+
+    def _memory(
+        self, text: _Text, kept: Kept, planned: Planned | None, *, recorded: bool
+    ) -> tuple[Sequence[Put], Sequence[Plan]]:
+        """Return what is written with every text: that it was heard, and its reply."""
+        line = self._phones.put(text.writer.phone, kept, hear(kept.line, text.id, recorded=recorded))
+        return ((line, planned.put), (planned.plan,)) if planned else ((line,), ())
+
+
+def _international(sender: str) -> str | None:
+    """Return a number as `+` and digits, as the directory has it; gateways write 62811..., 0811... or +62811..."""
+    digits = sender.strip()
+    if digits.startswith("62"):
+        digits = f"+{digits}"
+    try:
+        number = phonenumbers.parse(digits[:40], HOME)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _by_number(directory: Directory) -> dict[str, list[tuple[Person, Contact]]]:
+    found: dict[str, list[tuple[Person, Contact]]] = {}
+    for person in directory.contents.people:
+        for contact in person.contacts:
+            if contact.channel == "sms":
+                found.setdefault(contact.value, []).append((person, contact))
+    return found
+
+
+def _notice(case: Case, writer: _Writer) -> Notification | None:
+    """Return the newest notice of the alert to that phone, one that asks to act before one that informs."""
+    contacts = {contact.id for _, contact in writer.owners}
+    notices = [n for n in case.notifications.values() if n.contact in contacts and n.kind in NOTICES]
+    return max(notices, key=lambda n: (not n.informing, n.planned_at, n.id), default=None)
+
+
+def _owner(writer: _Writer, notification: Notification | None) -> tuple[Person, Contact]:
+    """Return whom the notice went to; where the number is somebody else's by now, whose it is."""
+    contact_id = notification.contact if notification else ""
+    return next((owner for owner in writer.owners if owner[1].id == contact_id), writer.owners[0])
+
+
+def _became(act: Act, case: Case, decision: Decision) -> Became:
+    changed = {notification.id: notification for notification in decision.notifications}
+    return Became(
+        act=act,
+        reason=decision.refusal or decision.reason,
+        refused=bool(decision.refusal),
+        alert=decision.alert,
+        notifications=tuple((case.notifications | changed).values()),
+    )
+
+
+def _without(contents: Contents, gone: frozenset[str]) -> Contents:
+    """Return the directory with these contacts not verified."""
+    people = tuple(
+        msgspec.structs.replace(
+            person,
+            contacts=tuple(
+                msgspec.structs.replace(c, verified=False) if c.id in gone else c for c in person.contacts
+            ),
+        )
+        for person in contents.people
+    )
+    return msgspec.structs.replace(contents, people=people)

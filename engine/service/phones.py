@@ -1,0 +1,79 @@
+"""What the store keeps of phones: under a digest of the number, the codes sent to it and the texts heard from it.
+
+Here: the table, the digest, and what is written when a message goes out to a phone. Not here: what codes and texts
+mean (`wording.line`, `wording.dialogue`) and dealing with a text (`service.inbound`). No number stands in it: there are
+so few numbers that a plain digest could be guessed back, so it is made with the installation's key.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import NamedTuple
+
+from engine.alerting.alert import Alert
+from engine.judging.instant import Instant
+from engine.service.casebook import ALERTS
+from engine.store.codec import decode, encode
+from engine.store.port import Put, Store
+from engine.wording.line import Line, close, tell
+
+CODES = "codes"
+"""Table of `Line`s by digest of the number."""
+DIGEST_CHARACTERS = 32
+
+
+class Kept(NamedTuple):
+    """A line as it stood in the store, without codes that ended, and its version (0: nothing is kept yet)."""
+
+    line: Line
+    version: int
+
+    @property
+    def alerts(self) -> list[str]:
+        """Ids of the alerts of its codes that were not all resolved when it was read."""
+        return [alert for told in self.line.codes if told.closed_at is None for alert in told.alerts]
+
+
+class Told(NamedTuple):
+    """The code that a message to a phone carries, and the write that belongs to sending it."""
+
+    code: str
+    put: Put
+
+
+class Phones:
+    """The lines of an installation."""
+
+    def __init__(self, store: Store, key: bytes) -> None:
+        self._store = store
+        self._key = key
+
+    def digest(self, number: str) -> str:
+        """Return the name of a phone in tables and logs; `number` is `+` and digits."""
+        return hmac.digest(self._key, b"phone\0" + number.encode(), "sha256").hex()[:DIGEST_CHARACTERS]
+
+    async def read(self, phone: str, now: Instant) -> tuple[Kept, frozenset[str]]:
+        """Return the line of a phone (its digest) at an instant, and which alerts of its codes are unresolved."""
+        record = (await self._store.get(CODES, [phone]))[0]
+        kept = Kept(decode(record.value, Line) if record else Line(), record.version if record else 0)
+        wanted = list(dict.fromkeys(kept.alerts))
+        records = await self._store.get(ALERTS, wanted) if wanted else []
+        # An alert that is not there any more was resolved long ago.
+        alerts = [decode(one.value, Alert) if one else None for one in records]
+        resolved = {
+            id_: (alert.resolved_at or 0) if alert else 0
+            for id_, alert in zip(wanted, alerts, strict=True)
+            if alert is None or not alert.unresolved
+        }
+        return Kept(close(kept.line, resolved, now), kept.version), frozenset(wanted) - resolved.keys()
+
+    def put(self, phone: str, kept: Kept, line: Line) -> Put:
+        """Return the write that keeps a line instead of the one that was read."""
+        return Put(CODES, phone, encode(line), kept.version)
+
+    async def tell(self, number: str, alert: str, now: Instant, *, notice: bool) -> Told:
+        """Return the code of an alert for a phone, and the write that keeps that a message with it goes out now."""
+        phone = self.digest(number)
+        kept, _ = await self.read(phone, now)
+        line, code = tell(kept.line, phone, alert, now, notice=notice)
+        return Told(code, self.put(phone, kept, line))

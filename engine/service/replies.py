@@ -1,0 +1,130 @@
+"""Replies to texts: planned with what the text led to, claimed and settled by the dispatcher.
+
+Here: the life of a `reply`, which belongs to a phone and not to a case: no gate holds it, no other contact gets it. Not
+here: its words (`wording.response`), and sending (`service.dispatcher`). The number is looked up at each attempt and
+kept nowhere.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from engine.alerting.alert import Alert, Notification, Rendered
+from engine.alerting.command import Attempted
+from engine.alerting.directory import Contact
+from engine.alerting.identity import notification_id
+from engine.alerting.telling import RETRIES
+from engine.clock import Clock
+from engine.judging.instant import Instant
+from engine.judging.region import NATION
+from engine.metrics import Metrics
+from engine.service.books import Books
+from engine.service.casebook import NOTIFICATIONS, OUTBOX
+from engine.service.phones import Phones
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.wording.line import reply
+
+
+class Planned(NamedTuple):
+    """A reply and the writes that plan it."""
+
+    notification: Notification
+    put: Put
+    plan: Plan
+
+
+def plan_reply(
+    text_id: str, contact: Contact, person: str, language: str, words: str, alert: Alert | None, now: Instant
+) -> Planned:
+    """Plan the reply to a text, due at once; `alert` is the one it speaks of, if it is one."""
+    notification = Notification(
+        id=notification_id(text_id, person, contact.id, "reply"),
+        alert=alert.id if alert else "",
+        kind="reply",
+        person=person,
+        contact=contact.id,
+        channel=contact.channel,
+        cause=text_id,
+        planned_at=now,
+        due_at=now,
+        level=alert.level if alert else 1,
+        region=alert.region if alert else NATION,
+        language=language,
+        rendered=Rendered(to="", text=words),
+    )
+    return Planned(
+        notification,
+        Put(NOTIFICATIONS, notification.id, encode(notification), 0),
+        Plan(OUTBOX, notification.id, now),
+    )
+
+
+class Replies:
+    """Claims replies and keeps what came of them."""
+
+    def __init__(self, store: Store, clock: Clock, books: Books, metrics: Metrics, phones: Phones) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._metrics = metrics
+        self._phones = phones
+
+    async def claim(self, reply_id: str, until: Instant) -> Notification | None:
+        """Mark a reply as being sent and return it with its address; None where there is nothing to send."""
+        record = (await self._store.get(NOTIFICATIONS, [reply_id]))[0]
+        notification = decode(record.value, Notification) if record else None
+        if record is None or notification is None or notification.due_at is None or not notification.rendered:
+            await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, reply_id, None),)))
+            return None
+        contact = (await self._books.directory()).contact(notification.contact)
+        if contact is None:
+            gone = msgspec.structs.replace(
+                notification, state="suppressed", reason="contact_gone", due_at=None
+            )
+            await self._keep("settle_reply", gone, record.version)
+            return None
+        claimed = msgspec.structs.replace(notification, state="sending", due_at=until)
+        phone = self._phones.digest(contact.value)
+        kept, _ = await self._phones.read(phone, self._clock.now())
+        told = self._phones.put(phone, kept, reply(kept.line))
+        if not await self._keep("claim_reply", claimed, record.version, told):
+            return None
+        addressed = msgspec.structs.replace(notification.rendered, to=contact.value)
+        return msgspec.structs.replace(claimed, rendered=addressed)
+
+    async def settle(self, claimed: Notification, attempted: Attempted) -> None:
+        """Keep what came of an attempt: sent, to be tried again twice, or failed."""
+        record = (await self._store.get(NOTIFICATIONS, [claimed.id]))[0]
+        if record is None:
+            return
+        now, attempts = self._clock.now(), claimed.attempts + 1
+        found = msgspec.structs.replace(
+            decode(record.value, Notification), attempts=attempts, gateway=attempted.gateway
+        )
+        if attempted.outcome == "sent":
+            settled = msgspec.structs.replace(
+                found, state="sent", sent_at=now, due_at=None, reason="", reference=attempted.reference
+            )
+        elif attempted.outcome == "transient" and attempts <= len(RETRIES):
+            due = max(now + RETRIES[attempts - 1], attempted.retry_after or 0)
+            settled = msgspec.structs.replace(found, state="pending", due_at=due, reason=attempted.reason)
+        else:
+            settled = msgspec.structs.replace(found, state="failed", due_at=None, reason=attempted.reason)
+        await self._keep("settle_reply", settled, record.version)
+
+    async def _keep(self, name: str, notification: Notification, version: int, *puts: Put) -> bool:
+        outcome = await self._store.write(
+            Write(
+                name=name,
+                puts=(Put(NOTIFICATIONS, notification.id, encode(notification), version), *puts),
+                plans=(Plan(OUTBOX, notification.id, notification.due_at),),
+            )
+        )
+        committed = isinstance(outcome, Committed)
+        self._metrics.commit(name, "committed" if committed else "conflict")
+        if committed:
+            self._metrics.notification(notification)
+        return committed
