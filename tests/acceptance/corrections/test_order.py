@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from engine.service.groups import GROUPS, POINTS
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.bench import START, Bench
 from tests.acceptance.corrections.conftest import Opened
+
+pytestmark = pytest.mark.timeout(900)  # 2,000 examples with `--all`, on a server, beside other work
 
 DESKS = ["73.15", "73.15", "73.15", "73.16", "73"]
 
