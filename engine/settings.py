@@ -80,6 +80,8 @@ class Paths(_Section):
     """Folder of the rule files and their tests."""
     policies: Place = Path("config/policies.yaml")
     """The escalation policies."""
+    calendar: Place = Path("config/calendar.yaml")
+    """The stages of the election; an installation without this file has none."""
     directory: Place = Path("config/directory.csv")
     """What `siaga directory import` reads when no file is named, and what an empty store starts with."""
     regions: Place = Path("config/regions.csv")

@@ -71,6 +71,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     over: bool = False
 
 
+class Postponed(msgspec.Struct, frozen=True, kw_only=True):
+    """A start that the policy's quiet hours put off: of which step and round, until when."""
+
+    step: int
+    round: int
+    until: Instant
+
+
 class Taking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A person took the matter: when, by which way, how sure we are (grade 1-4), and the operator of a proxy answer.
 
@@ -125,6 +133,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit: float | None = None
     window: tuple[Instant, Instant] | None = None
     runs: tuple[Run, ...] = ()
+    postponed: Postponed | None = None
     policy_informed: bool = False
     takings: tuple[Taking, ...] = ()
     acknowledged_at: Instant | None = None

@@ -19,6 +19,7 @@ from engine.alerting.answer import (
 )
 from engine.alerting.command import Answer, Attempted, Command, Comment, EscalateNow, Open, Wake, Withheld
 from engine.alerting.conflict import accused
+from engine.alerting.delivery import record_attempt
 from engine.alerting.draft import Decision, Draft, Surroundings
 from engine.alerting.escalation import (
     end_unanswerable_step,
@@ -34,7 +35,7 @@ from engine.alerting.escalation import (
 )
 from engine.alerting.gates import attempt
 from engine.alerting.identity import alert_id
-from engine.alerting.telling import follow_up, record_attempt
+from engine.alerting.telling import follow_up, hold
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Opened, Redated, Undone
@@ -240,10 +241,11 @@ def _attempted(draft: Draft, command: Attempted) -> str:
     notification = draft.notification(command.notification)
     held = None
     if notification is not None and command.outcome != "sent":
-        held = attempt(draft.alert, notification, draft.around.directory, draft.now)
-    # A contact that is gone says nothing of the message: the person's next contact may still carry it.
-    unwanted = held if held is not None and held.reason != "contact_gone" else None
-    return record_attempt(draft, command, unwanted)
+        held = attempt(draft.alert, notification, draft.around, draft.now)
+    # A contact that is gone or in its quiet hours says nothing of the message: it is wanted all the same.
+    if held is None or held.state == "pending" or held.reason == "contact_gone":
+        return record_attempt(draft, command)
+    return record_attempt(draft, command, (held.state, held.reason))
 
 
 def _withheld(draft: Draft, command: Withheld) -> str:
@@ -251,10 +253,13 @@ def _withheld(draft: Draft, command: Withheld) -> str:
     notification = draft.notification(command.notification)
     if notification is None or notification.final or notification.state == "sent":
         return "already_settled"
-    held = attempt(draft.alert, notification, draft.around.directory, draft.now)
+    held = attempt(draft.alert, notification, draft.around, draft.now)
     if held is None:
         return "wanted"
-    draft.finish(notification, *held)
+    if held.until is not None:
+        hold(draft, notification, held.until)
+    else:
+        draft.finish(notification, held.state, held.reason)
     return held.reason
 
 
@@ -304,5 +309,5 @@ def _escalate(draft: Draft, command: EscalateNow) -> str:
     reopen(draft)
     supersede(draft)
     draft.note("escalated_by_hand", person=command.person)
-    next_step(draft)
+    next_step(draft, by_hand=True)
     return "escalated_by_hand"

@@ -14,17 +14,21 @@ import msgspec
 
 from engine.alerting.alert import FINAL, Alert, HistoryEntry, Kind, Notification, State
 from engine.alerting.directory import Directory
+from engine.judging.calendar import Calendar
 from engine.judging.event import Scalar
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 
+NO_STAGES = Calendar()
+
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What a decision may look at beside the alert: the directory and the regions of this instant."""
+    """What a decision may look at beside the alert: directory, regions and calendar as they are at this instant."""
 
     namespace: str
     directory: Directory
     regions: RegionTable
+    calendar: Calendar = NO_STAGES
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,13 +10,16 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from engine.alerting.alert import Kind, Run
+from engine.alerting.alert import Kind, Postponed, Run
 from engine.alerting.conflict import accused, exclusions, substitutes
 from engine.alerting.delegation import counted
+from engine.alerting.delivery import may_have_word
 from engine.alerting.directory import Found, PassedOver, Resolution, resolve
 from engine.alerting.draft import Draft
 from engine.alerting.policy import Policy, Step, Target
-from engine.alerting.telling import may_have_word, plan_notice, tell_again
+from engine.alerting.quiet import policy_quiet_until
+from engine.alerting.telling import plan_notice, release, tell_again
+from engine.judging.calendar import within_days, within_hours
 from engine.judging.instant import Instant
 
 ASKING: frozenset[Kind] = frozenset(("first", "step"))
@@ -34,9 +37,15 @@ def start_anew(draft: Draft) -> None:
     start(draft)
 
 
-def begin(draft: Draft, round_: int, step: int) -> None:
-    """Start the first step from (round, step) on that can start; exhausted where there is none (3.3, 3.5, 3.6)."""
+def begin(draft: Draft, round_: int, step: int, *, by_hand: bool = False) -> None:
+    """Start the first step from (round, step) on that can start; exhausted where there is none (3.3, 3.5, 3.6).
+
+    In the policy's quiet hours the start is put off to their end, unless a person wants it now (3.8).
+    """
+    if not by_hand and _put_off(draft, round_, step):
+        return
     policy = draft.alert.policy
+    draft.change(postponed=None)
     while round_ <= policy.rounds_after_first + 1:
         for number in range(step, len(policy.steps) + 1):
             if _start_step(draft, round_, number):
@@ -47,10 +56,19 @@ def begin(draft: Draft, round_: int, step: int) -> None:
     exhaust(draft)
 
 
+def _put_off(draft: Draft, round_: int, step: int) -> bool:
+    until = policy_quiet_until(draft.alert, draft.around, draft.now)
+    if until is None:
+        return False
+    draft.change(postponed=Postponed(step=step, round=round_, until=until), exhausted_at=None, nobody=False)
+    draft.note("step_skipped", reason="policy_quiet", step=step, round=round_, until=until)
+    return True
+
+
 def _start_step(draft: Draft, round_: int, number: int, *, but: Collection[str] = ()) -> bool:
     """Start one step now: resolve its people, plan their messages, set its wait. False where it is skipped."""
     step = draft.alert.policy.steps[number - 1]
-    reason = _held_back(draft, step)
+    reason = _unmet(draft, step)
     if reason:
         draft.note("step_skipped", reason=reason, step=number, round=round_)
         return False
@@ -81,9 +99,19 @@ def _start_step(draft: Draft, round_: int, number: int, *, but: Collection[str] 
     return True
 
 
-def _held_back(draft: Draft, step: Step) -> str:
-    at_least = step.when.level_at_least
-    return "level" if at_least is not None and draft.alert.level < at_least else ""
+def _unmet(draft: Draft, step: Step) -> str:
+    """Name the first key of the step's `when` that does not hold now, in the zone of the alert's region."""
+    when, now = step.when, draft.now
+    zone = draft.around.regions.timezone(draft.alert.region)
+    if when.level_at_least is not None and draft.alert.level < when.level_at_least:
+        return "level"
+    if when.hours is not None and not within_hours(when.hours, now, zone):
+        return "hours"
+    if when.days is not None and not within_days(when.days, now, zone):
+        return "days"
+    if when.stages and draft.around.calendar.holding(now, zone).isdisjoint(when.stages):
+        return "stage"
+    return ""
 
 
 def resolve_all(draft: Draft, targets: Iterable[Target]) -> list[Found]:
@@ -139,16 +167,22 @@ def _resolve(draft: Draft, target: Target, excluded: Mapping[str, PassedOver]) -
     return resolution
 
 
-def next_step(draft: Draft) -> None:
-    """The wait of the current step is over (or it ended at once): start what comes next."""
-    run = draft.alert.current
-    place = _after(draft.alert.policy, run) if run else (1, 1)
+def next_step(draft: Draft, *, by_hand: bool = False) -> None:
+    """The wait of the current step is over (or it ended at once): start what comes next, or what was put off."""
+    run, put_off = draft.alert.current, draft.alert.postponed
+    place: tuple[int, int] | None = (1, 1)
+    if put_off is not None:
+        place = put_off.round, put_off.step
+    elif run is not None:
+        place = _after(draft.alert.policy, run)
     if place is None:
         exhaust(draft)
     elif draft.alert.status == "open":
-        begin(draft, *place)
-    elif run is not None and not _start_step(draft, *place):
-        draft.change(runs=(*draft.alert.runs[:-1], msgspec.structs.replace(run, over=True)))
+        begin(draft, *place, by_hand=by_hand)
+    elif run is not None and not _put_off(draft, *place):
+        draft.change(postponed=None)
+        if not _start_step(draft, *place):
+            draft.change(runs=(*draft.alert.runs[:-1], msgspec.structs.replace(run, over=True)))
 
 
 def _after(policy: Policy, run: Run) -> tuple[int, int] | None:
@@ -163,7 +197,7 @@ def _after(policy: Policy, run: Run) -> tuple[int, int] | None:
 def exhaust(draft: Draft) -> None:
     """No step is left: tell `on_exhausted`; the alert stays open (3.6)."""
     found = resolve_all(draft, draft.alert.policy.on_exhausted)
-    draft.change(exhausted_at=draft.now, nobody=not found)
+    draft.change(exhausted_at=draft.now, nobody=not found, postponed=None)
     cause = draft.note("exhausted", reason="" if found else "nobody", recipients=len(found))
     for one in found:
         plan_notice(draft, one, cause, kind="unreachable")
@@ -176,6 +210,8 @@ def restart(draft: Draft, reason: str, *, but: Collection[str] = ()) -> None:
     run = draft.alert.current
     if run is None:
         begin(draft, 1, 1)
+    elif _put_off(draft, run.round, run.step):
+        return
     elif not _start_step(draft, run.round, run.step, but=but):
         begin(draft, run.round, run.step + 1)
 
@@ -189,7 +225,9 @@ def supersede(draft: Draft) -> None:
 def end_unanswerable_step(draft: Draft) -> None:
     """End the current step at once when none of its recipients can answer any more (3.4)."""
     alert, run = draft.alert, draft.alert.current
-    if alert.status != "open" or run is None or alert.exhausted_at is not None or not run.recipients:
+    if alert.status != "open" or run is None or not run.recipients:
+        return
+    if alert.exhausted_at is not None or alert.postponed is not None:
         return
     answering = {*(taking.person for taking in alert.takings), *(d.giver for d in alert.delegations)}
     if answering.intersection(run.recipients).difference(alert.declined):
@@ -233,6 +271,7 @@ def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
     before = draft.alert.level
     draft.change(level=level)
     cause = draft.note("level_rose", reason="level_rises", before=before, level=level)
+    release(draft)
     if draft.alert.status == "acknowledged":
         people = {taking.person for taking in draft.alert.takings}
         reopen(draft)
@@ -241,6 +280,10 @@ def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
         people = {person for run in draft.alert.runs for person in (*run.recipients, *run.informed)}
         if anew:
             start_anew(draft)
+        elif draft.alert.postponed is not None and not policy_quiet_until(
+            draft.alert, draft.around, draft.now
+        ):
+            next_step(draft)
     tell_again(draft, cause, people)
 
 
@@ -275,8 +318,13 @@ def step_ends_at(draft: Draft) -> Instant | None:
     It stands once the alert is resolved or exhausted, and while it is acknowledged unless the next step says
     `not_resolved`.
     """
-    alert, run = draft.alert, draft.alert.current
-    if run is None or alert.status == "resolved" or alert.exhausted_at is not None:
+    alert, run, put_off = draft.alert, draft.alert.current, draft.alert.postponed
+    if alert.status == "resolved":
+        return None
+    if put_off is not None:
+        runs_on = alert.status == "open" or alert.policy.steps[put_off.step - 1].when.not_resolved
+        return put_off.until if runs_on else None
+    if run is None or alert.exhausted_at is not None:
         return None
     if alert.status == "open":
         return run.ends_at

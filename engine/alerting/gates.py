@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 
 from engine.alerting.alert import AFTER_CLOSING, Alert, Kind, Notification
 from engine.alerting.conflict import accused
-from engine.alerting.directory import Directory
+from engine.alerting.draft import Surroundings
 from engine.alerting.escalation import ASKING
+from engine.alerting.quiet import contact_quiet_until
 from engine.judging.instant import Instant
 
 OPENING = ("effective", "active", "too_late", "before_rule")
@@ -34,24 +35,28 @@ WHILE_ACKNOWLEDGED: frozenset[Kind] = frozenset(("taken_by", "reminder"))
 
 
 class Held(NamedTuple):
-    """Why an attempt is not made: the state the notification ends in, and the reason."""
+    """Why an attempt is not made: the state of the notification then, the reason, and until when it stays pending."""
 
-    state: Literal["cancelled", "suppressed"]
+    state: Literal["cancelled", "suppressed", "pending"]
     reason: str
+    until: Instant | None = None
 
 
-def attempt(alert: Alert, notification: Notification, directory: Directory, now: Instant) -> Held | None:
+Gate = Callable[[Alert, Notification, Surroundings, Instant], Held | None]
+
+
+def attempt(alert: Alert, notification: Notification, around: Surroundings, now: Instant) -> Held | None:
     """Ask right before an attempt whether the message is still wanted (escalation.md 4.7); the first gate decides."""
-    return next((held for gate in _ATTEMPT if (held := gate(alert, notification, directory, now))), None)
+    return next((held for gate in _ATTEMPT if (held := gate(alert, notification, around, now))), None)
 
 
-def _resolved(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
+def _resolved(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
     if alert.status == "resolved" and notification.kind not in AFTER_CLOSING:
         return Held("cancelled", "resolved")
     return None
 
 
-def _taken(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
+def _taken(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
     if notification.kind not in ASKING:
         return None
     # A level that rose after somebody took is told to them too (3.9): only what was planned before is not wanted.
@@ -70,7 +75,7 @@ def _runs_while_acknowledged(alert: Alert, notification: Notification) -> bool:
 
 
 def _superseded(
-    alert: Alert, notification: Notification, _directory: Directory, _now: Instant
+    alert: Alert, notification: Notification, _around: Surroundings, _now: Instant
 ) -> Held | None:
     kind = notification.kind
     restarted = kind in ASKING and not notification.informing and notification.entry < alert.superseded
@@ -80,11 +85,11 @@ def _superseded(
     return Held("cancelled", "superseded") if restarted or overtaken else None
 
 
-def _declined(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
+def _declined(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
     return Held("cancelled", "declined") if notification.person in alert.declined else None
 
 
-def _delegated(alert: Alert, notification: Notification, _directory: Directory, _now: Instant) -> Held | None:
+def _delegated(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
     if notification.kind in ASKING and any(
         d.giver == notification.person and notification.entry < d.entry for d in alert.delegations
     ):
@@ -92,20 +97,30 @@ def _delegated(alert: Alert, notification: Notification, _directory: Directory, 
     return None
 
 
-def _accused(alert: Alert, notification: Notification, directory: Directory, now: Instant) -> Held | None:
-    if notification.kind != "reply" and notification.person in accused(alert, directory, now):
+def _accused(alert: Alert, notification: Notification, around: Surroundings, now: Instant) -> Held | None:
+    if notification.kind != "reply" and notification.person in accused(alert, around.directory, now):
         return Held("suppressed", "conflict_of_interest")
     return None
 
 
 def _contact_gone(
-    _alert: Alert, notification: Notification, directory: Directory, _now: Instant
+    _alert: Alert, notification: Notification, around: Surroundings, _now: Instant
 ) -> Held | None:
-    contact = directory.contact(notification.contact)
+    contact = around.directory.contact(notification.contact)
     return Held("suppressed", "contact_gone") if contact is None or not contact.verified else None
 
 
-_ATTEMPT: tuple[Callable[[Alert, Notification, Directory, Instant], Held | None], ...] = (
+def _contact_quiet(
+    alert: Alert, notification: Notification, around: Surroundings, now: Instant
+) -> Held | None:
+    contact = around.directory.contact(notification.contact)
+    if contact is None or notification.kind == "reply":
+        return None
+    until = contact_quiet_until(alert, contact, notification.office, around, now)
+    return None if until is None else Held("pending", "quiet_hours", until)
+
+
+_ATTEMPT: tuple[Gate, ...] = (
     _resolved,
     _taken,
     _superseded,
@@ -113,4 +128,5 @@ _ATTEMPT: tuple[Callable[[Alert, Notification, Directory, Instant], Held | None]
     _delegated,
     _accused,
     _contact_gone,
+    _contact_quiet,
 )

@@ -1,30 +1,26 @@
 """Planning of notifications: who is told on which contact, and who gets follow-ups.
 
-Here: escalation.md 4.1-4.4 and 6 as pure functions on a draft. Not here: when a step starts (`escalation`), sending
-(`service.dispatcher`), or the text (`wording`).
+Here: escalation.md 4.1-4.3 and 6 as pure functions on a draft. Not here: when a step starts (`escalation`), what comes
+of sending (`delivery`), or the text (`wording`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from hashlib import blake2b
+from collections.abc import Collection, Iterable
 
 import msgspec
 
-from engine.alerting.alert import NOTICES, WENT_OUT, HistoryEntry, Kind, Notification, State
-from engine.alerting.command import Attempted
+from engine.alerting.alert import NOTICES, WENT_OUT, HistoryEntry, Kind, Notification
 from engine.alerting.conflict import exclusions
 from engine.alerting.directory import Contact, Found, Person
 from engine.alerting.draft import Draft
 from engine.alerting.identity import notification_id
 from engine.alerting.policy import Channel
-from engine.judging.instant import MINUTE, SECOND, Millis
+from engine.alerting.quiet import contact_quiet_until
+from engine.judging.instant import Instant
 
-RETRIES: tuple[Millis, ...] = (15 * SECOND, 45 * SECOND)
-"""Waits after the first and second transient failure: attempts at 0, about 15 s and about 60 s."""
-LONGEST_RETRY: Millis = 5 * MINUTE
-"""Where no other contact is left the waits double up to this."""
-JITTER = 0.2
+QUIET = "quiet_hours"
+"""What holds a message back while its contact is in its quiet hours."""
 
 
 def told(draft: Draft, person: str) -> bool:
@@ -32,13 +28,23 @@ def told(draft: Draft, person: str) -> bool:
     return any(n.person == person and n.kind in NOTICES and n.state in WENT_OUT for n in draft.notifications)
 
 
-def contacts_for(person: Person, channels: Collection[Channel]) -> list[Contact]:
-    """Return the contacts to use: the first by priority of each channel (empty: all), else the first of any."""
+def contacts_for(person: Person, channels: Collection[Channel], quiet: Collection[str] = ()) -> list[Contact]:
+    """Return the contacts to use: the first by priority of each channel (empty: all), else the first of any.
+
+    Those whose ids are in `quiet` are passed over; where all are, the first alone is returned, to wait on.
+    """
+    free = [contact for contact in person.reachable if contact.id not in quiet]
+    if free:
+        return _first_of_each(free, channels) or free[:1]
+    return (_first_of_each(person.reachable, channels) or list(person.reachable))[:1]
+
+
+def _first_of_each(contacts: Iterable[Contact], channels: Collection[Channel]) -> list[Contact]:
     chosen: dict[Channel, Contact] = {}
-    for contact in person.reachable:
+    for contact in contacts:
         if not channels or contact.channel in channels:
             chosen.setdefault(contact.channel, contact)
-    return list(chosen.values()) or list(person.reachable[:1])
+    return list(chosen.values())
 
 
 def plan_notice(
@@ -58,11 +64,17 @@ def plan_notice(
     person = draft.around.directory.person(found.person)
     if person is None or (informing and _told_or_will_be(draft, found.person)):
         return 0
-    contacts = contacts_for(person, channels)
+    quiet = {
+        contact.id
+        for contact in person.reachable
+        if contact_quiet_until(draft.alert, contact, found.region, draft.around, draft.now) is not None
+    }
+    contacts = contacts_for(person, channels, quiet)
     run = draft.alert.current
     for contact in contacts:
         chosen = kind or ("step" if told(draft, person.id) else "first")
-        draft.put(
+        _plan(
+            draft,
             Notification(
                 id=notification_id(cause.id, person.id, contact.id, chosen),
                 alert=draft.alert.id,
@@ -83,9 +95,55 @@ def plan_notice(
                 informing=informing,
                 step=run.step if run else 0,
                 round=run.round if run else 0,
-            )
+            ),
         )
     return len(contacts)
+
+
+def _plan(draft: Draft, notification: Notification) -> None:
+    """Put a new message into the outbox; one for a contact that is in its quiet hours waits for their end."""
+    draft.put(notification)
+    until = _quiet_until(draft, notification)
+    if until is not None and until > (notification.due_at or 0):
+        hold(draft, notification, until)
+
+
+def _quiet_until(draft: Draft, notification: Notification) -> Instant | None:
+    contact = draft.around.directory.contact(notification.contact)
+    if contact is None or notification.kind == "reply":
+        return None
+    return contact_quiet_until(draft.alert, contact, notification.office, draft.around, draft.now)
+
+
+def hold(draft: Draft, notification: Notification, until: Instant) -> None:
+    """Let a message wait for the end of quiet hours; of several notices for one contact only the newest does."""
+    held = msgspec.structs.replace(notification, state="pending", held=QUIET, due_at=until)
+    draft.put(held)
+    if notification.kind not in NOTICES:
+        return
+    waiting = [
+        n
+        for n in draft.notifications
+        if n.contact == notification.contact
+        and n.kind in NOTICES
+        and n.state == "pending"
+        and n.held == QUIET
+    ]
+    newest = max(waiting, key=lambda n: n.entry)
+    for older in waiting:
+        if older is not newest:
+            draft.finish(older, "cancelled", "superseded")
+
+
+def release(draft: Draft) -> None:
+    """Let go of what waits for the end of quiet hours that the alert's level, as it is now, breaks."""
+    for notification in draft.notifications:
+        if (
+            notification.held == QUIET
+            and not notification.final
+            and _quiet_until(draft, notification) is None
+        ):
+            draft.put(msgspec.structs.replace(notification, held="", due_at=draft.now))
 
 
 def _told_or_will_be(draft: Draft, person: str) -> bool:
@@ -122,7 +180,7 @@ def tell_again(draft: Draft, cause: HistoryEntry, people: Collection[str]) -> No
         if waiting:
             draft.finish(notification, "cancelled", "superseded")
         kind: Kind = "step" if told(draft, notification.person) else "first"
-        _again(draft, notification, cause, kind, contact)
+        plan_again(draft, notification, cause, kind, contact)
 
 
 def _untried(notification: Notification) -> bool:
@@ -154,7 +212,7 @@ def follow_up(
         ):
             reached[notification.contact] = notification
     for contact, notification in reached.items():
-        _again(draft, notification, cause, kind, contact, returned=returned)
+        plan_again(draft, notification, cause, kind, contact, returned=returned)
     return {notification.person for notification in reached.values()}
 
 
@@ -184,14 +242,14 @@ def follow_up_late(draft: Draft, notification: Notification, cause: HistoryEntry
         for n in draft.notifications
     )
     if not (knows or said):
-        _again(draft, notification, cause, kind, notification.contact)
+        plan_again(draft, notification, cause, kind, notification.contact)
 
 
 CORRECTIONS = frozenset(("late_report", "corrected", "refuted"))
 """Closing reasons that are corrections of what was told."""
 
 
-def _again(
+def plan_again(
     draft: Draft,
     pattern: Notification,
     cause: HistoryEntry,
@@ -201,7 +259,9 @@ def _again(
     instead_of: str = "",
     returned: bool = False,
 ) -> None:
-    draft.put(
+    """Plan another message to the person of an earlier one, as whom they were told then, on one of their contacts."""
+    _plan(
+        draft,
         Notification(
             id=notification_id(cause.id, pattern.person, contact, kind),
             alert=pattern.alert,
@@ -224,115 +284,5 @@ def _again(
             round=pattern.round,
             instead_of=instead_of,
             returned=returned,
-        )
-    )
-
-
-def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, str] | None = None) -> str:
-    """Enter what came of an attempt (escalation.md 4.4) and return the reason; plan a fallback where it failed.
-
-    `unwanted` is how a message ends that need not be said any more: it is neither tried again nor sent elsewhere.
-    """
-    notification = draft.notification(attempted.notification)
-    if notification is None or notification.final or notification.state == "sent":
-        return "already_settled"
-    tried = msgspec.structs.replace(
-        notification, attempts=notification.attempts + 1, gateway=attempted.gateway
-    )
-    if attempted.outcome == "sent":
-        draft.put(
-            msgspec.structs.replace(
-                tried,
-                state="sent",
-                reason="",
-                held="",
-                due_at=None,
-                sent_at=draft.now,
-                reference=attempted.reference,
-            )
-        )
-        cause = draft.note(
-            "notified", person=tried.person, notification=tried.id, kind=tried.kind, channel=tried.channel
-        )
-        follow_up_late(draft, tried, cause)
-        return "sent"
-    if unwanted is not None and attempted.outcome == "transient":
-        draft.finish(tried, *unwanted)
-        return unwanted[1]
-    spare = _unused_contact(draft, tried)
-    if attempted.outcome == "transient" and (tried.attempts <= len(RETRIES) or spare is None):
-        retrying = tried.attempts > len(RETRIES)
-        due = max(draft.now + _wait(tried), attempted.retry_after or 0)
-        draft.put(
-            msgspec.structs.replace(
-                tried, state="pending", reason="retrying" if retrying else attempted.reason, due_at=due
-            )
-        )
-        return attempted.reason
-    draft.finish(tried, "failed", attempted.reason)
-    if spare is not None and unwanted is None:
-        cause = draft.note(
-            "fallback",
-            reason=attempted.reason,
-            person=tried.person,
-            notification=tried.id,
-            channel=spare.channel,
-        )
-        fallback = msgspec.structs.replace(tried, channel=spare.channel)
-        _again(draft, fallback, cause, tried.kind, spare.id, instead_of=tried.id, returned=tried.returned)
-    return attempted.reason
-
-
-def _unused_contact(draft: Draft, notification: Notification) -> Contact | None:
-    """Return the person's next contact by priority that this message was not planned for yet.
-
-    A message is all that one cause says to the person, with what fell back from it: a contact that served an earlier
-    message is free again for this one.
-    """
-    person = draft.around.directory.person(notification.person)
-    cause = _origin(draft, notification).cause
-    used = {
-        n.contact
-        for n in draft.notifications
-        if n.person == notification.person and _origin(draft, n).cause == cause
-    }
-    return next((c for c in person.reachable if c.id not in used), None) if person else None
-
-
-def _origin(draft: Draft, notification: Notification) -> Notification:
-    *_, origin = _back(draft, notification)
-    return origin
-
-
-def _back(draft: Draft, notification: Notification | None) -> Iterator[Notification]:
-    while notification is not None:
-        yield notification
-        notification = draft.notification(notification.instead_of)
-
-
-def _wait(notification: Notification) -> Millis:
-    """Milliseconds until the next attempt, with a jitter of up to 20 % derived from the id (repeatable)."""
-    attempt = notification.attempts
-    further = attempt - len(RETRIES)
-    base = RETRIES[attempt - 1] if further <= 0 else min(MINUTE * 2**further, LONGEST_RETRY)
-    digest = blake2b(f"{notification.id}:{attempt}".encode(), digest_size=4).digest()
-    share = int.from_bytes(digest, "big") / 2**32
-    return round(base * (1 + JITTER * (2 * share - 1)))
-
-
-def finally_failed(notification: Notification) -> bool:
-    """Whether a notice counts as failed for `step_unreachable` and the phone list (escalation.md 4.4)."""
-    return notification.state == "failed" or (
-        notification.state == "pending" and notification.reason == "retrying"
-    )
-
-
-def may_have_word(draft: Draft, person: str) -> bool:
-    """Whether anything that asks the person went out, or may still go out: then they can answer (3.4)."""
-    return any(
-        n.person == person
-        and n.kind in NOTICES
-        and (n.state in ("pending", "sending") or n.state in WENT_OUT)
-        and not finally_failed(n)
-        for n in draft.notifications
+        ),
     )

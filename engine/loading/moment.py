@@ -11,6 +11,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfoNotFoundError
 
 from engine.errors import ParseError
+from engine.judging.calendar import DAYS
 from engine.judging.instant import (
     DAY,
     ZONES,
@@ -31,8 +32,6 @@ LONGEST: Millis = 5 * 366 * DAY
 """No window or wait is longer than five years."""
 YEARS = ("1970", "2200")
 """Instants and days lie between these years, the first included."""
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d local", re.ASCII)
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _LOCAL = re.compile(r"(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}(?::\d{2})?) +([A-Za-z_/+-]+\d?)", re.ASCII)
@@ -78,6 +77,16 @@ def instant(node: Node, findings: Findings) -> Instant:
         raise findings.unusable(
             "not_an_instant", found.mark, text=found.text, zones=", ".join(ZONES)
         ) from None
+
+
+def local_or_instant(node: Node, findings: Findings) -> datetime | Instant:
+    """Take an instant, or a local time of any region (`2024-11-27 00:00 local`) as a datetime without zone."""
+    found = scalar(node, findings)
+    local_time = _LOCAL.fullmatch(found.text)
+    if local_time is None or local_time[3] != "local":
+        return instant(node, findings)
+    instant(Scalar(f"{local_time[1]} {local_time[2]} UTC", plain=found.plain, mark=found.mark), findings)
+    return datetime.fromisoformat(f"{local_time[1]}T{local_time[2]}")
 
 
 def local_instant(zone_name: str) -> Take[Instant]:

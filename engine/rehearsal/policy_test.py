@@ -50,6 +50,7 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
         metrics=metrics,
         outgoing=Outgoing(renderer, gateways),
         watched_since=test.start,
+        calendar=premises.calendar,
     )
     await rig.replace_directory(scene.directory)
     witness = Witness(rig)

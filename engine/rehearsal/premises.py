@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from engine.alerting.draft import NO_STAGES
+from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable
+from engine.loading.calendar import load_calendar
 from engine.loading.kinds import Kind, load_kinds
 from engine.loading.regions import load_regions
 from engine.settings import DEFAULT_FILE, Settings, load, names
@@ -42,6 +45,12 @@ class Premises:
     def regions(self) -> RegionTable:
         """The shipped table of regions."""
         return load_regions(self.settings.paths.regions)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The shipped calendar."""
+        path = self.settings.paths.calendar
+        return load_calendar(path).expect() if path.exists() else NO_STAGES
 
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:

@@ -13,9 +13,11 @@ from hashlib import blake2b
 import msgspec
 
 from engine.alerting.directory import Contents
+from engine.alerting.draft import NO_STAGES
 from engine.alerting.policy import Policy
 from engine.clock import ManualClock
 from engine.errors import SiagaError
+from engine.judging.calendar import Calendar
 from engine.judging.event import Event
 from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.outage import Gap
@@ -66,6 +68,7 @@ class Rig:
         metrics: Metrics,
         outgoing: Outgoing | None = None,
         watched_since: Instant | None = None,
+        calendar: Calendar = NO_STAGES,
     ) -> None:
         """Wire the parts around an empty store. The rules watch from `watched_since` on, else from `start`."""
         self.store = MemoryStore()
@@ -73,7 +76,7 @@ class Rig:
         self._watched_since = start if watched_since is None else watched_since
         self._metrics = metrics
         self._outgoing = outgoing
-        rule_set = RuleSet({rule.id: rule for rule in rules}, policies)
+        rule_set = RuleSet({rule.id: rule for rule in rules}, policies, calendar)
         self.books = Books(self.store, namespace=NAMESPACE, regions=regions, kinds={}, rule_set=rule_set)
         self.desk = Desk(self.store, self.clock, self.books, metrics)
         self._begin()
@@ -167,7 +170,7 @@ class Rig:
             if old is not None and _judging(old) != _judging(rule):
                 raise ReloadUnavailableError(id_)
         await self._evaluator.stand_down()
-        self.books.rule_set = RuleSet(new, policies)
+        self.books.rule_set = RuleSet(new, policies, self.books.rule_set.calendar)
         self._begin()
 
 

@@ -151,6 +151,7 @@ class Siaga:
             now=self.clock.now() if isinstance(self.clock, ManualClock) else None,
             rules=tuple(self.books.rule_set.rules.values()),
             policies=tuple(self.books.rule_set.policies.values()),
+            stages=self.books.rule_set.calendar.stages,
             regions=tuple(self.books.regions),
         )
 

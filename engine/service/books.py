@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from engine.alerting.directory import Contents, Directory
-from engine.alerting.draft import Surroundings
+from engine.alerting.draft import NO_STAGES, Surroundings
 from engine.alerting.policy import Policy
+from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable
 from engine.judging.rule import Rule
 from engine.loading.kinds import Kind
@@ -24,10 +25,11 @@ DIRECTORY = "directory"
 
 
 class RuleSet(msgspec.Struct, frozen=True):
-    """The rules and policies in force, by id."""
+    """The rules and policies in force, by id, and the calendar they speak of."""
 
     rules: Mapping[str, Rule]
     policies: Mapping[str, Policy]
+    calendar: Calendar = NO_STAGES
 
 
 class Books:
@@ -50,8 +52,8 @@ class Books:
         self._directory = Directory(Contents())
 
     async def surroundings(self) -> Surroundings:
-        """Return the directory of this instant and the regions, as a decision takes them."""
-        return Surroundings(self.namespace, await self.directory(), self.regions)
+        """Return directory, regions and calendar as they are now, as a decision takes them."""
+        return Surroundings(self.namespace, await self.directory(), self.regions, self.rule_set.calendar)
 
     async def directory(self) -> Directory:
         """Return the directory in force."""

@@ -138,8 +138,9 @@ class Dispatcher:
         if notification.due_at is None:
             await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
             return None
-        directory = await self._books.directory()
-        if attempt(case.alert, notification, directory, now) is not None:
+        around = await self._books.surroundings()
+        directory = around.directory
+        if attempt(case.alert, notification, around, now) is not None:
             await self._desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
             return None
         rendered = notification.rendered
@@ -177,7 +178,7 @@ class Dispatcher:
         """Ask once more right before the attempt; somebody may have taken the matter since the claim was read."""
         case = (await load(self._store, [alert_id]))[alert_id]
         current = case.notifications[notification.id]
-        if attempt(case.alert, current, await self._books.directory(), self._clock.now()) is None:
+        if attempt(case.alert, current, await self._books.surroundings(), self._clock.now()) is None:
             return False
         await self._desk.change(alert_id, Withheld(notification=notification.id), "drop_unwanted")
         return True

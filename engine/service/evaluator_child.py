@@ -22,6 +22,7 @@ import structlog
 from engine.alerting.policy import Policy
 from engine.clock import Clock, ManualClock, WallClock
 from engine.errors import SiagaError, StoreUnavailableError
+from engine.judging.calendar import Calendar, Stage
 from engine.judging.instant import Instant
 from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Rule
@@ -61,6 +62,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     now: Instant | None
     rules: tuple[Rule, ...]
     policies: tuple[Policy, ...]
+    stages: tuple[Stage, ...]
     regions: tuple[Region, ...]
 
 
@@ -154,7 +156,8 @@ class Child:
             accept_weaker_durability=begin.accept_weaker_durability,
             wait_replicas=begin.wait_replicas,
         )
-        rule_set = RuleSet({rule.id: rule for rule in begin.rules}, {p.id: p for p in begin.policies})
+        rules = {rule.id: rule for rule in begin.rules}
+        rule_set = RuleSet(rules, {p.id: p for p in begin.policies}, Calendar(begin.stages))
         books = Books(
             self._store,
             namespace=begin.namespace,

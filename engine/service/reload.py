@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.alerting.draft import NO_STAGES
 from engine.errors import ConfigurationError
 from engine.judging.region import RegionTable
+from engine.loading.calendar import load_calendar
 from engine.loading.directory import load_directory
 from engine.loading.kinds import Kind
 from engine.loading.known import Known
@@ -20,11 +22,15 @@ from engine.settings import Paths
 
 
 def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind]) -> RuleSet:
-    """Read policies and rules; raise `ConfigurationError` with every finding where one of them is an error."""
+    """Read policies, rules and calendar; raise `ConfigurationError` with every finding where one is an error.
+
+    An installation without a calendar file has no stages.
+    """
     policies = {policy.id: policy for policy in load_policies(paths.policies).expect()}
     known = Known(kinds=frozenset(kinds), regions=regions, policies=frozenset(policies))
     rules = {rule.id: rule for rule in load_rules(paths.rules, known).expect()}
-    return RuleSet(rules, policies)
+    calendar = load_calendar(paths.calendar).expect() if paths.calendar.exists() else NO_STAGES
+    return RuleSet(rules, policies, calendar)
 
 
 async def import_directory(books: Books, paths: Paths, *, replace: bool = True) -> int:

@@ -13,9 +13,9 @@ import msgspec
 
 from engine.alerting.alert import Alert, Notification, Rendered
 from engine.alerting.command import Attempted
+from engine.alerting.delivery import RETRIES
 from engine.alerting.directory import Contact
 from engine.alerting.identity import notification_id
-from engine.alerting.telling import RETRIES
 from engine.clock import Clock
 from engine.judging.instant import Instant
 from engine.judging.region import NATION

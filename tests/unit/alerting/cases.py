@@ -8,7 +8,7 @@ import msgspec
 from engine.alerting.command import Answer, Attempted, Open, Wake, Withheld
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.directory import Assignment, Contact, Contents, Directory, Person
-from engine.alerting.draft import Surroundings
+from engine.alerting.draft import NO_STAGES, Surroundings
 from engine.alerting.gates import attempt
 from engine.alerting.policy import Policy, Step, Target
 from engine.judging.instant import MINUTE
@@ -88,9 +88,9 @@ def having(*people):
     return msgspec.structs.replace(CONTENTS, people=(*others, *people))
 
 
-def around(contents=CONTENTS):
+def around(contents=CONTENTS, **more):
     """What a decision may look at."""
-    return Surroundings("test", Directory(contents), REGIONS)
+    return Surroundings("test", Directory(contents), REGIONS, **more)
 
 
 def target(role, at="region", **more):
@@ -139,9 +139,9 @@ class Course:
     the minutes since the start beside them.
     """
 
-    def __init__(self, policy_=None, contents=CONTENTS, **opening_words):
-        self.around = around(contents)
-        self.now = START
+    def __init__(self, policy_=None, contents=CONTENTS, *, calendar=NO_STAGES, now=START, **opening_words):
+        self.around = around(contents, calendar=calendar)
+        self.now = self.began = now
         self.down = {}
         self.sent, self.times, self.decisions = [], [], []
         self.notifications, self.history = {}, []
@@ -157,7 +157,7 @@ class Course:
     def do(self, command, minutes=None):
         """Carry out a command, `minutes` after the start (default: now); messages are left lying."""
         if minutes is not None:
-            self.now = START + round(minutes * MINUTE)
+            self.now = self.began + round(minutes * MINUTE)
         return self._apply(decide(self.alert, self.notifications, command, self.around, self.now))
 
     def deliver(self, limit=1_000):
@@ -174,7 +174,7 @@ class Course:
             self._claim(notification)
 
     def _claim(self, notification):
-        if attempt(self.alert, notification, self.around.directory, self.now) is not None:
+        if attempt(self.alert, notification, self.around, self.now) is not None:
             self.do(Withheld(notification=notification.id))
             return None
         claimed = msgspec.structs.replace(notification, state="sending", due_at=self.now + MINUTE)
@@ -188,11 +188,11 @@ class Course:
         self.do(Attempted(notification=notification.id, outcome=outcome, gateway="test", reason="uji"))
         if outcome == "sent":
             self.sent.append((notification.kind, notification.person))
-            self.times.append((self.now - START) / MINUTE)
+            self.times.append((self.now - self.began) / MINUTE)
 
     def until(self, minutes):
         """Let time pass: timers before messages at each instant at which something is due."""
-        end = START + round(minutes * MINUTE)
+        end = self.began + round(minutes * MINUTE)
         self.deliver()
         for _ in range(10_000):
             due = self.next_due

@@ -15,7 +15,7 @@ from engine.alerting.conflict import accused
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.directory import Contents, Deputy, Duty, Span
 from engine.alerting.escalation import ASKING
-from engine.alerting.policy import Acknowledge, Policy, Step, StepCondition, Target
+from engine.alerting.policy import Acknowledge, Policy, Quiet, Step, StepCondition, Target
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Redated, Undone
 from tests.unit.alerting.cases import (
@@ -42,15 +42,29 @@ spans = st.builds(
     st.integers(1, 600),
 )
 contacts = st.lists(
-    st.tuples(st.sampled_from(["sms", "email", "webhook"]), st.integers(1, 3), st.booleans(), st.booleans()),
+    st.tuples(
+        st.sampled_from(["sms", "email", "webhook"]),
+        st.integers(1, 3),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["", "", "10:00-12:00 local", "23:00-09:00 local"]),
+    ),
     max_size=3,
 )
 
 
 def _someone(name, drawn, away):
     found = tuple(
-        contact(name, channel, number, priority=priority, verified=verified, delay=7 * MINUTE * late)
-        for number, (channel, priority, verified, late) in enumerate(drawn, start=1)
+        contact(
+            name,
+            channel,
+            number,
+            priority=priority,
+            verified=verified,
+            delay=7 * MINUTE * late,
+            quiet_hours=quiet_hours,
+        )
+        for number, (channel, priority, verified, late, quiet_hours) in enumerate(drawn, start=1)
     )
     return msgspec.structs.replace(person(name), contacts=found, away=tuple(away))
 
@@ -92,7 +106,13 @@ steps = st.builds(
     channels=st.sampled_from([(), ("sms",), ("email", "sms")]),
     need=st.sampled_from(["one", "all", 2]),
     inform=st.lists(targets, max_size=1).map(tuple),
-    when=st.builds(StepCondition, level_at_least=st.sampled_from([None, 4]), not_resolved=st.booleans()),
+    when=st.builds(
+        StepCondition,
+        level_at_least=st.sampled_from([None, None, 4]),
+        hours=st.sampled_from([None, None, "11:00-22:00 local"]),
+        days=st.sampled_from([None, None, "tue..sun"]),
+        not_resolved=st.booleans(),
+    ),
 )
 policies = st.builds(
     Policy,
@@ -106,6 +126,11 @@ policies = st.builds(
         grade=st.sampled_from([1, 2, 3]),
         expires=st.sampled_from([None, HOUR, 4 * HOUR]),
         remind=st.sampled_from([(), (30 * MINUTE,), (10 * MINUTE, 40 * MINUTE)]),
+    ),
+    quiet=st.builds(
+        Quiet,
+        hours=st.sampled_from(["10:00-11:00 local", "12:00-08:00 local"]),
+        levels=st.sampled_from([(), (2,), (2, 3)]),
     ),
     on_exhausted=st.lists(targets, max_size=1).map(tuple),
 )

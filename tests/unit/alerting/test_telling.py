@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.alerting.command import Attempted, Wake
-from engine.alerting.telling import JITTER, LONGEST_RETRY, _wait, contacts_for
+from engine.alerting.delivery import JITTER, LONGEST_RETRY, _wait
+from engine.alerting.telling import contacts_for
 from engine.judging.instant import MINUTE, SECOND
 from engine.judging.judgement import Undone
 from tests.unit.alerting.cases import (

@@ -1,0 +1,139 @@
+"""Delivery: what comes of an attempt to send, when the next is made, and which contact serves instead.
+
+Here: escalation.md 4.4 as pure functions on a draft. Not here: who is told what (`alerting.telling`), whether a message
+is still wanted (`alerting.gates`), and the sending itself (`service.dispatcher`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import msgspec
+
+from engine.alerting.alert import NOTICES, WENT_OUT, Notification, State
+from engine.alerting.command import Attempted
+from engine.alerting.directory import Contact
+from engine.alerting.draft import Draft
+from engine.alerting.telling import follow_up_late, plan_again
+from engine.judging.instant import MINUTE, SECOND, Millis
+
+RETRIES: tuple[Millis, ...] = (15 * SECOND, 45 * SECOND)
+"""Waits after the first and second transient failure: attempts at 0, about 15 s and about 60 s."""
+LONGEST_RETRY: Millis = 5 * MINUTE
+"""Where no other contact is left the waits double up to this."""
+JITTER = 0.2
+
+
+def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, str] | None = None) -> str:
+    """Enter what came of an attempt (escalation.md 4.4) and return the reason; plan a fallback where it failed.
+
+    `unwanted` is how a message ends that need not be said any more: it is neither tried again nor sent elsewhere.
+    """
+    notification = draft.notification(attempted.notification)
+    if notification is None or notification.final or notification.state == "sent":
+        return "already_settled"
+    tried = msgspec.structs.replace(
+        notification, attempts=notification.attempts + 1, gateway=attempted.gateway
+    )
+    if attempted.outcome == "sent":
+        draft.put(
+            msgspec.structs.replace(
+                tried,
+                state="sent",
+                reason="",
+                held="",
+                due_at=None,
+                sent_at=draft.now,
+                reference=attempted.reference,
+            )
+        )
+        cause = draft.note(
+            "notified", person=tried.person, notification=tried.id, kind=tried.kind, channel=tried.channel
+        )
+        follow_up_late(draft, tried, cause)
+        return "sent"
+    if unwanted is not None and attempted.outcome == "transient":
+        draft.finish(tried, *unwanted)
+        return unwanted[1]
+    spare = _unused_contact(draft, tried)
+    if attempted.outcome == "transient" and (tried.attempts <= len(RETRIES) or spare is None):
+        retrying = tried.attempts > len(RETRIES)
+        due = max(draft.now + _wait(tried), attempted.retry_after or 0)
+        draft.put(
+            msgspec.structs.replace(
+                tried,
+                state="pending",
+                reason="retrying" if retrying else attempted.reason,
+                held="",
+                due_at=due,
+            )
+        )
+        return attempted.reason
+    draft.finish(tried, "failed", attempted.reason)
+    if spare is not None and unwanted is None:
+        cause = draft.note(
+            "fallback",
+            reason=attempted.reason,
+            person=tried.person,
+            notification=tried.id,
+            channel=spare.channel,
+        )
+        fallback = msgspec.structs.replace(tried, channel=spare.channel)
+        plan_again(draft, fallback, cause, tried.kind, spare.id, instead_of=tried.id, returned=tried.returned)
+    return attempted.reason
+
+
+def _unused_contact(draft: Draft, notification: Notification) -> Contact | None:
+    """Return the person's next contact by priority that this message was not planned for yet.
+
+    A message is all that one cause says to the person, with what fell back from it: a contact that served an earlier
+    message is free again for this one.
+    """
+    person = draft.around.directory.person(notification.person)
+    cause = _origin(draft, notification).cause
+    used = {
+        n.contact
+        for n in draft.notifications
+        if n.person == notification.person and _origin(draft, n).cause == cause
+    }
+    return next((c for c in person.reachable if c.id not in used), None) if person else None
+
+
+def _origin(draft: Draft, notification: Notification) -> Notification:
+    *_, origin = _back(draft, notification)
+    return origin
+
+
+def _back(draft: Draft, notification: Notification | None) -> Iterator[Notification]:
+    while notification is not None:
+        yield notification
+        notification = draft.notification(notification.instead_of)
+
+
+def _wait(notification: Notification) -> Millis:
+    """Milliseconds until the next attempt, with a jitter of up to 20 % derived from the id (repeatable)."""
+    attempt = notification.attempts
+    further = attempt - len(RETRIES)
+    base = RETRIES[attempt - 1] if further <= 0 else min(MINUTE * 2**further, LONGEST_RETRY)
+    digest = blake2b(f"{notification.id}:{attempt}".encode(), digest_size=4).digest()
+    share = int.from_bytes(digest, "big") / 2**32
+    return round(base * (1 + JITTER * (2 * share - 1)))
+
+
+def finally_failed(notification: Notification) -> bool:
+    """Whether a notice counts as failed for `step_unreachable` and the phone list (escalation.md 4.4)."""
+    return notification.state == "failed" or (
+        notification.state == "pending" and notification.reason == "retrying"
+    )
+
+
+def may_have_word(draft: Draft, person: str) -> bool:
+    """Whether anything that asks the person went out, or may still go out: then they can answer (3.4)."""
+    return any(
+        n.person == person
+        and n.kind in NOTICES
+        and (n.state in ("pending", "sending") or n.state in WENT_OUT)
+        and not finally_failed(n)
+        for n in draft.notifications
+    )
