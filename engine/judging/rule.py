@@ -159,7 +159,20 @@ class FirstTime(msgspec.Struct, frozen=True, tag="first_time"):
     missing: Scalar | None = None
 
 
-Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime
+class Spread(msgspec.Struct, frozen=True, tag="spread"):
+    """True while (t - within, t] holds events of at least so many different children (state condition).
+
+    `over` is the level of the children's regions, or a field. With `children` (pairs of a group's region and how many
+    children it has in the roster) `at_least` is a percentage of these; a group that has none there is not judged.
+    """
+
+    over: str
+    at_least: float
+    within: Millis
+    children: tuple[tuple[str, int], ...] | None = None
+
+
+Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime | Spread
 
 
 # --- the rule ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ window and what follows from the figure (`judging.fold`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from engine.judging.event import Event, Scalar, number
@@ -15,6 +15,7 @@ from engine.judging.figure import BILLION, billionths, figure_of
 from engine.judging.group import canonical
 from engine.judging.instant import Millis
 from engine.judging.novelty import Changed, Unseen
+from engine.judging.region import LEVELS, cut, lineage
 from engine.judging.rule import (
     Aggregate,
     Change,
@@ -25,6 +26,7 @@ from engine.judging.rule import (
     FirstTime,
     Limit,
     Rule,
+    Spread,
     Value,
 )
 from engine.judging.state import Measure, Point
@@ -84,8 +86,8 @@ class _Counted:
 class _Different:
     """Number of different values."""
 
-    def __init__(self, condition: Distinct) -> None:
-        self._limit = condition.limit
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
         self._times: dict[Measure, int] = {}
 
     def enter(self, point: Point) -> None:
@@ -104,6 +106,24 @@ class _Different:
 
     def met(self) -> bool:
         return self._limit.met_by(len(self._times))
+
+
+class _PartOf(_Different):
+    """Number of different children, held against how many the group's region has."""
+
+    def __init__(self, limit: Limit, children: Mapping[str, int]) -> None:
+        super().__init__(limit)
+        self._children = children
+        self._all = 0
+
+    def enter(self, point: Point) -> None:
+        super().enter(point)
+        self._all = next(
+            (self._children[c] for c in lineage(point.evidence.region) if c in self._children), 0
+        )
+
+    def met(self) -> bool:
+        return self._all > 0 and self._limit.met_by(100 * self.figure / self._all)
 
 
 class _Latest:
@@ -138,7 +158,10 @@ def window_of(condition: Condition) -> Window:
         case Count():
             return _Counted(condition)
         case Distinct():
-            return _Different(condition)
+            return _Different(condition.limit)
+        case Spread(at_least=at_least, children=children):
+            limit = Limit("at_least", at_least)
+            return _Different(limit) if children is None else _PartOf(limit, dict(children))
         case Value():
             return _Latest(condition)
         case Aggregate():
@@ -152,7 +175,9 @@ def window_of(condition: Condition) -> Window:
 def within_of(condition: Condition) -> Millis | None:
     """Return the length of the condition's window; None where it has none."""
     match condition:
-        case Count(within=within) | Distinct(within=within) | Aggregate(within=within):
+        case (
+            Count(within=within) | Distinct(within=within) | Spread(within=within) | Aggregate(within=within)
+        ):
             return within
         case FirstTime(memory=memory):
             return memory
@@ -165,6 +190,8 @@ def limit_of(condition: Condition) -> Limit | None:
     match condition:
         case Count():
             return Limit("at_least", condition.at_least)
+        case Spread(children=None):
+            return Limit("at_least", condition.at_least)
         case Distinct() | Value() | Aggregate():
             return condition.limit
         case _:
@@ -174,7 +201,7 @@ def limit_of(condition: Condition) -> Limit | None:
 def is_state(condition: Condition) -> bool:
     """Say whether the condition is true over stretches of time (marked S in rule-language.md 5), not at events only."""
     match condition:
-        case Value() | Aggregate():
+        case Value() | Aggregate() | Spread():
             return True
         case Distinct():
             return condition.limit.operator in _LOW
@@ -223,7 +250,7 @@ def watched_for(condition: Condition) -> Millis:
 
 def shrinks(condition: Condition) -> bool:
     """Say whether a point that leaves can only lower the figure, so that not every leave need be looked at."""
-    return isinstance(condition, Count | Distinct)
+    return isinstance(condition, Count | Distinct | Spread)
 
 
 def measures(condition: Condition, event: Event) -> bool:
@@ -231,6 +258,8 @@ def measures(condition: Condition, event: Event) -> bool:
     match condition:
         case Value(field=field):
             return event.value(field) is not None
+        case Spread(over=over):
+            return _child(over, event) is not None
         case Aggregate(missing=None, of=field):
             return number(event.value(field)) is not None
         case Change(missing=None, of=fields) | FirstTime(missing=None, of=fields):
@@ -252,6 +281,8 @@ def measure_of(condition: Condition, event: Event) -> Measure:
             return _joined(canonical(event.value(path)) for path in condition.of)
         case Value():
             return event.value(condition.field)
+        case Spread(over=over):
+            return canonical(_child(over, event))
         case Aggregate(of=field, missing=missing):
             found = number(event.value(field))
             return billionths((missing or 0) if found is None else found)
@@ -260,6 +291,10 @@ def measure_of(condition: Condition, event: Event) -> Measure:
             return _joined(canonical(missing if value is None else value) for value in values)
         case _:
             return None
+
+
+def _child(over: str, event: Event) -> Scalar | None:
+    return cut(event.region, over) if over in LEVELS else event.value(over)
 
 
 def _texts(values: Iterable[Scalar]) -> frozenset[str]:

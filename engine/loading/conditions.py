@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.judging.event import Scalar as Plain
-from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Value
-from engine.loading.figures import aggregate, change, first_time
+from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Spread, Value
+from engine.loading.figures import aggregate, change, first_time, spread
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
@@ -30,7 +30,6 @@ NOT_BUILT = (
     "any_of",
     "not_all_of",
     "deadline",
-    "spread",
     "rules",
 )
 """Conditions of the language that this version cannot judge yet."""
@@ -66,7 +65,7 @@ def condition(filters: Filters) -> Take[Condition]:
 def has_figure(built: Condition) -> bool:
     """Say whether the condition has a number that limits, levels and `value_doubles` can be held against."""
     match built:
-        case Count() | Distinct() | Aggregate() | Value(limit=Limit()):
+        case Count() | Distinct() | Spread() | Aggregate() | Value(limit=Limit()):
             return True
         case _:
             return False
@@ -77,7 +76,7 @@ def possible(built: Condition) -> Range:
     match built:
         case Count(weight=weight):
             return Range(low=0, whole=weight is None)
-        case Distinct():
+        case Distinct() | Spread():
             return Range(low=0, whole=True)
         case Aggregate(non_negative=True):
             return Range(low=0)
@@ -88,7 +87,7 @@ def possible(built: Condition) -> Range:
 def opening(built: Condition) -> Range:
     """Return the figures at which the condition holds."""
     match built:
-        case Count(at_least=figure):
+        case Count(at_least=figure) | Spread(at_least=figure, children=None):
             return possible(built).meeting("at_least", figure)
         case Distinct(limit=limit) | Aggregate(limit=limit) | Value(limit=Limit() as limit):
             return possible(built).under(limit)
@@ -157,4 +156,5 @@ _READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
     "aggregate": aggregate,
     "change": change,
     "first_time": first_time,
+    "spread": spread,
 }

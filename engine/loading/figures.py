@@ -6,19 +6,28 @@ Here: one reader for each word. Not here: counting and the other conditions (`lo
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
+from msgspec.structs import replace
+
 from engine.judging.event import Scalar as Plain
-from engine.judging.rule import Aggregate, Change, FirstTime, Function, Limit
+from engine.judging.region import LEVELS
+from engine.judging.rule import Aggregate, Change, Condition, FirstTime, Function, Limit, Spread
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings
 from engine.loading.form import Form, list_of
+from engine.loading.known import Known
 from engine.loading.limit import required_limit
 from engine.loading.marked import Node, Scalar
 from engine.loading.moment import duration
 from engine.loading.range import Range
-from engine.loading.value import free, number, whole, word
+from engine.loading.value import free, number, scalar, whole, word
 
+CHILDREN = LEVELS[1:]
+"""Levels whose regions are the children of another one."""
+ALL = 100
+"""Percent."""
 MOST_EVENTS = 1_000_000
 """The greatest `min_events`."""
 
@@ -75,6 +84,49 @@ def first_time(form: Form, filters: Filters, _findings: Findings) -> FirstTime:
     of = form.require("of", list_of(filters.path, single=True, minimum=1), ())
     memory = form.require("memory", duration(1), 1)
     return FirstTime(of=of, memory=memory, missing=form.read("missing", missing_value, None))
+
+
+def spread(form: Form, filters: Filters, findings: Findings) -> Spread:
+    """Take `spread`: in how many different children of the group's region, or values of a field, there are events."""
+    over = form.require("over", partial(_child, filters), "")
+    within = form.require("within", duration(1), 1)
+    if over in CHILDREN:
+        at_least, percent = form.require("at_least", number_or_percent, (1, False))
+    else:
+        at_least, percent = form.require("at_least", number, 1), False
+    whole_number = percent or isinstance(at_least, int)
+    if at_least <= 0:
+        findings.add("limit_always_met", form.place("at_least"), number=at_least)
+    elif percent and at_least > ALL:
+        findings.add("limit_never_met", form.place("at_least"), field="spread")
+    elif not whole_number:
+        findings.add("not_whole", form.place("at_least"), number=at_least)
+    return Spread(over=over, at_least=at_least, within=within, children=() if percent else None)
+
+
+def _child(filters: Filters, node: Node, findings: Findings) -> str:
+    found = scalar(node, findings).text
+    return found if found in CHILDREN else filters.path(node, findings, also=CHILDREN)
+
+
+def counted(condition: Condition, per: tuple[str, ...], known: Known) -> Condition:
+    """Return the condition with what it must know of the roster, for groups of these keys."""
+    if not isinstance(condition, Spread) or condition.children is None:
+        return condition
+    return replace(condition, children=known.children(condition.over, level_of_group(per)))
+
+
+def level_of_group(per: tuple[str, ...]) -> str:
+    """Return the level of the region that groups of these keys stand for, by the narrowest word of them."""
+    levels = ["regency" if word == "region" else word for word in per if word in (*LEVELS, "region")]
+    return max(levels, key=LEVELS.index, default="nation")
+
+
+def number_or_percent(node: Node, findings: Findings) -> tuple[float, bool]:
+    """Take a number, and whether a percent sign stands after it."""
+    if isinstance(node, Scalar) and node.text.endswith("%"):
+        return number(Scalar(node.text[:-1].rstrip(), plain=node.plain, mark=node.mark), findings), True
+    return number(node, findings), False
 
 
 def missing_value(node: Node, findings: Findings) -> Plain | None:

@@ -7,12 +7,13 @@ as with inline rules of a test; of known fields the types are known all the same
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
-from engine.judging.region import RegionTable
+from engine.judging.region import RegionTable, cut
 
 Type = Literal["text", "number", "boolean", "any"]
 
@@ -68,16 +69,30 @@ FIELDS: Mapping[str, Field] = {
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """The names that exist. Kinds and policies by id, fields by dotted path."""
+    """The names that exist. Kinds and policies by id, fields by dotted path.
+
+    `roster` are the codes of regions that hold an election; None: those of the table that do.
+    """
 
     kinds: frozenset[str] | None = None
     regions: RegionTable | None = None
     policies: frozenset[str] | None = None
+    roster: tuple[str, ...] | None = None
     fields: Mapping[str, Field] | None = msgspec.field(default_factory=lambda: FIELDS)
 
     def field(self, path: str) -> Field | None:
         """Return what is known of a field; None where nothing is."""
         return (FIELDS if self.fields is None else self.fields).get(path)
+
+    def children(self, level: str, under: str) -> tuple[tuple[str, int], ...]:
+        """Return how many regions of a level that hold an election lie in each region of the level `under`."""
+        codes = self.roster
+        if codes is None:
+            held = (r for r in self.regions or () if r.election_governor or r.election_local)
+            codes = tuple(region.code for region in held)
+        children = {child for code in codes if (child := cut(code, level)) is not None}
+        parents = Counter(parent for child in children if (parent := cut(child, under)) is not None)
+        return tuple(sorted(parents.items()))
 
 
 ANYTHING = Known(fields=None)

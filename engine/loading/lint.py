@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.judging.rule import Clear, Condition, Limit
+from engine.judging.region import LEVELS
+from engine.judging.rule import Clear, Condition, Limit, Spread
 from engine.judging.window import is_pulse, is_state
 from engine.loading.conditions import has_figure, opening, possible
 from engine.loading.draft import Draft
+from engine.loading.figures import level_of_group
 from engine.loading.finding import Findings
 
 
@@ -24,6 +26,12 @@ def check(draft: Draft, findings: Findings) -> None:
         findings.add("hold_for_on_event", draft.place("hold_for"))
     if draft.tell_again and draft.tell_again.value_doubles and not has_figure(built):
         findings.add("needs_figure", draft.place("tell_again"), key="value_doubles")
+    if (
+        isinstance(built, Spread)
+        and built.over in LEVELS
+        and not _below(built.over, draft.per or ("region",))
+    ):
+        findings.add("spread_not_below", draft.place("alert_when"), word=built.over)
     _check_levels(draft, built, findings)
     if draft.clear_when is not None:
         _check_clear(draft, draft.clear_when, built, findings)
@@ -75,6 +83,11 @@ def _becomes_false(clear: Clear | None, built: Condition) -> bool:
     if clear is None:
         return is_state(built)
     return clear.how in ("no_longer_true", "limit")
+
+
+def _below(level: str, per: tuple[str, ...]) -> bool:
+    """Say whether regions of a level lie below those the groups stand for."""
+    return LEVELS.index(level) > LEVELS.index(level_of_group(per))
 
 
 def _written(limit: Limit) -> str:

@@ -19,6 +19,7 @@ from engine.judging.instant import HOUR, MINUTE
 from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Rule, TellAgain
 from engine.judging.window import can_be_undone, is_state
 from engine.loading.draft import Draft, DraftReader, Levels
+from engine.loading.figures import counted
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, at_start
 from engine.loading.form import form_of, list_of, usable
@@ -142,13 +143,14 @@ def _load(
                 drafts[draft.id] = draft
         form.close()
     filters.close()
-    rules = () if findings.errors else tuple(resolved(draft) for draft in drafts.values())
+    rules = () if findings.errors else tuple(resolved(draft, known) for draft in drafts.values())
     return loaded(rules, (), findings)
 
 
-def resolved(draft: Draft) -> Rule:
+def resolved(draft: Draft, known: Known) -> Rule:
     """Complete a valid draft to a rule: what its file leaves out follows from its condition."""
-    condition = draft.alert_when or EveryEvent()
+    per = draft.per or ("region",)
+    condition = counted(draft.alert_when or EveryEvent(), per, known)
     state, since_until = is_state(condition), draft.effective or (None, None)
     waits = can_be_undone(condition) or bool(draft.hold_for)
     level = draft.level or Levels((LevelStep(3),))
@@ -163,7 +165,7 @@ def resolved(draft: Draft) -> Rule:
         levels=level.rows,
         by_severity=level.by_severity,
         watch=EVERYTHING if draft.watch is None else draft.watch,
-        per=draft.per or ("region",),
+        per=per,
         condition=condition,
         hold_for=draft.hold_for or 0,
         clear=draft.clear_when or Clear("no_longer_true" if state else "by_hand"),

@@ -1,20 +1,24 @@
 """The rules a test sees: named files, or inline ones, of the file or of the test itself.
 
-Here: `rules`, `inline_rules`, `lists` and `filters` of both kinds of test files. Not here: the form of a rule
-(`loading.rules`). A rule that is invalid is the failure of the tests that see it, not of the file.
+Here: `rules`, `inline_rules`, `lists` and `filters` of both kinds of test files, and the `roster` they count in. Not
+here: the form of a rule (`loading.rules`). A rule that is invalid is the failure of the tests that see it, not of the
+file.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from engine.judging.rule import Rule
-from engine.loading.form import Form, list_of
-from engine.loading.known import ANYTHING
+from engine.loading.finding import Findings
+from engine.loading.form import Form, form_of, list_of
+from engine.loading.known import ANYTHING, Known
 from engine.loading.loaded import Loaded
-from engine.loading.marked import Mapping
+from engine.loading.marked import Mapping, Node
 from engine.loading.rules import Rules, inline_rules, load_rules
-from engine.loading.value import text
+from engine.loading.value import region, text
 
 INLINE = ("inline_rules", "lists", "filters")
 """Keys that may stand in the file or inside a test, which then replaces the file's."""
@@ -31,22 +35,37 @@ class TestedRules:
         self._file = inline_of(form)
         self._named = form.read("rules", list_of(text, single=True, minimum=1), ())
         self._folder = folder
-        self._own: Loaded[Rules] | None = None
+        self._roster = form.read("roster", roster, None)
+        self._sets: dict[tuple[str, ...] | None, Loaded[Rules]] = {}
 
     def of_file(self) -> Loaded[Rules]:
         """Return the rules a test of this file sees that brings none of its own."""
-        if self._own is None:
-            named = _named([self._folder / name for name in self._named]) if self._named else NONE
-            inline = inline_rules(self._file) if "inline_rules" in self._file.pairs else NONE
-            self._own = Loaded((*named.value, *inline.value), (*named.findings, *inline.findings))
-        return self._own
+        return self._of(self._roster)
 
     def of_test(self, form: Form) -> Loaded[Rules]:
         """Return the rules that a test sees: its own inline ones with the lists and filters around, else the file's."""
-        own = inline_of(form)
+        own, counted = inline_of(form), form.read("roster", roster, self._roster)
         if not own.pairs:
-            return self.of_file()
-        return inline_rules(Mapping({**self._file.pairs, **own.pairs}, own.mark))
+            return self._of(counted)
+        return inline_rules(Mapping({**self._file.pairs, **own.pairs}, own.mark), _known(counted))
+
+    def _of(self, counted: tuple[str, ...] | None) -> Loaded[Rules]:
+        """Return the rules of the file as they are with these regions in the roster."""
+        if counted not in self._sets:
+            known, files = _known(counted), [self._folder / name for name in self._named]
+            named = _named(files, known) if files else NONE
+            inline = inline_rules(self._file, known) if "inline_rules" in self._file.pairs else NONE
+            self._sets[counted] = Loaded((*named.value, *inline.value), (*named.findings, *inline.findings))
+        return self._sets[counted]
+
+
+def roster(node: Node, findings: Findings) -> tuple[str, ...] | None:
+    """Take the regions that stand in the roster of a test; None: it does not say. Other names are not asked for."""
+    return form_of(node, findings).read("regions", list_of(region(None)), None)
+
+
+def _known(counted: tuple[str, ...] | None) -> Known:
+    return msgspec.structs.replace(ANYTHING, roster=counted)
 
 
 def inline_of(form: Form) -> Mapping:
@@ -55,11 +74,11 @@ def inline_of(form: Form) -> Mapping:
     return form.only(present)
 
 
-def _named(files: list[Path]) -> Loaded[Rules]:
+def _named(files: list[Path], known: Known) -> Loaded[Rules]:
     """Load rule files; where they need lists or filters of their neighbours, all of their folders."""
-    alone = load_rules(files, ANYTHING)
+    alone = load_rules(files, known)
     if not alone.valid and all(file.is_file() for file in files):
-        whole = load_rules(sorted({file.parent for file in files}), ANYTHING)
+        whole = load_rules(sorted({file.parent for file in files}), known)
         if whole.valid:
             names = {file.resolve() for file in files}
             return Loaded(tuple(rule for rule in whole.value if _file(rule) in names))

@@ -13,7 +13,7 @@ from statistics import mean
 
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE, Instant
-from engine.judging.rule import Aggregate, Change, Count, Distinct, EveryEvent, FirstTime, Rule, Value
+from engine.judging.rule import Aggregate, Change, Count, Distinct, EveryEvent, FirstTime, Rule, Spread, Value
 
 PULSES = EveryEvent | Change | FirstTime
 """Conditions that are true at events only."""
@@ -35,6 +35,8 @@ class Oracle:
         condition = self.rule.condition
         if isinstance(condition, Aggregate):
             return condition.of in event.fields or condition.missing is not None
+        if isinstance(condition, Spread):
+            return condition.over in event.fields
         if isinstance(condition, Change | FirstTime):
             return condition.of[0] in event.fields or condition.missing is not None
         return True
@@ -54,6 +56,8 @@ class Oracle:
                 return sum(event.fields.get(weight, 1) if weight else 1 for event in inside)
             case Distinct(within=within, of=(field,)):
                 return len({event.fields.get(field) for event in known if event.occurred_at > at - within})
+            case Spread(within=within, over=field):
+                return len({event.fields[field] for event in known if event.occurred_at > at - within})
             case Value(field=field):
                 return known[-1].fields[field] if known else None
             case Aggregate(function=function):
@@ -90,7 +94,7 @@ class Oracle:
                     for event in known
                     if event.occurred_at == at
                 )
-            case Count(at_least=at_least):
+            case Count(at_least=at_least) | Spread(at_least=at_least):
                 return figure is not None and figure >= at_least
             case Distinct(limit=limit) | Value(limit=limit):
                 return figure is not None and limit is not None and limit.met_by(figure)
@@ -132,7 +136,7 @@ class Oracle:
     def stretches(self, until: Instant) -> list[Stretch]:  # noqa: C901, PLR0912 - one minute, read in one go
         """All stretches for which an alert should be open, with their ends."""
         rule, found = self.rule, []
-        state = isinstance(rule.condition, Value | Aggregate) or (
+        state = isinstance(rule.condition, Value | Aggregate | Spread) or (
             isinstance(rule.condition, Distinct) and rule.condition.limit.operator == "at_most"
         )
         opened = true_from = over_from = last_join = None

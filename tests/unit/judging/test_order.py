@@ -22,6 +22,7 @@ from engine.judging.rule import (
     FirstTime,
     Limit,
     Rule,
+    Spread,
     Test,
     Value,
 )
@@ -85,14 +86,15 @@ def rules(draw: st.DrawFn) -> Rule:
                 Change(("x",), new=(4, 0), missing=0),
                 FirstTime(("incident",), within),
                 FirstTime(("x",), within),
+                Spread("x", at_least, within),
             ]
         )
     )
-    state = isinstance(condition, Value | Aggregate) or (
+    state = isinstance(condition, Value | Aggregate | Spread) or (
         isinstance(condition, Distinct) and condition.limit.operator == "at_most"
     )
     hows = ["by_hand", "event", "quiet", "no_longer_true"]
-    if isinstance(condition, Count | Distinct | Value | Aggregate):
+    if isinstance(condition, Count | Distinct | Value | Aggregate | Spread):
         hows.append("limit")
     how = draw(st.sampled_from(hows))
     over = Limit("at_most", at_least - 1)

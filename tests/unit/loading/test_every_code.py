@@ -152,6 +152,11 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     ("limit_always_met", rule(alert_when="{count: {at_least: 0, within: 7d}}"), (11, 36)),
     ("limit_missing", rule(alert_when="{distinct: {of: incident, within: 7d}}"), (11, 28)),
     ("one_limit", rule(alert_when="{value: {field: metrics.tps, above: 1, below: 9}}"), (11, 25)),
+    (
+        "spread_not_below",
+        rule(alert_when="{spread: {over: regency, at_least: 3, within: 7d}}"),
+        (11, 17),
+    ),
     ("one_condition", rule(alert_when="{every_event: {}, count: {}}"), (11, 17)),
     ("condition_needs_keys", rule(alert_when="count"), (11, 17)),
     ("one_clear", rule(alert_when=COUNT, clear_when="{quiet_for: 1d, below: 2}"), (13, 17)),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.rule import Aggregate, Change, Clear, Condition, FirstTime, Limit
+from engine.judging.rule import Aggregate, Change, Clear, Condition, FirstTime, Limit, Spread
 from engine.loading.known import Known
+from engine.loading.regions import load_regions
 from engine.loading.rules import read_rules
 from tests.unit.loading.test_rules import one, text
 
@@ -113,6 +116,69 @@ def test_mistakes_in_an_aggregate(inside: str, found: list[str]) -> None:
 def test_mistakes_in_what_is_new(written: str, found: list[str]) -> None:
     """One finding for each, and none that only follows from another."""
     assert codes(alert_when=written) == found
+
+
+TABLE = load_regions(Path("config/regions.csv"))
+SPREAD = "{spread: {over: regency, at_least: 30%, within: 1d}}"
+
+
+@pytest.mark.parametrize(
+    ("per", "region", "children"),
+    [
+        ("province", "73", 24),
+        ("[province, incident]", "92", 7),
+        ("nation", "00", 508),
+        ("incident", "00", 508),
+    ],
+)
+def test_a_percentage_counts_the_children_of_the_roster(per: str, region: str, children: int) -> None:
+    """Those regions of the table that hold an election, for each region that a group can stand for."""
+    found = read_rules([("r.yaml", text(alert_when=SPREAD, per=per).encode())], Known(regions=TABLE)).expect()
+    condition = found[0].condition
+    assert isinstance(condition, Spread)
+    assert (condition.at_least, condition.within) == (30, DAY)
+    assert dict(condition.children or ())[region] == children
+
+
+def test_a_roster_replaces_the_table() -> None:
+    """With its codes and those of their parents."""
+    known = Known(roster=("73.15", "73.16", "74.01.05"))
+    assert known.children("regency", "province") == (("73", 2), ("74", 1))
+    assert known.children("province", "nation") == (("00", 2),)
+    assert known.children("village", "nation") == ()
+    assert Known().children("regency", "province") == ()
+
+
+@pytest.mark.parametrize(
+    ("inside", "per", "found"),
+    [
+        ("over: regency, at_least: 3, within: 7d", "province", []),
+        ("over: regency, at_least: 3, within: 7d", "region", ["spread_not_below"]),
+        ("over: province, at_least: 3, within: 7d", "[nation, regency]", ["spread_not_below"]),
+        ("over: incident, at_least: 3, within: 7d", "regency", []),
+        ("over: incident, at_least: 30%, within: 7d", "regency", ["not_a_number"]),
+        ("over: regency, at_least: 100%, within: 7d", "province", []),
+        ("over: regency, at_least: 101%, within: 7d", "province", ["limit_never_met"]),
+        ("over: regency, at_least: 2.5%, within: 7d", "province", []),
+        ("over: regency, at_least: 2.5, within: 7d", "province", ["not_whole"]),
+        ("over: regency, at_least: 0, within: 7d", "province", ["limit_always_met"]),
+        ("over: regensi, at_least: 3, within: 7d", "province", ["unknown_field"]),
+        ("over: regency, at_most: 3, within: 7d", "province", ["required", "unknown_key"]),
+        ("over: regency, at_least: 3", "province", ["required"]),
+    ],
+)
+def test_mistakes_in_a_spread(inside: str, per: str, found: list[str]) -> None:
+    """One finding for each."""
+    assert sorted(codes(alert_when=f"{{spread: {{{inside}}}}}", per=per)) == found
+
+
+def test_a_spread_is_a_state_that_opens_on_arrival() -> None:
+    """Its figure is the number of children."""
+    assert one(alert_when=SPREAD, per="province").wait_for_late == 0
+    assert one(alert_when=SPREAD, per="province").clear == Clear("no_longer_true")
+    assert codes(alert_when=SPREAD, per="province", level="{waspada: always, awas: {at_least: 9}}") == []
+    below = SPREAD.replace("30%", "3")
+    assert codes(alert_when=below, per="province", clear_when="{at_most: 3}") == ["clear_on_wrong_side"]
 
 
 @pytest.mark.parametrize(
