@@ -75,7 +75,7 @@ class Pulse:
 
 
 async def append_gap(store: Store, gap: Gap) -> None:
-    """Tell a gap that no pulse can notice, as a manual clock stands still: a rehearsal's restart. A short one is none."""
+    """Tell a gap that no pulse can notice, as a manual clock stands still: a rehearsal's. A short one is none."""
     if gap.until - gap.since > LONGEST_PAUSE:
         await store.append_entry("gap", msgspec.json.encode(gap), gap.until)
 
