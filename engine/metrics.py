@@ -79,6 +79,7 @@ WRITES = (
     "claim",
     "attempted",
     "drop_unwanted",
+    "put_off",
     "replan",
     "quarantine",
     "resubmit",

@@ -27,6 +27,7 @@ from engine.service.books import Books
 from engine.service.casebook import LINKS, NOTIFICATIONS, OUTBOX, Case, Changes, load
 from engine.service.phones import Phones
 from engine.service.replies import Replies
+from engine.service.setback import Setbacks
 from engine.store.codec import decode
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.wording.link import fill, fingerprint, token_for
@@ -72,6 +73,7 @@ class Dispatcher:
         self._replies = Replies(store, clock, books, metrics, self._phones)
         self._two_way = two_way
         self._at_once = 1 if in_order else AT_ONCE
+        self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
 
     async def turn(self) -> int:
         """Send what is due now; return how many notifications were looked at."""
@@ -88,8 +90,9 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             for notification in found:
                 await places.acquire()
-                send = self._reply(notification.id) if notification.kind == "reply" else None
-                task = group.create_task(send or self._send(notification.alert, notification.id))
+                reply = self._reply(notification.id) if notification.kind == "reply" else None
+                work = reply or self._send(notification.alert, notification.id)
+                task = group.create_task(self._setbacks.spare_others(notification.id, work))
                 task.add_done_callback(lambda _task: places.release())
         return len(due)
 

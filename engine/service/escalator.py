@@ -10,6 +10,7 @@ from engine.clock import Clock
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.casebook import ALERTS
+from engine.service.setback import Setbacks
 from engine.store.port import Plan, Store, Write
 
 BATCH = 200
@@ -25,6 +26,7 @@ class Escalator:
         self._clock = clock
         self._desk = desk
         self._metrics = metrics
+        self._setbacks = Setbacks("escalator", ALERTS, store=store, clock=clock, metrics=metrics)
 
     async def turn(self) -> int:
         """Wake the alerts that are due now; return how many there were."""
@@ -33,9 +35,12 @@ class Escalator:
         for alert_id, at in due:
             if now - at > LATE_MS:
                 self._metrics.late_timer()
-            decision = await self._desk.change(alert_id, Wake(), "escalate")
-            if decision is None or decision.reason == "nothing_due":
-                # The plan is stale (a crash between reading and planning cannot leave one, an import may).
-                at_instead = decision.alert.wake_at if decision else None
-                await self._store.write(Write(name="replan", plans=(Plan(ALERTS, alert_id, at_instead),)))
+            await self._setbacks.spare_others(alert_id, self._wake(alert_id))
         return len(due)
+
+    async def _wake(self, alert_id: str) -> None:
+        decision = await self._desk.change(alert_id, Wake(), "escalate")
+        if decision is None or decision.reason == "nothing_due":
+            # The plan is stale (a crash between reading and planning cannot leave one, an import may).
+            at_instead = decision.alert.wake_at if decision else None
+            await self._store.write(Write(name="replan", plans=(Plan(ALERTS, alert_id, at_instead),)))
