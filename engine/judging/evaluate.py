@@ -13,16 +13,27 @@ from copy import copy
 
 import msgspec
 
+from engine.judging.completion import END_OF_INSTANT, fold_of
 from engine.judging.event import Event, EventKey
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Undone, evidence_of
 from engine.judging.level import level_of
 from engine.judging.opening import assign, moved
+from engine.judging.pattern import wait_of
 from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell
-from engine.judging.window import limit_of, measure_of, measures, needs_latest, opens_on_arrival, within_of
+from engine.judging.window import (
+    kept_for,
+    limit_of,
+    measure_of,
+    measures,
+    needs_latest,
+    opens_on_arrival,
+    quiet_after,
+    within_of,
+)
 
 KEPT_WHILE_OPEN = 1_000
 """While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
@@ -30,6 +41,9 @@ first of them finds the others; above it, refuting points older than the horizon
 
 Withdrawn = Mapping[tuple[str, str], str]
 """Events no longer true, by (desk, id): `refuted` or `corrected`."""
+
+Fits = Mapping[tuple[str, str], int]
+"""Which parts of a pattern events fit, by (desk, id): a bit for each of `pattern.parts_of`."""
 
 
 class Group:
@@ -44,7 +58,8 @@ class Group:
         self._opened = state.opened
         self._marks = list(state.marks)
         self._ripe = state.ripe
-        self._reach = within_of(rule.condition) or 0
+        self._quiet = quiet_after(rule.condition)
+        self._reach = kept_for(rule.condition)
         self._prompt = opens_on_arrival(rule)
         self._said: tuple[int, Instant | None] | None = None
         self._ordinals: list[int] = []
@@ -88,8 +103,12 @@ class Group:
         clearing: Sequence[Event] = (),
         withdrawn: Withdrawn | None = None,
         closed: Closing | None = None,
+        fits: Fits | None = None,
     ) -> tuple[Judgement, ...]:
-        """Judge what fell due before `received_at`, then take the events of one request, all at once."""
+        """Judge what fell due before `received_at`, then take the events of one request, all at once.
+
+        `fits` says which parts of a pattern the arrivals fit; other conditions do not need it.
+        """
         said: list[Judgement] = []
         if closed is not None:
             self._close(closed)
@@ -98,7 +117,7 @@ class Group:
         if due is not None and due < received_at:
             said += self._settle(ripe)
         gone = self.points.withdraw(withdrawn) if withdrawn else []
-        newcomers = self._newcomers(arrivals, clearing, received_at, withdrawn or {})
+        newcomers = self._newcomers(arrivals, clearing, received_at, withdrawn or {}, fits or {})
         if newcomers or gone:
             self._take(newcomers, refold=bool(gone))
             reason = withdrawn[gone[0].desk, gone[0].id] if withdrawn and gone else "late_report"
@@ -115,7 +134,12 @@ class Group:
     # --- what goes in -----------------------------------------------------------------------------------------------
 
     def _newcomers(
-        self, arrivals: Sequence[Event], clearing: Sequence[Event], received_at: Instant, withdrawn: Withdrawn
+        self,
+        arrivals: Sequence[Event],
+        clearing: Sequence[Event],
+        received_at: Instant,
+        withdrawn: Withdrawn,
+        fits: Fits,
     ) -> list[Point]:
         condition, clears = self.rule.condition, {(event.desk, event.id) for event in clearing}
         watched = [event for event in arrivals if measures(condition, event)]
@@ -126,7 +150,7 @@ class Group:
             if name in withdrawn or not in_time(self.rule, event, received_at) or event.key in self.points:
                 continue
             counts = name in both
-            measure = measure_of(condition, event) if counts else None
+            measure = fits.get(name, measure_of(condition, event)) if counts else None
             found.append(Point(evidence_of(event), measure, counts, name in clears))
         found.sort(key=lambda point: point.key)
         return found
@@ -144,12 +168,14 @@ class Group:
             self._refold()
 
     def _close(self, closed: Closing) -> None:
-        """Mark where an alert was closed by hand: after its newest evidence, and not before it opened."""
+        """Mark where an alert was closed by hand: after its newest evidence, and when that had been judged."""
         for index, opening in enumerate(self._openings):
             if opening.ordinal == closed.ordinal and opening.ended_at is None:
-                mark = closed.floor
-                if mark is None or mark.occurred_at < opening.happened_at:
-                    mark = EventKey(opening.happened_at, _LAST, _LAST)
+                mark, judged = closed.floor, opening.happened_at
+                if mark is not None:
+                    judged = max(judged, mark.occurred_at + wait_of(self.rule.condition))
+                if mark is None or mark.occurred_at < judged:
+                    mark = EventKey(judged, END_OF_INSTANT, END_OF_INSTANT)
                 insort(self._marks, mark)
                 self._openings[index] = msgspec.structs.replace(opening, ended_at=mark.occurred_at)
                 self._refold()
@@ -164,7 +190,7 @@ class Group:
         keys, rows = self.points.keys, self.points.rows
         if count is not None:
             keys, rows = keys[:count], rows[:count]
-        fold = Fold(
+        fold = fold_of(
             self.rule, keys, rows, base=self._base, status=self._status, marks=marks, since=self._since
         )
         fold.walk()
@@ -251,8 +277,7 @@ class Group:
     def _again(self, spell: Spell, place: int, opening: Opening, reason: str) -> list[Judgement]:
         """Say what is new about the opening of an alert that was said before."""
         rows, ordinal = self.points.rows, opening.ordinal
-        indices = self.points.between(spell.first, spell.last)
-        fresh = [i for i in indices if rows[i].watched and rows[i].told < ordinal]
+        fresh = [i for i in self._indices(spell) if rows[i].watched and rows[i].told < ordinal]
         redated = opening.happened_at != spell.happened_at
         if not fresh and not redated:
             return []
@@ -295,22 +320,28 @@ class Group:
 
     def _joined(self, index: int, ordinal: int, figure: float | None, level: int) -> Joined:
         evidence = self.points.tell(index, ordinal)
-        gap = self.points.gap_before(index, ordinal) if self._reach else 0
+        gap = self.points.gap_before(index, ordinal) if self._quiet else 0
         return Joined(
             ordinal=ordinal,
             evidence=evidence,
             level=level,
             figure=figure,
-            new_after_quiet=gap is None or (self._reach > 0 and gap >= self._reach),
+            new_after_quiet=gap is None or (self._quiet > 0 and gap >= self._quiet),
         )
 
     def _evidence(self, spell: Spell, ordinal: int) -> tuple[Evidence, ...]:
         """Return the evidence of an opening, and remember that the alert has it."""
-        indices = self.points.between(spell.first, spell.last)
+        indices = self._indices(spell)
         return tuple(self.points.tell(i, ordinal) for i in indices if self.points.rows[i].watched)
 
+    def _indices(self, spell: Spell) -> Sequence[int]:
+        if spell.keys:
+            return [self.points.at(key) for key in spell.keys]
+        return self.points.between(spell.first, spell.last)
+
     def _window(self, spell: Spell) -> tuple[Instant, Instant] | None:
-        return (spell.happened_at - self._reach, spell.happened_at) if self._reach else None
+        within = within_of(self.rule.condition)
+        return None if within is None else (spell.happened_at - within, spell.happened_at)
 
     @property
     def _limit(self) -> float | None:
@@ -353,5 +384,4 @@ def in_time(rule: Rule, event: Event, received_at: Instant) -> bool:
     return received_at - at <= rule.late_horizon
 
 
-_LAST = "\U0010ffff"
 _WORTH_FORGETTING = 32

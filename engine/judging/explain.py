@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from engine.judging.completion import fold_of
 from engine.judging.event import Event
 from engine.judging.fold import Fold
 from engine.judging.group import group_of
@@ -62,7 +63,7 @@ def explain_group(rule: Rule, state: GroupState, *, at: Instant, since: Instant 
     """Say how a group stood at an instant, by the events known now."""
     points = [point for point in state.points if point.evidence.occurred_at <= at]
     base, status = (state.base, state.status) if state.base is None or state.base <= at else (None, None)
-    fold = Fold(
+    fold = fold_of(
         rule, [p.key for p in points], points, base=base, status=status, marks=state.marks, since=since
     )
     fold.walk()

@@ -61,6 +61,7 @@ class Fold:
         self._slides = self._state and self._within is not None
         wait = watched_for(rule.condition)
         self._judged_from = since + wait if since is not None and wait else None
+        self._hops = rule.clear.limit is not None and rule.clear.limit.operator == "equals"
         self._window: Window = window_of(rule.condition)
         self._low = self._high = 0
         self._before: _Before | None = None
@@ -110,9 +111,7 @@ class Fold:
                 self._high += 1
             self._slide(at)
             for index in range(start, self._high):
-                if self._counts(index):
-                    self._window.enter(self._points[index])
-                    self.status.seen = keys[index]
+                self._enter(index)
             self.now = at
             if self._marks and self._marks[0].occurred_at == at:
                 self._split(at, start)
@@ -201,16 +200,17 @@ class Fold:
     def _meaning(self, window: Window) -> tuple[bool, bool]:
         return window.met(), self.status.spell is not None and self._over(window)
 
-    @property
-    def _hops(self) -> bool:
-        limit = self._rule.clear.limit
-        return limit is not None and limit.operator == "equals"
-
     # --- the window -------------------------------------------------------------------------------------------------
 
     def _counts(self, index: int) -> bool:
         restart = self.status.restart
         return self._points[index].watched and (restart is None or self._keys[index] > restart)
+
+    def _enter(self, index: int) -> None:
+        if self._counts(index):
+            self._window.enter(self._points[index])
+        if self._points[index].watched:
+            self.status.seen = self._keys[index]
 
     def _slide(self, at: Instant) -> None:
         if self._within is None:
@@ -233,10 +233,7 @@ class Fold:
 
     def _refill(self, base: Instant) -> None:
         while self._high < len(self._keys) and self._keys[self._high].occurred_at <= base:
-            if self._counts(self._high):
-                self._window.enter(self._points[self._high])
-            if self._points[self._high].watched:
-                self.status.seen = self._keys[self._high]
+            self._enter(self._high)
             self._high += 1
         self._slide(base)
         while self._marks and self._marks[0].occurred_at <= base:
@@ -274,10 +271,10 @@ class Fold:
 
     def _judge(self, at: Instant, start: int, end: int) -> None:
         """Judge an instant with the points from `start` to `end` of it; all of them are in the window."""
-        status, points = self.status, self._points
+        status = self.status
         if self._rule.clear.how == "event":
             self._clear_by_event(at, start, end)
-        watched = [self._keys[i] for i in range(start, end) if points[i].watched]
+        watched = self._watched(start, end)
         true = self._window.met() and (self._state or bool(watched))
         if status.spell is not None:
             self._continue(at, watched, true=true)
@@ -295,6 +292,9 @@ class Fold:
                 status.true_since, status.true_first = at, newest
             if status.true_since is not None and at >= status.true_since + self._rule.hold_for:
                 self._open(at, watched, newest)
+
+    def _watched(self, start: int, end: int) -> list[EventKey]:
+        return [self._keys[index] for index in range(start, end) if self._points[index].watched]
 
     def _clear_by_event(self, at: Instant, start: int, end: int) -> None:
         """End the running spell, or a wait; comes before an opening at this instant, so that only newer ones clear."""

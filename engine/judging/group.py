@@ -6,6 +6,8 @@ Here: the key an event has under `per`, and the region such a group stands for. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.judging.event import Event, Scalar
 from engine.judging.region import LEVELS, cut
 from engine.judging.rule import Rule
@@ -19,9 +21,14 @@ def group_of(rule: Rule, event: Event) -> str | None:
 
     None where the event lacks a field of `per` (an empty text is no key): such an event is not counted.
     """
-    if len(rule.per) == 1:
-        return _part(rule.per[0], event)
-    parts = [_part(name, event) for name in rule.per]
+    return group_under(rule.per, event)
+
+
+def group_under(per: Sequence[str], event: Event) -> str | None:
+    """Return the canonical text of the values that an event has under these keys; None where it lacks one."""
+    if len(per) == 1:
+        return _part(per[0], event)
+    parts = [_part(name, event) for name in per]
     texts = [
         part.replace("\\", "\\\\").replace(SEPARATOR, "\\" + SEPARATOR) for part in parts if part is not None
     ]

@@ -83,6 +83,78 @@ Filter = Test | AllOf | AnyOf | Unless
 EVERYTHING = AllOf(())
 
 
+# --- patterns: conditions on several events that fit different filters -------------------------------------------
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event of a pattern must be like to count for it: a step, an item, or what must not come.
+
+    It is filled by the `times`-th event that it fits. `per` renames fields: pairs of a key of the rule's `per` and the
+    field that carries it in these events.
+    """
+
+    watch: Filter
+    times: int = 1
+    per: tuple[tuple[str, str], ...] = ()
+
+
+class Guard(msgspec.Struct, frozen=True, kw_only=True):
+    """What must not come (`but_not`): until the next stage is filled, or for `within` from where it stands."""
+
+    part: Part
+    within: Millis | None = None
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a sequence: any or all (`every`) of its parts, after the guards that stand before it.
+
+    `within` counts from the event that filled the stage before; of a first stage, from its own first event.
+    """
+
+    parts: tuple[Part, ...]
+    every: bool = False
+    name: str = ""
+    within: Millis | None = None
+    guards: tuple[Guard, ...] = ()
+
+
+class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag="sequence"):
+    """True where some choice of events fills all stages in order and no guard was broken.
+
+    `guards` stand after the last stage: true only when their time is over. `within` counts from the first event to the
+    one that fills the last stage.
+    """
+
+    stages: tuple[Stage, ...]
+    guards: tuple[Guard, ...] = ()
+    within: Millis | None = None
+
+
+class AllItems(msgspec.Struct, frozen=True, kw_only=True, tag="all_of"):
+    """True at an event that fits an item when (t - within, t] fills all of them, in any order."""
+
+    items: tuple[Part, ...]
+    within: Millis | None = None
+
+
+class AnyItem(msgspec.Struct, frozen=True, kw_only=True, tag="any_of"):
+    """True at an event that fits an item when (t - within, t] fills that item."""
+
+    items: tuple[Part, ...]
+    within: Millis | None = None
+
+
+class NotAllItems(msgspec.Struct, frozen=True, kw_only=True, tag="not_all_of"):
+    """The first item to come opens a wait [s, s + within); true at its end if any item is not filled."""
+
+    items: tuple[Part, ...]
+    within: Millis
+
+
+Pattern = Sequence | AllItems | AnyItem | NotAllItems
+"""What events come between those that fit does not count."""
+
+
 # --- conditions (rule-language.md 5) -----------------------------------------------------------------------------
 
 
@@ -172,7 +244,7 @@ class Spread(msgspec.Struct, frozen=True, tag="spread"):
     children: tuple[tuple[str, int], ...] | None = None
 
 
-Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime | Spread
+Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime | Spread | Pattern
 
 
 # --- the rule ----------------------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ class Point(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event as one rule sees it.
 
     `measure` is what the condition reads: a weight in billionths (count), a canonical text (distinct), the field
-    (value). `watched`: it counts; `clears`: it meets `clear_when: {event: ...}`. `told` is the ordinal of the alert
-    that has it as evidence, 0 for none.
+    (value), the parts that the event fits, a bit for each (patterns). `watched`: it counts; `clears`: it meets
+    `clear_when: {event: ...}`. `told` is the ordinal of the alert that has it as evidence, 0 for none.
     """
 
     evidence: Evidence
@@ -39,8 +39,8 @@ class Point(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stretch of event time for which an alert ought to be open: what the fold finds.
 
-    Evidence of the opening are the watched points from `first` to `last` (None: the window was empty). `reason` and
-    `ended_at` are None while it runs; `by_hand` ends at the floor of the closing.
+    Evidence of the opening are the watched points from `first` to `last` (None: the window was empty), of a pattern
+    only those of `keys`. `reason` and `ended_at` are None while it runs; `by_hand` ends at the floor of the closing.
     """
 
     happened_at: Instant
@@ -49,6 +49,7 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     figure: float | None = None
     ended_at: Instant | None = None
     reason: str | None = None
+    keys: tuple[EventKey, ...] = ()
 
 
 class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -57,7 +58,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     `spell`: the one that runs. `true_since` (and `true_first`, its first point): since when a state condition is true
     without an alert. `over_since`: since when the condition of the running spell is over. `newest`: the newest evidence
     of the running spell. `floor`: an opening needs an event newer than this. `blocked`: it must be false once first.
-    `restart`: points up to here are never counted again. `seen`: the newest watched point.
+    `restart`: points up to here are never counted again. `seen`: the newest watched point. `anchor`: what opened the
+    latest wait for missing items (`not_all_of`), which takes in all that comes before its end.
     """
 
     spell: Spell | None = None
@@ -69,6 +71,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     blocked: bool = False
     restart: EventKey | None = None
     seen: EventKey | None = None
+    anchor: EventKey | None = None
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from engine.judging.figure import BILLION, billionths, figure_of
 from engine.judging.group import canonical
 from engine.judging.instant import Millis
 from engine.judging.novelty import Changed, Unseen
+from engine.judging.pattern import can_be_cancelled, reach_of
 from engine.judging.region import LEVELS, cut, lineage
 from engine.judging.rule import (
     Aggregate,
@@ -25,6 +26,7 @@ from engine.judging.rule import (
     EveryEvent,
     FirstTime,
     Limit,
+    Pattern,
     Rule,
     Spread,
     Value,
@@ -50,7 +52,7 @@ class Window(Protocol):
 
 
 class _Any:
-    """Every event: no figure, always met."""
+    """Every event, or what completes a pattern: no figure, always met."""
 
     figure: float | None = None
 
@@ -152,6 +154,8 @@ class _Latest:
 
 def window_of(condition: Condition) -> Window:
     """Return an empty window of the condition."""
+    if isinstance(condition, Pattern):
+        return _Any()
     match condition:
         case EveryEvent():
             return _Any()
@@ -185,6 +189,16 @@ def within_of(condition: Condition) -> Millis | None:
             return None
 
 
+def kept_for(condition: Condition) -> Millis:
+    """Return how long before an instant a point may have occurred that still matters at it."""
+    return reach_of(condition) if isinstance(condition, Pattern) else within_of(condition) or 0
+
+
+def quiet_after(condition: Condition) -> Millis:
+    """Return after how long without evidence a join counts as new (`within`, rule-language.md 3.9); 0: never."""
+    return (condition.within if isinstance(condition, Pattern) else within_of(condition)) or 0
+
+
 def limit_of(condition: Condition) -> Limit | None:
     """Return the limit on the condition's figure; None where it has none."""
     match condition:
@@ -211,7 +225,7 @@ def is_state(condition: Condition) -> bool:
 
 def is_pulse(condition: Condition) -> bool:
     """Say whether the condition is true at the instants of events only and has no figure that could fall."""
-    return isinstance(condition, EveryEvent | Change | FirstTime)
+    return isinstance(condition, EveryEvent | Change | FirstTime | Pattern)
 
 
 def needs_latest(condition: Condition) -> bool:
@@ -233,7 +247,7 @@ def can_be_undone(condition: Condition) -> bool:
             grows = function == "highest" or (function == "sum" and condition.non_negative)
             return not (grows and limit.operator in ("at_least", "above"))
         case _:
-            return False
+            return can_be_cancelled(condition)
 
 
 def watched_for(condition: Condition) -> Millis:

@@ -6,7 +6,7 @@ native result stands, the difference is told, and that shard is native only unti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -31,6 +31,9 @@ class Matcher(Protocol):
 
     def clears(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules whose clearing event this is."""
+
+    def groups(self, rule: Rule, event: Event) -> Mapping[str, int]:
+        """Return the groups of a rule that a matching event belongs to, and which parts of a pattern it fits there."""
 
 
 class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,10 @@ class CheckedMatcher:
     def clears(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules whose clearing event this is; the native matcher alone says so."""
         return self.native.clears(event)
+
+    def groups(self, rule: Rule, event: Event) -> Mapping[str, int]:
+        """Return the groups of a rule that a matching event belongs to; the native matcher alone says so."""
+        return self.native.groups(rule, event)
 
 
 class Choice(msgspec.Struct, frozen=True):

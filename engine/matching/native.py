@@ -19,6 +19,7 @@ from engine.errors import ConfigurationError
 from engine.judging.event import Event, Scalar, number
 from engine.judging.region import lineage
 from engine.judging.rule import AllOf, AnyOf, Filter, Rule, Test, Unless, kinds_of
+from engine.matching.membership import Membership
 
 Verdict = Callable[[Event], bool]
 """Says of an event whether a filter holds."""
@@ -30,6 +31,7 @@ class NativeMatcher:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._watching = _Index((rule, rule.watch) for rule in rules)
         self._clearing = _Index((rule, rule.clear.event) for rule in rules if rule.clear.event is not None)
+        self._memberships = {rule.id: Membership(rule, compile_filter) for rule in rules}
 
     def match(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules whose `watch` holds, in the order of the rule set."""
@@ -38,6 +40,10 @@ class NativeMatcher:
     def clears(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules whose clearing event this is."""
         return self._clearing.holding(event)
+
+    def groups(self, rule: Rule, event: Event) -> Mapping[str, int]:
+        """Return the groups of a rule that a matching event belongs to, and which parts of a pattern it fits there."""
+        return self._memberships[rule.id].groups(event)
 
 
 class _Index:

@@ -43,12 +43,16 @@ def key_of(member: str) -> Key:
 
 
 class Share(NamedTuple):
-    """What one request holds for one group: events that match, events that clear, and events that are out now."""
+    """What one request holds for one group: events that match, events that clear, and events that are out now.
+
+    `fits` says which parts of a pattern the events fit that match.
+    """
 
     received_at: Instant
     arrivals: list[Event]
     clearing: list[Event]
     gone: list[tuple[Event, str]]
+    fits: dict[Name, int]
 
     @property
     def withdrawn(self) -> dict[Name, str]:
@@ -112,27 +116,41 @@ class _Sheet:
         """Give the event to the groups it matches and clears; return how many rules it matches."""
         matched = self._matcher.match(event)
         for rule in matched:
-            if (share := self._share(rule, event)) is not None:
+            groups = self._matcher.groups(rule, event)
+            if not groups:
+                _tell_keyless(rule, event)
+            for group, bits in groups.items():
+                share = self._share(rule, event, group)
                 share.arrivals.append(event)
+                if bits:
+                    share.fits[event.desk, event.id] = bits
         for rule in self._matcher.clears(event):
-            if (share := self._share(rule, event)) is not None:
-                share.clearing.append(event)
+            if (cleared := group_of(rule, event)) is None:
+                _tell_keyless(rule, event)
+            else:
+                self._share(rule, event, cleared).clearing.append(event)
         return len(matched)
 
     def take_out(self, event: Event, reason: str) -> None:
         """Tell the groups that an event had matched or cleared that it is out."""
-        rules = {rule.id: rule for rule in (*self._matcher.match(event), *self._matcher.clears(event))}
-        for rule in rules.values():
-            if (share := self._share(rule, event)) is not None:
-                share.gone.append((event, reason))
+        concerned = {
+            (rule.id, group): rule
+            for rule in self._matcher.match(event)
+            for group in self._matcher.groups(rule, event)
+        }
+        for rule in self._matcher.clears(event):
+            if (group := group_of(rule, event)) is not None:
+                concerned[rule.id, group] = rule
+        for (_, group), rule in concerned.items():
+            self._share(rule, event, group).gone.append((event, reason))
 
-    def _share(self, rule: Rule, event: Event) -> Share | None:
-        group = group_of(rule, event)
-        if group is None:
-            log.debug("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
-            return None
+    def _share(self, rule: Rule, event: Event, group: str) -> Share:
         key = Key(event.space, rule.id, group)
-        return self.shares.setdefault(key, Share(self._received_at, [], [], []))
+        return self.shares.setdefault(key, Share(self._received_at, [], [], [], {}))
+
+
+def _tell_keyless(rule: Rule, event: Event) -> None:
+    log.debug("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
 
 
 def requests(entries: Iterable[Entry]) -> Iterator[Request]:

@@ -216,6 +216,7 @@ class Evaluator:
                 received_at=share.received_at,
                 clearing=share.clearing,
                 withdrawn=share.withdrawn,
+                fits=share.fits,
                 closed=closed,
             )
             said += [(judgement, region) for judgement in judgements]

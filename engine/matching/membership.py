@@ -1,0 +1,46 @@
+"""Membership: the groups of a rule that an event belongs to, and which parts of a pattern it fits there.
+
+Here: a matched event's way to its groups, with the fields that a part renames. Not here: whether it matches at all
+(`matching.native`), and what a group makes of it (`judging`). Bits stand in the order of `pattern.parts_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from engine.judging.event import Event
+from engine.judging.group import group_of, group_under
+from engine.judging.pattern import parts_of
+from engine.judging.rule import Filter, Part, Rule
+
+
+class Membership:
+    """The groups of one rule, asked about events that match it."""
+
+    def __init__(self, rule: Rule, compiled: Callable[[Filter], Callable[[Event], bool]]) -> None:
+        """Take a rule, and what makes a function of a filter."""
+        self._rule = rule
+        self._parts = tuple(
+            (1 << place, compiled(part.watch), _keys(rule, part))
+            for place, part in enumerate(parts_of(rule.condition))
+        )
+
+    def groups(self, event: Event) -> Mapping[str, int]:
+        """Return the groups the event belongs to, and the bits of the parts it fits there; 0 where there are none.
+
+        Nothing where it lacks the keys of `per`.
+        """
+        if not self._parts:
+            group = group_of(self._rule, event)
+            return {} if group is None else {group: 0}
+        found: dict[str, int] = {}
+        for bit, fits, per in self._parts:
+            if fits(event) and (group := group_under(per, event)) is not None:
+                found[group] = found.get(group, 0) | bit
+        return found
+
+
+def _keys(rule: Rule, part: Part) -> tuple[str, ...]:
+    """Return the fields that carry the keys of the rule's `per` in events of a part."""
+    renamed = dict(part.per)
+    return tuple(renamed.get(key, key) for key in rule.per)
