@@ -1,0 +1,154 @@
+"""A desk with phones: alerts told by SMS over a two-way route, texts that come in, and replies, on a memory store."""
+
+import msgspec
+
+from engine.alerting.alert import Notification
+from engine.alerting.command import Open
+from engine.alerting.decide import open_alert
+from engine.alerting.directory import Assignment, Contact, Contents, Person
+from engine.alerting.policy import Policy, Step, Target
+from engine.clock import ManualClock
+from engine.judging.instant import MINUTE
+from engine.judging.judgement import Evidence, Opened
+from engine.judging.rule import Rule
+from engine.metrics import Metrics
+from engine.service.apply import Desk
+from engine.service.books import Books, RuleSet
+from engine.service.casebook import NOTIFICATIONS, OUTBOX, Changes
+from engine.service.dispatcher import Dispatcher
+from engine.service.inbound import Inbound
+from engine.service.phones import Phones
+from engine.store.codec import decode
+from engine.store.memory import MemoryStore
+from engine.wording.profile import Profile
+from engine.wording.render import Renderer
+from engine.wording.response import Responses
+from notifiers.collecting import Collecting, CollectingSettings
+from tests.unit.service.country import NOW, REGIONS
+from tests.unit.wording.sample import CATALOGUE, TEMPLATES
+
+KEY = b"a key of tests"
+SEKDA, BPBD, POSKO = "+628110000001", "+628110000002", "+628110000003"
+
+
+def person(name: str, number: str, **more) -> Person:
+    """A person with one phone."""
+    return Person(id=name, contacts=(Contact(id=f"{name}/sms/1", channel="sms", value=number),), **more)
+
+
+PEOPLE = (person("sekda-7315", SEKDA), person("bpbd-7315", BPBD, language="en"), person("posko", POSKO))
+OFFICES = (
+    Assignment(region="73.15", role="sekda", person="sekda-7315"),
+    Assignment(region="73.15", role="bpbd", person="bpbd-7315"),
+    Assignment(region="00", role="posko_nasional", person="posko"),
+)
+
+
+class Switchboard:
+    """All of it. `route` is the gateway, to be told how to behave."""
+
+    def __init__(self, people=PEOPLE, offices=OFFICES) -> None:
+        self.store = MemoryStore()
+        self.clock = ManualClock(NOW)
+        self.contents = Contents(people=tuple(people), assignments=tuple(offices))
+        self.books = Books(self.store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+        self.metrics = Metrics()
+        self.desk = Desk(self.store, self.clock, self.books, self.metrics)
+        self.phones = Phones(self.store, KEY)
+        self.route = Collecting(CollectingSettings(channel="sms"))
+        self.inbound = Inbound(
+            self.store,
+            self.clock,
+            self.books,
+            self.desk,
+            self.metrics,
+            phones=self.phones,
+            responses=Responses(CATALOGUE, REGIONS),
+        )
+        self.dispatcher = Dispatcher(
+            self.store,
+            self.clock,
+            self.books,
+            self.desk,
+            self.metrics,
+            renderer=Renderer(
+                CATALOGUE,
+                {},
+                REGIONS,
+                base_url="https://siaga.example",
+                sender="siaga@desk.example",
+                templates=TEMPLATES,
+                profile=Profile(two_way=True),
+            ),
+            notifiers={"sms": self.route},
+            key=KEY,
+            two_way=True,
+        )
+
+    async def open(self, ordinal: int = 1, *roles: str) -> str:
+        """Open an alert that is told to these roles (none: sekda) and return its id."""
+        await self.publish()
+        rule = Rule(
+            id="uji",
+            title="Uji",
+            short_title="Uji",
+            owner="tests",
+            why="",
+            guide="",
+            escalate="",
+            version="1",
+        )
+        targets = tuple(Target(role=role) for role in roles or ("sekda",))
+        evidence = Evidence(
+            desk="73.15", id="e", kind="k", region="73.15", severity=3, occurred_at=NOW, received_at=NOW
+        )
+        command = Open(
+            rule=rule,
+            policy=Policy(
+                id="uji", steps=(Step(to=targets, wait=30 * MINUTE), Step(to=targets, wait=30 * MINUTE))
+            ),
+            space="real",
+            group="73.15",
+            region="73.15",
+            ordinal=ordinal,
+            opened=Opened(ordinal=ordinal, happened_at=NOW, evidence=(evidence,), level=3),
+        )
+        decision = open_alert(command, await self.books.surroundings(), self.clock.now())
+        changes = Changes()
+        changes.add([decision], None)
+        await self.store.write(changes.write("open"))
+        return decision.alert.id
+
+    async def publish(self, **changes) -> None:
+        """Put the directory in force, with changes."""
+        self.contents = msgspec.structs.replace(self.contents, **changes)
+        await self.books.replace_directory(self.contents)
+
+    async def send(self, seconds: int = 1) -> None:
+        """Let time pass and everything due go out."""
+        self.clock.set(self.clock.now() + seconds * 1_000)
+        for _ in range(100):
+            if not await self.dispatcher.turn():
+                return
+
+    async def line(self, number: str):
+        """Return what is kept of a phone."""
+        kept, _ = await self.phones.read(self.phones.digest(number), self.clock.now())
+        return kept.line
+
+    async def alert(self, alert_id: str):
+        return (await self.desk.case(alert_id)).alert
+
+    async def replies(self) -> list[Notification]:
+        """Return all replies, oldest first."""
+        records = (await self.store.scan(NOTIFICATIONS)).values()
+        found = [decode(record.value, Notification) for record in records]
+        return sorted((n for n in found if n.kind == "reply"), key=lambda n: (n.planned_at, n.id))
+
+    async def outbox(self) -> dict[str, int]:
+        """Return what is planned to be sent, and when."""
+        return await self.store.planned(OUTBOX)
+
+    def texts(self, number: str) -> list[str]:
+        """Return the texts that went out to a number."""
+        return [message.text for message in self.route.accepted if message.to == number]
