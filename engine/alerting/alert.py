@@ -112,7 +112,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `runs` are the steps started so far, the last one current; `takings` those that count now. `wake_at` is the instant
     at which something falls due though nothing happens. `floor` is the newest evidence in event order. `history` is the
     number of entries and `head` the digest of the newest. `notifications` are their ids. Messages that ask to act are
-    superseded where a history entry below number `superseded` caused them.
+    superseded where a history entry below number `superseded` caused them. `silenced` is the silence that covers it,
+    and `cover_changes_at` when that must be looked at again.
     """
 
     id: str
@@ -148,6 +149,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     nobody: bool = False
     superseded: int = 0
     hidden: str = ""
+    silenced: str = ""
+    cover_changes_at: Instant | None = None
     resolved_at: Instant | None = None
     resolved_reason: str = ""
     resolved_by: str = ""

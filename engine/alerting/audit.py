@@ -19,14 +19,16 @@ def unaccounted_alerts(
 ) -> set[str]:
     """Return ids of alerts that nobody and nothing will look at again.
 
-    An alert is accounted for if it is resolved, has a due instant in the schedule (`planned`), has a holder (a taker or
-    what hides it), or is exhausted with an `unreachable` planned or the recorded reason `nobody`.
+    An alert is accounted for if it is resolved, has a due instant in the schedule (`planned`), has a holder (a
+    taker, a silence, or what hides it), or is exhausted with an `unreachable` planned or the recorded reason `nobody`.
     """
     called = {n.alert for n in notifications if n.kind == "unreachable"}
     lost = set()
     for alert in alerts:
         due = alert.wake_at is not None and alert.id in planned
-        held = bool(alert.hidden) or (alert.status == "acknowledged" and bool(alert.takings))
+        held = bool(alert.hidden or alert.silenced) or (
+            alert.status == "acknowledged" and bool(alert.takings)
+        )
         ended = alert.exhausted_at is not None and (alert.nobody or alert.id in called)
         if alert.unresolved and not (due or held or ended):
             lost.add(alert.id)

@@ -37,6 +37,10 @@ class Wake(msgspec.Struct, frozen=True, kw_only=True, tag="wake"):
     """An instant was reached at which something of the alert falls due."""
 
 
+class Cover(msgspec.Struct, frozen=True, kw_only=True, tag="cover"):
+    """A silence that concerns the alert was made, began, ended or was ended: look whether one covers it now."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     """What a person said of an alert.
 
@@ -90,4 +94,4 @@ class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
     notification: str
 
 
-Command = Open | Judgement | Wake | Answer | EscalateNow | Comment | Attempted | Withheld
+Command = Open | Judgement | Wake | Cover | Answer | EscalateNow | Comment | Attempted | Withheld

@@ -17,13 +17,24 @@ from engine.alerting.answer import (
     resolve,
     take_answer,
 )
-from engine.alerting.command import Answer, Attempted, Command, Comment, EscalateNow, Open, Wake, Withheld
+from engine.alerting.command import (
+    Answer,
+    Attempted,
+    Command,
+    Comment,
+    Cover,
+    EscalateNow,
+    Open,
+    Wake,
+    Withheld,
+)
 from engine.alerting.conflict import accused
 from engine.alerting.delivery import record_attempt
 from engine.alerting.draft import Decision, Draft, Surroundings
 from engine.alerting.escalation import (
     end_unanswerable_step,
     level_rises,
+    look_at_cover,
     next_step,
     reopen,
     restart,
@@ -101,8 +112,8 @@ def _carry_out(draft: Draft, command: Command) -> str:
     match command:
         case Answer():
             reason = take_answer(draft, command)
-        case Wake():
-            reason = _wake(draft)
+        case Wake() | Cover():
+            reason = _wake(draft) if isinstance(command, Wake) else look_at_cover(draft) or "nothing_due"
         case Attempted() | Withheld():
             reason = (
                 _attempted(draft, command) if isinstance(command, Attempted) else _withheld(draft, command)
@@ -272,8 +283,8 @@ def _undo(draft: Draft, undone: Undone) -> None:
 
 
 def _wake(draft: Draft) -> str:
-    """Do what fell due, in the order expiry, reminder, step (3.2); what is overdue runs once (3.13)."""
-    reason = "nothing_due"
+    """Do what fell due, in the order cover, expiry, reminder, step (3.2); what is overdue runs once (3.13)."""
+    reason = look_at_cover(draft) or "nothing_due"
     if draft.alert.status == "acknowledged":
         reason = _acknowledged_due(draft) or reason
     ends_at = step_ends_at(draft)

@@ -14,6 +14,7 @@ import msgspec
 
 from engine.alerting.alert import FINAL, Alert, HistoryEntry, Kind, Notification, State
 from engine.alerting.directory import Directory
+from engine.alerting.silence import Silence
 from engine.judging.calendar import Calendar
 from engine.judging.event import Scalar
 from engine.judging.instant import Instant
@@ -23,12 +24,13 @@ NO_STAGES = Calendar()
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What a decision may look at beside the alert: directory, regions and calendar as they are at this instant."""
+    """What a decision may look at beside the alert, as it is at this instant."""
 
     namespace: str
     directory: Directory
     regions: RegionTable
     calendar: Calendar = NO_STAGES
+    silences: tuple[Silence, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

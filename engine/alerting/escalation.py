@@ -18,6 +18,7 @@ from engine.alerting.directory import Found, PassedOver, Resolution, resolve
 from engine.alerting.draft import Draft
 from engine.alerting.policy import Policy, Step, Target
 from engine.alerting.quiet import policy_quiet_until
+from engine.alerting.silence import covering, next_change
 from engine.alerting.telling import plan_notice, release, tell_again
 from engine.judging.calendar import within_days, within_hours
 from engine.judging.instant import Instant
@@ -40,8 +41,11 @@ def start_anew(draft: Draft) -> None:
 def begin(draft: Draft, round_: int, step: int, *, by_hand: bool = False) -> None:
     """Start the first step from (round, step) on that can start; exhausted where there is none (3.3, 3.5, 3.6).
 
-    In the policy's quiet hours the start is put off to their end, unless a person wants it now (3.8).
+    In the policy's quiet hours the start is put off to their end, unless a person wants it now (3.8). Under a silence
+    nothing starts: its end starts the current step anew.
     """
+    if _silenced(draft):
+        return
     if not by_hand and _put_off(draft, round_, step):
         return
     policy = draft.alert.policy
@@ -169,6 +173,8 @@ def _resolve(draft: Draft, target: Target, excluded: Mapping[str, PassedOver]) -
 
 def next_step(draft: Draft, *, by_hand: bool = False) -> None:
     """The wait of the current step is over (or it ended at once): start what comes next, or what was put off."""
+    if _silenced(draft):
+        return
     run, put_off = draft.alert.current, draft.alert.postponed
     place: tuple[int, int] | None = (1, 1)
     if put_off is not None:
@@ -208,6 +214,8 @@ def restart(draft: Draft, reason: str, *, but: Collection[str] = ()) -> None:
     supersede(draft)
     draft.note("restarted", reason=reason)
     run = draft.alert.current
+    if _silenced(draft):
+        return
     if run is None:
         begin(draft, 1, 1)
     elif _put_off(draft, run.round, run.step):
@@ -227,7 +235,7 @@ def end_unanswerable_step(draft: Draft) -> None:
     alert, run = draft.alert, draft.alert.current
     if alert.status != "open" or run is None or not run.recipients:
         return
-    if alert.exhausted_at is not None or alert.postponed is not None:
+    if alert.exhausted_at is not None or alert.postponed is not None or _silenced(draft):
         return
     answering = {*(taking.person for taking in alert.takings), *(d.giver for d in alert.delegations)}
     if answering.intersection(run.recipients).difference(alert.declined):
@@ -243,6 +251,36 @@ def end_unanswerable_step(draft: Draft) -> None:
     else:
         return
     next_step(draft)
+
+
+def look_at_cover(draft: Draft) -> str:
+    """Note where a silence begins to cover the alert; where the cover is over, start the current step anew (9)."""
+    before = draft.alert.silenced
+    if not draft.alert.unresolved:
+        return ""
+    if _cover_ended(draft):
+        if draft.alert.status == "open":
+            restart(draft, "silence_ended")
+        return "silence_ended"
+    return "silenced" if _silenced(draft) and not before else ""
+
+
+def _silenced(draft: Draft) -> bool:
+    """Say whether a silence covers the alert now; one that began to is noted."""
+    silence = covering(draft.alert, draft.around.silences, draft.now)
+    if silence is not None and not draft.alert.silenced:
+        draft.change(silenced=silence.id)
+        draft.note("silenced", reason="silenced", silence=silence.id)
+    return silence is not None
+
+
+def _cover_ended(draft: Draft) -> bool:
+    """Note it where what covered the alert does so no more, and say so."""
+    if not draft.alert.silenced or _silenced(draft):
+        return False
+    draft.note("silence_ended", silence=draft.alert.silenced)
+    draft.change(silenced="")
+    return True
 
 
 def satisfied(draft: Draft) -> bool:
@@ -272,6 +310,7 @@ def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
     draft.change(level=level)
     cause = draft.note("level_rose", reason="level_rises", before=before, level=level)
     release(draft)
+    uncovered = _cover_ended(draft)
     if draft.alert.status == "acknowledged":
         people = {taking.person for taking in draft.alert.takings}
         reopen(draft)
@@ -280,6 +319,8 @@ def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
         people = {person for run in draft.alert.runs for person in (*run.recipients, *run.informed)}
         if anew:
             start_anew(draft)
+        elif uncovered:
+            restart(draft, "silence_ended")
         elif draft.alert.postponed is not None and not policy_quiet_until(
             draft.alert, draft.around, draft.now
         ):
@@ -301,6 +342,10 @@ def reopen(draft: Draft) -> None:
 
 def set_wake(draft: Draft) -> None:
     """Compute the instant at which something of the alert falls due though nothing happens."""
+    if draft.alert.status == "resolved":
+        draft.change(wake_at=None, silenced="", cover_changes_at=None)
+        return
+    _silenced(draft)
     alert, due = draft.alert, []
     ends_at = step_ends_at(draft)
     if ends_at is not None:
@@ -309,17 +354,18 @@ def set_wake(draft: Draft) -> None:
         due.extend(alert.remind_at)
         if alert.expires_at is not None:
             due.append(alert.expires_at)
-    draft.change(wake_at=min(due, default=None))
+    changes_at = next_change(alert, draft.around.silences, draft.now)
+    draft.change(wake_at=min(due, default=None), cover_changes_at=changes_at)
 
 
 def step_ends_at(draft: Draft) -> Instant | None:
     """Return when the wait of the current step is over, or None while the step clock stands.
 
-    It stands once the alert is resolved or exhausted, and while it is acknowledged unless the next step says
-    `not_resolved`.
+    It stands once the alert is resolved or exhausted, under a silence, and while it is acknowledged unless the next
+    step says `not_resolved`.
     """
     alert, run, put_off = draft.alert, draft.alert.current, draft.alert.postponed
-    if alert.status == "resolved":
+    if alert.status == "resolved" or alert.silenced:
         return None
     if put_off is not None:
         runs_on = alert.status == "open" or alert.policy.steps[put_off.step - 1].when.not_resolved

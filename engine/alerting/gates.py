@@ -14,6 +14,7 @@ from engine.alerting.conflict import accused
 from engine.alerting.draft import Surroundings
 from engine.alerting.escalation import ASKING
 from engine.alerting.quiet import contact_quiet_until
+from engine.alerting.silence import KEPT_QUIET, covering
 from engine.judging.instant import Instant
 
 OPENING = ("effective", "active", "too_late", "before_rule")
@@ -85,6 +86,12 @@ def _superseded(
     return Held("cancelled", "superseded") if restarted or overtaken else None
 
 
+def _silenced(alert: Alert, notification: Notification, around: Surroundings, now: Instant) -> Held | None:
+    if notification.kind in KEPT_QUIET and covering(alert, around.silences, now) is not None:
+        return Held("suppressed", "silenced")
+    return None
+
+
 def _declined(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
     return Held("cancelled", "declined") if notification.person in alert.declined else None
 
@@ -124,6 +131,7 @@ _ATTEMPT: tuple[Gate, ...] = (
     _resolved,
     _taken,
     _superseded,
+    _silenced,
     _declined,
     _delegated,
     _accused,

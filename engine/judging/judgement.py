@@ -54,6 +54,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject_role: str | None = None
     verification: str = "unverified"
     channel: str | None = None
+    incident: str | None = None
     impact: Impact | None = None
 
     @property
@@ -77,6 +78,7 @@ def evidence_of(event: Event) -> Evidence:
         subject_role=_text(fields.get("subject.role")),
         verification=_text(fields.get("verification")) or "unverified",
         channel=_text(fields.get("source.channel")),
+        incident=_text(fields.get("incident")),
         impact=_impact(fields),
     )
 

@@ -28,13 +28,14 @@ from engine.loading.offset import offset
 from engine.loading.policies import inline_policies
 from engine.loading.rule_tests import Group, down_for, group
 from engine.loading.rules import Rules, inline_rules
+from engine.loading.silences import Silencing, Unsilencing, silencing, unsilencing
 from engine.loading.tested_rules import inline_of
 from engine.loading.value import boolean, identifier, quoted_region, text, word
 
 SAYS = ("seen", "taken", "delegated", "declined", "resolved")
 VIA = ("link", "sms", "console", "api", "proxy")
 GATEWAY_STATES = ("up", "down", "slow", "refuses")
-UNAVAILABLE = ("silence", "unsilence", "report")
+UNAVAILABLE = ("report",)
 """Acts of the language that come later."""
 GatewayState = Literal["up", "down", "slow", "refuses"]
 
@@ -143,6 +144,8 @@ Deed = (
     | Assign
     | OnDuty
     | ContactChange
+    | Silencing
+    | Unsilencing
     | Restarting
     | Reloading
     | ClockJump
@@ -351,6 +354,8 @@ _DEEDS: Mapping[str, Callable[[RegionTable, Node, Findings], Deed]] = {
     "assign": _assign,
     "roster": _roster,
     "contact": _contact,
+    "silence": silencing,
+    "unsilence": unsilencing,
     "restart": _restart,
     "reload": _reload,
     "clock": _clock,

@@ -31,6 +31,7 @@ from engine.loading.acts import (
     Unavailable,
 )
 from engine.loading.rule_tests import Group
+from engine.loading.silences import Silencing, Unsilencing
 from engine.rehearsal.comparison import written_group
 from engine.rehearsal.observation import meant
 from engine.rehearsal.phrase import Phrase, phrase
@@ -68,8 +69,8 @@ class Deeds:
                 return await self._position(deed)
             case ContactChange():
                 return await self._contact(deed)
-            case Restarting():
-                await self._rig.restart(deed.down_for)
+            case Silencing() | Unsilencing() | Restarting():
+                await self._operate(deed)
             case Reloading():
                 return await self._reload(deed)
             case ClockJump():
@@ -186,6 +187,27 @@ class Deeds:
             and post.valid.covers(now)
             and lies_in(alert.region, post.region)
             for post in posts
+        )
+
+    # --- the installation ---
+
+    async def _operate(self, deed: Silencing | Unsilencing | Restarting) -> None:
+        now, start, silences = self._rig.clock.now(), self._rig.watched_since, self._rig.silences
+        if isinstance(deed, Restarting):
+            await self._rig.restart(deed.down_for)
+            return
+        if isinstance(deed, Unsilencing):
+            for silence in await silences.list():
+                if silence.match == deed.match:
+                    await silences.end(silence.id, "operator")
+            return
+        await silences.make(
+            deed.match,
+            since=now if deed.since is None else start + deed.since,
+            until=start + deed.until,
+            reason=deed.reason,
+            author=deed.author,
+            include_awas=deed.include_awas,
         )
 
     # --- gateways ---

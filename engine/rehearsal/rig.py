@@ -28,13 +28,14 @@ from engine.metrics import Metrics
 from engine.service.app import GatewaysByChannel
 from engine.service.apply import Desk
 from engine.service.books import Books, RuleSet
-from engine.service.casebook import ALERTS, OUTBOX
+from engine.service.casebook import ALERTS, COVERS, OUTBOX
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.lock_step import LockStep, Turn
 from engine.service.pulse import append_gap
+from engine.service.silences import Silences
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from engine.wording.render import Renderer
@@ -73,12 +74,13 @@ class Rig:
         """Wire the parts around an empty store. The rules watch from `watched_since` on, else from `start`."""
         self.store = MemoryStore()
         self.clock = ManualClock(start)
-        self._watched_since = start if watched_since is None else watched_since
+        self.watched_since = start if watched_since is None else watched_since
         self._metrics = metrics
         self._outgoing = outgoing
         rule_set = RuleSet({rule.id: rule for rule in rules}, policies, calendar)
         self.books = Books(self.store, namespace=NAMESPACE, regions=regions, kinds={}, rule_set=rule_set)
         self.desk = Desk(self.store, self.clock, self.books, metrics)
+        self.silences = Silences(self.store, self.clock, self.books, self.desk)
         self._begin()
 
     def _begin(self) -> None:
@@ -91,10 +93,10 @@ class Rig:
             self._metrics,
             matcher,
             holder="rehearsal",
-            watched_since=self._watched_since,
+            watched_since=self.watched_since,
         )
         escalator = Escalator(self.store, self.clock, self.desk, self._metrics)
-        turns: list[Turn] = [self._evaluator.turn, escalator.turn]
+        turns: list[Turn] = [escalator.lift, self._evaluator.turn, escalator.turn]
         if self._outgoing is not None:
             dispatcher = Dispatcher(
                 self.store,
@@ -112,7 +114,7 @@ class Rig:
 
     async def next_due(self) -> Instant | None:
         """Return the earliest instant at which something falls due though nothing is done."""
-        schedules = (WINDOWS, ALERTS, OUTBOX) if self._outgoing is not None else (WINDOWS, ALERTS)
+        schedules = (COVERS, WINDOWS, ALERTS, *((OUTBOX,) if self._outgoing is not None else ()))
         due = [at for schedule in schedules if (at := await self.store.next_due(schedule)) is not None]
         return min(due, default=None)
 

@@ -25,7 +25,7 @@ from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.auditor import EVERY_SECONDS, Auditor
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, OUTBOX
+from engine.service.casebook import ALERTS, COVERS, OUTBOX
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
@@ -40,6 +40,7 @@ from engine.service.loop import LONGEST_WAIT, Loop, LoopState
 from engine.service.phones import Phones
 from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import import_directory, read_rule_set
+from engine.service.silences import Silences
 from engine.service.tokens import Tokens
 from engine.settings import Settings
 from engine.store.embedded import EmbeddedServer
@@ -88,6 +89,7 @@ class Siaga:
         self._pulse = Pulse(store, clock, self.metrics)
         self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
         self.desk = Desk(store, clock, books, self.metrics)
+        self.silences = Silences(store, clock, books, self.desk)
         catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
         self.catalogue = catalogue
         self.kind_names = names_by_language(books.kinds)
@@ -130,7 +132,7 @@ class Siaga:
         self._loops: dict[str, Loop] = {}
         self._lock_step: LockStep | None = None
         if isinstance(clock, ManualClock):
-            turns = (self._evaluator.turn, self._escalator.turn, self._dispatcher.turn)
+            turns = (self._escalator.lift, self._evaluator.turn, self._escalator.turn, self._dispatcher.turn)
             self._lock_step = LockStep(store, clock, turns, self.next_due)
 
     def _own_evaluator(self) -> Evaluator | EvaluatorProcess:
@@ -166,7 +168,7 @@ class Siaga:
 
     async def next_due(self) -> Instant | None:
         """Return the earliest instant at which something falls due though nothing arrives."""
-        due = [await self.store.next_due(schedule) for schedule in (WINDOWS, ALERTS, OUTBOX)]
+        due = [await self.store.next_due(schedule) for schedule in (COVERS, WINDOWS, ALERTS, OUTBOX)]
         return min((instant for instant in due if instant is not None), default=None)
 
     async def advance(self, until: Instant) -> None:
@@ -198,7 +200,7 @@ class Siaga:
             loops += [
                 self._loop("intake", self._pulse.beat, every=BEAT_SECONDS),
                 self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[WINDOWS]),
-                self._loop("escalator", self._escalator.turn, schedules=[ALERTS]),
+                self._loop("escalator", self._escalator.turn, schedules=[COVERS, ALERTS]),
                 self._loop("dispatcher", self._dispatcher.turn, schedules=[OUTBOX]),
             ]
         return [loop for loop in loops if loop.name in self.settings.roles]

@@ -1,6 +1,6 @@
-"""The books a running service decides by: regions, kinds, rules, policies, and the directory as the store has it.
+"""The books a running service decides by: regions, kinds, rules, policies, directory, silences.
 
-Here: holding them, and following the directory's version in the store. Not here: reading files (`loading`), changing
+Here: holding them, and following by version what changes in the store. Not here: reading files (`loading`), changing
 the rule set of a running service (`service.reload`), or deciding.
 """
 
@@ -13,6 +13,7 @@ import msgspec
 from engine.alerting.directory import Contents, Directory
 from engine.alerting.draft import NO_STAGES, Surroundings
 from engine.alerting.policy import Policy
+from engine.alerting.silence import Silence
 from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable
 from engine.judging.rule import Rule
@@ -22,6 +23,10 @@ from engine.store.port import Committed, Put, Store, Write
 
 DIRECTORY = "directory"
 """Table of the directory: `current` holds the number of the version in force, `v<number>` its contents."""
+
+SILENCES = "silences"
+"""Table of the silences; its one record `all` holds every silence kept (`service.silences`)."""
+ALL = "all"
 
 
 class RuleSet(msgspec.Struct, frozen=True):
@@ -50,10 +55,24 @@ class Books:
         self.kinds = kinds
         self.rule_set = rule_set
         self._directory = Directory(Contents())
+        self._silences: tuple[int, tuple[Silence, ...]] = (0, ())
 
     async def surroundings(self) -> Surroundings:
-        """Return directory, regions and calendar as they are now, as a decision takes them."""
-        return Surroundings(self.namespace, await self.directory(), self.regions, self.rule_set.calendar)
+        """Return directory, regions, calendar and silences as they are now, as a decision takes them."""
+        return Surroundings(
+            self.namespace,
+            await self.directory(),
+            self.regions,
+            self.rule_set.calendar,
+            await self.silences(),
+        )
+
+    async def silences(self) -> tuple[Silence, ...]:
+        """Return the silences that the store keeps, also those that are over or still to come."""
+        record = (await self._store.get(SILENCES, [ALL]))[0]
+        if record is not None and record.version != self._silences[0]:
+            self._silences = record.version, decode(record.value, tuple[Silence, ...])
+        return self._silences[1]
 
     async def directory(self) -> Directory:
         """Return the directory in force."""

@@ -20,6 +20,8 @@ ALERTS = "alerts"
 """Table of alerts by id; also the schedule of their timers."""
 NOTIFICATIONS = "notifications"
 """Table of notifications by id."""
+COVERS = "covers"
+"""Schedule of alerts by the instant at which a silence that concerns them begins or ends."""
 OUTBOX = "outbox"
 """Schedule of notifications to be sent or looked at again."""
 UNRESOLVED = "unresolved"
@@ -59,6 +61,7 @@ class Changes(msgspec.Struct, kw_only=True):
         alert = decisions[-1].alert
         self.puts.append(Put(ALERTS, alert.id, encode(alert), before.version if before else 0))
         self.plans.append(Plan(ALERTS, alert.id, alert.wake_at))
+        self.plans.append(Plan(COVERS, alert.id, alert.cover_changes_at))
         self.plans.append(Plan(UNRESOLVED, alert.id, alert.detected_at if alert.unresolved else None))
         for notification in changed.values():
             version = before.versions.get(notification.id, 0) if before else 0

@@ -1,15 +1,15 @@
-"""The escalator: alert timers that fell due, one after the other, through `apply`.
+"""The escalator: alert timers, and beginnings and ends of silences, that fell due; one by one through `apply`.
 
 Here: only the turn of its loop. Not here: what a timer does (`alerting.decide`). Any number may run.
 """
 
 from __future__ import annotations
 
-from engine.alerting.command import Wake
+from engine.alerting.command import Cover, Wake
 from engine.clock import Clock
 from engine.metrics import Metrics
 from engine.service.apply import Desk
-from engine.service.casebook import ALERTS
+from engine.service.casebook import ALERTS, COVERS
 from engine.service.setback import Setbacks
 from engine.store.port import Plan, Store, Write
 
@@ -28,8 +28,22 @@ class Escalator:
         self._metrics = metrics
         self._setbacks = Setbacks("escalator", ALERTS, store=store, clock=clock, metrics=metrics)
 
+    async def lift(self) -> int:
+        """Look at the alerts for which a silence begins or ends now; return how many there were.
+
+        In lock-step this comes before everything else that falls due at an instant (escalation.md 3.2).
+        """
+        due = await self._store.due(COVERS, self._clock.now(), BATCH)
+        for alert_id, _ in due:
+            decision = await self._desk.change(alert_id, Cover(), "cover")
+            at_instead = decision.alert.cover_changes_at if decision else None
+            await self._store.write(Write(name="replan", plans=(Plan(COVERS, alert_id, at_instead),)))
+        return len(due)
+
     async def turn(self) -> int:
         """Wake the alerts that are due now; return how many there were."""
+        if lifted := await self.lift():
+            return lifted
         now = self._clock.now()
         due = await self._store.due(ALERTS, now, BATCH)
         for alert_id, at in due:

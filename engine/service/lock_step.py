@@ -29,8 +29,9 @@ async def stored_clock(store: Store, start: Instant) -> ManualClock:
 class LockStep:
     """Drives turns by a manual clock.
 
-    `turns` stand in the order in which things of one instant happen: entries and conditions, alert timers, messages. A
-    later one runs only when the earlier have nothing left. `schedules` say when something falls due next.
+    `turns` stand in the order in which things of one instant happen: ends of silences, entries and conditions, alert
+    timers, messages. A later one runs only when the earlier have nothing left. `next_due` says when something falls due
+    next.
     """
 
     def __init__(

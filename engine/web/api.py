@@ -25,6 +25,7 @@ from engine.web import (
     problem,
     quarantine,
     reference,
+    silences,
 )
 from engine.web.front import Front
 from engine.wording.answer_page import AnswerPages
@@ -57,7 +58,7 @@ def build(siaga: Siaga) -> FastAPI:
         duty_desk=siaga.settings.messages.duty_desk or "",
     )
     app.router.routes += [events.route, inbound.route]
-    for part in (alerts, answers, quarantine, clock, ops, answer_page, reference):
+    for part in (alerts, answers, silences, quarantine, clock, ops, answer_page, reference):
         app.include_router(part.router)
     problem.install(app)
     app.add_middleware(Front, limit_of=limits(siaga.settings.http.max_body_bytes))

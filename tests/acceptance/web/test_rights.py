@@ -8,6 +8,12 @@ from engine.service.tokens import RIGHTS
 
 ADVANCE = {"advance_to": "2024-11-27T12:00:00+09:00"}
 ANSWER = {"person": "operator-94", "says": "seen"}
+SILENCE = {
+    "match": {"region": ["94.02"]},
+    "until": "2024-11-28T12:00:00+09:00",
+    "reason": "uji",
+    "author": "operator-94",
+}
 ENDPOINTS = {
     # method, path, body, the right it needs, and what a token for another region gets
     "submit": ("POST", "/v1/events", "event", "submit", 422),
@@ -16,6 +22,9 @@ ENDPOINTS = {
     "history": ("GET", "/v1/alerts/{alert}/history", None, "read", 403),
     "answer": ("POST", "/v1/alerts/{alert}/answers", ANSWER, "operate", 403),
     "escalate": ("POST", "/v1/alerts/{alert}/escalate", {"person": "operator-94"}, "operate", 403),
+    "silences": ("GET", "/v1/silences", None, "operate", 200),
+    "silence": ("POST", "/v1/silences", SILENCE, "operate", 403),
+    "end_silence": ("DELETE", "/v1/silences/{silence}", None, "operate", 403),
     "comment": ("POST", "/v1/alerts/{alert}/comments", {"person": "o", "note": "x"}, "operate", 403),
     "quarantine": ("GET", "/v1/quarantine", None, "operate", 200),
     "resubmit": ("POST", "/v1/quarantine/{record}/resubmit", {"mended": True}, "operate", 404),
@@ -25,7 +34,7 @@ ENDPOINTS = {
     "inbound": ("POST", "/v1/inbound/sms", {"from": "+628999999999", "text": "ok"}, "inbound", 403),
 }
 AT_NATION = {"summary", "advance", "inbound"}
-DONE = {"submit": 202, "inbound": 204}
+DONE = {"submit": 202, "silence": 201, "inbound": 204}
 
 
 @pytest.fixture
@@ -33,12 +42,14 @@ async def ask(api):
     """Ask an endpoint with a header; there is one alert in 94.02 and one mendable record in quarantine."""
     alert_id = await api.open_alert()
     wrong = api.event(id="E9", occurred_at="2024-11-27T12:00:00")
+    made = await api.client.post("/v1/silences", json=SILENCE, headers=await api.bearer("operate"))
+    silence = made.json()["id"]
     kept = await api.client.post("/v1/events", json=wrong, headers=await api.bearer("submit"))
     record = kept.json()["quarantined"][0]["id"]
 
     async def asked(endpoint: str, headers: dict[str, str]) -> int:
         method, path, body, _, _ = ENDPOINTS[endpoint]
-        path = path.format(alert=alert_id, record=record)
+        path = path.format(alert=alert_id, record=record, silence=silence)
         json = api.event(id="E10") if body == "event" else body
         answer = await api.client.request(method, path, json=json, headers=headers)
         if answer.status_code in (401, 403):
@@ -116,7 +127,7 @@ async def test_the_table_has_every_route_that_needs_a_token(api):
         for needed in operation.get("security", [])
         for right in needed["token"]
     }
-    names = {"alert_id": "alert", "record_id": "record"}
+    names = {"alert_id": "alert", "record_id": "record", "silence_id": "silence"}
     tabled = {(method, path.partition("?")[0], right) for method, path, _, right, _ in ENDPOINTS.values()}
     for old, new in names.items():
         guarded = {(m, p.replace(f"{{{old}}}", f"{{{new}}}"), r) for m, p, r in guarded}

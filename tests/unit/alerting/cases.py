@@ -5,7 +5,7 @@ Here: plain builders with one word for each thing, and `Course`, which carries o
 
 import msgspec
 
-from engine.alerting.command import Answer, Attempted, Open, Wake, Withheld
+from engine.alerting.command import Answer, Attempted, Cover, Open, Wake, Withheld
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.directory import Assignment, Contact, Contents, Directory, Person
 from engine.alerting.draft import NO_STAGES, Surroundings
@@ -139,8 +139,10 @@ class Course:
     the minutes since the start beside them.
     """
 
-    def __init__(self, policy_=None, contents=CONTENTS, *, calendar=NO_STAGES, now=START, **opening_words):
-        self.around = around(contents, calendar=calendar)
+    def __init__(
+        self, policy_=None, contents=CONTENTS, *, calendar=NO_STAGES, silences=(), now=START, **opening_words
+    ):
+        self.around = around(contents, calendar=calendar, silences=silences)
         self.now = self.began = now
         self.down = {}
         self.sent, self.times, self.decisions = [], [], []
@@ -199,6 +201,8 @@ class Course:
             if due is None or due > end:
                 break
             self.now = max(self.now, due)
+            if self.alert.cover_changes_at is not None and self.alert.cover_changes_at <= self.now:
+                self.do(Cover())
             if self.alert.wake_at is not None and self.alert.wake_at <= self.now:
                 self.do(Wake())
             self.deliver()
@@ -211,7 +215,8 @@ class Course:
     def next_due(self):
         """The next instant at which a timer or a message is due."""
         due = [n.due_at for n in self.waiting]
-        return min([*due, *([self.alert.wake_at] if self.alert.wake_at is not None else [])], default=None)
+        timers = (self.alert.wake_at, self.alert.cover_changes_at)
+        return min([*due, *(at for at in timers if at is not None)], default=None)
 
     @property
     def waiting(self):

@@ -10,12 +10,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from engine.alerting.alert import AFTER_CLOSING, FINAL
 from engine.alerting.audit import broken_link, unaccounted_alerts, unaccounted_notifications
-from engine.alerting.command import Attempted, Comment, EscalateNow, Wake
+from engine.alerting.command import Attempted, Comment, Cover, EscalateNow, Wake
 from engine.alerting.conflict import accused
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.directory import Contents, Deputy, Duty, Span
 from engine.alerting.escalation import ASKING
 from engine.alerting.policy import Acknowledge, Policy, Quiet, Step, StepCondition, Target
+from engine.alerting.silence import Match, Silence
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Redated, Undone
 from tests.unit.alerting.cases import (
@@ -184,8 +185,8 @@ class Alerting(RuleBasedStateMachine):
     def wakes(self):
         """Everything overdue is done by one waking: the next is due later, or never."""
         self._do(Wake())
-        wake_at = self.course.alert.wake_at
-        assert wake_at is None or wake_at > self.course.now
+        alert, now = self.course.alert, self.course.now
+        assert all(at is None or at > now for at in (alert.wake_at, alert.cover_changes_at))
 
     @rule(limit=st.integers(1, 3))
     def some_messages_go(self, limit):
@@ -253,7 +254,31 @@ class Alerting(RuleBasedStateMachine):
 
     @rule(contents=directories())
     def directory_changes(self, contents):
-        self.course.around = around(contents)
+        self.course.around = around(contents, silences=self.course.around.silences)
+
+    @rule(
+        spans=st.lists(st.tuples(st.integers(-30, 60), st.integers(0, 120)), max_size=2),
+        awas=st.booleans(),
+        told=st.sampled_from([True, True, False]),
+    )
+    def silences_change(self, spans, awas, told):
+        """Made, replaced or ended; mostly the alert is told to look."""
+        now = self.course.now
+        silences = tuple(
+            Silence(
+                id=f"s{number}",
+                match=Match(region=("73",)),
+                since=now + a * MINUTE,
+                until=now + (a + b) * MINUTE,
+                reason="uji",
+                author="op",
+                include_awas=awas,
+            )
+            for number, (a, b) in enumerate(spans)
+        )
+        self.course.around = msgspec.structs.replace(self.course.around, silences=silences)
+        if told:
+            self._do(Cover())
 
     # --- what holds after every act ------------------------------------------------------------------------------
 

@@ -1,0 +1,88 @@
+"""Silences: which alerts are kept quiet from when until when, by whom and why.
+
+Here: the value, and whether one covers an alert, as pure functions. Not here: what a cover holds back
+(`alerting.escalation`, `alerting.gates`) and keeping silences (`service.silences`). Meaning: escalation.md 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.alerting.alert import Alert, Kind
+from engine.judging.calendar import AWAS
+from engine.judging.instant import DAY, Instant, Millis
+from engine.judging.region import lies_in
+
+LONGEST: Millis = 7 * DAY
+"""A silence lasts at most this long."""
+KEPT_QUIET: frozenset[Kind] = frozenset(("first", "step", "reminder", "expiry", "digest", "unreachable"))
+"""Kinds that do not go out while a silence covers the alert; how a matter ended is told all the same."""
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which alerts are meant: every key that is given must hold, with any of its values.
+
+    A text that ends in `*` stands for all that begin so; `region` holds for what lies in it, too. `kind` and `incident`
+    are those of any event of the evidence; `level` is the level now (1-4).
+    """
+
+    region: tuple[str, ...] = ()
+    rule: tuple[str, ...] = ()
+    level: tuple[int, ...] = ()
+    kind: tuple[str, ...] = ()
+    policy: tuple[str, ...] = ()
+    incident: tuple[str, ...] = ()
+
+    def meets(self, alert: Alert) -> bool:
+        """Say whether the alert is meant."""
+        evidence = alert.evidence
+        return (
+            (not self.region or any(_fits(p, alert.region) or lies_in(alert.region, p) for p in self.region))
+            and (not self.level or alert.level in self.level)
+            and _any_fits(self.rule, [alert.rule.id])
+            and _any_fits(self.policy, [alert.policy.id])
+            and _any_fits(self.kind, [e.kind for e in evidence])
+            and _any_fits(self.incident, [e.incident for e in evidence if e.incident is not None])
+        )
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Nobody is told of the alerts of `match` in [since, until). Awas is covered only with `include_awas`.
+
+    `reason` is free text of the `author`; `ended_by` is who ended it before its time.
+    """
+
+    id: str
+    match: Match
+    since: Instant
+    until: Instant
+    reason: str
+    author: str
+    include_awas: bool = False
+    ended_by: str = ""
+
+    def concerns(self, alert: Alert) -> bool:
+        """Say whether it covers the alert while it lasts."""
+        return (self.include_awas or alert.level < AWAS) and self.match.meets(alert)
+
+
+def covering(alert: Alert, silences: Iterable[Silence], at: Instant) -> Silence | None:
+    """Return a silence that covers the alert at an instant: of several the one that lasts longest."""
+    holding = [s for s in silences if s.since <= at < s.until and s.concerns(alert)]
+    return max(holding, key=lambda s: (s.until, s.id), default=None)
+
+
+def next_change(alert: Alert, silences: Iterable[Silence], after: Instant) -> Instant | None:
+    """Return the next instant at which a silence that concerns the alert begins or ends."""
+    bounds = [b for s in silences if s.since < s.until and s.concerns(alert) for b in (s.since, s.until)]
+    return min((bound for bound in bounds if bound > after), default=None)
+
+
+def _any_fits(patterns: tuple[str, ...], texts: Iterable[str]) -> bool:
+    return not patterns or any(_fits(pattern, text) for text in texts for pattern in patterns)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern

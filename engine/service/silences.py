@@ -1,0 +1,112 @@
+"""Silences in the store: making, ending and listing them, and telling the alerts they concern.
+
+Here: the one record that holds all of them, so that every process sees them by its version, and the look at each
+alert when one is made or ended. Not here: what a silence does (`alerting.silence`, `alerting.escalation`); beginnings
+and ends that fall due are the escalator's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from engine.alerting.alert import Alert
+from engine.alerting.command import Cover
+from engine.alerting.identity import derive
+from engine.alerting.silence import Match, Silence
+from engine.clock import Clock
+from engine.judging.instant import DAY, Instant, Millis
+from engine.service.apply import Desk
+from engine.service.books import ALL, SILENCES, Books
+from engine.service.casebook import ALERTS, UNRESOLVED
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Put, Store, Write
+
+KEPT: Millis = 30 * DAY
+"""A silence that is over is listed this much longer."""
+
+Kept = tuple[Silence, ...]
+
+
+class Silences:
+    """The silences of an installation."""
+
+    def __init__(self, store: Store, clock: Clock, books: Books, desk: Desk) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._desk = desk
+
+    async def list(self) -> Kept:
+        """Return the silences in force, to come, and over for less than `KEPT`, in the order of their beginning."""
+        return tuple(sorted(await self._books.silences(), key=lambda s: s.since))
+
+    async def make(
+        self,
+        match: Match,
+        *,
+        since: Instant,
+        until: Instant,
+        reason: str,
+        author: str,
+        include_awas: bool = False,
+    ) -> Silence:
+        """Keep the alerts of `match` quiet in [since, until); return the silence."""
+
+        def add(kept: Kept, version: int) -> Kept:
+            silence = Silence(
+                id=derive("silence", self._books.namespace, str(version + 1)),
+                match=match,
+                since=since,
+                until=until,
+                reason=reason,
+                author=author,
+                include_awas=include_awas,
+            )
+            return (*kept, silence)
+
+        made = (await self._change(add))[-1]
+        await self._look(made)
+        return made
+
+    async def end(self, silence_id: str, by: str) -> Silence | None:
+        """End a silence now; None where there is no such one. One that is over already stays as it was."""
+        now = self._clock.now()
+
+        def shorten(kept: Kept, _version: int) -> Kept:
+            return tuple(
+                msgspec.structs.replace(s, until=max(now, s.since), ended_by=by)
+                if s.id == silence_id and s.until > now
+                else s
+                for s in kept
+            )
+
+        ended = next((s for s in await self._change(shorten) if s.id == silence_id), None)
+        if ended is not None:
+            await self._look(ended)
+        return ended
+
+    async def _change(self, change: Callable[[Kept, int], Kept]) -> Kept:
+        """Change the record, whoever else changes it meanwhile; what is long over is dropped."""
+        while True:
+            record = (await self._store.get(SILENCES, [ALL]))[0]
+            version = record.version if record else 0
+            before = decode(record.value, Kept) if record else ()
+            recent = tuple(s for s in before if s.until > self._clock.now() - KEPT)
+            after = change(recent, version)
+            write = Write(name="silence", puts=(Put(SILENCES, ALL, encode(after), version),))
+            if isinstance(await self._store.write(write), Committed):
+                return after
+
+    async def _look(self, silence: Silence) -> None:
+        """Let every unresolved alert that the silence concerns look at it now.
+
+        Where this is cut short, an alert looks at its next timer or message; no message goes out meanwhile.
+        """
+        ids = list(await self._store.planned(UNRESOLVED))
+        records = await self._store.get(ALERTS, ids) if ids else []
+        for record in records:
+            alert = decode(record.value, Alert) if record is not None else None
+            if alert is not None and silence.concerns(alert):
+                await self._desk.change(alert.id, Cover(), "cover")

@@ -1,0 +1,177 @@
+"""Silences over the API: make, list, end.
+
+Here: from the request to the silence and back, and its scope: who makes or ends one must cover every region it names.
+Not here: what a silence does (`alerting.silence`) and keeping it (`service.silences`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from engine.alerting.silence import LONGEST, Match, Silence
+from engine.errors import ParseError
+from engine.judging.instant import Instant, format_instant, parse_instant
+from engine.judging.region import NATION
+from engine.judging.rule import LEVEL_NAMES, level_name
+from engine.service.tokens import Scope
+from engine.web.auth import cover, needs, siaga_of
+from engine.web.problem import Problem, not_found, responses
+
+router = APIRouter(tags=["silences"])
+
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Patterns = Annotated[list[Pattern], Field(max_length=50)]
+
+
+class MatchShape(BaseModel):
+    """Which alerts are meant: each key that is given must hold, with any of its values; a `*` ends a prefix."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    region: Patterns = Field([], description="Codes; each holds for what lies in it, too")
+    rule: Patterns = Field([], description="Ids of rules")
+    level: list[Literal["waspada", "siaga", "awas"]] = Field([], description="Levels")
+    kind: Patterns = Field([], description="Kinds of the events that the alert rests on")
+    policy: Patterns = Field([], description="Ids of policies")
+    incident: Patterns = Field([], description="Incidents of the events that the alert rests on")
+
+
+class SilenceBody(BaseModel):
+    """Whom not to tell of what, from when until when, by whom and why."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    match: MatchShape
+    since: str | None = Field(
+        None, alias="from", description="RFC 3339; now where it is left out", max_length=40
+    )
+    until: str = Field(description="RFC 3339; at most 7 days after its beginning", max_length=40)
+    reason: str = Field(description="Why, for whoever reads the history", min_length=1, max_length=500)
+    author: str = Field(description="Id of the person who decides it", min_length=1, max_length=100)
+    include_awas: bool = Field(False, description="Cover alerts of level awas, too")
+
+
+class SilenceShape(BaseModel):
+    """A silence."""
+
+    id: str
+    match: MatchShape
+    since: str = Field(serialization_alias="from", description="RFC 3339 in UTC")
+    until: str = Field(description="RFC 3339 in UTC; where it was ended before its time, that instant")
+    reason: str
+    author: str
+    include_awas: bool
+    ended_by: str = Field(description="Id of the token that ended it before its time; empty otherwise")
+
+
+class SilenceList(BaseModel):
+    """The silences in force, to come, and over for less than 30 days, in the order of their beginning."""
+
+    silences: list[SilenceShape]
+
+
+@router.post("/v1/silences", status_code=201, responses=responses(401, 403, 413, 422, 503))
+async def make_silence(request: Request, body: SilenceBody, scope: Scope = needs("operate")) -> SilenceShape:
+    """Make a silence: what it covers opens and changes as ever, and nobody is told until it ends.
+
+    At its end each alert that is still open starts its current step anew. Answers are possible all the time.
+    """
+    match = Match(
+        region=tuple(body.match.region),
+        rule=tuple(body.match.rule),
+        level=tuple(LEVEL_NAMES.index(name) + 1 for name in body.match.level),
+        kind=tuple(body.match.kind),
+        policy=tuple(body.match.policy),
+        incident=tuple(body.match.incident),
+    )
+    if match == Match():
+        raise Problem(
+            422, "invalid_silence", "match needs at least one key: a silence of everything is none."
+        )
+    cover_all(scope, match)
+    siaga = siaga_of(request)
+    now = siaga.clock.now()
+    since = now if body.since is None else max(now, instant("from", body.since))
+    until = instant("until", body.until)
+    if not since < until <= since + LONGEST:
+        raise Problem(422, "invalid_silence", "until lies after the beginning and now, by at most 7 days.")
+    made = await siaga.silences.make(
+        match,
+        since=since,
+        until=until,
+        reason=body.reason,
+        author=body.author,
+        include_awas=body.include_awas,
+    )
+    return shape(made)
+
+
+@router.get("/v1/silences", responses=responses(401, 403, 503))
+async def list_silences(request: Request, scope: Scope = needs("operate")) -> SilenceList:
+    """List the silences that name only regions of the token's subtree; a token for the nation sees all."""
+    silences = await siaga_of(request).silences.list()
+    return SilenceList(silences=[shape(s) for s in silences if _within(scope, s.match)])
+
+
+@router.delete("/v1/silences/{silence_id}", responses=responses(401, 403, 404, 503))
+async def end_silence(request: Request, silence_id: str, scope: Scope = needs("operate")) -> SilenceShape:
+    """End a silence now. One that is over already stays as it was."""
+    silences = siaga_of(request).silences
+    found = next((s for s in await silences.list() if s.id == silence_id), None)
+    if found is None:
+        raise not_found("silence")
+    cover_all(scope, found.match)
+    ended = await silences.end(silence_id, scope.token_id)
+    return shape(ended or found)
+
+
+def cover_all(scope: Scope, match: Match) -> None:
+    """Refuse where a silence reaches beyond the token's subtree."""
+    for region in match.region or (NATION,):
+        cover(scope, _root(region), "operate")
+
+
+def instant(key: str, text: str) -> Instant:
+    """Return the instant that a field holds."""
+    try:
+        return parse_instant(text)[0]
+    except ParseError:
+        raise Problem(
+            422, "invalid_instant", f"{key} is not an instant such as 2024-11-27T07:00:00+09:00."
+        ) from None
+
+
+def shape(silence: Silence) -> SilenceShape:
+    """Return a silence as the API shows it."""
+    match = silence.match
+    return SilenceShape(
+        id=silence.id,
+        match=MatchShape(
+            region=list(match.region),
+            rule=list(match.rule),
+            level=[level_name(level) for level in match.level],
+            kind=list(match.kind),
+            policy=list(match.policy),
+            incident=list(match.incident),
+        ),
+        since=format_instant(silence.since),
+        until=format_instant(silence.until),
+        reason=silence.reason,
+        author=silence.author,
+        include_awas=silence.include_awas,
+        ended_by=silence.ended_by,
+    )
+
+
+def _within(scope: Scope, match: Match) -> bool:
+    return all(scope.covers(_root(region)) for region in match.region or (NATION,))
+
+
+def _root(pattern: str) -> str:
+    """Return the region in which everything lies that a pattern may stand for: `73.*` in 73, `7*` in the nation."""
+    if not pattern.endswith("*"):
+        return pattern
+    return pattern[:-1].rpartition(".")[0] or NATION

@@ -1,0 +1,99 @@
+"""Silences over HTTP: made, seen by the alerts they concern, listed and ended, within the token's region."""
+
+import pytest
+
+MINE = {"region": ["94.02"]}
+
+
+def body(**changes):
+    """A silence of two hours in Kab. Puncak Jaya, awas included."""
+    return {
+        "match": MINE,
+        "until": "2024-11-27T14:00:00+09:00",
+        "reason": "Gladi posko",
+        "author": "piket-94",
+        "include_awas": True,
+    } | changes
+
+
+async def post(api, region="94", **changes):
+    headers = await api.bearer("operate", region=region)
+    return await api.client.post("/v1/silences", json=body(**changes), headers=headers)
+
+
+async def test_nobody_is_told_under_a_silence_and_its_end_tells_them(api):
+    """The alert opens, silenced; ended by hand it starts its first step."""
+    made = await post(api)
+    assert made.status_code == 201, made.text
+    silence = made.json()
+    assert (silence["from"], silence["until"]) == ("2024-11-27T03:00:00+00:00", "2024-11-27T05:00:00+00:00")
+    alert_id = await api.open_alert()
+    case = await api.siaga.desk.case(alert_id)
+    assert (case.alert.silenced, case.notifications) == (silence["id"], {})
+    headers = await api.bearer("operate", region="94")
+    ended = await api.client.delete(f"/v1/silences/{silence['id']}", headers=headers)
+    assert (ended.status_code, ended.json()["until"]) == (200, "2024-11-27T03:01:00+00:00")
+    assert ended.json()["ended_by"]
+    case = await api.siaga.desk.case(alert_id)
+    assert (case.alert.silenced, {n.kind for n in case.notifications.values()}) == ("", {"first"})
+
+
+async def test_a_silence_ends_by_itself(api):
+    """At its instant, not a moment later."""
+    await post(api)
+    alert_id = await api.open_alert()
+    await api.advance(119)
+    assert (await api.siaga.desk.case(alert_id)).notifications == {}
+    await api.advance(120)
+    states = {n.state for n in (await api.siaga.desk.case(alert_id)).notifications.values()}
+    assert states == {"sent"}
+
+
+async def test_the_list_shows_what_lies_in_the_region_of_the_token(api):
+    """A silence without region is the nation's."""
+    await post(api)
+    await post(api, region="00", match={"rule": ["kekerasan-*"]})
+    shown = {}
+    for region in ("94", "73", "00"):
+        headers = await api.bearer("operate", region=region)
+        listed = (await api.client.get("/v1/silences", headers=headers)).json()["silences"]
+        shown[region] = [s["match"]["region"] or s["match"]["rule"] for s in listed]
+    assert shown == {"94": [["94.02"]], "73": [], "00": [["94.02"], ["kekerasan-*"]]}
+
+
+@pytest.mark.parametrize(
+    "match", [{"region": ["73"]}, {"region": ["94.02", "73.15"]}, {"region": ["9*"]}, {"level": ["siaga"]}]
+)
+async def test_a_token_silences_only_its_own_region(api, match):
+    """Not another, not more than it has."""
+    assert (await post(api, match=match)).status_code == 403
+    assert await api.siaga.silences.list() == ()
+
+
+async def test_a_token_ends_only_what_lies_in_its_region(api):
+    """And an unknown silence is a 404."""
+    made = (await post(api)).json()["id"]
+    other = await api.bearer("operate", region="73")
+    statuses = [
+        (await api.client.delete(f"/v1/silences/{id_}", headers=other)).status_code for id_ in (made, "x")
+    ]
+    assert statuses == [403, 404]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"match": {}},
+        {"match": {"desk": ["94"]}},
+        {"until": "2024-11-27T11:00:00+09:00"},
+        {"until": "2024-12-04T12:00:00.001+09:00"},
+        {"until": "besok"},
+        {"from": "2024-11-27T15:00:00+09:00"},
+        {"reason": ""},
+        {"author": ""},
+    ],
+)
+async def test_a_silence_that_makes_no_sense_is_refused(api, changes):
+    """Every silence has an end within a week, a reason and an author."""
+    refused = await post(api, region="00", **changes)
+    assert (refused.status_code, await api.siaga.silences.list()) == (422, ())
