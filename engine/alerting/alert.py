@@ -15,6 +15,7 @@ from engine.alerting.policy import Channel, Policy
 from engine.judging.event import EventKey, Scalar
 from engine.judging.instant import Instant, Millis
 from engine.judging.judgement import Evidence
+from engine.judging.rule import TellAgain
 
 Status = Literal["open", "acknowledged", "resolved"]
 State = Literal["pending", "sending", "sent", "delivered", "failed", "cancelled", "suppressed"]
@@ -113,7 +114,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at which something falls due though nothing happens. `floor` is the newest evidence in event order. `history` is the
     number of entries and `head` the digest of the newest. `notifications` are their ids. Messages that ask to act are
     superseded where a history entry below number `superseded` caused them. `silenced` is the silence that covers it,
-    and `cover_changes_at` when that must be looked at again.
+    and `cover_changes_at` when that must be looked at again. `tell_again` is the rule's, frozen at opening;
+    `figure_told` the figure of which people were told last, `told_again` how often time alone told them in a row.
     """
 
     id: str
@@ -148,6 +150,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exhausted_at: Instant | None = None
     nobody: bool = False
     superseded: int = 0
+    tell_again: TellAgain = TellAgain()
+    figure_told: float | None = None
+    told_again: int = 0
+    told_again_at: Instant | None = None
     hidden: str = ""
     silenced: str = ""
     cover_changes_at: Instant | None = None

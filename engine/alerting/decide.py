@@ -46,6 +46,7 @@ from engine.alerting.escalation import (
 )
 from engine.alerting.gates import attempt
 from engine.alerting.identity import alert_id
+from engine.alerting.repetition import tell_by_time, tell_doubled
 from engine.alerting.telling import follow_up, hold
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
@@ -75,6 +76,8 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         figure=opened.figure,
         limit=opened.limit,
         window=opened.window,
+        tell_again=rule.tell_again,
+        figure_told=opened.figure,
     )
     draft = Draft(alert, {}, around, now)
     draft.note(
@@ -196,6 +199,7 @@ def _join(draft: Draft, joined: Joined) -> str:
     elif anew:
         start_anew(draft)
         reason = "new_after_quiet"
+    tell_doubled(draft)
     end_unanswerable_step(draft)
     return reason
 
@@ -283,7 +287,7 @@ def _undo(draft: Draft, undone: Undone) -> None:
 
 
 def _wake(draft: Draft) -> str:
-    """Do what fell due, in the order cover, expiry, reminder, step (3.2); what is overdue runs once (3.13)."""
+    """Do what fell due: cover, expiry, reminder, step, repetition (3.2); what is overdue runs once (3.13)."""
     reason = look_at_cover(draft) or "nothing_due"
     if draft.alert.status == "acknowledged":
         reason = _acknowledged_due(draft) or reason
@@ -291,7 +295,7 @@ def _wake(draft: Draft) -> str:
     if ends_at is not None and ends_at <= draft.now:
         next_step(draft)
         reason = "step_due"
-    return reason
+    return "told_again" if tell_by_time(draft) else reason
 
 
 def _acknowledged_due(draft: Draft) -> str:

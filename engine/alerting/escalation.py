@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from engine.alerting.alert import Kind, Postponed, Run
+from engine.alerting.alert import Postponed, Run
 from engine.alerting.conflict import accused, exclusions, substitutes
 from engine.alerting.delegation import counted
 from engine.alerting.delivery import may_have_word
@@ -18,13 +18,11 @@ from engine.alerting.directory import Found, PassedOver, Resolution, resolve
 from engine.alerting.draft import Draft
 from engine.alerting.policy import Policy, Step, Target
 from engine.alerting.quiet import policy_quiet_until
+from engine.alerting.repetition import due_again
 from engine.alerting.silence import covering, next_change
-from engine.alerting.telling import plan_notice, release, tell_again
+from engine.alerting.telling import ASKING, plan_notice, release, tell_again
 from engine.judging.calendar import within_days, within_hours
 from engine.judging.instant import Instant
-
-ASKING: frozenset[Kind] = frozenset(("first", "step"))
-"""Kinds that ask a person to act; a taking or a restart takes back what is still pending of them."""
 
 
 def start(draft: Draft) -> None:
@@ -227,7 +225,7 @@ def restart(draft: Draft, reason: str, *, but: Collection[str] = ()) -> None:
 def supersede(draft: Draft) -> None:
     """Make takings void and take back what earlier starts still have to say; who is only informed still hears it."""
     draft.cancel("superseded", kinds=ASKING, informing=False)
-    draft.change(takings=(), superseded=draft.began)
+    draft.change(takings=(), superseded=draft.began, told_again=0)
 
 
 def end_unanswerable_step(draft: Draft) -> None:
@@ -307,7 +305,7 @@ def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
     `anew`: the match that raised it also starts step 1 anew (3.12).
     """
     before = draft.alert.level
-    draft.change(level=level)
+    draft.change(level=level, figure_told=draft.alert.figure)
     cause = draft.note("level_rose", reason="level_rises", before=before, level=level)
     release(draft)
     uncovered = _cover_ended(draft)
@@ -346,10 +344,8 @@ def set_wake(draft: Draft) -> None:
         draft.change(wake_at=None, silenced="", cover_changes_at=None)
         return
     _silenced(draft)
-    alert, due = draft.alert, []
-    ends_at = step_ends_at(draft)
-    if ends_at is not None:
-        due.append(ends_at)
+    alert = draft.alert
+    due = [at for at in (step_ends_at(draft), due_again(draft)) if at is not None]
     if alert.status == "acknowledged":
         due.extend(alert.remind_at)
         if alert.expires_at is not None:

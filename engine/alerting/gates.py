@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 from engine.alerting.alert import AFTER_CLOSING, Alert, Kind, Notification
 from engine.alerting.conflict import accused
 from engine.alerting.draft import Surroundings
-from engine.alerting.escalation import ASKING
 from engine.alerting.quiet import contact_quiet_until
 from engine.alerting.silence import KEPT_QUIET, covering
+from engine.alerting.telling import ASKING
 from engine.judging.instant import Instant
 
 OPENING = ("effective", "active", "too_late", "before_rule")
@@ -60,8 +60,12 @@ def _resolved(alert: Alert, notification: Notification, _around: Surroundings, _
 def _taken(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
     if notification.kind not in ASKING:
         return None
-    # A level that rose after somebody took is told to them too (3.9): only what was planned before is not wanted.
-    if any(t.person == notification.person and notification.planned_at < t.at for t in alert.takings):
+    # A level that rose after somebody took, or a figure that doubled, is told to them too (3.9, 3.10): only what was
+    # planned before is not wanted.
+    own = next((t for t in alert.takings if t.person == notification.person), None)
+    if own is not None and notification.kind == "step" and notification.planned_at >= own.at:
+        return None
+    if own is not None and notification.planned_at < own.at:
         return Held("cancelled", "taken")
     if alert.status != "acknowledged" or notification.informing:
         return None

@@ -19,6 +19,8 @@ from engine.alerting.policy import Channel
 from engine.alerting.quiet import contact_quiet_until
 from engine.judging.instant import Instant
 
+ASKING: frozenset[Kind] = frozenset(("first", "step"))
+"""Kinds that ask a person to act; a taking or a restart takes back what is still pending of them."""
 QUIET = "quiet_hours"
 """What holds a message back while its contact is in its quiet hours."""
 

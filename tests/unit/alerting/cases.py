@@ -115,10 +115,13 @@ def evidence(number=1, at=START, **more):
     return Evidence(id=f"e{number}", occurred_at=at, **fields)
 
 
-def opening(policy_, *, level=3, group="73.15", region="73.15", seen=None):
+def opening(
+    policy_, *, level=3, group="73.15", region="73.15", seen=None, figure=None, tell_again=RULE.tell_again
+):
     """The command that opens an alert."""
-    opened = Opened(ordinal=1, happened_at=START, evidence=seen or (evidence(),), level=level)
-    return Open(rule=RULE, policy=policy_, space="real", group=group, region=region, ordinal=1, opened=opened)
+    opened = Opened(ordinal=1, happened_at=START, evidence=seen or (evidence(),), level=level, figure=figure)
+    rule = msgspec.structs.replace(RULE, tell_again=tell_again)
+    return Open(rule=rule, policy=policy_, space="real", group=group, region=region, ordinal=1, opened=opened)
 
 
 def joined(number=2, level=3, at=START, **more):

@@ -14,11 +14,12 @@ from engine.alerting.command import Attempted, Comment, Cover, EscalateNow, Wake
 from engine.alerting.conflict import accused
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.directory import Contents, Deputy, Duty, Span
-from engine.alerting.escalation import ASKING
 from engine.alerting.policy import Acknowledge, Policy, Quiet, Step, StepCondition, Target
 from engine.alerting.silence import Match, Silence
+from engine.alerting.telling import ASKING
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Redated, Undone
+from engine.judging.rule import TellAgain
 from tests.unit.alerting.cases import (
     OFFICES,
     START,
@@ -135,6 +136,12 @@ policies = st.builds(
     ),
     on_exhausted=st.lists(targets, max_size=1).map(tuple),
 )
+again = st.builds(
+    TellAgain,
+    value_doubles=st.booleans(),
+    every=st.sampled_from([None, None, 10 * MINUTE, HOUR]),
+    growing_to=st.sampled_from([None, 3 * HOUR]),
+)
 roles = st.one_of(st.none(), st.none(), st.sampled_from(ROLES))
 answers = st.builds(
     says,
@@ -149,11 +156,13 @@ answers = st.builds(
 class Alerting(RuleBasedStateMachine):
     """One alert, and everybody who may do something to it, in any order."""
 
-    @initialize(policy=policies, contents=directories(), level=st.sampled_from([2, 3]), role=roles)
-    def opens(self, policy, contents, level, role):
-        seen = (evidence(subject_role=role),)
-        self.course = Course(policy, contents, level=level, seen=seen)
-        command = opening(policy, level=level, seen=seen)
+    @initialize(
+        policy=policies, contents=directories(), level=st.sampled_from([2, 3]), role=roles, again=again
+    )
+    def opens(self, policy, contents, level, role, again):
+        words = {"level": level, "seen": (evidence(subject_role=role),), "tell_again": again, "figure": 1.0}
+        self.course = Course(policy, contents, **words)
+        command = opening(policy, **words)
         assert open_alert(command, around(contents), START) == self.course.decisions[0]
         self.events, self.looked_at = 1, 0
         self.states, self.closed = {}, False
@@ -230,11 +239,18 @@ class Alerting(RuleBasedStateMachine):
     def comments(self, who):
         self._do(Comment(person=who, note_digest="d"))
 
-    @rule(level=st.sampled_from([2, 3, 4]), late=st.integers(-60, 60), role=roles, anew=st.booleans())
-    def event_joins(self, level, late, role, anew):
+    @rule(
+        level=st.sampled_from([2, 3, 4]),
+        late=st.integers(-60, 60),
+        role=roles,
+        anew=st.booleans(),
+        figure=st.sampled_from([None, 1.0, 2.0, 5.0, 40.0]),
+    )
+    def event_joins(self, level, late, role, anew, figure):
         self.events += 1
         at = self.course.now + late * MINUTE
-        self._do(joined(self.events, level, at, subject_role=role, new_after_quiet=anew))
+        more = {"subject_role": role, "new_after_quiet": anew, "figure": figure}
+        self._do(joined(self.events, level, at, **more))
 
     @rule(reason=st.sampled_from(["late_report", "corrected", "refuted"]), role=roles)
     def opening_is_redated(self, reason, role):
@@ -317,14 +333,25 @@ class Alerting(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_asked_what_is_taken_or_over(self):
-        """No request waits for a recipient of an acknowledged alert; after the end only what tells of the end waits."""
+        """No request waits for a recipient of an acknowledged alert, except for its taker of a figure that doubled.
+
+        After the end only what tells of the end waits.
+        """
         alert = self.course.alert
         waiting = [n for n in self.course.notifications.values() if n.state == "pending"]
         if alert.status == "resolved":
             assert {n.kind for n in waiting} <= AFTER_CLOSING
         runs_on = {n for n, s in enumerate(alert.policy.steps, start=1) if s.when.not_resolved}
         if alert.status == "acknowledged":
-            asked = [n for n in waiting if n.kind in ASKING and not n.informing and n.step not in runs_on]
+            takers = {taking.person for taking in alert.takings}
+            asked = [
+                n
+                for n in waiting
+                if n.kind in ASKING
+                and not n.informing
+                and n.step not in runs_on
+                and not (alert.tell_again.value_doubles and n.person in takers)
+            ]
             assert asked == []
 
     @invariant()
