@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from engine.alerting.alert import AFTER_CLOSING, Delegation
+from engine.alerting.alert import AFTER_CLOSING, Alert, Delegation
 from engine.alerting.conflict import exclusions
 from engine.alerting.directory import Found
-from engine.alerting.draft import Draft
+from engine.alerting.draft import Draft, Surroundings
 from engine.alerting.telling import follow_up, plan_notice
+from engine.judging.instant import Instant
 
 Obstacle = Literal[
     "delegate_unknown",
@@ -44,6 +45,19 @@ def obstacle(draft: Draft, giver: str, delegate: str) -> Obstacle | None:
             return "delegate_away"
         case _:
             return "delegate_no_contact"
+
+
+def candidates(alert: Alert, giver: str, around: Surroundings, now: Instant) -> list[Found]:
+    """Return to whom the matter could be passed on in the alert's region, one for each office, by role."""
+    directory, region = around.directory, alert.region
+    excluded = exclusions(alert, directory, now)
+    found = []
+    for role in sorted(directory.roles(region)):
+        for person, capacity in directory.occupants(region, role, now):
+            if person != giver and directory.unusable(person, now, excluded) is None:
+                found.append(Found(person=person, capacity=capacity, role=role, region=region))
+                break
+    return found
 
 
 def pass_on(draft: Draft, giver: str, delegate: str, *, suffices: bool = False) -> None:

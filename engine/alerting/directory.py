@@ -198,6 +198,12 @@ class Directory:
         held = [key for key in self._assignments if self.holder(*key, at) == person_id]
         return held + [key for key in self._duties if key not in held and self.on_duty(*key, at) == person_id]
 
+    def roles(self, region: str) -> list[str]:
+        """Return the roles that somebody is assigned to or on duty for at a region, at whatever time."""
+        return list(
+            dict.fromkeys(role for code, role in (*self._assignments, *self._duties) if code == region)
+        )
+
     def unusable(self, person_id: str, at: Instant, excluded: Mapping[str, PassedOver]) -> PassedOver | None:
         """Return why a person cannot be a recipient now, or None."""
         person = self._people.get(person_id)

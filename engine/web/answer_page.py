@@ -8,7 +8,7 @@ GET and HEAD change nothing, whoever fetches them: mail scanners and previews op
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -16,6 +16,8 @@ from starlette.responses import HTMLResponse
 
 from engine.alerting.alert import Notification
 from engine.alerting.command import Answer, Says
+from engine.alerting.delegation import candidates
+from engine.alerting.directory import Found
 from engine.errors import StoreUnavailableError
 from engine.service.casebook import Case
 from engine.web.auth import siaga_of
@@ -25,7 +27,7 @@ from engine.wording.answer_page import AnswerPages, Outcome
 router = APIRouter(tags=["answer page"])
 
 PREFIX = "/a/"
-BUTTONS: tuple[Says, ...] = ("seen", "taken", "resolved")
+BUTTONS: tuple[Says, ...] = get_args(Says)
 BODY_BYTES = 1_024
 """A form with one word is far smaller."""
 LONGEST_TOKEN = 64
@@ -49,9 +51,9 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
     siaga_of(request).metrics.link_prefetch()
     try:
         found = await behind(request, token)
+        return nowhere(request) if found is None else await page(request, *found)
     except StoreUnavailableError:
         return unavailable(request)
-    return nowhere(request) if found is None else page(request, *found)
 
 
 @router.post(
@@ -66,7 +68,13 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
                     "schema": {
                         "type": "object",
                         "required": ["says"],
-                        "properties": {"says": {"type": "string", "enum": list(BUTTONS)}},
+                        "properties": {
+                            "says": {"type": "string", "enum": list(BUTTONS)},
+                            "to": {
+                                "type": "string",
+                                "description": "For `delegated`: a role of the alert's region, as the page offers them",
+                            },
+                        },
                     }
                 }
             },
@@ -75,31 +83,39 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
 )
 async def answer(request: Request, token: str) -> HTMLResponse:
     """Answer by a button of the page; the same answer again changes nothing and says so."""
-    says = await said(request)
+    says, role = await said(request)
     desk = siaga_of(request).desk
     try:
         found = await behind(request, token)
         if found is None:
             return nowhere(request)
         case, notification = found
-        answered = await desk.answer(case.alert.id, Answer(person=notification.person, says=says, via="link"))
+        delegates = await delegates_of(request, case, notification) if says == "delegated" else ()
+        given = Answer(
+            person=notification.person,
+            says=says,
+            via="link",
+            to=next((found.person for found in delegates if found.role == role), ""),
+            notification=notification.id,
+        )
+        answered = await desk.answer(case.alert.id, given)
         after = await desk.case(case.alert.id)
+        if answered is None or after is None:
+            return nowhere(request)
+        outcome = Outcome(reason=answered.reason, refusal=answered.refusal, repeated=answered.repeated)
+        return await page(request, after, notification, outcome)
     except StoreUnavailableError:
         return unavailable(request)
-    if answered is None or after is None:
-        return nowhere(request)
-    outcome = Outcome(reason=answered.reason, refusal=answered.refusal, repeated=answered.repeated)
-    return page(request, after, notification, outcome)
 
 
-async def said(request: Request) -> Says:
-    """Return the answer that the form holds."""
+async def said(request: Request) -> tuple[Says, str]:
+    """Return the answer that the form holds, and the role it is passed on to."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem(415, "unsupported_media_type", f"An answer comes as {FORM}.")
     form = parse_qs((await request.body()).decode("ascii", "replace"))
     for says in BUTTONS:
         if form.get("says") == [says]:
-            return says
+            return says, form.get("to", [""])[0]
     raise Problem(422, "invalid_request", f"The field says must be one of {', '.join(BUTTONS)}.")
 
 
@@ -110,17 +126,26 @@ async def behind(request: Request, token: str) -> tuple[Case, Notification] | No
     return await siaga_of(request).desk.by_token(token)
 
 
-def page(
+async def delegates_of(request: Request, case: Case, notification: Notification) -> list[Found]:
+    """Return to whom the person could pass the matter on."""
+    siaga = siaga_of(request)
+    around = await siaga.books.surroundings()
+    return candidates(case.alert, notification.person, around, siaga.clock.now())
+
+
+async def page(
     request: Request, case: Case, notification: Notification, outcome: Outcome | None = None
 ) -> HTMLResponse:
     """Return the page of a link, after an answer with what became of it."""
     pages = pages_of(request)
+    delegates = await delegates_of(request, case, notification) if case.alert.unresolved else ()
     html = pages.page(
         notification,
         case.alert,
         tuple(case.notifications.values()),
         at=siaga_of(request).clock.now(),
         outcome=outcome,
+        delegates=delegates,
     )
     return shown(pages, html, 409 if outcome and outcome.refusal else 200)
 

@@ -16,12 +16,13 @@ from markupsafe import Markup
 
 from engine.alerting.alert import Alert, Notification
 from engine.alerting.command import Says
+from engine.alerting.directory import Found
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.wording.account import Case, Section, Teller
 from engine.wording.layout import environment
 from engine.wording.plain import plain
-from engine.wording.texts import LANGUAGES, Catalogue, Texts
+from engine.wording.texts import LANGUAGES, Catalogue
 from engine.wording.voice import Kinds, Voice
 
 
@@ -49,6 +50,13 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     explained: str
 
 
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One office that the matter can be passed on to: the role posted as `to`, and its title."""
+
+    role: str
+    text: str
+
+
 class AnswerPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the page shows, from top to bottom."""
 
@@ -67,6 +75,10 @@ class AnswerPage(msgspec.Struct, frozen=True, kw_only=True):
     asked: str
     buttons_heading: str
     buttons: tuple[Button, ...]
+    passing_on: str
+    choose: str
+    delegate: Button | None
+    delegates: tuple[Choice, ...]
     sections: tuple[Section, ...]
     private: str
     footer: str
@@ -111,14 +123,18 @@ class AnswerPages:
         *,
         at: Instant,
         outcome: Outcome | None = None,
+        delegates: Sequence[Found] = (),
     ) -> str:
-        """Return the page of a link at an instant; `alert` and `notifications` are as they are after the answer."""
+        """Return the page of a link at an instant; `alert` and `notifications` are as they are after the answer.
+
+        `delegates` are those to whom the person could pass the matter on.
+        """
         texts = self._catalogue.texts(notification.language)
         voice = Voice(texts, self._regions, self._kinds, alert.region)
         teller = Teller(
             voice, Case(notification=notification, alert=alert, notifications=notifications, at=at)
         )
-        return self._page.render(page=self._view(teller, outcome), style=self._style)
+        return self._page.render(page=self._view(teller, outcome, delegates), style=self._style)
 
     def not_found(self) -> str:
         """Return the one page for every link that leads nowhere; in both languages, since nobody is known."""
@@ -132,12 +148,17 @@ class AnswerPages:
         both = [self._catalogue.texts(language) for language in LANGUAGES]
         return self._bilingual.render(both=both, key=key, duty_desk=duty_desk, style=self._style)
 
-    def _view(self, teller: Teller, outcome: Outcome | None) -> AnswerPage:
+    def _view(self, teller: Teller, outcome: Outcome | None, delegates: Sequence[Found]) -> AnswerPage:
         texts, alert = teller.texts, teller.alert
         when = teller.reports.moment()
         why_you, why_now, reported, who_knows, _ = teller.sections()
         heading = texts["section.next" if alert.status == "open" else "section.then"]
         afterwards = Section(heading, tuple(teller.afterwards()))
+        choices = tuple(
+            Choice(role=found.role, text=teller.voice.office(found.role, found.region))
+            for found in delegates
+            if _has_it(teller)
+        )
         desk = Section(texts["section.duty_desk"], (plain(self._duty_desk),) if self._duty_desk else ())
         return AnswerPage(
             language=texts.language,
@@ -154,7 +175,11 @@ class AnswerPages:
             banner=_banner(teller, outcome) if outcome else None,
             asked=teller.asked(),
             buttons_heading=texts["page.answer"],
-            buttons=tuple(_button(texts, says) for says in _offered(teller)),
+            buttons=tuple(_button(teller, says) for says in _offered(teller)),
+            passing_on=texts["page.passing_on"],
+            choose=texts["page.choose"],
+            delegate=_button(teller, "delegated") if choices else None,
+            delegates=choices,
             sections=tuple(
                 section
                 for section in (why_you, why_now, reported, who_knows, afterwards, desk)
@@ -189,18 +214,38 @@ def _offered(teller: Teller) -> Iterator[Says]:
     alert, mine = teller.alert, teller.notification
     if not alert.unresolved:
         return
-    took = any(taking.person == mine.person for taking in alert.takings)
+    took = _took(teller)
     if not mine.informing:
-        if alert.status == "open" and not took:
+        if mine.kind == "reminder" if took else _has_it(teller):
             yield "taken"
+        if _has_it(teller) and mine.person not in alert.declined and not took:
+            yield "declined"
         yield "resolved"
+        if took:
+            yield "declined"
     if not took and mine.person not in alert.seen:
         yield "seen"
 
 
-def _button(texts: Texts, says: Says) -> Button:
+def _took(teller: Teller) -> bool:
+    return any(taking.person == teller.notification.person for taking in teller.alert.takings)
+
+
+def _has_it(teller: Teller) -> bool:
+    """Whether the matter is the person's to take, pass on or decline: nobody's, theirs, or passed on to them."""
+    alert, mine = teller.alert, teller.notification
+    if mine.informing or not alert.unresolved:
+        return False
+    passed_on = any(delegation.delegate == mine.person for delegation in alert.delegations)
+    return alert.status == "open" or _took(teller) or passed_on
+
+
+def _button(teller: Teller, says: Says) -> Button:
+    """Return a button; who has taken it renews and takes back what another would take and decline."""
+    form = {"taken": "renewed", "declined": "withdrawn"}.get(says, says) if _took(teller) else says
+    texts = teller.texts
     return Button(
-        says=says, text=texts[f"page.button.{says}"], explained=texts[f"page.button.{says}.explained"]
+        says=says, text=texts[f"page.button.{form}"], explained=texts[f"page.button.{form}.explained"]
     )
 
 

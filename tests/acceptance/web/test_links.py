@@ -173,3 +173,51 @@ async def test_while_the_store_is_away_a_person_gets_a_page(api, method: str):
     assert page.headers["content-security-policy"] == before
     if method != "HEAD":
         assert "sedang tidak dapat dibuka" in page.text
+
+
+async def test_a_person_passes_the_matter_on_to_an_office_of_the_page(api):
+    """Chosen by its role; the delegate gets a link of their own and takes it."""
+    alert_id, _, link = await recipient(api)
+    page = (await api.client.get(link)).text
+    assert '<option value="bpbd">' in page
+    passed = await api.client.post(link, data={"says": "delegated", "to": "bpbd"})
+    assert (passed.status_code, "diteruskan" in passed.text) == (200, True)
+    await api.advance(minutes=2)
+    delegate = next(
+        n.person
+        for n in (await api.siaga.desk.case(alert_id)).notifications.values()
+        if n.kind == "delegated"
+    )
+    theirs = next(path for person, path in await api.links(alert_id) if person == delegate)
+    await api.client.post(theirs, data={"says": "taken"})
+    assert (await api.siaga.desk.case(alert_id)).alert.acknowledged_by == delegate
+
+
+@pytest.mark.parametrize("to", ["", "nobody", "wamendagri"])
+async def test_passing_on_to_what_the_page_does_not_offer_is_refused(api, to: str):
+    """Nothing chosen, no such office, or one of another region."""
+    alert_id, _, link = await recipient(api)
+    refused = await api.client.post(link, data={"says": "delegated", "to": to})
+    assert (refused.status_code, "Mohon pilih jabatan" in refused.text) == (409, True)
+    assert (await api.siaga.desk.case(alert_id)).alert.delegations == ()
+
+
+async def test_a_wrong_tap_is_taken_back(api):
+    """Batal: open again, and the next step starts now."""
+    alert_id, _, link = await recipient(api)
+    taken = await api.client.post(link, data={"says": "taken"})
+    assert "Batal" in taken.text
+    back = await api.client.post(link, data={"says": "declined"})
+    alert = (await api.siaga.desk.case(alert_id)).alert
+    assert (back.status_code, alert.status, alert.current.step) == (200, "open", 2)
+
+
+async def test_the_link_of_the_first_message_renews_nothing(api):
+    """The same POST twice changes nothing, however much later; a reminder's link would."""
+    alert_id, _, link = await recipient(api)
+    await api.client.post(link, data={"says": "taken"})
+    before = (await api.siaga.desk.case(alert_id)).alert.expires_at
+    await api.advance(minutes=30)
+    again = await api.client.post(link, data={"says": "taken"})
+    assert "sudah tercatat sebelumnya" in again.text
+    assert (await api.siaga.desk.case(alert_id)).alert.expires_at == before

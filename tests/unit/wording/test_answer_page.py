@@ -8,7 +8,8 @@ from html import unescape
 import pytest
 from hypothesis import given
 
-from engine.alerting.alert import Taking
+from engine.alerting.alert import Delegation, Taking
+from engine.alerting.directory import Found
 from engine.judging.instant import HOUR
 from engine.judging.judgement import Impact
 from engine.wording.answer_page import AnswerPages, Outcome
@@ -34,6 +35,10 @@ PAGES = AnswerPages(
     CATALOGUE, KINDS, REGIONS, templates=TEMPLATES, duty_desk="Posko Kab. Pinrang, 0421-000000"
 )
 MINE = change(TAKEN, acknowledged_by="orang-sekda", takings=(change(TAKEN.takings[0], person="orang-sekda"),))
+PASSED_ON = change(
+    TAKEN, delegations=(Delegation(giver=TAKEN.acknowledged_by, delegate="orang-sekda", entry=9),)
+)
+BKPSDM = Found(person="orang-bkpsdm", capacity="holder", role="bkpsdm", region="73.15")
 COUNTED = change(ALERT, takings=(Taking(person="orang-sekda", at=LATER, via="link", grade=2),))
 
 
@@ -52,10 +57,13 @@ def buttons(html: str) -> list[str]:
 @pytest.mark.parametrize(
     ("alert", "fields", "expected"),
     [
-        (ALERT, {}, ["taken", "resolved", "seen"]),
-        (change(ALERT, seen=("orang-sekda",)), {}, ["taken", "resolved"]),
-        (COUNTED, {}, ["resolved"]),
-        (MINE, {}, ["resolved"]),
+        (ALERT, {}, ["taken", "declined", "resolved", "seen"]),
+        (change(ALERT, seen=("orang-sekda",)), {}, ["taken", "declined", "resolved"]),
+        (change(ALERT, seen=("orang-sekda",), declined=("orang-sekda",)), {}, ["taken", "resolved"]),
+        (COUNTED, {}, ["resolved", "declined"]),
+        (MINE, {}, ["resolved", "declined"]),
+        (MINE, {"kind": "reminder"}, ["taken", "resolved", "declined"]),
+        (PASSED_ON, {"kind": "delegated"}, ["taken", "declined", "resolved", "seen"]),
         (TAKEN, {}, ["resolved", "seen"]),
         (RESOLVED, {}, []),
         (ALERT, {"role": "kesbangpol", "informing": True}, ["seen"]),
@@ -226,7 +234,7 @@ def test_every_pair_of_colours_is_legible():
     """WCAG asks 4.5; a phone in sunlight needs more: 7 where text and ground are named together."""
     style = (TEMPLATES / "answer.css").read_text()
     pairs = re.findall(r"background: (#\w+);(?: border-color: #\w+;)? color: (#\w+)", style)
-    assert len(pairs) == 8
+    assert len(pairs) == 9
     assert min(contrast(*pair) for pair in pairs) >= 7
     quiet = re.search(r"\.quiet {.*?[^-]color: (#\w+)", style).group(1)
     assert contrast(quiet, "#fff") >= 7
@@ -236,3 +244,26 @@ def test_buttons_are_large_enough_for_a_thumb():
     """WCAG 2.2 asks 24 px, phones' own guides 48."""
     heights = [int(n) for n in re.findall(r"min-height: (\d+)px", (TEMPLATES / "answer.css").read_text())]
     assert min(heights) >= 48
+
+
+def test_the_matter_can_be_passed_on_to_an_office_of_the_region():
+    """By its title; the page carries the role and never the id of a person."""
+    html = PAGES.page(notification(), ALERT, TOLD, at=LATER, delegates=(BKPSDM,))
+    options = [(tag, a["value"]) for tag, a in Shape(html).tags if tag == "option"]
+    assert options == [("option", ""), ("option", "bkpsdm")]
+    assert buttons(html)[-1] == "delegated"
+    assert "orang-bkpsdm" not in html
+
+
+@pytest.mark.parametrize(("alert", "fields"), [(TAKEN, {}), (RESOLVED, {}), (ALERT, {"informing": True})])
+def test_only_who_has_the_matter_passes_it_on(alert, fields):
+    """Not what another has, what is over, or what one need only know."""
+    html = PAGES.page(notification(**fields), alert, TOLD, at=LATER, delegates=(BKPSDM,))
+    assert "<select" not in html
+
+
+def test_the_taker_is_offered_to_take_it_back():
+    """Batal, not Bukan wewenang saya."""
+    words = text(page(MINE))
+    assert "Batal" in words
+    assert "Bukan wewenang saya" not in words
