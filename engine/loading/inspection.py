@@ -13,6 +13,7 @@ import msgspec
 
 from engine.errors import ConfigurationError
 from engine.judging.region import RegionTable
+from engine.loading.calendar import load_calendar
 from engine.loading.directory import load_directory
 from engine.loading.finding import Finding, Findings, at_start
 from engine.loading.kinds import read_kinds
@@ -28,7 +29,8 @@ _KEYS = {
     "policies": ("policies",),
     "directory": ("people", "assignments", "deputies", "roster"),
     "kinds": ("kinds",),
-    "elsewhere": ("gateways", "stages", "desks", "expected", "services", "groups", "scrape_configs"),
+    "calendar": ("stages",),
+    "elsewhere": ("gateways", "desks", "expected", "services", "groups", "scrape_configs"),
 }
 """What a file is, by the keys on its first level; `elsewhere` are files that other commands check."""
 
@@ -77,6 +79,8 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
         directory = load_directory(path, regions or RegionTable(()))
         people += len(directory.value.people)
         findings.extend(directory.findings)
+    for path in sorted_["calendar"]:
+        findings.extend(load_calendar(path).findings)
     known = Known(
         kinds=frozenset(kinds.value) if kinds.valid else None,
         regions=regions,
@@ -90,7 +94,8 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
 
 def _all(places: Paths) -> list[Path]:
     here = Path.cwd()
-    everything = [places.rules, places.policies, places.directory, places.regions, places.kinds]
+    everything = [places.rules, places.policies, places.calendar, places.directory, places.regions]
+    everything.append(places.kinds)
     named = [path.relative_to(here) if path.is_relative_to(here) else path for path in everything]
     return [path for path in named if path.exists()]
 

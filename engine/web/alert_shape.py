@@ -60,6 +60,13 @@ class TakingShape(BaseModel):
     operator: str = Field(description="Who typed in a proxy answer; empty otherwise")
 
 
+class DelegationShape(BaseModel):
+    """A person passed the matter on to another, whose taking counts for both."""
+
+    giver: str
+    delegate: str
+
+
 class NotificationShape(BaseModel):
     """The decision to tell one person on one channel, and what became of it."""
 
@@ -107,7 +114,8 @@ class AlertShape(BaseModel):
     resolved_reason: str
     resolved_by: str
     exhausted_at: str | None
-    hidden: str = Field(description="The rule or silence that hides it; empty if none")
+    hidden: str = Field(description="The rule that hides it; empty if none")
+    silenced: str = Field(description="The silence that covers it; empty if none")
 
 
 class AlertPage(BaseModel):
@@ -126,6 +134,7 @@ class AlertDetail(AlertShape):
     evidence: list[EvidenceShape]
     runs: list[RunShape]
     takings: list[TakingShape]
+    delegations: list[DelegationShape]
     declined: list[str]
     notifications: list[NotificationShape]
 
@@ -185,6 +194,9 @@ def alert_detail(alert: Alert, notifications: Iterable[Notification]) -> AlertDe
             )
             for taking in alert.takings
         ],
+        delegations=[
+            DelegationShape(giver=passed.giver, delegate=passed.delegate) for passed in alert.delegations
+        ],
         declined=list(alert.declined),
         notifications=[
             _notification(notification)
@@ -217,7 +229,7 @@ def history(alert: str, entries: Iterable[HistoryEntry], notes: Mapping[str, str
 
 
 def _own(alert: Alert) -> dict[str, object]:
-    current = alert.current
+    current, timers = alert.current, (alert.wake_at, alert.cover_changes_at)
     return {
         "id": alert.id,
         "rule": alert.rule.id,
@@ -235,7 +247,7 @@ def _own(alert: Alert) -> dict[str, object]:
         "evidence_count": alert.evidence_count,
         "step": current.step if current else 0,
         "round": current.round if current else 0,
-        "next_due": _maybe(alert.wake_at),
+        "next_due": _maybe(min((at for at in timers if at is not None), default=None)),
         "acknowledged_at": _maybe(alert.acknowledged_at),
         "acknowledged_by": alert.acknowledged_by,
         "expires_at": _maybe(alert.expires_at),
@@ -244,6 +256,7 @@ def _own(alert: Alert) -> dict[str, object]:
         "resolved_by": alert.resolved_by,
         "exhausted_at": _maybe(alert.exhausted_at),
         "hidden": alert.hidden,
+        "silenced": alert.silenced,
     }
 
 

@@ -145,7 +145,7 @@ class Specimens:
         for kind in sorted(KINDS):
             yield self._notification(alert, kind, language), states.get(kind, alert)
         yield self._notification(alert, "first", language, informing=True), alert
-        yield self._notification(alert, "delegated", language, reason="returned"), alert
+        yield self._notification(alert, "delegated", language, returned=True), alert
 
     def _alert(self, title: str, space: str, level: int) -> Alert:
         region = self._region.code if self._region else NATION
@@ -172,7 +172,7 @@ class Specimens:
         )
 
     def _notification(
-        self, alert: Alert, kind: Kind, language: str, *, informing: bool = False, reason: str = ""
+        self, alert: Alert, kind: Kind, language: str, *, informing: bool = False, returned: bool = False
     ) -> Notification:
         return Notification(
             id=f"specimen-{kind}",
@@ -190,7 +190,7 @@ class Specimens:
             office=self._province.code if self._province else NATION,
             capacity="holder",
             informing=informing,
-            reason=reason,
+            returned=returned,
             step=1,
             round=1,
         )

@@ -127,3 +127,10 @@ def test_json_is_one_object(tmp_path: Path):
         "unknown_policy",
     ]
     assert set(report["findings"][0]["message"]) == {"id", "en"}
+
+
+def test_a_calendar_is_checked_as_one(tmp_path):
+    """Its stages are read, not passed over."""
+    path = tmp_path / "tahapan.yaml"
+    path.write_text('version: 1\nstages: [{id: a, from: besok, until: "2024-11-28 00:00 local"}]\n')
+    assert [finding.code for finding in inspect([path], Paths()).findings] == ["not_an_instant"]
