@@ -47,7 +47,7 @@ def siaga(
 
 app.command()(run)
 app.command()(replay)
-for _name in ("demo", "check", "test", "bench"):
+for _name in ("demo", "check", "test", "backtest", "bench"):
     try:
         _module = import_module(f"engine.cli.{_name}")
     except ModuleNotFoundError as error:

@@ -1,0 +1,260 @@
+"""Reports of backtests: for people, Indonesian first and English second, and as JSON.
+
+Here: words and layout. Not here: what a run came to (`rehearsal.ledger`) and what changes between two
+(`rehearsal.difference`). Recipients are named by role and region, never as persons.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engine.judging.instant import Instant, format_duration, format_instant, local
+from engine.judging.region import RegionTable
+from engine.judging.rule import LEVEL_NAMES, level_name
+from engine.rehearsal.difference import Difference, Pair
+from engine.rehearsal.ledger import Course, Delay, Ledger
+from engine.rehearsal.phrase import Language
+
+ZONE = "Asia/Jakarta"
+BUSIEST = 20
+"""So many recipients are shown to people; JSON has them all."""
+WORDS = {
+    "span": ("{since} - {until} WIB, {rules} aturan", "{since} - {until} WIB, {rules} rules"),
+    "received": (
+        "Kejadian: {accepted} diterima, {duplicate} ulangan, {quarantined} dikarantina, {rejected} ditolak",
+        "Events: {accepted} accepted, {duplicate} repeats, {quarantined} in quarantine, {rejected} refused",
+    ),
+    "kept": ("  baris {line}: {field} {reason}", "  line {line}: {field} {reason}"),
+    "alerts": ("Peringatan", "Alerts"),
+    "rule": ("aturan", "rule"),
+    "opened": ("dibuka", "opened"),
+    "closed": ("ditutup", "closed"),
+    "hidden": ("tersembunyi", "hidden"),
+    "undone": ("dibatalkan", "undone"),
+    "sum": ("jumlah", "in all"),
+    "messages": ("Pesan yang akan terkirim", "Messages that would have gone out"),
+    "role": ("peran", "role"),
+    "region": ("wilayah", "region"),
+    "parts": ("bagian SMS", "SMS parts"),
+    "person": ("(ditunjuk langsung)", "(named by the policy)"),
+    "rest": (
+        "... dan {number} penerima lagi (--format json)",
+        "... and {number} more recipients (--format json)",
+    ),
+    "worst": (
+        "Terlama sampai ke orang: {length} ({rule} [{group}])",
+        "Longest time to a person: {length} ({rule} [{group}])",
+    ),
+    "unheard": ("Tidak sampai ke siapa pun: {number} peringatan", "Reached nobody: {number} alerts"),
+    "against": ("Selisih bila aturan diganti dengan {folder}", "What changes with the rules of {folder}"),
+    "same": ("Tidak ada yang berubah.", "Nothing changes."),
+    "total": ("Pesan {messages:+d}, bagian SMS {parts:+d}", "Messages {messages:+d}, SMS parts {parts:+d}"),
+    "new": ("  + {rule} [{group}] {level} {at}", "  + {rule} [{group}] {level} {at}"),
+    "gone": ("  - {rule} [{group}] {level} {at}", "  - {rule} [{group}] {level} {at}"),
+    "redated": (
+        "  ~ {rule} [{group}] {at}, semula {before}",
+        "  ~ {rule} [{group}] {at}, before {before}",
+    ),
+    "level": (
+        "  ^ {rule} [{group}] {level}, semula {before}",
+        "  ^ {rule} [{group}] {level}, before {before}",
+    ),
+    "more": ("bertambah", "more"),
+    "fewer": ("berkurang", "fewer"),
+    "earlier": ("lebih dini", "earlier"),
+    "later": ("lebih lambat", "later"),
+}
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+class Printer:
+    """Prints ledgers and differences in one language."""
+
+    def __init__(self, console: Console, language: Language, regions: RegionTable) -> None:
+        self._console, self._regions = console, regions
+        self._column = 0 if language == "id" else 1
+
+    def _say(self, code: str, **words: object) -> str:
+        return WORDS[code][self._column].format(**words)
+
+    def _print(self, code: str, **words: object) -> None:
+        self._console.print(Text(self._say(code, **words)), soft_wrap=True)
+
+    def ledger(self, ledger: Ledger) -> None:
+        """Print what a run came to."""
+        received = ledger.received
+        self._print("span", since=_when(ledger.since), until=_when(ledger.until), rules=ledger.rules)
+        self._print(
+            "received",
+            accepted=received.accepted,
+            duplicate=received.duplicate,
+            quarantined=received.quarantined,
+            rejected=received.rejected,
+        )
+        for kept in received.kept:
+            self._print("kept", line=kept.line, field=kept.field, reason=kept.reason)
+        self._alerts(ledger.courses)
+        self._messages(ledger)
+        if delays := ledger.delays():
+            worst = delays[0]
+            length = format_duration(worst.length)
+            self._print("worst", length=length, rule=worst.course.rule, group=worst.course.group)
+        if unheard := ledger.unheard():
+            self._print("unheard", number=len(unheard))
+
+    def _alerts(self, courses: Iterable[Course]) -> None:
+        columns = ("opened", *LEVEL_NAMES[1:], "hidden", "closed", "undone")
+        heads = [name if name in LEVEL_NAMES else self._say(name) for name in columns]
+        table = self._table(self._say("alerts"), (self._say("rule"),), heads)
+        counts = alerts_by_rule(courses)
+        for rule, found in (*counts.items(), (self._say("sum"), sum(counts.values(), Counter[str]()))):
+            table.add_row(rule, *(_number(found[name]) for name in columns))
+        self._console.print(table)
+
+    def _messages(self, ledger: Ledger) -> None:
+        channels = sorted({one.channel for one in ledger.told})
+        heads = (*channels, self._say("parts"))
+        table = self._table(self._say("messages"), (self._say("role"), self._say("region")), heads)
+        found = ledger.by_recipient()
+        order = sorted(found, key=lambda key: (-sum(found[key][c] for c in channels), key))
+        for key in order[:BUSIEST]:
+            table.add_row(
+                *self._recipient(key), *(_number(found[key][name]) for name in (*channels, "parts"))
+            )
+        total = sum(found.values(), Counter[str]())
+        table.add_row(self._say("sum"), "", *(_number(total[name]) for name in (*channels, "parts")))
+        self._console.print(table)
+        if len(order) > BUSIEST:
+            self._print("rest", number=len(order) - BUSIEST)
+
+    def difference(self, found: Difference, folder: str) -> None:
+        """Print what changes."""
+        self._print("against", folder=folder)
+        for code, courses in (("new", found.new), ("gone", found.gone)):
+            for course in courses:
+                level, at = level_name(course.level), _when(course.happened_at)
+                self._print(code, rule=course.rule, group=course.group, level=level, at=at)
+        for pair in found.redated:
+            after, at = pair.after, _when(pair.after.happened_at)
+            before = _when(pair.before.happened_at)
+            self._print("redated", rule=after.rule, group=after.group, at=at, before=before)
+        for pair in found.level_changed:
+            after, level = pair.after, level_name(pair.after.level)
+            before = level_name(pair.before.level)
+            self._print("level", rule=after.rule, group=after.group, level=level, before=before)
+        if found.recipients:
+            names = ("more", "fewer", "earlier", "later")
+            heads = [self._say(name) for name in names]
+            table = self._table("", (self._say("role"), self._say("region")), heads)
+            for key, change in found.recipients.items():
+                table.add_row(*self._recipient(key), *(_number(getattr(change, name)) for name in names))
+            self._console.print(table)
+        elif not (found.new or found.gone or found.redated or found.level_changed):
+            self._print("same")
+        self._print("total", messages=found.messages, parts=found.parts)
+
+    def _recipient(self, key: tuple[str, str]) -> tuple[str, str]:
+        role, office = key
+        region = self._regions.get(office)
+        return role or self._say("person"), f"{office} {region.short_name}" if region else office
+
+    def _table(self, title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
+        for name in names:
+            table.add_column(name)
+        for name in numbers:
+            table.add_column(name, justify="right", no_wrap=True)
+        return table
+
+
+def _number(number: int) -> str:
+    return str(number) if number else "-"
+
+
+def _when(instant: Instant) -> str:
+    return f"{local(instant, ZONE):%Y-%m-%d %H.%M}"
+
+
+def alerts_by_rule(courses: Iterable[Course]) -> dict[str, Counter[str]]:
+    """Return by rule how many alerts opened, reached which level as their highest, were hidden, closed and undone."""
+    found: dict[str, Counter[str]] = {}
+    for course in sorted(courses, key=lambda course: course.rule):
+        counts = found.setdefault(course.rule, Counter())
+        counts.update(("opened", level_name(course.level)))
+        counts["hidden"] += course.hidden
+        counts["closed"] += course.closed_at is not None
+        counts["undone"] += course.undone
+    return found
+
+
+# --- for machines -----------------------------------------------------------------------------------------------------
+
+
+def as_json(
+    ledger: Ledger, against: Ledger | None = None, found: Difference | None = None
+) -> dict[str, object]:
+    """Return a run, and the other one with the difference where there is one, as one JSON object."""
+    shown: dict[str, object] = {"run": _ledger(ledger)}
+    if against is not None and found is not None:
+        shown |= {"against": _ledger(against), "difference": _difference(found)}
+    return shown
+
+
+def _ledger(ledger: Ledger) -> dict[str, object]:
+    delays = ledger.delays()
+    return {
+        "since": format_instant(ledger.since),
+        "until": format_instant(ledger.until),
+        "rules": ledger.rules,
+        "events": msgspec.to_builtins(ledger.received),
+        "alerts": {rule: dict(counts) for rule, counts in alerts_by_rule(ledger.courses).items()},
+        "messages": list(_recipients(ledger)),
+        "worst_time_to_person": _delay(delays[0]) if delays else None,
+        "reached_nobody": len(ledger.unheard()),
+    }
+
+
+def _recipients(ledger: Ledger) -> Iterator[dict[str, object]]:
+    for (role, region), counts in sorted(ledger.by_recipient().items()):
+        channels = {name: number for name, number in sorted(counts.items()) if name != "parts"}
+        yield {"role": role, "region": region, "channels": channels, "sms_parts": counts["parts"]}
+
+
+def _delay(delay: Delay) -> dict[str, object]:
+    return {"rule": delay.course.rule, "group": delay.course.group, "milliseconds": delay.length}
+
+
+def _difference(found: Difference) -> dict[str, object]:
+    return {
+        "only_after": [_course(course) for course in found.new],
+        "only_before": [_course(course) for course in found.gone],
+        "redated": [_pair(pair) for pair in found.redated],
+        "level_changed": [_pair(pair) for pair in found.level_changed],
+        "recipients": [
+            {"role": role, "region": region, **msgspec.structs.asdict(change)}
+            for (role, region), change in found.recipients.items()
+        ],
+        "messages": found.messages,
+        "sms_parts": found.parts,
+    }
+
+
+def _course(course: Course) -> dict[str, object]:
+    return {
+        "rule": course.rule,
+        "group": course.group,
+        "level": level_name(course.level),
+        "happened_at": format_instant(course.happened_at),
+    }
+
+
+def _pair(pair: Pair) -> dict[str, object]:
+    return {"before": _course(pair.before), "after": _course(pair.after)}
