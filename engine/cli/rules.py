@@ -1,0 +1,122 @@
+"""`siaga rules`: the rules of this installation, each in a plain sentence and as it was resolved.
+
+Here: arguments and printing. Not here: the sentence (`wording.sentence`) and the resolved form (`loading.written`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+import typer
+import yaml
+
+from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.errors import ConfigurationError
+from engine.judging.rule import Rule
+from engine.loading.kinds import load_kinds, names_by_language
+from engine.loading.regions import load_regions
+from engine.loading.written import written
+from engine.service.reload import read_rule_set
+from engine.settings import DEFAULT_FILE, Settings
+from engine.wording.sentence import sentence
+from engine.wording.texts import Catalogue, load_catalogue
+
+app = typer.Typer(no_args_is_help=True, help="Read the rules: what each does, in a plain sentence.")
+
+WIDTH = 110
+"""Columns of the printed form."""
+_HEADS = {"id": ("versi", "berkas"), "en": ("version", "file")}
+
+
+class Format(StrEnum):
+    """How a rule is printed."""
+
+    text = "text"
+    json = "json"
+
+
+class Tongue(StrEnum):
+    """The language of the sentence."""
+
+    id = "id"
+    en = "en"
+
+
+Lang = Annotated[Tongue, typer.Option("--lang", help="Language of the sentence.")]
+Form = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
+
+
+@app.command("list")
+def list_(
+    lang: Lang = Tongue.id,
+    format_: Form = Format.text,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """List every rule with its version, its place and what it does.
+
+    Example: siaga rules list --lang en
+    """
+    shelf = _Shelf(settings_of(config, set_))
+    if format_ is Format.json:
+        _print_json([shelf.as_json(rule) for rule in shelf.rules.values()])
+        return
+    for rule in shelf.rules.values():
+        typer.echo(f"{rule.id}  {rule.version}  {rule.source}")
+        typer.echo(f"  {shelf.sentence(rule, lang)}")
+
+
+@app.command()
+def show(
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a rule.")],
+    lang: Lang = Tongue.id,
+    format_: Form = Format.text,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Show one rule: what it does, its version and place, and all its keys with defaults, lists and filters filled in.
+
+    Example: siaga rules show netralitas-berulang --lang en
+    """
+    shelf = _Shelf(settings_of(config, set_))
+    if rule_id not in shelf.rules:
+        raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(shelf.rules))}")
+    rule = shelf.rules[rule_id]
+    if format_ is Format.json:
+        _print_json(shelf.as_json(rule))
+        return
+    version, file = _HEADS[lang.value]
+    typer.echo(shelf.sentence(rule, lang))
+    typer.echo(f"\n{version}: {rule.version}   {file}: {rule.source}\n")
+    typer.echo(yaml.safe_dump(written(rule), sort_keys=False, allow_unicode=True, width=WIDTH), nl=False)
+
+
+class _Shelf:
+    """The rules in force and the words to speak of them."""
+
+    def __init__(self, settings: Settings) -> None:
+        kinds = load_kinds(settings.paths.kinds)
+        regions = load_regions(settings.paths.regions)
+        self.rules = read_rule_set(settings.paths, regions, kinds).rules
+        self._kinds = names_by_language(kinds)
+        self._catalogue: Catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
+
+    def sentence(self, rule: Rule, lang: Tongue) -> str:
+        return sentence(rule, self._catalogue.texts(lang.value), self._kinds)
+
+    def as_json(self, rule: Rule) -> dict[str, object]:
+        file, _, line = rule.source.rpartition(":")
+        return {
+            "id": rule.id,
+            "version": rule.version,
+            "file": file,
+            "line": int(line),
+            "sentence": {tongue.value: self.sentence(rule, tongue) for tongue in Tongue},
+            "rule": written(rule),
+        }
+
+
+def _print_json(value: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())

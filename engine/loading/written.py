@@ -1,0 +1,238 @@
+"""A resolved rule in the words of the rule language: what `loading.rules` made of a file, as a file would say it.
+
+Here: from values to plain data, with defaults, named lists and named filters filled in; read again, it means
+the same. Not here: reading (`loading.draft`, `loading.conditions`) and printing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Parts
+from typing import Any
+
+import msgspec
+
+from engine.judging.instant import format_duration, format_instant
+from engine.judging.rule import (
+    EVERYTHING,
+    AllItems,
+    AllOf,
+    AnyItem,
+    AnyOf,
+    Clear,
+    Condition,
+    Filter,
+    Guard,
+    LevelStep,
+    Limit,
+    NotAllItems,
+    Part,
+    Rule,
+    Sequence,
+    Spread,
+    Stage,
+    TellAgain,
+    Test,
+    Unless,
+    level_name,
+)
+
+Written = dict[str, Any]
+ZONE = "WIB"
+"""The zone in which instants are written."""
+
+_LISTED = ("equals", "one_of", "lies_in", "prefix")
+"""Operators whose values a list holds."""
+_TEXTS = ("id", "title", "short_title", "owner", "why", "guide")
+_NAMES = {"old": "from", "new": "to", "floor": "only_if"}
+"""Fields of conditions that the language calls otherwise."""
+_LENGTHS = frozenset(("within", "memory"))
+_DERIVED = frozenset(("non_negative",))
+"""Fields of conditions that no file gives: they follow from others."""
+
+
+def written(rule: Rule) -> Written:
+    """Return the keys of a rule, in the order in which people write them."""
+    keys: Written = {name: text for name in _TEXTS if (text := getattr(rule, name))}
+    keys["level"] = "severity" if rule.by_severity else _levels(rule.levels)
+    if rule.watch != EVERYTHING:
+        keys["watch"] = filter_written(rule.watch)
+    keys["per"] = rule.per[0] if len(rule.per) == 1 else list(rule.per)
+    keys["alert_when"] = condition_written(rule.condition)
+    if rule.hold_for:
+        keys["hold_for"] = format_duration(rule.hold_for)
+    keys["clear_when"] = _clear(rule.clear)
+    if rule.keep_open_for:
+        keys["keep_open_for"] = format_duration(rule.keep_open_for)
+    keys["after_opening"] = "start_again" if rule.start_again else "keep_counting"
+    if rule.tell_again != TellAgain():
+        keys["tell_again"] = list(_tell_again(rule.tell_again))
+    keys["wait_for_late"] = format_duration(rule.wait_for_late)
+    keys["late_horizon"] = format_duration(rule.late_horizon)
+    if effective := dict(_effective(rule)):
+        keys["effective"] = effective
+    if rule.escalate:
+        keys["escalate"] = rule.escalate
+    return keys
+
+
+def filter_written(filter_: Filter) -> Written:
+    """Return a filter as a map of which all keys hold."""
+    match filter_:
+        case Test(field=field, operator="equals" | "one_of" | "lies_in", value=value):
+            return {field: _plain(value)}
+        case Test(field=field, operator="prefix", value=value):
+            return {field: f"{value}*"}
+        case Test(field=field, operator=operator, value=value):
+            return {field: {operator: value}}
+        case AnyOf(parts) if (listed := _one_field(parts)) is not None:
+            values = [filter_written(part)[listed] for part in parts]
+            flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
+            return {listed: flat}
+        case AnyOf(parts):
+            return {"any": [filter_written(part) for part in parts]}
+        case Unless(part):
+            return {"unless": filter_written(part)}
+        case AllOf(parts):
+            return _all(parts)
+
+
+def _one_field(parts: Parts[Filter]) -> str | None:
+    """Return the field of which a list of values with beginnings (`a*`) was made to these parts; None: it was not."""
+    first, *others = parts
+    if not isinstance(first, Test) or first.operator not in _LISTED or not others:
+        return None
+    prefixes = all(isinstance(o, Test) and (o.field, o.operator) == (first.field, "prefix") for o in others)
+    return first.field if prefixes else None
+
+
+def _all(parts: Iterable[Filter]) -> Written:
+    """Return several filters as one map; what asks for a key that is taken already stands in a map of its own."""
+    together: Written = {}
+    for part in parts:
+        for key, value in filter_written(part).items():
+            before = together.get(key)
+            if before is None:
+                together[key] = value
+            elif isinstance(part, Test) and isinstance(before, dict) and isinstance(value, dict):
+                together[key] = {**before, **value}
+            else:
+                together = {"any": [together], "unless": {"unless": {key: value}}}
+    return together
+
+
+def condition_written(condition: Condition) -> Written | str:
+    """Return a condition as it stands under `alert_when`."""
+    word = str(condition.__struct_config__.tag)
+    keys = dict(_keys(condition))
+    return {word: keys} if keys else word
+
+
+def _keys(condition: Condition) -> Iterator[tuple[str, Any]]:
+    match condition:
+        case Sequence(stages=stages, guards=guards, within=within):
+            steps = [step for stage in stages for step in (*map(_guard, stage.guards), _stage(stage))]
+            yield "steps", [*steps, *map(_guard, guards)]
+            yield from _length(within)
+        case AllItems(items=items, within=within) | AnyItem(items=items, within=within):
+            yield "items", [_part(item) for item in items]
+            yield from _length(within)
+        case NotAllItems(items=items, within=within):
+            yield "items", [_part(item) for item in items]
+            yield from _length(within)
+        case Spread(over=over, at_least=at_least, within=within, children=children):
+            yield "over", over
+            yield "at_least", at_least if children is None else f"{at_least}%"
+            yield from _length(within)
+        case _:
+            yield from _fields(condition)
+
+
+def _fields(struct: msgspec.Struct) -> Iterator[tuple[str, Any]]:
+    """Yield what a struct says that is not a default, under the names of the language."""
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        if field.name in _DERIVED or value == field.default:
+            continue
+        if isinstance(value, Limit) and field.name == "limit":
+            yield value.operator, value.number
+        else:
+            length = field.name in _LENGTHS
+            yield _NAMES.get(field.name, field.name), format_duration(value) if length else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as it is written: one alone without brackets."""
+    match value:
+        case tuple((one,)):
+            return _plain(one)
+        case tuple():
+            return [_plain(one) for one in value]
+        case Limit(operator, number):
+            return {operator: number}
+        case Test() | AllOf() | AnyOf() | Unless():
+            return filter_written(value)
+        case msgspec.Struct():
+            return dict(_fields(value))
+        case _:
+            return value
+
+
+def _stage(stage: Stage) -> Written:
+    several = len(stage.parts) > 1 or stage.every
+    parts = [_part(part) for part in stage.parts]
+    step: Written = {"name": stage.name} if stage.name else {}
+    step |= {"all_of" if stage.every else "any_of": parts} if several else parts[0]
+    return step | dict(_length(stage.within))
+
+
+def _guard(guard: Guard) -> Written:
+    return {"but_not": filter_written(guard.part.watch)} | dict(_length(guard.within))
+
+
+def _part(part: Part) -> Written:
+    keys: Written = {"watch": filter_written(part.watch)}
+    if part.times != 1:
+        keys["times"] = part.times
+    if part.per:
+        keys["per"] = dict(part.per)
+    return keys
+
+
+def _length(within: int | None) -> Iterator[tuple[str, str]]:
+    if within is not None:
+        yield "within", format_duration(within)
+
+
+def _levels(levels: Iterable[LevelStep]) -> Written | str:
+    rows = {level_name(row.level): "always" if row.limit is None else _plain(row.limit) for row in levels}
+    (first, *others) = rows
+    return rows if others else first
+
+
+def _clear(clear: Clear) -> Written | str:
+    match clear:
+        case Clear(how="event", event=event) if event is not None:
+            return {"event": filter_written(event)}
+        case Clear(how="quiet", quiet_for=length):
+            return {"quiet_for": format_duration(length)}
+        case Clear(how="limit", limit=Limit(operator, number)):
+            return {operator: number}
+        case _:
+            return clear.how
+
+
+def _tell_again(again: TellAgain) -> Iterator[Written | str]:
+    if again.value_doubles:
+        yield "value_doubles"
+    if again.every is not None and again.growing_to is not None:
+        yield {"from": format_duration(again.every), "growing_to": format_duration(again.growing_to)}
+    elif again.every is not None:
+        yield {"every": format_duration(again.every)}
+
+
+def _effective(rule: Rule) -> Iterator[tuple[str, str]]:
+    if rule.effective_from is not None:
+        yield "from", format_instant(rule.effective_from, ZONE)
+    if rule.effective_until is not None:
+        yield "until", format_instant(rule.effective_until, ZONE)

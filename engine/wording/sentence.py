@@ -1,0 +1,270 @@
+"""A rule in a plain sentence: when it opens an alert, at which level, and how the alert ends.
+
+Here: one clause for each word of the rule language (rule-language.md 2 and 5). Not here: filters, fields and values
+(`wording.watched`), and the words themselves (`templates/texts.yaml`). A condition that nobody put into words yet is
+told by the title of its rule; a test asks for words of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import singledispatchmethod
+
+from engine.judging.instant import Instant, Millis
+from engine.judging.region import LEVELS
+from engine.judging.rule import (
+    Aggregate,
+    AllItems,
+    AnyItem,
+    Change,
+    Condition,
+    Count,
+    Distinct,
+    EveryEvent,
+    FirstTime,
+    Guard,
+    Limit,
+    NotAllItems,
+    Part,
+    Rule,
+    Spread,
+    Stage,
+    Value,
+)
+from engine.judging.rule import Sequence as Stages
+from engine.wording import local_time
+from engine.wording.texts import Texts
+from engine.wording.watched import Watched, is_everything
+
+ZONE = "WIB"
+"""The zone in which a rule, which belongs to no region, names its instants."""
+
+
+def sentence(rule: Rule, texts: Texts, kinds: Mapping[str, Mapping[str, str]]) -> str:
+    """Say what a rule does. `kinds` are the names of kinds: code -> language -> name."""
+    teller = _Teller(rule, texts, kinds)
+    return " ".join((teller.opens(), *teller.ends()))
+
+
+class _Teller:
+    """Says what there is to say of one rule."""
+
+    def __init__(self, rule: Rule, texts: Texts, kinds: Mapping[str, Mapping[str, str]]) -> None:
+        self._rule, self._texts = rule, texts
+        self._watched = Watched(texts, kinds)
+        self._what, self._where = self._watched.what(rule.watch), self._place()
+
+    # --- the whole ---
+
+    def opens(self) -> str:
+        """Say when an alert opens and at which level."""
+        rule, texts = self._rule, self._texts
+        when = self._when(rule.condition)
+        held = texts("sentence.held", length=self._length(rule.hold_for)) if rule.hold_for else ""
+        if rule.by_severity:
+            return texts("sentence.opens.by_severity", when=when, held=held)
+        lowest, *higher = rule.levels
+        levels = "".join(self._level(step.level, step.limit) for step in higher)
+        return texts(
+            "sentence.opens", when=when, held=held, level=texts[f"level.{lowest.level}"], levels=levels
+        )
+
+    def _level(self, level: int, limit: Limit | None) -> str:
+        name = self._texts[f"level.{level}"]
+        if limit is not None and limit.operator == "at_least":
+            return self._texts("sentence.level.from", n=self._watched.number(limit.number), level=name)
+        said = "" if limit is None else self._watched.limit(limit)
+        return self._texts("sentence.level.if", limit=said, level=name)
+
+    def ends(self) -> Iterator[str]:
+        """Say how the alert ends, who is told again, and whether the rule has an end itself."""
+        rule, texts, again = self._rule, self._texts, self._rule.tell_again
+        yield self._clear()
+        if rule.start_again:
+            yield texts["sentence.start_again"]
+        if again.value_doubles:
+            yield texts["sentence.again.doubles"]
+        if again.every is not None and again.growing_to is not None:
+            most = self._length(again.growing_to)
+            yield texts("sentence.again.growing", length=self._length(again.every), most=most)
+        elif again.every is not None:
+            yield texts("sentence.again.every", length=self._length(again.every))
+        if rule.effective_from is not None:
+            yield texts("sentence.effective.from", when=self._moment(rule.effective_from))
+        if rule.effective_until is not None:
+            yield texts("sentence.effective.until", when=self._moment(rule.effective_until))
+
+    def _clear(self) -> str:
+        clear, texts = self._rule.clear, self._texts
+        after = self._rule.keep_open_for
+        return texts(
+            f"sentence.clear.{clear.how}",
+            what="" if clear.event is None else self._watched.what(clear.event),
+            length=self._length(clear.quiet_for),
+            limit="" if clear.limit is None else self._watched.limit(clear.limit),
+            keep=texts("sentence.keep", length=self._length(after)) if after else "",
+        )
+
+    # --- conditions ---
+
+    @singledispatchmethod
+    def _when(self, _condition: Condition) -> str:
+        return self._texts("sentence.other", where=self._where, title=self._rule.title)
+
+    @_when.register
+    def _every_event(self, _condition: EveryEvent) -> str:
+        return self._said("sentence.every_event")
+
+    @_when.register
+    def _count(self, condition: Count) -> str:
+        limit = self._watched.limit(Limit("at_least", condition.at_least))
+        within = self._length(condition.within)
+        if condition.weight is None:
+            return self._said("sentence.count", within=within, limit=limit)
+        weight = self._watched.field(condition.weight)
+        return self._said("sentence.count.weighted", within=within, limit=limit, weight=weight)
+
+    @_when.register
+    def _distinct(self, condition: Distinct) -> str:
+        return self._said(
+            "sentence.distinct",
+            within=self._length(condition.within),
+            limit=self._watched.limit(condition.limit),
+            of=self._watched.fields(condition.of),
+        )
+
+    @_when.register
+    def _value(self, condition: Value) -> str:
+        held = self._watched.values(condition.one_of)
+        if condition.limit is not None:
+            held = self._watched.limit(condition.limit)
+        return self._said("sentence.value", field=self._watched.field(condition.field), held=held)
+
+    @_when.register
+    def _aggregate(self, condition: Aggregate) -> str:
+        texts, enough = self._texts, self._watched.number(condition.min_events)
+        function = texts(f"sentence.function.{condition.function}", p=self._watched.number(condition.p))
+        missing = condition.missing
+        return self._said(
+            "sentence.aggregate",
+            within=self._length(condition.within),
+            function=function,
+            of=self._watched.field(condition.of),
+            limit=self._watched.limit(condition.limit),
+            enough=texts("sentence.enough", n=enough) if condition.min_events else "",
+            missing="" if missing is None else texts("sentence.missing", value=self._watched.number(missing)),
+        )
+
+    @_when.register
+    def _change(self, condition: Change) -> str:
+        texts, within = self._texts, condition.within
+        old, new = self._watched.values(condition.old), self._watched.values(condition.new)
+        return self._said(
+            "sentence.change",
+            of=self._watched.fields(condition.of),
+            old=texts("sentence.change.old", value=old) if old else "",
+            new=texts("sentence.change.new", value=new) if new else "",
+            within="" if within is None else texts("sentence.change.within", length=self._length(within)),
+        )
+
+    @_when.register
+    def _first_time(self, condition: FirstTime) -> str:
+        of = self._watched.fields(condition.of)
+        return self._said("sentence.first_time", of=of, memory=self._length(condition.memory))
+
+    @_when.register
+    def _spread(self, condition: Spread) -> str:
+        percent = "" if condition.children is None else "%"
+        within = self._length(condition.within)
+        limit = self._watched.limit(Limit("at_least", condition.at_least), percent)
+        if condition.over in LEVELS:
+            children = self._texts[f"sentence.children.{condition.over}"]
+            return self._said("sentence.spread", within=within, limit=limit, children=children)
+        children = self._watched.field(condition.over)
+        return self._said("sentence.spread.field", within=within, limit=limit, children=children)
+
+    # --- patterns ---
+
+    @_when.register
+    def _sequence(self, condition: Stages) -> str:
+        texts = self._texts
+        steps = [self._step(number, stage) for number, stage in enumerate(condition.stages, start=1)]
+        steps += [self._guard(guard, "sentence.guard.after") for guard in condition.guards]
+        within = self._within(condition.within)
+        return texts(
+            "sentence.sequence",
+            where=self._where,
+            within=within,
+            steps=", ".join(steps),
+            watch=self._among(),
+        )
+
+    @_when.register
+    def _all_items(self, condition: AllItems) -> str:
+        return self._items("sentence.all_of", condition.items, self._within(condition.within))
+
+    @_when.register
+    def _any_items(self, condition: AnyItem) -> str:
+        return self._items("sentence.any_of", condition.items, self._within(condition.within))
+
+    @_when.register
+    def _not_all_items(self, condition: NotAllItems) -> str:
+        return self._items("sentence.not_all_of", condition.items, self._length(condition.within))
+
+    def _items(self, key: str, items: Iterable[Part], within: str) -> str:
+        said = "; ".join(self._part(item) for item in items)
+        return self._texts(key, where=self._where, within=within, items=said, watch=self._among())
+
+    def _step(self, number: int, stage: Stage) -> str:
+        texts = self._texts
+        before = "sentence.guard.before" if number == 1 else "sentence.guard.after"
+        guards = self._watched.all([self._guard(guard, before) for guard in stage.guards])
+        parts = [self._part(part) for part in stage.parts]
+        key = "sentence.step.first_within" if number == 1 else "sentence.step.within"
+        return texts(
+            "sentence.step",
+            n=number,
+            guards=texts("sentence.guarded", guards=guards) if guards else "",
+            what=self._watched.all(parts) if stage.every else self._watched.any(parts),
+            within="" if stage.within is None else texts(key, length=self._length(stage.within)),
+        )
+
+    def _guard(self, guard: Guard, key: str) -> str:
+        within = "" if guard.within is None else self._texts(key, length=self._length(guard.within))
+        return self._texts("sentence.guard", what=self._part(guard.part), within=within)
+
+    def _part(self, part: Part) -> str:
+        what = self._watched.what(part.watch)
+        return what if part.times == 1 else self._texts("sentence.times", n=part.times, what=what)
+
+    def _among(self) -> str:
+        """Say what the steps and items must meet besides."""
+        return "" if is_everything(self._rule.watch) else self._texts("sentence.among", what=self._what)
+
+    # --- parts of speech ---
+
+    def _said(self, key: str, **values: object) -> str:
+        return self._texts(key, what=self._what, where=self._where, **values)
+
+    def _place(self) -> str:
+        """Say what one group is: the same region, or the same value of a field."""
+        return " ".join(self._group(self._rule.per))
+
+    def _group(self, per: Sequence[str]) -> Iterator[str]:
+        for key in per:
+            place = f"sentence.per.{key}"
+            known = place in self._texts and key != "field"
+            yield (
+                self._texts[place]
+                if known
+                else self._texts("sentence.per.field", field=self._watched.field(key))
+            )
+
+    def _within(self, length: Millis | None) -> str:
+        return "" if length is None else self._texts("sentence.within", length=self._length(length))
+
+    def _length(self, length: Millis) -> str:
+        return local_time.duration(length, self._texts)
+
+    def _moment(self, at: Instant) -> str:
+        return local_time.full_moment(at, ZONE, self._texts)

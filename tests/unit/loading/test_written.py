@@ -1,0 +1,123 @@
+"""A resolved rule written in the words of the language is, read again, the same rule."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from engine.judging.rule import AllItems, AllOf, AnyOf, Guard, Part, Sequence, Spread, Stage, Test
+from engine.loading.finding import Findings
+from engine.loading.known import ANYTHING
+from engine.loading.marked import Mapping, compose
+from engine.loading.rule_tests import load_rule_tests
+from engine.loading.rules import inline_rules, load_rules
+from engine.loading.written import condition_written, filter_written, written
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = load_rules(ROOT / "rules", ANYTHING).expect()
+TESTED = {
+    rule.version: rule
+    for path in sorted((ROOT / "tests/acceptance/rules").glob("*.test.yaml"))
+    for test in load_rule_tests(path).value.tests
+    for rule in test.rules
+}
+FULL = """
+inline_rules:
+  - id: penuh
+    level: {waspada: always, awas: {above: 9.5}}
+    watch: {kind: [a.b, "c.*"], region: "73.15", severity: {at_least: 2, below: 4}, any: [{x: true}, {x: "12"}],
+            unless: {y: {exists: false}}}
+    per: [province, incident]
+    alert_when: {count: {at_least: 2.5, within: 1h30m, weight: z}}
+    clear_when: {quiet_for: 2d}
+    after_opening: start_again
+    tell_again: [value_doubles, {from: 1h, growing_to: 12h}]
+    wait_for_late: 5m
+    effective: {from: "2024-11-27T00:00:00+09:00", until: "2024-12-01 08:00 WIT"}
+  - id: tetap
+    alert_when: {aggregate: {function: percentile, p: 90, of: z, at_least: 3, within: 1d, missing: 0}}
+    watch: {kind: a.b}
+    hold_for: 2h
+    keep_open_for: 30m
+    clear_when: {below: 2}
+  - {id: ubah, watch: {kind: a.b}, alert_when: {change: {of: s, from: a, to: [b, c], within: 1h}}, level: severity}
+  - {id: baru, watch: {kind: a.b}, alert_when: {first_time: {of: [s, t], memory: 7d}}, clear_when: {event: {kind: z}}}
+  - {id: nilai, watch: {where: dua}, alert_when: {value: {field: s, one_of: [merah, "7"]}}, tell_again: [{every: 4h}]}
+filters: {dua: {any: [{p: a*}, {p: {matches: "^b"}}], unless: {q: [1, 2]}}}
+"""
+
+
+def read(text: str):
+    node = compose(text.encode(), "tes", Findings())
+    assert isinstance(node, Mapping)
+    return inline_rules(node).expect()
+
+
+EXAMPLES = [*SHIPPED, *TESTED.values(), *read(FULL)]
+
+
+@pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: f"{rule.id}-{rule.version}")
+def test_a_written_rule_is_the_same_rule(rule):
+    """Nothing is lost and nothing is added, but for the roster, which no rule file holds."""
+    keys = written(rule)
+    (again,) = read(yaml.safe_dump({"inline_rules": [keys]}, sort_keys=False, allow_unicode=True))
+    assert bare(again) == bare(rule)
+
+
+def bare(rule):
+    """Return a rule without its place and without the numbers of regions in the roster."""
+    condition = rule.condition
+    if isinstance(condition, Spread) and condition.children is not None:
+        condition = msgspec.structs.replace(condition, children=())
+    return msgspec.structs.replace(rule, condition=condition, version="", source="")
+
+
+def test_every_condition_of_the_shipped_and_tested_rules_is_written():
+    """The examples are not all of one word."""
+    assert len({type(rule.condition) for rule in EXAMPLES}) >= 8
+
+
+def test_tests_of_one_field_stand_together_and_others_apart():
+    """Two questions under one key are asked in two maps, one of which says twice that it must not fail."""
+    low, high = Test("severity", "at_least", 2), Test("severity", "below", 4)
+    one, other = Test("x", "equals", 1), Test("x", "equals", 2)
+    assert filter_written(AllOf((low, high))) == {"severity": {"at_least": 2, "below": 4}}
+    assert filter_written(AllOf((one, low, other))) == {
+        "any": [{"x": 1, "severity": {"at_least": 2}}],
+        "unless": {"unless": {"x": 2}},
+    }
+    assert filter_written(AllOf((AnyOf((one, low)), AnyOf((low, high)))))["unless"] == {
+        "unless": {"any": [{"severity": {"at_least": 2}}, {"severity": {"below": 4}}]}
+    }
+    assert filter_written(AnyOf((one, Test("x", "prefix", "a")))) == {"x": [1, "a*"]}
+
+
+def test_a_pattern_is_written_with_its_guards_in_their_places():
+    """`but_not` stands before the step that it guards, or after the last one."""
+    late = Part(watch=Test("kind", "equals", "c"))
+    first = Stage(parts=(Part(watch=Test("kind", "equals", "a"), times=2),), within=3_600_000)
+    second = Stage(
+        parts=(late, Part(watch=Test("kind", "equals", "d"), per=(("incident", "of"),))),
+        name="akhir",
+        guards=(Guard(part=Part(watch=Test("x", "exists", value=True))),),
+    )
+    pattern = Sequence(stages=(first, second), guards=(Guard(part=late, within=60_000),), within=86_400_000)
+    assert condition_written(pattern) == {
+        "sequence": {
+            "steps": [
+                {"watch": {"kind": "a"}, "times": 2, "within": "1h"},
+                {"but_not": {"x": {"exists": True}}},
+                {
+                    "name": "akhir",
+                    "any_of": [
+                        {"watch": {"kind": "c"}},
+                        {"watch": {"kind": "d"}, "per": {"incident": "of"}},
+                    ],
+                },
+                {"but_not": {"kind": "c"}, "within": "1m"},
+            ],
+            "within": "1d",
+        }
+    }
+    assert condition_written(AllItems(items=(late,))) == {"all_of": {"items": [{"watch": {"kind": "c"}}]}}
