@@ -55,11 +55,11 @@ async def backtest(**how):
     return await run.run(run.rule_set())
 
 
-def copy_of_rules(tmp_path: Path, before: str, after: str) -> Path:
+def copy_of_rules(tmp_path: Path, name: str, before: str, after: str) -> Path:
     """Copy the rules with one threshold changed."""
     rules = tmp_path / "rules"
     shutil.copytree(HOME / "rules", rules)
-    file = rules / "bencana.yaml"
+    file = rules / name
     text = file.read_text(encoding="utf-8")
     assert text.count(before) == 1
     file.write_text(text.replace(before, after), encoding="utf-8")
@@ -100,7 +100,7 @@ async def test_live_equals_backtest(tmp_path):
 def test_one_changed_threshold_shows_what_it_does(tmp_path):
     """With 35 instead of 20 TPS, Deli Serdang (31) and Binjai (20) open no alert; Medan and Yahukimo do as before."""
     before = "watch: {kind: voting.postponed, metrics.tps: {at_least: 20}}"
-    rules = copy_of_rules(tmp_path, before, before.replace("20", "35"))
+    rules = copy_of_rules(tmp_path, "bencana.yaml", before, before.replace("20", "35"))
     found = json.loads(command("--against", str(rules), "--format", "json").stdout)["difference"]
     gone = [(one["rule"], one["group"]) for one in found["only_before"]]
     assert gone == [("pemungutan-tertunda", "12.07"), ("pemungutan-tertunda", "12.75")]
@@ -112,6 +112,21 @@ def test_one_changed_threshold_shows_what_it_does(tmp_path):
     text = command("--against", str(rules), "--lang", "en").stdout
     assert "  - pemungutan-tertunda [12.07] awas 2024-11-27 18.00\n" in text
     assert f"Messages -{sum(fewer.values())}, SMS parts -{sum(fewer.values()) // 2}\n" in text
+
+
+def test_a_lower_threshold_tells_people_earlier(tmp_path):
+    """Kota Bima: of one unrest on 18 November, not only when somebody died on the 21st; Puncak Jaya a day before."""
+    before = "count: {at_least: 2, within: 4d}"
+    rules = copy_of_rules(tmp_path, "ketertiban.yaml", before, before.replace("2", "1"))
+    found = json.loads(command("--against", str(rules), "--format", "json").stdout)["difference"]
+    dates = [
+        (pair["after"]["group"], pair["before"]["happened_at"][:10], pair["after"]["happened_at"][:10])
+        for pair in found["redated"]
+    ]
+    assert dates == [("52.72", "2024-11-21", "2024-11-18"), ("94.02", "2024-11-28", "2024-11-27")]
+    bima = [one for one in found["recipients"] if one["region"] == "52.72"]
+    assert {one["role"]: one["earlier"] for one in bima} == {"kesbangpol": 2, "satpolpp": 2, "sekda": 2}
+    assert all(one["fewer"] == one["later"] == 0 for one in found["recipients"])
 
 
 def test_the_same_rules_change_nothing():
