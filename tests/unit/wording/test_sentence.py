@@ -169,7 +169,7 @@ def said(language: str = "id", **keys: object) -> str:
 
 
 def test_the_shipped_rules_word_for_word():
-    """The sentence of every shipped rule, in both languages, as a person has read it aloud."""
+    """The sentence of every shipped rule, in both languages."""
     rules = load_rules(ROOT / "rules", ANYTHING).expect()
     written = "\n".join(
         f"{rule.id} {language}\n  {sentence(rule, CATALOGUE.texts(language), KINDS)}\n"
