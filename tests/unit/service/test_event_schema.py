@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.judging.instant import DAY, MINUTE, format_instant, parse_instant
+from engine.judging.instant import MINUTE, format_instant, parse_instant
 from engine.service import event_schema
 from engine.service.event_fields import LENGTHS, LONGEST_TEXT, MOST_FIELDS
 from engine.service.event_schema import SCHEME_2022, Accepted, EventSchema, KeptAside, Refused
