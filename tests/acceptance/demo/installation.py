@@ -49,7 +49,17 @@ class Installation:
 
     def make_token(self) -> str:
         if not self._token:
-            words = ["token", "create", "--right", "submit", "--right", "operate", "--right", "read", *self._options]
+            words = [
+                "token",
+                "create",
+                "--right",
+                "submit",
+                "--right",
+                "operate",
+                "--right",
+                "read",
+                *self._options,
+            ]
             done = subprocess.run(self.command(*words), cwd=ROOT, capture_output=True, check=True, text=True)
             self._token = next(word for word in done.stdout.split() if word.startswith("siaga_"))
         return self._token

@@ -64,15 +64,19 @@ def said(language: str, *became_: Became, unknown=(), regions=REGIONS) -> str:
         (
             "also_taken",
             False,
-            ("Tercatat K7QR. 3 dugaan netralitas ASN, Kab. Pinrang: ditangani BKPSDM sejak 27/11 pkl 10.27 WITA. "
-            "Anda tidak perlu bertindak."),
+            (
+                "Tercatat K7QR. 3 dugaan netralitas ASN, Kab. Pinrang: ditangani BKPSDM sejak 27/11 pkl 10.27 WITA. "
+                "Anda tidak perlu bertindak."
+            ),
         ),
         ("seen", False, "Tercatat K7QR: sudah dibaca. Bila Anda menangani balas TERIMA K7QR."),
         (
             "delegate_conflict_of_interest",
             True,
-            ("Tidak diteruskan K7QR: orang atau jabatan itu tidak dikenal, tidak dapat dihubungi, "
-            "atau tidak boleh menerimanya."),
+            (
+                "Tidak diteruskan K7QR: orang atau jabatan itu tidak dikenal, tidak dapat dihubungi, "
+                "atau tidak boleh menerimanya."
+            ),
         ),
     ],
 )
