@@ -25,6 +25,7 @@ from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell
 from engine.judging.window import (
+    besides_of,
     kept_for,
     limit_of,
     measure_of,
@@ -150,8 +151,9 @@ class Group:
             if name in withdrawn or not in_time(self.rule, event, received_at) or event.key in self.points:
                 continue
             counts = name in both
-            measure = fits.get(name, measure_of(condition, event)) if counts else None
-            found.append(Point(evidence_of(event), measure, counts, name in clears))
+            measure = measure_of(condition, event, fits.get(name, 0)) if counts else None
+            besides = besides_of(condition, event, fits.get(name, 0)) if counts else ()
+            found.append(Point(evidence_of(event), measure, counts, name in clears, besides=besides))
         found.sort(key=lambda point: point.key)
         return found
 

@@ -14,7 +14,17 @@ from typing import Protocol
 
 from engine.judging.event import EventKey
 from engine.judging.instant import DAY, Instant, Millis
-from engine.judging.rule import AllItems, AnyItem, Condition, Guard, NotAllItems, Part, Sequence
+from engine.judging.rule import (
+    EVERYTHING,
+    AllItems,
+    AnyItem,
+    Condition,
+    Guard,
+    NotAllItems,
+    Part,
+    Sequence,
+    Share,
+)
 from engine.judging.rule import Pattern as PatternCondition
 from engine.judging.state import Point
 
@@ -46,13 +56,18 @@ class Pattern(Protocol):
 
 
 def parts_of(condition: Condition) -> tuple[Part, ...]:
-    """Return the parts of a pattern in the order of the bits of its points; none for other conditions."""
+    """Return the parts of a pattern in the order of the bits of its points; none for other conditions.
+
+    Part and whole of a share are parts too, where they are filters.
+    """
     match condition:
         case Sequence(stages=stages, guards=last):
             of_stages = [(*(guard.part for guard in stage.guards), *stage.parts) for stage in stages]
             return (*(part for parts in of_stages for part in parts), *(guard.part for guard in last))
         case AllItems() | AnyItem() | NotAllItems():
             return condition.items
+        case Share(part=part, whole=whole) if not (isinstance(part, str) and isinstance(whole, str)):
+            return tuple(Part(watch=EVERYTHING if isinstance(side, str) else side) for side in (part, whole))
         case _:
             return ()
 

@@ -102,7 +102,7 @@ class Points:
         """Remember that an alert has a point as evidence; a later alert may take it over. Return the evidence."""
         row = self.rows[index]
         if row.told < ordinal:
-            self.rows[index] = Point(row.evidence, row.measure, row.watched, row.clears, ordinal)
+            self.rows[index] = Point(row.evidence, row.measure, row.watched, row.clears, ordinal, row.besides)
             self._touch(self.keys[index])
         return row.evidence
 

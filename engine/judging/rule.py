@@ -244,7 +244,31 @@ class Spread(msgspec.Struct, frozen=True, tag="spread"):
     children: tuple[tuple[str, int], ...] | None = None
 
 
-Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime | Spread | Pattern
+class Floor(msgspec.Struct, frozen=True):
+    """What must hold besides a relation of two figures: limits on each, and on a field of the latest event."""
+
+    now: Limit | None = None
+    reference: Limit | None = None
+    field: str | None = None
+    field_limit: Limit | None = None
+
+
+class Share(msgspec.Struct, frozen=True, tag="share"):
+    """True while `part` in percent of `whole` meets the limit and the floor its limits (state condition).
+
+    Each is a field whose numbers are added up, or a filter whose events are counted, over (t - within, t]; without
+    `within` in the latest event. `missing` is the number of an event without a field; None: it adds nothing.
+    """
+
+    part: str | Filter
+    whole: str | Filter
+    limit: Limit
+    within: Millis | None = None
+    floor: Floor = Floor()
+    missing: float | None = None
+
+
+Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime | Spread | Share | Pattern
 
 
 # --- the rule ----------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ class Point(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `measure` is what the condition reads: a weight in billionths (count), a canonical text (distinct), the field
     (value), the parts that the event fits, a bit for each (patterns). `watched`: it counts; `clears`: it meets
-    `clear_when: {event: ...}`. `told` is the ordinal of the alert that has it as evidence, 0 for none.
+    `clear_when: {event: ...}`. `told` is the ordinal of the alert that has it as evidence, 0 for none. `besides`
+    are further numbers of it: of a share the whole in billionths, and 1 where the floor's field lets it pass.
     """
 
     evidence: Evidence
@@ -29,6 +30,7 @@ class Point(msgspec.Struct, frozen=True, array_like=True, gc=False):
     watched: bool = True
     clears: bool = False
     told: int = 0
+    besides: tuple[int, ...] = ()
 
     @property
     def key(self) -> EventKey:

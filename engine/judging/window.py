@@ -16,6 +16,7 @@ from engine.judging.group import canonical
 from engine.judging.instant import Millis
 from engine.judging.novelty import Changed, Unseen
 from engine.judging.pattern import can_be_cancelled, reach_of
+from engine.judging.ratio import Ratio
 from engine.judging.region import LEVELS, cut, lineage
 from engine.judging.rule import (
     Aggregate,
@@ -24,10 +25,13 @@ from engine.judging.rule import (
     Count,
     Distinct,
     EveryEvent,
+    Filter,
     FirstTime,
+    Floor,
     Limit,
     Pattern,
     Rule,
+    Share,
     Spread,
     Value,
 )
@@ -170,6 +174,8 @@ def window_of(condition: Condition) -> Window:
             return _Latest(condition)
         case Aggregate():
             return figure_of(condition)
+        case Share():
+            return Ratio(condition)
         case Change():
             return Changed(condition, _texts(condition.old), _texts(condition.new))
         case FirstTime():
@@ -183,6 +189,8 @@ def within_of(condition: Condition) -> Millis | None:
             Count(within=within) | Distinct(within=within) | Spread(within=within) | Aggregate(within=within)
         ):
             return within
+        case Share(within=maybe):
+            return maybe
         case FirstTime(memory=memory):
             return memory
         case _:
@@ -206,7 +214,7 @@ def limit_of(condition: Condition) -> Limit | None:
             return Limit("at_least", condition.at_least)
         case Spread(children=None):
             return Limit("at_least", condition.at_least)
-        case Distinct() | Value() | Aggregate():
+        case Distinct() | Value() | Aggregate() | Share():
             return condition.limit
         case _:
             return None
@@ -215,7 +223,7 @@ def limit_of(condition: Condition) -> Limit | None:
 def is_state(condition: Condition) -> bool:
     """Say whether the condition is true over stretches of time (marked S in rule-language.md 5), not at events only."""
     match condition:
-        case Value() | Aggregate() | Spread():
+        case Value() | Aggregate() | Spread() | Share():
             return True
         case Distinct():
             return condition.limit.operator in _LOW
@@ -230,7 +238,9 @@ def is_pulse(condition: Condition) -> bool:
 
 def needs_latest(condition: Condition) -> bool:
     """Say whether the condition looks at the latest event of the group, however old it is."""
-    return isinstance(condition, Value | Change)
+    return isinstance(condition, Value | Change) or (
+        isinstance(condition, Share) and condition.within is None
+    )
 
 
 def opens_on_arrival(rule: Rule) -> bool:
@@ -246,6 +256,8 @@ def can_be_undone(condition: Condition) -> bool:
         case Aggregate(function=function, limit=limit):
             grows = function == "highest" or (function == "sum" and condition.non_negative)
             return not (grows and limit.operator in ("at_least", "above"))
+        case Share():
+            return True
         case _:
             return can_be_cancelled(condition)
 
@@ -276,17 +288,22 @@ def measures(condition: Condition, event: Event) -> bool:
             return _child(over, event) is not None
         case Aggregate(missing=None, of=field):
             return number(event.value(field)) is not None
+        case Share(missing=None, part=str(part), whole=str(whole), within=within):
+            found = [number(event.value(field)) is not None for field in (part, whole)]
+            return all(found) if within is None else any(found)
         case Change(missing=None, of=fields) | FirstTime(missing=None, of=fields):
             return all(event.value(field) is not None for field in fields)
         case _:
             return True
 
 
-def measure_of(condition: Condition, event: Event) -> Measure:
+def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
     """Return what the condition reads of an event; numbers as billionths.
 
-    A weight that is missing counts 1, one below zero counts 0.
+    A weight that is missing counts 1, one below zero counts 0. `fits` are the bits of the parts the event fits.
     """
+    if isinstance(condition, Pattern):
+        return fits
     match condition:
         case Count(weight=str(path)):
             weight = number(event.value(path))
@@ -300,11 +317,37 @@ def measure_of(condition: Condition, event: Event) -> Measure:
         case Aggregate(of=field, missing=missing):
             found = number(event.value(field))
             return billionths((missing or 0) if found is None else found)
+        case Share():
+            return _added(condition.part, condition.missing, event, fits & 1)
         case Change(of=fields, missing=missing) | FirstTime(of=fields, missing=missing):
             values = (event.value(field) for field in fields)
             return _joined(canonical(missing if value is None else value) for value in values)
         case _:
             return None
+
+
+def besides_of(condition: Condition, event: Event, fits: int = 0) -> tuple[int, ...]:
+    """Return what the condition reads besides: of a share the whole, and whether the floor's field lets it pass."""
+    if not isinstance(condition, Share):
+        return ()
+    whole = _added(condition.whole, condition.missing, event, fits >> 1 & 1)
+    return whole, int(_passes(condition.floor, event))
+
+
+def _added(side: str | Filter, missing: float | None, event: Event, fits: int) -> int:
+    """Return what an event adds to one side of a share."""
+    if not isinstance(side, str):
+        return BILLION * fits
+    found = number(event.value(side))
+    return billionths((missing or 0) if found is None else found)
+
+
+def _passes(floor: Floor, event: Event) -> bool:
+    """Say whether the floor's field lets the event pass."""
+    if floor.field is None or floor.field_limit is None:
+        return True
+    found = number(event.value(floor.field))
+    return found is not None and floor.field_limit.met_by(found)
 
 
 def _child(over: str, event: Event) -> Scalar | None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.judging.event import Scalar as Plain
-from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Spread, Value
-from engine.loading.figures import aggregate, change, first_time, spread
+from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Share, Spread, Value
+from engine.loading.figures import aggregate, change, first_time, share, spread
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
@@ -22,7 +22,6 @@ from engine.loading.range import Range
 from engine.loading.value import free, number, text
 
 NOT_BUILT = (
-    "share",
     "compare",
     "silence",
     "sequence",
@@ -65,7 +64,7 @@ def condition(filters: Filters) -> Take[Condition]:
 def has_figure(built: Condition) -> bool:
     """Say whether the condition has a number that limits, levels and `value_doubles` can be held against."""
     match built:
-        case Count() | Distinct() | Spread() | Aggregate() | Value(limit=Limit()):
+        case Count() | Distinct() | Spread() | Aggregate() | Share() | Value(limit=Limit()):
             return True
         case _:
             return False
@@ -78,7 +77,7 @@ def possible(built: Condition) -> Range:
             return Range(low=0, whole=weight is None)
         case Distinct() | Spread():
             return Range(low=0, whole=True)
-        case Aggregate(non_negative=True):
+        case Aggregate(non_negative=True) | Share():
             return Range(low=0)
         case _:
             return Range()
@@ -89,7 +88,12 @@ def opening(built: Condition) -> Range:
     match built:
         case Count(at_least=figure) | Spread(at_least=figure, children=None):
             return possible(built).meeting("at_least", figure)
-        case Distinct(limit=limit) | Aggregate(limit=limit) | Value(limit=Limit() as limit):
+        case (
+            Distinct(limit=limit)
+            | Aggregate(limit=limit)
+            | Share(limit=limit)
+            | Value(limit=Limit() as limit)
+        ):
             return possible(built).under(limit)
         case _:
             return possible(built)
@@ -157,4 +161,5 @@ _READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
     "change": change,
     "first_time": first_time,
     "spread": spread,
+    "share": share,
 }

@@ -18,7 +18,7 @@ from engine.loading.filters import Filters
 from engine.loading.finding import Findings, Mark, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of, usable
 from engine.loading.known import Known
-from engine.loading.limit import LIMITS, limit_of
+from engine.loading.limit import LIMITS, figure, limit_of
 from engine.loading.marked import Mapping as MarkedMapping
 from engine.loading.marked import Node, Scalar, Sequence
 from engine.loading.moment import duration, instant
@@ -135,7 +135,7 @@ class DraftReader:
         read: Take[Filter] = self._filters.read
         event = form.read("event", read, None)
         quiet_for = form.read("quiet_for", duration(1), None)
-        limit = limit_of(form, findings)
+        limit = limit_of(form, findings, take=figure)
         form.close()
         if sum(key in form for key in ("event", "quiet_for", *LIMITS)) != 1:
             raise findings.unusable("one_clear", form.mark)
@@ -178,7 +178,7 @@ def _row(value: Node) -> Take[LevelStep]:
         if isinstance(value, Scalar) and value.text == "always":
             return LevelStep(at)
         form = form_of(value, findings)
-        limit = limit_of(form, findings)
+        limit = limit_of(form, findings, take=figure)
         form.close()
         if limit is None and not any(operator in form for operator in LIMITS):
             findings.add("limit_missing", form.mark, choices=", ".join(LIMITS))

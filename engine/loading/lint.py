@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from engine.judging.region import LEVELS
-from engine.judging.rule import Clear, Condition, Limit, Spread
+from engine.judging.rule import Clear, Condition, Floor, Limit, Share, Spread
 from engine.judging.window import is_pulse, is_state
 from engine.loading.conditions import has_figure, opening, possible
 from engine.loading.draft import Draft
@@ -32,6 +32,8 @@ def check(draft: Draft, findings: Findings) -> None:
         and not _below(built.over, draft.per or ("region",))
     ):
         findings.add("spread_not_below", draft.place("alert_when"), word=built.over)
+    if isinstance(built, Share) and built.floor == Floor():
+        findings.add("percent_without_floor", draft.place("alert_when"))
     _check_levels(draft, built, findings)
     if draft.clear_when is not None:
         _check_clear(draft, draft.clear_when, built, findings)

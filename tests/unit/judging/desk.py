@@ -10,6 +10,8 @@ from engine.judging.event import Event
 from engine.judging.instant import MINUTE, Instant
 from engine.judging.judgement import Ended, Judgement, Opened, Redated, Undone
 from engine.judging.rule import Rule
+from engine.matching.membership import Membership
+from engine.matching.native import compile_filter
 
 
 def rule(**over: Any) -> Rule:
@@ -33,6 +35,12 @@ def event(at: Instant, id_: str = "", **over: Any) -> Event:
     base: dict[str, Any] = {"desk": "7315", "kind": "conflict.clash", "region": "73.15", "severity": 2}
     base |= {"received_at": at, **known}
     return Event(id=id_ or f"e{at}", occurred_at=at, fields=over, **base)
+
+
+def fits_of(one: Rule, reports: Iterable[Event]) -> dict[tuple[str, str], int]:
+    """Which parts of the rule's condition events fit, as the matcher says it."""
+    membership = Membership(one, compile_filter)
+    return {(report.desk, report.id): sum(membership.groups(report).values()) for report in reports}
 
 
 def minutes(*at: float) -> list[Event]:
@@ -85,7 +93,7 @@ def feed(group: Group, requests: Sequence[Sequence[Event]], *, until: Instant) -
     now = 0
     for request in requests:
         now = max([now, *(one.received_at for one in request)])
-        ledger.read(group.apply(request, received_at=now))
+        ledger.read(group.apply(request, received_at=now, fits=fits_of(group.rule, request)))
     wait(group, ledger, until)
     return ledger
 

@@ -13,7 +13,19 @@ from statistics import mean
 
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE, Instant
-from engine.judging.rule import Aggregate, Change, Count, Distinct, EveryEvent, FirstTime, Rule, Spread, Value
+from engine.judging.rule import (
+    Aggregate,
+    Change,
+    Count,
+    Distinct,
+    EveryEvent,
+    FirstTime,
+    Rule,
+    Share,
+    Spread,
+    Value,
+)
+from engine.matching.native import compile_filter
 
 PULSES = EveryEvent | Change | FirstTime
 """Conditions that are true at events only."""
@@ -35,11 +47,35 @@ class Oracle:
         condition = self.rule.condition
         if isinstance(condition, Aggregate):
             return condition.of in event.fields or condition.missing is not None
+        if isinstance(condition, Share):
+            fields = [side for side in (condition.part, condition.whole) if isinstance(side, str)]
+            found = [field in event.fields for field in fields]
+            if len(fields) < 2 or condition.missing is not None:
+                return True
+            return any(found) if condition.within else all(found)
         if isinstance(condition, Spread):
             return condition.over in event.fields
         if isinstance(condition, Change | FirstTime):
             return condition.of[0] in event.fields or condition.missing is not None
         return True
+
+    def sides(self, condition: Share, at: Instant) -> tuple[float, float, Event | None]:
+        """Part and whole at an instant, and the latest event."""
+        known = [event for event in self.events if self.restart < event.occurred_at <= at]
+        if condition.within is not None:
+            inside = [event for event in known if event.occurred_at > at - condition.within]
+        else:
+            inside = known[-1:]
+        part, whole = (
+            sum(
+                event.fields.get(side, condition.missing or 0)
+                if isinstance(side, str)
+                else compile_filter(side)(event)
+                for event in inside
+            )
+            for side in (condition.part, condition.whole)
+        )
+        return part, whole, inside[-1] if inside else None
 
     def numbers(self, condition: Aggregate, at: Instant) -> list[float]:
         """The numbers in the window, in event order."""
@@ -56,6 +92,9 @@ class Oracle:
                 return sum(event.fields.get(weight, 1) if weight else 1 for event in inside)
             case Distinct(within=within, of=(field,)):
                 return len({event.fields.get(field) for event in known if event.occurred_at > at - within})
+            case Share() as condition:
+                part, whole, _ = self.sides(condition, at)
+                return 100 * part / whole if whole else None
             case Spread(within=within, over=field):
                 return len({event.fields[field] for event in known if event.occurred_at > at - within})
             case Value(field=field):
@@ -98,6 +137,21 @@ class Oracle:
                 return figure is not None and figure >= at_least
             case Distinct(limit=limit) | Value(limit=limit):
                 return figure is not None and limit is not None and limit.met_by(figure)
+            case Share() as condition:
+                part, whole, latest = self.sides(condition, at)
+                floor = condition.floor
+                passes = [
+                    limit.met_by(side)
+                    for limit, side in ((floor.now, part), (floor.reference, whole))
+                    if limit is not None
+                ]
+                if floor.field is not None and floor.field_limit is not None:
+                    passes.append(
+                        latest is not None
+                        and floor.field in latest.fields
+                        and floor.field_limit.met_by(latest.fields[floor.field])
+                    )
+                return figure is not None and condition.limit.met_by(figure) and all(passes)
             case Aggregate() as condition:
                 enough = len(self.numbers(condition, at)) >= condition.min_events
                 return figure is not None and enough and condition.limit.met_by(figure)
@@ -136,7 +190,7 @@ class Oracle:
     def stretches(self, until: Instant) -> list[Stretch]:  # noqa: C901, PLR0912 - one minute, read in one go
         """All stretches for which an alert should be open, with their ends."""
         rule, found = self.rule, []
-        state = isinstance(rule.condition, Value | Aggregate | Spread) or (
+        state = isinstance(rule.condition, Value | Aggregate | Spread | Share) or (
             isinstance(rule.condition, Distinct) and rule.condition.limit.operator == "at_most"
         )
         opened = true_from = over_from = last_join = None

@@ -15,7 +15,7 @@ from engine.judging.points import Points, join, page_span, split
 from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Value
 from engine.judging.state import Closing
 from engine.judging.window import measures
-from tests.unit.judging.desk import event, rule
+from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules
 
 
@@ -36,7 +36,9 @@ def test_forgetting_changes_no_judgement(one: Rule, seed: Random) -> None:
         kept += measures(one.condition, report) or bool(clearing)
         said: list[tuple[Judgement, ...]] = []
         for group in (short, long):
-            heard = group.apply([report], received_at=now, clearing=clearing, closed=closed)
+            heard = group.apply(
+                [report], received_at=now, clearing=clearing, closed=closed, fits=fits_of(one, [report])
+            )
             said.append(heard + group.look(now=now))
         assert said[0] == said[1]
         closed = None

@@ -14,20 +14,23 @@ from engine.judging.event import Event
 from engine.judging.instant import MINUTE
 from engine.judging.rule import (
     Aggregate,
+    AllOf,
     Change,
     Clear,
     Count,
     Distinct,
     EveryEvent,
     FirstTime,
+    Floor,
     Limit,
     Rule,
+    Share,
     Spread,
     Test,
     Value,
 )
 from engine.judging.state import GroupState
-from tests.unit.judging.desk import Ledger, event, feed, rule, wait
+from tests.unit.judging.desk import Ledger, event, feed, fits_of, rule, wait
 
 FAR = 100_000 * MINUTE
 MINUTES = st.integers(0, 40).map(lambda minute: minute * MINUTE)
@@ -64,12 +67,26 @@ AGGREGATES: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
+SHARES: list[dict[str, Any]] = [
+    {"part": Test("incident", "equals", "A"), "whole": AllOf(())},
+    {
+        "part": Test("metrics.n", "at_least", 2),
+        "whole": Test("incident", "one_of", ("A", "B")),
+        "floor": Floor(now=Limit("above", 0), reference=Limit("at_least", 2)),
+    },
+    {"part": "x", "whole": "metrics.n", "missing": 1},
+    {"part": "x", "whole": "metrics.n", "floor": Floor(field="metrics.n", field_limit=Limit("below", 3))},
+    {"part": Test("clear", "equals", False), "whole": "x"},
+]
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
     """Rules of the conditions and clearings that may stand together."""
     within = draw(st.integers(1, 15)) * MINUTE
     at_least = draw(st.integers(1, 4))
     limit = draw(st.sampled_from([Limit("at_least", at_least), Limit("below", at_least), Limit("equals", 4)]))
+    ratio = draw(st.sampled_from([Limit("at_least", 50), Limit("below", 40)]))
     condition = draw(
         st.sampled_from(
             [
@@ -87,19 +104,20 @@ def rules(draw: st.DrawFn) -> Rule:
                 FirstTime(("incident",), within),
                 FirstTime(("x",), within),
                 Spread("x", at_least, within),
+                *(Share(within=w, limit=ratio, **over) for over in SHARES for w in (within, None)),
             ]
         )
     )
-    state = isinstance(condition, Value | Aggregate | Spread) or (
+    state = isinstance(condition, Value | Aggregate | Spread | Share) or (
         isinstance(condition, Distinct) and condition.limit.operator == "at_most"
     )
     hows = ["by_hand", "event", "quiet", "no_longer_true"]
-    if isinstance(condition, Count | Distinct | Value | Aggregate | Spread):
+    if isinstance(condition, Count | Distinct | Value | Aggregate | Spread | Share):
         hows.append("limit")
     how = draw(st.sampled_from(hows))
     over = Limit("at_most", at_least - 1)
-    if isinstance(condition, Aggregate) and condition.limit.operator != "at_least":
-        over = Limit("above", 4)
+    if isinstance(condition, Aggregate | Share) and condition.limit.operator != "at_least":
+        over = Limit("above", 50)
     if state and isinstance(condition, Distinct):
         over = Limit("above", at_least)
     clear = Clear(
@@ -145,7 +163,11 @@ def play(one: Rule, requests: list[list[Report]], *, thaw: bool = False) -> Ledg
         now = max([now, *(report.occurred_at for report in reports)])
         wait(group, ledger, now - 1)
         said = group.apply(
-            watched_by(reports), received_at=now, clearing=clearing_of(one, reports), withdrawn=withdrawn
+            watched_by(reports),
+            received_at=now,
+            clearing=clearing_of(one, reports),
+            withdrawn=withdrawn,
+            fits=fits_of(one, reports),
         )
         ledger.read(said)
         if thaw:

@@ -157,6 +157,14 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
         rule(alert_when="{spread: {over: regency, at_least: 3, within: 7d}}"),
         (11, 17),
     ),
+    (
+        "part_is_whole",
+        rule(
+            alert_when="{share: {part: metrics.tps, whole: metrics.tps, above: 2%, within: 1h, "
+            "only_if: {now: {at_least: 5}}}}"
+        ),
+        (11, 52),
+    ),
     ("one_condition", rule(alert_when="{every_event: {}, count: {}}"), (11, 17)),
     ("condition_needs_keys", rule(alert_when="count"), (11, 17)),
     ("one_clear", rule(alert_when=COUNT, clear_when="{quiet_for: 1d, below: 2}"), (13, 17)),
@@ -171,6 +179,11 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     ("unused_list", rule("lists: {a: [x]}\n"), (2, 9)),
     ("unused_filter", rule("filters: {a: {severity: 2}}\n"), (2, 11)),
     ("keep_open_in_vain", rule(keep_open_for="1h"), (13, 20)),
+    (
+        "percent_without_floor",
+        rule(alert_when="{share: {part: metrics.tps, whole: metrics.dpt, above: 2%, within: 1h}}"),
+        (11, 17),
+    ),
     (
         "level_hides_lower",
         rule(alert_when=COUNT, level="{waspada: always, siaga: {at_least: 2}}"),

@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.rule import Aggregate, Change, Clear, Condition, FirstTime, Limit, Spread
+from engine.judging.rule import (
+    EVERYTHING,
+    Aggregate,
+    Change,
+    Clear,
+    Condition,
+    FirstTime,
+    Floor,
+    LevelStep,
+    Limit,
+    Share,
+    Spread,
+    Test,
+)
 from engine.loading.known import Known
 from engine.loading.regions import load_regions
 from engine.loading.rules import read_rules
@@ -194,6 +207,79 @@ def test_what_is_true_at_an_event_only_has_no_figure(written: str) -> None:
     assert codes(alert_when=written, clear_when="{below: 2}") == ["needs_figure"]
     assert codes(alert_when=written, clear_when="no_longer_true") == ["clear_needs_keep_open"]
     assert codes(alert_when=written, clear_when="no_longer_true", keep_open_for="1h") == []
+
+
+SHARE = "part: {kind: logistics.late}, whole: {}, at_least: 20%, within: 1h"
+FLOOR = ", only_if: {reference: {at_least: 5}}"
+
+
+@pytest.mark.parametrize(
+    ("inside", "condition"),
+    [
+        (
+            SHARE + ", only_if: {now: {at_least: 3}, reference: {above: 9}}",
+            Share(
+                part=Test("kind", "equals", "logistics.late"),
+                whole=EVERYTHING,
+                limit=Limit("at_least", 20),
+                within=HOUR,
+                floor=Floor(now=Limit("at_least", 3), reference=Limit("above", 9)),
+            ),
+        ),
+        (
+            "part: metrics.tps, whole: metrics.dpt, below: 2.5, missing: 0, only_if: {field: severity, at_least: 2}",
+            Share(
+                part="metrics.tps",
+                whole="metrics.dpt",
+                limit=Limit("below", 2.5),
+                floor=Floor(field="severity", field_limit=Limit("at_least", 2)),
+                missing=0,
+            ),
+        ),
+    ],
+)
+def test_shares(inside: str, condition: Condition) -> None:
+    """Sides are fields or filters; the limit is in percent, with its sign or without."""
+    assert one(alert_when=f"{{share: {{{inside}}}}}").condition == condition
+
+
+@pytest.mark.parametrize(
+    ("inside", "found"),
+    [
+        (SHARE + FLOOR, []),
+        (SHARE, ["percent_without_floor"]),
+        (SHARE.replace("20%", "20x") + FLOOR, ["not_a_number"]),
+        (SHARE.replace("at_least: 20%", "below: 0%") + FLOOR, ["limit_never_met"]),
+        (SHARE.replace("20%", "0%") + FLOOR, ["limit_always_met"]),
+        (SHARE.replace("at_least: 20%, ", "") + FLOOR, ["limit_missing"]),
+        (SHARE.replace("{kind: logistics.late}", "incident") + FLOOR, ["field_not_a_number"]),
+        (SHARE.replace("{kind: logistics.late}", "{kinds: a}") + FLOOR, ["unknown_field"]),
+        (SHARE.replace("{}", "directory.dpt") + FLOOR, ["not_available"]),
+        (SHARE.replace("{}", "{kind: logistics.late}") + FLOOR, ["part_is_whole"]),
+        (SHARE.replace("whole: {}, ", "") + FLOOR, ["required"]),
+        (SHARE + ", only_if: {}", ["empty"]),
+        (SHARE + ", only_if: {now: 3}", ["not_a_map"]),
+        (SHARE + ", only_if: {now: {least: 3}}", ["limit_missing", "unknown_key"]),
+        (SHARE + ", only_if: {field: metrics.tps}", ["limit_missing"]),
+        (SHARE + ", only_if: {at_least: 3}", ["unknown_key"]),
+    ],
+)
+def test_mistakes_in_a_share(inside: str, found: list[str]) -> None:
+    """One finding for each."""
+    assert sorted(codes(alert_when=f"{{share: {{{inside}}}}}")) == found
+
+
+def test_a_share_is_a_state_with_a_percentage() -> None:
+    """What more events could undo waits for them; levels and endings are in percent too."""
+    written = f"{{share: {{{SHARE}{FLOOR}}}}}"
+    assert (one(alert_when=written).clear, one(alert_when=written).wait_for_late) == (
+        Clear("no_longer_true"),
+        10 * MINUTE,
+    )
+    rule = one(alert_when=written, level="{waspada: always, awas: {at_least: 40%}}")
+    assert rule.levels == (LevelStep(2), LevelStep(4, Limit("at_least", 40)))
+    assert one(alert_when=written, clear_when="{below: 10%}").clear.limit == Limit("below", 10)
+    assert codes(alert_when=written, clear_when="{below: 30%}") == ["clear_on_wrong_side"]
 
 
 SUM = "{aggregate: {function: sum, of: metrics.dead, at_least: 3, within: 1d}}"
