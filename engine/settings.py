@@ -25,6 +25,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -118,6 +119,13 @@ class Redis(_Section):
     """Start also on a server that may lose what it accepted; the start says what is promised then."""
     wait_replicas: int = Field(default=0, ge=0)
     """Replicas that must hold an event before it is answered 202."""
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_server(cls, url: ServerUrl | None) -> ServerUrl | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("write it as redis://host:6379, rediss://host:6379 or unix:///path/of/the.sock")
+        return url
 
 
 class ClockSection(_Section):

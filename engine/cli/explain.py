@@ -15,6 +15,7 @@ import typer
 from engine.alerting.alert import HistoryEntry
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
+from engine.clock import WallClock
 from engine.errors import ConfigurationError
 from engine.judging.explain import Gate, Stand, explain_group
 from engine.judging.instant import Instant, local
@@ -66,6 +67,10 @@ DETAILS: dict[str, dict[str, str]] = {
     "from": {"id": "dari", "en": "from"},
     "closing": {"id": "penutup", "en": "closing event"},
 }
+NOTHING_KEPT = {
+    "id": "belum ada kejadian yang dihitung aturan ini untuk kelompok {group}",
+    "en": "this rule has counted no event of the group {group} so far",
+}
 INSTANTS = frozenset(("oldest_leaves_at", "since", "until", "from"))
 
 
@@ -75,7 +80,9 @@ def rule(
     group: Annotated[str, typer.Option(help="The group, as alerts name it: 73.15, or 73.15|A.")],
     at: Annotated[
         str | None,
-        typer.Option(help="The instant: RFC 3339, or 2024-11-27 11:00 WITA. Default: the newest event."),
+        typer.Option(
+            help="The instant: RFC 3339, or 2024-11-27 11:00 WITA. Default: the newest event, or now."
+        ),
     ] = None,
     lang: Language = "id",
     as_json: AsJson = False,
@@ -92,13 +99,16 @@ def rule(
     if rule_id not in rules:
         raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(rules))}")
     state = asyncio.run(_state(settings, Key("real", rule_id, group)))
-    when = _instant(at) if at else max((p.evidence.occurred_at for p in state.points), default=0)
+    newest = max((point.evidence.occurred_at for point in state.points), default=None)
+    when = _instant(at) if at else WallClock().now() if newest is None else newest
     stand = explain_group(rules[rule_id], state, at=when)
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
         return
     for line in _stand(rules[rule_id], group, stand, _zone(regions, group), lang):
         typer.echo(line)
+    if newest is None:
+        typer.echo("  " + NOTHING_KEPT.get(lang, NOTHING_KEPT["en"]).format(group=group))
 
 
 @app.command()

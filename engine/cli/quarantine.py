@@ -48,8 +48,9 @@ def list_(
 
     Example: siaga quarantine list --region 73
     """
-    from rich.console import Console
     from rich.table import Column, Table
+
+    from engine.cli.listing import print_listing
 
     scope = msgspec.structs.replace(OPERATOR, region=region)
     records = asyncio.run(_list(settings_of(config, set_), scope, limit))
@@ -65,8 +66,8 @@ def list_(
         "desk",
         "kind",
         "sev.",
-        "fault",
-        "offered",
+        Column("fault", overflow="fold"),
+        Column("offered", overflow="fold"),
         box=None,
         pad_edge=False,
     )
@@ -76,7 +77,7 @@ def list_(
         fault = f"{kept.field}: {kept.reason}" if kept.field else kept.reason
         severity = str(kept.severity or "-")
         table.add_row(kept.id, received, kept.region, kept.desk, kept.kind, severity, fault, offered)
-    Console(highlight=False, markup=False).print(table)
+    print_listing(table)
 
 
 @app.command()

@@ -64,8 +64,9 @@ def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
 
     Example: siaga token list
     """
-    from rich.console import Console
     from rich.table import Column, Table
+
+    from engine.cli.listing import print_listing
 
     table = Table(
         Column("id", no_wrap=True),
@@ -83,7 +84,7 @@ def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
         ended = "-" if token.revoked_at is None else f"{local(token.revoked_at, ZONE):%Y-%m-%d %H:%M} WIB"
         created = f"{local(token.created_at, ZONE):%Y-%m-%d %H:%M} WIB"
         table.add_row(token.id, token.label, token.region, " ".join(token.rights), created, used, ended)
-    Console(highlight=False, markup=False).print(table)
+    print_listing(table)
 
 
 @app.command()

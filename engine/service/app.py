@@ -267,6 +267,7 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Re
     )
     await store.open()
     stack.push_async_callback(store.close)
+    (log.warning if store.is_weaker else log.info)("store", promise=store.promise())
     return where, store
 
 

@@ -109,6 +109,11 @@ class RedisStore:
         if self._faults and not self._accept_weaker:
             raise WeakDurabilityError(f"the store at {self._link.name}: " + ". ".join(self._faults))
 
+    @property
+    def is_weaker(self) -> bool:
+        """Return whether the server may lose what it accepted; after `open`."""
+        return bool(self._faults)
+
     def promise(self) -> str:
         """Say what the server keeps, for the log and for people; after `open`."""
         kept = ". ".join(self._faults) if self._faults else durability.KEPT

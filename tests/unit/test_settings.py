@@ -174,6 +174,12 @@ def test_a_mistake_in_a_secret_does_not_print_it(installation):
     assert "geheim" not in "".join(refused(file))
 
 
+@pytest.mark.parametrize("url", ["db.example:6379", "http://db.example", "redis:/db"])
+def test_an_address_that_is_none_of_a_server_is_refused_before_anything_starts(installation, url):
+    file = installation(f"redis: {{url: '{url}'}}\n")
+    assert refused(file)[0].startswith("1: redis.url: write it as redis://host:6379")
+
+
 def test_settings_are_frozen(installation):
     loaded = settings.load(installation(""))
     with pytest.raises(ValueError, match="frozen"):
