@@ -101,6 +101,10 @@ class Attempts:
                 self._found.add(fill.keys)
         return self._found.take(until)
 
+    def evidence(self, chosen: list[EventKey]) -> list[EventKey]:
+        """Return the choice: other events of the attempts are no part of it."""
+        return chosen
+
     def next_due(self) -> Instant | None:
         """Return when the first wait after a last stage ends that nothing has broken so far."""
         while self._waits:

@@ -112,7 +112,8 @@ class CompletionFold(Fold):
 
     def _open(self, at: Instant, watched: list[EventKey], newest: EventKey | None) -> None:
         status = self.status
-        status.spell = Spell(happened_at=at, first=watched[0], last=watched[-1], keys=tuple(watched))
+        keys = tuple(self._pattern.evidence(watched))
+        status.spell = Spell(happened_at=at, first=keys[0], last=keys[-1], keys=keys)
         status.newest = newest
         status.true_since = status.true_first = None
         status.over_since = at if self._rule.clear.how == "no_longer_true" else None

@@ -25,32 +25,32 @@ class Gathering:
         self._every = isinstance(condition, AllItems)
         self._within = condition.within or RETENTION
         self._fits = Fits(len(self._items))
-        self._fresh: deque[EventKey] = deque()
+        self._inside: deque[EventKey] = deque()
         self._found = Completions()
 
     def enter(self, point: Point) -> None:
         """Add an event; it may complete the items."""
         key, bits = point.key, int(point.measure or 0)
         self._fits.add(key, bits)
-        self._fresh.append(key)
+        self._inside.append(key)
         low = start_of(key.occurred_at - self._within + 1)
-        while self._fresh[0] < low:
-            self._fresh.popleft()
+        while self._inside[0] < low:
+            self._inside.popleft()
         full = [item for item in range(len(self._items)) if self._is_full(item, low)]
         if not self._every:
             full = [item for item in full if bits >> item & 1]
         if len(full) < (len(self._items) if self._every else 1):
             return
         chosen = {key for item in full for key in self._fits.newest(item, self._items[item].times)}
-        if self._every:
-            chosen.update(self._fresh)
-            self._fresh.clear()
-            self._fresh.append(key)
         self._found.add(chosen)
 
     def take(self, at: Instant, until: EventKey | None = None) -> list[EventKey]:  # noqa: ARG002 - nothing falls due
-        """Return the events of what is complete: those that came since the last time, and what they complete."""
+        """Return the events of what is complete: of each item the newest ones that it needs."""
         return self._found.take(until)
+
+    def evidence(self, chosen: list[EventKey]) -> list[EventKey]:
+        """Return all that is in the window, of alternatives only the choice."""
+        return [key for key in self._inside if key <= chosen[-1]] if self._every else chosen
 
     def next_due(self) -> Instant | None:
         """Return None: only an event completes the items."""
@@ -58,8 +58,8 @@ class Gathering:
 
     @property
     def underway(self) -> list[EventKey]:
-        """The events in the window since it was last complete."""
-        return list(self._fresh)
+        """The events in the window."""
+        return list(self._inside)
 
     def _is_full(self, item: int, low: EventKey) -> bool:
         return self._fits.count(item, low) >= self._items[item].times
@@ -91,6 +91,10 @@ class Wait:
         """Return the events of a wait that ended by an instant with an item missing."""
         self._end_by(at)
         return self._found.take(until)
+
+    def evidence(self, chosen: list[EventKey]) -> list[EventKey]:
+        """Return the events of the wait."""
+        return chosen
 
     def next_due(self) -> Instant | None:
         """Return when the running wait ends, if something is still missing."""

@@ -17,8 +17,11 @@ from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.rule import (
     EVERYTHING,
     AllItems,
+    AllOf,
     AnyItem,
+    AnyOf,
     Condition,
+    Filter,
     Guard,
     NotAllItems,
     Part,
@@ -47,6 +50,9 @@ class Pattern(Protocol):
         `until` leaves what has a newer event for later.
         """
 
+    def evidence(self, chosen: list[EventKey]) -> list[EventKey]:
+        """Return the evidence of an opening by what was taken just now: the choice, and what counts besides."""
+
     def next_due(self) -> Instant | None:
         """Return the next instant at which something is complete if nothing comes."""
 
@@ -70,6 +76,31 @@ def parts_of(condition: Condition) -> tuple[Part, ...]:
             return tuple(Part(watch=EVERYTHING if isinstance(side, str) else side) for side in (part, whole))
         case _:
             return ()
+
+
+def fits_of(condition: Condition, watch: Filter) -> tuple[Filter, ...]:
+    """Return what an event must be like to fit each part, in the order of `parts_of`.
+
+    Steps and items must meet the rule's `watch` too; what must not come need not.
+    """
+    parts = parts_of(condition)
+    if watch == EVERYTHING or not isinstance(condition, PatternCondition):
+        return tuple(part.watch for part in parts)
+    guards = _guards_of(condition)
+    return tuple(
+        part.watch if place in guards else AllOf((watch, part.watch)) for place, part in enumerate(parts)
+    )
+
+
+def watched_by(condition: Condition, watch: Filter) -> Filter:
+    """Return what reaches the groups of a rule: what it watches, of a pattern all that fits some part."""
+    if not isinstance(condition, PatternCondition):
+        return watch
+    different: list[Filter] = []
+    for fits in fits_of(condition, watch):
+        if fits not in different:
+            different.append(fits)
+    return different[0] if len(different) == 1 else AnyOf(tuple(different))
 
 
 def reach_of(condition: PatternCondition) -> Millis:
@@ -114,6 +145,15 @@ def span_of(condition: Sequence) -> Millis:
 def longest(guards: Iterable[Guard]) -> Millis:
     """Return the longest time of some guards; 0 where none has one."""
     return max((guard.within or 0 for guard in guards), default=0)
+
+
+def _guards_of(condition: PatternCondition) -> set[int]:
+    """Return the places of the guards among the parts."""
+    if not isinstance(condition, Sequence):
+        return set()
+    kinds = [(*(True for _ in s.guards), *(False for _ in s.parts)) for s in condition.stages]
+    marked = [guard for of_stage in kinds for guard in of_stage] + [True for _ in condition.guards]
+    return {place for place, guard in enumerate(marked) if guard}
 
 
 def after(key: EventKey) -> EventKey:

@@ -1,8 +1,8 @@
 """The conditions of `alert_when`, and what follows from each for the other keys of a rule (rule-language.md 5).
 
-Here: one reader for each word of the language (of figures out of fields: `loading.figures`), and which figures a
-condition has. Not here: judging (`engine.judging`). A new condition is one reader in `_READERS` and one case in each
-question below.
+Here: one reader for each word of the language (of figures out of fields: `loading.figures`, of several kinds of events:
+`loading.patterns`), and which figures a condition has. Not here: judging (`engine.judging`). A new condition is one
+reader in `_READERS` and one case in each question below.
 """
 
 from __future__ import annotations
@@ -18,16 +18,13 @@ from engine.loading.form import Form, Take, form_of, list_of
 from engine.loading.limit import LIMITS, limit_of, required_limit
 from engine.loading.marked import Mapping, Node, Scalar, Sequence
 from engine.loading.moment import duration
+from engine.loading.patterns import all_of, any_of, not_all_of, sequence
 from engine.loading.range import Range
 from engine.loading.value import free, number, text
 
 NOT_BUILT = (
     "compare",
     "silence",
-    "sequence",
-    "all_of",
-    "any_of",
-    "not_all_of",
     "deadline",
     "rules",
 )
@@ -153,6 +150,10 @@ def _value(form: Form, filters: Filters, findings: Findings) -> Condition | None
 
 
 _READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
+    "sequence": sequence,
+    "all_of": all_of,
+    "any_of": any_of,
+    "not_all_of": not_all_of,
     "every_event": _every_event,
     "count": _count,
     "distinct": _distinct,

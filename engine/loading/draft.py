@@ -22,6 +22,7 @@ from engine.loading.limit import LIMITS, figure, limit_of
 from engine.loading.marked import Mapping as MarkedMapping
 from engine.loading.marked import Node, Scalar, Sequence
 from engine.loading.moment import duration, instant
+from engine.loading.patterns import needs_no_watch
 from engine.loading.value import identifier, level, named, scalar, short_text, text, word
 
 NOT_BUILT = ("active", "hide_while", "except", "like")
@@ -99,8 +100,9 @@ class DraftReader:
     ) -> Draft:
         """Read one rule over the defaults of its file."""
         form = form_of(node, findings)
+        optional = {"watch"} if needs_no_watch(form.node("alert_when")) else set()
         for key in required:
-            if key not in form and (under is None or key not in under.places):
+            if key not in form and key not in optional and (under is None or key not in under.places):
                 findings.add("required", form.mark, key=key)
         own = self._keys(form, tuple(self._takes))
         base = under or Draft(mark=form.mark)

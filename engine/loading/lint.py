@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from engine.judging.pattern import watched_by
 from engine.judging.region import LEVELS
-from engine.judging.rule import Clear, Condition, Floor, Limit, Share, Spread
+from engine.judging.rule import EVERYTHING, Clear, Condition, Floor, Limit, Pattern, Share, Spread
 from engine.judging.window import is_pulse, is_state
 from engine.loading.conditions import has_figure, opening, possible
 from engine.loading.draft import Draft
 from engine.loading.figures import level_of_group
+from engine.loading.filters import MAX_NESTING, MAX_TESTS, too_large
 from engine.loading.finding import Findings
+from engine.loading.patterns import renames_fit
 
 
 def check(draft: Draft, findings: Findings) -> None:
@@ -22,6 +25,8 @@ def check(draft: Draft, findings: Findings) -> None:
     built = draft.alert_when
     if built is None:
         return
+    if isinstance(built, Pattern):
+        _check_pattern(draft, built, findings)
     if draft.hold_for and not is_state(built):
         findings.add("hold_for_on_event", draft.place("hold_for"))
     if draft.tell_again and draft.tell_again.value_doubles and not has_figure(built):
@@ -39,6 +44,14 @@ def check(draft: Draft, findings: Findings) -> None:
         _check_clear(draft, draft.clear_when, built, findings)
     if draft.keep_open_for and not _becomes_false(draft.clear_when, built):
         findings.add("keep_open_in_vain", draft.place("keep_open_for"))
+
+
+def _check_pattern(draft: Draft, built: Pattern, findings: Findings) -> None:
+    per = draft.per or ("region",)
+    if not renames_fit(built, per):
+        findings.add("step_per", draft.place("alert_when"), keys=", ".join(per))
+    elif too_large(watched_by(built, draft.watch or EVERYTHING)):
+        findings.add("filter_too_large", draft.place("alert_when"), tests=MAX_TESTS, nesting=MAX_NESTING)
 
 
 def check_tested(draft: Draft, tested: Collection[str], findings: Findings) -> None:

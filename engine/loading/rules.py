@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from engine.judging.instant import HOUR, MINUTE
-from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Rule, TellAgain
+from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Pattern, Rule, TellAgain
 from engine.judging.window import can_be_undone, is_state
 from engine.loading.draft import Draft, DraftReader, Levels
 from engine.loading.figures import counted
@@ -27,6 +27,7 @@ from engine.loading.known import ANYTHING, Known
 from engine.loading.lint import check, check_tested
 from engine.loading.loaded import Loaded, loaded
 from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
+from engine.loading.patterns import keyed
 from engine.loading.value import whole
 
 TEST_SUFFIXES = (".test.yaml", ".policy-test.yaml")
@@ -151,6 +152,8 @@ def resolved(draft: Draft, known: Known) -> Rule:
     """Complete a valid draft to a rule: what its file leaves out follows from its condition."""
     per = draft.per or ("region",)
     condition = counted(draft.alert_when or EveryEvent(), per, known)
+    if isinstance(condition, Pattern):
+        condition = keyed(condition, per)
     state, since_until = is_state(condition), draft.effective or (None, None)
     waits = can_be_undone(condition) or bool(draft.hold_for)
     level = draft.level or Levels((LevelStep(3),))

@@ -187,7 +187,8 @@ def _stage(stage: Stage) -> Written:
 
 
 def _guard(guard: Guard) -> Written:
-    return {"but_not": filter_written(guard.part.watch)} | dict(_length(guard.within))
+    part = _part(guard.part)
+    return {"but_not": part.pop("watch")} | part | dict(_length(guard.within))
 
 
 def _part(part: Part) -> Written:

@@ -22,6 +22,7 @@ from durable.engine import Promise, Ruleset
 
 from engine.errors import MatcherFault
 from engine.judging.event import Event
+from engine.judging.pattern import watched_by
 from engine.judging.rule import Filter, Rule, kinds_of
 from engine.matching.native import possible
 from engine.matching.projection import Comparison, Projection, json_text
@@ -156,14 +157,14 @@ def comparisons(filter_: Filter) -> int:
 def _by_kinds(rules: Sequence[Rule]) -> Mapping[tuple[str, ...] | None, list[Rule]]:
     found: dict[tuple[str, ...] | None, list[Rule]] = {}
     for rule in rules:
-        kinds = kinds_of(rule.watch)
+        kinds = kinds_of(_watched(rule))
         found.setdefault(None if kinds is None else tuple(sorted(set(kinds))), []).append(rule)
     return found
 
 
 def _built(rules: Sequence[Rule], kinds: tuple[str, ...] | None, shards: Shards) -> list[Part]:
     """Return the parts of these rules; one that the engine refuses (32 terms in a nest) is parted from the rest."""
-    shard = shards.of([rule.watch for rule in rules])
+    shard = shards.of([_watched(rule) for rule in rules])
     if shard is not None:
         ids = tuple(rule.id for rule in rules)
         return [Part(shard, ids, frozenset(ids), kinds)]
@@ -175,7 +176,7 @@ def _packed(rules: Sequence[Rule]) -> list[list[Rule]]:
     packs: list[list[Rule]] = []
     room = 0
     for rule in rules:
-        needed = max(1, comparisons(rule.watch))
+        needed = max(1, comparisons(_watched(rule)))
         if needed > MOST_COMPARISONS:
             continue
         if needed > room:
@@ -184,6 +185,10 @@ def _packed(rules: Sequence[Rule]) -> list[list[Rule]]:
         packs[-1].append(rule)
         room -= needed
     return packs
+
+
+def _watched(rule: Rule) -> Filter:
+    return watched_by(rule.condition, rule.watch)
 
 
 _HANDLED = 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from engine.judging.event import Event
 from engine.judging.group import group_of, group_under
-from engine.judging.pattern import parts_of
+from engine.judging.pattern import fits_of, parts_of
 from engine.judging.rule import Filter, Part, Rule
 
 
@@ -21,8 +21,10 @@ class Membership:
         """Take a rule, and what makes a function of a filter."""
         self._rule = rule
         self._parts = tuple(
-            (1 << place, compiled(part.watch), _keys(rule, part))
-            for place, part in enumerate(parts_of(rule.condition))
+            (1 << place, compiled(fits), _keys(rule, part))
+            for place, (part, fits) in enumerate(
+                zip(parts_of(rule.condition), fits_of(rule.condition, rule.watch), strict=True)
+            )
         )
 
     def groups(self, event: Event) -> Mapping[str, int]:

@@ -17,6 +17,7 @@ import re2
 
 from engine.errors import ConfigurationError
 from engine.judging.event import Event, Scalar, number
+from engine.judging.pattern import watched_by
 from engine.judging.region import lineage
 from engine.judging.rule import AllOf, AnyOf, Filter, Rule, Test, Unless, kinds_of
 from engine.matching.membership import Membership
@@ -29,7 +30,7 @@ class NativeMatcher:
     """All rules of a rule set, ready to be asked about events."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._watching = _Index((rule, rule.watch) for rule in rules)
+        self._watching = _Index((rule, watched_by(rule.condition, rule.watch)) for rule in rules)
         self._clearing = _Index((rule, rule.clear.event) for rule in rules if rule.clear.event is not None)
         self._memberships = {rule.id: Membership(rule, compile_filter) for rule in rules}
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from engine.judging.event import Event
+from engine.judging.pattern import watched_by
 from engine.judging.rule import AllOf, AnyOf, Filter, Rule, Unless, level_name
 from engine.matching.native import Verdict, compile_filter
 from engine.rehearsal.observation import Happening
@@ -56,7 +57,7 @@ def touched(rules: Iterable[Rule], events: Iterable[Event], happened: Iterable[H
     for rule in rules:
         watches: Verdict | None = None
         for name, alternative in _alternatives(rule):
-            watches = watches or compile_filter(rule.watch)
+            watches = watches or compile_filter(watched_by(rule.condition, rule.watch))
             meets = compile_filter(alternative)
             if any(meets(event) and watches(event) for event in events):
                 found.add(name)
@@ -70,7 +71,7 @@ def _names(rule: Rule) -> Iterator[str]:
 
 
 def _alternatives(rule: Rule) -> Iterator[tuple[str, Filter]]:
-    for place, any_of in enumerate(_any_of(rule.watch), start=1):
+    for place, any_of in enumerate(_any_of(watched_by(rule.condition, rule.watch)), start=1):
         which = "any" if place == 1 else f"any {place}"
         for number, part in enumerate(any_of.parts, start=1):
             yield f"{rule.id}: {which}, {number}", part

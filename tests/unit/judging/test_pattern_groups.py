@@ -1,87 +1,37 @@
-"""Patterns in a group: orders of arrival, boundaries, undo, closing by hand, forgetting."""
+"""Patterns in a group: boundaries, what they mean, late and refuted events, closing by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from msgspec.msgpack import decode, encode
 
 from engine.judging.evaluate import Group
-from engine.judging.event import Event, EventKey
+from engine.judging.event import EventKey
 from engine.judging.explain import explain_group
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant
-from engine.judging.judgement import Ended, Joined, Judgement, Opened, Redated, Undone
-from engine.judging.pattern import can_be_cancelled, parts_of
+from engine.judging.instant import DAY, HOUR, MINUTE
+from engine.judging.judgement import Ended, Joined, Opened, Redated, Undone
 from engine.judging.rule import (
-    EVERYTHING,
     AllItems,
-    AnyItem,
     Clear,
-    Guard,
     NotAllItems,
-    Part,
-    Rule,
-    Stage,
     Test,
 )
 from engine.judging.rule import Sequence as Steps
-from engine.judging.state import Closing, GroupState
-from tests.unit.judging.choices import Choices
-from tests.unit.judging.desk import Ledger, event, rule
-from tests.unit.judging.test_patterns import patterns
-
-FAR = 100 * DAY
-A, B, C = 1, 2, 4
-
-
-def part(times: int = 1) -> Part:
-    """A part; the events say themselves which parts they fit."""
-    return Part(watch=EVERYTHING, times=times)
-
-
-def stage(*guards: Guard, times: int = 1, within: int | None = None) -> Stage:
-    """A stage of one part."""
-    return Stage(parts=(part(times),), guards=guards, within=within)
-
-
-def but_not(within: int | None = None) -> Guard:
-    """A guard."""
-    return Guard(part=part(), within=within)
-
-
-CLASH_WITHOUT_POLICE = Steps(stages=(stage(),), guards=(but_not(2 * HOUR),))
-"""A, then no B within two hours."""
-
-
-def report(at: Instant, bits: int, id_: str = "", **over: object) -> Event:
-    """An event that fits these parts."""
-    return event(at, id_, bits=bits, **over)
-
-
-def tell(
-    group: Group, reports: Sequence[Event], at: Instant | None = None, **over: object
-) -> list[Judgement]:
-    """Let the group have the reports of one request."""
-    now = max(one.occurred_at for one in reports) if at is None else at
-    fits = {(one.desk, one.id): int(one.fields["bits"]) for one in reports}
-    return list(group.apply(reports, received_at=now, fits=fits, **over))  # type: ignore[arg-type]
-
-
-def wait(group: Group, until: Instant) -> list[Judgement]:
-    """Look at the group whenever it asks for it."""
-    said: list[Judgement] = []
-    while group.due is not None and group.due <= until:
-        said += group.look(now=group.due)
-    return said
-
-
-def kinds(said: Iterable[Judgement]) -> list[type]:
-    """What was said, without the details."""
-    return [type(one) for one in said]
-
+from engine.judging.state import Closing
+from tests.unit.judging.desk import event, rule
+from tests.unit.judging.pattern_desk import (
+    CLASH_WITHOUT_POLICE,
+    FAR,
+    A,
+    B,
+    C,
+    but_not,
+    kinds,
+    part,
+    report,
+    stage,
+    tell,
+    wait,
+)
 
 # --- boundaries ---------------------------------------------------------------------------------------------------
 
@@ -174,6 +124,40 @@ def test_what_must_not_come_between_ends_the_attempt_and_a_later_first_event_ope
     tell(group, [report(3, A)])
     said = [*tell(group, [report(4, C)]), *wait(group, FAR)]
     assert [one.happened_at for one in said if isinstance(one, Opened)] == [4]
+
+
+@pytest.mark.parametrize(("at", "opens"), [(1, False), (HOUR - 1, False), (HOUR, True)])
+def test_what_comes_within_a_guard_between_steps_ends_the_attempt(at: int, *, opens: bool) -> None:
+    """None in [s, s + W), though the next step comes after it."""
+    group = Group(rule(condition=Steps(stages=(stage(), stage(but_not(HOUR))))))
+    said = [*tell(group, [report(0, A), report(at, B), report(2 * HOUR, C)]), *wait(group, FAR)]
+    assert kinds(said) == ([Opened] if opens else [])
+
+
+def test_what_comes_before_the_end_of_a_guard_does_not_count_for_the_next_step() -> None:
+    """The next step is looked for from s + W on, with all that it needs."""
+    group = Group(rule(condition=Steps(stages=(stage(), stage(but_not(HOUR), times=2)))))
+    early = [report(0, A), report(MINUTE, C), report(HOUR, C)]
+    assert [*tell(group, early), *wait(group, 2 * HOUR)] == []
+    said = [*tell(group, [report(3 * HOUR, C)]), *wait(group, FAR)]
+    assert [one.happened_at for one in said if isinstance(one, Opened)] == [3 * HOUR]
+
+
+def test_a_step_that_needs_several_events_may_follow_the_oldest_that_fills_the_one_before() -> None:
+    """A B C B C is enough for A, B, twice C."""
+    group = Group(rule(condition=Steps(stages=(stage(), stage(), stage(times=2)))))
+    said = tell(group, [report(at, bits) for at, bits in enumerate((A, B, C, B, C))])
+    assert [one.happened_at for one in said if isinstance(one, Opened)] == [4]
+
+
+@pytest.mark.parametrize("order", [(A, B, C, B, C), (A, B, B, C, C)])
+def test_a_step_with_a_time_that_needs_several_events_may_follow_any_of_them(order: tuple[int, ...]) -> None:
+    """Twice C less than four apart from a B: after the first of two B, or (it is too far) after the second."""
+    first = 0 if order[2] == C else -1
+    at = (first, first + 1, 2, 3, 4)
+    group = Group(rule(condition=Steps(stages=(stage(), stage(), stage(times=2, within=4)))))
+    said = tell(group, [report(10 + when, bits) for when, bits in zip(at, order, strict=True)])
+    assert [one.happened_at for one in said if isinstance(one, Opened)] == [14]
 
 
 def test_an_event_that_fits_two_steps_fills_one() -> None:
@@ -273,106 +257,6 @@ def test_a_clearing_event_ends_and_what_is_older_opens_nothing() -> None:
     wait(group, 2 * HOUR)
     group.apply([], received_at=150 * MINUTE, clearing=[event(150 * MINUTE, "z", kind="logistics.arrived")])
     assert kinds(wait(group, FAR)) == [Ended]
-
-
-# --- the law ------------------------------------------------------------------------------------------------------
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[Rule, list[Event]]:
-    """A rule of a random pattern, and events that fit parts of it."""
-    condition = draw(patterns())
-    most = 2 ** len(parts_of(condition)) - 1
-    rows = draw(st.lists(st.tuples(st.integers(0, 15), st.integers(1, most)), max_size=7))
-    reports = [report(at, bits, f"e{place}") for place, (at, bits) in enumerate(rows)]
-    how = draw(st.sampled_from(["by_hand", "quiet", "no_longer_true"]))
-    one = rule(
-        condition=condition,
-        clear=Clear(how, quiet_for=4),
-        keep_open_for=3 if how == "no_longer_true" else 0,
-        start_again=draw(st.booleans()) if how != "no_longer_true" else False,
-        wait_for_late=draw(st.sampled_from([0, 5])) if can_be_cancelled(condition) else 0,
-    )
-    return one, reports
-
-
-def play(one: Rule, requests: Sequence[Sequence[Event]], refuted: set[str], *, thaw: bool = False) -> Ledger:
-    """Send the requests one after the other, and wait to the end; each request repeats who is refuted."""
-    group, ledger, now = Group(one), Ledger(), 0
-    withdrawn = {("7315", name): "refuted" for name in refuted}
-    for request in requests:
-        now = max([now, *(report.occurred_at for report in request)])
-        ledger.read(wait(group, now - 1))
-        ledger.read(tell(group, request, at=now, withdrawn=withdrawn))
-        if thaw:
-            group = Group(one, decode(encode(group.frozen()), type=GroupState))
-    ledger.read(wait(group, FAR))
-    return ledger
-
-
-@given(world=worlds(), data=st.data())
-def test_every_arrival_order_gives_the_same_openings(
-    world: tuple[Rule, list[Event]], data: st.DataObject
-) -> None:
-    """Section 3.3, with refuted events and states that are stored between requests."""
-    one, reports = world
-    refuted = data.draw(st.sets(st.sampled_from([r.id for r in reports]))) if reports else set()
-    true = sorted((r for r in reports if r.id not in refuted), key=lambda r: r.key)
-    in_order = play(one, [[r] for r in true], set())
-    rest = data.draw(st.permutations(reports))
-    requests = []
-    while rest:
-        size = data.draw(st.integers(1, len(rest)))
-        requests.append(rest[:size])
-        rest = rest[size:]
-    for other in (
-        play(one, requests, refuted),
-        play(one, requests, refuted, thaw=True),
-        play(one, [true] if true else [], set()),
-    ):
-        assert other.openings == in_order.openings
-        assert {other.happened[o] for o in other.open} == {in_order.happened[o] for o in in_order.open}
-
-
-@given(world=worlds())
-def test_the_first_opening_is_the_first_completion(world: tuple[Rule, list[Event]]) -> None:
-    """What the group opens first is what trying every choice finds first."""
-    one, reports = world
-    group = Group(one)
-    if reports:
-        tell(group, reports)
-    wait(group, FAR)
-    points = group.points.rows
-    assert isinstance(one.condition, Steps | AllItems | AnyItem | NotAllItems)
-    found = Choices(one.condition, points).instants()
-    assert min((spell.happened_at for spell in group.spells), default=None) == min(found, default=None)
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        CLASH_WITHOUT_POLICE,
-        Steps(stages=(stage(), stage()), within=5 * HOUR),
-        AllItems(items=(part(2), part()), within=3 * HOUR),
-        NotAllItems(items=(part(), part()), within=3 * HOUR),
-    ],
-    ids=["but_not", "sequence", "all_of", "not_all_of"],
-)
-def test_what_is_forgotten_changes_nothing(condition: Steps | AllItems | NotAllItems) -> None:
-    """Points that nothing needs any more leave, and the openings are those of a group that keeps all."""
-    opened, kept = [], []
-    for horizon in (6 * HOUR, 4 * 365 * DAY):
-        one = rule(condition=condition, clear=Clear("quiet", quiet_for=HOUR), late_horizon=horizon)
-        group, said = Group(one), []
-        for at in range(400):
-            now = at * 50 * MINUTE
-            said += [*wait(group, now), *tell(group, [report(now, (A, A, B, A, A)[at % 5])])]
-            if at % 7 == 0:
-                group = Group(one, decode(encode(group.frozen()), type=GroupState))
-        opened.append([s.happened_at for s in said if isinstance(s, Opened)])
-        kept.append(len(group.points))
-    assert opened[0] == opened[1] != []
-    assert kept[0] < 100 < kept[1]
 
 
 def test_explain_names_what_has_come_so_far() -> None:

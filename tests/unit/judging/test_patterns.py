@@ -24,13 +24,13 @@ from engine.judging.state import Point
 from tests.unit.judging.choices import Choices
 from tests.unit.judging.desk import event
 
-SPANS = st.one_of(st.none(), st.integers(1, 12))
+SPANS = st.one_of(st.none(), st.none(), st.integers(1, 12))
 
 
 @st.composite
 def parts(draw: st.DrawFn) -> Part:
-    """A part that needs one or two events. What it fits is drawn with the events."""
-    return Part(watch=EVERYTHING, times=draw(st.sampled_from([1, 1, 1, 2])))
+    """A part that needs one event or, at times, two. What fits it is drawn with the events."""
+    return Part(watch=EVERYTHING, times=draw(st.sampled_from([1, 1, 1, 1, 2])))
 
 
 @st.composite
@@ -43,7 +43,7 @@ def sequences(draw: st.DrawFn) -> Sequence:
         )
         stages.append(
             Stage(
-                parts=tuple(draw(st.lists(parts(), min_size=1, max_size=2))),
+                parts=tuple(draw(st.lists(parts(), min_size=1, max_size=draw(st.sampled_from([1, 1, 2]))))),
                 every=draw(st.booleans()),
                 within=draw(SPANS),
                 guards=tuple(guards),
@@ -66,8 +66,10 @@ def patterns() -> st.SearchStrategy[Pattern]:
 
 @st.composite
 def points(draw: st.DrawFn, condition: Pattern) -> list[Point]:
-    """Up to seven events at few instants, each fitting some parts."""
-    bits = st.integers(1, 2 ** len(parts_of(condition)) - 1)
+    """Up to seven events at few instants, each fitting a part or, at times, several."""
+    count = len(parts_of(condition))
+    one = st.integers(0, count - 1).map(lambda place: 1 << place)
+    bits = st.one_of(one, one, st.integers(1, 2**count - 1))
     rows = draw(st.lists(st.tuples(st.integers(0, 15), bits), max_size=7))
     found = [Point(evidence_of(event(at, f"e{place}")), fits) for place, (at, fits) in enumerate(rows)]
     return sorted(found, key=lambda point: point.key)

@@ -65,6 +65,10 @@ def person(contact: str) -> str:
     return f"version: 1\npeople:\n  - id: a\n    contacts: [{contact}]\n"
 
 
+def steps(written: str) -> str:
+    return f"{{sequence: {{steps: [{written}]}}}}"
+
+
 COUNT = "{count: {at_least: 3, within: 7d}}"
 VALUE = "{value: {field: metrics.tps, above: 5}}"
 PHONE = '{channel: sms, value: "+628110000001"}'
@@ -165,6 +169,15 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
         ),
         (11, 52),
     ),
+    ("step_form", rule(alert_when=steps("{but_not: {severity: 2}, watch: {severity: 2}}")), (11, 37)),
+    ("step_missing", rule(alert_when=steps("{but_not: {severity: 2}, within: 1h}")), (11, 36)),
+    ("step_name_taken", rule(alert_when=steps("{watch: {}, name: a}, {watch: {}, name: a}")), (11, 59)),
+    (
+        "step_never_filled",
+        rule(alert_when=steps("{watch: {}}, {but_not: {}, within: 1h}, {watch: {}, within: 1h}")),
+        (11, 77),
+    ),
+    ("step_per", rule(alert_when=steps("{watch: {}, per: {incident: details_ref}}")), (11, 17)),
     ("one_condition", rule(alert_when="{every_event: {}, count: {}}"), (11, 17)),
     ("condition_needs_keys", rule(alert_when="count"), (11, 17)),
     ("one_clear", rule(alert_when=COUNT, clear_when="{quiet_for: 1d, below: 2}"), (13, 17)),
@@ -178,6 +191,7 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     # advice
     ("unused_list", rule("lists: {a: [x]}\n"), (2, 9)),
     ("unused_filter", rule("filters: {a: {severity: 2}}\n"), (2, 11)),
+    ("step_within_alone", rule(alert_when=steps("{watch: {}, within: 1h}")), (11, 37)),
     ("keep_open_in_vain", rule(keep_open_for="1h"), (13, 20)),
     (
         "percent_without_floor",
