@@ -79,6 +79,10 @@ class Form:
             self._findings.add("required", self.mark, key=key)
         return self.read(key, take, default)
 
+    def unavailable(self, key: str) -> None:
+        """Say of a key that is read that what it asks for does not exist in this version."""
+        self._findings.add("not_available", self.key_place(key), word=key)
+
     def close(self, unavailable: Collection[str] = (), also: Iterable[str] = ()) -> None:
         """Report every key nobody asked for; `unavailable` are of the language but not built, `also` are known."""
         known = self._asked | set(also)

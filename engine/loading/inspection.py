@@ -63,11 +63,12 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
     findings = Findings()
     sorted_ = _sorted(paths or _all(places), findings)
     regions = _regions([*sorted_["regions"], places.regions][0], findings)
+    stages = _stages([*sorted_["calendar"], places.calendar], findings, named=len(sorted_["calendar"]))
     policies: Policies = ()
     policy_files = sorted_["policies"]
     policies_valid = True
     for path in policy_files or [places.policies]:
-        read = load_policies(path, regions)
+        read = load_policies(path, regions, stages)
         policies_valid &= read.valid
         policies += read.value
         findings.extend(read.findings if path in policy_files else ())
@@ -79,8 +80,6 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
         directory = load_directory(path, regions or RegionTable(()))
         people += len(directory.value.people)
         findings.extend(directory.findings)
-    for path in sorted_["calendar"]:
-        findings.extend(load_calendar(path).findings)
     known = Known(
         kinds=frozenset(kinds.value) if kinds.valid else None,
         regions=regions,
@@ -90,6 +89,17 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
     return Inspected(
         rules=rules, policies=len(policies) if policy_files else 0, people=people, findings=tuple(findings)
     )
+
+
+def _stages(files: Sequence[Path], findings: Findings, *, named: int) -> frozenset[str] | None:
+    """Return the stages that a step may name: of the named calendars, else the installation's; None if one is broken."""
+    stages: frozenset[str] | None = frozenset()
+    for path in files[:named] or [path for path in files if path.exists()]:
+        calendar = load_calendar(path)
+        findings.extend(calendar.findings if named else ())
+        found = frozenset(stage.id for stage in calendar.value.stages)
+        stages = stages | found if stages is not None and calendar.valid else None
+    return stages
 
 
 def _all(places: Paths) -> list[Path]:

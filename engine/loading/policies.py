@@ -5,6 +5,7 @@ Here: the keys of a policy, a step, a target. Not here: walking the steps (`aler
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, cast
 
@@ -26,7 +27,7 @@ from engine.loading.form import Form, Take, form_of, list_of
 from engine.loading.loaded import Loaded, load_file, load_node
 from engine.loading.marked import Mapping, Node, Scalar, Sequence
 from engine.loading.moment import clock_time, days, duration, hours
-from engine.loading.value import boolean, identifier, level, region, scalar, whole, word
+from engine.loading.value import boolean, identifier, level, named, region, scalar, whole, word
 
 CHANNELS: tuple[Channel, ...] = ("sms", "email", "webhook")
 MOST_STEPS = 20
@@ -38,9 +39,11 @@ Need = int | Literal["one", "all"]
 Policies = tuple[Policy, ...]
 
 
-def load_policies(path: Path, regions: RegionTable | None = None) -> Loaded[Policies]:
-    """Load a policies file; `regions` are the codes that `at` may name (any where None)."""
-    return load_file(path, _File(regions).read, ())
+def load_policies(
+    path: Path, regions: RegionTable | None = None, stages: Collection[str] | None = None
+) -> Loaded[Policies]:
+    """Load a policies file; `regions` and `stages` are what `at` and `when` may name (anything where None)."""
+    return load_file(path, _File(regions, stages).read, ())
 
 
 def read_policies(node: Node, findings: Findings, regions: RegionTable | None = None) -> Loaded[Policies]:
@@ -54,10 +57,11 @@ def inline_policies(node: Node, findings: Findings, regions: RegionTable | None 
 
 
 class _File:
-    """Reads one file; knows the regions that a target may name."""
+    """Reads one file; knows the regions that a target may name and the stages that a step may wait for."""
 
-    def __init__(self, regions: RegionTable | None) -> None:
+    def __init__(self, regions: RegionTable | None, stages: Collection[str] | None = None) -> None:
         self._region = region(regions)
+        self._stage = named(stages, "unknown_stage")
 
     def read(self, form: Form, findings: Findings) -> Policies:
         defaults = form.node("defaults")
@@ -126,7 +130,7 @@ class _File:
             form.read("inform", targets, ()),
             form.read("acknowledge", _acknowledge, Acknowledge()),
             form.read("quiet", _quiet, Quiet()),
-            form.read("digest", _digest, Digest()),
+            self._digest(form),
             form.read("bypass_subject", boolean, default=True),
             form.read("on_exhausted", targets, (POSKO_NASIONAL,)),
         )
@@ -143,10 +147,28 @@ class _File:
             channels=form.read("channels", _channels, ()),
             need=need,
             inform=form.read("inform", list_of(self.target), ()),
-            when=form.read("when", _when, StepCondition()),
+            when=form.read("when", self._when, StepCondition()),
         )
         form.close()
         return step
+
+    def _digest(self, form: Form) -> Digest:
+        """Take a digest, and say that nothing sends one yet: a policy must not promise what does not happen."""
+        if "digest" in form:
+            form.unavailable("digest")
+        return form.read("digest", _digest, Digest())
+
+    def _when(self, node: Node, findings: Findings) -> StepCondition:
+        form = form_of(node, findings)
+        when = StepCondition(
+            level_at_least=form.read("level", _level_at_least, None),
+            hours=form.read("hours", hours, None),
+            days=form.read("days", days, None),
+            stages=form.read("stage", list_of(self._stage, single=True, minimum=1), ()),
+            not_resolved=form.read("not_resolved", boolean, default=False),
+        )
+        form.close()
+        return when
 
     def target(self, node: Node, findings: Findings) -> Target:
         """Take a role, `{role, at, fallback}` or `{person}`."""
@@ -252,19 +274,6 @@ def _digest(node: Node, findings: Findings) -> Digest:
     digest = Digest(levels=form.require("levels", _levels, ()), at=tuple(sorted(set(at))))
     form.close()
     return digest
-
-
-def _when(node: Node, findings: Findings) -> StepCondition:
-    form = form_of(node, findings)
-    when = StepCondition(
-        level_at_least=form.read("level", _level_at_least, None),
-        hours=form.read("hours", hours, None),
-        days=form.read("days", days, None),
-        stages=form.read("stage", list_of(identifier, single=True, minimum=1), ()),
-        not_resolved=form.read("not_resolved", boolean, default=False),
-    )
-    form.close()
-    return when
 
 
 def _level_at_least(node: Node, findings: Findings) -> int:

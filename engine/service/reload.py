@@ -26,10 +26,11 @@ def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind])
 
     An installation without a calendar file has no stages.
     """
-    policies = {policy.id: policy for policy in load_policies(paths.policies).expect()}
+    calendar = load_calendar(paths.calendar).expect() if paths.calendar.exists() else NO_STAGES
+    stages = frozenset(stage.id for stage in calendar.stages)
+    policies = {policy.id: policy for policy in load_policies(paths.policies, regions, stages).expect()}
     known = Known(kinds=frozenset(kinds), regions=regions, policies=frozenset(policies))
     rules = {rule.id: rule for rule in load_rules(paths.rules, known).expect()}
-    calendar = load_calendar(paths.calendar).expect() if paths.calendar.exists() else NO_STAGES
     return RuleSet(rules, policies, calendar)
 
 

@@ -43,6 +43,7 @@ def places(tmp_path: Path) -> Paths:
         policies=tmp_path / "policies.yaml",
         directory=missing,
         regions=missing,
+        calendar=missing,
         kinds=missing,
     )
 
@@ -134,3 +135,14 @@ def test_a_calendar_is_checked_as_one(tmp_path):
     path = tmp_path / "tahapan.yaml"
     path.write_text('version: 1\nstages: [{id: a, from: besok, until: "2024-11-28 00:00 local"}]\n')
     assert [finding.code for finding in inspect([path], Paths()).findings] == ["not_an_instant"]
+
+
+def test_a_stage_must_stand_in_the_calendar(places: Paths, tmp_path: Path):
+    """A step that waits for a stage nobody has would never start; a named calendar counts first."""
+    step = "{to: [sekda], wait: 30m, when: {stage: hari_h}}"
+    places.policies.write_text(f"version: 1\npolicies: [{{id: satu, steps: [{step}]}}]\n")
+    assert codes([places.policies], places) == [("policies.yaml", "unknown_stage")]
+    calendar = tmp_path / "calendar.yaml"
+    span = 'from: "2024-11-27 00:00 local", until: "2024-11-28 00:00 local"'
+    calendar.write_text(f"version: 1\nstages: [{{id: hari_h, {span}}}]\n")
+    assert codes([places.policies, calendar], places) == []

@@ -74,7 +74,6 @@ def test_an_unknown_key_within_a_rule(keys: dict[str, str]):
         (", repeat: {times: 1, x: 1}", ""),
         (", acknowledge: {grade: 2, x: 1}", ""),
         (", quiet: {hours: '22:00-05:00 local', levels: [waspada], x: 1}", ""),
-        (", digest: {levels: [waspada], at: ['06:00'], x: 1}", ""),
         (", inform: [{role: sekda, x: 1}]", ""),
         ("", ", x: 1"),
         ("", ", when: {not_resolved: true, x: 1}"),

@@ -66,7 +66,6 @@ def test_the_example_of_the_design():
     inform: [{role: kesbangpol}]
     acknowledge: {grade: 2, expires: 4h, remind: [2h, 3h]}
     quiet: {hours: "22:00-05:00 local", levels: [waspada]}
-    digest: {levels: [waspada], at: ["18:00", "06:00"]}
 """,
     )
     assert policy == Policy(
@@ -91,7 +90,7 @@ def test_the_example_of_the_design():
         inform=(Target(role="kesbangpol"),),
         acknowledge=Acknowledge(grade=2, expires=4 * HOUR, remind=(2 * HOUR, 3 * HOUR)),
         quiet=Quiet(hours="22:00-05:00 local", levels=(2,)),
-        digest=Digest(levels=(2,), at=("06:00", "18:00")),
+        digest=Digest(),
     )
 
 
