@@ -92,7 +92,7 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
 
 
 def _stages(files: Sequence[Path], findings: Findings, *, named: int) -> frozenset[str] | None:
-    """Return the stages that a step may name: of the named calendars, else the installation's; None if one is broken."""
+    """Return the stages a step may name: of the named calendars, else the installation's; None if one is broken."""
     stages: frozenset[str] | None = frozenset()
     for path in files[:named] or [path for path in files if path.exists()]:
         calendar = load_calendar(path)
