@@ -85,13 +85,15 @@ NOTHING = Reply()
 
 def read(text: str) -> Reply:
     """Return what a text says; `NOTHING` where it says nothing that is understood."""
-    tokens = [token for token in fold(text) if token not in COURTESY]
-    if len(tokens) == 1 and tokens[0] in STOP:
+    tokens = fold(text)
+    plain = _plain(tokens)
+    if len(plain) == 1 and plain[0] in STOP:
         return Reply(stop=True)
+    polite = len(tokens) - len(plain)
     readings = [
-        (_rank(code, clauses), Reply(code=code, clauses=clauses))
+        (_rank(code, clauses, len(rest) - len(said) - polite), Reply(code=code, clauses=clauses))
         for code, rest in _codes(tokens)
-        if (clauses := _clauses(rest)) is not None
+        if (clauses := _clauses(said := _plain(rest))) is not None
     ]
     highest = max((rank for rank, _ in readings), default=None)
     best = [reading for rank, reading in readings if rank == highest]
@@ -99,9 +101,18 @@ def read(text: str) -> Reply:
     return best[0] if best and all(reading == best[0] for reading in best) else NOTHING
 
 
-def _rank(code: str, clauses: tuple[Clause, ...]) -> tuple[bool, int]:
-    """Rank a reading: that it is an answer comes first, then a right code, then a mistyped one."""
-    return bool(clauses), 0 if not code else 2 if valid(code) else 1
+def _rank(code: str, clauses: tuple[Clause, ...], spent: int) -> tuple[bool, int, int]:
+    """Rank a reading: that it is an answer comes first, then a right code, then a mistyped one.
+
+    `spent` is minus the number of courtesy words that the code swallows: "bu" may be the end of a code, as in C2W BU,
+    but where the code is right without it, it is a courtesy.
+    """
+    return bool(clauses), 0 if not code else 2 if valid(code) else 1, spent
+
+
+def _plain(tokens: Sequence[str]) -> list[str]:
+    """Return the words without those of courtesy."""
+    return [token for token in tokens if token not in COURTESY]
 
 
 def fold(text: str) -> list[str]:

@@ -151,6 +151,18 @@ def test_stopping_is_one_word_alone(word):
     assert not read(f"jangan {word}").stop
 
 
+@pytest.mark.parametrize("text", ["C2W BU terima", "terima C2W-BU", "c2wbu terima pak", "Bu, terima C2W BU"])
+def test_a_courtesy_word_may_be_the_end_of_a_code(text):
+    assert read(text) == says("taken", "C2WBU")
+
+
+@pytest.mark.parametrize(
+    "text", ["terima K7QR pak", "K7QR Bu terima", "Pak terima K7 QR", "bu K7QR terima bu"]
+)
+def test_a_courtesy_beside_a_right_code_is_no_part_of_it(text):
+    assert read(text) == says("taken", "K7QR")
+
+
 @given(codes, phrases, st.data())
 def test_any_phrase_with_any_code_in_any_spelling(code, phrase, data):
     words, said = phrase
