@@ -19,17 +19,15 @@ from engine.judging.fold import Fold
 from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Undone, evidence_of
 from engine.judging.level import level_of
+from engine.judging.measure import besides_of, measure_of, measures
 from engine.judging.opening import assign, moved
 from engine.judging.pattern import wait_of
 from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell
 from engine.judging.window import (
-    besides_of,
     kept_for,
     limit_of,
-    measure_of,
-    measures,
     needs_latest,
     opens_on_arrival,
     quiet_after,

@@ -15,9 +15,10 @@ from engine.judging.event import Event
 from engine.judging.fold import Fold
 from engine.judging.group import group_of
 from engine.judging.instant import Instant
+from engine.judging.measure import measures
 from engine.judging.rule import Rule
 from engine.judging.state import GroupState
-from engine.judging.window import limit_of, measures, within_of
+from engine.judging.window import limit_of, within_of
 
 OPENING_GATES = ("effective", "active", "too_late", "before_rule")
 """Gates before a rule's own reasons, in their order (system.md 6)."""

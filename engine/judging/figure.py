@@ -1,8 +1,8 @@
-"""Figures: running numbers over the points of a window, taken from one field.
+"""Figures: running numbers over the points of a window.
 
-Here: sum, average, ranks and the latest, exact to the last digit so that adding and taking away is the same as counting
-anew. Not here: counting (`judging.window`), what follows from a figure (`judging.fold`). Numbers count to 9 decimals
-and are kept as whole billionths (system.md 4).
+Here: counts, distinct values, sums, averages, ranks and the latest, exact to the last digit so that adding and taking
+away is the same as counting anew. Not here: what is held against a figure (`judging.window`, `judging.contrast`), what
+follows from it (`judging.fold`). Numbers count to 9 decimals and are kept as whole billionths (system.md 4).
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
 
 from engine.judging.event import EventKey
-from engine.judging.rule import Aggregate
-from engine.judging.state import Point
+from engine.judging.state import Measure, Point
 
 BILLION = 1_000_000_000
+
+Exact = tuple[int, int]
+"""A number as a whole numerator and a denominator above 0."""
 
 
 def billionths(number: float) -> int:
@@ -23,10 +25,7 @@ def billionths(number: float) -> int:
 
 
 class Figure(ABC):
-    """Numbers in a window held against a limit; fewer than `min_events` meet none."""
-
-    def __init__(self, condition: Aggregate) -> None:
-        self._condition = condition
+    """A running number over points that enter and leave."""
 
     @abstractmethod
     def enter(self, point: Point) -> None:
@@ -38,7 +37,7 @@ class Figure(ABC):
 
     @property
     @abstractmethod
-    def figure(self) -> float | None:
+    def exact(self) -> Exact | None:
         """The figure over what is in the window; None where it has none."""
 
     @property
@@ -46,11 +45,36 @@ class Figure(ABC):
     def events(self) -> int:
         """How many points are in the window."""
 
-    def met(self) -> bool:
-        """Say whether there are enough events and the limit is met."""
-        figure = self.figure
-        enough = self.events >= self._condition.min_events
-        return enough and figure is not None and self._condition.limit.met_by(figure)
+    @property
+    def number(self) -> float | None:
+        """The figure as the nearest number there is."""
+        exact = self.exact
+        return None if exact is None else exact[0] / exact[1]
+
+
+class _Different(Figure):
+    """Number of different measures; 0 where there are none."""
+
+    def __init__(self) -> None:
+        self._times: dict[Measure, int] = {}
+
+    def enter(self, point: Point) -> None:
+        self._times[point.measure] = self._times.get(point.measure, 0) + 1
+
+    def leave(self, point: Point) -> None:
+        left = self._times[point.measure] - 1
+        if left:
+            self._times[point.measure] = left
+        else:
+            del self._times[point.measure]
+
+    @property
+    def exact(self) -> Exact | None:
+        return len(self._times), 1
+
+    @property
+    def events(self) -> int:
+        return sum(self._times.values())
 
 
 class _Sum(Figure):
@@ -67,20 +91,32 @@ class _Sum(Figure):
         self._events -= 1
 
     @property
-    def figure(self) -> float | None:
-        return self._total / BILLION
+    def exact(self) -> Exact | None:
+        return self._total, BILLION
 
     @property
     def events(self) -> int:
         return self._events
 
 
+class _Count(_Sum):
+    """Number of points, or their weights summed: a point without measure weighs 1."""
+
+    def enter(self, point: Point) -> None:
+        self._total += BILLION if point.measure is None else int(point.measure)
+        self._events += 1
+
+    def leave(self, point: Point) -> None:
+        self._total -= BILLION if point.measure is None else int(point.measure)
+        self._events -= 1
+
+
 class _Average(_Sum):
     """The mean of the numbers."""
 
     @property
-    def figure(self) -> float | None:
-        return self._total / (self._events * BILLION) if self._events else None
+    def exact(self) -> Exact | None:
+        return (self._total, self._events * BILLION) if self._events else None
 
 
 class _Rank(Figure):
@@ -89,10 +125,9 @@ class _Rank(Figure):
     The lowest is the first, the highest the percentile 100; so the figure is always a number that was reported.
     """
 
-    def __init__(self, condition: Aggregate) -> None:
-        super().__init__(condition)
+    def __init__(self, percentile: int) -> None:
         self._sorted: list[int] = []
-        self._percentile = {"lowest": 0, "highest": 100}.get(condition.function, condition.p)
+        self._percentile = percentile
 
     def enter(self, point: Point) -> None:
         insort(self._sorted, _number(point))
@@ -101,9 +136,9 @@ class _Rank(Figure):
         del self._sorted[bisect_left(self._sorted, _number(point))]
 
     @property
-    def figure(self) -> float | None:
+    def exact(self) -> Exact | None:
         place = -(-self.events * self._percentile // 100)
-        return self._sorted[max(place, 1) - 1] / BILLION if self._sorted else None
+        return (self._sorted[max(place, 1) - 1], BILLION) if self._sorted else None
 
     @property
     def events(self) -> int:
@@ -113,8 +148,7 @@ class _Rank(Figure):
 class _Latest(Figure):
     """The number of the latest point; points enter in event order."""
 
-    def __init__(self, condition: Aggregate) -> None:
-        super().__init__(condition)
+    def __init__(self) -> None:
         self._numbers: dict[EventKey, int] = {}
 
     def enter(self, point: Point) -> None:
@@ -124,26 +158,34 @@ class _Latest(Figure):
         del self._numbers[point.key]
 
     @property
-    def figure(self) -> float | None:
+    def exact(self) -> Exact | None:
         last = next(reversed(self._numbers.values()), None)
-        return None if last is None else last / BILLION
+        return None if last is None else (last, BILLION)
 
     @property
     def events(self) -> int:
         return len(self._numbers)
 
 
-def figure_of(condition: Aggregate) -> Figure:
-    """Return an empty figure of the condition."""
-    match condition.function:
+def running(name: str, p: int = 100) -> Figure:
+    """Return an empty figure by its name: `count`, `distinct`, or a function of `aggregate`; `p` is its percentile."""
+    match name:
+        case "count":
+            return _Count()
+        case "distinct":
+            return _Different()
         case "sum":
-            return _Sum(condition)
+            return _Sum()
         case "average":
-            return _Average(condition)
+            return _Average()
         case "latest":
-            return _Latest(condition)
+            return _Latest()
+        case "lowest":
+            return _Rank(0)
+        case "highest":
+            return _Rank(100)
         case _:
-            return _Rank(condition)
+            return _Rank(p)
 
 
 def _number(point: Point) -> int:

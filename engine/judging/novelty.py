@@ -1,7 +1,7 @@
 """Novelty: what is new about an event of a group, a changed value or one not seen for long.
 
 Here: what `change` and `first_time` remember. Both are true at the instant of an event only and have no figure. Not
-here: which points are remembered and what follows (`judging.fold`). Values are canonical texts (`judging.window`).
+here: which points are remembered and what follows (`judging.fold`). Values are canonical texts (`judging.measure`).
 """
 
 from __future__ import annotations

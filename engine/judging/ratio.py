@@ -1,6 +1,6 @@
 """Ratios: one figure in percent of another, over the points of a window or in the latest point.
 
-Here: what `share` keeps of its window. Not here: what an event adds to part and whole (`judging.window`), figures on
+Here: what `share` keeps of its window. Not here: what an event adds to part and whole (`judging.measure`), figures on
 their own (`judging.figure`). Sums are whole billionths, so that adding and taking away is the same as counting anew.
 """
 

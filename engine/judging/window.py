@@ -1,23 +1,23 @@
 """Windows: the figure a condition has over the points that count now.
 
-Here: what counts events, exact to the last digit so that adding and taking away is the same as counting anew, and the
-questions the fold has about a condition. Not here: numbers out of a field (`judging.figure`), which points are in the
-window and what follows from the figure (`judging.fold`).
+Here: a figure held against its limit, and the questions the fold has about a condition. Not here: the running numbers
+(`judging.figure`), which points are in the window and what follows from the figure (`judging.fold`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
-from engine.judging.event import Event, Scalar, number
-from engine.judging.figure import BILLION, billionths, figure_of
+from engine.judging.event import number
+from engine.judging.figure import Figure, running
 from engine.judging.group import canonical
 from engine.judging.instant import Millis
+from engine.judging.measure import texts_of
 from engine.judging.novelty import Changed, Unseen
 from engine.judging.pattern import can_be_cancelled, reach_of
 from engine.judging.ratio import Ratio
-from engine.judging.region import LEVELS, cut, lineage
+from engine.judging.region import lineage
 from engine.judging.rule import (
     Aggregate,
     Change,
@@ -25,9 +25,7 @@ from engine.judging.rule import (
     Count,
     Distinct,
     EveryEvent,
-    Filter,
     FirstTime,
-    Floor,
     Limit,
     Pattern,
     Rule,
@@ -68,57 +66,36 @@ class _Any:
         return True
 
 
-class _Counted:
-    """Number of points, or their weights summed."""
+class _Limited:
+    """A figure held against a limit; fewer than `enough` points meet none."""
 
-    def __init__(self, condition: Count) -> None:
-        self._at_least = condition.at_least
-        self._total = 0
-
-    def enter(self, point: Point) -> None:
-        self._total += BILLION if point.measure is None else int(point.measure)
-
-    def leave(self, point: Point) -> None:
-        self._total -= BILLION if point.measure is None else int(point.measure)
-
-    @property
-    def figure(self) -> float:
-        return self._total / BILLION
-
-    def met(self) -> bool:
-        return self._total / BILLION >= self._at_least
-
-
-class _Different:
-    """Number of different values."""
-
-    def __init__(self, limit: Limit) -> None:
-        self._limit = limit
-        self._times: dict[Measure, int] = {}
+    def __init__(self, running: Figure, limit: Limit, enough: int = 0) -> None:
+        self._running, self._limit, self._enough = running, limit, enough
 
     def enter(self, point: Point) -> None:
-        self._times[point.measure] = self._times.get(point.measure, 0) + 1
+        self._running.enter(point)
 
     def leave(self, point: Point) -> None:
-        left = self._times[point.measure] - 1
-        if left:
-            self._times[point.measure] = left
-        else:
-            del self._times[point.measure]
+        self._running.leave(point)
 
     @property
-    def figure(self) -> float:
-        return float(len(self._times))
+    def figure(self) -> float | None:
+        return self._running.number
 
     def met(self) -> bool:
-        return self._limit.met_by(len(self._times))
+        figure = self.figure
+        return (
+            figure is not None
+            and self._limit.met_by(figure)
+            and (not self._enough or self._running.events >= self._enough)
+        )
 
 
-class _PartOf(_Different):
-    """Number of different children, held against how many the group's region has."""
+class _PartOf(_Limited):
+    """A number of different children, held against how many the group's region has."""
 
-    def __init__(self, limit: Limit, children: Mapping[str, int]) -> None:
-        super().__init__(limit)
+    def __init__(self, running: Figure, limit: Limit, children: Mapping[str, int]) -> None:
+        super().__init__(running, limit)
         self._children = children
         self._all = 0
 
@@ -129,7 +106,7 @@ class _PartOf(_Different):
         )
 
     def met(self) -> bool:
-        return self._all > 0 and self._limit.met_by(100 * self.figure / self._all)
+        return self._all > 0 and self._limit.met_by(100 * (self.figure or 0) / self._all)
 
 
 class _Latest:
@@ -163,21 +140,23 @@ def window_of(condition: Condition) -> Window:
     match condition:
         case EveryEvent():
             return _Any()
-        case Count():
-            return _Counted(condition)
-        case Distinct():
-            return _Different(condition.limit)
+        case Count(at_least=at_least):
+            return _Limited(running("count"), Limit("at_least", at_least))
+        case Distinct(limit=limit):
+            return _Limited(running("distinct"), limit)
         case Spread(at_least=at_least, children=children):
-            limit = Limit("at_least", at_least)
-            return _Different(limit) if children is None else _PartOf(limit, dict(children))
+            limit, different = Limit("at_least", at_least), running("distinct")
+            return (
+                _Limited(different, limit) if children is None else _PartOf(different, limit, dict(children))
+            )
         case Value():
             return _Latest(condition)
         case Aggregate():
-            return figure_of(condition)
+            return _Limited(running(condition.function, condition.p), condition.limit, condition.min_events)
         case Share():
             return Ratio(condition)
         case Change():
-            return Changed(condition, _texts(condition.old), _texts(condition.new))
+            return Changed(condition, texts_of(condition.old), texts_of(condition.new))
         case FirstTime():
             return Unseen()
 
@@ -277,89 +256,6 @@ def watched_for(condition: Condition) -> Millis:
 def shrinks(condition: Condition) -> bool:
     """Say whether a point that leaves can only lower the figure, so that not every leave need be looked at."""
     return isinstance(condition, Count | Distinct | Spread)
-
-
-def measures(condition: Condition, event: Event) -> bool:
-    """Say whether the event counts for the condition: for `value` and figures it must have the field."""
-    match condition:
-        case Value(field=field):
-            return event.value(field) is not None
-        case Spread(over=over):
-            return _child(over, event) is not None
-        case Aggregate(missing=None, of=field):
-            return number(event.value(field)) is not None
-        case Share(missing=None, part=str(part), whole=str(whole), within=within):
-            found = [number(event.value(field)) is not None for field in (part, whole)]
-            return all(found) if within is None else any(found)
-        case Change(missing=None, of=fields) | FirstTime(missing=None, of=fields):
-            return all(event.value(field) is not None for field in fields)
-        case _:
-            return True
-
-
-def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
-    """Return what the condition reads of an event; numbers as billionths.
-
-    A weight that is missing counts 1, one below zero counts 0. `fits` are the bits of the parts the event fits.
-    """
-    if isinstance(condition, Pattern):
-        return fits
-    match condition:
-        case Count(weight=str(path)):
-            weight = number(event.value(path))
-            return None if weight is None else max(0, billionths(weight))
-        case Distinct():
-            return _joined(canonical(event.value(path)) for path in condition.of)
-        case Value():
-            return event.value(condition.field)
-        case Spread(over=over):
-            return canonical(_child(over, event))
-        case Aggregate(of=field, missing=missing):
-            found = number(event.value(field))
-            return billionths((missing or 0) if found is None else found)
-        case Share():
-            return _added(condition.part, condition.missing, event, fits & 1)
-        case Change(of=fields, missing=missing) | FirstTime(of=fields, missing=missing):
-            values = (event.value(field) for field in fields)
-            return _joined(canonical(missing if value is None else value) for value in values)
-        case _:
-            return None
-
-
-def besides_of(condition: Condition, event: Event, fits: int = 0) -> tuple[int, ...]:
-    """Return what the condition reads besides: of a share the whole, and whether the floor's field lets it pass."""
-    if not isinstance(condition, Share):
-        return ()
-    whole = _added(condition.whole, condition.missing, event, fits >> 1 & 1)
-    return whole, int(_passes(condition.floor, event))
-
-
-def _added(side: str | Filter, missing: float | None, event: Event, fits: int) -> int:
-    """Return what an event adds to one side of a share."""
-    if not isinstance(side, str):
-        return BILLION * fits
-    found = number(event.value(side))
-    return billionths((missing or 0) if found is None else found)
-
-
-def _passes(floor: Floor, event: Event) -> bool:
-    """Say whether the floor's field lets the event pass."""
-    if floor.field is None or floor.field_limit is None:
-        return True
-    found = number(event.value(floor.field))
-    return found is not None and floor.field_limit.met_by(found)
-
-
-def _child(over: str, event: Event) -> Scalar | None:
-    return cut(event.region, over) if over in LEVELS else event.value(over)
-
-
-def _texts(values: Iterable[Scalar]) -> frozenset[str]:
-    return frozenset(_joined((canonical(value),)) for value in values)
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return "|".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts)
 
 
 _LOW = ("at_most", "below")

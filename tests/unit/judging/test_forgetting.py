@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from engine.judging.evaluate import Group
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.judgement import Judgement
+from engine.judging.measure import measures
 from engine.judging.points import Points, join, page_span, split
 from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Value
 from engine.judging.state import Closing
-from engine.judging.window import measures
 from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules
 
