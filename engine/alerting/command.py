@@ -78,7 +78,10 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True, tag="comment"):
 
 
 class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag="attempted"):
-    """What came of handing a message to its gateway: accepted, or refused for a reason that may pass or not."""
+    """What came of handing a message to its gateway: accepted, or refused for a reason that may pass or not.
+
+    `report_by` is when a missing delivery report counts as a failure (None: never).
+    """
 
     notification: str
     outcome: Literal["sent", "transient", "permanent"]
@@ -86,6 +89,20 @@ class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag="attempted"):
     reference: str = ""
     reason: str = ""
     retry_after: Instant | None = None
+    report_by: Instant | None = None
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True, tag="reported"):
+    """What a gateway said later of a message that it had accepted: a delivery report, or a bounce.
+
+    `missing` is said by ourselves, when the time for a report is over. A gateway whose reports of failure are not to be
+    trusted is not repeated here.
+    """
+
+    notification: str
+    outcome: Literal["delivered", "failed", "missing"]
+    gateway: str = ""
+    reason: str = ""
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
@@ -94,4 +111,4 @@ class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
     notification: str
 
 
-Command = Open | Judgement | Wake | Cover | Answer | EscalateNow | Comment | Attempted | Withheld
+Command = Open | Judgement | Wake | Cover | Answer | EscalateNow | Comment | Attempted | Reported | Withheld

@@ -25,11 +25,12 @@ from engine.alerting.command import (
     Cover,
     EscalateNow,
     Open,
+    Reported,
     Wake,
     Withheld,
 )
 from engine.alerting.conflict import accused
-from engine.alerting.delivery import record_attempt
+from engine.alerting.delivery import record_attempt, record_report
 from engine.alerting.draft import Decision, Draft, Surroundings
 from engine.alerting.escalation import (
     end_unanswerable_step,
@@ -117,10 +118,8 @@ def _carry_out(draft: Draft, command: Command) -> str:
             reason = take_answer(draft, command)
         case Wake() | Cover():
             reason = _wake(draft) if isinstance(command, Wake) else look_at_cover(draft) or "nothing_due"
-        case Attempted() | Withheld():
-            reason = (
-                _attempted(draft, command) if isinstance(command, Attempted) else _withheld(draft, command)
-            )
+        case Attempted() | Reported() | Withheld():
+            reason = _delivered(draft, command)
             end_unanswerable_step(draft)
         case Joined():
             reason = _join(draft, command)
@@ -251,16 +250,20 @@ def _suppress_accused(draft: Draft) -> None:
         draft.finish(notification, "suppressed", "conflict_of_interest")
 
 
-def _attempted(draft: Draft, command: Attempted) -> str:
-    """Enter an attempt; what failed and is not wanted any more is neither tried again nor sent elsewhere."""
+def _delivered(draft: Draft, command: Attempted | Reported | Withheld) -> str:
+    """Enter an attempt or a report; what failed and is not wanted any more is not tried again nor sent elsewhere."""
+    if isinstance(command, Withheld):
+        return _withheld(draft, command)
     notification = draft.notification(command.notification)
     held = None
-    if notification is not None and command.outcome != "sent":
+    if notification is not None and command.outcome not in ("sent", "delivered"):
         held = attempt(draft.alert, notification, draft.around, draft.now)
     # A contact that is gone or in its quiet hours says nothing of the message: it is wanted all the same.
-    if held is None or held.state == "pending" or held.reason == "contact_gone":
-        return record_attempt(draft, command)
-    return record_attempt(draft, command, (held.state, held.reason))
+    wanted = held is None or held.state == "pending" or held.reason == "contact_gone"
+    unwanted = None if held is None or wanted else (held.state, held.reason)
+    if isinstance(command, Reported):
+        return record_report(draft, command, unwanted)
+    return record_attempt(draft, command, unwanted)
 
 
 def _withheld(draft: Draft, command: Withheld) -> str:

@@ -1,7 +1,7 @@
-"""Delivery: what comes of an attempt to send, when the next is made, and which contact serves instead.
+"""Delivery: what comes of an attempt to send and of a report on it, and which contact serves instead.
 
-Here: escalation.md 4.4 as pure functions on a draft. Not here: who is told what (`alerting.telling`), whether a message
-is still wanted (`alerting.gates`), and the sending itself (`service.dispatcher`).
+Here: escalation.md 4.4 and 4.6 as pure functions on a draft. Not here: who is told what (`alerting.telling`), whether
+a message is still wanted (`alerting.gates`), and the sending itself (`service.dispatcher`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hashlib import blake2b
 import msgspec
 
 from engine.alerting.alert import NOTICES, WENT_OUT, Notification, State
-from engine.alerting.command import Attempted
+from engine.alerting.command import Attempted, Reported
 from engine.alerting.directory import Contact
 from engine.alerting.draft import Draft
 from engine.alerting.telling import follow_up_late, plan_again
@@ -23,6 +23,8 @@ RETRIES: tuple[Millis, ...] = (15 * SECOND, 45 * SECOND)
 LONGEST_RETRY: Millis = 5 * MINUTE
 """Where no other contact is left the waits double up to this."""
 JITTER = 0.2
+REASONS = ("breaker_open", "undelivered", "bounced", "no_report")
+"""Why a message fails beside what its gateway answers at once: no gateway is asked for now, or what is said later."""
 
 
 def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, str] | None = None) -> str:
@@ -37,21 +39,9 @@ def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, st
         notification, attempts=notification.attempts + 1, gateway=attempted.gateway
     )
     if attempted.outcome == "sent":
-        draft.put(
-            msgspec.structs.replace(
-                tried,
-                state="sent",
-                reason="",
-                held="",
-                due_at=None,
-                sent_at=draft.now,
-                reference=attempted.reference,
-            )
+        _went_out(
+            draft, msgspec.structs.replace(tried, reference=attempted.reference, due_at=attempted.report_by)
         )
-        cause = draft.note(
-            "notified", person=tried.person, notification=tried.id, kind=tried.kind, channel=tried.channel
-        )
-        follow_up_late(draft, tried, cause)
         return "sent"
     if unwanted is not None and attempted.outcome == "transient":
         draft.finish(tried, *unwanted)
@@ -70,18 +60,75 @@ def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, st
             )
         )
         return attempted.reason
-    draft.finish(tried, "failed", attempted.reason)
-    if spare is not None and unwanted is None:
-        cause = draft.note(
-            "fallback",
-            reason=attempted.reason,
-            person=tried.person,
-            notification=tried.id,
-            channel=spare.channel,
-        )
-        fallback = msgspec.structs.replace(tried, channel=spare.channel)
-        plan_again(draft, fallback, cause, tried.kind, spare.id, instead_of=tried.id, returned=tried.returned)
+    _fail(draft, tried, attempted.reason, spare if unwanted is None else None)
     return attempted.reason
+
+
+def record_report(draft: Draft, reported: Reported, unwanted: tuple[State, str] | None = None) -> str:
+    """Enter what a gateway said later of a message (escalation.md 4.6) and return the reason; a failure falls back.
+
+    States never go back, in whatever order reports come: after the first final one nothing counts. A report may
+    overtake our own record of the receipt; of a message that nobody ever tried to send it says nothing.
+    """
+    notification = draft.notification(reported.notification)
+    if notification is None or notification.final or not _tried(notification):
+        return "already_settled"
+    if reported.outcome == "missing" and not _report_is_due(notification, draft):
+        return "already_settled"
+    if reported.outcome == "delivered":
+        if notification.state != "sent":
+            _went_out(draft, msgspec.structs.replace(notification, gateway=reported.gateway, due_at=None))
+        draft.finish(draft.notification(notification.id) or notification, "delivered", "")
+        return "delivered"
+    spare = _unused_contact(draft, notification) if unwanted is None else None
+    _fail(draft, notification, reported.reason, spare)
+    return reported.reason
+
+
+def _tried(notification: Notification) -> bool:
+    return notification.state != "pending" or notification.attempts > 0
+
+
+def _report_is_due(notification: Notification, draft: Draft) -> bool:
+    due = notification.due_at
+    return notification.state == "sent" and due is not None and due <= draft.now
+
+
+def _went_out(draft: Draft, notification: Notification) -> None:
+    """Note that the gateway has the message, and tell after it what the others were told meanwhile."""
+    draft.put(msgspec.structs.replace(notification, state="sent", reason="", held="", sent_at=draft.now))
+    cause = draft.note(
+        "notified",
+        person=notification.person,
+        notification=notification.id,
+        kind=notification.kind,
+        channel=notification.channel,
+    )
+    follow_up_late(draft, notification, cause)
+
+
+def _fail(draft: Draft, notification: Notification, reason: str, spare: Contact | None) -> None:
+    """End a message as failed, and say the same on another contact, where one is given."""
+    draft.finish(notification, "failed", reason)
+    if spare is None:
+        return
+    cause = draft.note(
+        "fallback",
+        reason=reason,
+        person=notification.person,
+        notification=notification.id,
+        channel=spare.channel,
+    )
+    fallback = msgspec.structs.replace(notification, channel=spare.channel)
+    plan_again(
+        draft,
+        fallback,
+        cause,
+        notification.kind,
+        spare.id,
+        instead_of=notification.id,
+        returned=notification.returned,
+    )
 
 
 def _unused_contact(draft: Draft, notification: Notification) -> Contact | None:

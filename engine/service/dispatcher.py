@@ -70,7 +70,7 @@ class Dispatcher:
         self._notifiers = notifiers
         self._key = key
         self._phones = Phones(store, key)
-        self._replies = Replies(store, clock, books, metrics, self._phones)
+        self.replies = Replies(store, clock, books, metrics, self._phones)
         self._two_way = two_way
         self._at_once = 1 if in_order else AT_ONCE
         self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
@@ -122,14 +122,14 @@ class Dispatcher:
 
     async def _reply(self, reply_id: str) -> None:
         """Send a reply, which no gate holds."""
-        claimed = await self._replies.claim(reply_id, self._clock.now() + CLAIM)
+        claimed = await self.replies.claim(reply_id, self._clock.now() + CLAIM)
         if claimed is None:
             return
         notifier = self._notifiers.get(claimed.channel)
         outcome = Attempted(notification=reply_id, outcome="permanent", reason="misconfigured")
         if notifier is not None:
             outcome = await self._attempt(notifier, claimed)
-        await self._replies.settle(claimed, outcome)
+        await self.replies.settle(claimed, outcome)
 
     async def _claim(self, alert_id: str, notification_id: str) -> tuple[Case, Notification] | None:
         """Mark a notification as being sent, with its rendered message; None where it is not wanted or taken."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.alert import Alert, Notification, Rendered
+from engine.alerting.alert import Alert, Notification, Rendered, State
 from engine.alerting.command import Attempted
 from engine.alerting.delivery import RETRIES
 from engine.alerting.directory import Contact
@@ -101,9 +101,10 @@ class Replies:
         if record is None:
             return
         now, attempts = self._clock.now(), claimed.attempts + 1
-        found = msgspec.structs.replace(
-            decode(record.value, Notification), attempts=attempts, gateway=attempted.gateway
-        )
+        kept = decode(record.value, Notification)
+        if kept.final:
+            return  # a report on it came before our own record
+        found = msgspec.structs.replace(kept, attempts=attempts, gateway=attempted.gateway)
         if attempted.outcome == "sent":
             settled = msgspec.structs.replace(
                 found, state="sent", sent_at=now, due_at=None, reason="", reference=attempted.reference
@@ -114,6 +115,22 @@ class Replies:
         else:
             settled = msgspec.structs.replace(found, state="failed", due_at=None, reason=attempted.reason)
         await self._keep("settle_reply", settled, record.version)
+
+    async def report(self, reply_id: str, outcome: str, reason: str) -> bool:
+        """Keep what a gateway said later of a reply, which goes nowhere else; False where it was settled before."""
+        record = (await self._store.get(NOTIFICATIONS, [reply_id]))[0]
+        found = decode(record.value, Notification) if record else None
+        if (
+            record is None
+            or found is None
+            or found.final
+            or (found.state == "pending" and not found.attempts)
+        ):
+            return False
+        state: State = "delivered" if outcome == "delivered" else "failed"
+        sent_at = self._clock.now() if found.sent_at is None and state == "delivered" else found.sent_at
+        settled = msgspec.structs.replace(found, state=state, sent_at=sent_at, due_at=None, reason=reason)
+        return await self._keep("report_reply", settled, record.version)
 
     async def _keep(self, name: str, notification: Notification, version: int, *puts: Put) -> bool:
         outcome = await self._store.write(

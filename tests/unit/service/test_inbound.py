@@ -143,7 +143,7 @@ async def test_a_reply_whose_outcome_was_never_recorded_goes_again_unchanged(boa
     await board.inbound.hear(SEKDA, f"baca {code}")
     (planned,) = await board.replies()
     now = board.clock.now()
-    assert await board.dispatcher._replies.claim(planned.id, now + 60_000) is not None
+    assert await board.dispatcher.replies.claim(planned.id, now + 60_000) is not None
     await board.send(59)
     assert (await board.replies())[0].state == "sending"
     await board.send(1)

@@ -1,0 +1,56 @@
+"""Delivery reports: what a gateway, or a bounced mail, says later of a message that was accepted.
+
+Here: from the id of a notification to the change of its alert, or of the reply it is. Not here: what a report changes
+(`alerting.delivery`), how gateways write reports (`service.callbacks`) and how bounces are read. A report that names no
+message of ours, or one of another gateway, changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import structlog
+
+from engine.alerting.alert import Notification
+from engine.alerting.command import Reported
+from engine.service.apply import Desk
+from engine.service.casebook import NOTIFICATIONS
+from engine.service.replies import Replies
+from engine.store.codec import decode
+from engine.store.port import Store
+
+Outcome = Literal["delivered", "failed", "missing"]
+Taken = Literal["recorded", "settled", "unknown"]
+"""What became of a report: `settled` before, `unknown` is a message that is none of ours or of another gateway."""
+
+log = structlog.get_logger(__name__)
+
+
+class Reports:
+    """Takes reports."""
+
+    def __init__(self, store: Store, desk: Desk, replies: Replies) -> None:
+        self._store = store
+        self._desk = desk
+        self._replies = replies
+
+    async def take(
+        self, notification_id: str, outcome: Outcome, *, reason: str = "", gateway: str = ""
+    ) -> Taken:
+        """Enter a report on a notification; `reason` is that of a failure, one of `alerting.delivery.REASONS`.
+
+        `gateway` is who says so, if it is one of ours: another than the one that took the message is not believed.
+        """
+        record = (await self._store.get(NOTIFICATIONS, [notification_id]))[0]
+        notification = decode(record.value, Notification) if record else None
+        if notification is None or (gateway and notification.gateway not in ("", gateway)):
+            return "unknown"
+        if notification.kind == "reply":
+            recorded = await self._replies.report(notification.id, outcome, reason)
+        else:
+            command = Reported(notification=notification.id, outcome=outcome, gateway=gateway, reason=reason)
+            decision = await self._desk.change(notification.alert, command, "report")
+            recorded = decision is not None and decision.reason != "already_settled"
+        if recorded and outcome != "delivered":
+            log.warning("not_delivered", notification=notification.id, gateway=gateway, reason=reason)
+        return "recorded" if recorded else "settled"
