@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import config, directory, doctor, explain, quarantine, rules, templates, token
+from engine.cli import config, directory, doctor, explain, policy, quarantine, rules, templates, token
 from engine.cli.replay import replay
 from engine.cli.run import run
 from engine.errors import ConfigurationError, SiagaError
@@ -63,6 +63,7 @@ app.add_typer(doctor.app, name="doctor")
 app.add_typer(templates.app, name="templates")
 app.add_typer(explain.app, name="explain")
 app.add_typer(rules.app, name="rules")
+app.add_typer(policy.app, name="policy")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

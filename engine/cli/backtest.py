@@ -16,12 +16,9 @@ import msgspec
 import typer
 
 from engine.cli.check import Tongue
-from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.errors import ConfigurationError, ParseError
-from engine.judging.instant import Instant, Millis, parse_duration
-from engine.loading.finding import Findings, Mark, Source, UnusableError
-from engine.loading.marked import Scalar
-from engine.loading.moment import instant
+from engine.judging.instant import Millis, parse_duration
 from engine.service import logs
 from engine.settings import DEFAULT_FILE, Log
 
@@ -82,8 +79,8 @@ def backtest(
     run = Backtest(
         settings,
         Recording(events or config.absolute().parent.parent / SCENARIO),
-        since=_instant("--from", from_),
-        until=_instant("--to", to),
+        since=moment("--from", from_),
+        until=moment("--to", to),
         answer_after=_answers(answers),
     )
     # Both sets are read before either is run: a mistake in the second does not cost the time of the first.
@@ -106,15 +103,6 @@ def backtest(
         if found is not None:
             printer.difference(found, str(against))
     raise typer.Exit(0 if ledger.received.whole else 1)
-
-
-def _instant(option: str, text: str | None) -> Instant | None:
-    if text is None:
-        return None
-    try:
-        return instant(Scalar(text, plain=True, mark=Mark(Source(option, (text,)))), Findings())
-    except UnusableError as error:
-        raise ConfigurationError(f"{option} {text}: write RFC 3339, or 2024-11-27 11:00 WITA") from error
 
 
 def _answers(text: str) -> Millis | None:

@@ -13,18 +13,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 import yaml
+from rich.console import Console
 
 from engine.alerting.directory import Contact, Contents, Directory, Person, Span
-from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.alerting.flaws import flaws
+from engine.alerting.reachability import Matrix, counts
+from engine.cli.check import Tongue
+from engine.cli.inspection import Inspection
+from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
+from engine.cli.policy import surroundings
+from engine.cli.progress import counting
 from engine.cli.storage import storage
+from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import Instant, format_duration, local
-from engine.judging.region import NATION, RegionTable
+from engine.judging.instant import HOUR, Instant, format_duration, local
+from engine.judging.region import NATION, RegionTable, lies_in
 from engine.loading.directory import load_directory
+from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
 from engine.service.books import Books, RuleSet
+from engine.service.reload import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Store
 
@@ -73,6 +84,62 @@ def export(
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         yaml.dump(document, opened, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=110)
     typer.echo(f"version {directory.version} is in {file}: {len(directory.contents.people)} people", err=True)
+
+
+@app.command()
+def check(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="A directory file that is not in force yet; default: what is in force."
+        ),
+    ] = None,
+    at: Moment = None,
+    hours: Annotated[int, typer.Option(min=1, max=24 * 14, help="How many hours to look ahead.")] = 24,
+    region: Annotated[str | None, typer.Option(help="Only this region and what lies in it: 73.")] = None,
+    rule: Annotated[str | None, typer.Option(metavar="ID", help="Only alerts of this rule.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Print also what is well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+    lang: Annotated[Tongue, typer.Option(help="Language of the lines.")] = Tongue.id,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Say whom an alert of every rule in every region would ask to act, hour by hour, and what is wrong with offices.
+
+    Stretches: `told` somebody whom the first step names; `elsewhere` only a fallback at another place or role; `waits`
+    only when quiet hours end; `later` only a later step; `nobody`. Ends with 1 where anything is `nobody`.
+
+    Example: siaga directory check --region 73 --at "2024-11-26 18:00 WITA" --hours 36
+    """
+    settings = settings_of(config, set_)
+    regions = load_regions(settings.paths.regions)
+    rule_set = read_rule_set(settings.paths, regions, load_kinds(settings.paths.kinds))
+    if rule is not None and rule not in rule_set.rules:
+        raise ConfigurationError(f"no rule is called {rule}; there are: {', '.join(sorted(rule_set.rules))}")
+    if region is not None and not regions.known(region):
+        raise ConfigurationError(f"--region {region}: there is no such region in {settings.paths.regions}")
+    now = moment("--at", at) or WallClock().now()
+    around = asyncio.run(surroundings(settings, regions, rule_set))
+    if file is not None:
+        around = msgspec.structs.replace(around, directory=Directory(load_directory(file, regions).expect()))
+    if not around.directory.contents.people:
+        raise SiagaError("the store has no directory yet; `siaga directory import` brings one in")
+    rules = [one for one in rule_set.rules.values() if rule in (None, one.id)]
+    matrix = Matrix(rules, rule_set.policies, around, now, hours, under=region)
+    with counting(len(matrix), Console(stderr=True, highlight=False)) as done:
+        stretches = list(matrix.stretches(done))
+    found = [
+        flaw
+        for flaw in flaws(around.directory.contents, now, now + hours * HOUR)
+        if region is None or lies_in(flaw.region, region)
+    ]
+    inspection = Inspection(stretches, found, counts(stretches))
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(inspection)).decode())
+    else:
+        for line in inspection.lines(regions, lang.value, everything=all_):
+            typer.echo(line)
+    raise typer.Exit(1 if inspection.hours["nobody"] else 0)
 
 
 async def _import(settings: Settings, file: Path) -> tuple[Contents, int]:

@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from engine.alerting.alert import HistoryEntry
-from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError
@@ -22,10 +22,7 @@ from engine.judging.instant import Instant, local
 from engine.judging.region import RegionTable, level_of
 from engine.judging.rule import Rule, level_name
 from engine.judging.state import GroupState
-from engine.loading.finding import Findings, Mark, Source, UnusableError
 from engine.loading.kinds import load_kinds
-from engine.loading.marked import Scalar
-from engine.loading.moment import instant
 from engine.loading.regions import load_regions
 from engine.service.batch import Key
 from engine.service.casebook import history_log, load
@@ -100,7 +97,7 @@ def rule(
         raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(rules))}")
     state = asyncio.run(_state(settings, Key("real", rule_id, group)))
     newest = max((point.evidence.occurred_at for point in state.points), default=None)
-    when = _instant(at) if at else WallClock().now() if newest is None else newest
+    when = moment("--at", at) or newest or WallClock().now()
     stand = explain_group(rules[rule_id], state, at=when)
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
@@ -155,14 +152,6 @@ async def _story(settings: Settings, alert_id: str) -> tuple[Any, list[HistoryEn
             raise ConfigurationError(f"no alert is called {alert_id}")
         entries = [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
         return case.alert, entries
-
-
-def _instant(text: str) -> Instant:
-    findings = Findings()
-    try:
-        return instant(Scalar(text, plain=True, mark=Mark(Source("--at", (text,)))), findings)
-    except UnusableError as error:
-        raise ConfigurationError(f"--at {text}: write RFC 3339, or 2024-11-27 11:00 WITA") from error
 
 
 def _zone(regions: RegionTable, group: str) -> str:

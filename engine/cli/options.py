@@ -12,6 +12,11 @@ from typing import Annotated
 
 import typer
 
+from engine.errors import ConfigurationError
+from engine.judging.instant import Instant
+from engine.loading.finding import Findings, Mark, Source, UnusableError
+from engine.loading.marked import Scalar
+from engine.loading.moment import instant
 from engine.settings import DEFAULT_FILE, Settings, load
 
 ConfigFile = Annotated[
@@ -27,6 +32,10 @@ ConfigFile = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Another value for a setting; may be given again."),
+]
+Moment = Annotated[
+    str | None,
+    typer.Option("--at", metavar="INSTANT", help="RFC 3339, or 2024-11-27 11:00 WITA. Default: now."),
 ]
 Url = Annotated[
     str | None,
@@ -46,3 +55,13 @@ ApiToken = Annotated[
 def settings_of(config: Path, overrides: Sequence[str] | None) -> Settings:
     """Build the settings from the file, this process's environment and the command line."""
     return load(config, os.environ, overrides or ())
+
+
+def moment(option: str, text: str | None) -> Instant | None:
+    """Return the instant given to an option, in milliseconds UTC; None where none was. A bad one is wrong usage."""
+    if text is None:
+        return None
+    try:
+        return instant(Scalar(text, plain=True, mark=Mark(Source(option, (text,)))), Findings())
+    except UnusableError as error:
+        raise ConfigurationError(f"{option} {text}: write RFC 3339, or 2024-11-27 11:00 WITA") from error
