@@ -53,11 +53,11 @@ def _of_office(
 ) -> Iterator[Flaw]:
     """Yield what is wrong with one office, in each stretch in which nothing of it changes."""
     region, role = held[0].region, held[0].role
-    people = [person for one in held if (person := directory.person(one.person)) is not None]
+    holders = [found for one in held if (found := directory.person(one.person)) is not None]
     stand_ins = [d.valid for d in directory.contents.deputies if d.of in {one.person for one in held}]
     spans = [
         *(one.valid for one in held),
-        *(span for person in people for span in person.away),
+        *(span for holder in holders for span in holder.away),
         *stand_ins,
     ]
     edges = {edge for span in spans for edge in (span.since, span.until) if edge is not None}
