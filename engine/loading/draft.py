@@ -1,12 +1,14 @@
 """A rule as it is written: the keys that a file gives, read but not yet completed.
 
-Here: one reader for each key of a rule (rule-language.md 2), and merging `defaults` under a rule. Not here: which
-files are read and what a missing key means (`loading.rules`), and whether the keys fit each other (`loading.lint`).
+Here: one reader for each key of a rule (rule-language.md 2). Not here: which keys it takes from another rule or from
+defaults (`loading.likeness`), which files are read and what a missing key means (`loading.rules`), and whether the keys
+fit each other (`loading.lint`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from collections.abc import Mapping as Map
 from typing import Any
 
 import msgspec
@@ -18,14 +20,14 @@ from engine.loading.filters import Filters
 from engine.loading.finding import Findings, Mark, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of, usable
 from engine.loading.known import Known
+from engine.loading.likeness import Whole
 from engine.loading.limit import LIMITS, figure, limit_of
-from engine.loading.marked import Mapping as MarkedMapping
-from engine.loading.marked import Node, Scalar, Sequence
+from engine.loading.marked import Mapping, Node, Scalar, Sequence
 from engine.loading.moment import duration, instant
 from engine.loading.patterns import needs_no_watch
 from engine.loading.value import identifier, level, named, scalar, short_text, text, word
 
-NOT_BUILT = ("active", "hide_while", "except", "like")
+NOT_BUILT = ("active", "hide_while", "except")
 """Keys of the language that this version does not have yet."""
 REGION_KEYS = ("nation", "province", "regency", "district", "village", "region")
 """Words of `per` that cut the code of the region."""
@@ -61,7 +63,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     late_horizon: Millis | None = None
     effective: tuple[Instant | None, Instant | None] | None = None
     escalate: str | None = None
-    places: Mapping[str, Mark] = {}
+    places: Map[str, Mark] = {}
 
     def place(self, key: str) -> Mark:
         """Return where a key stands; the rule itself where the file does not give it."""
@@ -95,28 +97,27 @@ class DraftReader:
             "escalate": named(known.policies, "unknown_policy"),
         }
 
-    def read(
-        self, node: Node, findings: Findings, *, under: Draft | None, required: Collection[str]
-    ) -> Draft:
-        """Read one rule over the defaults of its file."""
-        form = form_of(node, findings)
+    def read(self, whole: Whole, findings: Findings, *, required: Collection[str]) -> Draft:
+        """Read one rule; what does not fit together in it is placed at `like` where the key is not its own."""
+        form = form_of(whole.node, findings)
         optional = {"watch"} if needs_no_watch(form.node("alert_when")) else set()
         for key in required:
-            if key not in form and key not in optional and (under is None or key not in under.places):
+            if key not in form and key not in optional:
                 findings.add("required", form.mark, key=key)
-        own = self._keys(form, tuple(self._takes))
-        base = under or Draft(mark=form.mark)
-        places = {**base.places, **own.pop("places")}
-        return msgspec.structs.replace(base, mark=form.mark, places=places, **own)
+        keys = self._keys(form, tuple(self._takes), also=("like",))
+        if whole.like is not None:
+            keys["places"].update(dict.fromkeys(whole.inherited & keys["places"].keys(), whole.like))
+        return Draft(mark=form.mark, **keys)
 
-    def defaults(self, node: Node, findings: Findings, *, forbidden: Collection[str]) -> Draft:
-        """Read the `defaults` of a file: keys of a rule that every rule of the file has unless it gives its own."""
+    def defaults(self, node: Node, findings: Findings, *, forbidden: Collection[str]) -> Mapping:
+        """Check the `defaults` of a file, which every rule of the file has unless it gives its own; return them."""
         form = form_of(node, findings)
         for key in forbidden:
             if key in form:
                 findings.add("not_in_defaults", form.key_place(key), key=key)
-        keys = self._keys(form, tuple(key for key in self._takes if key not in forbidden), also=forbidden)
-        return Draft(mark=form.mark, **keys)
+        allowed = tuple(key for key in self._takes if key not in forbidden)
+        self._keys(form, allowed, also=(*forbidden, "like"))
+        return form.only((*allowed, "like"))
 
     def _keys(self, form: Form, keys: Collection[str], also: Collection[str] = ()) -> dict[str, Any]:
         """Read these keys of a form; what is unusable is left out, though its place is not."""
@@ -160,7 +161,7 @@ def _rule_id(node: Node, findings: Findings) -> str:
 def _levels(node: Node, findings: Findings) -> Levels:
     if isinstance(node, Scalar) and node.text == "severity":
         return Levels(by_severity=True)
-    if not isinstance(node, MarkedMapping):
+    if not isinstance(node, Mapping):
         return Levels((LevelStep(level(node, findings)),))
     before = findings.errors
     rows = [row for pair in node.pairs.values() for row in usable((pair[0],), _row(pair[1]), findings)]

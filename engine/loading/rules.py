@@ -1,6 +1,6 @@
 """Rules, from the files of `rules/` to values (rule-language.md 1 and 2).
 
-Here: which files are one rule set, the keys of a rule, defaults, versions. Not here: filters (`loading.filters`),
+Here: which files are one rule set, the keys of a rule, versions. Not here: filters (`loading.filters`),
 conditions (`loading.conditions`), and questions about what a rule means (`loading.lint`).
 Either every file of a set is valid, or none of its rules is given out.
 """
@@ -24,6 +24,7 @@ from engine.loading.filters import Filters
 from engine.loading.finding import Findings, at_start
 from engine.loading.form import form_of, list_of, usable
 from engine.loading.known import ANYTHING, Known
+from engine.loading.likeness import Family
 from engine.loading.lint import check, check_tested
 from engine.loading.loaded import Loaded, loaded
 from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
@@ -127,22 +128,25 @@ def _load(
             form.require("version", whole(1, 1), 1)
         form.read("lists", filters.add_lists, None)
         form.read("filters", filters.add_filters, None)
-    drafts: dict[str, Draft] = {}
+    family = Family(findings)
+    numbers = []
     for form in forms:
         defaults = form.read("defaults", partial(reader.defaults, forbidden=NOT_IN_DEFAULTS), None)
-        rule = partial(reader.read, under=defaults, required=REQUIRED_INLINE if inline else REQUIRED)
-        for draft in form.read("rules", list_of(rule), ()):
-            check(draft, findings)
-            if tested is not None:
-                check_tested(draft, tested, findings)
-            if draft.id in drafts:
-                first = drafts[draft.id].mark
-                findings.add(
-                    "id_taken", draft.place("id"), id=draft.id, first=f"{first.source.file}:{first.line}"
-                )
-            elif draft.id is not None:
-                drafts[draft.id] = draft
+        numbers += family.add(form.read("rules", list_of(lambda node, _findings: node), ()), defaults)
         form.close()
+    drafts: dict[str, Draft] = {}
+    for number in numbers:
+        draft = reader.read(family.whole(number), findings, required=REQUIRED_INLINE if inline else REQUIRED)
+        check(draft, findings)
+        if tested is not None:
+            check_tested(draft, tested, findings)
+        if draft.id in drafts:
+            first = drafts[draft.id].mark
+            findings.add(
+                "id_taken", draft.place("id"), id=draft.id, first=f"{first.source.file}:{first.line}"
+            )
+        elif draft.id is not None:
+            drafts[draft.id] = draft
     filters.close()
     rules = () if findings.errors else tuple(resolved(draft, known) for draft in drafts.values())
     return loaded(rules, (), findings)

@@ -91,7 +91,9 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     # keys and lists
     ("unknown_key", rule(owner="Biro\n    pemilik: Biro"), (7, 5)),
     ("required", rule(owner=None), (3, 5)),
-    ("not_available", rule(like="dua"), (13, 5)),
+    ("not_available", rule(active="{}"), (13, 5)),
+    ("unknown_rule", rule(like="dua"), (13, 11)),
+    ("like_cycle", rule(like="satu"), (13, 11)),
     ("not_a_map", rule(effective="2024"), (13, 16)),
     ("not_a_list", "version: 1\nrules: {}\n", (2, 8)),
     ("not_a_single_value", rule(title="[Satu]"), (4, 12)),
