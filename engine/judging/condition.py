@@ -1,0 +1,202 @@
+"""Conditions: what must come true of the events of a group before an alert opens.
+
+Here: one tagged frozen value for each word of rule-language.md 5, as `loading` makes it and the kernels read it. Not
+here: filters and limits (`judging.filter`), the rest of a rule (`judging.rule`), and judging itself.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.judging.event import Scalar
+from engine.judging.filter import Filter, Limit
+from engine.judging.instant import Millis
+
+# --- patterns: conditions on several events that fit different filters -------------------------------------------
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event of a pattern must be like to count for it: a step, an item, or what must not come.
+
+    It is filled by the `times`-th event that it fits. `per` renames fields: pairs of a key of the rule's `per` and the
+    field that carries it in these events.
+    """
+
+    watch: Filter
+    times: int = 1
+    per: tuple[tuple[str, str], ...] = ()
+
+
+class Guard(msgspec.Struct, frozen=True, kw_only=True):
+    """What must not come (`but_not`): until the next stage is filled, or for `within` from where it stands."""
+
+    part: Part
+    within: Millis | None = None
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a sequence: any or all (`every`) of its parts, after the guards that stand before it.
+
+    `within` counts from the event that filled the stage before; of a first stage, from its own first event.
+    """
+
+    parts: tuple[Part, ...]
+    every: bool = False
+    name: str = ""
+    within: Millis | None = None
+    guards: tuple[Guard, ...] = ()
+
+
+class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag="sequence"):
+    """True where some choice of events fills all stages in order and no guard was broken.
+
+    `guards` stand after the last stage: true only when their time is over. `within` counts from the first event to the
+    one that fills the last stage.
+    """
+
+    stages: tuple[Stage, ...]
+    guards: tuple[Guard, ...] = ()
+    within: Millis | None = None
+
+
+class AllItems(msgspec.Struct, frozen=True, kw_only=True, tag="all_of"):
+    """True at an event that fits an item when (t - within, t] fills all of them, in any order."""
+
+    items: tuple[Part, ...]
+    within: Millis | None = None
+
+
+class AnyItem(msgspec.Struct, frozen=True, kw_only=True, tag="any_of"):
+    """True at an event that fits an item when (t - within, t] fills that item."""
+
+    items: tuple[Part, ...]
+    within: Millis | None = None
+
+
+class NotAllItems(msgspec.Struct, frozen=True, kw_only=True, tag="not_all_of"):
+    """The first item to come opens a wait [s, s + within); true at its end if any item is not filled."""
+
+    items: tuple[Part, ...]
+    within: Millis
+
+
+Pattern = Sequence | AllItems | AnyItem | NotAllItems
+"""What events come between those that fit does not count."""
+
+
+# --- conditions (rule-language.md 5) -----------------------------------------------------------------------------
+
+
+class EveryEvent(msgspec.Struct, frozen=True, tag="every_event"):
+    """True at each watched event."""
+
+
+class Count(msgspec.Struct, frozen=True, tag="count"):
+    """True at a watched event at t when (t - within, t] holds at least so many (or so much weight)."""
+
+    at_least: float
+    within: Millis
+    weight: str | None = None
+
+
+class Distinct(msgspec.Struct, frozen=True, tag="distinct"):
+    """True when the window holds at least (event condition) or at most (state condition) so many values of `of`."""
+
+    of: tuple[str, ...]
+    limit: Limit
+    within: Millis
+
+
+class Value(msgspec.Struct, frozen=True, tag="value"):
+    """True while the latest watched event's field meets the limit or is one of the values (state condition)."""
+
+    field: str
+    limit: Limit | None = None
+    one_of: tuple[Scalar, ...] = ()
+
+
+Function = Literal["sum", "average", "highest", "lowest", "latest", "percentile"]
+
+
+class Aggregate(msgspec.Struct, frozen=True, tag="aggregate"):
+    """True while the figure over the numbers of `of` in (t - within, t] meets the limit (state condition).
+
+    `p` is the percentile, 1 to 100. Fewer than `min_events` numbers meet no limit. `missing` is the number of an event
+    without the field; None: it does not count. `non_negative`: the field holds no numbers below 0.
+    """
+
+    function: Function
+    of: str
+    limit: Limit
+    within: Millis
+    p: int = 0
+    min_events: int = 0
+    missing: float | None = None
+    non_negative: bool = False
+
+
+class Change(msgspec.Struct, frozen=True, tag="change"):
+    """True at a watched event whose value of `of` differs from that of the event before it in the group.
+
+    `old` and `new` are the values it may have before and after (empty: any); the event before it is less than `within`
+    ago (None: however long). `missing` stands for a missing field; None: such an event does not count.
+    """
+
+    of: tuple[str, ...]
+    old: tuple[Scalar, ...] = ()
+    new: tuple[Scalar, ...] = ()
+    within: Millis | None = None
+    missing: Scalar | None = None
+
+
+class FirstTime(msgspec.Struct, frozen=True, tag="first_time"):
+    """True at a watched event at t whose value of `of` no other event of the group has in (t - memory, t).
+
+    `missing` stands for a missing field; None: such an event does not count.
+    """
+
+    of: tuple[str, ...]
+    memory: Millis
+    missing: Scalar | None = None
+
+
+class Spread(msgspec.Struct, frozen=True, tag="spread"):
+    """True while (t - within, t] holds events of at least so many different children (state condition).
+
+    `over` is the level of the children's regions, or a field. With `children` (pairs of a group's region and how many
+    children it has in the roster) `at_least` is a percentage of these; a group that has none there is not judged.
+    """
+
+    over: str
+    at_least: float
+    within: Millis
+    children: tuple[tuple[str, int], ...] | None = None
+
+
+class Floor(msgspec.Struct, frozen=True):
+    """What must hold besides a relation of two figures: limits on each, and on a field of the latest event."""
+
+    now: Limit | None = None
+    reference: Limit | None = None
+    field: str | None = None
+    field_limit: Limit | None = None
+
+
+class Share(msgspec.Struct, frozen=True, tag="share"):
+    """True while `part` in percent of `whole` meets the limit and the floor its limits (state condition).
+
+    Each is a field whose numbers are added up, or a filter whose events are counted, over (t - within, t]; without
+    `within` in the latest event. `missing` is the number of an event without a field; None: it adds nothing.
+    """
+
+    part: str | Filter
+    whole: str | Filter
+    limit: Limit
+    within: Millis | None = None
+    floor: Floor = Floor()
+    missing: float | None = None
+
+
+Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime | Spread | Share | Pattern
