@@ -44,7 +44,10 @@ the evidence names; the group's state keeps what judging needs."""
 
 
 class RuleWords(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What people are told of the rule, frozen at opening with the rule's version."""
+    """What people are told of the rule, frozen at opening with its version and who brought that into force.
+
+    `author` and `approved_by` are empty where the version came with the first start.
+    """
 
     id: str
     version: str
@@ -55,6 +58,8 @@ class RuleWords(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     guide: str = ""
     condition: str = ""
     within: Millis | None = None
+    author: str = ""
+    approved_by: str = ""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,7 +22,10 @@ GRADES: dict[Via, int] = {"link": 2, "sms": 3, "console": 4, "api": 4, "proxy": 
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
-    """Judging opened a case: make the alert and start its policy."""
+    """Judging opened a case: make the alert and start its policy; `before_rule` records it and tells nobody.
+
+    `author` and `approved_by` brought the rule's version into force; empty: the first start did.
+    """
 
     rule: Rule
     policy: Policy
@@ -31,6 +34,18 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
     region: str
     ordinal: int
     opened: Opened
+    author: str = ""
+    approved_by: str = ""
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True, tag="keep"):
+    """A reload changed or removed the rule of the alert, or changed its policy: the alert keeps what it has.
+
+    `version` is that of the rule in force now, empty where it was removed.
+    """
+
+    reason: Literal["rule_changed", "rule_removed", "policy_changed"]
+    version: str = ""
 
 
 class Wake(msgspec.Struct, frozen=True, kw_only=True, tag="wake"):
@@ -111,4 +126,6 @@ class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
     notification: str
 
 
-Command = Open | Judgement | Wake | Cover | Answer | EscalateNow | Comment | Attempted | Reported | Withheld
+Command = (
+    Open | Judgement | Keep | Wake | Cover | Answer | EscalateNow | Comment | Attempted | Reported | Withheld
+)

@@ -24,6 +24,7 @@ from engine.alerting.command import (
     Comment,
     Cover,
     EscalateNow,
+    Keep,
     Open,
     Reported,
     Wake,
@@ -52,11 +53,10 @@ from engine.alerting.telling import follow_up, hold
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Opened, Redated, Undone
-from engine.judging.rule import Rule
 
 
 def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
-    """Make the alert of an opening and start its policy."""
+    """Make the alert of an opening and start its policy, unless it was over before its rule was in force."""
     opened = command.opened
     rule = command.rule
     alert = Alert(
@@ -65,7 +65,7 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         group=command.group,
         region=command.region,
         ordinal=command.ordinal,
-        rule=_words(rule),
+        rule=_words(command),
         policy=command.policy,
         status="open",
         level=opened.level,
@@ -79,18 +79,20 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         window=opened.window,
         tell_again=rule.tell_again,
         figure_told=opened.figure,
+        hidden=opened.reason if opened.reason == "before_rule" else "",
     )
     draft = Draft(alert, {}, around, now)
     draft.note(
-        "opened",
+        "hidden" if alert.hidden else "opened",
         reason=opened.reason,
         rule=rule.id,
         version=rule.version,
         level=opened.level,
         events=len(opened.evidence),
     )
-    start(draft)
-    set_wake(draft)
+    if not alert.hidden:
+        start(draft)
+        set_wake(draft)
     return draft.decision(opened.reason)
 
 
@@ -127,20 +129,20 @@ def _carry_out(draft: Draft, command: Command) -> str:
             reason = _redate(draft, command)
         case Ended(reason=reason):
             if draft.alert.unresolved:
-                resolve(draft, reason, ended_at=command.at)
+                _end(draft, command)
         case Undone(reason=reason):
             _undo(draft, command)
         case EscalateNow():
             reason = _escalate(draft, command)
-        case Comment():
-            draft.note("commented", person=command.person, note=command.note_digest)
-            reason = "commented"
+        case Comment() | Keep():
+            reason = _remark(draft, command)
         case Open() | Opened():
             raise TypeError("an opening makes a new alert: use open_alert")
     return reason
 
 
-def _words(rule: Rule) -> RuleWords:
+def _words(command: Open) -> RuleWords:
+    rule = command.rule
     return RuleWords(
         id=rule.id,
         version=rule.version,
@@ -151,6 +153,8 @@ def _words(rule: Rule) -> RuleWords:
         guide=rule.guide,
         condition=str(type(rule.condition).__struct_config__.tag),
         within=getattr(rule.condition, "within", None),
+        author=command.author,
+        approved_by=command.approved_by,
     )
 
 
@@ -279,6 +283,26 @@ def _withheld(draft: Draft, command: Withheld) -> str:
     else:
         draft.finish(notification, held.state, held.reason)
     return held.reason
+
+
+def _remark(draft: Draft, command: Comment | Keep) -> str:
+    """Enter what changes nothing: a person's remark, or that a reload left the alert as it is."""
+    if isinstance(command, Comment):
+        draft.note("commented", person=command.person, note=command.note_digest)
+        return "commented"
+    if draft.alert.unresolved:
+        draft.note("reload_kept", reason=command.reason, version=command.version)
+    return command.reason
+
+
+def _end(draft: Draft, ended: Ended) -> None:
+    """Close the alert; what was over before its rule was in force is closed with its recording, without a word."""
+    if ended.reason != "before_rule":
+        resolve(draft, ended.reason, ended_at=ended.at)
+    elif draft.alert.hidden:
+        draft.change(status="resolved", resolved_at=draft.now, resolved_reason="no_longer_true")
+    else:
+        resolve(draft, "no_longer_true", ended_at=ended.at)
 
 
 def _undo(draft: Draft, undone: Undone) -> None:

@@ -8,54 +8,49 @@ becomes of an alert (`alerting.decide`). Laws: rule-language.md 3.2, 3.5 to 3.9.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 
 import msgspec
 
-from engine.judging.completion import END_OF_INSTANT, fold_of
+from engine.judging.completion import fold_of
 from engine.judging.event import Event, EventKey
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant
-from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Undone, evidence_of
+from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Undone
 from engine.judging.level import level_of
-from engine.judging.measure import besides_of, measure_of, measures
-from engine.judging.opening import assign, moved
-from engine.judging.pattern import wait_of
+from engine.judging.newcomers import Fits, Withdrawn, newcomers_of
+from engine.judging.opening import assign, mark_of, moved
 from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
-from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell
-from engine.judging.window import (
-    kept_for,
-    limit_of,
-    needs_latest,
-    opens_on_arrival,
-    quiet_after,
-    within_of,
-)
+from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell, gate_of
+from engine.judging.window import kept_for, limit_of, needs_latest, opens_on_arrival, quiet_after, within_of
 
 KEPT_WHILE_OPEN = 1_000
 """While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
 first of them finds the others; above it, refuting points older than the horizon changes nothing."""
 
-Withdrawn = Mapping[tuple[str, str], str]
-"""Events no longer true, by (desk, id): `refuted` or `corrected`."""
-
-Fits = Mapping[tuple[str, str], int]
-"""Which parts of a pattern events fit, by (desk, id): a bit for each of `pattern.parts_of`."""
-
 
 class Group:
     """The working copy of one group of one rule: takes arrivals, says judgements, freezes into a state."""
 
-    def __init__(self, rule: Rule, state: GroupState = EMPTY, *, since: Instant | None = None) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        state: GroupState = EMPTY,
+        *,
+        since: Instant | None = None,
+        before: Instant | None = None,
+    ) -> None:
+        """Take the rule and the state. `since`: from when it watches; `before`: what was over by then opens hidden."""
         self.rule = rule
         self._since = since
+        self._before = before
         self.points = Points(state.points, page_span(rule))
         self._base, self._status = state.base, state.status
         self._openings = list(state.openings)
         self._opened = state.opened
-        self._marks = list(state.marks)
+        self._marks = [gate_of(before)] if before is not None and state == EMPTY else list(state.marks)
         self._ripe = state.ripe
         self._quiet = quiet_after(rule.condition)
         self._reach = kept_for(rule.condition)
@@ -116,7 +111,15 @@ class Group:
         if due is not None and due < received_at:
             said += self._settle(ripe)
         gone = self.points.withdraw(withdrawn) if withdrawn else []
-        newcomers = self._newcomers(arrivals, clearing, received_at, withdrawn or {}, fits or {})
+        newcomers = newcomers_of(
+            self.rule,
+            arrivals,
+            clearing,
+            received_at=received_at,
+            known=self.points,
+            withdrawn=withdrawn or {},
+            fits=fits or {},
+        )
         if newcomers or gone:
             self._take(newcomers, refold=bool(gone))
             reason = withdrawn[gone[0].desk, gone[0].id] if withdrawn and gone else "late_report"
@@ -131,29 +134,6 @@ class Group:
         return tuple(self._settle(now - self.rule.wait_for_late))
 
     # --- what goes in -----------------------------------------------------------------------------------------------
-
-    def _newcomers(
-        self,
-        arrivals: Sequence[Event],
-        clearing: Sequence[Event],
-        received_at: Instant,
-        withdrawn: Withdrawn,
-        fits: Fits,
-    ) -> list[Point]:
-        condition, clears = self.rule.condition, {(event.desk, event.id) for event in clearing}
-        watched = [event for event in arrivals if measures(condition, event)]
-        both = {(event.desk, event.id) for event in watched}
-        found = []
-        for event in (*watched, *(event for event in clearing if (event.desk, event.id) not in both)):
-            name = (event.desk, event.id)
-            if name in withdrawn or not in_time(self.rule, event, received_at) or event.key in self.points:
-                continue
-            counts = name in both
-            measure = measure_of(condition, event, fits.get(name, 0)) if counts else None
-            besides = besides_of(condition, event, fits.get(name, 0)) if counts else ()
-            found.append(Point(evidence_of(event), measure, counts, name in clears, besides=besides))
-        found.sort(key=lambda point: point.key)
-        return found
 
     def _take(self, newcomers: Sequence[Point], *, refold: bool) -> None:
         at, judged = newcomers[0].evidence.occurred_at if newcomers else None, self._fold.now
@@ -171,11 +151,7 @@ class Group:
         """Mark where an alert was closed by hand: after its newest evidence, and when that had been judged."""
         for index, opening in enumerate(self._openings):
             if opening.ordinal == closed.ordinal and opening.ended_at is None:
-                mark, judged = closed.floor, opening.happened_at
-                if mark is not None:
-                    judged = max(judged, mark.occurred_at + wait_of(self.rule.condition))
-                if mark is None or mark.occurred_at < judged:
-                    mark = EventKey(judged, END_OF_INSTANT, END_OF_INSTANT)
+                mark = mark_of(closed, opening, self.rule.condition)
                 insort(self._marks, mark)
                 self._openings[index] = msgspec.structs.replace(opening, ended_at=mark.occurred_at)
                 self._refold()
@@ -230,7 +206,7 @@ class Group:
         return found
 
     def _ends_on_arrival(self, spell: Spell) -> bool:
-        return spell.reason == "by_hand" or (self._prompt and spell.reason == "event")
+        return spell.reason in ("by_hand", "before_rule") or (self._prompt and spell.reason == "event")
 
     def _reconcile(self, spells: list[Spell], reason: str, gone: tuple[Evidence, ...]) -> list[Judgement]:
         """Bring what was said into line with the spells: undo, re-date, open and end."""
@@ -238,9 +214,9 @@ class Group:
         said: list[Judgement] = [
             Undone(ordinal=opening.ordinal, reason=reason, evidence=gone)
             for opening in self._openings
-            if opening.ordinal not in places
+            if opening.ordinal not in places and not opening.carried
         ]
-        kept: list[Opening] = []
+        kept = [opening for opening in self._openings if opening.carried and opening.ordinal not in places]
         self._ordinals = []
         for place, spell in enumerate(spells):
             mine = [opening for opening in self._openings if places.get(opening.ordinal) == place]
@@ -271,14 +247,18 @@ class Group:
             figure=spell.figure,
             limit=self._limit,
             window=self._window(spell),
+            reason="before_rule" if self._over_before(spell) else "condition_true",
             follows=follows,
         )
+
+    def _over_before(self, spell: Spell) -> bool:
+        return self._before is not None and spell.ended_at is not None and spell.ended_at <= self._before
 
     def _again(self, spell: Spell, place: int, opening: Opening, reason: str) -> list[Judgement]:
         """Say what is new about the opening of an alert that was said before."""
         rows, ordinal = self.points.rows, opening.ordinal
         fresh = [i for i in self._indices(spell) if rows[i].watched and rows[i].told < ordinal]
-        redated = opening.happened_at != spell.happened_at
+        redated = opening.happened_at != spell.happened_at and not opening.carried
         if not fresh and not redated:
             return []
         figures = [spell.figure, *(join.figure for join in self._fold.joins if join.place == place)]
@@ -374,14 +354,6 @@ class Group:
         self.points.forget(gone)
         self._refold()
         return self._settle(base)
-
-
-def in_time(rule: Rule, event: Event, received_at: Instant) -> bool:
-    """Say whether the rule exists at the event's instant and the event is not later than `late_horizon`."""
-    at, start, until = event.occurred_at, rule.effective_from, rule.effective_until
-    if (start is not None and at < start) or (until is not None and at >= until):
-        return False
-    return received_at - at <= rule.late_horizon
 
 
 _WORTH_FORGETTING = 32

@@ -19,16 +19,8 @@ import msgspec
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant, Millis
 from engine.judging.rule import Rule
-from engine.judging.state import Point, Spell, Status
+from engine.judging.state import Join, Point, Spell, Status
 from engine.judging.window import Window, is_pulse, is_state, shrinks, watched_for, window_of, within_of
-
-
-class Join(NamedTuple):
-    """A point that joined a running spell (its place among all spells), and the figure at its instant."""
-
-    key: EventKey
-    place: int
-    figure: float | None
 
 
 class Fold:
@@ -262,9 +254,12 @@ class Fold:
         self._before = None
 
     def _close_by_hand(self, mark: EventKey) -> None:
-        spell = self.status.spell
-        if spell is not None:
-            self._end(max(mark.occurred_at, spell.happened_at), "by_hand", mark)
+        """Close what runs; at the gate of a rule (a mark of no event) only what does not hold there."""
+        spell, gate = self.status.spell, not mark.desk
+        if gate:
+            self._slide(mark.occurred_at)
+        if spell is not None and not (gate and not self._pulse and self._window.met()):
+            self._end(max(mark.occurred_at, spell.happened_at), "before_rule" if gate else "by_hand", mark)
             self.status.blocked = self._state and self._window.met()
 
     # --- judging one instant ----------------------------------------------------------------------------------------

@@ -1,23 +1,34 @@
 """Which alert stands for which spell: what was said, held against what the fold finds now.
 
-Here: openings as values and how they are assigned to spells. Not here: the judgements that follow (`judging.evaluate`).
+Here: openings as values, how they are assigned to spells, and where people closed them. Not here: the judgements that
+follow (`judging.evaluate`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.judging.state import Opening, Spell
+from engine.judging.completion import END_OF_INSTANT
+from engine.judging.event import EventKey
+from engine.judging.pattern import wait_of
+from engine.judging.rule import Condition
+from engine.judging.state import Closing, Opening, Spell
 
 
 def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, int]:
     """Return the place of the spell each opening stands for now, by its ordinal; who stands for none is left out.
 
-    An opening keeps the spell of its instant, else it takes the earliest one that overlaps with its own stretch.
+    An opening keeps the spell of its instant, else it takes the earliest one that overlaps with its own stretch. What
+    is carried over from another version of the rule takes the first that is left.
     """
     places: dict[int, int] = {}
     taken: set[int] = set()
-    for opening in sorted(openings, key=lambda one: (one.happened_at, one.ordinal)):
+    for opening in sorted(openings, key=lambda one: (one.carried, one.happened_at, one.ordinal)):
+        if opening.carried:
+            left = (p for p, spell in enumerate(spells) if p not in taken and _overlap(opening, spell))
+            if (place := next(left, None)) is not None:
+                places[opening.ordinal] = place
+            continue
         same = [place for place, spell in enumerate(spells) if spell.happened_at == opening.happened_at]
         place = next((one for one in same if one not in taken), same[-1] if same else None)
         if place is None:
@@ -32,6 +43,16 @@ def moved(opening: Opening, spell: Spell) -> Opening:
     """Return the opening with the instants of its spell; a closing by hand is kept."""
     ended_at = spell.ended_at if spell.ended_at is not None else opening.ended_at
     return Opening(ordinal=opening.ordinal, happened_at=spell.happened_at, ended_at=ended_at)
+
+
+def mark_of(closed: Closing, opening: Opening, condition: Condition) -> EventKey:
+    """Return where people closed an alert: after its newest evidence, and when that had been judged."""
+    judged = opening.happened_at
+    if closed.floor is not None:
+        judged = max(judged, closed.floor.occurred_at + wait_of(condition))
+        if closed.floor.occurred_at >= judged:
+            return closed.floor
+    return EventKey(judged, END_OF_INSTANT, END_OF_INSTANT)
 
 
 def _overlap(opening: Opening, spell: Spell) -> bool:

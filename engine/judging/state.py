@@ -7,6 +7,8 @@ them (`judging.evaluate`). The law they serve: a group's state equals a fold ove
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from engine.judging.event import EventKey
@@ -42,7 +44,8 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stretch of event time for which an alert ought to be open: what the fold finds.
 
     Evidence of the opening are the watched points from `first` to `last` (None: the window was empty), of a pattern
-    only those of `keys`. `reason` and `ended_at` are None while it runs; `by_hand` ends at the floor of the closing.
+    only those of `keys`. `reason` and `ended_at` are None while it runs; `by_hand` ends at the floor of the closing,
+    `before_rule` where the rule came into force and it did not hold.
     """
 
     happened_at: Instant
@@ -52,6 +55,14 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_at: Instant | None = None
     reason: str | None = None
     keys: tuple[EventKey, ...] = ()
+
+
+class Join(NamedTuple):
+    """A point that joined a running spell (its place among all spells), and the figure at its instant."""
+
+    key: EventKey
+    place: int
+    figure: float | None
 
 
 class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -77,11 +88,16 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An alert that was opened and not undone, as last said: `ordinal` counts the group's alerts from 1."""
+    """An alert that was opened and not undone, as last said: `ordinal` counts the group's alerts from 1.
+
+    `carried`: another version of the rule opened it and no spell of this one is its own. Nothing undoes it, and the
+    next spell that is not over by `happened_at` (when this version came into force) is its own.
+    """
 
     ordinal: int
     happened_at: Instant
     ended_at: Instant | None = None
+    carried: bool = False
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,8 +116,8 @@ class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `points` are in event order. Instants up to `base` are judged for good, `status` is how the fold stood then; points
     at or before it are kept only while they are in a window. `openings` are those a late event may still change,
-    `opened` counts all alerts ever opened, `marks` are the floors of closings by hand after `base`. `ripe` is the
-    instant up to which was judged what more events could undo.
+    `opened` counts all alerts ever opened, `marks` are the floors of closings by hand after `base`, and the gate of
+    the rule (`gate_of`). `ripe` is the instant up to which was judged what more events could undo.
     """
 
     points: tuple[Point, ...] = ()
@@ -120,3 +136,8 @@ class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 EMPTY = GroupState()
 """A group that nothing was reported of."""
+
+
+def gate_of(before: Instant) -> EventKey:
+    """Return the mark of where a rule came into force: before all events of that instant, and of none itself."""
+    return EventKey(before, "", "")

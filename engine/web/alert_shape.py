@@ -114,7 +114,7 @@ class AlertShape(BaseModel):
     resolved_reason: str
     resolved_by: str
     exhausted_at: str | None
-    hidden: str = Field(description="The rule that hides it; empty if none")
+    hidden: str = Field(description="The rule that hides it, or `before_rule`; empty if none")
     silenced: str = Field(description="The silence that covers it; empty if none")
 
 

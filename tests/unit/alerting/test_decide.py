@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from engine.alerting.alert import EVIDENCE_KEPT
-from engine.alerting.command import Wake, Withheld
+from engine.alerting.command import Keep, Wake, Withheld
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.policy import Acknowledge
 from engine.judging.instant import HOUR, MINUTE
@@ -193,3 +193,44 @@ def test_a_message_that_is_still_wanted_stays_as_it_is():
     (waiting,) = course.alert.notifications
     decision = course.do(Withheld(notification=waiting))
     assert (decision.reason, decision.notifications, decision.history) == ("wanted", (), ())
+
+
+def test_what_was_over_before_its_rule_is_recorded_and_told_to_nobody():
+    """Hidden, resolved in the same commit, without a message and without a due instant; no line says that it closed."""
+    opened = opening(policy())
+    opened = msgspec.structs.replace(
+        opened,
+        opened=msgspec.structs.replace(opened.opened, reason="before_rule"),
+        author="a",
+        approved_by="b",
+    )
+    hidden = open_alert(opened, around(), START)
+    assert (hidden.alert.hidden, hidden.alert.wake_at, hidden.notifications) == ("before_rule", None, ())
+    assert (hidden.alert.rule.author, hidden.alert.rule.approved_by) == ("a", "b")
+    over = decide(hidden.alert, {}, Ended(ordinal=1, at=START, reason="before_rule"), around(), START)
+    assert (over.alert.status, over.alert.resolved_reason) == ("resolved", "no_longer_true")
+    assert [entry.name for entry in (*hidden.history, *over.history)] == ["hidden"]
+    assert over.notifications == ()
+
+
+def test_a_told_alert_that_a_late_report_puts_before_its_rule_is_no_longer_true():
+    course = Course().until(1)
+    course.do(Ended(at=START, reason="before_rule"), 2)
+    course.until(2)
+    assert (course.alert.resolved_reason, course.sent[-1]) == ("no_longer_true", ("resolved", "sekda"))
+
+
+def test_a_reload_leaves_an_open_alert_as_it_is_and_says_so():
+    """Its rule's version and its policy stay; a resolved one is not even remarked on."""
+    course = Course().until(1)
+    before = course.alert
+    course.do(Keep(reason="rule_changed", version="neu"))
+    kept = course.history[-1]
+    assert (kept.name, kept.reason, kept.details) == ("reload_kept", "rule_changed", {"version": "neu"})
+    assert (course.alert.rule, course.alert.policy, course.alert.wake_at) == (
+        before.rule,
+        before.policy,
+        before.wake_at,
+    )
+    course.do(Ended(at=START, reason="quiet"), 2)
+    assert course.do(Keep(reason="rule_removed")).history == ()

@@ -1,0 +1,58 @@
+"""Newcomers: the points that the events of one request add to a group.
+
+Here: which arrivals count, and what of them is kept. Not here: which events match (`matching`), and what the points
+lead to (`judging.evaluate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.judging.event import Event
+from engine.judging.instant import Instant
+from engine.judging.judgement import evidence_of
+from engine.judging.measure import besides_of, measure_of, measures
+from engine.judging.points import Points
+from engine.judging.rule import Rule
+from engine.judging.state import Point
+
+Withdrawn = Mapping[tuple[str, str], str]
+"""Events no longer true, by (desk, id): `refuted` or `corrected`."""
+
+Fits = Mapping[tuple[str, str], int]
+"""Which parts of a pattern events fit, by (desk, id): a bit for each of `pattern.parts_of`."""
+
+
+def newcomers_of(
+    rule: Rule,
+    arrivals: Sequence[Event],
+    clearing: Sequence[Event],
+    *,
+    received_at: Instant,
+    known: Points,
+    withdrawn: Withdrawn,
+    fits: Fits,
+) -> list[Point]:
+    """Return the points of events that match (`arrivals`) or clear, in event order; those `known` are there already."""
+    condition, clears = rule.condition, {(event.desk, event.id) for event in clearing}
+    watched = [event for event in arrivals if measures(condition, event)]
+    both = {(event.desk, event.id) for event in watched}
+    found = []
+    for event in (*watched, *(event for event in clearing if (event.desk, event.id) not in both)):
+        name = (event.desk, event.id)
+        if name in withdrawn or not in_time(rule, event, received_at) or event.key in known:
+            continue
+        counts = name in both
+        measure = measure_of(condition, event, fits.get(name, 0)) if counts else None
+        besides = besides_of(condition, event, fits.get(name, 0)) if counts else ()
+        found.append(Point(evidence_of(event), measure, counts, name in clears, besides=besides))
+    found.sort(key=lambda point: point.key)
+    return found
+
+
+def in_time(rule: Rule, event: Event, received_at: Instant) -> bool:
+    """Say whether the rule exists at the event's instant and the event is not later than `late_horizon`."""
+    at, start, until = event.occurred_at, rule.effective_from, rule.effective_until
+    if (start is not None and at < start) or (until is not None and at >= until):
+        return False
+    return received_at - at <= rule.late_horizon
