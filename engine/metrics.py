@@ -1,7 +1,7 @@
 """Every metric of Siaga, declared once, in a registry of its own.
 
-Here: names, units, label values and what each counts. Not here: when something is counted (the loops do that) or how
-it is scraped (`web.ops`). No global state: one `Metrics` per process, passed down.
+Here: names, units and what each counts. Not here: the values of labels (`engine.labels`), when something is counted
+(the loops do that) or how it is scraped (`web.ops`). No global state: one `Metrics` per process, passed down.
 Labels are bounded, and every combination that can occur stands at zero from the start, so that the first increase is
 seen as one. A value outside its list is counted as `other`. Never a label: a contact, an event, a person, free text.
 This module stands below `alerting`, so a decision or notification is `Any` here; only names of its fields are read.
@@ -15,97 +15,29 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-OTHER = "other"
-LEVELS = ("normal", "waspada", "siaga", "awas")
-CHANNELS = ("sms", "email", "webhook")
-EVENT_RESULTS = ("accepted", "duplicate", "quarantined", "rejected")
-QUARANTINED = (
-    "missing",
-    "wrong_type",
-    "wrong_form",
-    "not_one_of",
-    "out_of_range",
-    "too_long",
-    "too_many_fields",
-    "too_deep",
-    "region_look_alike",
-    "region_unknown",
-    "region_scheme_unknown",
-    "no_zone",
-    "ahead",
-    "too_late",
-    "exercise",
-    "id_conflict",
+from engine.labels import (
+    ANSWER_OUTCOMES,
+    BOUNCES,
+    CHANNELS,
+    CORRECTIONS_REFUSED,
+    EVENT_FLAGS,
+    EVENT_RESULTS,
+    INBOUND_TEXTS,
+    LEVELS,
+    LOOPS,
+    MOST_WRITES,
+    OTHER,
+    QUARANTINED,
+    REJECTED,
+    RESOLVED,
+    SAYS,
+    STATES,
+    STEPS,
+    VIA,
+    WITHDRAWN,
+    WRITE_OUTCOMES,
+    WRITES,
 )
-"""Why an event is kept aside (`service.event_fields`)."""
-REJECTED = ("not_json", "too_large", "too_many", "out_of_scope")
-"""Why nothing is kept of an event (`service.event_schema`)."""
-EVENT_FLAGS = ("kind_unknown", "offset_mismatch")
-STATES: Mapping[str, tuple[str, ...]] = {
-    "pending": ("", "quiet_hours", "budget", "retrying", "fallback"),
-    "sending": ("",),
-    "sent": ("",),
-    "delivered": ("",),
-    "failed": (
-        "refused_connection",
-        "timeout",
-        "tls",
-        "authentication",
-        "throttled",
-        "server_error",
-        "recipient_refused",
-        "content_refused",
-        "invalid_answer",
-        "disconnected",
-        "misconfigured",
-        "breaker_open",
-        "undelivered",
-        "bounced",
-        "no_report",
-        "other",
-    ),
-    "cancelled": ("taken", "resolved", "declined", "delegated", "superseded"),
-    "suppressed": ("silenced", "hidden", "conflict_of_interest", "contact_gone"),
-}
-"""States of a notification and the reasons it can have in each (escalation.md 4.6 and 4.7)."""
-SAYS = ("seen", "taken", "delegated", "declined", "resolved")
-VIA = ("link", "sms", "console", "api", "proxy")
-INBOUND_TEXTS = ("recorded", "refused", "turned", "stopped", "muted", "duplicate", "unknown_phone")
-ANSWER_OUTCOMES = ("recorded", "refused")
-RESOLVED = ("by_hand", "no_longer_true", "event", "quiet", "late_report", "corrected", "refuted")
-STEPS = tuple(str(step) for step in range(1, 21))
-WRITES = (
-    "append_events",
-    "append_entry",
-    "evaluate",
-    "escalate",
-    "answer",
-    "claim",
-    "attempted",
-    "drop_unwanted",
-    "put_off",
-    "replan",
-    "quarantine",
-    "resubmit",
-    "alive",
-    "intake_gap",
-)
-"""Writes of the store that stand at zero from the start; others appear with their first, up to `MOST_WRITES`."""
-WRITE_OUTCOMES = ("committed", "conflict", "fenced")
-MOST_WRITES = 64
-LOOPS = ("intake", "evaluator", "escalator", "dispatcher", "auditor")
-WITHDRAWN = ("refuted", "corrected")
-"""Why earlier events do not count any more (`judging.correction`)."""
-CORRECTIONS_REFUSED = (
-    "not_its_source",
-    "parent_must_confirm",
-    "out_of_scope",
-    "other_space",
-    "ambiguous",
-    "circular",
-    "too_many",
-)
-"""Why a correction or refutation changes nothing (`judging.correction`)."""
 
 _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -206,6 +138,10 @@ class Metrics:
                 "siaga_inbound_texts", "Texts that came in by SMS, by what became of them", ["result"], **own
             ),
             *((result,) for result in INBOUND_TEXTS),
+        )
+        self._bounces = _counters(
+            Counter("siaga_bounces", "Mails that came back, by what they were", ["result"], **own),
+            *((result,) for result in BOUNCES),
         )
         self._prefetches = Counter("siaga_link_prefetch", "Answer links fetched by GET or HEAD", **own)
         self._notifications = _counters(
@@ -362,6 +298,10 @@ class Metrics:
     def inbound_text(self, result: str) -> None:
         """Count a text that came in, by what became of it (one of `INBOUND_TEXTS`)."""
         self._inbound_texts[(result,)].inc()
+
+    def bounce(self, result: str) -> None:
+        """Count a mail that came back, by what it was (one of `BOUNCES`)."""
+        self._bounces[(result,)].inc()
 
     def link_prefetch(self) -> None:
         """Count a GET or HEAD of an answer link, which acknowledges nothing."""

@@ -174,6 +174,10 @@ class Smtp(_Section):
     """Environment variable that holds the password."""
     envelope_sender: str | None = None
     """Address that gets bounces; none: the address in messages.sender."""
+    ca_file: Place | None = None
+    """Certificates to trust instead of the machine's, as PEM, for a mail server with one of your own."""
+    bounces: Place | None = None
+    """Maildir of bounces, read by the role dispatcher; none: they come by `siaga bounce`."""
     timeout_seconds: float = Field(default=30, gt=0, le=600)
     """Longest wait for the mail server, in seconds."""
     connections: int = Field(default=3, ge=1, le=20)

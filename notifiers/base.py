@@ -14,15 +14,16 @@ import msgspec
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One rendered message to one address; every attempt sends exactly these bytes.
 
-    `id` is the notification's derived id (the envelope id), `reference` the Message-ID for e-mail. `date` is an
-    RFC 5322 date. `text` is the SMS or the plain part, `html` the other part of an e-mail. `headers` are further
-    e-mail headers.
+    `id` is the notification's derived id, `envelope` the name by which a report of its delivery comes back (empty:
+    the id), `reference` the Message-ID for e-mail. `date` is an RFC 5322 date. `text` is the SMS or
+    the plain part, `html` the other part of an e-mail. `headers` are further e-mail headers.
     """
 
     id: str
     channel: str
     to: str
     text: str
+    envelope: str = ""
     subject: str = ""
     html: str = ""
     date: str = ""

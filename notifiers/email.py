@@ -28,9 +28,9 @@ _TOO_LARGE = 552
 class EmailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one mail server.
 
-    `tls` is `starttls`, `implicit` or `none`; `ca_file` names further certificate authorities to trust. `sender` is the
-    envelope's sender, who gets bounces (empty: the address of the message's From). `timeout` is in seconds for one
-    attempt as a whole, `connections` how many are kept open at most.
+    `tls` is `starttls`, `implicit` or `none`; `ca_file` names certificates to trust instead of the machine's.
+    `sender` is the envelope's sender, who gets bounces (empty: the address of the message's From). `timeout` is in
+    seconds for one attempt as a whole, `connections` how many are kept open at most.
     """
 
     name: str = "smtp"
@@ -82,10 +82,9 @@ class Email:
                 client.close()
 
     async def _hand_over(self, message: Message, sender: str, content: bytes) -> Receipt:
-        client = await self._begun(message.id, sender)
+        client = await self._begun(message.envelope or message.id, sender)
         try:
-            notify = ["NOTIFY=FAILURE,DELAY"] if client.supports_extension("dsn") else []
-            await client.rcpt(message.to, options=notify)
+            await client.rcpt(message.to, options=_notify(client, message.to))
             response = await client.data(content)
         except aiosmtplib.SMTPResponseException as error:
             await self._keep_or_close(client, error)
@@ -97,13 +96,13 @@ class Email:
         queued = _QUEUED.search(response.message)
         return Receipt(gateway=self.name, reference=queued.group(1) if queued else "")
 
-    async def _begun(self, message_id: str, sender: str) -> SMTP:
+    async def _begun(self, envelope: str, sender: str) -> SMTP:
         """Return a connection on which the server took the sender; kept ones that died meanwhile are dropped."""
         while True:
             kept = bool(self._idle)
             client = self._idle.pop() if kept else await self._connected()
             try:
-                await self._mail(client, message_id, sender)
+                await self._mail(client, envelope, sender)
             except aiosmtplib.SMTPResponseException as error:
                 if kept and error.code == _CLOSING:
                     client.close()
@@ -133,9 +132,9 @@ class Email:
             raise
         return client
 
-    async def _mail(self, client: SMTP, message_id: str, sender: str) -> None:
-        envelope = ["RET=HDRS", f"ENVID={message_id}"] if client.supports_extension("dsn") else []
-        await client.mail(sender, options=envelope)
+    async def _mail(self, client: SMTP, envelope: str, sender: str) -> None:
+        options = ["RET=HDRS", f"ENVID={_xtext(envelope)}"] if client.supports_extension("dsn") else []
+        await client.mail(sender, options=options)
 
     async def _keep_or_close(self, client: SMTP, error: aiosmtplib.SMTPResponseException) -> None:
         """A refusal ends the transaction, not the connection, unless the server is closing."""
@@ -164,6 +163,19 @@ class Email:
             username=settings.user or None,
             password=settings.password or None,
         )
+
+
+def _notify(client: SMTP, recipient: str) -> list[str]:
+    """Ask for a report where the server can: of failure and delay, naming the recipient as we wrote it (RFC 3461)."""
+    if not client.supports_extension("dsn"):
+        return []
+    original = [f"ORCPT=rfc822;{_xtext(recipient)}"] if recipient.isascii() else []
+    return ["NOTIFY=FAILURE,DELAY", *original]
+
+
+def _xtext(text: str) -> str:
+    """Return a text as a parameter of SMTP may hold it (RFC 3461, 4)."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
 
 
 def _delivery_error(error: Exception) -> DeliveryError:

@@ -16,6 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from engine.cli import config, directory, doctor, explain, policy, quarantine, rules, templates, token
+from engine.cli.bounce import bounce
 from engine.cli.replay import replay
 from engine.cli.run import run
 from engine.errors import ConfigurationError, SiagaError
@@ -47,6 +48,7 @@ def siaga(
 
 app.command()(run)
 app.command()(replay)
+app.command()(bounce)
 for _name in ("demo", "check", "test", "backtest", "bench"):
     try:
         _module = import_module(f"engine.cli.{_name}")

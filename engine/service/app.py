@@ -12,6 +12,7 @@ import secrets
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
@@ -38,8 +39,10 @@ from engine.service.key import secret_key
 from engine.service.lock_step import LockStep, Turn, stored_clock
 from engine.service.loop import LONGEST_WAIT, Loop, LoopState
 from engine.service.phones import Phones
+from engine.service.postbox import Postbox
 from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import import_directory, read_rule_set
+from engine.service.reports import Reports
 from engine.service.silences import Silences
 from engine.service.tokens import Tokens
 from engine.settings import Settings
@@ -49,6 +52,7 @@ from engine.store.redis import RedisStore
 from engine.wording.profile import Profile
 from engine.wording.render import Renderer
 from engine.wording.response import Responses
+from engine.wording.seal import seal
 from engine.wording.texts import load_catalogue
 from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
@@ -56,6 +60,8 @@ from notifiers.registry import build
 
 LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 LEAD_POLL_SECONDS = 0.05
+BOUNCES_SECONDS = 2.0
+"""The maildir of bounces is looked into as often."""
 
 GatewaysByChannel = Mapping[str, Notifier]
 """The gateway that serves each channel."""
@@ -122,12 +128,15 @@ class Siaga:
                 templates=settings.paths.templates,
                 duty_desk=settings.messages.duty_desk or "",
                 profile=sms_profile(settings),
+                seal=partial(seal, key),
             ),
             notifiers=build(_gateways(settings)),
             key=key,
             in_order=settings.clock.mode == "lock_step",
             two_way=settings.gateways.sms.two_way,
         )
+        self.reports = Reports(store, self.desk, self._dispatcher.replies)
+        self.postbox = Postbox(self.reports, self.metrics, key, settings.gateways.smtp.bounces)
         self._auditor = Auditor(store, clock, self.metrics)
         self._loops: dict[str, Loop] = {}
         self._lock_step: LockStep | None = None
@@ -203,7 +212,11 @@ class Siaga:
                 self._loop("escalator", self._escalator.turn, schedules=[COVERS, ALERTS]),
                 self._loop("dispatcher", self._dispatcher.turn, schedules=[OUTBOX]),
             ]
-        return [loop for loop in loops if loop.name in self.settings.roles]
+        roles = self.settings.roles
+        if self.settings.gateways.smtp.bounces is not None and "dispatcher" in roles:
+            bounces = self._loop("bounces", self.postbox.turn, every=BOUNCES_SECONDS)
+            return [bounces, *(loop for loop in loops if loop.name in roles)]
+        return [loop for loop in loops if loop.name in roles]
 
     async def _evaluate(self) -> int:
         """Turn the evaluator, which may judge that reports stayed away only after it was told of our own outages."""
@@ -295,6 +308,7 @@ def _gateways(settings: Settings) -> list[dict[str, object]]:
                 "host": smtp.host,
                 "port": smtp.port,
                 "tls": smtp.tls,
+                "ca_file": str(smtp.ca_file or ""),
                 "user": smtp.user or "",
                 "password": password,
                 "sender": smtp.envelope_sender or "",

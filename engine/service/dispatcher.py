@@ -32,6 +32,7 @@ from engine.store.codec import decode
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.wording.link import fill, fingerprint, token_for
 from engine.wording.render import Renderer
+from engine.wording.seal import seal
 from notifiers.base import DeliveryError, Message, Notifier
 
 BATCH = 100
@@ -221,6 +222,7 @@ class Dispatcher:
         secret = self._token(notification)
         return Message(
             id=notification.id,
+            envelope=seal(self._key, notification.id),
             channel=notification.channel,
             to=rendered.to,
             text=fill(rendered.text, secret),

@@ -17,6 +17,7 @@ from engine.web import (
     alerts,
     answer_page,
     answers,
+    bounce,
     clock,
     event_shape,
     events,
@@ -57,13 +58,17 @@ def build(siaga: Siaga) -> FastAPI:
         templates=siaga.settings.paths.templates,
         duty_desk=siaga.settings.messages.duty_desk or "",
     )
-    app.router.routes += [events.route, inbound.route]
+    app.router.routes += [part.route for part in PLAIN]
     for part in (alerts, answers, silences, quarantine, clock, ops, answer_page, reference):
         app.include_router(part.router)
     problem.install(app)
     app.add_middleware(Front, limit_of=limits(siaga.settings.http.max_body_bytes))
     _describe(app)
     return app
+
+
+PLAIN = (events, inbound, bounce)
+"""Routes outside FastAPI, each with its own entry in the OpenAPI."""
 
 
 def limits(events_bytes: int) -> Callable[[str], int]:
@@ -74,6 +79,8 @@ def limits(events_bytes: int) -> Callable[[str], int]:
             return events_bytes
         if path == inbound.PATH:
             return inbound.BODY_BYTES
+        if path == bounce.PATH:
+            return bounce.BODY_BYTES
         return answer_page.BODY_BYTES if path.startswith(answer_page.PREFIX) else SMALL_BODY_BYTES
 
     return limit_of
@@ -86,7 +93,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generated()
-            schema["paths"] = {events.PATH: events.OPENAPI, inbound.PATH: inbound.OPENAPI} | schema["paths"]
+            schema["paths"] = {part.PATH: part.OPENAPI for part in PLAIN} | schema["paths"]
             for answers_of in (op["responses"] for item in schema["paths"].values() for op in item.values()):
                 if "HTTPValidationError" in str(answers_of.get("422")):
                     del answers_of["422"]  # a route whose only parameter is text has no such answer

@@ -6,7 +6,7 @@ Here: which parts make a message of each kind, the e-mail's headers and subject.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -69,10 +69,11 @@ class Renderer:
         templates: Path,
         duty_desk: str = "",
         profile: Profile = ONE_WAY,
+        seal: Callable[[str], str] = str,
     ) -> None:
         """Prepare the templates. `duty_desk` says how the duty desk is reached, in one line, if that is known.
 
-        `profile` is that of the route of SMS.
+        `profile` is that of the route of SMS; `seal` makes of a notification's id the name that its e-mail goes by.
         """
         self._catalogue = catalogue
         self._kinds = kinds
@@ -81,6 +82,7 @@ class Renderer:
         self._sender = sender
         self._duty_desk = duty_desk
         self._profile = profile
+        self._seal = seal
         self._host = urlsplit(base_url).hostname or "localhost"
         jinja = environment(templates)
         self._text = jinja.get_template("email.txt.j2")
@@ -119,7 +121,7 @@ class Renderer:
             text=self._text.render(letter=letter),
             html=self._html.render(letter=letter),
             date=date,
-            reference=f"<{notification.id}@{self._host}>",
+            reference=f"<{self._seal(notification.id)}@{self._host}>",
             headers={
                 "From": self._sender,
                 "References": thread,

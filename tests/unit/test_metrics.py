@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from engine import metrics
+from engine import labels
 from engine.alerting import alert, command
 from engine.alerting.delivery import REASONS
 from engine.judging.rule import LEVEL_NAMES
@@ -39,11 +39,11 @@ class Decided:
 
 def test_label_values_are_those_of_the_values_that_are_counted():
     """The metrics cannot import what stands above them; this keeps the lists equal."""
-    assert metrics.LEVELS == LEVEL_NAMES
-    assert set(metrics.STATES) == set(get_args(alert.State))
-    assert set(metrics.STATES["failed"]) == {*get_args(Reason), *REASONS, metrics.OTHER}
-    assert get_args(command.Says) == metrics.SAYS
-    assert get_args(command.Via) == metrics.VIA
+    assert labels.LEVELS == LEVEL_NAMES
+    assert set(labels.STATES) == set(get_args(alert.State))
+    assert set(labels.STATES["failed"]) == {*get_args(Reason), *REASONS, labels.OTHER}
+    assert get_args(command.Says) == labels.SAYS
+    assert get_args(command.Via) == labels.VIA
 
 
 def test_names_begin_with_siaga_and_every_child_starts_at_zero():
@@ -97,7 +97,7 @@ def test_the_names_of_writes_are_bounded():
     counted = Metrics()
     for number in range(1_000):
         counted.commit(f"write_{number}", "committed")
-    assert len(samples(counted, "siaga_commits_total")) <= metrics.MOST_WRITES * 3
+    assert len(samples(counted, "siaga_commits_total")) <= labels.MOST_WRITES * 3
     assert sum(samples(counted, "siaga_commits_total").values()) == 1_000
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import ssl
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -128,7 +129,18 @@ async def test_the_envelope_carries_the_notification_where_the_server_can():
         receipt = await notifier.send(MESSAGE)
     assert receipt.reference == "ABC123"
     assert "MAIL FROM:<siaga@desk.example> RET=HDRS ENVID=pemberitahuan2345" in lines
-    assert "RCPT TO:<sekda@pinrang.example> NOTIFY=FAILURE,DELAY" in lines
+    notify = "NOTIFY=FAILURE,DELAY ORCPT=rfc822;sekda@pinrang.example"
+    assert f"RCPT TO:<sekda@pinrang.example> {notify}" in lines
+
+
+async def test_the_envelopes_words_are_written_as_the_standard_has_them():
+    """A sealed name, and an address with a plus (RFC 3461, 4)."""
+    there = msgspec.structs.replace(MESSAGE, envelope="a.b=c", to="sekda+siaga@pinrang.example")
+    async with scripted() as (port, lines), email(port) as notifier:
+        await notifier.send(there)
+    assert "MAIL FROM:<siaga@desk.example> RET=HDRS ENVID=a.b+3Dc" in lines
+    original = "ORCPT=rfc822;sekda+2Bsiaga@pinrang.example"
+    assert f"RCPT TO:<sekda+siaga@pinrang.example> NOTIFY=FAILURE,DELAY {original}" in lines
 
 
 async def test_the_envelopes_sender_can_be_another():
@@ -209,9 +221,7 @@ async def test_a_server_that_is_not_well_may_be_later(answers: dict, reason: str
 async def test_an_address_that_cannot_be_written_is_refused_for_good():
     """The server does not speak UTF-8."""
     async with scripted() as (port, _), email(port) as notifier:
-        there = type(MESSAGE)(
-            **{f: getattr(MESSAGE, f) for f in MESSAGE.__struct_fields__} | {"to": "sékda@a.example"}
-        )
+        there = msgspec.structs.replace(MESSAGE, to="sékda@a.example")
         assert await failure(notifier, there) == ("recipient_refused", False)
 
 

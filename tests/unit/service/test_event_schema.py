@@ -283,8 +283,8 @@ def test_what_is_kept_aside_says_who_sent_what_from_where(examine, document):
 
 
 def test_the_lists_of_faults_and_refusals_are_those_of_the_metrics():
-    from engine import metrics
+    from engine import labels
     from engine.service.event_fields import FAULTS
 
-    assert metrics.QUARANTINED == FAULTS
-    assert metrics.REJECTED == event_schema.REFUSALS
+    assert labels.QUARANTINED == FAULTS
+    assert labels.REJECTED == event_schema.REFUSALS
