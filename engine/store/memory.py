@@ -31,6 +31,7 @@ from engine.store.port import (
     Put,
     Record,
     Write,
+    order_of,
 )
 from engine.store.signal import Signals
 
@@ -52,7 +53,7 @@ class MemoryStore:
         self._entries: list[Entry] = []
         self._stamps: list[tuple[Instant, int]] = []
         self._stamp: tuple[Instant, int] = (0, 0)
-        self._cursor = START
+        self._cursor = self._trimmed = START
         self._epoch = 0
         self._holder: str | None = None
         self._lease_ends = 0.0
@@ -185,8 +186,7 @@ class MemoryStore:
 
     async def read(self, after: str, limit: int) -> list[Entry]:
         """Return up to `limit` entries after a position, whole requests only."""
-        instant, number = after.split("-")
-        start = bisect_right(self._stamps, (int(instant), int(number)))
+        start = bisect_right(self._stamps, order_of(after))
         end = min(start + limit, len(self._entries))
         whole = end
         while whole > start and not self._entries[whole - 1].last:
@@ -201,15 +201,28 @@ class MemoryStore:
         """Return the entries at these positions, in order."""
         found: list[Entry | None] = []
         for position in positions:
-            instant, number = position.split("-")
-            index = bisect_left(self._stamps, (int(instant), int(number)))
+            index = bisect_left(self._stamps, order_of(position))
             there = index < len(self._entries) and self._entries[index].position == position
             found.append(self._entries[index] if there else None)
         return found
 
+    async def trim(self, until: str) -> None:
+        """Remove the entries up to a position, none beyond the cursor."""
+        self._crash_point("trim", "before")
+        until = min(until, self._cursor, key=order_of)
+        if order_of(until) > order_of(self._trimmed):
+            gone = bisect_right(self._stamps, order_of(until))
+            del self._entries[:gone], self._stamps[:gone]
+            self._trimmed = until
+        self._crash_point("trim", "after")
+
+    async def trimmed(self) -> str:
+        """Return the position up to which entries were removed."""
+        return self._trimmed
+
     async def last_position(self) -> str:
-        """Return the position of the newest entry, `START` if there is none."""
-        return self._entries[-1].position if self._entries else START
+        """Return the position of the newest entry that ever was, `START` if there was none."""
+        return "{}-{}".format(*self._stamp)
 
     async def cursor(self) -> str:
         """Return the evaluator's cursor, `START` before the first commit."""

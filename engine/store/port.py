@@ -129,7 +129,7 @@ class Appended(NamedTuple):
 class Entry(msgspec.Struct, frozen=True):
     """One entry of the event stream.
 
-    `position` orders entries and serves as cursor (compare with `==` only). `type` is `events`, `gap` or `rules`.
+    `position` serves as cursor, and `order_of` it sorts entries. `type` is `events`, `gap` or `rules`.
     `values` are the JSON bytes of its events (or of the one value of another type). `last` marks the last entry of one
     request: events of one request are applied together before anything is judged (rule-language.md 3.2).
     """
@@ -147,6 +147,17 @@ ENTRY_BYTES = 65_536
 """... and at most this many bytes of them (one larger event alone is an entry of its own)."""
 START = "0-0"
 """The cursor before the first entry."""
+
+
+def order_of(position: str) -> tuple[int, int]:
+    """Return what sorts positions as the stream does: the instant of receipt, and a number within it."""
+    instant, _, number = position.partition("-")
+    return int(instant), int(number)
+
+
+def before(instant: Instant) -> str:
+    """Return a cursor behind which lie exactly the entries received at an instant or later."""
+    return f"{instant - 1}-{2**53 - 1}" if instant > 0 else START
 
 
 class Lease(NamedTuple):
@@ -231,8 +242,19 @@ class Store(Protocol):
         """Return the entries at these positions, in order; None where the stream has none (any more)."""
         ...
 
+    async def trim(self, until: str) -> None:
+        """Remove the entries up to a position, that one included (name `trim`).
+
+        What lies beyond the evaluator's cursor stays. `last_position` does not change by it.
+        """
+        ...
+
+    async def trimmed(self) -> str:
+        """Return the position up to which entries were removed, `START` where none were."""
+        ...
+
     async def last_position(self) -> str:
-        """Return the position of the newest entry, `START` if there is none."""
+        """Return the position of the newest entry that ever was, `START` if there was none."""
         ...
 
     async def cursor(self) -> str:

@@ -3,10 +3,10 @@
 Here: the port on keys and scripts. Not here: connections and errors (`store.link`), what the server promises
 (`store.durability`), or starting a server (`store.embedded`).
 
-All keys begin with the hash tag `{siaga:<namespace>}`: `:state` (cursor, epoch, position), `:lease`, `:counters`,
-`:entries` (stream), `:seen:<2 bytes>` (de-duplication), `:table:<name>` (hash), `:schedule:<name>` (sorted set),
-`:log:<name>` (list); signals go by the channels `:signal:<name>`. Everything that writes is one of the scripts, so
-that it is atomic there; the append-only file holds each as one transaction.
+All keys begin with the hash tag `{siaga:<namespace>}`: `:state` (cursor, epoch, position, trimmed), `:lease`,
+`:counters`, `:entries` (stream), `:seen:<2 bytes>` (de-duplication), `:table:<name>` (hash), `:schedule:<name>`
+(sorted set), `:log:<name>` (list); signals go by the channels `:signal:<name>`. Everything that writes is one of the
+scripts, so that it is atomic there; the append-only file holds each as one transaction.
 
 Reads are tried again a few times. A write whose answer was lost raises `StoreUnavailableError` and may have been done,
 and so may one that was cancelled: whoever wrote reads again (a fenced write that was done is refused as `cursor_moved`
@@ -48,6 +48,7 @@ from engine.store.port import (
     Put,
     Record,
     Write,
+    order_of,
 )
 from engine.store.signal import Signals
 
@@ -235,8 +236,16 @@ class RedisStore:
         found = [await self._read("XRANGE", key, position, position) for position in positions]
         return [_entry(one[0][0].decode(), one[0][1]) if one else None for one in found]
 
+    async def trim(self, until: str) -> None:
+        """Remove the entries up to a position, none beyond the cursor."""
+        await self._change("trim", "trim", *order_of(until))
+
+    async def trimmed(self) -> str:
+        """Return the position up to which entries were removed."""
+        return await self._state("trimmed")
+
     async def last_position(self) -> str:
-        """Return the position of the newest entry, `START` if there is none."""
+        """Return the position of the newest entry that ever was, `START` if there was none."""
         return await self._state("position")
 
     async def cursor(self) -> str:
