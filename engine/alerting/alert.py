@@ -118,9 +118,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `runs` are the steps started so far, the last one current; `takings` those that count now. `wake_at` is the instant
     at which something falls due though nothing happens. `floor` is the newest evidence in event order. `history` is the
     number of entries and `head` the digest of the newest. `notifications` are their ids. Messages that ask to act are
-    superseded where a history entry below number `superseded` caused them. `silenced` is the silence that covers it,
-    and `cover_changes_at` when that must be looked at again. `tell_again` is the rule's, frozen at opening;
-    `figure_told` the figure of which people were told last, `told_again` how often time alone told them in a row.
+    superseded where a history entry below number `superseded` caused them. `hidden` is the rule of `hide_while` that
+    hides it, as long as it does, or `before_rule`. `silenced` is the silence that covers it. `cover_changes_at` is when
+    either must be looked at again. `tell_again` is the rule's, frozen at opening; `figure_told` the figure of which
+    people were told last, `told_again` how often time alone told them in a row.
     """
 
     id: str
@@ -159,6 +160,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     figure_told: float | None = None
     told_again: int = 0
     told_again_at: Instant | None = None
+    hide_while: tuple[str, ...] = ()
     hidden: str = ""
     silenced: str = ""
     cover_changes_at: Instant | None = None

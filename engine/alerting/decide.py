@@ -37,6 +37,7 @@ from engine.alerting.escalation import (
     end_unanswerable_step,
     level_rises,
     look_at_cover,
+    look_at_hiding,
     next_step,
     reopen,
     restart,
@@ -47,6 +48,7 @@ from engine.alerting.escalation import (
     supersede,
 )
 from engine.alerting.gates import attempt
+from engine.alerting.hiding import hider
 from engine.alerting.identity import alert_id
 from engine.alerting.repetition import tell_by_time, tell_doubled
 from engine.alerting.telling import follow_up, hold
@@ -59,6 +61,10 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
     """Make the alert of an opening and start its policy, unless it was over before its rule was in force."""
     opened = command.opened
     rule = command.rule
+    hidden = hider(rule.hide_while, command.region, around.standing)
+    reason = f"hidden:{hidden}" if hidden else opened.reason
+    if opened.reason == "before_rule":
+        hidden = reason = opened.reason
     alert = Alert(
         id=alert_id(around.namespace, command.space, rule.id, command.group, command.ordinal),
         space=command.space,
@@ -79,21 +85,25 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         window=opened.window,
         tell_again=rule.tell_again,
         figure_told=opened.figure,
-        hidden=opened.reason if opened.reason == "before_rule" else "",
+        hide_while=rule.hide_while,
+        hidden=hidden,
     )
     draft = Draft(alert, {}, around, now)
     draft.note(
-        "hidden" if alert.hidden else "opened",
-        reason=opened.reason,
+        "hidden" if hidden else "opened",
+        reason=reason,
         rule=rule.id,
         version=rule.version,
         level=opened.level,
         events=len(opened.evidence),
     )
-    if not alert.hidden:
+    if not hidden:
         start(draft)
-        set_wake(draft)
-    return draft.decision(opened.reason)
+    set_wake(draft)
+    if hidden in rule.hide_while:
+        # What hides it may have closed while this was decided: it is looked at once more when both are in the store.
+        draft.change(cover_changes_at=now)
+    return draft.decision(reason)
 
 
 def decide(
@@ -119,7 +129,7 @@ def _carry_out(draft: Draft, command: Command) -> str:
         case Answer():
             reason = take_answer(draft, command)
         case Wake() | Cover():
-            reason = _wake(draft) if isinstance(command, Wake) else look_at_cover(draft) or "nothing_due"
+            reason = _wake(draft) if isinstance(command, Wake) else _uncover(draft) or "nothing_due"
         case Attempted() | Reported() | Withheld():
             reason = _delivered(draft, command)
             end_unanswerable_step(draft)
@@ -311,6 +321,11 @@ def _undo(draft: Draft, undone: Undone) -> None:
     else:
         cause = draft.note("corrected", reason=undone.reason)
         follow_up(draft, "correction", cause)
+
+
+def _uncover(draft: Draft) -> str:
+    """Look whether what hid the alert is closed, and whether a silence begins or ends."""
+    return look_at_hiding(draft) or look_at_cover(draft)
 
 
 def _wake(draft: Draft) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from engine.alerting.alert import FINAL, Alert, HistoryEntry, Kind, Notification, State
 from engine.alerting.directory import Directory
+from engine.alerting.hiding import Standing
 from engine.alerting.silence import Silence
 from engine.judging.calendar import Calendar
 from engine.judging.event import Scalar
@@ -24,13 +25,17 @@ NO_STAGES = Calendar()
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What a decision may look at beside the alert, as it is at this instant."""
+    """What a decision may look at beside the alert, as it is at this instant.
+
+    `standing` is what is open of the rules that may hide the alert, where that matters.
+    """
 
     namespace: str
     directory: Directory
     regions: RegionTable
     calendar: Calendar = NO_STAGES
     silences: tuple[Silence, ...] = ()
+    standing: Standing = frozenset()
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

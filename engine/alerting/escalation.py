@@ -16,6 +16,7 @@ from engine.alerting.delegation import counted
 from engine.alerting.delivery import may_have_word
 from engine.alerting.directory import Found, PassedOver, Resolution, resolve
 from engine.alerting.draft import Draft
+from engine.alerting.hiding import hider
 from engine.alerting.policy import Policy, Step, Target
 from engine.alerting.quiet import policy_quiet_until
 from engine.alerting.repetition import due_again
@@ -42,7 +43,7 @@ def begin(draft: Draft, round_: int, step: int, *, by_hand: bool = False) -> Non
     In the policy's quiet hours the start is put off to their end, unless a person wants it now (3.8). Under a silence
     nothing starts: its end starts the current step anew.
     """
-    if _silenced(draft):
+    if _kept_quiet(draft):
         return
     if not by_hand and _put_off(draft, round_, step):
         return
@@ -171,7 +172,7 @@ def _resolve(draft: Draft, target: Target, excluded: Mapping[str, PassedOver]) -
 
 def next_step(draft: Draft, *, by_hand: bool = False) -> None:
     """The wait of the current step is over (or it ended at once): start what comes next, or what was put off."""
-    if _silenced(draft):
+    if _kept_quiet(draft):
         return
     run, put_off = draft.alert.current, draft.alert.postponed
     place: tuple[int, int] | None = (1, 1)
@@ -212,7 +213,7 @@ def restart(draft: Draft, reason: str, *, but: Collection[str] = ()) -> None:
     supersede(draft)
     draft.note("restarted", reason=reason)
     run = draft.alert.current
-    if _silenced(draft):
+    if _kept_quiet(draft):
         return
     if run is None:
         begin(draft, 1, 1)
@@ -233,7 +234,7 @@ def end_unanswerable_step(draft: Draft) -> None:
     alert, run = draft.alert, draft.alert.current
     if alert.status != "open" or run is None or not run.recipients:
         return
-    if alert.exhausted_at is not None or alert.postponed is not None or _silenced(draft):
+    if alert.exhausted_at is not None or alert.postponed is not None or _kept_quiet(draft):
         return
     answering = {*(taking.person for taking in alert.takings), *(d.giver for d in alert.delegations)}
     if answering.intersection(run.recipients).difference(alert.declined):
@@ -261,6 +262,29 @@ def look_at_cover(draft: Draft) -> str:
             restart(draft, "silence_ended")
         return "silence_ended"
     return "silenced" if _silenced(draft) and not before else ""
+
+
+def look_at_hiding(draft: Draft) -> str:
+    """Show an alert that opened hidden where none of the rules that may hide it has an open alert any more.
+
+    Whatever else keeps it hidden (`before_rule`) is no business of other rules.
+    """
+    alert = draft.alert
+    if not alert.unresolved or alert.hidden not in alert.hide_while:
+        return ""
+    hidden = hider(alert.hide_while, alert.region, draft.around.standing)
+    draft.change(hidden=hidden)
+    if hidden:
+        return ""
+    draft.note("shown", reason=f"hidden:{alert.hidden}")
+    if alert.status == "open":
+        restart(draft, "shown")
+    return "shown"
+
+
+def _kept_quiet(draft: Draft) -> bool:
+    """Say whether no step may start now: the alert is hidden, or a silence covers it."""
+    return bool(draft.alert.hidden) or _silenced(draft)
 
 
 def _silenced(draft: Draft) -> bool:
@@ -361,7 +385,7 @@ def step_ends_at(draft: Draft) -> Instant | None:
     step says `not_resolved`.
     """
     alert, run, put_off = draft.alert, draft.alert.current, draft.alert.postponed
-    if alert.status == "resolved" or alert.silenced:
+    if alert.status == "resolved" or alert.silenced or alert.hidden:
         return None
     if put_off is not None:
         runs_on = alert.status == "open" or alert.policy.steps[put_off.step - 1].when.not_resolved

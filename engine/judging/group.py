@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.judging.event import Event, Scalar
-from engine.judging.region import LEVELS, cut
+from engine.judging.region import LEVELS, NATION, cut
 from engine.judging.rule import Rule
 
 SEPARATOR = "|"
@@ -35,10 +35,30 @@ def group_under(per: Sequence[str], event: Event) -> str | None:
     return SEPARATOR.join(texts) if len(texts) == len(parts) else None
 
 
-def region_of_group(rule: Rule, event: Event) -> str:
-    """Return the region the event's group stands for: the narrowest region of `per`, else the event's regency."""
-    codes = [code for name in rule.per if name in _REGION_WORDS and (code := _part(name, event)) is not None]
-    return max(codes, key=_depth) if codes else _at_most_regency(event.region)
+def parts_of(group: str) -> tuple[str, ...]:
+    """Cut the canonical text of a group into its parts, in the order of `per`; the inverse of joining them."""
+    parts, part, escaped = [], "", False
+    for sign in group:
+        if escaped or sign not in ("\\", SEPARATOR):
+            part, escaped = part + sign, False
+        elif sign == "\\":
+            escaped = True
+        else:
+            parts.append(part)
+            part = ""
+    return (*parts, part)
+
+
+def key_values(per: Sequence[str], group: str) -> dict[str, str]:
+    """Return the canonical text of each key of `per` that a group has."""
+    parts = (group,) if len(per) == 1 else parts_of(group)
+    return dict(zip(per, parts, strict=True))
+
+
+def region_of_group(per: Sequence[str], group: str, reported: str = NATION) -> str:
+    """Return the region a group stands for: the narrowest region of `per`, else the regency of a region reported."""
+    codes = [code for name, code in key_values(per, group).items() if name in REGION_WORDS]
+    return max(codes, key=_depth) if codes else _at_most_regency(reported)
 
 
 def canonical(value: Scalar | None) -> str:
@@ -82,4 +102,5 @@ def _depth(code: str) -> int:
     return 0 if code == "00" else code.count(".") + 1
 
 
-_REGION_WORDS = frozenset((*LEVELS, "region"))
+REGION_WORDS = frozenset((*LEVELS, "region"))
+"""Words of `per` that cut the code of the region."""

@@ -130,6 +130,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     tell_again: TellAgain = TellAgain()
     wait_for_late: Millis = 0
     late_horizon: Millis = 72 * HOUR
+    hide_while: tuple[str, ...] = ()
     effective_from: Instant | None = None
     effective_until: Instant | None = None
     escalate: str = ""

@@ -27,7 +27,7 @@ from engine.loading.moment import duration, instant
 from engine.loading.patterns import needs_no_watch
 from engine.loading.value import identifier, level, named, scalar, short_text, text, word
 
-NOT_BUILT = ("active", "hide_while", "except")
+NOT_BUILT = ("active", "except")
 """Keys of the language that this version does not have yet."""
 REGION_KEYS = ("nation", "province", "regency", "district", "village", "region")
 """Words of `per` that cut the code of the region."""
@@ -61,6 +61,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     tell_again: TellAgain | None = None
     wait_for_late: Millis | None = None
     late_horizon: Millis | None = None
+    hide_while: tuple[str, ...] | None = None
     effective: tuple[Instant | None, Instant | None] | None = None
     escalate: str | None = None
     places: Map[str, Mark] = {}
@@ -93,6 +94,7 @@ class DraftReader:
             "tell_again": _tell_again,
             "wait_for_late": duration(),
             "late_horizon": duration(1),
+            "hide_while": list_of(identifier, single=True, minimum=1),
             "effective": _effective,
             "escalate": named(known.policies, "unknown_policy"),
         }

@@ -18,6 +18,7 @@ import msgspec
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Pattern, Rule, TellAgain
 from engine.judging.window import can_be_undone, is_state
+from engine.loading.bonds import check_bonds
 from engine.loading.draft import Draft, DraftReader, Levels
 from engine.loading.figures import counted
 from engine.loading.filters import Filters
@@ -147,6 +148,7 @@ def _load(
             )
         elif draft.id is not None:
             drafts[draft.id] = draft
+    check_bonds(drafts, findings)
     filters.close()
     rules = () if findings.errors else tuple(resolved(draft, known) for draft in drafts.values())
     return loaded(rules, (), findings)
@@ -181,6 +183,7 @@ def resolved(draft: Draft, known: Known) -> Rule:
         tell_again=draft.tell_again or TellAgain(),
         wait_for_late=(WAIT_FOR_LATE if waits else 0) if draft.wait_for_late is None else draft.wait_for_late,
         late_horizon=draft.late_horizon or LATE_HORIZON,
+        hide_while=draft.hide_while or (),
         effective_from=since_until[0],
         effective_until=since_until[1],
         escalate=draft.escalate or "",

@@ -69,6 +69,8 @@ def written(rule: Rule) -> Written:
         keys["tell_again"] = list(_tell_again(rule.tell_again))
     keys["wait_for_late"] = format_duration(rule.wait_for_late)
     keys["late_horizon"] = format_duration(rule.late_horizon)
+    if rule.hide_while:
+        keys["hide_while"] = list(rule.hide_while)
     if effective := dict(_effective(rule)):
         keys["effective"] = effective
     if rule.escalate:

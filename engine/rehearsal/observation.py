@@ -12,7 +12,7 @@ import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry
 from engine.judging.explain import explain_group
-from engine.judging.group import SEPARATOR
+from engine.judging.group import key_values
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
 from engine.judging.state import GroupState
@@ -185,21 +185,5 @@ def meant(rule: Rule, group: Group, text: str) -> bool:
     """Say whether a group of a rule, by its canonical text, is the one that a test names."""
     if group is None or isinstance(group, str):
         return group is None or group == text
-    parts = [text] if len(rule.per) == 1 else list(_parts(text))
-    return set(group) <= set(rule.per) and all(
-        group.get(name, part) == part for name, part in zip(rule.per, parts, strict=True)
-    )
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Cut the canonical text of a group of several keys into its parts."""
-    part, escaped = "", False
-    for sign in text:
-        if escaped or sign not in ("\\", SEPARATOR):
-            part, escaped = part + sign, False
-        elif sign == "\\":
-            escaped = True
-        else:
-            yield part
-            part = ""
-    yield part
+    parts = key_values(rule.per, text)
+    return set(group) <= set(parts) and all(parts[name] == part for name, part in group.items())

@@ -26,7 +26,7 @@ from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.auditor import EVERY_SECONDS, Auditor
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, COVERS, OUTBOX
+from engine.service.casebook import ALERTS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
@@ -177,7 +177,7 @@ class Siaga:
 
     async def next_due(self) -> Instant | None:
         """Return the earliest instant at which something falls due though nothing arrives."""
-        due = [await self.store.next_due(schedule) for schedule in (COVERS, WINDOWS, ALERTS, OUTBOX)]
+        due = [await self.store.next_due(schedule) for schedule in (REVEALS, COVERS, WINDOWS, ALERTS, OUTBOX)]
         return min((instant for instant in due if instant is not None), default=None)
 
     async def advance(self, until: Instant) -> None:
@@ -209,7 +209,7 @@ class Siaga:
             loops += [
                 self._loop("intake", self._pulse.beat, every=BEAT_SECONDS),
                 self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[WINDOWS]),
-                self._loop("escalator", self._escalator.turn, schedules=[COVERS, ALERTS]),
+                self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
                 self._loop("dispatcher", self._dispatcher.turn, schedules=[OUTBOX]),
             ]
         roles = self.settings.roles

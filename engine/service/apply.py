@@ -13,13 +13,13 @@ import msgspec
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.command import Answer, Command
 from engine.alerting.decide import decide
-from engine.alerting.draft import Decision
+from engine.alerting.draft import Decision, Surroundings
 from engine.clock import Clock
 from engine.errors import StoreError
 from engine.judging.instant import DAY, Instant
 from engine.metrics import Metrics
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, LINKS, Case, Changes, history_log, load
+from engine.service.casebook import ALERTS, LINKS, Case, Changes, history_log, load, standing
 from engine.service.census import Summary, summarise, take
 from engine.store.codec import decode as decode_value
 from engine.store.port import Committed, Plan, Put, Store
@@ -101,6 +101,14 @@ class Desk:
             alert=decision.alert, reason=outcome, refusal=decision.refusal, repeated=decision.repeated
         )
 
+    async def _around(self, alert: Alert) -> Surroundings:
+        """Return what a decision may look at; for a hidden alert with what is open of the rules that may hide it."""
+        around = await self._books.surroundings()
+        if not alert.hidden:
+            return around
+        found = await standing(self._store, alert.space, alert.hide_while)
+        return msgspec.structs.replace(around, standing=frozenset(found.values()))
+
     async def change(
         self, alert_id: str, command: Command, name: str, beside: Beside | None = None
     ) -> Decision | None:
@@ -113,7 +121,7 @@ class Desk:
             case = await self.case(alert_id)
             if case is None:
                 return None
-            around = await self._books.surroundings()
+            around = await self._around(case.alert)
             decision = decide(case.alert, case.notifications, command, around, self._clock.now())
             changes = Changes()
             if decision.alert != case.alert or decision.notifications or decision.history:

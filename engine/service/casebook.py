@@ -26,6 +26,8 @@ OUTBOX = "outbox"
 """Schedule of notifications to be sent or looked at again."""
 UNRESOLVED = "unresolved"
 """Schedule that lists unresolved alerts by the instant they were detected; nothing falls due in it."""
+REVEALS = "reveals"
+"""Schedule of what closed, as `space|rule|region|alert`, until the alerts that it may have hidden were looked at."""
 LINKS = "links"
 """Table of the fingerprints of answer links, to notification ids."""
 
@@ -33,6 +35,22 @@ LINKS = "links"
 def history_log(alert_id: str) -> str:
     """Return the name of an alert's history log."""
     return f"history:{alert_id}"
+
+
+def _hider(alert: Alert | None) -> str:
+    """Return the rule that hides the alert; empty where none does."""
+    hides = alert is not None and alert.unresolved and alert.hidden in alert.hide_while
+    return alert.hidden if alert is not None and hides else ""
+
+
+def standing_of(space: str, rule: str) -> str:
+    """Return the name of the schedule that lists the unresolved alerts of a rule as `region|alert`; nothing is due."""
+    return f"standing:{space}|{rule}"
+
+
+def hidden_by(space: str, rule: str) -> str:
+    """Return the name of the schedule that lists what a rule hides as `region|alert`; nothing is due in it."""
+    return f"hidden:{space}|{rule}"
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +77,7 @@ class Changes(msgspec.Struct, kw_only=True):
             changed.update({notification.id: notification for notification in decision.notifications})
             self._note(decision.alert.id, decision.history)
         alert = decisions[-1].alert
+        self._place(alert, before.alert if before else None)
         self.puts.append(Put(ALERTS, alert.id, encode(alert), before.version if before else 0))
         self.plans.append(Plan(ALERTS, alert.id, alert.wake_at))
         self.plans.append(Plan(COVERS, alert.id, alert.cover_changes_at))
@@ -66,6 +85,20 @@ class Changes(msgspec.Struct, kw_only=True):
         for notification in changed.values():
             version = before.versions.get(notification.id, 0) if before else 0
             self.put_notification(notification, version)
+
+    def _place(self, alert: Alert, before: Alert | None) -> None:
+        """Keep the lists of what is open and what is hidden, by rule, in step with the alert."""
+        space, rule, member = alert.space, alert.rule.id, f"{alert.region}|{alert.id}"
+        if before is None or before.unresolved != alert.unresolved:
+            at = alert.detected_at if alert.unresolved else None
+            self.plans.append(Plan(standing_of(space, rule), member, at))
+            if not alert.unresolved:
+                self.plans.append(Plan(REVEALS, f"{space}|{rule}|{member}", alert.resolved_at))
+        was, now = _hider(before), _hider(alert)
+        if was and was != now:
+            self.plans.append(Plan(hidden_by(space, was), member, None))
+        if now and was != now:
+            self.plans.append(Plan(hidden_by(space, now), member, alert.detected_at))
 
     def write(
         self, name: str, *, fence: Fence | None = None, puts: Iterable[Put] = (), drops: Iterable[Drop] = ()
@@ -95,6 +128,16 @@ class Changes(msgspec.Struct, kw_only=True):
                 self.counts[f"step.{entry.details['step']}"] += 1
         if encoded:
             self.appends.append(Append(history_log(alert_id), tuple(encoded)))
+
+
+async def standing(store: Store, space: str, rules: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return rule and region of the unresolved alerts of these rules, by alert id."""
+    found: dict[str, tuple[str, str]] = {}
+    for rule in sorted(set(rules)):
+        for member in await store.planned(standing_of(space, rule)):
+            region, _, alert = member.partition("|")
+            found[alert] = rule, region
+    return found
 
 
 async def load(store: Store, alert_ids: Sequence[str]) -> dict[str, Case]:

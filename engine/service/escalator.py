@@ -1,4 +1,4 @@
-"""The escalator: alert timers, and beginnings and ends of silences, that fell due; one by one through `apply`.
+"""The escalator: alert timers, beginnings and ends of silences, and what a closing shows; one by one through `apply`.
 
 Here: only the turn of its loop. Not here: what a timer does (`alerting.decide`). Any number may run.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from engine.alerting.command import Cover, Wake
 from engine.clock import Clock
+from engine.judging.region import NATION, lineage
 from engine.metrics import Metrics
 from engine.service.apply import Desk
-from engine.service.casebook import ALERTS, COVERS
+from engine.service.casebook import ALERTS, COVERS, REVEALS, hidden_by
 from engine.service.setback import Setbacks
 from engine.store.port import Plan, Store, Write
 
@@ -29,15 +30,32 @@ class Escalator:
         self._setbacks = Setbacks("escalator", ALERTS, store=store, clock=clock, metrics=metrics)
 
     async def lift(self) -> int:
-        """Look at the alerts for which a silence begins or ends now; return how many there were.
+        """Look at the alerts for which a silence begins or ends now, or what hid them closed; return how many.
 
         In lock-step this comes before everything else that falls due at an instant (escalation.md 3.2).
         """
+        revealed = await self._reveal()
         due = await self._store.due(COVERS, self._clock.now(), BATCH)
         for alert_id, _ in due:
             decision = await self._desk.change(alert_id, Cover(), "cover")
             at_instead = decision.alert.cover_changes_at if decision else None
             await self._store.write(Write(name="replan", plans=(Plan(COVERS, alert_id, at_instead),)))
+        return revealed + len(due)
+
+    async def _reveal(self) -> int:
+        """Let the alerts look again that were hidden by what closed; return how many closings there were.
+
+        An alert that opens hidden looks once more after its own commit (it is planned in `COVERS`), and what closes is
+        planned with its commit: so none stays hidden for nothing, whichever of both comes first or dies.
+        """
+        due = await self._store.due(REVEALS, self._clock.now(), BATCH)
+        for closed, _ in due:
+            space, rule, region, _alert = closed.split("|")
+            for member in await self._store.planned(hidden_by(space, rule)):
+                own, _, alert_id = member.partition("|")
+                if region == NATION or region in lineage(own)[:2]:
+                    await self._desk.change(alert_id, Cover(), "reveal")
+            await self._store.write(Write(name="replan", plans=(Plan(REVEALS, closed, None),)))
         return len(due)
 
     async def turn(self) -> int:

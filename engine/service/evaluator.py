@@ -15,16 +15,10 @@ from typing import NamedTuple
 
 import structlog
 
-from engine.alerting.alert import Alert, Notification
-from engine.alerting.command import Open
-from engine.alerting.decide import decide, open_alert
-from engine.alerting.draft import Decision, Surroundings
 from engine.alerting.identity import alert_id
 from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError
-from engine.judging.group import region_of_group
 from engine.judging.instant import SECOND, Instant
-from engine.judging.judgement import Judgement, Opened
 from engine.judging.outage import Gap, merged
 from engine.judging.rule import Rule
 from engine.judging.state import Closing
@@ -33,6 +27,7 @@ from engine.metrics import Metrics
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, NOTIFICATIONS, Case, Changes, load
+from engine.service.docket import Cases, Docket, Said
 from engine.service.families import Families
 from engine.service.groups import GROUPS, Groups, Judged
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
@@ -57,7 +52,7 @@ class Outcome(NamedTuple):
 
     judged: Judged | None
     due: Instant | None
-    cases: dict[str, tuple[list[Decision], Case | None]]
+    cases: Cases
 
 
 class Evaluator:
@@ -159,10 +154,8 @@ class Evaluator:
             raise FencedError
         next_cursor = entries[-1].position if entries else self._cursor
         fence = Fence(self._lease.epoch, self._cursor, next_cursor)
-        outcomes: dict[Key, Outcome] = {}
-        todo: set[Key] = set(work)
         for _ in range(REPEATS):
-            outcomes.update(await self._judge({key: work[key] for key in todo}, horizon))
+            outcomes = await self._judge(work, horizon)
             write = self._write(outcomes, fence, counts, puts)
             outcome = await self._store.write(write)
             match outcome:
@@ -171,8 +164,8 @@ class Evaluator:
                     raise FencedError(f"the evaluator was fenced off: {reason}")
                 case Conflict(records=records):
                     self._metrics.commit("evaluate", "conflict")
-                    todo = self._overtaken(outcomes, records)
-                    for key in todo:
+                    _expect_overtaken(outcomes, records)
+                    for key in work:
                         self._groups.spoil(key)
                 case _:
                     self._metrics.commit("evaluate", "committed")
@@ -182,35 +175,34 @@ class Evaluator:
         raise StoreError(f"a batch was overtaken {REPEATS} times in a row")
 
     async def _judge(self, work: Mapping[Key, list[Share]], horizon: Instant) -> dict[Key, Outcome]:
+        """Judge the groups one by one, then decide what all of them say in one order."""
         around = await self._books.surroundings()
         await self._groups.fetch(work)
         newest = {key: self._newest_alert(key) for key in work}
         cases = await load(self._store, [alert for alert in newest.values() if alert])
         rules = self._books.rule_set.rules
-        outcomes = {}
+        judged: dict[Key, Judged] = {}
+        said: list[Said] = []
         for key, shares in work.items():
-            if key.rule not in rules:
-                outcomes[key] = Outcome(None, None, {})
-                continue
-            outcomes[key] = await self._judge_group(
-                key, rules[key.rule], shares, horizon, cases.get(newest[key] or ""), around
+            if key.rule in rules:
+                closed = _closing(cases.get(newest[key] or ""))
+                judged[key], judgements = self._judge_group(key, rules[key.rule], shares, horizon, closed)
+                said += judgements
+        docket = Docket(self._store, self._books, around, self._clock.now())
+        decided = await docket.decide(said, cases)
+        return {
+            key: Outcome(
+                judged.get(key), judged[key].group.due if key in judged else None, decided.get(key, {})
             )
-        return outcomes
+            for key in work
+        }
 
-    async def _judge_group(
-        self,
-        key: Key,
-        rule: Rule,
-        shares: Sequence[Share],
-        horizon: Instant,
-        newest: Case | None,
-        around: Surroundings,
-    ) -> Outcome:
+    def _judge_group(
+        self, key: Key, rule: Rule, shares: Sequence[Share], horizon: Instant, closed: Closing | None
+    ) -> tuple[Judged, list[Said]]:
         group = self._groups.working_copy(key, rule, self._since(rule))
-        closed = _closing(newest)
-        said: list[tuple[Judgement, str]] = []
+        said: list[Said] = []
         for share in shares:
-            region = region_of_group(rule, share.sample)
             judgements = group.apply(
                 share.arrivals,
                 received_at=share.received_at,
@@ -219,49 +211,13 @@ class Evaluator:
                 fits=share.fits,
                 closed=closed,
             )
-            said += [(judgement, region) for judgement in judgements]
+            said += [Said(share.received_at, key, judgement) for judgement in judgements]
             closed = None
-        if closed is not None or (group.due is not None and group.due <= horizon):
-            region = newest.alert.region if newest else ""
-            said += [(judgement, region) for judgement in group.look(now=horizon, closed=closed)]
-        judged = Judged(group, group.frozen(), frozenset(group.points.touched))
-        return Outcome(judged, group.due, await self._decide(key, rule, said, newest, around))
-
-    async def _decide(
-        self,
-        key: Key,
-        rule: Rule,
-        said: Sequence[tuple[Judgement, str]],
-        newest: Case | None,
-        around: Surroundings,
-    ) -> dict[str, tuple[list[Decision], Case | None]]:
-        """Turn judgements into decisions, one alert after the other, each on what the one before left."""
-        decided: dict[str, tuple[list[Decision], Case | None]] = {}
-        now = self._clock.now()
-        for judgement, region in said:
-            alert = alert_id(self._books.namespace, key.space, key.rule, key.group, judgement.ordinal)
-            if isinstance(judgement, Opened):
-                command = Open(
-                    rule=rule,
-                    policy=self._books.rule_set.policies[rule.escalate],
-                    space=key.space,
-                    group=key.group,
-                    region=region,
-                    ordinal=judgement.ordinal,
-                    opened=judgement,
-                )
-                decided[alert] = ([open_alert(command, around, now)], None)
-                continue
-            if alert not in decided:
-                known = newest if newest and newest.alert.id == alert else None
-                case = known or (await load(self._store, [alert])).get(alert)
-                if case is None:
-                    raise StoreError(f"judging speaks of alert {alert}, which the store does not have")
-                decided[alert] = ([], case)
-            decisions, before = decided[alert]
-            alert_now, notifications = _latest(decisions, before)
-            decisions.append(decide(alert_now, notifications, judgement, around, now))
-        return decided
+        due = group.due
+        if closed is not None or (due is not None and due <= horizon):
+            at = due if due is not None and due <= horizon else horizon
+            said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
+        return Judged(group, group.frozen(), frozenset(group.points.touched)), said
 
     def _since(self, rule: Rule) -> Instant | None:
         """Return the instant from which a rule watches its groups (rule-language.md 3.5)."""
@@ -283,18 +239,6 @@ class Evaluator:
             for decisions, before in outcome.cases.values():
                 changes.add(decisions, before)
         return changes.write("evaluate", fence=fence, puts=puts, drops=drops)
-
-    def _overtaken(self, outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> set[Key]:
-        """Return the groups whose alerts or notifications somebody else changed meanwhile."""
-        changed = {id_ for table, id_ in records if table in (ALERTS, NOTIFICATIONS)}
-        todo = set()
-        for key, outcome in outcomes.items():
-            for alert, (decisions, _) in outcome.cases.items():
-                if alert in changed or any(n.id in changed for d in decisions for n in d.notifications):
-                    todo.add(key)
-        if not todo:
-            raise FencedError(f"group states were changed by another evaluator: {sorted(records)[:3]}")
-        return todo
 
     def _keep(self, outcomes: Mapping[Key, Outcome], write: Write) -> None:
         """Take over what is in the store now, and count it."""
@@ -333,12 +277,12 @@ def _closing(newest: Case | None) -> Closing | None:
     return Closing(floor=alert.floor, at=alert.resolved_at or 0, ordinal=alert.ordinal)
 
 
-def _latest(decisions: Sequence[Decision], before: Case | None) -> tuple[Alert, Mapping[str, Notification]]:
-    notifications = dict(before.notifications) if before else {}
-    for decision in decisions:
-        notifications.update({notification.id: notification for notification in decision.notifications})
-    if decisions:
-        return decisions[-1].alert, notifications
-    if before is None:
-        raise AssertionError("a case without alert")
-    return before.alert, notifications
+def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> None:
+    """Raise `FencedError` unless somebody answered an alert of the batch, or changed a message of one, meanwhile."""
+    changed = {id_ for table, id_ in records if table in (ALERTS, NOTIFICATIONS)}
+    decided = [case for outcome in outcomes.values() for case in outcome.cases.items()]
+    if not any(
+        alert in changed or any(n.id in changed for d in decisions for n in d.notifications)
+        for alert, (decisions, _) in decided
+    ):
+        raise FencedError(f"group states were changed by another evaluator: {sorted(records)[:3]}")

@@ -89,6 +89,8 @@ class _Teller:
             yield texts("sentence.again.growing", length=self._length(again.every), most=most)
         elif again.every is not None:
             yield texts("sentence.again.every", length=self._length(again.every))
+        if rule.hide_while:
+            yield texts("sentence.hide_while", rules=self._watched.any(rule.hide_while))
         if rule.effective_from is not None:
             yield texts("sentence.effective.from", when=self._moment(rule.effective_from))
         if rule.effective_until is not None:

@@ -116,11 +116,19 @@ def evidence(number=1, at=START, **more):
 
 
 def opening(
-    policy_, *, level=3, group="73.15", region="73.15", seen=None, figure=None, tell_again=RULE.tell_again
+    policy_,
+    *,
+    level=3,
+    group="73.15",
+    region="73.15",
+    seen=None,
+    figure=None,
+    tell_again=RULE.tell_again,
+    hide_while=(),
 ):
     """The command that opens an alert."""
     opened = Opened(ordinal=1, happened_at=START, evidence=seen or (evidence(),), level=level, figure=figure)
-    rule = msgspec.structs.replace(RULE, tell_again=tell_again)
+    rule = msgspec.structs.replace(RULE, tell_again=tell_again, hide_while=hide_while)
     return Open(rule=rule, policy=policy_, space="real", group=group, region=region, ordinal=1, opened=opened)
 
 
@@ -143,9 +151,17 @@ class Course:
     """
 
     def __init__(
-        self, policy_=None, contents=CONTENTS, *, calendar=NO_STAGES, silences=(), now=START, **opening_words
+        self,
+        policy_=None,
+        contents=CONTENTS,
+        *,
+        calendar=NO_STAGES,
+        silences=(),
+        standing=(),
+        now=START,
+        **opening_words,
     ):
-        self.around = around(contents, calendar=calendar, silences=silences)
+        self.around = around(contents, calendar=calendar, silences=silences, standing=standing)
         self.now = self.began = now
         self.down = {}
         self.sent, self.times, self.decisions = [], [], []

@@ -49,7 +49,8 @@ def test_the_key_of_a_group(per: tuple[str, ...], region: str, group: str | None
 )
 def test_the_region_a_group_stands_for(per: tuple[str, ...], region: str, stands_for: str) -> None:
     """The narrowest region of `per`, else the event's regency."""
-    assert region_of_group(rule(per=per), event(0, region=region, incident="A")) == stands_for
+    report = event(0, region=region, incident="A")
+    assert region_of_group(per, group_of(rule(per=per), report) or "", region) == stands_for
 
 
 def test_canonical_texts_are_equal_for_equal_values_only() -> None:

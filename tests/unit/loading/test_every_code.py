@@ -93,6 +93,7 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     ("required", rule(owner=None), (3, 5)),
     ("not_available", rule(active="{}"), (13, 5)),
     ("unknown_rule", rule(like="dua"), (13, 11)),
+    ("rule_ring", rule(hide_while="[satu]"), (13, 17)),
     ("like_cycle", rule(like="satu"), (13, 11)),
     ("not_a_map", rule(effective="2024"), (13, 16)),
     ("not_a_list", "version: 1\nrules: {}\n", (2, 8)),

@@ -154,7 +154,7 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
 }
 SAID = {
     *("levels", "by_severity", "watch", "per", "condition", "hold_for", "clear", "keep_open_for"),
-    *("start_again", "tell_again", "effective_from", "effective_until"),
+    *("start_again", "tell_again", "hide_while", "effective_from", "effective_until"),
 }
 UNSAID = {
     *("id", "title", "short_title", "owner", "why", "guide", "wait_for_late", "late_horizon"),
@@ -227,6 +227,7 @@ def test_every_key_of_a_rule_is_said_or_left_out_knowingly():
         ({"tell_again": TellAgain(value_doubles=True)}, " setiap kali angkanya menjadi dua kali lipat."),
         ({"tell_again": TellAgain(every=4 * HOUR)}, " diberi tahu lagi setiap 4 jam."),
         ({"tell_again": TellAgain(every=HOUR, growing_to=12 * HOUR)}, " setelah 1 jam, lalu dengan jeda"),
+        ({"hide_while": ("banjir", "gempa")}, " Selama ada peringatan banjir atau gempa di daerah"),
         ({"effective_from": 1_732_665_600_000}, " berlaku sejak Rabu, 27 November 2024 pukul 07.00 WIB."),
         ({"effective_until": 1_732_665_600_000}, " berlaku sampai Rabu, 27 November 2024 pukul 07.00 WIB."),
         ({"per": ("nation",)}, " di seluruh Indonesia, "),

@@ -1,0 +1,128 @@
+"""The docket: what the groups of a batch say, and the decisions that follow, alert by alert.
+
+Here: the order in which judgements of one batch are decided, and which alert each is about. Not here: judging
+(`judging.evaluate`), what a decision is (`alerting.decide`) and the commit (`service.evaluator`).
+
+Judgements are decided in the order of the clock, and at one instant those of a rule that hides come before those of a
+rule that it hides. What is open of the hiding rules is what the store has and what this batch opened and closed so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from engine.alerting.alert import Alert, Notification
+from engine.alerting.command import Open
+from engine.alerting.decide import decide, open_alert
+from engine.alerting.draft import Decision, Surroundings
+from engine.alerting.identity import alert_id
+from engine.errors import StoreError
+from engine.judging.group import region_of_group
+from engine.judging.instant import Instant
+from engine.judging.judgement import Judgement, Opened
+from engine.judging.precedence import ranks
+from engine.judging.region import NATION
+from engine.service.batch import Key
+from engine.service.books import Books
+from engine.service.casebook import Case, load, standing
+from engine.store.port import Store
+
+
+class Said(NamedTuple):
+    """A judgement of a group, and the clock instant at which it could first be said."""
+
+    at: Instant
+    key: Key
+    judgement: Judgement
+
+
+Cases = dict[str, tuple[list[Decision], Case | None]]
+"""By alert id what was decided, and the case before it (None: it was opened now)."""
+
+
+class Docket:
+    """Decides the judgements of one batch, each on what the ones before left."""
+
+    def __init__(self, store: Store, books: Books, around: Surroundings, now: Instant) -> None:
+        self._store = store
+        self._books = books
+        self._around = around
+        self._now = now
+        self._open: dict[str, tuple[str, str, str]] = {}
+
+    async def decide(self, said: Iterable[Said], cases: Mapping[str, Case]) -> dict[Key, Cases]:
+        """Return what was decided of the alerts of each group; `cases` are those that are known already, by id."""
+        rules = self._books.rule_set.rules
+        said = list(said)
+        hiding = {(one.key.space, id_) for one in said for id_ in rules[one.key.rule].hide_while}
+        for space in sorted({space for space, _ in hiding}):
+            found = await standing(self._store, space, [id_ for own, id_ in hiding if own == space])
+            self._open.update({alert: (space, *place) for alert, place in found.items()})
+        if hiding:
+            rank = ranks(rules.values())
+            said.sort(key=lambda one: (one.at, rank[one.key.rule]))
+        decided: dict[Key, Cases] = {}
+        for _, key, judgement in said:
+            mine = decided.setdefault(key, {})
+            decision = await self._next(key, judgement, mine, cases)
+            if (key.space, key.rule) in hiding:
+                self._note(key, decision.alert)
+        return decided
+
+    async def _next(
+        self, key: Key, judgement: Judgement, decided: Cases, cases: Mapping[str, Case]
+    ) -> Decision:
+        alert = alert_id(self._books.namespace, key.space, key.rule, key.group, judgement.ordinal)
+        if isinstance(judgement, Opened):
+            decision = self._opened(key, judgement)
+            decided[alert] = ([decision], None)
+            return decision
+        if alert not in decided:
+            case = cases.get(alert) or (await load(self._store, [alert])).get(alert)
+            if case is None:
+                raise StoreError(f"judging speaks of alert {alert}, which the store does not have")
+            decided[alert] = ([], case)
+        decisions, before = decided[alert]
+        alert_now, notifications = _latest(decisions, before)
+        decision = decide(alert_now, notifications, judgement, self._around, self._now)
+        decisions.append(decision)
+        return decision
+
+    def _opened(self, key: Key, opened: Opened) -> Decision:
+        rule = self._books.rule_set.rules[key.rule]
+        around = self._around
+        if rule.hide_while:
+            places = {(id_, region) for space, id_, region in self._open.values() if space == key.space}
+            around = msgspec.structs.replace(around, standing=places)
+        reported = opened.evidence[0].region if opened.evidence else NATION
+        command = Open(
+            rule=rule,
+            policy=self._books.rule_set.policies[rule.escalate],
+            space=key.space,
+            group=key.group,
+            region=region_of_group(rule.per, key.group, reported),
+            ordinal=opened.ordinal,
+            opened=opened,
+        )
+        return open_alert(command, around, self._now)
+
+    def _note(self, key: Key, alert: Alert) -> None:
+        """Remember whether an alert of a rule that hides is open now."""
+        if alert.unresolved:
+            self._open[alert.id] = key.space, key.rule, alert.region
+        else:
+            self._open.pop(alert.id, None)
+
+
+def _latest(decisions: Sequence[Decision], before: Case | None) -> tuple[Alert, Mapping[str, Notification]]:
+    notifications = dict(before.notifications) if before else {}
+    for decision in decisions:
+        notifications.update({notification.id: notification for notification in decision.notifications})
+    if decisions:
+        return decisions[-1].alert, notifications
+    if before is None:
+        raise AssertionError("a case without alert")
+    return before.alert, notifications
