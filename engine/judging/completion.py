@@ -7,10 +7,11 @@ Not here: when a pattern is complete (`judging.attempt`, `judging.items`), and t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from engine.judging import rule as language
 from engine.judging.attempt import Attempts
+from engine.judging.comparison import ComparisonFold
 from engine.judging.event import EventKey
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant
@@ -39,7 +40,7 @@ def fold_of(
     since: Instant | None = None,
 ) -> Fold:
     """Return the fold of a rule's group; its parameters are those of `Fold`."""
-    kind = CompletionFold if is_pattern(rule.condition) else Fold
+    kind = next((fold for word, fold in _FOLDS.items() if isinstance(rule.condition, word)), Fold)
     return kind(rule, keys, points, base=base, status=status, marks=marks, since=since)
 
 
@@ -135,3 +136,6 @@ class CompletionFold(Fold):
         super()._close_by_hand(mark)
         if mark.desk == END_OF_INSTANT and self.status.floor == mark:
             self.status.floor = newest
+
+
+_FOLDS: dict[Any, type[Fold]] = {language.Pattern: CompletionFold, language.Compare: ComparisonFold}

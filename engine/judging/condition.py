@@ -10,9 +10,10 @@ from typing import Literal
 
 import msgspec
 
+from engine.judging.column import Column
 from engine.judging.event import Scalar
-from engine.judging.filter import Filter, Limit
-from engine.judging.instant import Millis
+from engine.judging.filter import Filter, Limit, Operator
+from engine.judging.instant import Instant, Millis
 
 # --- patterns: conditions on several events that fit different filters -------------------------------------------
 
@@ -188,15 +189,86 @@ class Share(msgspec.Struct, frozen=True, tag="share"):
     """True while `part` in percent of `whole` meets the limit and the floor its limits (state condition).
 
     Each is a field whose numbers are added up, or a filter whose events are counted, over (t - within, t]; without
-    `within` in the latest event. `missing` is the number of an event without a field; None: it adds nothing.
+    `within` in the latest event. The whole may be a column instead, the number of the group's region. `missing` is the
+    number of an event without a field; None: it adds nothing.
     """
 
     part: str | Filter
-    whole: str | Filter
+    whole: str | Filter | Column
     limit: Limit
     within: Millis | None = None
     floor: Floor = Floor()
     missing: float | None = None
 
 
-Condition = EveryEvent | Count | Distinct | Value | Aggregate | Change | FirstTime | Spread | Share | Pattern
+class PreviousWindow(msgspec.Struct, frozen=True, tag="previous_window"):
+    """The window before this one: (t - 2 within, t - within]."""
+
+
+class Earlier(msgspec.Struct, frozen=True, tag="earlier"):
+    """What is at least `before` old, but less than `not_older_than`: (t - not_older_than, t - before]."""
+
+    before: Millis
+    not_older_than: Millis
+
+
+class SameHour(msgspec.Struct, frozen=True, tag="same_hour"):
+    """The mean of the same window on each of so many days before."""
+
+    days: int
+
+
+Reference = PreviousWindow | Earlier | SameHour | Column
+"""What a comparison is made with; a column is a baseline by region."""
+Relation = Literal["rises_to", "falls_to", "rises_above", "falls_below", "rises_by", "falls_by"]
+_AS_LIMIT: dict[Relation, Operator] = {
+    "falls_to": "at_most",
+    "falls_below": "below",
+    "rises_above": "above",
+}
+
+
+class Compare(msgspec.Struct, frozen=True, kw_only=True, tag="compare"):
+    """True while the figure over (t - within, t] stands so to its reference, and the floor holds (state condition).
+
+    With `at` it is true at that instant only. `number` is how many times the reference, with `_by` how many points more
+    or less. `of` are the fields of the figure (none for `count`), `missing` is the number of an event without it; None:
+    it does not count. Without a reference the comparison is skipped, counts as met, or takes this number for it.
+    """
+
+    figure: Literal["count", "distinct", "sum", "average", "highest", "lowest", "latest"]
+    reference: Reference
+    relation: Relation
+    number: float
+    within: Millis
+    of: tuple[str, ...] = ()
+    weight: str | None = None
+    missing: float | None = None
+    floor: Floor = Floor()
+    if_no_baseline: Literal["skip", "fire"] | float = "skip"
+    at: Instant | None = None
+
+    @property
+    def limit(self) -> Limit:
+        """The limit on the ratio, or on the points by which it rises or falls."""
+        return Limit(_AS_LIMIT.get(self.relation, "at_least"), self.number)
+
+    @property
+    def in_points(self) -> bool:
+        """Whether the figure is a difference, not a ratio."""
+        return self.relation in ("rises_by", "falls_by")
+
+
+Condition = (
+    EveryEvent
+    | Count
+    | Distinct
+    | Value
+    | Aggregate
+    | Change
+    | FirstTime
+    | Spread
+    | Share
+    | Compare
+    | Pattern
+)

@@ -23,7 +23,7 @@ from engine.judging.newcomers import Fits, Withdrawn, newcomers_of
 from engine.judging.opening import assign, mark_of, moved
 from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
-from engine.judging.state import EMPTY, Closing, GroupState, Opening, Point, Spell, gate_of
+from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Point, Spell, gate_of
 from engine.judging.window import kept_for, limit_of, needs_latest, opens_on_arrival, quiet_after, within_of
 
 KEPT_WHILE_OPEN = 1_000
@@ -216,10 +216,13 @@ class Group:
             for opening in self._openings
             if opening.ordinal not in places and not opening.carried
         ]
-        kept = [opening for opening in self._openings if opening.carried and opening.ordinal not in places]
+        of_place: dict[int | None, list[Opening]] = {}
+        for opening in self._openings:
+            of_place.setdefault(places.get(opening.ordinal), []).append(opening)
+        kept = [opening for opening in of_place.get(None, ()) if opening.carried]
         self._ordinals = []
         for place, spell in enumerate(spells):
-            mine = [opening for opening in self._openings if places.get(opening.ordinal) == place]
+            mine = of_place.get(place, [])
             for opening in mine:
                 said += self._again(spell, place, opening, reason)
             going = [opening.ordinal for opening in mine if opening.ended_at is None]
@@ -246,6 +249,7 @@ class Group:
             level=level_of(self.rule, spell.figure, evidence),
             figure=spell.figure,
             limit=self._limit,
+            sides=spell.sides,
             window=self._window(spell),
             reason="before_rule" if self._over_before(spell) else "condition_true",
             follows=follows,
@@ -261,20 +265,24 @@ class Group:
         redated = opening.happened_at != spell.happened_at and not opening.carried
         if not fresh and not redated:
             return []
-        figures = [spell.figure, *(join.figure for join in self._fold.joins if join.place == place)]
+        joins = [join for join in self._fold.joins if join.place == place]
+        figures = [spell.figure, *(join.figure for join in joins)]
         level = max(level_of(self.rule, figure, (rows[i].evidence for i in fresh)) for figure in figures)
-        if not redated:
-            return [self._joined(i, ordinal, figures[-1], level) for i in fresh]
-        again = Redated(
-            ordinal=ordinal,
-            happened_at=spell.happened_at,
-            evidence=self._evidence(spell, ordinal),
-            figure=figures[-1],
-            window=self._window(spell),
-            reason=reason,
-        )
+        last = joins[-1] if joins else spell
+        said: list[Judgement] = []
+        if redated:
+            again = Redated(
+                ordinal=ordinal,
+                happened_at=spell.happened_at,
+                evidence=self._evidence(spell, ordinal),
+                figure=last.figure,
+                sides=last.sides,
+                window=self._window(spell),
+                reason=reason,
+            )
+            said.append(again)
         # Late events count as joined too: they may raise the level of the figure at a later instant.
-        return [again, *(self._joined(i, ordinal, figures[-1], level) for i in fresh)]
+        return said + [self._joined(i, ordinal, last, level) for i in fresh]
 
     def _join(self, spells: list[Spell]) -> list[Judgement]:
         """Say which points joined; those whose spell may not be judged yet wait.
@@ -282,30 +290,29 @@ class Group:
         All of a request say the figure after it, and the highest level from their instant on.
         """
         heard, waiting = [], []
-        latest: dict[int, tuple[float | None, int]] = {}
+        latest: dict[int, tuple[Join, int]] = {}
         for join in reversed(self._fold.joins):
             if join.place >= len(spells):
                 waiting.append(join)
                 continue
             index = self.points.at(join.key)
-            figure, level = latest.get(join.place, (join.figure, 0))
+            last, level = latest.get(join.place, (join, 0))
             level = max(level, level_of(self.rule, join.figure, (self.points.rows[index].evidence,)))
-            latest[join.place] = figure, level
-            heard.append((index, self._ordinals[join.place], figure, level))
+            latest[join.place] = last, level
+            heard.append((index, self._ordinals[join.place], last, level))
         self._fold.joins[:] = reversed(waiting)
         rows = self.points.rows
-        return [
-            self._joined(i, o, figure, level) for i, o, figure, level in reversed(heard) if rows[i].told < o
-        ]
+        return [self._joined(i, o, last, level) for i, o, last, level in reversed(heard) if rows[i].told < o]
 
-    def _joined(self, index: int, ordinal: int, figure: float | None, level: int) -> Joined:
+    def _joined(self, index: int, ordinal: int, last: Join | Spell, level: int) -> Joined:
         evidence = self.points.tell(index, ordinal)
         gap = self.points.gap_before(index, ordinal) if self._quiet else 0
         return Joined(
             ordinal=ordinal,
             evidence=evidence,
             level=level,
-            figure=figure,
+            figure=last.figure,
+            sides=last.sides,
             new_after_quiet=gap is None or (self._quiet > 0 and gap >= self._quiet),
         )
 

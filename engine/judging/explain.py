@@ -117,6 +117,8 @@ def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None) -> list[Gate]:
         "ids": [key.id for key in fold.counted],
         "oldest_leaves_at": leaves,
     }
+    if fold.sides is not None:
+        figures = {**figures, "now": fold.sides[0], "reference": fold.sides[1]}
     held_until = None if status.true_since is None else status.true_since + rule.hold_for
     newer = status.floor is None or (status.seen is not None and status.seen > status.floor)
     return [

@@ -12,15 +12,25 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from copy import copy
-from typing import NamedTuple
 
 import msgspec
 
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant, Millis
+from engine.judging.judgement import Sides
 from engine.judging.rule import Rule
 from engine.judging.state import Join, Point, Spell, Status
-from engine.judging.window import Window, is_pulse, is_state, shrinks, watched_for, window_of, within_of
+from engine.judging.trace import Before, earlier, newer
+from engine.judging.window import (
+    Window,
+    is_pulse,
+    is_state,
+    shrinks,
+    sides_of,
+    watched_for,
+    window_of,
+    within_of,
+)
 
 
 class Fold:
@@ -56,7 +66,7 @@ class Fold:
         self._hops = rule.clear.limit is not None and rule.clear.limit.operator == "equals"
         self._window: Window = window_of(rule.condition)
         self._low = self._high = 0
-        self._before: _Before | None = None
+        self._before: Before | None = None
         self.now = base
         self.status = copy(status) if status else Status()
         self.done: list[Spell] = []
@@ -74,6 +84,11 @@ class Fold:
     def figure(self) -> float | None:
         """The figure over the window as it stands."""
         return self._window.figure
+
+    @property
+    def sides(self) -> Sides | None:
+        """The two figures that the figure is made of, where it is."""
+        return sides_of(self._window)
 
     @property
     def met(self) -> bool:
@@ -98,7 +113,7 @@ class Fold:
                 self._pass_marks(at)
             self.wait_until(at - 1)
             start = self._high
-            self._before = _Before(self.now, start, copy(self.status), len(self.done))
+            self._before = Before(self.now, start, copy(self.status), len(self.done))
             while self._high < count and keys[self._high].occurred_at == at:
                 self._high += 1
             self._slide(at)
@@ -158,7 +173,7 @@ class Fold:
         if self._within is not None and (
             self._slides or (status.spell is not None and clear.how in _BY_FIGURE and not self._pulse)
         ):
-            due = _earlier(due, self._next_leave(self._within))
+            due = earlier(due, self._next_leave(self._within))
         until = self._rule.effective_until
         if due is None or (until is not None and due >= until) or (self.now is not None and due <= self.now):
             return None
@@ -270,7 +285,7 @@ class Fold:
         if self._rule.clear.how == "event":
             self._clear_by_event(at, start, end)
         watched = self._watched(start, end)
-        true = self._window.met() and (self._state or bool(watched))
+        true = self._true(watched)
         if status.spell is not None:
             self._continue(at, watched, true=true)
             if status.spell is not None:
@@ -281,12 +296,15 @@ class Fold:
         if not true:
             status.true_since = status.true_first = None
             status.blocked = False
-        elif not status.blocked and _newer(newest, status.floor):
+        elif not status.blocked and newer(newest, status.floor):
             # A state condition is judged where points enter or leave, not where only a wait ends.
             if status.true_since is None and (watched or self._left_at(at)):
                 status.true_since, status.true_first = at, newest
             if status.true_since is not None and at >= status.true_since + self._rule.hold_for:
                 self._open(at, watched, newest)
+
+    def _true(self, watched: list[EventKey]) -> bool:
+        return self._window.met() and (self._state or bool(watched))
 
     def _watched(self, start: int, end: int) -> list[EventKey]:
         return [self._keys[index] for index in range(start, end) if self._points[index].watched]
@@ -309,8 +327,8 @@ class Fold:
         """Let the points join the running spell, then end it if it is over."""
         status, rule = self.status, self._rule
         if watched and (true or not self._state):
-            figure = self._window.figure
-            self.joins.extend(Join(key, len(self.done), figure) for key in watched)
+            figure, sides = self._window.figure, sides_of(self._window)
+            self.joins.extend(Join(key, len(self.done), figure, sides) for key in watched)
             status.newest = watched[-1] if status.newest is None else max(status.newest, watched[-1])
         if rule.clear.how in _BY_FIGURE:
             if not self._over(self._window):
@@ -342,7 +360,8 @@ class Fold:
     def _open(self, at: Instant, watched: list[EventKey], newest: EventKey | None) -> None:
         status = self.status
         first, last = self._evidence(watched, newest)
-        status.spell = Spell(happened_at=at, first=first, last=last, figure=self._window.figure)
+        figure, sides = self._window.figure, sides_of(self._window)
+        status.spell = Spell(happened_at=at, first=first, last=last, figure=figure, sides=sides)
         status.newest = newest
         status.true_since = status.true_first = None
         status.over_since = at if self._pulse and self._rule.clear.how == "no_longer_true" else None
@@ -360,7 +379,7 @@ class Fold:
             return first, next((self._keys[i] for i in reversed(inside) if self._counts(i)), None)
         if self._state:
             return self.status.true_first, newest
-        return next((key for key in watched if _newer(key, self.status.floor)), newest), newest
+        return next((key for key in watched if newer(key, self.status.floor)), newest), newest
 
     def _end(self, at: Instant, reason: str, floor: EventKey | None) -> None:
         status = self.status
@@ -372,21 +391,4 @@ class Fold:
             status.floor = floor
 
 
-class _Before(NamedTuple):
-    """How the fold stood before the instant it is at."""
-
-    now: Instant | None
-    high: int
-    status: Status
-    done: int
-
-
 _BY_FIGURE = ("no_longer_true", "limit")
-
-
-def _newer(key: EventKey | None, floor: EventKey | None) -> bool:
-    return floor is None or (key is not None and key > floor)
-
-
-def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:
-    return other if one is None else one if other is None else min(one, other)

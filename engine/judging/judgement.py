@@ -98,12 +98,16 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+Sides = tuple[float | None, float | None]
+"""The two figures that a figure is made of: now and reference, or part and whole; None where there is none."""
+
+
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
     """The condition came true at `happened_at` and no alert of the group is open.
 
     `evidence` is in event order; `figure` against `limit` over the window (from, to], where the condition has one.
-    `reason` names the gate that lets it open, or why it opens hidden. `follows` is the ordinal of an alert whose
-    closing was undone, 0 for none.
+    `sides` are what a figure of two figures is made of. `reason` names the gate that lets it open, or why it opens
+    hidden. `follows` is the ordinal of an alert whose closing was undone, 0 for none.
     """
 
     ordinal: int = 0
@@ -112,6 +116,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
     level: int
     figure: float | None = None
     limit: float | None = None
+    sides: Sides | None = None
     window: tuple[Instant, Instant] | None = None
     reason: str = "condition_true"
     follows: int = 0
@@ -127,6 +132,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
     evidence: Evidence
     level: int
     figure: float | None = None
+    sides: Sides | None = None
     new_after_quiet: bool = False
 
 
@@ -139,6 +145,7 @@ class Redated(msgspec.Struct, frozen=True, kw_only=True, tag="redated"):
     happened_at: Instant
     evidence: tuple[Evidence, ...]
     figure: float | None = None
+    sides: Sides | None = None
     window: tuple[Instant, Instant] | None = None
     reason: str = "late_report"
 

@@ -15,6 +15,8 @@ from engine.judging.region import LEVELS, cut
 from engine.judging.rule import (
     Aggregate,
     Change,
+    Column,
+    Compare,
     Condition,
     Count,
     Distinct,
@@ -36,8 +38,12 @@ def measures(condition: Condition, event: Event) -> bool:
             return event.value(field) is not None
         case Spread(over=over):
             return _child(over, event) is not None
-        case Aggregate(missing=None, of=field):
+        case Aggregate(missing=None, of=str(field)):
             return number(event.value(field)) is not None
+        case Compare(missing=None, of=(field,), figure=figure) if figure != "distinct":
+            return number(event.value(field)) is not None
+        case Share(missing=None, part=str(part), whole=Column()):
+            return number(event.value(part)) is not None
         case Share(missing=None, part=str(part), whole=str(whole), within=within):
             found = [number(event.value(field)) is not None for field in (part, whole)]
             return all(found) if within is None else any(found)
@@ -55,16 +61,16 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
     if isinstance(condition, Pattern):
         return fits
     match condition:
-        case Count(weight=str(path)):
-            weight = number(event.value(path))
+        case Count(weight=path) | Compare(figure="count", weight=path):
+            weight = None if path is None else number(event.value(path))
             return None if weight is None else max(0, billionths(weight))
-        case Distinct():
-            return _joined(canonical(event.value(path)) for path in condition.of)
+        case Distinct(of=fields) | Compare(figure="distinct", of=fields):
+            return _joined(canonical(event.value(path)) for path in fields)
         case Value():
             return event.value(condition.field)
         case Spread(over=over):
             return canonical(_child(over, event))
-        case Aggregate(of=field, missing=missing):
+        case Aggregate(of=str(field), missing=missing) | Compare(of=(field,), missing=missing):
             found = number(event.value(field))
             return billionths((missing or 0) if found is None else found)
         case Share():
@@ -78,14 +84,19 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
 
 def besides_of(condition: Condition, event: Event, fits: int = 0) -> tuple[int, ...]:
     """Return what the condition reads besides: of a share the whole, and whether the floor's field lets it pass."""
-    if not isinstance(condition, Share):
-        return ()
-    whole = _added(condition.whole, condition.missing, event, fits >> 1 & 1)
-    return whole, int(_passes(condition.floor, event))
+    match condition:
+        case Share(whole=whole, missing=missing, floor=floor):
+            return _added(whole, missing, event, fits >> 1 & 1), int(_passes(floor, event))
+        case Compare(floor=Floor(field=str()) as floor):
+            return (int(_passes(floor, event)),)
+        case _:
+            return ()
 
 
-def _added(side: str | Filter, missing: float | None, event: Event, fits: int) -> int:
-    """Return what an event adds to one side of a share."""
+def _added(side: str | Filter | Column, missing: float | None, event: Event, fits: int) -> int:
+    """Return what an event adds to one side of a share; to a column nothing, for that has its number already."""
+    if isinstance(side, Column):
+        return 0
     if not isinstance(side, str):
         return BILLION * fits
     found = number(event.value(side))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from engine.judging.completion import END_OF_INSTANT
 from engine.judging.event import EventKey
+from engine.judging.instant import Instant
 from engine.judging.pattern import wait_of
 from engine.judging.rule import Condition
 from engine.judging.state import Closing, Opening, Spell
@@ -21,6 +22,9 @@ def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, in
     An opening keeps the spell of its instant, else it takes the earliest one that overlaps with its own stretch. What
     is carried over from another version of the rule takes the first that is left.
     """
+    of_instant: dict[Instant, list[int]] = {}
+    for place, spell in enumerate(spells):
+        of_instant.setdefault(spell.happened_at, []).append(place)
     places: dict[int, int] = {}
     taken: set[int] = set()
     for opening in sorted(openings, key=lambda one: (one.carried, one.happened_at, one.ordinal)):
@@ -29,7 +33,7 @@ def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, in
             if (place := next(left, None)) is not None:
                 places[opening.ordinal] = place
             continue
-        same = [place for place, spell in enumerate(spells) if spell.happened_at == opening.happened_at]
+        same = of_instant.get(opening.happened_at, [])
         place = next((one for one in same if one not in taken), same[-1] if same else None)
         if place is None:
             place = next((one for one, spell in enumerate(spells) if _overlap(opening, spell)), None)

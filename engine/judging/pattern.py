@@ -20,6 +20,7 @@ from engine.judging.rule import (
     AllOf,
     AnyItem,
     AnyOf,
+    Column,
     Condition,
     Filter,
     Guard,
@@ -72,8 +73,10 @@ def parts_of(condition: Condition) -> tuple[Part, ...]:
             return (*(part for parts in of_stages for part in parts), *(guard.part for guard in last))
         case AllItems() | AnyItem() | NotAllItems():
             return condition.items
-        case Share(part=part, whole=whole) if not (isinstance(part, str) and isinstance(whole, str)):
-            return tuple(Part(watch=EVERYTHING if isinstance(side, str) else side) for side in (part, whole))
+        case Share(part=part, whole=whole) if not (isinstance(part, str) and isinstance(whole, str | Column)):
+            return tuple(
+                Part(watch=EVERYTHING if isinstance(side, str | Column) else side) for side in (part, whole)
+            )
         case _:
             return ()
 

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
-from engine.judging.judgement import Evidence
+from engine.judging.judgement import Evidence, Sides
 
 Measure = int | float | str | bool | None
 
@@ -52,17 +52,19 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     first: EventKey | None
     last: EventKey | None
     figure: float | None = None
+    sides: Sides | None = None
     ended_at: Instant | None = None
     reason: str | None = None
     keys: tuple[EventKey, ...] = ()
 
 
 class Join(NamedTuple):
-    """A point that joined a running spell (its place among all spells), and the figure at its instant."""
+    """A point that joined a running spell (its place among all spells), and the figure and its sides at its instant."""
 
     key: EventKey
     place: int
     figure: float | None
+    sides: Sides | None
 
 
 class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -72,7 +74,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     without an alert. `over_since`: since when the condition of the running spell is over. `newest`: the newest evidence
     of the running spell. `floor`: an opening needs an event newer than this. `blocked`: it must be false once first.
     `restart`: points up to here are never counted again. `seen`: the newest watched point. `anchor`: what opened the
-    latest wait for missing items (`not_all_of`), which takes in all that comes before its end.
+    latest wait for missing items (`not_all_of`), which takes in all that comes before its end. `first`: the occurrence
+    of the first point that counts (`compare`).
     """
 
     spell: Spell | None = None
@@ -85,6 +88,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     restart: EventKey | None = None
     seen: EventKey | None = None
     anchor: EventKey | None = None
+    first: Instant | None = None
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from engine.judging.contrast import Contrast, reach
 from engine.judging.event import number
 from engine.judging.figure import Figure, running
 from engine.judging.group import canonical
 from engine.judging.instant import Millis
+from engine.judging.judgement import Sides
 from engine.judging.measure import texts_of
 from engine.judging.novelty import Changed, Unseen
 from engine.judging.pattern import can_be_cancelled, reach_of
@@ -21,6 +23,8 @@ from engine.judging.region import lineage
 from engine.judging.rule import (
     Aggregate,
     Change,
+    Column,
+    Compare,
     Condition,
     Count,
     Distinct,
@@ -155,17 +159,28 @@ def window_of(condition: Condition) -> Window:
             return _Limited(running(condition.function, condition.p), condition.limit, condition.min_events)
         case Share():
             return Ratio(condition)
+        case Compare():
+            return Contrast(condition)
         case Change():
             return Changed(condition, texts_of(condition.old), texts_of(condition.new))
         case FirstTime():
             return Unseen()
 
 
+def sides_of(window: Window) -> Sides | None:
+    """Return the two figures that a window's figure is made of; None where it is one figure alone."""
+    return window.sides if isinstance(window, Ratio | Contrast) else None
+
+
 def within_of(condition: Condition) -> Millis | None:
     """Return the length of the condition's window; None where it has none."""
     match condition:
         case (
-            Count(within=within) | Distinct(within=within) | Spread(within=within) | Aggregate(within=within)
+            Count(within=within)
+            | Distinct(within=within)
+            | Spread(within=within)
+            | Aggregate(within=within)
+            | Compare(within=within)
         ):
             return within
         case Share(within=maybe):
@@ -178,6 +193,8 @@ def within_of(condition: Condition) -> Millis | None:
 
 def kept_for(condition: Condition) -> Millis:
     """Return how long before an instant a point may have occurred that still matters at it."""
+    if isinstance(condition, Compare):
+        return reach(condition)
     return reach_of(condition) if isinstance(condition, Pattern) else within_of(condition) or 0
 
 
@@ -193,7 +210,7 @@ def limit_of(condition: Condition) -> Limit | None:
             return Limit("at_least", condition.at_least)
         case Spread(children=None):
             return Limit("at_least", condition.at_least)
-        case Distinct() | Value() | Aggregate() | Share():
+        case Distinct() | Value() | Aggregate() | Share() | Compare():
             return condition.limit
         case _:
             return None
@@ -206,6 +223,8 @@ def is_state(condition: Condition) -> bool:
             return True
         case Distinct():
             return condition.limit.operator in _LOW
+        case Compare(at=at):
+            return at is None
         case _:
             return False
 
@@ -217,9 +236,11 @@ def is_pulse(condition: Condition) -> bool:
 
 def needs_latest(condition: Condition) -> bool:
     """Say whether the condition looks at the latest event of the group, however old it is."""
-    return isinstance(condition, Value | Change) or (
-        isinstance(condition, Share) and condition.within is None
-    )
+    match condition:
+        case Value() | Change() | Share(within=None) | Compare(reference=Column()):
+            return True
+        case _:
+            return False
 
 
 def opens_on_arrival(rule: Rule) -> bool:
@@ -235,7 +256,7 @@ def can_be_undone(condition: Condition) -> bool:
         case Aggregate(function=function, limit=limit):
             grows = function == "highest" or (function == "sum" and condition.non_negative)
             return not (grows and limit.operator in ("at_least", "above"))
-        case Share():
+        case Share() | Compare():
             return True
         case _:
             return can_be_cancelled(condition)
@@ -249,6 +270,8 @@ def watched_for(condition: Condition) -> Millis:
     match condition:
         case Distinct(limit=limit, within=within) | Aggregate(function="sum", limit=limit, within=within):
             return within if limit.operator in _LOW else 0
+        case Compare(relation=relation, within=within):
+            return within if relation.startswith("falls") else 0
         case _:
             return 0
 

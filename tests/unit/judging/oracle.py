@@ -6,21 +6,28 @@ figures and no arrival: whole minutes only, and quadratic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 from statistics import mean
 
 from engine.judging.event import Event
-from engine.judging.instant import MINUTE, Instant
+from engine.judging.instant import DAY, HOUR, Instant, Millis
 from engine.judging.rule import (
     Aggregate,
     Change,
+    Column,
+    Compare,
     Count,
     Distinct,
+    Earlier,
     EveryEvent,
     FirstTime,
+    Floor,
+    PreviousWindow,
     Rule,
+    SameHour,
     Share,
     Spread,
     Value,
@@ -47,9 +54,14 @@ class Oracle:
         condition = self.rule.condition
         if isinstance(condition, Aggregate):
             return condition.of in event.fields or condition.missing is not None
+        if isinstance(condition, Compare):
+            plain = condition.figure in ("count", "distinct") or condition.missing is not None
+            return plain or condition.of[0] in event.fields
         if isinstance(condition, Share):
             fields = [side for side in (condition.part, condition.whole) if isinstance(side, str)]
             found = [field in event.fields for field in fields]
+            if isinstance(condition.whole, Column) and found:
+                return found[0] or condition.missing is not None
             if len(fields) < 2 or condition.missing is not None:
                 return True
             return any(found) if condition.within else all(found)
@@ -67,7 +79,9 @@ class Oracle:
         else:
             inside = known[-1:]
         part, whole = (
-            sum(
+            (side.of(inside[-1].region) or 0 if inside else 0)
+            if isinstance(side, Column)
+            else sum(
                 event.fields.get(side, condition.missing or 0)
                 if isinstance(side, str)
                 else compile_filter(side)(event)
@@ -82,6 +96,87 @@ class Oracle:
         inside = [event for event in self.events if at - condition.within < event.occurred_at <= at]
         return [event.fields.get(condition.of, condition.missing) for event in inside]
 
+    def spans(self, condition: Compare) -> list[tuple[Millis, Millis]]:
+        """The windows of the reference, by how far back each begins and ends."""
+        match condition.reference:
+            case PreviousWindow():
+                return [(condition.within, 2 * condition.within)]
+            case Earlier(before=before, not_older_than=oldest):
+                return [(before, oldest)]
+            case SameHour(days=days):
+                return [(day * DAY, day * DAY + condition.within) for day in range(1, days + 1)]
+            case _:
+                return []
+
+    def compared(self, condition: Compare, events: list[Event]) -> Fraction | None:
+        """The figure of a comparison over some events."""
+        match condition.figure:
+            case "count" if condition.weight is not None:
+                return sum((Fraction(str(e.fields.get(condition.weight, 1))) for e in events), Fraction())
+            case "count":
+                return Fraction(len(events))
+            case "distinct":
+                return Fraction(len({e.fields.get(condition.of[0]) for e in events}))
+        numbers = [Fraction(str(e.fields.get(condition.of[0], condition.missing))) for e in events]
+        if not numbers:
+            return Fraction() if condition.figure == "sum" else None
+        return {
+            "sum": sum,
+            "average": lambda found: sum(found) / len(found),
+            "highest": max,
+            "lowest": min,
+            "latest": lambda found: found[-1],
+        }[condition.figure](numbers)
+
+    def pair(self, condition: Compare, at: Instant) -> tuple[Fraction | None, Fraction | None]:
+        """The figure now and its reference at an instant."""
+        known = [event for event in self.events if self.restart < event.occurred_at <= at]
+        now = self.compared(condition, [e for e in known if e.occurred_at > at - condition.within])
+        if isinstance(condition.reference, Column):
+            number = condition.reference.of(known[-1].region) if known else None
+            reference = None if number is None else Fraction(str(number))
+        else:
+            days = [
+                self.compared(
+                    condition,
+                    [
+                        e
+                        for e in known
+                        if at - far < e.occurred_at <= at - near and e.received_at - e.occurred_at < 12 * HOUR
+                    ],
+                )
+                for near, far in self.spans(condition)
+            ]
+            found = [day for day in days if day is not None]
+            whole = known and known[0].occurred_at <= at - max(far for _, far in self.spans(condition))
+            reference = sum(found, Fraction()) / len(found) if whole and found else None
+        if not reference or (reference < 0 and not condition.in_points):
+            stated = condition.if_no_baseline
+            reference = None if isinstance(stated, str) else Fraction(str(stated))
+        return now, reference
+
+    def relation(self, condition: Compare, at: Instant) -> float | None:
+        """The ratio, or the points."""
+        now, reference = self.pair(condition, at)
+        if now is None or reference is None:
+            return None
+        if condition.in_points:
+            return float(now - reference if condition.relation == "rises_by" else reference - now)
+        return float(now / reference)
+
+    def passes(self, floor: Floor, now: float, reference: float | None, latest: Event | None) -> bool:
+        """Whether the floor lets pass; a missing reference is not asked."""
+        sides = ((floor.now, now), (floor.reference, reference))
+        if any(limit is not None and side is not None and not limit.met_by(side) for limit, side in sides):
+            return False
+        if floor.field is None or floor.field_limit is None:
+            return True
+        return (
+            latest is not None
+            and floor.field in latest.fields
+            and floor.field_limit.met_by(latest.fields[floor.field])
+        )
+
     def figure(self, at: Instant) -> float | None:
         """The figure over the window at an instant."""
         condition = self.rule.condition
@@ -95,6 +190,8 @@ class Oracle:
             case Share() as condition:
                 part, whole, _ = self.sides(condition, at)
                 return 100 * part / whole if whole else None
+            case Compare() as condition:
+                return self.relation(condition, at)
             case Spread(within=within, over=field):
                 return len({event.fields[field] for event in known if event.occurred_at > at - within})
             case Value(field=field):
@@ -139,19 +236,23 @@ class Oracle:
                 return figure is not None and limit is not None and limit.met_by(figure)
             case Share() as condition:
                 part, whole, latest = self.sides(condition, at)
-                floor = condition.floor
-                passes = [
-                    limit.met_by(side)
-                    for limit, side in ((floor.now, part), (floor.reference, whole))
-                    if limit is not None
-                ]
-                if floor.field is not None and floor.field_limit is not None:
-                    passes.append(
-                        latest is not None
-                        and floor.field in latest.fields
-                        and floor.field_limit.met_by(latest.fields[floor.field])
-                    )
-                return figure is not None and condition.limit.met_by(figure) and all(passes)
+                held = figure is not None and condition.limit.met_by(figure)
+                return held and self.passes(condition.floor, part, whole, latest)
+            case Compare() as condition:
+                now, reference = self.pair(condition, at)
+                inside = [e for e in self.events if at - condition.within < e.occurred_at <= at]
+                if now is None or not self.passes(
+                    condition.floor,
+                    float(now),
+                    None if reference is None else float(reference),
+                    inside[-1] if inside else None,
+                ):
+                    return False
+                return (
+                    condition.limit.met_by(figure)
+                    if figure is not None
+                    else condition.if_no_baseline == "fire"
+                )
             case Aggregate() as condition:
                 enough = len(self.numbers(condition, at)) >= condition.min_events
                 return figure is not None and enough and condition.limit.met_by(figure)
@@ -171,8 +272,10 @@ class Oracle:
 
     def touched(self, at: Instant) -> bool:
         """Whether an event enters or leaves the window at an instant."""
-        within = getattr(self.rule.condition, "within", None)
-        return any(at in (event.occurred_at, event.occurred_at + (within or 0)) for event in self.events)
+        after = {0, getattr(self.rule.condition, "within", None) or 0}
+        if isinstance(self.rule.condition, Compare):
+            after.update(*self.spans(self.rule.condition))
+        return any(at - event.occurred_at in after for event in self.events)
 
     def over(self, at: Instant) -> bool:
         """Whether a running alert's condition is over at an instant."""
@@ -187,16 +290,16 @@ class Oracle:
             )
         return isinstance(self.rule.condition, PULSES) or not self.met(at)
 
-    def stretches(self, until: Instant) -> list[Stretch]:  # noqa: C901, PLR0912 - one minute, read in one go
-        """All stretches for which an alert should be open, with their ends."""
+    def stretches(self, looks: Iterable[Instant]) -> list[Stretch]:  # noqa: C901, PLR0912 - read in one go
+        """All stretches for which an alert should be open, with their ends, by a look at each of these instants."""
         rule, found = self.rule, []
-        state = isinstance(rule.condition, Value | Aggregate | Spread | Share) or (
+        state = isinstance(rule.condition, Value | Aggregate | Spread | Share | Compare) or (
             isinstance(rule.condition, Distinct) and rule.condition.limit.operator == "at_most"
         )
         opened = true_from = over_from = last_join = None
         closing: Event | None = None
         evidence: Event | None = None
-        for at in range(0, until, MINUTE):
+        for at in looks:
             now = [event for event in self.events if event.occurred_at == at]
             clearing = [event for event in self.clearing if event.occurred_at == at]
             if opened is not None and clearing and at > opened:

@@ -17,12 +17,16 @@ from engine.judging.rule import (
     AllOf,
     Change,
     Clear,
+    Column,
+    Compare,
     Count,
     Distinct,
+    Earlier,
     EveryEvent,
     FirstTime,
     Floor,
     Limit,
+    PreviousWindow,
     Rule,
     Share,
     Spread,
@@ -77,46 +81,84 @@ SHARES: list[dict[str, Any]] = [
     {"part": "x", "whole": "metrics.n", "missing": 1},
     {"part": "x", "whole": "metrics.n", "floor": Floor(field="metrics.n", field_limit=Limit("below", 3))},
     {"part": Test("clear", "equals", False), "whole": "x"},
+    {"part": "x", "whole": Column(name="directory.tps", regions=("73.15",), numbers=(8.0,))},
+]
+
+BEFORE = Earlier(before=3 * MINUTE, not_older_than=12 * MINUTE)
+BASELINE = Column(name="acuan", regions=("73.15",), numbers=(2.0,))
+COMPARISONS: list[dict[str, Any]] = [
+    {"figure": "count", "relation": "rises_to", "number": 2},
+    {"figure": "count", "weight": "metrics.n", "relation": "falls_to", "number": 0.5},
+    {"figure": "distinct", "of": ("incident",), "relation": "rises_above", "number": 1, "reference": BEFORE},
+    {"figure": "sum", "of": ("x",), "relation": "falls_by", "number": 2, "if_no_baseline": 4},
+    {"figure": "average", "of": ("x",), "relation": "falls_below", "number": 1, "if_no_baseline": "fire"},
+    {"figure": "lowest", "of": ("x",), "relation": "falls_to", "number": 0.5, "if_no_baseline": 3},
+    {
+        "figure": "latest",
+        "of": ("metrics.n",),
+        "relation": "rises_by",
+        "number": 1,
+        "reference": BEFORE,
+        "floor": Floor(field="x", field_limit=Limit("above", 0)),
+    },
+    {
+        "figure": "highest",
+        "of": ("x",),
+        "relation": "rises_to",
+        "number": 1.25,
+        "reference": BASELINE,
+        "missing": 1,
+    },
+    {
+        "figure": "count",
+        "relation": "falls_below",
+        "number": 1,
+        "reference": BASELINE,
+        "floor": Floor(now=Limit("above", 0), reference=Limit("at_least", 2)),
+    },
 ]
 
 
+def comparisons(within: int) -> list[Compare]:
+    """All of these over one length of window."""
+    return [Compare(**{"within": within, "reference": PreviousWindow(), **one}) for one in COMPARISONS]
+
+
 @st.composite
-def rules(draw: st.DrawFn) -> Rule:
-    """Rules of the conditions and clearings that may stand together."""
+def rules(draw: st.DrawFn, words: Any = object) -> Rule:
+    """Rules of the conditions (only these, where some are named) and clearings that may stand together."""
     within = draw(st.integers(1, 15)) * MINUTE
     at_least = draw(st.integers(1, 4))
     limit = draw(st.sampled_from([Limit("at_least", at_least), Limit("below", at_least), Limit("equals", 4)]))
     ratio = draw(st.sampled_from([Limit("at_least", 50), Limit("below", 40)]))
-    condition = draw(
-        st.sampled_from(
-            [
-                EveryEvent(),
-                Count(at_least, within),
-                Count(at_least, within, "metrics.n"),
-                Distinct(("incident",), Limit("at_least", at_least), within),
-                Distinct(("incident",), Limit("at_most", at_least), within),
-                Value("metrics.n", Limit("at_least", at_least)),
-                *(Aggregate(function, "x", limit, within, **over) for function, over in AGGREGATES),
-                Aggregate("sum", "metrics.n", Limit("at_least", at_least), within, non_negative=True),
-                Change(("x",)),
-                Change(("incident",), old=("A", "B"), within=within),
-                Change(("x",), new=(4, 0), missing=0),
-                FirstTime(("incident",), within),
-                FirstTime(("x",), within),
-                Spread("x", at_least, within),
-                *(Share(within=w, limit=ratio, **over) for over in SHARES for w in (within, None)),
-            ]
-        )
-    )
-    state = isinstance(condition, Value | Aggregate | Spread | Share) or (
+    known: list[Any] = [
+        EveryEvent(),
+        Count(at_least, within),
+        Count(at_least, within, "metrics.n"),
+        Distinct(("incident",), Limit("at_least", at_least), within),
+        Distinct(("incident",), Limit("at_most", at_least), within),
+        Value("metrics.n", Limit("at_least", at_least)),
+        *(Aggregate(function, "x", limit, within, **over) for function, over in AGGREGATES),
+        Aggregate("sum", "metrics.n", Limit("at_least", at_least), within, non_negative=True),
+        Change(("x",)),
+        Change(("incident",), old=("A", "B"), within=within),
+        Change(("x",), new=(4, 0), missing=0),
+        FirstTime(("incident",), within),
+        FirstTime(("x",), within),
+        Spread("x", at_least, within),
+        *(Share(within=w, limit=ratio, **over) for over in SHARES for w in (within, None)),
+        *comparisons(within),
+    ]
+    condition = draw(st.sampled_from([one for one in known if isinstance(one, words)]))
+    state = isinstance(condition, Value | Aggregate | Spread | Share | Compare) or (
         isinstance(condition, Distinct) and condition.limit.operator == "at_most"
     )
     hows = ["by_hand", "event", "quiet", "no_longer_true"]
-    if isinstance(condition, Count | Distinct | Value | Aggregate | Spread | Share):
+    if isinstance(condition, Count | Distinct | Value | Aggregate | Spread | Share | Compare):
         hows.append("limit")
     how = draw(st.sampled_from(hows))
     over = Limit("at_most", at_least - 1)
-    if isinstance(condition, Aggregate | Share) and condition.limit.operator != "at_least":
+    if isinstance(condition, Aggregate | Share | Compare) and condition.limit.operator != "at_least":
         over = Limit("above", 50)
     if state and isinstance(condition, Distinct):
         over = Limit("above", at_least)
@@ -180,7 +222,18 @@ def play(one: Rule, requests: list[list[Report]], *, thaw: bool = False) -> Ledg
 def test_every_arrival_order_gives_the_same_openings(
     one: Rule, reports: list[Event], data: st.DataObject
 ) -> None:
-    """Section 3.3: openings that were not undone are equal for all orders and all cuts into requests.
+    """Section 3.3: openings that were not undone are equal for all orders and all cuts into requests."""
+    check_every_order(one, reports, data)
+
+
+@given(one=rules(Compare | Share), reports=events(), data=st.data())
+def test_every_arrival_order_compares_the_same(one: Rule, reports: list[Event], data: st.DataObject) -> None:
+    """The same for what holds one figure against another."""
+    check_every_order(one, reports, data)
+
+
+def check_every_order(one: Rule, reports: list[Event], data: st.DataObject) -> None:
+    """Play the events in order, at once and as drawn.
 
     Some events are refuted, before or after they arrive; in some runs the state is stored after each request.
     """
