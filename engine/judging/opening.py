@@ -23,8 +23,8 @@ def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, in
     is carried over from another version of the rule takes the first that is left.
     """
     of_instant: dict[Instant, list[int]] = {}
-    for place, spell in enumerate(spells):
-        of_instant.setdefault(spell.happened_at, []).append(place)
+    for number, spell in enumerate(spells):
+        of_instant.setdefault(spell.happened_at, []).append(number)
     places: dict[int, int] = {}
     taken: set[int] = set()
     for opening in sorted(openings, key=lambda one: (one.carried, one.happened_at, one.ordinal)):
