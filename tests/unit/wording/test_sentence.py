@@ -160,7 +160,7 @@ UNSAID = {
     *("id", "title", "short_title", "owner", "why", "guide", "wait_for_late", "late_horizon"),
     *("escalate", "version", "source"),
 }
-TOLD_BY_TITLE = {"share"}
+TOLD_BY_TITLE = {"share", "compare"}
 """Conditions that have no words of their own yet."""
 
 
