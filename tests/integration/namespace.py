@@ -77,7 +77,7 @@ def program(
         yield running
     finally:
         if running.poll() is None:
-            running.terminate()
+            os.killpg(running.pid, signal.SIGTERM)
         try:
             running.wait(20)
         except subprocess.TimeoutExpired:

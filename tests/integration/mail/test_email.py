@@ -1,17 +1,10 @@
 """E-mail by SMTP against aiosmtpd and, for what no good server does, a server that follows a script."""
 
 import asyncio
-import datetime as dt
-import ipaddress
-import ssl
 from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from notifiers.base import DeliveryError
 from notifiers.email import Email, EmailSettings
@@ -235,42 +228,10 @@ async def test_a_message_without_any_sender_is_a_fault_of_the_settings():
 # --- TLS and login -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory) -> tuple[ssl.SSLContext, str]:
-    """A certificate for 127.0.0.1, its own authority: the server's context and the file to trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "surat.example")])
-    day = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(day - dt.timedelta(days=1))
-        .not_valid_after(day + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context, str(folder / "cert.pem")
-
-
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 async def test_mail_goes_out_over_verified_tls_with_login(certificate, tls: str):
     """STARTTLS on 587 or TLS at once on 465."""
-    context, trusted = certificate
+    context, trusted = certificate.context, certificate.file
     settings = {"tls": tls, "ca_file": trusted, "user": "siaga", "password": "rahasia"}
     async with (
         Mailbox().open(context, implicit=tls == "implicit") as mailbox,
@@ -284,7 +245,7 @@ async def test_mail_goes_out_over_verified_tls_with_login(certificate, tls: str)
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 async def test_a_certificate_that_nobody_vouches_for_is_not_accepted(certificate, tls: str):
     """Nothing is sent in the hope that it is the right server."""
-    context, _ = certificate
+    context = certificate.context
     async with (
         Mailbox().open(context, implicit=tls == "implicit") as mailbox,
         email(mailbox.port, tls=tls, user="siaga", password="rahasia") as notifier,
@@ -305,7 +266,7 @@ async def test_a_server_without_starttls_gets_no_mail():
 
 async def test_a_wrong_password_may_be_mended_while_messages_wait(certificate):
     """It is not the message's fault."""
-    context, trusted = certificate
+    context, trusted = certificate.context, certificate.file
     async with (
         Mailbox().open(context) as mailbox,
         email(mailbox.port, tls="starttls", ca_file=trusted, user="siaga", password="salah") as notifier,
