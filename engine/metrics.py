@@ -15,6 +15,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from engine.gateway_metrics import GatewayMetrics
 from engine.labels import (
     ANSWER_OUTCOMES,
     BOUNCES,
@@ -46,7 +47,7 @@ _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 class Metrics:
     """All metrics of one process; `registry` is what a scrape reads."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 -- a list of declarations, one statement each
         self.registry = CollectorRegistry()
         own: Any = {"registry": self.registry}
 
@@ -159,6 +160,9 @@ class Metrics:
             ),
             (OTHER, OTHER, OTHER),
         )
+
+        self.gateways = GatewayMetrics(self.registry)
+        """What each gateway does."""
 
         self._open = _gauges(
             Gauge("siaga_alerts_open", "Unresolved alerts, by level", ["level"], **own), LEVELS

@@ -43,9 +43,6 @@ def build_one(gateway: Mapping[str, Any]) -> Notifier:
 
 
 def build(gateways: Iterable[Mapping[str, Any]]) -> dict[str, Notifier]:
-    """Build the notifiers by channel; of two for one channel the first serves."""
-    notifiers: dict[str, Notifier] = {}
-    for gateway in gateways:
-        notifier = build_one(gateway)
-        notifiers.setdefault(notifier.channel, notifier)
-    return notifiers
+    """Build the notifiers by their names."""
+    built = [build_one(gateway) for gateway in gateways]
+    return {notifier.name: notifier for notifier in built}

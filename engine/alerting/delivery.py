@@ -144,7 +144,8 @@ def _unused_contact(draft: Draft, notification: Notification) -> Contact | None:
         for n in draft.notifications
         if n.person == notification.person and _origin(draft, n).cause == cause
     }
-    return next((c for c in person.reachable if c.id not in used), None) if person else None
+    unused = [contact for contact in person.reachable if contact.id not in used] if person else []
+    return next((c for c in unused if not draft.around.cut_off(c, draft.now)), next(iter(unused), None))
 
 
 def _origin(draft: Draft, notification: Notification) -> Notification:

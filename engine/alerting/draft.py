@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from engine.alerting.alert import FINAL, Alert, HistoryEntry, Kind, Notification, State
-from engine.alerting.directory import Directory
+from engine.alerting.directory import Contact, Directory
 from engine.alerting.hiding import Standing
+from engine.alerting.route import Route, cut_off
 from engine.alerting.silence import Silence
 from engine.judging.calendar import Calendar
 from engine.judging.event import Scalar
@@ -28,6 +29,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What a decision may look at beside the alert, as it is at this instant.
 
     `standing` is what is open of the rules that may hide the alert, where that matters.
+    `routes` are the ways through the gateways, `interrupted` until when which gateways are out of order.
     """
 
     namespace: str
@@ -36,6 +38,13 @@ class Surroundings(msgspec.Struct, frozen=True):
     calendar: Calendar = NO_STAGES
     silences: tuple[Silence, ...] = ()
     standing: Standing = frozenset()
+    routes: tuple[Route, ...] = ()
+    interrupted: dict[str, Instant] = {}
+
+    def cut_off(self, contact: Contact, now: Instant) -> bool:
+        """Whether no gateway serves a contact at an instant (escalation.md 4.1)."""
+        interrupted = {gateway for gateway, until in self.interrupted.items() if now < until}
+        return cut_off(self.routes, interrupted, contact)
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,14 +30,18 @@ def told(draft: Draft, person: str) -> bool:
     return any(n.person == person and n.kind in NOTICES and n.state in WENT_OUT for n in draft.notifications)
 
 
-def contacts_for(person: Person, channels: Collection[Channel], quiet: Collection[str] = ()) -> list[Contact]:
+def contacts_for(
+    person: Person, channels: Collection[Channel], quiet: Collection[str] = (), cut: Collection[str] = ()
+) -> list[Contact]:
     """Return the contacts to use: the first by priority of each channel (empty: all), else the first of any.
 
-    Those whose ids are in `quiet` are passed over; where all are, the first alone is returned, to wait on.
+    Those whose ids are in `quiet`, and those that no gateway serves now (`cut`), are passed over. Where nothing else is
+    left the `cut` are used all the same, to be tried again; where all are quiet, the first alone, to wait on.
     """
-    free = [contact for contact in person.reachable if contact.id not in quiet]
-    if free:
-        return _first_of_each(free, channels) or free[:1]
+    for passed_over in ({*quiet, *cut}, quiet):
+        free = [contact for contact in person.reachable if contact.id not in passed_over]
+        if free:
+            return _first_of_each(free, channels) or free[:1]
     return (_first_of_each(person.reachable, channels) or list(person.reachable))[:1]
 
 
@@ -71,7 +75,8 @@ def plan_notice(
         for contact in person.reachable
         if contact_quiet_until(draft.alert, contact, found.region, draft.around, draft.now) is not None
     }
-    contacts = contacts_for(person, channels, quiet)
+    cut = {contact.id for contact in person.reachable if draft.around.cut_off(contact, draft.now)}
+    contacts = contacts_for(person, channels, quiet, cut)
     run = draft.alert.current
     for contact in contacts:
         chosen = kind or ("step" if told(draft, person.id) else "first")

@@ -30,7 +30,7 @@ def check(
     """
     from engine.loading.kinds import load_kinds, names_by_language
     from engine.loading.regions import load_regions
-    from engine.service.app import sms_profile
+    from engine.service.outlets import sms_profile
     from engine.service.reload import read_rule_set
     from engine.wording.specimen import Specimens, short_titles
     from engine.wording.texts import load_catalogue

@@ -1,8 +1,7 @@
 """The acts of a policy test: what people, gateways and the desk do at an instant (policy-tests.md).
 
 Here: one entry under `timeline` to a value. Not here: doing it (`rehearsal.deeds`) and what is expected
-(`loading.policy_tests`). An act of the language that this version does not have yet is kept as `Unavailable`, so that
-its test fails by saying so.
+(`loading.policy_tests`).
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ from engine.loading.value import boolean, identifier, quoted_region, text, word
 SAYS = ("seen", "taken", "delegated", "declined", "resolved")
 VIA = ("link", "sms", "console", "api", "proxy")
 GATEWAY_STATES = ("up", "down", "slow", "refuses")
-UNAVAILABLE = ("report",)
-"""Acts of the language that come later."""
+REPORT_STATES = ("delivered", "failed")
 GatewayState = Literal["up", "down", "slow", "refuses"]
 
 
@@ -79,6 +77,14 @@ class GatewayChange(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: GatewayState
     recipient: str = ""
+
+
+class Reporting(msgspec.Struct, frozen=True, kw_only=True):
+    """The gateway reports what became of the newest message of a person on a channel."""
+
+    who: str
+    channel: Channel
+    state: Literal["delivered", "failed"]
 
 
 class Assign(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,17 +136,12 @@ class ClockJump(msgspec.Struct, frozen=True, kw_only=True):
     jump: Millis
 
 
-class Unavailable(msgspec.Struct, frozen=True, kw_only=True):
-    """An act that this version cannot do."""
-
-    what: str
-
-
 Deed = (
     Answering
     | Fetch
     | ByHand
     | GatewayChange
+    | Reporting
     | Assign
     | OnDuty
     | ContactChange
@@ -149,7 +150,6 @@ Deed = (
     | Restarting
     | Reloading
     | ClockJump
-    | Unavailable
 )
 
 
@@ -177,12 +177,7 @@ def acts(node: Node, findings: Findings, naming: Naming, regions: RegionTable) -
             deed = form.read(name, partial(read, regions), None)
             form.close()
             return () if deed is None else (Act(at=at, name=name, deed=deed),)
-    for name in UNAVAILABLE:
-        if name in form:
-            form.node(name)
-            form.close()
-            return (Act(at=at, name=name, deed=Unavailable(what=name)),)
-    form.close(also=("event", *_DEEDS, *UNAVAILABLE))
+    form.close(also=("event", *_DEEDS))
     findings.add("required", form.mark, key="event")
     return ()
 
@@ -201,7 +196,7 @@ def _answer(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
         group=form.read("group", group, None),
     )
     form.close()
-    if answering.says is None and not answering.text:
+    if answering.says is None and not (answering.text and answering.via == "sms"):
         findings.add("required", form.mark, key="says")
     return answering
 
@@ -259,6 +254,17 @@ def _gateway(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
     )
     form.close()
     return change
+
+
+def _report(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+    form = form_of(node, findings)
+    report = Reporting(
+        who=form.require("who", text, ""),
+        channel=cast("Channel", form.read("channel", word("sms", "email", "webhook"), "sms")),
+        state=cast("Literal['delivered', 'failed']", form.require("state", word(*REPORT_STATES), "failed")),
+    )
+    form.close()
+    return report
 
 
 def _position(node: Node, findings: Findings) -> tuple[str, str]:
@@ -351,6 +357,7 @@ _DEEDS: Mapping[str, Callable[[RegionTable, Node, Findings], Deed]] = {
     "escalate": _by_hand("escalate"),
     "comment": _by_hand("comment"),
     "gateway": _gateway,
+    "report": _report,
     "assign": _assign,
     "roster": _roster,
     "contact": _contact,

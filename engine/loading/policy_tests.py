@@ -29,6 +29,7 @@ from engine.loading.marked import Mapping, Node, compose_file
 from engine.loading.occurrence import Naming
 from engine.loading.offset import DEFAULT_START, offset, start, zone_of
 from engine.loading.policies import inline_policies, load_policies
+from engine.loading.route_profile import RouteProfile, route_profile
 from engine.loading.rule_tests import Group, group, names_of, rosters
 from engine.loading.rules import Rules
 from engine.loading.tested_rules import INLINE, TestedRules
@@ -84,7 +85,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     policies: tuple[Policy, ...]
     directory: Contents
     regions: RegionTable
-    gateways: dict[str, dict[str, str]]
+    gateways: dict[str, RouteProfile]
     settings: dict[str, str]
     unusable: tuple[Finding, ...] = ()
 
@@ -259,20 +260,13 @@ def _directory(regions: RegionTable, node: Node, findings: Findings) -> Contents
     return inline_directory(node, findings, regions)
 
 
-def _profiles(node: Node, findings: Findings) -> dict[str, dict[str, str]]:
+def _profiles(node: Node, findings: Findings) -> dict[str, RouteProfile]:
     """Take the profiles of the gateways, by channel."""
     form = form_of(node, findings)
-    profiles: dict[str, dict[str, str]] = {}
+    profiles: dict[str, RouteProfile] = {}
     for channel in form.written:
         named(CHANNELS, "not_a_choice")(form.key(channel), findings)
-        profile = form.read(channel, form_of, None)
-        if profile is not None:
-            keys = {key: profile.node(key) for key in profile.written}
-            profiles[channel] = {
-                key: scalar(value, findings).text if value is not None and not _compound(value) else ""
-                for key, value in keys.items()
-            }
-            profile.close()
+        profiles[channel] = form.read(channel, route_profile, RouteProfile())
     return profiles
 
 

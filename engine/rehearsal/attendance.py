@@ -96,7 +96,7 @@ class Attendance:
             return False
         text = _text(n)
         return (
-            self._is_meant(self._witness.alerts[n.alert], line)
+            self._is_meant(self._witness.alerts.get(n.alert), line)
             and all(part in text for part in line.contains)
             and not any(part in text for part in line.lacks)
         )
@@ -134,7 +134,7 @@ class Attendance:
             if one.to in (None, n.person)
             and one.channel in (None, n.channel)
             and n.kind == line.value
-            and self._is_meant(self._witness.alerts[n.alert], line)
+            and self._is_meant(self._witness.alerts.get(n.alert), line)
         ]
         said = [
             self._fate(n, line)
@@ -185,9 +185,9 @@ class Attendance:
         )
 
     def _message(self, n: Notification) -> Phrase:
-        alert = self._witness.alerts[n.alert]
+        alert = self._witness.alerts.get(n.alert)
         parts = [f"step {n.step}"] if n.step else []
-        parts += [alert.rule.id] if len(self._witness.alerts) > 1 else []
+        parts += [alert.rule.id] if alert is not None and len(self._witness.alerts) > 1 else []
         return phrase("message", kind=n.kind, to=n.person, channel=n.channel, more=_in(parts))
 
     # --- states -------------------------------------------------------------------------------------------------------
@@ -283,8 +283,8 @@ class Attendance:
     def _other_states(self, lines: Sequence[Awaited]) -> None:
         """Every change of an alert's status must be listed at its instant."""
         turns = [turn for turn in self._witness.turns_of_alerts() if turn not in self._witness.openings]
-        opened = {(turn.alert.id, turn.at) for turn in self._witness.openings}
-        changes = [t for t in turns if not (t.state == "open" and (t.alert.id, t.at) in opened)]
+        opened = {(turn.about.id, turn.at) for turn in self._witness.openings}
+        changes = [t for t in turns if not (t.state == "open" and (t.about.id, t.at) in opened)]
         for turn in (*self._witness.openings, *changes):
             listed = any(
                 self._is_meant(turn.alert, line)
@@ -328,14 +328,17 @@ class Attendance:
             f"level {level_name(turn.level)}" if turn.level else "",
             f"reason {turn.reason}" if turn.reason else "",
         ]
-        alert = turn.alert
+        alert = turn.about
         return phrase("alert", state=turn.state, rule=alert.rule.id, group=alert.group, more=_in(parts))
 
     def _entry(self, alert: Alert, name: str, reason: str, person: str) -> Phrase:
         parts = [f"reason {reason}" if reason else "", person]
         return phrase("audit", name=name, rule=alert.rule.id, group=alert.group, more=_in(parts))
 
-    def _is_meant(self, alert: Alert, line: Awaited) -> bool:
+    def _is_meant(self, alert: Alert | None, line: Awaited) -> bool:
+        """Say whether a line may speak of an alert; a reply that speaks of none is meant where none is named."""
+        if alert is None:
+            return line.rule is None and line.group is None
         if line.rule not in (None, alert.rule.id):
             return False
         rule = self._rules.get(alert.rule.id)

@@ -17,6 +17,7 @@ import msgspec
 
 from engine.alerting.alert import NOTICES, Alert, HistoryEntry, Notification
 from engine.alerting.command import Answer, Says
+from engine.alerting.route import Route
 from engine.errors import ConfigurationError
 from engine.gsm7 import parts
 from engine.judging.instant import Instant, Millis
@@ -30,10 +31,12 @@ from engine.rehearsal.observation import UNDONE
 from engine.rehearsal.recording import Recording, Request
 from engine.rehearsal.replay import AFTERWARDS, Progress
 from engine.rehearsal.rig import KEY, Outgoing, Rig
-from engine.service.app import collecting, sms_profile
+from engine.service.app import collecting
 from engine.service.books import RuleSet
 from engine.service.casebook import LINKS, NOTIFICATIONS
+from engine.service.gateways import Gateway
 from engine.service.intake import Intake, IntakeResult, KeptLine, RefusedLine
+from engine.service.outlets import sms_profile
 from engine.service.reload import read_rule_set
 from engine.service.tokens import Scope
 from engine.settings import Settings
@@ -41,6 +44,7 @@ from engine.store.codec import decode, encode
 from engine.store.port import Drop, Put, Write
 from engine.wording.link import fingerprint, token_for
 from engine.wording.render import Renderer
+from engine.wording.response import Responses
 from engine.wording.texts import load_catalogue
 
 SCOPE = Scope(rights=frozenset(("submit",)), region=NATION, token_id="backtest")  # noqa: S106 -- an id, no secret
@@ -78,15 +82,20 @@ class Backtest:
         self.regions = load_regions(settings.paths.regions)
         self.kinds = load_kinds(settings.paths.kinds)
         self.directory = load_directory(settings.paths.directory, self.regions).expect()
+        catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
+        self.responses = Responses(catalogue, self.regions)
+        self.gateways = (
+            Gateway(route=Route(gateway="sms", channel="sms"), profile=sms_profile(settings)),
+            Gateway(route=Route(gateway="email", channel="email")),
+        )
         self.renderer = Renderer(
-            load_catalogue(settings.paths.templates / "texts.yaml"),
+            catalogue,
             names_by_language(self.kinds),
             self.regions,
             base_url=settings.base_url,
             sender=settings.messages.sender,
             templates=settings.paths.templates,
             duty_desk=settings.messages.duty_desk or "",
-            profile=sms_profile(settings),
         )
 
     def rule_set(self, rules: Path | None = None) -> RuleSet:
@@ -108,7 +117,7 @@ class _Run:
 
     def __init__(self, test: Backtest, rule_set: RuleSet, shown: Callable[[Progress], None]) -> None:
         self._test, self._rules, self._shown = test, rule_set, shown
-        self._gateways = collecting(("sms", "email"))
+        self._notifiers = collecting(gateway.id for gateway in test.gateways)
         metrics = Metrics()
         self._rig = Rig(
             rules=rule_set.rules.values(),
@@ -116,7 +125,7 @@ class _Run:
             start=test.since,
             regions=test.regions,
             metrics=metrics,
-            outgoing=Outgoing(test.renderer, self._gateways),
+            outgoing=Outgoing(test.renderer, test.responses, self._notifiers, test.gateways),
             calendar=rule_set.calendar,
         )
         rig = self._rig
@@ -189,10 +198,10 @@ class _Run:
 
     async def _collect(self) -> None:
         """Enter what the gateways took into the ledger, and forget its text and link."""
-        taken = [message for gateway in self._gateways.values() for message in gateway.accepted]
+        taken = [message for gateway in self._notifiers.values() for message in gateway.accepted]
         if not taken:
             return
-        for gateway in self._gateways.values():
+        for gateway in self._notifiers.values():
             gateway.accepted.clear()
         records = await self._rig.store.get(NOTIFICATIONS, [message.id for message in taken])
         puts, drops = [], []

@@ -7,6 +7,7 @@ directory does not know, acts on the console and the API as an operator.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -27,8 +28,8 @@ from engine.loading.acts import (
     GatewayChange,
     OnDuty,
     Reloading,
+    Reporting,
     Restarting,
-    Unavailable,
 )
 from engine.loading.rule_tests import Group
 from engine.loading.silences import Silencing, Unsilencing
@@ -41,6 +42,7 @@ from engine.service.app import CollectingByChannel
 from engine.service.notes import digest_of
 from engine.wording.link import token_for
 
+_CODE = re.compile(r"\{code(?::([1-9]\d?))?\}", re.ASCII)
 OPERATING = ("posko", "posko_nasional", "ops")
 """Roles whose bearers are operators of their region."""
 
@@ -65,6 +67,8 @@ class Deeds:
                 return await self._by_hand(deed)
             case GatewayChange():
                 return await self._gateway(deed)
+            case Reporting():
+                return await self._report(deed)
             case Assign() | OnDuty():
                 return await self._position(deed)
             case ContactChange():
@@ -76,15 +80,15 @@ class Deeds:
             case ClockJump():
                 # `now` never goes back (escalation.md 3.13): a jump back of the wall clock changes nothing.
                 return None if deed.jump <= 0 else phrase("not_available", what="clock: jump +")
-            case Unavailable():
-                return phrase("not_available", what=deed.what)
         return None
 
     # --- answers ---
 
     async def _answer(self, deed: Answering) -> Phrase | None:
-        if deed.says is None or deed.phone:
-            return phrase("not_available", what="answer via sms: text, from")
+        if deed.via == "sms" and deed.text:
+            return await self._by_text(deed)
+        if deed.says is None:
+            raise AssertionError("only a text may leave out what it says")
         if deed.via == "link":
             return await self._by_link(deed, deed.says)
         found = self._alert(deed.rule, deed.group, deed.who)
@@ -115,6 +119,29 @@ class Deeds:
             await self._rig.desk.answer(case.alert.id, answer)
         return None
 
+    async def _by_text(self, deed: Answering) -> Phrase | None:
+        """Let a text come in from the person's phone (or another one), with the codes that their phone was sent."""
+        number = await self._number(deed.who)
+        if number is None:
+            return phrase("no_contact", who=deed.who, channel="sms")
+        kept, _ = await self._rig.phones.read(self._rig.phones.digest(number), self._rig.clock.now())
+        codes = [told.code for told in reversed(kept.line.codes)]
+        wanted = [int(place or 1) for place in _CODE.findall(deed.text)]
+        if wanted and max(wanted) > len(codes):
+            return phrase("no_code", who=deed.who, number=str(max(wanted)))
+        text = _CODE.sub(lambda found: codes[int(found[1] or 1) - 1], deed.text)
+        await self._rig.inbound.hear(deed.phone or number, text)
+        return None
+
+    async def _number(self, who: str) -> str | None:
+        """Return the phone of a person: the one that was sent something last, else their first."""
+        directory = await self._rig.books.directory()
+        newest = [n.contact for n in self._witness.sent_to(who) if n.channel == "sms"]
+        contact = directory.contact(newest[-1]) if newest else None
+        person = directory.person(who)
+        phones = [c for c in person.contacts if c.channel == "sms"] if person else []
+        return contact.value if contact else next((c.value for c in phones), None)
+
     async def _fetch(self, deed: Fetch) -> Phrase | None:
         newest = self._newest(deed.who, deed.rule, deed.group)
         if newest is None:
@@ -142,7 +169,9 @@ class Deeds:
     def _newest(self, who: str, rule: str | None, group: Group) -> Notification | None:
         """Return the newest message sent to a person, of the named alert where one is named."""
         sent = [
-            n for n in self._witness.sent_to(who) if self._names(self._witness.alerts[n.alert], rule, group)
+            n
+            for n in self._witness.sent_to(who)
+            if n.alert and self._names(self._witness.alerts[n.alert], rule, group)
         ]
         return sent[-1] if sent else None
 
@@ -217,6 +246,16 @@ class Deeds:
         for contact in person.contacts:
             if contact.channel == gateway.channel:
                 gateway.become(deed.state, contact.value)
+        return None
+
+    async def _report(self, deed: Reporting) -> Phrase | None:
+        sent = [n for n in self._witness.notifications.values() if n.person == deed.who]
+        sent = [n for n in sent if n.channel == deed.channel and n.attempts]
+        if not sent:
+            return phrase("no_message", who=deed.who, channel=deed.channel)
+        newest = max(sent, key=lambda n: (n.sent_at or n.planned_at, n.planned_at, n.id))
+        reason = "undelivered" if deed.state == "failed" else ""
+        await self._rig.reports.take(newest.id, deed.state, reason=reason, gateway=newest.gateway)
         return None
 
     # --- the directory ---

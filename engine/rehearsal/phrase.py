@@ -84,6 +84,11 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "no_link": ("belum ada tautan yang terkirim kepada {who}", "no link was sent to {who} yet"),
     "no_person": ("direktori tidak mengenal {who}", "the directory does not know {who}"),
     "no_contact": ("{who} tidak punya kontak {channel}", "{who} has no {channel} contact"),
+    "no_code": (
+        "telepon {who} belum menerima kode sebanyak {number}",
+        "the phone of {who} was not sent {number} codes yet",
+    ),
+    "no_message": ("belum ada pesan {channel} kepada {who}", "no {channel} message went to {who} yet"),
     "no_gateway": ("tidak ada gerbang {channel}", "there is no gateway {channel}"),
     "dead_link": ("tautan {who} tidak berlaku lagi", "the link of {who} is not valid any more"),
     # reports

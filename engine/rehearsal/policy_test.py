@@ -7,13 +7,17 @@ doing single acts (`rehearsal.deeds`) and holding what came against what was awa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
+from engine.alerting.policy import Channel
+from engine.alerting.route import Route
 from engine.errors import ConfigurationError
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
-from engine.loading.acts import Act, Reloading, Unavailable
+from engine.loading.acts import Act, Reloading
 from engine.loading.occurrence import Occurrence
 from engine.loading.policy_tests import PolicyTest
+from engine.loading.route_profile import RouteProfile
 from engine.metrics import Metrics
 from engine.rehearsal.attendance import Attendance
 from engine.rehearsal.coverage import touched
@@ -25,6 +29,7 @@ from engine.rehearsal.result import Result, Row
 from engine.rehearsal.rig import Outgoing, Rig
 from engine.rehearsal.witness import Witness
 from engine.service.app import collecting
+from engine.service.gateways import gateway_of
 
 ALWAYS = ("sms", "email")
 """Channels that have a gateway in every test."""
@@ -40,7 +45,15 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
         renderer = premises.renderer(scene.regions, scene.settings)
     except ConfigurationError as error:
         return Result(file=file, name=test.name, failures=(phrase("finding", what=str(error)),))
-    gateways = collecting(dict.fromkeys((*ALWAYS, *scene.gateways)))
+    channels = tuple(dict.fromkeys((*ALWAYS, *scene.gateways)))
+    notifiers = collecting(channels)
+    gateways = tuple(
+        gateway_of(
+            Route(gateway=channel, channel=cast("Channel", channel)),
+            scene.gateways.get(channel, RouteProfile()),
+        )
+        for channel in channels
+    )
     policies = by_id(scene.policies)
     rig = Rig(
         rules=scene.rules,
@@ -48,13 +61,13 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
         start=min([test.start, *(test.start + act.at for act in test.timeline)]),
         regions=scene.regions,
         metrics=metrics,
-        outgoing=Outgoing(renderer, gateways),
+        outgoing=Outgoing(renderer, premises.responses(scene.regions), notifiers, gateways),
         watched_since=test.start,
         calendar=premises.calendar,
     )
     await rig.replace_directory(scene.directory)
     witness = Witness(rig)
-    play = _Play(test, rig, witness, Deeds(rig, witness, gateways, policies))
+    play = _Play(test, rig, witness, Deeds(rig, witness, notifiers, policies))
     await play.run()
     rules = _rules_of(test)
     attendance = Attendance(witness, rules, test.start)
@@ -98,8 +111,8 @@ class _Play:
         test = self._test
         by_instant: dict[int, list[Act]] = {}
         for act in test.timeline:
-            if act.at <= test.run_until or isinstance(act.deed, Unavailable):
-                by_instant.setdefault(min(act.at, test.run_until), []).append(act)
+            if act.at <= test.run_until:
+                by_instant.setdefault(act.at, []).append(act)
         for at in sorted({*by_instant, test.run_until}):
             await self._reach(test.start + at)
             await self._do(at, by_instant.get(at, []))

@@ -18,6 +18,7 @@ from engine.loading.kinds import Kind, load_kinds
 from engine.loading.regions import load_regions
 from engine.settings import DEFAULT_FILE, Settings, load, names
 from engine.wording.render import Renderer
+from engine.wording.response import Responses
 from engine.wording.texts import Catalogue, load_catalogue
 
 SHIPPED = Path(__file__).resolve().parent.parent.parent
@@ -61,6 +62,10 @@ class Premises:
     def catalogue(self) -> Catalogue:
         """The texts of messages."""
         return load_catalogue(self.settings.paths.templates / "texts.yaml")
+
+    def responses(self, regions: RegionTable) -> Responses:
+        """Return the words of replies about these regions."""
+        return Responses(self.catalogue, regions)
 
     def renderer(self, regions: RegionTable, overrides: Mapping[str, str]) -> Renderer:
         """Return what renders messages about these regions; raise `ConfigurationError` where a setting is unusable."""

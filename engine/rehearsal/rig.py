@@ -25,7 +25,7 @@ from engine.judging.region import RegionTable
 from engine.judging.rule import Rule
 from engine.matching.native import NativeMatcher
 from engine.metrics import Metrics
-from engine.service.app import GatewaysByChannel
+from engine.service.app import Notifiers
 from engine.service.apply import Desk
 from engine.service.books import Books, RuleSet
 from engine.service.casebook import ALERTS, COVERS, OUTBOX, REVEALS
@@ -33,12 +33,17 @@ from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
 from engine.service.event_schema import identity_of
+from engine.service.gateways import Gateway, Gateways
+from engine.service.inbound import Inbound
 from engine.service.lock_step import LockStep, Turn
+from engine.service.phones import Phones
 from engine.service.pulse import append_gap
+from engine.service.reports import Reports
 from engine.service.silences import Silences
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from engine.wording.render import Renderer
+from engine.wording.response import Responses
 
 NAMESPACE = "rehearsal"
 KEY = b"rehearsal: this key opens nothing"
@@ -50,10 +55,12 @@ class ReloadUnavailableError(SiagaError):
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """How messages leave in a test: the renderer and the collecting gateways by channel."""
+    """How messages leave in a test, and how texts come in: the words, the gateways and their notifiers by name."""
 
     renderer: Renderer
-    gateways: GatewaysByChannel
+    responses: Responses
+    notifiers: Notifiers
+    gateways: tuple[Gateway, ...]
 
 
 class Rig:
@@ -81,6 +88,11 @@ class Rig:
         self.books = Books(self.store, namespace=NAMESPACE, regions=regions, kinds={}, rule_set=rule_set)
         self.desk = Desk(self.store, self.clock, self.books, metrics)
         self.silences = Silences(self.store, self.clock, self.books, self.desk)
+        self.phones = Phones(self.store, KEY)
+        self._gateways = Gateways(
+            self.store, self.clock, metrics, outgoing.gateways if outgoing is not None else ()
+        )
+        self.books.routes = self._gateways.routes
         self._begin()
 
     def _begin(self) -> None:
@@ -105,11 +117,22 @@ class Rig:
                 self.desk,
                 self._metrics,
                 renderer=self._outgoing.renderer,
-                notifiers=self._outgoing.gateways,
+                gateways=self._gateways,
+                notifiers=self._outgoing.notifiers,
                 key=KEY,
                 in_order=True,
             )
             turns.append(dispatcher.turn)
+            self.reports = Reports(self.store, self.desk, dispatcher.replies, self._gateways, self._metrics)
+            self.inbound = Inbound(
+                self.store,
+                self.clock,
+                self.books,
+                self.desk,
+                self._metrics,
+                phones=self.phones,
+                responses=self._outgoing.responses,
+            )
         self._lock_step = LockStep(self.store, self.clock, turns, self.next_due)
 
     async def next_due(self) -> Instant | None:

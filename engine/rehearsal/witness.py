@@ -19,15 +19,25 @@ from engine.store.codec import decode
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """A thing that came to be so at an instant: an alert in a status, or a notification in a state."""
+    """A thing that came to be so at an instant: an alert in a status, or a notification in a state.
+
+    `alert` is None for a reply that speaks of none.
+    """
 
     at: Instant
-    alert: Alert
+    alert: Alert | None
     state: str
     reason: str = ""
     by: str = ""
     level: int = 0
     notification: Notification | None = None
+
+    @property
+    def about(self) -> Alert:
+        """The alert of a turn that has one."""
+        if self.alert is None:
+            raise AssertionError("this turn is of a reply that speaks of no alert")
+        return self.alert
 
 
 class Witness:
@@ -62,7 +72,7 @@ class Witness:
                 self._turns.setdefault(id_, []).append(
                     Turn(
                         at=now,
-                        alert=self.alerts[notification.alert],
+                        alert=self.alerts.get(notification.alert),
                         state=notification.state,
                         reason=notification.reason or notification.held,
                         notification=notification,

@@ -33,11 +33,13 @@ from engine.service.evaluator import WINDOWS, Evaluator
 from engine.service.evaluator_child import Begin, LogAs
 from engine.service.evaluator_process import EvaluatorProcess
 from engine.service.exposition import exposition
+from engine.service.gateways import Gateways
 from engine.service.inbound import Inbound
 from engine.service.intake import Intake
 from engine.service.key import secret_key
 from engine.service.lock_step import LockStep, Turn, stored_clock
 from engine.service.loop import LONGEST_WAIT, Loop, LoopState
+from engine.service.outlets import Outlet, outlets_of
 from engine.service.phones import Phones
 from engine.service.postbox import Postbox
 from engine.service.pulse import BEAT_SECONDS, Pulse
@@ -49,7 +51,6 @@ from engine.settings import Settings
 from engine.store.embedded import EmbeddedServer
 from engine.store.port import Store
 from engine.store.redis import RedisStore
-from engine.wording.profile import Profile
 from engine.wording.render import Renderer
 from engine.wording.response import Responses
 from engine.wording.seal import seal
@@ -63,10 +64,10 @@ LEAD_POLL_SECONDS = 0.05
 BOUNCES_SECONDS = 2.0
 """The maildir of bounces is looked into as often."""
 
-GatewaysByChannel = Mapping[str, Notifier]
-"""The gateway that serves each channel."""
+Notifiers = Mapping[str, Notifier]
+"""The notifier of each gateway."""
 CollectingByChannel = Mapping[str, Collecting]
-"""The same of a rehearsal, each to be told how to behave."""
+"""Those of a rehearsal, each to be told how to behave; a gateway has the name of its channel there."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ class Siaga:
         clock: Clock,
         books: Books,
         key: bytes,
+        outlets: Sequence[Outlet],
         *,
         where: str | None = None,
     ) -> None:
@@ -103,6 +105,7 @@ class Siaga:
         self._where = where
         self._evaluator: Evaluator | EvaluatorProcess = self._own_evaluator()
         self._escalator = Escalator(store, clock, self.desk, self.metrics)
+        gateways = Gateways(store, clock, self.metrics, [outlet.gateway for outlet in outlets])
         phones = Phones(store, key)
         self.inbound = Inbound(
             store,
@@ -127,15 +130,14 @@ class Siaga:
                 sender=settings.messages.sender,
                 templates=settings.paths.templates,
                 duty_desk=settings.messages.duty_desk or "",
-                profile=sms_profile(settings),
                 seal=partial(seal, key),
             ),
-            notifiers=build(_gateways(settings)),
+            gateways=gateways,
+            notifiers=build(outlet.notifier for outlet in outlets),
             key=key,
             in_order=settings.clock.mode == "lock_step",
-            two_way=settings.gateways.sms.two_way,
         )
-        self.reports = Reports(store, self.desk, self._dispatcher.replies)
+        self.reports = Reports(store, self.desk, self._dispatcher.replies, gateways, self.metrics)
         self.postbox = Postbox(self.reports, self.metrics, key, settings.gateways.smtp.bounces)
         self._auditor = Auditor(store, clock, self.metrics)
         self._loops: dict[str, Loop] = {}
@@ -164,6 +166,7 @@ class Siaga:
             policies=tuple(self.books.rule_set.policies.values()),
             stages=self.books.rule_set.calendar.stages,
             regions=tuple(self.books.regions),
+            routes=self.books.routes,
         )
 
     async def exposition(self) -> bytes:
@@ -255,11 +258,19 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
     regions = load_regions(settings.paths.regions)
     kinds = load_kinds(settings.paths.kinds)
     rule_set = read_rule_set(settings.paths, regions, kinds)
-    books = Books(store, namespace=settings.namespace, regions=regions, kinds=kinds, rule_set=rule_set)
+    outlets = outlets_of(settings, os.environ)
+    books = Books(
+        store,
+        namespace=settings.namespace,
+        regions=regions,
+        kinds=kinds,
+        rule_set=rule_set,
+        routes=tuple(outlet.gateway.route for outlet in outlets),
+    )
     await import_directory(books, settings.paths, replace=False)
     clock = await _clock(settings, store)
     key = secret_key(settings.key_file, os.environ)
-    siaga = Siaga(settings, store, clock, books, key, where=where)
+    siaga = Siaga(settings, store, clock, books, key, outlets, where=where)
     stack.push_async_callback(siaga.close)
     return siaga
 
@@ -287,41 +298,6 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Re
 def collecting(channels: Iterable[str]) -> dict[str, Collecting]:
     """Return gateways by channel that keep what they are given, for rehearsals."""
     return {channel: Collecting(CollectingSettings(channel=channel)) for channel in channels}
-
-
-def sms_profile(settings: Settings) -> Profile:
-    """Return what the route of SMS carries."""
-    return Profile(**settings.gateways.sms.model_dump())
-
-
-def _gateways(settings: Settings) -> list[dict[str, object]]:
-    """Return the gateways in the order in which they serve a channel; the outbox takes what has no other."""
-    gateways: list[dict[str, object]] = []
-    smtp = settings.gateways.smtp
-    if smtp.host is not None:
-        password = (
-            smtp.password.get_secret_value() if smtp.password else os.environ.get(smtp.password_env, "")
-        )
-        gateways.append(
-            {
-                "adapter": "smtp",
-                "host": smtp.host,
-                "port": smtp.port,
-                "tls": smtp.tls,
-                "ca_file": str(smtp.ca_file or ""),
-                "user": smtp.user or "",
-                "password": password,
-                "sender": smtp.envelope_sender or "",
-                "timeout": smtp.timeout_seconds,
-                "connections": smtp.connections,
-            }
-        )
-    if settings.gateways.outbox.enabled:
-        directory = str(settings.outbox_directory)
-        gateways += [
-            {"adapter": "outbox", "channel": channel, "directory": directory} for channel in ("sms", "email")
-        ]
-    return gateways
 
 
 async def _clock(settings: Settings, store: Store) -> Clock:

@@ -1,4 +1,4 @@
-"""The books a running service decides by: regions, kinds, rules, policies, directory, silences.
+"""The books a running service decides by: regions, kinds, rules, policies, directory, silences, routes.
 
 Here: holding them, and following by version what changes in the store. Not here: reading files (`loading`), changing
 the rule set of a running service (`service.reload`), or deciding.
@@ -13,8 +13,10 @@ import msgspec
 from engine.alerting.directory import Contents, Directory
 from engine.alerting.draft import NO_STAGES, Surroundings
 from engine.alerting.policy import Policy
+from engine.alerting.route import Breaker, Route
 from engine.alerting.silence import Silence
 from engine.judging.calendar import Calendar
+from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.judging.rule import Rule
 from engine.loading.kinds import Kind
@@ -24,6 +26,8 @@ from engine.store.port import Committed, Put, Store, Write
 DIRECTORY = "directory"
 """Table of the directory: `current` holds the number of the version in force, `v<number>` its contents."""
 
+BREAKERS = "breakers"
+"""Table of the `alerting.route.Breaker`s of gateways that failed lately, by gateway (`service.gateways`)."""
 SILENCES = "silences"
 """Table of the silences; its one record `all` holds every silence kept (`service.silences`)."""
 ALL = "all"
@@ -48,12 +52,14 @@ class Books:
         regions: RegionTable,
         kinds: Mapping[str, Kind],
         rule_set: RuleSet,
+        routes: tuple[Route, ...] = (),
     ) -> None:
         self._store = store
         self.namespace = namespace
         self.regions = regions
         self.kinds = kinds
         self.rule_set = rule_set
+        self.routes = routes
         self._directory = Directory(Contents())
         self._silences: tuple[int, tuple[Silence, ...]] = (0, ())
 
@@ -65,7 +71,18 @@ class Books:
             self.regions,
             self.rule_set.calendar,
             await self.silences(),
+            routes=self.routes,
+            interrupted=await self._interrupted(),
         )
+
+    async def _interrupted(self) -> dict[str, Instant]:
+        """Return until when which gateways are not asked; instants that are over do no harm."""
+        gateways = [route.gateway for route in self.routes]
+        records = await self._store.get(BREAKERS, gateways) if gateways else []
+        breakers = {
+            g: decode(r.value, Breaker) for g, r in zip(gateways, records, strict=True) if r is not None
+        }
+        return {g: b.open_until for g, b in breakers.items() if b.open_until is not None}
 
     async def silences(self) -> tuple[Silence, ...]:
         """Return the silences that the store keeps, also those that are over or still to come."""

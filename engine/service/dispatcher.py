@@ -11,20 +11,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 import structlog
 
 from engine.alerting.alert import NOTICES, Notification, Rendered
-from engine.alerting.command import Attempted, Withheld
-from engine.alerting.directory import Directory
+from engine.alerting.command import Attempted, Reported, Withheld
 from engine.alerting.gates import attempt
-from engine.clock import Clock
+from engine.clock import Clock, monotonic
 from engine.judging.instant import SECOND, Instant
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.books import Books
 from engine.service.casebook import LINKS, NOTIFICATIONS, OUTBOX, Case, Changes, load
+from engine.service.gateways import Gateway, Gateways
 from engine.service.phones import Phones
 from engine.service.replies import Replies
 from engine.service.setback import Setbacks
@@ -56,23 +57,23 @@ class Dispatcher:
         metrics: Metrics,
         *,
         renderer: Renderer,
+        gateways: Gateways,
         notifiers: Mapping[str, Notifier],
         key: bytes,
         in_order: bool = False,
-        two_way: bool = False,
     ) -> None:
-        """Wire the parts. `two_way`: the route of SMS brings answers back, so that an SMS shows a code and no link."""
+        """Wire the parts. `notifiers` are those of `gateways`, by gateway; the codes of SMS and links need `key`."""
         self._store = store
         self._clock = clock
         self._books = books
         self._desk = desk
         self._metrics = metrics
         self._renderer = renderer
+        self._gateways = gateways
         self._notifiers = notifiers
         self._key = key
         self._phones = Phones(store, key)
         self.replies = Replies(store, clock, books, metrics, self._phones)
-        self._two_way = two_way
         self._at_once = 1 if in_order else AT_ONCE
         self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
 
@@ -112,24 +113,20 @@ class Dispatcher:
         if claimed is None:
             return
         case, notification = claimed
-        notifier = self._notifiers.get(notification.channel)
-        if notifier is None:
-            outcome = Attempted(notification=notification.id, outcome="permanent", reason="misconfigured")
-        elif await self._held(case.alert.id, notification):
+        if await self._held(case.alert.id, notification):
             return
-        else:
-            outcome = await self._attempt(notifier, notification)
-        await self._desk.change(alert_id, outcome, "attempted")
+        await self._desk.change(alert_id, await self._attempt(notification), "attempted")
 
     async def _reply(self, reply_id: str) -> None:
         """Send a reply, which no gate holds."""
         claimed = await self.replies.claim(reply_id, self._clock.now() + CLAIM)
-        if claimed is None:
+        if claimed is None or claimed.rendered is None:
             return
-        notifier = self._notifiers.get(claimed.channel)
-        outcome = Attempted(notification=reply_id, outcome="permanent", reason="misconfigured")
-        if notifier is not None:
-            outcome = await self._attempt(notifier, claimed)
+        gateway = await self._gateways.choose(claimed.channel, claimed.rendered.to)
+        if not isinstance(gateway, Gateway):
+            outcome = _unserved(reply_id, gateway)
+        else:
+            outcome = await self._attempt(msgspec.structs.replace(claimed, gateway=gateway.id))
         await self.replies.settle(claimed, outcome)
 
     async def _claim(self, alert_id: str, notification_id: str) -> tuple[Case, Notification] | None:
@@ -142,17 +139,31 @@ class Dispatcher:
         if notification.due_at is None:
             await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
             return None
+        if notification.state == "sent":  # due again: its gateway owes a report
+            missing = Reported(
+                notification=notification_id,
+                outcome="missing",
+                gateway=notification.gateway,
+                reason="no_report",
+            )
+            await self._desk.change(alert_id, missing, "report")
+            return None
         around = await self._books.surroundings()
-        directory = around.directory
         if attempt(case.alert, notification, around, now) is not None:
             await self._desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
             return None
+        contact = around.directory.contact(notification.contact)
+        address = contact.value if contact else ""
+        gateway = await self._gateways.choose(notification.channel, address)
+        if not isinstance(gateway, Gateway):
+            await self._desk.change(alert_id, _unserved(notification_id, gateway), "attempted")
+            return None
         rendered = notification.rendered
         told: tuple[Put, ...] = ()
-        if rendered is None:
-            rendered, told = await self._render(case, notification, directory, now)
+        if rendered is None or self._carries_otherwise(gateway, notification):
+            rendered, told = await self._render(case, notification, gateway, address, now)
         claimed = msgspec.structs.replace(
-            notification, state="sending", rendered=rendered, due_at=now + CLAIM
+            notification, state="sending", rendered=rendered, gateway=gateway.id, due_at=now + CLAIM
         )
         changes = Changes()
         changes.put_notification(claimed, case.versions[notification_id])
@@ -162,21 +173,31 @@ class Dispatcher:
         self._metrics.commit("claim", "committed" if isinstance(outcome, Committed) else "conflict")
         return (case, claimed) if isinstance(outcome, Committed) else None
 
+    def _carries_otherwise(self, gateway: Gateway, notification: Notification) -> bool:
+        """Whether the message was written for a route of another kind: a code for this one's link, say."""
+        before = self._gateways.get(notification.gateway)
+        return before is not None and before.profile != gateway.profile
+
     async def _render(
-        self, case: Case, notification: Notification, directory: Directory, now: Instant
+        self, case: Case, notification: Notification, gateway: Gateway, address: str, now: Instant
     ) -> tuple[Rendered, tuple[Put, ...]]:
         """Return the message, and what is written beside its claim: that the phone was told its code."""
-        contact = directory.contact(notification.contact)
-        address = contact.value if contact else ""
-        everything = tuple(case.notifications.values())
-        if not self._two_way or notification.channel != "sms":
-            return self._renderer.render(notification, case.alert, everything, at=now, to=address), ()
-        notice = notification.kind in NOTICES
-        told = await self._phones.tell(address, case.alert.id, now, notice=notice)
+        code = ""
+        told: tuple[Put, ...] = ()
+        if gateway.profile.two_way and notification.channel == "sms":
+            notice = notification.kind in NOTICES
+            code, put = await self._phones.tell(address, case.alert.id, now, notice=notice)
+            told = (put,)
         rendered = self._renderer.render(
-            notification, case.alert, everything, at=now, to=address, code=told.code
+            notification,
+            case.alert,
+            tuple(case.notifications.values()),
+            at=now,
+            to=address,
+            code=code,
+            profile=gateway.profile,
         )
-        return rendered, (told.put,)
+        return rendered, told
 
     async def _held(self, alert_id: str, notification: Notification) -> bool:
         """Ask once more right before the attempt; somebody may have taken the matter since the claim was read."""
@@ -187,29 +208,42 @@ class Dispatcher:
         await self._desk.change(alert_id, Withheld(notification=notification.id), "drop_unwanted")
         return True
 
-    async def _attempt(self, notifier: Notifier, notification: Notification) -> Attempted:
-        message = self._message(notification)
+    async def _attempt(self, notification: Notification) -> Attempted:
+        """Hand a message to the gateway it was claimed for."""
+        gateway, message = notification.gateway, self._message(notification)
+        self._metrics.gateways.message(gateway, "submitted")
+        began = monotonic()
         try:
-            receipt = await notifier.send(message)
+            receipt = await self._notifiers[gateway].send(message)
         except DeliveryError as error:
             log.warning(
                 "attempt_failed",
                 notification=notification.id,
-                gateway=notifier.name,
+                gateway=gateway,
                 reason=error.reason,
                 transient=error.transient,
             )
             after = error.retry_after
-            return Attempted(
+            outcome = Attempted(
                 notification=notification.id,
                 outcome="transient" if error.transient else "permanent",
-                gateway=notifier.name,
+                gateway=gateway,
                 reason=error.reason,
                 retry_after=None if after is None else self._clock.now() + round(after * SECOND),
             )
-        return Attempted(
-            notification=notification.id, outcome="sent", gateway=receipt.gateway, reference=receipt.reference
-        )
+        else:
+            known = self._gateways.get(gateway)
+            outcome = Attempted(
+                notification=notification.id,
+                outcome="sent",
+                gateway=gateway,
+                reference=receipt.reference,
+                report_by=known.report_by(self._clock.now()) if known else None,
+            )
+        self._metrics.gateways.took(gateway, monotonic() - began)
+        self._metrics.gateways.message(gateway, "accepted" if outcome.outcome == "sent" else "refused")
+        await self._gateways.settle(gateway, well=outcome.outcome != "transient")
+        return outcome
 
     def _token(self, notification: Notification) -> str:
         return token_for(self._key, notification.id, notification.channel)
@@ -238,3 +272,9 @@ class Dispatcher:
         for notifier in self._notifiers.values():
             with contextlib.suppress(DeliveryError):
                 await notifier.close()
+
+
+def _unserved(notification_id: str, why: Literal["misconfigured", "breaker_open"]) -> Attempted:
+    """Return the attempt that is not made: the channel has no gateway, or those that serve are out of order now."""
+    outcome: Literal["permanent", "transient"] = "permanent" if why == "misconfigured" else "transient"
+    return Attempted(notification=notification_id, outcome=outcome, reason=why)

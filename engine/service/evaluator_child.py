@@ -20,6 +20,7 @@ import msgspec
 import structlog
 
 from engine.alerting.policy import Policy
+from engine.alerting.route import Route
 from engine.clock import Clock, ManualClock, WallClock
 from engine.errors import SiagaError, StoreUnavailableError
 from engine.judging.calendar import Calendar, Stage
@@ -64,6 +65,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     policies: tuple[Policy, ...]
     stages: tuple[Stage, ...]
     regions: tuple[Region, ...]
+    routes: tuple[Route, ...] = ()
 
 
 class TakeTurn(msgspec.Struct, frozen=True, tag="turn"):
@@ -164,6 +166,7 @@ class Child:
             regions=RegionTable(begin.regions),
             kinds={},
             rule_set=rule_set,
+            routes=begin.routes,
         )
         self._shards, why = open_shards()
         self._matching = choose(begin.rules, self._shards, self._disagree, why=why)

@@ -60,7 +60,7 @@ class Postbox:
                 return bounce.action
             case "settled":
                 return "settled"
-            case "unknown":
+            case "unknown" | "doubted":
                 return "stranger"
 
     async def turn(self) -> int:

@@ -13,15 +13,18 @@ import structlog
 
 from engine.alerting.alert import Notification
 from engine.alerting.command import Reported
+from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.casebook import NOTIFICATIONS
+from engine.service.gateways import Gateways
 from engine.service.replies import Replies
 from engine.store.codec import decode
 from engine.store.port import Store
 
 Outcome = Literal["delivered", "failed", "missing"]
-Taken = Literal["recorded", "settled", "unknown"]
-"""What became of a report: `settled` before, `unknown` is a message that is none of ours or of another gateway."""
+Taken = Literal["recorded", "settled", "doubted", "unknown"]
+"""What became of a report: `settled` before, `doubted` as its gateway's reports of failure are (`dlr_trust: none`),
+`unknown` is a message that is none of ours or of another gateway."""
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +32,12 @@ log = structlog.get_logger(__name__)
 class Reports:
     """Takes reports."""
 
-    def __init__(self, store: Store, desk: Desk, replies: Replies) -> None:
+    def __init__(
+        self, store: Store, desk: Desk, replies: Replies, gateways: Gateways, metrics: Metrics
+    ) -> None:
         self._store = store
+        self._gateways = gateways
+        self._metrics = metrics
         self._desk = desk
         self._replies = replies
 
@@ -45,6 +52,10 @@ class Reports:
         notification = decode(record.value, Notification) if record else None
         if notification is None or (gateway and notification.gateway not in ("", gateway)):
             return "unknown"
+        if gateway and outcome != "missing":
+            self._metrics.gateways.message(gateway, outcome)
+        if gateway and outcome == "failed" and not self._gateways.believes(gateway):
+            return "doubted"
         if notification.kind == "reply":
             recorded = await self._replies.report(notification.id, outcome, reason)
         else:

@@ -68,12 +68,11 @@ class Renderer:
         sender: str,
         templates: Path,
         duty_desk: str = "",
-        profile: Profile = ONE_WAY,
         seal: Callable[[str], str] = str,
     ) -> None:
         """Prepare the templates. `duty_desk` says how the duty desk is reached, in one line, if that is known.
 
-        `profile` is that of the route of SMS; `seal` makes of a notification's id the name that its e-mail goes by.
+        `seal` makes of a notification's id the name that its e-mail goes by.
         """
         self._catalogue = catalogue
         self._kinds = kinds
@@ -81,7 +80,6 @@ class Renderer:
         self._base_url = base_url
         self._sender = sender
         self._duty_desk = duty_desk
-        self._profile = profile
         self._seal = seal
         self._host = urlsplit(base_url).hostname or "localhost"
         jinja = environment(templates)
@@ -97,10 +95,11 @@ class Renderer:
         at: Instant,
         to: str,
         code: str = "",
+        profile: Profile = ONE_WAY,
     ) -> Rendered:
         """Return the message of a notification as it is at an instant; `notifications` are all of its alert.
 
-        `code` is that of the alert for the phone, where the route of SMS is two-way.
+        `profile` says what the route of an SMS carries, `code` is that of the alert for the phone where it is two-way.
         """
         if notification.kind not in KINDS:
             raise ValueError(f"a {notification.kind} is not about one alert and is not rendered here")
@@ -111,7 +110,7 @@ class Renderer:
         )
         date = format_datetime(local(at, voice.zone))
         if notification.channel == "sms":
-            text = sms(teller, self._base_url, profile=self._profile, code=code)
+            text = sms(teller, self._base_url, profile=profile, code=code)
             return Rendered(to=to, text=text, date=date)
         letter = self._letter(teller)
         thread = f"<{alert.id}@{self._host}>"

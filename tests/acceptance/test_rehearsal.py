@@ -249,7 +249,7 @@ FIRST = "{at: +0m, message: first, to: s, channel: [sms, email]}"
             FIRST + ", {at: +5m, alert: acknowledged, by: s}",
             "",
         ),
-        (", {at: +1m, report: {who: s, channel: sms, state: failed}}", FIRST, "report is not available"),
+        (", {at: +1m, report: {who: x, channel: sms, state: failed}}", FIRST, "no sms message went to x"),
         (", {at: +1m, post: {who: x}}", FIRST, "no link was sent to x"),
     ],
 )

@@ -18,12 +18,14 @@ def test_each_adapter_is_built_from_plain_settings():
     assert [(type(n), n.name, n.channel) for n in built] == [(Email, "smtp", "email"), (Outbox, "b", "sms")]
 
 
-def test_the_first_gateway_of_a_channel_serves():
-    """The outbox takes what has no other."""
-    outboxes = [{"adapter": "outbox", "channel": channel, "directory": "x"} for channel in ("email", "sms")]
-    assert {channel: n.name for channel, n in build([SMTP, *outboxes]).items()} == {
-        "email": "smtp",
-        "sms": "outbox",
+def test_notifiers_are_built_by_name():
+    outboxes = [
+        {"adapter": "outbox", "name": f"outbox-{c}", "channel": c, "directory": "x"} for c in ("email", "sms")
+    ]
+    assert {name: n.channel for name, n in build([SMTP, *outboxes]).items()} == {
+        "smtp": "email",
+        "outbox-email": "email",
+        "outbox-sms": "sms",
     }
 
 

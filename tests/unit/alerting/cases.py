@@ -158,10 +158,19 @@ class Course:
         calendar=NO_STAGES,
         silences=(),
         standing=(),
+        routes=(),
+        interrupted=(),
         now=START,
         **opening_words,
     ):
-        self.around = around(contents, calendar=calendar, silences=silences, standing=standing)
+        self.around = around(
+            contents,
+            calendar=calendar,
+            silences=silences,
+            standing=standing,
+            routes=routes,
+            interrupted=dict.fromkeys(interrupted, now + 1),
+        )
         self.now = self.began = now
         self.down = {}
         self.sent, self.times, self.decisions = [], [], []

@@ -7,6 +7,7 @@ from engine.alerting.command import Open
 from engine.alerting.decide import open_alert
 from engine.alerting.directory import Assignment, Contact, Contents, Person
 from engine.alerting.policy import Policy, Step, Target
+from engine.alerting.route import Route
 from engine.clock import ManualClock
 from engine.judging.instant import MINUTE
 from engine.judging.judgement import Evidence, Opened
@@ -16,6 +17,7 @@ from engine.service.apply import Desk
 from engine.service.books import Books, RuleSet
 from engine.service.casebook import NOTIFICATIONS, OUTBOX, Changes
 from engine.service.dispatcher import Dispatcher
+from engine.service.gateways import Gateway, Gateways
 from engine.service.inbound import Inbound
 from engine.service.phones import Phones
 from engine.store.codec import decode
@@ -44,10 +46,13 @@ OFFICES = (
 )
 
 
+GATEWAY = Gateway(route=Route(gateway="sms", channel="sms"), profile=Profile(two_way=True), dlr_trust="low")
+
+
 class Switchboard:
     """All of it. `route` is the gateway, to be told how to behave."""
 
-    def __init__(self, people=PEOPLE, offices=OFFICES) -> None:
+    def __init__(self, people=PEOPLE, offices=OFFICES, gateway=GATEWAY) -> None:
         self.store = MemoryStore()
         self.clock = ManualClock(NOW)
         self.contents = Contents(people=tuple(people), assignments=tuple(offices))
@@ -56,6 +61,7 @@ class Switchboard:
         self.desk = Desk(self.store, self.clock, self.books, self.metrics)
         self.phones = Phones(self.store, KEY)
         self.route = Collecting(CollectingSettings(channel="sms"))
+        self.gateways = Gateways(self.store, self.clock, self.metrics, [gateway])
         self.inbound = Inbound(
             self.store,
             self.clock,
@@ -78,11 +84,10 @@ class Switchboard:
                 base_url="https://siaga.example",
                 sender="siaga@desk.example",
                 templates=TEMPLATES,
-                profile=Profile(two_way=True),
             ),
+            gateways=self.gateways,
             notifiers={"sms": self.route},
             key=KEY,
-            two_way=True,
         )
 
     async def open(self, ordinal: int = 1, *roles: str) -> str:

@@ -23,7 +23,13 @@ class Office:
         spare = Contact(id="sekda-7315/sms/2", channel="sms", value=SPARE, priority=2)
         sekda = person("sekda-7315", SEKDA)
         self.board = Switchboard(people=(replace(sekda, contacts=(*sekda.contacts, spare)), *PEOPLE[1:]))
-        reports = Reports(self.board.store, self.board.desk, self.board.dispatcher.replies)
+        reports = Reports(
+            self.board.store,
+            self.board.desk,
+            self.board.dispatcher.replies,
+            self.board.gateways,
+            self.board.metrics,
+        )
         self.metrics = self.board.metrics
         self.maildir = maildir
         self.postbox = Postbox(reports, self.metrics, KEY, maildir)

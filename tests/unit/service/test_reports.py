@@ -16,7 +16,7 @@ def board() -> Switchboard:
 
 
 def reports(board: Switchboard) -> Reports:
-    return Reports(board.store, board.desk, board.dispatcher.replies)
+    return Reports(board.store, board.desk, board.dispatcher.replies, board.gateways, board.metrics)
 
 
 async def notice(board: Switchboard):
@@ -83,7 +83,7 @@ async def test_a_report_on_a_reply_that_overtakes_our_record_stays(board):
     (planned,) = await board.replies()
     claimed = await board.dispatcher.replies.claim(planned.id, board.clock.now() + 60_000)
     assert await reports(board).take(planned.id, "delivered") == "recorded"
-    outcome = await board.dispatcher._attempt(board.route, claimed)
+    outcome = await board.dispatcher._attempt(replace(claimed, gateway="sms"))
     await board.dispatcher.replies.settle(claimed, outcome)
     (reply,) = await board.replies()
     assert reply.state == "delivered"

@@ -1,0 +1,139 @@
+"""The gateways of an installation: what each can do, which one a message takes, and the breaker of each.
+
+Here: the choice for one message, and what its outcome does to the breaker and the metrics. Not here: the rule of the
+choice (`alerting.route`), sending (`service.dispatcher`, `notifiers`) and reading the file (`loading.gateways`).
+
+Breakers lie in the store: whoever plans a message passes over what is out of order, in whichever process, and of all
+dispatchers one makes the probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+import structlog
+
+from engine.alerting.policy import Channel
+from engine.alerting.route import CLOSED, Breaker, Route, after_failure, begin_probe, routes_to
+from engine.clock import Clock
+from engine.judging.instant import MINUTE, Instant, Millis
+from engine.loading.route_profile import RouteProfile, Trust
+from engine.metrics import Metrics
+from engine.service.books import BREAKERS
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Put, Store, Write
+from engine.wording.profile import Profile
+
+BELIEVED: Mapping[Channel, Trust] = {"sms": "none", "email": "low", "webhook": "none"}
+"""What reports of a channel are worth where its gateway does not say: a bounced mail did not arrive."""
+
+log = structlog.get_logger(__name__)
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True):
+    """One gateway: its route, and what that carries.
+
+    `dlr_trust`: `none` leaves reports of failure alone, `low` believes them, `high` also takes a report that stays away
+    for `dlr_timeout` milliseconds for a failure.
+    """
+
+    route: Route
+    profile: Profile = Profile()
+    dlr_trust: Trust = "none"
+    dlr_timeout: Millis = 10 * MINUTE
+
+    @property
+    def id(self) -> str:
+        """Its name in files, records and metrics."""
+        return self.route.gateway
+
+    def report_by(self, sent_at: Instant) -> Instant | None:
+        """Return when a missing report on a message counts as a failure; None: never."""
+        return sent_at + self.dlr_timeout if self.dlr_trust == "high" else None
+
+
+def gateway_of(route: Route, carried: RouteProfile) -> Gateway:
+    """Return the gateway of a route that carries what a file says."""
+    return Gateway(
+        route=route,
+        profile=Profile(
+            two_way=carried.two_way,
+            concat=carried.concat,
+            unicode=carried.unicode,
+            url_ok=carried.url_ok,
+            banned_words=carried.banned_words,
+        ),
+        dlr_trust=carried.dlr_trust or BELIEVED[route.channel],
+        dlr_timeout=carried.dlr_timeout,
+    )
+
+
+class Gateways:
+    """Chooses gateways and remembers how they are."""
+
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics, gateways: Iterable[Gateway]) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._gateways = {gateway.id: gateway for gateway in gateways}
+        metrics.gateways.know(self._gateways)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The ways out."""
+        return tuple(gateway.route for gateway in self._gateways.values())
+
+    def get(self, gateway: str) -> Gateway | None:
+        """Return a gateway by its id."""
+        return self._gateways.get(gateway)
+
+    def believes(self, gateway: str) -> bool:
+        """Whether a gateway's report of a failure is believed; one that is not known any more has no say."""
+        known = self.get(gateway)
+        return known is not None and known.dlr_trust != "none"
+
+    async def choose(
+        self, channel: Channel, address: str
+    ) -> Gateway | Literal["misconfigured", "breaker_open"]:
+        """Return the gateway that a message to an address takes now, or why there is none.
+
+        Where its breaker was open until now, this message is the probe: the breaker is open again for all others.
+        """
+        routes = routes_to(self.routes, channel, address)
+        if not routes:
+            return "misconfigured"
+        records = await self._store.get(BREAKERS, [route.gateway for route in routes])
+        now = self._clock.now()
+        for route, record in zip(routes, records, strict=True):
+            breaker = decode(record.value, Breaker) if record else CLOSED
+            if breaker.is_open(now):
+                continue
+            if record is not None and breaker.probing:
+                kept = await self._keep("probe", route.gateway, begin_probe(breaker, now), record.version)
+                if not kept:
+                    continue
+            return self._gateways[route.gateway]
+        return "breaker_open"
+
+    async def settle(self, gateway: str, *, well: bool) -> None:
+        """Note that a gateway answered as it should (or refused for good), or that it failed for the time being."""
+        while True:
+            record = (await self._store.get(BREAKERS, [gateway]))[0]
+            breaker = decode(record.value, Breaker) if record else CLOSED
+            if well and breaker == CLOSED:
+                return
+            now = self._clock.now()
+            after = CLOSED if well else after_failure(breaker, now)
+            if await self._keep("breaker", gateway, after, record.version if record else 0):
+                break
+        self._metrics.gateways.breaker(gateway, is_open=after.is_open(now))
+        if after.probing != breaker.probing:
+            log.warning("breaker", gateway=gateway, state="open" if after.probing else "closed")
+
+    async def _keep(self, name: str, gateway: str, breaker: Breaker, version: int) -> bool:
+        put = Put(BREAKERS, gateway, encode(breaker), version)
+        committed = isinstance(await self._store.write(Write(name=name, puts=(put,))), Committed)
+        self._metrics.commit(name, "committed" if committed else "conflict")
+        return committed
