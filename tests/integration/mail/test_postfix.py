@@ -2,20 +2,17 @@
 
 from contextlib import AsyncExitStack, asynccontextmanager
 from email import message_from_bytes, policy
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from engine.judging.instant import format_instant, parse_instant
 from engine.service.app import open_siaga
 from engine.service.bounce import read_bounce
-from engine.service.tokens import Scope
-from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from notifiers.base import DeliveryError
 from notifiers.email import Email, EmailSettings
 from tests.contract.notifiers.test_notifier import MESSAGE
+from tests.integration.mail.office import START, office, report
 from tests.integration.mail.postfix import (
     BOUNCES,
     GONE,
@@ -29,10 +26,7 @@ from tests.integration.mail.postfix import (
 )
 from tests.integration.namespace import until
 
-ROOT = Path(__file__).parents[3]
 SEKDA = "sekda@pinrang.example"
-START, _ = parse_instant("2024-11-27T10:15:00+08:00")
-NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
 
 
 @asynccontextmanager
@@ -114,62 +108,21 @@ async def test_a_bounce_names_its_mail(server: Postfix, certificate, port: int, 
 # --- the whole service ---------------------------------------------------------------------------------------
 
 
-RULE = """\
-version: 1
-defaults: {owner: Uji, level: siaga, guide: sop/uji.md, why: uji}
-rules:
-  - {id: uji, title: Uji, short_title: Uji, watch: {kind: conflict.clash}, alert_when: every_event, escalate: surat}
-"""
-POLICY = """\
-version: 1
-policies:
-  - {id: surat, steps: [{to: [sekda], channels: [email], wait: 30m}]}
-"""
-DIRECTORY = f"""\
-version: 1
-people:
-  - id: sekda-7315
-    contacts: [{{channel: email, value: {GONE}}}, {{channel: sms, value: "+628110000001"}}]
-assignments:
-  - {{position: {{region: "73.15", role: sekda}}, person: sekda-7315}}
-"""
-
-
 @pytest.fixture
 async def siaga(server: Postfix, certificate, tmp_path):
     """A service whose official has a mailbox that is gone, and a phone."""
-    files = {"rules/uji.yaml": RULE, "policies.yaml": POLICY, "directory.yaml": DIRECTORY}
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    smtp = {"host": "127.0.0.1", "port": SUBMISSION, "ca_file": certificate.file, "user": USER}
-    smtp |= {"password": PASSWORD, "envelope_sender": BOUNCES, "bounces": str(server.bounces)}
-    settings = {
-        "clock": {"mode": "lock_step", "start": format_instant(START)},
-        "paths": {
-            "var": str(tmp_path / "var"),
-            "rules": str(tmp_path / "rules"),
-            "policies": str(tmp_path / "policies.yaml"),
-            "directory": str(tmp_path / "directory.yaml"),
-        },
-        "gateways": {"smtp": smtp},
-    }
+    smtp = {"port": SUBMISSION, "ca_file": certificate.file, "user": USER, "password": PASSWORD}
+    smtp |= {"envelope_sender": BOUNCES, "bounces": str(server.bounces)}
+    settings = office(tmp_path, smtp, email=GONE, sms="+628110000001")
     async with AsyncExitStack() as stack:
-        opened = Settings.model_validate(settings, context={"home": ROOT})
-        yield await open_siaga(opened, stack, store=MemoryStore())
-
-
-EVENT = b"""{"id": "u1", "kind": "conflict.clash", "severity": 3, "region": "73.15",
-"occurred_at": "2024-11-27T10:15:00+08:00", "source": {"desk": "73.15", "channel": "desk"}}"""
+        yield await open_siaga(settings, stack, store=MemoryStore())
 
 
 async def test_a_bounce_marks_its_notification_failed_and_falls_back_to_sms(siaga, server: Postfix, tmp_path):
     """Accepted by the server, found to be nobody's, bounced into our maildir; the phone gets the notice at once."""
     for old in server.mails("bounces"):
         old.unlink()
-    await siaga.advance(START)
-    await siaga.intake.submit(EVENT, "application/json", NATION)
-    await siaga.advance(START)
+    await report(siaga)
     (alert,) = await siaga.desk.alerts()
     (notice,) = (await siaga.desk.case(alert.id)).notifications.values()
     assert (notice.channel, notice.state, notice.gateway) == ("email", "sent", "smtp")
