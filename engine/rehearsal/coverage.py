@@ -1,7 +1,8 @@
 """Coverage: which rules, and which branches of them, some test reached.
 
 Here: what the branches of a rule are and which of them a run touched. A branch is a row of the level map or an
-alternative under `any`. Not here: running tests. A rule is touched when an alert of it opened.
+alternative under `any`. Not here: running tests. A rule is touched when an alert of it opened, an alternative under
+`unless` when it alone kept an event out.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import msgspec
 
 from engine.judging.event import Event
 from engine.judging.pattern import watched_by
-from engine.judging.rule import AllOf, AnyOf, Filter, Rule, Unless, level_name
-from engine.matching.native import Verdict, compile_filter
+from engine.judging.rule import EVERYTHING, AllOf, AnyOf, Filter, Rule, Unless, level_name
+from engine.matching.native import compile_filter
 from engine.rehearsal.observation import Happening
 
 
@@ -55,10 +56,8 @@ def touched(rules: Iterable[Rule], events: Iterable[Event], happened: Iterable[H
             found.add(f"{one.rule}: level {level_name(one.level)}")
     events = list(events)
     for rule in rules:
-        watches: Verdict | None = None
-        for name, alternative in _alternatives(rule):
-            watches = watches or compile_filter(watched_by(rule.condition, rule.watch))
-            meets = compile_filter(alternative)
+        for name, alternative, watch in _alternatives(rule):
+            meets, watches = compile_filter(alternative), compile_filter(watch)
             if any(meets(event) and watches(event) for event in events):
                 found.add(name)
     return frozenset(found)
@@ -67,26 +66,40 @@ def touched(rules: Iterable[Rule], events: Iterable[Event], happened: Iterable[H
 def _names(rule: Rule) -> Iterator[str]:
     if len(rule.levels) > 1 and not rule.by_severity:
         yield from (f"{rule.id}: level {level_name(row.level)}" for row in rule.levels)
-    yield from (name for name, _ in _alternatives(rule))
+    yield from (name for name, _, _ in _alternatives(rule))
 
 
-def _alternatives(rule: Rule) -> Iterator[tuple[str, Filter]]:
-    for place, any_of in enumerate(_any_of(watched_by(rule.condition, rule.watch)), start=1):
+def _alternatives(rule: Rule) -> Iterator[tuple[str, Filter, Filter]]:
+    """Yield name and filter of each alternative, and what an event must meet besides to count as touching it."""
+    watch = watched_by(rule.condition, rule.watch)
+    for place, (any_of, excluded) in enumerate(_any_of(watch), start=1):
         which = "any" if place == 1 else f"any {place}"
         for number, part in enumerate(any_of.parts, start=1):
-            yield f"{rule.id}: {which}, {number}", part
+            yield f"{rule.id}: {which}, {number}", part, _unless_removed(watch) if excluded else watch
 
 
-def _any_of(node: Filter) -> Iterator[AnyOf]:
+def _any_of(node: Filter, *, excluded: bool = False) -> Iterator[tuple[AnyOf, bool]]:
+    """Yield each `any`, and whether it stands under `unless`."""
     match node:
-        case AnyOf(parts):
-            yield node
+        case AnyOf(parts) | AllOf(parts):
+            if isinstance(node, AnyOf):
+                yield node, excluded
             for part in parts:
-                yield from _any_of(part)
-        case AllOf(parts):
-            for part in parts:
-                yield from _any_of(part)
+                yield from _any_of(part, excluded=excluded)
         case Unless(part):
-            yield from _any_of(part)
+            yield from _any_of(part, excluded=True)
         case _:
             return
+
+
+def _unless_removed(node: Filter) -> Filter:
+    """Return the filter without its exceptions: an event that an exception keeps out never meets the whole filter."""
+    match node:
+        case AllOf(parts):
+            return AllOf(tuple(_unless_removed(part) for part in parts))
+        case AnyOf(parts):
+            return AnyOf(tuple(_unless_removed(part) for part in parts))
+        case Unless():
+            return EVERYTHING
+        case _:
+            return node

@@ -59,11 +59,6 @@ class Share(NamedTuple):
         """Why events are out, by desk and id."""
         return {(event.desk, event.id): reason for event, reason in self.gone}
 
-    @property
-    def sample(self) -> Event:
-        """An event of the group: it tells the region that the group stands for."""
-        return (self.arrivals or self.clearing or [self.gone[0][0]])[0]
-
 
 class Request(NamedTuple):
     """The events that came in together: they are applied together before anything is judged."""

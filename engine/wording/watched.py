@@ -28,12 +28,14 @@ class Watched:
         parts = filter_.parts if isinstance(filter_, AllOf) else (filter_,)
         kind = next((part for part in parts if _is_kinds(part)), None)
         rest = [part for part in parts if part is not kind]
-        noun = texts["sentence.anything"] if kind is None else self.any(self._names(kind))
+        noun = texts["sentence.report"] if kind is None else self.any(self._names(kind))
         with_ = [self.test(part) for part in rest if not isinstance(part, Unless)]
         except_ = [self.test(part.part) for part in rest if isinstance(part, Unless)]
         qualities = [texts("sentence.with", tests=self.all(with_))] if with_ else []
         qualities += [texts("sentence.except", tests=self.any(except_))] if except_ else []
-        return texts("sentence.qualified", what=noun, qualities=", ".join(qualities)) if qualities else noun
+        if qualities:
+            return texts("sentence.qualified", what=noun, qualities=", ".join(qualities))
+        return texts["sentence.anything"] if kind is None else noun
 
     def test(self, filter_: Filter) -> str:
         """Return a filter as what is true of an event: `jumlah korban luka sedikitnya 10`."""

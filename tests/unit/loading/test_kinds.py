@@ -16,7 +16,7 @@ SCHEMA = {
     "accident": ("major",),
     "turnout": ("reading", "low"),
     "voting": ("late_open", "anomaly", "postponed", "rerun"),
-    "count": ("progress", "anomaly"),
+    "count": ("progress", "anomaly", "halted"),
     "logistics": ("shortage", "late", "swapped", "damaged", "arrived"),
     "disaster": ("flood", "volcano"),
     "money": ("politics",),
@@ -26,7 +26,7 @@ SCHEMA = {
     "result": ("dispute",),
     "policy": ("risk_index",),
     "desk": ("readiness", "complaint", "heartbeat"),
-    "followup": ("police",),
+    "followup": ("police", "neutrality"),
     "disinfo": ("hoax",),
     "voterlist": ("problem",),
 }

@@ -1,7 +1,9 @@
 """Coverage: branches that no test touches are named."""
 
+from msgspec.structs import replace
+
 from engine.judging.event import Event
-from engine.judging.rule import AnyOf, LevelStep, Limit, Rule, Test
+from engine.judging.rule import AllOf, AnyOf, LevelStep, Limit, Rule, Test, Unless
 from engine.rehearsal.coverage import coverage, touched
 from engine.rehearsal.observation import Happening
 
@@ -30,3 +32,14 @@ def test_levels_and_alternatives_that_nothing_reached_are_named():
     """Here the higher level and the second alternative."""
     found = coverage([RULE], touched([RULE], [EVENT], [OPENS]))
     assert found.untouched == ("r: level awas", "r: any, 2")
+
+
+def test_an_alternative_under_unless_is_touched_by_the_event_it_keeps_out():
+    """The event would be watched without the exception; one that is not watched anyway touches nothing."""
+    kept_out = AnyOf((Test("kind", "equals", "a.b"), Test("kind", "equals", "a.c")))
+    excepting = replace(RULE, watch=AllOf((Test("severity", "at_least", 1), Unless(kept_out))))
+    other = replace(EVENT, kind="a.c", severity=0)
+    assert coverage([excepting], touched([excepting], [EVENT, other], [OPENS])).untouched == (
+        "r: level awas",
+        "r: any, 2",
+    )

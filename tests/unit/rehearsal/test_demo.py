@@ -1,4 +1,4 @@
-"""The demo's data together: what the shipped rules make of the facts of 2024, at the very door events come through."""
+"""The demo's data together: facts, rules, policies and directory fit each other (what opens: tests/acceptance)."""
 
 from pathlib import Path
 
@@ -6,11 +6,8 @@ import pytest
 
 from engine.alerting.directory import Contents
 from engine.alerting.policy import Policy
-from engine.judging.evaluate import Group
 from engine.judging.event import Event
-from engine.judging.group import group_of
 from engine.judging.instant import HOUR, MINUTE, parse_instant
-from engine.judging.judgement import Opened
 from engine.judging.region import RegionTable, level_of
 from engine.judging.rule import Rule
 from engine.loading.directory import load_directory
@@ -19,23 +16,9 @@ from engine.loading.known import Known
 from engine.loading.policies import load_policies
 from engine.loading.regions import load_regions
 from engine.loading.rules import load_rules
-from engine.matching.native import NativeMatcher
 from engine.service.event_schema import Accepted, EventSchema
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection
-
-OPENINGS = {
-    "bencana-tps": {"12", "53.06"},
-    "kekerasan-banyak-luka": {"94.02"},
-    "kekerasan-korban-jiwa": {"35.27", "52.72", "94.02", "95.08"},
-    "kekerasan-serangan": {"11.71", "15.72", "94.02"},
-    "kericuhan-berulang": {"52.72", "94.02"},
-    "netralitas-rekap": {"73.10", "73.15", "73.24", "73.73"},
-    "netralitas-pejabat": {"12.03", "12.10", "33.18", "51.07"},
-    "pemungutan-tertunda": {"12.07", "12.71", "12.75", "95.03"},
-    "politik-uang-berulang": {"17.02", "52.06"},
-}
-"""Where each rule opens on the facts, if nobody closes anything."""
 
 
 @pytest.fixture(scope="module")
@@ -87,24 +70,8 @@ def test_all_facts_come_in_and_none_is_flagged(events: list[Event]) -> None:
     assert [event.id for event in events if event.flags] == []
 
 
-def test_the_rules_open_where_they_should(events: list[Event], rules: tuple[Rule, ...]) -> None:
-    matcher = NativeMatcher(rules)
-    groups: dict[tuple[str, str], Group] = {}
-    openings: dict[str, set[str]] = {}
-    for event in events:
-        for rule in matcher.match(event):
-            key = group_of(rule, event)
-            if key is None:
-                continue
-            group = groups.setdefault((rule.id, key), Group(rule))
-            for said in group.apply([event], received_at=event.occurred_at):
-                if isinstance(said, Opened):
-                    openings.setdefault(rule.id, set()).add(key)
-    assert openings == OPENINGS
-
-
 def test_all_levels_of_alarm_occur(rules: tuple[Rule, ...]) -> None:
-    assert {rule.levels[0].level for rule in rules if rule.id in OPENINGS} == {2, 3, 4}
+    assert {rule.levels[0].level for rule in rules} == {2, 3, 4}
 
 
 def test_every_rule_has_its_guide(rules: tuple[Rule, ...]) -> None:
@@ -133,7 +100,7 @@ def test_every_policy_reaches_the_nation(policies: tuple[Policy, ...]) -> None:
     assert {target.at for policy in policies for target in policy.steps[-1].to} == {"nation"}
 
 
-@pytest.mark.parametrize(("level", "longest"), [(4, 10 * MINUTE), (3, 2 * HOUR), (2, 8 * HOUR)])
+@pytest.mark.parametrize(("level", "longest"), [(4, 10 * MINUTE), (3, 2 * HOUR), (2, 24 * HOUR)])
 def test_the_graver_the_shorter_the_wait(
     rules: tuple[Rule, ...], policies: tuple[Policy, ...], level: int, longest: int
 ) -> None:
