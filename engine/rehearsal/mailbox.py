@@ -50,5 +50,5 @@ class Mailbox:
 
 
 def _inner(reference: str) -> str:
-    """Return what stands before the at sign of `<id@host>`."""
-    return str(reference).strip().lstrip("<").partition("@")[0]
+    """Return the id of `<id@host>`, and of `<id.seal@host>` as a sealed message names itself."""
+    return str(reference).strip().lstrip("<").partition("@")[0].partition(".")[0]
