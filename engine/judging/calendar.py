@@ -9,7 +9,7 @@ Hours are texts such as `22:00-05:00 local` (start included, end not; may pass m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def covers(self, at: Instant, zone_name: str) -> bool:
         """Say whether the stage holds at an instant, in a zone."""
-        return _instant(self.since, zone_name) <= at < _instant(self.until, zone_name)
+        return instant_of(self.since, zone_name) <= at < instant_of(self.until, zone_name)
 
 
 class Calendar:
@@ -51,7 +51,7 @@ class Calendar:
 
     def changes(self, after: Instant, until: Instant, zone_name: str) -> Iterator[Instant]:
         """Yield the instants between the two, earliest first, at which a stage begins or ends in a zone."""
-        bounds = {_instant(b, zone_name) for stage in self.stages for b in (stage.since, stage.until)}
+        bounds = {instant_of(b, zone_name) for stage in self.stages for b in (stage.since, stage.until)}
         yield from sorted(bound for bound in bounds if after < bound < until)
 
 
@@ -77,9 +77,16 @@ def within_days(days: str, at: Instant, zone_name: str) -> bool:
     return start <= today <= end if start <= end else today >= start or today <= end
 
 
+def hours_of(hours: str, day: date, zone_name: str) -> tuple[Instant, Instant]:
+    """Return when hours begin and end on one day of a zone; they pass midnight where they end first."""
+    opens, closes = (instant_of(datetime.combine(day, bound), zone_name) for bound in _bounds(hours))
+    return opens, closes
+
+
+def instant_of(bound: datetime | Instant, zone_name: str) -> Instant:
+    """Return the instant of a bound: a naive datetime is local to the zone."""
+    return bound if isinstance(bound, int) else from_datetime(bound.replace(tzinfo=zone(zone_name)))
+
+
 def _bounds(hours: str) -> tuple[time, time]:
     return time.fromisoformat(hours[:5]), time.fromisoformat(hours[6:11])
-
-
-def _instant(moment: datetime | Instant, zone_name: str) -> Instant:
-    return moment if isinstance(moment, int) else from_datetime(moment.replace(tzinfo=zone(zone_name)))

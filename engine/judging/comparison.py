@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.contrast import BASELINE_DELAY, Contrast, Span, spans_of
 from engine.judging.event import EventKey
 from engine.judging.fold import Fold
@@ -30,14 +31,14 @@ class ComparisonFold(Fold):
         base: Instant | None = None,
         status: Status | None = None,
         marks: Sequence[EventKey] = (),
-        since: Instant | None = None,
+        around: Circumstances = UNKNOWN,
     ) -> None:
         if not isinstance(rule.condition, Compare):
             raise TypeError(f"{type(rule.condition).__name__} compares nothing")
         self._at = rule.condition.at
         self._spans = [_Cursor(span) for span in spans_of(rule.condition)]
         self._whole = max((cursor.far for cursor in self._spans), default=0)
-        super().__init__(rule, keys, points, base=base, status=status, marks=marks, since=since)
+        super().__init__(rule, keys, points, base=base, status=status, marks=marks, around=around)
 
     def next_due(self) -> Instant | None:
         """Return the next instant at which something changes though no point occurs."""

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 from engine.judging import rule as language
 from engine.judging.attempt import Attempts
+from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.comparison import ComparisonFold
 from engine.judging.event import EventKey
 from engine.judging.fold import Fold
@@ -37,11 +38,11 @@ def fold_of(
     base: Instant | None = None,
     status: Status | None = None,
     marks: Sequence[EventKey] = (),
-    since: Instant | None = None,
+    around: Circumstances = UNKNOWN,
 ) -> Fold:
     """Return the fold of a rule's group; its parameters are those of `Fold`."""
     kind = next((fold for word, fold in _FOLDS.items() if isinstance(rule.condition, word)), Fold)
-    return kind(rule, keys, points, base=base, status=status, marks=marks, since=since)
+    return kind(rule, keys, points, base=base, status=status, marks=marks, around=around)
 
 
 def pattern_of(
@@ -69,11 +70,11 @@ class CompletionFold(Fold):
         base: Instant | None = None,
         status: Status | None = None,
         marks: Sequence[EventKey] = (),
-        since: Instant | None = None,
+        around: Circumstances = UNKNOWN,
     ) -> None:
-        self._since = since
+        self._since = around.since
         self._pattern = self._new(rule.condition, status.anchor if status else None)
-        super().__init__(rule, keys, points, base=base, status=status, marks=marks, since=since)
+        super().__init__(rule, keys, points, base=base, status=status, marks=marks, around=around)
 
     def _new(self, condition: Condition, anchor: EventKey | None = None) -> Pattern:
         if not is_pattern(condition):

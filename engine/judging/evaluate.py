@@ -13,6 +13,7 @@ from copy import copy
 
 import msgspec
 
+from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.completion import fold_of
 from engine.judging.event import Event, EventKey
 from engine.judging.fold import Fold
@@ -38,13 +39,13 @@ class Group:
         self,
         rule: Rule,
         state: GroupState = EMPTY,
+        around: Circumstances = UNKNOWN,
         *,
-        since: Instant | None = None,
         before: Instant | None = None,
     ) -> None:
-        """Take the rule and the state. `since`: from when it watches; `before`: what was over by then opens hidden."""
+        """Take rule, state and circumstances. `before`: what was over by then opens hidden."""
         self.rule = rule
-        self._since = since
+        self.around = around
         self._before = before
         self.points = Points(state.points, page_span(rule))
         self._base, self._status = state.base, state.status
@@ -167,7 +168,7 @@ class Group:
         if count is not None:
             keys, rows = keys[:count], rows[:count]
         fold = fold_of(
-            self.rule, keys, rows, base=self._base, status=self._status, marks=marks, since=self._since
+            self.rule, keys, rows, base=self._base, status=self._status, marks=marks, around=self.around
         )
         fold.walk()
         return fold

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from engine.judging.active import BEGINNING, END, spans_of
+from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.completion import fold_of
 from engine.judging.event import Event
 from engine.judging.fold import Fold
@@ -60,12 +62,12 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[Gate, ...]
 
 
-def explain_group(rule: Rule, state: GroupState, *, at: Instant, since: Instant | None = None) -> Stand:
+def explain_group(rule: Rule, state: GroupState, *, at: Instant, around: Circumstances = UNKNOWN) -> Stand:
     """Say how a group stood at an instant, by the events known now."""
     points = [point for point in state.points if point.evidence.occurred_at <= at]
     base, status = (state.base, state.status) if state.base is None or state.base <= at else (None, None)
     fold = fold_of(
-        rule, [p.key for p in points], points, base=base, status=status, marks=state.marks, since=since
+        rule, [p.key for p in points], points, base=base, status=status, marks=state.marks, around=around
     )
     fold.walk()
     fold.stand_at(at)
@@ -79,7 +81,9 @@ def explain_group(rule: Rule, state: GroupState, *, at: Instant, since: Instant 
         counted=tuple(key.id for key in counted),
         oldest_leaves_at=leaves,
         open_since=None if spell is None else spell.happened_at,
-        gates=_passed_through([_effective(rule, at), *_own_gates(rule, fold, leaves)]),
+        gates=_passed_through(
+            [_effective(rule, at), _active(rule, at, around), *_own_gates(rule, fold, leaves)]
+        ),
     )
 
 
@@ -107,6 +111,17 @@ def _effective(rule: Rule, at: Instant) -> Gate:
     start, until = rule.effective_from, rule.effective_until
     exists = (start is None or at >= start) and (until is None or at < until)
     return Gate(name="effective", passed=exists, detail={"from": start, "until": until})
+
+
+def _active(rule: Rule, at: Instant, around: Circumstances) -> Gate:
+    if rule.active is None:
+        return Gate(name="active", passed=True)
+    spans = spans_of(rule.active, around.zone)
+    span = spans.around(at)
+    if span is None:
+        return Gate(name="active", passed=False, detail={"next_start": spans.next_start(at)})
+    bounds = (bound if BEGINNING < bound < END else None for bound in span)
+    return Gate(name="active", passed=True, detail=dict(zip(("from", "until"), bounds, strict=True)))
 
 
 def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None) -> list[Gate]:

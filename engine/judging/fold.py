@@ -5,6 +5,7 @@ was said before and what to say now (`judging.evaluate`). Laws: rule-language.md
 
 An instant is judged when points occur at it, when points leave the window at it, or when a wait ends at it. At each
 instant points leave, all points of it enter, then it is judged once: joins, the end of the running spell, a new one.
+Outside the rule's `active` nothing but clearing is; what changed there is judged where the next span begins.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from copy import copy
 
 import msgspec
 
+from engine.judging.active import Spans, spans_of
+from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant, Millis
 from engine.judging.judgement import Sides
@@ -27,6 +30,7 @@ from engine.judging.window import (
     is_state,
     shrinks,
     sides_of,
+    turning,
     watched_for,
     window_of,
     within_of,
@@ -38,7 +42,7 @@ class Fold:
 
     It reads `keys` and `points`, lists in event order that its owner appends to; after any other change of them a new
     fold is needed (see `rewind_to`). `done` are spells that ended, `status` how it stands at `now`; `joins` collects
-    until its owner empties it. `since` is the instant from which the rule has watched the group.
+    until its owner empties it.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Fold:
         base: Instant | None = None,
         status: Status | None = None,
         marks: Sequence[EventKey] = (),
-        since: Instant | None = None,
+        around: Circumstances = UNKNOWN,
     ) -> None:
         self._rule = rule
         self._condition = rule.condition
@@ -62,7 +66,8 @@ class Fold:
         self._pulse = is_pulse(rule.condition)
         self._slides = self._state and self._within is not None
         wait = watched_for(rule.condition)
-        self._judged_from = since + wait if since is not None and wait else None
+        self._judged_from = around.since + wait if around.since is not None and wait else None
+        self._active: Spans | None = spans_of(rule.active, around.zone) if rule.active else None
         self._hops = rule.clear.limit is not None and rule.clear.limit.operator == "equals"
         self._window: Window = window_of(rule.condition)
         self._low = self._high = 0
@@ -167,13 +172,16 @@ class Fold:
             if status.over_since is not None:
                 due = status.over_since + self._rule.keep_open_for
             elif clear.how == "quiet":
-                due = self._quiet_end
+                due = status.last_joined + clear.quiet_for
         elif status.true_since is not None:
             due = status.true_since + self._rule.hold_for
         if self._within is not None and (
             self._slides or (status.spell is not None and clear.how in _BY_FIGURE and not self._pulse)
         ):
             due = earlier(due, self._next_leave(self._within))
+        if self._active is not None:
+            changed = self.now if status.spell or self._untold() else None
+            due = self._active.judged_next(due, held=status.true_since, changed=changed)
         until = self._rule.effective_until
         if due is None or (until is not None and due >= until) or (self.now is not None and due <= self.now):
             return None
@@ -182,27 +190,23 @@ class Fold:
     def _next_leave(self, within: Millis) -> Instant | None:
         """Return when the next point leaves whose leaving changes what the figure means.
 
-        Where a leave can only lower the figure, its meaning is monotone (but for `equals`), so the walk goes back from
-        the newest point only until the points seen mean what all of them mean. Else every leave may change it.
+        Where a leave can not only lower the figure, every leave may change it.
         """
-        status, keys = self.status, self._keys
-        untold = status.spell is None and status.true_since is None and self._window.met()
-        if not shrinks(self._condition) or (self._slides and untold):
+        if not shrinks(self._condition) or (self._slides and self._untold()):
             earliest = max(
                 self._judged_from or 0, (self.now or 0) + 1
             )  # true already: judged at the next leave
-            leaves = (keys[i].occurred_at + within for i in range(self._low, self._high) if self._counts(i))
-            return next((at for at in leaves if at >= earliest), None)
-        meaning, trial, found = self._meaning(self._window), window_of(self._condition), None
-        for index in range(self._high - 1, self._low - 1, -1):
-            if not self._counts(index):
-                continue
-            if self._meaning(trial) != meaning:
-                found = index
-            trial.enter(self._points[index])
-            if self._meaning(trial) == meaning and not self._hops:
-                break
-        return None if found is None else keys[found].occurred_at + within
+            inside = (self._keys[i] for i in range(self._low, self._high) if self._counts(i))
+            return next((at for key in inside if (at := key.occurred_at + within) >= earliest), None)
+        counted = (self._points[i] for i in range(self._high - 1, self._low - 1, -1) if self._counts(i))
+        trial = window_of(self._condition)
+        found = turning(counted, self._meaning(self._window), trial, self._meaning, hops=self._hops)
+        return None if found is None else found.key.occurred_at + within
+
+    def _untold(self) -> bool:
+        """Say whether a state condition is true of which nothing has come yet."""
+        status = self.status
+        return self._state and not status.spell and status.true_since is None and self._window.met()
 
     def _meaning(self, window: Window) -> tuple[bool, bool]:
         return window.met(), self.status.spell is not None and self._over(window)
@@ -285,6 +289,13 @@ class Fold:
         if self._rule.clear.how == "event":
             self._clear_by_event(at, start, end)
         watched = self._watched(start, end)
+        began = None
+        if self._active is not None:
+            if (span := self._active.around(at)) is None:
+                return
+            began = span.start
+            if status.true_since is not None and status.true_since < began:
+                status.true_since = status.true_first = None
         true = self._true(watched)
         if status.spell is not None:
             self._continue(at, watched, true=true)
@@ -297,8 +308,8 @@ class Fold:
             status.true_since = status.true_first = None
             status.blocked = False
         elif not status.blocked and newer(newest, status.floor):
-            # A state condition is judged where points enter or leave, not where only a wait ends.
-            if status.true_since is None and (watched or self._left_at(at)):
+            # A state condition is judged where points enter or leave or `active` begins, not where only a wait ends.
+            if status.true_since is None and (watched or self._left_at(at) or at == began):
                 status.true_since, status.true_first = at, newest
             if status.true_since is not None and at >= status.true_since + self._rule.hold_for:
                 self._open(at, watched, newest)
@@ -338,17 +349,8 @@ class Fold:
                 status.over_since = at
             if at >= status.over_since + rule.keep_open_for:
                 self._end(at, "no_longer_true", status.newest)
-        elif rule.clear.how == "quiet" and at >= (self._quiet_end or at + 1):
+        elif rule.clear.how == "quiet" and at >= status.last_joined + rule.clear.quiet_for:
             self._end(at, "quiet", status.newest)
-
-    @property
-    def _quiet_end(self) -> Instant | None:
-        """When the running spell has been quiet long enough; an opening that came after a wait counts as a join."""
-        spell, newest = self.status.spell, self.status.newest
-        if spell is None:
-            return None
-        last = spell.happened_at if newest is None else max(newest.occurred_at, spell.happened_at)
-        return last + self._rule.clear.quiet_for
 
     def _over(self, window: Window) -> bool:
         limit = self._rule.clear.limit

@@ -99,7 +99,7 @@ def _at_most_regency(code: str) -> str:
 
 
 def _depth(code: str) -> int:
-    return 0 if code == "00" else code.count(".") + 1
+    return 0 if code == NATION else code.count(".") + 1
 
 
 REGION_WORDS = frozenset((*LEVELS, "region"))

@@ -13,6 +13,8 @@ from functools import lru_cache
 
 import msgspec
 
+from engine.judging.instant import ZONES
+
 NATION = "00"
 LEVELS = ("nation", "province", "regency", "district", "village")
 """Levels of the tree, from the top; `regency` means kabupaten or kota."""
@@ -102,6 +104,19 @@ class RegionTable:
         return regency is not None and regency in self._by_code
 
     def timezone(self, code: str) -> str:
-        """Return the IANA zone of the region or its nearest ancestor (Asia/Jakarta where nothing is known)."""
+        """Return the IANA zone of the region or its nearest ancestor; where neither is known, that of its province."""
         region = self.nearest(code)
-        return region.timezone if region else "Asia/Jakarta"
+        return region.timezone if region and region.code in (code, *lineage(code)[:-1]) else _zone_of(code)
+
+
+def _zone_of(code: str) -> str:
+    """Return the zone of a code by its province."""
+    province = code.partition(".")[0]
+    return next((zone for zone, provinces in _EASTERN.items() if province in provinces), ZONES["WIB"])
+
+
+_EASTERN = {
+    ZONES["WITA"]: frozenset(("51", "52", "53", "63", "64", "65", "71", "72", "73", "74", "75", "76")),
+    ZONES["WIT"]: frozenset(("81", "82", "91", "92", "93", "94", "95", "96")),
+}
+"""Provinces that do not keep WIB; each keeps one zone (Keppres 41/1987)."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.judging.active import Active
 from engine.judging.column import Column
 from engine.judging.condition import (
     Aggregate,
@@ -142,6 +143,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     keep_open_for: Millis = 0
     start_again: bool = False
     tell_again: TellAgain = TellAgain()
+    active: Active | None = None
     wait_for_late: Millis = 0
     late_horizon: Millis = 72 * HOUR
     hide_while: tuple[str, ...] = ()

@@ -90,6 +90,12 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     anchor: EventKey | None = None
     first: Instant | None = None
 
+    @property
+    def last_joined(self) -> Instant:
+        """When the running spell was joined last; its opening, which may have come after a wait, counts as a join."""
+        opened = self.spell.happened_at if self.spell is not None else 0
+        return opened if self.newest is None else max(opened, self.newest.occurred_at)
+
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert that was opened and not undone, as last said: `ordinal` counts the group's alerts from 1.

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.instant import Instant
 from engine.judging.opening import assign, mark_of, moved
@@ -27,7 +28,7 @@ def take_over(
     former: GroupState,
     *,
     before: Instant,
-    since: Instant | None = None,
+    around: Circumstances = UNKNOWN,
     unresolved: int = 0,
     closed: Closing | None = None,
 ) -> Group:
@@ -49,7 +50,7 @@ def take_over(
     judged = GroupState(
         points=rows, opened=former.opened, marks=tuple(sorted(marks)), ripe=before - rule.wait_for_late
     )
-    spells = Group(rule, judged, since=since).spells
+    spells = Group(rule, judged, around).spells
     places = assign(openings, spells)
     openings = [moved(one, spells[places[one.ordinal]]) for one in openings if one.ordinal in places]
     if not unresolved:
@@ -59,7 +60,7 @@ def take_over(
     else:
         openings.append(Opening(ordinal=unresolved, happened_at=before, carried=True))
     state = msgspec.structs.replace(judged, openings=tuple(openings), marks=tuple(sorted(marks)))
-    return Group(rule, state, since=since, before=before)
+    return Group(rule, state, around, before=before)
 
 
 def _opening_of(closed: Closing) -> Opening:

@@ -6,8 +6,8 @@ Here: a figure held against its limit, and the questions the fold has about a co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
 
 from engine.judging.contrast import Contrast, reach
 from engine.judging.event import number
@@ -38,6 +38,8 @@ from engine.judging.rule import (
     Value,
 )
 from engine.judging.state import Measure, Point
+
+Meaning = TypeVar("Meaning")
 
 
 class Window(Protocol):
@@ -170,6 +172,29 @@ def window_of(condition: Condition) -> Window:
 def sides_of(window: Window) -> Sides | None:
     """Return the two figures that a window's figure is made of; None where it is one figure alone."""
     return window.sides if isinstance(window, Ratio | Contrast) else None
+
+
+def turning(
+    points: Iterable[Point],
+    whole: Meaning,
+    trial: Window,
+    meaning: Callable[[Window], Meaning],
+    *,
+    hops: bool,
+) -> Point | None:
+    """Return the first of the points in a window to leave whose leaving changes what the figure means.
+
+    The points come newest first, and a leave can only lower the figure: its meaning is monotone (unless it `hops`, as
+    with `equals`), so they are entered into a `trial` only until they mean what the `whole` means.
+    """
+    found = None
+    for point in points:
+        if meaning(trial) != whole:
+            found = point
+        trial.enter(point)
+        if meaning(trial) == whole and not hops:
+            break
+    return found
 
 
 def within_of(condition: Condition) -> Millis | None:

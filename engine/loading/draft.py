@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
+from engine.judging.active import Active
 from engine.judging.instant import MINUTE, Instant, Millis
 from engine.judging.rule import Clear, Condition, Filter, LevelStep, TellAgain
+from engine.loading.active import active
 from engine.loading.conditions import condition
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, Mark, UnusableError
@@ -27,7 +29,7 @@ from engine.loading.moment import duration, instant
 from engine.loading.patterns import needs_no_watch
 from engine.loading.value import identifier, level, named, scalar, short_text, text, word
 
-NOT_BUILT = ("active", "except")
+NOT_BUILT = ("except",)
 """Keys of the language that this version does not have yet."""
 REGION_KEYS = ("nation", "province", "regency", "district", "village", "region")
 """Words of `per` that cut the code of the region."""
@@ -59,6 +61,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     keep_open_for: Millis | None = None
     after_opening: str | None = None
     tell_again: TellAgain | None = None
+    active: Active | None = None
     wait_for_late: Millis | None = None
     late_horizon: Millis | None = None
     hide_while: tuple[str, ...] | None = None
@@ -92,6 +95,7 @@ class DraftReader:
             "keep_open_for": duration(),
             "after_opening": word("keep_counting", "start_again"),
             "tell_again": _tell_again,
+            "active": active(known.calendar),
             "wait_for_late": duration(),
             "late_horizon": duration(1),
             "hide_while": list_of(identifier, single=True, minimum=1),

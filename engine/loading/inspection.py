@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import ConfigurationError
+from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable
 from engine.loading.calendar import load_calendar
 from engine.loading.directory import load_directory
@@ -63,7 +64,8 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
     findings = Findings()
     sorted_ = _sorted(paths or _all(places), findings)
     regions = _regions([*sorted_["regions"], places.regions][0], findings)
-    stages = _stages([*sorted_["calendar"], places.calendar], findings, named=len(sorted_["calendar"]))
+    calendar = _calendar([*sorted_["calendar"], places.calendar], findings, named=len(sorted_["calendar"]))
+    stages = None if calendar is None else frozenset(stage.id for stage in calendar.stages)
     policies: Policies = ()
     policy_files = sorted_["policies"]
     policies_valid = True
@@ -84,6 +86,7 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
         kinds=frozenset(kinds.value) if kinds.valid else None,
         regions=regions,
         policies=frozenset(policy.id for policy in policies) if policies_valid else None,
+        calendar=calendar,
     )
     rules = _rules(sorted_["rules"], places.rules, known, findings)
     return Inspected(
@@ -91,15 +94,15 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
     )
 
 
-def _stages(files: Sequence[Path], findings: Findings, *, named: int) -> frozenset[str] | None:
-    """Return the stages a step may name: of the named calendars, else the installation's; None if one is broken."""
-    stages: frozenset[str] | None = frozenset()
+def _calendar(files: Sequence[Path], findings: Findings, *, named: int) -> Calendar | None:
+    """Return the stages of the named calendars, else of the installation's; None if one is broken."""
+    calendar: Calendar | None = Calendar()
     for path in files[:named] or [path for path in files if path.exists()]:
-        calendar = load_calendar(path)
-        findings.extend(calendar.findings if named else ())
-        found = frozenset(stage.id for stage in calendar.value.stages)
-        stages = stages | found if stages is not None and calendar.valid else None
-    return stages
+        read = load_calendar(path)
+        findings.extend(read.findings if named else ())
+        if calendar is not None:
+            calendar = Calendar((*calendar.stages, *read.value.stages)) if read.valid else None
+    return calendar
 
 
 def _all(places: Paths) -> list[Path]:

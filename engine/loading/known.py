@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable, cut
 
 Type = Literal["text", "number", "boolean", "any"]
@@ -71,13 +72,15 @@ FIELDS: Mapping[str, Field] = {
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The names that exist. Kinds and policies by id, fields by dotted path.
 
-    `roster` are the codes of regions that hold an election; None: those of the table that do.
+    `roster` are the codes of regions that hold an election; None: those of the table that do. `calendar` has the
+    stages.
     """
 
     kinds: frozenset[str] | None = None
     regions: RegionTable | None = None
     policies: frozenset[str] | None = None
     roster: tuple[str, ...] | None = None
+    calendar: Calendar | None = None
     fields: Mapping[str, Field] | None = msgspec.field(default_factory=lambda: FIELDS)
 
     def field(self, path: str) -> Field | None:
@@ -95,5 +98,5 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(parents.items()))
 
 
-ANYTHING = Known(fields=None)
+ANYTHING = Known(fields=None, calendar=Calendar())
 """For inline rules of tests: any kind, region, policy and field is good."""

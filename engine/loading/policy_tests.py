@@ -17,10 +17,12 @@ import msgspec
 
 from engine.alerting.directory import Contents
 from engine.alerting.policy import Policy
+from engine.judging.calendar import Calendar
 from engine.judging.instant import ZONES, Instant, Millis
 from engine.judging.region import Region, RegionTable, lineage
 from engine.judging.region import level_of as region_level
 from engine.loading.acts import Act, acts
+from engine.loading.calendar import EMPTY as NO_STAGES
 from engine.loading.directory import inline_directory, load_directory
 from engine.loading.finding import Finding, Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
@@ -132,9 +134,14 @@ class PolicyTests(msgspec.Struct, frozen=True):
 
 
 def load_policy_tests(
-    path: Path, regions: RegionTable, settings: Collection[str] | None = None
+    path: Path,
+    regions: RegionTable,
+    settings: Collection[str] | None = None,
+    calendar: Calendar = NO_STAGES,
 ) -> Loaded[PolicyTests]:
-    """Load a file of policy tests. `regions` is the table of tests that bring none, `settings` the names there are."""
+    """Load a file of policy tests. `regions` is the table of tests that bring none, `settings` the names there are,
+    `calendar` has the stages that rules may name.
+    """
     findings = Findings()
     node = compose_file(path, findings)
     names = names_of(node)
@@ -145,7 +152,7 @@ def load_policy_tests(
             form = form_of(node, findings)
             form.read("version", whole(1, 1), 1)
             rosters(form)
-            stage = _Stage(form, path.parent, regions, settings)
+            stage = _Stage(form, path.parent, regions, settings, calendar)
             tests = form.require("tests", list_of(stage.test), ())
             form.close()
             rules = stage.rules.of_file().value
@@ -162,8 +169,9 @@ class _Stage:
         folder: Path,
         regions: RegionTable,
         settings: Collection[str] | None,
+        calendar: Calendar,
     ) -> None:
-        self.rules = TestedRules(form, folder)
+        self.rules = TestedRules(form, folder, calendar)
         self._folder, self._regions, self._settings = folder, regions, settings
         self._file = _scene_keys(form)
         self._own: Scene | None = None

@@ -14,8 +14,10 @@ from typing import Literal, cast
 
 import msgspec
 
+from engine.judging.calendar import Calendar
 from engine.judging.group import canonical
 from engine.judging.instant import Instant, Millis
+from engine.loading.calendar import EMPTY as NO_STAGES
 from engine.loading.draft import REGION_KEYS
 from engine.loading.finding import Finding, Findings, UnusableError
 from engine.loading.form import Form, form_of, list_of, usable
@@ -25,7 +27,7 @@ from engine.loading.marked import Sequence as Nodes
 from engine.loading.moment import duration
 from engine.loading.occurrence import Naming, Occurrence, occurrences
 from engine.loading.offset import DEFAULT_START, offset, start, zone_of
-from engine.loading.rules import Rules, inline_rules
+from engine.loading.rules import Rules
 from engine.loading.tested_rules import TestedRules, inline_of
 from engine.loading.value import boolean, free, level, number, quoted_region, text, whole, word
 
@@ -104,8 +106,8 @@ class RuleTests(msgspec.Struct, frozen=True):
     rules: Rules = ()
 
 
-def load_rule_tests(path: Path) -> Loaded[RuleTests]:
-    """Load a file of rule tests."""
+def load_rule_tests(path: Path, calendar: Calendar = NO_STAGES) -> Loaded[RuleTests]:
+    """Load a file of rule tests. `calendar` has the stages that rules may name."""
     findings = Findings()
     node = compose_file(path, findings)
     names = names_of(node)
@@ -113,7 +115,7 @@ def load_rule_tests(path: Path) -> Loaded[RuleTests]:
     rules: Rules = ()
     if node is not None:
         with contextlib.suppress(UnusableError):
-            tests, rules = _file(form_of(node, findings), path.parent)
+            tests, rules = _file(form_of(node, findings), path.parent, calendar)
     broken = bool(findings.errors)
     return Loaded(RuleTests(() if broken else tests, names, rules), tuple(findings))
 
@@ -128,9 +130,9 @@ def names_of(node: Node | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _file(form: Form, folder: Path) -> tuple[tuple[RuleTest, ...], Rules]:
+def _file(form: Form, folder: Path, calendar: Calendar) -> tuple[tuple[RuleTest, ...], Rules]:
     form.read("version", whole(1, 1), 1)
-    tested = TestedRules(form, folder)
+    tested = TestedRules(form, folder, calendar)
     rosters(form)
     tests = form.require("tests", list_of(partial(_test, tested)), ())
     form.close()
@@ -149,7 +151,7 @@ def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
     rules = tested.of_test(form)
     rosters(form)
     begins = form.read("start", start, DEFAULT_START)
-    events, changes, unusable = _entries(form, findings)
+    events, changes, unusable = _entries(form, tested, findings)
     expect = form.read("expect", list_of(_expected), ())
     check = form.read("check", list_of(_check), ())
     last = max(
@@ -180,7 +182,7 @@ def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
 
 
 def _entries(
-    form: Form, findings: Findings
+    form: Form, tested: TestedRules, findings: Findings
 ) -> tuple[tuple[Occurrence, ...], tuple[Restart | Reload, ...], tuple[Finding, ...]]:
     """Read what stands under `events`: events, restarts and reloads."""
     naming = Naming()
@@ -193,7 +195,7 @@ def _entries(
                 Restart(at=entry.require("at", offset, 0), down_for=entry.read("restart", down_for, 0))
             )
         elif "reload" in entry:
-            rules = entry.read("reload", reloaded, Loaded(()))
+            rules = entry.read("reload", partial(_reloaded, tested), Loaded(()))
             unusable += rules.findings
             changes.append(Reload(at=entry.require("at", offset, 0), rules=rules.value))
         else:
@@ -213,13 +215,13 @@ def down_for(node: Node, findings: Findings) -> Millis:
     return length
 
 
-def reloaded(node: Node, findings: Findings) -> Loaded[Rules]:
+def _reloaded(tested: TestedRules, node: Node, findings: Findings) -> Loaded[Rules]:
     """Take the rules of a reload; an invalid one is a failure of the test alone."""
     form = form_of(node, findings)
     form.require("inline_rules", lambda found, _findings: found, None)
     body = inline_of(form)
     form.close()
-    return inline_rules(body)
+    return tested.reloaded(body)
 
 
 def _expected(node: Node, findings: Findings) -> Expected:

@@ -181,6 +181,7 @@ def resolved(draft: Draft, known: Known) -> Rule:
         keep_open_for=draft.keep_open_for or 0,
         start_again=draft.after_opening == "start_again",
         tell_again=draft.tell_again or TellAgain(),
+        active=draft.active,
         wait_for_late=(WAIT_FOR_LATE if waits else 0) if draft.wait_for_late is None else draft.wait_for_late,
         late_horizon=draft.late_horizon or LATE_HORIZON,
         hide_while=draft.hide_while or (),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.judging.calendar import Calendar
 from engine.judging.rule import Rule
 from engine.loading.finding import Findings
 from engine.loading.form import Form, form_of, list_of
@@ -31,7 +32,8 @@ class TestedRules:
 
     __test__ = False
 
-    def __init__(self, form: Form, folder: Path) -> None:
+    def __init__(self, form: Form, folder: Path, calendar: Calendar) -> None:
+        self._calendar = calendar
         self._file = inline_of(form)
         self._named = form.read("rules", list_of(text, single=True, minimum=1), ())
         self._folder = folder
@@ -47,12 +49,19 @@ class TestedRules:
         own, counted = inline_of(form), form.read("roster", roster, self._roster)
         if not own.pairs:
             return self._of(counted)
-        return inline_rules(Mapping({**self._file.pairs, **own.pairs}, own.mark), _known(counted))
+        return inline_rules(Mapping({**self._file.pairs, **own.pairs}, own.mark), self._known(counted))
+
+    def reloaded(self, body: Mapping) -> Loaded[Rules]:
+        """Return the rules of a reload inside a test."""
+        return inline_rules(body, self._known(self._roster))
+
+    def _known(self, counted: tuple[str, ...] | None) -> Known:
+        return msgspec.structs.replace(ANYTHING, roster=counted, calendar=self._calendar)
 
     def _of(self, counted: tuple[str, ...] | None) -> Loaded[Rules]:
         """Return the rules of the file as they are with these regions in the roster."""
         if counted not in self._sets:
-            known, files = _known(counted), [self._folder / name for name in self._named]
+            known, files = self._known(counted), [self._folder / name for name in self._named]
             named = _named(files, known) if files else NONE
             inline = inline_rules(self._file, known) if "inline_rules" in self._file.pairs else NONE
             self._sets[counted] = Loaded((*named.value, *inline.value), (*named.findings, *inline.findings))
@@ -62,10 +71,6 @@ class TestedRules:
 def roster(node: Node, findings: Findings) -> tuple[str, ...] | None:
     """Take the regions that stand in the roster of a test; None: it does not say. Other names are not asked for."""
     return form_of(node, findings).read("regions", list_of(region(None)), None)
-
-
-def _known(counted: tuple[str, ...] | None) -> Known:
-    return msgspec.structs.replace(ANYTHING, roster=counted)
 
 
 def inline_of(form: Form) -> Mapping:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine.judging.active import Active
 from engine.judging.instant import format_duration, format_instant
 from engine.judging.rule import (
     EVERYTHING,
@@ -67,6 +68,8 @@ def written(rule: Rule) -> Written:
     keys["after_opening"] = "start_again" if rule.start_again else "keep_counting"
     if rule.tell_again != TellAgain():
         keys["tell_again"] = list(_tell_again(rule.tell_again))
+    if rule.active is not None:
+        keys["active"] = dict(_active(rule.active))
     keys["wait_for_late"] = format_duration(rule.wait_for_late)
     keys["late_horizon"] = format_duration(rule.late_horizon)
     if rule.hide_while:
@@ -232,6 +235,17 @@ def _tell_again(again: TellAgain) -> Iterator[Written | str]:
         yield {"from": format_duration(again.every), "growing_to": format_duration(again.growing_to)}
     elif again.every is not None:
         yield {"every": format_duration(again.every)}
+
+
+def _active(active: Active) -> Iterator[tuple[str, Any]]:
+    if active.stages:
+        yield "stage", [stage.id for stage in active.stages]
+    for name, bound in (("from", active.since), ("until", active.until)):
+        if bound is not None:
+            yield name, format_instant(bound, ZONE) if isinstance(bound, int) else f"{bound} local"
+    for name, text in (("hours", active.hours), ("days", active.days)):
+        if text:
+            yield name, text
 
 
 def _effective(rule: Rule) -> Iterator[tuple[str, str]]:

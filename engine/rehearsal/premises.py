@@ -26,7 +26,7 @@ SHIPPED = Path(__file__).resolve().parent.parent.parent
 
 
 class Premises:
-    """Reads what tests need when one first needs it: a rule test needs nothing of it."""
+    """Reads what tests need when one first needs it: a rule test needs nothing of it but the calendar."""
 
     def __init__(self, config: Path = DEFAULT_FILE) -> None:
         self.config = config if config.exists() else SHIPPED / DEFAULT_FILE

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from engine.judging.calendar import Calendar
 from engine.judging.rule import Rule
 from engine.loading.finding import Finding, Findings
 from engine.loading.known import ANYTHING
@@ -80,8 +81,9 @@ def test_files(paths: Iterable[Path]) -> list[Path]:
 def load(path: Path, premises: Premises) -> TestFile:
     """Load a test file, by its name, or by what stands in it where the name says nothing."""
     if path.name.endswith(POLICY_SUFFIX) or (not path.name.endswith(RULE_SUFFIX) and _has_timeline(path)):
-        return TestFile(path, load_policy_tests(path, premises.regions, premises.settings_names))
-    return TestFile(path, load_rule_tests(path))
+        regions, names = premises.regions, premises.settings_names
+        return TestFile(path, load_policy_tests(path, regions, names, premises.calendar))
+    return TestFile(path, load_rule_tests(path, premises.calendar))
 
 
 def _has_timeline(path: Path) -> bool:
@@ -109,7 +111,7 @@ async def run(paths: Sequence[Path], premises: Premises, done: Callable[[int], N
                     done(1)
         if done is not None and not file.loaded.valid:
             done(len(results) - before)
-    rules += _rules_below(paths)
+    rules += _rules_below(paths, premises.calendar)
     touched = frozenset(name for result in results for name in result.touched)
     return Report(results=tuple(results), coverage=coverage(rules, touched))
 
@@ -138,12 +140,13 @@ def _inline(rule: Rule, path: Path) -> bool:
     return Path(rule.source.rpartition(":")[0]) == path
 
 
-def _rules_below(paths: Sequence[Path]) -> Rules:
+def _rules_below(paths: Sequence[Path], calendar: Calendar) -> Rules:
     """Return the rules of rule files below the folders that were named, so that those no test names are counted."""
     found: list[Rule] = []
+    known = msgspec.structs.replace(ANYTHING, calendar=calendar)
     for path in paths:
         files = [f for f in rule_files([path]) if _holds(f, "rules")] if path.is_dir() else []
-        found += load_rules(files, ANYTHING).value if files else ()
+        found += load_rules(files, known).value if files else ()
     return tuple(found)
 
 

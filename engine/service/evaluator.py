@@ -19,11 +19,12 @@ from engine.alerting.identity import alert_id
 from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError
 from engine.judging.instant import SECOND, Instant
-from engine.judging.outage import Gap, merged
+from engine.judging.outage import Gap
 from engine.judging.rule import Rule
 from engine.judging.state import Closing
 from engine.matching.checked import Matcher
 from engine.metrics import Metrics
+from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, NOTIFICATIONS, Case, Changes, load
@@ -76,11 +77,10 @@ class Evaluator:
         self._metrics = metrics
         self._matcher = matcher
         self._holder = holder
-        self._watched_since = watched_since
         self._lease: Lease | None = None
         self._cursor = ""
-        self._gaps: tuple[Gap, ...] = ()
         self._groups = Groups(store)
+        self._backdrop = Backdrop(books, watched_since)
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
@@ -88,7 +88,7 @@ class Evaluator:
         if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
             self._groups.clear()
             self._cursor = await self._store.cursor()
-            self._gaps = await kept_gaps(self._store)
+            self._backdrop.gaps = await kept_gaps(self._store)
             log.info("evaluator_leads", epoch=lease.epoch)
         self._lease = lease
         self._metrics.epoch.set(lease.epoch if lease else 0)
@@ -120,17 +120,15 @@ class Evaluator:
             return 0
         families = Families(self._store)
         batch = await sort(entries, matcher or self._matcher, families)
-        gaps = merged((*self._gaps, *gaps_of(entries)))
         puts = families.puts()
-        if gaps != self._gaps:
-            puts.append(Put(GAPS, "all", encode(gaps)))
+        if self._backdrop.take(gaps_of(entries)):
+            puts.append(Put(GAPS, "all", encode(self._backdrop.gaps)))
         work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due} | batch.shares
         try:
             await self._commit(work, entries, horizon, Counter(matches=batch.matches), puts)
         except BaseException:
             self._lease = None  # the next turn reads the groups again: what was judged here is in no store
             raise
-        self._gaps = gaps
         self._observe(entries, now, started)
         self._tell(families)
         return len(entries) + len(due)
@@ -138,7 +136,7 @@ class Evaluator:
     @property
     def gaps(self) -> tuple[Gap, ...]:
         """The spans in which the intake was down, as far as the stream was read; earliest first."""
-        return self._gaps
+        return self._backdrop.gaps
 
     # --- judging and committing ---------------------------------------------------------------------------------------
 
@@ -200,7 +198,7 @@ class Evaluator:
     def _judge_group(
         self, key: Key, rule: Rule, shares: Sequence[Share], horizon: Instant, closed: Closing | None
     ) -> tuple[Judged, list[Said]]:
-        group = self._groups.working_copy(key, rule, self._since(rule))
+        group = self._groups.working_copy(key, rule, self._backdrop.of(key, rule))
         said: list[Said] = []
         for share in shares:
             judgements = group.apply(
@@ -218,12 +216,6 @@ class Evaluator:
             at = due if due is not None and due <= horizon else horizon
             said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
         return Judged(group, group.frozen(), frozenset(group.points.touched)), said
-
-    def _since(self, rule: Rule) -> Instant | None:
-        """Return the instant from which a rule watches its groups (rule-language.md 3.5)."""
-        if self._watched_since is None:
-            return None
-        return max(self._watched_since, rule.effective_from or self._watched_since)
 
     def _write(
         self, outcomes: Mapping[Key, Outcome], fence: Fence, counts: Counter[str], puts: Sequence[Put]

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
-from engine.judging.instant import Instant
 from engine.judging.points import join, page_span, split
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, GroupState, Point
@@ -87,11 +87,11 @@ class Groups:
         """Return the committed state of a group that was fetched."""
         return self._kept[key].state
 
-    def working_copy(self, key: Key, rule: Rule, since: Instant | None) -> Group:
-        """Return the working copy of a group, the living one where it is of this very rule."""
+    def working_copy(self, key: Key, rule: Rule, around: Circumstances) -> Group:
+        """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
-        if group is None or group.rule is not rule:
-            group = self._living[key] = Group(rule, self._kept[key].state, since=since)
+        if group is None or group.rule is not rule or group.around is not around:
+            group = self._living[key] = Group(rule, self._kept[key].state, around)
         return group
 
     def spoil(self, key: Key) -> None:

@@ -29,7 +29,7 @@ def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind])
     calendar = load_calendar(paths.calendar).expect() if paths.calendar.exists() else NO_STAGES
     stages = frozenset(stage.id for stage in calendar.stages)
     policies = {policy.id: policy for policy in load_policies(paths.policies, regions, stages).expect()}
-    known = Known(kinds=frozenset(kinds), regions=regions, policies=frozenset(policies))
+    known = Known(kinds=frozenset(kinds), regions=regions, policies=frozenset(policies), calendar=calendar)
     rules = {rule.id: rule for rule in load_rules(paths.rules, known).expect()}
     return RuleSet(rules, policies, calendar)
 

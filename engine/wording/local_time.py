@@ -7,10 +7,13 @@ is known.
 
 from __future__ import annotations
 
-from babel.dates import format_datetime
+from datetime import datetime
+
+from babel.dates import format_datetime, get_day_names
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
+from engine.judging.calendar import DAYS
 from engine.judging.instant import DAY, HOUR, MINUTE, SECOND, Instant, Millis, local
 from engine.judging.judgement import Precision
 from engine.wording.texts import Texts
@@ -26,6 +29,25 @@ def full_moment(instant: Instant, zone: str, texts: Texts, precision: Precision 
         return texts("moment.day", date=date)
     form = "moment" if precision == "exact" else "moment.approx"
     return texts(form, date=date, clock=clock(instant, zone, texts), zone=zone)
+
+
+def wall_time(moment: datetime, texts: Texts) -> str:
+    """Write `27 November 2024 pukul 11.00`: the local time of no place in particular."""
+    date = format_datetime(moment, "d MMMM y", locale=_locale(texts))
+    return texts("moment", date=date, clock=_clock(moment, texts), zone="").strip()
+
+
+def hours(hours_: str, texts: Texts) -> tuple[str, str]:
+    """Write both ends of hours of the day (`06:00-22:00 local`): `06.00` and `22.00`."""
+    opens, closes = (bound.replace(":", texts["clock.separator"]) for bound in (hours_[:5], hours_[6:11]))
+    return opens, closes
+
+
+def days(days_: str, texts: Texts) -> tuple[str, str]:
+    """Write the first and the last day of days of the week (`mon..fri`): `Senin` and `Jumat`."""
+    first, _, last = days_.partition("..")
+    names = get_day_names("wide", locale=_locale(texts))
+    return names[DAYS.index(first)], names[DAYS.index(last or first)]
 
 
 def short_moment(instant: Instant, zone: str, texts: Texts, precision: Precision = "exact") -> str:
@@ -60,7 +82,10 @@ def near_moment(instant: Instant, now: Instant, zone: str, texts: Texts) -> str:
 
 def clock(instant: Instant, zone: str, texts: Texts) -> str:
     """Write `10.15` (English `10:15`), without the zone, which the caller sets beside it."""
-    moment = local(instant, zone)
+    return _clock(local(instant, zone), texts)
+
+
+def _clock(moment: datetime, texts: Texts) -> str:
     return f"{moment:%H}{texts['clock.separator']}{moment:%M}"
 
 

@@ -8,8 +8,10 @@ told by the title of its rule; a test asks for words of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import singledispatchmethod
 
+from engine.judging.active import Active
 from engine.judging.instant import Instant, Millis
 from engine.judging.region import LEVELS
 from engine.judging.rule import (
@@ -89,12 +91,29 @@ class _Teller:
             yield texts("sentence.again.growing", length=self._length(again.every), most=most)
         elif again.every is not None:
             yield texts("sentence.again.every", length=self._length(again.every))
+        if rule.active is not None:
+            yield texts("sentence.active", when=", ".join(self._active(rule.active)))
         if rule.hide_while:
             yield texts("sentence.hide_while", rules=self._watched.any(rule.hide_while))
         if rule.effective_from is not None:
             yield texts("sentence.effective.from", when=self._moment(rule.effective_from))
         if rule.effective_until is not None:
             yield texts("sentence.effective.until", when=self._moment(rule.effective_until))
+
+    def _active(self, active: Active) -> Iterator[str]:
+        """Say in which stage, from when until when, at which hours and on which days the rule judges."""
+        texts = self._texts
+        if active.stages:
+            yield texts("sentence.active.stage", stages=self._watched.any([s.id for s in active.stages]))
+        for key, bound in (("from", active.since), ("until", active.until)):
+            if bound is not None:
+                yield texts(f"sentence.active.{key}", when=self._bound(bound))
+        if active.days:
+            first, last = local_time.days(active.days, texts)
+            yield texts(f"sentence.active.day{'s' if first != last else ''}", first=first, last=last)
+        if active.hours:
+            opens, closes = local_time.hours(active.hours, texts)
+            yield texts("sentence.active.hours", opens=opens, closes=closes)
 
     def _clear(self) -> str:
         clear, texts = self._rule.clear, self._texts
@@ -270,3 +289,9 @@ class _Teller:
 
     def _moment(self, at: Instant) -> str:
         return local_time.full_moment(at, ZONE, self._texts)
+
+    def _bound(self, bound: datetime | Instant) -> str:
+        """Name an instant, or a local time of whichever region."""
+        if isinstance(bound, int):
+            return self._moment(bound)
+        return self._texts("sentence.active.local", when=local_time.wall_time(bound, self._texts))

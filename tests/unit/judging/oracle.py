@@ -270,6 +270,13 @@ class Oracle:
         asked = old in (condition.old or (old,)) and new in (condition.new or (new,))
         return near and asked and old != new
 
+    def began(self, at: Instant) -> Instant | None:
+        """When the stage began that an instant lies in: minute zero where there are none; None outside of all."""
+        if self.rule.active is None:
+            return 0
+        stages = sorted((stage.since, stage.until) for stage in self.rule.active.stages)
+        return next((since for since, until in stages if since <= at < until), None)
+
     def touched(self, at: Instant) -> bool:
         """Whether an event enters or leaves the window at an instant."""
         after = {0, getattr(self.rule.condition, "within", None) or 0}
@@ -308,6 +315,11 @@ class Oracle:
                 closing = clearing[-1]
             elif opened is None and clearing and true_from is not None:
                 true_from, closing = None, clearing[-1]
+            began = self.began(at)
+            if began is None:
+                continue
+            if true_from is not None and true_from < began:
+                true_from = None
             newer = [event for event in now if closing is None or event.key > closing.key]
             if opened is not None:
                 if now and (not state or self.met(at)):
@@ -337,7 +349,7 @@ class Oracle:
                 )
                 if not self.met(at):
                     true_from = None
-                elif some_newer and true_from is None and self.touched(at):
+                elif some_newer and true_from is None and (self.touched(at) or at == began):
                     true_from = at
                 opens = true_from is not None and at >= true_from + rule.hold_for
             else:

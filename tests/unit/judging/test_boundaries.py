@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Joined, Opened
@@ -132,7 +133,9 @@ def test_a_join_after_a_window_of_quiet_says_so(gap: int, *, anew: bool) -> None
 def test_a_low_figure_is_judged_once_it_was_watched_for_a_window(since: int | None, opens: int) -> None:
     """`at_most` waits until the rule has watched the group for W; then it is judged as points enter or leave."""
     low = rule(condition=Distinct(("id",), Limit("at_most", 3), HOUR))
-    ledger = feed(Group(low, since=since), [[event(0)], [event(10 * MINUTE)]], until=FAR)
+    ledger = feed(
+        Group(low, around=Circumstances(since=since)), [[event(0)], [event(10 * MINUTE)]], until=FAR
+    )
     assert ledger.openings == {opens}
 
 

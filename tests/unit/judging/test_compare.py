@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
 from engine.judging.explain import explain_group
@@ -42,7 +43,9 @@ def state(condition: Compare, **over: Any) -> Rule:
 
 def openings(one: Rule, *reports: Event, since: Instant | None = None, until: Instant = FAR) -> set[Instant]:
     """When alerts open if the events come in order."""
-    return feed(Group(one, since=since), [[report] for report in reports], until=until).openings
+    return feed(
+        Group(one, around=Circumstances(since=since)), [[report] for report in reports], until=until
+    ).openings
 
 
 def reading(at: Instant, n: float, **over: Any) -> Event:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Opened, Undone
@@ -146,9 +147,9 @@ def test_a_low_sum_is_judged_once_it_was_watched_for_a_window(since: int | None,
     """What was not watched yet may have been more; a low average is low whatever there was before."""
     low = rule(condition=aggregate("sum", Limit("below", 5)))
     reports = [[event(0, n=1)], [event(MINUTE, n=1)]]
-    assert feed(Group(low, since=since), reports, until=FAR).openings == {opens}
+    assert feed(Group(low, around=Circumstances(since=since)), reports, until=FAR).openings == {opens}
     average = rule(condition=aggregate("average", Limit("below", 5)))
-    assert feed(Group(average, since=since), reports, until=FAR).openings == {0}
+    assert feed(Group(average, around=Circumstances(since=since)), reports, until=FAR).openings == {0}
 
 
 def test_a_refuted_number_leaves_the_figure() -> None:

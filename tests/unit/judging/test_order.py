@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import decode, encode
 
+from engine.judging.active import Active, NamedSpan
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE
@@ -125,6 +126,16 @@ def comparisons(within: int) -> list[Compare]:
 
 
 @st.composite
+def actives(draw: st.DrawFn) -> Active:
+    """Some minutes at which a rule is judged: up to three stages apart from each other."""
+    bounds = sorted(draw(st.sets(st.integers(0, 60), min_size=2, max_size=6)))
+    pairs = zip(bounds[::2], bounds[1::2], strict=False)
+    return Active(
+        stages=tuple(NamedSpan(id="t", since=a * MINUTE, until=b * MINUTE) for a, b in pairs),
+    )
+
+
+@st.composite
 def rules(draw: st.DrawFn, words: Any = object) -> Rule:
     """Rules of the conditions (only these, where some are named) and clearings that may stand together."""
     within = draw(st.integers(1, 15)) * MINUTE
@@ -178,6 +189,7 @@ def rules(draw: st.DrawFn, words: Any = object) -> Rule:
         hold_for=draw(st.sampled_from([0, 3 * MINUTE])) if state else 0,
         wait_for_late=draw(st.sampled_from([0, 5 * MINUTE])),
         start_again=not state and how in ("by_hand", "event", "quiet") and draw(st.booleans()),
+        active=draw(st.none() | actives()),
     )
 
 

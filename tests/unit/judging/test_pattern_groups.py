@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.event import EventKey
 from engine.judging.explain import explain_group
@@ -84,7 +85,7 @@ def test_a_first_guard_looks_back_less_than_its_time(gap: int, *, opens: bool) -
 @pytest.mark.parametrize(("at", "opens"), [(HOUR - 1, False), (HOUR, True)])
 def test_a_first_guard_is_not_judged_before_the_group_was_watched(at: int, *, opens: bool) -> None:
     """Rule-language 3.5: what came before the watch began is not known."""
-    group = Group(rule(condition=Steps(stages=(stage(but_not(HOUR)),))), since=0)
+    group = Group(rule(condition=Steps(stages=(stage(but_not(HOUR)),))), around=Circumstances(since=0))
     assert kinds([*tell(group, [report(at, B)]), *wait(group, FAR)]) == ([Opened] if opens else [])
 
 

@@ -91,7 +91,8 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     # keys and lists
     ("unknown_key", rule(owner="Biro\n    pemilik: Biro"), (7, 5)),
     ("required", rule(owner=None), (3, 5)),
-    ("not_available", rule(active="{}"), (13, 5)),
+    ("not_available", rule(**{"except": "[]"}), (13, 5)),
+    ("active_empty", rule(active="{}"), (13, 13)),
     ("unknown_rule", rule(like="dua"), (13, 11)),
     ("rule_ring", rule(hide_while="[satu]"), (13, 17)),
     ("like_cycle", rule(like="satu"), (13, 11)),

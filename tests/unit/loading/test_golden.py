@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.judging.calendar import Calendar, Stage
 from engine.loading.finding import Finding
 from engine.loading.known import Known
 from engine.loading.rules import read_rules
@@ -16,6 +17,7 @@ GOLDEN = Path(__file__).parent / "golden"
 KNOWN = Known(
     kinds=frozenset({"neutrality.asn", "neutrality.village", "conflict.unrest"}),
     policies=frozenset({"netralitas", "kekerasan"}),
+    calendar=Calendar([Stage(id=id_, since=0, until=1) for id_ in ("kampanye", "hari_h")]),
 )
 
 

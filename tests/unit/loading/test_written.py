@@ -1,11 +1,14 @@
 """A resolved rule written in the words of the language is, read again, the same rule."""
 
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 import yaml
 
+from engine.judging.calendar import Calendar
+from engine.judging.calendar import Stage as CalendarStage
 from engine.judging.precedence import looks_at
 from engine.judging.rule import AllItems, AllOf, AnyOf, Guard, Part, Sequence, Spread, Stage, Test
 from engine.loading.finding import Findings
@@ -34,6 +37,8 @@ inline_rules:
     clear_when: {quiet_for: 2d}
     after_opening: start_again
     tell_again: [value_doubles, {from: 1h, growing_to: 12h}]
+    active: {stage: tenang, from: "2024-11-24 00:00 local", until: "2024-12-01T00:00:00Z", hours: "22:00-05:00 local",
+             days: mon..fri}
     wait_for_late: 5m
     effective: {from: "2024-11-27T00:00:00+09:00", until: "2024-12-01 08:00 WIT"}
   - id: tetap
@@ -49,10 +54,18 @@ filters: {dua: {any: [{p: a*}, {p: {matches: "^b"}}], unless: {q: [1, 2]}}}
 """
 
 
+KNOWN = msgspec.structs.replace(
+    ANYTHING,
+    calendar=Calendar(
+        [CalendarStage(id="tenang", since=datetime.fromisoformat("2024-11-24"), until=1_732_600_000_000)]
+    ),
+)
+
+
 def read(text: str):
     node = compose(text.encode(), "tes", Findings())
     assert isinstance(node, Mapping)
-    return inline_rules(node).expect()
+    return inline_rules(node, KNOWN).expect()
 
 
 EXAMPLES = [*SHIPPED, *TESTED.values(), *read(FULL)]

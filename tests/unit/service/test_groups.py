@@ -1,5 +1,6 @@
 """Group states in the store: a head and pages, written only where they were touched, read back as they were."""
 
+from engine.judging.circumstances import UNKNOWN
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
 from engine.judging.instant import DAY, HOUR, MINUTE
@@ -35,7 +36,7 @@ def event(minute: int) -> Event:
 async def commit(store: MemoryStore, groups: Groups, *minutes: int) -> Write:
     """Judge events, one request each, and store what came of it; return the write."""
     await groups.fetch([KEY])
-    group = groups.working_copy(KEY, RULE, None)
+    group = groups.working_copy(KEY, RULE, UNKNOWN)
     for minute in minutes:
         group.apply([event(minute)], received_at=START + minute * MINUTE)
     judged = Judged(group, group.frozen(), frozenset(group.points.touched))
@@ -56,7 +57,7 @@ async def test_what_was_stored_is_read_back_as_it_was():
     groups = Groups(store)
     await commit(store, groups, 0, 5, 15, 40, 90)
     stored = (await read(store, [KEY]))[KEY]
-    assert stored.state == groups.state(KEY) == groups.working_copy(KEY, RULE, None).frozen()
+    assert stored.state == groups.state(KEY) == groups.working_copy(KEY, RULE, UNKNOWN).frozen()
     assert [point.evidence.id for point in stored.state.points] == ["e0", "e5", "e15", "e40", "e90"]
 
 
@@ -89,9 +90,9 @@ async def test_a_copy_whose_commit_failed_is_made_again_from_what_is_stored():
     store = MemoryStore()
     groups = Groups(store)
     await commit(store, groups, 0)
-    groups.working_copy(KEY, RULE, None).apply([event(10)], received_at=START + 10 * MINUTE)
+    groups.working_copy(KEY, RULE, UNKNOWN).apply([event(10)], received_at=START + 10 * MINUTE)
     groups.spoil(KEY)
-    fresh = groups.working_copy(KEY, RULE, None)
+    fresh = groups.working_copy(KEY, RULE, UNKNOWN)
     assert fresh.frozen() == Group(RULE, groups.state(KEY)).frozen() == groups.state(KEY)
 
 
@@ -102,7 +103,7 @@ async def test_a_changed_rule_gets_a_new_copy_and_its_own_pages():
     await commit(store, groups, 0, 30)
     longer = Rule(**{f: getattr(RULE, f) for f in RULE.__struct_fields__} | {"condition": Count(3, 90 * DAY)})
     assert page_span(longer) != SPAN
-    group = groups.working_copy(KEY, longer, None)
+    group = groups.working_copy(KEY, longer, UNKNOWN)
     assert group.rule is longer
     group.apply([event(60)], received_at=START + HOUR)
     judged = Judged(group, group.frozen(), frozenset(group.points.touched))

@@ -4,12 +4,14 @@
 """
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
 import msgspec
 import pytest
 
+from engine.judging.active import Active, NamedSpan
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.rule import (
     Aggregate,
@@ -152,9 +154,14 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
         ),
     ),
 }
+STAGE = NamedSpan(
+    id="masa_tenang",
+    since=datetime.fromisoformat("2024-11-24"),
+    until=datetime.fromisoformat("2024-11-27"),
+)
 SAID = {
     *("levels", "by_severity", "watch", "per", "condition", "hold_for", "clear", "keep_open_for"),
-    *("start_again", "tell_again", "hide_while", "effective_from", "effective_until"),
+    *("start_again", "tell_again", "hide_while", "effective_from", "effective_until", "active"),
 }
 UNSAID = {
     *("id", "title", "short_title", "owner", "why", "guide", "wait_for_late", "late_horizon"),
@@ -230,6 +237,14 @@ def test_every_key_of_a_rule_is_said_or_left_out_knowingly():
         ({"hide_while": ("banjir", "gempa")}, " Selama ada peringatan banjir atau gempa di daerah"),
         ({"effective_from": 1_732_665_600_000}, " berlaku sejak Rabu, 27 November 2024 pukul 07.00 WIB."),
         ({"effective_until": 1_732_665_600_000}, " berlaku sampai Rabu, 27 November 2024 pukul 07.00 WIB."),
+        (
+            {"active": Active(stages=(STAGE,), hours="06:00-22:00 local", days="mon..fri")},
+            " hanya menilai pada tahapan masa_tenang, pada hari Senin sampai Jumat, pukul 06.00-22.00 waktu setempat.",
+        ),
+        (
+            {"active": Active(since=STAGE.since, until=1_732_665_600_000, days="sun")},
+            " sampai Rabu, 27 November 2024 pukul 07.00 WIB, pada hari Minggu.",
+        ),
         ({"per": ("nation",)}, " di seluruh Indonesia, "),
         ({"per": ("province", "subject.role")}, " di satu provinsi dengan jabatan terlapor yang sama, "),
         ({"per": ("metrics.jenis_baru",)}, " dengan jenis baru yang sama, "),

@@ -1,0 +1,165 @@
+"""When a rule is judged: the value of `active`, and the spans of time it stands for in one zone.
+
+Here: which instants lie inside, when the span around an instant began, when the next begins. Not here: what follows
+from that for alerts (`judging.fold`), and reading the key (`loading.active`). Meaning: rule-language.md 2, `active`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import count, islice
+from typing import NamedTuple
+
+import msgspec
+
+from engine.judging.calendar import hours_of, instant_of, within_days
+from engine.judging.instant import DAY, Instant, local, local_midnight
+
+BEGINNING: Instant = -(2**62)
+END: Instant = 2**62
+"""Bounds of what has none; no event lies there."""
+
+
+class NamedSpan(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A stage as it lies in the calendar; a naive datetime is local to whichever region asks."""
+
+    id: str
+    since: datetime | Instant
+    until: datetime | Instant
+
+
+class Active(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is given holds at the instants that are judged: one of the stages, from-until, hours, days.
+
+    Hours and days are texts of `judging.calendar`; a naive datetime is local to the group's region.
+    """
+
+    stages: tuple[NamedSpan, ...] = ()
+    since: datetime | Instant | None = None
+    until: datetime | Instant | None = None
+    hours: str = ""
+    days: str = ""
+
+
+class Span(NamedTuple):
+    """A stretch of time [start, end)."""
+
+    start: Instant
+    end: Instant
+
+
+ALWAYS = Span(BEGINNING, END)
+
+
+class Spans:
+    """The spans of an `active` in a zone: they neither touch nor overlap."""
+
+    def __init__(self, active: Active, zone: str) -> None:
+        self._active, self._zone = active, zone
+        whole = Span(
+            BEGINNING if active.since is None else instant_of(active.since, zone),
+            END if active.until is None else instant_of(active.until, zone),
+        )
+        stages = sorted(Span(instant_of(s.since, zone), instant_of(s.until, zone)) for s in active.stages)
+        self._outer = _cut(_merged(stages) if active.stages else [ALWAYS], whole)
+        self._daily = bool(active.hours) or (bool(active.days) and not _all_week(active.days))
+        self._found: tuple[Instant, list[Span]] = (END, [])
+
+    def around(self, at: Instant) -> Span | None:
+        """Return the span that an instant lies in; None outside."""
+        return next((span for span in self._following(at) if span.start <= at), None)
+
+    def next_start(self, after: Instant) -> Instant | None:
+        """Return the first instant after `after` at which a span begins; None where there is none any more."""
+        return next((span.start for span in self._following(after) if span.start > after), None)
+
+    def time_from(self, since: Instant, until: Instant) -> Iterator[Span]:
+        """Yield the stretches from one instant to another that lie inside."""
+        for span in self._from(since):
+            if span.start >= until:
+                return
+            yield Span(max(span.start, since), min(span.end, until))
+
+    def judged_next(
+        self, due: Instant | None, *, held: Instant | None = None, changed: Instant | None = None
+    ) -> Instant | None:
+        """Return when what falls due may be judged. What was true since `held` is held anew from the next start on, and
+        what `changed` outside is judged there.
+        """
+        starts = None
+        if held is not None:
+            starts = self.next_start(held)
+        elif changed is not None and self.around(changed) is None:
+            starts = self.next_start(changed)
+        at = min((one for one in (due, starts) if one is not None), default=None)
+        return at if at is None or self.around(at) is not None else self.next_start(at)
+
+    def _following(self, at: Instant) -> list[Span]:
+        """Return the first two spans that end after an instant. Looking moves on little, so the last are kept."""
+        asked, spans = self._found
+        if not (asked <= at and (not spans or at < spans[0].end)):
+            spans = list(islice(self._from(at), 2))
+            self._found = at, spans
+        return spans
+
+    def _from(self, at: Instant) -> Iterator[Span]:
+        for outer in self._outer:
+            if outer.end > at:
+                yield from self._inside(outer, at) if self._daily else (outer,)
+
+    def _inside(self, outer: Span, at: Instant) -> Iterator[Span]:
+        """Yield the spans of hours and days within an outer one that end after an instant."""
+        first = local(max(at, outer.start), self._zone).date() - timedelta(days=_LONGEST)
+        for place in count(
+            0, _LONGEST
+        ):  # each look covers three times that, so that no span is cut at its start
+            days = [first + timedelta(days=place + n) for n in range(3 * _LONGEST)]
+            known = local_midnight(days[-1], self._zone)
+            for span in _cut(_merged(piece for day in days for piece in self._pieces(day)), outer):
+                if at < span.end and (span.end < known or span.end == outer.end):
+                    yield span
+                    at = span.end
+            if known >= outer.end:
+                return
+
+    def _pieces(self, day: date) -> Sequence[Span]:
+        """Return the stretches of one local day that hours and days allow."""
+        start = local_midnight(day, self._zone)
+        if self._active.days and not within_days(self._active.days, start, self._zone):
+            return ()
+        end = local_midnight(day + timedelta(days=1), self._zone)
+        if not self._active.hours:
+            return (Span(start, end),)
+        opens, closes = hours_of(self._active.hours, day, self._zone)
+        return (Span(opens, closes),) if opens < closes else (Span(start, closes), Span(opens, end))
+
+
+@lru_cache(maxsize=4_096)
+def spans_of(active: Active, zone: str) -> Spans:
+    """Return the spans of an `active` in a zone, shared by all groups there."""
+    return Spans(active, zone)
+
+
+def _merged(spans: Iterator[Span] | Sequence[Span]) -> list[Span]:
+    found: list[Span] = []
+    for span in spans:
+        if found and span.start <= found[-1].end:
+            found[-1] = Span(found[-1].start, max(found[-1].end, span.end))
+        elif span.start < span.end:
+            found.append(span)
+    return found
+
+
+def _cut(spans: Sequence[Span], to: Span) -> list[Span]:
+    cut = [Span(max(span.start, to.start), min(span.end, to.end)) for span in spans]
+    return [span for span in cut if span.start < span.end]
+
+
+def _all_week(days: str) -> bool:
+    return all(within_days(days, day * DAY, "UTC") for day in range(7))
+
+
+_LONGEST = 8
+"""Days: a span of hours, or of days that leave one out, is shorter."""

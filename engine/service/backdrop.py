@@ -1,0 +1,55 @@
+"""The backdrop of judging: what the evaluator knows of a group besides its rule and events.
+
+Here: since when rules watch, in which zone a group lies, and the outages of the intake, made into the circumstances of
+a group. Not here: what they change (`engine.judging`) and the commit (`service.evaluator`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.judging.circumstances import Circumstances
+from engine.judging.group import region_of_group
+from engine.judging.instant import Instant
+from engine.judging.outage import Gap, merged
+from engine.judging.rule import Rule
+from engine.service.batch import Key
+from engine.service.books import Books
+
+
+class Backdrop:
+    """Circumstances of groups; groups of a rule that asks for nothing special share theirs."""
+
+    def __init__(self, books: Books, watched_since: Instant | None) -> None:
+        self._books = books
+        self._watched_since = watched_since
+        self._known: dict[tuple[str, str], tuple[Rule, Circumstances]] = {}
+        self.gaps: tuple[Gap, ...] = ()
+        """The spans in which the intake was down, as far as the stream was read; earliest first."""
+
+    def take(self, gaps: Iterable[Gap]) -> bool:
+        """Take further gaps over; return whether they say anything new."""
+        before, self.gaps = self.gaps, merged((*self.gaps, *gaps))
+        return self.gaps != before
+
+    def of(self, key: Key, rule: Rule) -> Circumstances:
+        """Return the circumstances of a group."""
+        place = (key.rule, key.group if rule.active is not None else "")
+        known = self._known.get(place)
+        if known is None or known[0] is not rule:
+            self._known[place] = known = rule, self._made(key, rule)
+        return known[1]
+
+    def _made(self, key: Key, rule: Rule) -> Circumstances:
+        since = self._since(rule)
+        if rule.active is None:
+            return Circumstances(since=since)
+        return Circumstances(
+            since=since, zone=self._books.regions.timezone(region_of_group(rule.per, key.group))
+        )
+
+    def _since(self, rule: Rule) -> Instant | None:
+        """Return the instant from which a rule watches its groups (rule-language.md 3.5)."""
+        if self._watched_since is None:
+            return None
+        return max(self._watched_since, rule.effective_from or self._watched_since)
