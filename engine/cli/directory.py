@@ -34,8 +34,9 @@ from engine.judging.region import NATION, RegionTable, lies_in
 from engine.loading.directory import load_directory
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
-from engine.service.books import Books, RuleSet
+from engine.service.books import Books
 from engine.service.reload import read_rule_set
+from engine.service.rule_sets import RuleSet
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Store
 

@@ -27,8 +27,9 @@ from engine.judging.region import RegionTable
 from engine.judging.rule import LEVEL_NAMES, Rule
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
-from engine.service.books import Books, RuleSet
+from engine.service.books import Books
 from engine.service.reload import read_rule_set
+from engine.service.rule_sets import RuleSet
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Look at escalation policies: who would be told, and when.")

@@ -109,6 +109,11 @@ def choose(rules: Sequence[Rule], shards: Shards | None, tell: Tell, *, why: str
     )
 
 
+def native_alone(rules: Sequence[Rule]) -> Choice:
+    """Return the native matcher alone: tests, backtests, and stores in memory."""
+    return choose(rules, None, lambda _: None)
+
+
 def open_shards() -> tuple[Shards | None, str]:
     """Return this process's shards of durable-rules, or None and in one line why there are none."""
     try:

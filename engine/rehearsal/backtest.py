@@ -32,12 +32,12 @@ from engine.rehearsal.recording import Recording, Request
 from engine.rehearsal.replay import AFTERWARDS, Progress
 from engine.rehearsal.rig import KEY, Outgoing, Rig
 from engine.service.app import collecting
-from engine.service.books import RuleSet
 from engine.service.casebook import LINKS, NOTIFICATIONS
 from engine.service.gateways import Gateway
 from engine.service.intake import Intake, IntakeResult, KeptLine, RefusedLine
 from engine.service.outlets import sms_profile
 from engine.service.reload import read_rule_set
+from engine.service.rule_sets import RuleSet
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.store.codec import decode, encode

@@ -36,7 +36,7 @@ from engine.loading.silences import Silencing, Unsilencing
 from engine.rehearsal.comparison import written_group
 from engine.rehearsal.observation import meant
 from engine.rehearsal.phrase import Phrase, phrase
-from engine.rehearsal.rig import KEY, ReloadUnavailableError, Rig
+from engine.rehearsal.rig import KEY, Rig
 from engine.rehearsal.witness import Witness
 from engine.service.app import CollectingByChannel
 from engine.service.notes import digest_of
@@ -292,10 +292,7 @@ class Deeds:
             return phrase("finding", what=deed.unusable[0])
         policies = self._policies if deed.policies is None else by_id(deed.policies)
         rules = self._rig.books.rule_set.rules.values() if deed.rules is None else deed.rules
-        try:
-            await self._rig.reload(rules, policies)
-        except ReloadUnavailableError as error:
-            return phrase("not_available", what=f"reload: {error}")
+        await self._rig.reload(rules, policies)
         self._policies = policies
         return None
 

@@ -25,7 +25,7 @@ from engine.rehearsal.coverage import touched
 from engine.rehearsal.observation import Happening, Standing, group_states, happenings, standing
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Result
-from engine.rehearsal.rig import ReloadUnavailableError, Rig
+from engine.rehearsal.rig import Rig
 
 DIFFERENCES_SHOWN = 3
 """So many orders of arrival that open otherwise are shown."""
@@ -76,11 +76,7 @@ async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
     events = [occurrence.event_from(test.start) for occurrence in test.events]
     received = [test.start + occurrence.arrives for occurrence in test.events]
     arrivals = tuple(sorted(zip(events, received, strict=True), key=lambda pair: pair[1]))
-    try:
-        run = await _run(test, rules, arrivals, test.start + test.run_until, metrics)
-    except ReloadUnavailableError as error:
-        what = f"reload: {error}"
-        return Result(file=file, name=test.name, failures=(phrase("not_available", what=what),))
+    run = await _run(test, rules, arrivals, test.start + test.run_until, metrics)
     comparison = Comparison(rules, test.start, run.states)
     comparison.hold(test.expect, run.happened, nothing_else=test.nothing_else)
     for line, stood in zip(_checks(test), run.stood, strict=True):

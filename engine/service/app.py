@@ -21,7 +21,7 @@ from engine.errors import ConfigurationError
 from engine.judging.instant import Instant, from_datetime, parse_instant
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
-from engine.matching.native import NativeMatcher
+from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.auditor import EVERY_SECONDS, Auditor
@@ -45,6 +45,7 @@ from engine.service.postbox import Postbox
 from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import import_directory, read_rule_set
 from engine.service.reports import Reports
+from engine.service.rule_sets import Proposal, RuleSet, at_once, first
 from engine.service.silences import Silences
 from engine.service.tokens import Tokens
 from engine.settings import Settings
@@ -150,8 +151,7 @@ class Siaga:
         """Return the evaluator: a child process over a server, one in this process over a store of this process."""
         if self._where is not None:
             return EvaluatorProcess(self._begin, self.clock)
-        matcher = NativeMatcher(tuple(self.books.rule_set.rules.values()))
-        return Evaluator(self.store, self.clock, self.books, self.metrics, matcher, holder=self._holder)
+        return Evaluator(self.store, self.clock, self.books, self.metrics, native_alone, holder=self._holder)
 
     def _begin(self) -> Begin:
         return Begin(
@@ -162,9 +162,6 @@ class Siaga:
             wait_replicas=self.settings.redis.wait_replicas,
             log=LogAs(self.settings.log.level, self.settings.log.format),
             now=self.clock.now() if isinstance(self.clock, ManualClock) else None,
-            rules=tuple(self.books.rule_set.rules.values()),
-            policies=tuple(self.books.rule_set.policies.values()),
-            stages=self.books.rule_set.calendar.stages,
             regions=tuple(self.books.regions),
             routes=self.books.routes,
         )
@@ -257,18 +254,23 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
         where, store = await open_store(settings, stack)
     regions = load_regions(settings.paths.regions)
     kinds = load_kinds(settings.paths.kinds)
-    rule_set = read_rule_set(settings.paths, regions, kinds)
+    clock = await _clock(settings, store)
     outlets = outlets_of(settings, os.environ)
     books = Books(
         store,
         namespace=settings.namespace,
         regions=regions,
         kinds=kinds,
-        rule_set=rule_set,
+        rule_set=RuleSet({}, {}),
         routes=tuple(outlet.gateway.route for outlet in outlets),
     )
+    rule_set = read_rule_set(settings.paths, regions, kinds)
+    if not (await books.follow()).rule_set:
+        await store.write(first(rule_set, clock.now()))
+        await books.follow()
+    elif rule_set.id != books.in_force.rule_set:
+        await store.write(at_once(rule_set, Proposal(rule_set=rule_set.id), clock.now()))
     await import_directory(books, settings.paths, replace=False)
-    clock = await _clock(settings, store)
     key = secret_key(settings.key_file, os.environ)
     siaga = Siaga(settings, store, clock, books, key, outlets, where=where)
     stack.push_async_callback(siaga.close)

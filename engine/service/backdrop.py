@@ -15,6 +15,7 @@ from engine.judging.outage import Gap, merged
 from engine.judging.rule import Rule
 from engine.service.batch import Key
 from engine.service.books import Books
+from engine.service.rule_sets import Tenure
 
 
 class Backdrop:
@@ -37,19 +38,28 @@ class Backdrop:
         place = (key.rule, key.group if rule.active is not None else "")
         known = self._known.get(place)
         if known is None or known[0] is not rule:
-            self._known[place] = known = rule, self._made(key, rule)
+            self._known[place] = known = rule, self.made(key, rule, self._books.in_force.tenures.get(rule.id))
         return known[1]
 
-    def _made(self, key: Key, rule: Rule) -> Circumstances:
-        since = self._since(rule)
+    def forget(self) -> None:
+        """Forget the circumstances: other rules came into force."""
+        self._known.clear()
+
+    def before(self, rule: Rule) -> Instant | None:
+        """Return when a rule came into force as it is, where what was over by then opens hidden."""
+        tenure = self._books.in_force.tenures.get(rule.id)
+        return tenure.before if tenure else None
+
+    def made(self, key: Key, rule: Rule, tenure: Tenure | None) -> Circumstances:
+        """Return the circumstances of a group of a rule under a tenure."""
+        since = self._since(rule, tenure)
         if rule.active is None:
             return Circumstances(since=since)
         return Circumstances(
             since=since, zone=self._books.regions.timezone(region_of_group(rule.per, key.group))
         )
 
-    def _since(self, rule: Rule) -> Instant | None:
-        """Return the instant from which a rule watches its groups (rule-language.md 3.5)."""
-        if self._watched_since is None:
-            return None
-        return max(self._watched_since, rule.effective_from or self._watched_since)
+    def _since(self, rule: Rule, tenure: Tenure | None) -> Instant | None:
+        """Return the instant from which a rule watches its groups (rule-language.md 3.5): its first load at least."""
+        loaded_at = tenure.loaded_at if tenure and tenure.loaded_at is not None else self._watched_since
+        return None if loaded_at is None else max(loaded_at, rule.effective_from or loaded_at)

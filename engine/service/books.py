@@ -1,25 +1,21 @@
 """The books a running service decides by: regions, kinds, rules, policies, directory, silences, routes.
 
 Here: holding them, and following by version what changes in the store. Not here: reading files (`loading`), changing
-the rule set of a running service (`service.reload`), or deciding.
+the rule set of a running service (`service.changeover`), or deciding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import msgspec
-
 from engine.alerting.directory import Contents, Directory
-from engine.alerting.draft import NO_STAGES, Surroundings
-from engine.alerting.policy import Policy
+from engine.alerting.draft import Surroundings
 from engine.alerting.route import Breaker, Route
 from engine.alerting.silence import Silence
-from engine.judging.calendar import Calendar
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
-from engine.judging.rule import Rule
 from engine.loading.kinds import Kind
+from engine.service.rule_sets import RULES, InForce, RuleSet, fetch
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Put, Store, Write
 
@@ -31,14 +27,6 @@ BREAKERS = "breakers"
 SILENCES = "silences"
 """Table of the silences; its one record `all` holds every silence kept (`service.silences`)."""
 ALL = "all"
-
-
-class RuleSet(msgspec.Struct, frozen=True):
-    """The rules and policies in force, by id, and the calendar they speak of."""
-
-    rules: Mapping[str, Rule]
-    policies: Mapping[str, Policy]
-    calendar: Calendar = NO_STAGES
 
 
 class Books:
@@ -58,13 +46,18 @@ class Books:
         self.namespace = namespace
         self.regions = regions
         self.kinds = kinds
-        self.rule_set = rule_set
         self.routes = routes
+        self.rule_set = rule_set
+        """The rules, policies and stages in force, as far as this process has heard."""
+        self.in_force = InForce(rule_set="")
+        """Who put them in force, and when."""
+        self._rules_version = 0
         self._directory = Directory(Contents())
         self._silences: tuple[int, tuple[Silence, ...]] = (0, ())
 
     async def surroundings(self) -> Surroundings:
         """Return directory, regions, calendar and silences as they are now, as a decision takes them."""
+        await self.follow()
         return Surroundings(
             self.namespace,
             await self.directory(),
@@ -83,6 +76,15 @@ class Books:
             g: decode(r.value, Breaker) for g, r in zip(gateways, records, strict=True) if r is not None
         }
         return {g: b.open_until for g, b in breakers.items() if b.open_until is not None}
+
+    async def follow(self) -> InForce:
+        """Take over the rule set in force where another one came; without any in the store what was given stays."""
+        record = (await self._store.get(RULES, ["in_force"]))[0]
+        if record is not None and record.version != self._rules_version:
+            in_force = decode(record.value, InForce)
+            self.rule_set = await fetch(self._store, in_force.rule_set)
+            self.in_force, self._rules_version = in_force, record.version
+        return self.in_force
 
     async def silences(self) -> tuple[Silence, ...]:
         """Return the silences that the store keeps, also those that are over or still to come."""

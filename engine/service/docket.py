@@ -26,8 +26,8 @@ from engine.judging.judgement import Judgement, Opened
 from engine.judging.precedence import ranks
 from engine.judging.region import NATION
 from engine.service.batch import Key
-from engine.service.books import Books
 from engine.service.casebook import Case, load, standing
+from engine.service.rule_sets import RuleSet, Tenure
 from engine.store.port import Store
 
 
@@ -46,16 +46,29 @@ Cases = dict[str, tuple[list[Decision], Case | None]]
 class Docket:
     """Decides the judgements of one batch, each on what the ones before left."""
 
-    def __init__(self, store: Store, books: Books, around: Surroundings, now: Instant) -> None:
+    def __init__(
+        self,
+        store: Store,
+        rule_set: RuleSet,
+        tenures: Mapping[str, Tenure],
+        around: Surroundings,
+        now: Instant,
+    ) -> None:
         self._store = store
-        self._books = books
+        self._rule_set = rule_set
+        self._tenures = tenures
         self._around = around
         self._now = now
         self._open: dict[str, tuple[str, str, str]] = {}
 
-    async def decide(self, said: Iterable[Said], cases: Mapping[str, Case]) -> dict[Key, Cases]:
-        """Return what was decided of the alerts of each group; `cases` are those that are known already, by id."""
-        rules = self._books.rule_set.rules
+    async def decide(
+        self, said: Iterable[Said], cases: Mapping[str, Case], decided: Mapping[Key, Cases] = {}
+    ) -> dict[Key, Cases]:
+        """Return what was decided of the alerts of each group, on what was `decided` of them before in this batch.
+
+        `cases` are those that are known already, by id.
+        """
+        rules = self._rule_set.rules
         said = list(said)
         hiding = {(one.key.space, id_) for one in said for id_ in rules[one.key.rule].hide_while}
         for space in sorted({space for space, _ in hiding}):
@@ -64,18 +77,18 @@ class Docket:
         if hiding:
             rank = ranks(rules.values())
             said.sort(key=lambda one: (one.at, rank[one.key.rule]))
-        decided: dict[Key, Cases] = {}
+        settled = dict(decided)
         for _, key, judgement in said:
-            mine = decided.setdefault(key, {})
+            mine = settled.setdefault(key, {})
             decision = await self._next(key, judgement, mine, cases)
             if (key.space, key.rule) in hiding:
                 self._note(key, decision.alert)
-        return decided
+        return settled
 
     async def _next(
         self, key: Key, judgement: Judgement, decided: Cases, cases: Mapping[str, Case]
     ) -> Decision:
-        alert = alert_id(self._books.namespace, key.space, key.rule, key.group, judgement.ordinal)
+        alert = alert_id(self._around.namespace, key.space, key.rule, key.group, judgement.ordinal)
         if isinstance(judgement, Opened):
             decision = self._opened(key, judgement)
             decided[alert] = ([decision], None)
@@ -92,7 +105,7 @@ class Docket:
         return decision
 
     def _opened(self, key: Key, opened: Opened) -> Decision:
-        rule = self._books.rule_set.rules[key.rule]
+        rule, tenure = self._rule_set.rules[key.rule], self._tenures.get(key.rule)
         around = self._around
         if rule.hide_while:
             places = {(id_, region) for space, id_, region in self._open.values() if space == key.space}
@@ -100,12 +113,14 @@ class Docket:
         reported = opened.evidence[0].region if opened.evidence else NATION
         command = Open(
             rule=rule,
-            policy=self._books.rule_set.policies[rule.escalate],
+            policy=self._rule_set.policies[rule.escalate],
             space=key.space,
             group=key.group,
             region=region_of_group(rule.per, key.group, reported),
             ordinal=opened.ordinal,
             opened=opened,
+            author=tenure.author if tenure else "",
+            approved_by=tenure.approved_by if tenure else "",
         )
         return open_alert(command, around, self._now)
 

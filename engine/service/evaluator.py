@@ -10,30 +10,35 @@ Groups do not depend on each other, so a batch is judged group by group, each gr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
-from engine.alerting.identity import alert_id
 from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError
 from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
 from engine.judging.rule import Rule
 from engine.judging.state import Closing
-from engine.matching.checked import Matcher
+from engine.matching.checked import Choice, Matcher
 from engine.metrics import Metrics
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, NOTIFICATIONS, Case, Changes, load
-from engine.service.docket import Cases, Docket, Said
+from engine.service.casebook import ALERTS, NOTIFICATIONS, Changes, load
+from engine.service.changeover import Changeover
+from engine.service.docket import Docket, Said
 from engine.service.families import Families
 from engine.service.groups import GROUPS, Groups, Judged
+from engine.service.outcome import Outcome, closing_of, newest_alert
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
+from engine.service.rule_sets import ENTRY, RuleSet, up_to_next
 from engine.store.codec import encode
-from engine.store.port import Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
+from engine.store.port import Append, Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
+
+Matching = Callable[[tuple[Rule, ...]], Choice]
+"""Makes the matchers of a rule set."""
 
 WINDOWS = "windows"
 """Schedule of groups that must be looked at again though nothing arrives."""
@@ -48,14 +53,6 @@ REPEATS = 50
 log = structlog.get_logger(__name__)
 
 
-class Outcome(NamedTuple):
-    """What judging one group made of it in this batch."""
-
-    judged: Judged | None
-    due: Instant | None
-    cases: Cases
-
-
 class Evaluator:
     """Judges what arrives, one batch and one commit at a time."""
 
@@ -65,28 +62,31 @@ class Evaluator:
         clock: Clock,
         books: Books,
         metrics: Metrics,
-        matcher: Matcher,
+        matching: Matching,
         *,
         holder: str,
         watched_since: Instant | None = None,
     ) -> None:
-        """Take the parts. `watched_since` is the instant from which the rules watch; None: as long as matters."""
+        """Take the parts. `watched_since` is the instant from which rules watch whose first load nobody kept."""
         self._store = store
         self._clock = clock
         self._books = books
         self._metrics = metrics
-        self._matcher = matcher
+        self._matching = matching
+        self._matched: RuleSet | None = None
         self._holder = holder
         self._lease: Lease | None = None
         self._cursor = ""
         self._groups = Groups(store)
         self._backdrop = Backdrop(books, watched_since)
+        self._changeover = Changeover(store, clock, books, self._groups, self._backdrop)
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
         lease = await self._store.lease(self._holder, LEASE_SECONDS)
         if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
             self._groups.clear()
+            self._changeover.forget()
             self._cursor = await self._store.cursor()
             self._backdrop.gaps = await kept_gaps(self._store)
             log.info("evaluator_leads", epoch=lease.epoch)
@@ -100,16 +100,23 @@ class Evaluator:
             await self._store.release(self._holder)
             self._lease = None
 
-    async def turn(self, matcher: Matcher | None = None) -> int:
-        """Judge and commit one batch; return how many entries and due groups it had.
+    async def turn(self, *, again: bool = False) -> int:
+        """Judge and commit one batch, or do a part of a change of rules; return how much there was to do.
 
-        `matcher` serves this turn instead of the evaluator's own: for the second delivery of a batch.
+        `again`: the second delivery of a batch, which the native matcher alone serves.
         """
         if not await self.lead():
             return 0
+        await self._books.follow()
+        prepared = await self._changeover.prepare(self._cursor)
+        return await self._turn(again=again) or prepared
+
+    async def _turn(self, *, again: bool) -> int:
         started = monotonic()
         now = self._clock.now()
-        entries = await self._store.read(self._cursor, ENTRIES)
+        entries = up_to_next(await self._store.read(self._cursor, ENTRIES))
+        if entries and entries[0].type == ENTRY:
+            return await self._switch(entries[0])
         read_to = entries[-1].position if entries else self._cursor
         drained = read_to == await self._store.last_position()
         if not drained and not entries:
@@ -119,16 +126,13 @@ class Evaluator:
         if not entries and not due:
             return 0
         families = Families(self._store)
-        batch = await sort(entries, matcher or self._matcher, families)
+        batch = await sort(entries, self._matcher(again=again), families)
         puts = families.puts()
         if self._backdrop.take(gaps_of(entries)):
             puts.append(Put(GAPS, "all", encode(self._backdrop.gaps)))
         work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due} | batch.shares
-        try:
-            await self._commit(work, entries, horizon, Counter(matches=batch.matches), puts)
-        except BaseException:
-            self._lease = None  # the next turn reads the groups again: what was judged here is in no store
-            raise
+        judge = partial(self._judge, work, horizon)
+        await self._commit(work, judge, entries, Counter(matches=batch.matches), puts)
         self._observe(entries, now, started)
         self._tell(families)
         return len(entries) + len(due)
@@ -140,21 +144,62 @@ class Evaluator:
 
     # --- judging and committing ---------------------------------------------------------------------------------------
 
+    async def _switch(self, entry: Entry) -> int:
+        """Go over to another rule set at its entry, after all that fell due before it."""
+        at = entry.received_at
+        if due := await self._store.due(WINDOWS, at - 1, LOOKS):
+            work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due}
+            await self._commit(work, partial(self._judge, work, at - 1), (), Counter(), ())
+            return len(due)
+        switch = await self._changeover.ready(entry, self._cursor)
+        if switch is not None:
+            keys = await self._changeover.work(switch)
+            puts, appends = self._changeover.settled(switch, at)
+            judge = partial(self._changeover.judge, switch, at, keys)
+            await self._commit(keys, judge, (entry,), Counter(), puts, appends)
+            self._changeover.forget()
+            self._backdrop.forget()
+            self._groups.clear()
+            self._metrics.know_rules(switch.after.rules)
+        return 1
+
+    def _matcher(self, *, again: bool) -> Matcher:
+        if self._matched is not self._books.rule_set:
+            self._matched = self._books.rule_set
+            self._choice = self._matching(tuple(self._matched.rules.values()))
+        return self._choice.native if again else self._choice.matcher
+
     async def _commit(
         self,
-        work: Mapping[Key, list[Share]],
+        keys: Collection[Key],
+        judge: Callable[[], Awaitable[dict[Key, Outcome]]],
         entries: Sequence[Entry],
-        horizon: Instant,
         counts: Counter[str],
         puts: Sequence[Put],
+        appends: Sequence[Append] = (),
+    ) -> None:
+        try:
+            await self._attempt(keys, judge, entries, counts, puts, appends)
+        except BaseException:
+            self._lease = None  # the next turn reads the groups again: what was judged here is in no store
+            raise
+
+    async def _attempt(
+        self,
+        keys: Collection[Key],
+        judge: Callable[[], Awaitable[dict[Key, Outcome]]],
+        entries: Sequence[Entry],
+        counts: Counter[str],
+        puts: Sequence[Put],
+        appends: Sequence[Append],
     ) -> None:
         if self._lease is None:
             raise FencedError
         next_cursor = entries[-1].position if entries else self._cursor
         fence = Fence(self._lease.epoch, self._cursor, next_cursor)
         for _ in range(REPEATS):
-            outcomes = await self._judge(work, horizon)
-            write = self._write(outcomes, fence, counts, puts)
+            outcomes = await judge()
+            write = self._write(outcomes, fence, counts, puts, appends)
             outcome = await self._store.write(write)
             match outcome:
                 case Fenced(reason=reason):
@@ -163,7 +208,7 @@ class Evaluator:
                 case Conflict(records=records):
                     self._metrics.commit("evaluate", "conflict")
                     _expect_overtaken(outcomes, records)
-                    for key in work:
+                    for key in keys:
                         self._groups.spoil(key)
                 case _:
                     self._metrics.commit("evaluate", "committed")
@@ -176,17 +221,18 @@ class Evaluator:
         """Judge the groups one by one, then decide what all of them say in one order."""
         around = await self._books.surroundings()
         await self._groups.fetch(work)
-        newest = {key: self._newest_alert(key) for key in work}
+        newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in work}
         cases = await load(self._store, [alert for alert in newest.values() if alert])
         rules = self._books.rule_set.rules
         judged: dict[Key, Judged] = {}
         said: list[Said] = []
         for key, shares in work.items():
             if key.rule in rules:
-                closed = _closing(cases.get(newest[key] or ""))
+                closed = closing_of(cases.get(newest[key] or ""))
                 judged[key], judgements = self._judge_group(key, rules[key.rule], shares, horizon, closed)
                 said += judgements
-        docket = Docket(self._store, self._books, around, self._clock.now())
+        in_force = self._books.in_force.tenures
+        docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
         decided = await docket.decide(said, cases)
         return {
             key: Outcome(
@@ -198,7 +244,9 @@ class Evaluator:
     def _judge_group(
         self, key: Key, rule: Rule, shares: Sequence[Share], horizon: Instant, closed: Closing | None
     ) -> tuple[Judged, list[Said]]:
-        group = self._groups.working_copy(key, rule, self._backdrop.of(key, rule))
+        group = self._groups.working_copy(
+            key, rule, self._backdrop.of(key, rule), self._backdrop.before(rule)
+        )
         said: list[Said] = []
         for share in shares:
             judgements = group.apply(
@@ -218,16 +266,22 @@ class Evaluator:
         return Judged(group, group.frozen(), frozenset(group.points.touched)), said
 
     def _write(
-        self, outcomes: Mapping[Key, Outcome], fence: Fence, counts: Counter[str], puts: Sequence[Put]
+        self,
+        outcomes: Mapping[Key, Outcome],
+        fence: Fence,
+        counts: Counter[str],
+        puts: Sequence[Put],
+        appends: Sequence[Append],
     ) -> Write:
-        changes = Changes(counts=Counter(counts))
+        changes = Changes(counts=Counter(counts), appends=list(appends))
         drops: list[Drop] = []
         for key, outcome in outcomes.items():
             if outcome.judged is not None:
                 changed, gone = self._groups.changes(key, outcome.judged)
                 changes.puts += changed
                 drops += gone
-            changes.plans.append(Plan(WINDOWS, str(key), outcome.due))
+            if outcome.looked:
+                changes.plans.append(Plan(WINDOWS, str(key), outcome.due))
             for decisions, before in outcome.cases.values():
                 changes.add(decisions, before)
         return changes.write("evaluate", fence=fence, puts=puts, drops=drops)
@@ -242,11 +296,6 @@ class Evaluator:
                 for decision in decisions:
                     self._metrics.decided(decision)
 
-    def _newest_alert(self, key: Key) -> str | None:
-        state = self._groups.state(key)
-        ordinal = state.open.ordinal if state.open else state.opened
-        return alert_id(self._books.namespace, key.space, key.rule, key.group, ordinal) if ordinal else None
-
     def _observe(self, entries: Sequence[Entry], now: Instant, started: float) -> None:
         self._metrics.evaluation_seconds.observe(monotonic() - started)
         for entry in entries:
@@ -260,13 +309,6 @@ class Evaluator:
         for (desk, id_), reason in families.refused:
             self._metrics.correction_refused(reason)
             log.warning("correction_refused", desk=desk, event_id=id_, reason=reason)
-
-
-def _closing(newest: Case | None) -> Closing | None:
-    if newest is None or newest.alert.resolved_reason != "by_hand":
-        return None
-    alert = newest.alert
-    return Closing(floor=alert.floor, at=alert.resolved_at or 0, ordinal=alert.ordinal)
 
 
 def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> None:

@@ -4,8 +4,8 @@ Here: the messages between parent and child, and the child's side. Not here: jud
 starting and restarting of the child (`service.evaluator_process`).
 
 The child holds the matchers, because durable-rules may crash or leak; the parent survives that. It reads no files:
-rules, policies and regions come over the pipe, so that parent and child never disagree. A message is its length in
-four bytes, big end first, and msgpack. The child ends when its pipe does.
+regions come over the pipe, and rules and policies from the store, so that no two processes ever disagree. A message is
+its length in four bytes, big end first, and msgpack. The child ends when its pipe does.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import msgspec
 import structlog
 
-from engine.alerting.policy import Policy
 from engine.alerting.route import Route
 from engine.clock import Clock, ManualClock, WallClock
 from engine.errors import SiagaError, StoreUnavailableError
-from engine.judging.calendar import Calendar, Stage
 from engine.judging.instant import Instant
 from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Rule
-from engine.matching.checked import MOST_REGISTERED, Disagreement, choose, open_shards
+from engine.matching.checked import MOST_REGISTERED, Choice, Disagreement, choose, open_shards
 from engine.metrics import Metrics
 from engine.service import logs
-from engine.service.books import Books, RuleSet
+from engine.service.books import Books
 from engine.service.evaluator import Evaluator
+from engine.service.rule_sets import RuleSet
 from engine.store.redis import RedisStore
 
 LENGTH_BYTES = 4
@@ -52,7 +52,7 @@ class LogAs(msgspec.Struct, frozen=True):
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
-    """First message to the child: the store, who it is, and the books. `now` is set in lock-step only."""
+    """First message to the child: the store, who it is, and the regions. `now` is set in lock-step only."""
 
     where: str
     namespace: str
@@ -61,9 +61,6 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     wait_replicas: int
     log: LogAs
     now: Instant | None
-    rules: tuple[Rule, ...]
-    policies: tuple[Policy, ...]
-    stages: tuple[Stage, ...]
     regions: tuple[Region, ...]
     routes: tuple[Route, ...] = ()
 
@@ -151,34 +148,36 @@ class Child:
     def __init__(self, begin: Begin) -> None:
         self._clock: Clock = WallClock() if begin.now is None else ManualClock(begin.now)
         self._metrics = Metrics()
-        self._metrics.know_rules(rule.id for rule in begin.rules)
         self._store = RedisStore(
             begin.where,
             begin.namespace,
             accept_weaker_durability=begin.accept_weaker_durability,
             wait_replicas=begin.wait_replicas,
         )
-        rules = {rule.id: rule for rule in begin.rules}
-        rule_set = RuleSet(rules, {p.id: p for p in begin.policies}, Calendar(begin.stages))
         books = Books(
             self._store,
             namespace=begin.namespace,
             regions=RegionTable(begin.regions),
             kinds={},
-            rule_set=rule_set,
+            rule_set=RuleSet({}, {}),
             routes=begin.routes,
         )
-        self._shards, why = open_shards()
-        self._matching = choose(begin.rules, self._shards, self._disagree, why=why)
-        log.info("matcher", serves=self._matching.serves, why=self._matching.why)
+        self._shards, self._why_none = open_shards()
         self._evaluator = Evaluator(
-            self._store, self._clock, books, self._metrics, self._matching.matcher, holder=begin.holder
+            self._store, self._clock, books, self._metrics, self._choose, holder=begin.holder
         )
 
     @property
     def worn_out(self) -> bool:
         """Whether durable-rules holds so much memory for good that a new process should take over."""
         return self._shards is not None and self._shards.registered > MOST_REGISTERED
+
+    def _choose(self, rules: Sequence[Rule]) -> Choice:
+        """Make the matchers of a rule set; shards that this process has already cost nothing."""
+        self._metrics.know_rules(rule.id for rule in rules)
+        choice = choose(rules, self._shards, self._disagree, why=self._why_none)
+        log.info("matcher", rules=len(rules), serves=choice.serves, why=choice.why)
+        return choice
 
     def _disagree(self, found: Disagreement) -> None:
         self._metrics.matcher_disagreements.inc()
@@ -198,7 +197,7 @@ class Child:
                 case TakeTurn(now=now, again=again):
                     if isinstance(self._clock, ManualClock) and now is not None:
                         self._clock.set(now)
-                    return Done(await self._evaluator.turn(self._matching.native if again else None))
+                    return Done(await self._evaluator.turn(again=again))
                 case TakeLead():
                     return Done(int(await self._evaluator.lead()))
                 case StandDown():

@@ -16,6 +16,7 @@ import msgspec
 
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
+from engine.judging.instant import Instant
 from engine.judging.points import join, page_span, split
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, GroupState, Point
@@ -87,12 +88,20 @@ class Groups:
         """Return the committed state of a group that was fetched."""
         return self._kept[key].state
 
-    def working_copy(self, key: Key, rule: Rule, around: Circumstances) -> Group:
+    def working_copy(
+        self, key: Key, rule: Rule, around: Circumstances, before: Instant | None = None
+    ) -> Group:
         """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
         if group is None or group.rule is not rule or group.around is not around:
-            group = self._living[key] = Group(rule, self._kept[key].state, around)
+            group = self._living[key] = Group(rule, self._kept[key].state, around, before=before)
         return group
+
+    def taken_over(self, key: Key, group: Group) -> Judged:
+        """Let a group that was made anew be the working copy; all of its pages are to be written."""
+        self._living[key], state = group, group.frozen()
+        pages = split(state.points, page_span(group.rule))
+        return Judged(group, state, self._kept[key].pages.union(pages))
 
     def spoil(self, key: Key) -> None:
         """Throw a working copy away whose changes were not committed."""

@@ -17,7 +17,8 @@ from engine.loading.kinds import Kind
 from engine.loading.known import Known
 from engine.loading.policies import load_policies
 from engine.loading.rules import load_rules
-from engine.service.books import Books, RuleSet
+from engine.service.books import Books
+from engine.service.rule_sets import RuleSet
 from engine.settings import Paths
 
 

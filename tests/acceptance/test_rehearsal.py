@@ -198,7 +198,7 @@ tests:
 
 
 async def test_a_reload_brings_rules_from_its_instant_on(tmp_path):
-    """A new rule sees what comes after it; a removed one judges no more."""
+    """A new rule tells of what comes after it, and records what was over; a removed one judges no more."""
     text = """
 inline_rules: [{id: lama, watch: {kind: a.b}, alert_when: every_event}]
 tests:
@@ -207,7 +207,10 @@ tests:
       - {at: +0m, kind: a.b}
       - {at: +1h, reload: {inline_rules: [{id: baru, watch: {kind: a.b}, alert_when: every_event}]}}
       - {at: +2h, kind: a.b}
-    expect: [{at: +0m, rule: lama, state: opens}, {at: +2h, rule: baru, state: opens}]
+    expect:
+      - {at: +0m, rule: lama, state: opens}
+      - {at: +0m, rule: baru, state: hidden, detected: +1h}
+      - {at: +2h, rule: baru, state: opens}
 """
     assert await outcome(tmp_path, text) == {"uji": []}
 

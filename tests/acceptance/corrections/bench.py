@@ -15,15 +15,16 @@ from engine.judging.event import Event
 from engine.judging.instant import DAY, HOUR, MINUTE, Instant
 from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Clear, Count, Distinct, Limit, Rule, Test, Value
-from engine.matching.native import NativeMatcher
+from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.batch import key_of
-from engine.service.books import Books, RuleSet
+from engine.service.books import Books
 from engine.service.casebook import ALERTS
 from engine.service.evaluator import WINDOWS, Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, read
+from engine.service.rule_sets import RuleSet
 from engine.store.codec import decode
 from engine.store.port import Arrival, Store
 
@@ -78,8 +79,7 @@ class Bench:
         policy = Policy(id="p", steps=(Step(to=(), wait=HOUR),))
         rule_set = RuleSet({rule.id: rule for rule in rules}, {"p": policy})
         books = Books(store, namespace="bench", regions=REGIONS, kinds={}, rule_set=rule_set)
-        matcher = NativeMatcher(tuple(rule_set.rules.values()))
-        self.evaluator = Evaluator(store, self.clock, books, self.metrics, matcher, holder="bench")
+        self.evaluator = Evaluator(store, self.clock, books, self.metrics, native_alone, holder="bench")
 
     async def receive(self, events: Sequence[Event], at: Instant) -> None:
         """Let events come in as one request; nothing is judged yet."""

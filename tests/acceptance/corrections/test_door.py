@@ -168,7 +168,7 @@ async def test_a_sender_cannot_claim_the_right_in_the_event(service: Service) ->
 async def test_what_names_no_other_event_carries_no_right(service: Service) -> None:
     """Only acts carry the token's reach: plain events of any token stand in the stream alike."""
     await service.submit("verify", within="94.02")
-    (entry,) = await service.siaga.store.read(FIRST, 10)
+    _rules, entry = await service.siaga.store.read(FIRST, 10)
     assert json.loads(entry.values[0]).keys().isdisjoint({"reach", "by_verifier"})
 
 

@@ -14,12 +14,13 @@ from engine.judging.judgement import Evidence, Opened
 from engine.judging.rule import Rule
 from engine.metrics import Metrics
 from engine.service.apply import Desk
-from engine.service.books import Books, RuleSet
+from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX, Changes
 from engine.service.dispatcher import Dispatcher
 from engine.service.gateways import Gateway, Gateways
 from engine.service.inbound import Inbound
 from engine.service.phones import Phones
+from engine.service.rule_sets import RuleSet
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from engine.wording.profile import Profile

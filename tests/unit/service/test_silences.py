@@ -10,7 +10,8 @@ from engine.judging.instant import DAY, HOUR
 from engine.judging.region import RegionTable
 from engine.metrics import Metrics
 from engine.service.apply import Desk
-from engine.service.books import Books, RuleSet
+from engine.service.books import Books
+from engine.service.rule_sets import RuleSet
 from engine.service.silences import KEPT, Silences
 from engine.store.memory import MemoryStore
 

@@ -1,0 +1,240 @@
+"""The changeover: how the evaluator goes from one rule set to the next.
+
+Here: letting the rules of a proposal see the past while the others go on judging, and what the switch itself says and
+writes. Not here: the commit (`service.evaluator`), single groups (`judging.takeover`), proposing (`service.reload`).
+
+The switch stands at an entry of the stream. What it needs is made before, as far as there is time for it; whoever comes
+to the entry without it (after a crash, on another machine) makes it there. So the outcome depends on the stream alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+import structlog
+
+from engine.alerting.command import Keep
+from engine.alerting.decide import decide
+from engine.alerting.draft import Decision, Surroundings
+from engine.clock import Clock, monotonic
+from engine.judging.evaluate import Group
+from engine.judging.instant import Instant
+from engine.judging.takeover import take_over
+from engine.service.backdrop import Backdrop
+from engine.service.batch import Key, key_of
+from engine.service.books import Books
+from engine.service.casebook import UNRESOLVED, Case, load
+from engine.service.docket import Cases, Docket, Said
+from engine.service.groups import GROUPS, Groups
+from engine.service.outcome import Outcome, closing_of, newest_alert
+from engine.service.rebuild import Rebuild
+from engine.service.revision import keeping, revision
+from engine.service.rule_sets import (
+    RELOADS,
+    RULES,
+    InForce,
+    Progress,
+    Proposal,
+    RuleSet,
+    Tenure,
+    fetch,
+    note_of,
+    proposal_of,
+)
+from engine.store.codec import decode, encode
+from engine.store.port import Append, Drop, Entry, Put, Record, Store, Write
+
+TOLD_EVERY_SECONDS = 0.5
+"""How often the progress of a rebuild is written."""
+
+log = structlog.get_logger(__name__)
+
+
+class Switch:
+    """One rule set that follows another, ready to be judged: from what, to what, and what the rules saw of the past."""
+
+    def __init__(self, now: RuleSet, after: RuleSet, proposal: Proposal, rebuild: Rebuild) -> None:
+        self.after = after
+        self.proposal = proposal
+        self.rebuild = rebuild
+        self.revision = revision(now, after)
+
+
+class Changeover:
+    """The evaluator's part in a reload."""
+
+    def __init__(self, store: Store, clock: Clock, books: Books, groups: Groups, backdrop: Backdrop) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._groups = groups
+        self._backdrop = backdrop
+        self._ready: tuple[str, Switch] | None = None
+        self._told_at = float("-inf")
+
+    def forget(self) -> None:
+        """Forget what was made ready: another evaluator may have switched meanwhile."""
+        self._ready = None
+
+    async def prepare(self, cursor: str) -> int:
+        """Let the rules of a waiting proposal see some more of the past; return 1 while there is one."""
+        record = (await self._store.get(RULES, ["pending"]))[0]
+        if record is None:
+            return 0
+        proposal = decode(record.value, Proposal)
+        switch = await self._switch_to(proposal)
+        if await self._advance(switch, cursor):
+            await self._announce(proposal, record)
+        return 1
+
+    async def ready(self, entry: Entry, cursor: str) -> Switch | None:
+        """Return the switch of an entry, None while its rules have not seen all of the past up to the cursor."""
+        switch = await self._switch_to(proposal_of(entry))
+        return switch if await self._advance(switch, cursor) else None
+
+    async def _switch_to(self, proposal: Proposal) -> Switch:
+        now = self._books.rule_set
+        if (
+            self._ready is None
+            or self._ready[0] != self._books.in_force.rule_set
+            or self._ready[1].proposal != proposal
+        ):
+            after = await fetch(self._store, proposal.rule_set)
+            rules = [after.rules[id_] for id_ in revision(now, after).rebuilt]
+            rebuild = Rebuild(self._store, rules, self._clock.now())
+            self._ready = self._books.in_force.rule_set, Switch(now, after, proposal, rebuild)
+            if rules:
+                log.info("rebuild_begins", rule_set=proposal.rule_set, rules=[rule.id for rule in rules])
+        return self._ready[1]
+
+    async def _advance(self, switch: Switch, cursor: str) -> bool:
+        if not switch.revision.rebuilt:
+            return True
+        done = await switch.rebuild.advance(cursor)
+        if done or monotonic() - self._told_at >= TOLD_EVERY_SECONDS:
+            self._told_at = monotonic()
+            share = 1.0 if done else switch.rebuild.share(self._clock.now())
+            progress = Progress(rule_set=switch.proposal.rule_set, share=share)
+            await self._store.write(
+                Write(name="rebuild_progress", puts=(Put(RULES, "progress", encode(progress)),))
+            )
+            log.info("rebuild", rule_set=switch.proposal.rule_set, share=round(share, 3))
+        return done
+
+    async def _announce(self, proposal: Proposal, record: Record) -> None:
+        """Put the entry of the switch into the stream; nothing happens where another proposal came meanwhile."""
+        write = Write(
+            name="switch_announced",
+            drops=(Drop(RULES, "pending", record.version),),
+            note=note_of(proposal, self._clock.now()),
+        )
+        await self._store.write(write)
+
+    # --- the switch itself ------------------------------------------------------------------------------------------
+
+    async def work(self, switch: Switch) -> set[Key]:
+        """Return the groups that the switch concerns: of rules that are judged anew, and those with an open alert."""
+        rebuilt = set(switch.revision.rebuilt)
+        known = [key_of(member) for member in await self._store.scan(GROUPS)] if rebuilt else []
+        return {
+            *switch.rebuild.groups,
+            *(key for key in known if key.rule in rebuilt),
+            *(await self._kept(switch)),
+        }
+
+    async def _kept(self, switch: Switch) -> dict[Key, Case]:
+        """Return the open alerts that keep what is not in force any more, by their groups."""
+        found = {}
+        for case in (await load(self._store, list(await self._store.planned(UNRESOLVED)))).values():
+            if keeping(switch.revision, switch.after, case.alert) is not None:
+                found[Key(case.alert.space, case.alert.rule.id, case.alert.group)] = case
+        return found
+
+    async def judge(self, switch: Switch, at: Instant, keys: Collection[Key]) -> dict[Key, Outcome]:
+        """Return what the switch makes of these groups; `at` is when the new rule set comes into force."""
+        around = msgspec.structs.replace(await self._books.surroundings(), calendar=switch.after.calendar)
+        await self._groups.fetch(keys)
+        newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in keys}
+        cases = await load(self._store, [alert for alert in newest.values() if alert])
+        kept = await self._kept(switch)
+        remarks: dict[Key, Cases] = {
+            key: {kept[key].alert.id: ([self._remark(switch, kept[key], around)], kept[key])}
+            for key in keys
+            if key in kept
+        }
+        tenures = tenures_of(self._books.in_force, switch, at)
+        groups = {
+            key: self._take_over(switch, key, cases.get(newest[key] or ""), tenures[key.rule], at)
+            for key in keys
+            if key.rule in switch.revision.rebuilt
+        }
+        said = [Said(at, key, judgement) for key, group in groups.items() for judgement in group.look(now=at)]
+        docket = Docket(self._store, switch.after, tenures, around, self._clock.now())
+        settled = await docket.decide(said, cases, remarks)
+        return {
+            key: Outcome(self._groups.taken_over(key, group), group.due, settled.get(key, {}))
+            if (group := groups.get(key))
+            else Outcome(None, None, settled.get(key, {}), looked=False)
+            for key in keys
+        }
+
+    def _take_over(self, switch: Switch, key: Key, newest: Case | None, tenure: Tenure, at: Instant) -> Group:
+        rule, past = switch.after.rules[key.rule], switch.rebuild.groups.get(key)
+        unresolved = newest is not None and newest.alert.unresolved
+        return take_over(
+            rule,
+            past.rows if past else (),
+            self._groups.state(key),
+            before=at,
+            around=self._backdrop.made(key, rule, tenure),
+            unresolved=newest.alert.ordinal if newest is not None and unresolved else 0,
+            closed=closing_of(newest),
+        )
+
+    def _remark(self, switch: Switch, case: Case, around: Surroundings) -> Decision:
+        reason = keeping(switch.revision, switch.after, case.alert)
+        rule = switch.after.rules.get(case.alert.rule.id)
+        command = Keep(reason=reason or "rule_changed", version=rule.version if rule else "")
+        return decide(case.alert, case.notifications, command, around, self._clock.now())
+
+    def settled(self, switch: Switch, at: Instant) -> tuple[list[Put], list[Append]]:
+        """Return what is written beside the groups: the rule set in force from now on, and that it came.
+
+        Nothing where it is in force already, as at the entry of the first start.
+        """
+        before, proposal = self._books.in_force, switch.proposal
+        if before.rule_set == proposal.rule_set:
+            return [], []
+        in_force = InForce(
+            rule_set=proposal.rule_set,
+            author=proposal.author,
+            approved_by=proposal.approved_by,
+            at=at,
+            tenures=tenures_of(before, switch, at),
+        )
+        log.info(
+            "rules_in_force",
+            rule_set=proposal.rule_set,
+            author=proposal.author,
+            approved_by=proposal.approved_by,
+        )
+        return [Put(RULES, "in_force", encode(in_force))], [Append(RELOADS, (encode(in_force),))]
+
+
+def tenures_of(before: InForce, switch: Switch, at: Instant) -> dict[str, Tenure]:
+    """Return by whom and since when each rule is in force as it is once the switch is done; former rules' stay."""
+    found, proposal = switch.revision, switch.proposal
+    tenures = dict(before.tenures)
+    for rule in switch.after.rules.values():
+        former = before.tenures.get(rule.id)
+        if rule.id in found.added or rule.id in found.changed:
+            first = at if rule.id in found.added else None
+            tenures[rule.id] = Tenure(
+                version=rule.version,
+                author=proposal.author,
+                approved_by=proposal.approved_by,
+                loaded_at=former.loaded_at if former else first,
+                before=at if rule.id in found.rebuilt else former.before if former else None,
+            )
+    return tenures

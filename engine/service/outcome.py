@@ -1,0 +1,40 @@
+"""Outcomes: what judging made of one group of a batch.
+
+Here: the value that a commit writes, and what a group's newest alert tells judging. Not here: judging
+(`judging.evaluate`), what follows from it (`service.docket`), and writing it all (`service.evaluator`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.alerting.identity import alert_id
+from engine.judging.instant import Instant
+from engine.judging.state import Closing, GroupState
+from engine.service.batch import Key
+from engine.service.casebook import Case
+from engine.service.docket import Cases
+from engine.service.groups import Judged
+
+
+class Outcome(NamedTuple):
+    """What judging one group made of it in this batch; where it was not `looked` at, its due instant stays."""
+
+    judged: Judged | None
+    due: Instant | None
+    cases: Cases
+    looked: bool = True
+
+
+def newest_alert(namespace: str, key: Key, state: GroupState) -> str | None:
+    """Return the id of the alert that a group has open, else of its latest; None where it never had one."""
+    ordinal = state.open.ordinal if state.open else state.opened
+    return alert_id(namespace, key.space, key.rule, key.group, ordinal) if ordinal else None
+
+
+def closing_of(newest: Case | None) -> Closing | None:
+    """Return how people closed an alert, if they did."""
+    if newest is None or newest.alert.resolved_reason != "by_hand":
+        return None
+    alert = newest.alert
+    return Closing(floor=alert.floor, at=alert.resolved_at or 0, ordinal=alert.ordinal)

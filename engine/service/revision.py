@@ -1,0 +1,90 @@
+"""A revision: what differs between two rule sets.
+
+Here: a pure comparison, and which differences change how a rule judges. Not here: reading either, and what follows
+(`service.reload`, `service.changeover`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from engine.alerting.alert import Alert
+from engine.judging.rule import Rule
+from engine.service.rule_sets import RuleSet
+
+WORDS = (
+    "title",
+    "short_title",
+    "owner",
+    "why",
+    "guide",
+    "levels",
+    "by_severity",
+    "tell_again",
+    "hide_while",
+    "escalate",
+    "version",
+    "source",
+)
+"""Fields of a rule that change what people are told, and nothing of when an alert ought to be open."""
+
+Kept = Literal["rule_changed", "rule_removed", "policy_changed"]
+"""Why an open alert differs from what would be opened now."""
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """The differences by ids.
+
+    `changed` tells which fields of a rule; `rebuilt` are the rules that must see the past anew, or first.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: Mapping[str, tuple[str, ...]] = {}
+    policies: tuple[str, ...] = ()
+    stages: bool = False
+    rebuilt: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no difference."""
+        return not (self.added or self.removed or self.changed or self.policies or self.stages)
+
+
+def revision(before: RuleSet, after: RuleSet) -> Revision:
+    """Return how one rule set differs from another."""
+    old, new = before.rules, after.rules
+    both = sorted(old.keys() & new.keys())
+    changed = {id_: fields for id_ in both if (fields := _differing(old[id_], new[id_]))}
+    added = tuple(sorted(new.keys() - old.keys()))
+    policies = before.policies.keys() | after.policies.keys()
+    return Revision(
+        added=added,
+        removed=tuple(sorted(old.keys() - new.keys())),
+        changed=changed,
+        policies=tuple(sorted(p for p in policies if before.policies.get(p) != after.policies.get(p))),
+        stages=before.calendar.stages != after.calendar.stages,
+        rebuilt=tuple(
+            sorted((*added, *(id_ for id_, fields in changed.items() if set(fields) - set(WORDS))))
+        ),
+    )
+
+
+def keeping(found: Revision, after: RuleSet, alert: Alert) -> Kept | None:
+    """Say why an open alert keeps what is not in force any more; None where nothing of it differs."""
+    if alert.rule.id in found.removed:
+        return "rule_removed"
+    if alert.rule.id in found.changed:
+        return "rule_changed"
+    known = alert.rule.id in after.rules
+    return "policy_changed" if known and alert.policy.id in found.policies else None
+
+
+def _differing(old: Rule, new: Rule) -> tuple[str, ...]:
+    if old.version == new.version:
+        return ()
+    fields = (name for name in Rule.__struct_fields__ if name not in ("version", "source"))
+    return tuple(name for name in fields if getattr(old, name) != getattr(new, name))

@@ -1,0 +1,166 @@
+"""Rule sets in the store: what each of them holds, which is in force since when, and which is to follow.
+
+Here: the records, and the entry `rules` of the stream. Not here: reading files and proposing (`service.reload`), and
+what the evaluator does where one follows another (`service.changeover`).
+
+A rule set is kept by the hash of its content and never changed. Which one is in force is part of the evaluator's state:
+it changes in the commit that moves the cursor over the entry, so every process switches at the same position and a
+start resumes with what was in force. Only the very first start puts one in force by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from engine.alerting.draft import NO_STAGES
+from engine.alerting.policy import Policy
+from engine.errors import StoreError
+from engine.judging.calendar import Calendar, Stage
+from engine.judging.instant import Instant
+from engine.judging.rule import Rule
+from engine.store.codec import decode, encode
+from engine.store.port import Append, Drop, Entry, Note, Put, Store, Write
+
+RULE_SETS = "rule_sets"
+"""Table of rule sets by their id."""
+RULES = "rules"
+"""Table with the records `in_force`, `pending` (a proposal whose rules see the past first) and `progress` (of that)."""
+RELOADS = "reloads"
+"""Log of what was put in force, oldest first."""
+ENTRY = "rules"
+"""Type of the entry of the stream at which a rule set follows another."""
+
+
+class RuleSet(msgspec.Struct, frozen=True):
+    """The rules and policies in force, by id, and the calendar they speak of."""
+
+    rules: Mapping[str, Rule]
+    policies: Mapping[str, Policy]
+    calendar: Calendar = NO_STAGES
+
+    @property
+    def id(self) -> str:
+        """A hash of all it says; where in its files a rule stands says nothing."""
+        rules = sorted((rule.id, rule.version) for rule in self.rules.values())
+        said = (rules, self.policies, self.calendar.stages)
+        return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:16]
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    rules: tuple[Rule, ...]
+    policies: dict[str, Policy]
+    stages: tuple[Stage, ...]
+
+
+class Tenure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a rule came to be in force as it is: by whom, and since when.
+
+    `author` and `approved_by` brought this version; empty: the first start did. `loaded_at` is when the id was loaded
+    first: silences and deadlines count from then. What was over `before` that instant is hidden; None: nothing is.
+    """
+
+    version: str
+    author: str = ""
+    approved_by: str = ""
+    loaded_at: Instant | None = None
+    before: Instant | None = None
+
+
+class InForce(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The rule set in force: its id, who put it in force and when, and the tenure of each rule, of former ones too."""
+
+    rule_set: str
+    author: str = ""
+    approved_by: str = ""
+    at: Instant | None = None
+    tenures: dict[str, Tenure] = {}
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule set that is to follow, and who wants it."""
+
+    rule_set: str
+    author: str = ""
+    approved_by: str = ""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the rules of a proposal have seen the past: which share of the time that is stored, 0 to 1."""
+
+    rule_set: str
+    share: float
+
+
+def put_of(rule_set: RuleSet) -> Put:
+    """Return what keeps a rule set."""
+    stored = _Stored(tuple(rule_set.rules.values()), dict(rule_set.policies), rule_set.calendar.stages)
+    return Put(RULE_SETS, rule_set.id, encode(stored))
+
+
+async def fetch(store: Store, id_: str) -> RuleSet:
+    """Return a rule set that is kept; raise `StoreError` where there is none of this id."""
+    record = (await store.get(RULE_SETS, [id_]))[0]
+    if record is None:
+        raise StoreError(f"the store keeps no rule set {id_}")
+    stored = decode(record.value, _Stored)
+    return RuleSet({rule.id: rule for rule in stored.rules}, stored.policies, Calendar(stored.stages))
+
+
+def note_of(proposal: Proposal, at: Instant) -> Note:
+    """Return the entry of the stream at which a proposal comes into force."""
+    return Note(ENTRY, msgspec.json.encode(proposal), at)
+
+
+def proposal_of(entry: Entry) -> Proposal:
+    """Return what an entry `rules` says."""
+    return _PROPOSAL.decode(entry.values[0])
+
+
+def up_to_next(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries before the first that changes the rules; that one alone where it comes first."""
+    found: list[Entry] = []
+    for entry in entries:
+        if entry.type == ENTRY:
+            return found or [entry]
+        found.append(entry)
+    return found
+
+
+def first(rule_set: RuleSet, at: Instant) -> Write:
+    """Return the write that puts a rule set in force in a store that has none; it loses where another came first."""
+    in_force = InForce(
+        rule_set=rule_set.id,
+        at=at,
+        tenures={rule.id: Tenure(version=rule.version, loaded_at=at) for rule in rule_set.rules.values()},
+    )
+    return Write(
+        name="first_rules",
+        puts=(put_of(rule_set), Put(RULES, "in_force", encode(in_force), 0)),
+        appends=(Append(RELOADS, (encode(in_force),)),),
+        note=note_of(Proposal(rule_set=rule_set.id), at),
+    )
+
+
+def at_once(rule_set: RuleSet, proposal: Proposal, at: Instant) -> Write:
+    """Return the write that lets a rule set follow at the end of the stream as it is now; one that waited gives way."""
+    return Write(
+        name="reload",
+        puts=(put_of(rule_set),),
+        drops=(Drop(RULES, "pending"),),
+        note=note_of(proposal, at),
+    )
+
+
+def after_the_past(rule_set: RuleSet, proposal: Proposal) -> Write:
+    """Return the write that lets a rule set follow as soon as its new rules have seen the past."""
+    return Write(
+        name="reload",
+        puts=(put_of(rule_set), Put(RULES, "pending", encode(proposal))),
+        drops=(Drop(RULES, "progress"),),
+    )
+
+
+_PROPOSAL = msgspec.json.Decoder(Proposal)
