@@ -87,6 +87,8 @@ class Paths(_Section):
     """What `siaga directory import` reads when no file is named, and what an empty store starts with."""
     regions: Place = Path("config/regions.csv")
     """The table of regions."""
+    tables: Place = Path("config/tables")
+    """Folder of the tables of reference figures that rules may name; one without any needs none."""
     kinds: Place = Path("config/kinds.yaml")
     """The kinds of events and their names."""
     templates: Place = Path("templates")

@@ -10,8 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.judging.event import Scalar as Plain
-from engine.judging.rule import Aggregate, Condition, Count, Distinct, EveryEvent, Limit, Share, Spread, Value
-from engine.loading.figures import aggregate, change, first_time, share, spread
+from engine.judging.rule import (
+    Aggregate,
+    Compare,
+    Condition,
+    Count,
+    Distinct,
+    EveryEvent,
+    Limit,
+    Share,
+    Spread,
+    Value,
+)
+from engine.loading.contrasts import compare, share
+from engine.loading.figures import aggregate, change, first_time, spread
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
@@ -23,7 +35,6 @@ from engine.loading.range import Range
 from engine.loading.value import free, number, text
 
 NOT_BUILT = (
-    "compare",
     "silence",
     "deadline",
     "rules",
@@ -61,7 +72,7 @@ def condition(filters: Filters) -> Take[Condition]:
 def has_figure(built: Condition) -> bool:
     """Say whether the condition has a number that limits, levels and `value_doubles` can be held against."""
     match built:
-        case Count() | Distinct() | Spread() | Aggregate() | Share() | Value(limit=Limit()):
+        case Count() | Distinct() | Spread() | Aggregate() | Share() | Compare() | Value(limit=Limit()):
             return True
         case _:
             return False
@@ -76,6 +87,8 @@ def possible(built: Condition) -> Range:
             return Range(low=0, whole=True)
         case Aggregate(non_negative=True) | Share():
             return Range(low=0)
+        case Compare(relation=relation) if not relation.endswith("_by"):
+            return Range(low=0)
         case _:
             return Range()
 
@@ -89,6 +102,7 @@ def opening(built: Condition) -> Range:
             Distinct(limit=limit)
             | Aggregate(limit=limit)
             | Share(limit=limit)
+            | Compare(limit=limit)
             | Value(limit=Limit() as limit)
         ):
             return possible(built).under(limit)
@@ -163,4 +177,5 @@ _READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
     "first_time": first_time,
     "spread": spread,
     "share": share,
+    "compare": compare,
 }

@@ -17,26 +17,21 @@ from engine.judging.rule import (
     Aggregate,
     Change,
     Condition,
-    Filter,
     FirstTime,
-    Floor,
     Function,
     Limit,
-    Share,
     Spread,
 )
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings
-from engine.loading.form import Form, form_of, list_of
+from engine.loading.form import Form, list_of
 from engine.loading.known import Known
-from engine.loading.limit import LIMITS, figure, number_or_percent, required_limit
-from engine.loading.marked import Mapping, Node, Scalar
+from engine.loading.limit import number_or_percent, required_limit
+from engine.loading.marked import Node, Scalar
 from engine.loading.moment import duration
 from engine.loading.range import Range
 from engine.loading.value import free, number, scalar, whole, word
 
-DIRECTORY = "directory."
-"""Stands before a column of the table of regions."""
 CHILDREN = LEVELS[1:]
 """Levels whose regions are the children of another one."""
 ALL = 100
@@ -65,7 +60,7 @@ def aggregate(form: Form, filters: Filters, findings: Findings) -> Aggregate | N
         return None
     if function == "sum":
         numbers = Range(low=0) if non_negative else Range()
-    _check_limit(form, findings, limit, numbers)
+    check_limit(form, findings, limit, numbers)
     return Aggregate(
         function=function,
         of=of,
@@ -122,54 +117,6 @@ def _child(filters: Filters, node: Node, findings: Findings) -> str:
     return found if found in CHILDREN else filters.path(node, findings, also=CHILDREN)
 
 
-def share(form: Form, filters: Filters, findings: Findings) -> Share | None:
-    """Take `share`: one figure in percent of another."""
-    before = findings.errors
-    part = form.require("part", partial(_side, filters), "")
-    whole = form.require("whole", partial(_side, filters), "")
-    within = form.read("within", duration(1), None)
-    missing = form.read("missing", missing_number, None)
-    floor = form.read("only_if", partial(_floor, filters), Floor())
-    limit = required_limit(form, findings, LIMITS, figure)
-    if limit is None:
-        return None
-    if part == whole and findings.errors == before:
-        findings.add("part_is_whole", form.place("whole"))
-    _check_limit(form, findings, limit, Range(low=0))
-    return Share(part=part, whole=whole, limit=limit, within=within, floor=floor, missing=missing)
-
-
-def _side(filters: Filters, node: Node, findings: Findings) -> str | Filter:
-    """Take one side of a share: a field whose numbers are added up, or a filter whose events are counted."""
-    if isinstance(node, Mapping):
-        return filters.read(node, findings)
-    found = scalar(node, findings)
-    if found.text.startswith(DIRECTORY):
-        raise findings.unusable("not_available", found.mark, word=DIRECTORY + "*")
-    return filters.number_path(node, findings)
-
-
-def _floor(filters: Filters, node: Node, findings: Findings) -> Floor:
-    """Take `only_if`: limits on the figure, on what it is held against, and on a field of the latest event."""
-    form = form_of(node, findings)
-    now, reference = form.read("now", _limit, None), form.read("reference", _limit, None)
-    field = form.read("field", filters.number_path, None)
-    limit = None
-    if "field" in form:
-        limit = required_limit(form, findings)
-    form.close()
-    if not form.written:
-        findings.add("empty", form.mark)
-    return Floor(now=now, reference=reference, field=field, field_limit=limit)
-
-
-def _limit(node: Node, findings: Findings) -> Limit | None:
-    form = form_of(node, findings)
-    found = required_limit(form, findings)
-    form.close()
-    return found
-
-
 def counted(condition: Condition, per: tuple[str, ...], known: Known) -> Condition:
     """Return the condition with what it must know of the roster, for groups of these keys."""
     if not isinstance(condition, Spread) or condition.children is None:
@@ -196,7 +143,8 @@ def missing_number(node: Node, findings: Findings) -> float | None:
     return number(node, findings)
 
 
-def _check_limit(form: Form, findings: Findings, limit: Limit, figures: Range) -> None:
+def check_limit(form: Form, findings: Findings, limit: Limit, figures: Range) -> None:
+    """Report a limit that none of the figures there can be meets, or all of them do."""
     if figures.under(limit).empty:
         findings.add("limit_never_met", form.place(limit.operator), field=limit.operator)
     elif limit.operator in ("at_least", "above") and figures.under(limit) == figures and figures.low == 0:

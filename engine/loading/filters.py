@@ -46,6 +46,11 @@ class Filters:
         self._depth = 0
         self._used: set[tuple[str, str]] = set()
 
+    @property
+    def known(self) -> Known:
+        """What rules may name besides."""
+        return self._known
+
     def add_lists(self, node: Node, findings: Findings) -> None:
         """Take the `lists` of a file."""
         _add(self._lists, node, findings)

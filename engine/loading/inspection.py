@@ -21,6 +21,7 @@ from engine.loading.kinds import read_kinds
 from engine.loading.known import Known
 from engine.loading.marked import Mapping, compose_file
 from engine.loading.policies import Policies, load_policies
+from engine.loading.reference_tables import Columns, Tables, load_table
 from engine.loading.regions import load_regions
 from engine.loading.rules import TEST_SUFFIXES, load_rules, yaml_files
 from engine.settings import Paths
@@ -87,6 +88,7 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
         regions=regions,
         policies=frozenset(policy.id for policy in policies) if policies_valid else None,
         calendar=calendar,
+        tables=_tables(sorted_["tables"], places.tables, regions, findings),
     )
     rules = _rules(sorted_["rules"], places.rules, known, findings)
     return Inspected(
@@ -108,14 +110,14 @@ def _calendar(files: Sequence[Path], findings: Findings, *, named: int) -> Calen
 def _all(places: Paths) -> list[Path]:
     here = Path.cwd()
     everything = [places.rules, places.policies, places.calendar, places.directory, places.regions]
-    everything.append(places.kinds)
+    everything += [places.kinds, places.tables]
     named = [path.relative_to(here) if path.is_relative_to(here) else path for path in everything]
     return [path for path in named if path.exists()]
 
 
 def _sorted(paths: Sequence[Path], findings: Findings) -> dict[str, list[Path]]:
     """Sort files by what they are; of a test only the syntax is checked here."""
-    found: dict[str, list[Path]] = {what: [] for what in (*_KEYS, "regions")}
+    found: dict[str, list[Path]] = {what: [] for what in (*_KEYS, "regions", "tables")}
     for path in paths:
         tables = sorted(path.rglob("*.csv")) if path.is_dir() else [path] if path.suffix == ".csv" else []
         for table in tables:
@@ -144,7 +146,23 @@ def _table(path: Path) -> str | None:
     columns = {column.strip() for column in header.split(",")}
     if {"role", "person"} & columns:
         return "directory"
+    if "region" in columns:
+        return "tables"
     return "regions" if {"code", "parent"} <= columns else None
+
+
+def _tables(
+    files: Sequence[Path], folder: Path, regions: RegionTable | None, findings: Findings
+) -> Tables | None:
+    """Return the tables rules may name: those of the named files, else the installation's; None if one is broken."""
+    tables: dict[str, Columns] = {}
+    valid = True
+    for path in files or sorted(folder.glob("*.csv")):
+        read = load_table(path, regions)
+        findings.extend(read.findings if path in files else ())
+        valid &= read.valid
+        tables[path.stem] = read.value
+    return tables if valid else None
 
 
 def _kind(path: Path, findings: Findings) -> str | None:

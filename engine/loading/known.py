@@ -15,6 +15,7 @@ import msgspec
 
 from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable, cut
+from engine.loading.reference_tables import Tables
 
 Type = Literal["text", "number", "boolean", "any"]
 
@@ -73,7 +74,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The names that exist. Kinds and policies by id, fields by dotted path.
 
     `roster` are the codes of regions that hold an election; None: those of the table that do. `calendar` has the
-    stages.
+    stages, `tables` the reference figures by table, column and region.
     """
 
     kinds: frozenset[str] | None = None
@@ -81,6 +82,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     policies: frozenset[str] | None = None
     roster: tuple[str, ...] | None = None
     calendar: Calendar | None = None
+    tables: Tables | None = None
     fields: Mapping[str, Field] | None = msgspec.field(default_factory=lambda: FIELDS)
 
     def field(self, path: str) -> Field | None:
@@ -89,13 +91,16 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     def children(self, level: str, under: str) -> tuple[tuple[str, int], ...]:
         """Return how many regions of a level that hold an election lie in each region of the level `under`."""
+        parents = (cut(child, under) for child in self.members(level))
+        return tuple(sorted(Counter(parent for parent in parents if parent is not None).items()))
+
+    def members(self, level: str) -> frozenset[str]:
+        """Return the regions of a level that hold an election."""
         codes = self.roster
         if codes is None:
             held = (r for r in self.regions or () if r.election_governor or r.election_local)
             codes = tuple(region.code for region in held)
-        children = {child for code in codes if (child := cut(code, level)) is not None}
-        parents = Counter(parent for child in children if (parent := cut(child, under)) is not None)
-        return tuple(sorted(parents.items()))
+        return frozenset(code for one in codes if (code := cut(one, level)) is not None)
 
 
 ANYTHING = Known(fields=None, calendar=Calendar())

@@ -10,13 +10,15 @@ from collections.abc import Collection
 
 from engine.judging.pattern import watched_by
 from engine.judging.region import LEVELS
-from engine.judging.rule import EVERYTHING, Clear, Condition, Floor, Limit, Pattern, Share, Spread
+from engine.judging.rule import EVERYTHING, Clear, Compare, Condition, Floor, Limit, Pattern, Share, Spread
 from engine.judging.window import is_pulse, is_state
+from engine.loading.columns import column_of, filled_column, lacking
 from engine.loading.conditions import has_figure, opening, possible
 from engine.loading.draft import Draft
 from engine.loading.figures import level_of_group
 from engine.loading.filters import MAX_NESTING, MAX_TESTS, too_large
 from engine.loading.finding import Findings
+from engine.loading.known import Known
 from engine.loading.patterns import renames_fit
 
 
@@ -37,13 +39,17 @@ def check(draft: Draft, findings: Findings) -> None:
         and not _below(built.over, draft.per or ("region",))
     ):
         findings.add("spread_not_below", draft.place("alert_when"), word=built.over)
-    if isinstance(built, Share) and built.floor == Floor():
+    if isinstance(built, Share | Compare) and built.floor == Floor() and not _in_points(built):
         findings.add("percent_without_floor", draft.place("alert_when"))
     _check_levels(draft, built, findings)
     if draft.clear_when is not None:
         _check_clear(draft, draft.clear_when, built, findings)
     if draft.keep_open_for and not _becomes_false(draft.clear_when, built):
         findings.add("keep_open_in_vain", draft.place("keep_open_for"))
+
+
+def _in_points(built: Share | Compare) -> bool:
+    return isinstance(built, Compare) and built.in_points
 
 
 def _check_pattern(draft: Draft, built: Pattern, findings: Findings) -> None:
@@ -58,6 +64,23 @@ def check_tested(draft: Draft, tested: Collection[str], findings: Findings) -> N
     """Warn of a rule that no test names."""
     if draft.id and draft.id not in tested:
         findings.add("untested", draft.place("id"), id=draft.id)
+
+
+def check_columns(draft: Draft, known: Known, findings: Findings) -> None:
+    """Warn of a rule whose column has no number for regions that it would have to judge."""
+    column = None if draft.alert_when is None else column_of(draft.alert_when)
+    if column is None or known.tables is None:
+        return
+    missing, all_ = lacking(filled_column(column, draft.per or ("region",), known), known)
+    if missing:
+        findings.add(
+            "column_incomplete",
+            draft.place("alert_when"),
+            id=draft.id,
+            count=missing,
+            all=all_,
+            column=column.name,
+        )
 
 
 def _check_levels(draft: Draft, built: Condition, findings: Findings) -> None:

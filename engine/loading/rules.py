@@ -19,6 +19,7 @@ from engine.judging.instant import HOUR, MINUTE
 from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Pattern, Rule, TellAgain
 from engine.judging.window import can_be_undone, is_state
 from engine.loading.bonds import check_bonds
+from engine.loading.columns import filled
 from engine.loading.draft import Draft, DraftReader, Levels
 from engine.loading.figures import counted
 from engine.loading.filters import Filters
@@ -26,7 +27,7 @@ from engine.loading.finding import Findings, at_start
 from engine.loading.form import form_of, list_of, usable
 from engine.loading.known import ANYTHING, Known
 from engine.loading.likeness import Family
-from engine.loading.lint import check, check_tested
+from engine.loading.lint import check, check_columns, check_tested
 from engine.loading.loaded import Loaded, loaded
 from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
 from engine.loading.patterns import keyed
@@ -141,6 +142,7 @@ def _load(
         check(draft, findings)
         if tested is not None:
             check_tested(draft, tested, findings)
+        check_columns(draft, known, findings)
         if draft.id in drafts:
             first = drafts[draft.id].mark
             findings.add(
@@ -157,7 +159,7 @@ def _load(
 def resolved(draft: Draft, known: Known) -> Rule:
     """Complete a valid draft to a rule: what its file leaves out follows from its condition."""
     per = draft.per or ("region",)
-    condition = counted(draft.alert_when or EveryEvent(), per, known)
+    condition = filled(counted(draft.alert_when or EveryEvent(), per, known), per, known)
     if isinstance(condition, Pattern):
         condition = keyed(condition, per)
     state, since_until = is_state(condition), draft.effective or (None, None)

@@ -15,9 +15,12 @@ from engine.loading.marked import Mapping, Node, Scalar
 
 
 def read_table(
-    path: Path, required: Sequence[str], optional: Sequence[str], findings: Findings, limit: int
+    path: Path, required: Sequence[str], optional: Sequence[str] | None, findings: Findings, limit: int
 ) -> list[Mapping]:
-    """Read the rows of a CSV file of at most `limit` bytes; its lines are never quoted in findings."""
+    """Read the rows of a CSV file of at most `limit` bytes; its lines are never quoted in findings.
+
+    Where `optional` is None any column may stand beside the required ones.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
@@ -33,11 +36,12 @@ def read_table(
         line = data[: error.start].count(b"\n") + 1
         findings.add("not_utf8", Mark(Source(str(path)), line))
         return []
-    return list(_rows(text, Source(str(path)), (*required,), (*required, *optional), findings))
+    known = None if optional is None else (*required, *optional)
+    return list(_rows(text, Source(str(path)), (*required,), known, findings))
 
 
 def _rows(
-    text: str, source: Source, required: tuple[str, ...], known: tuple[str, ...], findings: Findings
+    text: str, source: Source, required: tuple[str, ...], known: tuple[str, ...] | None, findings: Findings
 ) -> Iterator[Mapping]:
     header: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -49,7 +53,7 @@ def _rows(
         if not header:
             header = [cell.text for cell in cells]
             for cell in cells:
-                if cell.text not in known:
+                if known is not None and cell.text not in known:
                     findings.add_choice("unknown_key", cell.mark, cell.text, known)
             for column in required:
                 if column not in header:

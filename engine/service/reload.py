@@ -16,6 +16,7 @@ from engine.loading.directory import load_directory
 from engine.loading.kinds import Kind
 from engine.loading.known import Known
 from engine.loading.policies import load_policies
+from engine.loading.reference_tables import load_tables
 from engine.loading.rules import load_rules
 from engine.service.books import Books
 from engine.service.rule_sets import RuleSet
@@ -30,7 +31,13 @@ def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind])
     calendar = load_calendar(paths.calendar).expect() if paths.calendar.exists() else NO_STAGES
     stages = frozenset(stage.id for stage in calendar.stages)
     policies = {policy.id: policy for policy in load_policies(paths.policies, regions, stages).expect()}
-    known = Known(kinds=frozenset(kinds), regions=regions, policies=frozenset(policies), calendar=calendar)
+    known = Known(
+        kinds=frozenset(kinds),
+        regions=regions,
+        policies=frozenset(policies),
+        calendar=calendar,
+        tables=load_tables(paths.tables, regions).expect(),
+    )
     rules = {rule.id: rule for rule in load_rules(paths.rules, known).expect()}
     return RuleSet(rules, policies, calendar)
 

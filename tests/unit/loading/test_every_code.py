@@ -11,6 +11,7 @@ from engine.loading.inspection import inspect
 from engine.loading.known import Known
 from engine.loading.marked import Mapping, compose
 from engine.loading.policies import load_policies
+from engine.loading.reference_tables import load_table
 from engine.loading.rules import load_rules, read_rules
 from engine.loading.texts import CODES
 from engine.settings import Paths
@@ -32,7 +33,11 @@ REGIONS = RegionTable(
     [_region("00", "", "nation"), _region("73", "00", "province"), _region("73.15", "73", "regency")]
 )
 KNOWN = Known(
-    kinds=frozenset({"neutrality.asn", "conflict.clash"}), regions=REGIONS, policies=frozenset({"netralitas"})
+    kinds=frozenset({"neutrality.asn", "conflict.clash"}),
+    regions=REGIONS,
+    policies=frozenset({"netralitas"}),
+    roster=("73.15", "73.16"),
+    tables={"regions": {"dpt": {"73.15": 1000}}, "acuan": {"lalu": {"73.15": 76.1, "73.16": 80}}},
 )
 
 RULE = {
@@ -69,6 +74,14 @@ def steps(written: str) -> str:
     return f"{{sequence: {{steps: [{written}]}}}}"
 
 
+def compare(relation: str, reference: str = "previous_window") -> str:
+    return (
+        f"{{compare: {{figure: count, within: 1h, with: {reference}, {relation},"
+        " only_if: {now: {above: 1}}}}"
+    )
+
+
+TWICE = "rises_to: 2x"
 COUNT = "{count: {at_least: 3, within: 7d}}"
 VALUE = "{value: {field: metrics.tps, above: 5}}"
 PHONE = '{channel: sms, value: "+628110000001"}'
@@ -173,6 +186,19 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
         ),
         (11, 52),
     ),
+    ("not_times", rule(alert_when=compare("rises_to: 3")), (11, 88)),
+    ("not_points", rule(alert_when=compare("falls_by: 10%")), (11, 88)),
+    ("wrong_way", rule(alert_when=compare("rises_to: 0.5x")), (11, 88)),
+    ("one_reference", rule(alert_when=compare(TWICE, "{}")), (11, 61)),
+    ("older_than_before", rule(alert_when=compare(TWICE, "{before: 2h, not_older_than: 2h}")), (11, 90)),
+    (
+        "days_overlap",
+        rule(alert_when=compare(TWICE, "{same_hour_of_days: 2}").replace("1h", "25h")),
+        (11, 51),
+    ),
+    ("not_above_zero", rule(alert_when=compare(f"{TWICE}, if_no_baseline: 0")), (11, 108)),
+    ("unknown_table", rule(alert_when=compare(TWICE, "{baseline: lalu}")), (11, 72)),
+    ("unknown_column", rule(alert_when=compare(TWICE, "{baseline: acuan.kini}")), (11, 72)),
     ("step_form", rule(alert_when=steps("{but_not: {severity: 2}, watch: {severity: 2}}")), (11, 37)),
     ("step_missing", rule(alert_when=steps("{but_not: {severity: 2}, within: 1h}")), (11, 36)),
     ("step_name_taken", rule(alert_when=steps("{watch: {}, name: a}, {watch: {}, name: a}")), (11, 59)),
@@ -200,6 +226,18 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     (
         "percent_without_floor",
         rule(alert_when="{share: {part: metrics.tps, whole: metrics.dpt, above: 2%, within: 1h}}"),
+        (11, 17),
+    ),
+    (
+        "windows_differ",
+        rule(alert_when=compare(TWICE, "{before: 1h, not_older_than: 3h}")),
+        (11, 61),
+    ),
+    (
+        "column_incomplete",
+        rule(
+            alert_when="{share: {part: metrics.tps, whole: directory.dpt, above: 2%, only_if: {now: {above: 1}}}}"
+        ),
         (11, 17),
     ),
     (
@@ -241,6 +279,16 @@ DIRECTORIES: list[tuple[str, str, str, tuple[int, int]]] = [
     ("csv_columns", "d.csv", "region,role,person,status,language,sms,email\n", (1, 1)),
     ("csv_row", "d.csv", HEADER + "73,sekda,a\n", (2, 1)),
 ]
+TABLES: list[tuple[str, str, tuple[int, int]]] = [
+    ("csv_columns", "code,dpt\n73,1\n", (1, 1)),
+    ("csv_row", "region,dpt\n73,1,2\n", (2, 1)),
+    ("not_a_region", "region,dpt\nPinrang,1\n", (2, 1)),
+    ("unknown_region", "# catatan\n\nregion,dpt\n73.99,1\n", (4, 1)),
+    ("not_a_number", "region,dpt,tps\n73,35.925.960,\n", (2, 4)),
+    ("not_a_number", "region,dpt,source\n73,76%,a\n", (2, 4)),
+    ("region_twice", "region,dpt\n73,1\n73,1\n", (3, 1)),
+    ("file_empty", "# nihil\n", (1, 1)),
+]
 OTHERS = {
     "alias_bomb",
     "config_unusable",
@@ -260,7 +308,7 @@ def found(findings: tuple[Finding, ...] | list[Finding]) -> list[tuple[str, tupl
 
 
 def test_every_code_has_a_test():
-    tested = {case[0] for case in (*RULES, *POLICIES, *DIRECTORIES)} | OTHERS
+    tested = {case[0] for case in (*RULES, *POLICIES, *DIRECTORIES, *TABLES)} | OTHERS
     assert tested == set(CODES)
 
 
@@ -300,6 +348,18 @@ def test_a_mistake_in_a_directory(code: str, name: str, text: str, place: tuple[
     findings = load_directory(tmp_path / name, REGIONS).findings
     assert found(findings) == [(code, place)]
     assert [finding.source_line for finding in findings] == [""], "a directory is never quoted"
+
+
+@pytest.mark.parametrize(("code", "text", "place"), TABLES)
+def test_a_mistake_in_a_table(code: str, text: str, place: tuple[int, int], tmp_path: Path):
+    """The place is right, the value is empty, and `siaga check` finds it too."""
+    table = tmp_path / "acuan.csv"
+    table.write_text(text)
+    loaded = load_table(table, REGIONS)
+    assert [one for one in found(loaded.findings) if one[0] == code] == [(code, place)]
+    assert (loaded.valid, loaded.value) == (False, {})
+    if code not in ("csv_columns", "file_empty"):
+        assert (code, place) in found(inspect([table], Paths()).findings)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path):

@@ -254,7 +254,7 @@ def test_shares(inside: str, condition: Condition) -> None:
         (SHARE.replace("at_least: 20%, ", "") + FLOOR, ["limit_missing"]),
         (SHARE.replace("{kind: logistics.late}", "incident") + FLOOR, ["field_not_a_number"]),
         (SHARE.replace("{kind: logistics.late}", "{kinds: a}") + FLOOR, ["unknown_field"]),
-        (SHARE.replace("{}", "directory.dpt") + FLOOR, ["not_available"]),
+        (SHARE.replace("{}", "directory.dpt") + FLOOR, []),
         (SHARE.replace("{}", "{kind: logistics.late}") + FLOOR, ["part_is_whole"]),
         (SHARE.replace("whole: {}, ", "") + FLOOR, ["required"]),
         (SHARE + ", only_if: {}", ["empty"]),

@@ -1,0 +1,52 @@
+"""Tables of reference figures: one line a region, one column a figure.
+
+Here: the form of `config/tables/*.csv`. Not here: CSV itself (`loading.table`), how rules name a column
+(`loading.columns`), what a rule does with the numbers (`judging.column`). Every column but `region`, `source` and
+`note` holds numbers; an empty cell is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.judging.region import RegionTable
+from engine.loading.finding import Findings
+from engine.loading.form import form_of
+from engine.loading.loaded import Loaded, loaded
+from engine.loading.table import read_table
+from engine.loading.value import number, region
+
+REGION = "region"
+TEXTS = ("source", "note")
+"""Columns for people."""
+MAX_BYTES = 16 * 1024 * 1024
+
+Columns = Mapping[str, Mapping[str, float]]
+"""The columns of a table by name: the number of each region that has one, by its code."""
+Tables = Mapping[str, Columns]
+"""Tables by the name of their file."""
+
+
+def load_tables(folder: Path, regions: RegionTable | None) -> Loaded[Tables]:
+    """Read every table of a folder; a folder that is not there has none."""
+    read = {path.stem: load_table(path, regions) for path in sorted(folder.glob("*.csv"))}
+    findings = tuple(finding for table in read.values() for finding in table.findings)
+    return Loaded({name: table.value for name, table in read.items()}, findings)
+
+
+def load_table(path: Path, regions: RegionTable | None) -> Loaded[Columns]:
+    """Read one table."""
+    findings = Findings()
+    columns: dict[str, dict[str, float]] = {}
+    seen: set[str] = set()
+    for row in read_table(path, (REGION,), None, findings, MAX_BYTES):
+        form = form_of(row, findings)
+        code = form.require(REGION, region(regions), "")
+        if code in seen:
+            findings.add("region_twice", form.place(REGION), region=code)
+        seen.add(code)
+        for name in row.pairs:
+            if name not in (REGION, *TEXTS):
+                columns.setdefault(name, {})[code] = form.read(name, number, 0.0)
+    return loaded(columns, {}, findings)
