@@ -53,7 +53,8 @@ def condition(filters: Filters) -> Take[Condition]:
             _check_word(word, node, findings)
             raise findings.unusable("condition_needs_keys", node.mark, word=word)
         if isinstance(node, Sequence) or len(node.pairs) != 1:
-            raise findings.unusable("one_condition", node.mark)
+            named = isinstance(node, Sequence) or any(word in (*_READERS, *NOT_BUILT) for word in node.pairs)
+            raise findings.unusable("one_condition" if named else "condition_missing", node.mark)
         ((key, body),) = node.pairs.values()
         _check_word(key.text, key, findings)
         if isinstance(body, Scalar) and body.empty:

@@ -27,7 +27,7 @@ from engine.loading.limit import LIMITS, figure, limit_of
 from engine.loading.marked import Mapping, Node, Scalar, Sequence
 from engine.loading.moment import duration, instant
 from engine.loading.patterns import needs_no_watch
-from engine.loading.value import identifier, level, named, scalar, short_text, text, word
+from engine.loading.value import identifier, level, named, short_text, text, word
 
 NOT_BUILT = ("except",)
 """Keys of the language that this version does not have yet."""
@@ -133,8 +133,7 @@ class DraftReader:
         return {**values, "places": {key: form.place(key) for key in keys if key in form}}
 
     def _per(self, node: Node, findings: Findings) -> str:
-        found = scalar(node, findings).text
-        return found if found in REGION_KEYS else self._filters.path(node, findings, also=REGION_KEYS)
+        return self._filters.group_key(node, findings, REGION_KEYS)
 
     def _clear(self, node: Node, findings: Findings) -> Clear:
         if isinstance(node, Scalar):
@@ -186,6 +185,8 @@ def _row(value: Node) -> Take[LevelStep]:
         at = level(key, findings)
         if isinstance(value, Scalar) and value.text == "always":
             return LevelStep(at)
+        if not isinstance(value, Mapping):
+            raise findings.unusable("level_row", value.mark)
         form = form_of(value, findings)
         limit = limit_of(form, findings, take=figure)
         form.close()
@@ -200,7 +201,8 @@ def _tell_again(node: Node, findings: Findings) -> TellAgain:
     again = TellAgain()
     for item in node.items if isinstance(node, Sequence) else (node,):
         if isinstance(item, Scalar):
-            word("value_doubles")(item, findings)
+            if item.text != "value_doubles":
+                raise findings.unusable("tell_again_form", item.mark)
             again = msgspec.structs.replace(again, value_doubles=True)
             continue
         every, growing_to = _interval(form_of(item, findings), findings)

@@ -30,7 +30,7 @@ from engine.loading.limit import number_or_percent, required_limit
 from engine.loading.marked import Node, Scalar
 from engine.loading.moment import duration
 from engine.loading.range import Range
-from engine.loading.value import free, number, scalar, whole, word
+from engine.loading.value import free, number, whole, word
 
 CHILDREN = LEVELS[1:]
 """Levels whose regions are the children of another one."""
@@ -113,8 +113,7 @@ def spread(form: Form, filters: Filters, findings: Findings) -> Spread:
 
 
 def _child(filters: Filters, node: Node, findings: Findings) -> str:
-    found = scalar(node, findings).text
-    return found if found in CHILDREN else filters.path(node, findings, also=CHILDREN)
+    return filters.group_key(node, findings, CHILDREN)
 
 
 def counted(condition: Condition, per: tuple[str, ...], known: Known) -> Condition:

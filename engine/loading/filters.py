@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import re2
 
 from engine.judging.event import Scalar as Value
-from engine.judging.rule import EVERYTHING, AllOf, AnyOf, Filter, Test, Unless
+from engine.judging.rule import EVERYTHING, LEVEL_NAMES, AllOf, AnyOf, Filter, Test, Unless
 from engine.loading.finding import Findings, Mark, UnusableError
 from engine.loading.form import Take, list_of, usable
 from engine.loading.known import ANY, Field, Known
@@ -125,10 +125,18 @@ class Filters:
 
     # --- tests of one field ---
 
-    def path(self, node: Node, findings: Findings, also: Iterable[str] = ()) -> str:
-        """Take the dotted path of a field that events have; `also` are other words that would be good here."""
+    def path(self, node: Node, findings: Findings) -> str:
+        """Take the dotted path of a field that events have."""
         found = scalar(node, findings)
-        self._field(found, also)
+        self._field(found, ())
+        return found.text
+
+    def group_key(self, node: Node, findings: Findings, places: Iterable[str]) -> str:
+        """Take what events are grouped by: a word for a place, else a field that events have."""
+        found = scalar(node, findings)
+        fields = self._known.fields
+        if found.text not in places and fields is not None and found.text not in fields:
+            raise findings.no_choice("unknown_group_key", found.mark, found.text, (*places, *fields))
         return found.text
 
     def number_path(self, node: Node, findings: Findings) -> str:
@@ -271,6 +279,10 @@ def value_of(field: Field, path: str, node: Node, findings: Findings) -> Value:
     value, mark = free(node, findings), node.mark
     match field.type:
         case "number":
+            if path == "severity" and value in LEVEL_NAMES:
+                raise findings.unusable(
+                    "severity_by_number", mark, number=LEVEL_NAMES.index(str(value)) + 1, name=value
+                )
             if isinstance(value, (str, bool)):
                 raise findings.unusable("not_a_number", mark, text=value)
             if Range.of(field).meeting("equals", value).empty:

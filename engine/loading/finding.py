@@ -7,12 +7,12 @@ Lines and columns count from 1; a column counts characters, not bytes.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from engine.loading.guess import meant
 from engine.loading.texts import CODES, Language, Severity, Text, text_of
 
 MOST = 10_000
@@ -122,7 +122,7 @@ class Findings:
     def add_choice(self, code: str, mark: Mark, word: str, choices: Iterable[str], **facts: object) -> None:
         """Note that `word` is none of the choices, and which of them it looks like."""
         known = list(dict.fromkeys(choices)) if isinstance(choices, tuple) else sorted(set(choices))
-        best = _meant(word[:80], known) if len(self._found) < _GUESSES else ""
+        best = meant(word[:80], known) if len(self._found) < _GUESSES else ""
         listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
         self.add(code, mark, word=word, best=best, choices=listed, **facts)
 
@@ -155,13 +155,6 @@ class Findings:
 def at_start(path: Path | str) -> Mark:
     """Return the place of a finding on a file as a whole."""
     return Mark(Source(str(path)))
-
-
-def _meant(word: str, known: Sequence[str]) -> str:
-    """Return the word that was probably meant: the same signs in another order, else a close one, else nothing."""
-    swapped = (other for other in known if len(other) == len(word) and sorted(other) == sorted(word))
-    close = (match for match in difflib.get_close_matches(word, known, n=1, cutoff=0.6))
-    return next(swapped, None) or next(close, "")
 
 
 def _shown(fact: object) -> str:

@@ -16,6 +16,7 @@ import msgspec
 import yaml
 
 from engine.loading.finding import Findings, Mark, Source, at_start
+from engine.loading.slip import slip
 
 MAX_BYTES = 1024 * 1024
 """A rule file is at most this large (rule-language.md 1)."""
@@ -25,6 +26,8 @@ MAX_COPIES = 100_000
 """Aliases stand for at most this many nodes in one file: a few lines could otherwise stand for billions."""
 
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_CURLY = re.compile("[\u2018\u2019\u201c-\u201e].*[\u2018\u2019\u201c-\u201e]")
+"""A text between quotation marks as word processors write them, which are no quotes in YAML."""
 _NULL = ("", "~", "null", "Null", "NULL")
 
 
@@ -99,9 +102,7 @@ def compose(
             if not composer.take(event):
                 return None
     except yaml.MarkedYAMLError as error:
-        place = error.problem_mark or error.context_mark
-        mark = Mark(source, place.line + 1, place.column + 1) if place else Mark(source)
-        _add_syntax(findings, mark, error.problem or "")
+        slip(source, error, findings)
         return None
     except yaml.reader.ReaderError as error:
         before = text.encode()[: error.position]  # libyaml counts bytes here
@@ -118,21 +119,6 @@ def _place(text: str) -> tuple[int, int]:
     """Return line and column of what comes after `text`."""
     lines = _BREAK.split(text)
     return len(lines), len(lines[-1]) + 1
-
-
-def _add_syntax(findings: Findings, mark: Mark, problem: str) -> None:
-    """Note a syntax error, with a hint for the two that people make most."""
-    if "mapping values are not allowed" in problem:
-        findings.add("colon_in_text", mark)
-    elif "tab" in problem or _tab_at(mark):
-        findings.add("tab", mark)
-    else:
-        findings.add("not_yaml", mark, problem=problem)
-
-
-def _tab_at(mark: Mark) -> bool:
-    line = mark.source.lines[mark.line - 1] if mark.line <= len(mark.source.lines) else ""
-    return line[mark.column - 1 : mark.column] == "\t"
 
 
 class _Open:
@@ -165,8 +151,11 @@ class _Composer:
                 self._documents += 1
                 return self._documents == 1 or self._refuse("second_document", mark)
             case yaml.ScalarEvent():
-                plain = bool(event.implicit[0])
-                self._put(Scalar(event.value, plain, mark), event.anchor)
+                plain, text = bool(event.implicit[0]), event.value
+                if plain and _CURLY.fullmatch(text):
+                    self._findings.add("curly_quotes", mark)
+                    plain, text = False, text[1:-1]
+                self._put(Scalar(text, plain, mark), event.anchor)
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 if event.anchor:
                     self._anchors.pop(event.anchor, None)
@@ -223,6 +212,8 @@ class _Composer:
         for key, value in zip(children[::2], children[1::2], strict=True):
             if not isinstance(key, Scalar):
                 self._findings.add("key_not_text", key.mark)
+            elif key.plain and key.text.isdigit() and isinstance(value, Scalar) and value.empty:
+                self._findings.add("decimal_comma", key.mark)
             elif key.text in pairs:
                 first = pairs[key.text][0].mark.line
                 self._findings.add("duplicate_key", key.mark, key=key.text, line=first)

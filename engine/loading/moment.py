@@ -33,6 +33,20 @@ LONGEST: Millis = 5 * 366 * DAY
 YEARS = ("1970", "2200")
 """Instants and days lie between these years, the first included."""
 _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d local", re.ASCII)
+_SPOKEN = re.compile(r"(\d{1,6}) *([A-Za-z]+)", re.ASCII)
+_UNITS = {
+    word: (number, unit)
+    for words, number, unit in (
+        ("detik second seconds sec s", 1, "s"),
+        ("menit minute minutes min mnt m", 1, "m"),
+        ("jam hour hours h", 1, "h"),
+        ("hari day days d", 1, "d"),
+        ("minggu pekan week weeks w", 7, "d"),
+        ("bulan month months", 30, "d"),
+    )
+    for word in words.split()
+}
+"""How people write a unit, and what it is in the language."""
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _LOCAL = re.compile(r"(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}(?::\d{2})?) +([A-Za-z_/+-]+\d?)", re.ASCII)
 _BARE = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?", re.ASCII)
@@ -47,6 +61,11 @@ def duration(minimum: Millis = 0) -> Take[Millis]:
         try:
             length = parse_duration(found.text) if len(found.text) <= 40 else LONGEST + 1
         except ParseError:
+            if (spoken := _SPOKEN.fullmatch(found.text)) and (unit := _UNITS.get(spoken[2].lower())):
+                instead = f"{int(spoken[1]) * unit[0]}{unit[1]}"
+                raise findings.unusable(
+                    "duration_in_words", found.mark, text=found.text, instead=instead
+                ) from None
             code = "duration_without_unit" if LIKE_NUMBER.fullmatch(found.text) else "not_a_duration"
             raise findings.unusable(code, found.mark, text=found.text) from None
         if length > LONGEST:

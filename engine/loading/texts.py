@@ -14,8 +14,16 @@ Language = Literal["id", "en"]
 Severity = Literal["error", "warning"]
 
 _CHOOSE = {
-    "id": ("mungkin maksud Anda `{best}`?", "pilihannya: {choices}"),
-    "en": ("did you mean `{best}`?", "choose one of: {choices}"),
+    "id": (
+        "mungkin maksud Anda `{best}`?",
+        "pilihannya: {choices}",
+        "belum ada satu pun; buat dulu, atau hapus",
+    ),
+    "en": (
+        "did you mean `{best}`?",
+        "choose one of: {choices}",
+        "there is none yet; make one, or remove this",
+    ),
 }
 
 
@@ -27,11 +35,11 @@ class Text(NamedTuple):
 
     def filled(self, language: Language, facts: dict[str, str]) -> Text:
         """Put the facts in; `{choose}` becomes "did you mean" or the words that are good."""
-        best, listed = _CHOOSE[language]
+        best, listed, none = _CHOOSE[language]
         if facts.get("best"):
             facts = {**facts, "choose": best.format_map(facts)}
         elif "choices" in facts:
-            facts = {**facts, "choose": listed.format_map(facts)}
+            facts = {**facts, "choose": listed.format_map(facts) if facts["choices"] else none}
         return Text(self.message.format_map(facts), self.suggestion.format_map(facts))
 
 

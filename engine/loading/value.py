@@ -9,10 +9,10 @@ file otherwise, so that is a finding.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from engine.gsm7 import foreign, septets
-from engine.judging.region import RegionTable
+from engine.judging.region import Region, RegionTable
 from engine.judging.rule import LEVEL_NAMES
 from engine.loading.finding import Findings
 from engine.loading.form import Take
@@ -134,6 +134,8 @@ def region(regions: RegionTable | None) -> Take[str]:
     def read(node: Node, findings: Findings) -> str:
         found = quoted_region(node, findings)
         if not REGION_CODE.fullmatch(found.text):
+            if (code := _code_of(found.text, regions or ())) is not None:
+                raise findings.unusable("unknown_region", found.mark, word=found.text, best=code)
             raise findings.unusable("not_a_region", found.mark, text=found.text)
         if regions is not None and not regions.known(found.text):
             raise findings.no_choice("unknown_region", found.mark, found.text, _alike(found.text, regions))
@@ -151,6 +153,18 @@ def quoted_region(node: Node, findings: Findings) -> Scalar:
             code = f"{short[1]}.{short[2]}0"
         raise findings.unusable("unquoted_region", found.mark, text=found.text, quoted=code)
     return found
+
+
+def _code_of(written: str, regions: Iterable[Region]) -> str | None:
+    """Return the code of the one region that is written here by its name, or without the dots of its code."""
+    said = written.casefold()
+    found = [
+        region.code
+        for region in regions
+        if said in (region.code.replace(".", ""), region.name.casefold(), region.short_name.casefold())
+        or region.short_name.casefold().removeprefix("kab. ").removeprefix("kota ") == said
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _alike(code: str, regions: RegionTable) -> list[str]:

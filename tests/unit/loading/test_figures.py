@@ -175,7 +175,7 @@ def test_a_roster_replaces_the_table() -> None:
         ("over: regency, at_least: 2.5%, within: 7d", "province", []),
         ("over: regency, at_least: 2.5, within: 7d", "province", ["not_whole"]),
         ("over: regency, at_least: 0, within: 7d", "province", ["limit_always_met"]),
-        ("over: regensi, at_least: 3, within: 7d", "province", ["unknown_field"]),
+        ("over: regensi, at_least: 3, within: 7d", "province", ["unknown_group_key"]),
         ("over: regency, at_most: 3, within: 7d", "province", ["required", "unknown_key"]),
         ("over: regency, at_least: 3", "province", ["required"]),
     ],

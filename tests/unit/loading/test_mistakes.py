@@ -108,13 +108,13 @@ def test_an_unknown_key_within_a_directory(text: str, tmp_path: Path):
 @pytest.mark.parametrize(
     ("keys", "codes"),
     [
-        ({"per": "[regency, incidnt]"}, ["unknown_field"]),
+        ({"per": "[regency, incidnt]"}, ["unknown_group_key"]),
         ({"alert_when": "{distinct: {of: [incidnt], at_least: 3, within: 7d}}"}, ["unknown_field"]),
         ({"watch": "{exercise: 1}"}, ["not_a_boolean"]),
         ({"watch": "{exercise: true}"}, []),
         ({"watch": "{confidence: 1}"}, []),
         ({"watch": "{confidence: 1.5}"}, ["limit_never_met"]),
-        ({"watch": "{severity: siaga}"}, ["not_a_number"]),
+        ({"watch": "{severity: siaga}"}, ["severity_by_number"]),
         ({"watch": "{severity: {at_least: 4, at_most: 4}}"}, []),
         ({"watch": "{severity: {at_least: 4, below: 4}}"}, ["limit_never_met"]),
         ({"watch": "{region: {in_list: x}}"}, ["unknown_list"]),
