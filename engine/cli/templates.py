@@ -1,16 +1,26 @@
-"""`siaga templates`: do all messages fit and arrive?
+"""`siaga templates`: do all messages fit and arrive, and how does one read?
 
-Here: arguments, printing, the exit code. Not here: what is examined (`wording.specimen`).
+Here: arguments, printing, the exit code. Not here: what is examined (`wording.specimen`) and as whom a message is told
+(`wording.preview`).
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.settings import DEFAULT_FILE
+from engine.errors import ConfigurationError, SiagaError
+from engine.settings import DEFAULT_FILE, Settings
+
+if TYPE_CHECKING:
+    from engine.service.casebook import Case
+
+CODE = "K7QR"
+"""Stands for a code; a preview tells no real one, nor a link that opens."""
 
 app = typer.Typer(no_args_is_help=True, help="Examine the texts of messages.")
 
@@ -55,3 +65,91 @@ def check(
     typer.echo(f"{len(titles)} rules, {route}: {len(findings)} findings")
     if findings:
         raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Which message: first, step, taken_by, inform, ...")
+    ],
+    alert: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of which alert; default: the newest.")
+    ] = None,
+    channel: Annotated[Literal["email", "sms"], typer.Option(help="On which channel.")] = "email",
+    language: Annotated[Literal["id", "en"], typer.Option("--lang", help="In which language.")] = "id",
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the page of the e-mail too.")
+    ] = None,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Show a message of an alert as it would read now; nothing is planned or sent.
+
+    It is told as whoever was told last. Links and codes are stand-ins.
+
+    Example: siaga templates preview first --alert abcdefgh23456772 --channel sms
+    """
+    from engine.gsm7 import parts, septets
+    from engine.loading.kinds import load_kinds, names_by_language
+    from engine.loading.regions import load_regions
+    from engine.service.outlets import sms_profile
+    from engine.wording import preview as previews
+    from engine.wording.link import fill, token_length
+    from engine.wording.render import Renderer
+    from engine.wording.texts import load_catalogue
+
+    if name not in previews.NAMES:
+        raise ConfigurationError(f"no message is called {name}; there are: {', '.join(previews.NAMES)}")
+    settings = settings_of(config, set_)
+    case, at = asyncio.run(_case(settings, alert))
+    told = tuple(case.notifications.values())
+    profile = sms_profile(settings)
+    rendered = Renderer(
+        load_catalogue(settings.paths.templates / "texts.yaml"),
+        names_by_language(load_kinds(settings.paths.kinds)),
+        load_regions(settings.paths.regions),
+        base_url=settings.base_url,
+        sender=settings.messages.sender,
+        templates=settings.paths.templates,
+        duty_desk=settings.messages.duty_desk or "",
+    ).render(
+        previews.preview(name, case.alert, told, channel=channel, language=language, at=at),
+        case.alert,
+        told,
+        at=at,
+        to="",
+        code=CODE if profile.two_way else "",
+        profile=profile,
+    )
+    text = fill(rendered.text, "x" * token_length(channel))
+    if channel == "sms":
+        typer.echo(f"{text}\n\n({septets(text)} septets, {parts(text)} part)")
+        return
+    typer.echo(
+        f"Subject: {rendered.subject}\nFrom: {settings.messages.sender}\nDate: {rendered.date}\n\n{text}"
+    )
+    if html is not None:
+        html.write_text(fill(rendered.html, "x" * token_length(channel)), encoding="utf-8")
+
+
+async def _case(settings: Settings, alert_id: str | None) -> tuple[Case, int]:
+    """Return an alert with its notifications, the newest where none is named, and the present instant."""
+    from engine.alerting.alert import Alert
+    from engine.cli.storage import storage
+    from engine.clock import WallClock
+    from engine.service.casebook import ALERTS, load
+    from engine.service.lock_step import stored_clock
+    from engine.store.codec import decode
+
+    async with storage(settings) as store:
+        if alert_id is None:
+            alerts = [decode(record.value, Alert) for record in (await store.scan(ALERTS)).values()]
+            if not alerts:
+                raise SiagaError("there is no alert yet; `siaga demo` opens some")
+            alert_id = max(alerts, key=lambda one: (one.detected_at, one.id)).id
+        case = (await load(store, [alert_id])).get(alert_id)
+        if case is None:
+            raise SiagaError(f"there is no alert {alert_id}; GET /v1/alerts lists all")
+        lock_step = settings.clock.mode == "lock_step"
+        clock = await stored_clock(store, case.alert.detected_at) if lock_step else WallClock()
+        return case, clock.now()

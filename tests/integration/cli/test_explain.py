@@ -8,67 +8,18 @@ from pathlib import Path
 import pytest
 
 from engine import cli
-from engine.judging.instant import HOUR, MINUTE, parse_instant
+from engine.judging.instant import parse_instant
 from engine.service.app import open_siaga
-from engine.service.tokens import Scope
 from engine.settings import load
 
 ROOT = Path(__file__).parents[3]
-NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
 START, _ = parse_instant("2024-10-01T08:00:00+08:00")
 
 
-def report(number: int, kind: str, **more) -> dict:
-    at = f"2024-10-01T{8 + number:02}:00:00+08:00"
-    source = {"desk": "73.15", "channel": "desk"}
-    return {
-        "id": f"e{number}",
-        "kind": kind,
-        "severity": 2,
-        "region": "73.15",
-        "occurred_at": at,
-        "source": source,
-    } | more
-
-
-@pytest.fixture
-def options(tmp_path) -> list[str]:
-    """An installation with two reports of different incidents, and one death, judged and told."""
-    overrides = [
-        f"paths.var={tmp_path}",
-        "clock.mode=lock_step",
-        "log.level=error",
-        "clock.start=2024-10-01T07:00:00+08:00",
-    ]
-
-    async def run() -> None:
-        async with AsyncExitStack() as stack:
-            siaga = await open_siaga(load(ROOT / "config/siaga.yaml", overrides=overrides), stack)
-            for event in (
-                report(0, "neutrality.asn", incident="a"),
-                report(1, "neutrality.asn", incident="b"),
-                report(2, "conflict.death"),
-            ):
-                await siaga.advance(parse_instant(event["occurred_at"])[0])
-                await siaga.intake.submit(json.dumps(event).encode(), "application/json", NATION)
-            await siaga.advance(START + 2 * HOUR + 5 * MINUTE)
-
-    asyncio.run(run())
-    return ["--config", str(ROOT / "config/siaga.yaml"), *[part for o in overrides for part in ("--set", o)]]
-
-
-def said(capsys, *arguments: str) -> str:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    printed = capsys.readouterr()
-    assert ended.value.code == 0, printed.err
-    return printed.out
-
-
-def test_a_rule_says_which_gate_held_it_back_and_when_the_oldest_leaves(options, capsys):
+def test_a_rule_says_which_gate_held_it_back_and_when_the_oldest_leaves(options, said):
     """Two of three: the ids counted, and the end of the oldest one's seven days."""
     asked = ["--group", "73.15", "--at", "2024-10-02 08:00 WITA"]
-    lines = said(capsys, "explain", "rule", "netralitas-berulang", *asked, *options).splitlines()
+    lines = said("explain", "rule", "netralitas-berulang", *asked, *options).splitlines()
     assert lines[0] == "netralitas-berulang [73.15] 2024-10-02 08:00:00 WITA"
     assert lines[3] == (
         "  TIDAK  angka mencapai ambang (figure_below_limit): "
@@ -77,17 +28,17 @@ def test_a_rule_says_which_gate_held_it_back_and_when_the_oldest_leaves(options,
     assert lines[4] == "  dihitung: e0, e1"
 
 
-def test_an_alert_tells_its_story_from_opening_to_what_comes_next(options, capsys):
+def test_an_alert_tells_its_story_from_opening_to_what_comes_next(options, said):
     """Opened, the first step, who was told, and the instant of the next step."""
     gates = json.loads(
-        said(capsys, "explain", "rule", "kekerasan-korban-jiwa", "--group", "73.15", "--json", *options)
+        said("explain", "rule", "kekerasan-korban-jiwa", "--group", "73.15", "--json", *options)
     )
     assert [(gate["name"], gate["passed"]) for gate in gates["gates"]] == [
         ("effective", True),
         ("already_open", False),
     ]
     alert = asyncio.run(only_alert(options))
-    story = said(capsys, "explain", "alert", alert, *options)
+    story = said("explain", "alert", alert, *options)
     assert "opened" in story
     assert "step_started" in story
     assert story.splitlines()[-1] == "berikutnya: 2024-10-01 10:10:00 WITA"

@@ -4,22 +4,31 @@
 """
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from engine.alerting.alert import Run
-from engine.gsm7 import parts
+from engine.alerting.alert import Rendered, Run
+from engine.gsm7 import parts, septets
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Impact
-from engine.wording.link import PLACEHOLDER
-from engine.wording.sms import length
+from engine.wording.dialogue import Act, Turned, Why
+from engine.wording.link import PLACEHOLDER, token_length
+from engine.wording.profile import Profile
+from engine.wording.render import KINDS
+from engine.wording.response import Became, Responses
+from engine.wording.texts import LANGUAGES
 from tests.unit.wording.sample import (
     ALERT,
+    CATALOGUE,
     CLASH,
     CLASH_AT,
     LATER,
     NOW,
+    REGIONS,
     RENDERER,
     RESOLVED,
     TAKEN,
@@ -105,16 +114,58 @@ MESSAGES = {
 }
 
 
-def shown(name: str, channel: str, language: str) -> str:
+CODE = "K7QR"
+TWO_WAY = Profile(two_way=True)
+RESPONSES = Responses(CATALOGUE, REGIONS)
+
+
+def render(name: str, channel: str, language: str, **route) -> Rendered:
     alert, mine, at = MESSAGES[name]
     mine = change(mine, channel=channel, language=language)
-    mail = RENDERER.render(
-        mine, alert, TOLD, at=at, to="+6281100000000" if channel == "sms" else "a@b.example"
-    )
-    if channel == "sms":
-        token = mail.text.replace(PLACEHOLDER, "x" * 12)
-        return f"{mail.text}\n\n({length(mail.text)} septets, {parts(token)} part)\n"
-    return f"Subject: {mail.subject}\nDate: {mail.date}\n\n{mail.text}"
+    to = "+6281100000000" if channel == "sms" else "a@b.example"
+    return RENDERER.render(mine, alert, TOLD, at=at, to=to, **route)
+
+
+def counted(text: str) -> str:
+    """An SMS as it travels, with what it costs."""
+    travels = text.replace(PLACEHOLDER, "x" * token_length("sms"))
+    return f"{text}\n\n({septets(travels)} septets, {parts(travels)} part)\n"
+
+
+def mail(name: str, language: str) -> str:
+    letter = render(name, "email", language)
+    return f"Subject: {letter.subject}\nDate: {letter.date}\n\n{letter.text}"
+
+
+def replies(language: str) -> str:
+    """Every reply of the catalogue, under its key, about the alert that the others have."""
+    said = {"reply.stopped": RESPONSES.stopped(language)}
+    act = Act(alert=TAKEN.id, code=CODE, said="taken")
+    for key in CATALOGUE.pairs:
+        family, _, reason = key.rpartition(".")
+        if family in ("reply.recorded", "reply.refused"):
+            refused = family == "reply.refused"
+            became = Became(act=act, reason=reason, refused=refused, alert=TAKEN, notifications=TOLD)
+            said[key] = RESPONSES.answered(language, [became])
+    items = [Became(act=change(act, item=n), reason="taken", refused=n == 2, alert=TAKEN) for n in (1, 2, 3)]
+    said["reply.items"] = RESPONSES.answered(language, items, unknown_items=(9,))
+    codes = (CODE, "A2AA")
+    for why in get_args(Why):
+        turned = Turned(why=why, codes=codes)
+        said[f"reply.{why}"] = RESPONSES.turned(language, turned, {CODE: "73.15", "A2AA": "94.02"})
+    said["reply.help.nothing_open"] = RESPONSES.turned(language, Turned(why="help"), {})
+    return "\n".join(f"{key}\n{counted(text)}" for key, text in sorted(said.items()))
+
+
+GOLDENS: dict[str, Callable[[str, str], str]] = {
+    "email-{}.txt": mail,
+    "email-{}.html": lambda name, language: render(name, "email", language).html,
+    "sms-{}.txt": lambda name, language: counted(render(name, "sms", language).text),
+    "code-{}.txt": lambda name, language: counted(
+        render(name, "sms", language, code=CODE, profile=TWO_WAY).text
+    ),
+}
+"""What a file holds: the e-mail, its page, the SMS with a link, and the SMS of a two-way route, with a code."""
 
 
 def compare(path: Path, text: str) -> None:
@@ -123,27 +174,35 @@ def compare(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text
 
 
-@pytest.mark.parametrize("language", ["id", "en"])
-@pytest.mark.parametrize("channel", ["email", "sms"])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("form", GOLDENS)
 @pytest.mark.parametrize("name", MESSAGES)
-def test_messages_read_as_they_were_read_aloud(name: str, channel: str, language: str):
-    """Each kind on each channel in each language."""
-    compare(GOLDEN / f"{name}-{channel}-{language}.txt", shown(name, channel, language))
+def test_messages_read_as_they_were_read_aloud(name: str, form: str, language: str):
+    """Each kind in each form in each language."""
+    compare(GOLDEN / f"{name}-{form.format(language)}", GOLDENS[form](name, language))
 
 
-@pytest.mark.parametrize("name", ["first", "correction"])
-def test_the_page_of_an_email_is_as_it_was_looked_at(name: str):
-    """One notice and one short message."""
-    alert, mine, at = MESSAGES[name]
-    compare(
-        GOLDEN / f"{name}-email-id.html", RENDERER.render(mine, alert, TOLD, at=at, to="a@b.example").html
-    )
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_replies_read_as_they_were_read_aloud(language: str):
+    """Each of them fits one part."""
+    text = replies(language)
+    compare(GOLDEN / f"reply-{language}.txt", text)
+    assert set(re.findall(r"(\d+) part\)", text)) == {"1"}
+
+
+def test_every_message_is_one_part():
+    """With link or code, in both languages."""
+    files = [p for p in GOLDEN.iterdir() if "-sms-" in p.name or "-code-" in p.name]
+    assert len(files) == len(MESSAGES) * 2 * len(LANGUAGES)
+    assert [p.name for p in files if not p.read_text().endswith(" 1 part)\n")] == []
+
+
+def test_every_kind_of_one_alert_has_its_files():
+    """A digest is of several; a reply is of none."""
+    assert {mine.kind for _, mine, _ in MESSAGES.values()} == KINDS
 
 
 def test_no_golden_file_is_left_over():
     """A file that no message is compared with tells nothing."""
-    names = {f"{n}-{c}-{x}.txt" for n in MESSAGES for c in ("email", "sms") for x in ("id", "en")}
-    assert {path.name for path in GOLDEN.iterdir()} == names | {
-        "first-email-id.html",
-        "correction-email-id.html",
-    }
+    names = {f"{n}-{form.format(x)}" for n in MESSAGES for form in GOLDENS for x in LANGUAGES}
+    assert {path.name for path in GOLDEN.iterdir()} == names | {f"reply-{x}.txt" for x in LANGUAGES}

@@ -3,12 +3,15 @@
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.gsm7 import parts, septets
 from engine.judging.region import Region, RegionTable
 from engine.wording.dialogue import Act, Turned
 from engine.wording.response import Became, Responses
 from tests.unit.wording.sample import ALERT, CATALOGUE, REGIONS, RESOLVED, RULE, TAKEN, TOLD, change
+from tests.unit.wording.test_render import HOSTILE
 
 RESPONSES = Responses(CATALOGUE, REGIONS)
 LANGUAGES = ("id", "en")
@@ -158,3 +161,45 @@ def test_stopping_is_said_in_one_part(language):
 
 def test_the_open_alert_has_no_taker_to_name():
     assert "K7QR" in said("en", became("taken_need_not_met", alert=ALERT))
+
+
+@given(
+    title=HOSTILE,
+    name=HOSTILE,
+    role=HOSTILE,
+    reason=st.sampled_from([*RECORDED, *REFUSED]),
+    refused=st.booleans(),
+    language=st.sampled_from(LANGUAGES),
+    space=st.sampled_from(["real", "exercise"]),
+)
+def test_hostile_words_neither_overflow_nor_break_a_reply(
+    title, name, role, reason, refused, language, space
+):
+    """One part of GSM-7 with its code, whatever rule, region and office are called."""
+    region = Region(
+        code="73.15",
+        parent="73",
+        level="regency",
+        name=name or "x",
+        short_name=name or "x",
+        zone="WITA",
+        timezone="Asia/Makassar",
+    )
+    alert = change(TAKEN, space=space, rule=change(RULE, short_title=title, title=title or "x"))
+    told = tuple(change(n, role=role) for n in TOLD)
+    hostile = Responses(CATALOGUE, RegionTable([region]))
+    answered = Became(
+        act=Act(alert=alert.id, code="K7QR", said="taken"),
+        reason=reason,
+        refused=refused,
+        alert=alert,
+        notifications=told,
+    )
+    asked = Turned(why="which", codes=("K7QR", "A2AA"))
+    for text in (
+        hostile.answered(language, [answered]),
+        hostile.turned(language, asked, dict.fromkeys(asked.codes, "73.15")),
+    ):
+        assert parts(text) == 1
+        assert not set(text) & set("\r\n")
+    assert hostile.answered(language, [answered]).startswith("LATIHAN ") == (space == "exercise")
