@@ -21,11 +21,11 @@ def test_a_rule_says_which_gate_held_it_back_and_when_the_oldest_leaves(options,
     asked = ["--group", "73.15", "--at", "2024-10-02 08:00 WITA"]
     lines = said("explain", "rule", "netralitas-berulang", *asked, *options).splitlines()
     assert lines[0] == "netralitas-berulang [73.15] 2024-10-02 08:00:00 WITA"
-    assert lines[3] == (
+    assert lines[4] == (
         "  TIDAK  angka mencapai ambang (figure_below_limit): "
         "angka 2, ambang 3, yang tertua keluar 2024-10-08 08:00:00 WITA"
     )
-    assert lines[4] == "  dihitung: e0, e1"
+    assert lines[5] == "  dihitung: e0, e1"
 
 
 def test_an_alert_tells_its_story_from_opening_to_what_comes_next(options, said):
@@ -35,6 +35,7 @@ def test_an_alert_tells_its_story_from_opening_to_what_comes_next(options, said)
     )
     assert [(gate["name"], gate["passed"]) for gate in gates["gates"]] == [
         ("effective", True),
+        ("active", True),
         ("already_open", False),
     ]
     alert = asyncio.run(only_alert(options))
