@@ -83,11 +83,13 @@ WRITES = (
     "resubmit",
     "alive",
     "intake_gap",
+    "archived",
+    "trim",
 )
 """Writes of the store that stand at zero from the start; others appear with their first, up to `MOST_WRITES`."""
 WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
-LOOPS = ("intake", "evaluator", "escalator", "dispatcher", "bounces", "auditor")
+LOOPS = ("intake", "evaluator", "escalator", "dispatcher", "bounces", "auditor", "archivist")
 WITHDRAWN = ("refuted", "corrected")
 """Why earlier events do not count any more (`judging.correction`)."""
 CORRECTIONS_REFUSED = (

@@ -190,6 +190,7 @@ class Metrics:
             "siaga_alerts_nobody", "Unresolved alerts for which no reachable person was found", **own
         )
         """Set by the auditor: alerts that only metric, log and console tell of."""
+        self._declare_archive(own)
         self._loop_age = _gauges(
             Gauge("siaga_loop_age_seconds", "Time since the loop last turned", ["loop"], **own), LOOPS
         )
@@ -205,6 +206,14 @@ class Metrics:
         }
 
     # --- events ---------------------------------------------------------------------------------------------------
+
+    def _declare_archive(self, own: Any) -> None:
+        self.archived_events = Counter("siaga_archived_events", "Events that went to the archive", **own)
+        """Increase by the events of a block that is on the disk and that the store was told of."""
+        self.archive_damaged = Gauge(
+            "siaga_archive_damaged", "1 while nothing is archived because the archive is not as it was", **own
+        )
+        """Set by the archivist, the one who writes."""
 
     def events(self, result: str, count: int = 1) -> None:
         """Count events `accepted`, `duplicate`, `quarantined` or `rejected`."""

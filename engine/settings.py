@@ -226,6 +226,15 @@ class Links(_Section):
     """File of the secret key, made at first start; none: secret.key in paths.var. SIAGA_KEY overrides it."""
 
 
+class ArchiveSection(_Section):
+    """Where applied events are kept for good, so that the stream may forget them."""
+
+    enabled: bool = True
+    """Archive applied events and then trim the stream; without it the stream keeps everything."""
+    directory: Place | None = None
+    """Folder of the archive's day files; none: archive in paths.var."""
+
+
 class Log(_Section):
     """What the service says while it runs, on standard error."""
 
@@ -250,6 +259,7 @@ class Settings(_Section):
     gateways: Gateways = Gateways()
     messages: Messages = Messages()
     links: Links = Links()
+    archive: ArchiveSection = ArchiveSection()
     log: Log = Log()
 
     @model_validator(mode="after")
@@ -267,6 +277,11 @@ class Settings(_Section):
     def outbox_directory(self) -> Path:
         """Return the folder into which the outbox writes."""
         return self.gateways.outbox.directory or self.paths.var / "outbox"
+
+    @property
+    def archive_directory(self) -> Path | None:
+        """Return the folder of the archive; None where there is to be none."""
+        return (self.archive.directory or self.paths.var / "archive") if self.archive.enabled else None
 
     @property
     def key_file(self) -> Path:

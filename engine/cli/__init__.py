@@ -15,7 +15,18 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import config, directory, doctor, explain, policy, quarantine, rules, templates, token
+from engine.cli import (
+    archive,
+    config,
+    directory,
+    doctor,
+    explain,
+    policy,
+    quarantine,
+    rules,
+    templates,
+    token,
+)
 from engine.cli.bounce import bounce
 from engine.cli.replay import replay
 from engine.cli.run import run
@@ -57,6 +68,7 @@ for _name in ("demo", "check", "test", "backtest", "bench"):
             raise
     else:
         app.command()(getattr(_module, _name))
+app.add_typer(archive.app, name="archive")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")
 app.add_typer(directory.app, name="directory")

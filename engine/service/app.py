@@ -18,12 +18,14 @@ import structlog
 
 from engine.clock import Clock, ManualClock, WallClock
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant, from_datetime, parse_instant
+from engine.judging.instant import Instant, format_duration, from_datetime, parse_instant
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.apply import Desk
+from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
+from engine.service.archivist import Archivist, horizon
 from engine.service.auditor import EVERY_SECONDS, Auditor
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, COVERS, OUTBOX, REVEALS
@@ -49,6 +51,7 @@ from engine.service.rule_sets import Proposal, RuleSet, at_once, first
 from engine.service.silences import Silences
 from engine.service.tokens import Tokens
 from engine.settings import Settings
+from engine.store.archive import Archive
 from engine.store.embedded import EmbeddedServer
 from engine.store.port import Store
 from engine.store.redis import RedisStore
@@ -64,6 +67,8 @@ LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 LEAD_POLL_SECONDS = 0.05
 BOUNCES_SECONDS = 2.0
 """The maildir of bounces is looked into as often."""
+ROLE_OF = {"bounces": "dispatcher", "archivist": "auditor"}
+"""The role of a loop that is not named by its role."""
 
 Notifiers = Mapping[str, Notifier]
 """The notifier of each gateway."""
@@ -141,6 +146,7 @@ class Siaga:
         self.reports = Reports(store, self.desk, self._dispatcher.replies, gateways, self.metrics)
         self.postbox = Postbox(self.reports, self.metrics, key, settings.gateways.smtp.bounces)
         self._auditor = Auditor(store, clock, self.metrics)
+        self._archivist = self._own_archivist()
         self._loops: dict[str, Loop] = {}
         self._lock_step: LockStep | None = None
         if isinstance(clock, ManualClock):
@@ -153,6 +159,19 @@ class Siaga:
             return EvaluatorProcess(self._begin, self.clock)
         return Evaluator(self.store, self.clock, self.books, self.metrics, native_alone, holder=self._holder)
 
+    def _own_archivist(self) -> Archivist | None:
+        """Return the archivist; none where that is not wanted, or the store ends with this process anyway."""
+        folder = self.settings.archive_directory
+        if folder is None or self._where is None:
+            return None
+        return Archivist(
+            self.store,
+            self.clock,
+            self.metrics,
+            Archive(folder, self.settings.namespace),
+            lambda: horizon(self.books.rule_set.rules.values()),
+        )
+
     def _begin(self) -> Begin:
         return Begin(
             where=self._where or "",
@@ -160,6 +179,7 @@ class Siaga:
             holder=self._holder,
             accept_weaker_durability=self.settings.redis.accept_weaker_durability,
             wait_replicas=self.settings.redis.wait_replicas,
+            archive=None if self.settings.archive_directory is None else str(self.settings.archive_directory),
             log=LogAs(self.settings.log.level, self.settings.log.format),
             now=self.clock.now() if isinstance(self.clock, ManualClock) else None,
             regions=tuple(self.books.regions),
@@ -194,6 +214,9 @@ class Siaga:
             self._loops[loop.name] = loop
         if self._lock_step is not None:
             await self._dispatcher.recover()
+        if "archivist" in self._loops:
+            kept = format_duration(horizon(self.books.rule_set.rules.values()))
+            log.info("archive", folder=str(self.settings.archive_directory), stream_keeps=kept)
         async with asyncio.TaskGroup() as group:
             for loop in self._loops.values():
                 group.create_task(loop.run(), name=loop.name)
@@ -201,6 +224,8 @@ class Siaga:
     async def close(self) -> None:
         """Give the lease back and let go of the gateways."""
         await self._evaluator.stand_down()
+        if self._archivist is not None:
+            self._archivist.release()
         await self._dispatcher.close()
 
     def _wanted_loops(self) -> list[Loop]:
@@ -212,11 +237,11 @@ class Siaga:
                 self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
                 self._loop("dispatcher", self._dispatcher.turn, schedules=[OUTBOX]),
             ]
-        roles = self.settings.roles
-        if self.settings.gateways.smtp.bounces is not None and "dispatcher" in roles:
-            bounces = self._loop("bounces", self.postbox.turn, every=BOUNCES_SECONDS)
-            return [bounces, *(loop for loop in loops if loop.name in roles)]
-        return [loop for loop in loops if loop.name in roles]
+        if self.settings.gateways.smtp.bounces is not None:
+            loops.append(self._loop("bounces", self.postbox.turn, every=BOUNCES_SECONDS))
+        if self._archivist is not None:
+            loops.append(self._loop("archivist", self._archivist.turn, every=ARCHIVE_SECONDS))
+        return [loop for loop in loops if ROLE_OF.get(loop.name, loop.name) in self.settings.roles]
 
     async def _evaluate(self) -> int:
         """Turn the evaluator, which may judge that reports stayed away only after it was told of our own outages."""

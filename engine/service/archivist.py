@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 import structlog
 
@@ -137,8 +138,9 @@ class Archivist:
         It goes on where a crash came between the disk and the store; it goes on differently where the store was put
         back to an earlier state.
         """
-        ahead = await asyncio.to_thread(lambda: list(self._archive.entries(told.position)))
-        there = await self._store.entries([entry.position for entry in ahead])
-        for archived, streamed in zip(ahead, there, strict=True):
-            if streamed is not None and streamed != archived:
-                raise DamagedError(Damage(archived.position, 0, "chain"))
+        ahead = self._archive.entries(told.position)
+        while some := await asyncio.to_thread(lambda: list(islice(ahead, BLOCK))):
+            there = await self._store.entries([entry.position for entry in some])
+            for archived, streamed in zip(some, there, strict=True):
+                if streamed is not None and streamed != archived:
+                    raise DamagedError(Damage(archived.position, 0, "chain"))

@@ -35,6 +35,7 @@ from engine.service.outcome import Outcome, closing_of, newest_alert
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
 from engine.service.rule_sets import ENTRY, RuleSet, up_to_next
 from engine.store.codec import encode
+from engine.store.history import History
 from engine.store.port import Append, Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
 
 Matching = Callable[[tuple[Rule, ...]], Choice]
@@ -66,8 +67,12 @@ class Evaluator:
         *,
         holder: str,
         watched_since: Instant | None = None,
+        history: History | None = None,
     ) -> None:
-        """Take the parts. `watched_since` is the instant from which rules watch whose first load nobody kept."""
+        """Take the parts. `watched_since` is the instant from which rules watch whose first load nobody kept.
+
+        `history` is where events of earlier batches are found; None: in the stream only.
+        """
         self._store = store
         self._clock = clock
         self._books = books
@@ -80,6 +85,7 @@ class Evaluator:
         self._groups = Groups(store)
         self._backdrop = Backdrop(books, watched_since)
         self._changeover = Changeover(store, clock, books, self._groups, self._backdrop)
+        self._history = history or History(store)
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
@@ -125,7 +131,7 @@ class Evaluator:
         due = await self._store.due(WINDOWS, horizon, LOOKS)
         if not entries and not due:
             return 0
-        families = Families(self._store)
+        families = Families(self._store, self._history)
         batch = await sort(entries, self._matcher(again=again), families)
         puts = families.puts()
         if self._backdrop.take(gaps_of(entries)):

@@ -3,9 +3,9 @@
 Here: the messages between parent and child, and the child's side. Not here: judging (`service.evaluator`), and the
 starting and restarting of the child (`service.evaluator_process`).
 
-The child holds the matchers, because durable-rules may crash or leak; the parent survives that. It reads no files:
-regions come over the pipe, and rules and policies from the store, so that no two processes ever disagree. A message is
-its length in four bytes, big end first, and msgpack. The child ends when its pipe does.
+The child holds the matchers, because durable-rules may crash or leak; the parent survives that. It reads no files but
+those of the archive: regions come over the pipe, and rules and policies from the store, so that no two processes ever
+disagree. A message is its length in four bytes, big end first, and msgpack. The child ends when its pipe does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -32,6 +33,8 @@ from engine.service import logs
 from engine.service.books import Books
 from engine.service.evaluator import Evaluator
 from engine.service.rule_sets import RuleSet
+from engine.store.archive import Archive
+from engine.store.history import History
 from engine.store.redis import RedisStore
 
 LENGTH_BYTES = 4
@@ -52,13 +55,17 @@ class LogAs(msgspec.Struct, frozen=True):
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
-    """First message to the child: the store, who it is, and the regions. `now` is set in lock-step only."""
+    """First message to the child: the store, who it is, and the regions.
+
+    `archive` is the folder of the archive, None where there is none. `now` is set in lock-step only.
+    """
 
     where: str
     namespace: str
     holder: str
     accept_weaker_durability: bool
     wait_replicas: int
+    archive: str | None
     log: LogAs
     now: Instant | None
     regions: tuple[Region, ...]
@@ -163,8 +170,15 @@ class Child:
             routes=begin.routes,
         )
         self._shards, self._why_none = open_shards()
+        archive = None if begin.archive is None else Archive(Path(begin.archive), begin.namespace)
         self._evaluator = Evaluator(
-            self._store, self._clock, books, self._metrics, self._choose, holder=begin.holder
+            self._store,
+            self._clock,
+            books,
+            self._metrics,
+            self._choose,
+            holder=begin.holder,
+            history=History(self._store, archive),
         )
 
     @property

@@ -14,11 +14,15 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from engine.judging.correction import Member, Name, Refusal, Verdict, member_of, named_by, verdict
 from engine.judging.event import Event
 from engine.store.codec import decode, encode
+from engine.store.history import History
 from engine.store.port import Entry, Put, Store
+
+log = structlog.get_logger(__name__)
 
 FAMILIES = "families"
 """Table of what is known of an event id, by that id."""
@@ -60,8 +64,10 @@ class Change(NamedTuple):
 class Families:
     """What one batch must know of its events' families, and what it adds to them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, history: History) -> None:
+        """Read records from the store, and events of earlier batches from the history."""
         self._store = store
+        self._history = history
         self._known: dict[str, Known] = {}
         self._changed: set[str] = set()
         self._events: dict[Name, Event] = {}
@@ -142,7 +148,7 @@ class Families:
         return found
 
     async def events(self, names: Iterable[Name]) -> dict[Name, Event]:
-        """Return these events, of the batch or of the stream; what the stream does not hold any more is left out."""
+        """Return these events, of the batch or of the history; what is in neither is left out, and told."""
         wanted = set(names)
         places = {
             bearer.member.name: bearer.position
@@ -150,8 +156,11 @@ class Families:
             for bearer in self._known[id_].bearers
             if bearer.member.name in wanted and bearer.member.name not in self._events
         }
-        for entry in await self._store.entries(sorted(set(places.values()))):
-            if entry is not None:
+        wanted_at = sorted(set(places.values()))
+        for position, entry in zip(wanted_at, await self._history.at(wanted_at), strict=True):
+            if entry is None:
+                log.warning("event_not_found", position=position, why="it is neither in stream nor archive")
+            else:
                 self._events.update({(event.desk, event.id): event for event in events_of(entry)})
         return {name: self._events[name] for name in wanted if name in self._events}
 

@@ -197,7 +197,11 @@ class Archive:
         return found
 
     def verify(self, told: Link | None = None) -> Inspection:
-        """Read everything; a damage ends the reading of its file only. `told` must be a link of the chain."""
+        """Read everything; a damage ends the reading of its file only.
+
+        `told` is what the store says of a living archive: it must be a link of the chain, and a block behind it that is
+        not whole is being written just now.
+        """
         damages: list[Damage] = []
         entries = events = number = 0
         link: Link | None = Link()
@@ -207,7 +211,7 @@ class Archive:
         for path in files:
             number, before = 0, link
             try:
-                for line in lines(path):
+                for line in lines(path, grows=told is not None and path == files[-1]):
                     number, link = line.number, line.link
                     if isinstance(line.content, Head):
                         if self._strange(line.content, path) or (

@@ -25,7 +25,9 @@ from engine.service.event_schema import identity_of
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, read
 from engine.service.rule_sets import RuleSet
+from engine.store.archive import Archive
 from engine.store.codec import decode
+from engine.store.history import History
 from engine.store.port import Arrival, Store
 
 START: Instant = 1_700_000_000_000
@@ -72,14 +74,17 @@ REGIONS = RegionTable(
 class Bench:
     """One evaluator on one store. A clock that stands still until it is told."""
 
-    def __init__(self, store: Store, rules: Iterable[Rule] = RULES) -> None:
+    def __init__(self, store: Store, rules: Iterable[Rule] = RULES, archive: Archive | None = None) -> None:
         self.store = store
         self.clock = ManualClock(START)
         self.metrics = Metrics()
         policy = Policy(id="p", steps=(Step(to=(), wait=HOUR),))
         rule_set = RuleSet({rule.id: rule for rule in rules}, {"p": policy})
         books = Books(store, namespace="bench", regions=REGIONS, kinds={}, rule_set=rule_set)
-        self.evaluator = Evaluator(store, self.clock, books, self.metrics, native_alone, holder="bench")
+        history = History(store, archive)
+        self.evaluator = Evaluator(
+            store, self.clock, books, self.metrics, native_alone, holder="bench", history=history
+        )
 
     async def receive(self, events: Sequence[Event], at: Instant) -> None:
         """Let events come in as one request; nothing is judged yet."""

@@ -21,7 +21,7 @@ class Counting(MemoryStore):
         super().__init__()
         self.asked: list[int] = []
         self.sought: list[int] = []
-        self.trimmed = False
+        self.lost = False
 
     async def get(self, table: str, ids: Sequence[str]) -> list[Record | None]:
         if table == FAMILIES and ids:
@@ -31,7 +31,7 @@ class Counting(MemoryStore):
     async def entries(self, positions: Sequence[str]) -> list[Entry | None]:
         if positions:
             self.sought.append(len(positions))
-        return [None] * len(positions) if self.trimmed else await super().entries(positions)
+        return [None] * len(positions) if self.lost else await super().entries(positions)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ async def test_what_the_stream_does_not_hold_any_more_stays_as_it_is(bench: Benc
     """An act on an event from before the horizon is no error, and changes nothing."""
     await bench.receive([report("x")], START)
     await bench.judge()
-    store.trimmed = True
+    store.lost = True
     await bench.receive([report("c", "x", at=1)], START + 1)
     await bench.judge()
     assert await counting(bench) == {"x", "c"}

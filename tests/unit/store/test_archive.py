@@ -129,13 +129,15 @@ def test_a_flipped_bit_anywhere_is_found(tmp_path_factory, data):
     """In a head, a body or a tail of a block, in any file."""
     archive = Archive(tmp_path_factory.mktemp("archive"), "uji")
     archive.take(Link())
-    written(archive).release()
+    told = written(archive).link
+    archive.release()
     path = data.draw(st.sampled_from(sorted(archive.folder.glob("*.gz"))))
     content = bytearray(path.read_bytes())
     bit = data.draw(st.integers(0, 8 * len(content) - 1))
     content[bit // 8] ^= 1 << bit % 8
     path.write_bytes(content)
-    assert path.name in {damage.file for damage in archive.verify().damages}
+    for damages in (archive.verify().damages, archive.verify(told).damages):
+        assert path.name in {damage.file for damage in damages}
 
 
 @pytest.mark.parametrize("change", ["removed", "put in", "changed", "swapped"])
@@ -217,6 +219,8 @@ def test_who_reads_beside_the_writer_sees_whole_blocks(archive):
         file.write(pack([b"{}\n"])[:40])
     reader = Archive(archive.folder, "uji")
     assert list(reader.entries()) == ENTRIES
+    assert reader.verify(archive.link).damages == ()
+    assert [damage.kind for damage in reader.verify().damages] == ["torn"]
     assert reader.span() == (Link(), archive.link)
 
 
