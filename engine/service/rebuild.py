@@ -20,6 +20,7 @@ from engine.judging.window import kept_for, needs_latest
 from engine.matching.native import NativeMatcher
 from engine.service.batch import Key, sort
 from engine.service.families import Arrived, Bearer, Change, Families
+from engine.store.history import History
 from engine.store.port import START, Entry, Store
 
 AT_ONCE = 20
@@ -72,7 +73,7 @@ class Rebuild:
         return self._began + reach
 
     async def _take(self, entries: Sequence[Entry]) -> None:
-        batch = await sort(entries, self._matcher, Review(self._store))
+        batch = await sort(entries, self._matcher, Review(self._store, History(self._store)))
         for key, shares in batch.shares.items():
             rule = self._rules[key.rule]
             points = self.groups.setdefault(key, Points((), page_span(rule)))
