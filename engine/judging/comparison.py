@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.judging.calendar import instant_of
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.contrast import BASELINE_DELAY, Contrast, Span, spans_of
 from engine.judging.event import EventKey
@@ -35,7 +36,7 @@ class ComparisonFold(Fold):
     ) -> None:
         if not isinstance(rule.condition, Compare):
             raise TypeError(f"{type(rule.condition).__name__} compares nothing")
-        self._at = rule.condition.at
+        self._at = None if rule.condition.at is None else instant_of(rule.condition.at, around.zone)
         self._spans = [_Cursor(span) for span in spans_of(rule.condition)]
         self._whole = max((cursor.far for cursor in self._spans), default=0)
         super().__init__(rule, keys, points, base=base, status=status, marks=marks, around=around)

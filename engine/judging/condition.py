@@ -6,6 +6,7 @@ here: filters and limits (`judging.filter`), the rest of a rule (`judging.rule`)
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -231,9 +232,10 @@ _AS_LIMIT: dict[Relation, Operator] = {
 class Compare(msgspec.Struct, frozen=True, kw_only=True, tag="compare"):
     """True while the figure over (t - within, t] stands so to its reference, and the floor holds (state condition).
 
-    With `at` it is true at that instant only. `number` is how many times the reference, with `_by` how many points more
-    or less. `of` are the fields of the figure (none for `count`), `missing` is the number of an event without it; None:
-    it does not count. Without a reference the comparison is skipped, counts as met, or takes this number for it.
+    With `at` (local to the group where it has no zone) it is true at that instant only. `number` is how many times the
+    reference, with `_by` how many points more or less. `of` are the fields of the figure (none for `count`), `missing`
+    is the number of an event without it; None: it does not count. Without a reference the comparison is skipped, counts
+    as met, or takes this number for it.
     """
 
     figure: Literal["count", "distinct", "sum", "average", "highest", "lowest", "latest"]
@@ -246,7 +248,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True, tag="compare"):
     missing: float | None = None
     floor: Floor = Floor()
     if_no_baseline: Literal["skip", "fire"] | float = "skip"
-    at: Instant | None = None
+    at: datetime | Instant | None = None
 
     @property
     def limit(self) -> Limit:

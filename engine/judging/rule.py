@@ -6,6 +6,7 @@ given on, so that a rule and its parts come from one place. Not here: YAML, lint
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -152,6 +153,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     escalate: str = ""
     version: str = ""
     source: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether what it judges depends on the zone in which a group lies."""
+        return self.active is not None or isinstance(getattr(self.condition, "at", None), datetime)
 
     @property
     def kinds(self) -> tuple[str, ...] | None:

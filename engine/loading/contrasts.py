@@ -7,10 +7,11 @@ numbers of a column (`loading.columns`), judging (`judging.ratio`, `judging.cont
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Literal, get_args
 
-from engine.judging.instant import DAY, format_duration
+from engine.judging.instant import DAY, Instant, format_duration
 from engine.judging.rule import (
     Column,
     Compare,
@@ -31,7 +32,7 @@ from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, form_of, list_of
 from engine.loading.limit import LIMITS, figure, required_limit
 from engine.loading.marked import Mapping, Node, Scalar
-from engine.loading.moment import duration, instant
+from engine.loading.moment import duration, local_or_instant
 from engine.loading.range import Range
 from engine.loading.value import number, scalar, whole, word
 
@@ -84,7 +85,7 @@ def compare(form: Form, filters: Filters, findings: Findings) -> Compare | None:
     relation = _relation(form, findings)
     floor = form.read("only_if", partial(_floor, filters), Floor())
     otherwise = form.read("if_no_baseline", _otherwise, SKIP)
-    at = form.read("at", instant, None)
+    at: datetime | Instant | None = form.read("at", local_or_instant, None)
     if relation is None or figure_ is None or findings.errors > before:
         return None
     if isinstance(reference, Earlier) and figure_ in ("count", "distinct", "sum"):

@@ -14,6 +14,7 @@ from engine.judging.region import RegionTable
 from engine.loading.finding import Findings
 from engine.loading.form import form_of
 from engine.loading.loaded import Loaded, loaded
+from engine.loading.marked import Node
 from engine.loading.table import read_table
 from engine.loading.value import number, region
 
@@ -33,6 +34,23 @@ def load_tables(folder: Path, regions: RegionTable | None) -> Loaded[Tables]:
     read = {path.stem: load_table(path, regions) for path in sorted(folder.glob("*.csv"))}
     findings = tuple(finding for table in read.values() for finding in table.findings)
     return Loaded({name: table.value for name, table in read.items()}, findings)
+
+
+def inline_tables(node: Node, findings: Findings) -> Tables:
+    """Take the tables that stand in a test: table, region, column, number."""
+    form, empty = form_of(node, findings), dict[str, dict[str, float]]()
+    return {name: form.read(name, _columns, empty) for name in form.written}
+
+
+def _columns(node: Node, findings: Findings) -> Columns:
+    columns: dict[str, dict[str, float]] = {}
+    table = form_of(node, findings)
+    for code in table.written:
+        region(None)(table.key(code), findings)
+        row = form_of(table.node(code) or table.key(code), findings)
+        for name in row.written:
+            columns.setdefault(name, {})[code] = row.read(name, number, 0.0)
+    return columns
 
 
 def load_table(path: Path, regions: RegionTable | None) -> Loaded[Columns]:

@@ -1,8 +1,8 @@
 """The rules a test sees: named files, or inline ones, of the file or of the test itself.
 
-Here: `rules`, `inline_rules`, `lists` and `filters` of both kinds of test files, and the `roster` they count in. Not
-here: the form of a rule (`loading.rules`). A rule that is invalid is the failure of the tests that see it, not of the
-file.
+Here: `rules`, `inline_rules`, `lists` and `filters` of both kinds of test files, and the `roster` and `tables` they
+count with. Not here: the form of a rule (`loading.rules`). A rule that is invalid is the failure of the tests that see
+it, not of the file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from engine.loading.form import Form, form_of, list_of
 from engine.loading.known import ANYTHING, Known
 from engine.loading.loaded import Loaded
 from engine.loading.marked import Mapping, Node
+from engine.loading.reference_tables import inline_tables
 from engine.loading.rules import Rules, inline_rules, load_rules
 from engine.loading.value import region, text
 
@@ -38,6 +39,7 @@ class TestedRules:
         self._named = form.read("rules", list_of(text, single=True, minimum=1), ())
         self._folder = folder
         self._roster = form.read("roster", roster, None)
+        self._tables = form.read("tables", inline_tables, None)
         self._sets: dict[tuple[str, ...] | None, Loaded[Rules]] = {}
 
     def of_file(self) -> Loaded[Rules]:
@@ -56,7 +58,7 @@ class TestedRules:
         return inline_rules(body, self._known(self._roster))
 
     def _known(self, counted: tuple[str, ...] | None) -> Known:
-        return msgspec.structs.replace(ANYTHING, roster=counted, calendar=self._calendar)
+        return msgspec.structs.replace(ANYTHING, roster=counted, calendar=self._calendar, tables=self._tables)
 
     def _of(self, counted: tuple[str, ...] | None) -> Loaded[Rules]:
         """Return the rules of the file as they are with these regions in the roster."""

@@ -35,7 +35,7 @@ class Backdrop:
 
     def of(self, key: Key, rule: Rule) -> Circumstances:
         """Return the circumstances of a group."""
-        place = (key.rule, key.group if rule.active is not None else "")
+        place = (key.rule, key.group if rule.is_local else "")
         known = self._known.get(place)
         if known is None or known[0] is not rule:
             self._known[place] = known = rule, self.made(key, rule, self._books.in_force.tenures.get(rule.id))
@@ -53,7 +53,7 @@ class Backdrop:
     def made(self, key: Key, rule: Rule, tenure: Tenure | None) -> Circumstances:
         """Return the circumstances of a group of a rule under a tenure."""
         since = self._since(rule, tenure)
-        if rule.active is None:
+        if not rule.is_local:
             return Circumstances(since=since)
         return Circumstances(
             since=since, zone=self._books.regions.timezone(region_of_group(rule.per, key.group))
