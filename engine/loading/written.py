@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Parts
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from engine.judging.active import Active
-from engine.judging.instant import format_duration, format_instant
+from engine.judging.instant import Instant, format_duration, format_instant
 from engine.judging.rule import (
     EVERYTHING,
     AllItems,
@@ -21,14 +22,20 @@ from engine.judging.rule import (
     AnyItem,
     AnyOf,
     Clear,
+    Column,
+    Compare,
     Condition,
+    Earlier,
     Filter,
     Guard,
     LevelStep,
     Limit,
     NotAllItems,
     Part,
+    PreviousWindow,
+    Reference,
     Rule,
+    SameHour,
     Sequence,
     Spread,
     Stage,
@@ -48,6 +55,8 @@ _TEXTS = ("id", "title", "short_title", "owner", "why", "guide")
 _NAMES = {"old": "from", "new": "to", "floor": "only_if"}
 """Fields of conditions that the language calls otherwise."""
 _LENGTHS = frozenset(("within", "memory"))
+_APART = frozenset(("reference", "relation", "number", "at"))
+"""Fields of a comparison that the language puts into other words."""
 _DERIVED = frozenset(("non_negative",))
 """Fields of conditions that no file gives: they follow from others."""
 
@@ -149,8 +158,27 @@ def _keys(condition: Condition) -> Iterator[tuple[str, Any]]:
             yield "over", over
             yield "at_least", at_least if children is None else f"{at_least}%"
             yield from _length(within)
+        case Compare(relation=relation, number=number, at=at):
+            said = dict(_fields(condition))
+            yield from ((key, said[key]) for key in said if key not in _APART)
+            yield "with", _reference(condition.reference)
+            yield relation, f"{number} points" if condition.in_points else f"{number}x"
+            if at is not None:
+                yield "at", _moment(at)
         case _:
             yield from _fields(condition)
+
+
+def _reference(reference: Reference) -> Written | str:
+    match reference:
+        case PreviousWindow():
+            return "previous_window"
+        case Earlier(before=before, not_older_than=oldest):
+            return {"before": format_duration(before), "not_older_than": format_duration(oldest)}
+        case SameHour(days=days):
+            return {"same_hour_of_days": days}
+        case Column(name=name):
+            return {"baseline": name}
 
 
 def _fields(struct: msgspec.Struct) -> Iterator[tuple[str, Any]]:
@@ -159,7 +187,7 @@ def _fields(struct: msgspec.Struct) -> Iterator[tuple[str, Any]]:
         value = getattr(struct, field.name)
         if field.name in _DERIVED or value == field.default:
             continue
-        if isinstance(value, Limit) and field.name == "limit":
+        if isinstance(value, Limit) and field.name in ("limit", "field_limit"):
             yield value.operator, value.number
         else:
             length = field.name in _LENGTHS
@@ -175,6 +203,8 @@ def _plain(value: Any) -> Any:
             return [_plain(one) for one in value]
         case Limit(operator, number):
             return {operator: number}
+        case Column(name=name):
+            return name
         case Test() | AllOf() | AnyOf() | Unless():
             return filter_written(value)
         case msgspec.Struct():
@@ -242,10 +272,14 @@ def _active(active: Active) -> Iterator[tuple[str, Any]]:
         yield "stage", [stage.id for stage in active.stages]
     for name, bound in (("from", active.since), ("until", active.until)):
         if bound is not None:
-            yield name, format_instant(bound, ZONE) if isinstance(bound, int) else f"{bound} local"
+            yield name, _moment(bound)
     for name, text in (("hours", active.hours), ("days", active.days)):
         if text:
             yield name, text
+
+
+def _moment(at: datetime | Instant) -> str:
+    return format_instant(at, ZONE) if isinstance(at, int) else f"{at} local"
 
 
 def _effective(rule: Rule) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from engine.judging.calendar import Calendar
 from engine.judging.calendar import Stage as CalendarStage
 from engine.judging.precedence import looks_at
 from engine.judging.rule import AllItems, AllOf, AnyOf, Guard, Part, Sequence, Spread, Stage, Test
+from engine.loading.columns import filled
 from engine.loading.finding import Findings
 from engine.loading.known import ANYTHING
 from engine.loading.marked import Mapping, compose
@@ -73,7 +74,7 @@ EXAMPLES = [*SHIPPED, *TESTED.values(), *read(FULL)]
 
 @pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: f"{rule.id}-{rule.version}")
 def test_a_written_rule_is_the_same_rule(rule):
-    """Nothing is lost and nothing is added, but for the roster, which no rule file holds."""
+    """Nothing is lost and nothing is added, but for roster and tables, which no rule file holds."""
     beside = [{**written(one), "hide_while": []} for one in EXAMPLES if one.id in looks_at(rule)]
     rules = [written(rule), *({key: value for key, value in one.items() if value != []} for one in beside)]
     again, *_ = read(yaml.safe_dump({"inline_rules": rules}, sort_keys=False, allow_unicode=True))
@@ -81,8 +82,8 @@ def test_a_written_rule_is_the_same_rule(rule):
 
 
 def bare(rule):
-    """Return a rule without its place and without the numbers of regions in the roster."""
-    condition = rule.condition
+    """Return a rule without its place and without what it has from rosters and tables."""
+    condition = filled(rule.condition, rule.per, KNOWN)
     if isinstance(condition, Spread) and condition.children is not None:
         condition = msgspec.structs.replace(condition, children=())
     return msgspec.structs.replace(rule, condition=condition, version="", source="")
