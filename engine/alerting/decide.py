@@ -54,7 +54,7 @@ from engine.alerting.repetition import tell_by_time, tell_doubled
 from engine.alerting.telling import follow_up, hold
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
-from engine.judging.judgement import Ended, Evidence, Joined, Opened, Redated, Undone
+from engine.judging.judgement import Ended, Evidence, Joined, Opened, Redated, Risen, Undone
 
 
 def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
@@ -133,10 +133,8 @@ def _carry_out(draft: Draft, command: Command) -> str:
         case Attempted() | Reported() | Withheld():
             reason = _delivered(draft, command)
             end_unanswerable_step(draft)
-        case Joined():
-            reason = _join(draft, command)
-        case Redated():
-            reason = _redate(draft, command)
+        case Joined() | Risen() | Redated():
+            reason = _go_on(draft, command)
         case Ended(reason=reason):
             if draft.alert.unresolved:
                 _end(draft, command)
@@ -187,6 +185,17 @@ def _kept(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     return tuple(sorted(kept, key=lambda e: e.key))
 
 
+def _go_on(draft: Draft, judgement: Joined | Risen | Redated) -> str:
+    """Enter what judging says of an opening that still stands."""
+    match judgement:
+        case Joined():
+            return _join(draft, judgement)
+        case Risen():
+            return _rise(draft, judgement)
+        case Redated():
+            return _redate(draft, judgement)
+
+
 def _join(draft: Draft, joined: Joined) -> str:
     alert, evidence = draft.alert, joined.evidence
     if alert.status == "resolved":
@@ -212,6 +221,20 @@ def _join(draft: Draft, joined: Joined) -> str:
     elif anew:
         start_anew(draft)
         reason = "new_after_quiet"
+    tell_doubled(draft)
+    end_unanswerable_step(draft)
+    return reason
+
+
+def _rise(draft: Draft, risen: Risen) -> str:
+    """Enter how far the figure grew though nothing arrived; a risen level is told, and a doubled figure where asked."""
+    if draft.alert.status == "resolved":
+        return "closed"
+    draft.change(figure=risen.figure)
+    reason = "risen"
+    if risen.level > draft.alert.level:
+        level_rises(draft, risen.level)
+        reason = "level_rises"
     tell_doubled(draft)
     end_unanswerable_step(draft)
     return reason

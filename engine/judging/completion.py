@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from engine.judging import rule as language
+from engine.judging.absence import DeadlineFold, SilenceFold
 from engine.judging.attempt import Attempts
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.comparison import ComparisonFold
@@ -139,4 +140,9 @@ class CompletionFold(Fold):
             self.status.floor = newest
 
 
-_FOLDS: dict[Any, type[Fold]] = {language.Pattern: CompletionFold, language.Compare: ComparisonFold}
+_FOLDS: dict[Any, type[Fold]] = {
+    language.Pattern: CompletionFold,
+    language.Compare: ComparisonFold,
+    language.Silence: SilenceFold,
+    language.Deadline: DeadlineFold,
+}

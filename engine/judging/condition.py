@@ -13,6 +13,7 @@ import msgspec
 
 from engine.judging.column import Column
 from engine.judging.event import Scalar
+from engine.judging.expected import Absence
 from engine.judging.filter import Filter, Limit, Operator
 from engine.judging.instant import Instant, Millis
 
@@ -272,5 +273,6 @@ Condition = (
     | Spread
     | Share
     | Compare
+    | Absence
     | Pattern
 )

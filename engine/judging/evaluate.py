@@ -18,14 +18,15 @@ from engine.judging.completion import fold_of
 from engine.judging.event import Event, EventKey
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant
-from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Undone
+from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Risen, Undone
 from engine.judging.level import level_of
 from engine.judging.newcomers import Fits, Withdrawn, newcomers_of
-from engine.judging.opening import assign, mark_of, moved
+from engine.judging.opening import assign, grown, mark_of, moved
 from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Point, Spell, gate_of
-from engine.judging.window import kept_for, limit_of, needs_latest, opens_on_arrival, quiet_after, within_of
+from engine.judging.trace import earlier
+from engine.judging.window import kept_for, latest_needed, limit_of, opens_on_arrival, quiet_after, within_of
 
 KEPT_WHILE_OPEN = 1_000
 """While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
@@ -66,6 +67,7 @@ class Group:
     def due(self) -> Instant | None:
         """The clock instant at which the group must be looked at again though nothing arrives."""
         at = self._hidden if self._hidden is not None else self._fold.next_due()
+        at = earlier(at, next((rise.at for rise in self._fold.rises if rise.at > (self._ripe or 0)), None))
         return None if at is None else at + self.rule.wait_for_late
 
     @property
@@ -188,6 +190,7 @@ class Group:
             said += self._reconcile(spells, reason, gone)
             self._said = seen
         said += self._join(spells)
+        said += self._rise(spells)
         return said
 
     def _visible(self) -> list[Spell]:
@@ -232,7 +235,12 @@ class Group:
                 self._opened += 1
                 going = [self._opened]
                 kept.append(
-                    Opening(ordinal=self._opened, happened_at=spell.happened_at, ended_at=spell.ended_at)
+                    Opening(
+                        ordinal=self._opened,
+                        happened_at=spell.happened_at,
+                        ended_at=spell.ended_at,
+                        figure=grown(spell),
+                    )
                 )
                 said.append(self._opening(spell, follows=mine[-1].ordinal if mine else 0))
             if spell.ended_at is not None and spell.reason != "by_hand":
@@ -305,6 +313,17 @@ class Group:
         rows = self.points.rows
         return [self._joined(i, o, last, level) for i, o, last, level in reversed(heard) if rows[i].told < o]
 
+    def _rise(self, spells: list[Spell]) -> list[Judgement]:
+        """Say how far silences have grown though nothing arrived, as far as that may be judged."""
+        said: list[Judgement] = []
+        for at, place, figure in self._fold.rises:
+            ordinal = self._ordinals[place] if place < len(spells) and at <= (self._ripe or 0) else 0
+            for index, opening in enumerate(self._openings):
+                if opening.ordinal == ordinal and (opening.figure or 0) < figure:
+                    self._openings[index] = msgspec.structs.replace(opening, figure=figure)
+                    said.append(Risen(ordinal=ordinal, figure=figure, level=level_of(self.rule, figure, ())))
+        return said
+
     def _joined(self, index: int, ordinal: int, last: Join | Spell, level: int) -> Joined:
         evidence = self.points.tell(index, ordinal)
         gap = self.points.gap_before(index, ordinal) if self._quiet else 0
@@ -329,6 +348,8 @@ class Group:
 
     def _window(self, spell: Spell) -> tuple[Instant, Instant] | None:
         within = within_of(self.rule.condition)
+        if spell.since is not None:
+            return spell.since, spell.happened_at
         return None if within is None else (spell.happened_at - within, spell.happened_at)
 
     @property
@@ -348,7 +369,7 @@ class Group:
             waiting = self._fold.status.true_since
             base = min([base, *(at - 1 for at in going), *([] if waiting is None else [waiting - 1])])
         gone = self.points.until(base - self._reach)
-        if needs_latest(self.rule.condition):
+        for _ in range(latest_needed(self.rule.condition)):
             gone = next((i for i in range(gone - 1, -1, -1) if self.points.rows[i].watched), 0)
         if gone < max(_WORTH_FORGETTING, len(self.points) // 2):
             return []

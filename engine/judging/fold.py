@@ -23,7 +23,7 @@ from engine.judging.instant import Instant, Millis
 from engine.judging.judgement import Sides
 from engine.judging.rule import Rule
 from engine.judging.state import Join, Point, Spell, Status
-from engine.judging.trace import Before, earlier, newer
+from engine.judging.trace import Before, Rise, earlier, newer
 from engine.judging.window import (
     Window,
     is_pulse,
@@ -42,7 +42,7 @@ class Fold:
 
     It reads `keys` and `points`, lists in event order that its owner appends to; after any other change of them a new
     fold is needed (see `rewind_to`). `done` are spells that ended, `status` how it stands at `now`; `joins` collects
-    until its owner empties it.
+    until its owner empties it, `rises` are those of all spells.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Fold:
         self.status = copy(status) if status else Status()
         self.done: list[Spell] = []
         self.joins: list[Join] = []
+        self.rises: list[Rise] = []
         if base is not None:
             self._refill(base)
 

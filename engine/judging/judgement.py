@@ -136,6 +136,14 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
     new_after_quiet: bool = False
 
 
+class Risen(msgspec.Struct, frozen=True, kw_only=True, tag="risen"):
+    """The figure of an open alert reached a level, or doubled, though nothing arrived: a silence that lasts."""
+
+    ordinal: int = 0
+    figure: float
+    level: int
+
+
 class Redated(msgspec.Struct, frozen=True, kw_only=True, tag="redated"):
     """The condition was already true at an earlier instant (`late_report`), or without what was withdrawn
     (`refuted`, `corrected`) only at a later one.
@@ -166,4 +174,4 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True, tag="undone"):
     evidence: tuple[Evidence, ...] = ()
 
 
-Judgement = Opened | Joined | Redated | Ended | Undone
+Judgement = Opened | Joined | Risen | Redated | Ended | Undone

@@ -46,7 +46,13 @@ def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, in
 def moved(opening: Opening, spell: Spell) -> Opening:
     """Return the opening with the instants of its spell; a closing by hand is kept."""
     ended_at = spell.ended_at if spell.ended_at is not None else opening.ended_at
-    return Opening(ordinal=opening.ordinal, happened_at=spell.happened_at, ended_at=ended_at)
+    figure = opening.figure if opening.happened_at == spell.happened_at else grown(spell)
+    return Opening(ordinal=opening.ordinal, happened_at=spell.happened_at, ended_at=ended_at, figure=figure)
+
+
+def grown(spell: Spell) -> float | None:
+    """Return how far a silence had grown at its opening; None of what does not grow by itself."""
+    return None if spell.since is None else spell.figure
 
 
 def mark_of(closed: Closing, opening: Opening, condition: Condition) -> EventKey:

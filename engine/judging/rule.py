@@ -41,6 +41,7 @@ from engine.judging.condition import (
     Stage,
     Value,
 )
+from engine.judging.expected import Deadline, Silence
 from engine.judging.filter import EVERYTHING, AllOf, AnyOf, Filter, Limit, Operator, Test, Unless, kinds_of
 from engine.judging.instant import HOUR, Instant, Millis
 
@@ -58,6 +59,7 @@ __all__ = [
     "Compare",
     "Condition",
     "Count",
+    "Deadline",
     "Distinct",
     "Earlier",
     "EveryEvent",
@@ -79,6 +81,7 @@ __all__ = [
     "SameHour",
     "Sequence",
     "Share",
+    "Silence",
     "Spread",
     "Stage",
     "TellAgain",

@@ -44,8 +44,8 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stretch of event time for which an alert ought to be open: what the fold finds.
 
     Evidence of the opening are the watched points from `first` to `last` (None: the window was empty), of a pattern
-    only those of `keys`. `reason` and `ended_at` are None while it runs; `by_hand` ends at the floor of the closing,
-    `before_rule` where the rule came into force and it did not hold.
+    only those of `keys`. `since` is from when a silence is measured. `reason` and `ended_at` are None while it runs;
+    `by_hand` ends at the floor of the closing, `before_rule` where the rule came into force and it did not hold.
     """
 
     happened_at: Instant
@@ -56,6 +56,7 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_at: Instant | None = None
     reason: str | None = None
     keys: tuple[EventKey, ...] = ()
+    since: Instant | None = None
 
 
 class Join(NamedTuple):
@@ -74,8 +75,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     without an alert. `over_since`: since when the condition of the running spell is over. `newest`: the newest evidence
     of the running spell. `floor`: an opening needs an event newer than this. `blocked`: it must be false once first.
     `restart`: points up to here are never counted again. `seen`: the newest watched point. `anchor`: what opened the
-    latest wait for missing items (`not_all_of`), which takes in all that comes before its end. `first`: the occurrence
-    of the first point that counts (`compare`).
+    latest wait for missing items (`not_all_of`), which takes in all that comes before its end; with `expected_from:
+    seen` what made the group expected. `first`: the occurrence of the first point that counts (`compare`).
     """
 
     spell: Spell | None = None
@@ -101,13 +102,15 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert that was opened and not undone, as last said: `ordinal` counts the group's alerts from 1.
 
     `carried`: another version of the rule opened it and no spell of this one is its own. Nothing undoes it, and the
-    next spell that is not over by `happened_at` (when this version came into force) is its own.
+    next spell that is not over by `happened_at` (when this version came into force) is its own. `figure` is how far a
+    silence had grown as last said.
     """
 
     ordinal: int
     happened_at: Instant
     ended_at: Instant | None = None
     carried: bool = False
+    figure: float | None = None
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):

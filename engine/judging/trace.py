@@ -1,6 +1,6 @@
 """What a fold remembers of its walk besides how it stands.
 
-Here: how it stood before the latest instant, and small questions about keys and instants. Not here: the walk
+Here: rises, how it stood before the latest instant, and small questions about keys and instants. Not here: the walk
 itself (`judging.fold`) and what is stored of it (`judging.state`).
 """
 
@@ -20,6 +20,14 @@ class Before(NamedTuple):
     high: int
     status: Status
     done: int
+
+
+class Rise(NamedTuple):
+    """The figure of a spell (its place among all) reached a level, or doubled, though nothing arrived."""
+
+    at: Instant
+    place: int
+    figure: float
 
 
 def newer(key: EventKey | None, floor: EventKey | None) -> bool:

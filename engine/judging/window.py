@@ -27,6 +27,7 @@ from engine.judging.rule import (
     Compare,
     Condition,
     Count,
+    Deadline,
     Distinct,
     EveryEvent,
     FirstTime,
@@ -34,6 +35,7 @@ from engine.judging.rule import (
     Pattern,
     Rule,
     Share,
+    Silence,
     Spread,
     Value,
 )
@@ -139,13 +141,24 @@ class _Latest:
         return figure is not None and self._limit.met_by(figure)
 
 
+class Lasting(_Any):
+    """How long a silence lasts, in milliseconds: the fold tells it; None where nobody is expected to report."""
+
+    def __init__(self, limit: Millis) -> None:
+        self._limit = limit
+
+    def met(self) -> bool:
+        """Say whether it lasts long enough."""
+        return self.figure is not None and self.figure >= self._limit
+
+
 def window_of(condition: Condition) -> Window:
     """Return an empty window of the condition."""
-    if isinstance(condition, Pattern):
+    if isinstance(condition, EveryEvent | Deadline | Pattern):
         return _Any()
     match condition:
-        case EveryEvent():
-            return _Any()
+        case Silence(length=length):
+            return Lasting(length)
         case Count(at_least=at_least):
             return _Limited(running("count"), Limit("at_least", at_least))
         case Distinct(limit=limit):
@@ -237,6 +250,8 @@ def limit_of(condition: Condition) -> Limit | None:
             return Limit("at_least", condition.at_least)
         case Distinct() | Value() | Aggregate() | Share() | Compare():
             return condition.limit
+        case Silence(length=length):
+            return Limit("at_least", length)
         case _:
             return None
 
@@ -244,7 +259,7 @@ def limit_of(condition: Condition) -> Limit | None:
 def is_state(condition: Condition) -> bool:
     """Say whether the condition is true over stretches of time (marked S in rule-language.md 5), not at events only."""
     match condition:
-        case Value() | Aggregate() | Spread() | Share():
+        case Value() | Aggregate() | Spread() | Share() | Silence():
             return True
         case Distinct():
             return condition.limit.operator in _LOW
@@ -256,16 +271,18 @@ def is_state(condition: Condition) -> bool:
 
 def is_pulse(condition: Condition) -> bool:
     """Say whether the condition is true at the instants of events only and has no figure that could fall."""
-    return isinstance(condition, EveryEvent | Change | FirstTime | Pattern)
+    return isinstance(condition, EveryEvent | Change | FirstTime | Deadline | Pattern)
 
 
-def needs_latest(condition: Condition) -> bool:
-    """Say whether the condition looks at the latest event of the group, however old it is."""
+def latest_needed(condition: Condition) -> int:
+    """Return how many of the latest events of the group the condition looks at, however old they are."""
     match condition:
         case Value() | Change() | Share(within=None) | Compare(reference=Column()):
-            return True
+            return 1
+        case Silence(below=below):
+            return below
         case _:
-            return False
+            return 0
 
 
 def opens_on_arrival(rule: Rule) -> bool:
@@ -281,7 +298,7 @@ def can_be_undone(condition: Condition) -> bool:
         case Aggregate(function=function, limit=limit):
             grows = function == "highest" or (function == "sum" and condition.non_negative)
             return not (grows and limit.operator in ("at_least", "above"))
-        case Share() | Compare():
+        case Share() | Compare() | Silence() | Deadline():
             return True
         case _:
             return can_be_cancelled(condition)

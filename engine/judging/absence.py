@@ -1,0 +1,240 @@
+"""Absence: the folds of `silence` and `deadline`, which are true because something did not come.
+
+Here: from when silence is measured, when it is long enough, when it ends and how far it has grown, and when a deadline
+has passed. Not here: the walk (`judging.fold`), the time that counts (`judging.stopwatch`), and who is expected to
+report (`loading.expected`). Laws: rule-language.md 3.4, 3.5 and 5.
+
+Silence is measured from the latest of: the event that would have to leave the window, the start of the active span, and
+the instants from which the group counts. While an alert is open, from where it was measured at its opening.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from engine.judging.active import ALWAYS, END, Span
+from engine.judging.calendar import instant_of
+from engine.judging.circumstances import UNKNOWN, Circumstances
+from engine.judging.event import EventKey
+from engine.judging.expected import Deadline, Silence
+from engine.judging.filter import Limit
+from engine.judging.fold import Fold
+from engine.judging.instant import Instant, Millis
+from engine.judging.rule import Rule
+from engine.judging.state import Point, Spell, Status
+from engine.judging.stopwatch import Stopwatch
+from engine.judging.trace import Rise
+from engine.judging.window import Lasting
+
+
+class _AbsenceFold(Fold):
+    """What both have in common: groups that count from some instant on, also where nothing was ever heard of them."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        keys: list[EventKey],
+        points: list[Point],
+        *,
+        base: Instant | None = None,
+        status: Status | None = None,
+        marks: Sequence[EventKey] = (),
+        around: Circumstances = UNKNOWN,
+    ) -> None:
+        self._around = around
+        member = around.member
+        known = (around.since, rule.effective_from, member.since if member else None)
+        self._counts_from = max((at for at in known if at is not None), default=None)
+        self._prepare(rule)
+        super().__init__(rule, keys, points, base=base, status=status, marks=marks, around=around)
+
+    def _prepare(self, rule: Rule) -> None:
+        """Make ready what the first look at the points needs."""
+
+    def rewind_to(self, at: Instant) -> bool:
+        """Say whether the fold can take points at an instant: what did not come is not taken back."""
+        return self.now is None or at > self.now
+
+    def next_due(self) -> Instant | None:
+        """Return the next instant at which something changes though no point occurs."""
+        until, now, spans = self._rule.effective_until, self.now, self._active
+        found = [super().next_due()]
+        for turn in self._turns():
+            at = turn if spans is None or spans.around(turn) is not None else spans.next_start(turn)
+            if at is not None and (now is None or at > now) and (until is None or at < until):
+                found.append(at)
+        return min((at for at in found if at is not None), default=None)
+
+    def _turns(self) -> Iterator[Instant]:
+        """Yield the instants at which something may change."""
+        raise NotImplementedError
+
+    def _span(self, at: Instant) -> Span | None:
+        return ALWAYS if self._active is None else self._active.around(at)
+
+    def _left_at(self, at: Instant) -> bool:  # noqa: ARG002 - any instant
+        """Say that whatever instant is judged, something may have come true at it."""
+        return True
+
+
+class SilenceFold(_AbsenceFold):
+    """The fold of `silence`."""
+
+    def _prepare(self, rule: Rule) -> None:
+        if not isinstance(rule.condition, Silence):
+            raise TypeError(f"{type(rule.condition).__name__} is no silence")
+        self._silence = rule.condition
+        self._heard: deque[Instant] = deque(maxlen=rule.condition.below)
+        self._at: Instant | None = None
+        self._plain = Stopwatch(self._around.gaps)
+
+    @property
+    def _clock(self) -> Stopwatch:
+        return Stopwatch(self._around.gaps, self._active)
+
+    # --- what is measured -------------------------------------------------------------------------------------------
+
+    def _enter(self, index: int) -> None:
+        newest = self._heard[-1] if self._heard else None
+        super()._enter(index)
+        if not self._points[index].watched:
+            return
+        at, seen = self._keys[index].occurred_at, self._silence.expected.seen
+        if seen is not None and (newest is None or at - newest >= seen):
+            self.status.anchor = self._keys[index]
+        self._heard.append(at)
+        self._measure()
+
+    def _slide(self, at: Instant) -> None:
+        self._at = at
+        self._measure()
+
+    def _measure(self) -> None:
+        """Tell the window how long the silence is where the fold stands."""
+        at, since = self._at, None
+        if at is not None and self._is_expected(at) and self._span(at) is not None:
+            since = self._measured_from(at)
+        if isinstance(self._window, Lasting):
+            lasts = at is not None and since is not None and since <= at
+            self._window.figure = self._clock.between(since or 0, at or 0) if lasts else None
+
+    def _is_expected(self, at: Instant) -> bool:
+        seen, member = self._silence.expected.seen, self._around.member
+        if seen is not None:
+            return bool(self._heard) and at - self._heard[-1] < seen
+        return member is not None and (member.until is None or at < member.until)
+
+    def _measured_from(self, at: Instant) -> Instant | None:
+        """Return from when the silence at an instant is measured; None: nothing says from when the group counts."""
+        spell, span, anchor = self.status.spell, self._span(at), self.status.anchor
+        leaving = self._heard[0] if len(self._heard) == self._silence.below else None
+        if spell is not None and spell.since is not None and (leaving is None or leaving <= spell.since):
+            return spell.since
+        counts = anchor.occurred_at if anchor is not None else self._counts_from
+        bounds = (self._counts_from, counts, leaving)
+        known = [bound for bound in bounds if bound is not None]
+        return max(*known, span.start if span else at) if known else None
+
+    # --- what falls due ---------------------------------------------------------------------------------------------
+
+    def _turns(self) -> Iterator[Instant]:
+        seen, member, spell = self._silence.expected.seen, self._around.member, self.status.spell
+        if spell is not None or self.status.true_since is not None:
+            if seen is not None and self._heard:
+                yield self._heard[-1] + seen
+            if member is not None and member.until is not None:
+                yield member.until
+        known = (self._counts_from, self._heard[-1] if self._heard else None, self.now)
+        start = max((at for at in known if at is not None), default=None)
+        if start is None or (member is None and seen is None):
+            return
+        span = self._span(start)
+        if span is None:
+            yield start
+        elif (since := self._measured_from(start)) is not None:
+            if spell is not None and self._window.met():
+                at = self._clock.reached(since, min(self._steps(self._told(spell)), default=END))
+            else:
+                at = self._plain.reached(since, self._silence.length)
+            if at is not None:
+                yield at if spell is not None else min(at, span.end)
+
+    def _steps(self, told: float) -> Iterator[Millis]:
+        """Yield the lengths above the one told last at which there is something to say."""
+        limits = (step.limit for step in self._rule.levels if step.limit is not None)
+        found = [lowest for limit in limits if (lowest := _lowest(limit)) is not None]
+        if self._rule.tell_again.value_doubles:
+            found.append(int(2 * told))
+        return (length for length in found if length > told)
+
+    def _told(self, spell: Spell) -> float:
+        """Return the figure that was told last of the running spell."""
+        place = len(self.done)
+        return max((rise.figure for rise in self.rises if rise.place == place), default=spell.figure or 0)
+
+    # --- judging ----------------------------------------------------------------------------------------------------
+
+    def _judge(self, at: Instant, start: int, end: int) -> None:
+        super()._judge(at, start, end)
+        spell, figure = self.status.spell, self._window.figure
+        if spell is None or figure is None or not self._window.met():
+            return
+        if any(step <= figure for step in self._steps(self._told(spell))):
+            self.rises.append(Rise(at, len(self.done), figure))
+
+    def _open(self, at: Instant, watched: list[EventKey], newest: EventKey | None) -> None:
+        since, status = self._measured_from(at), self.status
+        super()._open(at, watched, newest)
+        inside: list[EventKey] = []
+        for index in range(self._high - 1, -1, -1):
+            key = self._keys[index]
+            if since is None or key.occurred_at <= since:
+                break
+            if self._points[index].watched:
+                inside.append(key)
+        first, last = (inside[-1], inside[0]) if inside else (None, None)
+        status.spell = Spell(happened_at=at, first=first, last=last, figure=self._window.figure, since=since)
+        status.newest = last or EventKey(at, "", "")  # only what is newer ends this silence or begins another
+
+
+class DeadlineFold(_AbsenceFold):
+    """The fold of `deadline`."""
+
+    def _prepare(self, rule: Rule) -> None:
+        if not isinstance(rule.condition, Deadline):
+            raise TypeError(f"{type(rule.condition).__name__} is no deadline")
+        self._by = instant_of(rule.condition.by, self._around.zone)
+
+    @property
+    def _ends_at(self) -> Instant | None:
+        """When the deadline passes: later by our own outages since the group counts; None: it does not concern it."""
+        member, span = self._around.member, self._span(self._by)
+        counts = self._counts_from
+        if member is None or span is None or (counts is not None and counts > self._by):
+            return None
+        since = max(span.start, self._by if counts is None else counts)
+        ends_at = Stopwatch(self._around.gaps).reached(since, self._by - since)
+        return None if ends_at is None or (member.until is not None and member.until <= ends_at) else ends_at
+
+    def _turns(self) -> Iterator[Instant]:
+        if self.status.seen is None and (ends_at := self._ends_at) is not None:
+            yield ends_at
+
+    def _true(self, watched: list[EventKey]) -> bool:  # noqa: ARG002 - also where nothing is
+        return self.status.seen is None and self.now == self._ends_at
+
+    def _open(self, at: Instant, watched: list[EventKey], newest: EventKey | None) -> None:
+        super()._open(at, watched, newest)
+        self.status.spell = Spell(happened_at=at, first=None, last=None)
+
+
+def _lowest(limit: Limit) -> Millis | None:
+    """Return the shortest length that meets a limit from below; None where longer ones meet it no better."""
+    match limit.operator:
+        case "at_least" | "equals":
+            return int(limit.number)
+        case "above":
+            return int(limit.number) + 1
+        case _:
+            return None

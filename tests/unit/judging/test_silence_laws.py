@@ -1,0 +1,132 @@
+"""Silence and the laws: word for word, in every order of arrival, with outages, hours and members that come and go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.msgpack import decode, encode
+
+from engine.judging.circumstances import Circumstances
+from engine.judging.evaluate import Group
+from engine.judging.event import Event
+from engine.judging.expected import Expected, Member, Silence
+from engine.judging.filter import Test
+from engine.judging.instant import MINUTE
+from engine.judging.outage import Gap, merged
+from engine.judging.rule import Clear, Rule
+from engine.judging.state import GroupState
+from tests.unit.judging.desk import Ledger, event, rule, wait
+from tests.unit.judging.silence_oracle import SilenceOracle
+from tests.unit.judging.test_order import actives
+
+FAR = 200 * MINUTE
+MINUTES = st.integers(0, 60).map(lambda minute: minute * MINUTE)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Rule, list[Event], Circumstances]:
+    """A rule of silence, what is reported, and what happens around it."""
+    length = draw(st.integers(1, 20)) * MINUTE
+    seen = draw(st.none() | st.integers(1, 20).map(lambda more: length + more * MINUTE))
+    how: Any = draw(st.sampled_from(["by_hand", "no_longer_true", "event", "quiet"]))
+    one = rule(
+        condition=Silence(length=length, below=draw(st.sampled_from([1, 1, 2, 3])), expected=Expected(seen=seen)),
+        clear=Clear(
+            how,
+            event=Test("clear", "equals", True) if how == "event" else None,
+            quiet_for=draw(st.integers(1, 9)) * MINUTE,
+        ),
+        keep_open_for=draw(st.sampled_from([0, 4])) * MINUTE if how == "no_longer_true" else 0,
+        hold_for=draw(st.sampled_from([0, 0, 3])) * MINUTE,
+        active=draw(st.none() | actives()),
+        wait_for_late=draw(st.sampled_from([0, 5])) * MINUTE,
+    )  # fmt: skip
+    rows = draw(
+        st.lists(st.tuples(MINUTES, st.sampled_from(["watched", "watched", "clear", "both"])), max_size=8)
+    )
+    reports = [
+        event(at, f"e{place}", watched=what != "clear", clear=what in ("clear", "both"))
+        for place, (at, what) in enumerate(rows)
+    ]
+    gaps = draw(st.lists(st.tuples(MINUTES, st.integers(1, 15)), max_size=2))
+    bounds = st.none() | MINUTES
+    around = Circumstances(
+        since=draw(MINUTES),
+        gaps=merged(Gap(since=at, until=at + long * MINUTE) for at, long in gaps),
+        member=None if seen is not None else Member("73.15", draw(bounds), draw(bounds)),
+    )
+    return one, reports, around
+
+
+def told(one: Rule, reports: list[Event]) -> dict[str, list[Event]]:
+    """What a group gets of these reports."""
+    clears = one.clear.how == "event"
+    return {
+        "arrivals": [report for report in reports if report.fields["watched"]],
+        "clearing": [report for report in reports if clears and report.fields["clear"]],
+    }
+
+
+@given(world=worlds())
+def test_the_fold_reads_silence_word_for_word(world: tuple[Rule, list[Event], Circumstances]):
+    one, reports, around = world
+    group = Group(one, around=around)
+    group.apply(**told(one, reports), received_at=60 * MINUTE)
+    group.look(now=FAR)
+    found = [
+        (spell.happened_at, None if spell.ended_at is None else (spell.ended_at, spell.reason))
+        for spell in group.spells
+    ]
+    assert found == SilenceOracle(one, reports, around).stretches(FAR - 10 * MINUTE)
+
+
+@given(world=worlds(), data=st.data())
+def test_every_arrival_order_gives_the_same_openings(
+    world: tuple[Rule, list[Event], Circumstances], data: st.DataObject
+):
+    """Section 3.3, with refuted reports, stored states, and a member that is first looked at late."""
+    one, reports, around = world
+    refuted = data.draw(st.sets(st.sampled_from([r.id for r in reports]))) if reports else set()
+    true = sorted((r for r in reports if r.id not in refuted), key=lambda r: r.key)
+    rest, requests = data.draw(st.permutations(reports)), []
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        requests.append(rest[:size])
+        rest = rest[size:]
+    in_order = play(one, [[report] for report in true], around, set())
+    for other in (
+        play(one, requests, around, refuted),
+        play(one, requests, around, refuted, thaw=True),
+        play(one, requests, around, refuted, asleep=True),
+    ):
+        assert other.openings == in_order.openings
+        assert {other.happened[o] for o in other.open} == {in_order.happened[o] for o in in_order.open}
+        assert len(other.open) <= 1
+
+
+def play(
+    one: Rule,
+    requests: list[list[Event]],
+    around: Circumstances,
+    refuted: set[str],
+    *,
+    thaw: bool = False,
+    asleep: bool = False,
+) -> Ledger:
+    """Send the requests one after the other, looking at each due instant between, unless the service is asleep."""
+    group, ledger, now = Group(one, around=around), Ledger(), 0
+    for request in requests:
+        now = max([now, *(report.occurred_at for report in request)])
+        if not asleep:
+            wait(group, ledger, now - 1)
+        withdrawn = {("7315", name): "refuted" for name in refuted}
+        ledger.read(group.apply(**told(one, request), received_at=now, withdrawn=withdrawn))
+        if thaw:
+            group = Group(one, decode(encode(group.frozen()), type=GroupState), around)
+    if asleep:
+        group = Group(one, decode(encode(group.frozen()), type=GroupState), around)
+        ledger.read(group.look(now=FAR))
+    wait(group, ledger, FAR)
+    return ledger
