@@ -16,7 +16,7 @@ from engine.judging.instant import MINUTE, Instant
 from engine.judging.newcomers import newcomers_of
 from engine.judging.points import Points, page_span
 from engine.judging.rule import Rule
-from engine.judging.window import kept_for, needs_latest
+from engine.judging.window import kept_for, latest_needed
 from engine.matching.native import NativeMatcher
 from engine.service.batch import Key, sort
 from engine.service.families import Arrived, Bearer, Change, Families
@@ -118,6 +118,6 @@ class Review(Families):
 
 def reaches_back(rule: Rule, now: Instant) -> Instant:
     """Return the receipt of the earliest entry that can matter to a rule that comes into force now."""
-    if needs_latest(rule.condition):
+    if latest_needed(rule.condition):
         return 0
     return now - kept_for(rule.condition) - rule.late_horizon - AHEAD

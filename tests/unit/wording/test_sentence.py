@@ -167,7 +167,7 @@ UNSAID = {
     *("id", "title", "short_title", "owner", "why", "guide", "wait_for_late", "late_horizon"),
     *("escalate", "version", "source"),
 }
-TOLD_BY_TITLE = {"share", "compare"}
+TOLD_BY_TITLE = {"share", "compare", "silence", "deadline"}
 """Conditions that have no words of their own yet."""
 
 
