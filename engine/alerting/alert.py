@@ -121,7 +121,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     superseded where a history entry below number `superseded` caused them. `hidden` is the rule of `hide_while` that
     hides it, as long as it does, or `before_rule`. `silenced` is the silence that covers it. `cover_changes_at` is when
     either must be looked at again. `tell_again` is the rule's, frozen at opening; `figure_told` the figure of which
-    people were told last, `told_again` how often time alone told them in a row.
+    people were told last, `told_again` how often time alone told them in a row. `late`: its condition came true long
+    before it opened.
     """
 
     id: str
@@ -153,6 +154,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     also_taken: tuple[str, ...] = ()
     delegations: tuple[Delegation, ...] = ()
     declined: tuple[str, ...] = ()
+    late: bool = False
     exhausted_at: Instant | None = None
     nobody: bool = False
     superseded: int = 0
@@ -198,6 +200,13 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     headers: dict[str, str] = {}
 
 
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that a digest stands for, and of which alert it is."""
+
+    alert: str
+    notification: str
+
+
 class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The decision to tell one person on one contact of one alert.
 
@@ -205,7 +214,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `cause` is the id of the history entry that caused it. `due_at` is when it is to be sent (or looked at again);
     None once final. `held` says what keeps a pending one back. `informing` marks people who need not act.
     `instead_of` is the failed notification to another contact of the person that this one replaces. `returned` marks a
-    `delegated` that goes back to the giver.
+    `delegated` that goes back to the giver. A `digest` stands for the messages of its `items`, in their order, and is
+    of no single alert; they name it as `digest` and share its fate.
     """
 
     id: str
@@ -237,6 +247,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     sent_at: Instant | None = None
     instead_of: str = ""
     returned: bool = False
+    digest: str = ""
+    items: tuple[Item, ...] = ()
 
     @property
     def entry(self) -> int:

@@ -32,6 +32,7 @@ from engine.alerting.command import (
 )
 from engine.alerting.conflict import accused
 from engine.alerting.delivery import record_attempt, record_report
+from engine.alerting.digest import LATE
 from engine.alerting.draft import Decision, Draft, Surroundings
 from engine.alerting.escalation import (
     end_unanswerable_step,
@@ -77,6 +78,7 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         level=opened.level,
         happened_at=opened.happened_at,
         detected_at=now,
+        late=now - opened.happened_at > LATE,
         evidence=_kept(opened.evidence),
         evidence_count=len(opened.evidence),
         floor=max((e.key for e in opened.evidence), default=EventKey(opened.happened_at, "", "")),

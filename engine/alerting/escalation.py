@@ -14,6 +14,7 @@ from engine.alerting.alert import Postponed, Run
 from engine.alerting.conflict import accused, exclusions, substitutes
 from engine.alerting.delegation import counted
 from engine.alerting.delivery import may_have_word
+from engine.alerting.digest import DIGEST, next_digest
 from engine.alerting.directory import Found, PassedOver, Resolution, resolve
 from engine.alerting.draft import Draft
 from engine.alerting.hiding import hider
@@ -40,8 +41,8 @@ def start_anew(draft: Draft) -> None:
 def begin(draft: Draft, round_: int, step: int, *, by_hand: bool = False) -> None:
     """Start the first step from (round, step) on that can start; exhausted where there is none (3.3, 3.5, 3.6).
 
-    In the policy's quiet hours the start is put off to their end, unless a person wants it now (3.8). Under a silence
-    nothing starts: its end starts the current step anew.
+    In the policy's quiet hours the start is put off to their end (3.8), of what is told in digests to the next of them
+    (7.1), unless a person wants it now. Under a silence nothing starts: its end starts the current step anew.
     """
     if _kept_quiet(draft):
         return
@@ -60,12 +61,21 @@ def begin(draft: Draft, round_: int, step: int, *, by_hand: bool = False) -> Non
 
 
 def _put_off(draft: Draft, round_: int, step: int) -> bool:
-    until = policy_quiet_until(draft.alert, draft.around, draft.now)
+    until, reason = _not_before(draft)
     if until is None:
         return False
     draft.change(postponed=Postponed(step=step, round=round_, until=until), exhausted_at=None, nobody=False)
-    draft.note("step_skipped", reason="policy_quiet", step=step, round=round_, until=until)
+    draft.note("step_skipped", reason=reason, step=step, round=round_, until=until)
     return True
+
+
+def _not_before(draft: Draft) -> tuple[Instant | None, str]:
+    """Return until when a start is put off, by quiet hours or for the next digest, and by which gate."""
+    alert, around, now = draft.alert, draft.around, draft.now
+    if (until := policy_quiet_until(alert, around, now)) is not None:
+        return until, "policy_quiet"
+    told_at = next_digest(alert, around, now)
+    return (told_at, DIGEST) if told_at is not None and told_at > now else (None, "")
 
 
 def _start_step(draft: Draft, round_: int, number: int, *, but: Collection[str] = ()) -> bool:
@@ -343,9 +353,7 @@ def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
             start_anew(draft)
         elif uncovered:
             restart(draft, "silence_ended")
-        elif draft.alert.postponed is not None and not policy_quiet_until(
-            draft.alert, draft.around, draft.now
-        ):
+        elif draft.alert.postponed is not None and _not_before(draft)[0] is None:
             next_step(draft)
     tell_again(draft, cause, people)
 

@@ -18,7 +18,7 @@ from engine.alerting.telling import ASKING
 from engine.judging.instant import Instant
 
 OPENING = ("effective", "active", "too_late", "before_rule")
-STEP = ("hidden", "silenced", "policy_quiet", "when")
+STEP = ("hidden", "silenced", "policy_quiet", "digest", "when")
 PERSON = ("conflict_of_interest", "declined", "away", "no_contact")
 ATTEMPT = (
     "resolved",

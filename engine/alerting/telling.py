@@ -12,6 +12,7 @@ import msgspec
 
 from engine.alerting.alert import NOTICES, WENT_OUT, HistoryEntry, Kind, Notification
 from engine.alerting.conflict import exclusions
+from engine.alerting.digest import AT_ONCE, DIGEST, digest_times, next_digest
 from engine.alerting.directory import Contact, Found, Person
 from engine.alerting.draft import Draft
 from engine.alerting.identity import notification_id
@@ -108,7 +109,14 @@ def plan_notice(
 
 
 def _plan(draft: Draft, notification: Notification) -> None:
-    """Put a new message into the outbox; one for a contact that is in its quiet hours waits for their end."""
+    """Put a new message into the outbox; one for a contact that is in its quiet hours waits for their end.
+
+    What is told in digests waits for the next; what replaces a message that failed goes in a digest, but at once.
+    """
+    told_at = next_digest(draft.alert, draft.around, draft.now)
+    if told_at is not None and notification.kind not in AT_ONCE:
+        due_at = notification.due_at if notification.instead_of else told_at
+        notification = msgspec.structs.replace(notification, held=DIGEST, due_at=due_at)
     draft.put(notification)
     until = _quiet_until(draft, notification)
     if until is not None and until > (notification.due_at or 0):
@@ -143,12 +151,13 @@ def hold(draft: Draft, notification: Notification, until: Instant) -> None:
 
 
 def release(draft: Draft) -> None:
-    """Let go of what waits for the end of quiet hours that the alert's level, as it is now, breaks."""
+    """Let go of what waits for the end of quiet hours or for a digest that the level, as it is now, breaks."""
+    at_once = not digest_times(draft.alert)
     for notification in draft.notifications:
-        if (
-            notification.held == QUIET
-            and not notification.final
-            and _quiet_until(draft, notification) is None
+        if notification.state != "pending":
+            continue
+        if (notification.held == QUIET and _quiet_until(draft, notification) is None) or (
+            notification.held == DIGEST and at_once
         ):
             draft.put(msgspec.structs.replace(notification, held="", due_at=draft.now))
 

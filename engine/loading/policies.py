@@ -130,7 +130,7 @@ class _File:
             form.read("inform", targets, ()),
             form.read("acknowledge", _acknowledge, Acknowledge()),
             form.read("quiet", _quiet, Quiet()),
-            self._digest(form),
+            form.read("digest", _digest, Digest()),
             form.read("bypass_subject", boolean, default=True),
             form.read("on_exhausted", targets, (POSKO_NASIONAL,)),
         )
@@ -151,12 +151,6 @@ class _File:
         )
         form.close()
         return step
-
-    def _digest(self, form: Form) -> Digest:
-        """Take a digest, and say that nothing sends one yet: a policy must not promise what does not happen."""
-        if "digest" in form:
-            form.unavailable("digest")
-        return form.read("digest", _digest, Digest())
 
     def _when(self, node: Node, findings: Findings) -> StepCondition:
         form = form_of(node, findings)

@@ -125,9 +125,12 @@ def opening(
     figure=None,
     tell_again=RULE.tell_again,
     hide_while=(),
+    happened_at=START,
 ):
     """The command that opens an alert."""
-    opened = Opened(ordinal=1, happened_at=START, evidence=seen or (evidence(),), level=level, figure=figure)
+    opened = Opened(
+        ordinal=1, happened_at=happened_at, evidence=seen or (evidence(),), level=level, figure=figure
+    )
     rule = msgspec.structs.replace(RULE, tell_again=tell_again, hide_while=hide_while)
     return Open(rule=rule, policy=policy_, space="real", group=group, region=region, ordinal=1, opened=opened)
 
@@ -175,7 +178,8 @@ class Course:
         self.down = {}
         self.sent, self.times, self.decisions = [], [], []
         self.notifications, self.history = {}, []
-        self._apply(open_alert(opening(policy_ or policy(), **opening_words), self.around, self.now))
+        words = {"happened_at": now} | opening_words
+        self._apply(open_alert(opening(policy_ or policy(), **words), self.around, self.now))
 
     def _apply(self, decision):
         self.alert = decision.alert

@@ -342,13 +342,6 @@ def test_a_mistake_in_a_policy(code: str, text: str, place: tuple[int, int], tmp
     assert found(f for f in findings if f.code == code or f.code != "not_available") == [(code, place)]
 
 
-def test_a_policy_does_not_promise_a_digest_that_nobody_sends(tmp_path: Path):
-    """The key is of the language, but not of this version: an error, never a key without effect."""
-    (tmp_path / "p.yaml").write_text(policy(digest='{levels: [waspada], at: ["06:00"]}'))
-    loaded = load_policies(tmp_path / "p.yaml", REGIONS)
-    assert (loaded.valid, found(loaded.findings)) == (False, [("not_available", (5, 5))])
-
-
 @pytest.mark.parametrize(
     ("code", "name", "text", "place"), DIRECTORIES, ids=[case[0] for case in DIRECTORIES]
 )

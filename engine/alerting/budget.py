@@ -1,0 +1,108 @@
+"""Budgets: how many messages a person, a region and a gateway take, and when the next one may go.
+
+Here: escalation.md 7.2 as pure functions on the instants at which messages went. Not here: keeping these instants
+(`service.accounts`), and in which order what waits goes (`alerting.turn`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from engine.alerting.alert import Notification
+from engine.alerting.policy import Channel
+from engine.judging.calendar import AWAS
+from engine.judging.instant import Instant, Millis
+from engine.judging.region import cut
+
+HELD: Mapping[str, str] = {"person": "budget", "region": "budget", "gateway": "lane"}
+"""The gate that holds a message back, by whose budget is spent (system.md 6)."""
+Whose = Literal["person", "region", "gateway"]
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """At most so many messages in any stretch of `within` ms; `smooth`: also evenly spread over it."""
+
+    at_most: int
+    within: Millis
+    smooth: bool = False
+
+
+Allowances = Mapping[Channel, tuple[Allowance, ...]]
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True):
+    """What persons, regencies and gateways take, by channel; `awas_reserve` is the share of a gateway's for awas alone.
+
+    Without an entry there is no bound.
+    """
+
+    person: Allowances = {}
+    region: Allowances = {}
+    gateway: Allowances = {}
+    awas_reserve: float = 0.2
+
+
+UNBOUNDED = Budgets()
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Whose budget a message counts against, under which key it is kept, and what that allows the message."""
+
+    whose: Whose
+    key: str
+    allowances: tuple[Allowance, ...]
+    holds: bool
+    """Whether a spent budget holds this message back; it counts all the same."""
+
+
+def accounts(budgets: Budgets, message: Notification, space: str) -> Iterator[Account]:
+    """Yield the budgets that a message counts against. A reply counts against none and is never held.
+
+    Awas is never held by a person's or region's, and has the whole of a gateway's rate. Exercises have persons' and
+    regions' budgets of their own and no part in the reserve (escalation.md 12).
+    """
+    if message.kind == "reply":
+        return
+    channel, urgent = message.channel, message.level >= AWAS and space == "real"
+    regency = cut(message.region, "regency") or message.region
+    own = "" if space == "real" else f"{space}:"
+    if allowed := budgets.person.get(channel):
+        yield Account("person", f"{own}person:{message.person}/{channel}", allowed, not urgent)
+    if allowed := budgets.region.get(channel):
+        yield Account("region", f"{own}region:{regency}/{channel}", allowed, not urgent)
+    if allowed := budgets.gateway.get(channel):
+        share = 1.0 if urgent else 1.0 - budgets.awas_reserve
+        yield Account(
+            "gateway", f"gateway:{channel}", tuple(_part(one, share) for one in allowed), holds=True
+        )
+
+
+def _part(allowance: Allowance, share: float) -> Allowance:
+    # A gateway that lets a single message through a second still serves everybody else beside awas.
+    return msgspec.structs.replace(allowance, at_most=max(int(allowance.at_most * share), 1))
+
+
+def allowed_at(went: Sequence[Instant], allowances: Sequence[Allowance], now: Instant) -> Instant:
+    """Return the earliest instant from `now` on at which one more message may go; `went` is oldest first.
+
+    It may go at t when fewer than `at_most` went in (t - within, t], and, if `smooth`, not sooner than
+    `within / at_most` after the last.
+    """
+    at = now
+    for allowance in allowances:
+        if len(went) >= allowance.at_most:
+            at = max(at, went[-allowance.at_most] + allowance.within)
+        if allowance.smooth and went:
+            at = max(at, went[-1] + -(-allowance.within // allowance.at_most))
+    return at
+
+
+def kept(went: Sequence[Instant], allowances: Sequence[Allowance]) -> tuple[Instant, ...]:
+    """Return those instants that can still hold a message back: no more than the largest `at_most`."""
+    most = max((allowance.at_most for allowance in allowances), default=0)
+    longest = max((allowance.within for allowance in allowances), default=0)
+    newest = went[-1] if went else 0
+    return tuple(at for at in went[-most:] if at > newest - longest) if most else ()

@@ -1,0 +1,68 @@
+"""Turns: in which order the messages go that wait at one instant.
+
+Here: escalation.md 7.3 as a pure function: awas first, then regions in turn. Not here: whether a message may go at all
+(`alerting.gates`, `alerting.budget`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from engine.alerting.alert import Notification
+from engine.judging.calendar import AWAS
+from engine.judging.instant import Instant
+from engine.judging.region import cut
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that waits, as far as its turn depends on it."""
+
+    id: str
+    alert: str
+    kind: str
+    contact: str
+    region: str
+    level: int
+    planned_at: Instant
+    gathers: bool = False
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it goes before everything else: what is awas, and a reply to a person who just wrote."""
+        return self.level >= AWAS or self.kind == "reply"
+
+
+def waiting(message: Notification) -> Waiting:
+    """Return what the turn of a message depends on; it gathers with others to its contact where it was held back."""
+    return Waiting(
+        id=message.id,
+        alert=message.alert,
+        kind=message.kind,
+        contact=message.contact,
+        region=cut(message.region, "regency") or message.region,
+        level=message.level,
+        planned_at=message.planned_at,
+        gathers=message.held in ("digest", "budget") and message.state == "pending",
+    )
+
+
+def in_turn(messages: Iterable[Waiting], served: Mapping[str, int]) -> list[Waiting]:
+    """Return the messages in the order in which they go.
+
+    Urgent ones first, by the instant at which they were planned. Then one of each region in turn, the region first that
+    was served longest ago (`served`: a number that grows with each message, by region; never: 0); inside a region by
+    level, then by instant.
+    """
+    urgent: list[Waiting] = []
+    by_region: dict[str, list[Waiting]] = {}
+    for message in messages:
+        (urgent if message.urgent else by_region.setdefault(message.region, [])).append(message)
+    urgent.sort(key=lambda one: (one.planned_at, one.id))
+    for queue in by_region.values():
+        queue.sort(key=lambda one: (-one.level, one.planned_at, one.id))
+    regions = sorted(by_region, key=lambda code: (served.get(code, 0), by_region[code][0].planned_at, code))
+    rounds = max((len(queue) for queue in by_region.values()), default=0)
+    turns = (by_region[code][n] for n in range(rounds) for code in regions if n < len(by_region[code]))
+    return [*urgent, *turns]
