@@ -131,6 +131,50 @@ class Renderer:
             },
         )
 
+    def digest(
+        self,
+        digest: Notification,
+        cases: Sequence[tuple[Notification, Alert, Sequence[Notification]]],
+        *,
+        at: Instant,
+        to: str,
+        code: str = "",
+        profile: Profile = ONE_WAY,
+    ) -> tuple[Rendered, int]:
+        """Return the one message of several, and how many of them stand in it, from the first: at least one.
+
+        `cases` are the items in order: what is told, its alert, all notifications of that.
+        """
+        texts = self._catalogue.texts(digest.language)
+        tellers = []
+        for notification, alert, notifications in cases:
+            voice = Voice(texts, self._regions, self._kinds, alert.region)
+            case = Case(notification=notification, alert=alert, notifications=notifications, at=at)
+            tellers.append(Teller(voice, case))
+        date = format_datetime(local(at, tellers[0].voice.zone_name))
+        if digest.channel == "sms":
+            text, count = digest_sms(tellers, self._base_url, profile=profile, code=code)
+            return Rendered(to=to, text=text, date=date), count
+        told = tellers[:MOST_ITEMS]
+        letter = Letter(
+            language=texts.language,
+            tone=max(teller.alert.level for teller in told),
+            headline=digest_headline(told),
+            notes=(texts["exercise.explained"],) if told[0].alert.space == "exercise" else (),
+            salutation=told[0].salutation(),
+            lead=(texts["digest.lead"],),
+            asked="",
+            sections=digest_sections(told),
+            link=link(self._base_url),
+            button=texts["digest.open"],
+            private=texts["link.private"],
+            closing="" if digest.informing else texts["closing"],
+            signature=texts["signature"],
+            footer=texts["digest.footer"],
+        )
+        headers = self._headers(texts.language)
+        return self._mail(digest, letter, digest_subject(told), to=to, date=date, headers=headers), len(told)
+
     def _letter(self, teller: Teller) -> Letter:
         texts, alert, kind = teller.texts, teller.alert, teller.notification.kind
         asks = kind not in CALM_KINDS and not teller.notification.informing

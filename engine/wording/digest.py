@@ -1,0 +1,92 @@
+"""What a digest says: several matters in one message, numbered as its answers name them.
+
+Here: the lines of an SMS and the parts of a letter. Not here: which messages go together (`alerting.digest`), the layout
+of letters (`wording.render`) and the page behind the link (`wording.digest_page`). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.gsm7 import cut, transliterate
+from engine.wording.account import Section, Teller
+from engine.wording.link import link
+from engine.wording.plain import plain
+from engine.wording.profile import Profile
+from engine.wording.sms import length
+from engine.wording.texts import Texts
+from engine.wording.voice import LONGEST_NAME
+
+LEAST_LEFT = 12
+"""Septets of a cut item below which it says nothing any more."""
+MOST_ITEMS = 99
+"""Items of one letter; its answers by SMS name them by at most two digits."""
+
+
+def digest_sms(
+    tellers: Sequence[Teller], base_url: str, *, profile: Profile, code: str = ""
+) -> tuple[str, int]:
+    """Return the text of a digest, and how many of its items stand in it: as many as the route carries, one at least.
+
+    Items that do not stand in it are told by a further message: who was not told of a matter must not count as told.
+    """
+    texts = tellers[0].texts
+    address = transliterate(link(base_url).partition("://")[2] or link(base_url))
+    if not profile.url_ok:
+        address = transliterate(texts["sms.no_link"])
+    ending = transliterate(texts("sms.digest.code", code="{code}") if code else texts["sms.digest.link"])
+    ending = ending.format(link=address, code=code)
+    for count in range(min(len(tellers), MOST_ITEMS), 0, -1):
+        head = transliterate(_counted("sms.digest.head", texts, count))
+        items = [_sms_item(teller, number) for number, teller in enumerate(tellers[:count], start=1)]
+        text = tellers[0].marked(" ".join((head, *items, ending)))
+        if length(text) <= profile.room:
+            return text, count
+    room = profile.room - length(tellers[0].marked(f"{head}  {ending}"))
+    item = cut(items[0], room) if room >= LEAST_LEFT else ""
+    return tellers[0].marked(" ".join(filter(None, (head, item, ending)))), 1
+
+
+def _sms_item(teller: Teller, number: int) -> str:
+    what = plain(teller.alert.rule.short_title or teller.alert.rule.title, LONGEST_NAME)
+    place = teller.voice.place(teller.alert.region, short=True)
+    key = f"sms.digest.mark.{teller.notification.kind}"
+    mark = teller.texts[key] if key in teller.texts else ""
+    return transliterate(teller.texts("sms.digest.item", n=number, place=place, what=what, mark=mark))
+
+
+def subject(tellers: Sequence[Teller]) -> str:
+    """Return the subject of a letter: the highest level, how many matters, and where if it is one place."""
+    texts = tellers[0].texts
+    level = max(tellers, key=lambda teller: teller.alert.level).level
+    places = {teller.place for teller in tellers}
+    where = places.pop() if len(places) == 1 else texts["digest.several_places"]
+    head = _counted("digest.count", texts, len(tellers))
+    return plain(tellers[0].marked(texts("subject.digest", level=level, count=head, place=where)), 150)
+
+
+def sections(tellers: Sequence[Teller]) -> tuple[Section, ...]:
+    """Return one section for each matter: its number and headline, what became of it, what was reported."""
+    found = []
+    for number, teller in enumerate(tellers, start=1):
+        kind = "inform" if teller.notification.informing else teller.notification.kind
+        mark = teller.texts.first(f"digest.mark.{kind}", "digest.mark.first")
+        heading = teller.texts("digest.item", n=number, headline=teller.headline())
+        lines = (teller.texts[mark], *teller.reports.impact())
+        found.append(Section(heading, lines))
+    return tuple(found)
+
+
+def headline(tellers: Sequence[Teller]) -> str:
+    """Return the first line of a letter."""
+    texts = tellers[0].texts
+    level = max(tellers, key=lambda teller: teller.alert.level).level
+    return tellers[0].marked(
+        texts("digest.headline", level=level, count=_counted("digest.count", texts, len(tellers)))
+    )
+
+
+def _counted(key: str, texts: Texts, number: int) -> str:
+    return texts(f"{key}.{'one' if number == 1 else 'other'}", n=number)
+
+
