@@ -1,7 +1,7 @@
 """What a digest says: several matters in one message, numbered as its answers name them.
 
-Here: the lines of an SMS and the parts of a letter. Not here: which messages go together (`alerting.digest`), the layout
-of letters (`wording.render`) and the page behind the link (`wording.digest_page`). Pure.
+Here: the lines of an SMS and the parts of a letter. Not here: which messages go together (`alerting.digest`), the
+layout of letters (`wording.render`) and the page behind the link (`wording.digest_page`). Pure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from engine.wording.link import link
 from engine.wording.plain import plain
 from engine.wording.profile import Profile
 from engine.wording.sms import length
-from engine.wording.texts import Texts
 from engine.wording.voice import LONGEST_NAME
 
 LEAST_LEFT = 12
@@ -36,22 +35,25 @@ def digest_sms(
         address = transliterate(texts["sms.no_link"])
     ending = transliterate(texts("sms.digest.code", code="{code}") if code else texts["sms.digest.link"])
     ending = ending.format(link=address, code=code)
-    for count in range(min(len(tellers), MOST_ITEMS), 0, -1):
-        head = transliterate(_counted("sms.digest.head", texts, count))
-        items = [_sms_item(teller, number) for number, teller in enumerate(tellers[:count], start=1)]
-        text = tellers[0].marked(" ".join((head, *items, ending)))
+    items = [_sms_item(teller, number) for number, teller in enumerate(tellers[:MOST_ITEMS], start=1)]
+
+    def written(count: int, told: Sequence[str]) -> str:
+        head = transliterate(texts(f"sms.head.{_form(count)}", n=count))
+        return tellers[0].marked(" ".join(filter(None, (head, *told, ending))))
+
+    for count in range(len(items), 0, -1):
+        text = written(count, items[:count])
         if length(text) <= profile.room:
             return text, count
-    room = profile.room - length(tellers[0].marked(f"{head}  {ending}"))
-    item = cut(items[0], room) if room >= LEAST_LEFT else ""
-    return tellers[0].marked(" ".join(filter(None, (head, item, ending)))), 1
+    room = profile.room - length(written(1, [" "]))
+    return written(1, [cut(items[0], room) if room >= LEAST_LEFT else ""]), 1
 
 
 def _sms_item(teller: Teller, number: int) -> str:
     what = plain(teller.alert.rule.short_title or teller.alert.rule.title, LONGEST_NAME)
     place = teller.voice.place(teller.alert.region, short=True)
-    key = f"sms.digest.mark.{teller.notification.kind}"
-    mark = teller.texts[key] if key in teller.texts else ""
+    key = f"sms.mark.{teller.notification.kind}"
+    mark = teller.texts[key] if key in teller.texts else ""  # noqa: SIM401 -- texts are no dict
     return transliterate(teller.texts("sms.digest.item", n=number, place=place, what=what, mark=mark))
 
 
@@ -61,7 +63,7 @@ def subject(tellers: Sequence[Teller]) -> str:
     level = max(tellers, key=lambda teller: teller.alert.level).level
     places = {teller.place for teller in tellers}
     where = places.pop() if len(places) == 1 else texts["digest.several_places"]
-    head = _counted("digest.count", texts, len(tellers))
+    head = texts(f"digest.count.{_form(len(tellers))}", n=len(tellers))
     return plain(tellers[0].marked(texts("subject.digest", level=level, count=head, place=where)), 150)
 
 
@@ -81,12 +83,9 @@ def headline(tellers: Sequence[Teller]) -> str:
     """Return the first line of a letter."""
     texts = tellers[0].texts
     level = max(tellers, key=lambda teller: teller.alert.level).level
-    return tellers[0].marked(
-        texts("digest.headline", level=level, count=_counted("digest.count", texts, len(tellers)))
-    )
+    count = texts(f"digest.count.{_form(len(tellers))}", n=len(tellers))
+    return tellers[0].marked(texts("digest.headline", level=level, count=count))
 
 
-def _counted(key: str, texts: Texts, number: int) -> str:
-    return texts(f"{key}.{'one' if number == 1 else 'other'}", n=number)
-
-
+def _form(number: int) -> str:
+    return "one" if number == 1 else "other"

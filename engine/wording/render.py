@@ -17,6 +17,10 @@ from engine.alerting.alert import Alert, Kind, Notification, Rendered
 from engine.judging.instant import Instant, local
 from engine.judging.region import RegionTable
 from engine.wording.account import Case, Section, Teller
+from engine.wording.digest import MOST_ITEMS, digest_sms
+from engine.wording.digest import headline as digest_headline
+from engine.wording.digest import sections as digest_sections
+from engine.wording.digest import subject as digest_subject
 from engine.wording.layout import environment
 from engine.wording.link import link
 from engine.wording.plain import plain
@@ -112,23 +116,14 @@ class Renderer:
         if notification.channel == "sms":
             text = sms(teller, self._base_url, profile=profile, code=code)
             return Rendered(to=to, text=text, date=date)
-        letter = self._letter(teller)
         thread = f"<{alert.id}@{self._host}>"
-        return Rendered(
+        return self._mail(
+            notification,
+            self._letter(teller),
+            _subject(teller),
             to=to,
-            subject=_subject(teller),
-            text=self._text.render(letter=letter),
-            html=self._html.render(letter=letter),
             date=date,
-            reference=f"<{self._seal(notification.id)}@{self._host}>",
-            headers={
-                "From": self._sender,
-                "References": thread,
-                "In-Reply-To": thread,
-                "Auto-Submitted": "auto-generated",
-                "X-Auto-Response-Suppress": "All",
-                "Content-Language": texts.language,
-            },
+            headers={"References": thread, "In-Reply-To": thread},
         )
 
     def digest(
@@ -151,7 +146,7 @@ class Renderer:
             voice = Voice(texts, self._regions, self._kinds, alert.region)
             case = Case(notification=notification, alert=alert, notifications=notifications, at=at)
             tellers.append(Teller(voice, case))
-        date = format_datetime(local(at, tellers[0].voice.zone_name))
+        date = format_datetime(local(at, tellers[0].voice.zone))
         if digest.channel == "sms":
             text, count = digest_sms(tellers, self._base_url, profile=profile, code=code)
             return Rendered(to=to, text=text, date=date), count
@@ -172,8 +167,33 @@ class Renderer:
             signature=texts["signature"],
             footer=texts["digest.footer"],
         )
-        headers = self._headers(texts.language)
-        return self._mail(digest, letter, digest_subject(told), to=to, date=date, headers=headers), len(told)
+        return self._mail(digest, letter, digest_subject(told), to=to, date=date, headers={}), len(told)
+
+    def _mail(
+        self,
+        notification: Notification,
+        letter: Letter,
+        subject: str,
+        *,
+        to: str,
+        date: str,
+        headers: dict[str, str],
+    ) -> Rendered:
+        return Rendered(
+            to=to,
+            subject=subject,
+            text=self._text.render(letter=letter),
+            html=self._html.render(letter=letter),
+            date=date,
+            reference=f"<{self._seal(notification.id)}@{self._host}>",
+            headers={
+                "From": self._sender,
+                **headers,
+                "Auto-Submitted": "auto-generated",
+                "X-Auto-Response-Suppress": "All",
+                "Content-Language": letter.language,
+            },
+        )
 
     def _letter(self, teller: Teller) -> Letter:
         texts, alert, kind = teller.texts, teller.alert, teller.notification.kind
