@@ -19,7 +19,6 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     Secret,
     SecretStr,
@@ -30,6 +29,9 @@ from pydantic import (
 )
 
 from engine.errors import ConfigurationError
+from engine.settings_budgets import BudgetSection
+from engine.settings_section import Section as _Section
+from engine.settings_section import listed as _listed
 from engine.settings_sources import from_environment, from_file, from_overrides, nested
 
 DEFAULT_FILE = Path("config/siaga.yaml")
@@ -42,11 +44,6 @@ def _from_home(path: Path, info: ValidationInfo) -> Path:
     """Resolve a path against the home of the installation, where the file told it."""
     home = (info.context or {}).get("home")
     return home / path if home is not None else path
-
-
-def _listed(value: object) -> object:
-    """Let a list be written as text with commas, as the environment must."""
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 Place = Annotated[Path, AfterValidator(_from_home)]
@@ -62,16 +59,6 @@ class ServerUrl(Secret[str]):
             return self._secret_value
         scheme, _, login = head.rpartition("//")
         return f"{scheme}//{login.partition(':')[0]}:**********@{tail}"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        validate_default=True,
-        hide_input_in_errors=True,
-    )
 
 
 class Paths(_Section):
@@ -258,6 +245,7 @@ class Settings(_Section):
     intake: IntakeSection = IntakeSection()
     gateways: Gateways = Gateways()
     messages: Messages = Messages()
+    budgets: BudgetSection = BudgetSection()
     links: Links = Links()
     archive: ArchiveSection = ArchiveSection()
     log: Log = Log()

@@ -22,7 +22,7 @@ FILE_BYTES = 1_048_576
 DEPTH = 8
 
 Entry = tuple[str, Any, str]
-"""Dotted name, text (None: nothing; a list of texts), and where it stands."""
+"""Dotted name, text (None: nothing; a list of texts or of maps of them), and where it stands."""
 
 
 def from_file(file: Path) -> Iterator[Entry]:
@@ -62,10 +62,17 @@ def _walk(file: Path, node: yaml.Node, prefix: str, depth: int) -> Iterator[Entr
         if isinstance(value, yaml.MappingNode):
             yield from _walk(file, value, name, depth + 1)
         elif isinstance(value, yaml.SequenceNode):
-            yield name, [str(item.value) for item in value.value], f"{file}:{line}"
+            yield name, [_item(item) for item in value.value], f"{file}:{line}"
         else:
             null = value.tag == "tag:yaml.org,2002:null"
             yield name, None if null else value.value, f"{file}:{line}"
+
+
+def _item(node: yaml.Node) -> object:
+    """Return an item of a list: its text, or a map of texts."""
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): str(value.value) for key, value in node.value}
+    return str(node.value)
 
 
 def from_environment(environment: Mapping[str, str], known: Iterable[str]) -> Iterator[Entry]:

@@ -49,13 +49,16 @@ UNBOUNDED = Budgets()
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Whose budget a message counts against, under which key it is kept, and what that allows the message."""
+    """Whose budget a message counts against, under which key it is kept, and what is left of it to this message.
+
+    `whole` is the whole budget. `holds`: it holds this message back once it is spent; the message counts all the same.
+    """
 
     whose: Whose
     key: str
     allowances: tuple[Allowance, ...]
+    whole: tuple[Allowance, ...]
     holds: bool
-    """Whether a spent budget holds this message back; it counts all the same."""
 
 
 def accounts(budgets: Budgets, message: Notification, space: str) -> Iterator[Account]:
@@ -70,14 +73,13 @@ def accounts(budgets: Budgets, message: Notification, space: str) -> Iterator[Ac
     regency = cut(message.region, "regency") or message.region
     own = "" if space == "real" else f"{space}:"
     if allowed := budgets.person.get(channel):
-        yield Account("person", f"{own}person:{message.person}/{channel}", allowed, not urgent)
+        yield Account("person", f"{own}person:{message.person}/{channel}", allowed, allowed, not urgent)
     if allowed := budgets.region.get(channel):
-        yield Account("region", f"{own}region:{regency}/{channel}", allowed, not urgent)
+        yield Account("region", f"{own}region:{regency}/{channel}", allowed, allowed, not urgent)
     if allowed := budgets.gateway.get(channel):
         share = 1.0 if urgent else 1.0 - budgets.awas_reserve
-        yield Account(
-            "gateway", f"gateway:{channel}", tuple(_part(one, share) for one in allowed), holds=True
-        )
+        left = tuple(_part(one, share) for one in allowed)
+        yield Account("gateway", f"gateway:{channel}", left, allowed, holds=True)
 
 
 def _part(allowance: Allowance, share: float) -> Allowance:

@@ -34,6 +34,7 @@ from engine.loading.policies import inline_policies, load_policies
 from engine.loading.route_profile import RouteProfile, route_profile
 from engine.loading.rule_tests import Group, group, names_of, rosters
 from engine.loading.rules import Rules
+from engine.loading.settings_texts import settings_texts
 from engine.loading.tested_rules import INLINE, TestedRules
 from engine.loading.value import level, named, quoted_region, scalar, text, whole, word
 
@@ -239,7 +240,7 @@ class _Stage:
         read_directory: Take[Contents] = partial(_directory, regions)
         directory = form.read("inline_directory", read_directory, directory)
         gateways = form.read("gateways", _profiles, {})
-        settings = form.read("settings", partial(_settings, self._settings), {})
+        settings = form.read("settings", partial(settings_texts, self._settings), {})
         self._check_policies(rules.value, policies, findings)
         return Scene(
             rules=rules.value,
@@ -280,19 +281,6 @@ def _profiles(node: Node, findings: Findings) -> dict[str, RouteProfile]:
 
 def _compound(node: Node) -> bool:
     return hasattr(node, "items") or hasattr(node, "pairs")
-
-
-def _settings(known: Collection[str] | None, node: Node, findings: Findings) -> dict[str, str]:
-    """Take settings by their dotted names; one that this version does not have is refused by its name."""
-    form = form_of(node, findings)
-    settings: dict[str, str] = {}
-    for key in form.written:
-        value = form.node(key)
-        if known is not None and key not in known:
-            findings.add("not_available", form.key_place(key), word=key)
-        elif value is not None:
-            settings[key] = scalar(value, findings).text
-    return settings
 
 
 def _region_table(node: Node, findings: Findings) -> RegionTable:

@@ -1,0 +1,73 @@
+"""Accounts: when messages went, as far as budgets depend on it, and whether one more may go now.
+
+Here: the table of instants by account, and the budgets as the settings say them. Not here: what budgets mean
+(`alerting.budget`), and what becomes of a message that is held (`service.dispatcher`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from engine.alerting.alert import Notification
+from engine.alerting.budget import HELD, Allowance, Budgets, accounts, allowed_at, kept
+from engine.alerting.policy import Channel
+from engine.judging.instant import Instant, parse_duration
+from engine.settings_budgets import BudgetSection
+from engine.store.codec import decode, encode
+from engine.store.port import Put, Store
+
+ACCOUNTS = "accounts"
+"""Table of the instants at which messages went, by account; each holds no more than its budget looks at."""
+
+
+class Verdict(NamedTuple):
+    """Whether a message may go: until when it is held and by which gate (empty: it may), and what its going writes."""
+
+    until: Instant
+    held: str
+    puts: tuple[Put, ...]
+
+
+class Accounts:
+    """The accounts of an installation."""
+
+    def __init__(self, store: Store, budgets: Budgets) -> None:
+        self._store = store
+        self._budgets = budgets
+
+    async def ask(self, message: Notification, space: str, now: Instant) -> Verdict:
+        """Say whether a message may go now; `puts` belong into the write that claims it."""
+        concerned = list(accounts(self._budgets, message, space))
+        if not concerned:
+            return Verdict(now, "", ())
+        records = await self._store.get(ACCOUNTS, [account.key for account in concerned])
+        until, held, puts = now, "", []
+        for account, record in zip(concerned, records, strict=True):
+            went = decode(record.value, tuple[Instant, ...]) if record else ()
+            at = allowed_at(went, account.allowances, now)
+            if account.holds and at > until:
+                until, held = at, HELD[account.whose]
+            after = kept((*went, now), account.whole)
+            puts.append(Put(ACCOUNTS, account.key, encode(after), record.version if record else 0))
+        return Verdict(until, held, tuple(puts))
+
+
+def budgets_of(section: BudgetSection) -> Budgets:
+    """Return the budgets that the settings say. Raises `ParseError` where a duration is none."""
+    return Budgets(
+        person=_by_channel({"sms": section.person.sms, "email": section.person.email}),
+        region=_by_channel({"sms": section.region.sms, "email": section.region.email}),
+        gateway=_by_channel({"sms": section.gateway.sms, "email": section.gateway.email}),
+        awas_reserve=int(section.awas_reserve.removesuffix("%")) / 100,
+    )
+
+
+def _by_channel(texts: Mapping[Channel, tuple[str, ...]]) -> dict[Channel, tuple[Allowance, ...]]:
+    return {channel: tuple(map(_allowance, written)) for channel, written in texts.items() if written}
+
+
+def _allowance(text: str) -> Allowance:
+    at_most, _, rest = text.partition("/")
+    within, _, smooth = rest.partition(" ")
+    return Allowance(at_most=int(at_most), within=parse_duration(within), smooth=bool(smooth))
