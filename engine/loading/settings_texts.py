@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from engine.loading.finding import Findings
-from engine.loading.form import form_of
+from engine.loading.form import form_of, list_of
 from engine.loading.marked import Node, Scalar
-from engine.loading.value import list_of, scalar
+from engine.loading.value import scalar
 
 
 def settings_texts(known: Collection[str] | None, node: Node, findings: Findings) -> dict[str, str]:
