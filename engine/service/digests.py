@@ -1,0 +1,184 @@
+"""Digests in the store: several messages to one contact claimed as one, sent as one, settled one by one.
+
+Here: the claim that binds the items to their digest, and what becomes of them after an attempt or a report. Not here:
+which messages go together (`service.queue`), their words (`wording.digest`) and the attempt (`service.dispatcher`).
+
+From the claim on the digest stands in the outbox and its items do not. It leaves the outbox only when every item has
+been told what came of it, so that a crash in between loses nothing; until then each turn goes on where it stood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from engine.alerting.alert import Notification
+from engine.alerting.command import Attempted, Reported, Withheld
+from engine.alerting.delivery import RETRIES
+from engine.alerting.digest import DIGEST, digest_of
+from engine.alerting.gates import attempt
+from engine.alerting.turn import Waiting
+from engine.clock import Clock
+from engine.judging.instant import Instant
+from engine.metrics import Metrics
+from engine.service.apply import Desk
+from engine.service.books import Books
+from engine.service.casebook import NOTIFICATIONS, OUTBOX, Case, load
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Plan, Put, Store, Write
+
+
+class Gathered(NamedTuple):
+    """Messages to one contact that are still wanted, each with its case; and the digest that would carry them all."""
+
+    items: tuple[tuple[Notification, Case], ...]
+    digest: Notification
+
+
+class Digests:
+    """Binds, and settles, the digests of an installation."""
+
+    def __init__(self, store: Store, clock: Clock, books: Books, desk: Desk, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._desk = desk
+        self._metrics = metrics
+
+    async def gather(self, together: Sequence[Waiting]) -> Gathered | None:
+        """Return what of these messages is still wanted, as one digest; what is not is dropped with its reason."""
+        now, around = self._clock.now(), await self._books.surroundings()
+        cases = await load(self._store, list(dict.fromkeys(one.alert for one in together)))
+        wanted: list[tuple[Notification, Case]] = []
+        for one in together:
+            case = cases.get(one.alert)
+            message = case.notifications.get(one.id) if case else None
+            if case is None or message is None or message.state != "pending" or message.due_at is None:
+                continue
+            if attempt(case.alert, message, around, now) is None:
+                wanted.append((message, case))
+            else:
+                await self._desk.change(one.alert, Withheld(notification=one.id), "drop_unwanted")
+        if not wanted:
+            return None
+        return await self._bound(wanted, now)
+
+    async def _bound(self, wanted: Sequence[tuple[Notification, Case]], now: Instant) -> Gathered:
+        messages = [message for message, _ in wanted]
+        happened_at = [case.alert.happened_at for _, case in wanted]
+        number = 0
+        while True:
+            digest = digest_of(messages, happened_at, now, number=number)
+            if (await self._store.get(NOTIFICATIONS, [digest.id]))[0] is None:
+                break
+            number += 1
+        cases = {message.id: (message, case) for message, case in wanted}
+        return Gathered(tuple(cases[item.notification] for item in digest.items), digest)
+
+    async def claim(self, digest: Notification, gathered: Gathered, puts: Sequence[Put]) -> bool:
+        """Store a rendered digest, due when its claim ends, and bind its items to it; False where one has changed."""
+        carried = {item.notification for item in digest.items}
+        items = [(message, case) for message, case in gathered.items if message.id in carried]
+        writes = [Put(NOTIFICATIONS, digest.id, encode(digest), 0)]
+        plans = [Plan(OUTBOX, digest.id, digest.due_at)]
+        for message, case in items:
+            bound = msgspec.structs.replace(
+                message, state="sending", held=DIGEST, digest=digest.id, due_at=None
+            )
+            writes.append(Put(NOTIFICATIONS, message.id, encode(bound), case.versions[message.id]))
+            plans.append(Plan(OUTBOX, message.id, None))
+        write = Write(name="claim_digest", puts=(*writes, *puts), plans=tuple(plans))
+        outcome = await self._store.write(write)
+        self._metrics.commit(write.name, "committed" if isinstance(outcome, Committed) else "conflict")
+        return isinstance(outcome, Committed)
+
+    async def hold(self, gathered: Gathered, held: str, until: Instant) -> None:
+        """Let all of them wait: they come again together."""
+        puts, plans = [], []
+        for message, case in gathered.items:
+            waits = msgspec.structs.replace(message, held=held, due_at=until)
+            puts.append(Put(NOTIFICATIONS, message.id, encode(waits), case.versions[message.id]))
+            plans.append(Plan(OUTBOX, message.id, until))
+        outcome = await self._store.write(Write(name="hold", puts=tuple(puts), plans=tuple(plans)))
+        self._metrics.commit("hold", "committed" if isinstance(outcome, Committed) else "conflict")
+
+    async def settle(self, digest_id: str, attempted: Attempted) -> None:
+        """Keep what came of an attempt, then tell every item; a digest that may still arrive is tried again whole."""
+        digest, version = await self.read(digest_id)
+        if digest is None or digest.final or digest.state == "sent":
+            return
+        now, attempts = self._clock.now(), digest.attempts + 1
+        tried = msgspec.structs.replace(digest, attempts=attempts, gateway=attempted.gateway)
+        if attempted.outcome == "transient" and attempts <= len(RETRIES):
+            due = max(now + RETRIES[attempts - 1], attempted.retry_after or 0)
+            again = msgspec.structs.replace(tried, state="pending", reason=attempted.reason, due_at=due)
+            await self._keep("attempted", again, version)
+            return
+        if attempted.outcome == "sent":
+            ended = msgspec.structs.replace(
+                tried, state="sent", reason="", sent_at=now, reference=attempted.reference
+            )
+        else:
+            ended = msgspec.structs.replace(tried, state="failed", reason=attempted.reason)
+        if await self._keep("attempted", ended, version):
+            await self.go_on(digest_id)
+
+    async def go_on(self, digest_id: str) -> None:
+        """Tell every item that was not told yet what came of the digest, and take it off the outbox."""
+        digest, _ = await self.read(digest_id)
+        if digest is None:
+            return
+        for item in digest.items:
+            message = (await self._store.get(NOTIFICATIONS, [item.notification]))[0]
+            if message is None or decode(message.value, Notification).digest != digest_id:
+                continue
+            if decode(message.value, Notification).state == "sending":
+                await self._desk.change(item.alert, _shared(digest, item.notification), "attempted")
+        digest, version = await self.read(digest_id)
+        if digest is not None:
+            await self._keep("settle_digest", msgspec.structs.replace(digest, due_at=None), version)
+
+    async def report(self, digest_id: str, reported: Reported) -> bool:
+        """Pass what a gateway said later on to every item; False where it says nothing new."""
+        digest, version = await self.read(digest_id)
+        if digest is None or digest.final:
+            return False
+        for item in digest.items:
+            of_item = msgspec.structs.replace(reported, notification=item.notification)
+            await self._desk.change(item.alert, of_item, "report")
+        state = "delivered" if reported.outcome == "delivered" else "failed"
+        ended = msgspec.structs.replace(digest, state=state, reason=reported.reason, due_at=None)
+        return await self._keep("report", ended, version)
+
+    async def read(self, digest_id: str) -> tuple[Notification | None, int]:
+        """Return a digest and its version; None where there is none of this id."""
+        record = (await self._store.get(NOTIFICATIONS, [digest_id]))[0]
+        return (decode(record.value, Notification), record.version) if record else (None, 0)
+
+    async def _keep(self, name: str, digest: Notification, version: int) -> bool:
+        put = Put(NOTIFICATIONS, digest.id, encode(digest), version)
+        write = Write(name=name, puts=(put,), plans=(Plan(OUTBOX, digest.id, digest.due_at),))
+        outcome = await self._store.write(write)
+        committed = isinstance(outcome, Committed)
+        self._metrics.commit(name, "committed" if committed else "conflict")
+        if committed:
+            self._metrics.notification(digest)
+        return committed
+
+
+def _shared(digest: Notification, item: str) -> Attempted:
+    """Return what came of a digest as what came of one of its items."""
+    if digest.state == "sent":
+        return Attempted(
+            notification=item, outcome="sent", gateway=digest.gateway, reference=digest.reference
+        )
+    # Tried as often as the digest was: another contact serves at once, and where there is none it goes on being tried.
+    return Attempted(
+        notification=item,
+        outcome="transient" if digest.attempts > len(RETRIES) else "permanent",
+        gateway=digest.gateway,
+        reason=digest.reason,
+        attempts=digest.attempts,
+    )
