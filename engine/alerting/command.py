@@ -95,7 +95,8 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True, tag="comment"):
 class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag="attempted"):
     """What came of handing a message to its gateway: accepted, or refused for a reason that may pass or not.
 
-    `report_by` is when a missing delivery report counts as a failure (None: never).
+    `report_by` is when a missing delivery report counts as a failure (None: never). `attempts` is how many this stands
+    for: a digest is tried for all its messages.
     """
 
     notification: str
@@ -105,6 +106,7 @@ class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag="attempted"):
     reason: str = ""
     retry_after: Instant | None = None
     report_by: Instant | None = None
+    attempts: int = 1
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True, tag="reported"):

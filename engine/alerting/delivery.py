@@ -36,7 +36,7 @@ def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, st
     if notification is None or notification.final or notification.state == "sent":
         return "already_settled"
     tried = msgspec.structs.replace(
-        notification, attempts=notification.attempts + 1, gateway=attempted.gateway
+        notification, attempts=notification.attempts + attempted.attempts, gateway=attempted.gateway
     )
     if attempted.outcome == "sent":
         _went_out(
@@ -56,6 +56,7 @@ def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, st
                 state="pending",
                 reason="retrying" if retrying else attempted.reason,
                 held="",
+                digest="",
                 due_at=due,
             )
         )

@@ -15,6 +15,9 @@ from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 from engine.judging.region import cut
 
+GATHERED = frozenset(("digest", "budget", "lane"))
+"""What held a message back that goes with others to its contact once it may go."""
+
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """A message that waits, as far as its turn depends on it."""
@@ -44,7 +47,7 @@ def waiting(message: Notification) -> Waiting:
         region=cut(message.region, "regency") or message.region,
         level=message.level,
         planned_at=message.planned_at,
-        gathers=message.held in ("digest", "budget") and message.state == "pending",
+        gathers=message.held in GATHERED and message.state == "pending",
     )
 
 

@@ -36,7 +36,7 @@ from engine.loading.rule_tests import Group, group, names_of, rosters
 from engine.loading.rules import Rules
 from engine.loading.settings_texts import settings_texts
 from engine.loading.tested_rules import INLINE, TestedRules
-from engine.loading.value import level, named, quoted_region, scalar, text, whole, word
+from engine.loading.value import level, named, quoted_region, text, whole, word
 
 SUFFIX = ".policy-test.yaml"
 MESSAGES = (

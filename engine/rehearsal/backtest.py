@@ -31,6 +31,7 @@ from engine.rehearsal.observation import UNDONE
 from engine.rehearsal.recording import Recording, Request
 from engine.rehearsal.replay import AFTERWARDS, Progress
 from engine.rehearsal.rig import KEY, Outgoing, Rig
+from engine.service.accounts import budgets_of
 from engine.service.app import collecting
 from engine.service.casebook import LINKS, NOTIFICATIONS
 from engine.service.gateways import Gateway
@@ -125,7 +126,13 @@ class _Run:
             start=test.since,
             regions=test.regions,
             metrics=metrics,
-            outgoing=Outgoing(test.renderer, test.responses, self._notifiers, test.gateways),
+            outgoing=Outgoing(
+                test.renderer,
+                test.responses,
+                self._notifiers,
+                test.gateways,
+                budgets_of(test.settings.budgets),
+            ),
             calendar=rule_set.calendar,
         )
         rig = self._rig

@@ -28,6 +28,7 @@ from engine.rehearsal.premises import Premises
 from engine.rehearsal.result import Result, Row
 from engine.rehearsal.rig import Outgoing, Rig
 from engine.rehearsal.witness import Witness
+from engine.service.accounts import budgets_of
 from engine.service.app import collecting
 from engine.service.gateways import gateway_of
 
@@ -42,9 +43,10 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
         found = tuple(phrase("finding", what=finding) for finding in scene.unusable)
         return Result(file=file, name=test.name, failures=found)
     try:
-        renderer = premises.renderer(scene.regions, scene.settings)
+        settings = premises.overridden(scene.settings)
     except ConfigurationError as error:
         return Result(file=file, name=test.name, failures=(phrase("finding", what=str(error)),))
+    renderer = premises.renderer(scene.regions, settings)
     channels = tuple(dict.fromkeys((*ALWAYS, *scene.gateways)))
     notifiers = collecting(channels)
     gateways = tuple(
@@ -61,7 +63,9 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
         start=min([test.start, *(test.start + act.at for act in test.timeline)]),
         regions=scene.regions,
         metrics=metrics,
-        outgoing=Outgoing(renderer, premises.responses(scene.regions), notifiers, gateways),
+        outgoing=Outgoing(
+            renderer, premises.responses(scene.regions), notifiers, gateways, budgets_of(settings.budgets)
+        ),
         watched_since=test.start,
         calendar=premises.calendar,
     )

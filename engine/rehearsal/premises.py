@@ -30,7 +30,7 @@ class Premises:
 
     def __init__(self, config: Path = DEFAULT_FILE) -> None:
         self.config = config if config.exists() else SHIPPED / DEFAULT_FILE
-        self._renderers: dict[tuple[int, frozenset[tuple[str, str]]], tuple[RegionTable, Renderer]] = {}
+        self._renderers: dict[tuple[int, str, str], tuple[RegionTable, Renderer]] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -67,11 +67,14 @@ class Premises:
         """Return the words of replies about these regions."""
         return Responses(self.catalogue, regions)
 
-    def renderer(self, regions: RegionTable, overrides: Mapping[str, str]) -> Renderer:
-        """Return what renders messages about these regions; raise `ConfigurationError` where a setting is unusable."""
-        key = id(regions), frozenset(overrides.items())
+    def overridden(self, overrides: Mapping[str, str]) -> Settings:
+        """Return the settings with others in their place; raise `ConfigurationError` where one is unusable."""
+        return load(self.config, overrides=[f"{name}={value}" for name, value in overrides.items()])
+
+    def renderer(self, regions: RegionTable, settings: Settings) -> Renderer:
+        """Return what renders messages about these regions, made once for each of them."""
+        key = id(regions), settings.base_url, settings.messages.sender
         if key not in self._renderers:
-            settings = load(self.config, overrides=[f"{name}={value}" for name, value in overrides.items()])
             renderer = Renderer(
                 self.catalogue,
                 {code: {"id": kind.id, "en": kind.en} for code, kind in self.kinds.items()},

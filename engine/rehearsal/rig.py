@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from engine.alerting.budget import Budgets
 from engine.alerting.directory import Contents
 from engine.alerting.draft import NO_STAGES
 from engine.alerting.policy import Policy
@@ -57,6 +58,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     responses: Responses
     notifiers: Notifiers
     gateways: tuple[Gateway, ...]
+    budgets: Budgets
 
 
 class Rig:
@@ -115,10 +117,13 @@ class Rig:
                 gateways=self._gateways,
                 notifiers=self._outgoing.notifiers,
                 key=KEY,
+                budgets=self._outgoing.budgets,
                 in_order=True,
             )
             turns.append(dispatcher.turn)
-            self.reports = Reports(self.store, self.desk, dispatcher.replies, self._gateways, self._metrics)
+            self.reports = Reports(
+                self.store, self.desk, dispatcher.replies, dispatcher.digests, self._gateways, self._metrics
+            )
             self.inbound = Inbound(
                 self.store,
                 self.clock,

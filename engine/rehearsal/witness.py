@@ -113,8 +113,8 @@ class Witness:
     # --- questions ---
 
     def messages(self) -> list[Notification]:
-        """Return the messages that gateways accepted, in the order in which they did."""
-        sent = [n for n in self.notifications.values() if n.sent_at is not None]
+        """Return the messages that gateways accepted, in the order in which they did; a digest is one."""
+        sent = [n for n in self.notifications.values() if n.sent_at is not None and not n.digest]
         return sorted(sent, key=lambda n: (n.sent_at or 0, n.person, n.channel, n.kind))
 
     def turns_of_alerts(self) -> Iterator[Turn]:

@@ -29,6 +29,10 @@ class Verdict(NamedTuple):
     puts: tuple[Put, ...]
 
 
+UNSPENT = Verdict(0, "", ())
+"""Of a message that counts against nothing any more."""
+
+
 class Accounts:
     """The accounts of an installation."""
 

@@ -23,6 +23,7 @@ from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
+from engine.service.accounts import budgets_of
 from engine.service.apply import Desk
 from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
 from engine.service.archivist import Archivist, horizon
@@ -141,9 +142,12 @@ class Siaga:
             gateways=gateways,
             notifiers=build(outlet.notifier for outlet in outlets),
             key=key,
+            budgets=budgets_of(settings.budgets),
             in_order=settings.clock.mode == "lock_step",
         )
-        self.reports = Reports(store, self.desk, self._dispatcher.replies, gateways, self.metrics)
+        self.reports = Reports(
+            store, self.desk, self._dispatcher.replies, self._dispatcher.digests, gateways, self.metrics
+        )
         self.postbox = Postbox(self.reports, self.metrics, key, settings.gateways.smtp.bounces)
         self._auditor = Auditor(store, clock, self.metrics)
         self._archivist = self._own_archivist()

@@ -13,8 +13,11 @@ import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import Decision
+from engine.alerting.policy import Channel
+from engine.judging.instant import SECOND, Millis
 from engine.store.codec import decode, encode
 from engine.store.port import Append, Drop, Fence, Plan, Put, Store, Write
+from engine.wording.link import fingerprint, token_for
 
 ALERTS = "alerts"
 """Table of alerts by id; also the schedule of their timers."""
@@ -30,6 +33,9 @@ REVEALS = "reveals"
 """Schedule of what closed, as `space|rule|region|alert`, until the alerts that it may have hidden were looked at."""
 LINKS = "links"
 """Table of the fingerprints of answer links, to notification ids."""
+
+CLAIM: Millis = 60 * SECOND
+"""A claimed message whose outcome was never recorded is attempted again after this."""
 
 
 def history_log(alert_id: str) -> str:
@@ -160,3 +166,9 @@ async def load(store: Store, alert_ids: Sequence[str]) -> dict[str, Case]:
             versions={n: record.version for n, record in own.items()},
         )
     return cases
+
+
+def answer_link(key: bytes, notification_id: str, channel: Channel, alert_id: str) -> Put:
+    """Return the record by which a message's link is found again; a digest is of no alert."""
+    mark = fingerprint(token_for(key, notification_id, channel))
+    return Put(LINKS, mark, f"{alert_id}/{notification_id}".encode())

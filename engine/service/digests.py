@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.alert import Notification
+from engine.alerting.alert import Item, Notification, Rendered
 from engine.alerting.command import Attempted, Reported, Withheld
 from engine.alerting.delivery import RETRIES
 from engine.alerting.digest import DIGEST, digest_of
@@ -23,11 +23,15 @@ from engine.alerting.turn import Waiting
 from engine.clock import Clock
 from engine.judging.instant import Instant
 from engine.metrics import Metrics
+from engine.service.accounts import Accounts
 from engine.service.apply import Desk
 from engine.service.books import Books
-from engine.service.casebook import NOTIFICATIONS, OUTBOX, Case, load
+from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
+from engine.service.gateways import Gateway, Gateways, unserved
+from engine.service.phones import Phones
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.wording.render import Renderer
 
 
 class Gathered(NamedTuple):
@@ -36,19 +40,57 @@ class Gathered(NamedTuple):
     items: tuple[tuple[Notification, Case], ...]
     digest: Notification
 
+    @property
+    def space(self) -> str:
+        """The space of all of them."""
+        return self.items[0][1].alert.space
+
 
 class Digests:
     """Binds, and settles, the digests of an installation."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, desk: Desk, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        desk: Desk,
+        metrics: Metrics,
+        *,
+        renderer: Renderer,
+        gateways: Gateways,
+        phones: Phones,
+        accounts: Accounts,
+        key: bytes,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._books = books
         self._desk = desk
         self._metrics = metrics
+        self._renderer = renderer
+        self._gateways = gateways
+        self._phones = phones
+        self._accounts = accounts
+        self._key = key
 
-    async def gather(self, together: Sequence[Waiting]) -> Gathered | None:
-        """Return what of these messages is still wanted, as one digest; what is not is dropped with its reason."""
+    async def bind(self, together: Sequence[Waiting]) -> Notification | Item | None:
+        """Return the digest that carries these messages, claimed; or the one message that goes as itself.
+
+        None where nothing of it is wanted any more, may go now, or somebody else has it.
+        """
+        gathered = await self._gather(together)
+        if gathered is None:
+            return None
+        if len(gathered.items) == 1 and gathered.items[0][0].held != DIGEST:
+            return gathered.digest.items[0]
+        return await self._claim(gathered)
+
+    async def _gather(self, together: Sequence[Waiting]) -> Gathered | None:
+        """Return what of these messages is still wanted, as one digest; what is not is dropped with its reason.
+
+        An exercise and what is real never go together: of the two, what is real goes first.
+        """
         now, around = self._clock.now(), await self._books.surroundings()
         cases = await load(self._store, list(dict.fromkeys(one.alert for one in together)))
         wanted: list[tuple[Notification, Case]] = []
@@ -63,7 +105,8 @@ class Digests:
                 await self._desk.change(one.alert, Withheld(notification=one.id), "drop_unwanted")
         if not wanted:
             return None
-        return await self._bound(wanted, now)
+        space = min((case.alert.space for _, case in wanted), key=lambda space: (space != "real", space))
+        return await self._bound([one for one in wanted if one[1].alert.space == space], now)
 
     async def _bound(self, wanted: Sequence[tuple[Notification, Case]], now: Instant) -> Gathered:
         messages = [message for message, _ in wanted]
@@ -77,7 +120,56 @@ class Digests:
         cases = {message.id: (message, case) for message, case in wanted}
         return Gathered(tuple(cases[item.notification] for item in digest.items), digest)
 
-    async def claim(self, digest: Notification, gathered: Gathered, puts: Sequence[Put]) -> bool:
+    async def _claim(self, gathered: Gathered) -> Notification | None:
+        """Render a digest and bind its items to it; None where a budget holds it or nothing can carry it now."""
+        now, digest = self._clock.now(), gathered.digest
+        budget = await self._accounts.ask(digest, gathered.space, now)
+        if budget.held:
+            await self._hold(gathered, budget.held, budget.until)
+            return None
+        contact = (await self._books.directory()).contact(digest.contact)
+        address = contact.value if contact else ""
+        gateway = await self._gateways.choose(digest.channel, address)
+        if not isinstance(gateway, Gateway):
+            for message, case in gathered.items:
+                await self._desk.change(case.alert.id, unserved(message.id, gateway), "attempted")
+            return None
+        rendered, count, told = await self._render(gathered, gateway, address, now)
+        claimed = msgspec.structs.replace(
+            digest,
+            state="sending",
+            rendered=rendered,
+            gateway=gateway.id,
+            due_at=now + CLAIM,
+            items=digest.items[:count],
+        )
+        links = [answer_link(self._key, i.notification, digest.channel, i.alert) for i in claimed.items]
+        puts = [answer_link(self._key, digest.id, digest.channel, ""), *links, *told, *budget.puts]
+        return claimed if await self._store_bound(claimed, gathered, puts) else None
+
+    async def _render(
+        self, gathered: Gathered, gateway: Gateway, address: str, now: Instant
+    ) -> tuple[Rendered, int, tuple[Put, ...]]:
+        """Return the message, how many of the items stand in it, and what is written beside its claim."""
+        digest, code = gathered.digest, ""
+        alerts = [item.alert for item in digest.items]
+        by_code = gateway.profile.two_way and digest.channel == "sms"
+        if by_code:
+            code, _ = await self._phones.tell_digest(address, digest.id, alerts, now)
+        rendered, count = self._renderer.digest(
+            digest,
+            [(one, case.alert, tuple(case.notifications.values())) for one, case in gathered.items],
+            at=now,
+            to=address,
+            code=code,
+            profile=gateway.profile,
+        )
+        if not by_code:
+            return rendered, count, ()
+        _, put = await self._phones.tell_digest(address, digest.id, alerts[:count], now)
+        return rendered, count, (put,)
+
+    async def _store_bound(self, digest: Notification, gathered: Gathered, puts: Sequence[Put]) -> bool:
         """Store a rendered digest, due when its claim ends, and bind its items to it; False where one has changed."""
         carried = {item.notification for item in digest.items}
         items = [(message, case) for message, case in gathered.items if message.id in carried]
@@ -94,7 +186,15 @@ class Digests:
         self._metrics.commit(write.name, "committed" if isinstance(outcome, Committed) else "conflict")
         return isinstance(outcome, Committed)
 
-    async def hold(self, gathered: Gathered, held: str, until: Instant) -> None:
+    async def claim_again(self, digest_id: str) -> Notification | None:
+        """Claim a digest once more; None where it was settled, or another dispatcher has it."""
+        digest, version = await self.read(digest_id)
+        if digest is None or digest.due_at is None or digest.state not in ("pending", "sending"):
+            return None
+        claimed = msgspec.structs.replace(digest, state="sending", due_at=self._clock.now() + CLAIM)
+        return claimed if await self._keep("claim", claimed, version) else None
+
+    async def _hold(self, gathered: Gathered, held: str, until: Instant) -> None:
         """Let all of them wait: they come again together."""
         puts, plans = [], []
         for message, case in gathered.items:

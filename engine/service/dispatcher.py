@@ -11,34 +11,44 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 import structlog
 
 from engine.alerting.alert import NOTICES, Notification, Rendered
+from engine.alerting.budget import UNBOUNDED, Budgets
 from engine.alerting.command import Attempted, Reported, Withheld
 from engine.alerting.gates import attempt
 from engine.clock import Clock, monotonic
 from engine.judging.instant import SECOND, Instant
 from engine.metrics import Metrics
+from engine.service.accounts import UNSPENT, Accounts, Verdict
 from engine.service.apply import Desk
 from engine.service.books import Books
-from engine.service.casebook import LINKS, NOTIFICATIONS, OUTBOX, Case, Changes, load
-from engine.service.gateways import Gateway, Gateways
+from engine.service.casebook import (
+    ALERTS,
+    CLAIM,
+    NOTIFICATIONS,
+    OUTBOX,
+    Case,
+    Changes,
+    answer_link,
+    load,
+)
+from engine.service.digests import Digests
+from engine.service.gateways import Gateway, Gateways, unserved
 from engine.service.phones import Phones
+from engine.service.queue import Queue, Together
 from engine.service.replies import Replies
 from engine.service.setback import Setbacks
 from engine.store.codec import decode
 from engine.store.port import Committed, Plan, Put, Store, Write
-from engine.wording.link import fill, fingerprint, token_for
+from engine.wording.link import fill, token_for
 from engine.wording.render import Renderer
 from engine.wording.seal import seal
 from notifiers.base import DeliveryError, Message, Notifier
 
 BATCH = 100
-CLAIM: Instant = 60 * SECOND
-"""A claimed message whose outcome was never recorded is attempted again after this."""
 AT_ONCE = 20
 """Attempts under way at once in one process; `in_order` (lock-step) makes them one after the other."""
 
@@ -60,6 +70,7 @@ class Dispatcher:
         gateways: Gateways,
         notifiers: Mapping[str, Notifier],
         key: bytes,
+        budgets: Budgets = UNBOUNDED,
         in_order: bool = False,
     ) -> None:
         """Wire the parts. `notifiers` are those of `gateways`, by gateway; the codes of SMS and links need `key`."""
@@ -73,30 +84,51 @@ class Dispatcher:
         self._notifiers = notifiers
         self._key = key
         self._phones = Phones(store, key)
+        self._accounts = Accounts(store, budgets)
+        self._queue = Queue(store)
+        self._claiming = asyncio.Lock()
         self.replies = Replies(store, clock, books, metrics, self._phones)
+        self.digests = Digests(
+            store,
+            clock,
+            books,
+            desk,
+            metrics,
+            renderer=renderer,
+            gateways=gateways,
+            phones=self._phones,
+            accounts=self._accounts,
+            key=key,
+        )
         self._at_once = 1 if in_order else AT_ONCE
         self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
 
     async def turn(self) -> int:
         """Send what is due now; return how many notifications were looked at."""
-        due = await self._store.due(OUTBOX, self._clock.now(), BATCH)
-        if not due:
-            return 0
-        ids = [notification_id for notification_id, _ in due]
-        records = await self._store.get(NOTIFICATIONS, ids)
-        gone = [i for i, record in zip(ids, records, strict=True) if record is None]
-        if gone:
-            await self._store.write(Write(name="replan", plans=tuple(Plan(OUTBOX, i, None) for i in gone)))
-        found = [decode(record.value, Notification) for record in records if record is not None]
+        now = self._clock.now()
+        chosen = await self._queue.turn(now, BATCH)
+        if any(first.gathers for first, *_ in chosen) and await self._store.due(ALERTS, now, 1):
+            # Steps that start at this instant come first: their messages go in the same digest.
+            chosen = [together for together in chosen if not together[0].gathers]
         places = asyncio.Semaphore(self._at_once)
         async with asyncio.TaskGroup() as group:
-            for notification in found:
+            for together in chosen:
                 await places.acquire()
-                reply = self._reply(notification.id) if notification.kind == "reply" else None
-                work = reply or self._send(notification.alert, notification.id)
-                task = group.create_task(self._setbacks.spare_others(notification.id, work))
+                work = self._setbacks.spare_others(together[0].id, self._work(together))
+                task = group.create_task(work)
                 task.add_done_callback(lambda _task: places.release())
-        return len(due)
+        return len(chosen)
+
+    async def _work(self, together: Together) -> None:
+        first = together[0]
+        if first.gathers:
+            await self._gather(together)
+        elif first.kind == "reply":
+            await self._reply(first.id)
+        elif first.kind == "digest":
+            await self._digest(first.id)
+        else:
+            await self._send(first.alert, first.id)
 
     async def recover(self) -> None:
         """Plan claims of a process that is gone for now. Only where no other dispatcher can be under way."""
@@ -109,7 +141,8 @@ class Dispatcher:
             await self._store.write(Write(name="replan", plans=plans))
 
     async def _send(self, alert_id: str, notification_id: str) -> None:
-        claimed = await self._claim(alert_id, notification_id)
+        async with self._claiming:
+            claimed = await self._claim(alert_id, notification_id)
         if claimed is None:
             return
         case, notification = claimed
@@ -124,7 +157,7 @@ class Dispatcher:
             return
         gateway = await self._gateways.choose(claimed.channel, claimed.rendered.to)
         if not isinstance(gateway, Gateway):
-            outcome = _unserved(reply_id, gateway)
+            outcome = unserved(reply_id, gateway)
         else:
             outcome = await self._attempt(msgspec.structs.replace(claimed, gateway=gateway.id))
         await self.replies.settle(claimed, outcome)
@@ -152,26 +185,60 @@ class Dispatcher:
         if attempt(case.alert, notification, around, now) is not None:
             await self._desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
             return None
+        budget = UNSPENT
+        if notification.rendered is None:  # each message counts once, however often it is tried
+            budget = await self._accounts.ask(notification, case.alert.space, now)
+        if budget.held:
+            await self._hold(notification, case.versions[notification_id], budget)
+            return None
         contact = around.directory.contact(notification.contact)
         address = contact.value if contact else ""
         gateway = await self._gateways.choose(notification.channel, address)
         if not isinstance(gateway, Gateway):
-            await self._desk.change(alert_id, _unserved(notification_id, gateway), "attempted")
+            await self._desk.change(alert_id, unserved(notification_id, gateway), "attempted")
             return None
         rendered = notification.rendered
         told: tuple[Put, ...] = ()
         if rendered is None or self._carries_otherwise(gateway, notification):
             rendered, told = await self._render(case, notification, gateway, address, now)
         claimed = msgspec.structs.replace(
-            notification, state="sending", rendered=rendered, gateway=gateway.id, due_at=now + CLAIM
+            notification, state="sending", rendered=rendered, gateway=gateway.id, held="", due_at=now + CLAIM
         )
         changes = Changes()
         changes.put_notification(claimed, case.versions[notification_id])
-        mark = fingerprint(self._token(notification))
-        link = Put(LINKS, mark, f"{alert_id}/{notification_id}".encode())
-        outcome = await self._store.write(changes.write("claim", puts=[link, *told]))
+        link = answer_link(self._key, notification.id, notification.channel, alert_id)
+        outcome = await self._store.write(changes.write("claim", puts=[link, *told, *budget.puts]))
         self._metrics.commit("claim", "committed" if isinstance(outcome, Committed) else "conflict")
         return (case, claimed) if isinstance(outcome, Committed) else None
+
+    async def _hold(self, notification: Notification, version: int, verdict: Verdict) -> None:
+        """Let a message wait until the budget that holds it has room again."""
+        changes = Changes()
+        waits = msgspec.structs.replace(notification, held=verdict.held, due_at=verdict.until)
+        changes.put_notification(waits, version)
+        outcome = await self._store.write(changes.write("hold"))
+        self._metrics.commit("hold", "committed" if isinstance(outcome, Committed) else "conflict")
+
+    # --- digests ----------------------------------------------------------------------------------------------------
+
+    async def _gather(self, together: Together) -> None:
+        """Send what was held back for one contact as one digest; what is alone and no digest goes as itself."""
+        async with self._claiming:
+            bound = await self.digests.bind(together)
+        if isinstance(bound, Notification):
+            await self.digests.settle(bound.id, await self._attempt(bound))
+        elif bound is not None:
+            await self._send(bound.alert, bound.notification)
+
+    async def _digest(self, digest_id: str) -> None:
+        """Go on with a digest: try it again, or tell its items what came of it."""
+        claimed = await self.digests.claim_again(digest_id)
+        if claimed is None:
+            await self.digests.go_on(digest_id)
+        else:
+            await self.digests.settle(digest_id, await self._attempt(claimed))
+
+    # --- one message ------------------------------------------------------------------------------------------------
 
     def _carries_otherwise(self, gateway: Gateway, notification: Notification) -> bool:
         """Whether the message was written for a route of another kind: a code for this one's link, say."""
@@ -272,9 +339,3 @@ class Dispatcher:
         for notifier in self._notifiers.values():
             with contextlib.suppress(DeliveryError):
                 await notifier.close()
-
-
-def _unserved(notification_id: str, why: Literal["misconfigured", "breaker_open"]) -> Attempted:
-    """Return the attempt that is not made: the channel has no gateway, or those that serve are out of order now."""
-    outcome: Literal["permanent", "transient"] = "permanent" if why == "misconfigured" else "transient"
-    return Attempted(notification=notification_id, outcome=outcome, reason=why)

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 import structlog
 
+from engine.alerting.command import Attempted
 from engine.alerting.policy import Channel
 from engine.alerting.route import CLOSED, Breaker, Route, after_failure, begin_probe, routes_to
 from engine.clock import Clock
@@ -137,3 +138,9 @@ class Gateways:
         committed = isinstance(await self._store.write(Write(name=name, puts=(put,))), Committed)
         self._metrics.commit(name, "committed" if committed else "conflict")
         return committed
+
+
+def unserved(notification_id: str, why: Literal["misconfigured", "breaker_open"]) -> Attempted:
+    """Return the attempt that is not made: the channel has no gateway, or those that serve are out of order now."""
+    outcome: Literal["permanent", "transient"] = "permanent" if why == "misconfigured" else "transient"
+    return Attempted(notification=notification_id, outcome=outcome, reason=why)

@@ -8,6 +8,7 @@ so few numbers that a plain digest could be guessed back, so it is made with the
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.alerting.alert import Alert
@@ -15,7 +16,7 @@ from engine.judging.instant import Instant
 from engine.service.casebook import ALERTS
 from engine.store.codec import decode, encode
 from engine.store.port import Put, Store
-from engine.wording.line import Line, close, tell
+from engine.wording.line import Line, close, tell, tell_digest
 
 CODES = "codes"
 """Table of `Line`s by digest of the number."""
@@ -76,4 +77,11 @@ class Phones:
         phone = self.digest(number)
         kept, _ = await self.read(phone, now)
         line, code = tell(kept.line, phone, alert, now, notice=notice)
+        return Told(code, self.put(phone, kept, line))
+
+    async def tell_digest(self, number: str, digest: str, alerts: Sequence[str], now: Instant) -> Told:
+        """Return the code of a digest for a phone, and the write that keeps of which alerts it tells, in this order."""
+        phone = self.digest(number)
+        kept, _ = await self.read(phone, now)
+        line, code = tell_digest(kept.line, phone, digest, alerts, now)
         return Told(code, self.put(phone, kept, line))

@@ -16,6 +16,7 @@ from engine.alerting.command import Reported
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.casebook import NOTIFICATIONS
+from engine.service.digests import Digests
 from engine.service.gateways import Gateways
 from engine.service.replies import Replies
 from engine.store.codec import decode
@@ -33,13 +34,20 @@ class Reports:
     """Takes reports."""
 
     def __init__(
-        self, store: Store, desk: Desk, replies: Replies, gateways: Gateways, metrics: Metrics
+        self,
+        store: Store,
+        desk: Desk,
+        replies: Replies,
+        digests: Digests,
+        gateways: Gateways,
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._gateways = gateways
         self._metrics = metrics
         self._desk = desk
         self._replies = replies
+        self._digests = digests
 
     async def take(
         self, notification_id: str, outcome: Outcome, *, reason: str = "", gateway: str = ""
@@ -58,6 +66,9 @@ class Reports:
             return "doubted"
         if notification.kind == "reply":
             recorded = await self._replies.report(notification.id, outcome, reason)
+        elif notification.kind == "digest":
+            said = Reported(notification=notification.id, outcome=outcome, gateway=gateway, reason=reason)
+            recorded = await self._digests.report(notification.id, said)
         else:
             command = Reported(notification=notification.id, outcome=outcome, gateway=gateway, reason=reason)
             decision = await self._desk.change(notification.alert, command, "report")

@@ -33,8 +33,9 @@ def digest_sms(
     address = transliterate(link(base_url).partition("://")[2] or link(base_url))
     if not profile.url_ok:
         address = transliterate(texts["sms.no_link"])
-    ending = transliterate(texts("sms.digest.code", code="{code}") if code else texts["sms.digest.link"])
-    ending = ending.format(link=address, code=code)
+    ending = texts("sms.digest.code", code="{code}") if code else texts("sms.digest.link", link="{link}")
+    # The placeholder of the token is not for the alphabet to change.
+    ending = transliterate(ending).format(link=address, code=code)
     items = [_sms_item(teller, number) for number, teller in enumerate(tellers[:MOST_ITEMS], start=1)]
 
     def written(count: int, told: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ here: keeping them (`service.phones`) and what a text leads to (`wording.dialogu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -73,6 +73,13 @@ def tell(line: Line, phone: str, alert: str, at: Instant, *, notice: bool) -> tu
     others = tuple(one for one in line.codes if one.code != told.code)
     unrecorded = 0 if notice else line.unrecorded
     return _next(msgspec.structs.replace(line, codes=(*others, told), unrecorded=unrecorded)), told.code
+
+
+def tell_digest(line: Line, phone: str, digest: str, alerts: Sequence[str], at: Instant) -> tuple[Line, str]:
+    """Return the line after a digest of these alerts, in the order of its items, went out to it, and its code."""
+    code = choose(digest, phone, [told.code for told in line.codes])
+    told = Told(code=code, alerts=tuple(alerts), told_at=at, digest=True)
+    return _next(msgspec.structs.replace(line, codes=(*line.codes, told), unrecorded=0)), code
 
 
 def reply(line: Line) -> Line:

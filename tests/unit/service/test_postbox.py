@@ -27,6 +27,7 @@ class Office:
             self.board.store,
             self.board.desk,
             self.board.dispatcher.replies,
+            self.board.dispatcher.digests,
             self.board.gateways,
             self.board.metrics,
         )

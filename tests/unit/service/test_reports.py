@@ -16,7 +16,14 @@ def board() -> Switchboard:
 
 
 def reports(board: Switchboard) -> Reports:
-    return Reports(board.store, board.desk, board.dispatcher.replies, board.gateways, board.metrics)
+    return Reports(
+        board.store,
+        board.desk,
+        board.dispatcher.replies,
+        board.dispatcher.digests,
+        board.gateways,
+        board.metrics,
+    )
 
 
 async def notice(board: Switchboard):
