@@ -16,6 +16,7 @@ from functools import partial
 
 import structlog
 
+from engine.alerting.alert import Notification
 from engine.clock import Clock, ManualClock, WallClock
 from engine.errors import ConfigurationError
 from engine.judging.instant import Instant, format_duration, from_datetime, parse_instant
@@ -95,6 +96,7 @@ class Siaga:
     ) -> None:
         """Wire the parts. `where` is the server's address: the evaluator then is a process of its own."""
         self.settings = settings
+        self._key = key
         self.store = store
         self.clock = clock
         self.books = books
@@ -156,6 +158,10 @@ class Siaga:
         if isinstance(clock, ManualClock):
             turns = (self._escalator.lift, self._evaluator.turn, self._escalator.turn, self._dispatcher.turn)
             self._lock_step = LockStep(store, clock, turns, self.next_due)
+
+    def answer_token(self, notification: Notification) -> str:
+        """Return the token of the link by which the person of a notification answers."""
+        return token_for(self._key, notification.id, notification.channel)
 
     def _own_evaluator(self) -> Evaluator | EvaluatorProcess:
         """Return the evaluator: a child process over a server, one in this process over a store of this process."""

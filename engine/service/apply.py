@@ -19,7 +19,7 @@ from engine.errors import StoreError
 from engine.judging.instant import DAY, Instant
 from engine.metrics import Metrics
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, LINKS, Case, Changes, history_log, load, standing
+from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS, Case, Changes, history_log, load, standing
 from engine.service.census import Summary, summarise, take
 from engine.store.codec import decode as decode_value
 from engine.store.port import Committed, Plan, Put, Store
@@ -83,6 +83,25 @@ class Desk:
         if case is None or notification is None or self._expired(case.alert, notification):
             return None
         return case, notification
+
+    async def digest_by_token(
+        self, token: str
+    ) -> tuple[Notification, list[tuple[Case, Notification]]] | None:
+        """Return the digest whose link carries this token, with its items, while the link of any of them is valid."""
+        mark = (await self._store.get(LINKS, [fingerprint(token)]))[0]
+        if mark is None or not mark.value.startswith(b"/"):
+            return None
+        record = (await self._store.get(NOTIFICATIONS, [mark.value.decode().removeprefix("/")]))[0]
+        if record is None:
+            return None
+        digest = decode_value(record.value, Notification)
+        cases = await load(self._store, list(dict.fromkeys(item.alert for item in digest.items)))
+        told = [
+            (case, case.notifications[item.notification])
+            for item in digest.items
+            if (case := cases.get(item.alert)) is not None
+        ]
+        return (digest, told) if any(not self._expired(case.alert, one) for case, one in told) else None
 
     def _expired(self, alert: Alert, notification: Notification) -> bool:
         ends: Instant = notification.planned_at + LINK_DAYS_AT_MOST * DAY

@@ -51,7 +51,7 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
     siaga_of(request).metrics.link_prefetch()
     try:
         found = await behind(request, token)
-        return nowhere(request) if found is None else await page(request, *found)
+        return await digest_page(request, token) if found is None else await page(request, *found)
     except StoreUnavailableError:
         return unavailable(request)
 
@@ -148,6 +148,20 @@ async def page(
         delegates=delegates,
     )
     return shown(pages, html, 409 if outcome and outcome.refusal else 200)
+
+
+async def digest_page(request: Request, token: str) -> HTMLResponse:
+    """Return the page of a digest's link; each of its matters is answered on its own page, to which it leads."""
+    siaga, pages = siaga_of(request), pages_of(request)
+    found = await siaga.desk.digest_by_token(token) if len(token) <= LONGEST_TOKEN else None
+    if found is None:
+        return nowhere(request)
+    digest, told = found
+    items = [
+        (one, case.alert, tuple(case.notifications.values()), PREFIX + siaga.answer_token(one))
+        for case, one in told
+    ]
+    return shown(pages, pages.digest(digest, items, at=siaga.clock.now()), 200)
 
 
 def nowhere(request: Request) -> HTMLResponse:

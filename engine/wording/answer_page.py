@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from markupsafe import Markup
 
 from engine.alerting.alert import Alert, Notification
-from engine.alerting.command import Says
 from engine.alerting.directory import Found
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.wording.account import Case, Section, Teller
+from engine.wording.answer_view import Button, button, has_it, offered, status
+from engine.wording.digest_page import digest_page
 from engine.wording.layout import environment
 from engine.wording.plain import plain
 from engine.wording.texts import LANGUAGES, Catalogue
@@ -40,14 +41,6 @@ class Banner(msgspec.Struct, frozen=True, kw_only=True):
     good: bool
     text: str
     explained: str = ""
-
-
-class Button(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer that the page offers: the value posted as `says`, its word, and what it means."""
-
-    says: Says
-    text: str
-    explained: str
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +97,7 @@ class AnswerPages:
         jinja = environment(templates)
         self._style = Markup((templates / "answer.css").read_text(encoding="utf-8"))  # noqa: S704 -- our own file
         self._page = jinja.get_template("answer.html.j2")
+        self._digest = jinja.get_template("digest.html.j2")
         self._bilingual = jinja.get_template("bilingual.html.j2")
 
     @property
@@ -136,6 +130,22 @@ class AnswerPages:
         )
         return self._page.render(page=self._view(teller, outcome, delegates), style=self._style)
 
+    def digest(
+        self,
+        digest: Notification,
+        items: Sequence[tuple[Notification, Alert, Sequence[Notification], str]],
+        *,
+        at: Instant,
+    ) -> str:
+        """Return the page of a digest at an instant; `items` end with the path of the page of each."""
+        texts = self._catalogue.texts(digest.language)
+        told = []
+        for notification, alert, notifications, path in items:
+            voice = Voice(texts, self._regions, self._kinds, alert.region)
+            case = Case(notification=notification, alert=alert, notifications=notifications, at=at)
+            told.append((Teller(voice, case), path))
+        return self._digest.render(page=digest_page(told), style=self._style)
+
     def not_found(self) -> str:
         """Return the one page for every link that leads nowhere; in both languages, since nobody is known."""
         return self._in_both("page.not_found")
@@ -157,7 +167,7 @@ class AnswerPages:
         choices = tuple(
             Choice(role=found.role, text=teller.voice.office(found.role, found.region))
             for found in delegates
-            if _has_it(teller)
+            if has_it(teller)
         )
         desk = Section(texts["section.duty_desk"], (plain(self._duty_desk),) if self._duty_desk else ())
         return AnswerPage(
@@ -171,14 +181,14 @@ class AnswerPages:
             place=teller.place,
             when=when[:1].upper() + when[1:],
             impact=tuple(teller.reports.impact()),
-            status=_status(teller),
+            status=status(teller),
             banner=_banner(teller, outcome) if outcome else None,
             asked=teller.asked(),
             buttons_heading=texts["page.answer"],
-            buttons=tuple(_button(teller, says) for says in _offered(teller)),
+            buttons=tuple(button(teller, says) for says in offered(teller)),
             passing_on=texts["page.passing_on"],
             choose=texts["page.choose"],
-            delegate=_button(teller, "delegated") if choices else None,
+            delegate=button(teller, "delegated") if choices else None,
             delegates=choices,
             sections=tuple(
                 section
@@ -190,63 +200,6 @@ class AnswerPages:
                 "footer", alert=alert.id, rule=plain(alert.rule.id), version=plain(alert.rule.version)
             ),
         )
-
-
-def _status(teller: Teller) -> str:
-    """Say in one line how the matter stands now."""
-    alert, texts, voice = teller.alert, teller.texts, teller.voice
-    if teller.notification.informing and alert.status == "open":
-        return f"{texts['page.informing']} {texts['page.status.open']}"
-    if alert.status == "resolved":
-        return texts(
-            "page.status.resolved", when=voice.near_moment(alert.resolved_at or teller.at, teller.at)
-        )
-    if alert.status == "open" or alert.acknowledged_at is None:
-        return texts["page.status.open"]
-    when = voice.near_moment(alert.acknowledged_at, teller.at)
-    if alert.acknowledged_by == teller.notification.person:
-        return texts("page.status.yours", when=when)
-    return texts("page.status.acknowledged", office=teller.office_of(alert.acknowledged_by), when=when)
-
-
-def _offered(teller: Teller) -> Iterator[Says]:
-    """Yield the answers that still make a difference, the most wanted first."""
-    alert, mine = teller.alert, teller.notification
-    if not alert.unresolved:
-        return
-    took = _took(teller)
-    if not mine.informing:
-        if mine.kind == "reminder" if took else _has_it(teller):
-            yield "taken"
-        if _has_it(teller) and mine.person not in alert.declined and not took:
-            yield "declined"
-        yield "resolved"
-        if took:
-            yield "declined"
-    if not took and mine.person not in alert.seen:
-        yield "seen"
-
-
-def _took(teller: Teller) -> bool:
-    return any(taking.person == teller.notification.person for taking in teller.alert.takings)
-
-
-def _has_it(teller: Teller) -> bool:
-    """Whether the matter is the person's to take, pass on or decline: nobody's, theirs, or passed on to them."""
-    alert, mine = teller.alert, teller.notification
-    if mine.informing or not alert.unresolved:
-        return False
-    passed_on = any(delegation.delegate == mine.person for delegation in alert.delegations)
-    return alert.status == "open" or _took(teller) or passed_on
-
-
-def _button(teller: Teller, says: Says) -> Button:
-    """Return a button; who has taken it renews and takes back what another would take and decline."""
-    form = {"taken": "renewed", "declined": "withdrawn"}.get(says, says) if _took(teller) else says
-    texts = teller.texts
-    return Button(
-        says=says, text=texts[f"page.button.{form}"], explained=texts[f"page.button.{form}.explained"]
-    )
 
 
 def _banner(teller: Teller, outcome: Outcome) -> Banner:
