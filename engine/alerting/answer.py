@@ -16,7 +16,8 @@ from engine.alerting.command import Answer, Says
 from engine.alerting.conflict import accused
 from engine.alerting.delegation import Obstacle, counted, give_back, obstacle, pass_on
 from engine.alerting.draft import Draft
-from engine.alerting.escalation import end_unanswerable_step, next_step, reopen, satisfied
+from engine.alerting.escalation import end_unanswerable_step, next_step, reopen
+from engine.alerting.need import satisfied
 from engine.alerting.telling import ASKING, CORRECTIONS, follow_up
 from engine.judging.instant import Instant
 

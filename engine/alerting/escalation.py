@@ -12,7 +12,6 @@ import msgspec
 
 from engine.alerting.alert import Postponed, Run
 from engine.alerting.conflict import accused, exclusions, substitutes
-from engine.alerting.delegation import counted
 from engine.alerting.delivery import may_have_word
 from engine.alerting.digest import DIGEST, next_digest
 from engine.alerting.directory import Found, PassedOver, Resolution, resolve
@@ -313,24 +312,6 @@ def _cover_ended(draft: Draft) -> bool:
     draft.note("silence_ended", silence=draft.alert.silenced)
     draft.change(silenced="")
     return True
-
-
-def satisfied(draft: Draft) -> bool:
-    """Whether the takings that count meet the need of any started step (escalation.md 5, Need)."""
-    alert = draft.alert
-    takers = {taking.person for taking in alert.takings}
-    taken = counted(takers, alert.delegations)
-    if any(d.delegate in taken and d.suffices for d in alert.delegations):
-        return True
-    return any(_need_met(alert.policy.steps[run.step - 1], run, taken, alert.declined) for run in alert.runs)
-
-
-def _need_met(step: Step, run: Run, taken: set[str], declined: Collection[str]) -> bool:
-    eligible = [person for person in run.recipients if person not in declined or person in taken]
-    if not eligible:
-        return False
-    need = 1 if step.need == "one" else len(eligible) if step.need == "all" else min(step.need, len(eligible))
-    return sum(person in taken for person in eligible) >= need
 
 
 def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:

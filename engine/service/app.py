@@ -57,6 +57,7 @@ from engine.store.archive import Archive
 from engine.store.embedded import EmbeddedServer
 from engine.store.port import Store
 from engine.store.redis import RedisStore
+from engine.wording.link import token_for
 from engine.wording.render import Renderer
 from engine.wording.response import Responses
 from engine.wording.seal import seal

@@ -20,7 +20,7 @@ from engine.alerting.budget import UNBOUNDED, Budgets
 from engine.alerting.command import Attempted, Reported, Withheld
 from engine.alerting.gates import attempt
 from engine.clock import Clock, monotonic
-from engine.judging.instant import SECOND, Instant
+from engine.judging.instant import SECOND, Instant, Millis
 from engine.metrics import Metrics
 from engine.service.accounts import UNSPENT, Accounts, Verdict
 from engine.service.apply import Desk
@@ -49,6 +49,8 @@ from engine.wording.seal import seal
 from notifiers.base import DeliveryError, Message, Notifier
 
 BATCH = 100
+PATIENCE: Millis = 30 * SECOND
+"""A digest waits this long for steps that were to start."""
 AT_ONCE = 20
 """Attempts under way at once in one process; `in_order` (lock-step) makes them one after the other."""
 
@@ -107,8 +109,7 @@ class Dispatcher:
         """Send what is due now; return how many notifications were looked at."""
         now = self._clock.now()
         chosen = await self._queue.turn(now, BATCH)
-        if any(first.gathers for first, *_ in chosen) and await self._store.due(ALERTS, now, 1):
-            # Steps that start at this instant come first: their messages go in the same digest.
+        if any(first.gathers for first, *_ in chosen) and await self._steps_start(now):
             chosen = [together for together in chosen if not together[0].gathers]
         places = asyncio.Semaphore(self._at_once)
         async with asyncio.TaskGroup() as group:
@@ -118,6 +119,14 @@ class Dispatcher:
                 task = group.create_task(work)
                 task.add_done_callback(lambda _task: places.release())
         return len(chosen)
+
+    async def _steps_start(self, now: Instant) -> bool:
+        """Say whether steps are about to start: their messages go in the same digest as what waits already.
+
+        An escalator that is long behind is not waited for.
+        """
+        due = await self._store.due(ALERTS, now, 1)
+        return bool(due) and now - due[0][1] < PATIENCE
 
     async def _work(self, together: Together) -> None:
         first = together[0]

@@ -39,7 +39,7 @@ def digest_sms(
     items = [_sms_item(teller, number) for number, teller in enumerate(tellers[:MOST_ITEMS], start=1)]
 
     def written(count: int, told: Sequence[str]) -> str:
-        head = transliterate(texts(f"sms.head.{_form(count)}", n=count))
+        head = transliterate(texts(f"sms.head.{_form(count)}", n=count, level=_highest(tellers[:count])))
         return tellers[0].marked(" ".join(filter(None, (head, *told, ending))))
 
     for count in range(len(items), 0, -1):
@@ -61,7 +61,7 @@ def _sms_item(teller: Teller, number: int) -> str:
 def subject(tellers: Sequence[Teller]) -> str:
     """Return the subject of a letter: the highest level, how many matters, and where if it is one place."""
     texts = tellers[0].texts
-    level = max(tellers, key=lambda teller: teller.alert.level).level
+    level = _highest(tellers)
     places = {teller.place for teller in tellers}
     where = places.pop() if len(places) == 1 else texts["digest.several_places"]
     head = texts(f"digest.count.{_form(len(tellers))}", n=len(tellers))
@@ -74,8 +74,8 @@ def sections(tellers: Sequence[Teller]) -> tuple[Section, ...]:
     for number, teller in enumerate(tellers, start=1):
         kind = "inform" if teller.notification.informing else teller.notification.kind
         mark = teller.texts.first(f"digest.mark.{kind}", "digest.mark.first")
-        heading = teller.texts("digest.item", n=number, headline=teller.headline())
-        lines = (teller.texts[mark], *teller.reports.impact())
+        heading = teller.texts("digest.item", n=number)
+        lines = (teller.headline(), teller.texts[mark], *teller.reports.impact())
         found.append(Section(heading, lines))
     return tuple(found)
 
@@ -83,9 +83,18 @@ def sections(tellers: Sequence[Teller]) -> tuple[Section, ...]:
 def headline(tellers: Sequence[Teller]) -> str:
     """Return the first line of a letter."""
     texts = tellers[0].texts
-    level = max(tellers, key=lambda teller: teller.alert.level).level
+    level = _highest(tellers)
     count = texts(f"digest.count.{_form(len(tellers))}", n=len(tellers))
     return tellers[0].marked(texts("digest.headline", level=level, count=count))
+
+
+def lead(tellers: Sequence[Teller]) -> str:
+    """Say why this comes as a digest, and how it is answered."""
+    return tellers[0].texts[f"digest.lead.{_form(len(tellers))}"]
+
+
+def _highest(tellers: Sequence[Teller]) -> str:
+    return max(tellers, key=lambda teller: teller.alert.level).level
 
 
 def _form(number: int) -> str:

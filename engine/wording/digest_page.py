@@ -12,7 +12,7 @@ import msgspec
 
 from engine.wording.account import Teller
 from engine.wording.answer_view import Button, button, offered, status
-from engine.wording.digest import headline
+from engine.wording.digest import headline, lead
 
 
 class Matter(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ def digest_page(items: Sequence[tuple[Teller, str]]) -> DigestPage:
         exercise=texts["exercise.explained"] if exercise else "",
         level=max(teller.alert.level for teller in tellers),
         headline=headline(tellers),
-        lead=texts["digest.lead"],
+        lead=lead(tellers),
         open=texts["link.details"],
         items=tuple(_matter(teller, path) for teller, path in items),
         private=texts["page.private"],

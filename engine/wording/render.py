@@ -19,6 +19,7 @@ from engine.judging.region import RegionTable
 from engine.wording.account import Case, Section, Teller
 from engine.wording.digest import MOST_ITEMS, digest_sms
 from engine.wording.digest import headline as digest_headline
+from engine.wording.digest import lead as digest_lead
 from engine.wording.digest import sections as digest_sections
 from engine.wording.digest import subject as digest_subject
 from engine.wording.layout import environment
@@ -157,7 +158,7 @@ class Renderer:
             headline=digest_headline(told),
             notes=(texts["exercise.explained"],) if told[0].alert.space == "exercise" else (),
             salutation=told[0].salutation(),
-            lead=(texts["digest.lead"],),
+            lead=(digest_lead(told),),
             asked="",
             sections=digest_sections(told),
             link=link(self._base_url),

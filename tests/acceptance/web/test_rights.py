@@ -32,9 +32,10 @@ ENDPOINTS = {
     "clock": ("GET", "/v1/clock", None, "read", 200),
     "advance": ("POST", "/v1/clock", ADVANCE, "operate", 403),
     "inbound": ("POST", "/v1/inbound/sms", {"from": "+628999999999", "text": "ok"}, "inbound", 403),
+    "bounce": ("POST", "/v1/inbound/bounce", {"no": "mail"}, "inbound", 403),
 }
-AT_NATION = {"summary", "advance", "inbound"}
-DONE = {"submit": 202, "silence": 201, "inbound": 204}
+AT_NATION = {"summary", "advance", "inbound", "bounce"}
+DONE = {"submit": 202, "silence": 201, "inbound": 204, "bounce": 204}
 
 
 @pytest.fixture
