@@ -2,7 +2,8 @@
 
 Here: the SMTP dialogue. Not here: the bytes of the mail (`mime`), retries and fallback (the dispatcher's). A kept
 connection that turns out dead before the server took the sender is replaced at once; after that an attempt is never
-repeated here, because the server may already have the message.
+repeated here, because the server may already have the message. One that lay idle is not used again: routers forget
+silent connections without a word, and the first notice after a quiet night would wait for a server that hears nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class EmailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `tls` is `starttls`, `implicit` or `none`; `ca_file` names certificates to trust instead of the machine's.
     `sender` is the envelope's sender, who gets bounces (empty: the address of the message's From). `timeout` is in
-    seconds for one attempt as a whole, `connections` how many are kept open at most.
+    seconds for one attempt as a whole, `connections` how many are kept open at most, `idle` how many seconds unused.
     """
 
     name: str = "smtp"
@@ -43,6 +44,7 @@ class EmailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     sender: str = ""
     timeout: float = 30.0
     connections: int = 3
+    idle: float = 60.0
 
     def __repr__(self) -> str:
         return f"EmailSettings(name={self.name!r}, host={self.host!r}, port={self.port}, tls={self.tls!r})"
@@ -55,7 +57,8 @@ class Email:
         self.name = settings.name
         self.channel = "email"
         self._settings = settings
-        self._idle: list[SMTP] = []
+        self._kept: list[tuple[SMTP, float]] = []
+        """Connections that nobody uses now, each with the loop's time at which it was put here; the newest is last."""
         self._free = asyncio.Semaphore(settings.connections)
 
     async def send(self, message: Message) -> Receipt:
@@ -73,8 +76,8 @@ class Email:
 
     async def close(self) -> None:
         """Say goodbye on every kept connection."""
-        while self._idle:
-            client = self._idle.pop()
+        while self._kept:
+            client, _ = self._kept.pop()
             try:
                 async with asyncio.timeout(self._settings.timeout):
                     await client.quit()
@@ -92,15 +95,16 @@ class Email:
         except BaseException:  # a cancelled attempt leaves the dialogue half-way as well
             client.close()
             raise
-        self._idle.append(client)
+        self._keep(client)
         queued = _QUEUED.search(response.message)
         return Receipt(gateway=self.name, reference=queued.group(1) if queued else "")
 
     async def _begun(self, envelope: str, sender: str) -> SMTP:
         """Return a connection on which the server took the sender; kept ones that died meanwhile are dropped."""
+        self._drop_idle()
         while True:
-            kept = bool(self._idle)
-            client = self._idle.pop() if kept else await self._connected()
+            kept = bool(self._kept)
+            client = self._kept.pop()[0] if kept else await self._connected()
             try:
                 await self._mail(client, envelope, sender)
             except aiosmtplib.SMTPResponseException as error:
@@ -146,7 +150,17 @@ class Email:
         except (aiosmtplib.SMTPException, OSError):
             client.close()
         else:
-            self._idle.append(client)
+            self._keep(client)
+
+    def _keep(self, client: SMTP) -> None:
+        self._kept.append((client, asyncio.get_running_loop().time()))
+
+    def _drop_idle(self) -> None:
+        oldest = asyncio.get_running_loop().time() - self._settings.idle
+        for client, since in self._kept:
+            if since < oldest:
+                client.close()
+        self._kept = [kept for kept in self._kept if kept[1] >= oldest]
 
     def _client(self) -> SMTP:
         settings = self._settings

@@ -28,15 +28,20 @@ def demo(
     speed: Annotated[
         str, typer.Option(metavar="N|max", help="How many times faster than real time.")
     ] = "max",
+    mail: Annotated[
+        bool,
+        typer.Option("--mail", help="Send the e-mails through gateways.smtp; their mailboxes are synthetic."),
+    ] = False,
 ) -> None:
     """Replay 115 public facts of the 2024 elections against synthetic officials.
 
-    Everything happens on this machine: messages become files in var/outbox, the state lies in var/demo, and what an
-    earlier demo left there is removed first. At the end the summary is in var/demo/summary.json.
+    Everything happens on this machine: messages become files in var/outbox, whatever gateways the settings have, the
+    state lies in var/demo, and what an earlier demo left there is removed first. At the end the summary is in
+    var/demo/summary.json.
 
     Example: siaga demo --exit
     """
     from engine.cli.demonstration import demonstrate
 
     pace = speed_of(speed)
-    asyncio.run(demonstrate(config, set_ or (), port=port, exit_=exit_, seed=seed, speed=pace))
+    asyncio.run(demonstrate(config, set_ or (), port=port, exit_=exit_, seed=seed, speed=pace, mail=mail))

@@ -38,14 +38,25 @@ console = Console(stderr=True, highlight=False)
 
 
 async def demonstrate(
-    config: Path, overrides: Sequence[str], *, port: int, exit_: bool, seed: int, speed: float | None
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    port: int,
+    exit_: bool,
+    seed: int,
+    speed: float | None,
+    mail: bool,
 ) -> None:
-    """Run the demonstration from a clean start; with `exit_` end it after the replay, else when told to."""
+    """Run the demonstration from a clean start; with `exit_` end it after the replay, else when told to.
+
+    With `mail` e-mails go through the mail server of the settings; without it nothing leaves the machine.
+    """
     settings = load(config, overrides=[*overrides, f"http.port={port}", f"namespace={NAMESPACE}"])
     outbox = settings.outbox_directory
     var = settings.paths.var / "demo"
     own = [*overrides, f"namespace={NAMESPACE}", f"paths.var={var}", f"gateways.outbox.directory={outbox}"]
     own += [f"http.port={settings.http.port}", "clock.mode=lock_step", "log.level=warning"]
+    own += [] if mail else ["gateways.smtp.host="]
     demo_settings = load(config, overrides=own)
     await _clear(demo_settings, var, outbox)
     token = await _token(demo_settings)

@@ -37,7 +37,8 @@ in_flow_delay = 0
 virtual_mailbox_domains = pinrang.example, desk.example
 virtual_mailbox_base = {home}/boxes
 virtual_mailbox_maps = inline:{{ sekda@pinrang.example=sekda/, tunda@pinrang.example=tunda/,
-    pentalan@desk.example=bounces/ }}
+    pentalan@desk.example=bounces/ }}, regexp:{{ {{ !/@(pinrang|desk)\\.example$$/ everybody/ }} }}
+default_transport = virtual:
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{uid}
 relay_domains = gone.example
@@ -83,7 +84,7 @@ _NOBODY = 65534
 
 
 class Postfix:
-    """A running server; `boxes` holds a maildir for each mailbox."""
+    """A running server; `boxes` holds a maildir for each mailbox, and `everybody` for mail to other domains."""
 
     def __init__(self, home: Path) -> None:
         self.home = home

@@ -106,6 +106,14 @@ async def test_a_connection_dropped_meanwhile_is_replaced():
     assert mailbox.connections == 2
 
 
+async def test_a_connection_that_lay_idle_is_not_used_again():
+    """Nobody finds out by waiting whether a router has forgotten it meanwhile."""
+    async with Mailbox().open() as mailbox, email(mailbox.port, idle=0.0) as notifier:
+        for _ in range(3):
+            await notifier.send(MESSAGE)
+    assert (len(mailbox.kept), mailbox.connections) == (3, 3)
+
+
 async def test_a_server_that_closes_with_421_is_called_anew():
     """Postfix says so before it hangs up on an idle connection."""
     async with Mailbox().open() as mailbox, email(mailbox.port) as notifier:
