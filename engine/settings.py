@@ -78,6 +78,8 @@ class Paths(_Section):
     """Folder of the tables of reference figures that rules may name; one without any needs none."""
     kinds: Place = Path("config/kinds.yaml")
     """The kinds of events and their names."""
+    gateways: Place = Path("config/gateways.yaml")
+    """The gateways; an installation without this file has those of the settings alone."""
     templates: Place = Path("templates")
     """Folder of the texts and templates of messages and pages."""
     var: Place = Path("var")

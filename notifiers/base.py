@@ -16,7 +16,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is the notification's derived id, `envelope` the name by which a report of its delivery comes back (empty:
     the id), `reference` the Message-ID for e-mail. `date` is an RFC 5322 date. `text` is the SMS or
-    the plain part, `html` the other part of an e-mail. `headers` are further e-mail headers.
+    the plain part, `html` the other part of an e-mail. `headers` are further e-mail headers; of a webhook,
+    what the message is about.
     """
 
     id: str

@@ -15,11 +15,15 @@ from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.email import Email, EmailSettings
 from notifiers.outbox import Outbox, OutboxSettings
+from notifiers.sms_http import SmsHttp, SmsHttpSettings
+from notifiers.webhook import Webhook, WebhookSettings
 
 ADAPTERS: Mapping[str, tuple[type[Any], type[Any]]] = {
     "collecting": (CollectingSettings, Collecting),
     "outbox": (OutboxSettings, Outbox),
+    "sms_http": (SmsHttpSettings, SmsHttp),
     "smtp": (EmailSettings, Email),
+    "webhook": (WebhookSettings, Webhook),
 }
 """Adapter -> (its settings, its notifier)."""
 

@@ -31,7 +31,7 @@ def check(
     set_: Overrides = None,
     most: Annotated[int, typer.Option(help="Findings to print.", min=1)] = 50,
 ) -> None:
-    """Render every SMS at its longest, in both languages, for the rules and the route of this installation.
+    """Render every SMS at its longest, in both languages, for the rules and each gateway of this installation.
 
     Finds what does not fit one part (nothing of place and title may be cut), banned words, letters beyond GSM-7, links
     where none arrive, and codes on a one-way route. Exit code 1: there is such a thing.
@@ -40,7 +40,7 @@ def check(
     """
     from engine.loading.kinds import load_kinds, names_by_language
     from engine.loading.regions import load_regions
-    from engine.service.outlets import sms_profile
+    from engine.service.outlets import sms_profiles
     from engine.service.reload import read_rule_set
     from engine.wording.specimen import Specimens, short_titles
     from engine.wording.texts import load_catalogue
@@ -48,21 +48,20 @@ def check(
     settings = settings_of(config, set_)
     regions, kinds = load_regions(settings.paths.regions), load_kinds(settings.paths.kinds)
     rules = read_rule_set(settings.paths, regions, kinds).rules.values()
-    specimens = Specimens(
-        load_catalogue(settings.paths.templates / "texts.yaml"),
-        names_by_language(kinds),
-        regions,
-        base_url=settings.base_url,
-        profile=sms_profile(settings),
-    )
     titles = short_titles((rule.short_title, rule.title) for rule in rules)
-    findings = list(specimens.findings(titles))
-    for finding in findings[:most]:
-        typer.echo(f"{finding.message}: {finding.fault}: {finding.text}")
-    if len(findings) > most:
-        typer.echo(f"... and {len(findings) - most} more")
-    route = "two-way, with codes" if settings.gateways.sms.two_way else "one-way, with links"
-    typer.echo(f"{len(titles)} rules, {route}: {len(findings)} findings")
+    catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
+    names = names_by_language(kinds)
+    findings = 0
+    for gateway, profile in sms_profiles(settings).items():
+        specimens = Specimens(catalogue, names, regions, base_url=settings.base_url, profile=profile)
+        found = list(specimens.findings(titles))
+        for finding in found[:most]:
+            typer.echo(f"{finding.message}: {finding.fault}: {finding.text}")
+        if len(found) > most:
+            typer.echo(f"... and {len(found) - most} more")
+        route = "two-way, with codes" if profile.two_way else "one-way, with links"
+        typer.echo(f"{gateway}: {len(titles)} rules, {route}: {len(found)} findings")
+        findings += len(found)
     if findings:
         raise typer.Exit(1)
 

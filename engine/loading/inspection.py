@@ -14,9 +14,11 @@ import msgspec
 from engine.errors import ConfigurationError
 from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable
+from engine.loading.adapters import load_adapter
 from engine.loading.calendar import load_calendar
 from engine.loading.directory import load_directory
 from engine.loading.finding import Finding, Findings, at_start
+from engine.loading.gateways import load_gateways
 from engine.loading.kinds import read_kinds
 from engine.loading.known import Known
 from engine.loading.marked import Mapping, compose_file
@@ -32,7 +34,9 @@ _KEYS = {
     "directory": ("people", "assignments", "deputies", "roster"),
     "kinds": ("kinds",),
     "calendar": ("stages",),
-    "elsewhere": ("gateways", "desks", "expected", "services", "groups", "scrape_configs"),
+    "gateways": ("gateways",),
+    "adapters": ("send", "callback", "balance"),
+    "elsewhere": ("desks", "expected", "services", "groups", "scrape_configs"),
 }
 """What a file is, by the keys on its first level; `elsewhere` are files that other commands check."""
 
@@ -83,6 +87,10 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
         directory = load_directory(path, regions or RegionTable(()))
         people += len(directory.value.people)
         findings.extend(directory.findings)
+    for path in sorted_["gateways"]:
+        findings.extend(load_gateways(path).findings)
+    for path in sorted_["adapters"]:
+        findings.extend(load_adapter(path).findings)
     known = Known(
         kinds=frozenset(kinds.value) if kinds.valid else None,
         regions=regions,
@@ -110,7 +118,7 @@ def _calendar(files: Sequence[Path], findings: Findings, *, named: int) -> Calen
 def _all(places: Paths) -> list[Path]:
     here = Path.cwd()
     everything = [places.rules, places.policies, places.calendar, places.directory, places.regions]
-    everything += [places.kinds, places.tables]
+    everything += [places.kinds, places.tables, places.gateways]
     named = [path.relative_to(here) if path.is_relative_to(here) else path for path in everything]
     return [path for path in named if path.exists()]
 

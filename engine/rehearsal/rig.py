@@ -38,7 +38,6 @@ from engine.service.inbound import Inbound
 from engine.service.lock_step import LockStep, Turn
 from engine.service.phones import Phones
 from engine.service.pulse import append_gap
-from engine.service.reports import Reports
 from engine.service.rule_sets import Proposal, RuleSet, at_once
 from engine.service.silences import Silences
 from engine.store.memory import MemoryStore
@@ -121,9 +120,7 @@ class Rig:
                 in_order=True,
             )
             turns.append(dispatcher.turn)
-            self.reports = Reports(
-                self.store, self.desk, dispatcher.replies, dispatcher.digests, self._gateways, self._metrics
-            )
+            self.reports = dispatcher.reports
             self.inbound = Inbound(
                 self.store,
                 self.clock,

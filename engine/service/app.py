@@ -30,6 +30,7 @@ from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
 from engine.service.archivist import Archivist, horizon
 from engine.service.auditor import EVERY_SECONDS, Auditor
 from engine.service.books import Books
+from engine.service.callbacks import Callbacks
 from engine.service.casebook import ALERTS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
@@ -48,7 +49,6 @@ from engine.service.phones import Phones
 from engine.service.postbox import Postbox
 from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import import_directory, read_rule_set
-from engine.service.reports import Reports
 from engine.service.rule_sets import Proposal, RuleSet, at_once, first
 from engine.service.silences import Silences
 from engine.service.tokens import Tokens
@@ -126,7 +126,7 @@ class Siaga:
             phones=phones,
             responses=Responses(catalogue, books.regions),
         )
-        self._dispatcher = Dispatcher(
+        self.dispatcher = Dispatcher(
             store,
             clock,
             books,
@@ -148,8 +148,13 @@ class Siaga:
             budgets=budgets_of(settings.budgets),
             in_order=settings.clock.mode == "lock_step",
         )
-        self.reports = Reports(
-            store, self.desk, self._dispatcher.replies, self._dispatcher.digests, gateways, self.metrics
+        self.reports = self.dispatcher.reports
+        self.callbacks = Callbacks(
+            {outlet.gateway.id: outlet.caller for outlet in outlets if outlet.caller is not None},
+            clock,
+            reports=self.reports,
+            inbound=self.inbound,
+            receipts=self.dispatcher.receipts,
         )
         self.postbox = Postbox(self.reports, self.metrics, key, settings.gateways.smtp.bounces)
         self._auditor = Auditor(store, clock, self.metrics)
@@ -157,7 +162,7 @@ class Siaga:
         self._loops: dict[str, Loop] = {}
         self._lock_step: LockStep | None = None
         if isinstance(clock, ManualClock):
-            turns = (self._escalator.lift, self._evaluator.turn, self._escalator.turn, self._dispatcher.turn)
+            turns = (self._escalator.lift, self._evaluator.turn, self._escalator.turn, self.dispatcher.turn)
             self._lock_step = LockStep(store, clock, turns, self.next_due)
 
     def answer_token(self, notification: Notification) -> str:
@@ -224,7 +229,7 @@ class Siaga:
         for loop in self._wanted_loops():
             self._loops[loop.name] = loop
         if self._lock_step is not None:
-            await self._dispatcher.recover()
+            await self.dispatcher.recover()
         if "archivist" in self._loops:
             kept = format_duration(horizon(self.books.rule_set.rules.values()))
             log.info("archive", folder=str(self.settings.archive_directory), stream_keeps=kept)
@@ -237,7 +242,7 @@ class Siaga:
         await self._evaluator.stand_down()
         if self._archivist is not None:
             self._archivist.release()
-        await self._dispatcher.close()
+        await self.dispatcher.close()
 
     def _wanted_loops(self) -> list[Loop]:
         loops = [self._loop("auditor", self._auditor.turn, every=EVERY_SECONDS)]
@@ -246,7 +251,7 @@ class Siaga:
                 self._loop("intake", self._pulse.beat, every=BEAT_SECONDS),
                 self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[WINDOWS]),
                 self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
-                self._loop("dispatcher", self._dispatcher.turn, schedules=[OUTBOX]),
+                self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX]),
             ]
         if self.settings.gateways.smtp.bounces is not None:
             loops.append(self._loop("bounces", self.postbox.turn, every=BOUNCES_SECONDS))

@@ -39,7 +39,9 @@ from engine.service.digests import Digests
 from engine.service.gateways import Gateway, Gateways, unserved
 from engine.service.phones import Phones
 from engine.service.queue import Queue, Together
+from engine.service.receipts import Receipts
 from engine.service.replies import Replies
+from engine.service.reports import Reports
 from engine.service.setback import Setbacks
 from engine.store.codec import decode
 from engine.store.port import Committed, Plan, Put, Store, Write
@@ -82,7 +84,7 @@ class Dispatcher:
         self._desk = desk
         self._metrics = metrics
         self._renderer = renderer
-        self._gateways = gateways
+        self.gateways = gateways
         self._notifiers = notifiers
         self._key = key
         self._phones = Phones(store, key)
@@ -102,6 +104,8 @@ class Dispatcher:
             accounts=self._accounts,
             key=key,
         )
+        self.receipts = Receipts(store)
+        self.reports = Reports(store, desk, self.replies, self.digests, gateways, metrics)
         self._at_once = 1 if in_order else AT_ONCE
         self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
 
@@ -157,19 +161,22 @@ class Dispatcher:
         case, notification = claimed
         if await self._held(case.alert.id, notification):
             return
-        await self._desk.change(alert_id, await self._attempt(notification), "attempted")
+        outcome = await self._attempt(notification)
+        await self._desk.change(alert_id, outcome, "attempted")
+        await self._catch_up(outcome)
 
     async def _reply(self, reply_id: str) -> None:
         """Send a reply, which no gate holds."""
         claimed = await self.replies.claim(reply_id, self._clock.now() + CLAIM)
         if claimed is None or claimed.rendered is None:
             return
-        gateway = await self._gateways.choose(claimed.channel, claimed.rendered.to)
+        gateway = await self.gateways.choose(claimed.channel, claimed.rendered.to)
         if not isinstance(gateway, Gateway):
             outcome = unserved(reply_id, gateway)
         else:
             outcome = await self._attempt(msgspec.structs.replace(claimed, gateway=gateway.id))
         await self.replies.settle(claimed, outcome)
+        await self._catch_up(outcome)
 
     async def _claim(self, alert_id: str, notification_id: str) -> tuple[Case, Notification] | None:
         """Mark a notification as being sent, with its rendered message; None where it is not wanted or taken."""
@@ -202,7 +209,7 @@ class Dispatcher:
             return None
         contact = around.directory.contact(notification.contact)
         address = contact.value if contact else ""
-        gateway = await self._gateways.choose(notification.channel, address)
+        gateway = await self.gateways.choose(notification.channel, address)
         if not isinstance(gateway, Gateway):
             await self._desk.change(alert_id, unserved(notification_id, gateway), "attempted")
             return None
@@ -235,7 +242,9 @@ class Dispatcher:
         async with self._claiming:
             bound = await self.digests.bind(together)
         if isinstance(bound, Notification):
-            await self.digests.settle(bound.id, await self._attempt(bound))
+            outcome = await self._attempt(bound)
+            await self.digests.settle(bound.id, outcome)
+            await self._catch_up(outcome)
         elif bound is not None:
             await self._send(bound.alert, bound.notification)
 
@@ -245,13 +254,15 @@ class Dispatcher:
         if claimed is None:
             await self.digests.go_on(digest_id)
         else:
-            await self.digests.settle(digest_id, await self._attempt(claimed))
+            outcome = await self._attempt(claimed)
+            await self.digests.settle(digest_id, outcome)
+            await self._catch_up(outcome)
 
     # --- one message ------------------------------------------------------------------------------------------------
 
     def _carries_otherwise(self, gateway: Gateway, notification: Notification) -> bool:
         """Whether the message was written for a route of another kind: a code for this one's link, say."""
-        before = self._gateways.get(notification.gateway)
+        before = self.gateways.get(notification.gateway)
         return before is not None and before.profile != gateway.profile
 
     async def _render(
@@ -308,7 +319,9 @@ class Dispatcher:
                 retry_after=None if after is None else self._clock.now() + round(after * SECOND),
             )
         else:
-            known = self._gateways.get(gateway)
+            known = self.gateways.get(gateway)
+            if known is not None and known.by_reference:
+                await self.receipts.keep(gateway, receipt.reference, notification.id)
             outcome = Attempted(
                 notification=notification.id,
                 outcome="sent",
@@ -318,8 +331,18 @@ class Dispatcher:
             )
         self._metrics.gateways.took(gateway, monotonic() - began)
         self._metrics.gateways.message(gateway, "accepted" if outcome.outcome == "sent" else "refused")
-        await self._gateways.settle(gateway, well=outcome.outcome != "transient")
+        await self.gateways.settle(gateway, well=outcome.outcome != "transient")
         return outcome
+
+    async def _catch_up(self, attempted: Attempted) -> None:
+        """Enter what a gateway reported by its own reference before we had recorded that."""
+        gateway = self.gateways.get(attempted.gateway)
+        if gateway is None or not gateway.by_reference:
+            return
+        early = await self.receipts.early(attempted.gateway, attempted.reference)
+        if early:
+            reason = "undelivered" if early == "failed" else ""
+            await self.reports.take(attempted.notification, early, reason=reason, gateway=attempted.gateway)
 
     def _token(self, notification: Notification) -> str:
         return token_for(self._key, notification.id, notification.channel)

@@ -37,13 +37,14 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """One gateway: its route, and what that carries.
 
     `dlr_trust`: `none` leaves reports of failure alone, `low` believes them, `high` also takes a report that stays away
-    for `dlr_timeout` milliseconds for a failure.
+    for `dlr_timeout` milliseconds for a failure. `by_reference`: its reports name its own reference and not our id.
     """
 
     route: Route
     profile: Profile = Profile()
     dlr_trust: Trust = "none"
     dlr_timeout: Millis = 10 * MINUTE
+    by_reference: bool = False
 
     @property
     def id(self) -> str:
@@ -55,7 +56,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         return sent_at + self.dlr_timeout if self.dlr_trust == "high" else None
 
 
-def gateway_of(route: Route, carried: RouteProfile) -> Gateway:
+def gateway_of(route: Route, carried: RouteProfile, *, by_reference: bool = False) -> Gateway:
     """Return the gateway of a route that carries what a file says."""
     return Gateway(
         route=route,
@@ -68,6 +69,7 @@ def gateway_of(route: Route, carried: RouteProfile) -> Gateway:
         ),
         dlr_trust=carried.dlr_trust or BELIEVED[route.channel],
         dlr_timeout=carried.dlr_timeout,
+        by_reference=by_reference,
     )
 
 

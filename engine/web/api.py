@@ -18,6 +18,7 @@ from engine.web import (
     answer_page,
     answers,
     bounce,
+    callbacks,
     clock,
     event_shape,
     events,
@@ -58,7 +59,7 @@ def build(siaga: Siaga) -> FastAPI:
         templates=siaga.settings.paths.templates,
         duty_desk=siaga.settings.messages.duty_desk or "",
     )
-    app.router.routes += [part.route for part in PLAIN]
+    app.router.routes += [*(part.route for part in PLAIN), *callbacks.routes]
     for part in (alerts, answers, silences, quarantine, clock, ops, answer_page, reference):
         app.include_router(part.router)
     problem.install(app)
@@ -81,6 +82,8 @@ def limits(events_bytes: int) -> Callable[[str], int]:
             return inbound.BODY_BYTES
         if path == bounce.PATH:
             return bounce.BODY_BYTES
+        if path.startswith(callbacks.PREFIX):
+            return callbacks.BODY_BYTES
         return answer_page.BODY_BYTES if path.startswith(answer_page.PREFIX) else SMALL_BODY_BYTES
 
     return limit_of
@@ -93,7 +96,11 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generated()
-            schema["paths"] = {part.PATH: part.OPENAPI for part in PLAIN} | schema["paths"]
+            schema["paths"] = {
+                **{part.PATH: part.OPENAPI for part in PLAIN},
+                **callbacks.OPENAPI,
+                **schema["paths"],
+            }
             for answers_of in (op["responses"] for item in schema["paths"].values() for op in item.values()):
                 if "HTTPValidationError" in str(answers_of.get("422")):
                     del answers_of["422"]  # a route whose only parameter is text has no such answer

@@ -16,6 +16,7 @@ import msgspec
 from engine.alerting.alert import Alert, Kind, Notification, Rendered
 from engine.judging.instant import Instant, local
 from engine.judging.region import RegionTable
+from engine.judging.rule import level_name
 from engine.wording.account import Case, Section, Teller
 from engine.wording.digest import MOST_ITEMS, digest_sms
 from engine.wording.digest import headline as digest_headline
@@ -180,6 +181,11 @@ class Renderer:
         date: str,
         headers: dict[str, str],
     ) -> Rendered:
+        if notification.channel == "webhook":
+            facts = _facts(notification, exercise=bool(letter.notes))
+            return Rendered(
+                to=to, subject=subject, text=self._text.render(letter=letter), date=date, headers=facts
+            )
         return Rendered(
             to=to,
             subject=subject,
@@ -221,6 +227,18 @@ class Renderer:
     def _desk(self, teller: Teller) -> Iterator[Section]:
         if self._duty_desk and teller.notification.kind in NOTICE_KINDS:
             yield Section(teller.texts["section.duty_desk"], (plain(self._duty_desk),))
+
+
+def _facts(notification: Notification, *, exercise: bool) -> dict[str, str]:
+    """Return what a machine wants to know of a message."""
+    return {
+        "kind": notification.kind,
+        "alert": notification.alert,
+        "level": level_name(notification.level),
+        "region": notification.region,
+        "space": "exercise" if exercise else "real",
+        "language": notification.language,
+    }
 
 
 def _headline(teller: Teller) -> str:

@@ -2,13 +2,16 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from engine.loading.adapters import load_adapter
 from notifiers.base import DeliveryError, Message, Notifier
 from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.registry import build_one
+from tests.contract.notifiers.aggregator import Aggregator
 from tests.contract.notifiers.mailbox import Mailbox
 
 MESSAGE = Message(
@@ -29,6 +32,9 @@ MESSAGE = Message(
 SMS = msgspec.structs.replace(
     MESSAGE, channel="sms", to="+6281100000000", subject="", html="", reference="", headers={}
 )
+
+
+ADAPTERS = Path(__file__).parents[3] / "config/adapters"
 
 
 class Gateway:
@@ -75,12 +81,66 @@ async def collecting():
     yield Gateway(notifier, SMS, lambda: [f"{m.to}\n{m.text}".encode() for m in notifier.accepted], broken)
 
 
-@pytest.fixture(params=["outbox of e-mail", "outbox of SMS", "smtp", "collecting"])
+@asynccontextmanager
+async def sms_http(adapter: str):
+    described = load_adapter(ADAPTERS / adapter).expect()
+    settings = {"adapter": "sms_http", "name": "sms", "password": "rahasia", "send": described.send}
+    async with Aggregator().open() as closed:
+        nobody_there = closed.url
+    async with Aggregator().open() as aggregator:
+        yield Gateway(
+            build_one({**settings, "url": aggregator.url}),
+            SMS,
+            lambda: [" ".join(r.message.values()).encode() for r in aggregator.requests],
+            build_one({**settings, "url": nobody_there}),
+        )
+
+
+class Elsewhere:
+    """A webhook whose receiver is not there: the gateway is the address."""
+
+    def __init__(self, notifier: Notifier, address: str) -> None:
+        self._notifier, self._address = notifier, address
+        self.close = notifier.close
+
+    async def send(self, message: Message):
+        return await self._notifier.send(msgspec.structs.replace(message, to=self._address))
+
+
+@asynccontextmanager
+async def webhook():
+    settings = {"adapter": "webhook", "key": "kunci", "private_addresses": True}
+    async with Aggregator().open() as closed:
+        nobody_there = closed.url
+    async with Aggregator().open() as receiver:
+        address = f"{receiver.url}/siaga"
+        yield Gateway(
+            build_one(settings),
+            msgspec.structs.replace(MESSAGE, channel="webhook", to=address, html="", headers={}),
+            lambda: [f"{receiver.url}{r.path} ".encode() + r.body for r in receiver.requests],
+            Elsewhere(build_one(settings), nobody_there),
+        )
+
+
+@pytest.fixture(
+    params=[
+        "outbox of e-mail",
+        "outbox of SMS",
+        "smtp",
+        "Kannel's HTTP",
+        "JSON over HTTP",
+        "webhook",
+        "collecting",
+    ]
+)
 async def gateway(request, tmp_path):
     opened = {
         "outbox of e-mail": lambda: outbox(tmp_path, MESSAGE),
         "outbox of SMS": lambda: outbox(tmp_path, SMS),
         "smtp": smtp,
+        "Kannel's HTTP": lambda: sms_http("kannel.yaml"),
+        "JSON over HTTP": lambda: sms_http("json.yaml"),
+        "webhook": webhook,
         "collecting": collecting,
     }[request.param]()
     async with opened as gateway:
@@ -127,8 +187,8 @@ async def test_a_gateway_out_of_order_is_a_transient_failure(gateway: Gateway):
 
 
 async def test_a_header_with_a_line_break_is_refused_for_good(gateway: Gateway):
-    """No name and no address can add a header of its own; an SMS has none."""
-    if gateway.message.channel == "sms":
+    """No name and no address can add a header of its own; nothing but e-mail has headers for people."""
+    if gateway.message.channel != "email":
         return
     for hostile in ({"subject": "a\r\nBcc: semua@desk.example"}, {"to": "a@b.example\nBcc: x@y.example"}):
         with pytest.raises(DeliveryError) as refused:

@@ -16,14 +16,7 @@ def board() -> Switchboard:
 
 
 def reports(board: Switchboard) -> Reports:
-    return Reports(
-        board.store,
-        board.desk,
-        board.dispatcher.replies,
-        board.dispatcher.digests,
-        board.gateways,
-        board.metrics,
-    )
+    return board.dispatcher.reports
 
 
 async def notice(board: Switchboard):

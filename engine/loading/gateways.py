@@ -1,0 +1,154 @@
+"""The gateways of an installation, from `config/gateways.yaml` to values (escalation.md 9).
+
+Here: the keys of a gateway, and the description that it names. Not here: what a description says (`loading.adapters`),
+secrets (the environment holds them, by the names that stand here) and choosing a gateway (`service.gateways`).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from engine.alerting.policy import Channel
+from engine.judging.instant import SECOND, Millis
+from engine.loading.adapters import Adapter, load_adapter
+from engine.loading.finding import Findings
+from engine.loading.form import Form, form_of, list_of
+from engine.loading.loaded import Loaded, load_file
+from engine.loading.marked import Node
+from engine.loading.moment import duration
+from engine.loading.route_profile import LATER, RouteProfile, route_profile
+from engine.loading.value import boolean, identifier, number, text, whole, word
+
+ADAPTERS = "adapters"
+"""Folder beside the file, in which descriptions stand."""
+RESERVED = ("smtp", "outbox-sms", "outbox-email")
+"""Names of the gateways that settings make."""
+TIMEOUTS: dict[Channel, Millis] = {"sms": 20 * SECOND, "email": 30 * SECOND, "webhook": 10 * SECOND}
+_ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
+_SECRETS = ("password", "secret", "token", "key")
+
+
+class GatewayEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One gateway as the file has it. `password_env` and `callback_env` name variables of the environment.
+
+    `timeout` is in milliseconds, `low_balance` in the gateway's own unit (None: nobody is warned). `private_addresses`
+    lets webhooks go to addresses of private networks.
+    """
+
+    id: str
+    channel: Channel
+    order: int = 1
+    prefixes: tuple[str, ...] = ()
+    profile: RouteProfile = RouteProfile()
+    user: str = ""
+    password_env: str = ""
+    timeout: Millis = 0
+    connections: int = 3
+    host: str = ""
+    port: int = 587
+    tls: str = "starttls"
+    envelope_sender: str = ""
+    adapter: Adapter | None = None
+    url: str = ""
+    callback_env: str = ""
+    callback_url: str = ""
+    low_balance: float | None = None
+    private_addresses: bool = False
+
+
+Entries = tuple[GatewayEntry, ...]
+
+
+def load_gateways(path: Path) -> Loaded[Entries]:
+    """Load the gateways, with findings of the descriptions they name."""
+    return load_file(path, partial(_gateways, path.parent / ADAPTERS), ())
+
+
+def _gateways(folder: Path, form: Form, _findings: Findings) -> Entries:
+    taken = dict.fromkeys(RESERVED, "config/siaga.yaml")
+
+    def entry(node: Node, findings: Findings) -> GatewayEntry:
+        item = form_of(node, findings)
+        read = _entry(item, folder, findings)
+        if read.id in taken:
+            findings.add("id_taken", item.place("id"), id=read.id, first=taken[read.id])
+        mark = item.place("id")
+        taken.setdefault(read.id, f"{mark.source.file}:{mark.line}")
+        return read
+
+    return form.require("gateways", list_of(entry), ())
+
+
+def _entry(form: Form, folder: Path, findings: Findings) -> GatewayEntry:
+    channel = cast("Channel", form.require("channel", word("sms", "email", "webhook"), "sms"))
+    common = GatewayEntry(
+        id=form.require("id", identifier, ""),
+        channel=channel,
+        order=form.read("order", whole(1, 999), 1),
+        prefixes=form.read("prefixes", list_of(text, single=True), ()),
+        profile=form.read("profile", route_profile, RouteProfile()),
+        user=form.read("user", text, ""),
+        timeout=form.read("timeout", duration(minimum=SECOND), TIMEOUTS[channel]),
+        connections=form.read("connections", whole(1, 50), 3),
+    )
+    own = {"sms": _sms, "email": _email, "webhook": _webhook}[channel](form, folder, findings)
+    for key in _SECRETS:
+        if key in form:
+            findings.add("secret_in_file", form.key_place(key), key=key)
+    form.close(unavailable=LATER, also=_SECRETS)
+    return msgspec.structs.replace(common, **own)
+
+
+def _sms(form: Form, folder: Path, findings: Findings) -> dict[str, object]:
+    name = form.require("adapter", text, "")
+    adapter = Adapter()
+    if name:
+        described = load_adapter(folder / name)
+        findings.extend(described.findings)
+        adapter = described.value
+    calls = adapter.callback is not None
+    return {
+        "adapter": adapter,
+        "url": form.require("url", _address, ""),
+        "password_env": form.read("password_env", _variable, ""),
+        "callback_env": (form.require if calls else form.read)("callback_env", _variable, ""),
+        "callback_url": form.read("callback_url", _address, ""),
+        "low_balance": form.read("low_balance", number, None),
+    }
+
+
+def _email(form: Form, _folder: Path, _findings: Findings) -> dict[str, object]:
+    return {
+        "host": form.require("host", text, ""),
+        "port": form.read("port", whole(1, 65_535), 587),
+        "tls": form.read("tls", word("starttls", "implicit", "none"), "starttls"),
+        "password_env": form.read("password_env", _variable, ""),
+        "envelope_sender": form.read("envelope_sender", text, ""),
+    }
+
+
+def _webhook(form: Form, _folder: Path, _findings: Findings) -> dict[str, object]:
+    return {
+        "password_env": form.require("password_env", _variable, ""),
+        "private_addresses": form.read("private_addresses", boolean, default=False),
+    }
+
+
+def _address(node: Node, findings: Findings) -> str:
+    found = text(node, findings)
+    if not _ADDRESS.fullmatch(found):
+        raise findings.unusable("not_an_address", node.mark, text=found)
+    return found.rstrip("/")
+
+
+def _variable(node: Node, findings: Findings) -> str:
+    found = text(node, findings)
+    if not _VARIABLE.fullmatch(found):
+        raise findings.unusable("not_a_variable", node.mark)
+    return found

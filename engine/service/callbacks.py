@@ -1,0 +1,203 @@
+"""What a gateway brings by calling us: delivery reports, and texts of phones, in the shape that its description tells.
+
+Here: whether the caller is the gateway, and from fields to reports and texts. Not here: HTTP (`web.callbacks`), what a
+report changes (`service.reports`) and what a text leads to (`service.inbound`). Who is not believed learns nothing, not
+even whether there is such a gateway.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+import structlog
+
+from engine.clock import Clock
+from engine.judging.instant import MINUTE, SECOND
+from engine.loading.adapters import Authentication, Callback
+from engine.service.inbound import Inbound
+from engine.service.receipts import Receipts
+from engine.service.reports import Reports
+
+YOUNGEST_SIGNED = 5 * MINUTE
+"""A signature whose timestamp is further away from now is not believed, in milliseconds."""
+MOST_AT_ONCE = 1_000
+"""Reports or texts in one call."""
+_SIGNED = "sha256="
+
+log = structlog.get_logger(__name__)
+
+
+class Call(NamedTuple):
+    """A request: names of headers are small, `query` the fields of its address."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+class Caller(NamedTuple):
+    """A gateway that calls: what it brings, and the secret by which it proves itself."""
+
+    callback: Callback
+    secret: str
+
+
+class NotBelievedError(Exception):
+    """The call does not prove that it comes from the gateway, or there is no such gateway."""
+
+
+class UnreadableError(Exception):
+    """The call is the gateway's, and not in the shape that its description tells."""
+
+
+class Callbacks:
+    """Takes calls."""
+
+    def __init__(
+        self,
+        callers: Mapping[str, Caller],
+        clock: Clock,
+        *,
+        reports: Reports,
+        inbound: Inbound,
+        receipts: Receipts,
+    ) -> None:
+        self._callers = callers
+        self._clock = clock
+        self._reports = reports
+        self._inbound = inbound
+        self._receipts = receipts
+
+    async def report(self, gateway: str, call: Call) -> None:
+        """Take delivery reports; states that say nothing final (queued, buffered) are left."""
+        callback, tree = self._open(gateway, call)
+        reporting = callback.reports
+        if reporting is None:
+            raise UnreadableError
+        for item in _items(tree, reporting.each):
+            state = _place(item, reporting.state)
+            outcome: Literal["delivered", "failed"]
+            if state in reporting.delivered:
+                outcome = "delivered"
+            elif state in reporting.failed:
+                outcome = "failed"
+            else:
+                continue
+            ours = _place(item, reporting.notification) if reporting.notification else ""
+            if not ours and reporting.reference:
+                reference = _place(item, reporting.reference)
+                ours = await self._receipts.notification(gateway, reference, outcome)
+            if ours:
+                reason = "undelivered" if outcome == "failed" else ""
+                await self._reports.take(ours, outcome, reason=reason, gateway=gateway)
+
+    async def hear(self, gateway: str, call: Call) -> None:
+        """Take texts that came in; a text's id counts for its gateway alone."""
+        callback, tree = self._open(gateway, call)
+        hearing = callback.inbound
+        if hearing is None:
+            raise UnreadableError
+        for item in _items(tree, hearing.each):
+            sender, text = _place(item, hearing.sender), _place(item, hearing.text)
+            if not sender:
+                raise UnreadableError
+            id_ = _place(item, hearing.id) if hearing.id else ""
+            await self._inbound.hear(sender, text, gateway_id=f"{gateway}/{id_}" if id_ else "")
+
+    def _open(self, gateway: str, call: Call) -> tuple[Callback, Any]:
+        """Return what the gateway brings and the fields of the call; raise where it is not the gateway's."""
+        caller = self._callers.get(gateway)
+        if caller is None or not caller.secret:
+            raise NotBelievedError
+        proof = caller.callback.authenticate
+        if proof.by == "hmac" and not self._signed(proof, caller.secret, call):
+            raise NotBelievedError  # before the body is read as anything
+        try:
+            tree = _tree(call)
+        except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError):
+            raise (UnreadableError if proof.by == "hmac" else NotBelievedError) from None
+        if proof.by != "hmac" and not _same(_shown(proof, call, tree), caller.secret):
+            raise NotBelievedError
+        return caller.callback, tree
+
+    def _signed(self, proof: Authentication, secret: str, call: Call) -> bool:
+        content = call.body
+        if proof.timestamp:
+            stamp = call.headers.get(proof.timestamp.lower(), "")
+            if not stamp.isdecimal() or len(stamp) > 15:
+                return False
+            if abs(int(stamp) * SECOND - self._clock.now()) > YOUNGEST_SIGNED:
+                return False
+            content = stamp.encode() + b"." + content
+        expected = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+        given = call.headers.get(proof.name.lower(), "").removeprefix(_SIGNED).lower()
+        return _same(given, expected)
+
+
+def _shown(proof: Authentication, call: Call, tree: Any) -> str:
+    """Return the secret that a call shows."""
+    match proof.by:
+        case "header":
+            return call.headers.get(proof.name.lower(), "").removeprefix("Bearer ")
+        case "basic":
+            scheme, _, encoded = call.headers.get("authorization", "").partition(" ")
+            try:
+                login = base64.b64decode(encoded, validate=True).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+            return login.partition(":")[2] if scheme.lower() == "basic" else ""
+        case _:
+            return _place(tree, proof.name)
+
+
+def _same(given: str, expected: str) -> bool:
+    return bool(given) and hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _tree(call: Call) -> Any:
+    """Return the fields of a call: those of its address, with those of its body before them."""
+    media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not call.body:
+        return dict(call.query)
+    if media_type == "application/x-www-form-urlencoded":
+        fields = parse_qsl(call.body.decode("ascii"), keep_blank_values=True, errors="strict")
+        return {**call.query, **dict(fields)}
+    decoded = msgspec.json.decode(call.body)
+    return {**call.query, **decoded} if isinstance(decoded, dict) else decoded
+
+
+def _items(tree: Any, each: str) -> Iterator[Any]:
+    """Yield what a call brings: itself, or each of the list at a place of it."""
+    if not each:
+        yield tree
+        return
+    items = _at(tree, each)
+    if not isinstance(items, list) or len(items) > MOST_AT_ONCE:
+        raise UnreadableError
+    yield from items
+
+
+def _at(tree: Any, path: str) -> Any:
+    for part in path.split("."):
+        if isinstance(tree, dict):
+            tree = tree.get(part)
+        elif isinstance(tree, list) and part.isdecimal() and int(part) < len(tree):
+            tree = tree[int(part)]
+        else:
+            return None
+    return tree
+
+
+def _place(tree: Any, path: str) -> str:
+    """Return what stands at a place, as text; empty where nothing does."""
+    found = _at(tree, path)
+    if isinstance(found, bool):
+        return str(found).lower()
+    return str(found) if isinstance(found, str | int | float) else ""
