@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 from engine.judging import rule as language
 from engine.judging.absence import DeadlineFold, SilenceFold
 from engine.judging.attempt import Attempts
+from engine.judging.bond import BondFold
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.comparison import ComparisonFold
 from engine.judging.event import EventKey
@@ -145,4 +146,5 @@ _FOLDS: dict[Any, type[Fold]] = {
     language.Compare: ComparisonFold,
     language.Silence: SilenceFold,
     language.Deadline: DeadlineFold,
+    language.Bond: BondFold,
 }

@@ -262,6 +262,18 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True, tag="compare"):
         return self.relation in ("rises_by", "falls_by")
 
 
+class Bond(msgspec.Struct, frozen=True, tag="rules"):
+    """True while so many alerts of other rules are open whose group lies in this one (state condition).
+
+    `over` counts different values of a key of theirs instead, `within` those only that opened in (t - within, t].
+    """
+
+    open: tuple[str, ...]
+    limit: Limit
+    over: str | None = None
+    within: Millis | None = None
+
+
 Condition = (
     EveryEvent
     | Count
@@ -274,5 +286,6 @@ Condition = (
     | Share
     | Compare
     | Absence
+    | Bond
     | Pattern
 )

@@ -270,7 +270,7 @@ class Group:
     def _again(self, spell: Spell, place: int, opening: Opening, reason: str) -> list[Judgement]:
         """Say what is new about the opening of an alert that was said before."""
         rows, ordinal = self.points.rows, opening.ordinal
-        fresh = [i for i in self._indices(spell) if rows[i].watched and rows[i].told < ordinal]
+        fresh = [i for i in self.points.of(spell) if rows[i].watched and rows[i].told < ordinal]
         redated = opening.happened_at != spell.happened_at and not opening.carried
         if not fresh and not redated:
             return []
@@ -338,13 +338,8 @@ class Group:
 
     def _evidence(self, spell: Spell, ordinal: int) -> tuple[Evidence, ...]:
         """Return the evidence of an opening, and remember that the alert has it."""
-        indices = self._indices(spell)
+        indices = self.points.of(spell)
         return tuple(self.points.tell(i, ordinal) for i in indices if self.points.rows[i].watched)
-
-    def _indices(self, spell: Spell) -> Sequence[int]:
-        if spell.keys:
-            return [self.points.at(key) for key in spell.keys]
-        return self.points.between(spell.first, spell.last)
 
     def _window(self, spell: Spell) -> tuple[Instant, Instant] | None:
         within = within_of(self.rule.condition)
@@ -361,18 +356,30 @@ class Group:
 
     def _forget(self, received_at: Instant) -> list[Judgement]:
         """Judge for good what no event can change any more, and let go of points no window needs."""
-        if len(self.points) < _WORTH_FORGETTING:
+        if len(self.points) < WORTH_FORGETTING:
             return []
+        base = self._final(received_at)
+        gone = self.points.until(base - self._reach)
+        for _ in range(latest_needed(self.rule.condition)):
+            gone = next((i for i in range(gone - 1, -1, -1) if self.points.rows[i].watched), 0)
+        if gone < max(WORTH_FORGETTING, len(self.points) // 2):
+            return []
+        self._seal(base)
+        self.points.forget(gone)
+        self._refold()
+        return self._settle(base)
+
+    def _final(self, received_at: Instant) -> Instant:
+        """Return up to which instant nothing changes any more; while something goes on, as a rule not beyond it."""
         base = min(received_at - self.rule.late_horizon, (self._ripe or 0) + 1) - 1
         if len(self.points) <= KEPT_WHILE_OPEN:
             going = [s.happened_at for s in self._fold.spells if s.ended_at is None or s.ended_at > base]
             waiting = self._fold.status.true_since
             base = min([base, *(at - 1 for at in going), *([] if waiting is None else [waiting - 1])])
-        gone = self.points.until(base - self._reach)
-        for _ in range(latest_needed(self.rule.condition)):
-            gone = next((i for i in range(gone - 1, -1, -1) if self.points.rows[i].watched), 0)
-        if gone < max(_WORTH_FORGETTING, len(self.points) // 2):
-            return []
+        return base
+
+    def _seal(self, base: Instant) -> None:
+        """Judge for good up to an instant."""
         sealed = self._fold_of(
             self.points.until(base), [mark for mark in self._marks if mark.occurred_at <= base]
         )
@@ -380,9 +387,7 @@ class Group:
         self._base, self._status = base, sealed.status
         self._marks = [mark for mark in self._marks if mark.occurred_at > base]
         self._openings = [o for o in self._openings if o.ended_at is None or o.ended_at > base]
-        self.points.forget(gone)
-        self._refold()
-        return self._settle(base)
 
 
-_WORTH_FORGETTING = 32
+WORTH_FORGETTING = 32
+"""Points below this number are not worth it."""

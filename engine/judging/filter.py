@@ -70,6 +70,7 @@ class Unless(msgspec.Struct, frozen=True, tag="unless"):
 
 Filter = Test | AllOf | AnyOf | Unless
 EVERYTHING = AllOf(())
+NOTHING = AnyOf(())
 
 
 def kinds_of(node: Filter) -> tuple[str, ...] | None:
@@ -85,7 +86,7 @@ def kinds_of(node: Filter) -> tuple[str, ...] | None:
             return next((found for part in parts if (found := kinds_of(part)) is not None), None)
         case AnyOf(parts):
             alternatives = [kinds_of(part) for part in parts]
-            if not alternatives or None in alternatives:
+            if None in alternatives:
                 return None
             return tuple(kind for kinds in alternatives if kinds for kind in kinds)
         case _:

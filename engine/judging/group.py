@@ -26,13 +26,15 @@ def group_of(rule: Rule, event: Event) -> str | None:
 
 def group_under(per: Sequence[str], event: Event) -> str | None:
     """Return the canonical text of the values that an event has under these keys; None where it lacks one."""
-    if len(per) == 1:
-        return _part(per[0], event)
-    parts = [_part(name, event) for name in per]
-    texts = [
-        part.replace("\\", "\\\\").replace(SEPARATOR, "\\" + SEPARATOR) for part in parts if part is not None
-    ]
-    return SEPARATOR.join(texts) if len(texts) == len(parts) else None
+    parts = [part for name in per if (part := _part(name, event)) is not None]
+    return grouped(parts) if len(parts) == len(per) else None
+
+
+def grouped(parts: Sequence[str]) -> str:
+    """Return the canonical text of a group of these parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return SEPARATOR.join(part.replace("\\", "\\\\").replace(SEPARATOR, "\\" + SEPARATOR) for part in parts)
 
 
 def parts_of(group: str) -> tuple[str, ...]:

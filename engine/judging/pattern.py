@@ -16,10 +16,12 @@ from engine.judging.event import EventKey
 from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.rule import (
     EVERYTHING,
+    NOTHING,
     AllItems,
     AllOf,
     AnyItem,
     AnyOf,
+    Bond,
     Column,
     Condition,
     Filter,
@@ -96,7 +98,12 @@ def fits_of(condition: Condition, watch: Filter) -> tuple[Filter, ...]:
 
 
 def watched_by(condition: Condition, watch: Filter) -> Filter:
-    """Return what reaches the groups of a rule: what it watches, of a pattern all that fits some part."""
+    """Return what reaches the groups of a rule: what it watches, of a pattern all that fits some part.
+
+    A rule on rules hears of their alerts, no event reaches it.
+    """
+    if isinstance(condition, Bond):
+        return NOTHING
     if not isinstance(condition, PatternCondition):
         return watch
     different: list[Filter] = []

@@ -14,7 +14,7 @@ from engine.judging.event import EventKey
 from engine.judging.instant import MINUTE, Instant, Millis
 from engine.judging.judgement import Evidence
 from engine.judging.rule import Rule
-from engine.judging.state import Point
+from engine.judging.state import Point, Spell
 from engine.judging.window import within_of
 
 _SHORTEST_PAGE: Millis = 10 * MINUTE
@@ -97,6 +97,10 @@ class Points:
         if first is None or last is None:
             return range(0)
         return range(bisect_left(self.keys, first), bisect_right(self.keys, last))
+
+    def of(self, spell: Spell) -> Sequence[int]:
+        """Return the indices of the evidence with which a spell began; what is not watched among it does not count."""
+        return [self.at(key) for key in spell.keys] if spell.keys else self.between(spell.first, spell.last)
 
     def tell(self, index: int, ordinal: int) -> Evidence:
         """Remember that an alert has a point as evidence; a later alert may take it over. Return the evidence."""

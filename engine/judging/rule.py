@@ -17,6 +17,7 @@ from engine.judging.condition import (
     Aggregate,
     AllItems,
     AnyItem,
+    Bond,
     Change,
     Compare,
     Condition,
@@ -42,17 +43,30 @@ from engine.judging.condition import (
     Value,
 )
 from engine.judging.expected import Deadline, Silence
-from engine.judging.filter import EVERYTHING, AllOf, AnyOf, Filter, Limit, Operator, Test, Unless, kinds_of
+from engine.judging.filter import (
+    EVERYTHING,
+    NOTHING,
+    AllOf,
+    AnyOf,
+    Filter,
+    Limit,
+    Operator,
+    Test,
+    Unless,
+    kinds_of,
+)
 from engine.judging.instant import HOUR, Instant, Millis
 
 __all__ = [
     "EVERYTHING",
     "LEVEL_NAMES",
+    "NOTHING",
     "Aggregate",
     "AllItems",
     "AllOf",
     "AnyItem",
     "AnyOf",
+    "Bond",
     "Change",
     "Clear",
     "Column",

@@ -22,6 +22,7 @@ from engine.judging.ratio import Ratio
 from engine.judging.region import lineage
 from engine.judging.rule import (
     Aggregate,
+    Bond,
     Change,
     Column,
     Compare,
@@ -40,6 +41,7 @@ from engine.judging.rule import (
     Value,
 )
 from engine.judging.state import Measure, Point
+from engine.judging.stretch import Standing
 
 Meaning = TypeVar("Meaning")
 
@@ -157,29 +159,36 @@ def window_of(condition: Condition) -> Window:
     if isinstance(condition, EveryEvent | Deadline | Pattern):
         return _Any()
     match condition:
-        case Silence(length=length):
-            return Lasting(length)
-        case Count(at_least=at_least):
-            return _Limited(running("count"), Limit("at_least", at_least))
-        case Distinct(limit=limit):
-            return _Limited(running("distinct"), limit)
-        case Spread(at_least=at_least, children=children):
-            limit, different = Limit("at_least", at_least), running("distinct")
-            return (
-                _Limited(different, limit) if children is None else _PartOf(different, limit, dict(children))
-            )
-        case Value():
-            return _Latest(condition)
-        case Aggregate():
-            return _Limited(running(condition.function, condition.p), condition.limit, condition.min_events)
         case Share():
             return Ratio(condition)
         case Compare():
             return Contrast(condition)
+        case Bond():
+            return Standing(condition)
+        case Silence(length=length):
+            return Lasting(length)
+        case Count() | Distinct() | Spread():
+            return _counting(condition)
+        case Value():
+            return _Latest(condition)
+        case Aggregate():
+            return _Limited(running(condition.function, condition.p), condition.limit, condition.min_events)
         case Change():
             return Changed(condition, texts_of(condition.old), texts_of(condition.new))
         case FirstTime():
             return Unseen()
+
+
+def _counting(condition: Count | Distinct | Spread) -> Window:
+    match condition:
+        case Count(at_least=at_least):
+            return _Limited(running("count"), Limit("at_least", at_least))
+        case Distinct(limit=limit):
+            return _Limited(running("distinct"), limit)
+        case Spread(at_least=at_least, children=None):
+            return _Limited(running("distinct"), Limit("at_least", at_least))
+        case Spread(at_least=at_least, children=children):
+            return _PartOf(running("distinct"), Limit("at_least", at_least), dict(children or ()))
 
 
 def sides_of(window: Window) -> Sides | None:
@@ -221,7 +230,7 @@ def within_of(condition: Condition) -> Millis | None:
             | Compare(within=within)
         ):
             return within
-        case Share(within=maybe):
+        case Share(within=maybe) | Bond(within=maybe):
             return maybe
         case FirstTime(memory=memory):
             return memory
@@ -248,7 +257,7 @@ def limit_of(condition: Condition) -> Limit | None:
             return Limit("at_least", condition.at_least)
         case Spread(children=None):
             return Limit("at_least", condition.at_least)
-        case Distinct() | Value() | Aggregate() | Share() | Compare():
+        case Distinct() | Value() | Aggregate() | Share() | Compare() | Bond():
             return condition.limit
         case Silence(length=length):
             return Limit("at_least", length)
@@ -259,7 +268,7 @@ def limit_of(condition: Condition) -> Limit | None:
 def is_state(condition: Condition) -> bool:
     """Say whether the condition is true over stretches of time (marked S in rule-language.md 5), not at events only."""
     match condition:
-        case Value() | Aggregate() | Spread() | Share() | Silence():
+        case Value() | Aggregate() | Spread() | Share() | Silence() | Bond():
             return True
         case Distinct():
             return condition.limit.operator in _LOW
@@ -298,7 +307,7 @@ def can_be_undone(condition: Condition) -> bool:
         case Aggregate(function=function, limit=limit):
             grows = function == "highest" or (function == "sum" and condition.non_negative)
             return not (grows and limit.operator in ("at_least", "above"))
-        case Share() | Compare() | Silence() | Deadline():
+        case Share() | Compare() | Silence() | Deadline() | Bond():
             return True
         case _:
             return can_be_cancelled(condition)

@@ -8,10 +8,12 @@ reader in `_READERS` and one case in each question below.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from engine.judging.event import Scalar as Plain
 from engine.judging.rule import (
     Aggregate,
+    Bond,
     Compare,
     Condition,
     Count,
@@ -23,7 +25,7 @@ from engine.judging.rule import (
     Value,
 )
 from engine.loading.contrasts import compare, share
-from engine.loading.figures import aggregate, change, first_time, spread
+from engine.loading.figures import aggregate, change, child, first_time, spread
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
@@ -32,12 +34,11 @@ from engine.loading.marked import Mapping, Node, Scalar, Sequence
 from engine.loading.moment import duration
 from engine.loading.patterns import all_of, any_of, not_all_of, sequence
 from engine.loading.range import Range
-from engine.loading.value import free, number, text
+from engine.loading.value import free, identifier, number, text
 
 NOT_BUILT = (
     "silence",
     "deadline",
-    "rules",
 )
 """Conditions of the language that this version cannot judge yet."""
 
@@ -73,7 +74,16 @@ def condition(filters: Filters) -> Take[Condition]:
 def has_figure(built: Condition) -> bool:
     """Say whether the condition has a number that limits, levels and `value_doubles` can be held against."""
     match built:
-        case Count() | Distinct() | Spread() | Aggregate() | Share() | Compare() | Value(limit=Limit()):
+        case (
+            Count()
+            | Distinct()
+            | Spread()
+            | Aggregate()
+            | Share()
+            | Compare()
+            | Bond()
+            | Value(limit=Limit())
+        ):
             return True
         case _:
             return False
@@ -84,7 +94,7 @@ def possible(built: Condition) -> Range:
     match built:
         case Count(weight=weight):
             return Range(low=0, whole=weight is None)
-        case Distinct() | Spread():
+        case Distinct() | Spread() | Bond():
             return Range(low=0, whole=True)
         case Aggregate(non_negative=True) | Share():
             return Range(low=0)
@@ -104,6 +114,7 @@ def opening(built: Condition) -> Range:
             | Aggregate(limit=limit)
             | Share(limit=limit)
             | Compare(limit=limit)
+            | Bond(limit=limit)
             | Value(limit=Limit() as limit)
         ):
             return possible(built).under(limit)
@@ -164,12 +175,31 @@ def _value(form: Form, filters: Filters, findings: Findings) -> Condition | None
     return Value(field=field, limit=limit, one_of=one_of)
 
 
+def _rules(form: Form, filters: Filters, findings: Findings) -> Condition | None:
+    ids: Take[str] = identifier
+    opened = form.require("open", list_of(ids, single=True, minimum=1), ())
+    within = form.read("within", duration(1), None)
+    over = form.read("over", partial(child, filters), None)
+    limit = required_limit(form, findings)
+    if limit is None:
+        return None
+    built = Bond(open=opened, limit=limit, over=over, within=within)
+    if opening(built).empty:
+        findings.add("limit_never_met", form.place(limit.operator), field="rules")
+    elif limit.operator in ("at_least", "above") and opening(built) == possible(built):
+        findings.add("limit_always_met", form.place(limit.operator), number=limit.number)
+    elif not isinstance(limit.number, int):
+        findings.add("not_whole", form.place(limit.operator), number=limit.number)
+    return built
+
+
 _READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
     "sequence": sequence,
     "all_of": all_of,
     "any_of": any_of,
     "not_all_of": not_all_of,
     "every_event": _every_event,
+    "rules": _rules,
     "count": _count,
     "distinct": _distinct,
     "value": _value,

@@ -96,7 +96,7 @@ def first_time(form: Form, filters: Filters, _findings: Findings) -> FirstTime:
 
 def spread(form: Form, filters: Filters, findings: Findings) -> Spread:
     """Take `spread`: in how many different children of the group's region, or values of a field, there are events."""
-    over = form.require("over", partial(_child, filters), "")
+    over = form.require("over", partial(child, filters), "")
     within = form.require("within", duration(1), 1)
     if over in CHILDREN:
         at_least, percent = form.require("at_least", number_or_percent, (1, False))
@@ -112,7 +112,8 @@ def spread(form: Form, filters: Filters, findings: Findings) -> Spread:
     return Spread(over=over, at_least=at_least, within=within, children=() if percent else None)
 
 
-def _child(filters: Filters, node: Node, findings: Findings) -> str:
+def child(filters: Filters, node: Node, findings: Findings) -> str:
+    """Take what children are counted: a level of regions, or a field."""
     return filters.group_key(node, findings, CHILDREN)
 
 

@@ -10,7 +10,18 @@ from collections.abc import Collection
 
 from engine.judging.pattern import watched_by
 from engine.judging.region import LEVELS
-from engine.judging.rule import EVERYTHING, Clear, Compare, Condition, Floor, Limit, Pattern, Share, Spread
+from engine.judging.rule import (
+    EVERYTHING,
+    Bond,
+    Clear,
+    Compare,
+    Condition,
+    Floor,
+    Limit,
+    Pattern,
+    Share,
+    Spread,
+)
 from engine.judging.window import is_pulse, is_state
 from engine.loading.columns import column_of, filled_column, lacking
 from engine.loading.conditions import has_figure, opening, possible
@@ -29,6 +40,8 @@ def check(draft: Draft, findings: Findings) -> None:
         return
     if isinstance(built, Pattern):
         _check_pattern(draft, built, findings)
+    if isinstance(built, Bond) and "watch" in draft.places:
+        findings.add("rules_watch", draft.place("watch"))
     if draft.hold_for and not is_state(built):
         findings.add("hold_for_on_event", draft.place("hold_for"))
     if draft.tell_again and draft.tell_again.value_doubles and not has_figure(built):

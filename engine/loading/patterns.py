@@ -102,7 +102,7 @@ def not_all_of(form: Form, filters: Filters, findings: Findings) -> NotAllItems:
 
 def needs_no_watch(node: Node | None) -> bool:
     """Say whether a rule with this `alert_when` may leave `watch` out."""
-    return isinstance(node, Mapping) and any(word in WORDS for word in node.pairs)
+    return isinstance(node, Mapping) and any(word in (*WORDS, "rules") for word in node.pairs)
 
 
 # --- steps and items ----------------------------------------------------------------------------------------------

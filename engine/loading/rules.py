@@ -1,24 +1,20 @@
 """Rules, from the files of `rules/` to values (rule-language.md 1 and 2).
 
-Here: which files are one rule set, the keys of a rule, versions. Not here: filters (`loading.filters`),
+Here: which files are one rule set, the keys of a rule. Not here: filters (`loading.filters`),
 conditions (`loading.conditions`), and questions about what a rule means (`loading.lint`).
 Either every file of a set is valid, or none of its rules is given out.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Pattern, Rule, TellAgain
 from engine.judging.window import can_be_undone, is_state
-from engine.loading.bonds import check_bonds
+from engine.loading.bonds import check_bonds, patient
 from engine.loading.columns import filled
 from engine.loading.draft import Draft, DraftReader, Levels
 from engine.loading.figures import counted
@@ -32,6 +28,7 @@ from engine.loading.loaded import Loaded, loaded
 from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
 from engine.loading.patterns import keyed
 from engine.loading.value import whole
+from engine.loading.version import versioned
 
 TEST_SUFFIXES = (".test.yaml", ".policy-test.yaml")
 WAIT_FOR_LATE = 10 * MINUTE
@@ -152,12 +149,12 @@ def _load(
             drafts[draft.id] = draft
     check_bonds(drafts, findings)
     filters.close()
-    rules = () if findings.errors else tuple(resolved(draft, known) for draft in drafts.values())
-    return loaded(rules, (), findings)
+    rules = () if findings.errors else patient([resolved(draft, known) for draft in drafts.values()])
+    return loaded(tuple(versioned(rule) for rule in rules), (), findings)
 
 
 def resolved(draft: Draft, known: Known) -> Rule:
-    """Complete a valid draft to a rule: what its file leaves out follows from its condition."""
+    """Complete a valid draft to a rule without version: what its file leaves out follows from its condition."""
     per = draft.per or ("region",)
     condition = filled(counted(draft.alert_when or EveryEvent(), per, known), per, known)
     if isinstance(condition, Pattern):
@@ -166,7 +163,7 @@ def resolved(draft: Draft, known: Known) -> Rule:
     waits = can_be_undone(condition) or bool(draft.hold_for)
     level = draft.level or Levels((LevelStep(3),))
     id_ = draft.id or ""
-    rule = Rule(
+    return Rule(
         id=id_,
         title=draft.title or id_,
         short_title=draft.short_title or id_[:40],
@@ -190,30 +187,5 @@ def resolved(draft: Draft, known: Known) -> Rule:
         effective_from=since_until[0],
         effective_until=since_until[1],
         escalate=draft.escalate or "",
+        source=f"{draft.mark.source.file}:{draft.mark.line}",
     )
-    source = f"{draft.mark.source.file}:{draft.mark.line}"
-    return msgspec.structs.replace(rule, version=version_of(rule), source=source)
-
-
-def version_of(rule: Rule) -> str:
-    """Return the version of a rule: a hash of all it says, and of nothing else (not of file, line or layout).
-
-    What has its default is left out, so that a key which a later Siaga adds changes no version.
-    """
-    bare = msgspec.structs.replace(rule, version="", source="")
-    return hashlib.sha256(msgspec.json.encode(_said(bare), order="deterministic")).hexdigest()[:12]
-
-
-def _said(value: Any) -> Any:
-    """Return plain data of all that is not a default."""
-    if isinstance(value, tuple):
-        return [_said(item) for item in value]
-    if not isinstance(value, msgspec.Struct):
-        return value
-    fields = {
-        field.name: (getattr(value, field.name), field.default) for field in msgspec.structs.fields(value)
-    }
-    return {
-        "": type(value).__struct_config__.tag,
-        **{name: _said(own) for name, (own, default) in fields.items() if own != default},
-    }

@@ -21,6 +21,7 @@ from engine.judging.rule import (
     AllOf,
     AnyItem,
     AnyOf,
+    Bond,
     Clear,
     Column,
     Compare,
@@ -65,7 +66,7 @@ def written(rule: Rule) -> Written:
     """Return the keys of a rule, in the order in which people write them."""
     keys: Written = {name: text for name in _TEXTS if (text := getattr(rule, name))}
     keys["level"] = "severity" if rule.by_severity else _levels(rule.levels)
-    if rule.watch != EVERYTHING:
+    if rule.watch != EVERYTHING and not isinstance(rule.condition, Bond):
         keys["watch"] = filter_written(rule.watch)
     keys["per"] = rule.per[0] if len(rule.per) == 1 else list(rule.per)
     keys["alert_when"] = condition_written(rule.condition)

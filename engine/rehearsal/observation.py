@@ -55,10 +55,15 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def happenings(desk: Desk, occurred: Mapping[tuple[str, str], Instant]) -> list[Happening]:
-    """Return everything that happened, by event time. `occurred` tells the instants of events by (desk, id)."""
+    """Return everything that happened, by event time. `occurred` tells the instants of events by (desk, id).
+
+    Alerts are evidence of rules on rules, by (group, id).
+    """
     found: list[Happening] = []
-    for alert in await desk.alerts():
-        found += _of_alert(alert, await desk.history(alert.id), occurred)
+    alerts = await desk.alerts()
+    known = {**occurred, **{(f"{a.rule.id}|{a.group}", a.id): a.happened_at for a in alerts}}
+    for alert in alerts:
+        found += _of_alert(alert, await desk.history(alert.id), known)
     return sorted(found, key=lambda one: (one.at, one.detected, one.rule, one.group, one.state))
 
 

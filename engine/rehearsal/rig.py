@@ -28,7 +28,7 @@ from engine.metrics import Metrics
 from engine.service.app import Notifiers
 from engine.service.apply import Desk
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, COVERS, OUTBOX, REVEALS
+from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
@@ -134,7 +134,14 @@ class Rig:
 
     async def next_due(self) -> Instant | None:
         """Return the earliest instant at which something falls due though nothing is done."""
-        schedules = (REVEALS, COVERS, WINDOWS, ALERTS, *((OUTBOX,) if self._outgoing is not None else ()))
+        schedules = (
+            REVEALS,
+            COVERS,
+            CLOSINGS,
+            WINDOWS,
+            ALERTS,
+            *((OUTBOX,) if self._outgoing is not None else ()),
+        )
         due = [at for schedule in schedules if (at := await self.store.next_due(schedule)) is not None]
         return min(due, default=None)
 

@@ -31,7 +31,7 @@ from engine.service.archivist import Archivist, horizon
 from engine.service.auditor import EVERY_SECONDS, Auditor
 from engine.service.books import Books
 from engine.service.callbacks import Callbacks
-from engine.service.casebook import ALERTS, COVERS, OUTBOX, REVEALS
+from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.evaluator import WINDOWS, Evaluator
@@ -213,7 +213,10 @@ class Siaga:
 
     async def next_due(self) -> Instant | None:
         """Return the earliest instant at which something falls due though nothing arrives."""
-        due = [await self.store.next_due(schedule) for schedule in (REVEALS, COVERS, WINDOWS, ALERTS, OUTBOX)]
+        due = [
+            await self.store.next_due(schedule)
+            for schedule in (REVEALS, COVERS, CLOSINGS, WINDOWS, ALERTS, OUTBOX)
+        ]
         return min((instant for instant in due if instant is not None), default=None)
 
     async def advance(self, until: Instant) -> None:
@@ -249,7 +252,7 @@ class Siaga:
         if self._lock_step is None:
             loops += [
                 self._loop("intake", self._pulse.beat, every=BEAT_SECONDS),
-                self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[WINDOWS]),
+                self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[CLOSINGS, WINDOWS]),
                 self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
                 self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX]),
             ]

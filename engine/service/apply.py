@@ -6,7 +6,7 @@ Here: the one way by which answers, timers and deliveries change an alert (syste
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
 
@@ -19,7 +19,17 @@ from engine.errors import StoreError
 from engine.judging.instant import DAY, Instant
 from engine.metrics import Metrics
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS, Case, Changes, history_log, load, standing
+from engine.service.casebook import (
+    ALERTS,
+    CLOSINGS,
+    LINKS,
+    NOTIFICATIONS,
+    Case,
+    Changes,
+    history_log,
+    load,
+    standing,
+)
 from engine.service.census import Summary, summarise, take
 from engine.store.codec import decode as decode_value
 from engine.store.port import Committed, Plan, Put, Store
@@ -145,6 +155,8 @@ class Desk:
             changes = Changes()
             if decision.alert != case.alert or decision.notifications or decision.history:
                 changes.add([decision], case)
+                if _closed_by_hand(case.alert, decision.alert, self._books.rule_set.counted):
+                    changes.plans.append(Plan(CLOSINGS, alert_id, decision.alert.resolved_at))
             elif beside is None:
                 return decision
             if beside is not None:
@@ -157,3 +169,9 @@ class Desk:
                 self._metrics.decided(decision)
                 return decision
         raise StoreError(f"alert {alert_id} changes too quickly for {name}")
+
+
+def _closed_by_hand(before: Alert, after: Alert, counted: Collection[str]) -> bool:
+    """Say whether people closed an alert that other rules count: judging must learn of it, since no event tells it."""
+    closed = before.unresolved and not after.unresolved and after.resolved_reason == "by_hand"
+    return closed and after.rule.id in counted

@@ -14,7 +14,7 @@ import msgspec
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import Decision
 from engine.alerting.policy import Channel
-from engine.judging.instant import SECOND, Millis
+from engine.judging.instant import SECOND, Instant, Millis
 from engine.store.codec import decode, encode
 from engine.store.port import Append, Drop, Fence, Plan, Put, Store, Write
 from engine.wording.link import fingerprint, token_for
@@ -31,6 +31,8 @@ UNRESOLVED = "unresolved"
 """Schedule that lists unresolved alerts by the instant they were detected; nothing falls due in it."""
 REVEALS = "reveals"
 """Schedule of what closed, as `space|rule|region|alert`, until the alerts that it may have hidden were looked at."""
+CLOSINGS = "closings"
+"""Schedule of alerts that people closed and other rules count, until judging has taken note."""
 LINKS = "links"
 """Table of the fingerprints of answer links, to notification ids."""
 
@@ -134,6 +136,13 @@ class Changes(msgspec.Struct, kw_only=True):
                 self.counts[f"step.{entry.details['step']}"] += 1
         if encoded:
             self.appends.append(Append(history_log(alert_id), tuple(encoded)))
+
+
+async def closed_by_hand(store: Store, until: Instant, limit: int) -> dict[str, tuple[str, str, str]]:
+    """Return space, rule and group of alerts in `CLOSINGS` by id, up to a clock instant."""
+    due = [alert for alert, _ in await store.due(CLOSINGS, until, limit)]
+    cases = await load(store, due) if due else {}
+    return {id_: (case.alert.space, case.alert.rule.id, case.alert.group) for id_, case in cases.items()}
 
 
 async def standing(store: Store, space: str, rules: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -10,13 +10,14 @@ Groups do not depend on each other, so a batch is judged group by group, each gr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import structlog
 
 from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError
+from engine.judging.hearing import BondGroup
 from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
 from engine.judging.rule import Rule
@@ -25,8 +26,9 @@ from engine.matching.checked import Choice, Matcher
 from engine.metrics import Metrics
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
+from engine.service.bonds import Bonds
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, NOTIFICATIONS, Changes, load
+from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Case, Changes, closed_by_hand, load
 from engine.service.changeover import Changeover
 from engine.service.docket import Docket, Said
 from engine.service.families import Families
@@ -36,7 +38,7 @@ from engine.service.pulse import GAPS, gaps_of, kept_gaps
 from engine.service.rule_sets import ENTRY, RuleSet, up_to_next
 from engine.store.codec import encode
 from engine.store.history import History
-from engine.store.port import Append, Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
+from engine.store.port import Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
 
 Matching = Callable[[tuple[Rule, ...]], Choice]
 """Makes the matchers of a rule set."""
@@ -129,19 +131,21 @@ class Evaluator:
             return 1  # what arrived meanwhile is read first: no timer is judged ahead of the backlog
         horizon = now if drained else entries[-1].received_at - 1
         due = await self._store.due(WINDOWS, horizon, LOOKS)
-        if not entries and not due:
+        closed = await closed_by_hand(self._store, horizon, LOOKS)
+        if not entries and not due and not closed:
             return 0
         families = Families(self._store, self._history)
         batch = await sort(entries, self._matcher(again=again), families)
-        puts = families.puts()
+        beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches))
+        beside.plans += [Plan(CLOSINGS, alert, None) for alert in closed]
         if self._backdrop.take(gaps_of(entries)):
-            puts.append(Put(GAPS, "all", encode(self._backdrop.gaps)))
-        work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due} | batch.shares
-        judge = partial(self._judge, work, horizon)
-        await self._commit(work, judge, entries, Counter(matches=batch.matches), puts)
+            beside.puts.append(Put(GAPS, "all", encode(self._backdrop.gaps)))
+        looks = [*(key_of(member) for member, _ in due), *(Key(*place) for place in closed.values())]
+        work: dict[Key, list[Share]] = {key: [] for key in looks} | batch.shares
+        await self._commit(partial(self._judge, work, horizon), entries, beside)
         self._observe(entries, now, started)
         self._tell(families)
-        return len(entries) + len(due)
+        return len(entries) + len(due) + len(closed)
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -155,14 +159,14 @@ class Evaluator:
         at = entry.received_at
         if due := await self._store.due(WINDOWS, at - 1, LOOKS):
             work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due}
-            await self._commit(work, partial(self._judge, work, at - 1), (), Counter(), ())
+            await self._commit(partial(self._judge, work, at - 1), (), Changes())
             return len(due)
         switch = await self._changeover.ready(entry, self._cursor)
         if switch is not None:
             keys = await self._changeover.work(switch)
             puts, appends = self._changeover.settled(switch, at)
             judge = partial(self._changeover.judge, switch, at, keys)
-            await self._commit(keys, judge, (entry,), Counter(), puts, appends)
+            await self._commit(judge, (entry,), Changes(puts=puts, appends=appends))
             self._changeover.forget()
             self._backdrop.forget()
             self._groups.clear()
@@ -176,28 +180,17 @@ class Evaluator:
         return self._choice.native if again else self._choice.matcher
 
     async def _commit(
-        self,
-        keys: Collection[Key],
-        judge: Callable[[], Awaitable[dict[Key, Outcome]]],
-        entries: Sequence[Entry],
-        counts: Counter[str],
-        puts: Sequence[Put],
-        appends: Sequence[Append] = (),
+        self, judge: Callable[[], Awaitable[dict[Key, Outcome]]], entries: Sequence[Entry], beside: Changes
     ) -> None:
+        """Judge and write it, again where people were quicker; `beside` is what is written whatever is judged."""
         try:
-            await self._attempt(keys, judge, entries, counts, puts, appends)
+            await self._attempt(judge, entries, beside)
         except BaseException:
             self._lease = None  # the next turn reads the groups again: what was judged here is in no store
             raise
 
     async def _attempt(
-        self,
-        keys: Collection[Key],
-        judge: Callable[[], Awaitable[dict[Key, Outcome]]],
-        entries: Sequence[Entry],
-        counts: Counter[str],
-        puts: Sequence[Put],
-        appends: Sequence[Append],
+        self, judge: Callable[[], Awaitable[dict[Key, Outcome]]], entries: Sequence[Entry], beside: Changes
     ) -> None:
         if self._lease is None:
             raise FencedError
@@ -205,7 +198,7 @@ class Evaluator:
         fence = Fence(self._lease.epoch, self._cursor, next_cursor)
         for _ in range(REPEATS):
             outcomes = await judge()
-            write = self._write(outcomes, fence, counts, puts, appends)
+            write = self._write(outcomes, fence, beside)
             outcome = await self._store.write(write)
             match outcome:
                 case Fenced(reason=reason):
@@ -214,7 +207,7 @@ class Evaluator:
                 case Conflict(records=records):
                     self._metrics.commit("evaluate", "conflict")
                     _expect_overtaken(outcomes, records)
-                    for key in keys:
+                    for key in outcomes:
                         self._groups.spoil(key)
                 case _:
                     self._metrics.commit("evaluate", "committed")
@@ -224,18 +217,22 @@ class Evaluator:
         raise StoreError(f"a batch was overtaken {REPEATS} times in a row")
 
     async def _judge(self, work: Mapping[Key, list[Share]], horizon: Instant) -> dict[Key, Outcome]:
-        """Judge the groups one by one, then decide what all of them say in one order."""
+        """Judge the groups one by one, those that others hear of first; then decide what all say in one order."""
         around = await self._books.surroundings()
-        await self._groups.fetch(work)
-        newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in work}
-        cases = await load(self._store, [alert for alert in newest.values() if alert])
         rules = self._books.rule_set.rules
+        bonds = Bonds(rules, self._books.namespace)
+        cases: dict[str, Case] = {}
         judged: dict[Key, Judged] = {}
         said: list[Said] = []
-        for key, shares in work.items():
-            if key.rule in rules:
+        while left := {key for key in (*work, *bonds.heard) if key.rule in rules and key not in judged}:
+            depth = min(bonds.depths[key.rule] for key in left)
+            keys = sorted(key for key in left if bonds.depths[key.rule] == depth)
+            await self._groups.fetch((*judged, *keys))
+            newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in keys}
+            cases |= await load(self._store, [alert for alert in newest.values() if alert])
+            for key in keys:
                 closed = closing_of(cases.get(newest[key] or ""))
-                judged[key], judgements = self._judge_group(key, rules[key.rule], shares, horizon, closed)
+                judged[key], judgements = self._judge_group(key, work.get(key, ()), bonds, horizon, closed)
                 said += judgements
         in_force = self._books.in_force.tenures
         docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
@@ -244,16 +241,22 @@ class Evaluator:
             key: Outcome(
                 judged.get(key), judged[key].group.due if key in judged else None, decided.get(key, {})
             )
-            for key in work
+            for key in {*work, *judged}
         }
 
     def _judge_group(
-        self, key: Key, rule: Rule, shares: Sequence[Share], horizon: Instant, closed: Closing | None
+        self, key: Key, shares: Sequence[Share], bonds: Bonds, horizon: Instant, just_closed: Closing | None
     ) -> tuple[Judged, list[Said]]:
+        rule, closed = self._books.rule_set.rules[key.rule], just_closed
         group = self._groups.working_copy(
             key, rule, self._backdrop.of(key, rule), self._backdrop.before(rule)
         )
         said: list[Said] = []
+        heard = bonds.heard.get(key, ())
+        if heard and isinstance(group, BondGroup):
+            at = max(hearing.at for hearing in heard)
+            said += [Said(at, key, judgement) for judgement in group.hear(heard, closed)]
+            closed = None
         for share in shares:
             judgements = group.apply(
                 share.arrivals,
@@ -269,17 +272,20 @@ class Evaluator:
         if closed is not None or (due is not None and due <= horizon):
             at = due if due is not None and due <= horizon else horizon
             said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
-        return Judged(group, group.frozen(), frozenset(group.points.touched)), said
+        judged = Judged(group, group.frozen(), frozenset(group.points.touched))
+        if said or just_closed is not None:
+            bonds.tell(
+                key, judged, said, at=max((one.at for one in said), default=horizon), closed=just_closed
+            )
+        return judged, said
 
-    def _write(
-        self,
-        outcomes: Mapping[Key, Outcome],
-        fence: Fence,
-        counts: Counter[str],
-        puts: Sequence[Put],
-        appends: Sequence[Append],
-    ) -> Write:
-        changes = Changes(counts=Counter(counts), appends=list(appends))
+    def _write(self, outcomes: Mapping[Key, Outcome], fence: Fence, beside: Changes) -> Write:
+        changes = Changes(
+            puts=[],
+            plans=list(beside.plans),
+            appends=list(beside.appends),
+            counts=Counter(beside.counts),
+        )
         drops: list[Drop] = []
         for key, outcome in outcomes.items():
             if outcome.judged is not None:
@@ -290,7 +296,7 @@ class Evaluator:
                 changes.plans.append(Plan(WINDOWS, str(key), outcome.due))
             for decisions, before in outcome.cases.values():
                 changes.add(decisions, before)
-        return changes.write("evaluate", fence=fence, puts=puts, drops=drops)
+        return changes.write("evaluate", fence=fence, puts=beside.puts, drops=drops)
 
     def _keep(self, outcomes: Mapping[Key, Outcome], write: Write) -> None:
         """Take over what is in the store now, and count it."""

@@ -20,6 +20,7 @@ from engine.alerting.policy import Policy
 from engine.errors import StoreError
 from engine.judging.calendar import Calendar, Stage
 from engine.judging.instant import Instant
+from engine.judging.precedence import counts
 from engine.judging.rule import Rule
 from engine.store.codec import decode, encode
 from engine.store.port import Append, Drop, Entry, Note, Put, Store, Write
@@ -40,6 +41,11 @@ class RuleSet(msgspec.Struct, frozen=True):
     rules: Mapping[str, Rule]
     policies: Mapping[str, Policy]
     calendar: Calendar = NO_STAGES
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """The ids of the rules whose alerts are the condition of another one."""
+        return frozenset(id_ for rule in self.rules.values() for id_ in counts(rule))
 
     @property
     def id(self) -> str:

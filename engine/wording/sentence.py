@@ -18,6 +18,7 @@ from engine.judging.rule import (
     Aggregate,
     AllItems,
     AnyItem,
+    Bond,
     Change,
     Condition,
     Count,
@@ -198,11 +199,19 @@ class _Teller:
         percent = "" if condition.children is None else "%"
         within = self._length(condition.within)
         limit = self._watched.limit(Limit("at_least", condition.at_least), percent)
-        if condition.over in LEVELS:
-            children = self._texts[f"sentence.children.{condition.over}"]
-            return self._said("sentence.spread", within=within, limit=limit, children=children)
-        children = self._watched.field(condition.over)
-        return self._said("sentence.spread.field", within=within, limit=limit, children=children)
+        key = "sentence.spread" if condition.over in LEVELS else "sentence.spread.field"
+        return self._said(key, within=within, limit=limit, children=self._children(condition.over))
+
+    @_when.register
+    def _rules(self, condition: Bond) -> str:
+        within, said = condition.within, {"rules": self._watched.any(condition.open)}
+        said["within"] = (
+            "" if within is None else self._texts("sentence.rules.within", length=self._length(within))
+        )
+        said["limit"] = self._watched.limit(condition.limit)
+        if condition.over is None:
+            return self._said("sentence.rules", **said)
+        return self._said("sentence.rules.over", children=self._children(condition.over), **said)
 
     # --- patterns ---
 
@@ -263,6 +272,10 @@ class _Teller:
         return "" if is_everything(self._rule.watch) else self._texts("sentence.among", what=self._what)
 
     # --- parts of speech ---
+
+    def _children(self, over: str) -> str:
+        """Name what is counted once for each: regions of a level, or values of a field."""
+        return self._texts[f"sentence.children.{over}"] if over in LEVELS else self._watched.field(over)
 
     def _said(self, key: str, **values: object) -> str:
         return self._texts(key, what=self._what, where=self._where, **values)

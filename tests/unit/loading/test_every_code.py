@@ -51,6 +51,16 @@ RULE = {
     "alert_when": "every_event",
     "escalate": "netralitas",
 }
+OTHER = """  - id: dua
+    title: Dua
+    short_title: Dua
+    owner: Biro
+    why: SKB 2/2022
+    guide: sop/dua.md
+    level: siaga
+    escalate: netralitas
+    watch: {kind: neutrality.asn}
+"""
 POLICY = {"id": "satu", "steps": "[{to: [sekda], wait: 30m}]"}
 
 
@@ -111,6 +121,18 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     ("not_available", rule(**{"except": "[]"}), (13, 5)),
     ("active_empty", rule(active="{}"), (13, 13)),
     ("unknown_rule", rule(like="dua"), (13, 11)),
+    (
+        "rules_watch",
+        rule() + OTHER + "    alert_when: {rules: {open: [satu], at_least: 2}}\n",
+        (21, 12),
+    ),
+    (
+        "rule_lacks_key",
+        rule()
+        + OTHER.replace("    watch: {kind: neutrality.asn}\n", "    per: incident\n")
+        + "    alert_when: {rules: {open: [satu], at_least: 2}}\n",
+        (21, 10),
+    ),
     ("rule_ring", rule(hide_while="[satu]"), (13, 17)),
     ("like_cycle", rule(like="satu"), (13, 11)),
     ("not_a_map", rule(effective="2024"), (13, 16)),

@@ -32,7 +32,8 @@ from engine.loading.known import ANYTHING, Known
 from engine.loading.marked import Mapping, compose
 from engine.loading.policies import load_policies
 from engine.loading.regions import load_regions
-from engine.loading.rules import inline_rules, load_rules, read_rules, version_of
+from engine.loading.rules import inline_rules, load_rules, read_rules
+from engine.loading.version import version_of
 
 KEYS = {
     "id": "satu",

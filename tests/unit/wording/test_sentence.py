@@ -19,6 +19,7 @@ from engine.judging.rule import (
     AllOf,
     AnyItem,
     AnyOf,
+    Bond,
     Change,
     Clear,
     Condition,
@@ -108,6 +109,13 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
     "spread": (
         Spread(over="district", at_least=30, within=DAY, children=()),
         "Bila dalam 1 hari ada bentrok massa di sedikitnya 30% kecamatan di satu kabupaten/kota",
+    ),
+    "rules": (
+        Bond(("banjir", "gempa"), Limit("at_least", 3), over="district", within=HOUR),
+        (
+            "Bila di satu kabupaten/kota ada sedikitnya 3 kecamatan yang berbeda dengan peringatan banjir atau gempa"
+            " yang masih terbuka dan dibuka dalam 1 jam terakhir"
+        ),
     ),
     "sequence": (
         Sequence(

@@ -1,0 +1,89 @@
+"""Bonds of one batch: which groups of rules on rules hear of the groups that were judged, and what.
+
+Here: who listens to whom, and gathering what is said. Not here: what a group makes of it (`judging.hearing`), and the
+order in which groups are judged (`service.evaluator`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.alerting.identity import alert_id
+from engine.judging.group import region_of_group
+from engine.judging.hearing import Hearing
+from engine.judging.instant import Instant
+from engine.judging.judgement import Evidence, Redated, Undone
+from engine.judging.level import level_of
+from engine.judging.opening import assign
+from engine.judging.precedence import counts, ranks
+from engine.judging.rule import Bond, Rule
+from engine.judging.state import Closing, Spell
+from engine.judging.stretch import Stretch, source_of
+from engine.service.batch import Key
+from engine.service.docket import Said
+from engine.service.groups import Judged
+
+
+class Bonds:
+    """What the groups of a batch tell each other.
+
+    `heard` is what each group hears in this batch; `depths` are the places of rules: who is listened to is first.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule], namespace: str) -> None:
+        self._rules, self._namespace = rules, namespace
+        self._listeners: defaultdict[str, list[Rule]] = defaultdict(list)
+        for rule in rules.values():
+            for id_ in rule.condition.open if isinstance(rule.condition, Bond) else ():
+                self._listeners[id_].append(rule)
+        self.depths = ranks(rules.values(), counts)
+        self.heard: defaultdict[Key, list[Hearing]] = defaultdict(list)
+
+    def tell(
+        self, key: Key, judged: Judged, said: Iterable[Said], *, at: Instant, closed: Closing | None
+    ) -> None:
+        """Tell all that listen to a group for how long its alerts ought to be open, as it is known at `at`."""
+        undone = (one.judgement.reason for one in said if isinstance(one.judgement, Undone | Redated))
+        reason = next(undone, "late_report")
+        rule = self._rules[key.rule]
+        listeners = self._listeners.get(key.rule, ())
+        stretches = tuple(self._stretches(key, judged)) if listeners else ()
+        for bond in listeners:
+            found = source_of(rule, key.group, bond)
+            if found is None:
+                continue
+            text, source = found
+            hearing = Hearing(
+                source=source,
+                stretches=stretches,
+                at=at,
+                since=judged.state.base,
+                closed_at=closed.at if closed else None,
+                reason=reason,
+            )
+            self.heard[Key(key.space, bond.id, text)].append(hearing)
+
+    def _stretches(self, key: Key, judged: Judged) -> Iterator[Stretch]:
+        """Yield the stretches of a group, each under the newest alert that stands for it."""
+        spells, points = judged.group.spells, judged.group.points
+        places = assign(judged.state.openings, spells)
+        stands = {place: ordinal for ordinal, place in sorted(places.items())}
+        for place, spell in enumerate(spells):
+            if place in stands:
+                evidence = tuple(points.rows[i].evidence for i in points.of(spell) if points.rows[i].watched)
+                yield self._stretch(key, stands[place], spell, evidence)
+
+    def _stretch(self, key: Key, ordinal: int, spell: Spell, evidence: tuple[Evidence, ...]) -> Stretch:
+        rule = self._rules[key.rule]
+        naming = next((one for one in evidence if one.subject_role), None)
+        reported = evidence[0].region if evidence else ""
+        return Stretch(
+            alert=alert_id(self._namespace, key.space, key.rule, key.group, ordinal),
+            region=naming.region if naming else region_of_group(rule.per, key.group, reported),
+            level=level_of(rule, spell.figure, evidence),
+            happened_at=spell.happened_at,
+            ended_at=spell.ended_at,
+            by_hand=spell.reason == "by_hand",
+            subject_role=naming.subject_role if naming else None,
+        )
