@@ -89,7 +89,9 @@ WRITES = (
 """Writes of the store that stand at zero from the start; others appear with their first, up to `MOST_WRITES`."""
 WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
-LOOPS = ("intake", "evaluator", "escalator", "dispatcher", "bounces", "auditor", "archivist")
+RULES_REJECTED = ("invalid", "one_person", "too_many_told")
+"""Why a rule set is not put in force (`service.approval`)."""
+LOOPS = ("intake", "evaluator", "escalator", "dispatcher", "bounces", "auditor", "archivist", "rules")
 WITHDRAWN = ("refuted", "corrected")
 """Why earlier events do not count any more (`judging.correction`)."""
 CORRECTIONS_REFUSED = (

@@ -31,6 +31,7 @@ from engine.labels import (
     QUARANTINED,
     REJECTED,
     RESOLVED,
+    RULES_REJECTED,
     SAYS,
     STATES,
     STEPS,
@@ -116,6 +117,21 @@ class Metrics:
         for write, outcome in product(WRITES, WRITE_OUTCOMES):
             self._write(write, outcome)
 
+        self._rules_rejected = _counters(
+            Counter(
+                "siaga_rules_rejected", "Rule sets that were not put in force, by reason", ["reason"], **own
+            ),
+            *((reason,) for reason in (*RULES_REJECTED, OTHER)),
+        )
+        self.reloads = Counter("siaga_reloads", "Rule sets that came into force after another", **own)
+        """Increase with the commit that switches."""
+        self._files = {
+            state: Gauge(f"siaga_rule_files_{state}", text, **own)
+            for state, text in (
+                ("differ", "1 while the files are valid and differ from the rules in force"),
+                ("invalid", "1 while the files have errors"),
+            )
+        }
         self._opened = Counter("siaga_alerts_opened", "Alerts opened", ["rule", "level"], **own)
         self._opened_by: dict[tuple[str, ...], Counter] = {}
         self._resolved = _counters(
@@ -261,6 +277,17 @@ class Metrics:
             bounded = name if len(self._writes) < MOST_WRITES * len(WRITE_OUTCOMES) else OTHER
             found = self._writes[(name, outcome)] = counter.labels(bounded)
         return found
+
+    # --- rules ----------------------------------------------------------------------------------------------------
+
+    def rules_rejected(self, reason: str) -> None:
+        """Count a rule set that was not put in force: one of `RULES_REJECTED`."""
+        _child(self._rules_rejected, reason).inc()
+
+    def rule_files(self, *, differ: bool, invalid: bool) -> None:
+        """Set how the files stand to the rules in force."""
+        self._files["differ"].set(differ)
+        self._files["invalid"].set(invalid)
 
     # --- alerts ---------------------------------------------------------------------------------------------------
 

@@ -139,6 +139,15 @@ class IntakeSection(_Section):
     """Largest single event, in bytes; a larger one is rejected."""
 
 
+class Reload(_Section):
+    """How changed rules and policies come into force."""
+
+    auto: bool = False
+    """Let valid changes of the files follow by themselves, without a second person: for trials only."""
+    max_told: int = Field(default=50, ge=0)
+    """A reload that would tell more people than this at once needs an explicit yes with the number."""
+
+
 class Outbox(_Section):
     """The gateway that writes messages to files."""
 
@@ -245,6 +254,7 @@ class Settings(_Section):
     redis: Redis = Redis()
     clock: ClockSection = ClockSection()
     intake: IntakeSection = IntakeSection()
+    reload: Reload = Reload()
     gateways: Gateways = Gateways()
     messages: Messages = Messages()
     budgets: BudgetSection = BudgetSection()

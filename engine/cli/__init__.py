@@ -28,6 +28,7 @@ from engine.cli import (
     token,
 )
 from engine.cli.bounce import bounce
+from engine.cli.reload import reload
 from engine.cli.replay import replay
 from engine.cli.run import run
 from engine.errors import ConfigurationError, SiagaError
@@ -58,6 +59,7 @@ def siaga(
 
 
 app.command()(run)
+app.command()(reload)
 app.command()(replay)
 app.command()(bounce)
 for _name in ("demo", "check", "test", "backtest", "bench"):

@@ -31,6 +31,8 @@ def run(
 ) -> None:
     """Run the service: take events in, judge, tell people, keep after them. Ctrl-C or SIGTERM ends it.
 
+    Changed rules and policies are checked and announced, and come into force by `siaga reload`; SIGHUP looks at once.
+
     Without `redis.url` an embedded server runs in the var folder. The first start makes the key of the answer links and
     imports the directory.
 
@@ -53,6 +55,7 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, siaga.watch.look_again)
         address = await stack.enter_async_context(serving(siaga))
         log.info("listening", address=address, roles=list(settings.roles), clock=settings.clock.mode)
         loops = asyncio.create_task(siaga.run(), name="loops")

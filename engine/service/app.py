@@ -26,6 +26,7 @@ from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.accounts import budgets_of
 from engine.service.apply import Desk
+from engine.service.approval import Approval
 from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
 from engine.service.archivist import Archivist, horizon
 from engine.service.auditor import EVERY_SECONDS, Auditor
@@ -48,10 +49,12 @@ from engine.service.outlets import Outlet, outlets_of
 from engine.service.phones import Phones
 from engine.service.postbox import Postbox
 from engine.service.pulse import BEAT_SECONDS, Pulse
-from engine.service.reload import import_directory, read_rule_set
-from engine.service.rule_sets import Proposal, RuleSet, at_once, first
+from engine.service.reload import as_they_lie, files_of, import_directory, read_rule_set
+from engine.service.rule_sets import RuleSet, first
 from engine.service.silences import Silences
 from engine.service.tokens import Tokens
+from engine.service.watch import EVERY_SECONDS as WATCH_SECONDS
+from engine.service.watch import Watch
 from engine.settings import Settings
 from engine.store.archive import Archive
 from engine.store.embedded import EmbeddedServer
@@ -70,7 +73,7 @@ LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 LEAD_POLL_SECONDS = 0.05
 BOUNCES_SECONDS = 2.0
 """The maildir of bounces is looked into as often."""
-ROLE_OF = {"bounces": "dispatcher", "archivist": "auditor"}
+ROLE_OF = {"bounces": "dispatcher", "archivist": "auditor", "rules": "evaluator"}
 """The role of a loop that is not named by its role."""
 
 Notifiers = Mapping[str, Notifier]
@@ -107,6 +110,16 @@ class Siaga:
         self._pulse = Pulse(store, clock, self.metrics)
         self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
         self.desk = Desk(store, clock, books, self.metrics)
+        self.approval = Approval(store, clock, books, self.metrics, max_told=settings.reload.max_told)
+        self.watch = Watch(
+            store,
+            books,
+            self.metrics,
+            self.approval,
+            read=lambda: as_they_lie(settings.paths),
+            files=lambda: files_of(settings.paths),
+            auto=settings.reload.auto,
+        )
         self.silences = Silences(store, clock, books, self.desk)
         catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
         self.catalogue = catalogue
@@ -255,12 +268,18 @@ class Siaga:
                 self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[CLOSINGS, WINDOWS]),
                 self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
                 self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX]),
+                self._loop("rules", self.watch.turn, every=WATCH_SECONDS),
             ]
         if self.settings.gateways.smtp.bounces is not None:
             loops.append(self._loop("bounces", self.postbox.turn, every=BOUNCES_SECONDS))
         if self._archivist is not None:
-            loops.append(self._loop("archivist", self._archivist.turn, every=ARCHIVE_SECONDS))
+            loops.append(self._loop("archivist", self._archive, every=ARCHIVE_SECONDS))
         return [loop for loop in loops if ROLE_OF.get(loop.name, loop.name) in self.settings.roles]
+
+    async def _archive(self) -> int:
+        """Turn the archivist, which must know the rules in force to know what they still need."""
+        await self.books.follow()
+        return 0 if self._archivist is None else await self._archivist.turn()
 
     async def _evaluate(self) -> int:
         """Turn the evaluator, which may judge that reports stayed away only after it was told of our own outages."""
@@ -308,12 +327,9 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
         rule_set=RuleSet({}, {}),
         routes=tuple(outlet.gateway.route for outlet in outlets),
     )
-    rule_set = read_rule_set(settings.paths, regions, kinds)
     if not (await books.follow()).rule_set:
-        await store.write(first(rule_set, clock.now()))
+        await store.write(first(read_rule_set(settings.paths, regions, kinds), clock.now()))
         await books.follow()
-    elif rule_set.id != books.in_force.rule_set:
-        await store.write(at_once(rule_set, Proposal(rule_set=rule_set.id), clock.now()))
     await import_directory(books, settings.paths, replace=False)
     key = secret_key(settings.key_file, os.environ)
     siaga = Siaga(settings, store, clock, books, key, outlets, where=where)

@@ -140,10 +140,10 @@ class Changeover:
         return {
             *switch.rebuild.groups,
             *(key for key in known if key.rule in rebuilt),
-            *(await self._kept(switch)),
+            *(await self.kept(switch)),
         }
 
-    async def _kept(self, switch: Switch) -> dict[Key, Case]:
+    async def kept(self, switch: Switch) -> dict[Key, Case]:
         """Return the open alerts that keep what is not in force any more, by their groups."""
         found = {}
         for case in (await load(self._store, list(await self._store.planned(UNRESOLVED)))).values():
@@ -157,7 +157,7 @@ class Changeover:
         await self._groups.fetch(keys)
         newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in keys}
         cases = await load(self._store, [alert for alert in newest.values() if alert])
-        kept = await self._kept(switch)
+        kept = await self.kept(switch)
         remarks: dict[Key, Cases] = {
             key: {kept[key].alert.id: ([self._remark(switch, kept[key], around)], kept[key])}
             for key in keys
@@ -212,12 +212,6 @@ class Changeover:
             approved_by=proposal.approved_by,
             at=at,
             tenures=tenures_of(before, switch, at),
-        )
-        log.info(
-            "rules_in_force",
-            rule_set=proposal.rule_set,
-            author=proposal.author,
-            approved_by=proposal.approved_by,
         )
         return [Put(RULES, "in_force", encode(in_force))], [Append(RELOADS, (encode(in_force),))]
 

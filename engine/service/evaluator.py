@@ -171,6 +171,12 @@ class Evaluator:
             self._backdrop.forget()
             self._groups.clear()
             self._metrics.know_rules(switch.after.rules)
+            if puts:
+                self._metrics.reloads.inc()
+                rebuilt = list(switch.revision.rebuilt)
+                log.info(
+                    "rules_in_force", rule_set=switch.proposal.rule_set, rebuilt=rebuilt, groups=len(keys)
+                )
         return 1
 
     def _matcher(self, *, again: bool) -> Matcher:

@@ -1,45 +1,87 @@
 """Reading the rule set and the reference tables from their files.
 
-Here: all of it is valid or nothing changes (rule-language.md 1). Not here: the forms of the files (`loading`) and
-switching a running service to another rule set, which comes with reload itself.
+Here: which files there are, and that all of it is valid or nothing is given out (rule-language.md 1). Not here: the
+forms of the files (`loading`), who may put them in force (`service.approval`), who looks for changes (`service.watch`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from engine.alerting.draft import NO_STAGES
 from engine.errors import ConfigurationError
 from engine.judging.region import RegionTable
 from engine.loading.calendar import load_calendar
 from engine.loading.directory import load_directory
-from engine.loading.kinds import Kind
+from engine.loading.finding import Findings, at_start
+from engine.loading.kinds import Kind, load_kinds
 from engine.loading.known import Known
+from engine.loading.loaded import Loaded, loaded
 from engine.loading.policies import load_policies
 from engine.loading.reference_tables import load_tables
+from engine.loading.regions import load_regions
 from engine.loading.rules import load_rules
 from engine.service.books import Books
 from engine.service.rule_sets import RuleSet
 from engine.settings import Paths
 
 
-def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind]) -> RuleSet:
-    """Read policies, rules and calendar; raise `ConfigurationError` with every finding where one is an error.
+def load_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind]) -> Loaded[RuleSet]:
+    """Load policies, rules and calendar, with every finding of every file; empty where one of them is an error.
 
     An installation without a calendar file has no stages.
     """
-    calendar = load_calendar(paths.calendar).expect() if paths.calendar.exists() else NO_STAGES
-    stages = frozenset(stage.id for stage in calendar.stages)
-    policies = {policy.id: policy for policy in load_policies(paths.policies, regions, stages).expect()}
+    findings = Findings()
+    calendar, policies, rules = NO_STAGES, {}, {}
+    known_calendar = True
+    if paths.calendar.exists():
+        stages = load_calendar(paths.calendar)
+        findings.extend(stages.findings)
+        calendar, known_calendar = stages.value, stages.valid
+    ids = frozenset(stage.id for stage in calendar.stages) if known_calendar else None
+    read = load_policies(paths.policies, regions, ids)
+    findings.extend(read.findings)
+    policies = {policy.id: policy for policy in read.value}
+    tables = load_tables(paths.tables, regions)
+    findings.extend(tables.findings)
     known = Known(
         kinds=frozenset(kinds),
         regions=regions,
-        policies=frozenset(policies),
-        calendar=calendar,
-        tables=load_tables(paths.tables, regions).expect(),
+        policies=frozenset(policies) if read.valid else None,
+        calendar=calendar if known_calendar else None,
+        tables=tables.value,
     )
-    rules = {rule.id: rule for rule in load_rules(paths.rules, known).expect()}
-    return RuleSet(rules, policies, calendar)
+    found = load_rules(paths.rules, known)
+    findings.extend(found.findings)
+    rules = {rule.id: rule for rule in found.value}
+    return loaded(RuleSet(rules, policies, calendar), RuleSet({}, {}), findings)
+
+
+def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind]) -> RuleSet:
+    """Read policies, rules and calendar; raise `ConfigurationError` with every finding where one is an error."""
+    return load_rule_set(paths, regions, kinds).expect()
+
+
+def as_they_lie(paths: Paths) -> Loaded[RuleSet]:
+    """Load the rule set of an installation with the kinds and regions that lie there now."""
+    try:
+        return load_rule_set(paths, load_regions(paths.regions), load_kinds(paths.kinds))
+    except ConfigurationError as error:
+        findings = Findings()
+        findings.add("config_unusable", at_start(paths.kinds), reason=error)
+        return loaded(RuleSet({}, {}), RuleSet({}, {}), findings)
+
+
+def files_of(paths: Paths) -> list[Path]:
+    """Return the files on which the rule set of an installation rests, as they lie there now."""
+    found: list[Path] = []
+    for name in type(paths).model_fields:
+        path: Path = getattr(paths, name)
+        if name in _NO_RULES:
+            continue
+        found += sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES) if path.is_dir() else [path]
+    return found
 
 
 async def import_directory(books: Books, paths: Paths, *, replace: bool = True) -> int:
@@ -52,3 +94,8 @@ async def import_directory(books: Books, paths: Paths, *, replace: bool = True) 
             raise ConfigurationError(f"{paths.directory}: there is no such directory file")
         return 0
     return await books.replace_directory(load_directory(paths.directory, books.regions).expect())
+
+
+_NO_RULES = ("directory", "templates", "var")
+"""Places that no rule depends on."""
+_SUFFIXES = (".yaml", ".yml", ".csv")

@@ -31,6 +31,17 @@ WORDS = (
 )
 """Fields of a rule that change what people are told, and nothing of when an alert ought to be open."""
 
+KEYS = {
+    "levels": "level",
+    "by_severity": "level",
+    "condition": "alert_when",
+    "clear": "clear_when",
+    "start_again": "after_opening",
+    "effective_from": "effective",
+    "effective_until": "effective",
+}
+"""Keys of the language whose fields have another name."""
+
 Kept = Literal["rule_changed", "rule_removed", "policy_changed"]
 """Why an open alert differs from what would be opened now."""
 
@@ -38,7 +49,7 @@ Kept = Literal["rule_changed", "rule_removed", "policy_changed"]
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """The differences by ids.
 
-    `changed` tells which fields of a rule; `rebuilt` are the rules that must see the past anew, or first.
+    `changed` tells which keys of a rule; `rebuilt` are the rules that must see the past anew, or first.
     """
 
     added: tuple[str, ...] = ()
@@ -58,18 +69,16 @@ def revision(before: RuleSet, after: RuleSet) -> Revision:
     """Return how one rule set differs from another."""
     old, new = before.rules, after.rules
     both = sorted(old.keys() & new.keys())
-    changed = {id_: fields for id_ in both if (fields := _differing(old[id_], new[id_]))}
+    fields = {id_: found for id_ in both if (found := _differing(old[id_], new[id_]))}
     added = tuple(sorted(new.keys() - old.keys()))
     policies = before.policies.keys() | after.policies.keys()
     return Revision(
         added=added,
         removed=tuple(sorted(old.keys() - new.keys())),
-        changed=changed,
+        changed={id_: tuple(dict.fromkeys(KEYS.get(f, f) for f in found)) for id_, found in fields.items()},
         policies=tuple(sorted(p for p in policies if before.policies.get(p) != after.policies.get(p))),
         stages=before.calendar.stages != after.calendar.stages,
-        rebuilt=tuple(
-            sorted((*added, *(id_ for id_, fields in changed.items() if set(fields) - set(WORDS))))
-        ),
+        rebuilt=tuple(sorted((*added, *(id_ for id_, found in fields.items() if set(found) - set(WORDS))))),
     )
 
 

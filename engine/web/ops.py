@@ -29,7 +29,10 @@ READY_SECONDS = 2
 
 @router.get("/healthz", response_class=Response, responses={503: {"description": "A loop stands still"}})
 async def healthz(request: Request) -> Response:
-    """Say whether every loop of this process turned within its bound; 503 names those that did not."""
+    """Say whether every loop of this process turned within its bound; 503 names those that did not.
+
+    `rules` tells the rule set in force, whether the files hold another one or errors, and how far a rebuild is.
+    """
     now = monotonic()
     loops = {
         name: {
@@ -39,8 +42,9 @@ async def healthz(request: Request) -> Response:
         }
         for name, loop in sorted(siaga_of(request).loops().items())
     }
+    rules = msgspec.to_builtins(siaga_of(request).watch.sight)
     standing = [name for name, loop in loops.items() if not loop["turning"]]
-    return _state("failing" if standing else "ok", standing=standing, loops=loops)
+    return _state("failing" if standing else "ok", standing=standing, loops=loops, rules=rules)
 
 
 @router.get("/readyz", response_class=Response, responses={503: {"description": "The store does not answer"}})

@@ -14,6 +14,7 @@ SILENCE = {
     "reason": "uji",
     "author": "operator-94",
 }
+RELOAD = {"author": "penulis", "approved_by": "penyetuju", "dry_run": True}
 ENDPOINTS = {
     # method, path, body, the right it needs, and what a token for another region gets
     "submit": ("POST", "/v1/events", "event", "submit", 422),
@@ -28,13 +29,15 @@ ENDPOINTS = {
     "comment": ("POST", "/v1/alerts/{alert}/comments", {"person": "o", "note": "x"}, "operate", 403),
     "quarantine": ("GET", "/v1/quarantine", None, "operate", 200),
     "resubmit": ("POST", "/v1/quarantine/{record}/resubmit", {"mended": True}, "operate", 404),
+    "rules": ("GET", "/v1/rules", None, "read", 200),
+    "reload": ("POST", "/v1/reload", RELOAD, "policy", 403),
     "summary": ("GET", "/v1/summary", None, "read", 403),
     "clock": ("GET", "/v1/clock", None, "read", 200),
     "advance": ("POST", "/v1/clock", ADVANCE, "operate", 403),
     "inbound": ("POST", "/v1/inbound/sms", {"from": "+628999999999", "text": "ok"}, "inbound", 403),
     "bounce": ("POST", "/v1/inbound/bounce", {"no": "mail"}, "inbound", 403),
 }
-AT_NATION = {"summary", "advance", "inbound", "bounce"}
+AT_NATION = {"summary", "reload", "advance", "inbound", "bounce"}
 DONE = {"submit": 202, "silence": 201, "inbound": 204, "bounce": 204}
 
 

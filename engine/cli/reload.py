@@ -1,0 +1,240 @@
+"""`siaga reload`: the rules and policies of the files come into force, with what that changes and whom it reaches.
+
+Here: arguments, printing, the bar until the switch is done. Not here: what is looked at (`service.approval`) and the
+switch (`service.changeover`). It opens the store, as whoever runs it may; a service that runs switches by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from engine.cli.check import Format, Tongue
+from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import storage
+from engine.errors import ConfigurationError
+from engine.judging.instant import from_datetime, local
+from engine.loading.texts import Language
+from engine.settings import DEFAULT_FILE, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from engine.service.approval import Approved, Preview
+    from engine.store.port import Store
+
+POLL_SECONDS = 0.2
+PATIENCE = 25
+"""Polls without any progress after which nobody seems to be there who could switch."""
+_WORDS: dict[Language, dict[str, str]] = {
+    "id": {
+        "no_difference": "Berkas sama dengan yang berlaku.",
+        "added": "  + {rule}: baru",
+        "removed": "  - {rule}: dihapus; peringatannya yang terbuka jalan terus",
+        "changed": "  ~ {rule}: {keys}{anew}",
+        "anew": " (dinilai ulang dari masa lalu)",
+        "policies": "  kebijakan: {names}",
+        "stages": "  tahapan berubah",
+        "open": "Peringatan terbuka yang tetap memakai versi lamanya: {count}.",
+        "told": "Orang yang langsung diberi tahu: {told}; peringatan yang terbuka: {opened}, hanya dicatat: {hidden}.",
+        "judges_from": "  {rule} baru dapat menilai penuh mulai {at} WIB: simpanan tidak lebih tua.",
+        "invalid": "Ditolak: berkas berisi kesalahan, yang berlaku tetap berlaku.",
+        "one_person": "Ditolak: penulis dan penyetuju harus dua orang (--author A --approved-by B).",
+        "too_many_told": "Ditolak: {told} orang akan diberi tahu; ulangi dengan --yes {told} bila memang begitu.",
+        "nothing": "Belum ada yang berlaku: layanan mengambil berkas apa adanya saat pertama dijalankan.",
+        "waiting": "Tercatat; berlaku begitu layanan yang menilai berjalan.",
+        "in_force": "Berlaku.",
+        "rebuild": "menilai masa lalu",
+    },
+    "en": {
+        "no_difference": "The files are what is in force.",
+        "added": "  + {rule}: new",
+        "removed": "  - {rule}: removed; its open alerts run on",
+        "changed": "  ~ {rule}: {keys}{anew}",
+        "anew": " (judged anew from the past)",
+        "policies": "  policies: {names}",
+        "stages": "  stages changed",
+        "open": "Open alerts that keep their version: {count}.",
+        "told": "People told at once: {told}; alerts that open: {opened}, only recorded: {hidden}.",
+        "judges_from": "  {rule} can judge fully only from {at} WIB on: nothing older is stored.",
+        "invalid": "Refused: the files have errors; what is in force stays.",
+        "one_person": "Refused: author and approver must be two people (--author A --approved-by B).",
+        "too_many_told": "Refused: {told} people would be told; repeat with --yes {told} if that is meant.",
+        "nothing": "Nothing is in force yet: the first start of the service takes the files as they are.",
+        "waiting": "Noted; it comes into force as soon as a service that judges is running.",
+        "in_force": "In force.",
+        "rebuild": "judging the past",
+    },
+}
+
+
+def reload(
+    author: Annotated[str, typer.Option(metavar="ID", help="Who wrote the change.")] = "",
+    approved_by: Annotated[str, typer.Option(metavar="ID", help="Who approves it: another person.")] = "",
+    yes: Annotated[int, typer.Option(metavar="N", min=0, help="So many people may be told at once.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
+    lang: Annotated[Tongue, typer.Option(help="Language of the texts.")] = Tongue.id,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Put changed rules and policies in force: all of them are valid and approved, or nothing changes.
+
+    Says what differs, which open alerts keep their version, and how many people would be told. Ends with 0, with 1
+    where it is refused, with 2 for wrong usage.
+
+    Example: siaga reload --dry-run
+    """
+    language: Language = "id" if lang is Tongue.id else "en"
+    found = asyncio.run(
+        _reload(
+            settings_of(config, set_),
+            (author, approved_by),
+            yes,
+            dry_run=dry_run,
+            language=language,
+            format_=format_,
+        )
+    )
+    raise typer.Exit(0 if found else 1)
+
+
+async def _reload(
+    settings: Settings,
+    people: tuple[str, str],
+    yes: int,
+    *,
+    dry_run: bool,
+    language: Language,
+    format_: Format,
+) -> bool:
+    """Return whether it was accepted, or would be looked at without an error."""
+    from rich.console import Console
+
+    from engine.clock import WallClock
+    from engine.loading.kinds import load_kinds
+    from engine.loading.regions import load_regions
+    from engine.metrics import Metrics
+    from engine.service.approval import ACCEPTED, REFUSED, Approval
+    from engine.service.books import Books
+    from engine.service.lock_step import stored_clock
+    from engine.service.reload import as_they_lie
+    from engine.service.rule_sets import RuleSet
+
+    console, words = Console(highlight=False, soft_wrap=True), _WORDS[language]
+    async with storage(settings) as store:
+        start = settings.clock.start
+        clock = (
+            WallClock()
+            if settings.clock.mode == "real"
+            else await stored_clock(store, 0 if start is None else from_datetime(start))
+        )
+        books = Books(
+            store,
+            namespace=settings.namespace,
+            regions=load_regions(settings.paths.regions),
+            kinds=load_kinds(settings.paths.kinds),
+            rule_set=RuleSet({}, {}),
+        )
+        if not (await books.follow()).rule_set:
+            raise ConfigurationError(words["nothing"])
+        approval = Approval(store, clock, books, Metrics(), max_told=settings.reload.max_told)
+        loaded = as_they_lie(settings.paths)
+        if dry_run:
+            found = await approval.preview(loaded)
+        else:
+            author, approved_by = people
+            found = await approval.propose(loaded, author=author, approved_by=approved_by, yes=yes)
+        if format_ is Format.json:
+            typer.echo(msgspec.json.format(msgspec.json.encode(as_json(found))).decode())
+        else:
+            print_text(found, console, language)
+        if found.outcome in ACCEPTED:
+            with _bar(words["rebuild"]) as shown:
+                done = await in_force(store, found.rule_set, shown)
+            if format_ is Format.text:
+                console.print(words["in_force" if done else "waiting"])
+    return found.outcome not in REFUSED
+
+
+async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) -> bool:
+    """Wait until a rule set is in force; False where nobody does anything about it."""
+    from engine.service.rule_sets import RULES, InForce, Progress
+    from engine.store.codec import decode
+
+    idle, before = 0, -1.0
+    while idle < PATIENCE:
+        current, progress = await store.get(RULES, ["in_force", "progress"])
+        if current is not None and decode(current.value, InForce).rule_set == rule_set:
+            shown(1.0)
+            return True
+        share = decode(progress.value, Progress).share if progress is not None else 0.0
+        idle, before = (0, share) if share != before else (idle + 1, share)
+        shown(share)
+        await asyncio.sleep(POLL_SECONDS)
+    return False
+
+
+def as_json(found: Approved) -> dict[str, object]:
+    """Return what became of it as one JSON object."""
+    preview = None if found.preview is None else msgspec.to_builtins(found.preview)
+    return {
+        "outcome": found.outcome,
+        "rule_set": found.rule_set,
+        "preview": preview,
+        "findings": [finding.as_json() for finding in found.findings],
+    }
+
+
+def print_text(found: Approved, console: Console, language: Language) -> None:
+    """Print what would change, and why it is refused if it is."""
+    words = _WORDS[language]
+    if found.outcome == "invalid":
+        for finding in found.findings:
+            console.print(finding.format(language), markup=False)
+    if found.preview is not None and found.outcome != "no_difference":
+        for line in _lines(found.preview, words):
+            console.print(line, markup=False)
+    if found.outcome in words:
+        told = found.preview.told if found.preview else 0
+        console.print(words[found.outcome].format(told=told), markup=False)
+
+
+def _lines(preview: Preview, words: dict[str, str]) -> Iterator[str]:
+    revision = preview.revision
+    for rule in revision.added:
+        yield words["added"].format(rule=rule)
+    for rule, keys in revision.changed.items():
+        anew = words["anew"] if rule in revision.rebuilt else ""
+        yield words["changed"].format(rule=rule, keys=", ".join(keys), anew=anew)
+    for rule in revision.removed:
+        yield words["removed"].format(rule=rule)
+    if revision.policies:
+        yield words["policies"].format(names=", ".join(revision.policies))
+    if revision.stages:
+        yield words["stages"]
+    for rule, at in preview.judges_from.items():
+        yield words["judges_from"].format(rule=rule, at=f"{local(at, 'Asia/Jakarta'):%d-%m-%Y %H.%M}")
+    yield words["open"].format(count=len(preview.open_alerts))
+    yield words["told"].format(
+        told=preview.told, opened=sum(preview.opened.values()), hidden=sum(preview.hidden.values())
+    )
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[Callable[[float], None]]:
+    """Show a bar while the context lasts; gives what is called with the share that is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(text), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda share: bar.update(task, completed=share)

@@ -1,0 +1,175 @@
+"""Approval: from the files of a rule set to its proposal, with what it would change and whom it would reach.
+
+Here: who may put a rule set in force, and what they are told before. Not here: reading the files (`service.reload`),
+and the switch (`service.changeover`).
+
+All or nothing: where one file has an error, or more people would be told than somebody said yes to, what was stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+import structlog
+
+from engine.clock import Clock
+from engine.judging.instant import Instant
+from engine.loading.finding import Finding
+from engine.loading.loaded import Loaded
+from engine.metrics import Metrics
+from engine.service.backdrop import Backdrop
+from engine.service.books import Books
+from engine.service.changeover import Changeover, Switch
+from engine.service.groups import Groups
+from engine.service.rebuild import Rebuild
+from engine.service.revision import Kept, Revision, keeping, revision
+from engine.service.rule_sets import Proposal, RuleSet, after_the_past, at_once
+from engine.store.port import Store
+
+Outcome = Literal[
+    "at_once", "after_the_past", "previewed", "no_difference", "invalid", "one_person", "too_many_told"
+]
+"""What became of a wish: on its way (at once, or when its rules have seen the past), only looked at, or refused."""
+REFUSED: tuple[Outcome, ...] = ("invalid", "one_person", "too_many_told")
+ACCEPTED: tuple[Outcome, ...] = ("at_once", "after_the_past")
+
+MOST_LINES = 20
+"""Errors of files that one line of the log names."""
+
+log = structlog.get_logger(__name__)
+
+
+class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An open alert that keeps what is not in force any more, and why."""
+
+    id: str
+    rule: str
+    group: str
+    reason: Kept
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule set would change now.
+
+    `told` people would be told at once; `opened` and `hidden` count by rule the alerts that would open, told or only
+    recorded. `judges_from`: rules that see all they need only from then on, since less is stored.
+    """
+
+    revision: Revision
+    open_alerts: tuple[OpenAlert, ...] = ()
+    told: int = 0
+    opened: Mapping[str, int] = {}
+    hidden: Mapping[str, int] = {}
+    judges_from: Mapping[str, Instant] = {}
+
+
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the wish to put a rule set in force. `findings` are the errors and warnings of its files."""
+
+    outcome: Outcome
+    rule_set: str = ""
+    preview: Preview | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class Approval:
+    """Puts rule sets in force, for whoever may open the store or has the right `policy`."""
+
+    def __init__(self, store: Store, clock: Clock, books: Books, metrics: Metrics, *, max_told: int) -> None:
+        """Refuse what would tell more than `max_told` people, unless somebody says yes to the number."""
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._metrics = metrics
+        self._max_told = max_told
+
+    async def preview(self, loaded: Loaded[RuleSet]) -> Approved:
+        """Say what a rule set would change, and change nothing."""
+        if not loaded.valid:
+            return Approved(outcome="invalid", findings=loaded.findings)
+        before = (await self._books.follow()).rule_set
+        found = await self._preview(loaded.value)
+        outcome: Outcome = "no_difference" if loaded.value.id == before else "previewed"
+        return Approved(outcome=outcome, rule_set=loaded.value.id, preview=found, findings=loaded.findings)
+
+    async def propose(
+        self, loaded: Loaded[RuleSet], *, author: str, approved_by: str, yes: int = 0
+    ) -> Approved:
+        """Let a rule set follow. `yes`: so many people may be told; author and approver are different people."""
+        found = await self.preview(loaded)
+        preview = found.preview
+        if found.outcome == "previewed" and preview is not None:
+            if not author.strip() or _same(author, approved_by):
+                found = msgspec.structs.replace(found, outcome="one_person")
+            elif preview.told > max(self._max_told, yes):
+                found = msgspec.structs.replace(found, outcome="too_many_told")
+            else:
+                found = await self._write(loaded.value, found, author.strip(), approved_by.strip())
+        self._tell(found)
+        return found
+
+    async def _write(self, rule_set: RuleSet, found: Approved, author: str, approved_by: str) -> Approved:
+        proposal = Proposal(rule_set=rule_set.id, author=author, approved_by=approved_by)
+        waits = found.preview is not None and bool(found.preview.revision.rebuilt)
+        write = (
+            after_the_past(rule_set, proposal) if waits else at_once(rule_set, proposal, self._clock.now())
+        )
+        await self._store.write(write)
+        return msgspec.structs.replace(found, outcome="after_the_past" if waits else "at_once")
+
+    def _tell(self, found: Approved) -> None:
+        if found.outcome in REFUSED:
+            self._metrics.rules_rejected(found.outcome)
+            log.error("reload_rejected", reason=found.outcome, findings=written(found.findings))
+        else:
+            log.info("reload", outcome=found.outcome, rule_set=found.rule_set)
+
+    async def _preview(self, after: RuleSet) -> Preview:
+        """Go through the switch as the evaluator would, on what is stored now, and write nothing."""
+        now, before = self._clock.now(), self._books.rule_set
+        found = revision(before, after)
+        rules = [after.rules[id_] for id_ in found.rebuilt]
+        switch = Switch(before, after, Proposal(rule_set=after.id), Rebuild(self._store, rules, now))
+        while rules and not await switch.rebuild.advance(await self._store.cursor()):
+            pass
+        groups, backdrop = Groups(self._store), Backdrop(self._books, None)
+        changeover = Changeover(self._store, self._clock, self._books, groups, backdrop)
+        outcomes = await changeover.judge(switch, now, await changeover.work(switch))
+        people: set[str] = set()
+        opened: dict[str, int] = {}
+        hidden: dict[str, int] = {}
+        for key, outcome in outcomes.items():
+            for decisions, case in outcome.cases.values():
+                people.update(n.person for decision in decisions for n in decision.notifications)
+                if case is None:
+                    kind = hidden if decisions[0].alert.hidden else opened
+                    kind[key.rule] = kind.get(key.rule, 0) + 1
+        late = {rule.id: at for rule in rules if (at := switch.rebuild.judges_from(rule, now)) is not None}
+        kept = [case.alert for case in (await changeover.kept(switch)).values()]
+        return Preview(
+            revision=found,
+            open_alerts=tuple(
+                OpenAlert(id=alert.id, rule=alert.rule.id, group=alert.group, reason=reason)
+                for alert in kept
+                if (reason := keeping(found, after, alert)) is not None
+            ),
+            told=len(people),
+            opened=opened,
+            hidden=hidden,
+            judges_from=late,
+        )
+
+
+def written(findings: tuple[Finding, ...]) -> list[str]:
+    """Return the errors among findings, each in a line, for the log."""
+    return [
+        f"{f.file}:{f.line}:{f.column}: {f.code} {f.text('en').message}"
+        for f in findings
+        if f.severity == "error"
+    ][:MOST_LINES]
+
+
+def _same(one: str, other: str) -> bool:
+    return not other.strip() or one.strip().casefold() == other.strip().casefold()
