@@ -20,6 +20,7 @@ from engine.judging.rule import (
     AnyItem,
     Bond,
     Change,
+    Compare,
     Condition,
     Count,
     Distinct,
@@ -30,12 +31,14 @@ from engine.judging.rule import (
     NotAllItems,
     Part,
     Rule,
+    Share,
     Spread,
     Stage,
     Value,
 )
 from engine.judging.rule import Sequence as Stages
 from engine.wording import local_time
+from engine.wording.contrasts import Contrasts
 from engine.wording.texts import Texts
 from engine.wording.watched import Watched, is_everything
 
@@ -55,6 +58,7 @@ class _Teller:
     def __init__(self, rule: Rule, texts: Texts, kinds: Mapping[str, Mapping[str, str]]) -> None:
         self._rule, self._texts = rule, texts
         self._watched = Watched(texts, kinds)
+        self._contrasts = Contrasts(texts, self._watched)
         self._what, self._where = self._watched.what(rule.watch), self._place()
 
     # --- the whole ---
@@ -212,6 +216,16 @@ class _Teller:
         if condition.over is None:
             return self._said("sentence.rules", **said)
         return self._said("sentence.rules.over", children=self._children(condition.over), **said)
+
+    @_when.register
+    def _share(self, condition: Share) -> str:
+        key = "sentence.share.latest" if condition.within is None else "sentence.share"
+        return self._said(key, **self._contrasts.share(condition))
+
+    @_when.register
+    def _compare(self, condition: Compare) -> str:
+        when = "" if condition.at is None else self._bound(condition.at)
+        return self._said("sentence.compare", **self._contrasts.compare(condition, self._what, when))
 
     # --- patterns ---
 

@@ -22,18 +22,25 @@ from engine.judging.rule import (
     Bond,
     Change,
     Clear,
+    Column,
+    Compare,
     Condition,
     Count,
     Distinct,
+    Earlier,
     EveryEvent,
     FirstTime,
+    Floor,
     Guard,
     LevelStep,
     Limit,
     NotAllItems,
     Part,
+    PreviousWindow,
     Rule,
+    SameHour,
     Sequence,
+    Share,
     Spread,
     Stage,
     TellAgain,
@@ -117,6 +124,38 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
             " yang masih terbuka dan dibuka dalam 1 jam terakhir"
         ),
     ),
+    "share": (
+        Share(
+            part=DEATH,
+            whole=AllOf(()),
+            limit=Limit("at_least", 20),
+            within=DAY,
+            floor=Floor(reference=Limit("at_least", 5)),
+        ),
+        (
+            "Bila dalam 1 hari banyaknya laporan bentrok dengan korban jiwa pada bentrok massa"
+            " di satu kabupaten/kota sedikitnya 20% dari banyaknya semua laporan,"
+            " hanya bila keseluruhannya sedikitnya 5"
+        ),
+    ),
+    "compare": (
+        Compare(
+            figure="latest",
+            of=("metrics.turnout_pct",),
+            relation="falls_by",
+            number=10,
+            within=3 * HOUR,
+            reference=Column(name="directory.baseline_turnout"),
+            floor=Floor(field="metrics.pct_done", field_limit=Limit("at_least", 50)),
+            at=datetime(2024, 11, 27, 11),  # noqa: DTZ001 - local to each region
+        ),
+        (
+            "Bila dalam 3 jam angka terbaru dari persentase partisipasi pada bentrok massa di satu kabupaten/kota"
+            " sedikitnya 10 poin lebih rendah daripada partisipasi daerah itu pada pemilihan sebelumnya,"
+            " hanya bila persentase selesai pada laporan terbaru sedikitnya 50"
+            " (dinilai satu kali, 27 November 2024 pukul 11.00 waktu setempat)"
+        ),
+    ),
     "sequence": (
         Sequence(
             stages=(
@@ -175,7 +214,7 @@ UNSAID = {
     *("id", "title", "short_title", "owner", "why", "guide", "wait_for_late", "late_horizon"),
     *("escalate", "version", "source"),
 }
-TOLD_BY_TITLE = {"share", "compare", "silence", "deadline"}
+TOLD_BY_TITLE = {"silence", "deadline"}
 """Conditions that have no words of their own yet."""
 
 
@@ -206,6 +245,84 @@ def test_every_condition_has_an_example_here():
 def test_a_condition_in_words(word: str):
     condition, expected = CONDITIONS[word]
     assert said(condition=condition).partition(", peringatan tingkat")[0] == expected
+
+
+SHARE, COMPARE = CONDITIONS["share"][0], CONDITIONS["compare"][0]
+
+
+@pytest.mark.parametrize(
+    ("condition", "keys", "language", "expected"),
+    [
+        (
+            SHARE,
+            {"part": "metrics.tps", "whole": Column(name="directory.tps"), "within": None, "missing": 0},
+            "id",
+            (
+                "Bila menurut laporan terbaru tentang bentrok massa di satu kabupaten/kota jumlah TPS sedikitnya 20%"
+                " dari jumlah TPS daerah itu, hanya bila keseluruhannya sedikitnya 5"
+                " (laporan tanpa angka dihitung 0)"
+            ),
+        ),
+        (
+            SHARE,
+            {"whole": Column(name="directory.ikp")},
+            "en",
+            (
+                "If within 1 day the number of reports of clash with loss of life in reports of clash between groups"
+                " in one regency or city is at least 20% of the figure directory.ikp of that region in the table,"
+                " only if the whole is at least 5"
+            ),
+        ),
+        (
+            COMPARE,
+            {"figure": "count", "reference": PreviousWindow(), "relation": "rises_to", "at": None},
+            "en",
+            (
+                "If within 3 hours the number of reports of clash between groups in one regency or city is at least"
+                " 10 times that of the 3 hours before, only if percentage done in the latest report is at least 50"
+            ),
+        ),
+        (
+            COMPARE,
+            {
+                "figure": "distinct",
+                "of": ("incident",),
+                "reference": SameHour(days=7),
+                "relation": "falls_below",
+                "number": 0.5,
+                "floor": Floor(now=Limit("above", 0)),
+                "if_no_baseline": 4,
+                "at": None,
+            },
+            "id",
+            (
+                "Bila dalam 3 jam banyaknya kejadian yang berbeda pada bentrok massa di satu kabupaten/kota kurang dari"
+                " 0,5 kali rata-rata pada jam yang sama 7 hari sebelumnya, hanya bila angkanya lebih dari 0"
+                " (tanpa pembanding dipakai 4)"
+            ),
+        ),
+        (
+            COMPARE,
+            {
+                "figure": "count",
+                "weight": "metrics.count",
+                "reference": Earlier(before=HOUR, not_older_than=2 * HOUR),
+                "relation": "rises_by",
+                "floor": Floor(),
+                "if_no_baseline": "fire",
+                "at": None,
+            },
+            "id",
+            (
+                "Bila dalam 3 jam total jumlah kasus pada bentrok massa di satu kabupaten/kota sedikitnya 10 poin"
+                " lebih tinggi daripada angka 1 jam sampai 2 jam sebelumnya (tanpa pembanding dianggap terpenuhi)"
+            ),
+        ),
+    ],
+)
+def test_contrasts_in_words(condition: Condition, keys: dict[str, object], language: str, expected: str):
+    said_of_it = said(language, condition=msgspec.structs.replace(condition, **keys))
+    assert said_of_it.startswith(expected + ",")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
