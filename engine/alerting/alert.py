@@ -14,7 +14,7 @@ from engine.alerting.directory import Holding
 from engine.alerting.policy import Channel, Policy
 from engine.judging.event import EventKey, Scalar
 from engine.judging.instant import Instant, Millis
-from engine.judging.judgement import Evidence
+from engine.judging.judgement import Evidence, Sides
 from engine.judging.rule import TellAgain
 
 Status = Literal["open", "acknowledged", "resolved"]
@@ -57,6 +57,7 @@ class RuleWords(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""
     guide: str = ""
     condition: str = ""
+    relation: str = ""
     within: Millis | None = None
     author: str = ""
     approved_by: str = ""
@@ -120,9 +121,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     number of entries and `head` the digest of the newest. `notifications` are their ids. Messages that ask to act are
     superseded where a history entry below number `superseded` caused them. `hidden` is the rule of `hide_while` that
     hides it, as long as it does, or `before_rule`. `silenced` is the silence that covers it. `cover_changes_at` is when
-    either must be looked at again. `tell_again` is the rule's, frozen at opening; `figure_told` the figure of which
-    people were told last, `told_again` how often time alone told them in a row. `late`: its condition came true long
-    before it opened.
+    either must be looked at again. `sides` are what a figure of two figures is made of. `tell_again` is the rule's,
+    frozen at opening; `figure_told` the figure of which people were told last, `told_again` how often time alone told
+    them in a row. `late`: its condition came true long before it opened.
     """
 
     id: str
@@ -141,6 +142,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     floor: EventKey
     figure: float | None = None
     limit: float | None = None
+    sides: Sides | None = None
     window: tuple[Instant, Instant] | None = None
     runs: tuple[Run, ...] = ()
     postponed: Postponed | None = None

@@ -84,6 +84,7 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         floor=max((e.key for e in opened.evidence), default=EventKey(opened.happened_at, "", "")),
         figure=opened.figure,
         limit=opened.limit,
+        sides=opened.sides,
         window=opened.window,
         tell_again=rule.tell_again,
         figure_told=opened.figure,
@@ -162,6 +163,7 @@ def _words(command: Open) -> RuleWords:
         why=rule.why,
         guide=rule.guide,
         condition=str(type(rule.condition).__struct_config__.tag),
+        relation=getattr(rule.condition, "relation", ""),
         within=getattr(rule.condition, "within", None),
         author=command.author,
         approved_by=command.approved_by,
@@ -212,7 +214,7 @@ def _join(draft: Draft, joined: Joined) -> str:
             floor=max(alert.floor, evidence.key),
         )
     if joined.figure is not None:
-        draft.change(figure=joined.figure)
+        draft.change(figure=joined.figure, sides=joined.sides)
     draft.note("joined", event=evidence.id, desk=evidence.desk)
     _suppress_accused(draft)
     anew = alert.status == "open" and (joined.new_after_quiet or alert.exhausted_at is not None)
@@ -257,7 +259,7 @@ def _redate(draft: Draft, redated: Redated) -> str:
         floor=max([alert.floor, *(e.key for e in redated.evidence)]),
     )
     if redated.figure is not None:
-        draft.change(figure=redated.figure)
+        draft.change(figure=redated.figure, sides=redated.sides)
     _suppress_accused(draft)
     end_unanswerable_step(draft)
     return "redated"

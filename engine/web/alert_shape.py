@@ -103,6 +103,9 @@ class AlertShape(BaseModel):
     detected_at: str
     figure: float | None
     limit: float | None
+    sides: tuple[float | None, float | None] | None = Field(
+        description="What a figure of two figures is made of: now and reference, or part and whole"
+    )
     evidence_count: int
     step: int = Field(description="The step that was started last; 0 before the first")
     round: int
@@ -244,6 +247,7 @@ def _own(alert: Alert) -> dict[str, object]:
         "detected_at": format_instant(alert.detected_at),
         "figure": alert.figure,
         "limit": alert.limit,
+        "sides": alert.sides,
         "evidence_count": alert.evidence_count,
         "step": current.step if current else 0,
         "round": current.round if current else 0,

@@ -20,6 +20,7 @@ from engine.judging.instant import Instant
 from engine.judging.region import NATION
 from engine.wording.plain import plain
 from engine.wording.reports import Reports
+from engine.wording.standing import standing
 from engine.wording.voice import Voice
 
 OFFICES_SHOWN = 6
@@ -200,15 +201,9 @@ class Teller:
         """Say what is new, what made the alert, against its limit, how it grows, and by which law."""
         alert, texts, voice, what = self.alert, self.texts, self.voice, self.reports.what
         yield from self.reports.what_is_new()
-        if alert.limit is not None and alert.figure is not None:
-            limit = voice.number(alert.limit)
-            if alert.rule.within is not None:
-                count = voice.count(what, alert.figure)
-                yield texts(
-                    "why_now.window", count=count, within=voice.duration(alert.rule.within), limit=limit
-                )
-            else:
-                yield texts("why_now.figure", figure=voice.number(alert.figure), limit=limit)
+        against = standing(alert, voice, what)
+        if against:
+            yield against
         else:
             yield texts["why_now.every_event"]
             if alert.evidence_count > 1:

@@ -176,6 +176,43 @@ def test_a_figure_without_a_window_is_told_against_its_limit():
     assert next(teller(notification(), alert).why_now()) == "Angka sekarang 31,5; ambang 45."
 
 
+@pytest.mark.parametrize(
+    ("words", "figure", "limit", "sides", "expected"),
+    [
+        (
+            {"condition": "compare", "relation": "falls_by"},
+            *(12.1, 10, (64, 76.1)),
+            "Turun 12,1 poin dari 76,1 menjadi 64 dalam 7 hari; ambang 10 poin.",
+        ),
+        (
+            {"condition": "compare", "relation": "rises_to"},
+            *(3, 2, (6, 2)),
+            "Naik dari 2 menjadi 6 dalam 7 hari, yaitu 3 kali; ambang 2 kali.",
+        ),
+        (
+            {"condition": "compare", "relation": "falls_below"},
+            *(0, 0.5, (0, 4)),
+            "Turun dari 4 menjadi 0 dalam 7 hari, yaitu 0 kali; ambang kurang dari 0,5 kali.",
+        ),
+        (
+            {"condition": "compare", "relation": "rises_to"},
+            *(None, 2, (6, None)),
+            "Sekarang 6 dalam 7 hari; sebelumnya tidak ada pembanding.",
+        ),
+        (
+            {"condition": "share", "within": None},
+            *(25, 10, (250, 1000)),
+            "250 dari 1.000, yaitu 25%; ambang 10%.",
+        ),
+        ({"condition": "aggregate"}, 2.5, 2, None, "Angka sekarang 2,5 dalam 7 hari; ambang 2."),
+    ],
+)
+def test_a_figure_of_two_figures_names_both(words, figure, limit, sides, expected):
+    """From where to where, or which part of what."""
+    alert = change(ALERT, rule=change(RULE, **words), figure=figure, limit=limit, sides=sides)
+    assert next(teller(notification(), alert).why_now()) == expected
+
+
 def test_a_single_report_is_enough_where_the_rule_says_so():
     """Together with how many came since."""
     alert = change(
