@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.alerting.alert import NOTICES
 from engine.gsm7 import cut, transliterate
 from engine.wording.account import Section, Teller
 from engine.wording.link import link
 from engine.wording.plain import plain
 from engine.wording.profile import Profile
-from engine.wording.sms import length
-from engine.wording.voice import LONGEST_NAME
+from engine.wording.sms import length, what_happened
 
 LEAST_LEFT = 12
 """Septets of a cut item below which it says nothing any more."""
@@ -40,22 +40,24 @@ def digest_sms(
 
     def written(count: int, told: Sequence[str]) -> str:
         head = transliterate(texts(f"sms.head.{_form(count)}", n=count, level=_highest(tellers[:count])))
-        return tellers[0].marked(" ".join(filter(None, (head, *told, ending))))
+        listed = "; ".join(filter(None, told))
+        return tellers[0].marked(" ".join(filter(None, (head, listed and f"{listed}.", ending))))
 
     for count in range(len(items), 0, -1):
         text = written(count, items[:count])
         if length(text) <= profile.room:
             return text, count
-    room = profile.room - length(written(1, [" "]))
+    room = profile.room - length(written(1, ["x"])) + 1
     return written(1, [cut(items[0], room) if room >= LEAST_LEFT else ""]), 1
 
 
 def _sms_item(teller: Teller, number: int) -> str:
-    what = plain(teller.alert.rule.short_title or teller.alert.rule.title, LONGEST_NAME)
+    what, alleged = what_happened(teller)
     place = teller.voice.place(teller.alert.region, short=True)
     key = f"sms.mark.{teller.notification.kind}"
     mark = teller.texts[key] if key in teller.texts else ""  # noqa: SIM401 -- texts are no dict
-    return transliterate(teller.texts("sms.digest.item", n=number, place=place, what=what, mark=mark))
+    said = alleged if teller.notification.kind in NOTICES else what
+    return transliterate(teller.texts("sms.digest.item", n=number, place=place, what=said, mark=mark))
 
 
 def subject(tellers: Sequence[Teller]) -> str:
@@ -75,8 +77,9 @@ def sections(tellers: Sequence[Teller]) -> tuple[Section, ...]:
         kind = "inform" if teller.notification.informing else teller.notification.kind
         mark = teller.texts.first(f"digest.mark.{kind}", "digest.mark.first")
         heading = teller.texts("digest.item", n=number)
-        lines = (teller.headline(), teller.texts[mark], *teller.reports.impact())
-        found.append(Section(heading, lines))
+        reports = teller.reports
+        so_far = (*reports.impact(), *reports.verified()) if teller.notification.kind in NOTICES else ()
+        found.append(Section(heading, (teller.headline(), teller.texts[mark], *so_far)))
     return tuple(found)
 
 
@@ -91,6 +94,11 @@ def headline(tellers: Sequence[Teller]) -> str:
 def lead(tellers: Sequence[Teller]) -> str:
     """Say why this comes as a digest, and how it is answered."""
     return tellers[0].texts[f"digest.lead.{_form(len(tellers))}"]
+
+
+def button(tellers: Sequence[Teller]) -> str:
+    """Return the words on the way to the page."""
+    return tellers[0].texts[f"digest.open.{_form(len(tellers))}"]
 
 
 def _highest(tellers: Sequence[Teller]) -> str:

@@ -19,6 +19,7 @@ from engine.judging.region import RegionTable
 from engine.judging.rule import level_name
 from engine.wording.account import Case, Section, Teller
 from engine.wording.digest import MOST_ITEMS, digest_sms
+from engine.wording.digest import button as digest_button
 from engine.wording.digest import headline as digest_headline
 from engine.wording.digest import lead as digest_lead
 from engine.wording.digest import sections as digest_sections
@@ -163,7 +164,7 @@ class Renderer:
             asked="",
             sections=digest_sections(told),
             link=link(self._base_url),
-            button=texts["digest.open"],
+            button=digest_button(told),
             private=texts["link.private"],
             closing="" if digest.informing else texts["closing"],
             signature=texts["signature"],

@@ -80,9 +80,7 @@ def _form(teller: Teller) -> str:
 def _values(teller: Teller) -> dict[str, str]:
     """Return what the variants may say."""
     alert, voice, texts = teller.alert, teller.voice, teller.texts
-    what = plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME)
-    verified = alert.evidence and all(e.verification == "verified" for e in alert.evidence)
-    told_as_fact = not verified and not voice.alleged(what)
+    what, alleged = what_happened(teller)
     when = _when(teller)
     by, by_bare = _by(teller, when)
     figures = teller.reports.impact_in_brief() if alert.level == AWAS else ""
@@ -90,13 +88,22 @@ def _values(teller: Teller) -> dict[str, str]:
         "level": teller.level,
         "place": voice.place(alert.region, short=True),
         "what": what,
-        "what_marked": texts("sms.unverified", what=what) if told_as_fact else what,
+        "what_marked": alleged,
         "impact": texts("sms.impact", figures=figures) if figures else "",
         "when": when,
         "office": _office(teller),
         "by": by,
         "by_bare": by_bare,
     }
+
+
+def what_happened(teller: Teller) -> tuple[str, str]:
+    """Return what happened in the words of the rule; and the same, marked where it is told as a fact unverified."""
+    alert = teller.alert
+    what = plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME)
+    verified = alert.evidence and all(e.verification == "verified" for e in alert.evidence)
+    told_as_fact = not verified and not teller.voice.alleged(what)
+    return what, teller.texts("sms.unverified", what=what) if told_as_fact else what
 
 
 def _when(teller: Teller) -> str:

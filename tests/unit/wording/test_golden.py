@@ -114,15 +114,29 @@ MESSAGES = {
 }
 
 
+QUIET = change(ALERT, level=2)
+DIGESTS = {
+    "digest": (
+        (notification("first"), QUIET, TOLD),
+        (notification("taken_by"), change(TAKEN, level=2), TOLD),
+        (notification("resolved", office="94.02"), change(CLASH, level=2, status="resolved"), TOLD),
+    ),
+    "digest-one": ((notification("first"), QUIET, TOLD),),
+    "digest-exercise": ((notification("first"), change(QUIET, space="exercise"), TOLD),),
+}
+"""What goes together in one message, in its order."""
 CODE = "K7QR"
 TWO_WAY = Profile(two_way=True)
 RESPONSES = Responses(CATALOGUE, REGIONS)
 
 
 def render(name: str, channel: str, language: str, **route) -> Rendered:
+    to = "+6281100000000" if channel == "sms" else "a@b.example"
+    if name in DIGESTS:
+        digest = notification("digest", channel=channel, language=language, level=2)
+        return RENDERER.digest(digest, DIGESTS[name], at=NOW, to=to, **route)[0]
     alert, mine, at = MESSAGES[name]
     mine = change(mine, channel=channel, language=language)
-    to = "+6281100000000" if channel == "sms" else "a@b.example"
     return RENDERER.render(mine, alert, TOLD, at=at, to=to, **route)
 
 
@@ -176,7 +190,7 @@ def compare(path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", GOLDENS)
-@pytest.mark.parametrize("name", MESSAGES)
+@pytest.mark.parametrize("name", [*MESSAGES, *DIGESTS])
 def test_messages_read_as_they_were_read_aloud(name: str, form: str, language: str):
     """Each kind in each form in each language."""
     compare(GOLDEN / f"{name}-{form.format(language)}", GOLDENS[form](name, language))
@@ -193,16 +207,16 @@ def test_replies_read_as_they_were_read_aloud(language: str):
 def test_every_message_is_one_part():
     """With link or code, in both languages."""
     files = [p for p in GOLDEN.iterdir() if "-sms-" in p.name or "-code-" in p.name]
-    assert len(files) == len(MESSAGES) * 2 * len(LANGUAGES)
+    assert len(files) == (len(MESSAGES) + len(DIGESTS)) * 2 * len(LANGUAGES)
     assert [p.name for p in files if not p.read_text().endswith(" 1 part)\n")] == []
 
 
 def test_every_kind_of_one_alert_has_its_files():
-    """A digest is of several; a reply is of none."""
+    """A digest is of several, a reply of none: they have files of their own."""
     assert {mine.kind for _, mine, _ in MESSAGES.values()} == KINDS
 
 
 def test_no_golden_file_is_left_over():
     """A file that no message is compared with tells nothing."""
-    names = {f"{n}-{form.format(x)}" for n in MESSAGES for form in GOLDENS for x in LANGUAGES}
+    names = {f"{n}-{form.format(x)}" for n in (*MESSAGES, *DIGESTS) for form in GOLDENS for x in LANGUAGES}
     assert {path.name for path in GOLDEN.iterdir()} == names | {f"reply-{x}.txt" for x in LANGUAGES}
