@@ -36,28 +36,31 @@ def digest_sms(
     ending = texts("sms.digest.code", code="{code}") if code else texts("sms.digest.link", link="{link}")
     # The placeholder of the token is not for the alphabet to change.
     ending = transliterate(ending).format(link=address, code=code)
-    items = [_sms_item(teller, number) for number, teller in enumerate(tellers[:MOST_ITEMS], start=1)]
+    marked, items = zip(*map(_sms_item, tellers[:MOST_ITEMS], range(1, MOST_ITEMS + 1)), strict=False)
 
     def written(count: int, told: Sequence[str]) -> str:
         head = transliterate(texts(f"sms.head.{_form(count)}", n=count, level=_highest(tellers[:count])))
         listed = "; ".join(filter(None, told))
         return tellers[0].marked(" ".join(filter(None, (head, listed and f"{listed}.", ending))))
 
-    for count in range(len(items), 0, -1):
-        text = written(count, items[:count])
+    # What is told as a fact is marked as not verified where that keeps no matter out.
+    for told in (marked, *(items[:count] for count in range(len(items), 0, -1))):
+        text = written(len(told), told)
         if length(text) <= profile.room:
-            return text, count
+            return text, len(told)
     room = profile.room - length(written(1, ["x"])) + 1
     return written(1, [cut(items[0], room) if room >= LEAST_LEFT else ""]), 1
 
 
-def _sms_item(teller: Teller, number: int) -> str:
+def _sms_item(teller: Teller, number: int) -> tuple[str, str]:
+    """Return a matter with what is alleged marked as such, and without."""
     what, alleged = what_happened(teller)
     place = teller.voice.place(teller.alert.region, short=True)
     key = f"sms.mark.{teller.notification.kind}"
     mark = teller.texts[key] if key in teller.texts else ""  # noqa: SIM401 -- texts are no dict
-    said = alleged if teller.notification.kind in NOTICES else what
-    return transliterate(teller.texts("sms.digest.item", n=number, place=place, what=said, mark=mark))
+    said = (alleged, what) if teller.notification.kind in NOTICES else (what, what)
+    full, bare = (teller.texts("sms.digest.item", n=number, place=place, what=w, mark=mark) for w in said)
+    return transliterate(full), transliterate(bare)
 
 
 def subject(tellers: Sequence[Teller]) -> str:
