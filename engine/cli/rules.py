@@ -14,13 +14,15 @@ import yaml
 
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.errors import ConfigurationError
+from engine.judging.evaluate import KEPT_WHILE_OPEN
 from engine.judging.rule import Rule
+from engine.judging.window import remembered_for
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.loading.written import written
 from engine.service.reload import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
-from engine.wording.sentence import sentence
+from engine.wording.sentence import memory, sentence
 from engine.wording.texts import Catalogue, load_catalogue
 
 app = typer.Typer(no_args_is_help=True, help="Read the rules: what each does, in a plain sentence.")
@@ -89,7 +91,8 @@ def show(
         return
     version, file = _HEADS[lang.value]
     typer.echo(shelf.sentence(rule, lang))
-    typer.echo(f"\n{version}: {rule.version}   {file}: {rule.source}\n")
+    typer.echo(f"\n{version}: {rule.version}   {file}: {rule.source}")
+    typer.echo(f"{shelf.memory(rule, lang)}\n")
     typer.echo(yaml.safe_dump(written(rule), sort_keys=False, allow_unicode=True, width=WIDTH), nl=False)
 
 
@@ -106,6 +109,9 @@ class _Shelf:
     def sentence(self, rule: Rule, lang: Tongue) -> str:
         return sentence(rule, self._catalogue.texts(lang.value), self._kinds)
 
+    def memory(self, rule: Rule, lang: Tongue) -> str:
+        return memory(rule, self._catalogue.texts(lang.value))
+
     def as_json(self, rule: Rule) -> dict[str, object]:
         file, _, line = rule.source.rpartition(":")
         return {
@@ -114,6 +120,7 @@ class _Shelf:
             "file": file,
             "line": int(line),
             "sentence": {tongue.value: self.sentence(rule, tongue) for tongue in Tongue},
+            "remembers": {"milliseconds": remembered_for(rule), "more_while_open": KEPT_WHILE_OPEN},
             "rule": written(rule),
         }
 

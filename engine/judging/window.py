@@ -245,6 +245,11 @@ def kept_for(condition: Condition) -> Millis:
     return reach_of(condition) if isinstance(condition, Pattern) else within_of(condition) or 0
 
 
+def remembered_for(rule: Rule) -> Millis:
+    """Return how long a group of a rule remembers an event: as long as a window or a late event may need it."""
+    return kept_for(rule.condition) + rule.late_horizon
+
+
 def quiet_after(condition: Condition) -> Millis:
     """Return after how long without evidence a join counts as new (`within`, rule-language.md 3.9); 0: never."""
     return (condition.within if isinstance(condition, Pattern) else within_of(condition)) or 0

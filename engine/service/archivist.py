@@ -19,7 +19,7 @@ import structlog
 from engine.clock import Clock
 from engine.judging.instant import HOUR, MINUTE, Instant, Millis
 from engine.judging.rule import Rule
-from engine.judging.window import kept_for
+from engine.judging.window import remembered_for
 from engine.metrics import Metrics
 from engine.store.archive import Archive
 from engine.store.codec import decode, encode
@@ -40,7 +40,7 @@ log = structlog.get_logger("siaga.archivist")
 
 def horizon(rules: Iterable[Rule]) -> Millis:
     """Return how long entries stay in the stream: the longest window of a rule and its late horizon, in ms."""
-    return max((kept_for(rule.condition) + rule.late_horizon for rule in rules), default=SHORTEST_HORIZON)
+    return max((remembered_for(rule) for rule in rules), default=SHORTEST_HORIZON)
 
 
 async def told_link(store: Store) -> Link:

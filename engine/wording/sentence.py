@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import singledispatchmethod
 
 from engine.judging.active import Active
+from engine.judging.evaluate import KEPT_WHILE_OPEN
 from engine.judging.instant import Instant, Millis
 from engine.judging.region import LEVELS
 from engine.judging.rule import (
@@ -37,6 +38,7 @@ from engine.judging.rule import (
     Value,
 )
 from engine.judging.rule import Sequence as Stages
+from engine.judging.window import latest_needed, remembered_for
 from engine.wording import local_time
 from engine.wording.contrasts import Contrasts
 from engine.wording.texts import Texts
@@ -50,6 +52,13 @@ def sentence(rule: Rule, texts: Texts, kinds: Mapping[str, Mapping[str, str]]) -
     """Say what a rule does. `kinds` are the names of kinds: code -> language -> name."""
     teller = _Teller(rule, texts, kinds)
     return " ".join((teller.opens(), *teller.ends()))
+
+
+def memory(rule: Rule, texts: Texts) -> str:
+    """Say for how long a group of the rule remembers events, which bounds what is stored of it."""
+    key = "sentence.memory.latest" if latest_needed(rule.condition) else "sentence.memory"
+    length = local_time.duration(remembered_for(rule), texts)
+    return texts(key, length=length, most=local_time.number(KEPT_WHILE_OPEN, texts))
 
 
 class _Teller:

@@ -30,6 +30,9 @@ def test_a_rule_shows_its_sentence_version_place_and_keys(lang: str, begins: str
     assert printed.startswith(begins)
     assert rule.version in printed.splitlines()[2]
     assert printed.splitlines()[2].endswith("rules/netralitas.yaml:" + rule.source.rpartition(":")[2])
+    assert (
+        "10 hari" in printed.splitlines()[3] or "10 days" in printed.splitlines()[3]
+    )  # 7 days and the late ones
     assert "\nowner: Biro Tata Pemerintahan\n" in printed  # of `defaults`
     assert "\nlate_horizon: 3d\n" in printed  # of the language
 
@@ -41,6 +44,7 @@ def test_a_rule_for_machines_has_both_languages():
     assert shown["version"] == RULES["netralitas-pejabat"].version
     assert shown["rule"]["watch"]["subject.role"] == ["pj", "pjs", "sekda", "camat", "kepala_opd"]
     assert set(shown["sentence"]) == {"id", "en"}
+    assert shown["remembers"] == {"milliseconds": 3 * 86_400_000, "more_while_open": 1_000}
 
 
 def test_the_list_has_every_rule():
