@@ -72,6 +72,7 @@ WRITES = (
     "append_events",
     "append_entry",
     "evaluate",
+    "seed",
     "escalate",
     "answer",
     "claim",

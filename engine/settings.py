@@ -74,6 +74,10 @@ class Paths(_Section):
     """What `siaga directory import` reads when no file is named, and what an empty store starts with."""
     regions: Place = Path("config/regions.csv")
     """The table of regions."""
+    desks: Place = Path("config/desks.yaml")
+    """Which desks are activated from and until when; an installation without this file has none."""
+    expected: Place = Path("config/expected.yaml")
+    """Named lists of who must report, for rules that wait for reports; an installation without it has none."""
     tables: Place = Path("config/tables")
     """Folder of the tables of reference figures that rules may name; one without any needs none."""
     kinds: Place = Path("config/kinds.yaml")

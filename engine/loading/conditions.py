@@ -21,10 +21,12 @@ from engine.judging.rule import (
     EveryEvent,
     Limit,
     Share,
+    Silence,
     Spread,
     Value,
 )
 from engine.loading.contrasts import compare, share
+from engine.loading.expected import deadline, silence
 from engine.loading.figures import aggregate, change, child, first_time, spread
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
@@ -36,10 +38,7 @@ from engine.loading.patterns import all_of, any_of, not_all_of, sequence
 from engine.loading.range import Range
 from engine.loading.value import free, identifier, number, text
 
-NOT_BUILT = (
-    "silence",
-    "deadline",
-)
+NOT_BUILT: tuple[str, ...] = ()
 """Conditions of the language that this version cannot judge yet."""
 
 
@@ -82,6 +81,7 @@ def has_figure(built: Condition) -> bool:
             | Share()
             | Compare()
             | Bond()
+            | Silence()
             | Value(limit=Limit())
         ):
             return True
@@ -98,6 +98,8 @@ def possible(built: Condition) -> Range:
             return Range(low=0, whole=True)
         case Aggregate(non_negative=True) | Share():
             return Range(low=0)
+        case Silence():
+            return Range(low=0, whole=True)
         case Compare(relation=relation) if not relation.endswith("_by"):
             return Range(low=0)
         case _:
@@ -107,7 +109,7 @@ def possible(built: Condition) -> Range:
 def opening(built: Condition) -> Range:
     """Return the figures at which the condition holds."""
     match built:
-        case Count(at_least=figure) | Spread(at_least=figure, children=None):
+        case Count(at_least=figure) | Spread(at_least=figure, children=None) | Silence(length=figure):
             return possible(built).meeting("at_least", figure)
         case (
             Distinct(limit=limit)
@@ -198,6 +200,8 @@ _READERS: dict[str, Callable[[Form, Filters, Findings], Condition | None]] = {
     "all_of": all_of,
     "any_of": any_of,
     "not_all_of": not_all_of,
+    "silence": silence,
+    "deadline": deadline,
     "every_event": _every_event,
     "rules": _rules,
     "count": _count,

@@ -6,8 +6,10 @@ Here: telling what a file is, and reading each with what it refers to. Not here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,11 +18,13 @@ from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable
 from engine.loading.adapters import load_adapter
 from engine.loading.calendar import load_calendar
+from engine.loading.desks import load_desks, load_expected
 from engine.loading.directory import load_directory
 from engine.loading.finding import Finding, Findings, at_start
 from engine.loading.gateways import load_gateways
 from engine.loading.kinds import read_kinds
 from engine.loading.known import Known
+from engine.loading.loaded import Loaded
 from engine.loading.marked import Mapping, compose_file
 from engine.loading.policies import Policies, load_policies
 from engine.loading.reference_tables import Columns, Tables, load_table
@@ -28,6 +32,7 @@ from engine.loading.regions import load_regions
 from engine.loading.rules import TEST_SUFFIXES, load_rules, yaml_files
 from engine.settings import Paths
 
+T = TypeVar("T")
 _KEYS = {
     "rules": ("rules", "filters", "lists"),
     "policies": ("policies",),
@@ -36,7 +41,9 @@ _KEYS = {
     "calendar": ("stages",),
     "gateways": ("gateways",),
     "adapters": ("send", "callback", "balance"),
-    "elsewhere": ("desks", "expected", "services", "groups", "scrape_configs"),
+    "desks": ("desks",),
+    "expected": ("expected",),
+    "elsewhere": ("services", "groups", "scrape_configs"),
 }
 """What a file is, by the keys on its first level; `elsewhere` are files that other commands check."""
 
@@ -97,6 +104,10 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
         policies=frozenset(policy.id for policy in policies) if policies_valid else None,
         calendar=calendar,
         tables=_tables(sorted_["tables"], places.tables, regions, findings),
+        desks=_either(sorted_["desks"], places.desks, partial(load_desks, regions=regions), findings),
+        expected=_either(
+            sorted_["expected"], places.expected, partial(load_expected, regions=regions), findings
+        ),
     )
     rules = _rules(sorted_["rules"], places.rules, known, findings)
     return Inspected(
@@ -115,10 +126,21 @@ def _calendar(files: Sequence[Path], findings: Findings, *, named: int) -> Calen
     return calendar
 
 
+def _either(
+    files: Sequence[Path], installed: Path, load: Callable[[Path], Loaded[T]], findings: Findings
+) -> T | None:
+    """Return what the named file says, else that of the installation; None where it is broken or missing."""
+    for path in files[:1] or [path for path in (installed,) if path.exists()]:
+        read = load(path)
+        findings.extend(read.findings if files else ())
+        return read.value if read.valid else None
+    return None
+
+
 def _all(places: Paths) -> list[Path]:
     here = Path.cwd()
     everything = [places.rules, places.policies, places.calendar, places.directory, places.regions]
-    everything += [places.kinds, places.tables, places.gateways]
+    everything += [places.kinds, places.tables, places.gateways, places.desks, places.expected]
     named = [path.relative_to(here) if path.is_relative_to(here) else path for path in everything]
     return [path for path in named if path.exists()]
 

@@ -15,6 +15,7 @@ import msgspec
 
 from engine.judging.calendar import Calendar
 from engine.judging.region import RegionTable, cut
+from engine.loading.desks import Desks, Lists
 from engine.loading.reference_tables import Tables
 
 Type = Literal["text", "number", "boolean", "any"]
@@ -74,7 +75,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The names that exist. Kinds and policies by id, fields by dotted path.
 
     `roster` are the codes of regions that hold an election; None: those of the table that do. `calendar` has the
-    stages, `tables` the reference figures by table, column and region.
+    stages, `tables` the reference figures by table, column and region, `desks` who is activated, `expected` the named
+    lists of who must report.
     """
 
     kinds: frozenset[str] | None = None
@@ -83,6 +85,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     roster: tuple[str, ...] | None = None
     calendar: Calendar | None = None
     tables: Tables | None = None
+    desks: Desks | None = None
+    expected: Lists | None = None
     fields: Mapping[str, Field] | None = msgspec.field(default_factory=lambda: FIELDS)
 
     def field(self, path: str) -> Field | None:

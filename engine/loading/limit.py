@@ -5,6 +5,7 @@ Here: taking it from the keys of a form. Not here: whether it can be met (`loadi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import get_args
 
@@ -12,13 +13,17 @@ from engine.judging.rule import Limit, Operator
 from engine.loading.finding import Findings
 from engine.loading.form import Form, Take
 from engine.loading.marked import Node, Scalar
+from engine.loading.moment import duration
 from engine.loading.value import number
 
+_LENGTH = re.compile(r"(\d+(ms|[smhdw]))+", re.ASCII)
 LIMITS: tuple[Operator, ...] = get_args(Operator)
 
 
 def figure(node: Node, findings: Findings) -> float:
-    """Take the number of a limit on a figure; a percent sign may stand after it."""
+    """Take the number of a limit on a figure; a percent sign may stand after it. A length is taken in milliseconds."""
+    if isinstance(node, Scalar) and _LENGTH.fullmatch(node.text):
+        return duration()(node, findings)
     return number_or_percent(node, findings)[0]
 
 

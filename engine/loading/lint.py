@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from engine.judging.expected import Deadline, Silence
+from engine.judging.instant import DAY, HOUR, MINUTE, Millis
 from engine.judging.pattern import watched_by
 from engine.judging.region import LEVELS
 from engine.judging.rule import (
@@ -26,6 +28,7 @@ from engine.judging.window import is_pulse, is_state
 from engine.loading.columns import column_of, filled_column, lacking
 from engine.loading.conditions import has_figure, opening, possible
 from engine.loading.draft import Draft
+from engine.loading.expected import by_region, expecting
 from engine.loading.figures import level_of_group
 from engine.loading.filters import MAX_NESTING, MAX_TESTS, too_large
 from engine.loading.finding import Findings
@@ -54,6 +57,8 @@ def check(draft: Draft, findings: Findings) -> None:
         findings.add("spread_not_below", draft.place("alert_when"), word=built.over)
     if isinstance(built, Share | Compare) and built.floor == Floor() and not _in_points(built):
         findings.add("percent_without_floor", draft.place("alert_when"))
+    if isinstance(built, Silence | Deadline):
+        _check_absence(draft, built, findings)
     _check_levels(draft, built, findings)
     if draft.clear_when is not None:
         _check_clear(draft, draft.clear_when, built, findings)
@@ -71,6 +76,26 @@ def _check_pattern(draft: Draft, built: Pattern, findings: Findings) -> None:
         findings.add("step_per", draft.place("alert_when"), keys=", ".join(per))
     elif too_large(watched_by(built, draft.watch or EVERYTHING)):
         findings.add("filter_too_large", draft.place("alert_when"), tests=MAX_TESTS, nesting=MAX_NESTING)
+
+
+def _check_absence(draft: Draft, built: Silence | Deadline, findings: Findings) -> None:
+    per = draft.per or ("region",)
+    if by_region(built.expected) and (len(per) > 1 or per[0] not in (*LEVELS, "region")):
+        findings.add("expected_per", draft.place("per"), keys=", ".join(per))
+    active = draft.active
+    if isinstance(built, Silence) and active is not None and active.hours:
+        opens, closes = (_clock(bound) for bound in (active.hours[:5], active.hours[6:11]))
+        if built.length > (closes - opens) % DAY:
+            findings.add("limit_never_met", draft.place("active"), field="silence")
+
+
+def check_expected(draft: Draft, known: Known, findings: Findings) -> None:
+    """Warn of a rule about what does not come that expects nobody."""
+    built = draft.alert_when
+    if isinstance(built, Silence | Deadline) and built.expected.seen is None:
+        found = expecting(built, draft.per or ("region",), known)
+        if isinstance(found, Silence | Deadline) and not found.expected.members:
+            findings.add("nobody_expected", draft.place("alert_when"), name=built.expected.roster or "region")
 
 
 def check_tested(draft: Draft, tested: Collection[str], findings: Findings) -> None:
@@ -134,6 +159,10 @@ def _becomes_false(clear: Clear | None, built: Condition) -> bool:
     if clear is None:
         return is_state(built)
     return clear.how in ("no_longer_true", "limit")
+
+
+def _clock(text: str) -> Millis:
+    return int(text[:2]) * HOUR + int(text[3:]) * MINUTE
 
 
 def _below(level: str, per: tuple[str, ...]) -> bool:

@@ -32,7 +32,7 @@ from engine.loading.occurrence import Naming
 from engine.loading.offset import DEFAULT_START, offset, start, zone_of
 from engine.loading.policies import inline_policies, load_policies
 from engine.loading.route_profile import RouteProfile, route_profile
-from engine.loading.rule_tests import Group, group, names_of, rosters
+from engine.loading.rule_tests import Group, group, names_of
 from engine.loading.rules import Rules
 from engine.loading.settings_texts import settings_texts
 from engine.loading.tested_rules import INLINE, TestedRules
@@ -152,7 +152,6 @@ def load_policy_tests(
         with contextlib.suppress(UnusableError):
             form = form_of(node, findings)
             form.read("version", whole(1, 1), 1)
-            rosters(form)
             stage = _Stage(form, path.parent, regions, settings, calendar)
             tests = form.require("tests", list_of(stage.test), ())
             form.close()
@@ -180,7 +179,6 @@ class _Stage:
     def test(self, node: Node, findings: Findings) -> PolicyTest:
         form = form_of(node, findings)
         name = form.require("name", text, "")
-        rosters(form)
         scene = self._scene(form)
         begins = form.read("start", start, DEFAULT_START)
         naming = Naming()

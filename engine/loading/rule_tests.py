@@ -133,23 +133,15 @@ def names_of(node: Node | None) -> tuple[str, ...]:
 def _file(form: Form, folder: Path, calendar: Calendar) -> tuple[tuple[RuleTest, ...], Rules]:
     form.read("version", whole(1, 1), 1)
     tested = TestedRules(form, folder, calendar)
-    rosters(form)
     tests = form.require("tests", list_of(partial(_test, tested)), ())
     form.close()
     return tests, tested.of_file().value
-
-
-def rosters(form: Form) -> None:
-    """Take the keys for who must report; nothing asks for them until there are conditions that wait for somebody."""
-    form.node("roster")
-    form.node("rosters")
 
 
 def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
     form = form_of(node, findings)
     name = form.require("name", text, "")
     rules = tested.of_test(form)
-    rosters(form)
     begins = form.read("start", start, DEFAULT_START)
     events, changes, unusable = _entries(form, tested, findings)
     expect = form.read("expect", list_of(_expected), ())

@@ -17,13 +17,14 @@ from engine.judging.window import can_be_undone, is_state
 from engine.loading.bonds import check_bonds, patient
 from engine.loading.columns import filled
 from engine.loading.draft import Draft, DraftReader, Levels
+from engine.loading.expected import expecting
 from engine.loading.figures import counted
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, at_start
 from engine.loading.form import form_of, list_of, usable
 from engine.loading.known import ANYTHING, Known
 from engine.loading.likeness import Family
-from engine.loading.lint import check, check_columns, check_tested
+from engine.loading.lint import check, check_columns, check_expected, check_tested
 from engine.loading.loaded import Loaded, loaded
 from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
 from engine.loading.patterns import keyed
@@ -140,6 +141,7 @@ def _load(
         if tested is not None:
             check_tested(draft, tested, findings)
         check_columns(draft, known, findings)
+        check_expected(draft, known, findings)
         if draft.id in drafts:
             first = drafts[draft.id].mark
             findings.add(
@@ -156,7 +158,8 @@ def _load(
 def resolved(draft: Draft, known: Known) -> Rule:
     """Complete a valid draft to a rule without version: what its file leaves out follows from its condition."""
     per = draft.per or ("region",)
-    condition = filled(counted(draft.alert_when or EveryEvent(), per, known), per, known)
+    condition = counted(draft.alert_when or EveryEvent(), per, known)
+    condition = expecting(filled(condition, per, known), per, known)
     if isinstance(condition, Pattern):
         condition = keyed(condition, per)
     state, since_until = is_state(condition), draft.effective or (None, None)

@@ -12,7 +12,10 @@ from pathlib import Path
 import msgspec
 
 from engine.judging.calendar import Calendar
+from engine.judging.expected import Member
 from engine.judging.rule import Rule
+from engine.loading.desks import members
+from engine.loading.expected import REGIONS
 from engine.loading.finding import Findings
 from engine.loading.form import Form, form_of, list_of
 from engine.loading.known import ANYTHING, Known
@@ -20,11 +23,13 @@ from engine.loading.loaded import Loaded
 from engine.loading.marked import Mapping, Node
 from engine.loading.reference_tables import inline_tables
 from engine.loading.rules import Rules, inline_rules, load_rules
-from engine.loading.value import region, text
+from engine.loading.value import text
 
 INLINE = ("inline_rules", "lists", "filters")
 """Keys that may stand in the file or inside a test, which then replaces the file's."""
 
+Roster = tuple[tuple[str, tuple[Member, ...]], ...]
+"""Named lists of who must report, `regions` among them."""
 NONE: Loaded[Rules] = Loaded(())
 
 
@@ -40,7 +45,7 @@ class TestedRules:
         self._folder = folder
         self._roster = form.read("roster", roster, None)
         self._tables = form.read("tables", inline_tables, None)
-        self._sets: dict[tuple[str, ...] | None, Loaded[Rules]] = {}
+        self._sets: dict[Roster | None, Loaded[Rules]] = {}
 
     def of_file(self) -> Loaded[Rules]:
         """Return the rules a test of this file sees that brings none of its own."""
@@ -57,11 +62,18 @@ class TestedRules:
         """Return the rules of a reload inside a test."""
         return inline_rules(body, self._known(self._roster))
 
-    def _known(self, counted: tuple[str, ...] | None) -> Known:
-        return msgspec.structs.replace(ANYTHING, roster=counted, calendar=self._calendar, tables=self._tables)
+    def _known(self, counted: Roster | None) -> Known:
+        lists = dict(counted or ())
+        return msgspec.structs.replace(
+            ANYTHING,
+            roster=tuple(member.group for member in lists[REGIONS]) if REGIONS in lists else None,
+            calendar=self._calendar,
+            tables=self._tables,
+            expected=None if counted is None else lists,
+        )
 
-    def _of(self, counted: tuple[str, ...] | None) -> Loaded[Rules]:
-        """Return the rules of the file as they are with these regions in the roster."""
+    def _of(self, counted: Roster | None) -> Loaded[Rules]:
+        """Return the rules of the file as they are with this roster."""
         if counted not in self._sets:
             known, files = self._known(counted), [self._folder / name for name in self._named]
             named = _named(files, known) if files else NONE
@@ -70,9 +82,10 @@ class TestedRules:
         return self._sets[counted]
 
 
-def roster(node: Node, findings: Findings) -> tuple[str, ...] | None:
-    """Take the regions that stand in the roster of a test; None: it does not say. Other names are not asked for."""
-    return form_of(node, findings).read("regions", list_of(region(None)), None)
+def roster(node: Node, findings: Findings) -> Roster:
+    """Take the roster of a test: who must report, by the names that rules know them by."""
+    form = form_of(node, findings)
+    return tuple((name, form.read(name, members(None), ())) for name in form.written)
 
 
 def inline_of(form: Form) -> Mapping:

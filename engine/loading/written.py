@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from engine.judging.active import Active
+from engine.judging.expected import Deadline, Expected, Silence
 from engine.judging.instant import Instant, format_duration, format_instant
 from engine.judging.rule import (
     EVERYTHING,
@@ -65,14 +66,14 @@ _DERIVED = frozenset(("non_negative",))
 def written(rule: Rule) -> Written:
     """Return the keys of a rule, in the order in which people write them."""
     keys: Written = {name: text for name in _TEXTS if (text := getattr(rule, name))}
-    keys["level"] = "severity" if rule.by_severity else _levels(rule.levels)
+    keys["level"] = "severity" if rule.by_severity else _levels(rule.levels, rule.condition)
     if rule.watch != EVERYTHING and not isinstance(rule.condition, Bond):
         keys["watch"] = filter_written(rule.watch)
     keys["per"] = rule.per[0] if len(rule.per) == 1 else list(rule.per)
     keys["alert_when"] = condition_written(rule.condition)
     if rule.hold_for:
         keys["hold_for"] = format_duration(rule.hold_for)
-    keys["clear_when"] = _clear(rule.clear)
+    keys["clear_when"] = _clear(rule.clear, rule.condition)
     if rule.keep_open_for:
         keys["keep_open_for"] = format_duration(rule.keep_open_for)
     keys["after_opening"] = "start_again" if rule.start_again else "keep_counting"
@@ -166,6 +167,14 @@ def _keys(condition: Condition) -> Iterator[tuple[str, Any]]:
             yield relation, f"{number} points" if condition.in_points else f"{number}x"
             if at is not None:
                 yield "at", _moment(at)
+        case Silence(length=length, below=below, expected=expected):
+            yield "for", format_duration(length)
+            if below > 1:
+                yield "below", below
+            yield "expected_from", _expected(expected)
+        case Deadline(by=by, expected=expected):
+            yield "by", _moment(by)
+            yield "expected_from", _expected(expected)
         case _:
             yield from _fields(condition)
 
@@ -180,6 +189,13 @@ def _reference(reference: Reference) -> Written | str:
             return {"same_hour_of_days": days}
         case Column(name=name):
             return {"baseline": name}
+
+
+def _expected(expected: Expected) -> Written | str:
+    """Return who must report as a file names them; who that is, no rule file holds."""
+    if expected.seen is not None:
+        return {"seen": format_duration(expected.seen)}
+    return expected.roster if expected.where is None else filter_written(expected.where)
 
 
 def _fields(struct: msgspec.Struct) -> Iterator[tuple[str, Any]]:
@@ -241,20 +257,29 @@ def _length(within: int | None) -> Iterator[tuple[str, str]]:
         yield "within", format_duration(within)
 
 
-def _levels(levels: Iterable[LevelStep]) -> Written | str:
-    rows = {level_name(row.level): "always" if row.limit is None else _plain(row.limit) for row in levels}
+def _levels(levels: Iterable[LevelStep], condition: Condition) -> Written | str:
+    rows = {
+        level_name(row.level): "always" if row.limit is None else _limit(row.limit, condition)
+        for row in levels
+    }
     (first, *others) = rows
     return rows if others else first
 
 
-def _clear(clear: Clear) -> Written | str:
+def _limit(limit: Limit, condition: Condition) -> Written:
+    """Return a limit on the figure of a condition; that of a silence is a length."""
+    length = isinstance(condition, Silence)
+    return {limit.operator: format_duration(int(limit.number)) if length else limit.number}
+
+
+def _clear(clear: Clear, condition: Condition) -> Written | str:
     match clear:
         case Clear(how="event", event=event) if event is not None:
             return {"event": filter_written(event)}
         case Clear(how="quiet", quiet_for=length):
             return {"quiet_for": format_duration(length)}
-        case Clear(how="limit", limit=Limit(operator, number)):
-            return {operator: number}
+        case Clear(how="limit", limit=Limit() as limit):
+            return _limit(limit, condition)
         case _:
             return clear.how
 
@@ -273,6 +298,7 @@ def _active(active: Active) -> Iterator[tuple[str, Any]]:
         yield "stage", [stage.id for stage in active.stages]
     for name, bound in (("from", active.since), ("until", active.until)):
         if bound is not None:
+            yield name, _moment(bound)
             yield name, _moment(bound)
     for name, text in (("hours", active.hours), ("days", active.days)):
         if text:

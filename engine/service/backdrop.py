@@ -6,9 +6,10 @@ a group. Not here: what they change (`engine.judging`) and the commit (`service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from engine.judging.circumstances import Circumstances
+from engine.judging.expected import Absence, Member
 from engine.judging.group import region_of_group
 from engine.judging.instant import Instant
 from engine.judging.outage import Gap, merged
@@ -16,6 +17,9 @@ from engine.judging.rule import Rule
 from engine.service.batch import Key
 from engine.service.books import Books
 from engine.service.rule_sets import Tenure
+
+REAL = "real"
+"""The space in which somebody is expected to report: in an exercise nobody is."""
 
 
 class Backdrop:
@@ -25,25 +29,30 @@ class Backdrop:
         self._books = books
         self._watched_since = watched_since
         self._known: dict[tuple[str, str], tuple[Rule, Circumstances]] = {}
+        self._members: dict[str, tuple[Rule, Mapping[str, Member]]] = {}
         self.gaps: tuple[Gap, ...] = ()
         """The spans in which the intake was down, as far as the stream was read; earliest first."""
 
     def take(self, gaps: Iterable[Gap]) -> bool:
         """Take further gaps over; return whether they say anything new."""
         before, self.gaps = self.gaps, merged((*self.gaps, *gaps))
+        if self.gaps != before:
+            self.forget()
         return self.gaps != before
 
     def of(self, key: Key, rule: Rule) -> Circumstances:
         """Return the circumstances of a group."""
-        place = (key.rule, key.group if rule.is_local else "")
+        alone = rule.is_local or isinstance(rule.condition, Absence)
+        place = (key.rule, f"{key.space}|{key.group}" if alone else "")
         known = self._known.get(place)
         if known is None or known[0] is not rule:
             self._known[place] = known = rule, self.made(key, rule, self._books.in_force.tenures.get(rule.id))
         return known[1]
 
     def forget(self) -> None:
-        """Forget the circumstances: other rules came into force."""
+        """Forget the circumstances: other rules came into force, or an outage became known."""
         self._known.clear()
+        self._members.clear()
 
     def before(self, rule: Rule) -> Instant | None:
         """Return when a rule came into force as it is, where what was over by then opens hidden."""
@@ -52,12 +61,26 @@ class Backdrop:
 
     def made(self, key: Key, rule: Rule, tenure: Tenure | None) -> Circumstances:
         """Return the circumstances of a group of a rule under a tenure."""
-        since = self._since(rule, tenure)
-        if not rule.is_local:
+        since, absence = self._since(rule, tenure), isinstance(rule.condition, Absence)
+        if not rule.is_local and not absence:
             return Circumstances(since=since)
         return Circumstances(
-            since=since, zone=self._books.regions.timezone(region_of_group(rule.per, key.group))
+            since=since,
+            zone=self._books.regions.timezone(region_of_group(rule.per, key.group)),
+            gaps=self.gaps if absence else (),
+            member=self._members_of(rule).get(key.group) if absence and key.space == REAL else None,
         )
+
+    def expected(self, rule: Rule) -> list[Key]:
+        """Return the groups that a rule expects to report, also those that nothing was ever heard of."""
+        return [Key(REAL, rule.id, group) for group in self._members_of(rule)]
+
+    def _members_of(self, rule: Rule) -> Mapping[str, Member]:
+        known = self._members.get(rule.id)
+        if known is None or known[0] is not rule:
+            found = rule.condition.expected.members if isinstance(rule.condition, Absence) else ()
+            self._members[rule.id] = known = rule, {member.group: member for member in found}
+        return known[1]
 
     def _since(self, rule: Rule, tenure: Tenure | None) -> Instant | None:
         """Return the instant from which a rule watches its groups (rule-language.md 3.5): its first load at least."""

@@ -17,6 +17,8 @@ import structlog
 
 from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError
+from engine.judging.evaluate import Group
+from engine.judging.expected import Absence
 from engine.judging.hearing import BondGroup
 from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
@@ -83,6 +85,7 @@ class Evaluator:
         self._matched: RuleSet | None = None
         self._holder = holder
         self._lease: Lease | None = None
+        self._seeded: RuleSet | None = None
         self._cursor = ""
         self._groups = Groups(store)
         self._backdrop = Backdrop(books, watched_since)
@@ -97,6 +100,7 @@ class Evaluator:
             self._changeover.forget()
             self._cursor = await self._store.cursor()
             self._backdrop.gaps = await kept_gaps(self._store)
+            self._seeded = None
             log.info("evaluator_leads", epoch=lease.epoch)
         self._lease = lease
         self._metrics.epoch.set(lease.epoch if lease else 0)
@@ -116,6 +120,8 @@ class Evaluator:
         if not await self.lead():
             return 0
         await self._books.follow()
+        if self._seeded is not self._books.rule_set:
+            await self._seed()
         prepared = await self._changeover.prepare(self._cursor)
         return await self._turn(again=again) or prepared
 
@@ -138,10 +144,11 @@ class Evaluator:
         batch = await sort(entries, self._matcher(again=again), families)
         beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches))
         beside.plans += [Plan(CLOSINGS, alert, None) for alert in closed]
+        looks = {*(key_of(member) for member, _ in due), *(Key(*place) for place in closed.values())}
         if self._backdrop.take(gaps_of(entries)):
             beside.puts.append(Put(GAPS, "all", encode(self._backdrop.gaps)))
-        looks = [*(key_of(member) for member, _ in due), *(Key(*place) for place in closed.values())]
-        work: dict[Key, list[Share]] = {key: [] for key in looks} | batch.shares
+            looks |= await self._absent()
+        work: dict[Key, list[Share]] = {key: [] for key in sorted(looks)} | batch.shares
         await self._commit(partial(self._judge, work, horizon), entries, beside)
         self._observe(entries, now, started)
         self._tell(families)
@@ -151,6 +158,40 @@ class Evaluator:
     def gaps(self) -> tuple[Gap, ...]:
         """The spans in which the intake was down, as far as the stream was read; earliest first."""
         return self._backdrop.gaps
+
+    # --- those who are expected to report -----------------------------------------------------------------------------
+
+    async def _seed(self) -> None:
+        """Plan when everybody whom a rule expects falls due: of whom nothing was heard there is no group.
+
+        Done whenever this evaluator begins to judge by a rule set; to do it again changes nothing.
+        """
+        rules = self._books.rule_set.rules
+        for rule in rules.values():
+            if keys := self._backdrop.expected(rule):
+                await self._groups.fetch(keys)
+                plans = [Plan(WINDOWS, str(key), self._copy(key, rule).due) for key in keys]
+                epoch = self._lease.epoch if self._lease else 0
+                fence = Fence(epoch, self._cursor, self._cursor)
+                outcome = await self._store.write(Write(name="seed", plans=tuple(plans), fence=fence))
+                self._metrics.commit("seed", "fenced" if isinstance(outcome, Fenced) else "committed")
+                if isinstance(outcome, Fenced):
+                    self._lease = None
+                    raise FencedError(f"the evaluator was fenced off: {outcome.reason}")
+        self._seeded = self._books.rule_set
+
+    async def _absent(self) -> set[Key]:
+        """Return the groups that an outage of the intake concerns: all of rules about what does not come."""
+        rules = self._books.rule_set.rules.values()
+        absence = {rule.id: rule for rule in rules if isinstance(rule.condition, Absence)}
+        if not absence:
+            return set()
+        known = [key_of(member) for member in await self._store.scan(GROUPS)]
+        found = {key for rule in absence.values() for key in self._backdrop.expected(rule)}
+        return found.union(key for key in known if key.rule in absence)
+
+    def _copy(self, key: Key, rule: Rule) -> Group:
+        return self._groups.working_copy(key, rule, self._backdrop.of(key, rule), self._backdrop.before(rule))
 
     # --- judging and committing ---------------------------------------------------------------------------------------
 
@@ -254,9 +295,7 @@ class Evaluator:
         self, key: Key, shares: Sequence[Share], bonds: Bonds, horizon: Instant, just_closed: Closing | None
     ) -> tuple[Judged, list[Said]]:
         rule, closed = self._books.rule_set.rules[key.rule], just_closed
-        group = self._groups.working_copy(
-            key, rule, self._backdrop.of(key, rule), self._backdrop.before(rule)
-        )
+        group = self._copy(key, rule)
         said: list[Said] = []
         heard = bonds.heard.get(key, ())
         if heard and isinstance(group, BondGroup):
@@ -275,7 +314,7 @@ class Evaluator:
             said += [Said(share.received_at, key, judgement) for judgement in judgements]
             closed = None
         due = group.due
-        if closed is not None or (due is not None and due <= horizon):
+        if closed is not None or not shares or (due is not None and due <= horizon):
             at = due if due is not None and due <= horizon else horizon
             said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
         judged = Judged(group, group.frozen(), frozenset(group.points.touched))

@@ -94,7 +94,7 @@ class Groups:
     ) -> Group:
         """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
-        if group is None or group.rule is not rule or group.around is not around:
+        if group is None or group.rule is not rule or group.around != around:
             kind = BondGroup if isinstance(rule.condition, Bond) else Group
             group = self._living[key] = kind(rule, self._kept[key].state, around, before=before)
         return group

@@ -13,6 +13,7 @@ from engine.alerting.draft import NO_STAGES
 from engine.errors import ConfigurationError
 from engine.judging.region import RegionTable
 from engine.loading.calendar import load_calendar
+from engine.loading.desks import NO_LISTS, Desks, Lists, load_desks, load_expected
 from engine.loading.directory import load_directory
 from engine.loading.finding import Findings, at_start
 from engine.loading.kinds import Kind, load_kinds
@@ -45,12 +46,21 @@ def load_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind])
     policies = {policy.id: policy for policy in read.value}
     tables = load_tables(paths.tables, regions)
     findings.extend(tables.findings)
+    desks: Loaded[Desks] = Loaded(())
+    expected: Loaded[Lists] = Loaded(NO_LISTS)
+    if paths.desks.exists():
+        desks = load_desks(paths.desks, regions)
+    if paths.expected.exists():
+        expected = load_expected(paths.expected, regions)
+    findings.extend((*desks.findings, *expected.findings))
     known = Known(
         kinds=frozenset(kinds),
         regions=regions,
         policies=frozenset(policies) if read.valid else None,
         calendar=calendar if known_calendar else None,
         tables=tables.value,
+        desks=desks.value,
+        expected=expected.value if expected.valid else None,
     )
     found = load_rules(paths.rules, known)
     findings.extend(found.findings)
