@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from engine.cli import (
     archive,
+    audit,
     config,
     directory,
     doctor,
@@ -80,6 +81,7 @@ app.add_typer(templates.app, name="templates")
 app.add_typer(explain.app, name="explain")
 app.add_typer(rules.app, name="rules")
 app.add_typer(policy.app, name="policy")
+app.add_typer(audit.app, name="audit")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

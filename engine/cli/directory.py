@@ -146,7 +146,7 @@ def check(
 async def _import(settings: Settings, file: Path) -> tuple[Contents, int]:
     contents = load_directory(file, load_regions(settings.paths.regions)).expect()
     async with storage(settings) as store:
-        return contents, await _books(settings, store).replace_directory(contents)
+        return contents, await _books(settings, store).replace_directory(contents, WallClock().now())
 
 
 async def _export(settings: Settings) -> Directory:

@@ -172,7 +172,7 @@ class Rig:
 
     async def replace_directory(self, contents: Contents) -> None:
         """Put a whole new directory in force."""
-        await self.books.replace_directory(contents)
+        await self.books.replace_directory(contents, self.clock.now())
 
     async def restart(
         self, down_for: Millis, meanwhile: Iterable[tuple[Instant, Sequence[Event]]] = ()

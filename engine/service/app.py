@@ -330,7 +330,7 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
     if not (await books.follow()).rule_set:
         await store.write(first(read_rule_set(settings.paths, regions, kinds), clock.now()))
         await books.follow()
-    await import_directory(books, settings.paths, replace=False)
+    await import_directory(books, settings.paths, clock.now(), replace=False)
     key = secret_key(settings.key_file, os.environ)
     siaga = Siaga(settings, store, clock, books, key, outlets, where=where)
     stack.push_async_callback(siaga.close)

@@ -15,6 +15,7 @@ from engine.alerting.silence import Silence
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.loading.kinds import Kind
+from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.rule_sets import RULES, InForce, RuleSet, fetch
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Put, Store, Write
@@ -102,23 +103,29 @@ class Books:
                 self._directory = Directory(decode(contents.value, Contents), current.version)
         return self._directory
 
-    async def replace_directory(self, contents: Contents) -> int:
+    async def replace_directory(self, contents: Contents, at: Instant, by: str = "") -> int:
         """Put a whole new directory in force; return its version (from 1)."""
-        return await self.amend_directory(lambda _before: contents)
+        return await self.amend_directory(lambda _before: contents, at, by)
 
-    async def amend_directory(self, change: Callable[[Contents], Contents]) -> int:
-        """Change the directory in force, whoever else changes it meanwhile; return its version (from 1)."""
+    async def amend_directory(self, change: Callable[[Contents], Contents], at: Instant, by: str = "") -> int:
+        """Change the directory in force, whoever else changes it meanwhile; return its version (from 1).
+
+        `at` and `by` (an id) say in the audit when and by whom.
+        """
         while True:
             current = (await self._store.get(DIRECTORY, ["current"]))[0]
             before = current.version if current else 0
             contents = change((await self.directory()).contents)
+            value, version = encode(contents), f"v{before + 1}"
+            done = AuditEntry(at, "directory", version, digest_of_contents(value), by)
             outcome = await self._store.write(
                 Write(
                     name="directory",
                     puts=(
-                        Put(DIRECTORY, f"v{before + 1}", encode(contents), 0),
+                        Put(DIRECTORY, version, value, 0),
                         Put(DIRECTORY, "current", encode(before + 1), before),
                     ),
+                    appends=(append_audit(done),),
                 )
             )
             if isinstance(outcome, Committed):

@@ -15,6 +15,7 @@ from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import Decision
 from engine.alerting.policy import Channel
 from engine.judging.instant import SECOND, Instant, Millis
+from engine.service.audit import append_histories
 from engine.store.codec import decode, encode
 from engine.store.port import Append, Drop, Fence, Plan, Put, Store, Write
 from engine.wording.link import fingerprint, token_for
@@ -127,7 +128,7 @@ class Changes(msgspec.Struct, kw_only=True):
         self.puts.append(Put(NOTIFICATIONS, notification.id, encode(notification), version))
         self.plans.append(Plan(OUTBOX, notification.id, notification.due_at))
 
-    def _note(self, alert_id: str, entries: Iterable[HistoryEntry]) -> None:
+    def _note(self, alert_id: str, entries: Sequence[HistoryEntry]) -> None:
         encoded = []
         for entry in entries:
             encoded.append(encode(entry))
@@ -136,6 +137,7 @@ class Changes(msgspec.Struct, kw_only=True):
                 self.counts[f"step.{entry.details['step']}"] += 1
         if encoded:
             self.appends.append(Append(history_log(alert_id), tuple(encoded)))
+            self.appends.append(append_histories(entries))
 
 
 async def closed_by_hand(store: Store, until: Instant, limit: int) -> dict[str, tuple[str, str, str]]:

@@ -31,13 +31,13 @@ from engine.service.outcome import Outcome, closing_of, newest_alert
 from engine.service.rebuild import Rebuild
 from engine.service.revision import keeping, revision
 from engine.service.rule_sets import (
-    RELOADS,
     RULES,
     InForce,
     Progress,
     Proposal,
     RuleSet,
     Tenure,
+    came_into_force,
     fetch,
     note_of,
     proposal_of,
@@ -213,7 +213,7 @@ class Changeover:
             at=at,
             tenures=tenures_of(before, switch, at),
         )
-        return [Put(RULES, "in_force", encode(in_force))], [Append(RELOADS, (encode(in_force),))]
+        return [Put(RULES, "in_force", encode(in_force))], list(came_into_force(in_force))
 
 
 def tenures_of(before: InForce, switch: Switch, at: Instant) -> dict[str, Tenure]:

@@ -135,7 +135,10 @@ class Inbound:
     async def _withdraw(self, writer: _Writer) -> None:
         """Send nothing more to the number: its contacts are not verified any more, the next contact serves."""
         gone = frozenset(contact.id for _, contact in writer.owners)
-        await self._books.amend_directory(lambda contents: _without(contents, gone))
+        owner = writer.owners[0][0].id
+        await self._books.amend_directory(
+            lambda contents: _without(contents, gone), self._clock.now(), by=owner
+        )
         for contact in sorted(gone):
             log.warning("contact_withdrawn", contact=contact)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.alerting.draft import NO_STAGES
 from engine.errors import ConfigurationError
+from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.loading.calendar import load_calendar
 from engine.loading.desks import NO_LISTS, Desks, Lists, load_desks, load_expected
@@ -94,7 +95,7 @@ def files_of(paths: Paths) -> list[Path]:
     return found
 
 
-async def import_directory(books: Books, paths: Paths, *, replace: bool = True) -> int:
+async def import_directory(books: Books, paths: Paths, at: Instant, *, replace: bool = True) -> int:
     """Put the directory file in force; return its version. With `replace=False` only into a store without any."""
     held = await books.directory()
     if held.version and not replace:
@@ -103,7 +104,7 @@ async def import_directory(books: Books, paths: Paths, *, replace: bool = True) 
         if replace:
             raise ConfigurationError(f"{paths.directory}: there is no such directory file")
         return 0
-    return await books.replace_directory(load_directory(paths.directory, books.regions).expect())
+    return await books.replace_directory(load_directory(paths.directory, books.regions).expect(), at)
 
 
 _NO_RULES = ("directory", "templates", "var")

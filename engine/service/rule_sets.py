@@ -22,6 +22,7 @@ from engine.judging.calendar import Calendar, Stage
 from engine.judging.instant import Instant
 from engine.judging.precedence import counts
 from engine.judging.rule import Rule
+from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.store.codec import decode, encode
 from engine.store.port import Append, Drop, Entry, Note, Put, Store, Write
 
@@ -145,9 +146,17 @@ def first(rule_set: RuleSet, at: Instant) -> Write:
     return Write(
         name="first_rules",
         puts=(put_of(rule_set), Put(RULES, "in_force", encode(in_force), 0)),
-        appends=(Append(RELOADS, (encode(in_force),)),),
+        appends=came_into_force(in_force),
         note=note_of(Proposal(rule_set=rule_set.id), at),
     )
+
+
+def came_into_force(in_force: InForce) -> tuple[Append, ...]:
+    """Return what the log of reloads and the audit say of a rule set that came into force."""
+    value = encode(in_force)
+    who = f"{in_force.author}/{in_force.approved_by}".strip("/")
+    done = AuditEntry(in_force.at or 0, "rules", in_force.rule_set, digest_of_contents(value), who)
+    return Append(RELOADS, (value,)), append_audit(done)
 
 
 def at_once(rule_set: RuleSet, proposal: Proposal, at: Instant) -> Write:

@@ -18,6 +18,7 @@ from engine.alerting.silence import Match, Silence
 from engine.clock import Clock
 from engine.judging.instant import DAY, Instant, Millis
 from engine.service.apply import Desk
+from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import ALL, SILENCES, Books
 from engine.service.casebook import ALERTS, UNRESOLVED
 from engine.store.codec import decode, encode
@@ -66,7 +67,7 @@ class Silences:
             )
             return (*kept, silence)
 
-        made = (await self._change(add))[-1]
+        made = (await self._change(add, lambda kept: kept[-1], by=author))[-1]
         await self._look(made)
         return made
 
@@ -82,20 +83,36 @@ class Silences:
                 for s in kept
             )
 
-        ended = next((s for s in await self._change(shorten) if s.id == silence_id), None)
+        def mine(kept: Kept) -> Silence | None:
+            return next((s for s in kept if s.id == silence_id), None)
+
+        ended = mine(await self._change(shorten, mine, by=by))
         if ended is not None:
             await self._look(ended)
         return ended
 
-    async def _change(self, change: Callable[[Kept, int], Kept]) -> Kept:
-        """Change the record, whoever else changes it meanwhile; what is long over is dropped."""
+    async def _change(
+        self, change: Callable[[Kept, int], Kept], concerned: Callable[[Kept], Silence | None], *, by: str
+    ) -> Kept:
+        """Change the record, whoever else changes it meanwhile; what is long over is dropped.
+
+        The audit says who changed the silence that is concerned, if there is one.
+        """
         while True:
             record = (await self._store.get(SILENCES, [ALL]))[0]
             version = record.version if record else 0
             before = decode(record.value, Kept) if record else ()
             recent = tuple(s for s in before if s.until > self._clock.now() - KEPT)
             after = change(recent, version)
-            write = Write(name="silence", puts=(Put(SILENCES, ALL, encode(after), version),))
+            one = concerned(after)
+            done = one and AuditEntry(
+                self._clock.now(), "silence", one.id, digest_of_contents(encode(one)), by
+            )
+            write = Write(
+                name="silence",
+                puts=(Put(SILENCES, ALL, encode(after), version),),
+                appends=(append_audit(done),) if done else (),
+            )
             if isinstance(await self._store.write(write), Committed):
                 return after
 

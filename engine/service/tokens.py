@@ -23,8 +23,9 @@ from engine.clock import Clock, monotonic
 from engine.errors import SiagaError
 from engine.judging.instant import DAY, Instant
 from engine.judging.region import NATION, lies_in
+from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.store.codec import decode, encode
-from engine.store.port import Committed, Put, Store, Write
+from engine.store.port import Append, Committed, Put, Store, Write
 
 Right = Literal["submit", "verify", "operate", "policy", "read", "inbound"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
@@ -93,7 +94,11 @@ class Tokens:
             created_at=self._clock.now(),
         )
         outcome = await self._store.write(
-            Write(name="create_token", puts=(Put(TABLE, token_id, encode(token), expected=0),))
+            Write(
+                name="create_token",
+                puts=(Put(TABLE, token_id, encode(token), expected=0),),
+                appends=(_audited(token, token.created_at),),
+            )
         )
         if not isinstance(outcome, Committed):
             raise SiagaError(f"a token {token_id} is already there; try again")
@@ -113,7 +118,9 @@ class Tokens:
                 return token
             revoked = msgspec.structs.replace(token, revoked_at=self._clock.now())
             put = Put(TABLE, token_id, encode(revoked), expected=record.version)
-            if isinstance(await self._store.write(Write(name="revoke_token", puts=(put,))), Committed):
+            done = _audited(revoked, revoked.revoked_at or 0)
+            write = Write(name="revoke_token", puts=(put,), appends=(done,))
+            if isinstance(await self._store.write(write), Committed):
                 self._cache.clear()
                 return revoked
         return None
@@ -164,3 +171,8 @@ class Tokens:
 
 def _digest(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _audited(token: Token, at: Instant) -> Append:
+    """Return the audit's entry of a token that was made or ended: its rights and region by their digest."""
+    return append_audit(AuditEntry(at, "token", token.id, digest_of_contents(encode(token))))

@@ -31,6 +31,7 @@ from engine.store.port import (
     Put,
     Record,
     Write,
+    chain_mark,
     order_of,
 )
 from engine.store.signal import Signals
@@ -48,6 +49,7 @@ class MemoryStore:
         self._tables: defaultdict[str, dict[str, Record]] = defaultdict(dict)
         self._schedules: defaultdict[str, _Schedule] = defaultdict(_Schedule)
         self._logs: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._marks: dict[str, bytes] = {}
         self._counters: defaultdict[str, int] = defaultdict(int)
         self._seen: dict[bytes, tuple[bytes, int]] = {}
         self._entries: list[Entry] = []
@@ -82,7 +84,10 @@ class MemoryStore:
             if plan.at is not None:
                 self._signals.signal(plan.schedule)
         for append in write.appends:
-            self._logs[append.log].extend(append.entries)
+            for entry in append.entries:
+                if append.chained:
+                    self._marks[append.log] = chain_mark(self._marks.get(append.log, b""), entry)
+                self._logs[append.log].append(self._marks.get(append.log, b"") + entry)
         for counter, number in write.counts.items():
             self._counters[counter] += number
         if write.note:
@@ -133,6 +138,10 @@ class MemoryStore:
         """Return entries of a log from index `start` on (negative: from the end)."""
         entries = self._logs[log][start:]
         return entries if limit is None else entries[:limit]
+
+    async def mark(self, log: str) -> bytes:
+        """Return the newest mark of a chained log, empty for one without entries."""
+        return self._marks.get(log, b"")
 
     async def counters(self) -> dict[str, int]:
         """Return all counters."""

@@ -10,6 +10,7 @@ Tables hold records `id -> (version, bytes)`; a version starts at 1 and grows by
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -51,10 +52,24 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Append(msgspec.Struct, frozen=True):
-    """Add entries to the end of a log."""
+    """Add entries to the end of a log.
+
+    In a `chained` one each entry is kept behind the mark that covers it and all entries before it (`chain_mark`), and
+    the newest mark is kept apart. A log is chained from its first entry on or never.
+    """
 
     log: str
     entries: tuple[bytes, ...]
+    chained: bool = False
+
+
+MARK_LENGTH = 40
+"""Bytes of a mark: SHA-1 in hexadecimal, the one digest that every server computes inside its own transaction."""
+
+
+def chain_mark(before: bytes, entry: bytes) -> bytes:
+    """Return the mark of an entry of a chained log; `before` is that of the entry before, empty for the first."""
+    return hashlib.sha1(before + entry, usedforsecurity=False).hexdigest().encode()
 
 
 class Fence(msgspec.Struct, frozen=True):
@@ -208,6 +223,10 @@ class Store(Protocol):
 
     async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
         """Return entries of a log from index `start` on (negative: from the end)."""
+        ...
+
+    async def mark(self, log: str) -> bytes:
+        """Return the newest mark of a chained log, empty for one without entries."""
         ...
 
     async def counters(self) -> dict[str, int]:

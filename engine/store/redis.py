@@ -177,6 +177,11 @@ class RedisStore:
         entries: list[bytes] = await self._read("LRANGE", self._key("log", log), start, end)
         return entries[:limit]
 
+    async def mark(self, log: str) -> bytes:
+        """Return the newest mark of a chained log, empty for one without entries."""
+        mark: bytes | None = await self._read("HGET", self._key("marks"), log)
+        return mark or b""
+
     async def counters(self) -> dict[str, int]:
         """Return all counters."""
         found = await self._read("HGETALL", self._key("counters"))
@@ -352,7 +357,7 @@ def _gathered(write: Write) -> list[bytes]:
             )
             for schedule, plans in schedules.items()
         ],
-        [(append.log, len(append.entries)) for append in write.appends],
+        [(append.log, len(append.entries), append.chained) for append in write.appends],
         [word for count in write.counts.items() for word in count],
         (write.note.type, write.note.received_at) if write.note else None,
     )

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query, Request
 from engine.alerting.alert import Alert, Status
 from engine.judging.region import lies_in
 from engine.judging.rule import level_name
+from engine.service.audit import note_seen
 from engine.service.casebook import Case
 from engine.service.notes import Notes
 from engine.service.tokens import Right, Scope
@@ -76,7 +77,10 @@ async def alert_history(request: Request, alert_id: str, scope: Scope = needs("r
     entries = await siaga_of(request).desk.history(case.alert.id)
     digests = [str(entry.details["note"]) for entry in entries if "note" in entry.details]
     may_read = "operate" in scope.rights
-    notes = await Notes(siaga_of(request).store).texts(case.alert.id, digests) if may_read else {}
+    siaga = siaga_of(request)
+    notes = await Notes(siaga.store).texts(case.alert.id, digests) if may_read else {}
+    if notes:
+        await note_seen(siaga.store, siaga.clock.now(), f"notes/{case.alert.id}", scope.token_id)
     return history(case.alert.id, entries, notes)
 
 

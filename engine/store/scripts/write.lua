@@ -5,7 +5,7 @@
 --   puts    {table, {id, ...}, {expected version or -1, ...}} each
 --   drops   {table, {id, ...}, {expected version or -1, ...}} each
 --   plans   {schedule, {instant, member, ...}, {member off, ...}} each
---   logs    {log, number of entries} each
+--   logs    {log, number of entries, whether it is chained} each
 --   counts  {counter, number, ...}
 --   note    nil or {type, received_at}: an entry of the stream
 -- ARGV[2...]: the values of all puts, then the entries of all logs, in order, then the value of the note.
@@ -75,7 +75,15 @@ for _, plan in ipairs(plans) do
   if #on > 0 then redis.call('PUBLISH', base .. ':signal:' .. plan[1], '') end
 end
 for _, log in ipairs(logs) do
-  local key, count = base .. ':log:' .. log[1], log[2]
+  local key, count, chained = base .. ':log:' .. log[1], log[2], log[3]
+  if chained then -- each entry goes behind the mark that covers it and all before it
+    local mark = redis.call('HGET', base .. ':marks', log[1]) or ''
+    for at = taken + 1, taken + count do
+      mark = redis.sha1hex(mark .. ARGV[at])
+      ARGV[at] = mark .. ARGV[at]
+    end
+    redis.call('HSET', base .. ':marks', log[1], mark)
+  end
   each_chunk(taken + 1, taken + count, function(first, last)
     redis.call('RPUSH', key, unpack(ARGV, first, last))
   end)

@@ -128,7 +128,7 @@ class Switchboard:
     async def publish(self, **changes) -> None:
         """Put the directory in force, with changes."""
         self.contents = msgspec.structs.replace(self.contents, **changes)
-        await self.books.replace_directory(self.contents)
+        await self.books.replace_directory(self.contents, self.clock.now())
 
     async def send(self, seconds: int = 1) -> None:
         """Let time pass and everything due go out."""

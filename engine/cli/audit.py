@@ -1,0 +1,136 @@
+"""`siaga audit`: the log of everything that was done, and the proof that nothing of it was changed.
+
+Here: arguments and printing. Not here: the log itself (`service.audit`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from engine.cli.check import Tongue
+from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import storage
+from engine.judging.instant import format_instant
+from engine.service.audit import AUDIT, entries
+from engine.service.proof import Fault, Proof, verify
+from engine.settings import DEFAULT_FILE, Settings
+
+app = typer.Typer(no_args_is_help=True, help="Prove and read the log of everything that was done.")
+
+_FAULTS: dict[Fault, dict[str, str]] = {
+    "changed": {
+        "id": "entri {place}, atau satu sebelum itu, diubah, disisipkan atau dihapus",
+        "en": "entry {place}, or one before it, was changed, inserted or removed",
+    },
+    "unreadable": {"id": "entri {place} tidak terbaca", "en": "entry {place} cannot be read"},
+    "cut_off": {"id": "entri mulai {place} hilang", "en": "entries from {place} on are missing"},
+    "history_changed": {
+        "id": "riwayat {place} tidak sama dengan catatan audit",
+        "en": "the history at {place} is not what the audit says",
+    },
+    "history_missing": {
+        "id": "riwayat {place} ada di catatan audit, tetapi tidak di peringatannya",
+        "en": "the audit has {place}, which the history of its alert lacks",
+    },
+}
+_SAID = {
+    "whole": {"id": "Utuh: {count} entri, tanda {mark}", "en": "Whole: {count} entries, mark {mark}"},
+    "other_head": {
+        "id": "Utuh, tetapi tanda {mark} yang pernah dicatat tidak ada di dalamnya: catatan ini ditulis ulang",
+        "en": "Whole, but the mark {mark} that was kept is not in it: this log was written anew",
+    },
+    "broken": {"id": "RUSAK: ", "en": "BROKEN: "},
+}
+Lang = Annotated[Tongue, typer.Option("--lang", help="Language of the answer.")]
+
+
+@app.command("verify")
+def verify_(
+    head: Annotated[
+        str,
+        typer.Option(
+            metavar="MARK", help="A mark that `siaga audit head` printed earlier: it must be in the log."
+        ),
+    ] = "",
+    lang: Lang = Tongue.id,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Prove that nothing of the log was changed, removed or inserted, and that every alert's history agrees with it.
+
+    Ends with 0 where it is whole, with 1 where it is not. Works while the service runs.
+
+    Example: siaga audit verify --head 5a1c...
+    """
+    settings = settings_of(config, set_)
+    proof, contained = asyncio.run(_verify(settings, head.strip().lower()))
+    if proof.fault is not None:
+        typer.echo(_SAID["broken"][lang.value] + _FAULTS[proof.fault][lang.value].format(place=proof.place))
+    elif not contained:
+        typer.echo(_SAID["other_head"][lang.value].format(mark=head))
+    else:
+        typer.echo(_SAID["whole"][lang.value].format(count=proof.entries, mark=proof.mark or "-"))
+    raise typer.Exit(0 if proof.fault is None and contained else 1)
+
+
+@app.command()
+def head(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+    """Print the newest mark of the log. Keep it where nobody who can write to the store can reach it.
+
+    Example: siaga audit head
+    """
+
+    async def read(settings: Settings) -> bytes:
+        async with storage(settings) as store:
+            return await store.mark(AUDIT)
+
+    typer.echo(asyncio.run(read(settings_of(config, set_))).decode() or "-")
+
+
+@app.command("list")
+def list_(
+    subject: Annotated[
+        str, typer.Option(help="Only entries whose subject begins with this, such as an alert's id.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """List entries, oldest first: when, what, of what, by whom.
+
+    Example: siaga audit list --subject 5n3kq2
+    """
+
+    async def print_all(settings: Settings) -> None:
+        async with storage(settings) as store:
+            async for entry in entries(store):
+                if not entry.subject.startswith(subject):
+                    continue
+                if as_json:
+                    typer.echo(msgspec.json.encode(msgspec.structs.asdict(entry)).decode())
+                else:
+                    at = format_instant(entry.at, "Asia/Jakarta")
+                    typer.echo("  ".join(filter(None, (at, entry.what, entry.subject, entry.by))))
+
+    asyncio.run(print_all(settings_of(config, set_)))
+
+
+async def _verify(settings: Settings, head: str) -> tuple[Proof, bool]:
+    async with storage(settings) as store:
+        console = Console(stderr=True, highlight=False)
+        with Progress(
+            SpinnerColumn(), TextColumn("{task.completed}"), console=console, transient=True
+        ) as bar:
+            task = bar.add_task("", total=None)
+            proof = await verify(store, lambda count: bar.update(task, completed=count))
+        contained = not head or head == proof.mark
+        if not contained:
+            log = await store.log(AUDIT)
+            contained = any(kept.startswith(head.encode()) for kept in log) and len(head) >= 8
+        return proof, contained

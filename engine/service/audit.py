@@ -1,0 +1,78 @@
+"""The audit: one chained log of everything that was done, in ids and digests only.
+
+Here: what an entry holds, how it is appended with the write it belongs to, and reading. Not here: proving the log
+(`service.proof`), and the history of one alert, which has a chain of its own (`alerting.audit`).
+
+Whoever can write to the store could write the whole chain anew; therefore its newest mark is told outside: `siaga audit
+head` prints it, to be kept where the store's owner cannot reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+
+from engine.alerting.alert import HistoryEntry
+from engine.judging.instant import Instant
+from engine.store.port import MARK_LENGTH, Append, Store, Write
+
+AUDIT = "audit"
+"""The chained log."""
+PAGE = 5_000
+"""Entries read at once."""
+
+What = Literal["history", "directory", "silence", "rules", "token", "seen", "exported", "erased"]
+
+
+class AuditEntry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One thing that was done: when, what, of which subject, the digest of what it was afterwards, and by whom.
+
+    `subject` and `by` are ids (of an alert and its entry, a silence, a token), never names or addresses. `seen`:
+    personal data was looked at.
+    """
+
+    at: Instant
+    what: What
+    subject: str
+    digest: str = ""
+    by: str = ""
+
+
+def append_audit(*entries: AuditEntry) -> Append:
+    """Return what appends entries to the log, for the write they belong to."""
+    return Append(AUDIT, tuple(msgspec.json.encode(entry) for entry in entries), chained=True)
+
+
+def append_histories(entries: Iterable[HistoryEntry]) -> Append:
+    """Return what appends entries of alerts' histories to the log."""
+    return append_audit(*(AuditEntry(entry.at, "history", entry.id, entry.digest) for entry in entries))
+
+
+def digest_of_contents(value: bytes) -> str:
+    """Return what the log holds of a stored value."""
+    return blake2b(value, digest_size=16).hexdigest()
+
+
+async def note_seen(store: Store, at: Instant, subject: str, by: str) -> None:
+    """Keep that somebody looked at personal data; `by` is the id of their token."""
+    entry = AuditEntry(at, "seen", subject, by=by)
+    await store.write(Write(name="audit", appends=(append_audit(entry),)))
+
+
+async def pages(store: Store) -> AsyncIterator[list[bytes]]:
+    """Yield the log as it is kept, some thousand entries at a time."""
+    start = 0
+    while page := await store.log(AUDIT, start, PAGE):
+        yield page
+        start += len(page)
+
+
+async def entries(store: Store) -> AsyncIterator[AuditEntry]:
+    """Yield the entries, oldest first, without proving them."""
+    decoder = msgspec.json.Decoder(AuditEntry)
+    async for page in pages(store):
+        for kept in page:
+            yield decoder.decode(kept[MARK_LENGTH:])
