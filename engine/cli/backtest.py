@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 import typer
@@ -18,11 +19,16 @@ import typer
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.errors import ConfigurationError, ParseError
-from engine.judging.instant import Millis, parse_duration
+from engine.judging.instant import Instant, Millis, parse_duration
 from engine.service import logs
-from engine.settings import DEFAULT_FILE, Log
+from engine.settings import DEFAULT_FILE, Log, Settings
 
-SCENARIO = Path("config/demo/pilkada-2024.jsonl")
+if TYPE_CHECKING:
+    from engine.rehearsal.feed import Feed
+    from engine.rehearsal.ledger import Ledger
+    from engine.rehearsal.respondents import Recalled
+
+RECORDED = "recorded"
 PRINTED_WIDTH = 120
 """Characters of a line where no terminal says how many there are."""
 
@@ -36,7 +42,12 @@ class Layout(StrEnum):
 
 def backtest(
     events: Annotated[
-        Path | None, typer.Option(help="JSON lines of events; the facts of 2024 where none is named.")
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON lines of events; else what this installation received."),
+    ] = None,
+    synthetic: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="So many synthetic events instead: for size and speed."),
     ] = None,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="A", help="Events received from here on, included.")
@@ -50,7 +61,11 @@ def backtest(
         typer.Option(metavar="RULES_DIR", help="Another folder of rules: what would change.", exists=True),
     ] = None,
     answers: Annotated[
-        str, typer.Option(metavar="none|after:30m", help="Nobody answers, or all do after so long.")
+        str,
+        typer.Option(
+            metavar="none|after:30m|recorded",
+            help="Nobody answers, or all do after so long, or people say what they said then.",
+        ),
     ] = "none",
     format_: Annotated[Layout, typer.Option("--format", help="For people or for machines.")] = Layout.text,
     lang: Annotated[Tongue, typer.Option(help="Language of the results.")] = Tongue.id,
@@ -59,36 +74,26 @@ def backtest(
 ) -> None:
     """Run recorded events past the rules on a virtual clock: alerts, messages to whom, SMS parts. Nothing is sent.
 
-    Rules watch from --from on, else from the first event. Without --to the clock runs on for 3 days after the last.
-    With `--answers after:30m` whoever must act takes the matter 30 minutes after a message, and settles it when asked
-    again. Ends with 0, with 1 where lines of the file are no events (the run is not whole), with 2 for wrong usage.
+    Without --events they are those that this installation received, of its archive and stream, and its directory is the
+    one in force; `--events config/demo/pilkada-2024.jsonl` takes the public facts of 2024. Rules watch from --from on,
+    else from the first event. Without --to the clock runs on for 3 days after the last. With `--answers after:30m`
+    whoever must act takes the matter 30 minutes after a message, and settles it when asked again. Ends with 0, with 1
+    where lines of the file are no events (the run is not whole), with 2 for wrong usage.
 
     Example: siaga backtest --against draft-rules --lang en
     """
     from rich.console import Console
 
-    from engine.cli.replay import replaying
-    from engine.rehearsal.backtest import Backtest
+    from engine.loading.regions import load_regions
     from engine.rehearsal.backtest_report import Printer, as_json
     from engine.rehearsal.difference import difference
-    from engine.rehearsal.recording import Recording
 
     settings = settings_of(config, set_)
     if logging.getLogger().level > logging.DEBUG:  # what the service warns of would cover the results
         logs.set_up(Log(level="error"))
-    run = Backtest(
-        settings,
-        Recording(events or config.absolute().parent.parent / SCENARIO),
-        since=moment("--from", from_),
-        until=moment("--to", to),
-        answer_after=_answers(answers),
-    )
-    # Both sets are read before either is run: a mistake in the second does not cost the time of the first.
-    sets = [run.rule_set(), *([run.rule_set(against)] if against else [])]
-    ledgers = []
-    for rule_set in sets:
-        with replaying(len(run.places), Console(stderr=True, highlight=False)) as shown:
-            ledgers.append(asyncio.run(run.run(rule_set, shown)))
+    span = moment("--from", from_), moment("--to", to)
+    source = Source(events, synthetic, answers)
+    ledgers = asyncio.run(_run(settings, source, span, against))
     ledger, *others = ledgers
     found = difference(ledger, others[0]) if others else None
     if format_ is Layout.json:
@@ -98,25 +103,102 @@ def backtest(
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = PRINTED_WIDTH
-        printer = Printer(console, "id" if lang is Tongue.id else "en", run.regions)
-        printer.ledger(ledger)
+        regions = load_regions(settings.paths.regions)
+        printer = Printer(console, "id" if lang is Tongue.id else "en", regions)
+        printer.ledger(ledger, synthetic=synthetic is not None)
         if found is not None:
             printer.difference(found, str(against))
     raise typer.Exit(0 if ledger.received.whole else 1)
 
 
-def _answers(text: str) -> Millis | None:
-    """Return after how long people answer; None: they do not."""
+class Source(NamedTuple):
+    """Where events and answers come from, as the options say."""
+
+    events: Path | None
+    synthetic: int | None
+    answers: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether they are what this installation received."""
+        return self.events is None and self.synthetic is None
+
+
+async def _run(
+    settings: Settings, source: Source, span: tuple[Instant | None, Instant | None], against: Path | None
+) -> list[Ledger]:
+    """Run the rules, and those that they are held against, over the same events."""
+    from rich.console import Console
+
+    from engine.cli.replay import replaying
+    from engine.cli.storage import storage
+    from engine.loading.regions import load_regions
+    from engine.rehearsal.backtest import Backtest
+    from engine.rehearsal.feed import Past
+    from engine.rehearsal.respondents import recalled
+    from engine.service.books import Books
+    from engine.service.rule_sets import RuleSet
+    from engine.store.archive import Archive
+    from engine.store.history import History
+
+    async with AsyncExitStack() as stack:
+        answers: Millis | list[Recalled] | None = _answers(source)
+        directory = None
+        if source.is_own:
+            store = await stack.enter_async_context(storage(settings))
+            folder = settings.archive_directory
+            history = History(store, None if folder is None else Archive(folder, settings.namespace))
+            feed: Feed = await Past.survey(history, *span)
+            regions = load_regions(settings.paths.regions)
+            books = Books(
+                store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
+            )
+            directory = (await books.directory()).contents
+            if source.answers == RECORDED:
+                answers = await recalled(store, span[0] or 0)
+        else:
+            feed = _feed(settings, source, span)
+        run = Backtest(settings, feed, since=span[0], until=span[1], answers=answers, directory=directory)
+        # Both sets are read before either is run: a mistake in the second does not cost the time of the first.
+        sets = [run.rule_set(), *([run.rule_set(against)] if against else [])]
+        ledgers = []
+        for rule_set in sets:
+            with replaying(feed.total, Console(stderr=True, highlight=False)) as shown:
+                ledgers.append(await run.run(rule_set, shown))
+    return ledgers
+
+
+def _feed(settings: Settings, source: Source, span: tuple[Instant | None, Instant | None]) -> Feed:
+    from engine.loading.kinds import load_kinds
+    from engine.loading.regions import load_regions
+    from engine.rehearsal.feed import Synthetic
+    from engine.rehearsal.recording import Recording
+
+    if source.events is not None and source.synthetic is not None:
+        raise ConfigurationError("--events and --synthetic: take one of them")
+    if source.events is not None:
+        return Recording(source.events).part(*span)
+    if span != (None, None):
+        raise ConfigurationError("--synthetic events have a span of their own: leave --from and --to out")
+    kinds = load_kinds(settings.paths.kinds)
+    return Synthetic(source.synthetic or 1, load_regions(settings.paths.regions), tuple(kinds))
+
+
+def _answers(source: Source) -> Millis | None:
+    """Return after how long people answer; None: they do not, or as they did."""
+    text = source.answers
     if text == "none":
         return None
-    if text == "recorded":
-        raise ConfigurationError(
-            "--answers recorded: recorded answers need the archive, which this version does not have; none or after:30m"
-        )
+    if text == RECORDED:
+        if not source.is_own:
+            raise ConfigurationError(
+                "--answers recorded: only this installation knows what people answered; leave --events out"
+            )
+        return None
     word, _, length = text.partition(":")
     try:
         if word == "after":
             return parse_duration(length)
     except ParseError as error:
         raise ConfigurationError(f"--answers {text}: {error}") from None
-    raise ConfigurationError(f"--answers {text}: say none, or after:30m")
+    raise ConfigurationError(f"--answers {text}: say none, after:30m, or recorded")

@@ -1,38 +1,41 @@
 """A backtest: recorded events through the service's own parts on a virtual clock, with nothing sent.
 
-Here: the run, from the door to collecting gateways, and who answers in it. Not here: reading the file
-(`rehearsal.recording`), what the run came to (`rehearsal.ledger`), printing (`rehearsal.backtest_report`).
+Here: the run, from the door to collecting gateways. Not here: where events come from (`rehearsal.feed`,
+`rehearsal.recording`), who answers (`rehearsal.respondents`), what the run came to (`rehearsal.ledger`), printing
+(`rehearsal.backtest_report`).
 
-Bounded: of a message one line of the ledger stays; its text and link are forgotten once it is counted. Not bounded: the
-store never trims the stream, so about 1.3 KB of each event stay (100,000 events: 220 MB in all, 16 s).
+Bounded: what was judged goes to an archive in a temporary folder and leaves memory behind the horizon, as in a service;
+of a message one line of the ledger stays, its text and link are forgotten once it is counted.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
-from engine.alerting.alert import NOTICES, Alert, HistoryEntry, Notification
-from engine.alerting.command import Answer, Says
+from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.alerting.directory import Contents
 from engine.alerting.route import Route
-from engine.errors import ConfigurationError
 from engine.gsm7 import parts
+from engine.judging.event import Event
 from engine.judging.instant import Instant, Millis
 from engine.judging.region import NATION
 from engine.loading.directory import load_directory
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.metrics import Metrics
+from engine.rehearsal.feed import Accepted, Feed, Other, Request
 from engine.rehearsal.ledger import Course, Kept, Ledger, Received, Told
 from engine.rehearsal.observation import UNDONE
-from engine.rehearsal.recording import Recording, Request
 from engine.rehearsal.replay import AFTERWARDS, Progress
-from engine.rehearsal.rig import KEY, Outgoing, Rig
+from engine.rehearsal.respondents import Nobody, Punctual, Recalled, Recorded
+from engine.rehearsal.rig import KEY, NAMESPACE, Outgoing, Rig
 from engine.service.accounts import budgets_of
 from engine.service.app import collecting
+from engine.service.archivist import Archivist, horizon
 from engine.service.casebook import LINKS, NOTIFICATIONS
 from engine.service.gateways import Gateway
 from engine.service.intake import Intake, IntakeResult, KeptLine, RefusedLine
@@ -41,6 +44,7 @@ from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
 from engine.service.tokens import Scope
 from engine.settings import Settings
+from engine.store.archive import Archive
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Put, Write
 from engine.wording.link import fingerprint, token_for
@@ -52,7 +56,10 @@ SCOPE = Scope(rights=frozenset(("submit",)), region=NATION, token_id="backtest")
 """With what right recorded events come in: a recording does not say by which token, so none may correct for others."""
 KEPT = 10
 """So many lines that are no events are named; the others are counted."""
-ANSWERED = NOTICES | {"expiry"}
+TIDIED = 5_000
+"""After so many events what is beyond the horizon leaves memory."""
+
+_EVENT = msgspec.json.Decoder(Event)
 
 
 class Backtest:
@@ -61,28 +68,26 @@ class Backtest:
     def __init__(
         self,
         settings: Settings,
-        recording: Recording,
+        feed: Feed,
         *,
         since: Instant | None = None,
         until: Instant | None = None,
-        answer_after: Millis | None = None,
+        answers: Millis | Sequence[Recalled] | None = None,
+        directory: Contents | None = None,
     ) -> None:
-        """Read regions, kinds, texts and directory once. Events received in [since, until) are run.
+        """Read regions, kinds, texts and directory once.
 
-        Without `until` the clock runs on for `AFTERWARDS`. After `answer_after` milliseconds whoever was asked to act
-        takes the matter if nobody has, and settles it when asked again; None: nobody answers.
-        Raises `ConfigurationError` where there is no event.
+        The rules watch from `since`, else from the first event; the clock stops at `until`, else `AFTERWARDS` behind
+        the last one. `answers` milliseconds after a message whoever must act takes the matter if nobody has, and
+        settles it when asked again; or people say what they once said; None: nobody answers. `directory` stands in for
+        the file.
         """
-        self.settings, self.recording, self.answer_after = settings, recording, answer_after
-        self.places = recording.places(since, until)
-        if not self.places:
-            raise ConfigurationError(f"{recording.file}: no event was received in this span")
-        first, last = recording.received_at(self.places[0]), recording.received_at(self.places[-1])
-        self.since = first if since is None else since
-        self.until = last + AFTERWARDS if until is None else until
+        self.settings, self.feed, self._answers = settings, feed, answers
+        self.since = feed.first if since is None else since
+        self.until = feed.last + AFTERWARDS if until is None else until
         self.regions = load_regions(settings.paths.regions)
         self.kinds = load_kinds(settings.paths.kinds)
-        self.directory = load_directory(settings.paths.directory, self.regions).expect()
+        self.directory = directory or load_directory(settings.paths.directory, self.regions).expect()
         catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
         self.responses = Responses(catalogue, self.regions)
         self.gateways = (
@@ -106,20 +111,30 @@ class Backtest:
             paths = paths.model_copy(update={"rules": rules})
         return read_rule_set(paths, self.regions, self.kinds)
 
+    def respondents(self) -> Nobody:
+        """Return those who answer in one run."""
+        if self._answers is None:
+            return Nobody()
+        return Punctual(self._answers) if isinstance(self._answers, int) else Recorded(self._answers)
+
     async def run(
         self, rule_set: RuleSet, shown: Callable[[Progress], None] = lambda _progress: None
     ) -> Ledger:
         """Run the events past a rule set."""
-        return await _Run(self, rule_set, shown).run()
+        with TemporaryDirectory(prefix="siaga-backtest-") as folder:
+            return await _Run(self, rule_set, shown, Path(folder)).run()
 
 
 class _Run:
-    """One rule set, one empty store."""
+    """One rule set, one empty store, and a folder for what leaves that."""
 
-    def __init__(self, test: Backtest, rule_set: RuleSet, shown: Callable[[Progress], None]) -> None:
+    def __init__(
+        self, test: Backtest, rule_set: RuleSet, shown: Callable[[Progress], None], folder: Path
+    ) -> None:
         self._test, self._rules, self._shown = test, rule_set, shown
         self._notifiers = collecting(gateway.id for gateway in test.gateways)
         metrics = Metrics()
+        archive = Archive(folder, NAMESPACE, durable=False)
         self._rig = Rig(
             rules=rule_set.rules.values(),
             policies=rule_set.policies,
@@ -134,23 +149,29 @@ class _Run:
                 budgets_of(test.settings.budgets),
             ),
             calendar=rule_set.calendar,
+            archive=archive,
         )
         rig = self._rig
+        kept = horizon(rule_set.rules.values())
+        self._archivist = Archivist(rig.store, rig.clock, metrics, archive, lambda: kept, waits=0)
         self._door = Intake(rig.store, rig.clock, test.regions, test.kinds, test.settings, metrics)
-        self._answers: list[tuple[Instant, str]] = []
+        self._respondents = test.respondents()
         self._received = Received()
         self._told: list[Told] = []
-        self._progress = Progress(total=len(test.places))
+        self._progress = Progress(total=test.feed.total)
+        self._tidied = 0
 
     async def run(self) -> Ledger:
         await self._rig.replace_directory(self._test.directory)
         most = self._test.settings.http.max_events
-        for request in self._test.recording.requests(self._test.places, most):
+        async for request in self._test.feed.requests(most):
             await self._reach(request.at)
             await self._submit(request)
             await self._settle()
+            await self._tidy()
         await self._reach(self._test.until)
         await self._settle()
+        self._archivist.release()
         return Ledger(
             rules=len(self._rules.rules),
             since=self._test.since,
@@ -159,6 +180,14 @@ class _Run:
             courses=tuple([await self._course(alert) for alert in reversed(await self._rig.desk.alerts())]),
             told=tuple(self._told),
         )
+
+    async def _tidy(self) -> None:
+        """Bring what was judged into the archive from time to time, and let go of what is beyond the horizon."""
+        if self._progress.sent - self._tidied < TIDIED:
+            return
+        self._tidied = self._progress.sent
+        while await self._archivist.turn():
+            pass
 
     # --- time ---
 
@@ -173,8 +202,7 @@ class _Run:
 
     async def _next_stop(self) -> Instant | None:
         due = await self._rig.next_due()
-        answer = self._answers[0][0] if self._answers else None
-        return min((at for at in (due, answer) if at is not None), default=None)
+        return min((at for at in (due, self._respondents.next_at()) if at is not None), default=None)
 
     async def _settle(self) -> None:
         await self._rig.settle()
@@ -184,11 +212,18 @@ class _Run:
 
     # --- in ---
 
-    async def _submit(self, request: Request) -> None:
-        body = b"\n".join(line.event for line in request.lines)
-        result = await self._door.submit(body, "application/x-ndjson", SCOPE)
-        self._progress.sent += len(request.lines)
-        self._count(request, result)
+    async def _submit(self, request: Request | Accepted | Other) -> None:
+        match request:
+            case Request():
+                body = b"\n".join(line.event for line in request.lines)
+                self._count(request, await self._door.submit(body, "application/x-ndjson", SCOPE))
+                self._progress.sent += len(request.lines)
+            case Accepted():
+                await self._rig.receive([_EVENT.decode(value) for value in request.values], request.at)
+                self._received.accepted += len(request.values)
+                self._progress.sent += len(request.values)
+            case Other():
+                await self._rig.store.append_entry(request.type, request.value, request.at)
 
     def _count(self, request: Request, result: IntakeResult) -> None:
         counts = self._received
@@ -238,26 +273,10 @@ class _Run:
                 parts=sms_parts,
             )
         )
-        if self._test.answer_after is not None and sent.kind in ANSWERED and not sent.informing:
-            heapq.heappush(self._answers, (sent_at + self._test.answer_after, sent.id))
+        self._respondents.told(sent, sent_at)
 
     async def _answer(self) -> None:
-        """Let those answer whose time has come: they take the matter unless somebody has it already.
-
-        Whoever is asked whether it is still theirs says that it is settled: otherwise no alert would ever end.
-        """
-        while self._answers and self._answers[0][0] <= self._rig.clock.now():
-            _, id_ = heapq.heappop(self._answers)
-            record = (await self._rig.store.get(NOTIFICATIONS, [id_]))[0]
-            asked = decode(record.value, Notification) if record else None
-            case = await self._rig.desk.case(asked.alert) if asked else None
-            if asked is None or case is None or not case.alert.unresolved:
-                continue
-            again = asked.kind == "expiry"
-            if case.alert.status == "open" or again:
-                says: Says = "resolved" if again else "taken"
-                answer = Answer(person=asked.person, says=says, via="link", notification=id_)
-                await self._rig.desk.answer(asked.alert, answer)
+        await self._respondents.answer(self._rig.store, self._rig.desk, self._rig.clock.now())
 
     # --- what came of it ---
 

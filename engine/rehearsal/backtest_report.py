@@ -25,6 +25,10 @@ ZONE = "Asia/Jakarta"
 BUSIEST = 20
 """So many recipients are shown to people; JSON has them all."""
 WORDS = {
+    "synthetic": (
+        "Kejadian SINTETIS: tidak satu pun pernah terjadi",
+        "SYNTHETIC events: none of them ever happened",
+    ),
     "span": ("{since} - {until} WIB, {rules} aturan", "{since} - {until} WIB, {rules} rules"),
     "received": (
         "Kejadian: {accepted} diterima, {duplicate} ulangan, {quarantined} dikarantina, {rejected} ditolak",
@@ -88,9 +92,11 @@ class Printer:
     def _print(self, code: str, **words: object) -> None:
         self._console.print(Text(self._say(code, **words)), soft_wrap=True)
 
-    def ledger(self, ledger: Ledger) -> None:
-        """Print what a run came to."""
+    def ledger(self, ledger: Ledger, *, synthetic: bool = False) -> None:
+        """Print what a run came to; whether its events are synthetic is said first."""
         received = ledger.received
+        if synthetic:
+            self._print("synthetic")
         self._print("span", since=_when(ledger.since), until=_when(ledger.until), rules=ledger.rules)
         self._print(
             "received",

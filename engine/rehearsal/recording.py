@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,20 +16,7 @@ import msgspec
 
 from engine.errors import ConfigurationError, ParseError
 from engine.judging.instant import Instant, parse_instant
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One line of the file: its number (from 1) and the event on it, as it stands there."""
-
-    number: int
-    event: bytes
-
-
-class Request(msgspec.Struct, frozen=True):
-    """What was received at one instant: events that are judged together (rule-language.md 3.2)."""
-
-    at: Instant
-    lines: tuple[Line, ...]
+from engine.rehearsal.feed import Line, Request
 
 
 class Recording:
@@ -60,14 +47,16 @@ class Recording:
     def __len__(self) -> int:
         return len(self._at)
 
-    def places(self, since: Instant | None = None, until: Instant | None = None) -> range:
-        """Return the places, in the order of receipt, of what was received from `since` on and before `until`."""
+    def part(self, since: Instant | None = None, until: Instant | None = None) -> Part:
+        """Return what was received in [since, until); raise `ConfigurationError` where that is nothing."""
         first = 0 if since is None else bisect_left(self._order, since, key=self._at.__getitem__)
         end = len(self) if until is None else bisect_left(self._order, until, key=self._at.__getitem__)
-        return range(first, max(first, end))
+        if first >= end:
+            raise ConfigurationError(f"{self.file}: no event was received in this span")
+        return Part(self, range(first, end))
 
     def received_at(self, place: int) -> Instant:
-        """Return when the event at a place was received."""
+        """Return when the event at a place in the order of receipt was received."""
         return self._at[self._order[place]]
 
     def requests(self, places: range, most: int) -> Iterator[Request]:
@@ -83,6 +72,22 @@ class Recording:
                 lines.append(Line(self._number[index], file.readline().strip()))
             if lines:
                 yield Request(self.received_at(places[-1]), tuple(lines))
+
+
+class Part:
+    """A feed of the events at some places of a recording."""
+
+    def __init__(self, recording: Recording, places: range) -> None:
+        self._recording = recording
+        self._places = places
+        self.total = len(places)
+        self.first = recording.received_at(places[0])
+        self.last = recording.received_at(places[-1])
+
+    async def requests(self, most: int) -> AsyncIterator[Request]:
+        """Yield them in the order of receipt, at most so many in one request."""
+        for request in self._recording.requests(self._places, most):
+            yield request
 
 
 class _Stamps(msgspec.Struct):

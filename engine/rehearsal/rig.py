@@ -40,6 +40,8 @@ from engine.service.phones import Phones
 from engine.service.pulse import append_gap
 from engine.service.rule_sets import Proposal, RuleSet, at_once
 from engine.service.silences import Silences
+from engine.store.archive import Archive
+from engine.store.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from engine.wording.render import Renderer
@@ -74,9 +76,14 @@ class Rig:
         outgoing: Outgoing | None = None,
         watched_since: Instant | None = None,
         calendar: Calendar = NO_STAGES,
+        archive: Archive | None = None,
     ) -> None:
-        """Wire the parts around an empty store. The rules watch from `watched_since` on, else from `start`."""
+        """Wire the parts around an empty store. The rules watch from `watched_since` on, else from `start`.
+
+        `archive` is where events are found that were trimmed from the store; nothing is archived by itself.
+        """
         self.store = MemoryStore()
+        self._history = History(self.store, archive)
         self.clock = ManualClock(start)
         self.watched_since = start if watched_since is None else watched_since
         self._metrics = metrics
@@ -102,6 +109,7 @@ class Rig:
             native_alone,
             holder="rehearsal",
             watched_since=self.watched_since,
+            history=self._history,
         )
         escalator = Escalator(self.store, self.clock, self.desk, self._metrics)
         turns: list[Turn] = [escalator.lift, self._evaluator.turn, escalator.turn]

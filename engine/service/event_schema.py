@@ -26,6 +26,7 @@ from engine.judging.region import NATION, RegionTable
 from engine.service.event_fields import OWN, Fault, Wrong, fault_of, flatten
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection
+from engine.store.port import ID_BYTES
 
 Refusal = Literal["not_json", "too_large", "too_many", "out_of_scope"]
 """Why nothing is kept of a document."""
@@ -124,8 +125,13 @@ def _is_json(line: bytes) -> bool:
 
 
 def identity_of(desk: str, event_id: str) -> bytes:
-    """Return the 12-byte digest by which an event is found again: neither part can hold the separator."""
-    return blake2b(f"{desk}\0{event_id}".encode(), digest_size=12).digest()
+    """Return the 12 bytes by which an event is found again, by its id alone too: neither part can hold the separator."""
+    return id_digest(event_id) + blake2b(f"{desk}\0{event_id}".encode(), digest_size=8).digest()
+
+
+def id_digest(event_id: str) -> bytes:
+    """Return what the identities of all events of an id begin with, whatever their desks."""
+    return blake2b(event_id.encode(), digest_size=ID_BYTES).digest()
 
 
 class EventSchema:

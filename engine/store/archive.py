@@ -52,9 +52,13 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 class Archive:
     """The archive of one namespace in one folder."""
 
-    def __init__(self, folder: Path, namespace: str) -> None:
-        """Name the folder; it is made by the first `take`, and one that is not there holds nothing."""
+    def __init__(self, folder: Path, namespace: str, *, durable: bool = True) -> None:
+        """Name the folder; it is made by the first `take`, and one that is not there holds nothing.
+
+        One that is not `durable` does not wait for the disk: for folders that end with the process.
+        """
         self.folder = folder
+        self._durable = durable
         self._namespace = namespace
         self._lock: int | None = None
         self._link = Link()
@@ -155,7 +159,8 @@ class Archive:
             try:
                 while rest:
                     rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
+                if self._durable:
+                    os.fsync(file.fileno())
             except OSError:
                 file.truncate(before)
                 raise

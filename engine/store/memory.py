@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from engine.clock import monotonic
@@ -34,6 +34,7 @@ from engine.store.port import (
     chain_mark,
     order_of,
 )
+from engine.store.seen import Seen
 from engine.store.signal import Signals
 
 
@@ -51,7 +52,7 @@ class MemoryStore:
         self._logs: defaultdict[str, list[bytes]] = defaultdict(list)
         self._marks: dict[str, bytes] = {}
         self._counters: defaultdict[str, int] = defaultdict(int)
-        self._seen: dict[bytes, tuple[bytes, int]] = {}
+        self._seen = Seen()
         self._entries: list[Entry] = []
         self._stamps: list[tuple[Instant, int]] = []
         self._stamp: tuple[Instant, int] = (0, 0)
@@ -151,21 +152,26 @@ class MemoryStore:
         """De-duplicate and append the events of one request."""
         check_arrivals(arrivals, received_at, day)
         self._crash_point("append_events", "before")
-        results: list[Literal["accepted", "duplicate", "id_conflict"]] = []
-        accepted: list[bytes] = []
-        for arrival in arrivals:
-            known = self._seen.get(arrival.identity)
-            if known is None:
-                self._seen[arrival.identity] = arrival.content, day
-                accepted.append(arrival.value)
-                results.append("accepted")
-            else:
-                results.append("duplicate" if known[0] == arrival.content else "id_conflict")
         stamped = max(received_at, self._stamp[0])
-        packs = list(_packed(accepted))
-        for number, values in enumerate(packs, start=1):
-            self._enter("events", stamped, values, last=number == len(packs))
-        for counter, number in (("accepted", len(accepted)), ("duplicate", results.count("duplicate"))):
+        results: list[Literal["accepted", "duplicate", "id_conflict"]] = []
+        packed: list[bytes] = []
+        size = 0
+        for arrival in arrivals:
+            known = self._seen.content(arrival.identity)
+            if known is not None:
+                results.append("duplicate" if known == arrival.content else "id_conflict")
+                continue
+            if packed and (len(packed) == ENTRY_EVENTS or size + len(arrival.value) > ENTRY_BYTES):
+                self._enter("events", stamped, tuple(packed), last=False)
+                packed, size = [], 0
+            packed.append(arrival.value)
+            size += len(arrival.value)
+            self._seen.add(arrival.identity, arrival.content, day, self._next(stamped))
+            results.append("accepted")
+        if packed:
+            self._enter("events", stamped, tuple(packed), last=True)
+        accepted = results.count("accepted")
+        for counter, number in (("accepted", accepted), ("duplicate", results.count("duplicate"))):
             if number:
                 self._counters[f"events_{counter}"] += number
         self._crash_point("append_events", "after")
@@ -173,8 +179,13 @@ class MemoryStore:
 
     async def known(self, identities: Sequence[bytes]) -> list[bytes | None]:
         """Return the content digests of identities that are remembered."""
-        seen = [self._seen.get(identity) for identity in identities]
-        return [found[0] if found else None for found in seen]
+        return [self._seen.content(identity) for identity in identities]
+
+    async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:
+        """Return the positions of the entries with events that bear these ids."""
+        return [
+            ["{}-{}".format(*position) for position in dict.fromkeys(self._seen.positions(id_))] for id_ in ids
+        ]
 
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
         """Append one entry of another type and return its position."""
@@ -185,13 +196,17 @@ class MemoryStore:
         return position
 
     def _enter(self, type_: str, received_at: Instant, values: tuple[bytes, ...], *, last: bool) -> str:
-        before, number = self._stamp
-        self._stamp = received_at, (number + 1 if received_at == before else 0)
+        self._stamp = self._next(received_at)
         position = "{}-{}".format(*self._stamp)
         self._entries.append(Entry(position, type_, received_at, values, last))
         self._stamps.append(self._stamp)
         self._signals.signal("entries")
         return position
+
+    def _next(self, received_at: Instant) -> tuple[Instant, int]:
+        """Return the position of the entry that comes next, at this instant."""
+        before, number = self._stamp
+        return received_at, (number + 1 if received_at == before else 0)
 
     async def read(self, after: str, limit: int) -> list[Entry]:
         """Return up to `limit` entries after a position, whole requests only."""
@@ -286,17 +301,3 @@ class _Schedule:
     def first(self) -> Instant | None:
         """Return the earliest instant."""
         return self._order[0][0] if self._order else None
-
-
-def _packed(values: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
-    """Cut the events of a request into entries by number and bytes."""
-    entry: list[bytes] = []
-    size = 0
-    for value in values:
-        if entry and (len(entry) == ENTRY_EVENTS or size + len(value) > ENTRY_BYTES):
-            yield tuple(entry)
-            entry, size = [], 0
-        entry.append(value)
-        size += len(value)
-    if entry:
-        yield tuple(entry)

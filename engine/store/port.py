@@ -124,9 +124,9 @@ Outcome = Committed | Conflict | Fenced
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """One event to append: the 12-byte digest of (desk, id), an 8-byte digest of its content, and its JSON bytes.
+    """One event to append: its 12-byte identity, an 8-byte digest of its content, and its JSON bytes.
 
-    `value` holds no newline.
+    The first `ID_BYTES` of an identity tell the event's id, the others its desk and id. `value` holds no newline.
     """
 
     identity: bytes
@@ -156,6 +156,8 @@ class Entry(msgspec.Struct, frozen=True):
     last: bool
 
 
+ID_BYTES = 4
+"""So many bytes at the beginning of an identity are a digest of the event's id alone."""
 ENTRY_EVENTS = 200
 """An entry of the stream holds at most this many events ..."""
 ENTRY_BYTES = 65_536
@@ -244,6 +246,13 @@ class Store(Protocol):
 
     async def known(self, identities: Sequence[bytes]) -> list[bytes | None]:
         """Return the content digest of each identity that is still remembered, None for the others."""
+        ...
+
+    async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:
+        """Return, for each digest of an id (`ID_BYTES` long), the positions of the entries with events that bear it.
+
+        In order; as far as their identities are remembered. An entry may be among them by chance: look at its events.
+        """
         ...
 
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing, suppress
@@ -57,6 +58,8 @@ READ_PAUSES = (0.05, 0.25)
 OLDEST_SERVER = 7
 """The major version of Redis whose commands we need (`XADD` with a given millisecond)."""
 
+_POSITION = struct.Struct(">HII")
+"""The position of an entry as `append_events.lua` keeps it: its instant in six bytes, its number in four."""
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _RESULTS: dict[str, Literal["accepted", "duplicate", "id_conflict"]] = {
     "a": "accepted",
@@ -209,6 +212,11 @@ class RedisStore:
         """Return the content digests of identities that are remembered; one question each, for they are few."""
         found = [await self._read("HGET", self._key("seen", i[:2].hex()), i) for i in identities]
         return [content[:CONTENT_BYTES] if content else None for content in found]
+
+    async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:
+        """Return the positions of the entries with events that bear these ids; one question each, for they are few."""
+        found = [await self._read("HGETALL", self._key("seen", id_[:2].hex())) for id_ in ids]
+        return [_bearers(bucket, id_) for bucket, id_ in zip(found, ids, strict=True)]
 
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
         """Append one entry of another type and return its position."""
@@ -373,6 +381,12 @@ def _versions(table: str, changes: Sequence[Put | Drop]) -> tuple[str, list[str]
 
 def _record(stored: bytes) -> Record:
     return Record(int.from_bytes(stored[:4], "big"), stored[4:])
+
+
+def _bearers(bucket: dict[bytes, bytes], id_: bytes) -> list[str]:
+    """Return the positions in a bucket of identities of those that begin so, each once and in order."""
+    found = {_POSITION.unpack(kept[-_POSITION.size :]) for identity, kept in bucket.items() if identity.startswith(id_)}
+    return [f"{(high << 32) + low}-{number}" for high, low, number in sorted(found)]
 
 
 def _members(found: Sequence[bytes]) -> list[tuple[str, Instant]]:

@@ -30,7 +30,9 @@ OPENINGS = {
 
 async def test_the_rules_open_where_they_should() -> None:
     """Each rule opens for these groups and no other; the facts are all events."""
-    run = Backtest(load(HOME / "config/siaga.yaml"), Recording(HOME / "config/demo/pilkada-2024.jsonl"))
+    run = Backtest(
+        load(HOME / "config/siaga.yaml"), Recording(HOME / "config/demo/pilkada-2024.jsonl").part()
+    )
     ledger = await run.run(run.rule_set())
     opened: defaultdict[str, set[str]] = defaultdict(set)
     for course in ledger.courses:

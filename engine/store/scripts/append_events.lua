@@ -4,7 +4,7 @@
 -- each) joined, all contents (8 bytes each) joined, and then the values of the events.
 -- Returns {received_at as stamped, one letter for each event: a(ccepted), d(uplicate), c(onflict of ids)}.
 -- Identities lie in 65,536 hashes by the first two bytes of the digest, small enough to be kept as listpacks:
--- identity -> content digest and the day in two bytes, big end first.
+-- identity -> content digest, the day in two bytes and the position in ten (instant in six, number in four), big end first.
 
 local base = KEYS[1]
 local received_at, day = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -12,18 +12,43 @@ local entry_events, entry_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local identities, contents = ARGV[5], ARGV[6]
 local VALUES = 6 -- how many arguments stand before the values
 local state = base .. ':state'
+
+-- The position of the next entry is known before it is written, so that each identity is written once.
+local number = received_at == 0 and 1 or 0 -- 0-0 is no position of a stream
 local newest = redis.call('HGET', state, 'position')
-if newest then received_at = math.max(received_at, tonumber(string.match(newest, '^%d+'))) end
+if newest then
+  local instant, before = string.match(newest, '^(%d+)-(%d+)$')
+  received_at = math.max(received_at, tonumber(instant))
+  number = received_at == tonumber(instant) and tonumber(before) + 1 or 0
+end
 local stamped = string.format('%.0f', received_at)
 
-local day_bytes = struct.pack('>I2', day)
-local letters, accepted, duplicates = {}, {}, 0
+local function remembered(entry)
+  return struct.pack('>I2I2I4I4', day, math.floor(received_at / 4294967296), received_at % 4294967296, entry)
+end
+
+local accepted, size, position = {}, 0, nil
+local function enter(last)
+  position = redis.call('XADD', base .. ':entries', string.format('%s-%.0f', stamped, number), 'type', 'events',
+    'last', last, 'values', table.concat(accepted, '\n'))
+  accepted, size, number = {}, 0, number + 1
+end
+
+local letters, total, duplicates = {}, 0, 0
+local here, next_one = remembered(number), remembered(number + 1)
 for index = 1, #ARGV - VALUES do
   local identity = string.sub(identities, index * 12 - 11, index * 12)
   local content = string.sub(contents, index * 8 - 7, index * 8)
+  local value = ARGV[VALUES + index]
+  local full = #accepted > 0 and (#accepted == entry_events or size + #value > entry_bytes)
   local bucket = string.format('%s:seen:%02x%02x', base, string.byte(identity, 1, 2))
-  if redis.call('HSETNX', bucket, identity, content .. day_bytes) == 1 then
-    accepted[#accepted + 1] = ARGV[VALUES + index]
+  if redis.call('HSETNX', bucket, identity, content .. (full and next_one or here)) == 1 then
+    if full then
+      enter('0')
+      here, next_one = next_one, remembered(number + 1)
+    end
+    accepted[#accepted + 1] = value
+    size, total = size + #value, total + 1
     letters[index] = 'a'
   elseif string.sub(redis.call('HGET', bucket, identity), 1, 8) == content then
     duplicates = duplicates + 1
@@ -33,24 +58,10 @@ for index = 1, #ARGV - VALUES do
   end
 end
 
-local position
-local function enter(first, last)
-  position = redis.call('XADD', base .. ':entries', stamped .. '-*', 'type', 'events',
-    'last', last == #accepted and '1' or '0', 'values', table.concat(accepted, '\n', first, last))
-end
-
-if #accepted > 0 then
-  local first, size = 1, 0
-  for index, value in ipairs(accepted) do
-    if index > first and (index - first == entry_events or size + #value > entry_bytes) then
-      enter(first, index - 1)
-      first, size = index, 0
-    end
-    size = size + #value
-  end
-  enter(first, #accepted)
+if total > 0 then
+  enter('1')
   redis.call('HSET', state, 'position', position)
-  redis.call('HINCRBY', base .. ':counters', 'events_accepted', #accepted)
+  redis.call('HINCRBY', base .. ':counters', 'events_accepted', total)
   redis.call('PUBLISH', base .. ':signal:entries', '')
 end
 if duplicates > 0 then redis.call('HINCRBY', base .. ':counters', 'events_duplicate', duplicates) end

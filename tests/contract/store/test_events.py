@@ -176,3 +176,29 @@ async def test_a_mistaken_entry_is_refused(store, type_, received_at):
     with pytest.raises(ValueError, match=r"."):
         await store.append_entry(type_, b"{}", received_at)
     assert await store.last_position() == START
+
+
+async def test_who_bears_an_id_is_found_by_its_digest(store):
+    """The positions of the entries, in order: over several requests, entries and instants, not of repeats."""
+    same = b"same"
+
+    def named(number: int, size: int = 2) -> Arrival:
+        digest = hashlib.sha256(str(number).encode()).digest()
+        return Arrival(same + digest[:8], digest[:8], b"{}".ljust(size))
+
+    await store.append([arrival("x"), named(0), arrival("y", size=ENTRY_BYTES), named(1)], 5, 0)
+    await store.append([named(0), named(2), named(3)], 5, 0)
+    await store.append_entry("gap", b"{}", 5)
+    await store.append([named(4)], 2**41 + 7, 0)
+    await store.append([arrival("z")], 2**41 + 7, 0)
+    positions = [entry.position for entry in await store.read(START, 100)]
+    found, none = await store.bearers([same, b"none"])
+    assert none == []
+    assert [positions.index(position) for position in found] == [0, 2, 3, 5]
+    assert await store.bearers([]) == []
+
+
+async def test_the_first_instant_has_bearers_too(store):
+    await store.append([arrival("a")], 0, 0)
+    (entry,) = await store.read(START, 10)
+    assert await store.bearers([arrival("a").identity[:4]]) == [[entry.position]]

@@ -40,21 +40,23 @@ def line(second: int, id_: str, *, key: str = "received_at") -> str:
 def test_lines_come_in_the_order_of_receipt_with_their_numbers(tmp_path):
     """One request an instant, at most so many events in each; blank lines are counted but hold nothing."""
     found = recording(tmp_path, line(9, "D"), "", line(5, "B"), line(5, "C"), line(1, "A", key="occurred_at"))
-    requests = list(found.requests(found.places(), 10))
+    requests = list(found.requests(range(len(found)), 10))
     assert [(request.at, [one.number for one in request.lines]) for request in requests] == [
         (1_000, [5]),
         (5_000, [3, 4]),
         (9_000, [1]),
     ]
     assert b'"D"' in requests[-1].lines[0].event
-    assert [len(request.lines) for request in found.requests(found.places(), 1)] == [1, 1, 1, 1]
+    assert [len(request.lines) for request in found.requests(range(len(found)), 1)] == [1, 1, 1, 1]
 
 
 def test_a_span_has_its_start_and_not_its_end(tmp_path):
     found = recording(tmp_path, line(1, "A"), line(5, "B"), line(9, "C"))
-    assert list(found.places(5_000, 9_000)) == [1]
-    assert list(found.places(9_001)) == []
-    assert list(found.places(9_000, 5_000)) == []
+    part = found.part(5_000, 9_000)
+    assert (part.total, part.first, part.last) == (1, 5_000, 5_000)
+    for nothing in ((9_001, None), (9_000, 5_000)):
+        with pytest.raises(ConfigurationError, match="no event"):
+            found.part(*nothing)
 
 
 @pytest.mark.parametrize("wrong", ['{"id":', '{"id":"B"}', '{"received_at":1}', "[]", line(77, "B")])
