@@ -125,7 +125,10 @@ def _is_json(line: bytes) -> bool:
 
 
 def identity_of(desk: str, event_id: str) -> bytes:
-    """Return the 12 bytes by which an event is found again, by its id alone too: neither part can hold the separator."""
+    """Return the 12 bytes by which an event is found again, which begin as its id says.
+
+    Neither part can hold the separator.
+    """
     return id_digest(event_id) + blake2b(f"{desk}\0{event_id}".encode(), digest_size=8).digest()
 
 

@@ -1,11 +1,13 @@
 """Families in the store: which events name which, and what that changes when a request comes in.
 
-Here: a record per event id of who bears it and which events name it, so that an act finds its event and an event finds
-the acts that came before it. Not here: the outcome for a family (`judging.correction`), what it does to groups
-(`service.batch`).
+Here: a record for each event id that an act bears or names, of who bears it and which events name it, so that an act
+finds its event and an event finds the acts that came before it. Not here: the outcome for a family
+(`judging.correction`), what it does to groups (`service.batch`).
 
 The whole batch asks the store once for the records of all its ids; only where there are acts is the family followed
-further, id by id. Only the evaluator writes these records, with the commit of the batch, so its fence guards them.
+further, id by id. The first act that bears or names an id finds the earlier events that bear it by the positions that
+the store remembers of all ids; from then on the record is kept up with every further event. Only the evaluator writes
+these records, with the commit of the batch, so its fence guards them.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ import structlog
 
 from engine.judging.correction import Member, Name, Refusal, Verdict, member_of, named_by, verdict
 from engine.judging.event import Event
+from engine.judging.instant import Instant
+from engine.service.event_schema import id_digest
 from engine.store.codec import decode, encode
 from engine.store.history import History
-from engine.store.port import Entry, Put, Store
+from engine.store.port import Entry, Put, Store, order_of
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +32,8 @@ FAMILIES = "families"
 """Table of what is known of an event id, by that id."""
 MOST_ACTS = 100
 """A family is followed up to so many acts; a further one changes nothing, so that nobody can make a batch endless."""
+MOST_BEARERS = 200
+"""So many entries are searched for the events that bear an id, for the same reason."""
 
 _EVENT = msgspec.json.Decoder(Event)
 
@@ -69,6 +75,7 @@ class Families:
         self._store = store
         self._history = history
         self._known: dict[str, Known] = {}
+        self._recorded: set[str] = set()
         self._changed: set[str] = set()
         self._events: dict[Name, Event] = {}
         self.withdrawn: list[tuple[Name, str]] = []
@@ -83,6 +90,8 @@ class Families:
         ids = {event.id for event, _ in arrived} | {names for _, names in acts}
         await self._read(ids)
         near = {id_ for act in acts for id_ in act}
+        if unrecorded := near - self._recorded:
+            await self._find(unrecorded, before=min(order_of(position) for _, position in arrived))
         near |= {id_ for id_ in ids if self._known[id_].named_by}
         while near:
             near = {id_ for known in near for id_ in self._neighbours(known)} - self._known.keys()
@@ -92,6 +101,32 @@ class Families:
         wanted = sorted(ids)
         for id_, record in zip(wanted, await self._store.get(FAMILIES, wanted), strict=True):
             self._known[id_] = decode(record.value, Known) if record else Known()
+            if record:
+                self._recorded.add(id_)
+
+    async def _find(self, ids: Iterable[str], before: tuple[Instant, int]) -> None:
+        """Find the events of earlier batches that bear ids of which there is no record yet."""
+        wanted = sorted(ids)
+        bearers = await self._store.bearers([id_digest(id_) for id_ in wanted])
+        places = [[p for p in found[:MOST_BEARERS] if order_of(p) < before] for found in bearers]
+        entries = await self._at({position for found in places for position in found})
+        for id_, found in zip(wanted, places, strict=True):
+            self._recorded.add(id_)
+            for position in found:
+                events = [event for event in entries.get(position, ()) if event.id == id_]
+                self._known[id_].bearers += [Bearer(member_of(event), position) for event in events]
+                self._events.update({(event.desk, event.id): event for event in events})
+
+    async def _at(self, positions: Iterable[str]) -> dict[str, list[Event]]:
+        """Return the events of the entries at these positions; what is nowhere is told."""
+        wanted = sorted(positions)
+        found = {}
+        for position, entry in zip(wanted, await self._history.at(wanted), strict=True):
+            if entry is None:
+                log.warning("event_not_found", position=position, why="it is neither in stream nor archive")
+            else:
+                found[position] = events_of(entry)
+        return found
 
     def _neighbours(self, id_: str) -> set[str]:
         known = self._known[id_]
@@ -105,6 +140,7 @@ class Families:
             member = members[event.desk, event.id] = member_of(event)
             if member.names and self._too_many(member):
                 self.refused.append((member.name, "too_many"))
+                self._recorded.add(event.id)  # whoever finds the event itself would take it for an act
                 member = msgspec.structs.replace(member, names="")
             known = self._known[event.id]
             known.bearers.append(Bearer(member, position))
@@ -112,6 +148,7 @@ class Families:
             if member.names:
                 self._known[member.names].named_by.append(event.id)
                 self._changed.add(member.names)
+                self._recorded |= {event.id, member.names}
             if member.names or known.named_by:
                 concerned.add(event.id)
         before, after = self._verdicts(concerned, members.keys())
@@ -156,17 +193,14 @@ class Families:
             for bearer in self._known[id_].bearers
             if bearer.member.name in wanted and bearer.member.name not in self._events
         }
-        wanted_at = sorted(set(places.values()))
-        for position, entry in zip(wanted_at, await self._history.at(wanted_at), strict=True):
-            if entry is None:
-                log.warning("event_not_found", position=position, why="it is neither in stream nor archive")
-            else:
-                self._events.update({(event.desk, event.id): event for event in events_of(entry)})
+        for events in (await self._at(set(places.values()))).values():
+            self._events.update({(event.desk, event.id): event for event in events})
         return {name: self._events[name] for name in wanted if name in self._events}
 
     def puts(self) -> list[Put]:
         """Return the records that changed."""
-        return [Put(FAMILIES, id_, encode(self._known[id_])) for id_ in sorted(self._changed)]
+        changed = sorted(self._changed & self._recorded)
+        return [Put(FAMILIES, id_, encode(self._known[id_])) for id_ in changed]
 
 
 def events_of(entry: Entry) -> list[Event]:

@@ -184,7 +184,8 @@ class MemoryStore:
     async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:
         """Return the positions of the entries with events that bear these ids."""
         return [
-            ["{}-{}".format(*position) for position in dict.fromkeys(self._seen.positions(id_))] for id_ in ids
+            ["{}-{}".format(*position) for position in dict.fromkeys(self._seen.positions(id_))]
+            for id_ in ids
         ]
 
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:

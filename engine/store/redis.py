@@ -385,7 +385,11 @@ def _record(stored: bytes) -> Record:
 
 def _bearers(bucket: dict[bytes, bytes], id_: bytes) -> list[str]:
     """Return the positions in a bucket of identities of those that begin so, each once and in order."""
-    found = {_POSITION.unpack(kept[-_POSITION.size :]) for identity, kept in bucket.items() if identity.startswith(id_)}
+    found = {
+        _POSITION.unpack(kept[-_POSITION.size :])
+        for identity, kept in bucket.items()
+        if identity.startswith(id_)
+    }
     return [f"{(high << 32) + low}-{number}" for high, low, number in sorted(found)]
 
 

@@ -1,7 +1,7 @@
 """What a store in memory remembers of events that came before: identities, contents and positions, tightly packed.
 
-Here: records of fixed length in buckets, as the Redis store keeps them (`append_events.lua`): 34 bytes an event instead of
-the several hundred of separate objects. Not here: what follows from an event that was seen (`store.memory`).
+Here: records of fixed length in buckets, as the Redis store keeps them (`append_events.lua`): 34 bytes an event instead
+of the several hundred of separate objects. Not here: what follows from an event that was seen (`store.memory`).
 """
 
 from __future__ import annotations
