@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing, suppress
@@ -29,7 +28,7 @@ import msgspec
 from engine.clock import monotonic
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError, WeakDurabilityError
 from engine.judging.instant import Instant
-from engine.store import durability
+from engine.store import durability, reply
 from engine.store.check import CONTENT_BYTES, check_arrivals, check_entry, check_write
 from engine.store.link import Link
 from engine.store.port import (
@@ -58,8 +57,6 @@ READ_PAUSES = (0.05, 0.25)
 OLDEST_SERVER = 7
 """The major version of Redis whose commands we need (`XADD` with a given millisecond)."""
 
-_POSITION = struct.Struct(">HII")
-"""The position of an entry as `append_events.lua` keeps it: its instant in six bytes, its number in four."""
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _RESULTS: dict[str, Literal["accepted", "duplicate", "id_conflict"]] = {
     "a": "accepted",
@@ -148,28 +145,28 @@ class RedisStore:
         if not ids:
             return []
         found = await self._read("HMGET", self._key("table", table), *ids)
-        return [None if stored is None else _record(stored) for stored in found]
+        return [None if stored is None else reply.record(stored) for stored in found]
 
     async def scan(self, table: str) -> dict[str, Record]:
         """Return a whole table, as it is at one moment."""
         stored = await self._read("HGETALL", self._key("table", table))
-        return {id_.decode(): _record(value) for id_, value in stored.items()}
+        return {id_.decode(): reply.record(value) for id_, value in stored.items()}
 
     async def due(self, schedule: str, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         """Return members planned at or before `until`, earliest first (equal instants: by member)."""
         key = self._key("schedule", schedule)
         found = await self._read("ZRANGE", key, "-inf", until, "BYSCORE", "LIMIT", 0, limit, "WITHSCORES")
-        return _members(found)
+        return reply.members(found)
 
     async def next_due(self, schedule: str) -> Instant | None:
         """Return the earliest planned instant of a schedule."""
-        found = _members(await self._read("ZRANGE", self._key("schedule", schedule), 0, 0, "WITHSCORES"))
+        found = reply.members(await self._read("ZRANGE", self._key("schedule", schedule), 0, 0, "WITHSCORES"))
         return found[0][1] if found else None
 
     async def planned(self, schedule: str) -> dict[str, Instant]:
         """Return a whole schedule."""
         return dict(
-            _members(await self._read("ZRANGE", self._key("schedule", schedule), 0, -1, "WITHSCORES"))
+            reply.members(await self._read("ZRANGE", self._key("schedule", schedule), 0, -1, "WITHSCORES"))
         )
 
     async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
@@ -216,7 +213,7 @@ class RedisStore:
     async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:
         """Return the positions of the entries with events that bear these ids; one question each, for they are few."""
         found = [await self._read("HGETALL", self._key("seen", id_[:2].hex())) for id_ in ids]
-        return [_bearers(bucket, id_) for bucket, id_ in zip(found, ids, strict=True)]
+        return [reply.bearers(bucket, id_) for bucket, id_ in zip(found, ids, strict=True)]
 
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
         """Append one entry of another type and return its position."""
@@ -241,13 +238,13 @@ class RedisStore:
 
     async def _entries(self, after: str, limit: int) -> list[Entry]:
         found = await self._read("XRANGE", self._key("entries"), f"({after}", "+", "COUNT", limit)
-        return [_entry(position.decode(), fields) for position, fields in found]
+        return [reply.entry(position.decode(), fields) for position, fields in found]
 
     async def entries(self, positions: Sequence[str]) -> list[Entry | None]:
         """Return the entries at these positions, in order; one question each, for they are few."""
         key = self._key("entries")
         found = [await self._read("XRANGE", key, position, position) for position in positions]
-        return [_entry(one[0][0].decode(), one[0][1]) if one else None for one in found]
+        return [reply.entry(one[0][0].decode(), one[0][1]) if one else None for one in found]
 
     async def trim(self, until: str) -> None:
         """Remove the entries up to a position, none beyond the cursor."""
@@ -377,32 +374,3 @@ def _gathered(write: Write) -> list[bytes]:
 def _versions(table: str, changes: Sequence[Put | Drop]) -> tuple[str, list[str], list[int]]:
     expected = [-1 if change.expected is None else change.expected for change in changes]
     return table, [change.id for change in changes], expected
-
-
-def _record(stored: bytes) -> Record:
-    return Record(int.from_bytes(stored[:4], "big"), stored[4:])
-
-
-def _bearers(bucket: dict[bytes, bytes], id_: bytes) -> list[str]:
-    """Return the positions in a bucket of identities of those that begin so, each once and in order."""
-    found = {
-        _POSITION.unpack(kept[-_POSITION.size :])
-        for identity, kept in bucket.items()
-        if identity.startswith(id_)
-    }
-    return [f"{(high << 32) + low}-{number}" for high, low, number in sorted(found)]
-
-
-def _members(found: Sequence[bytes]) -> list[tuple[str, Instant]]:
-    return [(member.decode(), int(at)) for member, at in zip(found[::2], found[1::2], strict=True)]
-
-
-def _entry(position: str, fields: dict[bytes, bytes]) -> Entry:
-    type_, joined = fields[b"type"].decode(), fields[b"values"]
-    return Entry(
-        position,
-        type_,
-        int(position.partition("-")[0]),
-        tuple(joined.split(b"\n")) if type_ == "events" else (joined,),
-        fields[b"last"] == b"1",
-    )
