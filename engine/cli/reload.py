@@ -122,6 +122,7 @@ async def _reload(
     from engine.loading.kinds import load_kinds
     from engine.loading.regions import load_regions
     from engine.metrics import Metrics
+    from engine.service.app import history_of
     from engine.service.approval import ACCEPTED, REFUSED, Approval
     from engine.service.books import Books
     from engine.service.lock_step import stored_clock
@@ -145,7 +146,10 @@ async def _reload(
         )
         if not (await books.follow()).rule_set:
             raise ConfigurationError(words["nothing"])
-        approval = Approval(store, clock, books, Metrics(), max_told=settings.reload.max_told)
+        history = history_of(settings, store)
+        approval = Approval(
+            store, clock, books, Metrics(), max_told=settings.reload.max_told, history=history
+        )
         loaded = as_they_lie(settings.paths)
         if dry_run:
             found = await approval.preview(loaded)

@@ -13,6 +13,7 @@ import msgspec
 from engine.judging.evaluate import WORTH_FORGETTING, Group
 from engine.judging.instant import Instant
 from engine.judging.judgement import Judgement
+from engine.judging.rule import Bond, Rule
 from engine.judging.state import Closing, Point
 from engine.judging.stretch import ENDED, Source, Stretch, points_of
 
@@ -95,6 +96,11 @@ class BondGroup(Group):
                 fresh.append(msgspec.structs.replace(point, told=known.told))
         gone |= {(hearing.source.name, id_) for id_ in _unheard(held, wanted.keys(), hearing.since)}
         return gone, fresh
+
+
+def kind_of(rule: Rule) -> type[Group]:
+    """Return what the working copies of a rule's groups are."""
+    return BondGroup if isinstance(rule.condition, Bond) else Group
 
 
 def _ended(stretch: Stretch, held: dict[str, Point], hearing: Hearing) -> Stretch:

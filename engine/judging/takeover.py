@@ -31,11 +31,13 @@ def take_over(
     around: Circumstances = UNKNOWN,
     unresolved: int = 0,
     closed: Closing | None = None,
+    kind: type[Group] = Group,
 ) -> Group:
     """Return the group under `rule`, in force from `before` on; what it says then, `Group.look` says.
 
     `points` are all that the new version sees. `former` is the state under the old version. `unresolved` is the ordinal
-    of the alert that people still deal with, 0 for none; `closed` the newest one where people closed it.
+    of the alert that people still deal with, 0 for none; `closed` the newest one where people closed it. `kind` is that
+    of the rule's working copies.
     """
     told = {point.key: point.told for point in former.points}
     rows = tuple(
@@ -50,7 +52,7 @@ def take_over(
     judged = GroupState(
         points=rows, opened=former.opened, marks=tuple(sorted(marks)), ripe=before - rule.wait_for_late
     )
-    spells = Group(rule, judged, around).spells
+    spells = kind(rule, judged, around).spells
     places = assign(openings, spells)
     openings = [moved(one, spells[places[one.ordinal]]) for one in openings if one.ordinal in places]
     if not unresolved:
@@ -60,7 +62,7 @@ def take_over(
     else:
         openings.append(Opening(ordinal=unresolved, happened_at=before, carried=True))
     state = msgspec.structs.replace(judged, openings=tuple(openings), marks=tuple(sorted(marks)))
-    return Group(rule, state, around, before=before)
+    return kind(rule, state, around, before=before)
 
 
 def _opening_of(closed: Closing) -> Opening:

@@ -58,6 +58,7 @@ from engine.service.watch import Watch
 from engine.settings import Settings
 from engine.store.archive import Archive
 from engine.store.embedded import EmbeddedServer
+from engine.store.history import History
 from engine.store.port import Store
 from engine.store.redis import RedisStore
 from engine.wording.link import token_for
@@ -110,7 +111,14 @@ class Siaga:
         self._pulse = Pulse(store, clock, self.metrics)
         self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
         self.desk = Desk(store, clock, books, self.metrics)
-        self.approval = Approval(store, clock, books, self.metrics, max_told=settings.reload.max_told)
+        self.approval = Approval(
+            store,
+            clock,
+            books,
+            self.metrics,
+            max_told=settings.reload.max_told,
+            history=history_of(settings, store),
+        )
         self.watch = Watch(
             store,
             books,
@@ -355,6 +363,12 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Re
     stack.push_async_callback(store.close)
     (log.warning if store.is_weaker else log.info)("store", promise=store.promise())
     return where, store
+
+
+def history_of(settings: Settings, store: Store) -> History:
+    """Return what an installation keeps of the past: its archive, where there is one, and the stream."""
+    folder = settings.archive_directory
+    return History(store, None if folder is None else Archive(folder, settings.namespace))
 
 
 def collecting(channels: Iterable[str]) -> dict[str, Collecting]:

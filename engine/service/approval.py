@@ -26,6 +26,7 @@ from engine.service.groups import Groups
 from engine.service.rebuild import Rebuild
 from engine.service.revision import Kept, Revision, keeping, revision
 from engine.service.rule_sets import Proposal, RuleSet, after_the_past, at_once
+from engine.store.history import History
 from engine.store.port import Store
 
 Outcome = Literal[
@@ -77,8 +78,11 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True):
 class Approval:
     """Puts rule sets in force, for whoever may open the store or has the right `policy`."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, metrics: Metrics, *, max_told: int) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, books: Books, metrics: Metrics, *, max_told: int, history: History
+    ) -> None:
         """Refuse what would tell more than `max_told` people, unless somebody says yes to the number."""
+        self._history = history
         self._store = store
         self._clock = clock
         self._books = books
@@ -131,11 +135,13 @@ class Approval:
         now, before = self._clock.now(), self._books.rule_set
         found = revision(before, after)
         rules = [after.rules[id_] for id_ in found.rebuilt]
-        switch = Switch(before, after, Proposal(rule_set=after.id), Rebuild(self._store, rules, now))
+        switch = Switch(
+            before, after, Proposal(rule_set=after.id), Rebuild(self._store, self._history, rules, now)
+        )
         while rules and not await switch.rebuild.advance(await self._store.cursor()):
-            pass
+            pass  # each step waits for the store, so requests and loops of the same process go on
         groups, backdrop = Groups(self._store), Backdrop(self._books, None)
-        changeover = Changeover(self._store, self._clock, self._books, groups, backdrop)
+        changeover = Changeover(self._store, self._clock, self._books, groups, backdrop, self._history)
         outcomes = await changeover.judge(switch, now, await changeover.work(switch))
         people: set[str] = set()
         opened: dict[str, int] = {}
@@ -146,7 +152,9 @@ class Approval:
                 if case is None:
                     kind = hidden if decisions[0].alert.hidden else opened
                     kind[key.rule] = kind.get(key.rule, 0) + 1
-        late = {rule.id: at for rule in rules if (at := switch.rebuild.judges_from(rule, now)) is not None}
+        late = {
+            rule.id: at for rule in rules if (at := await switch.rebuild.judges_from(rule, now)) is not None
+        }
         kept = [case.alert for case in (await changeover.kept(switch)).values()]
         return Preview(
             revision=found,

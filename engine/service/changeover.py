@@ -9,7 +9,7 @@ to the entry without it (after a crash, on another machine) makes it there. So t
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -18,15 +18,21 @@ from engine.alerting.command import Keep
 from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
 from engine.clock import Clock, monotonic
+from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
+from engine.judging.hearing import BondGroup, Hearing, kind_of
 from engine.judging.instant import Instant
+from engine.judging.precedence import counts
+from engine.judging.rule import Bond, Rule
+from engine.judging.state import Point
 from engine.judging.takeover import take_over
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, key_of
+from engine.service.bonds import Bonds
 from engine.service.books import Books
 from engine.service.casebook import UNRESOLVED, Case, load
 from engine.service.docket import Cases, Docket, Said
-from engine.service.groups import GROUPS, Groups
+from engine.service.groups import GROUPS, Groups, Judged
 from engine.service.outcome import Outcome, closing_of, newest_alert
 from engine.service.rebuild import Rebuild
 from engine.service.revision import keeping, revision
@@ -43,6 +49,7 @@ from engine.service.rule_sets import (
     proposal_of,
 )
 from engine.store.codec import decode, encode
+from engine.store.history import History
 from engine.store.port import Append, Drop, Entry, Put, Record, Store, Write
 
 TOLD_EVERY_SECONDS = 0.5
@@ -64,18 +71,29 @@ class Switch:
 class Changeover:
     """The evaluator's part in a reload."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, groups: Groups, backdrop: Backdrop) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        groups: Groups,
+        backdrop: Backdrop,
+        history: History,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._books = books
         self._groups = groups
         self._backdrop = backdrop
+        self._history = history
         self._ready: tuple[str, Switch] | None = None
         self._told_at = float("-inf")
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """Forget what was made ready: another evaluator may have switched meanwhile."""
-        self._ready = None
+        if self._ready is not None:
+            await self._ready[1].rebuild.close()
+            self._ready = None
 
     async def prepare(self, cursor: str) -> int:
         """Let the rules of a waiting proposal see some more of the past; return 1 while there is one."""
@@ -102,7 +120,8 @@ class Changeover:
         ):
             after = await fetch(self._store, proposal.rule_set)
             rules = [after.rules[id_] for id_ in revision(now, after).rebuilt]
-            rebuild = Rebuild(self._store, rules, self._clock.now())
+            await self.forget()
+            rebuild = Rebuild(self._store, self._history, rules, self._clock.now())
             self._ready = self._books.in_force.rule_set, Switch(now, after, proposal, rebuild)
             if rules:
                 log.info("rebuild_begins", rule_set=proposal.rule_set, rules=[rule.id for rule in rules])
@@ -134,14 +153,19 @@ class Changeover:
     # --- the switch itself ------------------------------------------------------------------------------------------
 
     async def work(self, switch: Switch) -> set[Key]:
-        """Return the groups that the switch concerns: of rules that are judged anew, and those with an open alert."""
+        """Return the groups that the switch concerns: of rules that are judged anew, and those with an open alert.
+
+        A rule on rules that is judged anew hears of all groups of the rules that it looks at.
+        """
         rebuilt = set(switch.revision.rebuilt)
+        rules = switch.after.rules
+        concerned = rebuilt.union(*(counts(rules[id_]) for id_ in rebuilt))
         known = [key_of(member) for member in await self._store.scan(GROUPS)] if rebuilt else []
-        return {
+        found = {
             *switch.rebuild.groups,
-            *(key for key in known if key.rule in rebuilt),
-            *(await self.kept(switch)),
+            *(key for key in known if key.rule in concerned and key.rule in rules),
         }
+        return {*found, *(await self.kept(switch))}
 
     async def kept(self, switch: Switch) -> dict[Key, Case]:
         """Return the open alerts that keep what is not in force any more, by their groups."""
@@ -154,9 +178,6 @@ class Changeover:
     async def judge(self, switch: Switch, at: Instant, keys: Collection[Key]) -> dict[Key, Outcome]:
         """Return what the switch makes of these groups; `at` is when the new rule set comes into force."""
         around = msgspec.structs.replace(await self._books.surroundings(), calendar=switch.after.calendar)
-        await self._groups.fetch(keys)
-        newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in keys}
-        cases = await load(self._store, [alert for alert in newest.values() if alert])
         kept = await self.kept(switch)
         remarks: dict[Key, Cases] = {
             key: {kept[key].alert.id: ([self._remark(switch, kept[key], around)], kept[key])}
@@ -164,32 +185,81 @@ class Changeover:
             if key in kept
         }
         tenures = tenures_of(self._books.in_force, switch, at)
-        groups = {
-            key: self._take_over(switch, key, cases.get(newest[key] or ""), tenures[key.rule], at)
-            for key in keys
-            if key.rule in switch.revision.rebuilt
-        }
-        said = [Said(at, key, judgement) for key, group in groups.items() for judgement in group.look(now=at)]
+        groups, said, cases = await self._groups_of(switch, tenures, at, keys)
         docket = Docket(self._store, switch.after, tenures, around, self._clock.now())
         settled = await docket.decide(said, cases, remarks)
         return {
             key: Outcome(self._groups.taken_over(key, group), group.due, settled.get(key, {}))
-            if (group := groups.get(key))
+            if (group := groups.get(key)) is not None
             else Outcome(None, None, settled.get(key, {}), looked=False)
-            for key in keys
+            for key in {*keys, *groups}
         }
 
-    def _take_over(self, switch: Switch, key: Key, newest: Case | None, tenure: Tenure, at: Instant) -> Group:
-        rule, past = switch.after.rules[key.rule], switch.rebuild.groups.get(key)
-        unresolved = newest is not None and newest.alert.unresolved
+    async def _groups_of(
+        self, switch: Switch, tenures: Mapping[str, Tenure], at: Instant, keys: Collection[Key]
+    ) -> tuple[dict[Key, Group], list[Said], dict[str, Case]]:
+        """Return the groups that change, what they say, and the cases of which they may speak.
+
+        Whom others look at come first, so that a rule on rules hears of what they say now.
+        """
+        rules, rebuilt = switch.after.rules, set(switch.revision.rebuilt)
+        bonds = Bonds(rules, self._books.namespace)
+        done: set[Key] = set()
+        groups: dict[Key, Group] = {}
+        said: list[Said] = []
+        cases: dict[str, Case] = {}
+        while left := {key for key in (*keys, *bonds.heard) if key.rule in rules and key not in done}:
+            depth = min(bonds.depths[key.rule] for key in left)
+            now = sorted(key for key in left if bonds.depths[key.rule] == depth)
+            await self._groups.fetch((*done, *now))
+            newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in now}
+            cases |= await load(self._store, [alert for alert in newest.values() if alert])
+            for key in now:
+                rule, heard = rules[key.rule], bonds.heard.get(key, ())
+                around = self._backdrop.made(key, rule, tenures.get(key.rule))
+                if key.rule in rebuilt:
+                    points = self._points(switch, rule, key, heard)
+                    group = self._take_over(points, rule, key, cases.get(newest[key] or ""), around, at)
+                    judgements = group.look(now=at)
+                else:
+                    group = self._groups.working_copy(key, rule, around, self._backdrop.before(rule))
+                    judgements = group.hear(heard) if isinstance(group, BondGroup) else ()
+                if key.rule in rebuilt or judgements:
+                    groups[key] = group
+                mine = [Said(at, key, judgement) for judgement in judgements]
+                judged = Judged(group, group.frozen(), frozenset())
+                bonds.tell(key, judged, mine, at=at, closed=None)
+                said += mine
+                done.add(key)
+        return groups, said, cases
+
+    def _points(self, switch: Switch, rule: Rule, key: Key, heard: Sequence[Hearing]) -> Sequence[Point]:
+        """Return what a group sees of the past: events, or the alerts of the rules that it looks at."""
+        if isinstance(rule.condition, Bond):
+            listener = BondGroup(rule)
+            listener.hear(heard)
+            return listener.points.rows
+        past = switch.rebuild.groups.get(key)
+        return past.rows if past else ()
+
+    def _take_over(
+        self,
+        points: Sequence[Point],
+        rule: Rule,
+        key: Key,
+        newest: Case | None,
+        around: Circumstances,
+        at: Instant,
+    ) -> Group:
         return take_over(
             rule,
-            past.rows if past else (),
+            points,
             self._groups.state(key),
             before=at,
-            around=self._backdrop.made(key, rule, tenure),
-            unresolved=newest.alert.ordinal if newest is not None and unresolved else 0,
+            around=around,
+            unresolved=newest.alert.ordinal if newest is not None and newest.alert.unresolved else 0,
             closed=closing_of(newest),
+            kind=kind_of(rule),
         )
 
     def _remark(self, switch: Switch, case: Case, around: Surroundings) -> Decision:

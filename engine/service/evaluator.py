@@ -89,15 +89,15 @@ class Evaluator:
         self._cursor = ""
         self._groups = Groups(store)
         self._backdrop = Backdrop(books, watched_since)
-        self._changeover = Changeover(store, clock, books, self._groups, self._backdrop)
         self._history = history or History(store)
+        self._changeover = Changeover(store, clock, books, self._groups, self._backdrop, self._history)
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
         lease = await self._store.lease(self._holder, LEASE_SECONDS)
         if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
             self._groups.clear()
-            self._changeover.forget()
+            await self._changeover.forget()
             self._cursor = await self._store.cursor()
             self._backdrop.gaps = await kept_gaps(self._store)
             self._seeded = None
@@ -208,7 +208,7 @@ class Evaluator:
             puts, appends = self._changeover.settled(switch, at)
             judge = partial(self._changeover.judge, switch, at, keys)
             await self._commit(judge, (entry,), Changes(puts=puts, appends=appends))
-            self._changeover.forget()
+            await self._changeover.forget()
             self._backdrop.forget()
             self._groups.clear()
             self._metrics.know_rules(switch.after.rules)

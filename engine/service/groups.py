@@ -16,10 +16,10 @@ import msgspec
 
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
-from engine.judging.hearing import BondGroup
+from engine.judging.hearing import kind_of
 from engine.judging.instant import Instant
 from engine.judging.points import join, page_span, split
-from engine.judging.rule import Bond, Rule
+from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, GroupState, Point
 from engine.service.batch import Key
 from engine.store.codec import decode, encode
@@ -95,8 +95,7 @@ class Groups:
         """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
         if group is None or group.rule is not rule or group.around != around:
-            kind = BondGroup if isinstance(rule.condition, Bond) else Group
-            group = self._living[key] = kind(rule, self._kept[key].state, around, before=before)
+            group = self._living[key] = kind_of(rule)(rule, self._kept[key].state, around, before=before)
         return group
 
     def taken_over(self, key: Key, group: Group) -> Judged:

@@ -9,7 +9,8 @@ the store knows of their families is asked, and nothing is added to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from itertools import takewhile
 
 from engine.judging.correction import member_of, verdict
 from engine.judging.instant import MINUTE, Instant
@@ -21,7 +22,7 @@ from engine.matching.native import NativeMatcher
 from engine.service.batch import Key, sort
 from engine.service.families import Arrived, Bearer, Change, Families
 from engine.store.history import History
-from engine.store.port import START, Entry, Store
+from engine.store.port import START, Entry, Store, order_of
 
 AT_ONCE = 20
 """Entries gone through in one step, of at most 200 events each: some ten milliseconds."""
@@ -32,12 +33,15 @@ AHEAD = 10 * MINUTE
 class Rebuild:
     """Goes through the past for some rules, up to wherever it is told."""
 
-    def __init__(self, store: Store, rules: Sequence[Rule], now: Instant) -> None:
+    def __init__(self, store: Store, history: History, rules: Sequence[Rule], now: Instant) -> None:
         """Take the rules that see the past; `now` bounds what of it can matter to them."""
         self._store = store
+        self._history = history
         self._rules = {rule.id: rule for rule in rules}
         self._matcher = NativeMatcher(tuple(rules))
         self._since = min((reaches_back(rule, now) for rule in rules), default=now)
+        self._entries: AsyncGenerator[Entry] | None = None
+        self._read: list[Entry] = []
         self._position = START
         self._began: Instant | None = None
         self._at: Instant = 0
@@ -46,31 +50,48 @@ class Rebuild:
 
     async def advance(self, cursor: str) -> bool:
         """Go some entries further; return whether all up to the cursor is done."""
-        if self._position == cursor or cursor == START:
+        until = order_of(cursor)
+        if order_of(self._position) >= until:
             return True
-        entries = await self._store.read(self._position, AT_ONCE)
-        last = next((place for place, entry in enumerate(entries) if entry.position == cursor), None)
-        await self._take(
-            [e for e in entries[: None if last is None else last + 1] if e.received_at >= self._since]
-        )
-        if entries:
-            self._position = cursor if last is not None else entries[-1].position
-            self._began = entries[0].received_at if self._began is None else self._began
-            self._at = entries[-1].received_at
-        return last is not None or not entries
+        if not self._read:
+            self._read = await self._some()
+        taken = list(takewhile(lambda entry: order_of(entry.position) <= until, self._read))
+        self._read = self._read[len(taken) :]
+        if not taken:
+            return True
+        await self._take(taken)
+        self._position, self._at = taken[-1].position, taken[-1].received_at
+        self._began = taken[0].received_at if self._began is None else self._began
+        return self._position == cursor
+
+    async def close(self) -> None:
+        """Let go of the files it reads."""
+        if self._entries is not None:
+            await self._entries.aclose()
+
+    async def _some(self) -> list[Entry]:
+        """Return the next entries, whole requests, first of the history as it is and then of what came since."""
+        found: list[Entry] = []
+        if self._began is None and self._entries is None:
+            self._entries = self._history.entries(self._since)
+        if self._entries is not None:
+            async for entry in self._entries:
+                found.append(entry)
+                if len(found) >= AT_ONCE and entry.last:
+                    return found
+            self._entries = None
+        return found or await self._store.read(self._position, AT_ONCE)
 
     def share(self, now: Instant) -> float:
-        """Return which share of the stored time is behind it, 0 to 1."""
+        """Return which share of the time it goes through is behind it, 0 to 1."""
         if self._began is None or now <= self._began:
             return 0.0
         return min(1.0, (self._at - self._began) / (now - self._began))
 
-    def judges_from(self, rule: Rule, now: Instant) -> Instant | None:
+    async def judges_from(self, rule: Rule, now: Instant) -> Instant | None:
         """Return from when on a rule sees all that it needs; None: at once."""
-        reach = kept_for(rule.condition)
-        if self._began is None or not reach or now - reach >= self._began:
-            return None
-        return self._began + reach
+        reach, whole_since = kept_for(rule.condition), await self._history.whole_since()
+        return whole_since + reach if reach and whole_since > now - reach else None
 
     async def _take(self, entries: Sequence[Entry]) -> None:
         batch = await sort(entries, self._matcher, Review(self._store, History(self._store)))
