@@ -92,7 +92,17 @@ WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
 RULES_REJECTED = ("invalid", "one_person", "too_many_told")
 """Why a rule set is not put in force (`service.approval`)."""
-LOOPS = ("intake", "evaluator", "escalator", "dispatcher", "bounces", "auditor", "archivist", "rules")
+LOOPS = (
+    "intake",
+    "evaluator",
+    "escalator",
+    "dispatcher",
+    "bounces",
+    "balances",
+    "auditor",
+    "archivist",
+    "rules",
+)
 WITHDRAWN = ("refuted", "corrected")
 """Why earlier events do not count any more (`judging.correction`)."""
 CORRECTIONS_REFUSED = (

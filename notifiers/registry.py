@@ -6,12 +6,12 @@ with a settings struct, add its line here, and run it through `tests/contract/no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from notifiers.base import Notifier
+from notifiers.base import Notifier, Reason
 from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.email import Email, EmailSettings
 from notifiers.outbox import Outbox, OutboxSettings
@@ -50,3 +50,8 @@ def build(gateways: Iterable[Mapping[str, Any]]) -> dict[str, Notifier]:
     """Build the notifiers by their names."""
     built = [build_one(gateway) for gateway in gateways]
     return {notifier.name: notifier for notifier in built}
+
+
+def prepaid(notifiers: Mapping[str, Notifier]) -> dict[str, Callable[[], Awaitable[float | Reason]]]:
+    """Return how the gateways that can be asked what is left are asked, by name."""
+    return {name: n.balance for name, n in notifiers.items() if isinstance(n, SmsHttp) and n.prepaid}

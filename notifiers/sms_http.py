@@ -74,18 +74,21 @@ class SmsHttp:
         reference = await self._exchange(self._settings.send, {**values, **self._values})
         return Receipt(gateway=self.name, reference=reference or message.id)
 
-    async def balance(self) -> float | None:
-        """Return what is left, in the gateway's own unit; None where it cannot be asked.
+    @property
+    def prepaid(self) -> bool:
+        """Whether the gateway can be asked what is left."""
+        return self._settings.balance is not None
 
-        Raises `DeliveryError` where it does not say a number.
-        """
+    async def balance(self) -> float | Reason:
+        """Return what is left, in the gateway's own unit, or the reason why it does not say."""
         if self._settings.balance is None:
-            return None
-        said = await self._exchange(self._settings.balance, {**NO_MESSAGE, **self._values})
+            return "misconfigured"
         try:
-            return float(said)
+            return float(await self._exchange(self._settings.balance, {**NO_MESSAGE, **self._values}))
+        except DeliveryError as error:
+            return error.reason
         except ValueError:
-            raise DeliveryError("invalid_answer", transient=True, detail="balance") from None
+            return "invalid_answer"
 
     async def close(self) -> None:
         """Let go of kept connections."""

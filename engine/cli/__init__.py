@@ -19,6 +19,7 @@ from engine.cli import (
     archive,
     audit,
     config,
+    contact,
     directory,
     doctor,
     explain,
@@ -75,6 +76,7 @@ app.add_typer(archive.app, name="archive")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")
 app.add_typer(directory.app, name="directory")
+app.add_typer(contact.app, name="contact")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(templates.app, name="templates")

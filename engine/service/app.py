@@ -30,6 +30,8 @@ from engine.service.approval import Approval
 from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
 from engine.service.archivist import Archivist, horizon
 from engine.service.auditor import EVERY_SECONDS, Auditor
+from engine.service.balances import EVERY_SECONDS as BALANCES_SECONDS
+from engine.service.balances import Balances
 from engine.service.books import Books
 from engine.service.callbacks import Callbacks
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
@@ -53,6 +55,7 @@ from engine.service.reload import as_they_lie, files_of, import_directory, read_
 from engine.service.rule_sets import RuleSet, first
 from engine.service.silences import Silences
 from engine.service.tokens import Tokens
+from engine.service.trials import Trials
 from engine.service.watch import EVERY_SECONDS as WATCH_SECONDS
 from engine.service.watch import Watch
 from engine.settings import Settings
@@ -68,13 +71,13 @@ from engine.wording.seal import seal
 from engine.wording.texts import load_catalogue
 from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
-from notifiers.registry import build
+from notifiers.registry import build, prepaid
 
 LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 LEAD_POLL_SECONDS = 0.05
 BOUNCES_SECONDS = 2.0
 """The maildir of bounces is looked into as often."""
-ROLE_OF = {"bounces": "dispatcher", "archivist": "auditor", "rules": "evaluator"}
+ROLE_OF = {"balances": "dispatcher", "bounces": "dispatcher", "archivist": "auditor", "rules": "evaluator"}
 """The role of a loop that is not named by its role."""
 
 Notifiers = Mapping[str, Notifier]
@@ -137,6 +140,10 @@ class Siaga:
         self._evaluator: Evaluator | EvaluatorProcess = self._own_evaluator()
         self._escalator = Escalator(store, clock, self.desk, self.metrics)
         gateways = Gateways(store, clock, self.metrics, [outlet.gateway for outlet in outlets])
+        notifiers = build(outlet.notifier for outlet in outlets)
+        self._balances = Balances(
+            prepaid(notifiers), {o.gateway.id: o.low_balance for o in outlets}, self.metrics
+        )
         phones = Phones(store, key)
         self.inbound = Inbound(
             store,
@@ -164,10 +171,18 @@ class Siaga:
                 seal=partial(seal, key),
             ),
             gateways=gateways,
-            notifiers=build(outlet.notifier for outlet in outlets),
+            notifiers=notifiers,
             key=key,
             budgets=budgets_of(settings.budgets),
             in_order=settings.clock.mode == "lock_step",
+        )
+        self.trials = Trials(
+            books,
+            clock,
+            self.dispatcher,
+            catalogue,
+            base_url=settings.base_url,
+            sender=settings.messages.sender,
         )
         self.reports = self.dispatcher.reports
         self.callbacks = Callbacks(
@@ -280,6 +295,8 @@ class Siaga:
             ]
         if self.settings.gateways.smtp.bounces is not None:
             loops.append(self._loop("bounces", self.postbox.turn, every=BOUNCES_SECONDS))
+        if self._balances.asks:
+            loops.append(self._loop("balances", self._balances.turn, every=BALANCES_SECONDS))
         if self._archivist is not None:
             loops.append(self._loop("archivist", self._archive, every=ARCHIVE_SECONDS))
         return [loop for loop in loops if ROLE_OF.get(loop.name, loop.name) in self.settings.roles]

@@ -18,9 +18,11 @@ import structlog
 from engine.alerting.alert import NOTICES, Notification, Rendered
 from engine.alerting.budget import UNBOUNDED, Budgets
 from engine.alerting.command import Attempted, Reported, Withheld
+from engine.alerting.directory import Contact
 from engine.alerting.gates import attempt
 from engine.clock import Clock, monotonic
 from engine.judging.instant import SECOND, Instant, Millis
+from engine.judging.region import NATION
 from engine.metrics import Metrics
 from engine.service.accounts import UNSPENT, Accounts, Verdict
 from engine.service.apply import Desk
@@ -365,6 +367,27 @@ class Dispatcher:
             reference=rendered.reference,
             headers=rendered.headers,
         )
+
+    async def try_contact(self, contact: Contact, rendered: Rendered, id_: str) -> Attempted:
+        """Send a message that belongs to no alert, once, by the way that alerts take; nothing of it is kept."""
+        gateway = await self.gateways.choose(contact.channel, contact.value)
+        if not isinstance(gateway, Gateway):
+            return unserved(id_, gateway)
+        message = Notification(
+            id=id_,
+            alert="",
+            kind="reply",
+            person="",
+            contact=contact.id,
+            channel=contact.channel,
+            cause=id_,
+            planned_at=self._clock.now(),
+            level=1,
+            region=NATION,
+            gateway=gateway.id,
+            rendered=rendered,
+        )
+        return await self._attempt(message)
 
     async def close(self) -> None:
         """Let go of the gateways' connections."""

@@ -8,7 +8,7 @@ import pytest
 
 from engine.loading.adapters import load_adapter
 from notifiers.base import DeliveryError
-from notifiers.registry import build_one
+from notifiers.registry import build_one, prepaid
 from notifiers.sms_http import SmsHttp
 from tests.contract.notifiers.aggregator import CLOSE, HANG, Aggregator
 from tests.contract.notifiers.test_notifier import ADAPTERS, SMS
@@ -160,11 +160,12 @@ async def test_a_prepaid_gateway_says_what_is_left():
     async with opened(JSON) as (aggregator, notifier):
         assert await notifier.balance() == 1250.5
         aggregator.answers = [(200, {}, b'{"balance": "banyak"}')]
-        with pytest.raises(DeliveryError) as failed:
-            await notifier.balance()
-        assert failed.value.reason == "invalid_answer"
+        assert await notifier.balance() == "invalid_answer"
+        aggregator.answers = [(503, {}, b"")]
+        assert await notifier.balance() == "server_error"
+        assert list(prepaid({"uji": notifier})) == ["uji"]
     async with opened(KANNEL) as (_, notifier):
-        assert await notifier.balance() is None
+        assert prepaid({"uji": notifier}) == {}
 
 
 def test_settings_never_show_a_secret():

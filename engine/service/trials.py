@@ -1,0 +1,56 @@
+"""Trials: one message to one contact, by the way that alerts take, so that somebody sees whether it arrives.
+
+Here: from the id of a contact to the attempt. Not here: the words (`wording.trial`). A trial belongs to no alert and is
+kept nowhere: no report on it is known, and it counts in no budget.
+"""
+
+from __future__ import annotations
+
+from engine.alerting.command import Attempted
+from engine.alerting.identity import derive
+from engine.clock import Clock
+from engine.service.books import Books
+from engine.service.dispatcher import Dispatcher
+from engine.wording.texts import Catalogue
+from engine.wording.trial import trial
+
+
+class Trials:
+    """Tries contacts."""
+
+    def __init__(
+        self,
+        books: Books,
+        clock: Clock,
+        dispatcher: Dispatcher,
+        catalogue: Catalogue,
+        *,
+        base_url: str,
+        sender: str,
+    ) -> None:
+        self._books = books
+        self._clock = clock
+        self._dispatcher = dispatcher
+        self._catalogue = catalogue
+        self._base_url = base_url
+        self._sender = sender
+
+    async def send(self, contact_id: str) -> Attempted | None:
+        """Send a message that asks nothing; None where the directory has no such contact."""
+        directory = await self._books.directory()
+        contact = directory.contact(contact_id)
+        person = directory.person(contact_id.partition("/")[0])
+        if contact is None or person is None:
+            return None
+        now = self._clock.now()
+        id_ = derive("trial", self._books.namespace, contact.id, str(now))
+        words = trial(
+            self._catalogue,
+            person.language,
+            contact,
+            id_=id_,
+            base_url=self._base_url,
+            sender=self._sender,
+            at=now,
+        )
+        return await self._dispatcher.try_contact(contact, words, id_)
