@@ -64,7 +64,7 @@ app.command()(run)
 app.command()(reload)
 app.command()(replay)
 app.command()(bounce)
-for _name in ("demo", "check", "test", "backtest", "bench"):
+for _name in ("demo", "drill", "check", "test", "backtest", "bench"):
     try:
         _module = import_module(f"engine.cli.{_name}")
     except ModuleNotFoundError as error:

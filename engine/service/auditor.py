@@ -54,7 +54,7 @@ class Auditor:
     def _show_open(self, alerts: Iterable[Alert]) -> None:
         """Set the gauges of unresolved alerts and of the oldest that nobody has taken, by level."""
         now = self._clock.now()
-        unresolved = [alert for alert in alerts if alert.unresolved]
+        unresolved = [alert for alert in alerts if alert.unresolved and alert.space == "real"]
         oldest: dict[str, float] = {}
         for alert in unresolved:
             if alert.status == "open":
