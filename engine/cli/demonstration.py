@@ -51,13 +51,9 @@ async def demonstrate(
 
     With `mail` e-mails go through the mail server of the settings; without it nothing leaves the machine.
     """
-    settings = load(config, overrides=[*overrides, f"http.port={port}", f"namespace={NAMESPACE}"])
-    outbox = settings.outbox_directory
-    var = settings.paths.var / "demo"
-    own = [*overrides, f"namespace={NAMESPACE}", f"paths.var={var}", f"gateways.outbox.directory={outbox}"]
-    own += [f"http.port={settings.http.port}", "clock.mode=lock_step", "log.level=warning"]
-    own += [] if mail else ["gateways.smtp.host="]
+    own = of_its_own(config, [*overrides, f"http.port={port}"], mail=mail)
     demo_settings = load(config, overrides=own)
+    var, outbox = demo_settings.paths.var, demo_settings.outbox_directory
     await _clear(demo_settings, var, outbox)
     token = await _token(demo_settings)
     async with _service(config, own) as service:
@@ -72,6 +68,27 @@ async def demonstrate(
             _say(summary, outbox, var / "summary.json")
             if not exit_:
                 await _stay(demo_settings, outbox)
+
+
+def of_its_own(config: Path, overrides: Sequence[str], *, mail: bool) -> list[str]:
+    """Return the overrides with which an installation becomes the demo's: state apart, and no way out.
+
+    Its people are synthetic, but a number that nobody thought of may be somebody's phone: no gateway of the file
+    serves.
+    """
+    settings = load(config, overrides=overrides)
+    var = settings.paths.var / "demo"
+    return [
+        *overrides,
+        f"namespace={NAMESPACE}",
+        f"paths.var={var}",
+        f"paths.gateways={var / 'no-gateways.yaml'}",
+        f"gateways.outbox.directory={settings.outbox_directory}",
+        "gateways.outbox.enabled=true",
+        *([] if mail else ["gateways.smtp.host="]),
+        "clock.mode=lock_step",
+        "log.level=warning",
+    ]
 
 
 async def _clear(settings: Settings, var: Path, outbox: Path) -> None:

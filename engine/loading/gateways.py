@@ -53,6 +53,7 @@ class GatewayEntry(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     port: int = 587
     tls: str = "starttls"
+    ca_file: Path | None = None
     envelope_sender: str = ""
     adapter: Adapter | None = None
     url: str = ""
@@ -123,8 +124,10 @@ def _sms(form: Form, folder: Path, findings: Findings) -> dict[str, object]:
     }
 
 
-def _email(form: Form, _folder: Path, _findings: Findings) -> dict[str, object]:
+def _email(form: Form, folder: Path, _findings: Findings) -> dict[str, object]:
+    certificates = form.read("ca_file", text, "")
     return {
+        "ca_file": folder.parent / certificates if certificates else None,
         "host": form.require("host", text, ""),
         "port": form.read("port", whole(1, 65_535), 587),
         "tls": form.read("tls", word("starttls", "implicit", "none"), "starttls"),

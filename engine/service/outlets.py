@@ -126,6 +126,7 @@ def _email(entry: GatewayEntry, password: str) -> dict[str, Any]:
         "host": entry.host,
         "port": entry.port,
         "tls": entry.tls,
+        "ca_file": str(entry.ca_file or ""),
         "user": entry.user,
         "password": password,
         "sender": entry.envelope_sender,
