@@ -6,6 +6,8 @@ Here: arguments, printing, the exit code. Not here: what is checked (`loading.in
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +17,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from engine.loading.finding import Finding
+from engine.cli.storage import answers, storage
+from engine.clock import WallClock
+from engine.errors import StoreUnavailableError
+from engine.judging.instant import DAY, format_duration
+from engine.judging.rule import Rule
+from engine.loading.finding import Finding, Findings, Mark, Source
 from engine.loading.inspection import Inspected, inspect
 from engine.loading.texts import Language
-from engine.settings import DEFAULT_FILE, load
+from engine.service.experience import LONG, Experience, experience
+from engine.settings import DEFAULT_FILE, Settings, load
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}
 
@@ -55,16 +63,50 @@ def check(
 ) -> None:
     """Check rules, policies and directories: every finding at once, with its place and what to write instead.
 
+    Where nothing is named and a store is running, it says too which rules matched nothing for 90 days, and which wait
+    shorter for silence than reports usually are apart.
+
     Ends with 0 where all of it may become live (warnings are advice), 1 where there are errors, 2 for wrong usage.
 
     Example: siaga check rules/netralitas.yaml --lang en
     """
-    inspected = inspect(paths or [], load(config).paths)
+    settings = load(config)
+    inspected = inspect(paths or [], settings.paths)
+    if not paths:
+        advice = asyncio.run(_experience(settings))
+        inspected = msgspec.structs.replace(inspected, findings=(*inspected.findings, *advice))
     if format_ is Format.json:
         typer.echo(msgspec.json.format(msgspec.json.encode(as_json(inspected))).decode())
     else:
         print_text(inspected, Console(highlight=False, soft_wrap=True), "id" if lang is Tongue.id else "en")
     raise typer.Exit(1 if inspected.errors else 0)
+
+
+async def _experience(settings: Settings) -> tuple[Finding, ...]:
+    """Return what the store that is running says of the rules in force; nothing where none is."""
+    with suppress(StoreUnavailableError):  # the files can be checked without a store
+        if await answers(settings):
+            async with storage(settings) as store:
+                return advice_of(await experience(store, WallClock().now()))
+    return ()
+
+
+def advice_of(seen: Experience) -> tuple[Finding, ...]:
+    """Return what was seen of rules as findings at the places that the rules came from."""
+    findings = Findings()
+    for id_ in seen.unmatched:
+        findings.add("unmatched", _place(seen.rules[id_]), id=id_, days=LONG // DAY)
+    for id_, gap in seen.hasty.items():
+        rule = seen.rules[id_]
+        length = getattr(rule.condition, "length", 0)
+        lengths = {"length": format_duration(length), "gap": format_duration(gap)}
+        findings.add("silence_hasty", _place(rule), id=id_, **lengths)
+    return tuple(findings)
+
+
+def _place(rule: Rule) -> Mark:
+    file, _, line = rule.source.rpartition(":")
+    return Mark(Source(file), int(line or 1))
 
 
 def as_json(inspected: Inspected) -> dict[str, object]:

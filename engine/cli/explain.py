@@ -17,6 +17,7 @@ from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError
+from engine.judging.circumstances import Circumstances
 from engine.judging.explain import Gate, Stand, explain_group
 from engine.judging.instant import Instant, local
 from engine.judging.region import RegionTable, level_of
@@ -57,6 +58,8 @@ GATES: dict[str, dict[str, str]] = {
 DETAILS: dict[str, dict[str, str]] = {
     "figure": {"id": "angka", "en": "figure"},
     "limit": {"id": "ambang", "en": "limit"},
+    "now": {"id": "sekarang", "en": "now"},
+    "reference": {"id": "pembanding", "en": "compared with"},
     "ids": {"id": "kejadian", "en": "events"},
     "oldest_leaves_at": {"id": "yang tertua keluar", "en": "the oldest leaves"},
     "since": {"id": "sejak", "en": "since"},
@@ -98,7 +101,8 @@ def rule(
     state = asyncio.run(_state(settings, Key("real", rule_id, group)))
     newest = max((point.evidence.occurred_at for point in state.points), default=None)
     when = moment("--at", at) or newest or WallClock().now()
-    stand = explain_group(rules[rule_id], state, at=when)
+    around = Circumstances(zone=_zone(regions, group))
+    stand = explain_group(rules[rule_id], state, at=when, around=around)
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
         return

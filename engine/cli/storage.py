@@ -15,6 +15,11 @@ from engine.store.port import Store
 from engine.store.redis import RedisStore
 
 
+async def answers(settings: Settings) -> bool:
+    """Say whether there is a store that runs already; with `redis.url` it is taken for granted."""
+    return settings.redis.url is not None or await EmbeddedServer(settings.redis_directory).answers()
+
+
 @asynccontextmanager
 async def storage(settings: Settings) -> AsyncIterator[Store]:
     """Open the store while the context lasts."""

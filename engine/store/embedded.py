@@ -96,7 +96,7 @@ class EmbeddedServer:
                     started = self._launch(lock)
                 finally:
                     os.close(lock)  # the server has its own hold on it now
-            if await self._answers():
+            if await self.answers():
                 return str(self._socket())
             await asyncio.sleep(_POLL_SECONDS)
         raise StoreUnavailableError(
@@ -214,7 +214,8 @@ class EmbeddedServer:
     def _link(self) -> Link:
         return Link(str(self._socket()), timeout=self._patience, wait_replicas=0)
 
-    async def _answers(self) -> bool:
+    async def answers(self) -> bool:
+        """Say whether a server of this directory is alive; starts none."""
         async with aclosing(self._link()) as link:
             with suppress(StoreUnavailableError):
                 return bool(await link.command("PING"))

@@ -88,9 +88,16 @@ SHARES: list[dict[str, Any]] = [
 BEFORE = Earlier(before=3 * MINUTE, not_older_than=12 * MINUTE)
 BASELINE = Column(name="acuan", regions=("73.15",), numbers=(2.0,))
 COMPARISONS: list[dict[str, Any]] = [
-    {"figure": "count", "relation": "rises_to", "number": 2},
+    {"figure": "count", "relation": "rises_to", "number": 2, "if_no_baseline": 1},
     {"figure": "count", "weight": "metrics.n", "relation": "falls_to", "number": 0.5},
-    {"figure": "distinct", "of": ("incident",), "relation": "rises_above", "number": 1, "reference": BEFORE},
+    {
+        "figure": "distinct",
+        "of": ("incident",),
+        "relation": "rises_above",
+        "number": 1,
+        "reference": BEFORE,
+        "if_no_baseline": 0.5,
+    },
     {"figure": "sum", "of": ("x",), "relation": "falls_by", "number": 2, "if_no_baseline": 4},
     {"figure": "average", "of": ("x",), "relation": "falls_below", "number": 1, "if_no_baseline": "fire"},
     {"figure": "lowest", "of": ("x",), "relation": "falls_to", "number": 0.5, "if_no_baseline": 3},
@@ -101,6 +108,7 @@ COMPARISONS: list[dict[str, Any]] = [
         "number": 1,
         "reference": BEFORE,
         "floor": Floor(field="x", field_limit=Limit("above", 0)),
+        "if_no_baseline": "fire",
     },
     {
         "figure": "highest",

@@ -328,12 +328,14 @@ OTHERS = {
     "file_unknown",
     "file_unreadable",
     "no_rule_files",
+    "silence_hasty",
+    "unmatched",
     "not_utf8",
     "too_many_findings",
     "untested",
     *("not_a_variable", "not_an_address", "secret_in_file", "two_bodies", "unknown_placeholder"),
 }
-"""Codes with a test of their own in `test_whole_files`, those of gateways in `test_gateways`."""
+"""Codes with a test of their own: `test_whole_files`, `test_gateways`, `test_experience`."""
 
 
 def found(findings: tuple[Finding, ...] | list[Finding]) -> list[tuple[str, tuple[int, int]]]:
