@@ -40,7 +40,8 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an alert keeps of an event: ids, place, what decides about levels and conflicts of interest, and its impact.
 
-    `impact` is None where the event gives no figure of it.
+    `impact` is None where the event gives no figure of it. Of a rule on rules it is an alert of another one: `title` is
+    then the short title of that rule, and the event is that it opened.
     """
 
     desk: str
@@ -56,6 +57,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: str | None = None
     incident: str | None = None
     impact: Impact | None = None
+    title: str = ""
 
     @property
     def key(self) -> EventKey:

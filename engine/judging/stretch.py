@@ -27,7 +27,8 @@ ENDED = "/ended"
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert is open in [happened_at, ended_at); None: still. `level` is that of its opening.
+    """An alert is open in [happened_at, ended_at); None: still. `level` is that of its opening, `title`
+    the short title of its rule.
 
     `region` and `subject_role` are those of the first event of its evidence that names an office, else those of the
     group: who is accused there may not be told of what is made of it either.
@@ -36,6 +37,7 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     alert: str
     region: str
     level: int
+    title: str = ""
     happened_at: Instant
     ended_at: Instant | None = None
     by_hand: bool = False
@@ -98,6 +100,7 @@ def points_of(source: Source, stretch: Stretch, received_at: Instant) -> list[Po
         occurred_at=stretch.happened_at,
         received_at=received_at,
         subject_role=stretch.subject_role,
+        title=stretch.title,
     )
     opened = Point(began, stretch.alert if source.child is None else source.child)
     if stretch.ended_at is None:

@@ -85,5 +85,6 @@ class Bonds:
             happened_at=spell.happened_at,
             ended_at=spell.ended_at,
             by_hand=spell.reason == "by_hand",
+            title=rule.short_title,
             subject_role=naming.subject_role if naming else None,
         )

@@ -114,6 +114,8 @@ class Reports:
 
     def _named(self, news: News) -> str:
         """Call what is new what it is: `dugaan` until it is verified, where its kind is an allegation."""
+        if news.newest.title:
+            return self._texts["what.alert"]
         return self._texts["what.alleged" if self._is_alleged(news.newest) else "what.event"]
 
     def _is_alleged(self, evidence: Evidence) -> bool:
@@ -122,7 +124,7 @@ class Reports:
     def trend(self) -> Iterator[str]:
         """Compare the last 24 hours with the 24 before, where all evidence is kept and its hours are known."""
         recent = [e for e in self._newest_first if self._at - e.occurred_at < 2 * DAY]
-        if len(self._newest_first) < 2 or not recent or not self._whole:
+        if len(self._newest_first) < 2 or not recent or not self._whole or self.what == "alert":
             return
         if all(e.time_precision != "day" for e in recent):
             now = sum(self._at - e.occurred_at < DAY for e in recent)
@@ -169,7 +171,9 @@ class Reports:
 
     @property
     def what(self) -> str:
-        """What the reports count as: `alleged` while all are only that, else `event`."""
+        """What the reports count as: `alert` of another rule, `alleged` while all are only that, else `event`."""
+        if any(e.title for e in self._newest_first):
+            return "alert"
         return "alleged" if all(map(self._is_alleged, self._newest_first)) else "event"
 
     def newest(self) -> tuple[str, ...]:
@@ -183,7 +187,7 @@ class Reports:
 
     def verified(self) -> Iterator[str]:
         """Say how much of it is verified."""
-        total = len(self._newest_first)
+        total = sum(not e.title for e in self._newest_first)
         verified = sum(e.verification == "verified" for e in self._newest_first)
         if not total:
             return
@@ -199,7 +203,7 @@ class Reports:
         texts, figures = self._texts, _figures(evidence)
         what = self._voice.kind(evidence)
         return texts(
-            "evidence.item",
+            "evidence.alert" if evidence.title else "evidence.item",
             when=self._voice.listed_moment(evidence.occurred_at, self._at, evidence.time_precision),
             place=self._voice.place(evidence.region),
             what=f"{what}, {self._counted(figures)}" if figures else what,

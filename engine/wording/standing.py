@@ -29,6 +29,8 @@ def standing(alert: Alert, voice: Voice, what: str) -> str:
         return texts(key, figure=figure, one=one, other=other, **facts)
     if alert.figure is None:
         return ""
+    if what == "alert":
+        return texts("why_now.open", figure=voice.number(alert.figure), **facts)
     if rule.within is None or rule.condition in MEASURED:
         return texts("why_now.figure", figure=voice.number(alert.figure), **facts)
     return texts("why_now.window", count=voice.count(what, alert.figure), **facts)

@@ -103,7 +103,12 @@ class Voice:
     # --- kinds ---------------------------------------------------------------------------------------------------
 
     def kind(self, evidence: Evidence) -> str:
-        """Return the name of what was reported; a verified report loses the word `dugaan`."""
+        """Return the name of what was reported; a verified report loses the word `dugaan`.
+
+        An alert of another rule has that rule's short title.
+        """
+        if evidence.title:
+            return plain(evidence.title, LONGEST_NAME)
         names = self._kinds.get(evidence.kind)
         if names is None:
             return self.texts("kind.unknown", kind=plain(evidence.kind, LONGEST_NAME))

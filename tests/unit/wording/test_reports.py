@@ -241,3 +241,39 @@ def test_figures_in_english():
     """One of a thing is one."""
     found = reports(clash(1, CLASH_AT, impact=Impact(dead=1, voters=1)), language="en")
     assert list(found.impact()) == ["Impact as reported: 1 dead, 1 voter."]
+
+
+# --- alerts of other rules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "items", "new"),
+    [
+        (
+            "id",
+            (
+                "27/11 pkl 13.00 WIT, Kab. Nabire: peringatan Bentrok massa",
+                "27/11 pkl 12.00 WIT, Kab. Puncak Jaya: peringatan Bentrok massa",
+            ),
+            "Ada peringatan lain baru: Rabu, 27 November 2024 pukul 13.00 WIT.",
+        ),
+        (
+            "en",
+            (
+                "27/11 13:00 WIT, Kab. Nabire: alert Bentrok massa",
+                "27/11 12:00 WIT, Kab. Puncak Jaya: alert Bentrok massa",
+            ),
+            "A new alert of another rule: Wednesday, 27 November 2024, 13:00 WIT.",
+        ),
+    ],
+)
+def test_alerts_of_other_rules_are_listed_by_rule_and_place(language, items, new):
+    """They are neither verified nor from a source, and nobody calls them reports."""
+    alerts = [
+        clash(number, NOON + number * HOUR, region=region, kind="alert:bentrok", title="Bentrok massa")
+        for number, region in ((0, "94.02"), (1, "94.01"))
+    ]
+    told = reports(*alerts, language=language)
+    assert told.newest() == items
+    assert (list(told.verified()), list(told.trend()), told.what) == ([], [], "alert")
+    assert list(told.what_is_new()) == [new]
