@@ -33,6 +33,7 @@ from engine.cli.bounce import bounce
 from engine.cli.reload import reload
 from engine.cli.replay import replay
 from engine.cli.run import run
+from engine.cli.schema import schema
 from engine.errors import ConfigurationError, SiagaError
 from engine.service import logs
 from engine.settings import Log
@@ -63,6 +64,7 @@ def siaga(
 app.command()(run)
 app.command()(reload)
 app.command()(replay)
+app.command()(schema)
 app.command()(bounce)
 for _name in ("demo", "drill", "check", "test", "backtest", "bench"):
     try:

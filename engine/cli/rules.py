@@ -5,6 +5,7 @@ Here: arguments and printing. Not here: the sentence (`wording.sentence`) and th
 
 from __future__ import annotations
 
+import asyncio
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,7 +13,9 @@ import msgspec
 import typer
 import yaml
 
+from engine.alerting.alert import Alert
 from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import storage
 from engine.errors import ConfigurationError
 from engine.judging.evaluate import KEPT_WHILE_OPEN
 from engine.judging.rule import Rule
@@ -20,8 +23,11 @@ from engine.judging.window import remembered_for
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.loading.written import written
+from engine.service.casebook import ALERTS
+from engine.service.precision import Precision, precision_of
 from engine.service.reload import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
+from engine.store.codec import decode
 from engine.wording.sentence import memory, sentence
 from engine.wording.texts import Catalogue, load_catalogue
 
@@ -29,6 +35,10 @@ app = typer.Typer(no_args_is_help=True, help="Read the rules: what each does, in
 
 WIDTH = 110
 """Columns of the printed form."""
+_PRECISION = {
+    "id": ("aturan", "peringatan", "selesai", "bukan pelanggaran", "ditarik", "bagian"),
+    "en": ("rule", "alerts", "over", "no violation", "taken back", "share"),
+}
 _HEADS = {"id": ("versi", "berkas"), "en": ("version", "file")}
 
 
@@ -94,6 +104,41 @@ def show(
     typer.echo(f"\n{version}: {rule.version}   {file}: {rule.source}")
     typer.echo(f"{shelf.memory(rule, lang)}\n")
     typer.echo(yaml.safe_dump(written(rule), sort_keys=False, allow_unicode=True, width=WIDTH), nl=False)
+
+
+@app.command()
+def precision(
+    lang: Lang = Tongue.id,
+    format_: Form = Format.text,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Say of each rule how many alerts it made, and how many of those that are over ended as no violation.
+
+    A violation that was refuted by whoever may is none. Exercises and alerts that were only recorded do not count.
+
+    Example: siaga rules precision --lang en
+    """
+    from rich.table import Table
+
+    from engine.cli.listing import print_listing
+
+    found = asyncio.run(_precision(settings_of(config, set_)))
+    if format_ is Format.json:
+        _print_json([msgspec.to_builtins(one) | {"share": one.share} for one in found])
+        return
+    table = Table(*_PRECISION[lang.value], box=None, pad_edge=False)
+    for one in found:
+        counts = (one.alerts, one.resolved, one.no_violation, one.taken_back)
+        share = "-" if one.share is None else f"{100 * one.share:.0f} %"
+        table.add_row(one.rule, *(str(count) for count in counts), share)
+    print_listing(table)
+
+
+async def _precision(settings: Settings) -> list[Precision]:
+    async with storage(settings) as store:
+        records = (await store.scan(ALERTS)).values()
+        return precision_of(decode(record.value, Alert) for record in records)
 
 
 class _Shelf:

@@ -70,6 +70,11 @@ def condition(filters: Filters) -> Take[Condition]:
     return read
 
 
+def words() -> tuple[str, ...]:
+    """Return the conditions that there are."""
+    return tuple(_READERS)
+
+
 def has_figure(built: Condition) -> bool:
     """Say whether the condition has a number that limits, levels and `value_doubles` can be held against."""
     match built:

@@ -103,6 +103,11 @@ class DraftReader:
             "escalate": named(known.policies, "unknown_policy"),
         }
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that it reads."""
+        return tuple(self._takes)
+
     def read(self, whole: Whole, findings: Findings, *, required: Collection[str]) -> Draft:
         """Read one rule; what does not fit together in it is placed at `like` where the key is not its own."""
         form = form_of(whole.node, findings)
