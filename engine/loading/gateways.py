@@ -21,7 +21,7 @@ from engine.loading.form import Form, form_of, list_of
 from engine.loading.loaded import Loaded, load_file
 from engine.loading.marked import Node
 from engine.loading.moment import duration
-from engine.loading.route_profile import LATER, RouteProfile, route_profile
+from engine.loading.route_profile import RouteProfile, rate, route_profile
 from engine.loading.value import boolean, identifier, number, text, whole, word
 
 ADAPTERS = "adapters"
@@ -88,12 +88,14 @@ def _gateways(folder: Path, form: Form, _findings: Findings) -> Entries:
 
 def _entry(form: Form, folder: Path, findings: Findings) -> GatewayEntry:
     channel = cast("Channel", form.require("channel", word("sms", "email", "webhook"), "sms"))
+    profile = form.read("profile", route_profile, RouteProfile())
+    profile = msgspec.structs.replace(profile, rate=form.read("rate", rate, profile.rate))
     common = GatewayEntry(
         id=form.require("id", identifier, ""),
         channel=channel,
         order=form.read("order", whole(1, 999), 1),
         prefixes=form.read("prefixes", list_of(text, single=True), ()),
-        profile=form.read("profile", route_profile, RouteProfile()),
+        profile=profile,
         user=form.read("user", text, ""),
         timeout=form.read("timeout", duration(minimum=SECOND), TIMEOUTS[channel]),
         connections=form.read("connections", whole(1, 50), 3),
@@ -102,7 +104,7 @@ def _entry(form: Form, folder: Path, findings: Findings) -> GatewayEntry:
     for key in _SECRETS:
         if key in form:
             findings.add("secret_in_file", form.key_place(key), key=key)
-    form.close(unavailable=LATER, also=_SECRETS)
+    form.close(also=_SECRETS)
     return msgspec.structs.replace(common, **own)
 
 

@@ -215,6 +215,9 @@ class Dispatcher:
         if not isinstance(gateway, Gateway):
             await self._desk.change(alert_id, unserved(notification_id, gateway), "attempted")
             return None
+        if (free := self.gateways.pace(gateway, now)) > now:
+            await self._hold(notification, case.versions[notification_id], Verdict(free, "lane", ()))
+            return None
         rendered = notification.rendered
         told: tuple[Put, ...] = ()
         if rendered is None or self._carries_otherwise(gateway, notification):

@@ -9,6 +9,7 @@ dispatchers one makes the probe.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -20,7 +21,7 @@ from engine.alerting.policy import Channel
 from engine.alerting.route import CLOSED, Breaker, Route, after_failure, begin_probe, routes_to
 from engine.clock import Clock
 from engine.judging.instant import MINUTE, Instant, Millis
-from engine.loading.route_profile import RouteProfile, Trust
+from engine.loading.route_profile import Rate, RouteProfile, Trust
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
 from engine.store.codec import decode, encode
@@ -38,6 +39,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
 
     `dlr_trust`: `none` leaves reports of failure alone, `low` believes them, `high` also takes a report that stays away
     for `dlr_timeout` milliseconds for a failure. `by_reference`: its reports name its own reference and not our id.
+    `rate` bounds what one process hands over.
     """
 
     route: Route
@@ -45,6 +47,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     dlr_trust: Trust = "none"
     dlr_timeout: Millis = 10 * MINUTE
     by_reference: bool = False
+    rate: Rate | None = None
 
     @property
     def id(self) -> str:
@@ -70,6 +73,7 @@ def gateway_of(route: Route, carried: RouteProfile, *, by_reference: bool = Fals
         dlr_trust=carried.dlr_trust or BELIEVED[route.channel],
         dlr_timeout=carried.dlr_timeout,
         by_reference=by_reference,
+        rate=carried.rate,
     )
 
 
@@ -81,6 +85,7 @@ class Gateways:
         self._clock = clock
         self._metrics = metrics
         self._gateways = {gateway.id: gateway for gateway in gateways}
+        self._went: dict[str, deque[Instant]] = {}
         metrics.gateways.know(self._gateways)
 
     @property
@@ -119,6 +124,16 @@ class Gateways:
                     continue
             return self._gateways[route.gateway]
         return "breaker_open"
+
+    def pace(self, gateway: Gateway, now: Instant) -> Instant:
+        """Return when a message may go at the gateway's rate; one that may go now is counted."""
+        if gateway.rate is None:
+            return now
+        went = self._went.setdefault(gateway.id, deque(maxlen=gateway.rate.at_most))
+        if len(went) == gateway.rate.at_most and now < went[0] + gateway.rate.within:
+            return went[0] + gateway.rate.within
+        went.append(now)
+        return now
 
     async def settle(self, gateway: str, *, well: bool) -> None:
         """Note that a gateway answered as it should (or refused for good), or that it failed for the time being."""

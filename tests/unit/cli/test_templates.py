@@ -26,3 +26,20 @@ def test_findings_say_which_message_and_what():
     assert len(printed) == 3
     assert printed[0].startswith("sms.notice id: banned_word: ")
     assert printed[1].startswith("... and ")
+
+
+def test_each_gateway_of_the_file_is_checked_by_its_own_profile(tmp_path: Path):
+    (tmp_path / "adapters").symlink_to(ROOT / "config/adapters")
+    entry = "adapter: kannel.yaml, url: http://a.example, callback_env: A"
+    (tmp_path / "gateways.yaml").write_text(
+        "version: 1\ngateways:\n"
+        f"  - {{id: satu, channel: sms, {entry}, profile: {{two_way: true}}}}\n"
+        f"  - {{id: dua, channel: sms, {entry}, profile: {{banned_words: [mohon]}}}}\n"
+    )
+    code, printed = check("--set", f"paths.gateways={tmp_path}/gateways.yaml", "--most", "1")
+    assert code == 1
+    sums = [line for line in printed if " rules, " in line]
+    assert sums[0].startswith("satu: ")
+    assert sums[0].endswith("two-way, with codes: 0 findings")
+    assert sums[1].startswith("dua: ")
+    assert not sums[1].endswith(" 0 findings")

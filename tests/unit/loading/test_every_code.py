@@ -333,7 +333,14 @@ OTHERS = {
     "not_utf8",
     "too_many_findings",
     "untested",
-    *("not_a_variable", "not_an_address", "secret_in_file", "two_bodies", "unknown_placeholder"),
+    *(
+        "not_a_rate",
+        "not_a_variable",
+        "not_an_address",
+        "secret_in_file",
+        "two_bodies",
+        "unknown_placeholder",
+    ),
 }
 """Codes with a test of their own: `test_whole_files`, `test_gateways`, `test_experience`."""
 

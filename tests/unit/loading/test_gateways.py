@@ -76,12 +76,23 @@ def test_what_is_not_written_has_the_defaults_of_the_design(folder: Path):
         (("dlr_trust: low", "dlr_trust: tinggi"), [("not_a_choice", 12, 41)]),
         (("two_way: true", "twoway: true"), [("unknown_key", 12, 15)]),
         (("dlr_timeout: 20m", "dlr_timeout: 20"), [("duration_without_unit", 12, 59)]),
-        (("two_way: true", "rate: 20/s"), [("not_available", 12, 15)]),
+        (("two_way: true", "rate: 20"), [("not_a_rate", 12, 21)]),
+        (("two_way: true", "rate: 20/s"), []),
         (("    callback_env: SIAGA_KANNEL_CALLBACK\n", ""), [("required", 3, 5)]),
     ],
 )
 def test_each_mistake_is_found_at_its_place(folder: Path, change, expected):
     assert found(folder, KANNEL.replace(*change)) == expected
+
+
+@pytest.mark.parametrize(
+    ("profile", "entry", "expected"),
+    [("", "", None), ("rate: 20/s", "", (20, 1_000)), ("rate: 20/s", "rate: 600/m,", (600, 60_000))],
+)
+def test_a_rate_stands_in_the_profile_or_beside_it(folder: Path, profile: str, entry: str, expected):
+    text = f"version: 1\ngateways: [{{id: a, channel: email, host: a, {entry} profile: {{{profile}}}}}]\n"
+    assert found(folder, text) == []
+    assert load_gateways(folder / "gateways.yaml").expect()[0].profile.rate == expected
 
 
 def test_two_gateways_have_two_names(folder: Path):

@@ -7,6 +7,7 @@ import pytest
 
 from engine.alerting.route import FAILURES_TO_OPEN, OPEN_FOR, Route
 from engine.clock import ManualClock
+from engine.loading.route_profile import Rate
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
 from engine.service.dispatcher import Dispatcher
@@ -180,6 +181,33 @@ async def test_a_report_that_stays_away_fails_after_the_time_of_its_gateway():
     failed, *_ = (await board.desk.case(alert_id)).notifications.values()
     assert (failed.state, failed.reason, failed.due_at) == ("failed", "no_report", None)
     assert failed.id not in await board.outbox()
+
+
+async def test_a_rate_spreads_messages_and_loses_none():
+    """Two a second: the others wait for the next second, and what waits for one contact goes as one then."""
+    paced = msgspec.structs.replace(GATEWAY, rate=Rate(2, 1_000))
+    board = Switchboard(gateway=paced)
+    for ordinal in range(1, 6):
+        await board.open(ordinal)
+    sent = []
+    for _ in range(4):
+        await board.send()
+        sent.append(len(board.route.accepted))
+    assert sent == [2, 3, 3, 3]
+    told = [
+        n.state
+        for alert in await board.desk.alerts()
+        for n in (await board.desk.case(alert.id)).notifications.values()
+    ]
+    assert told == ["sent"] * 5
+
+
+def test_a_gateway_takes_at_most_its_rate_in_any_span(pair):
+    paced = msgspec.structs.replace(FIRST, rate=Rate(3, 1_000))
+    went = [at for at in range(NOW, NOW + 5_000, 70) if pair.gateways.pace(paced, at) == at]
+    assert all(sum(at - 1_000 < other <= at for other in went) <= 3 for at in went)
+    assert len(went) >= 13
+    assert pair.gateways.pace(FIRST, NOW) == NOW
 
 
 def test_each_gateway_stands_at_zero_from_the_start(pair):
