@@ -44,7 +44,7 @@ class ComparisonFold(Fold):
     def next_due(self) -> Instant | None:
         """Return the next instant at which something changes though no point occurs."""
         due, at, until = super().next_due(), self._at, self._rule.effective_until
-        if at is None or not self._high or (self.now is not None and at <= self.now):
+        if at is None or self.status.first is None or (self.now is not None and at <= self.now):
             return due
         if until is not None and at >= until:
             return due
