@@ -18,6 +18,8 @@ from engine.alerting.directory import place_of
 from engine.alerting.policy import Target
 from engine.judging.instant import Instant
 from engine.judging.region import NATION
+from engine.wording.absence import is_absence
+from engine.wording.absence import why_now as absence
 from engine.wording.plain import plain
 from engine.wording.reports import Reports
 from engine.wording.standing import standing
@@ -202,7 +204,9 @@ class Teller:
         alert, texts, voice, what = self.alert, self.texts, self.voice, self.reports.what
         yield from self.reports.what_is_new()
         against = standing(alert, voice, what)
-        if against:
+        if is_absence(alert):
+            yield from absence(alert, voice, self.at)
+        elif against:
             yield against
         else:
             yield texts["why_now.every_event"]

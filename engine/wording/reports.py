@@ -14,6 +14,7 @@ import msgspec
 from engine.alerting.alert import Alert
 from engine.judging.instant import DAY, Instant, local
 from engine.judging.judgement import PRECISIONS, Evidence, Impact, Precision
+from engine.wording.absence import is_absence, silent_since
 from engine.wording.voice import Voice
 
 NEWEST_SHOWN = 5
@@ -81,6 +82,8 @@ class Reports:
         if news is not None and news.quiet_days:
             when = self._voice.moment(news.newest.occurred_at, news.newest.time_precision)
             return self._texts("moment.new", what=self._named(news), when=when)
+        if (since := silent_since(self._alert)) is not None:
+            return self._texts("moment.since", when=self._voice.moment(since))
         return self._voice.moment(self._alert.happened_at, self.precision)
 
     def short_moment(self, *, first: bool = False) -> str:
@@ -89,6 +92,8 @@ class Reports:
         if news is not None and news.quiet_days:
             when = self._voice.short_moment(news.newest.occurred_at, news.newest.time_precision)
             return self._texts("moment.short.new", what=self._named(news), when=when)
+        if (since := silent_since(self._alert)) is not None:
+            return self._texts("moment.since", when=self._voice.short_moment(since))
         return self._voice.short_moment(self._alert.happened_at, self.precision)
 
     def what_is_new(self) -> Iterator[str]:
@@ -190,6 +195,8 @@ class Reports:
         total = sum(not e.title for e in self._newest_first)
         verified = sum(e.verification == "verified" for e in self._newest_first)
         if not total:
+            if is_absence(self._alert):
+                yield self._texts["evidence.none"]
             return
         if verified == 0:
             yield self._texts["evidence.none_verified"]

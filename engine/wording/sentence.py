@@ -13,6 +13,7 @@ from functools import singledispatchmethod
 
 from engine.judging.active import Active
 from engine.judging.evaluate import KEPT_WHILE_OPEN
+from engine.judging.expected import Deadline, Expected, Silence
 from engine.judging.instant import Instant, Millis
 from engine.judging.region import LEVELS
 from engine.judging.rule import (
@@ -88,8 +89,8 @@ class _Teller:
     def _level(self, level: int, limit: Limit | None) -> str:
         name = self._texts[f"level.{level}"]
         if limit is not None and limit.operator == "at_least":
-            return self._texts("sentence.level.from", n=self._watched.number(limit.number), level=name)
-        said = "" if limit is None else self._watched.limit(limit)
+            return self._texts("sentence.level.from", n=self._figure(limit), level=name)
+        said = "" if limit is None else self._limit(limit)
         return self._texts("sentence.level.if", limit=said, level=name)
 
     def ends(self) -> Iterator[str]:
@@ -136,7 +137,7 @@ class _Teller:
             f"sentence.clear.{clear.how}",
             what="" if clear.event is None else self._watched.what(clear.event),
             length=self._length(clear.quiet_for),
-            limit="" if clear.limit is None else self._watched.limit(clear.limit),
+            limit="" if clear.limit is None else self._limit(clear.limit),
             keep=texts("sentence.keep", length=self._length(after)) if after else "",
         )
 
@@ -235,6 +236,45 @@ class _Teller:
     def _compare(self, condition: Compare) -> str:
         when = "" if condition.at is None else self._bound(condition.at)
         return self._said("sentence.compare", **self._contrasts.compare(condition, self._what, when))
+
+    # --- what does not come ---
+
+    @_when.register
+    def _silence(self, condition: Silence) -> str:
+        few = condition.below > 1
+        return self._texts(
+            "sentence.silence.few" if few else "sentence.silence",
+            who=self._who(condition.expected),
+            what=self._what,
+            length=self._length(condition.length),
+            below=condition.below,
+        )
+
+    @_when.register
+    def _deadline(self, condition: Deadline) -> str:
+        when = self._bound(condition.by)
+        return self._texts("sentence.deadline", who=self._who(condition.expected), what=self._what, when=when)
+
+    def _who(self, expected: Expected) -> str:
+        """Say who must report."""
+        per = self._rule.per
+        level = "regency" if per == ("region",) else per[0]
+        key = f"sentence.expected.place.{level}"
+        place = self._texts[key if len(per) == 1 and key in self._texts else "sentence.expected.place.other"]
+        how = "regions" if expected.roster == "regions" else "list"
+        if expected.seen is not None or expected.where is not None:
+            how = "where" if expected.seen is None else "seen"
+        length = self._length(expected.seen or 0)
+        return self._texts(f"sentence.expected.{how}", place=place, name=expected.roster, length=length)
+
+    def _figure(self, limit: Limit) -> str:
+        """Return the number of a limit on the condition's figure; that of a silence is a length."""
+        if isinstance(self._rule.condition, Silence):
+            return self._length(int(limit.number))
+        return self._watched.number(limit.number)
+
+    def _limit(self, limit: Limit) -> str:
+        return self._texts(f"sentence.limit.{limit.operator}", n=self._figure(limit))
 
     # --- patterns ---
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from engine.judging.active import Active, NamedSpan
+from engine.judging.expected import Deadline, Expected, Silence
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.rule import (
     Aggregate,
@@ -197,6 +198,20 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
             " bentrok massa; bentrok dengan korban jiwa (hanya bentrok massa)"
         ),
     ),
+    "silence": (
+        Silence(length=2 * HOUR, expected=Expected(roster="regions")),
+        (
+            "Bila sebuah kabupaten/kota yang menyelenggarakan pemilihan dan desknya aktif"
+            " tidak melaporkan bentrok massa selama 2 jam"
+        ),
+    ),
+    "deadline": (
+        Deadline(by=datetime.fromisoformat("2024-11-27T18:00"), expected=Expected(roster="pelapor")),
+        (
+            "Bila pelapor dalam daftar pelapor belum melaporkan bentrok massa"
+            " sampai 27 November 2024 pukul 18.00 waktu setempat"
+        ),
+    ),
 }
 STAGE = NamedSpan(
     id="masa_tenang",
@@ -211,7 +226,7 @@ UNSAID = {
     *("id", "title", "short_title", "owner", "why", "guide", "wait_for_late", "late_horizon"),
     *("escalate", "version", "source"),
 }
-TOLD_BY_TITLE = {"silence", "deadline"}
+TOLD_BY_TITLE: set[str] = set()
 """Conditions that have no words of their own yet."""
 
 
@@ -281,6 +296,16 @@ def test_every_key_of_a_rule_is_said_or_left_out_knowingly():
         ({"hide_while": ("banjir", "gempa")}, " Selama ada peringatan banjir atau gempa di daerah"),
         ({"effective_from": 1_732_665_600_000}, " berlaku sejak Rabu, 27 November 2024 pukul 07.00 WIB."),
         ({"effective_until": 1_732_665_600_000}, " berlaku sampai Rabu, 27 November 2024 pukul 07.00 WIB."),
+        (
+            {
+                "condition": Silence(length=2 * HOUR, below=3, expected=Expected(seen=7 * DAY)),
+                "levels": (LevelStep(2), LevelStep(3, Limit("at_least", 4 * HOUR))),
+            },
+            (
+                "Bila sebuah kabupaten/kota yang melapor dalam 7 hari terakhir melaporkan bentrok massa kurang dari"
+                " 3 kali selama 2 jam, peringatan tingkat WASPADA dibuka; mulai 4 jam menjadi SIAGA."
+            ),
+        ),
         (
             {"active": Active(stages=(STAGE,), hours="06:00-22:00 local", days="mon..fri")},
             " hanya menilai pada tahapan masa_tenang, pada hari Senin sampai Jumat, pukul 06.00-22.00 waktu setempat.",
