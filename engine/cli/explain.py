@@ -7,6 +7,7 @@ what happened (`alerting`). Answers name events, offices and people by id only.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import msgspec
@@ -18,17 +19,22 @@ from engine.cli.storage import storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError
 from engine.judging.circumstances import Circumstances
+from engine.judging.expected import Silence
 from engine.judging.explain import Gate, Stand, explain_group
-from engine.judging.instant import Instant, local
+from engine.judging.instant import Instant, format_duration, local
 from engine.judging.region import RegionTable, level_of
 from engine.judging.rule import Rule, level_name
 from engine.judging.state import GroupState
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
+from engine.service.backdrop import REAL, Backdrop
 from engine.service.batch import Key
+from engine.service.books import Books
 from engine.service.casebook import history_log, load
 from engine.service.groups import read
+from engine.service.pulse import kept_gaps
 from engine.service.reload import read_rule_set
+from engine.service.rule_sets import RuleSet
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.codec import decode
 
@@ -42,6 +48,7 @@ GATES: dict[str, dict[str, str]] = {
     "active": {"id": "di dalam jam dan tahapan aturan", "en": "within the rule's hours and stages"},
     "too_late": {"id": "laporan tidak terlalu terlambat", "en": "the report is not too late"},
     "before_rule": {"id": "terjadi sesudah aturan dibuat", "en": "happened after the rule was made"},
+    "expected": {"id": "wajib melapor", "en": "must report"},
     "already_open": {"id": "belum ada peringatan yang terbuka", "en": "no alert is open yet"},
     "figure_below_limit": {"id": "angka mencapai ambang", "en": "the figure meets the limit"},
     "not_newer_than_closing": {
@@ -66,12 +73,17 @@ DETAILS: dict[str, dict[str, str]] = {
     "until": {"id": "sampai", "en": "until"},
     "from": {"id": "dari", "en": "from"},
     "closing": {"id": "penutup", "en": "closing event"},
+    "newest": {"id": "laporan terakhir", "en": "newest report"},
+    "due": {"id": "jatuh tempo", "en": "falls due"},
+    "outages": {"id": "gangguan penerimaan", "en": "outages of the intake"},
+    "next_start": {"id": "dinilai lagi", "en": "judged again"},
 }
 NOTHING_KEPT = {
     "id": "belum ada kejadian yang dihitung aturan ini untuk kelompok {group}",
     "en": "this rule has counted no event of the group {group} so far",
 }
-INSTANTS = frozenset(("oldest_leaves_at", "since", "until", "from"))
+INSTANTS = frozenset(("oldest_leaves_at", "since", "until", "from", "newest", "due", "next_start"))
+LENGTHS = frozenset(("outages",))
 
 
 @app.command()
@@ -98,10 +110,9 @@ def rule(
     rules = read_rule_set(settings.paths, regions, load_kinds(settings.paths.kinds)).rules
     if rule_id not in rules:
         raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(rules))}")
-    state = asyncio.run(_state(settings, Key("real", rule_id, group)))
+    state, around = asyncio.run(_state(settings, regions, rules[rule_id], group))
     newest = max((point.evidence.occurred_at for point in state.points), default=None)
     when = moment("--at", at) or newest or WallClock().now()
-    around = Circumstances(zone=_zone(regions, group))
     stand = explain_group(rules[rule_id], state, at=when, around=around)
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
@@ -144,9 +155,18 @@ def _named(entry: HistoryEntry) -> list[str]:
     return [part for part in (entry.reason, entry.person) if part]
 
 
-async def _state(settings: Settings, key: Key) -> GroupState:
+async def _state(
+    settings: Settings, regions: RegionTable, rule_: Rule, group: str
+) -> tuple[GroupState, Circumstances]:
+    key = Key(REAL, rule_.id, group)
     async with storage(settings) as store:
-        return (await read(store, [key]))[key].state
+        books = Books(
+            store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
+        )
+        await books.follow()
+        backdrop = Backdrop(books, None)
+        backdrop.take(await kept_gaps(store))
+        return (await read(store, [key]))[key].state, backdrop.of(key, rule_)
 
 
 async def _story(settings: Settings, alert_id: str) -> tuple[Any, list[HistoryEntry]]:
@@ -174,25 +194,28 @@ def _stand(rule_: Rule, group: str, stand: Stand, zone: str, lang: str) -> list[
         if lang == "en":
             mark = "yes" if gate.passed else "NO "
         words = GATES.get(gate.name, {}).get(lang, gate.name)
-        lines.append(f"  {mark}  {words} ({gate.name}){_details(gate, zone, lang)}")
+        lengths = LENGTHS | ({"figure", "limit"} if isinstance(rule_.condition, Silence) else set())
+        lines.append(f"  {mark}  {words} ({gate.name}){_details(gate, zone, lang, lengths)}")
     if stand.counted:
         counted = {"id": "dihitung", "en": "counted"}.get(lang, "counted")
         lines.append(f"  {counted}: {', '.join(stand.counted)}")
     return lines
 
 
-def _details(gate: Gate, zone: str, lang: str) -> str:
+def _details(gate: Gate, zone: str, lang: str, lengths: Collection[str]) -> str:
     said = [
-        f"{DETAILS.get(name, {}).get(lang, name)} {_value(name, value, zone)}"
+        f"{DETAILS.get(name, {}).get(lang, name)} {_value(name, value, zone, lengths)}"
         for name, value in gate.detail.items()
         if value is not None and name != "ids"
     ]
     return f": {', '.join(said)}" if said else ""
 
 
-def _value(name: str, value: object, zone: str) -> str:
+def _value(name: str, value: object, zone: str, lengths: Collection[str]) -> str:
     if name in INSTANTS and isinstance(value, int):
         return _moment(value, zone)
+    if name in lengths and isinstance(value, int | float):
+        return format_duration(int(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from engine.judging.active import ALWAYS, END, Span
 from engine.judging.calendar import instant_of
@@ -21,6 +22,7 @@ from engine.judging.expected import Deadline, Silence
 from engine.judging.filter import Limit
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant, Millis
+from engine.judging.outage import covered
 from engine.judging.rule import Rule
 from engine.judging.state import Point, Spell, Status
 from engine.judging.stopwatch import Stopwatch
@@ -28,7 +30,19 @@ from engine.judging.trace import Rise
 from engine.judging.window import Lasting
 
 
-class _AbsenceFold(Fold):
+class Standing(NamedTuple):
+    """How somebody stands who must report: whether that is expected, from when it is measured, when it falls due, the
+    newest report, and how long our own outages were since then.
+    """
+
+    expected: bool
+    since: Instant | None
+    due: Instant | None
+    newest: Instant | None
+    outages: Millis
+
+
+class AbsenceFold(Fold):
     """What both have in common: groups that count from some instant on, also where nothing was ever heard of them."""
 
     def __init__(
@@ -70,6 +84,10 @@ class _AbsenceFold(Fold):
         """Yield the instants at which something may change."""
         raise NotImplementedError
 
+    def standing(self, at: Instant) -> Standing:
+        """Say how somebody who must report stands where the fold stands."""
+        raise NotImplementedError
+
     def _span(self, at: Instant) -> Span | None:
         return ALWAYS if self._active is None else self._active.around(at)
 
@@ -78,7 +96,7 @@ class _AbsenceFold(Fold):
         return True
 
 
-class SilenceFold(_AbsenceFold):
+class SilenceFold(AbsenceFold):
     """The fold of `silence`."""
 
     def _prepare(self, rule: Rule) -> None:
@@ -175,6 +193,13 @@ class SilenceFold(_AbsenceFold):
 
     # --- judging ----------------------------------------------------------------------------------------------------
 
+    def standing(self, at: Instant) -> Standing:
+        """Say how somebody who must report stands where the fold stands."""
+        since, newest = self._measured_from(at), self._heard[-1] if self._heard else None
+        due = None if since is None else self._clock.reached(since, self._silence.length)
+        outages = 0 if since is None else covered(self._around.gaps, since, at)
+        return Standing(self._is_expected(at), since, due, newest, outages)
+
     def _judge(self, at: Instant, start: int, end: int) -> None:
         super()._judge(at, start, end)
         spell, figure = self.status.spell, self._window.figure
@@ -198,7 +223,7 @@ class SilenceFold(_AbsenceFold):
         status.newest = last or EventKey(at, "", "")  # only what is newer ends this silence or begins another
 
 
-class DeadlineFold(_AbsenceFold):
+class DeadlineFold(AbsenceFold):
     """The fold of `deadline`."""
 
     def _prepare(self, rule: Rule) -> None:
@@ -216,6 +241,13 @@ class DeadlineFold(_AbsenceFold):
         since = max(span.start, self._by if counts is None else counts)
         ends_at = Stopwatch(self._around.gaps).reached(since, self._by - since)
         return None if ends_at is None or (member.until is not None and member.until <= ends_at) else ends_at
+
+    def standing(self, at: Instant) -> Standing:
+        """Say how somebody who must report stands where the fold stands."""
+        ends_at, seen, since = self._ends_at, self.status.seen, self._counts_from
+        newest = None if seen is None else seen.occurred_at
+        outages = 0 if since is None else covered(self._around.gaps, since, at)
+        return Standing(ends_at is not None, since, ends_at, newest, outages)
 
     def _turns(self) -> Iterator[Instant]:
         if self.status.seen is None and (ends_at := self._ends_at) is not None:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 
 import msgspec
 
+from engine.judging.absence import AbsenceFold, Standing
 from engine.judging.active import BEGINNING, END, spans_of
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.completion import fold_of
 from engine.judging.event import Event
+from engine.judging.expected import Silence
 from engine.judging.fold import Fold
 from engine.judging.group import group_of
 from engine.judging.instant import Instant
@@ -27,6 +29,7 @@ OPENING_GATES = ("effective", "active", "too_late", "before_rule")
 OWN_GATES = (
     "key_missing",
     "field_missing",
+    "expected",
     "already_open",
     "figure_below_limit",
     "not_newer_than_closing",
@@ -82,7 +85,7 @@ def explain_group(rule: Rule, state: GroupState, *, at: Instant, around: Circums
         oldest_leaves_at=leaves,
         open_since=None if spell is None else spell.happened_at,
         gates=_passed_through(
-            [_effective(rule, at), _active(rule, at, around), *_own_gates(rule, fold, leaves)]
+            [_effective(rule, at), _active(rule, at, around), *_own_gates(rule, fold, leaves, at)]
         ),
     )
 
@@ -124,9 +127,9 @@ def _active(rule: Rule, at: Instant, around: Circumstances) -> Gate:
     return Gate(name="active", passed=True, detail=dict(zip(("from", "until"), bounds, strict=True)))
 
 
-def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None) -> list[Gate]:
+def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None, at: Instant) -> list[Gate]:
     status, limit = fold.status, limit_of(rule.condition)
-    figures: Detail = {
+    figures: dict[str, int | float | str | list[str] | None] = {
         "figure": fold.figure,
         "limit": None if limit is None else limit.number,
         "ids": [key.id for key in fold.counted],
@@ -136,13 +139,21 @@ def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None) -> list[Gate]:
         figures = {**figures, "now": fold.sides[0], "reference": fold.sides[1]}
     held_until = None if status.true_since is None else status.true_since + rule.hold_for
     newer = status.floor is None or (status.seen is not None and status.seen > status.floor)
+    met, before = fold.met and status.seen is not None, []
+    if isinstance(fold, AbsenceFold):
+        stands = fold.standing(at)
+        met = fold.met if isinstance(rule.condition, Silence) else _passed(stands, at)
+        figures = {**figures, **stands._asdict()}
+        figures.pop("expected")
+        before = [Gate(name="expected", passed=stands.expected, detail={"from": stands.since})]
     return [
+        *before,
         Gate(
             name="already_open",
             passed=status.spell is None,
             detail={"since": None if status.spell is None else status.spell.happened_at},
         ),
-        Gate(name="figure_below_limit", passed=fold.met and status.seen is not None, detail=figures),
+        Gate(name="figure_below_limit", passed=met, detail=figures),
         Gate(
             name="not_newer_than_closing",
             passed=newer and not status.blocked,
@@ -151,6 +162,12 @@ def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None) -> list[Gate]:
         Gate(name="waiting_until", passed=held_until is None, detail={"until": held_until}),
         Gate(name="condition_true", passed=True, detail=figures),
     ]
+
+
+def _passed(stands: Standing, at: Instant) -> bool:
+    """Say whether a deadline has passed of somebody who did not report by then."""
+    due, newest = stands.due, stands.newest
+    return due is not None and due <= at and (newest is None or newest > due)
 
 
 def _passed_through(gates: list[Gate]) -> tuple[Gate, ...]:
