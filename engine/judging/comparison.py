@@ -112,12 +112,8 @@ class ComparisonFold(Fold):
     def _open(self, at: Instant, watched: list[EventKey], newest: EventKey | None) -> None:
         restart = self.status.restart
         super()._open(at, watched, newest)
-        if (
-            self.status.restart != restart
-        ):  # the new windows are empty, and what came before is no first event
+        if self.status.restart != restart:  # what came before is no first event any more
             self.status.first = None
-            for cursor in self._spans:
-                cursor.low = cursor.high = self._high
 
 
 class _Cursor:

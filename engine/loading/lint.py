@@ -55,7 +55,7 @@ def check(draft: Draft, findings: Findings) -> None:
         and not _below(built.over, draft.per or ("region",))
     ):
         findings.add("spread_not_below", draft.place("alert_when"), word=built.over)
-    if isinstance(built, Share | Compare) and built.floor == Floor() and not _in_points(built):
+    if isinstance(built, Share | Compare) and built.floor == Floor() and _needs_floor(built):
         findings.add("percent_without_floor", draft.place("alert_when"))
     if isinstance(built, Silence | Deadline):
         _check_absence(draft, built, findings)
@@ -66,8 +66,9 @@ def check(draft: Draft, findings: Findings) -> None:
         findings.add("keep_open_in_vain", draft.place("keep_open_for"))
 
 
-def _in_points(built: Share | Compare) -> bool:
-    return isinstance(built, Compare) and built.in_points
+def _needs_floor(built: Share | Compare) -> bool:
+    """Say whether a few events make the figure large: a share, or how many times as many."""
+    return isinstance(built, Share) or (built.figure in ("count", "distinct", "sum") and not built.in_points)
 
 
 def _check_pattern(draft: Draft, built: Pattern, findings: Findings) -> None:

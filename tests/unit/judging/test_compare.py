@@ -275,6 +275,33 @@ def test_starting_again_forgets_the_reference() -> None:
     assert openings(one, *reports, event(185 * MINUTE, "later")) == {125 * MINUTE + 1}
 
 
+def test_the_comparison_warms_up_anew() -> None:
+    """After an opening that starts again, a reference needs its whole window after the first event since."""
+    one = rule(condition=compare(number=2), start_again=True, clear=Clear("quiet", quiet_for=1))
+    reports = [event(0), event(61 * MINUTE), *(event(125 * MINUTE + m, f"n{m}") for m in range(2))]
+    later = [event(130 * MINUTE), event(190 * MINUTE), event(190 * MINUTE + 1, "half a reference")]
+    assert openings(one, *reports, *later) == {125 * MINUTE + 1}
+    assert openings(one, *reports, *later, event(250 * MINUTE)) == {125 * MINUTE + 1, 250 * MINUTE}
+
+
+def test_a_reference_below_zero_is_none_for_a_ratio() -> None:
+    """Three times -0.1 says nothing; a difference does."""
+    table = Column(name="acuan", regions=("73.15",), numbers=(-0.1,))
+    over: dict[str, Any] = {"figure": "latest", "of": ("n",), "reference": table}
+    assert openings(state(compare("rises_to", 3, **over)), reading(0, -0.3), until=0) == set()
+    assert openings(state(compare("falls_by", 0.2, **over)), reading(0, -0.3), until=0) == {0}
+
+
+def test_the_floor_on_a_field_asks_an_event_in_the_window() -> None:
+    """What has left says nothing any more, though the group is still held against its baseline."""
+    floor = Floor(field="pct", field_limit=Limit("at_least", 50))
+    table = Column(name="acuan", regions=("73.15",), numbers=(2.0,))
+    one = state(compare("falls_to", 0.5, reference=table, floor=floor))
+    ledger = feed(Group(one), [[event(0, pct=60)]], until=FAR)
+    assert ledger.happened == {1: 0}
+    assert ledger.ended == {1: (HOUR, "no_longer_true")}
+
+
 # --- arrival ------------------------------------------------------------------------------------------------------
 
 

@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[3]
 COUNT = Compare(figure="count", reference=PreviousWindow(), relation="rises_to", number=3, within=HOUR)
 HEAD = "figure: count, within: 1h, with: previous_window"
 FLOOR = ", only_if: {now: {at_least: 5}}"
+ADVICE = ["column_incomplete"]
 KNOWN = Known(
     roster=("73.15", "73.16", "74.01"),
     tables={
@@ -126,6 +127,10 @@ def test_what_follows_for_the_other_keys() -> None:
         (f"{HEAD}, rises_to: 3x{FLOOR}", []),
         (f"{HEAD}, rises_to: 3x", ["percent_without_floor"]),
         (f"{HEAD}, rises_by: 3 points", []),
+        (
+            "figure: latest, of: metrics.turnout_pct, within: 1h, with: {baseline: acuan}, falls_to: 0.6x",
+            ADVICE,
+        ),
         (f"{HEAD}{FLOOR}", ["limit_missing"]),
         (f"{HEAD}, rises_to: 3x, falls_to: 0.5x{FLOOR}", ["one_limit"]),
         (f"{HEAD}, falls_to: 1.5x{FLOOR}", ["wrong_way"]),
