@@ -9,7 +9,7 @@ import pytest
 from engine.judging.evaluate import Group
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.judgement import Opened, Undone
-from engine.judging.rule import EVERYTHING, Clear, Floor, LevelStep, Limit, Rule, Share, Test
+from engine.judging.rule import EVERYTHING, Clear, Column, Floor, LevelStep, Limit, Rule, Share, Test
 from tests.unit.judging.desk import event, feed, fits_of, rule, wait
 
 FAR = 90 * DAY
@@ -69,6 +69,33 @@ def test_an_empty_whole_is_not_judged() -> None:
         assert not feed(Group(share(limit, **FIELDS)), [[event(0, late=0, all=0)]], until=FAR).openings
     ledger = feed(Group(share(Limit("below", 50))), [[event(0)]], until=FAR)
     assert ledger.ended == {1: (HOUR, "no_longer_true")}
+
+
+DPT = Column(name="directory.dpt", regions=("73.15", "73.16"), numbers=(200.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("region", "late", "opens"),
+    [("73.15", 100, True), ("73.15", 99.9, False), ("73.16", 100, False), ("73.17", 100, False)],
+)
+def test_a_whole_may_be_the_regions_own_number(region: str, late: float, *, opens: bool) -> None:
+    """Half of it; a region whose number is 0 or missing is not judged."""
+    for within in (HOUR, None):
+        one = share(HALF, part="late", whole=DPT, within=within)
+        ledger = feed(Group(one), [[event(0, late=late, region=region)]], until=0)
+        assert ledger.openings == ({0} if opens else set())
+
+
+def test_a_part_adds_up_and_the_regions_number_does_not() -> None:
+    """Two reports of 50 against one number of 200; with neither in the window nothing is judged."""
+    one = share(HALF, part="late", whole=DPT)
+    reports = [event(0, late=50), event(MINUTE, late=50, region="73.15.02")]
+    ledger = feed(Group(one), [[report] for report in reports], until=FAR)
+    assert ledger.happened == {1: MINUTE}
+    assert ledger.ended == {1: (HOUR, "no_longer_true")}
+    low = share(Limit("below", 10), part="late", whole=DPT)
+    ledger = feed(Group(low), [[event(0, late=19)]], until=FAR)
+    assert (ledger.happened, ledger.ended) == ({1: 0}, {1: (HOUR, "no_longer_true")})
 
 
 @pytest.mark.parametrize(("gap", "opens"), [(HOUR - 1, False), (HOUR, True), (HOUR + 1, True)])
