@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 from engine.cli import (
     archive,
     audit,
+    case,
     config,
     contact,
     directory,
@@ -86,6 +87,7 @@ app.add_typer(explain.app, name="explain")
 app.add_typer(rules.app, name="rules")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
+app.add_typer(case.app, name="case")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

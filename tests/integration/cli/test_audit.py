@@ -133,3 +133,23 @@ def test_a_log_that_was_written_anew_lacks_the_mark_that_was_kept(options, capsy
     code, answer = siaga(capsys, "audit", "verify", "--head", "f" * 40, "--lang", "en", *options)
     assert code == 1
     assert "written anew" in answer
+
+
+def test_a_case_is_exported_proved_anywhere_and_the_export_is_in_the_audit(options, capsys, tmp_path):
+    _, listed = siaga(capsys, "audit", "list", "--json", *options)
+    subjects = [
+        entry["subject"] for line in listed.splitlines() if (entry := json.loads(line))["what"] == "history"
+    ]
+    alert_id, file = subjects[0].partition(".")[0], tmp_path / "kasus.json"
+    assert siaga(capsys, "case", "export", alert_id, str(file), *options)[0] == 0
+    _, key = siaga(capsys, "case", "key", *options)
+    code, said = siaga(capsys, "case", "verify", str(file), "--key", key)
+    assert (code, said.partition(":")[0]) == (0, "Sah")
+    assert alert_id in said
+    file.write_bytes(file.read_bytes().replace(b'"level":4', b'"level":3', 1))
+    code, said = siaga(capsys, "case", "verify", str(file), "--lang", "en")
+    assert code == 1
+    assert "not what was signed" in said
+    _, listed = siaga(capsys, "audit", "list", "--subject", alert_id, "--json", *options)
+    assert json.loads(listed.splitlines()[-1])["what"] == "exported"
+    assert siaga(capsys, "audit", "verify", *options)[0] == 0

@@ -1,0 +1,140 @@
+"""`siaga case`: one alert with everything that happened to it, as a signed file, and the proof of one.
+
+Here: arguments and printing. Not here: what a file holds (`service.case_file`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.alerting.alert import HistoryEntry
+from engine.cli.check import Tongue
+from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import storage
+from engine.clock import WallClock
+from engine.errors import ConfigurationError
+from engine.judging.instant import format_instant
+from engine.judging.rule import level_name
+from engine.service.audit import AUDIT, AuditEntry, append_audit, digest_of_contents
+from engine.service.case_file import CaseContents, CaseFileError, Fault, public_key, read, write
+from engine.service.casebook import history_log, load
+from engine.service.key import secret_key
+from engine.settings import DEFAULT_FILE, Settings
+from engine.store.codec import decode
+from engine.store.port import Write
+
+app = typer.Typer(
+    no_args_is_help=True, help="Hand over one alert with everything that happened to it, signed."
+)
+
+_FAULTS: dict[Fault, dict[str, str]] = {
+    "not_a_case_file": {"id": "bukan berkas kasus", "en": "no case file"},
+    "bad_signature": {"id": "isinya bukan yang ditandatangani", "en": "not what was signed"},
+    "other_key": {"id": "ditandatangani dengan kunci lain", "en": "signed by another key"},
+    "history_changed": {"id": "riwayatnya diubah", "en": "its history was changed"},
+}
+_GOOD = {
+    "id": "Sah: peringatan {alert} ({level}, {status}), {history} entri riwayat, {messages} pesan; diekspor {at}.",
+    "en": "Genuine: alert {alert} ({level}, {status}), history {history}, messages {messages}; exported {at}.",
+}
+_NOT_PINNED = {
+    "id": "Kunci penanda tangan {key}: cocokkan dengan `siaga case key` di instalasinya, atau beri --key.",
+    "en": "Signed by {key}: compare it with `siaga case key` of the installation, or give --key.",
+}
+
+
+@app.command()
+def export(
+    alert_id: Annotated[str, typer.Argument(metavar="ALERT", help="The id that messages and the API name.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A new file; default: <ALERT>.case.json")
+    ] = None,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Write an alert with its notifications and its whole history into a signed file.
+
+    It holds ids, numbers and digests; no address, no text of a message, no free text. The export stands in the audit.
+
+    Example: siaga case export gctooexncanv244d
+    """
+    target = file or Path(f"{alert_id}.case.json")
+    if target.exists():
+        raise ConfigurationError(f"{target} is already there; name a new file")
+    written = asyncio.run(_export(settings_of(config, set_), alert_id))
+    target.write_bytes(written)
+    typer.echo(f"{target}", err=True)
+
+
+@app.command("verify")
+def verify_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of `siaga case export`.", exists=True)],
+    key: Annotated[str, typer.Option(metavar="HEX", help="The public key that must have signed it.")] = "",
+    lang: Annotated[Tongue, typer.Option("--lang", help="Language of the answer.")] = Tongue.id,
+) -> None:
+    """Prove a case file. Needs neither an installation nor a network. Ends with 1 where it is not what was signed.
+
+    Example: siaga case verify gctooexncanv244d.case.json --key 3b6a27bc...
+    """
+    try:
+        contents = read(file.read_bytes(), key)
+    except CaseFileError as error:
+        typer.echo(f"{file}: {_FAULTS[error.fault][lang.value]} ({error})")
+        raise typer.Exit(1) from None
+    typer.echo(_said(contents, lang))
+    if not key:
+        typer.echo(_NOT_PINNED[lang.value].format(key=_key_in(file)))
+
+
+@app.command()
+def key(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+    """Print the public key by which this installation signs case files, to be published.
+
+    Example: siaga case key
+    """
+    typer.echo(public_key(_seed(settings_of(config, set_))))
+
+
+async def _export(settings: Settings, alert_id: str) -> bytes:
+    seed, now = _seed(settings), WallClock().now()
+    async with storage(settings) as store:
+        case = (await load(store, [alert_id])).get(alert_id)
+        if case is None:
+            raise ConfigurationError(f"no alert is called {alert_id}")
+        history = [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
+        mark = (await store.mark(AUDIT)).decode()
+        messages = tuple(case.notifications.values())
+        file = write(settings.namespace, case.alert, messages, history, mark=mark, at=now, seed=seed)
+        done = AuditEntry(now, "exported", alert_id, digest_of_contents(file))
+        await store.write(Write(name="audit", appends=(append_audit(done),)))
+        return file
+
+
+def _seed(settings: Settings) -> bytes:
+    """Return the secret of the signing key; it is made at first use and stays on this machine."""
+    return secret_key(
+        settings.paths.var / "signing.key", {"SIAGA_KEY": os.environ.get("SIAGA_SIGNING_KEY", "")}
+    )
+
+
+def _said(contents: CaseContents, lang: Tongue) -> str:
+    alert = contents.alert
+    return _GOOD[lang.value].format(
+        alert=alert.id,
+        level=level_name(alert.level),
+        status=alert.status,
+        history=len(contents.history),
+        messages=len(contents.notifications),
+        at=format_instant(contents.exported_at, "Asia/Jakarta"),
+    )
+
+
+def _key_in(file: Path) -> str:
+    import msgspec
+
+    return str(msgspec.json.decode(file.read_bytes())["key"])
