@@ -48,6 +48,7 @@ from engine.service.key import secret_key
 from engine.service.lock_step import LockStep, Turn, stored_clock
 from engine.service.loop import LONGEST_WAIT, Loop, LoopState
 from engine.service.outlets import Outlet, outlets_of
+from engine.service.own_alerts import OWN, OwnAlerts
 from engine.service.phones import Phones
 from engine.service.postbox import Postbox
 from engine.service.pulse import BEAT_SECONDS, Pulse
@@ -77,7 +78,13 @@ LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 LEAD_POLL_SECONDS = 0.05
 BOUNCES_SECONDS = 2.0
 """The maildir of bounces is looked into as often."""
-ROLE_OF = {"balances": "dispatcher", "bounces": "dispatcher", "archivist": "auditor", "rules": "evaluator"}
+ROLE_OF = {
+    "archivist": "auditor",
+    "balances": "dispatcher",
+    "bounces": "dispatcher",
+    "own_alerts": "escalator",
+    "rules": "evaluator",
+}
 """The role of a loop that is not named by its role."""
 
 Notifiers = Mapping[str, Notifier]
@@ -124,6 +131,7 @@ class Siaga:
         )
         self.watch = Watch(
             store,
+            clock,
             books,
             self.metrics,
             self.approval,
@@ -194,11 +202,18 @@ class Siaga:
         )
         self.postbox = Postbox(self.reports, self.metrics, key, settings.gateways.smtp.bounces)
         self._auditor = Auditor(store, clock, self.metrics)
+        self._own_alerts = OwnAlerts(store, clock, books, self.metrics)
         self._archivist = self._own_archivist()
         self._loops: dict[str, Loop] = {}
         self._lock_step: LockStep | None = None
         if isinstance(clock, ManualClock):
-            turns = (self._escalator.lift, self._evaluator.turn, self._escalator.turn, self.dispatcher.turn)
+            turns = (
+                self._escalator.lift,
+                self._evaluator.turn,
+                self._own_alerts.turn,
+                self._escalator.turn,
+                self.dispatcher.turn,
+            )
             self._lock_step = LockStep(store, clock, turns, self.next_due)
 
     def answer_token(self, notification: Notification) -> str:
@@ -251,7 +266,7 @@ class Siaga:
         """Return the earliest instant at which something falls due though nothing arrives."""
         due = [
             await self.store.next_due(schedule)
-            for schedule in (REVEALS, COVERS, CLOSINGS, WINDOWS, ALERTS, OUTBOX)
+            for schedule in (REVEALS, COVERS, CLOSINGS, WINDOWS, OWN, ALERTS, OUTBOX)
         ]
         return min((instant for instant in due if instant is not None), default=None)
 
@@ -290,6 +305,7 @@ class Siaga:
                 self._loop("intake", self._pulse.beat, every=BEAT_SECONDS),
                 self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[CLOSINGS, WINDOWS]),
                 self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
+                self._loop("own_alerts", self._own_alerts.turn, schedules=[OWN]),
                 self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX]),
                 self._loop("rules", self.watch.turn, every=WATCH_SECONDS),
             ]

@@ -18,17 +18,21 @@ import msgspec
 import structlog
 
 from engine.alerting.identity import derive
+from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
 from engine.judging.instant import DAY, Instant
-from engine.judging.region import RegionTable
+from engine.judging.region import RegionTable, cut
 from engine.metrics import Metrics
 from engine.service.event_fields import Fault
 from engine.service.event_schema import Accepted, EventSchema, KeptAside, Refusal, Refused, documents
+from engine.service.own_alerts import ask
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.store.codec import decode, encode
 from engine.store.port import Append, Arrival, Committed, Drop, Put, Store, Write
 
+GRAVE = 3
+"""Reports from this severity on that could not be taken in are somebody's business at once (system.md 3.1)."""
 QUARANTINE = "quarantine"
 """Table of the records that wait for a person."""
 SETTLED = "quarantine_settled"
@@ -279,6 +283,7 @@ class Intake:
             write = Write(
                 name="quarantine",
                 puts=tuple(Put(QUARANTINE, kept.id, encode(kept), expected=0) for kept in new),
+                plans=tuple(ask(request, kept.received_at) for kept in new if (request := _own_alert(kept))),
                 counts={
                     "events_quarantined": len(new),
                     "events_rejected": refused,
@@ -349,3 +354,10 @@ def _mended(kept: Quarantined) -> bytes:
     if isinstance(document, dict):
         document.update(kept.mended)
     return msgspec.json.encode(document)
+
+
+def _own_alert(kept: Quarantined) -> Request | None:
+    """Return the alert to the posko that a grave report in quarantine is; None for the others."""
+    if kept.severity < GRAVE:
+        return None
+    return Request("quarantine", cut(kept.region, "regency") or kept.region, kept.severity)

@@ -15,10 +15,12 @@ from collections.abc import Iterable
 import msgspec
 import structlog
 
+from engine.alerting.own import Request
 from engine.clock import Clock
 from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
 from engine.metrics import Metrics
+from engine.service.own_alerts import ask
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Entry, Note, Put, Store, Write
 
@@ -65,6 +67,7 @@ class Pulse:
         write = Write(
             name="intake_gap" if gap else "alive",
             puts=(Put(INTAKE, "alive_until", encode(now), record.version if record else 0),),
+            plans=(ask(Request("gap"), now),) if gap else (),
             note=Note("gap", msgspec.json.encode(gap), now) if gap else None,
         )
         outcome = await self._store.write(write)

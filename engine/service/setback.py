@@ -10,10 +10,12 @@ from collections.abc import Awaitable
 
 import structlog
 
+from engine.alerting.own import Request
 from engine.clock import Clock
 from engine.errors import StoreUnavailableError
 from engine.judging.instant import MINUTE
 from engine.metrics import Metrics
+from engine.service.own_alerts import ask
 from engine.store.port import Plan, Store, Write
 
 PUT_OFF = 5 * MINUTE
@@ -44,5 +46,6 @@ class Setbacks:
         except Exception:
             log.exception("put_off", loop=self._loop, item=item)
             self._metrics.loop_failed(self._loop)
-            plan = Plan(self._schedule, item, self._clock.now() + PUT_OFF)
-            await self._store.write(Write(name="put_off", plans=(plan,)))
+            now = self._clock.now()
+            plans = Plan(self._schedule, item, now + PUT_OFF), ask(Request("dead_letter"), now)
+            await self._store.write(Write(name="put_off", plans=plans))

@@ -14,14 +14,17 @@ from typing import Literal
 import msgspec
 import structlog
 
+from engine.alerting.own import Request
+from engine.clock import Clock
 from engine.loading.loaded import Loaded
 from engine.metrics import Metrics
 from engine.service.approval import Approval, written
 from engine.service.books import Books
+from engine.service.own_alerts import ask
 from engine.service.revision import revision
 from engine.service.rule_sets import RULES, Progress, RuleSet
 from engine.store.codec import decode
-from engine.store.port import Store
+from engine.store.port import Store, Write
 
 EVERY_SECONDS = 1.0
 FILES, AUTO = "files", "reload.auto"
@@ -47,6 +50,7 @@ class Watch:
     def __init__(
         self,
         store: Store,
+        clock: Clock,
         books: Books,
         metrics: Metrics,
         approval: Approval,
@@ -57,6 +61,7 @@ class Watch:
     ) -> None:
         """`read` loads the rule set of the `files`, in a thread of its own; it raises nothing but what a bug does."""
         self._store = store
+        self._clock = clock
         self._books = books
         self._metrics = metrics
         self._approval = approval
@@ -92,6 +97,8 @@ class Watch:
         if not loaded.valid:
             files = "invalid"
             self._metrics.rules_rejected("invalid")
+            asked = ask(Request("rules"), self._clock.now())
+            await self._store.write(Write(name="own_alert", plans=(asked,)))
             log.error("rules_invalid", in_force=in_force, errors=errors, findings=written(loaded.findings))
         elif loaded.value.id != in_force:
             files = "differ"

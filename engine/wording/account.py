@@ -15,6 +15,7 @@ import msgspec
 
 from engine.alerting.alert import NOTICES, Alert, Notification, Run
 from engine.alerting.directory import place_of
+from engine.alerting.own import is_own
 from engine.alerting.policy import Target
 from engine.judging.instant import Instant
 from engine.judging.region import NATION
@@ -202,6 +203,10 @@ class Teller:
     def why_now(self) -> Iterator[str]:
         """Say what is new, what made the alert, against its limit, how it grows, and by which law."""
         alert, texts, voice, what = self.alert, self.texts, self.voice, self.reports.what
+        if is_own(alert.rule.id):
+            yield texts["why_now.own"]
+            yield plain(alert.rule.why, LONGEST_WHY)
+            return
         yield from self.reports.what_is_new()
         against = standing(alert, voice, what)
         if is_absence(alert):

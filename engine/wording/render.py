@@ -268,7 +268,7 @@ def _sections(teller: Teller) -> tuple[Section, ...]:
         case "taken_by" | "resolved" | "correction":
             return ()
         case _:
-            return teller.sections()
+            return tuple(section for section in teller.sections() if section.lines or section.items)
 
 
 def _lead(teller: Teller) -> Iterator[str]:

@@ -101,8 +101,9 @@ def what_happened(teller: Teller) -> tuple[str, str]:
     """Return what happened in the words of the rule; and the same, marked where it is told as a fact unverified."""
     alert = teller.alert
     what = plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME)
-    verified = alert.evidence and all(e.verification == "verified" for e in alert.evidence)
-    told_as_fact = not verified and not teller.voice.alleged(what)
+    # What rests on no report, such as a silence, is nobody's allegation.
+    reported = any(e.verification != "verified" for e in alert.evidence)
+    told_as_fact = reported and not teller.voice.alleged(what)
     return what, teller.texts("sms.unverified", what=what) if told_as_fact else what
 
 

@@ -1,0 +1,113 @@
+"""Siaga's own alerts: what of its own work somebody must look after, as built-in rules (system.md 6).
+
+Here: the rules `siaga.*`, the policy by which they escalate, and the names by which they are asked for. Not here:
+noticing what they are about, and opening them (`service.own_alerts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
+
+from engine.alerting.policy import POSKO_NASIONAL, Policy, Step, Target
+from engine.judging.instant import MINUTE
+from engine.judging.region import NATION
+from engine.judging.rule import Rule
+
+Matter = Literal["quarantine", "gap", "rules", "balance", "dead_letter"]
+MATTERS: tuple[Matter, ...] = get_args(Matter)
+"""Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on an
+alert or a message raised and was put off."""
+PREFIX = "siaga."
+"""The ids of rules that begin so are Siaga's own; the loader refuses them to others."""
+OPS_POLICY = "siaga-ops"
+POSKO_POLICY = "siaga-posko"
+"""A policy of `config/policies.yaml` with one of these ids stands in for the built-in one."""
+
+_OPS = Target(role="ops", at="nation")
+POLICIES: Mapping[str, Policy] = {
+    OPS_POLICY: Policy(
+        id=OPS_POLICY,
+        steps=(Step(to=(_OPS,), wait=15 * MINUTE), Step(to=(POSKO_NASIONAL,), wait=30 * MINUTE)),
+    ),
+    POSKO_POLICY: Policy(
+        id=POSKO_POLICY,
+        steps=(
+            Step(to=(Target(role="posko"),), wait=30 * MINUTE),
+            Step(to=(_OPS, POSKO_NASIONAL), wait=30 * MINUTE),
+        ),
+    ),
+}
+_WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
+    "quarantine": (
+        "Laporan tingkat 3 atau 4 tidak dapat diterima dan menunggu diperbaiki",
+        "Laporan gawat tertahan",
+        "Laporan ini belum dihitung oleh aturan mana pun. Buka karantina, perbaiki, lalu kirim ulang.",
+        POSKO_POLICY,
+    ),
+    "gap": (
+        "Penerimaan laporan sempat mati",
+        "Penerimaan laporan sempat mati",
+        "Selama itu tidak ada laporan yang masuk; kesunyian desk tidak dihitung. Periksa layanan dan jaringan.",
+        OPS_POLICY,
+    ),
+    "rules": (
+        "Aturan yang diubah tidak sah; aturan lama tetap berlaku",
+        "Aturan baru tidak sah",
+        "Jalankan siaga check: tiap kesalahan disebut dengan baris dan sarannya.",
+        OPS_POLICY,
+    ),
+    "balance": (
+        "Saldo gerbang SMS hampir habis",
+        "Saldo SMS hampir habis",
+        "Bila saldo habis, SMS tidak terkirim; surel tetap berjalan. Isi saldo sekarang.",
+        OPS_POLICY,
+    ),
+    "dead_letter": (
+        "Sebuah peringatan atau pesan gagal diproses dan ditunda",
+        "Pesan atau peringatan tertunda",
+        "Yang lain berjalan terus. Log berisi sebabnya (put_off); dicoba lagi tiap lima menit.",
+        OPS_POLICY,
+    ),
+}
+
+
+class Request(NamedTuple):
+    """An own alert that is asked for: what about, for which region, at which level (2 to 4)."""
+
+    matter: Matter
+    region: str = NATION
+    level: int = 3
+
+    @property
+    def member(self) -> str:
+        """The request as a name, equal for equal requests."""
+        return f"{self.matter}|{self.region}|{self.level}"
+
+
+def request_of(member: str) -> Request | None:
+    """Return the request of a name; None where it is none of this version."""
+    matter, _, rest = member.partition("|")
+    region, _, level = rest.partition("|")
+    if matter not in MATTERS or level not in ("2", "3", "4"):
+        return None
+    return Request(matter, region, int(level))
+
+
+def rule_of(matter: Matter) -> Rule:
+    """Return the built-in rule of a matter."""
+    title, short_title, why, policy = _WORDS[matter]
+    return Rule(
+        id=PREFIX + matter,
+        title=title,
+        short_title=short_title,
+        owner="Siaga",
+        why=why,
+        guide="",
+        escalate=policy,
+    )
+
+
+def is_own(rule_id: str) -> bool:
+    """Say whether a rule is one of Siaga's own."""
+    return rule_id.startswith(PREFIX)

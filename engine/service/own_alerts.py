@@ -1,0 +1,84 @@
+"""Siaga's own alerts in the store: asked for with the write that gave cause, opened by whoever turns next.
+
+Here: the schedule of requests, and opening the alert of one. Not here: which there are (`alerting.own`), and the parts
+that ask. A request is a plan of the write that gave cause, so neither is lost without the other; the same request asked
+for again while its alert is unresolved opens no second one.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from engine.alerting.command import Open
+from engine.alerting.decide import open_alert
+from engine.alerting.own import POLICIES, Request, request_of, rule_of
+from engine.clock import Clock
+from engine.judging.instant import Instant
+from engine.judging.judgement import Opened
+from engine.metrics import Metrics
+from engine.service.books import Books
+from engine.service.casebook import Changes, load
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Plan, Put, Store, Write
+
+OWN = "own_alerts"
+"""Schedule of requests; also the table of the newest alert of each matter and region: its ordinal and its id."""
+BATCH = 50
+
+log = structlog.get_logger(__name__)
+
+
+def ask(request: Request, at: Instant) -> Plan:
+    """Return the plan by which an own alert is asked for, for the write that gives cause."""
+    return Plan(OWN, request.member, at)
+
+
+class OwnAlerts:
+    """Opens what was asked for."""
+
+    def __init__(self, store: Store, clock: Clock, books: Books, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._metrics = metrics
+
+    async def turn(self) -> int:
+        """Open the alerts that were asked for; return how many requests there were."""
+        due = await self._store.due(OWN, self._clock.now(), BATCH)
+        for member, _ in due:
+            await self._open(member)
+        return len(due)
+
+    async def _open(self, member: str) -> None:
+        request, done = request_of(member), Plan(OWN, member, None)
+        if request is None:
+            await self._store.write(Write(name="own_alert", plans=(done,)))
+            return
+        key = f"{request.matter}|{request.region}"
+        record = (await self._store.get(OWN, [key]))[0]
+        ordinal, alert_id = decode(record.value, tuple[int, str]) if record else (0, "")
+        known = (await load(self._store, [alert_id])).get(alert_id) if alert_id else None
+        if known is not None and known.alert.unresolved:
+            await self._store.write(Write(name="own_alert", plans=(done,)))
+            return
+        rule, now = rule_of(request.matter), self._clock.now()
+        policy = self._books.rule_set.policies.get(rule.escalate, POLICIES[rule.escalate])
+        command = Open(
+            rule=rule,
+            policy=policy,
+            space="real",
+            group=request.region,
+            region=request.region,
+            ordinal=ordinal + 1,
+            opened=Opened(ordinal=ordinal + 1, happened_at=now, evidence=(), level=request.level),
+        )
+        decision = open_alert(command, await self._books.surroundings(), now)
+        changes = Changes()
+        changes.add([decision], None)
+        changes.plans.append(done)
+        mine = Put(OWN, key, encode((ordinal + 1, decision.alert.id)), record.version if record else 0)
+        outcome = await self._store.write(changes.write("own_alert", puts=[mine]))
+        self._metrics.commit("own_alert", "committed" if isinstance(outcome, Committed) else "conflict")
+        if isinstance(outcome, Committed):
+            self._metrics.decided(decision)
+            log.warning("own_alert", rule=rule.id, region=request.region, alert=decision.alert.id)
