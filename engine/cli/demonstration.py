@@ -24,7 +24,7 @@ from engine.clock import ManualClock
 from engine.errors import ConfigurationError, SiagaError
 from engine.rehearsal.replay import Replay, read_events
 from engine.rehearsal.service_client import ServiceClient
-from engine.service.app import open_store
+from engine.service.ground import open_store
 from engine.service.tokens import Tokens
 from engine.settings import Settings, load
 

@@ -122,9 +122,9 @@ async def _reload(
     from engine.loading.kinds import load_kinds
     from engine.loading.regions import load_regions
     from engine.metrics import Metrics
-    from engine.service.app import history_of
     from engine.service.approval import ACCEPTED, REFUSED, Approval
     from engine.service.books import Books
+    from engine.service.ground import history_of
     from engine.service.lock_step import stored_clock
     from engine.service.reload import as_they_lie
     from engine.service.rule_sets import RuleSet

@@ -17,9 +17,9 @@ from functools import partial
 import structlog
 
 from engine.alerting.alert import Notification
-from engine.clock import Clock, ManualClock, WallClock
+from engine.clock import Clock, ManualClock
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant, format_duration, from_datetime, parse_instant
+from engine.judging.instant import Instant, format_duration
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.matching.checked import native_alone
@@ -42,10 +42,11 @@ from engine.service.evaluator_child import Begin, LogAs
 from engine.service.evaluator_process import EvaluatorProcess
 from engine.service.exposition import exposition
 from engine.service.gateways import Gateways
+from engine.service.ground import clock_of, history_of, open_store
 from engine.service.inbound import Inbound
 from engine.service.intake import Intake
 from engine.service.key import secret_key
-from engine.service.lock_step import LockStep, Turn, stored_clock
+from engine.service.lock_step import LockStep, Turn
 from engine.service.loop import LONGEST_WAIT, Loop, LoopState
 from engine.service.outlets import Outlet, outlets_of
 from engine.service.own_alerts import OWN, OwnAlerts
@@ -61,10 +62,7 @@ from engine.service.watch import EVERY_SECONDS as WATCH_SECONDS
 from engine.service.watch import Watch
 from engine.settings import Settings
 from engine.store.archive import Archive
-from engine.store.embedded import EmbeddedServer
-from engine.store.history import History
 from engine.store.port import Store
-from engine.store.redis import RedisStore
 from engine.wording.link import token_for
 from engine.wording.render import Renderer
 from engine.wording.response import Responses
@@ -74,7 +72,6 @@ from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.registry import build, prepaid
 
-LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 LEAD_POLL_SECONDS = 0.05
 BOUNCES_SECONDS = 2.0
 """The maildir of bounces is looked into as often."""
@@ -358,7 +355,7 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
         where, store = await open_store(settings, stack)
     regions = load_regions(settings.paths.regions)
     kinds = load_kinds(settings.paths.kinds)
-    clock = await _clock(settings, store)
+    clock = await clock_of(settings, store)
     outlets = outlets_of(settings, os.environ)
     books = Books(
         store,
@@ -378,39 +375,6 @@ async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store 
     return siaga
 
 
-async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, RedisStore]:
-    """Connect to the server of `redis.url`, or start (or adopt) the embedded one; return its address and the store."""
-    if settings.redis.url is None:
-        server = EmbeddedServer(settings.redis_directory)
-        where = await server.start()
-        stack.push_async_callback(server.release)
-    else:
-        where = settings.redis.url.get_secret_value()
-    store = RedisStore(
-        where,
-        settings.namespace,
-        accept_weaker_durability=settings.redis.accept_weaker_durability,
-        wait_replicas=settings.redis.wait_replicas,
-    )
-    await store.open()
-    stack.push_async_callback(store.close)
-    (log.warning if store.is_weaker else log.info)("store", promise=store.promise())
-    return where, store
-
-
-def history_of(settings: Settings, store: Store) -> History:
-    """Return what an installation keeps of the past: its archive, where there is one, and the stream."""
-    folder = settings.archive_directory
-    return History(store, None if folder is None else Archive(folder, settings.namespace))
-
-
 def collecting(channels: Iterable[str]) -> dict[str, Collecting]:
     """Return gateways by channel that keep what they are given, for rehearsals."""
     return {channel: Collecting(CollectingSettings(channel=channel)) for channel in channels}
-
-
-async def _clock(settings: Settings, store: Store) -> Clock:
-    if settings.clock.mode == "real":
-        return WallClock()
-    start = settings.clock.start
-    return await stored_clock(store, LOCK_STEP_START if start is None else from_datetime(start))

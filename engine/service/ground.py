@@ -1,0 +1,58 @@
+"""What an installation stands on: its store, its clock, and what it keeps of the past.
+
+Here: opening each of them as the settings say. Not here: the service upon it (`service.app`).
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import structlog
+
+from engine.clock import Clock, WallClock
+from engine.judging.instant import from_datetime, parse_instant
+from engine.service.lock_step import stored_clock
+from engine.settings import Settings
+from engine.store.archive import Archive
+from engine.store.embedded import EmbeddedServer
+from engine.store.history import History
+from engine.store.port import Store
+from engine.store.redis import RedisStore
+
+LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
+
+log = structlog.get_logger(__name__)
+
+
+async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, RedisStore]:
+    """Connect to the server of `redis.url`, or start (or adopt) the embedded one; return its address and the store."""
+    if settings.redis.url is None:
+        server = EmbeddedServer(settings.redis_directory)
+        where = await server.start()
+        stack.push_async_callback(server.release)
+    else:
+        where = settings.redis.url.get_secret_value()
+    store = RedisStore(
+        where,
+        settings.namespace,
+        accept_weaker_durability=settings.redis.accept_weaker_durability,
+        wait_replicas=settings.redis.wait_replicas,
+    )
+    await store.open()
+    stack.push_async_callback(store.close)
+    (log.warning if store.is_weaker else log.info)("store", promise=store.promise())
+    return where, store
+
+
+def history_of(settings: Settings, store: Store) -> History:
+    """Return what an installation keeps of the past: its archive, where there is one, and the stream."""
+    folder = settings.archive_directory
+    return History(store, None if folder is None else Archive(folder, settings.namespace))
+
+
+async def clock_of(settings: Settings, store: Store) -> Clock:
+    """Return the clock: the real one, or the manual one as the store remembers it."""
+    if settings.clock.mode == "real":
+        return WallClock()
+    start = settings.clock.start
+    return await stored_clock(store, LOCK_STEP_START if start is None else from_datetime(start))
