@@ -47,7 +47,7 @@ GATES: dict[str, dict[str, str]] = {
     "effective": {"id": "aturan berlaku", "en": "the rule is in effect"},
     "active": {"id": "di dalam jam dan tahapan aturan", "en": "within the rule's hours and stages"},
     "too_late": {"id": "laporan tidak terlalu terlambat", "en": "the report is not too late"},
-    "before_rule": {"id": "terjadi sesudah aturan dibuat", "en": "happened after the rule was made"},
+    "before_rule": {"id": "terjadi sesudah aturan berlaku", "en": "happened after the rule came into force"},
     "expected": {"id": "wajib melapor", "en": "must report"},
     "already_open": {"id": "belum ada peringatan yang terbuka", "en": "no alert is open yet"},
     "figure_below_limit": {"id": "angka mencapai ambang", "en": "the figure meets the limit"},
@@ -107,17 +107,14 @@ def rule(
     """
     settings = settings_of(config, set_)
     regions = load_regions(settings.paths.regions)
-    rules = read_rule_set(settings.paths, regions, load_kinds(settings.paths.kinds)).rules
-    if rule_id not in rules:
-        raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(rules))}")
-    state, around = asyncio.run(_state(settings, regions, rules[rule_id], group))
+    known, state, around, before = asyncio.run(_state(settings, regions, rule_id, group))
     newest = max((point.evidence.occurred_at for point in state.points), default=None)
     when = moment("--at", at) or newest or WallClock().now()
-    stand = explain_group(rules[rule_id], state, at=when, around=around)
+    stand = explain_group(known, state, at=when, around=around, before=before)
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
         return
-    for line in _stand(rules[rule_id], group, stand, _zone(regions, group), lang):
+    for line in _stand(known, group, stand, _zone(regions, group), lang):
         typer.echo(line)
     if newest is None:
         typer.echo("  " + NOTHING_KEPT.get(lang, NOTHING_KEPT["en"]).format(group=group))
@@ -156,17 +153,22 @@ def _named(entry: HistoryEntry) -> list[str]:
 
 
 async def _state(
-    settings: Settings, regions: RegionTable, rule_: Rule, group: str
-) -> tuple[GroupState, Circumstances]:
-    key = Key(REAL, rule_.id, group)
+    settings: Settings, regions: RegionTable, rule_id: str, group: str
+) -> tuple[Rule, GroupState, Circumstances, Instant | None]:
+    """Return the rule as it is in force, how its group stands, and when it came into force so."""
+    key = Key(REAL, rule_id, group)
     async with storage(settings) as store:
         books = Books(
             store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
         )
-        await books.follow()
-        backdrop = Backdrop(books, None)
+        if not (await books.follow()).rule_set:  # no service ran on this store so far
+            books.rule_set = read_rule_set(settings.paths, regions, load_kinds(settings.paths.kinds))
+        rules = books.rule_set.rules
+        if rule_id not in rules:
+            raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(rules))}")
+        backdrop, found = Backdrop(books, None), rules[rule_id]
         backdrop.take(await kept_gaps(store))
-        return (await read(store, [key]))[key].state, backdrop.of(key, rule_)
+        return found, (await read(store, [key]))[key].state, backdrop.of(key, found), backdrop.before(found)
 
 
 async def _story(settings: Settings, alert_id: str) -> tuple[Any, list[HistoryEntry]]:

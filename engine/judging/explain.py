@@ -65,12 +65,20 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[Gate, ...]
 
 
-def explain_group(rule: Rule, state: GroupState, *, at: Instant, around: Circumstances = UNKNOWN) -> Stand:
-    """Say how a group stood at an instant, by the events known now."""
+def explain_group(
+    rule: Rule,
+    state: GroupState,
+    *,
+    at: Instant,
+    around: Circumstances = UNKNOWN,
+    before: Instant | None = None,
+) -> Stand:
+    """Say how a group stood at an instant, by the events known now; `before` is when the rule came into force so."""
     points = [point for point in state.points if point.evidence.occurred_at <= at]
     base, status = (state.base, state.status) if state.base is None or state.base <= at else (None, None)
+    marks = [mark for mark in state.marks if mark.occurred_at <= at]
     fold = fold_of(
-        rule, [p.key for p in points], points, base=base, status=status, marks=state.marks, around=around
+        rule, [p.key for p in points], points, base=base, status=status, marks=marks, around=around
     )
     fold.walk()
     fold.stand_at(at)
@@ -85,7 +93,12 @@ def explain_group(rule: Rule, state: GroupState, *, at: Instant, around: Circums
         oldest_leaves_at=leaves,
         open_since=None if spell is None else spell.happened_at,
         gates=_passed_through(
-            [_effective(rule, at), _active(rule, at, around), *_own_gates(rule, fold, leaves, at)]
+            [
+                _effective(rule, at),
+                _active(rule, at, around),
+                *_in_force(at, before),
+                *_own_gates(rule, fold, leaves, at),
+            ]
         ),
     )
 
@@ -125,6 +138,11 @@ def _active(rule: Rule, at: Instant, around: Circumstances) -> Gate:
         return Gate(name="active", passed=False, detail={"next_start": spans.next_start(at)})
     bounds = (bound if BEGINNING < bound < END else None for bound in span)
     return Gate(name="active", passed=True, detail=dict(zip(("from", "until"), bounds, strict=True)))
+
+
+def _in_force(at: Instant, before: Instant | None) -> list[Gate]:
+    """Ask whether the rule was in force as it is; a rule of the first start always was."""
+    return [] if before is None else [Gate(name="before_rule", passed=at >= before, detail={"from": before})]
 
 
 def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None, at: Instant) -> list[Gate]:

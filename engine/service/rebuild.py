@@ -94,7 +94,7 @@ class Rebuild:
         return whole_since + reach if reach and whole_since > now - reach else None
 
     async def _take(self, entries: Sequence[Entry]) -> None:
-        batch = await sort(entries, self._matcher, Review(self._store, History(self._store)))
+        batch = await sort(entries, self._matcher, Review(self._store, self._history))
         for key, shares in batch.shares.items():
             rule = self._rules[key.rule]
             points = self.groups.setdefault(key, Points((), page_span(rule)))

@@ -82,3 +82,17 @@ def test_why_an_event_was_not_counted() -> None:
     assert last(n=1) == "key_missing"
     assert last(incident="A") == "field_missing"
     assert last(incident="A", n=1) == "condition_true"
+
+
+def test_what_happened_before_the_rule_was_in_force_is_said_first() -> None:
+    """And a closing that came later is not looked at."""
+    group = Group(COUNT, before=HOUR)
+    group.apply(minutes(0, 10, 20), received_at=20 * MINUTE)
+    early = explain_group(COUNT, group.frozen(), at=30 * MINUTE, before=HOUR)
+    assert (early.gates[-1].name, early.gates[-1].passed, early.open_since) == (
+        "before_rule",
+        False,
+        20 * MINUTE,
+    )
+    late = explain_group(COUNT, group.frozen(), at=HOUR, before=HOUR)
+    assert "before_rule" in [gate.name for gate in late.gates if gate.passed]
