@@ -37,8 +37,8 @@ _SECRETS = ("password", "secret", "token", "key")
 class GatewayEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One gateway as the file has it. `password_env` and `callback_env` name variables of the environment.
 
-    `timeout` is in milliseconds, `low_balance` in the gateway's own unit (None: nobody is warned). `private_addresses`
-    lets webhooks go to addresses of private networks.
+    `ca_file` names further certificate authorities to trust. `timeout` is in milliseconds, `low_balance` in the gateway's
+    own unit (None: nobody is warned). `private_addresses` lets webhooks go to addresses of private networks.
     """
 
     id: str
@@ -48,12 +48,12 @@ class GatewayEntry(msgspec.Struct, frozen=True, kw_only=True):
     profile: RouteProfile = RouteProfile()
     user: str = ""
     password_env: str = ""
+    ca_file: Path | None = None
     timeout: Millis = 0
     connections: int = 3
     host: str = ""
     port: int = 587
     tls: str = "starttls"
-    ca_file: Path | None = None
     envelope_sender: str = ""
     adapter: Adapter | None = None
     url: str = ""
@@ -97,6 +97,7 @@ def _entry(form: Form, folder: Path, findings: Findings) -> GatewayEntry:
         prefixes=form.read("prefixes", list_of(text, single=True), ()),
         profile=profile,
         user=form.read("user", text, ""),
+        ca_file=folder.parent / name if (name := form.read("ca_file", text, "")) else None,
         timeout=form.read("timeout", duration(minimum=SECOND), TIMEOUTS[channel]),
         connections=form.read("connections", whole(1, 50), 3),
     )
@@ -126,10 +127,8 @@ def _sms(form: Form, folder: Path, findings: Findings) -> dict[str, object]:
     }
 
 
-def _email(form: Form, folder: Path, _findings: Findings) -> dict[str, object]:
-    certificates = form.read("ca_file", text, "")
+def _email(form: Form, _folder: Path, _findings: Findings) -> dict[str, object]:
     return {
-        "ca_file": folder.parent / certificates if certificates else None,
         "host": form.require("host", text, ""),
         "port": form.read("port", whole(1, 65_535), 587),
         "tls": form.read("tls", word("starttls", "implicit", "none"), "starttls"),

@@ -113,6 +113,7 @@ def _sms(entry: GatewayEntry, password: str) -> dict[str, Any]:
         "user": entry.user,
         "password": password,
         "sender_id": entry.profile.sender_id,
+        "ca_file": str(entry.ca_file or ""),
         "timeout": entry.timeout / SECOND,
         "send": adapter.send,
         "balance": adapter.balance,
@@ -141,6 +142,7 @@ def _webhook(entry: GatewayEntry, password: str) -> dict[str, Any]:
         "name": entry.id,
         "key": password,
         "private_addresses": entry.private_addresses,
+        "ca_file": str(entry.ca_file or ""),
         "timeout": entry.timeout / SECOND,
     }
 

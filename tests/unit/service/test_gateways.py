@@ -157,6 +157,21 @@ async def test_a_repeat_through_the_same_gateway_is_the_same_message():
     assert after.rendered == before.rendered
 
 
+async def test_a_message_whose_outcome_was_never_recorded_goes_again_unchanged():
+    """The process died between the gateway's answer and our record: once more after a minute, the same bytes."""
+    board = Switchboard()
+    alert_id = await board.open()
+    (planned,) = (await board.desk.case(alert_id)).notifications
+    _, claimed = await board.dispatcher._claim(alert_id, planned)
+    await board.dispatcher._attempt(claimed)
+    await board.send(59)
+    assert [len(board.route.accepted), (await board.outbox()).keys()] == [1, {planned}]
+    await board.send(1)
+    first, again = board.route.accepted
+    assert first == again
+    assert [n.state for n in (await board.desk.case(alert_id)).notifications.values()] == ["sent"]
+
+
 async def test_messages_without_a_gateway_wait_without_calling_it_and_go_when_it_is_back():
     board = Switchboard(gateway=msgspec.structs.replace(GATEWAY, profile=Profile()))
     for _ in range(FAILURES_TO_OPEN):
