@@ -37,8 +37,8 @@ _SECRETS = ("password", "secret", "token", "key")
 class GatewayEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One gateway as the file has it. `password_env` and `callback_env` name variables of the environment.
 
-    `ca_file` names further certificate authorities to trust. `timeout` is in milliseconds, `low_balance` in the gateway's
-    own unit (None: nobody is warned). `private_addresses` lets webhooks go to addresses of private networks.
+    `ca_file` names further authorities to trust. `timeout` is in milliseconds, `low_balance` in the gateway's own unit
+    (None: nobody is warned). `private_addresses` lets webhooks go to addresses of private networks.
     """
 
     id: str
