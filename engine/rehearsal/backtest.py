@@ -4,38 +4,39 @@ Here: the run, from the door to collecting gateways. Not here: where events come
 `rehearsal.recording`), who answers (`rehearsal.respondents`), what the run came to (`rehearsal.ledger`), printing
 (`rehearsal.backtest_report`).
 
-Bounded: what was judged goes to an archive in a temporary folder and leaves memory behind the horizon, as in a service;
-of a message one line of the ledger stays, its text and link are forgotten once it is counted.
+Bounded: what was judged goes to an archive in a temporary folder and leaves memory after a day. What stays is of an
+event the place where it lies (some 40 bytes), of an alert that nothing can change any more its course, and of a message
+one line of the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.alerting.alert import Notification
 from engine.alerting.directory import Contents
 from engine.alerting.route import Route
 from engine.gsm7 import parts
 from engine.judging.event import Event
-from engine.judging.instant import Instant, Millis
+from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.region import NATION
 from engine.loading.directory import load_directory
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.metrics import Metrics
+from engine.rehearsal.bygone import Bygone
 from engine.rehearsal.feed import Accepted, Feed, Other, Request
-from engine.rehearsal.ledger import Course, Kept, Ledger, Received, Told
-from engine.rehearsal.observation import UNDONE
+from engine.rehearsal.ledger import Kept, Ledger, Received, Told
 from engine.rehearsal.replay import AFTERWARDS, Progress
 from engine.rehearsal.respondents import Nobody, Punctual, Recalled, Recorded
 from engine.rehearsal.rig import KEY, NAMESPACE, Outgoing, Rig
 from engine.service.accounts import budgets_of
 from engine.service.app import collecting
-from engine.service.archivist import Archivist, horizon
+from engine.service.archivist import Archivist
 from engine.service.casebook import LINKS, NOTIFICATIONS
 from engine.service.gateways import Gateway
 from engine.service.intake import Intake, IntakeResult, KeptLine, RefusedLine
@@ -57,7 +58,9 @@ SCOPE = Scope(rights=frozenset(("submit",)), region=NATION, token_id="backtest")
 KEPT = 10
 """So many lines that are no events are named; the others are counted."""
 TIDIED = 5_000
-"""After so many events what is beyond the horizon leaves memory."""
+"""After so many events what was judged leaves memory ..."""
+IN_MEMORY = DAY
+"""... but for that of so many milliseconds, since most corrections come soon; others are found in the archive."""
 
 _EVENT = msgspec.json.Decoder(Event)
 
@@ -152,9 +155,9 @@ class _Run:
             archive=archive,
         )
         rig = self._rig
-        kept = horizon(rule_set.rules.values())
-        self._archivist = Archivist(rig.store, rig.clock, metrics, archive, lambda: kept, waits=0)
+        self._archivist = Archivist(rig.store, rig.clock, metrics, archive, lambda: IN_MEMORY, waits=0)
         self._door = Intake(rig.store, rig.clock, test.regions, test.kinds, test.settings, metrics)
+        self._bygone = Bygone(rig.store, rig.desk, rule_set.rules)
         self._respondents = test.respondents()
         self._received = Received()
         self._told: list[Told] = []
@@ -177,17 +180,18 @@ class _Run:
             since=self._test.since,
             until=self._test.until,
             received=self._received,
-            courses=tuple([await self._course(alert) for alert in reversed(await self._rig.desk.alerts())]),
+            courses=await self._bygone.courses(),
             told=tuple(self._told),
         )
 
     async def _tidy(self) -> None:
-        """Bring what was judged into the archive from time to time, and let go of what is beyond the horizon."""
+        """Bring what was judged into the archive from time to time, and let go of what nothing can change."""
         if self._progress.sent - self._tidied < TIDIED:
             return
         self._tidied = self._progress.sent
         while await self._archivist.turn():
             pass
+        await self._bygone.let_go(self._rig.clock.now())
 
     # --- time ---
 
@@ -277,27 +281,3 @@ class _Run:
 
     async def _answer(self) -> None:
         await self._respondents.answer(self._rig.store, self._rig.desk, self._rig.clock.now())
-
-    # --- what came of it ---
-
-    async def _course(self, alert: Alert) -> Course:
-        history = await self._rig.desk.history(alert.id)
-        return Course(
-            id=alert.id,
-            rule=alert.rule.id,
-            group=alert.group,
-            ordinal=alert.ordinal,
-            level=alert.level,
-            happened_at=_happened_at(alert, history),
-            detected_at=alert.detected_at,
-            hidden=any(entry.name == "hidden" for entry in history[:2]),
-            closed_at=alert.resolved_at,
-            reason=alert.resolved_reason,
-            undone=alert.resolved_reason in UNDONE or any(entry.name == "corrected" for entry in history),
-        )
-
-
-def _happened_at(alert: Alert, history: Iterable[HistoryEntry]) -> Instant:
-    """Return when the opening happened, as last dated; a closed alert is re-dated in its history only."""
-    dated = [int(entry.details["happened_at"]) for entry in history if entry.name == "redated"]
-    return dated[-1] if dated else alert.happened_at

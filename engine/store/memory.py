@@ -144,6 +144,10 @@ class MemoryStore:
         """Return the newest mark of a chained log, empty for one without entries."""
         return self._marks.get(log, b"")
 
+    def forget_log(self, log: str) -> None:
+        """Remove a whole log, which no server ever does: for backtests, which keep what it came to."""
+        self._logs.pop(log, None)
+
     async def counters(self) -> dict[str, int]:
         """Return all counters."""
         return dict(self._counters)
