@@ -91,14 +91,14 @@ class Postfix:
         self.boxes = home / "boxes"
         self.bounces = self.boxes / "bounces"
 
-    def mails(self, box: str) -> list[Path]:
-        """Return what was delivered to a mailbox, oldest first."""
-        return sorted((self.boxes / box / "new").glob("*"))
+    def mails(self, box: str) -> set[Path]:
+        """Return what was delivered to a mailbox; the names tell no order within a second."""
+        return set((self.boxes / box / "new").glob("*"))
 
-    def arrived(self, box: str, number: int = 1) -> list[bytes]:
-        """Wait until so many mails lie in a mailbox, and return them."""
-        until(lambda: len(self.mails(box)) >= number)
-        return [mail.read_bytes() for mail in self.mails(box)]
+    def arrived(self, box: str, before: set[Path] = frozenset(), number: int = 1) -> list[bytes]:
+        """Wait until so many mails lie in a mailbox that did not before, and return them."""
+        until(lambda: len(self.mails(box) - before) >= number)
+        return [mail.read_bytes() for mail in self.mails(box) - before]
 
     def log(self) -> str:
         """Return what the server wrote."""

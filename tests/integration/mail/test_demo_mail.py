@@ -34,7 +34,7 @@ def test_the_demo_sends_its_mail_through_the_server(server: Postfix, certificate
         timeout=250,
     )
     sent = server.log().count("status=sent (delivered to maildir)")
-    arrived = [message_from_bytes(m, policy=policy.default) for m in server.arrived("everybody", sent)]
+    arrived = [message_from_bytes(m, policy=policy.default) for m in server.arrived("everybody", number=sent)]
     assert len({mail["Message-ID"] for mail in arrived}) == len(arrived) > 100
     assert list((tmp_path / "outbox").glob("*.eml")) == []
     assert list((tmp_path / "outbox").glob("*.sms"))
