@@ -147,7 +147,11 @@ class Siaga:
         gateways = Gateways(store, clock, self.metrics, [outlet.gateway for outlet in outlets])
         notifiers = build(outlet.notifier for outlet in outlets)
         self._balances = Balances(
-            prepaid(notifiers), {o.gateway.id: o.low_balance for o in outlets}, self.metrics
+            prepaid(notifiers),
+            {outlet.gateway.id: outlet.low_balance for outlet in outlets},
+            store=store,
+            clock=clock,
+            metrics=self.metrics,
         )
         phones = Phones(store, key)
         self.inbound = Inbound(

@@ -1,9 +1,13 @@
-"""Balances: shown by gateway; one that does not say leaves the figure as it was, and little left is said aloud."""
+"""Balances: shown by gateway; one that does not say leaves the figure as it was, and little left is told to ops."""
 
 from structlog.testing import capture_logs
 
+from engine.alerting.own import Request
+from engine.clock import ManualClock
 from engine.metrics import Metrics
 from engine.service.balances import Balances
+from engine.service.own_alerts import OWN
+from engine.store.memory import MemoryStore
 
 
 class Purse:
@@ -16,13 +20,18 @@ class Purse:
         return self._said.pop(0)
 
 
+def watching(purse: Purse, low: float | None, metrics: Metrics, store=None) -> Balances:
+    clock = ManualClock(1_000)
+    return Balances({"a": purse.ask}, {"a": low}, store=store or MemoryStore(), clock=clock, metrics=metrics)
+
+
 def shown(metrics: Metrics, gateway: str) -> float | None:
     return metrics.registry.get_sample_value("siaga_gateway_balance", {"gateway": gateway})
 
 
 async def test_what_is_left_is_shown_and_stays_where_the_gateway_does_not_say():
     metrics, purse = Metrics(), Purse(120.5, "timeout", 80.0)
-    balances = Balances({"a": purse.ask}, {"a": None}, metrics)
+    balances = watching(purse, None, metrics)
     seen = []
     for _ in range(3):
         await balances.turn()
@@ -30,11 +39,14 @@ async def test_what_is_left_is_shown_and_stays_where_the_gateway_does_not_say():
     assert seen == [120.5, 120.5, 80.0]
 
 
-async def test_little_left_is_an_error_in_the_log_and_enough_is_not():
-    purse = Purse(100.0, 99.9)
-    balances = Balances({"a": purse.ask}, {"a": 100.0}, Metrics())
+async def test_falling_below_the_limit_asks_for_one_alert_of_ops_and_says_so():
+    store, purse = MemoryStore(), Purse(100.0, 99.9, 50.0, 200.0, 10.0)
+    balances = watching(purse, 100.0, Metrics(), store)
+    asked = []
     with capture_logs() as lines:
-        await balances.turn()
-        assert lines == []
-        await balances.turn()
-    assert [(line["event"], line["gateway"], line["left"]) for line in lines] == [("balance_low", "a", 99.9)]
+        for _ in range(5):
+            await balances.turn()
+            asked.append(len(lines))
+    assert asked == [0, 1, 1, 1, 2]
+    assert [(line["event"], line["left"]) for line in lines] == [("balance_low", 99.9), ("balance_low", 10.0)]
+    assert list(await store.planned(OWN)) == [Request("balance").member]
