@@ -71,7 +71,7 @@ def check(
     Example: siaga check rules/netralitas.yaml --lang en
     """
     settings = load(config)
-    inspected = inspect(paths or [], settings.paths)
+    inspected = inspect(paths or [], settings.paths, WallClock().now())
     if not paths:
         advice = asyncio.run(_experience(settings))
         inspected = msgspec.structs.replace(inspected, findings=(*inspected.findings, *advice))

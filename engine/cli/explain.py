@@ -27,6 +27,7 @@ from engine.judging.rule import Rule, level_name
 from engine.judging.state import GroupState
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
+from engine.matching.variant import variant_of
 from engine.service.backdrop import REAL, Backdrop
 from engine.service.batch import Key
 from engine.service.books import Books
@@ -110,7 +111,7 @@ def rule(
     known, state, around, before = asyncio.run(_state(settings, regions, rule_id, group))
     newest = max((point.evidence.occurred_at for point in state.points), default=None)
     when = moment("--at", at) or newest or WallClock().now()
-    stand = explain_group(known, state, at=when, around=around, before=before)
+    stand = explain_group(variant_of(known, group), state, at=when, around=around, before=before)
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
         return

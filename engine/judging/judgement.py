@@ -41,7 +41,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an alert keeps of an event: ids, place, what decides about levels and conflicts of interest, and its impact.
 
     `impact` is None where the event gives no figure of it. Of a rule on rules it is an alert of another one: `title` is
-    then the short title of that rule, and the event is that it opened.
+    then the short title of that rule, and the event is that it opened. `level` is what an exception of the rule gives
+    to the event, 0 for none.
     """
 
     desk: str
@@ -58,6 +59,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     incident: str | None = None
     impact: Impact | None = None
     title: str = ""
+    level: int = 0
 
     @property
     def key(self) -> EventKey:

@@ -15,7 +15,18 @@ WASPADA = 2
 
 
 def level_of(rule: Rule, figure: float | None, evidence: Iterable[Evidence]) -> int:
-    """Return the highest level (2-4) whose limit the figure meets, or the highest severity of the evidence."""
+    """Return the level (2-4) of an alert with this figure and evidence.
+
+    The highest level whose limit the figure meets, or the highest severity of the evidence; an event to which an
+    exception gives a level has that instead, and of several the highest counts.
+    """
+    evidence = tuple(evidence)
+    others = tuple(one for one in evidence if not one.level)
+    given = [one.level for one in evidence if one.level]
+    return max((*given, *([] if given and not others else [_ordinary(rule, figure, others)])))
+
+
+def _ordinary(rule: Rule, figure: float | None, evidence: Iterable[Evidence]) -> int:
     if rule.by_severity:
         return max((WASPADA, *(one.severity for one in evidence)))
     return max(

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from engine.judging.event import Event, Scalar, number
 from engine.judging.figure import BILLION, billionths
 from engine.judging.group import canonical
+from engine.judging.pattern import parts_of
 from engine.judging.region import LEVELS, cut
 from engine.judging.rule import (
     Aggregate,
@@ -59,7 +60,7 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
     A weight that is missing counts 1, one below zero counts 0. `fits` are the bits of the parts the event fits.
     """
     if isinstance(condition, Pattern):
-        return fits
+        return fits & (1 << len(parts_of(condition))) - 1
     match condition:
         case Count(weight=path) | Compare(figure="count", weight=path):
             weight = None if path is None else number(event.value(path))

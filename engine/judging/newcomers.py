@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from engine.judging.event import Event
 from engine.judging.instant import Instant
 from engine.judging.judgement import evidence_of
 from engine.judging.measure import besides_of, measure_of, measures
+from engine.judging.pattern import parts_of
 from engine.judging.points import Points
 from engine.judging.rule import Rule
 from engine.judging.state import Point
@@ -20,7 +23,7 @@ Withdrawn = Mapping[tuple[str, str], str]
 """Events no longer true, by (desk, id): `refuted` or `corrected`."""
 
 Fits = Mapping[tuple[str, str], int]
-"""Which parts of a pattern events fit, by (desk, id): a bit for each of `pattern.parts_of`."""
+"""What events fit, by (desk, id): a bit for each of `pattern.parts_of`, then one for each exception of the rule."""
 
 
 def newcomers_of(
@@ -45,9 +48,25 @@ def newcomers_of(
         counts = name in both
         measure = measure_of(condition, event, fits.get(name, 0)) if counts else None
         besides = besides_of(condition, event, fits.get(name, 0)) if counts else ()
-        found.append(Point(evidence_of(event), measure, counts, name in clears, besides=besides))
+        evidence = evidence_of(event)
+        if counts and (level := given_level(rule, event, fits.get(name, 0))):
+            evidence = msgspec.structs.replace(evidence, level=level)
+        found.append(Point(evidence, measure, counts, name in clears, besides=besides))
     found.sort(key=lambda point: point.key)
     return found
+
+
+def given_level(rule: Rule, event: Event, fits: int) -> int:
+    """Return the level that the first exception gives which the event falls under; 0 where none does."""
+    under = fits >> len(parts_of(rule.condition))
+    return next(
+        (
+            one.level
+            for place, one in enumerate(rule.exemptions)
+            if one.level and under >> place & 1 and (one.until is None or event.occurred_at < one.until)
+        ),
+        0,
+    )
 
 
 def in_time(rule: Rule, event: Event, received_at: Instant) -> bool:

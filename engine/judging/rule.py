@@ -77,6 +77,7 @@ __all__ = [
     "Distinct",
     "Earlier",
     "EveryEvent",
+    "Exemption",
     "Filter",
     "FirstTime",
     "Floor",
@@ -139,6 +140,21 @@ class TellAgain(msgspec.Struct, frozen=True):
     growing_to: Millis | None = None
 
 
+class Exemption(msgspec.Struct, frozen=True, kw_only=True):
+    """Other values for the events or groups that a filter holds for (`except`); the first one that holds counts.
+
+    `level` is given to events that occur before `until`; else `variant` is the rule for these groups. `keys` are what
+    is set, as pairs of a dotted path and its value as JSON.
+    """
+
+    holds: Filter
+    keys: tuple[tuple[str, str], ...]
+    reason: str
+    until: Instant | None = None
+    level: int = 0
+    variant: Rule | None = None
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One resolved rule. `levels` has exactly one row without limit, the lowest; `by_severity` replaces the rows.
 
@@ -165,6 +181,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     wait_for_late: Millis = 0
     late_horizon: Millis = 72 * HOUR
     hide_while: tuple[str, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
     effective_from: Instant | None = None
     effective_until: Instant | None = None
     escalate: str = ""

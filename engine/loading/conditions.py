@@ -38,9 +38,6 @@ from engine.loading.patterns import all_of, any_of, not_all_of, sequence
 from engine.loading.range import Range
 from engine.loading.value import free, identifier, number, text
 
-NOT_BUILT: tuple[str, ...] = ()
-"""Conditions of the language that this version cannot judge yet."""
-
 
 def condition(filters: Filters) -> Take[Condition]:
     """Return a reader of `alert_when`: exactly one condition, or the bare word `every_event`."""
@@ -53,7 +50,7 @@ def condition(filters: Filters) -> Take[Condition]:
             _check_word(word, node, findings)
             raise findings.unusable("condition_needs_keys", node.mark, word=word)
         if isinstance(node, Sequence) or len(node.pairs) != 1:
-            named = isinstance(node, Sequence) or any(word in (*_READERS, *NOT_BUILT) for word in node.pairs)
+            named = isinstance(node, Sequence) or any(word in _READERS for word in node.pairs)
             raise findings.unusable("one_condition" if named else "condition_missing", node.mark)
         ((key, body),) = node.pairs.values()
         _check_word(key.text, key, findings)
@@ -130,10 +127,8 @@ def opening(built: Condition) -> Range:
 
 
 def _check_word(word: str, node: Scalar, findings: Findings) -> None:
-    if word in NOT_BUILT:
-        raise findings.unusable("not_available", node.mark, word=word)
     if word not in _READERS:
-        raise findings.no_choice("unknown_condition", node.mark, word, [*_READERS, *NOT_BUILT])
+        raise findings.no_choice("unknown_condition", node.mark, word, _READERS)
 
 
 def _every_event(_form: Form, _filters: Filters, _findings: Findings) -> Condition:

@@ -15,9 +15,10 @@ import msgspec
 
 from engine.judging.active import Active
 from engine.judging.instant import MINUTE, Instant, Millis
-from engine.judging.rule import Clear, Condition, Filter, LevelStep, TellAgain
+from engine.judging.rule import Clear, Condition, Deadline, Filter, LevelStep, Silence, TellAgain
 from engine.loading.active import active
 from engine.loading.conditions import condition
+from engine.loading.exceptions import Exempted, exception, exempted
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, Mark, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of, usable
@@ -29,8 +30,6 @@ from engine.loading.moment import duration, instant
 from engine.loading.patterns import needs_no_watch
 from engine.loading.value import identifier, level, named, short_text, text, word
 
-NOT_BUILT = ("except",)
-"""Keys of the language that this version does not have yet."""
 REGION_KEYS = ("nation", "province", "regency", "district", "village", "region")
 """Words of `per` that cut the code of the region."""
 
@@ -65,6 +64,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     wait_for_late: Millis | None = None
     late_horizon: Millis | None = None
     hide_while: tuple[str, ...] | None = None
+    exceptions: tuple[Exempted, ...] = ()
     effective: tuple[Instant | None, Instant | None] | None = None
     escalate: str | None = None
     places: Map[str, Mark] = {}
@@ -98,6 +98,7 @@ class DraftReader:
             "active": active(known.calendar),
             "wait_for_late": duration(),
             "late_horizon": duration(1),
+            "except": list_of(exception(filters, known.now), minimum=1, maximum=100),
             "hide_while": list_of(identifier, single=True, minimum=1),
             "effective": _effective,
             "escalate": named(known.policies, "unknown_policy"),
@@ -118,7 +119,11 @@ class DraftReader:
         keys = self._keys(form, tuple(self._takes), also=("like",))
         if whole.like is not None:
             keys["places"].update(dict.fromkeys(whole.inherited & keys["places"].keys(), whole.like))
-        return Draft(mark=form.mark, **keys)
+        written, found = keys.pop("except", ()), Draft(mark=form.mark, **keys)
+        by_event = not isinstance(found.alert_when, Silence | Deadline)
+        per = found.per or ("region",)
+        exceptions = exempted(written, whole.node, per, findings, by_event=by_event)
+        return msgspec.structs.replace(found, exceptions=exceptions)
 
     def defaults(self, node: Node, findings: Findings, *, forbidden: Collection[str]) -> Mapping:
         """Check the `defaults` of a file, which every rule of the file has unless it gives its own; return them."""
@@ -133,7 +138,7 @@ class DraftReader:
     def _keys(self, form: Form, keys: Collection[str], also: Collection[str] = ()) -> dict[str, Any]:
         """Read these keys of a form; what is unusable is left out, though its place is not."""
         read = {key: form.read(key, self._takes[key], None) for key in keys}
-        form.close(unavailable=NOT_BUILT, also=also)
+        form.close(also=also)
         values = {key: value for key, value in read.items() if value is not None}
         return {**values, "places": {key: form.place(key) for key in keys if key in form}}
 

@@ -15,6 +15,7 @@ import msgspec
 
 from engine.errors import ConfigurationError
 from engine.judging.calendar import Calendar
+from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.loading.adapters import load_adapter
 from engine.loading.calendar import load_calendar
@@ -67,11 +68,12 @@ class Inspected(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.findings) - self.errors
 
 
-def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
+def inspect(paths: Sequence[Path], places: Paths, now: Instant | None = None) -> Inspected:
     """Check files and folders, all that an installation has where none is named.
 
     Kinds, regions and policies that rules refer to come from the named files, else from the installation. A single
     file of the installation's rule folder is read together with the others there, since they share lists and filters.
+    What is over by `now` is worth a remark.
     """
     findings = Findings()
     sorted_ = _sorted(paths or _all(places), findings)
@@ -99,6 +101,7 @@ def inspect(paths: Sequence[Path], places: Paths) -> Inspected:
     for path in sorted_["adapters"]:
         findings.extend(load_adapter(path).findings)
     known = Known(
+        now=now,
         kinds=frozenset(kinds.value) if kinds.valid else None,
         regions=regions,
         policies=frozenset(policy.id for policy in policies) if policies_valid else None,

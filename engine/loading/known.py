@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from engine.judging.calendar import Calendar
+from engine.judging.instant import Instant
 from engine.judging.region import RegionTable, cut
 from engine.loading.desks import Desks, Lists
 from engine.loading.reference_tables import Tables
@@ -74,7 +75,8 @@ FIELDS: Mapping[str, Field] = {
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The names that exist. Kinds and policies by id, fields by dotted path.
 
-    `roster` are the codes of regions that hold an election; None: those of the table that do. `calendar` has the
+    `now` is when it is asked, where that matters. `roster` are the codes of regions that hold an election; None: those
+    of the table that do. `calendar` has the
     stages, `tables` the reference figures by table, column and region, `desks` who is activated, `expected` the named
     lists of who must report.
     """
@@ -83,6 +85,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     regions: RegionTable | None = None
     policies: frozenset[str] | None = None
     roster: tuple[str, ...] | None = None
+    now: Instant | None = None
     calendar: Calendar | None = None
     tables: Tables | None = None
     desks: Desks | None = None

@@ -8,11 +8,14 @@ Either every file of a set is valid, or none of its rules is given out.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from collections.abc import Mapping as Map
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from engine.judging.instant import HOUR, MINUTE
-from engine.judging.rule import EVERYTHING, Clear, EveryEvent, LevelStep, Pattern, Rule, TellAgain
+from engine.judging.rule import EVERYTHING, Clear, EveryEvent, Exemption, LevelStep, Pattern, Rule, TellAgain
 from engine.judging.window import can_be_undone, is_state
 from engine.loading.bonds import check_bonds, patient
 from engine.loading.columns import filled
@@ -23,7 +26,7 @@ from engine.loading.filters import Filters
 from engine.loading.finding import Findings, at_start
 from engine.loading.form import form_of, list_of, usable
 from engine.loading.known import ANYTHING, Known
-from engine.loading.likeness import Family
+from engine.loading.likeness import Family, Whole
 from engine.loading.lint import check, check_columns, check_expected, check_tested
 from engine.loading.loaded import Loaded, loaded
 from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
@@ -151,8 +154,36 @@ def _load(
             drafts[draft.id] = draft
     check_bonds(drafts, findings)
     filters.close()
-    rules = () if findings.errors else patient([resolved(draft, known) for draft in drafts.values()])
+    variants = {id_: _variants(draft, reader, findings) for id_, draft in drafts.items()}
+    resolve = partial(_with_exceptions, variants=variants, known=known)
+    rules = () if findings.errors else patient([resolve(draft) for draft in drafts.values()])
     return loaded(tuple(versioned(rule) for rule in rules), (), findings)
+
+
+def _variants(draft: Draft, reader: DraftReader, findings: Findings) -> list[Draft | None]:
+    """Read a rule once more for each exception that sets keys for groups."""
+    found: list[Draft | None] = []
+    for one in draft.exceptions:
+        variant = None if one.node is None else reader.read(Whole(one.node), findings, required=())
+        if variant is not None:
+            check(variant, findings)
+        found.append(variant)
+    return found
+
+
+def _with_exceptions(draft: Draft, *, variants: Map[str, list[Draft | None]], known: Known) -> Rule:
+    exemptions = tuple(
+        Exemption(
+            holds=one.holds,
+            keys=one.keys,
+            reason=one.reason,
+            until=one.until,
+            level=one.level,
+            variant=None if variant is None else resolved(variant, known),
+        )
+        for one, variant in zip(draft.exceptions, variants[draft.id or ""], strict=True)
+    )
+    return msgspec.structs.replace(resolved(draft, known), exemptions=exemptions)
 
 
 def resolved(draft: Draft, known: Known) -> Rule:

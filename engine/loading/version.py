@@ -15,8 +15,16 @@ from engine.judging.rule import Rule
 
 
 def versioned(rule: Rule) -> Rule:
-    """Return the rule with its version."""
-    return msgspec.structs.replace(rule, version=version_of(rule))
+    """Return the rule with its version, which those of its exceptions share."""
+    version = version_of(rule)
+    exemptions = tuple(
+        msgspec.structs.replace(
+            one,
+            variant=one.variant and msgspec.structs.replace(one.variant, version=version, source=rule.source),
+        )
+        for one in rule.exemptions
+    )
+    return msgspec.structs.replace(rule, version=version, exemptions=exemptions)
 
 
 def version_of(rule: Rule) -> str:
@@ -24,7 +32,13 @@ def version_of(rule: Rule) -> str:
 
     What has its default is left out, so that a key which a later Siaga adds changes no version.
     """
-    bare = msgspec.structs.replace(rule, version="", source="")
+    exemptions = tuple(
+        msgspec.structs.replace(
+            one, variant=one.variant and msgspec.structs.replace(one.variant, version="", source="")
+        )
+        for one in rule.exemptions
+    )
+    bare = msgspec.structs.replace(rule, version="", source="", exemptions=exemptions)
     return hashlib.sha256(msgspec.json.encode(_said(bare), order="deterministic")).hexdigest()[:12]
 
 

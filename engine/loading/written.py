@@ -6,6 +6,7 @@ the same. Not here: reading (`loading.draft`, `loading.conditions`) and printing
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Parts
 from datetime import datetime
@@ -28,6 +29,7 @@ from engine.judging.rule import (
     Compare,
     Condition,
     Earlier,
+    Exemption,
     Filter,
     Guard,
     LevelStep,
@@ -85,11 +87,22 @@ def written(rule: Rule) -> Written:
     keys["late_horizon"] = format_duration(rule.late_horizon)
     if rule.hide_while:
         keys["hide_while"] = list(rule.hide_while)
+    if rule.exemptions:
+        keys["except"] = [_exemption(one) for one in rule.exemptions]
     if effective := dict(_effective(rule)):
         keys["effective"] = effective
     if rule.escalate:
         keys["escalate"] = rule.escalate
     return keys
+
+
+def _exemption(one: Exemption) -> Written:
+    found: Written = {
+        "for": filter_written(one.holds),
+        "set": {key: json.loads(said) for key, said in one.keys},
+    }
+    found["reason"] = one.reason
+    return found if one.until is None else {**found, "until": format_instant(one.until, ZONE)}
 
 
 def filter_written(filter_: Filter) -> Written:

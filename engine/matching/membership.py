@@ -27,11 +27,23 @@ class Membership:
             )
         )
 
-    def groups(self, event: Event) -> Mapping[str, int]:
-        """Return the groups the event belongs to, and the bits of the parts it fits there; 0 where there are none.
+        first = len(self._parts)
+        self._exemptions = tuple(
+            (1 << first + place, compiled(one.holds))
+            for place, one in enumerate(rule.exemptions)
+            if one.level
+        )
 
-        Nothing where it lacks the keys of `per`.
+    def groups(self, event: Event) -> Mapping[str, int]:
+        """Return the groups the event belongs to, and the bits of what it fits there; 0 where there is nothing to fit.
+
+        Nothing where it lacks the keys of `per`. The bits of the rule's exceptions stand behind those of the parts.
         """
+        found = self._groups(event)
+        under = sum(bit for bit, holds in self._exemptions if holds(event))
+        return {group: bits | under for group, bits in found.items()} if under else found
+
+    def _groups(self, event: Event) -> Mapping[str, int]:
         if not self._parts:
             group = group_of(self._rule, event)
             return {} if group is None else {group: 0}

@@ -17,6 +17,7 @@ from engine.judging.instant import Instant
 from engine.judging.rule import Rule
 from engine.judging.state import GroupState
 from engine.loading.rule_tests import Group, State
+from engine.matching.variant import variant_of
 from engine.service.apply import Desk
 from engine.service.batch import key_of
 from engine.service.groups import GROUPS, read
@@ -144,7 +145,9 @@ async def standing(store: Store, desk: Desk, rule: Rule, group: Group, at: Insta
     known = await group_states(store)
     states = {text: state for (rule_id, text), state in known.items() if rule_id == rule.id}
     found = [text for text in {**states, **alerts} if meant(rule, group, text)]
-    return [_standing(rule, alerts.get(text), states.get(text), at) for text in sorted(found)]
+    return [
+        _standing(variant_of(rule, text), alerts.get(text), states.get(text), at) for text in sorted(found)
+    ]
 
 
 def _standing(rule: Rule, alert: Alert | None, state: GroupState | None, at: Instant) -> Standing:

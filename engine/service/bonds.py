@@ -20,6 +20,7 @@ from engine.judging.precedence import counts, ranks
 from engine.judging.rule import Bond, Rule
 from engine.judging.state import Closing, Spell
 from engine.judging.stretch import Stretch, source_of
+from engine.matching.variant import variant_of
 from engine.service.batch import Key
 from engine.service.docket import Said
 from engine.service.groups import Judged
@@ -75,7 +76,7 @@ class Bonds:
                 yield self._stretch(key, stands[place], spell, evidence)
 
     def _stretch(self, key: Key, ordinal: int, spell: Spell, evidence: tuple[Evidence, ...]) -> Stretch:
-        rule = self._rules[key.rule]
+        rule = variant_of(self._rules[key.rule], key.group)
         naming = next((one for one in evidence if one.subject_role), None)
         reported = evidence[0].region if evidence else ""
         return Stretch(

@@ -26,6 +26,7 @@ from engine.judging.precedence import counts
 from engine.judging.rule import Bond, Rule
 from engine.judging.state import Point
 from engine.judging.takeover import take_over
+from engine.matching.variant import variant_of
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, key_of
 from engine.service.bonds import Bonds
@@ -215,14 +216,15 @@ class Changeover:
             newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in now}
             cases |= await load(self._store, [alert for alert in newest.values() if alert])
             for key in now:
-                rule, heard = rules[key.rule], bonds.heard.get(key, ())
-                around = self._backdrop.made(key, rule, tenures.get(key.rule))
+                whole, heard = rules[key.rule], bonds.heard.get(key, ())
+                rule = variant_of(whole, key.group)
+                around = self._backdrop.made(key, whole, tenures.get(key.rule))
                 if key.rule in rebuilt:
                     points = self._points(switch, rule, key, heard)
                     group = self._take_over(points, rule, key, cases.get(newest[key] or ""), around, at)
                     judgements = group.look(now=at)
                 else:
-                    group = self._groups.working_copy(key, rule, around, self._backdrop.before(rule))
+                    group = self._groups.working_copy(key, rule, around, self._backdrop.before(whole))
                     judgements = group.hear(heard) if isinstance(group, BondGroup) else ()
                 if key.rule in rebuilt or judgements:
                     groups[key] = group

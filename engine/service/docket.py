@@ -25,6 +25,7 @@ from engine.judging.instant import Instant
 from engine.judging.judgement import Judgement, Opened
 from engine.judging.precedence import ranks
 from engine.judging.region import NATION
+from engine.matching.variant import variant_of
 from engine.service.batch import Key
 from engine.service.casebook import Case, load, standing
 from engine.service.rule_sets import RuleSet, Tenure
@@ -105,7 +106,8 @@ class Docket:
         return decision
 
     def _opened(self, key: Key, opened: Opened) -> Decision:
-        rule, tenure = self._rule_set.rules[key.rule], self._tenures.get(key.rule)
+        rule = variant_of(self._rule_set.rules[key.rule], key.group)
+        tenure = self._tenures.get(key.rule)
         around = self._around
         if rule.hide_while:
             places = {(id_, region) for space, id_, region in self._open.values() if space == key.space}

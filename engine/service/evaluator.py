@@ -25,6 +25,7 @@ from engine.judging.outage import Gap
 from engine.judging.rule import Rule
 from engine.judging.state import Closing
 from engine.matching.checked import Choice, Matcher
+from engine.matching.variant import variant_of
 from engine.metrics import Metrics
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
@@ -191,7 +192,8 @@ class Evaluator:
         return found.union(key for key in known if key.rule in absence)
 
     def _copy(self, key: Key, rule: Rule) -> Group:
-        return self._groups.working_copy(key, rule, self._backdrop.of(key, rule), self._backdrop.before(rule))
+        around, before = self._backdrop.of(key, rule), self._backdrop.before(rule)
+        return self._groups.working_copy(key, variant_of(rule, key.group), around, before)
 
     # --- judging and committing ---------------------------------------------------------------------------------------
 
@@ -294,8 +296,7 @@ class Evaluator:
     def _judge_group(
         self, key: Key, shares: Sequence[Share], bonds: Bonds, horizon: Instant, just_closed: Closing | None
     ) -> tuple[Judged, list[Said]]:
-        rule, closed = self._books.rule_set.rules[key.rule], just_closed
-        group = self._copy(key, rule)
+        group, closed = self._copy(key, self._books.rule_set.rules[key.rule]), just_closed
         said: list[Said] = []
         heard = bonds.heard.get(key, ())
         if heard and isinstance(group, BondGroup):

@@ -7,6 +7,7 @@ told by the title of its rule; a test asks for words of its own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import singledispatchmethod
@@ -27,6 +28,7 @@ from engine.judging.rule import (
     Count,
     Distinct,
     EveryEvent,
+    Exemption,
     FirstTime,
     Guard,
     Limit,
@@ -108,6 +110,8 @@ class _Teller:
             yield texts("sentence.again.every", length=self._length(again.every))
         if rule.active is not None:
             yield texts("sentence.active", when=", ".join(self._active(rule.active)))
+        for one in rule.exemptions:
+            yield self._exemption(one)
         if rule.hide_while:
             yield texts("sentence.hide_while", rules=self._watched.any(rule.hide_while))
         if rule.effective_from is not None:
@@ -129,6 +133,13 @@ class _Teller:
         if active.hours:
             opens, closes = local_time.hours(active.hours, texts)
             yield texts("sentence.active.hours", opens=opens, closes=closes)
+
+    def _exemption(self, one: Exemption) -> str:
+        said = ", ".join(f"{key} {json.loads(value)}" for key, value in one.keys)
+        facts = {"what": self._watched.what(one.holds), "keys": said, "reason": one.reason}
+        if one.until is None:
+            return self._texts("sentence.exemption", **facts)
+        return self._texts("sentence.exemption.until", when=self._moment(one.until), **facts)
 
     def _clear(self) -> str:
         clear, texts = self._rule.clear, self._texts

@@ -29,6 +29,7 @@ from engine.judging.rule import (
     Count,
     Distinct,
     EveryEvent,
+    Exemption,
     FirstTime,
     Floor,
     Guard,
@@ -220,7 +221,7 @@ STAGE = NamedSpan(
 )
 SAID = {
     *("levels", "by_severity", "watch", "per", "condition", "hold_for", "clear", "keep_open_for"),
-    *("start_again", "tell_again", "hide_while", "effective_from", "effective_until", "active"),
+    *("start_again", "tell_again", "hide_while", "exemptions", "effective_from", "effective_until", "active"),
 }
 UNSAID = {
     *("id", "title", "short_title", "owner", "why", "guide", "wait_for_late", "late_horizon"),
@@ -291,6 +292,10 @@ def test_every_key_of_a_rule_is_said_or_left_out_knowingly():
         ({"tell_again": TellAgain(value_doubles=True)}, " setiap kali angkanya menjadi dua kali lipat."),
         ({"tell_again": TellAgain(every=4 * HOUR)}, " diberi tahu lagi setiap 4 jam."),
         ({"tell_again": TellAgain(every=HOUR, growing_to=12 * HOUR)}, " setelah 1 jam, lalu dengan jeda"),
+        (
+            {"exemptions": (Exemption(holds=DEATH, keys=(("level", '"awas"'),), reason="Surat 7", level=4),)},
+            " Kecuali bentrok dengan korban jiwa: level awas (Surat 7).",
+        ),
         ({"hide_while": ("banjir", "gempa")}, " Selama ada peringatan banjir atau gempa di daerah"),
         ({"effective_from": 1_732_665_600_000}, " berlaku sejak Rabu, 27 November 2024 pukul 07.00 WIB."),
         ({"effective_until": 1_732_665_600_000}, " berlaku sampai Rabu, 27 November 2024 pukul 07.00 WIB."),
