@@ -1,0 +1,108 @@
+"""The watch: a change of files is announced once, and becomes live by itself only where a setting says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.loading.finding import Findings, at_start
+from engine.loading.loaded import Loaded, loaded
+from engine.service.approval import Approval
+from engine.service.rule_sets import RuleSet, first
+from engine.service.watch import Watch
+from tests.acceptance.reload.service import NEW, OLD, POLICIES, Service
+
+
+class Files:
+    """One file, and what is read of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reads = 0
+        self.hold(OLD)
+
+    def hold(self, of) -> None:
+        self.value: Loaded[RuleSet] = Loaded(RuleSet({one.id: one for one in of}, POLICIES))
+        self.path.write_text(str(len(of)) + self.path.read_text() if self.path.exists() else "")
+
+    def spoil(self) -> None:
+        findings = Findings()
+        findings.add("no_rule_files", at_start("rules"))
+        self.hold(())
+        self.value = loaded(RuleSet({}, {}), RuleSet({}, {}), findings)
+
+    def read(self) -> Loaded[RuleSet]:
+        self.reads += 1
+        return self.value
+
+
+@pytest.fixture
+def files(tmp_path) -> Files:
+    return Files(tmp_path / "aturan.yaml")
+
+
+async def watching(files: Files, *, auto: bool = False) -> tuple[Service, Watch]:
+    service = Service()
+    await service.store.write(first(service.rule_set, service.clock.now()))
+    await service.judge()
+    approval = Approval(
+        service.store, service.clock, service.books, service.metrics, max_told=5, history=service.history
+    )
+    return service, Watch(
+        service.store,
+        service.clock,
+        service.books,
+        service.metrics,
+        approval,
+        read=files.read,
+        files=lambda: [files.path],
+        auto=auto,
+    )
+
+
+def gauges(service: Service) -> tuple[float | None, float | None]:
+    value = service.metrics.registry.get_sample_value
+    return value("siaga_rule_files_differ"), value("siaga_rule_files_invalid")
+
+
+async def test_a_change_is_announced_and_not_live(files):
+    service, watch = await watching(files)
+    await watch.turn()
+    assert (watch.sight.files, gauges(service)) == ("in_force", (0, 0))
+    files.hold(NEW)
+    await watch.turn()
+    await watch.turn()
+    assert (watch.sight.files, gauges(service), files.reads) == ("differ", (1, 0), 2)
+    await service.judge()
+    assert set(service.books.rule_set.rules) == {"sama", "ubah", "hapus"}
+
+
+async def test_errors_are_counted_once_and_what_was_in_force_stays(files):
+    service, watch = await watching(files)
+    files.spoil()
+    await watch.turn()
+    await watch.turn()
+    assert (watch.sight.files, watch.sight.errors, gauges(service)) == ("invalid", 1, (0, 1))
+    assert service.metrics.registry.get_sample_value("siaga_rules_rejected_total", {"reason": "invalid"}) == 1
+    files.hold(OLD)
+    await watch.turn()
+    assert (watch.sight.files, watch.sight.errors, gauges(service)) == ("in_force", 0, (0, 0))
+
+
+async def test_for_trials_files_follow_by_themselves(files):
+    service, watch = await watching(files, auto=True)
+    files.hold(NEW)
+    await watch.turn()
+    await service.judge()
+    await watch.turn()
+    assert (watch.sight.files, set(service.books.rule_set.rules)) == ("in_force", {"sama", "ubah", "baru"})
+    assert service.books.in_force.approved_by == "reload.auto"
+
+
+async def test_who_asks_is_looked_at_again(files):
+    _, watch = await watching(files)
+    await watch.turn()
+    watch.look_again()
+    await watch.turn()
+    assert files.reads == 2
