@@ -202,6 +202,9 @@ class Metrics:
             **own,
         )
         """Set by the auditor, after two passes agree."""
+        self._heartbeat = Gauge(
+            "siaga_heartbeat_timestamp_seconds", "When the auditor last found nothing lost", **own
+        )
         self.alerts_nobody = Gauge(
             "siaga_alerts_nobody", "Unresolved alerts for which no reachable person was found", **own
         )
@@ -295,6 +298,10 @@ class Metrics:
         """Put the rules that can open alerts at zero; the rules in force are the only values of that label."""
         for rule, level in product((*rules, OTHER), LEVELS):
             self._opened_by[(rule, level)] = self._opened.labels(rule, level)
+
+    def heartbeat(self, at: float) -> None:
+        """Note that all was well at an instant, in seconds since 1970."""
+        self._heartbeat.set(at)
 
     def decided(self, decision: Any) -> None:
         """Count what a committed `alerting.draft.Decision` did: openings, steps, endings, states of notifications."""

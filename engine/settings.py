@@ -237,6 +237,13 @@ class ArchiveSection(_Section):
     """Folder of the archive's day files; none: archive in paths.var."""
 
 
+class Ops(_Section):
+    """What the people who run the service watch."""
+
+    heartbeat_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Address that gets a POST every minute while no alert or message is lost; none: only the metric tells."""
+
+
 class Log(_Section):
     """What the service says while it runs, on standard error."""
 
@@ -264,6 +271,7 @@ class Settings(_Section):
     budgets: BudgetSection = BudgetSection()
     links: Links = Links()
     archive: ArchiveSection = ArchiveSection()
+    ops: Ops = Ops()
     log: Log = Log()
 
     @model_validator(mode="after")

@@ -43,6 +43,7 @@ from engine.service.evaluator_process import EvaluatorProcess
 from engine.service.exposition import exposition
 from engine.service.gateways import Gateways
 from engine.service.ground import clock_of, history_of, open_store
+from engine.service.heartbeat import Heartbeat
 from engine.service.inbound import Inbound
 from engine.service.intake import Intake
 from engine.service.key import secret_key
@@ -202,7 +203,9 @@ class Siaga:
             receipts=self.dispatcher.receipts,
         )
         self.postbox = Postbox(self.reports, self.metrics, key, settings.gateways.smtp.bounces)
-        self._auditor = Auditor(store, clock, self.metrics)
+        self._auditor = Auditor(
+            store, clock, self.metrics, Heartbeat(settings.ops.heartbeat_url, clock, self.metrics)
+        )
         self._own_alerts = OwnAlerts(store, clock, books, self.metrics)
         self._archivist = self._own_archivist()
         self._loops: dict[str, Loop] = {}

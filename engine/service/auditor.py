@@ -17,6 +17,7 @@ from engine.judging.instant import SECOND
 from engine.judging.rule import level_name
 from engine.metrics import Metrics
 from engine.service.census import take
+from engine.service.heartbeat import Heartbeat
 from engine.store.port import Store
 
 EVERY_SECONDS = 15.0
@@ -28,8 +29,9 @@ log = structlog.get_logger(__name__)
 class Auditor:
     """Takes the census and compares it with the one before."""
 
-    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics, heartbeat: Heartbeat) -> None:
         self._store = store
+        self._heartbeat = heartbeat
         self._clock = clock
         self._metrics = metrics
         self._suspects: tuple[set[str], set[str]] = (set(), set())
@@ -49,6 +51,8 @@ class Auditor:
         self._metrics.notifications_unaccounted.set(len(lost_notifications))
         self._metrics.alerts_nobody.set(sum(alert.nobody for alert in census.alerts if alert.unresolved))
         self._show_open(census.alerts)
+        if not lost_alerts and not lost_notifications:
+            await self._heartbeat.beat()
         return 0
 
     def _show_open(self, alerts: Iterable[Alert]) -> None:

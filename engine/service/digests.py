@@ -25,6 +25,7 @@ from engine.judging.instant import Instant
 from engine.metrics import Metrics
 from engine.service.accounts import Accounts
 from engine.service.apply import Desk
+from engine.service.audit import AUDIT
 from engine.service.books import Books
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
 from engine.service.gateways import Gateway, Gateways, unserved
@@ -162,6 +163,7 @@ class Digests:
             at=now,
             to=address,
             code=code,
+            mark=(await self._store.mark(AUDIT)).decode(),
             profile=gateway.profile,
         )
         if not by_code:

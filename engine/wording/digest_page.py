@@ -56,7 +56,7 @@ def digest_page(items: Sequence[tuple[Teller, str]]) -> DigestPage:
         open=texts["link.details"],
         items=tuple(_matter(teller, path) for teller, path in items),
         private=texts["page.private"],
-        footer=texts["digest.footer"],
+        footer=texts["page.footer"],
     )
 
 

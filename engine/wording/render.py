@@ -137,11 +137,13 @@ class Renderer:
         at: Instant,
         to: str,
         code: str = "",
+        mark: str = "",
         profile: Profile = ONE_WAY,
     ) -> tuple[Rendered, int]:
         """Return the one message of several, and how many of them stand in it, from the first: at least one.
 
-        `cases` are the items in order: what is told, its alert, all notifications of that.
+        `cases` are the items in order: what is told, its alert, all notifications of that. `mark` is the newest of the
+        audit: in letters it lies where nobody who can write to the store can reach it.
         """
         texts = self._catalogue.texts(digest.language)
         tellers = []
@@ -168,7 +170,7 @@ class Renderer:
             private=texts["link.private"],
             closing="" if digest.informing else texts["closing"],
             signature=texts["signature"],
-            footer=texts["digest.footer"],
+            footer=texts("digest.footer", mark=mark or "-"),
         )
         return self._mail(digest, letter, digest_subject(told), to=to, date=date, headers={}), len(told)
 
