@@ -23,6 +23,7 @@ from engine.alerting.flaws import flaws
 from engine.alerting.reachability import Matrix, counts
 from engine.cli.check import Tongue
 from engine.cli.inspection import Inspection
+from engine.cli.named import rule_named
 from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
 from engine.cli.policy import surroundings
 from engine.cli.progress import counting
@@ -115,8 +116,8 @@ def check(
     settings = settings_of(config, set_)
     regions = load_regions(settings.paths.regions)
     rule_set = read_rule_set(settings.paths, regions, load_kinds(settings.paths.kinds))
-    if rule is not None and rule not in rule_set.rules:
-        raise ConfigurationError(f"no rule is called {rule}; there are: {', '.join(sorted(rule_set.rules))}")
+    if rule is not None:
+        rule_named(rule_set.rules, rule)
     if region is not None and not regions.known(region):
         raise ConfigurationError(f"--region {region}: there is no such region in {settings.paths.regions}")
     now = moment("--at", at) or WallClock().now()

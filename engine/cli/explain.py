@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from engine.alerting.alert import HistoryEntry
+from engine.cli.named import group_named, rule_named
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
@@ -157,17 +158,14 @@ async def _state(
     settings: Settings, regions: RegionTable, rule_id: str, group: str
 ) -> tuple[Rule, GroupState, Circumstances, Instant | None]:
     """Return the rule as it is in force, how its group stands, and when it came into force so."""
-    key = Key(REAL, rule_id, group)
     async with storage(settings) as store:
         books = Books(
             store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
         )
         if not (await books.follow()).rule_set:  # no service ran on this store so far
             books.rule_set = read_rule_set(settings.paths, regions, load_kinds(settings.paths.kinds))
-        rules = books.rule_set.rules
-        if rule_id not in rules:
-            raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(rules))}")
-        backdrop, found = Backdrop(books, None), rules[rule_id]
+        found = rule_named(books.rule_set.rules, rule_id)
+        key, backdrop = Key(REAL, rule_id, group_named(found, group, regions)), Backdrop(books, None)
         backdrop.take(await kept_gaps(store))
         return found, (await read(store, [key]))[key].state, backdrop.of(key, found), backdrop.before(found)
 

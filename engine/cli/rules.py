@@ -14,9 +14,9 @@ import typer
 import yaml
 
 from engine.alerting.alert import Alert
+from engine.cli.named import rule_named
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
-from engine.errors import ConfigurationError
 from engine.judging.evaluate import KEPT_WHILE_OPEN
 from engine.judging.rule import Rule
 from engine.judging.window import remembered_for
@@ -93,9 +93,7 @@ def show(
     Example: siaga rules show netralitas-berulang --lang en
     """
     shelf = _Shelf(settings_of(config, set_))
-    if rule_id not in shelf.rules:
-        raise ConfigurationError(f"no rule is called {rule_id}; there are: {', '.join(sorted(shelf.rules))}")
-    rule = shelf.rules[rule_id]
+    rule = rule_named(shelf.rules, rule_id)
     if format_ is Format.json:
         _print_json(shelf.as_json(rule))
         return

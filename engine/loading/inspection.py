@@ -111,6 +111,7 @@ def inspect(paths: Sequence[Path], places: Paths, now: Instant | None = None) ->
         expected=_either(
             sorted_["expected"], places.expected, partial(load_expected, regions=regions), findings
         ),
+        guides=_guides(places.rules.parent / "docs"),
     )
     rules = _rules(sorted_["rules"], places.rules, known, findings)
     return Inspected(
@@ -138,6 +139,12 @@ def _either(
         findings.extend(read.findings if files else ())
         return read.value if read.valid else None
     return None
+
+
+def _guides(folder: Path) -> frozenset[str] | None:
+    """Return the files below the folder in which an installation keeps its guides; None where it keeps none there."""
+    files = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return files or None
 
 
 def _all(places: Paths) -> list[Path]:

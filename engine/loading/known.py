@@ -78,7 +78,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     `now` is when it is asked, where that matters. `roster` are the codes of regions that hold an election; None: those
     of the table that do. `calendar` has the
     stages, `tables` the reference figures by table, column and region, `desks` who is activated, `expected` the named
-    lists of who must report.
+    lists of who must report, `guides` the files that rules may name as such.
     """
 
     kinds: frozenset[str] | None = None
@@ -90,6 +90,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     tables: Tables | None = None
     desks: Desks | None = None
     expected: Lists | None = None
+    guides: frozenset[str] | None = None
     fields: Mapping[str, Field] | None = msgspec.field(default_factory=lambda: FIELDS)
 
     def field(self, path: str) -> Field | None:

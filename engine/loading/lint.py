@@ -6,6 +6,7 @@ whether one value is well written (`loading.value`, `loading.filters`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from engine.judging.expected import Deadline, Silence
@@ -34,6 +35,9 @@ from engine.loading.filters import MAX_NESTING, MAX_TESTS, too_large
 from engine.loading.finding import Findings
 from engine.loading.known import Known
 from engine.loading.patterns import renames_fit
+
+_FILE = re.compile(r"[\w./-]+\.(md|html|pdf|docx)")
+"""A guide that is named by a file, not by the number of a decree or by an address."""
 
 
 def check(draft: Draft, findings: Findings) -> None:
@@ -97,6 +101,16 @@ def check_expected(draft: Draft, known: Known, findings: Findings) -> None:
         found = expecting(built, draft.per or ("region",), known)
         if isinstance(found, Silence | Deadline) and not found.expected.members:
             findings.add("nobody_expected", draft.place("alert_when"), name=built.expected.roster or "region")
+
+
+def check_guide(draft: Draft, guides: Collection[str] | None, findings: Findings) -> None:
+    """Warn of a guide that is named by a file which is not there."""
+    guide = draft.guide or ""
+    if guides is None or guide in guides or not _FILE.fullmatch(guide):
+        return
+    folder = guide.rpartition("/")[0]
+    near = [other for other in guides if other.rpartition("/")[0] == folder] or guides
+    findings.add_choice("guide_absent", draft.place("guide"), guide, near)
 
 
 def check_tested(draft: Draft, tested: Collection[str], findings: Findings) -> None:

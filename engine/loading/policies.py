@@ -183,7 +183,9 @@ class _File:
 
     def _at(self, node: Node, findings: Findings) -> str:
         found = scalar(node, findings).text
-        return found if found in ("region", "province", "nation") else self._region(node, findings)
+        if found[:1].isalpha():
+            return word("region", "province", "nation")(node, findings)
+        return self._region(node, findings)
 
 
 def _under(node: Node, defaults: Mapping | None) -> Node:

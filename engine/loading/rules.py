@@ -27,7 +27,7 @@ from engine.loading.finding import Findings, at_start
 from engine.loading.form import form_of, list_of, usable
 from engine.loading.known import ANYTHING, Known
 from engine.loading.likeness import Family, Whole
-from engine.loading.lint import check, check_columns, check_expected, check_tested
+from engine.loading.lint import check, check_columns, check_expected, check_guide, check_tested
 from engine.loading.loaded import Loaded, loaded
 from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
 from engine.loading.patterns import keyed
@@ -143,6 +143,7 @@ def _load(
         check(draft, findings)
         if tested is not None:
             check_tested(draft, tested, findings)
+        check_guide(draft, known.guides, findings)
         check_columns(draft, known, findings)
         check_expected(draft, known, findings)
         if draft.id in drafts:

@@ -134,7 +134,7 @@ def region(regions: RegionTable | None) -> Take[str]:
     def read(node: Node, findings: Findings) -> str:
         found = quoted_region(node, findings)
         if not REGION_CODE.fullmatch(found.text):
-            if (code := _code_of(found.text, regions or ())) is not None:
+            if (code := code_of(found.text, regions or ())) is not None:
                 raise findings.unusable("unknown_region", found.mark, word=found.text, best=code)
             raise findings.unusable("not_a_region", found.mark, text=found.text)
         if regions is not None and not regions.known(found.text):
@@ -155,7 +155,7 @@ def quoted_region(node: Node, findings: Findings) -> Scalar:
     return found
 
 
-def _code_of(written: str, regions: Iterable[Region]) -> str | None:
+def code_of(written: str, regions: Iterable[Region]) -> str | None:
     """Return the code of the one region that is written here by its name, or without the dots of its code."""
     said = written.casefold()
     found = [

@@ -56,18 +56,28 @@ WORDS = {
         "Longest time to a person: {length} ({rule} [{group}])",
     ),
     "unheard": ("Tidak sampai ke siapa pun: {number} peringatan", "Reached nobody: {number} alerts"),
-    "against": ("Selisih bila aturan diganti dengan {folder}", "What changes with the rules of {folder}"),
+    "against": (
+        "Yang berubah bila aturan diganti dengan {folder}",
+        "What changes with the rules of {folder}",
+    ),
     "same": ("Tidak ada yang berubah.", "Nothing changes."),
-    "total": ("Pesan {messages:+d}, bagian SMS {parts:+d}", "Messages {messages:+d}, SMS parts {parts:+d}"),
-    "new": ("  + {rule} [{group}] {level} {at}", "  + {rule} [{group}] {level} {at}"),
-    "gone": ("  - {rule} [{group}] {level} {at}", "  - {rule} [{group}] {level} {at}"),
+    "changes": ("Pesan bagi tiap penerima", "Messages for each recipient"),
+    "total": (
+        "Jumlah pesan {messages:+d}, bagian SMS {parts:+d}",
+        "Messages {messages:+d}, SMS parts {parts:+d}",
+    ),
+    "new": ("  + baru: {rule} [{group}] {level}, {at} WIB", "  + new: {rule} [{group}] {level}, {at} WIB"),
+    "gone": (
+        "  - tidak ada lagi: {rule} [{group}] {level}, {at} WIB",
+        "  - gone: {rule} [{group}] {level}, {at} WIB",
+    ),
     "redated": (
-        "  ~ {rule} [{group}] {at}, semula {before}",
-        "  ~ {rule} [{group}] {at}, before {before}",
+        "  ~ waktunya bergeser: {rule} [{group}] {at} WIB, semula {before}",
+        "  ~ at another time: {rule} [{group}] {at} WIB, before {before}",
     ),
     "level": (
-        "  ^ {rule} [{group}] {level}, semula {before}",
-        "  ^ {rule} [{group}] {level}, before {before}",
+        "  ^ tingkatnya berubah: {rule} [{group}] {level}, semula {before}",
+        "  ^ another level: {rule} [{group}] {level}, before {before}",
     ),
     "more": ("bertambah", "more"),
     "fewer": ("berkurang", "fewer"),
@@ -147,25 +157,30 @@ class Printer:
         for code, courses in (("new", found.new), ("gone", found.gone)):
             for course in courses:
                 level, at = level_name(course.level), _when(course.happened_at)
-                self._print(code, rule=course.rule, group=course.group, level=level, at=at)
+                self._print(code, rule=course.rule, group=self._place(course), level=level, at=at)
         for pair in found.redated:
             after, at = pair.after, _when(pair.after.happened_at)
             before = _when(pair.before.happened_at)
-            self._print("redated", rule=after.rule, group=after.group, at=at, before=before)
+            self._print("redated", rule=after.rule, group=self._place(after), at=at, before=before)
         for pair in found.level_changed:
             after, level = pair.after, level_name(pair.after.level)
             before = level_name(pair.before.level)
-            self._print("level", rule=after.rule, group=after.group, level=level, before=before)
+            self._print("level", rule=after.rule, group=self._place(after), level=level, before=before)
         if found.recipients:
             names = ("more", "fewer", "earlier", "later")
             heads = [self._say(name) for name in names]
-            table = self._table("", (self._say("role"), self._say("region")), heads)
+            table = self._table(self._say("changes"), (self._say("role"), self._say("region")), heads)
             for key, change in found.recipients.items():
                 table.add_row(*self._recipient(key), *(_number(getattr(change, name)) for name in names))
             self._console.print(table)
         elif not (found.new or found.gone or found.redated or found.level_changed):
             self._print("same")
         self._print("total", messages=found.messages, parts=found.parts)
+
+    def _place(self, course: Course) -> str:
+        """Return the group, with the name of the region where it is one."""
+        region = self._regions.get(course.group)
+        return f"{course.group} {region.short_name}" if region else course.group
 
     def _recipient(self, key: tuple[str, str]) -> tuple[str, str]:
         role, office = key

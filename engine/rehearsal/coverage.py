@@ -51,9 +51,8 @@ def touched(rules: Iterable[Rule], events: Iterable[Event], happened: Iterable[H
     found = set()
     for one in happened:
         if one.state in ("opens", "hidden"):
-            found |= {one.rule, f"{one.rule}: level {level_name(one.level)}"}
-        elif one.level:
-            found.add(f"{one.rule}: level {level_name(one.level)}")
+            found.add(one.rule)
+        found |= {f"{one.rule}: level {level_name(level)}" for level in (one.level, one.highest) if level}
     events = list(events)
     for rule in rules:
         for name, alternative, watch in _alternatives(rule):

@@ -31,6 +31,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to an alert: `at` in event time (see rule-language.md 6), `detected` on the clock.
 
     `evidence` are ids of events in event order, `count` how many; `undone` marks an opening that was taken back.
+    `level` is that of the instant, of an opening; `highest` the one the alert has by the end of the run.
     """
 
     at: Instant
@@ -42,6 +43,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     count: int = 0
     level: int = 0
+    highest: int = 0
     undone: bool = False
 
 
@@ -88,6 +90,7 @@ def _of_alert(
         evidence=tuple(e.id for e in opening),
         count=len(opening) if whole else int(counted),
         level=int(first.details.get("level", alert.level)),
+        highest=alert.level,
         undone=undone,
     )
     joined: dict[Instant, Happening] = {}

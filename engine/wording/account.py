@@ -333,7 +333,9 @@ def _rank(notification: Notification) -> tuple[Instant, bool, bool, int, str]:
 
 
 def _name_of(guide: str) -> str:
-    """Return the name of a procedure from its path: `sop/netralitas-asn.md` is `netralitas asn`."""
+    """Return a procedure's address, or its name from its path: `sop/netralitas-asn.md` is `netralitas asn`."""
+    if guide.startswith("https://"):
+        return plain(guide)
     name = PurePosixPath(plain(guide))
     return (
         name.stem.replace("-", " ").replace("_", " ")

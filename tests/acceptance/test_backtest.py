@@ -111,7 +111,7 @@ def test_one_changed_threshold_shows_what_it_does(tmp_path):
     assert all(one["more"] == one["earlier"] == one["later"] == 0 for one in found["recipients"])
     assert (found["messages"], found["sms_parts"]) == (-sum(fewer.values()), -sum(fewer.values()) // 2)
     text = command("--against", str(rules), "--lang", "en").stdout
-    assert "  - pemungutan-tertunda [12.07] awas 2024-11-27 18.00\n" in text
+    assert "  - gone: pemungutan-tertunda [12.07 Kab. Deli Serdang] awas, 2024-11-27 18.00 WIB\n" in text
     assert f"Messages -{sum(fewer.values())}, SMS parts -{sum(fewer.values()) // 2}\n" in text
 
 

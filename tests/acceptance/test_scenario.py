@@ -21,6 +21,8 @@ OPENINGS = {
     "netralitas-rekap": {"73.10", "73.15", "73.24", "73.73"},
     "netralitas-pejabat": {"12.03", "12.10", "33.18", "51.07"},
     "netralitas-pidana": {"33.74"},
+    "netralitas-provinsi": {"73"},
+    "partisipasi-akhir-turun": {"34.01"},
     "pemungutan-tertunda": {"12.07", "12.71", "12.75", "95.03"},
     "politik-uang-berulang": {"17.02", "52.06"},
     "rekapitulasi-terganggu": {"73.04", "74.03", "81.05", "82.71", "94.07", "95.05"},

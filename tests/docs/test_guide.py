@@ -6,10 +6,13 @@ import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 
+from engine.judging.rule import Condition
+from engine.loading.conditions import NOT_BUILT
+from engine.loading.draft import Draft
 from engine.loading.inspection import inspect
 from engine.rehearsal import suite
 from engine.rehearsal.premises import Premises
@@ -60,6 +63,55 @@ def test_every_rule_of_the_guide_is_valid(folder: Path) -> None:
         found = inspect(files, places)
         assert [f.format("id") for f in found.findings if f.severity == "error"] == []
         assert found.rules or found.policies
+
+
+RULE = {
+    "id": "aturan-lain",
+    "title": "Lain",
+    "short_title": "Lain",
+    "owner": "Biro",
+    "why": "Contoh",
+    "guide": "sop/bencana.md",
+    "watch": "{kind: disaster.*}",
+    "per": "regency",
+    "alert_when": "{value: {field: metrics.tps, at_least: 1}}",
+    "level": "siaga",
+    "escalate": "bencana",
+}
+"""The rule that the examples of the tables are put into; a second one stands beside it for them to name."""
+
+
+def examples() -> list[tuple[str, str, str]]:
+    """Return word, key and value of every example in the tables of keys and conditions."""
+    text = GUIDE.read_text(encoding="utf-8").partition("### Kunci aturan")[2]
+    keys, _, rest = text.partition("### Syarat")
+    conditions = rest.partition("###")[0]
+    row = r"^\| `(\w+)` \|.*\| `(.+)` \|$"
+    return [
+        *((word, *code.split(": ", 1)) for word, code in re.findall(row, keys, re.MULTILINE)),
+        *((word, "alert_when", code) for word, code in re.findall(row, conditions, re.MULTILINE)),
+    ]
+
+
+@pytest.mark.parametrize(("word", "key", "value"), examples())
+def test_every_example_of_the_tables_is_valid(word: str, key: str, value: str, tmp_path: Path) -> None:
+    """An example, put into a rule, loads; the one of a key gives that key, the one of a condition that condition."""
+    assert word in (key, value.strip("{").partition(":")[0])
+    left_out = "watch" if word == "rules" else ""
+    other = {**RULE, "id": "contoh", key: value}
+    rules = [RULE, {name: text for name, text in other.items() if name != left_out}]
+    written = ["  - " + "\n    ".join(f"{name}: {text}" for name, text in rule.items()) for rule in rules]
+    (tmp_path / "contoh.yaml").write_text("\n".join(["version: 1", "rules:", *written, ""]), encoding="utf-8")
+    found = inspect([tmp_path / "contoh.yaml"], load(ROOT / DEFAULT_FILE).paths)
+    assert [f.format("en") for f in found.findings if f.severity == "error"] == []
+    assert found.rules == 2
+
+
+def test_every_key_and_condition_of_the_language_is_in_the_tables() -> None:
+    """Whoever adds a word to the language explains it to those who write rules."""
+    keys = {*Draft.__struct_fields__, "like"} - {"mark", "places"}
+    conditions = {condition.__struct_config__.tag for condition in get_args(Condition)} - {*NOT_BUILT}
+    assert {word for word, _, _ in examples()} == keys | conditions
 
 
 def test_every_test_of_the_guide_passes(folder: Path) -> None:

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from engine.loading.calendar import load_calendar
 from engine.loading.known import ANYTHING
 from engine.loading.rules import load_rules
 
 ROOT = Path(__file__).parents[3]
-RULES = {rule.id: rule for rule in load_rules(ROOT / "rules", ANYTHING).expect()}
+KNOWN = msgspec.structs.replace(ANYTHING, calendar=load_calendar(ROOT / "config/calendar.yaml").expect())
+RULES = {rule.id: rule for rule in load_rules(ROOT / "rules", KNOWN).expect()}
 
 
 def rules(*words: str) -> tuple[int, str, str]:

@@ -328,6 +328,7 @@ OTHERS = {
     "file_too_large",
     "file_unknown",
     "file_unreadable",
+    "guide_absent",
     "no_rule_files",
     "silence_hasty",
     "unmatched",

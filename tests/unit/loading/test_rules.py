@@ -336,7 +336,7 @@ def test_rules_go_through_the_codec_unchanged():
 
 
 def test_the_shipped_rules_are_clean():
-    """No finding at all, advice included: every rule has a test, every list is used."""
+    """No finding but what an installation must bring itself (desks, figures of its regions); every rule has a test."""
     policies = load_policies(Path("config/policies.yaml")).expect()
     known = Known(
         kinds=frozenset(load_kinds(Path("config/kinds.yaml"))),
@@ -344,5 +344,5 @@ def test_the_shipped_rules_are_clean():
         policies=frozenset(policy.id for policy in policies),
     )
     loaded = load_rules(Path("rules"), known)
-    assert [finding.format("en") for finding in loaded.findings] == []
+    assert {finding.code for finding in loaded.findings} <= {"nobody_expected", "column_incomplete"}
     assert {policy.id for policy in policies} == {rule.escalate for rule in loaded.expect()}

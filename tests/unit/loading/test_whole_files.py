@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.loading.finding import Findings
@@ -25,6 +26,24 @@ def test_a_rule_without_a_test(tmp_path: Path):
     assert found(load_rules(tmp_path, KNOWN).findings) == [("untested", (3, 9))]
     (tmp_path / "r.test.yaml").write_text("tests: [{expect: [{at: +0m, rule: satu}]}]\n")
     assert load_rules(tmp_path, KNOWN).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("guide", "codes"),
+    [
+        ("sop/satu.md", []),
+        ("https://desk.example/sop/dua.md", []),
+        ("SE 5/2024", []),
+        ("sop/stau.md", ["guide_absent"]),
+        ("docs/sop/satu.md", ["guide_absent"]),
+    ],
+)
+def test_a_guide_that_is_not_there(guide: str, codes: list[str]):
+    """A file that is named must be there; the number of a decree and an address are taken as they are."""
+    known = msgspec.structs.replace(KNOWN, guides=frozenset({"sop/satu.md", "running.md"}))
+    findings = read_rules([("r.yaml", rule(guide=guide).encode())], known).findings
+    assert [finding.code for finding in findings] == codes
+    assert all("`sop/satu.md`" in finding.text("id").suggestion for finding in findings)
 
 
 def test_a_file_that_is_not_text():

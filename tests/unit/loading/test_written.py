@@ -12,6 +12,7 @@ from engine.judging.calendar import Stage as CalendarStage
 from engine.judging.expected import Deadline, Silence
 from engine.judging.precedence import looks_at
 from engine.judging.rule import AllItems, AllOf, AnyOf, Guard, Part, Sequence, Spread, Stage, Test
+from engine.loading.calendar import load_calendar
 from engine.loading.columns import filled
 from engine.loading.finding import Findings
 from engine.loading.known import ANYTHING
@@ -21,7 +22,17 @@ from engine.loading.rules import inline_rules, load_rules
 from engine.loading.written import condition_written, filter_written, written
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = load_rules(ROOT / "rules", ANYTHING).expect()
+CALENDAR = load_calendar(ROOT / "config/calendar.yaml").expect()
+KNOWN = msgspec.structs.replace(
+    ANYTHING,
+    calendar=Calendar(
+        [
+            *CALENDAR.stages,
+            CalendarStage(id="tenang", since=datetime.fromisoformat("2024-11-24"), until=1_732_600_000_000),
+        ]
+    ),
+)
+SHIPPED = load_rules(ROOT / "rules", KNOWN).expect()
 TESTED = {
     rule.version: rule
     for path in sorted((ROOT / "tests/acceptance/rules").glob("*.test.yaml"))
@@ -62,14 +73,6 @@ inline_rules:
   - {id: nilai, watch: {where: dua}, alert_when: {value: {field: s, one_of: [merah, "7"]}}, tell_again: [{every: 4h}]}
 filters: {dua: {any: [{p: a*}, {p: {matches: "^b"}}], unless: {q: [1, 2]}}}
 """
-
-
-KNOWN = msgspec.structs.replace(
-    ANYTHING,
-    calendar=Calendar(
-        [CalendarStage(id="tenang", since=datetime.fromisoformat("2024-11-24"), until=1_732_600_000_000)]
-    ),
-)
 
 
 def read(text: str):

@@ -43,3 +43,9 @@ def test_an_alternative_under_unless_is_touched_by_the_event_it_keeps_out():
         "r: level awas",
         "r: any, 2",
     )
+
+
+def test_a_level_that_time_alone_reached_is_touched():
+    """A silence grows without any event: the alert tells at the end which level it came to."""
+    risen = replace(OPENS, highest=4)
+    assert coverage([RULE], touched([RULE], [EVENT], [risen])).untouched == ("r: any, 2",)

@@ -392,9 +392,9 @@ def test_a_taken_alert_asks_nothing_but_says_when_it_opens_again():
 
 @pytest.mark.parametrize(
     ("guide", "expected"),
-    [("sop/bencana.md", "bencana"), ("SOP 12/2024", "SOP 12/2024"), ("a/b/c_d.pdf", "c d")],
+    [("sop/bencana.md", "bencana"), ("a/c_d.pdf", "c d"), ("SOP 1/24", "SOP 1/24"), 2 * ("https://a/b.md",)],
 )
-def test_a_procedure_is_named_by_its_file(guide: str, expected: str):
-    """A path says nothing to an official."""
+def test_a_procedure_is_named_by_its_file_or_where_it_lies(guide: str, expected: str):
+    """A path says nothing to an official; an address does."""
     alert = change(ALERT, rule=change(RULE, guide=guide))
     assert list(teller(notification(), alert).afterwards())[-1] == f"SOP: {expected}"
