@@ -1,6 +1,7 @@
 """SMS through a real Kannel: it takes our message, reports that it arrived, and carries the answer that counts."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,7 +16,16 @@ from engine.web.server import serving
 from engine.wording.code import valid
 from notifiers.base import DeliveryError
 from notifiers.registry import build_one
-from tests.contract.notifiers.test_notifier import ADAPTERS, SMS
+from tests.contract.notifiers.test_notifier import (  # noqa: F401 -- the tests run here on the fixture of this module
+    ADAPTERS,
+    SMS,
+    Gateway,
+    test_a_gateway_out_of_order_is_a_transient_failure,
+    test_a_message_arrives_whole_and_is_receipted,
+    test_a_notifier_that_was_closed_can_be_closed_again_and_used,
+    test_a_repeat_is_the_same_bytes,
+    test_messages_sent_at_once_all_arrive,
+)
 from tests.integration.mail.office import START, office, report
 from tests.integration.namespace import needs, until
 from tests.integration.sms.kannel import FAKESMSC, PASSWORD, UNREACHABLE, USER, Kannel, kannel
@@ -44,7 +54,7 @@ def server(own_network, tmp_path_factory):
         yield server
 
 
-def gateway(password: str = PASSWORD, sender_id: str = Kannel.number):
+def notifier_of(password: str = PASSWORD, sender_id: str = Kannel.number, **more: str):
     settings = {
         "adapter": "sms_http",
         "name": "kannel",
@@ -55,12 +65,59 @@ def gateway(password: str = PASSWORD, sender_id: str = Kannel.number):
         "report_url": f"http://127.0.0.1:{PORT}/v1/gateways/kannel/reports",
         "callback_secret": SECRET,
     }
-    return build_one({**settings, "send": load_adapter(ADAPTERS / "kannel.yaml").expect().send})
+    return build_one({**settings, "send": load_adapter(ADAPTERS / "kannel.yaml").expect().send} | more)
+
+
+# --- the contract of all notifiers, imported above, on the real one --------------------------------------------------
+
+
+ONE_LINE = msgspec.structs.replace(SMS, text=" ".join(SMS.text.split()))
+"""The simulator of the centre says each line of a text as a message of its own."""
+
+
+class Counting:
+    """The notifier, and how many messages Kannel took from it."""
+
+    def __init__(self) -> None:
+        self._notifier = notifier_of()
+        self.name, self.close, self.taken = self._notifier.name, self._notifier.close, 0
+
+    async def send(self, message):
+        receipt = await self._notifier.send(message)
+        self.taken += 1
+        return receipt
+
+
+@pytest.fixture
+async def gateway(server: Kannel):
+    """What the contract asks of: a notifier, a message, what the centre got, and one whose Kannel is not there."""
+    counting, broken = Counting(), notifier_of(url="http://127.0.0.1:9")
+    with server.centre() as log:
+
+        def arrived() -> list[bytes]:
+            until(lambda: len(got(log)) >= counting.taken)
+            return got(log)
+
+        yield Gateway(counting, ONE_LINE, arrived, broken)
+        await counting.close()
+        await broken.close()
+
+
+def got(log: Path) -> list[bytes]:
+    """Return the messages that a centre says it got."""
+    found = _GOT.findall(log.read_text(errors="replace"))
+    return [message.encode() for message in found]
+
+
+_GOT = re.compile(r"Got message \d+: <(.*?)>\n", re.DOTALL)
+
+
+# --- what only Kannel has ---------------------------------------------------------------------------------------------
 
 
 async def test_the_centre_gets_the_text_as_it_was_written(server: Kannel):
     """Also signs that take two places in GSM-7, and line breaks."""
-    notifier = gateway()
+    notifier = notifier_of()
     message = msgspec.structs.replace(
         SMS, to=SEKDA, text="SIAGA: dugaan {a} [b] ~ 5% & 'c'\nBalas TERIMA K7QR"
     )
@@ -76,7 +133,7 @@ async def test_the_centre_gets_the_text_as_it_was_written(server: Kannel):
 
 
 async def test_a_missing_sender_may_be_mended_while_messages_wait(server: Kannel):
-    notifier = gateway(sender_id="")
+    notifier = notifier_of(sender_id="")
     with pytest.raises(DeliveryError) as refused:
         await notifier.send(SMS)
     await notifier.close()
@@ -93,7 +150,7 @@ async def test_a_missing_sender_may_be_mended_while_messages_wait(server: Kannel
 async def test_what_kannel_refuses_has_its_reason(
     server: Kannel, to: str, password: str, reason: str, transient
 ):
-    notifier = gateway(password)
+    notifier = notifier_of(password)
     with server.centre(), pytest.raises(DeliveryError) as refused:
         await notifier.send(msgspec.structs.replace(SMS, to=to))
     await notifier.close()
