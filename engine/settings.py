@@ -182,8 +182,8 @@ class Smtp(_Section):
     """Certificates to trust instead of the machine's, as PEM, for a mail server with one of your own."""
     bounces: Place | None = None
     """Maildir of bounces, read by the role dispatcher; none: they come by `siaga bounce`."""
-    timeout_seconds: float = Field(default=30, gt=0, le=600)
-    """Longest wait for the mail server, in seconds."""
+    timeout_seconds: float = Field(default=30, gt=0, le=50)
+    """Longest wait for the mail server, in seconds; after a minute another process would send the mail too."""
     connections: int = Field(default=3, ge=1, le=20)
     """Connections kept open at once."""
 

@@ -77,12 +77,12 @@ class Email:
         sender = self._settings.sender or parseaddr(message.headers.get("From", ""))[1]
         if not sender:
             raise DeliveryError("misconfigured", transient=True, detail="no sender")
-        async with self._free:
-            try:
-                async with asyncio.timeout(self._settings.timeout):
-                    return await self._hand_over(message, sender, content)
-            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-                raise _delivery_error(error) from error
+        try:
+            # With the wait for a free connection: a claim on the message that ran out would be somebody else's.
+            async with asyncio.timeout(self._settings.timeout), self._free:
+                return await self._hand_over(message, sender, content)
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise _delivery_error(error) from error
 
     async def close(self) -> None:
         """Say goodbye on every kept connection."""

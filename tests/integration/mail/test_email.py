@@ -1,7 +1,7 @@
 """E-mail by SMTP against aiosmtpd and, for what no good server does, a server that follows a script."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import pytest
@@ -41,6 +41,12 @@ async def scripted(**answers):
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(asyncio.current_task())
+        with suppress(ConnectionResetError):
+            await converse(reader, writer)
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         command, in_data = "connect", False
         while True:
             if not in_data:
@@ -58,8 +64,6 @@ async def scripted(**answers):
             command = line.partition(" ")[0].upper()
             if not got:
                 break
-        writer.close()
-        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
@@ -186,6 +190,14 @@ async def test_a_server_that_hangs_is_a_timeout(command: str):
     """At whichever point."""
     async with scripted(**{command: HANGS}) as (port, _), email(port, timeout=0.2) as notifier:
         assert await failure(notifier) == ("timeout", True)
+
+
+async def test_waiting_for_a_free_connection_is_part_of_the_attempt():
+    """Behind a server that hangs nobody waits until somebody else has taken the message over."""
+    async with scripted(DATA=HANGS) as (port, lines), email(port, timeout=0.3, connections=1) as notifier:
+        outcomes = await asyncio.gather(*(failure(notifier) for _ in range(5)))
+    assert set(outcomes) == {("timeout", True)}
+    assert lines.count("DATA") < 5
 
 
 @pytest.mark.parametrize(
