@@ -18,7 +18,7 @@ from engine.loading.kinds import Kind
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.rule_sets import RULES, InForce, RuleSet, fetch
 from engine.store.codec import decode, encode
-from engine.store.port import Committed, Put, Store, Write
+from engine.store.port import Committed, Put, Record, Store, Write
 
 DIRECTORY = "directory"
 """Table of the directory: `current` holds the number of the version in force, `v<number>` its contents."""
@@ -52,6 +52,8 @@ class Books:
         """The rules, policies and stages in force, as far as this process has heard."""
         self.in_force = InForce(rule_set="")
         """Who put them in force, and when."""
+        self.pending: Record | None = None
+        """The proposal that waits for its rules to have seen the past (`service.changeover`)."""
         self._rules_version = 0
         self._directory = Directory(Contents())
         self._silences: tuple[int, tuple[Silence, ...]] = (0, ())
@@ -80,7 +82,7 @@ class Books:
 
     async def follow(self) -> InForce:
         """Take over the rule set in force where another one came; without any in the store what was given stays."""
-        record = (await self._store.get(RULES, ["in_force"]))[0]
+        record, self.pending = await self._store.get(RULES, ["in_force", "pending"])
         if record is not None and record.version != self._rules_version:
             in_force = decode(record.value, InForce)
             self.rule_set = await fetch(self._store, in_force.rule_set)

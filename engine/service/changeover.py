@@ -98,7 +98,7 @@ class Changeover:
 
     async def prepare(self, cursor: str) -> int:
         """Let the rules of a waiting proposal see some more of the past; return 1 while there is one."""
-        record = (await self._store.get(RULES, ["pending"]))[0]
+        record = self._books.pending
         if record is None:
             return 0
         proposal = decode(record.value, Proposal)

@@ -24,8 +24,8 @@ from engine.service.families import Arrived, Bearer, Change, Families
 from engine.store.history import History
 from engine.store.port import START, Entry, Store, order_of
 
-AT_ONCE = 20
-"""Entries gone through in one step, of at most 200 events each: some ten milliseconds."""
+AT_ONCE = 5
+"""Entries gone through in one step, of at most 200 events each: judging goes on after some 40 milliseconds."""
 AHEAD = 10 * MINUTE
 """An event may have been received this long before it occurred, at most: clocks of desks run ahead."""
 
