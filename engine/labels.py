@@ -102,6 +102,7 @@ LOOPS = (
     "auditor",
     "archivist",
     "rules",
+    "own_alerts",
 )
 WITHDRAWN = ("refuted", "corrected")
 """Why earlier events do not count any more (`judging.correction`)."""

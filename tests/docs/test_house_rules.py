@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.labels import LOOPS
+
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for package in ("engine", "notifiers") for path in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -71,3 +73,9 @@ def test_the_locks_agree_and_hold_every_dependency():
     assert {
         re.match(r"[\w.-]+", line).group() for line in project["dependency-groups"]["dev"]
     } - development.keys() == set()
+
+
+def test_every_loop_has_its_metrics():
+    """A loop that `engine.metrics` does not know ends `siaga run` at its start."""
+    wired = re.findall(r'_loop\(\s*"(\w+)"', (ROOT / "engine/service/app.py").read_text())
+    assert set(wired) == set(LOOPS)
