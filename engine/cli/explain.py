@@ -112,7 +112,7 @@ def rule(
     known, state, around, before = asyncio.run(_state(settings, regions, rule_id, group))
     newest = max((point.evidence.occurred_at for point in state.points), default=None)
     when = moment("--at", at) or newest or WallClock().now()
-    stand = explain_group(variant_of(known, group), state, at=when, around=around, before=before)
+    stand = explain_group(variant_of(known, group, when), state, at=when, around=around, before=before)
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
         return

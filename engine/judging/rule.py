@@ -158,7 +158,8 @@ class Exemption(msgspec.Struct, frozen=True, kw_only=True):
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One resolved rule. `levels` has exactly one row without limit, the lowest; `by_severity` replaces the rows.
 
-    `version` is the content hash of the resolved rule, `source` the file and line it was read from.
+    `version` is the content hash of the resolved rule, `source` the file and line it was read from. `holds_until` is
+    when the exception ends of which this is the variant.
     """
 
     id: str
@@ -182,6 +183,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     late_horizon: Millis = 72 * HOUR
     hide_while: tuple[str, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
+    holds_until: Instant | None = None
     effective_from: Instant | None = None
     effective_until: Instant | None = None
     escalate: str = ""

@@ -85,15 +85,13 @@ def exempted(
             ]
             continue
         before = findings.errors
-        _check(sets, holds, per, until, findings, mark)
+        _check(sets, holds, per, findings, mark)
         if findings.errors == before:
             found.append(msgspec.structs.replace(common, node=_laid_over(rule, sets)))
     return tuple(found)
 
 
-def _check(
-    sets: Mapping, holds: Filter, per: Sequence[str], until: Instant | None, findings: Findings, mark: Mark
-) -> None:
+def _check(sets: Mapping, holds: Filter, per: Sequence[str], findings: Findings, mark: Mark) -> None:
     for key, _ in sets.pairs.values():
         first, _, rest = key.text.partition(".")
         leaf = rest.rpartition(".")[2]
@@ -105,8 +103,6 @@ def _check(
             findings.add("except_key", key.mark, key="clear_when.event")
     if not all(map(_of_group(per), _tests(holds))):
         findings.add("except_for", mark, keys=", ".join(per))
-    if until is not None:
-        findings.add("except_until", mark)
 
 
 def _words(node: Node | None) -> Sequence[str]:

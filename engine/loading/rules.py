@@ -180,7 +180,9 @@ def _with_exceptions(draft: Draft, *, variants: Map[str, list[Draft | None]], kn
             reason=one.reason,
             until=one.until,
             level=one.level,
-            variant=None if variant is None else resolved(variant, known),
+            variant=None
+            if variant is None
+            else msgspec.structs.replace(resolved(variant, known), holds_until=one.until),
         )
         for one, variant in zip(draft.exceptions, variants[draft.id or ""], strict=True)
     )

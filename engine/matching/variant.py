@@ -1,18 +1,25 @@
-"""Variants: which exception of a rule holds for a group as a whole.
+"""Variants: which exception of a rule holds for a group as a whole, and when that ends.
 
-Here: the choice, by the keys of the group alone. Not here: exceptions for single events (`matching.membership`).
+Here: the choice, by the keys of the group and the clock. Not here: exceptions for single events
+(`matching.membership`), and how a group goes on when one ends (`judging.takeover`).
+
+An exception ends when all instants before its `until` are judged: a group is judged by one rule at a time.
 """
 
 from __future__ import annotations
 
 from engine.judging.event import Event
 from engine.judging.group import key_values, region_of_group
+from engine.judging.instant import Instant
 from engine.judging.rule import Rule
 from engine.matching.native import compile_filter
 
 
-def variant_of(rule: Rule, group: str) -> Rule:
-    """Return the rule as it is for a group: of the exceptions that set keys for it the first, else the rule itself."""
+def variant_of(rule: Rule, group: str, at: Instant) -> Rule:
+    """Return the rule as it is for a group at a clock instant.
+
+    The first exception that sets keys for it and is not over counts, else the rule itself.
+    """
     if not any(one.variant for one in rule.exemptions):
         return rule
     event = Event(
@@ -24,5 +31,14 @@ def variant_of(rule: Rule, group: str) -> Rule:
         occurred_at=0,
         fields=dict(key_values(rule.per, group)),
     )
-    holding = (o.variant for o in rule.exemptions if o.variant and compile_filter(o.holds)(event))
-    return next(holding, rule)
+    for one in rule.exemptions:
+        if one.variant is not None and compile_filter(one.holds)(event):
+            end = ends_at(one.variant)
+            if end is None or at < end:
+                return one.variant
+    return rule
+
+
+def ends_at(variant: Rule) -> Instant | None:
+    """Return the clock instant from which a variant judges no more; None: it has no end."""
+    return None if variant.holds_until is None else variant.holds_until + variant.wait_for_late

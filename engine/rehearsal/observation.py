@@ -149,7 +149,8 @@ async def standing(store: Store, desk: Desk, rule: Rule, group: Group, at: Insta
     states = {text: state for (rule_id, text), state in known.items() if rule_id == rule.id}
     found = [text for text in {**states, **alerts} if meant(rule, group, text)]
     return [
-        _standing(variant_of(rule, text), alerts.get(text), states.get(text), at) for text in sorted(found)
+        _standing(variant_of(rule, text, at), alerts.get(text), states.get(text), at)
+        for text in sorted(found)
     ]
 
 

@@ -49,7 +49,7 @@ class Bonds:
         reason = next(undone, "late_report")
         rule = self._rules[key.rule]
         listeners = self._listeners.get(key.rule, ())
-        stretches = tuple(self._stretches(key, judged)) if listeners else ()
+        stretches = tuple(self._stretches(key, judged, at)) if listeners else ()
         for bond in listeners:
             found = source_of(rule, key.group, bond)
             if found is None:
@@ -65,7 +65,7 @@ class Bonds:
             )
             self.heard[Key(key.space, bond.id, text)].append(hearing)
 
-    def _stretches(self, key: Key, judged: Judged) -> Iterator[Stretch]:
+    def _stretches(self, key: Key, judged: Judged, at: Instant) -> Iterator[Stretch]:
         """Yield the stretches of a group, each under the newest alert that stands for it."""
         spells, points = judged.group.spells, judged.group.points
         places = assign(judged.state.openings, spells)
@@ -73,10 +73,12 @@ class Bonds:
         for place, spell in enumerate(spells):
             if place in stands:
                 evidence = tuple(points.rows[i].evidence for i in points.of(spell) if points.rows[i].watched)
-                yield self._stretch(key, stands[place], spell, evidence)
+                yield self._stretch(key, at, stands[place], spell, evidence)
 
-    def _stretch(self, key: Key, ordinal: int, spell: Spell, evidence: tuple[Evidence, ...]) -> Stretch:
-        rule = variant_of(self._rules[key.rule], key.group)
+    def _stretch(
+        self, key: Key, at: Instant, ordinal: int, spell: Spell, evidence: tuple[Evidence, ...]
+    ) -> Stretch:
+        rule = variant_of(self._rules[key.rule], key.group, at)
         naming = next((one for one in evidence if one.subject_role), None)
         reported = evidence[0].region if evidence else ""
         return Stretch(

@@ -217,7 +217,7 @@ class Changeover:
             cases |= await load(self._store, [alert for alert in newest.values() if alert])
             for key in now:
                 whole, heard = rules[key.rule], bonds.heard.get(key, ())
-                rule = variant_of(whole, key.group)
+                rule = variant_of(whole, key.group, at)
                 around = self._backdrop.made(key, whole, tenures.get(key.rule))
                 if key.rule in rebuilt:
                     points = self._points(switch, rule, key, heard)

@@ -106,7 +106,7 @@ class Docket:
         return decision
 
     def _opened(self, key: Key, opened: Opened) -> Decision:
-        rule = variant_of(self._rule_set.rules[key.rule], key.group)
+        rule = variant_of(self._rule_set.rules[key.rule], key.group, self._now)
         tenure = self._tenures.get(key.rule)
         around = self._around
         if rule.hide_while:

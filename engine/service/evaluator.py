@@ -23,9 +23,9 @@ from engine.judging.hearing import BondGroup
 from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
 from engine.judging.rule import Rule
-from engine.judging.state import Closing
+from engine.judging.trace import earlier
 from engine.matching.checked import Choice, Matcher
-from engine.matching.variant import variant_of
+from engine.matching.variant import ends_at, variant_of
 from engine.metrics import Metrics
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
@@ -36,7 +36,7 @@ from engine.service.changeover import Changeover
 from engine.service.docket import Docket, Said
 from engine.service.families import Families
 from engine.service.groups import GROUPS, Groups, Judged
-from engine.service.outcome import Outcome, closing_of, newest_alert
+from engine.service.outcome import Outcome, after_exception, closing_of, newest_alert
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
 from engine.service.rule_sets import ENTRY, RuleSet, up_to_next
 from engine.store.codec import encode
@@ -167,11 +167,11 @@ class Evaluator:
 
         Done whenever this evaluator begins to judge by a rule set; to do it again changes nothing.
         """
-        rules = self._books.rule_set.rules
+        rules, now = self._books.rule_set.rules, self._clock.now()
         for rule in rules.values():
             if keys := self._backdrop.expected(rule):
                 await self._groups.fetch(keys)
-                plans = [Plan(WINDOWS, str(key), self._copy(key, rule).due) for key in keys]
+                plans = [Plan(WINDOWS, str(key), _due(self._copy(key, rule, now))) for key in keys]
                 epoch = self._lease.epoch if self._lease else 0
                 fence = Fence(epoch, self._cursor, self._cursor)
                 outcome = await self._store.write(Write(name="seed", plans=tuple(plans), fence=fence))
@@ -191,9 +191,15 @@ class Evaluator:
         found = {key for rule in absence.values() for key in self._backdrop.expected(rule)}
         return found.union(key for key in known if key.rule in absence)
 
-    def _copy(self, key: Key, rule: Rule) -> Group:
+    def _copy(self, key: Key, rule: Rule, at: Instant, newest: Case | None = None) -> Group:
         around, before = self._backdrop.of(key, rule), self._backdrop.before(rule)
-        return self._groups.working_copy(key, variant_of(rule, key.group), around, before)
+        variant = variant_of(rule, key.group, at)
+        over, state = self._groups.over(key, variant), self._groups.state(key)
+        if over is None:
+            return self._groups.working_copy(key, variant, around, before)
+        group = after_exception(variant, state, over, around, newest)
+        self._groups.taken_over(key, group)
+        return group
 
     # --- judging and committing ---------------------------------------------------------------------------------------
 
@@ -280,23 +286,24 @@ class Evaluator:
             newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in keys}
             cases |= await load(self._store, [alert for alert in newest.values() if alert])
             for key in keys:
-                closed = closing_of(cases.get(newest[key] or ""))
-                judged[key], judgements = self._judge_group(key, work.get(key, ()), bonds, horizon, closed)
+                case = cases.get(newest[key] or "")
+                judged[key], judgements = self._judge_group(key, work.get(key, ()), bonds, horizon, case)
                 said += judgements
         in_force = self._books.in_force.tenures
         docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
         decided = await docket.decide(said, cases)
         return {
             key: Outcome(
-                judged.get(key), judged[key].group.due if key in judged else None, decided.get(key, {})
+                judged.get(key), _due(judged[key].group) if key in judged else None, decided.get(key, {})
             )
             for key in {*work, *judged}
         }
 
     def _judge_group(
-        self, key: Key, shares: Sequence[Share], bonds: Bonds, horizon: Instant, just_closed: Closing | None
+        self, key: Key, shares: Sequence[Share], bonds: Bonds, horizon: Instant, newest: Case | None
     ) -> tuple[Judged, list[Said]]:
-        group, closed = self._copy(key, self._books.rule_set.rules[key.rule]), just_closed
+        just_closed = closed = closing_of(newest)
+        group = self._copy(key, self._books.rule_set.rules[key.rule], horizon, newest)
         said: list[Said] = []
         heard = bonds.heard.get(key, ())
         if heard and isinstance(group, BondGroup):
@@ -367,6 +374,11 @@ class Evaluator:
         for (desk, id_), reason in families.refused:
             self._metrics.correction_refused(reason)
             log.warning("correction_refused", desk=desk, event_id=id_, reason=reason)
+
+
+def _due(group: Group) -> Instant | None:
+    """Return when a group must be looked at: its own due instant, or the end of the exception that holds for it."""
+    return earlier(group.due, ends_at(group.rule))
 
 
 def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> None:

@@ -34,11 +34,15 @@ CACHED = 50_000
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A group's state without its points, the numbers of the pages that hold them, and the span of a page (ms)."""
+    """A group's state without its points, the numbers of the pages that hold them, and the span of a page (ms).
+
+    `under` is until when the exception holds by which it was judged; None: by the rule itself, or one without end.
+    """
 
     state: GroupState
     pages: tuple[int, ...] = ()
     span: int = 0
+    under: Instant | None = None
 
 
 class Kept(NamedTuple):
@@ -48,6 +52,7 @@ class Kept(NamedTuple):
     state: GroupState
     pages: frozenset[int] = frozenset()
     span: int = 0
+    under: Instant | None = None
 
 
 NOTHING = Kept(0, EMPTY)
@@ -89,6 +94,11 @@ class Groups:
         """Return the committed state of a group that was fetched."""
         return self._kept[key].state
 
+    def over(self, key: Key, rule: Rule) -> Instant | None:
+        """Return when the exception ended by which a group was judged so far; None: it goes on, or there was none."""
+        under = self._kept[key].under
+        return under if under != rule.holds_until else None
+
     def working_copy(
         self, key: Key, rule: Rule, around: Circumstances, before: Instant | None = None
     ) -> Group:
@@ -111,7 +121,7 @@ class Groups:
     def changes(self, key: Key, judged: Judged) -> tuple[list[Put], list[Drop]]:
         """Return what a commit writes of a judged group: its head, and the pages that were touched."""
         kept = self._kept[key]
-        if judged.state == kept.state:
+        if judged.state == kept.state and judged.group.rule.holds_until == kept.under:
             return [], []
         span = page_span(judged.group.rule)
         if span == kept.span:
@@ -122,7 +132,7 @@ class Groups:
             n for n, page in pages.items() if not page
         }
         bare = msgspec.structs.replace(judged.state, points=())
-        head = Head(state=bare, pages=tuple(sorted(held)), span=span)
+        head = Head(state=bare, pages=tuple(sorted(held)), span=span, under=judged.group.rule.holds_until)
         puts = [Put(GROUPS, str(key), encode(head), kept.version)]
         puts += [Put(POINTS, f"{key}#{n}", encode(page)) for n, page in pages.items() if page]
         return puts, [Drop(POINTS, f"{key}#{n}") for n in kept.pages - held]
@@ -135,7 +145,11 @@ class Groups:
         kept = self._kept[key]
         span = page_span(judged.group.rule)
         self._kept[key] = Kept(
-            kept.version + 1, judged.state, frozenset(split(judged.state.points, span)), span
+            kept.version + 1,
+            judged.state,
+            frozenset(split(judged.state.points, span)),
+            span,
+            judged.group.rule.holds_until,
         )
 
 
@@ -150,5 +164,5 @@ async def read(store: Store, keys: Collection[Key]) -> Mapping[Key, Kept]:
         pages = [found[f"{key}#{n}"] for n in head.pages]
         points = join([decode(page.value, tuple[Point, ...]) for page in pages if page is not None])
         state = msgspec.structs.replace(head.state, points=points)
-        kept[key] = Kept(version, state, frozenset(head.pages), head.span)
+        kept[key] = Kept(version, state, frozenset(head.pages), head.span, head.under)
     return kept

@@ -9,8 +9,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.alerting.identity import alert_id
+from engine.judging.circumstances import Circumstances
+from engine.judging.evaluate import Group
+from engine.judging.hearing import kind_of
 from engine.judging.instant import Instant
+from engine.judging.rule import Rule
 from engine.judging.state import Closing, GroupState
+from engine.judging.takeover import take_over
 from engine.service.batch import Key
 from engine.service.casebook import Case
 from engine.service.docket import Cases
@@ -38,3 +43,19 @@ def closing_of(newest: Case | None) -> Closing | None:
         return None
     alert = newest.alert
     return Closing(floor=alert.floor, at=alert.resolved_at or 0, ordinal=alert.ordinal)
+
+
+def after_exception(
+    rule: Rule, state: GroupState, over: Instant, around: Circumstances, newest: Case | None
+) -> Group:
+    """Return a group that goes on under its rule after the exception that held for it ended at `over`."""
+    return take_over(
+        rule,
+        state.points,
+        state,
+        before=over,
+        around=around,
+        unresolved=newest.alert.ordinal if newest is not None and newest.alert.unresolved else 0,
+        closed=closing_of(newest),
+        kind=kind_of(rule),
+    )

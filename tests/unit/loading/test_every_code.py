@@ -320,7 +320,7 @@ TABLES: list[tuple[str, str, tuple[int, int]]] = [
     ("file_empty", "# nihil\n", (1, 1)),
 ]
 OTHERS = {
-    *("except_condition", "except_expired", "except_for", "except_key", "except_until"),
+    *("except_condition", "except_expired", "except_for", "except_key"),
     "not_available",
     "alias_bomb",
     "config_unusable",

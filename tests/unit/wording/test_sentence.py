@@ -226,7 +226,7 @@ SAID = {
 }
 UNSAID = {
     *("id", "title", "short_title", "owner", "why", "guide", "wait_for_late", "late_horizon"),
-    *("escalate", "version", "source"),
+    *("escalate", "holds_until", "version", "source"),
 }
 
 
