@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 
 from engine.alerting.policy import Channel
-from engine.judging.instant import SECOND, Millis
+from engine.judging.instant import SECOND, Millis, format_duration
 from engine.loading.adapters import Adapter, load_adapter
 from engine.loading.finding import Findings
 from engine.loading.form import Form, form_of, list_of
@@ -29,6 +29,8 @@ ADAPTERS = "adapters"
 RESERVED = ("smtp", "outbox-sms", "outbox-email")
 """Names of the gateways that settings make."""
 TIMEOUTS: dict[Channel, Millis] = {"sms": 20 * SECOND, "email": 30 * SECOND, "webhook": 10 * SECOND}
+LONGEST_ATTEMPT: Millis = 50 * SECOND
+"""After a minute another process would take the message over and send it too."""
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 _SECRETS = ("password", "secret", "token", "key")
@@ -101,6 +103,8 @@ def _entry(form: Form, folder: Path, findings: Findings) -> GatewayEntry:
         timeout=form.read("timeout", duration(minimum=SECOND), TIMEOUTS[channel]),
         connections=form.read("connections", whole(1, 50), 3),
     )
+    if common.timeout > LONGEST_ATTEMPT:
+        findings.add("timeout_too_long", form.place("timeout"), longest=format_duration(LONGEST_ATTEMPT))
     own = {"sms": _sms, "email": _email, "webhook": _webhook}[channel](form, folder, findings)
     for key in _SECRETS:
         if key in form:

@@ -340,6 +340,7 @@ OTHERS = {
         "not_a_variable",
         "not_an_address",
         "secret_in_file",
+        "timeout_too_long",
         "two_bodies",
         "unknown_placeholder",
     ),

@@ -71,6 +71,8 @@ def test_what_is_not_written_has_the_defaults_of_the_design(folder: Path):
         (("channel: sms", "channel: faks"), [("not_a_choice", 4, 14)]),
         (("kannel.yaml", "tidakada.yaml"), [("file_unreadable", 1, 1)]),
         (("http://127.0.0.1:13013/", "127.0.0.1"), [("not_an_address", 8, 10)]),
+        (("SIAGA_KANNEL_PASSWORD", "A\n    timeout: 2m"), [("timeout_too_long", 11, 14)]),
+        (("SIAGA_KANNEL_PASSWORD", "A\n    timeout: 50s"), []),
         (("password_env: SIAGA_KANNEL_PASSWORD", "password: rahasia"), [("secret_in_file", 10, 5)]),
         (("SIAGA_KANNEL_PASSWORD", "rahasia!"), [("not_a_variable", 10, 19)]),
         (("dlr_trust: low", "dlr_trust: tinggi"), [("not_a_choice", 12, 41)]),
