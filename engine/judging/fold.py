@@ -156,8 +156,9 @@ class Fold:
     def wait_until(self, until: Instant) -> None:
         """Judge what falls due up to `until` (included) though no point occurs."""
         while (at := self.next_due()) is not None and at <= until:
+            self._before = Before(self.now, self._high, copy(self.status), len(self.done))
             self._slide(at)
-            self.now, self._before = at, None
+            self.now = at
             self._judge(at, self._high, self._high)
 
     def stand_at(self, at: Instant) -> None:

@@ -93,10 +93,10 @@ class _Limited:
         return self._running.number
 
     def met(self) -> bool:
-        figure = self.figure
+        exact = self._running.exact
         return (
-            figure is not None
-            and self._limit.met_by(figure)
+            exact is not None
+            and self._limit.met_by(exact[0] / exact[1])
             and (not self._enough or self._running.events >= self._enough)
         )
 

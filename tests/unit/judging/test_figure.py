@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.judging.circumstances import Circumstances
+from engine.judging.completion import fold_of
 from engine.judging.evaluate import Group
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Opened, Undone
@@ -177,3 +178,17 @@ def test_levels_follow_the_figure() -> None:
     group = Group(one)
     said = [*group.apply([event(0, n=6)], received_at=0), *group.apply([event(1, n=6)], received_at=1)]
     assert [one.level for one in said if not isinstance(one, Ended | Undone)] == [2, 4]
+
+
+def test_an_event_at_the_instant_of_a_judged_leave_is_taken_in_its_place() -> None:
+    """Reports at full minutes and windows of full hours meet all the time: that must not cost a new fold."""
+    held = state(aggregate("average", Limit("above", 5)))
+    group = Group(held)
+    group.apply([event(0, n=1), event(MINUTE, n=1)], received_at=MINUTE)
+    points = list(group.frozen().points)
+    fold = fold_of(held, [point.key for point in points], points)
+    fold.walk()
+    fold.wait_until(HOUR)
+    assert fold.now == HOUR
+    assert not fold.rewind_to(HOUR - 1)
+    assert fold.rewind_to(HOUR)
