@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from engine.alerting.alert import HistoryEntry
+from engine.alerting.hiding import hider
 from engine.cli.named import group_named, rule_named
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
@@ -22,6 +23,7 @@ from engine.errors import ConfigurationError
 from engine.judging.circumstances import Circumstances
 from engine.judging.expected import Silence
 from engine.judging.explain import Gate, Stand, explain_group
+from engine.judging.group import region_of_group
 from engine.judging.instant import Instant, format_duration, local
 from engine.judging.region import RegionTable, level_of
 from engine.judging.rule import Rule, level_name
@@ -32,7 +34,7 @@ from engine.matching.variant import variant_of
 from engine.service.backdrop import REAL, Backdrop
 from engine.service.batch import Key
 from engine.service.books import Books
-from engine.service.casebook import history_log, load
+from engine.service.casebook import history_log, load, standing
 from engine.service.groups import read
 from engine.service.pulse import kept_gaps
 from engine.service.reload import read_rule_set
@@ -58,6 +60,7 @@ GATES: dict[str, dict[str, str]] = {
         "en": "there is an event newer than the last closing",
     },
     "waiting_until": {"id": "tidak sedang menunggu", "en": "nothing is being waited for"},
+    "hidden": {"id": "tidak tersembunyi sekarang", "en": "nothing hides it now"},
     "condition_true": {
         "id": "syarat terpenuhi: peringatan dibuka",
         "en": "the condition holds: an alert opens",
@@ -74,6 +77,7 @@ DETAILS: dict[str, dict[str, str]] = {
     "since": {"id": "sejak", "en": "since"},
     "until": {"id": "sampai", "en": "until"},
     "from": {"id": "dari", "en": "from"},
+    "by": {"id": "oleh", "en": "by"},
     "closing": {"id": "penutup", "en": "closing event"},
     "newest": {"id": "laporan terakhir", "en": "newest report"},
     "due": {"id": "jatuh tempo", "en": "falls due"},
@@ -109,10 +113,13 @@ def rule(
     """
     settings = settings_of(config, set_)
     regions = load_regions(settings.paths.regions)
-    known, state, around, before = asyncio.run(_state(settings, regions, rule_id, group))
+    known, state, around, before, hidden = asyncio.run(_state(settings, regions, rule_id, group))
     newest = max((point.evidence.occurred_at for point in state.points), default=None)
     when = moment("--at", at) or newest or WallClock().now()
     stand = explain_group(variant_of(known, group, when), state, at=when, around=around, before=before)
+    if known.hide_while and stand.gates[-1].passed:
+        last = Gate(name="hidden", passed=not hidden, detail={"by": hidden or None})
+        stand = msgspec.structs.replace(stand, gates=(*stand.gates, last))
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
         return
@@ -156,8 +163,8 @@ def _named(entry: HistoryEntry) -> list[str]:
 
 async def _state(
     settings: Settings, regions: RegionTable, rule_id: str, group: str
-) -> tuple[Rule, GroupState, Circumstances, Instant | None]:
-    """Return the rule as it is in force, how its group stands, and when it came into force so."""
+) -> tuple[Rule, GroupState, Circumstances, Instant | None, str]:
+    """Return the rule as it is in force, how its group stands, when it came into force so, and which rule hides it."""
     async with storage(settings) as store:
         books = Books(
             store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
@@ -167,7 +174,10 @@ async def _state(
         found = rule_named(books.rule_set.rules, rule_id)
         key, backdrop = Key(REAL, rule_id, group_named(found, group, regions)), Backdrop(books, None)
         backdrop.take(await kept_gaps(store))
-        return found, (await read(store, [key]))[key].state, backdrop.of(key, found), backdrop.before(found)
+        state = (await read(store, [key]))[key].state
+        open_now = frozenset((await standing(store, REAL, found.hide_while)).values())
+        hidden = hider(found.hide_while, region_of_group(found.per, key.group), open_now)
+        return found, state, backdrop.of(key, found), backdrop.before(found), hidden
 
 
 async def _story(settings: Settings, alert_id: str) -> tuple[Any, list[HistoryEntry]]:
