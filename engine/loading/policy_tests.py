@@ -207,7 +207,7 @@ class _Stage:
         """Read the scene of a test: the file's keys, replaced by its own."""
         own = _scene_keys(form)
         rules = self.rules.of_test(form)
-        if own.pairs or any(key in form for key in INLINE):
+        if own.pairs or any(key in form for key in (*INLINE, "roster")):
             given = set(own.pairs)
             hidden = {old for pair in _INSTEAD.items() if given & set(pair) for old in pair} - given
             pairs = {key: pair for key, pair in self._file.pairs.items() if key not in hidden}

@@ -21,6 +21,7 @@ from engine.loading.calendar import EMPTY as NO_STAGES
 from engine.loading.draft import REGION_KEYS
 from engine.loading.finding import Finding, Findings, UnusableError
 from engine.loading.form import Form, form_of, list_of, usable
+from engine.loading.limit import figure
 from engine.loading.loaded import Loaded
 from engine.loading.marked import Mapping, Node, Scalar, compose_file
 from engine.loading.marked import Sequence as Nodes
@@ -29,7 +30,7 @@ from engine.loading.occurrence import Naming, Occurrence, occurrences
 from engine.loading.offset import DEFAULT_START, offset, start, zone_of
 from engine.loading.rules import Rules
 from engine.loading.tested_rules import TestedRules, inline_of
-from engine.loading.value import boolean, free, level, number, quoted_region, text, whole, word
+from engine.loading.value import boolean, free, level, quoted_region, text, whole, word
 
 SUFFIX = ".test.yaml"
 State = Literal["opens", "joins", "closes", "hidden"]
@@ -242,7 +243,7 @@ def _check(node: Node, findings: Findings) -> Check:
         open=form.read("open", boolean, None),
         evidence=form.read("evidence", list_of(text), None),
         count=form.read("count", whole(0, 1_000_000), None),
-        value=form.read("value", number, None),
+        value=form.read("value", figure, None),
         level=form.read("level", partial(level, lowest=1), None),
     )
     form.close()

@@ -12,7 +12,7 @@ from engine.judging.instant import Instant, Millis
 from engine.judging.rule import Rule, level_name
 from engine.judging.state import GroupState
 from engine.loading.rule_tests import Check, Expected, Group
-from engine.rehearsal.observation import Happening, Standing, meant, why_not
+from engine.rehearsal.observation import Around, Happening, Standing, meant, why_not
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Row
 
@@ -25,9 +25,10 @@ class Comparison:
         rules: Mapping[str, Rule],
         start: Instant,
         states: Mapping[tuple[str, str], GroupState],
+        around: Around,
     ) -> None:
-        """Take the rules by id, and the groups as they stood at the end by (rule, group)."""
-        self._rules, self._start, self._states = rules, start, states
+        """Take the rules by id, the groups as they stood at the end by (rule, group), and their circumstances."""
+        self._rules, self._start, self._states, self._around = rules, start, states, around
         self.failures: list[Phrase] = []
         self.rows: list[Row] = []
 
@@ -85,7 +86,8 @@ class Comparison:
         if len(groups) > 1:
             return ""
         state = self._states[rule.id, groups[0]] if groups else None
-        return why_not(rule, state, self._start + line.at)
+        at = self._start + line.at
+        return why_not(rule, state, at, self._around(rule, groups[0])) if groups else why_not(rule, state, at)
 
     def _answers(self, one: Happening, line: Expected) -> bool:
         return (

@@ -6,11 +6,12 @@ Here: openings, joins and closings with their instants, and how a group stands n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry
+from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.explain import explain_group
 from engine.judging.group import key_values
 from engine.judging.instant import Instant
@@ -139,7 +140,13 @@ def _at(alert: Alert, entry: HistoryEntry, at: Instant, state: State) -> Happeni
 # --- how a group stands -----------------------------------------------------------------------------------------------
 
 
-async def standing(store: Store, desk: Desk, rule: Rule, group: Group, at: Instant) -> list[Standing]:
+Around = Callable[[Rule, str], Circumstances]
+"""Tells the circumstances of a group of a rule."""
+
+
+async def standing(
+    store: Store, desk: Desk, rule: Rule, group: Group, at: Instant, around: Around
+) -> list[Standing]:
     """Return how the groups of a rule that are meant stand at an instant of the clock, each group once."""
     alerts: dict[str, Alert] = {}
     for alert in await desk.alerts():
@@ -149,31 +156,39 @@ async def standing(store: Store, desk: Desk, rule: Rule, group: Group, at: Insta
     states = {text: state for (rule_id, text), state in known.items() if rule_id == rule.id}
     found = [text for text in {**states, **alerts} if meant(rule, group, text)]
     return [
-        _standing(variant_of(rule, text, at), alerts.get(text), states.get(text), at)
+        _standing(
+            variant_of(rule, text, at),
+            alerts.get(text),
+            states.get(text),
+            at,
+            around(rule, text),
+        )
         for text in sorted(found)
     ]
 
 
-def _standing(rule: Rule, alert: Alert | None, state: GroupState | None, at: Instant) -> Standing:
+def _standing(
+    rule: Rule, alert: Alert | None, state: GroupState | None, at: Instant, around: Circumstances
+) -> Standing:
     return Standing(
         open=alert is not None and alert.unresolved,
         evidence=tuple(e.id for e in alert.evidence) if alert else (),
         count=alert.evidence_count if alert else 0,
         level=alert.level if alert else 1,
-        value=figure(rule, state, at) if state else 0.0,
+        value=figure(rule, state, at, around) if state else 0.0,
     )
 
 
-def figure(rule: Rule, state: GroupState, at: Instant) -> float:
+def figure(rule: Rule, state: GroupState, at: Instant, around: Circumstances = UNKNOWN) -> float:
     """Return the figure of the rule's condition over the window at an instant; 0 without events."""
-    return explain_group(rule, state, at=at).figure or 0.0
+    return explain_group(rule, state, at=at, around=around).figure or 0.0
 
 
-def why_not(rule: Rule, state: GroupState | None, at: Instant) -> str:
+def why_not(rule: Rule, state: GroupState | None, at: Instant, around: Circumstances = UNKNOWN) -> str:
     """Return the gate that kept an alert from opening at an instant, with the numbers that show it."""
     if state is None:
         return "0 events"
-    gate = explain_group(rule, state, at=at).gates[-1]
+    gate = explain_group(rule, state, at=at, around=around).gates[-1]
     shown = {key: gate.detail[key] for key in ("figure", "limit", "ids") if gate.detail.get(key) is not None}
     return ", ".join((gate.name, *(f"{key} {_shown(value)}" for key, value in shown.items())))
 

@@ -18,6 +18,7 @@ from engine.alerting.draft import NO_STAGES
 from engine.alerting.policy import Policy
 from engine.clock import ManualClock
 from engine.judging.calendar import Calendar
+from engine.judging.circumstances import Circumstances
 from engine.judging.event import Event
 from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.outage import Gap
@@ -27,6 +28,8 @@ from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.app import Notifiers
 from engine.service.apply import Desk
+from engine.service.backdrop import REAL
+from engine.service.batch import Key
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
@@ -152,6 +155,10 @@ class Rig:
         )
         due = [at for schedule in schedules if (at := await self.store.next_due(schedule)) is not None]
         return min(due, default=None)
+
+    def around(self, rule: Rule, group: str) -> Circumstances:
+        """Return the circumstances of a group of a rule, as judging has them."""
+        return self._evaluator.around(Key(REAL, rule.id, group), rule)
 
     # --- time ---
 

@@ -22,7 +22,7 @@ from engine.metrics import Metrics
 from engine.rehearsal.arrival import Order, orders
 from engine.rehearsal.comparison import Comparison
 from engine.rehearsal.coverage import touched
-from engine.rehearsal.observation import Happening, Standing, group_states, happenings, standing
+from engine.rehearsal.observation import Around, Happening, Standing, group_states, happenings, standing
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Result
 from engine.rehearsal.rig import Rig
@@ -52,11 +52,12 @@ NOWHERE = RegionTable(())
 
 
 class _Run(msgspec.Struct, frozen=True):
-    """What came of a run: happenings, how the groups stood at each `check`, and the groups at the end."""
+    """What came of a run: happenings, how the groups stood at each `check`, and groups and circumstances at the end."""
 
     happened: list[Happening]
     stood: list[list[Standing]]
     states: dict[tuple[str, str], GroupState]
+    around: Around
 
 
 async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
@@ -77,7 +78,7 @@ async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
     received = [test.start + occurrence.arrives for occurrence in test.events]
     arrivals = tuple(sorted(zip(events, received, strict=True), key=lambda pair: pair[1]))
     run = await _run(test, rules, arrivals, test.start + test.run_until, metrics)
-    comparison = Comparison(rules, test.start, run.states)
+    comparison = Comparison(rules, test.start, run.states, run.around)
     comparison.hold(test.expect, run.happened, nothing_else=test.nothing_else)
     for line, stood in zip(_checks(test), run.stood, strict=True):
         comparison.check(line, _rule_of(line, rules), stood)
@@ -138,12 +139,12 @@ async def _run(
             await _change(rig, change, requests)
         await rig.settle()
         stood += [
-            await standing(rig.store, rig.desk, _rule_of(line, rules), line.group, instant)
+            await standing(rig.store, rig.desk, _rule_of(line, rules), line.group, instant, rig.around)
             for line in checks
             if test.start + line.at == instant
         ]
     occurred = {(event.desk, event.id): event.occurred_at for event, _ in arrivals}
-    return _Run(await happenings(rig.desk, occurred), stood, await group_states(rig.store))
+    return _Run(await happenings(rig.desk, occurred), stood, await group_states(rig.store), rig.around)
 
 
 async def _change(rig: Rig, change: Restart | Reload, requests: dict[Instant, list[Event]]) -> None:

@@ -17,6 +17,7 @@ import structlog
 
 from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError
+from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.expected import Absence
 from engine.judging.hearing import BondGroup
@@ -159,6 +160,10 @@ class Evaluator:
     def gaps(self) -> tuple[Gap, ...]:
         """The spans in which the intake was down, as far as the stream was read; earliest first."""
         return self._backdrop.gaps
+
+    def around(self, key: Key, rule: Rule) -> Circumstances:
+        """Return the circumstances of a group."""
+        return self._backdrop.of(key, rule)
 
     # --- those who are expected to report -----------------------------------------------------------------------------
 

@@ -73,4 +73,7 @@ def test_a_deadline_is_told_by_itself(language: str, expected: str):
 @pytest.mark.parametrize("alert", [SILENCE, DEADLINE])
 def test_nothing_is_listed_and_that_is_said(alert):
     reported = teller(alert).reported()
-    assert (reported.lines, reported.items) == (("Belum ada laporan yang diterima.",), ())
+    assert (reported.lines, reported.items) == (
+        ("Tidak ada; peringatan ini tentang laporan yang tidak datang.",),
+        (),
+    )
