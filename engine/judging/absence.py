@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from engine.judging.active import ALWAYS, END, Span
+from engine.judging.active import ALWAYS, Span
 from engine.judging.calendar import instant_of
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.event import EventKey
@@ -171,10 +171,11 @@ class SilenceFold(AbsenceFold):
         if span is None:
             yield start
         elif (since := self._measured_from(start)) is not None:
-            if spell is not None and self._window.met():
-                at = self._clock.reached(since, min(self._steps(self._told(spell)), default=END))
-            else:
+            at: Instant | None = None
+            if spell is None or not self._window.met():
                 at = self._plain.reached(since, self._silence.length)
+            elif steps := list(self._steps(self._told(spell))):
+                at = self._clock.reached(since, min(steps))
             if at is not None:
                 yield at if spell is not None else min(at, span.end)
 
