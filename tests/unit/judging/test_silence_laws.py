@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import decode, encode
@@ -12,10 +14,11 @@ from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
 from engine.judging.expected import Expected, Member, Silence
-from engine.judging.filter import Test
-from engine.judging.instant import MINUTE
+from engine.judging.filter import Limit, Test
+from engine.judging.instant import DAY, HOUR, MINUTE
+from engine.judging.judgement import Ended, Opened, Risen
 from engine.judging.outage import Gap, merged
-from engine.judging.rule import Clear, Rule
+from engine.judging.rule import Clear, LevelStep, Rule
 from engine.judging.state import GroupState
 from tests.unit.judging.desk import Ledger, event, rule, wait
 from tests.unit.judging.silence_oracle import SilenceOracle
@@ -130,3 +133,35 @@ def play(
         ledger.read(group.look(now=FAR))
     wait(group, ledger, FAR)
     return ledger
+
+
+@pytest.mark.parametrize("below", [1, 3])
+def test_what_is_forgotten_changes_nothing(below: int):
+    """Reports that nothing needs any more leave, and all that is said is what a group says that keeps them all."""
+    chance, now, reports = Random(7), 0, []
+    for _ in range(600):
+        now += chance.randrange(1, 200) * MINUTE
+        reports.append(event(now, f"e{now}", watched=True, clear=False))
+    around = Circumstances(since=0, member=Member("73.15"))
+    heard, kept = [], []
+    for horizon in (HOUR, 4 * 365 * DAY):
+        one = rule(
+            condition=Silence(length=2 * HOUR, below=below, expected=Expected()),
+            levels=(LevelStep(2), LevelStep(3, Limit("at_least", 150 * MINUTE))),
+            clear=Clear("no_longer_true"),
+            late_horizon=horizon,
+            wait_for_late=MINUTE,
+        )
+        group, said, most = Group(one, around=around), [], 0
+        for place, each in enumerate(reports):
+            while group.due is not None and group.due <= each.occurred_at:
+                said += group.look(now=group.due)
+            said += group.apply([each], received_at=each.occurred_at)
+            most = max(most, len(group.points))
+            if place % 7 == 0:
+                group = Group(one, decode(encode(group.frozen()), type=GroupState), around)
+        heard.append(said)
+        kept.append(most)
+    assert heard[0] == heard[1]
+    assert {type(one) for one in heard[0]} >= {Opened, Risen, Ended}
+    assert kept[0] < 100 < kept[1]
