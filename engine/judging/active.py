@@ -6,10 +6,11 @@ from that for alerts (`judging.fold`), and reading the key (`loading.active`). M
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import count, islice
+from itertools import count
 from typing import NamedTuple
 
 import msgspec
@@ -65,7 +66,9 @@ class Spans:
         stages = sorted(Span(instant_of(s.since, zone), instant_of(s.until, zone)) for s in active.stages)
         self._outer = _cut(_merged(stages) if active.stages else [ALWAYS], whole)
         self._daily = bool(active.hours) or (bool(active.days) and not _all_week(active.days))
-        self._found: tuple[Instant, list[Span]] = (END, [])
+        self._known: list[Span] = []
+        self._known_since, self._known_until = END, END
+        """Between these instants the spans that are kept are all there are."""
 
     def around(self, at: Instant) -> Span | None:
         """Return the span that an instant lies in; None outside."""
@@ -77,7 +80,9 @@ class Spans:
 
     def time_from(self, since: Instant, until: Instant) -> Iterator[Span]:
         """Yield the stretches from one instant to another that lie inside."""
-        for span in self._from(since):
+        place = self._place(since)
+        known = self._known[place:] if until <= self._known_until else self._from(since)
+        for span in known:
             if span.start >= until:
                 return
             yield Span(max(span.start, since), min(span.end, until))
@@ -97,12 +102,20 @@ class Spans:
         return at if at is None or self.around(at) is not None else self.next_start(at)
 
     def _following(self, at: Instant) -> list[Span]:
-        """Return the first two spans that end after an instant. Looking moves on little, so the last are kept."""
-        asked, spans = self._found
-        if not (asked <= at and (not spans or at < spans[0].end)):
-            spans = list(islice(self._from(at), 2))
-            self._found = at, spans
-        return spans
+        """Return the first two spans that end after an instant."""
+        place = self._place(at)
+        return self._known[place : place + 2]
+
+    def _place(self, at: Instant) -> int:
+        """Return which of the spans that are kept is the first to end after an instant. Looking moves on little."""
+        if not self._known_since <= at < self._known_until:
+            self._known_since, self._known_until, self._known = at - _AROUND, END, []
+            for span in self._from(self._known_since):
+                self._known.append(span)
+                if span.start > at + _AROUND:
+                    self._known_until = span.start
+                    break
+        return bisect_right(self._known, at, key=lambda span: span.end)
 
     def _from(self, at: Instant) -> Iterator[Span]:
         for outer in self._outer:
@@ -161,5 +174,7 @@ def _all_week(days: str) -> bool:
     return all(within_days(days, day * DAY, "UTC") for day in range(7))
 
 
+_AROUND = 7 * DAY
+"""So far around an instant that is asked about spans are kept."""
 _LONGEST = 8
 """Days: a span of hours, or of days that leave one out, is shorter."""

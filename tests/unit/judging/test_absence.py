@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.judging.active import Active
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.expected import Deadline, Expected, Member, Silence
@@ -216,3 +217,12 @@ def test_who_is_not_expected_stops_at_that_gate():
 )
 def test_a_deadline_says_why_not(reports: tuple[Instant, ...], at: Instant, gate: str):
     assert stand(deadline(), at, HERE, *reports).gates[-1].name == gate
+
+
+def test_hours_without_end_are_no_endless_search():
+    """While an alert is open and nothing more is to be said of it, nothing falls due."""
+    one = silence(active=Active(hours="00:00-23:59 local"))
+    group = Group(one, around=HERE)
+    group.look(now=20 * HOUR)
+    assert group.open is not None
+    assert group.due is None
