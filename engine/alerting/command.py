@@ -92,6 +92,14 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True, tag="comment"):
     note_digest: str
 
 
+class Called(msgspec.Struct, frozen=True, kw_only=True, tag="called"):
+    """Somebody of the duty desk called a person on the phone list (escalation.md 11)."""
+
+    person: str
+    reached: bool
+    operator: str = ""
+
+
 class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag="attempted"):
     """What came of handing a message to its gateway: accepted, or refused for a reason that may pass or not.
 
@@ -129,5 +137,16 @@ class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
 
 
 Command = (
-    Open | Judgement | Keep | Wake | Cover | Answer | EscalateNow | Comment | Attempted | Reported | Withheld
+    Open
+    | Judgement
+    | Keep
+    | Wake
+    | Cover
+    | Answer
+    | EscalateNow
+    | Comment
+    | Called
+    | Attempted
+    | Reported
+    | Withheld
 )

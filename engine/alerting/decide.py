@@ -20,6 +20,7 @@ from engine.alerting.answer import (
 from engine.alerting.command import (
     Answer,
     Attempted,
+    Called,
     Command,
     Comment,
     Cover,
@@ -145,7 +146,7 @@ def _carry_out(draft: Draft, command: Command) -> str:
             _undo(draft, command)
         case EscalateNow():
             reason = _escalate(draft, command)
-        case Comment() | Keep():
+        case Comment() | Called() | Keep():
             reason = _remark(draft, command)
         case Open() | Opened():
             raise TypeError("an opening makes a new alert: use open_alert")
@@ -322,8 +323,12 @@ def _withheld(draft: Draft, command: Withheld) -> str:
     return held.reason
 
 
-def _remark(draft: Draft, command: Comment | Keep) -> str:
-    """Enter what changes nothing: a person's remark, or that a reload left the alert as it is."""
+def _remark(draft: Draft, command: Comment | Called | Keep) -> str:
+    """Enter what changes nothing: a person's remark, a call, or that a reload left the alert as it is."""
+    if isinstance(command, Called):
+        reached = "reached" if command.reached else "not_reached"
+        draft.note("called", reason=reached, person=command.person, operator=command.operator)
+        return "called"
     if isinstance(command, Comment):
         draft.note("commented", person=command.person, note=command.note_digest)
         return "commented"

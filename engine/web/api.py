@@ -24,6 +24,7 @@ from engine.web import (
     events,
     inbound,
     ops,
+    phone_list,
     problem,
     quarantine,
     reference,
@@ -61,7 +62,18 @@ def build(siaga: Siaga) -> FastAPI:
         duty_desk=siaga.settings.messages.duty_desk or "",
     )
     app.router.routes += [*(part.route for part in PLAIN), *callbacks.routes]
-    for part in (alerts, answers, silences, rule_sets, quarantine, clock, ops, answer_page, reference):
+    for part in (
+        alerts,
+        answers,
+        phone_list,
+        silences,
+        rule_sets,
+        quarantine,
+        clock,
+        ops,
+        answer_page,
+        reference,
+    ):
         app.include_router(part.router)
     problem.install(app)
     app.add_middleware(Front, limit_of=limits(siaga.settings.http.max_body_bytes))

@@ -27,6 +27,8 @@ ENDPOINTS = {
     "silence": ("POST", "/v1/silences", SILENCE, "operate", 403),
     "end_silence": ("DELETE", "/v1/silences/{silence}", None, "operate", 403),
     "comment": ("POST", "/v1/alerts/{alert}/comments", {"person": "o", "note": "x"}, "operate", 403),
+    "phone_list": ("GET", "/v1/phone-list", None, "operate", 200),
+    "call": ("POST", "/v1/alerts/{alert}/calls", {"person": "o", "reached": True}, "operate", 403),
     "quarantine": ("GET", "/v1/quarantine", None, "operate", 200),
     "resubmit": ("POST", "/v1/quarantine/{record}/resubmit", {"mended": True}, "operate", 404),
     "rules": ("GET", "/v1/rules", None, "read", 200),

@@ -1,0 +1,68 @@
+"""The phone list: who must be called because no message can reach them.
+
+Here: who stands on it, and in which order (escalation.md 11). Not here: numbers and words. Being on the list never
+stops the escalation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.alerting.alert import NOTICES, Alert, Notification
+from engine.alerting.conflict import accused
+from engine.alerting.delivery import finally_failed
+from engine.alerting.draft import Surroundings
+from engine.judging.instant import Instant
+
+
+class Callee(msgspec.Struct, frozen=True, kw_only=True):
+    """A person to call about an alert: as which office they were to be told, and since when nothing can reach them.
+
+    `informing`: they need not act.
+    """
+
+    alert: Alert
+    notice: Notification
+    since: Instant
+
+    @property
+    def order(self) -> tuple[bool, int, Instant, str]:
+        """The place in the list: who must act first, then by level, then by how long it has been."""
+        return self.notice.informing, -self.alert.level, self.since, self.notice.person
+
+
+def callees(
+    alert: Alert, notifications: Iterable[Notification], around: Surroundings, now: Instant
+) -> list[Callee]:
+    """Return whom of an unresolved alert only a call can reach, each person once.
+
+    On it stands whom every notice failed, on all contacts, or is still being tried in vain; not who was reached, took
+    or declined the matter, or is accused.
+    """
+    if not alert.unresolved or alert.hidden or alert.silenced:
+        return []
+    gone = {
+        *alert.declined,
+        *(taking.person for taking in alert.takings),
+        *accused(alert, around.directory, now),
+    }
+    by_person: dict[str, list[Notification]] = {}
+    for notification in notifications:
+        if notification.kind in NOTICES and notification.person not in gone:
+            by_person.setdefault(notification.person, []).append(notification)
+    found = []
+    for notices in by_person.values():
+        wanted = [n for n in notices if n.state not in ("cancelled", "suppressed")]
+        if wanted and all(map(_in_vain, wanted)):
+            newest = max(wanted, key=lambda n: (n.planned_at, n.id))
+            since = min(n.planned_at for n in wanted if n.cause == newest.cause)
+            found.append(Callee(alert=alert, notice=newest, since=since))
+    return sorted(found, key=lambda callee: callee.order)
+
+
+def _in_vain(notice: Notification) -> bool:
+    """Whether a notice reached nobody and is not about to: it failed, or no gateway takes it now."""
+    waits_for_gateway = notice.state == "pending" and notice.reason == "breaker_open"
+    return finally_failed(notice) or waits_for_gateway

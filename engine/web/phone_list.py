@@ -1,0 +1,130 @@
+"""The phone list over the API: whom only a call can reach, with number and words, and what came of a call.
+
+Here: the routes and the shape. Not here: who stands on the list (`alerting.phone_list`). It shows numbers of people, so
+every look at it stands in the audit, and nothing of it may be cached.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.alerting.command import Called
+from engine.alerting.phone_list import Callee, callees
+from engine.judging.instant import format_instant
+from engine.judging.region import lies_in
+from engine.judging.rule import level_name
+from engine.service.app import Siaga
+from engine.service.audit import note_seen
+from engine.service.casebook import UNRESOLVED, Case, load
+from engine.service.tokens import Scope
+from engine.web.alert_shape import AlertShape, alert_shape
+from engine.web.alerts import REGION, case_of
+from engine.web.auth import cover, needs, siaga_of
+from engine.web.problem import not_found, responses
+from engine.wording.account import Case as Spoken
+from engine.wording.account import Teller
+from engine.wording.voice import Voice
+
+router = APIRouter(tags=["alerts"])
+
+
+class CalleeShape(BaseModel):
+    """A person to call."""
+
+    person: str
+    role: str
+    office: str = Field(description="Code of the region at which the person holds the role")
+    alert: str
+    level: str
+    region: str
+    informing: bool = Field(description="The person need only know, not act")
+    since: str = Field(description="Since when no message can reach the person")
+    numbers: list[str] = Field(description="Numbers of the person, the first by priority first")
+    say: str = Field(description="What to say, in the person's language")
+
+
+class PhoneList(BaseModel):
+    """Whom only a call can reach, in the order in which to call."""
+
+    callees: list[CalleeShape]
+
+
+class CallBody(BaseModel):
+    """What came of a call."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(description="Id of the person who was called", min_length=1, max_length=100)
+    reached: bool
+
+
+@router.get("/v1/phone-list", responses=responses(401, 403, 422, 503))
+async def phone_list(
+    request: Request,
+    response: Response,
+    region: Annotated[
+        str | None, Query(description="Only in this region and what lies in it", pattern=REGION)
+    ] = None,
+    scope: Scope = needs("operate"),
+) -> PhoneList:
+    """List whom no message can reach: every channel failed, or no gateway takes messages now.
+
+    Being on the list never stops the escalation. An answer by phone is typed in as `proxy` at
+    `/v1/alerts/{alert_id}/answers`. Each look stands in the audit.
+    """
+    if region is not None:
+        cover(scope, region, "operate")
+    siaga, within = siaga_of(request), region or scope.region
+    cases = await load(siaga.store, list(await siaga.store.planned(UNRESOLVED)))
+    around, now = await siaga.books.surroundings(), siaga.clock.now()
+    found = [
+        (callee, case)
+        for case in cases.values()
+        if lies_in(case.alert.region, within)
+        for callee in callees(case.alert, case.notifications.values(), around, now)
+    ]
+    found.sort(key=lambda pair: pair[0].order)
+    if found:
+        await note_seen(siaga.store, now, f"phone_list/{within}", scope.token_id)
+    response.headers["Cache-Control"] = "no-store"
+    return PhoneList(callees=[await _shape(siaga, callee, case) for callee, case in found])
+
+
+@router.post("/v1/alerts/{alert_id}/calls", responses=responses(401, 403, 404, 413, 422, 503))
+async def called(
+    request: Request, alert_id: str, body: CallBody, scope: Scope = needs("operate")
+) -> AlertShape:
+    """Enter into the history that a person was called; nothing else changes."""
+    case = await case_of(request, alert_id, scope, "operate")
+    command = Called(person=body.person, reached=body.reached, operator=scope.token_id)
+    decision = await siaga_of(request).desk.change(case.alert.id, command, "called")
+    if decision is None:
+        raise not_found("alert")
+    return alert_shape(decision.alert)
+
+
+async def _shape(siaga: Siaga, callee: Callee, case: Case) -> CalleeShape:
+    alert, notice = callee.alert, callee.notice
+    person = (await siaga.books.directory()).person(notice.person)
+    texts = siaga.catalogue.texts(notice.language)
+    voice = Voice(texts, siaga.books.regions, siaga.kind_names, alert.region)
+    messages, now = tuple(case.notifications.values()), siaga.clock.now()
+    teller = Teller(voice, Spoken(notification=notice, alert=alert, notifications=messages, at=now))
+    contacts = sorted(person.contacts, key=lambda contact: contact.priority) if person else []
+    return CalleeShape(
+        person=notice.person,
+        role=notice.role,
+        office=notice.office,
+        alert=alert.id,
+        level=level_name(alert.level),
+        region=alert.region,
+        informing=notice.informing,
+        since=format_instant(callee.since),
+        numbers=[contact.value for contact in contacts if contact.channel == "sms"],
+        say=texts(
+            "phone.say", salutation=teller.salutation(), headline=teller.headline(), asked=teller.asked()
+        ).strip(),
+    )
