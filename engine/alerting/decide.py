@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.alerting.alert import EVIDENCE_KEPT, Alert, Notification, RuleWords
+from engine.alerting.alert import Alert, Notification, RuleWords
 from engine.alerting.answer import (
     AGAIN,
     REFUSALS,
@@ -49,6 +49,7 @@ from engine.alerting.escalation import (
     step_ends_at,
     supersede,
 )
+from engine.alerting.evidence import bounded, redated_evidence
 from engine.alerting.gates import attempt
 from engine.alerting.hiding import hider
 from engine.alerting.identity import alert_id
@@ -56,7 +57,7 @@ from engine.alerting.repetition import tell_by_time, tell_doubled
 from engine.alerting.telling import follow_up, hold
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
-from engine.judging.judgement import Ended, Evidence, Joined, Opened, Redated, Risen, Undone
+from engine.judging.judgement import Ended, Joined, Opened, Redated, Risen, Undone
 
 
 def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
@@ -80,7 +81,7 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         happened_at=opened.happened_at,
         detected_at=now,
         late=now - opened.happened_at > LATE,
-        evidence=_kept(opened.evidence),
+        evidence=bounded(opened.evidence),
         evidence_count=len(opened.evidence),
         floor=max((e.key for e in opened.evidence), default=EventKey(opened.happened_at, "", "")),
         figure=opened.figure,
@@ -171,25 +172,6 @@ def _words(command: Open) -> RuleWords:
     )
 
 
-def _kept(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    """Bound the evidence an alert carries: the first third and the newest of the rest, in event order.
-
-    The first event that names an office always stays: whoever bears it may not be told (escalation.md 2.4).
-    """
-    ordered = sorted(evidence, key=lambda e: e.key)
-    if len(ordered) <= EVIDENCE_KEPT:
-        return tuple(ordered)
-    naming: dict[tuple[str, str], Evidence] = {}
-    for e in ordered:
-        if e.subject_role:
-            naming.setdefault((e.region, e.subject_role), e)
-    others = [e for e in ordered if e not in naming.values()]
-    room = max(EVIDENCE_KEPT - len(naming), 0)
-    first = room // 3
-    kept = [*naming.values(), *others[:first], *others[max(len(others) - (room - first), first) :]]
-    return tuple(sorted(kept, key=lambda e: e.key))
-
-
 def _go_on(draft: Draft, judgement: Joined | Risen | Redated) -> str:
     """Enter what judging says of an opening that still stands."""
     match judgement:
@@ -210,7 +192,7 @@ def _join(draft: Draft, joined: Joined) -> str:
     known = any(e.desk == evidence.desk and e.id == evidence.id for e in alert.evidence)
     if not known:
         draft.change(
-            evidence=_kept((*alert.evidence, evidence)),
+            evidence=bounded((*alert.evidence, evidence)),
             evidence_count=alert.evidence_count + 1,
             floor=max(alert.floor, evidence.key),
         )
@@ -250,11 +232,11 @@ def _redate(draft: Draft, redated: Redated) -> str:
     draft.note("redated", reason=redated.reason, before=alert.happened_at, happened_at=redated.happened_at)
     if alert.status == "resolved":
         return "closed"
-    evidence = _redated_evidence(alert.evidence, redated)
+    evidence = redated_evidence(alert.evidence, redated)
     whole = alert.evidence_count == len(alert.evidence)
     draft.change(
         happened_at=redated.happened_at,
-        evidence=_kept(evidence),
+        evidence=bounded(evidence),
         evidence_count=len(evidence) if whole else max(alert.evidence_count, len(evidence)),
         window=redated.window,
         floor=max([alert.floor, *(e.key for e in redated.evidence)]),
@@ -264,22 +246,6 @@ def _redate(draft: Draft, redated: Redated) -> str:
     _suppress_accused(draft)
     end_unanswerable_step(draft)
     return "redated"
-
-
-def _redated_evidence(known: tuple[Evidence, ...], redated: Redated) -> tuple[Evidence, ...]:
-    """Return the evidence of a re-dated opening, with what joined it later.
-
-    After a withdrawal the former opening's evidence is no more: what was withdrawn is among it.
-    """
-    last = max((e.key for e in redated.evidence), default=None)
-    new = {(e.desk, e.id) for e in redated.evidence}
-    joined = (
-        e
-        for e in known
-        if (e.desk, e.id) not in new
-        and (redated.reason not in ("corrected", "refuted") or (last is not None and e.key > last))
-    )
-    return (*redated.evidence, *joined)
 
 
 def _suppress_accused(draft: Draft) -> None:

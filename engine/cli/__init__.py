@@ -24,6 +24,7 @@ from engine.cli import (
     directory,
     doctor,
     explain,
+    person,
     policy,
     quarantine,
     rules,
@@ -88,6 +89,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.add_typer(case.app, name="case")
+app.add_typer(person.app, name="person")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

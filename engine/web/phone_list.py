@@ -26,6 +26,7 @@ from engine.web.auth import cover, needs, siaga_of
 from engine.web.problem import not_found, responses
 from engine.wording.account import Case as Spoken
 from engine.wording.account import Teller
+from engine.wording.phone import said_by_phone
 from engine.wording.voice import Voice
 
 router = APIRouter(tags=["alerts"])
@@ -124,7 +125,5 @@ async def _shape(siaga: Siaga, callee: Callee, case: Case) -> CalleeShape:
         informing=notice.informing,
         since=format_instant(callee.since),
         numbers=[contact.value for contact in contacts if contact.channel == "sms"],
-        say=texts(
-            "phone.say", salutation=teller.salutation(), headline=teller.headline(), asked=teller.asked()
-        ).strip(),
+        say=said_by_phone(teller),
     )
