@@ -38,3 +38,8 @@ def newer(key: EventKey | None, floor: EventKey | None) -> bool:
 def earlier(one: Instant | None, other: Instant | None) -> Instant | None:
     """Return the earlier of two instants that may be missing."""
     return other if one is None else one if other is None else min(one, other)
+
+
+def later(one: Instant | None, other: Instant | None) -> Instant | None:
+    """Return the later of two instants that may be missing."""
+    return other if one is None else one if other is None else max(one, other)

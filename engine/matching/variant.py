@@ -20,8 +20,18 @@ def variant_of(rule: Rule, group: str, at: Instant) -> Rule:
 
     The first exception that sets keys for it and is not over counts, else the rule itself.
     """
+    return next((one for one in _variants(rule, group) if not _over(one, at)), rule)
+
+
+def changed_at(rule: Rule, group: str, at: Instant) -> Instant | None:
+    """Return when the latest exception for a group that is over by `at` ended (`until`); None: none is."""
+    return max((one.holds_until or 0 for one in _variants(rule, group) if _over(one, at)), default=None)
+
+
+def _variants(rule: Rule, group: str) -> list[Rule]:
+    """Return the variants that hold for a group at some time, in the order of the exceptions."""
     if not any(one.variant for one in rule.exemptions):
-        return rule
+        return []
     event = Event(
         desk="",
         id="",
@@ -31,12 +41,12 @@ def variant_of(rule: Rule, group: str, at: Instant) -> Rule:
         occurred_at=0,
         fields=dict(key_values(rule.per, group)),
     )
-    for one in rule.exemptions:
-        if one.variant is not None and compile_filter(one.holds)(event):
-            end = ends_at(one.variant)
-            if end is None or at < end:
-                return one.variant
-    return rule
+    return [one.variant for one in rule.exemptions if one.variant and compile_filter(one.holds)(event)]
+
+
+def _over(variant: Rule, at: Instant) -> bool:
+    end = ends_at(variant)
+    return end is not None and at >= end
 
 
 def ends_at(variant: Rule) -> Instant | None:

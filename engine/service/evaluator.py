@@ -24,9 +24,9 @@ from engine.judging.hearing import BondGroup
 from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
 from engine.judging.rule import Rule
-from engine.judging.trace import earlier
+from engine.judging.trace import earlier, later
 from engine.matching.checked import Choice, Matcher
-from engine.matching.variant import ends_at, variant_of
+from engine.matching.variant import changed_at, ends_at, variant_of
 from engine.metrics import Metrics
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
@@ -197,7 +197,8 @@ class Evaluator:
         return found.union(key for key in known if key.rule in absence)
 
     def _copy(self, key: Key, rule: Rule, at: Instant, newest: Case | None = None) -> Group:
-        around, before = self._backdrop.of(key, rule), self._backdrop.before(rule)
+        ended = changed_at(rule, key.group, at)
+        around, before = self._backdrop.of(key, rule), later(self._backdrop.before(rule), ended)
         variant = variant_of(rule, key.group, at)
         over, state = self._groups.over(key, variant), self._groups.state(key)
         if over is None:

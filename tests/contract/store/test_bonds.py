@@ -50,6 +50,14 @@ inline_rules:
   - {id: luas, per: nation, alert_when: {rules: {open: [bentrok, ramai], at_least: 2, over: regency, within: 15m}},
      hold_for: 2m}
   - {id: puncak, per: nation, alert_when: {rules: {open: [simpul, luas], at_least: 2}}, clear_when: {below: 1}}
+  - id: berkecuali
+    watch: {kind: a}
+    per: regency
+    alert_when: {count: {at_least: 2, within: 30m}}
+    clear_when: no_longer_true
+    except:
+      - {for: {region: "74"}, set: {alert_when.count.at_least: 3, alert_when.count.within: 1h}, reason: Uji}
+      - {for: {x: {at_least: 3}}, set: {level: awas}, reason: Uji}
   - {id: tersembunyi, watch: {kind: b}, alert_when: every_event, hide_while: [simpul, banjir]}
 """,
             "rules",

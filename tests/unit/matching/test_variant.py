@@ -2,7 +2,7 @@
 
 from engine.judging.filter import Test
 from engine.judging.rule import Exemption
-from engine.matching.variant import ends_at, variant_of
+from engine.matching.variant import changed_at, ends_at, variant_of
 from tests.unit.judging.desk import rule
 
 MAKASSAR, SOUTH = Test("region", "lies_in", ("73.71",)), Test("region", "lies_in", ("73",))
@@ -23,6 +23,13 @@ def test_an_exception_ends_when_all_before_its_end_is_judged():
     assert variant_of(one, "73.15", 0).escalate == "p2"
     assert variant_of(one, "74.01", 0) is one
     assert [ends_at(variant_of(one, "73.71", at)) for at in (0, 110, 200)] == [110, 200, None]
+
+
+def test_what_was_over_by_the_end_of_an_exception_is_known_later_too():
+    """A process that starts then must judge late reports like one that went through the end."""
+    one = rule(per=("regency",), exemptions=(exemption(MAKASSAR, 1, 100, wait=10), exemption(SOUTH, 2, 200)))
+    assert [changed_at(one, "73.71", at) for at in (109, 110, 200)] == [None, 100, 200]
+    assert [changed_at(one, "74.01", at) for at in (109, 110, 200)] == [None, None, None]
 
 
 def test_one_without_an_end_holds_forever():
