@@ -154,7 +154,7 @@ class Archive:
 
     def _write(self, path: Path, block: bytes) -> None:
         """Append a block; where that fails half way, leave the file as it was."""
-        with path.open("ab", buffering=0) as file:
+        with open(path, "ab", buffering=0, opener=_private) as file:
             before, rest = file.tell(), memoryview(block)
             try:
                 while rest:
@@ -260,6 +260,10 @@ class Archive:
 
 
 _DAY = 86_400 * SECOND
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _instant(position: str) -> Instant:

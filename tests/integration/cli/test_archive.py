@@ -108,3 +108,19 @@ def test_what_is_exported_is_what_came_in(capsys, options, tmp_path):
         del sent["reported_at"]
         assert line == sent | {"photos": {"0": "a", "1": "b"}}
     assert len(lines) == 18
+
+
+def test_a_backtest_without_a_file_takes_what_was_received(capsys, options):
+    """From the archive and the stream, and of a span of them."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["backtest", *options, "--lang", "en", "--answers", "recorded"])
+    assert (ended.value.code, "Events: 20 accepted, 0 repeats" in capsys.readouterr().out) == (0, True)
+    span = ["--from", "2024-10-03 00:00 WITA", "--to", "2024-10-10 00:00 WITA"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["backtest", *options, "--lang", "en", *span, "--against", str(ROOT / "rules")])
+    printed = capsys.readouterr().out
+    assert (ended.value.code, "Events: 7 accepted" in printed, "Nothing changes." in printed) == (
+        0,
+        True,
+        True,
+    )

@@ -251,7 +251,14 @@ def test_only_one_writes(archive):
     archive.release()
     assert other.take(Link())
     other.release()
-    assert (archive.folder / LOCK).stat().st_mode & 0o077 == 0
+
+
+def test_nobody_else_reads_it(archive):
+    """Neither the folder nor any file in it."""
+    written(archive)
+    places = [archive.folder, *archive.folder.iterdir()]
+    assert archive.folder / LOCK in places
+    assert all(place.stat().st_mode & 0o077 == 0 for place in places)
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(archive, tmp_path):

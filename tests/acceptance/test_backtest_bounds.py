@@ -1,0 +1,39 @@
+"""What a backtest over many events holds in memory: of the events themselves no more than of the last day."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.judging.instant import DAY, MINUTE
+from engine.loading.kinds import load_kinds
+from engine.loading.regions import load_regions
+from engine.rehearsal.backtest import IN_MEMORY, TIDIED, Backtest, _Run
+from engine.rehearsal.feed import RATE, TOGETHER, Synthetic
+from engine.service.casebook import LINKS, NOTIFICATIONS
+from engine.settings import load
+
+HOME = Path(__file__).parents[2]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_events_and_messages_leave_memory_behind_the_clock(tmp_path):
+    """Over five days of events: entries, records of families, links, and messages of alerts long resolved."""
+    settings = load(HOME / "config/siaga.yaml")
+    kinds = tuple(load_kinds(settings.paths.kinds))
+    feed = Synthetic(5 * DAY // RATE, load_regions(settings.paths.regions), kinds)
+    test = Backtest(settings, feed, answers=5 * MINUTE)
+    most = {"entries": 0}
+
+    def look(_progress) -> None:
+        most["entries"] = max(most["entries"], len(run._rig.store._entries))
+
+    run = _Run(test, test.rule_set(), look, tmp_path)
+    ledger = await run.run()
+    assert ledger.received.accepted == feed.total
+    requests = (IN_MEMORY + TIDIED * RATE) // TOGETHER
+    assert 0 < most["entries"] <= requests + 2
+    assert await run._rig.store.scan(LINKS) == {}
+    assert 0 < len(await run._rig.store.scan(NOTIFICATIONS)) < len(ledger.told)
