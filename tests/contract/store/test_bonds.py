@@ -225,3 +225,45 @@ async def test_what_was_hidden_is_shown_when_the_other_is_closed_though_nobody_s
     shown = await service.desk.case(hidden.id)
     assert (shown.alert.hidden, await store.planned(REVEALS)) == ("", {})
     assert "shown" in {entry.name for entry in await service.desk.history(hidden.id)}
+
+
+class Crossed:
+    """A store in which something else is written right before the evaluator's commit of a hidden alert."""
+
+    def __init__(self, store):
+        self._store, self.deed = store, None
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def write(self, write):
+        hides = any(plan.schedule.startswith("hidden:") for plan in write.plans)
+        if write.name == "evaluate" and hides and self.deed is not None:
+            deed, self.deed = self.deed, None
+            await deed
+        return await self._store.write(write)
+
+
+async def test_a_closing_that_crosses_an_opening_leaves_nobody_hidden(store):
+    """The look at what closed comes before the hidden one is in the store; its own look comes after both."""
+    crossed = Crossed(store)
+    service = Service(crossed)
+    await service.receive([report(0, "a", "73.15"), report(0, "a", "73.15", incident="B")], START)
+    await service.advance(START + 12 * MINUTE)
+    (simpul,) = [alert for alert in await service.desk.alerts() if alert.rule.id == "simpul"]
+
+    async def close():
+        await service.desk.answer(simpul.id, CLOSE)
+        await Escalator(store, service.clock, service.desk, Metrics()).lift()
+        assert await store.planned(REVEALS) == {}
+
+    crossed.deed = close()
+    at = START + 13 * MINUTE
+    service.clock.set(at)
+    await service.receive([report(13, "b", "73.16", x=1)], at)
+    assert await service.evaluator.turn() > 0
+    (hidden,) = [alert for alert in await service.desk.alerts() if alert.rule.id == "tersembunyi"]
+    assert (hidden.hidden, crossed.deed) == ("simpul", None)
+    await service.advance(at)
+    shown = await service.desk.case(hidden.id)
+    assert (shown.alert.hidden, await store.planned("hidden:real|simpul")) == ("", {})
