@@ -11,10 +11,12 @@ import pytest
 from engine.judging.expected import Deadline, Member, Silence
 from engine.judging.instant import Instant, from_datetime, zone
 from engine.judging.region import RegionTable
+from engine.judging.rule import Rule
 from engine.loading.desks import Desk, activation, load_desks, load_expected
 from engine.loading.known import Known
 from engine.loading.regions import load_regions
 from engine.loading.rules import read_rules
+from engine.store.codec import decode, encode
 from tests.unit.loading.test_every_code import KNOWN as NAMES
 from tests.unit.loading.test_every_code import found, rule
 
@@ -169,3 +171,14 @@ def test_a_deadline_keeps_its_local_hour():
 def test_a_table_of_no_regions_knows_zones_all_the_same():
     assert RegionTable(()).timezone("81.71") == "Asia/Jayapura"
     assert all(RegionTable(()).timezone(region.code) == region.timezone for region in REGIONS)
+
+
+def test_rules_with_local_bounds_and_members_are_kept_by_the_store():
+    """What a file says is what the evaluator reads from the store, naive datetimes too."""
+    text = rule(
+        alert_when='{deadline: {by: "2024-11-27 18:00 local", expected_from: regions}}',
+        per="regency",
+        active='{from: "2024-11-24 00:00 local", days: mon..fri}',
+    )
+    (one,) = read_rules([("r.yaml", text.encode())], HERE).expect()
+    assert decode(encode(one), Rule) == one
