@@ -131,7 +131,7 @@ RATE = 5 * SECOND
 TOGETHER = 60 * SECOND
 """Desks send what they have once in so many milliseconds."""
 GRAVE = 100
-"""One synthetic event in so many is of a kind that rules watch, the others are readings of the turnout."""
+"""One synthetic event in so many is grave, the others are readings of the turnout."""
 SYNTHETIC_START, _ = parse_instant("2024-09-25T00:00:00+07:00")
 
 
