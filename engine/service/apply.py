@@ -74,9 +74,10 @@ class Desk:
         alerts = [decode_value(record.value, Alert) for record in records]
         return sorted(alerts, key=lambda alert: (-alert.detected_at, alert.id))
 
-    async def history(self, alert_id: str) -> list[HistoryEntry]:
-        """Return the history of an alert, oldest first."""
-        return [decode_value(entry, HistoryEntry) for entry in await self._store.log(history_log(alert_id))]
+    async def history(self, alert_id: str, since: int = 0) -> list[HistoryEntry]:
+        """Return the history of an alert, oldest first, without its first `since` entries."""
+        log = await self._store.log(history_log(alert_id), since)
+        return [decode_value(entry, HistoryEntry) for entry in log]
 
     async def summary(self) -> Summary:
         """Return what the installation has done so far."""
