@@ -59,8 +59,8 @@ class Witness:
             if alert == before:
                 continue
             self.alerts[alert.id] = alert
-            known = self.histories.setdefault(alert.id, [])
-            known += await self._rig.desk.history(alert.id, since=len(known))
+            written = self.histories.setdefault(alert.id, [])
+            written += await self._rig.desk.history(alert.id, since=len(written))
             self._note_alert(alert, before, now)
         for id_, record in (await self._rig.store.scan(NOTIFICATIONS)).items():
             notification = decode(record.value, Notification)
