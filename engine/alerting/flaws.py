@@ -6,7 +6,7 @@ file (`loading.directory`), and whether an alert reaches anybody in spite of a f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -21,7 +21,7 @@ FlawKind = Literal["vacant", "unreachable", "away", "uncovered", "overlapping"]
 class Flaw(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing to look after, and from when until when it is so (milliseconds UTC; None: without end).
 
-    `vacant`: the office stands in the directory, and nobody holds it. `unreachable`: its holder has no verified
+    `vacant`: nobody holds the office. `unreachable`: its holder has no verified
     contact. `away`: its holder is away and nobody deputises. `uncovered`: between two shifts of its roster nobody is on
     duty. `overlapping`: two hold it with the same status, so that only the later beginning decides.
     """
@@ -34,27 +34,35 @@ class Flaw(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     person: str = ""
 
 
-def flaws(contents: Contents, since: Instant, until: Instant) -> list[Flaw]:
-    """Return the flaws that show between two instants, by region, role and instant."""
+def flaws(
+    contents: Contents, since: Instant, until: Instant, wanted: Iterable[tuple[str, str]] = ()
+) -> list[Flaw]:
+    """Return the flaws that show between two instants, by region, role and instant.
+
+    `wanted` are offices (region, role) that somebody must hold though the directory may not know them.
+    """
     directory = Directory(contents)
-    offices: dict[tuple[str, str], list[Assignment]] = {}
+    offices: dict[tuple[str, str], list[Assignment]] = {office: [] for office in wanted}
     for assignment in contents.assignments:
         offices.setdefault((assignment.region, assignment.role), []).append(assignment)
     rosters: dict[tuple[str, str], list[Duty]] = {}
     for duty in contents.roster:
         rosters.setdefault((duty.region, duty.role), []).append(duty)
-    found = [flaw for held in offices.values() for flaw in _of_office(directory, held, since, until)]
+    found = [
+        flaw for office, held in offices.items() for flaw in _of_office(directory, office, held, since, until)
+    ]
     found += [flaw for shifts in rosters.values() for flaw in _of_roster(shifts, since, until)]
     return sorted(found, key=lambda flaw: (flaw.region, flaw.role, flaw.since, flaw.kind))
 
 
 def _of_office(
-    directory: Directory, held: list[Assignment], since: Instant, until: Instant
+    directory: Directory, office: tuple[str, str], held: list[Assignment], since: Instant, until: Instant
 ) -> Iterator[Flaw]:
     """Yield what is wrong with one office, in each stretch in which nothing of it changes."""
-    region, role = held[0].region, held[0].role
+    region, role = office
     holders = [found for one in held if (found := directory.person(one.person)) is not None]
-    stand_ins = [d.valid for d in directory.contents.deputies if d.of in {one.person for one in held}]
+    names = {one.person for one in held}
+    stand_ins = [d.valid for d in directory.contents.deputies if d.of in names] if names else []
     spans = [
         *(one.valid for one in held),
         *(span for holder in holders for span in holder.away),
@@ -64,18 +72,20 @@ def _of_office(
     instants = sorted({since, *(edge for edge in edges if since < edge < until)})
     running: dict[tuple[FlawKind, str], Instant] = {}
     for at, ends in pairwise([*instants, until]):
-        now = set(_office_at(directory, held, at))
+        now = set(_office_at(directory, office, held, at))
         running = {key: running.get(key, at) for key in now}
         for kind, person in now:
             last = ends == until
-            if last or (kind, person) not in _office_at(directory, held, ends):
+            if last or (kind, person) not in _office_at(directory, office, held, ends):
                 end = None if last else ends
                 started = running[kind, person]
                 yield Flaw(kind=kind, region=region, role=role, person=person, since=started, until=end)
 
 
-def _office_at(directory: Directory, held: list[Assignment], at: Instant) -> list[tuple[FlawKind, str]]:
-    region, role = held[0].region, held[0].role
+def _office_at(
+    directory: Directory, office: tuple[str, str], held: list[Assignment], at: Instant
+) -> list[tuple[FlawKind, str]]:
+    region, role = office
     valid = [one for one in held if one.valid.covers(at)]
     found: list[tuple[FlawKind, str]] = []
     counts = directory.assignment(region, role, at)

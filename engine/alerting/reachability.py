@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from engine.alerting.directory import place_of
 from engine.alerting.draft import Surroundings
 from engine.alerting.outlook import REACHES, Reach, reach
-from engine.alerting.policy import Policy
+from engine.alerting.policy import Policy, Target
 from engine.judging.instant import HOUR, Instant
 from engine.judging.region import Region, RegionTable, lies_in
 from engine.judging.rule import Rule
@@ -74,6 +75,22 @@ class Matrix:
                 reach=found,
                 people=people,
             )
+
+
+def offices_named(
+    rules: Iterable[Rule], policies: Mapping[str, Policy], regions: RegionTable, under: str | None
+) -> set[tuple[str, str]]:
+    """Return the offices (region, role) that the steps of the rules' policies ask to act when alerts open there."""
+    targets: dict[str, set[Target]] = {}
+    found: set[tuple[str, str]] = set()
+    for rule in rules:
+        asked = targets.setdefault(
+            rule.escalate,
+            {target for step in policies[rule.escalate].steps for target in step.to if target.role},
+        )
+        for region in regions_of(rule, regions, under):
+            found |= {(place_of(target, region.code), target.role) for target in asked}
+    return found
 
 
 def joined(cells: Iterable[Stretch]) -> Iterator[Stretch]:

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from engine.alerting.directory import Contact, Contents, Directory, Person, Span
 from engine.alerting.flaws import flaws
-from engine.alerting.reachability import Matrix, counts
+from engine.alerting.reachability import Matrix, counts, offices_named
 from engine.cli.check import Tongue
 from engine.cli.inspection import Inspection
 from engine.cli.named import rule_named
@@ -130,9 +130,10 @@ def check(
     matrix = Matrix(rules, rule_set.policies, around, now, hours, under=region)
     with counting(len(matrix), Console(stderr=True, highlight=False)) as done:
         stretches = list(matrix.stretches(done))
+    offices = offices_named(rules, rule_set.policies, regions, region)
     found = [
         flaw
-        for flaw in flaws(around.directory.contents, now, now + hours * HOUR)
+        for flaw in flaws(around.directory.contents, now, now + hours * HOUR, offices)
         if region is None or lies_in(flaw.region, region)
     ]
     inspection = Inspection(stretches, found, counts(stretches))

@@ -62,9 +62,9 @@ async def outbox(folder, message: Message):
 @asynccontextmanager
 async def smtp():
     settings = {"adapter": "smtp", "host": "127.0.0.1", "tls": "none", "timeout": 20}
-    async with Mailbox().open() as closed:
-        nobody_there = closed.port
     async with Mailbox().open() as mailbox:
+        async with Mailbox().open() as closed:  # while the other is open: their ports differ
+            nobody_there = closed.port
         yield Gateway(
             build_one({**settings, "port": mailbox.port}),
             MESSAGE,
@@ -85,9 +85,9 @@ async def collecting():
 async def sms_http(adapter: str):
     described = load_adapter(ADAPTERS / adapter).expect()
     settings = {"adapter": "sms_http", "name": "sms", "password": "rahasia", "send": described.send}
-    async with Aggregator().open() as closed:
-        nobody_there = closed.url
     async with Aggregator().open() as aggregator:
+        async with Aggregator().open() as closed:
+            nobody_there = closed.url
         yield Gateway(
             build_one({**settings, "url": aggregator.url}),
             SMS,
@@ -110,9 +110,9 @@ class Elsewhere:
 @asynccontextmanager
 async def webhook():
     settings = {"adapter": "webhook", "key": "kunci", "private_addresses": True}
-    async with Aggregator().open() as closed:
-        nobody_there = closed.url
     async with Aggregator().open() as receiver:
+        async with Aggregator().open() as closed:
+            nobody_there = closed.url
         address = f"{receiver.url}/siaga"
         yield Gateway(
             build_one(settings),

@@ -7,7 +7,7 @@ from engine.alerting.directory import Duty, Person, Span
 from engine.alerting.flaws import Flaw, flaws
 from engine.alerting.outlook import outlook, reach
 from engine.alerting.policy import Quiet, StepCondition
-from engine.alerting.reachability import Matrix, counts
+from engine.alerting.reachability import Matrix, counts, offices_named
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.rule import LevelStep
 from tests.unit.alerting.cases import (
@@ -148,6 +148,19 @@ def offices(*held, people=PEOPLE, **more):
 
 def valid(since, until):
     return Span(START + since * HOUR, None if until is None else START + until * HOUR)
+
+
+def test_an_office_that_a_policy_names_and_nobody_holds_is_a_flaw():
+    """It has a name, a region and an hour, though the directory has never heard of it."""
+    regions = [msgspec.structs.replace(region, election_local=True) for region in REGIONS]
+    table = type(REGIONS)(regions)
+    rule = msgspec.structs.replace(RULE, escalate="uji")
+    named = offices_named([rule], {"uji": policy()}, table, "73.15")
+    assert named == {("73.15", "sekda"), ("73", "sekda")}
+    bare = msgspec.structs.replace(
+        CONTENTS, assignments=tuple(a for a in CONTENTS.assignments if a.person != "sekda")
+    )
+    assert flaws(bare, START, START + 24 * HOUR, named) == [flaw("vacant", 0)]
 
 
 @pytest.mark.parametrize(
