@@ -27,7 +27,6 @@ QUARANTINED = (
     "no_zone",
     "ahead",
     "too_late",
-    "exercise",
     "id_conflict",
 )
 """Why an event is kept aside (`service.event_fields`)."""

@@ -182,6 +182,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.status != "resolved"
 
     @property
+    def exercise(self) -> bool:
+        """Whether it is of an exercise: nothing of it really happened."""
+        return self.space == "exercise"
+
+    @property
     def current(self) -> Run | None:
         """The step that was started last."""
         return self.runs[-1] if self.runs else None
@@ -216,8 +221,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `cause` is the id of the history entry that caused it. `due_at` is when it is to be sent (or looked at again);
     None once final. `held` says what keeps a pending one back. `informing` marks people who need not act.
     `instead_of` is the failed notification to another contact of the person that this one replaces. `returned` marks a
-    `delegated` that goes back to the giver. A `digest` stands for the messages of its `items`, in their order, and is
-    of no single alert; they name it as `digest` and share its fate.
+    `delegated` that goes back to the giver, `exercise` one of an exercise. A `digest` stands for the messages of its
+    `items`, in their order, and is of no single alert; they name it as `digest` and share its fate.
     """
 
     id: str
@@ -249,6 +254,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     sent_at: Instant | None = None
     instead_of: str = ""
     returned: bool = False
+    exercise: bool = False
     digest: str = ""
     items: tuple[Item, ...] = ()
 

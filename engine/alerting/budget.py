@@ -61,7 +61,7 @@ class Account(msgspec.Struct, frozen=True):
     holds: bool
 
 
-def accounts(budgets: Budgets, message: Notification, space: str) -> Iterator[Account]:
+def accounts(budgets: Budgets, message: Notification) -> Iterator[Account]:
     """Yield the budgets that a message counts against. A reply counts against none and is never held.
 
     Awas is never held by a person's or region's, and has the whole of a gateway's rate. Exercises have persons' and
@@ -69,9 +69,9 @@ def accounts(budgets: Budgets, message: Notification, space: str) -> Iterator[Ac
     """
     if message.kind == "reply":
         return
-    channel, urgent = message.channel, message.level >= AWAS and space == "real"
+    channel, urgent = message.channel, message.level >= AWAS and not message.exercise
     regency = cut(message.region, "regency") or message.region
-    own = "" if space == "real" else f"{space}:"
+    own = "exercise:" if message.exercise else ""
     if allowed := budgets.person.get(channel):
         yield Account("person", f"{own}person:{message.person}/{channel}", allowed, allowed, not urgent)
     if allowed := budgets.region.get(channel):

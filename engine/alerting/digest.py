@@ -83,6 +83,7 @@ def digest_of(
         office=first.office,
         capacity=first.capacity,
         status=first.status,
+        exercise=first.exercise,
         informing=all(message.informing for message in ordered),
         items=tuple(Item(alert=message.alert, notification=message.id) for message in ordered),
     )

@@ -103,6 +103,7 @@ def plan_notice(
                 informing=informing,
                 step=run.step if run else 0,
                 round=run.round if run else 0,
+                exercise=draft.alert.exercise,
             ),
         )
     return len(contacts)
@@ -300,5 +301,6 @@ def plan_again(
             round=pattern.round,
             instead_of=instead_of,
             returned=returned,
+            exercise=pattern.exercise,
         ),
     )

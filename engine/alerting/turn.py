@@ -1,12 +1,12 @@
 """Turns: in which order the messages go that wait at one instant.
 
-Here: escalation.md 7.3 as a pure function: awas first, then regions in turn. Not here: whether a message may go at all
-(`alerting.gates`, `alerting.budget`).
+Here: escalation.md 7.3 and 12 as a pure function: awas first, then regions in turn, then exercises. Not here: whether a
+message may go at all (`alerting.gates`, `alerting.budget`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -30,11 +30,17 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     level: int
     planned_at: Instant
     gathers: bool = False
+    exercise: bool = False
 
     @property
     def urgent(self) -> bool:
         """Whether it goes before everything else: what is awas, and a reply to a person who just wrote."""
-        return self.level >= AWAS or self.kind == "reply"
+        return (self.level >= AWAS and not self.exercise) or self.kind == "reply"
+
+    @property
+    def bundle(self) -> tuple[str, bool]:
+        """What messages that gather have in common: an exercise and what is real never go together."""
+        return self.contact, self.exercise
 
 
 def waiting(message: Notification) -> Waiting:
@@ -48,6 +54,7 @@ def waiting(message: Notification) -> Waiting:
         level=message.level,
         planned_at=message.planned_at,
         gathers=message.held in GATHERED and message.state == "pending",
+        exercise=message.exercise,
     )
 
 
@@ -56,16 +63,23 @@ def in_turn(messages: Iterable[Waiting], served: Mapping[str, int]) -> list[Wait
 
     Urgent ones first, by the instant at which they were planned. Then one of each region in turn, the region first that
     was served longest ago (`served`: a number that grows with each message, by region; never: 0); inside a region by
-    level, then by instant.
+    level, then by instant. Exercises go in the same order, after all that is real.
     """
     urgent: list[Waiting] = []
+    real: list[Waiting] = []
+    exercises: list[Waiting] = []
+    for message in messages:
+        (urgent if message.urgent else exercises if message.exercise else real).append(message)
+    urgent.sort(key=lambda one: (one.planned_at, one.id))
+    return [*urgent, *_regions_in_turn(real, served), *_regions_in_turn(exercises, served)]
+
+
+def _regions_in_turn(messages: Iterable[Waiting], served: Mapping[str, int]) -> Iterator[Waiting]:
     by_region: dict[str, list[Waiting]] = {}
     for message in messages:
-        (urgent if message.urgent else by_region.setdefault(message.region, [])).append(message)
-    urgent.sort(key=lambda one: (one.planned_at, one.id))
+        by_region.setdefault(message.region, []).append(message)
     for queue in by_region.values():
         queue.sort(key=lambda one: (-one.level, one.planned_at, one.id))
     regions = sorted(by_region, key=lambda code: (served.get(code, 0), by_region[code][0].planned_at, code))
     rounds = max((len(queue) for queue in by_region.values()), default=0)
-    turns = (by_region[code][n] for n in range(rounds) for code in regions if n < len(by_region[code]))
-    return [*urgent, *turns]
+    return (by_region[code][n] for n in range(rounds) for code in regions if n < len(by_region[code]))

@@ -40,9 +40,9 @@ class Accounts:
         self._store = store
         self._budgets = budgets
 
-    async def ask(self, message: Notification, space: str, now: Instant) -> Verdict:
+    async def ask(self, message: Notification, now: Instant) -> Verdict:
         """Say whether a message may go now; `puts` belong into the write that claims it."""
-        concerned = list(accounts(self._budgets, message, space))
+        concerned = list(accounts(self._budgets, message))
         if not concerned:
             return Verdict(now, "", ())
         records = await self._store.get(ACCOUNTS, [account.key for account in concerned])

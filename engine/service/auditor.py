@@ -49,7 +49,9 @@ class Auditor:
             log.error("notification_unaccounted", notification=notification_id)
         self._metrics.alerts_unaccounted.set(len(lost_alerts))
         self._metrics.notifications_unaccounted.set(len(lost_notifications))
-        self._metrics.alerts_nobody.set(sum(alert.nobody for alert in census.alerts if alert.unresolved))
+        self._metrics.alerts_nobody.set(
+            sum(alert.nobody for alert in census.alerts if alert.unresolved and not alert.exercise)
+        )
         self._show_open(census.alerts)
         if not lost_alerts and not lost_notifications:
             await self._heartbeat.beat()
@@ -58,7 +60,7 @@ class Auditor:
     def _show_open(self, alerts: Iterable[Alert]) -> None:
         """Set the gauges of unresolved alerts and of the oldest that nobody has taken, by level."""
         now = self._clock.now()
-        unresolved = [alert for alert in alerts if alert.unresolved and alert.space == "real"]
+        unresolved = [alert for alert in alerts if alert.unresolved and not alert.exercise]
         oldest: dict[str, float] = {}
         for alert in unresolved:
             if alert.status == "open":

@@ -41,11 +41,6 @@ class Gathered(NamedTuple):
     items: tuple[tuple[Notification, Case], ...]
     digest: Notification
 
-    @property
-    def space(self) -> str:
-        """The space of all of them."""
-        return self.items[0][1].alert.space
-
 
 class Digests:
     """Binds, and settles, the digests of an installation."""
@@ -88,10 +83,7 @@ class Digests:
         return await self._claim(gathered)
 
     async def _gather(self, together: Sequence[Waiting]) -> Gathered | None:
-        """Return what of these messages is still wanted, as one digest; what is not is dropped with its reason.
-
-        An exercise and what is real never go together: of the two, what is real goes first.
-        """
+        """Return what of these messages is still wanted, as one digest; what is not is dropped with its reason."""
         now, around = self._clock.now(), await self._books.surroundings()
         cases = await load(self._store, list(dict.fromkeys(one.alert for one in together)))
         wanted: list[tuple[Notification, Case]] = []
@@ -104,10 +96,7 @@ class Digests:
                 wanted.append((message, case))
             else:
                 await self._desk.change(one.alert, Withheld(notification=one.id), "drop_unwanted")
-        if not wanted:
-            return None
-        space = min((case.alert.space for _, case in wanted), key=lambda space: (space != "real", space))
-        return await self._bound([one for one in wanted if one[1].alert.space == space], now)
+        return await self._bound(wanted, now) if wanted else None
 
     async def _bound(self, wanted: Sequence[tuple[Notification, Case]], now: Instant) -> Gathered:
         messages = [message for message, _ in wanted]
@@ -124,7 +113,7 @@ class Digests:
     async def _claim(self, gathered: Gathered) -> Notification | None:
         """Render a digest and bind its items to it; None where a budget holds it or nothing can carry it now."""
         now, digest = self._clock.now(), gathered.digest
-        budget = await self._accounts.ask(digest, gathered.space, now)
+        budget = await self._accounts.ask(digest, now)
         if budget.held:
             await self._hold(gathered, budget.held, budget.until)
             return None

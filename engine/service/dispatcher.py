@@ -205,7 +205,7 @@ class Dispatcher:
             return None
         budget = UNSPENT
         if notification.rendered is None:  # each message counts once, however often it is tried
-            budget = await self._accounts.ask(notification, case.alert.space, now)
+            budget = await self._accounts.ask(notification, now)
         if budget.held:
             await self._hold(notification, case.versions[notification_id], budget)
             return None

@@ -29,7 +29,6 @@ Fault = Literal[
     "no_zone",
     "ahead",
     "too_late",
-    "exercise",
     "id_conflict",
 ]
 """Why an event is kept aside. `id_conflict` is found by the store: the same id came before with other content."""

@@ -80,6 +80,7 @@ class KeptAside(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
     region: str = ""
     severity: int = 0
+    exercise: bool = False
     mended: dict[str, str] = {}
 
 
@@ -211,9 +212,8 @@ class EventSchema:
             if fault:
                 raise Wrong(fault, path)
         exercise = flat.get("exercise", False)
-        if exercise is not False:
-            # Until there are exercises, an event that is meant as one must not alarm anybody.
-            raise Wrong("exercise" if exercise is True else "wrong_type", "exercise")
+        if type(exercise) is not bool:
+            raise Wrong("wrong_type", "exercise")
         acts = "corrects" in fields or "supersedes" in fields
         return Event(
             desk=desk,
@@ -224,6 +224,7 @@ class EventSchema:
             occurred_at=occurred_at,
             fields=fields,
             flags=flags,
+            exercise=exercise,
             reach=scope.region if acts else NATION,
             by_verifier=acts and "verify" in scope.rights,
         )
@@ -283,6 +284,7 @@ def _aside(wrong: Wrong, raw: bytes, content: bytes, flat: dict[str, Scalar]) ->
         kind=_text(flat.get("kind")),
         region=_present_code(flat, region) if _CODE.fullmatch(region) else "",
         severity=severity if type(severity) is int and 1 <= severity <= 4 else 0,
+        exercise=flat.get("exercise") is True,
         mended=wrong.mended,
     )
 

@@ -59,6 +59,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     event_id: str = ""
     kind: str = ""
     severity: int = 0
+    exercise: bool = False
     mended: dict[str, str] = {}
 
 
@@ -327,6 +328,7 @@ def kept_aside(accepted: Accepted, raw: bytes, fault: Fault) -> KeptAside:
         kind=event.kind,
         region=event.region,
         severity=event.severity,
+        exercise=event.exercise,
     )
 
 
@@ -344,6 +346,7 @@ def record(kept: KeptAside, scope: Scope, received_at: Instant) -> Quarantined:
         event_id=kept.event_id,
         kind=kept.kind,
         severity=kept.severity,
+        exercise=kept.exercise,
         mended=kept.mended,
     )
 
@@ -357,7 +360,7 @@ def _mended(kept: Quarantined) -> bytes:
 
 
 def _own_alert(kept: Quarantined) -> Request | None:
-    """Return the alert to the posko that a grave report in quarantine is; None for the others."""
-    if kept.severity < GRAVE:
+    """Return the alert to the posko that a grave report in quarantine is; None for the others, and in exercises."""
+    if kept.severity < GRAVE or kept.exercise:
         return None
     return Request("quarantine", cut(kept.region, "regency") or kept.region, kept.severity)

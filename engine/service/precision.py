@@ -37,7 +37,7 @@ def precision_of(alerts: Iterable[Alert]) -> list[Precision]:
     """Return the precision of every rule that made alerts; exercises and what was only recorded do not count."""
     found: dict[str, Precision] = {}
     for alert in alerts:
-        if alert.space != "real" or alert.hidden:
+        if alert.exercise or alert.hidden:
             continue
         known = found.get(alert.rule.id, Precision(rule=alert.rule.id))
         found[alert.rule.id] = msgspec.structs.replace(

@@ -17,7 +17,7 @@ MOST_WAITING = 20_000
 """Messages that are put into order at once; of more, those that wait longest."""
 
 Together = tuple[Waiting, ...]
-"""Messages that go as one if they are several: what was held back and is due now, to one contact."""
+"""Messages that go as one if they are several: what was held back and is due now, to one contact, of one space."""
 
 
 class Queue:
@@ -31,16 +31,16 @@ class Queue:
     async def turn(self, now: Instant, limit: int) -> list[Together]:
         """Return what goes next, at most so many; each is served as of now."""
         found: list[Together] = []
-        gathered: dict[str, list[Waiting]] = {}
+        gathered: dict[tuple[str, bool], list[Waiting]] = {}
         for one in in_turn(await self._waiting(now), self._served):
             if not one.gathers:
                 found.append((one,))
-            elif one.contact in gathered:
-                gathered[one.contact].append(one)
+            elif one.bundle in gathered:
+                gathered[one.bundle].append(one)
             else:
-                gathered[one.contact] = [one]
+                gathered[one.bundle] = [one]
                 found.append((one,))
-        chosen = [tuple(gathered[one.contact]) if one.gathers else (one,) for one, *_ in found[:limit]]
+        chosen = [tuple(gathered[one.bundle]) if one.gathers else (one,) for one, *_ in found[:limit]]
         for together in chosen:
             self._count += 1
             self._served.update((one.region, self._count) for one in together)

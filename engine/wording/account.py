@@ -88,7 +88,7 @@ class Teller:
 
     def marked(self, text: str) -> str:
         """Put LATIHAN before a text of an exercise."""
-        return f"{self.texts['exercise']} {text}" if self.alert.space == "exercise" else text
+        return f"{self.texts['exercise']} {text}" if self.alert.exercise else text
 
     def salutation(self) -> str:
         """`Yth. Sekretaris Daerah Kab. Pinrang,`."""

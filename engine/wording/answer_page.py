@@ -173,7 +173,7 @@ class AnswerPages:
         return AnswerPage(
             language=texts.language,
             title=teller.marked(texts("page.title", level=teller.level, place=teller.place)),
-            exercise=texts["exercise.explained"] if alert.space == "exercise" else "",
+            exercise=texts["exercise.explained"] if alert.exercise else "",
             level=alert.level,
             level_text=teller.marked(teller.level),
             level_of=texts("level.of", level=alert.level),

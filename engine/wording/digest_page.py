@@ -46,7 +46,7 @@ def digest_page(items: Sequence[tuple[Teller, str]]) -> DigestPage:
     """Return the page of these matters, each with the path of its own page; they are numbered as in the message."""
     tellers = [teller for teller, _ in items]
     texts = tellers[0].texts
-    exercise = tellers[0].alert.space == "exercise"
+    exercise = tellers[0].alert.exercise
     return DigestPage(
         language=texts.language,
         exercise=texts["exercise.explained"] if exercise else "",

@@ -90,7 +90,7 @@ class Responses:
             key = texts.first(f"reply.refused.{reason}", "reply.refused.other")
         else:
             key = texts.first(f"reply.recorded.{reason}", "reply.recorded.other")
-        exercise = f"{texts['exercise']} " if alert.space == "exercise" else ""
+        exercise = f"{texts['exercise']} " if alert.exercise else ""
         return _fitting([exercise + variant for variant in texts.variants(key)], values)
 
 

@@ -98,3 +98,22 @@ async def test_only_post_takes_events_in(api):
     answer = await api.client.get(EVENTS, headers=await api.bearer())
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["type"] == "urn:siaga:problem:method_not_allowed"
+
+
+async def test_an_event_of_an_exercise_is_taken_in_and_tells_its_officials_that_it_is_one(api):
+    report = api.event(exercise=True)
+    sent = await api.client.post("/v1/events", json=report, headers=await api.bearer("submit"))
+    assert sent.json()["accepted"] == 1
+    await api.advance(minutes=1)
+    (alert,) = await api.siaga.desk.alerts()
+    assert alert.space == "exercise"
+    case = await api.siaga.desk.case(alert.id)
+    texts = [n.rendered.text for n in case.notifications.values() if n.rendered is not None]
+    assert texts
+    assert all(text.startswith("LATIHAN ") for text in texts)
+    assert "siaga_alerts_open" in (scraped := (await api.siaga.exposition()).decode())
+    assert not [
+        line
+        for line in scraped.splitlines()
+        if line.startswith("siaga_alerts_open") and line.endswith(" 1.0")
+    ]

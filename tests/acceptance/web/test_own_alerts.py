@@ -67,3 +67,11 @@ async def test_what_no_version_knows_is_taken_off_the_plan(api):
     assert await api.siaga.store.planned(OWN) == {}
     census = await take(api.siaga.store)
     assert (census.lost_alerts, census.lost_notifications) == (set(), set())
+
+
+async def test_in_an_exercise_a_grave_report_in_quarantine_alarms_nobody(api):
+    report = api.event(id="L1", severity=4, occurred_at="2024-11-27T11:00:00", exercise=True)
+    sent = await api.client.post("/v1/events", json=report, headers=await api.bearer("submit"))
+    assert len(sent.json()["quarantined"]) == 1
+    await api.advance(minutes=1)
+    assert await own(api) == []

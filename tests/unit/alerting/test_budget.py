@@ -82,7 +82,7 @@ BUDGETS = Budgets(
 
 
 def test_whose_budgets_a_message_counts_against():
-    found = {account.whose: account for account in accounts(BUDGETS, message(region="73.15.03"), "real")}
+    found = {account.whose: account for account in accounts(BUDGETS, message(region="73.15.03"))}
     assert {whose: account.key for whose, account in found.items()} == {
         "person": "person:sekda/sms",
         "region": "region:73.15/sms",
@@ -93,21 +93,21 @@ def test_whose_budgets_a_message_counts_against():
 
 
 def test_awas_is_held_by_nothing_but_the_whole_rate_of_its_gateway():
-    found = {account.whose: account for account in accounts(BUDGETS, message(level=4), "real")}
+    found = {account.whose: account for account in accounts(BUDGETS, message(level=4))}
     assert [found[whose].holds for whose in ("person", "region", "gateway")] == [False, False, True]
     assert found["gateway"].allowances == BUDGETS.gateway["sms"]
 
 
 def test_an_exercise_has_budgets_of_its_own_and_no_reserve():
-    found = {account.whose: account for account in accounts(BUDGETS, message(level=4), "exercise")}
+    found = {account.whose: account for account in accounts(BUDGETS, message(level=4, exercise=True))}
     assert found["person"].key == "exercise:person:sekda/sms"
     assert found["person"].holds
     assert (found["gateway"].key, found["gateway"].allowances[0].at_most) == ("gateway:sms", 8)
 
 
 def test_a_reply_counts_against_nothing():
-    assert list(accounts(BUDGETS, message(kind="reply"), "real")) == []
-    assert list(accounts(Budgets(), message(), "real")) == []
+    assert list(accounts(BUDGETS, message(kind="reply"))) == []
+    assert list(accounts(Budgets(), message())) == []
 
 
 def order(*messages, served=None):
@@ -120,6 +120,13 @@ def test_awas_goes_first_then_the_regions_in_turn():
     others = [message(6, region="73.16"), message(7, region="73.17.02")]
     urgent = message(8, level=4, region="73.15")
     assert order(*storm, *others, urgent) == ["n8", "n1", "n6", "n7", "n2", "n3", "n4", "n5"]
+
+
+def test_an_exercise_waits_for_everything_real_also_where_it_is_awas():
+    drills = [message(1, level=4, exercise=True), message(2, level=2, exercise=True, region="73.16")]
+    real = [message(3, level=2), message(4, level=4, region="73.17")]
+    assert order(*drills, *real) == ["n4", "n3", "n1", "n2"]
+    assert waiting(drills[0]).bundle != waiting(real[0]).bundle  # never in one digest
 
 
 def test_the_region_served_longest_ago_comes_first():
