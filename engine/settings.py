@@ -228,6 +228,15 @@ class Links(_Section):
     """File of the secret key, made at first start; none: secret.key in paths.var. SIAGA_KEY overrides it."""
 
 
+class Console(_Section):
+    """The pages that one signs in to."""
+
+    idle_minutes: int = Field(default=60, ge=1, le=1_440)
+    """A session without any use ends after this; an open page that follows what happens is use."""
+    session_hours: int = Field(default=12, ge=1, le=168)
+    """A session ends after this in any case: a shift, and some time to hand over."""
+
+
 class ArchiveSection(_Section):
     """Where applied events are kept for good, so that the stream may forget them."""
 
@@ -270,6 +279,7 @@ class Settings(_Section):
     messages: Messages = Messages()
     budgets: BudgetSection = BudgetSection()
     links: Links = Links()
+    console: Console = Console()
     archive: ArchiveSection = ArchiveSection()
     ops: Ops = Ops()
     log: Log = Log()

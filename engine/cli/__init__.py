@@ -30,6 +30,7 @@ from engine.cli import (
     rules,
     templates,
     token,
+    user,
 )
 from engine.cli.bounce import bounce
 from engine.cli.reload import reload
@@ -79,6 +80,7 @@ for _name in ("demo", "drill", "check", "test", "backtest", "bench"):
 app.add_typer(archive.app, name="archive")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")
+app.add_typer(user.app, name="user")
 app.add_typer(directory.app, name="directory")
 app.add_typer(contact.app, name="contact")
 app.add_typer(quarantine.app, name="quarantine")

@@ -19,7 +19,7 @@ import structlog
 from engine.alerting.alert import Notification
 from engine.clock import Clock, ManualClock
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant, format_duration
+from engine.judging.instant import HOUR, MINUTE, Instant, format_duration
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.matching.checked import native_alone
@@ -56,9 +56,11 @@ from engine.service.postbox import Postbox
 from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import as_they_lie, files_of, import_directory, read_rule_set
 from engine.service.rule_sets import RuleSet, first
+from engine.service.sessions import Sessions
 from engine.service.silences import Silences
 from engine.service.tokens import Tokens
 from engine.service.trials import Trials
+from engine.service.users import Users
 from engine.service.watch import EVERY_SECONDS as WATCH_SECONDS
 from engine.service.watch import Watch
 from engine.settings import Settings
@@ -116,6 +118,9 @@ class Siaga:
         self.metrics = Metrics()
         self.metrics.know_rules(books.rule_set.rules)
         self.tokens = Tokens(store, clock)
+        self.users = Users(store, clock)
+        idle, longest = settings.console.idle_minutes * MINUTE, settings.console.session_hours * HOUR
+        self.sessions = Sessions(store, clock, self.users, idle=idle, longest=longest)
         self._pulse = Pulse(store, clock, self.metrics)
         self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
         self.desk = Desk(store, clock, books, self.metrics)

@@ -24,14 +24,16 @@ AUDIT = "audit"
 PAGE = 5_000
 """Entries read at once."""
 
-What = Literal["history", "directory", "silence", "rules", "token", "seen", "exported", "erased"]
+What = Literal[
+    "history", "directory", "silence", "rules", "token", "user", "sign_in", "seen", "exported", "erased"
+]
 
 
 class AuditEntry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """One thing that was done: when, what, of which subject, the digest of what it was afterwards, and by whom.
 
-    `subject` and `by` are ids (of an alert and its entry, a silence, a token), never names or addresses. `seen`:
-    personal data was looked at.
+    `subject` and `by` are ids (of an alert and its entry, a silence, a token, a user), never names or addresses.
+    `seen`: personal data was looked at.
     """
 
     at: Instant

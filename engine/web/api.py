@@ -31,6 +31,7 @@ from engine.web import (
     rule_sets,
     silences,
 )
+from engine.web.console import routers as console
 from engine.web.front import Front
 from engine.wording.answer_page import AnswerPages
 
@@ -75,6 +76,7 @@ def build(siaga: Siaga) -> FastAPI:
         reference,
     ):
         app.include_router(part.router)
+    console.install(app, siaga)
     problem.install(app)
     app.add_middleware(Front, limit_of=limits(siaga.settings.http.max_body_bytes))
     _describe(app)

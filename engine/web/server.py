@@ -36,8 +36,9 @@ class _Server(uvicorn.Server):
 async def serving(siaga: Siaga) -> AsyncIterator[str]:
     """Serve the app while the context lasts; gives the address it listens at, such as `http://127.0.0.1:8080`."""
     http = siaga.settings.http
+    app = build(siaga)
     config = uvicorn.Config(
-        build(siaga),
+        app,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -54,6 +55,7 @@ async def serving(siaga: Siaga) -> AsyncIterator[str]:
     try:
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
+        app.state.changes.end()  # an open page would hold the server until its patience ends
         server.should_exit = True
         await running
 

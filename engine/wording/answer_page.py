@@ -26,6 +26,9 @@ from engine.wording.plain import plain
 from engine.wording.texts import LANGUAGES, Catalogue
 from engine.wording.voice import Kinds, Voice
 
+STYLES = ("levels.css", "answer.css")
+"""Files of the pages' style: the colours of levels are those of all pages."""
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a POST: the reason that `decide` named, a refusal, or that it said again what is already so."""
@@ -95,7 +98,8 @@ class AnswerPages:
         self._regions = regions
         self._duty_desk = duty_desk
         jinja = environment(templates)
-        self._style = Markup((templates / "answer.css").read_text(encoding="utf-8"))  # noqa: S704 -- our own file
+        style = "".join((templates / name).read_text(encoding="utf-8") for name in STYLES)
+        self._style = Markup(style)  # noqa: S704 -- our own files
         self._page = jinja.get_template("answer.html.j2")
         self._digest = jinja.get_template("digest.html.j2")
         self._bilingual = jinja.get_template("bilingual.html.j2")

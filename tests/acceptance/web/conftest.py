@@ -1,23 +1,28 @@
 """The whole app in lock-step on the memory store, asked over HTTP without a socket."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from engine.judging.instant import format_instant, parse_instant
 from engine.service.app import Siaga, open_siaga
 from engine.service.key import secret_key
 from engine.service.tokens import RIGHTS, Right
+from engine.service.users import Users
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.web.api import build
 from engine.wording.link import token_for
 
 ROOT = Path(__file__).parents[3]
+PASSWORD = "tiga ekor kambing biru"
+CHEAP = PasswordHasher(memory_cost=8, time_cost=1, parallelism=1)
 START, _ = parse_instant("2024-11-27T12:00:00+09:00")
 REGIONS = {"00", "94", "94.02", "73", "73.15"}
 CLASH = {
@@ -53,6 +58,22 @@ class Api:
     async def advance(self, minutes: int) -> None:
         """Move the clock this far behind the start of the day."""
         await self.siaga.advance(START + minutes * 60_000)
+
+    async def user(self, id_: str, *rights: Right, region: str = "00") -> None:
+        """Add a user with `PASSWORD`, of a digest that is cheap to make."""
+        await Users(self.siaga.store, self.siaga.clock, CHEAP).add(id_, PASSWORD, rights, region)
+
+    async def sign_in(self, *rights: Right, region: str = "00") -> None:
+        """Sign the client in as a new user with these rights."""
+        await self.user("piket-uji", *rights, region=region)
+        signed = await self.client.post("/console/sign-in", data={"user": "piket-uji", "password": PASSWORD})
+        assert signed.status_code == 303, signed.text
+
+    async def send(self, page: str, path: str, **fields: str) -> httpx.Response:
+        """Send a form to `path` with the token that stands on `page`."""
+        shown = await self.client.get(page)
+        token = re.search(r'name="form_token" value="(\w{64})"', shown.text).group(1)
+        return await self.client.post(path, data={"form_token": token} | fields)
 
     async def open_alert(self, **changes: object) -> str:
         """Submit the clash, let the first messages go out, return the id of the alert."""

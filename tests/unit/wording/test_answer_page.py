@@ -12,7 +12,7 @@ from engine.alerting.alert import Delegation, Taking
 from engine.alerting.directory import Found
 from engine.judging.instant import HOUR
 from engine.judging.judgement import Impact
-from engine.wording.answer_page import AnswerPages, Outcome
+from engine.wording.answer_page import STYLES, AnswerPages, Outcome
 from tests.unit.wording.sample import (
     ALERT,
     CATALOGUE,
@@ -232,7 +232,7 @@ def contrast(one: str, other: str) -> float:
 
 def test_every_pair_of_colours_is_legible():
     """WCAG asks 4.5; a phone in sunlight needs more: 7 where text and ground are named together."""
-    style = (TEMPLATES / "answer.css").read_text()
+    style = "".join((TEMPLATES / name).read_text() for name in STYLES)
     pairs = re.findall(r"background: (#\w+);(?: border-color: #\w+;)? color: (#\w+)", style)
     assert len(pairs) == 9
     assert min(contrast(*pair) for pair in pairs) >= 7

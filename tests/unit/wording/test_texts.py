@@ -1,6 +1,7 @@
 """The catalogue: both languages complete, every text that the code asks for is there, nothing is left over."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,11 @@ def test_variants_are_not_a_text():
     with pytest.raises(TypeError, match="variants"):
         texts("sms.notice")
     assert texts.variants("level.4") == ("AWAS",)
+
+
+def test_the_texts_of_the_pages_are_whole_and_none_stands_twice():
+    """Each file of them is read like the catalogue of messages; a key is in one file only."""
+    files = [TEMPLATES / "texts.yaml", *sorted((TEMPLATES / "console/texts").glob("*.yaml"))]
+    keys = [key for file in files for key in load_catalogue(file).pairs]
+    assert len(files) > 1
+    assert [key for key, count in Counter(keys).items() if count > 1] == []

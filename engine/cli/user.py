@@ -1,0 +1,152 @@
+"""`siaga user`: who may sign in to the pages.
+
+Here: adding, listing, disabling them and setting passwords from the command line. Not here: what a user is
+(`service.users`). A password is asked for without echo, or read as one line from standard input; it is never an
+argument, since those stand in histories and lists of processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import storage
+from engine.clock import WallClock
+from engine.errors import ConfigurationError, SiagaError
+from engine.judging.instant import local
+from engine.loading.regions import load_regions
+from engine.service.tokens import RIGHTS, Right
+from engine.service.users import SHORTEST, User, Users
+from engine.settings import DEFAULT_FILE, Settings
+
+app = typer.Typer(no_args_is_help=True, help="Say who may sign in to the pages.")
+ZONE = "Asia/Jakarta"
+
+UserId = Annotated[str, typer.Argument(metavar="ID", help="The user's id, as in `siaga user list`.")]
+
+
+@app.command()
+def add(
+    id_: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="An office or shift, such as piket-pagi; never a name, for it stands in histories.",
+        ),
+    ],
+    right: Annotated[
+        list[str],
+        typer.Option(metavar="|".join(RIGHTS), help="What they may; may be given again.", show_default=False),
+    ],
+    region: Annotated[
+        str, typer.Option(metavar="CODE", help="Where: this region and what lies in it.")
+    ] = "00",
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Add a user. The password is asked for twice, or read as one line from standard input.
+
+    A user who is also a person of the directory takes that person's id, so that their answers are their own.
+
+    Example: siaga user add piket-pagi --right read --right operate --region 73
+    """
+    rights = [known for known in RIGHTS if known in right]
+    if unknown := sorted(set(right).difference(rights)):
+        raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(RIGHTS)}", param_hint="--right")
+    settings = settings_of(config, set_)
+    if not load_regions(settings.paths.regions).known(region):
+        raise ConfigurationError(
+            f"--region {region}: not in {settings.paths.regions}; write it as 73 or 73.15"
+        )
+    user = asyncio.run(_add(settings, id_, _password(), rights, region))
+    typer.echo(f"user {user.id}: {', '.join(user.rights)} in {region}", err=True)
+
+
+@app.command("list")
+def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+    """List all users, the disabled ones too.
+
+    Example: siaga user list
+    """
+    from rich.table import Column, Table
+
+    from engine.cli.listing import print_listing
+
+    table = Table(
+        Column("id", no_wrap=True),
+        "region",
+        "rights",
+        "added",
+        "password set",
+        "disabled",
+        box=None,
+        pad_edge=False,
+    )
+    for user in asyncio.run(_list(settings_of(config, set_))):
+        added, password_set, disabled = (
+            "-" if at is None else f"{local(at, ZONE):%Y-%m-%d %H:%M} WIB"
+            for at in (user.created_at, user.password_at, user.disabled_at)
+        )
+        table.add_row(user.id, user.region, " ".join(user.rights), added, password_set, disabled)
+    print_listing(table)
+
+
+@app.command()
+def password(id_: UserId, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+    """Set another password; the user's sessions end at once.
+
+    Example: siaga user password piket-pagi
+    """
+    settings = settings_of(config, set_)
+    _found(asyncio.run(_set_password(settings, id_, _password())), id_)
+    typer.echo(f"user {id_} has another password; their sessions have ended", err=True)
+
+
+@app.command()
+def disable(id_: UserId, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+    """Let a user in no more; their sessions end at once. What they did stays in the histories.
+
+    Example: siaga user disable piket-pagi
+    """
+    _found(asyncio.run(_disable(settings_of(config, set_), id_)), id_)
+    typer.echo(f"user {id_} is disabled", err=True)
+
+
+def _password() -> str:
+    """Return a password from the terminal, asked twice, or the first line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass(f"Password (at least {SHORTEST} characters): ")
+    if getpass.getpass("The same again: ") != first:
+        raise SiagaError("the two passwords differ; nothing was changed")
+    return first
+
+
+def _found(user: User | None, id_: str) -> None:
+    if user is None:
+        raise SiagaError(f"there is no user {id_}; `siaga user list` shows all")
+
+
+async def _add(settings: Settings, id_: str, password: str, rights: list[Right], region: str) -> User:
+    async with storage(settings) as store:
+        return await Users(store, WallClock()).add(id_, password, rights, region)
+
+
+async def _list(settings: Settings) -> list[User]:
+    async with storage(settings) as store:
+        return await Users(store, WallClock()).list()
+
+
+async def _set_password(settings: Settings, id_: str, password: str) -> User | None:
+    async with storage(settings) as store:
+        return await Users(store, WallClock()).set_password(id_, password)
+
+
+async def _disable(settings: Settings, id_: str) -> User | None:
+    async with storage(settings) as store:
+        return await Users(store, WallClock()).disable(id_)

@@ -1,0 +1,148 @@
+"""Users of the pages: who may sign in, with which rights and for which region.
+
+Here: adding, listing, disabling them, changing and checking passwords. Not here: the sessions that a sign-in begins
+(`service.sessions`), how often somebody may try (`service.throttle`), and machines (`service.tokens`).
+
+A user is an office or a shift, never a person's name: the id stands in histories. Where the user is a person of the
+directory it is that person's id, so that an answer in their own name is theirs. Of a password only argon2id's digest is
+kept; it costs memory and a tenth of a second, so that a stolen store does not give passwords away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+
+import argon2
+import msgspec
+
+from engine.clock import Clock
+from engine.errors import SiagaError
+from engine.judging.instant import Instant
+from engine.judging.region import NATION
+from engine.service.audit import AuditEntry, append_audit, digest_of_contents
+from engine.service.tokens import RIGHTS, Right, Scope
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Put, Store, Write
+
+TABLE = "users"
+ID = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+SHORTEST, LONGEST = 12, 200
+"""Characters of a password. Length is all that is asked: rules on digits and signs make passwords worse."""
+AT_ONCE = 2
+"""Passwords checked at the same time; each takes 64 MiB while it is checked."""
+HASHER = argon2.PasswordHasher(memory_cost=65_536, time_cost=3, parallelism=4)
+
+
+class UserFault(SiagaError):
+    """A user cannot be made or changed so."""
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A user as it is kept. `password_at` is the instant at which the password was set: older sessions have ended."""
+
+    id: str
+    rights: tuple[Right, ...]
+    region: str
+    password: str
+    password_at: Instant
+    created_at: Instant
+    disabled_at: Instant | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """Return what the user may; in the place of a token's id stands the user's."""
+        return Scope(rights=frozenset(self.rights), region=self.region, token_id=self.id)
+
+
+class Users:
+    """The users of an installation."""
+
+    def __init__(self, store: Store, clock: Clock, hasher: argon2.PasswordHasher = HASHER) -> None:
+        """Keep users in `store`; another `hasher` is for tests, which need no dear one."""
+        self._store = store
+        self._clock = clock
+        self._hasher = hasher
+        self._nobody = nobody(hasher)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def add(self, id_: str, password: str, rights: Iterable[Right], region: str = NATION) -> User:
+        """Add a user; raise `UserFault` where the id is taken or not of its form, or the password is too short."""
+        if not ID.fullmatch(id_):
+            raise UserFault(f"{id_}: a user is 2 to 40 of a-z, 0-9 and . _ - and begins with a letter")
+        now = self._clock.now()
+        user = User(
+            id=id_,
+            rights=tuple(right for right in RIGHTS if right in set(rights)),
+            region=region,
+            password=await self._hashed(id_, password),
+            password_at=now,
+            created_at=now,
+        )
+        if not await self._put("add_user", user, expected=0, now=now):
+            raise UserFault(f"there is a user {id_} already; `siaga user list` shows all")
+        return user
+
+    async def list(self) -> list[User]:
+        """Return all users, the disabled too, by id."""
+        records = await self._store.scan(TABLE)
+        return sorted((decode(record.value, User) for record in records.values()), key=lambda user: user.id)
+
+    async def get(self, id_: str) -> User | None:
+        """Return a user, the disabled too."""
+        record = (await self._store.get(TABLE, [id_]))[0]
+        return decode(record.value, User) if record else None
+
+    async def set_password(self, id_: str, password: str) -> User | None:
+        """Give a user another password and end their sessions; None where there is no such user."""
+        hashed = await self._hashed(id_, password)
+        return await self._change("set_password", id_, password=hashed, password_at=self._clock.now())
+
+    async def disable(self, id_: str) -> User | None:
+        """Let a user in no more and end their sessions; None where there is no such user."""
+        return await self._change("disable_user", id_, disabled_at=self._clock.now())
+
+    async def check(self, id_: str, password: str) -> User | None:
+        """Return the user whose password this is. It takes as long where there is no such user."""
+        user = await self.get(id_) if ID.fullmatch(id_) else None
+        known = user is not None and user.disabled_at is None
+        async with self._turns:
+            right = await asyncio.to_thread(
+                self._verified, user.password if user is not None and known else self._nobody, password
+            )
+        return user if known and right else None
+
+    def _verified(self, kept: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(kept, password)
+        except argon2.exceptions.VerificationError:
+            return False
+
+    async def _hashed(self, id_: str, password: str) -> str:
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise UserFault(f"a password has {SHORTEST} to {LONGEST} characters; a few words make a good one")
+        if id_ in password.lower():
+            raise UserFault("a password must not hold the user's id")
+        async with self._turns:
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    async def _change(self, name: str, id_: str, **changes: object) -> User | None:
+        while (record := (await self._store.get(TABLE, [id_]))[0]) is not None:
+            user = msgspec.structs.replace(decode(record.value, User), **changes)
+            if await self._put(name, user, expected=record.version, now=self._clock.now()):
+                return user
+        return None
+
+    async def _put(self, name: str, user: User, *, expected: int, now: Instant) -> bool:
+        done = AuditEntry(now, "user", user.id, digest_of_contents(encode(user)))
+        write = Write(
+            name=name, puts=(Put(TABLE, user.id, encode(user), expected),), appends=(append_audit(done),)
+        )
+        return isinstance(await self._store.write(write), Committed)
+
+
+def nobody(hasher: argon2.PasswordHasher) -> str:
+    """Return what is checked where there is no such user, so that it takes as long as any other."""
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v=19${cost}${'A' * 22}${'A' * 43}"

@@ -1,0 +1,71 @@
+"""Routes of pages: whatever is refused or fails on them is told by a page, not by problem JSON.
+
+Here: the class of these routes and their router. Not here: which errors there are (`web.problem`) and who may
+(`console.visit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from engine.errors import StoreUnavailableError
+from engine.web.console.shell import HOME, shell_of
+from engine.web.console.visit import SignInNeeded
+from engine.web.problem import RETRY_AFTER_SECONDS, Problem
+
+SIGN_IN = "/console/sign-in"
+
+
+class PageRoute(APIRoute):
+    """A route whose answers are pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request; see the module."""
+        answer = super().get_route_handler()
+
+        async def page(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except SignInNeeded:
+                return to_sign_in(request)
+            except RequestValidationError:
+                return refusal(request, 422, "")
+            except StoreUnavailableError:
+                response = refusal(request, 503, "")
+                response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+                return response
+            except HTTPException as error:
+                reason = error.reason if isinstance(error, Problem) else ""
+                return refusal(request, error.status_code, reason)
+
+        return page
+
+
+def pages() -> APIRouter:
+    """Return a router for a module of pages."""
+    return APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def to_sign_in(request: Request) -> Response:
+    """Send somebody to the sign-in and from there back to the page; not back to a form that they sent."""
+    page = request.url.path if request.method in {"GET", "HEAD"} else HOME
+    return RedirectResponse(f"{SIGN_IN}?{urlencode({'next': page})}", 303)
+
+
+def refusal(request: Request, status: int, reason: str) -> Response:
+    """Return the page of an error; its words are by the named reason, else by the status."""
+    shell = shell_of(request)
+    visit = getattr(request.state, "visit", None)
+    known = shell.catalogue.pairs
+    keys = (f"console.error.{reason}", f"console.error.{status}", "console.error.other")
+    key = next(key for key in keys if key in known)
+    return shell.page(request, "error.html.j2", visit=visit, status=status, key=key)

@@ -1,0 +1,25 @@
+"""The list of all modules of pages.
+
+Here: the one flat list that the app reads. Not here: any route.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from engine.service.app import Siaga
+from engine.service.changes import Changes
+from engine.service.throttle import Throttle
+from engine.web.console import sign_in, situation, static, stream
+from engine.web.console.shell import Shell
+
+MODULES = (sign_in, static, stream, situation)
+
+
+def install(app: FastAPI, siaga: Siaga) -> None:
+    """Let the app serve the pages of an installation."""
+    app.state.shell = Shell(siaga)
+    app.state.throttle = Throttle()
+    app.state.changes = Changes(siaga.store)
+    for module in MODULES:
+        app.include_router(module.router)

@@ -1,0 +1,135 @@
+"""The shell of every page that one signs in to: its frame, navigation, texts, style and script.
+
+Here: what all pages have, and making one of a template. Not here: what a page shows (its own module) and who may see it
+(`console.visit`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from engine.service.app import Siaga
+from engine.service.tokens import Right
+from engine.web.console.visit import Visit, language_of
+from engine.wording.layout import environment
+from engine.wording.texts import LANGUAGES, Catalogue, Texts, load_catalogue
+
+HOME = "/console"
+STATIC = "/console/static/"
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Place(NamedTuple):
+    """One entry of the navigation: key of its text, path, and the right without which it is not shown."""
+
+    key: str
+    path: str
+    right: Right
+
+
+NAVIGATION: tuple[Place, ...] = (Place("console.nav.situation", HOME, "read"),)
+"""In the order shown."""
+
+
+class Asset(NamedTuple):
+    """A file of the pages' own; its path holds a digest of it, so that it may be kept for good."""
+
+    path: str
+    content: bytes
+    media_type: str
+
+
+class Shell:
+    """Makes the pages of one installation."""
+
+    def __init__(self, siaga: Siaga) -> None:
+        self._siaga = siaga
+        self._templates = siaga.settings.paths.templates
+        self.catalogue = console_catalogue(siaga.catalogue, self._templates)
+
+    @cached_property
+    def assets(self) -> Mapping[str, Asset]:
+        """The style, the script and the icon, by name."""
+        return {
+            name: asset(self._templates, name, files, media_type)
+            for name, files, media_type in (
+                ("console.css", ("levels.css", "console/console.css"), "text/css"),
+                ("console.js", ("console/console.js",), "text/javascript"),
+                ("icon.svg", ("console/icon.svg",), "image/svg+xml"),
+            )
+        }
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        visit: Visit | None = None,
+        status: int = 200,
+        **view: object,
+    ) -> HTMLResponse:
+        """Return the page of `templates/console/TEMPLATE`. In it, `t` are the texts and `visit` who is signed in."""
+        texts = self.catalogue.texts(visit.language if visit else language_of(request))
+        rights = visit.scope.rights if visit else ()
+        path = request.url.path
+        html = (
+            environment(self._templates)
+            .get_template(f"console/{template}")
+            .render(
+                t=texts,
+                languages=LANGUAGES,
+                visit=visit,
+                navigation=[place for place in NAVIGATION if place.right in rights],
+                path=path,
+                assets=self.assets,
+                now=self._siaga.clock.now(),
+                said=said(texts, request),
+                form_token=lambda: hidden(visit),
+                **view,
+            )
+        )
+        return HTMLResponse(html, status, {"Content-Security-Policy": POLICY})
+
+
+def shell_of(request: Request) -> Shell:
+    """Return what makes the pages of this installation."""
+    shell: Shell = request.app.state.shell
+    return shell
+
+
+def console_catalogue(catalogue: Catalogue, templates: Path) -> Catalogue:
+    """Return the catalogue of the messages with the texts of the pages, one file a page."""
+    pairs = dict(catalogue.pairs)
+    for file in sorted((templates / "console" / "texts").glob("*.yaml")):
+        pairs |= load_catalogue(file).pairs
+    return Catalogue(pairs)
+
+
+def asset(templates: Path, name: str, files: tuple[str, ...], media_type: str) -> Asset:
+    """Return files as one asset."""
+    content = b"".join((templates / file).read_bytes() for file in files)
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    return Asset(f"{STATIC}{digest}/{name}", content, media_type)
+
+
+def hidden(visit: Visit | None) -> Markup:
+    """Return the field by which a form sends the session's token back."""
+    token = visit.form_token if visit else ""
+    return Markup('<input type="hidden" name="form_token" value="{}">').format(token)
+
+
+def said(texts: Texts, request: Request) -> str:
+    """Return what a page says on top after a form; empty where it follows none."""
+    key = f"console.said.{request.query_params.get('said', '')}"
+    return texts[key] if key in texts else ""  # noqa: SIM401 -- texts are no dict

@@ -1,0 +1,122 @@
+"""Signing in and out, and choosing the language.
+
+Here: these routes. Not here: passwords (`service.users`), sessions (`service.sessions`), the cookie (`console.visit`).
+Whether the name is unknown, the user disabled or the password wrong, the page says the same after the same time.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from engine.judging.instant import MINUTE
+from engine.service.throttle import Throttle
+from engine.service.users import LONGEST
+from engine.web.auth import siaga_of
+from engine.web.console.route import SIGN_IN, pages
+from engine.web.console.shell import HOME, shell_of
+from engine.web.console.visit import (
+    Visit,
+    cookie_name,
+    delete_cookie,
+    refuse_foreign,
+    set_cookie,
+    set_language,
+    visitor,
+)
+from engine.wording.texts import LANGUAGES
+
+router = pages()
+OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+"""A path of this site: never one that a browser takes for another host."""
+
+
+@router.get("/")
+async def root() -> Response:
+    """Lead to the first page."""
+    return RedirectResponse(HOME, 303)
+
+
+@router.get(SIGN_IN)
+async def sign_in_page(request: Request) -> Response:
+    """Show the sign-in."""
+    return _page(request, next_=own_path(request.query_params.get("next", "")))
+
+
+@router.post(SIGN_IN)
+async def sign_in(request: Request) -> Response:
+    """Begin a session where name and password are right; a session that the browser had ends."""
+    refuse_foreign(request)
+    form = await request.form()
+    name, password = (str(form.get(field, ""))[:LONGEST] for field in ("user", "password"))
+    name = name.strip().lower()
+    next_ = own_path(str(form.get("next", "")))
+    siaga, throttle = siaga_of(request), throttle_of(request)
+    now, address = siaga.clock.now(), request.client.host if request.client else "-"
+    free_at = throttle.take(name, address, now)
+    if free_at is not None:
+        minutes = -(-(free_at - now) // MINUTE)
+        response = _page(request, next_=next_, user=name, fault="many", minutes=minutes, status=429)
+        response.headers["Retry-After"] = str(minutes * 60)
+        return response
+    user = await siaga.users.check(name, password)
+    if user is None:
+        return _page(request, next_=next_, user=name, fault="wrong", status=403)
+    throttle.forgive(name, address)
+    if before := request.cookies.get(cookie_name(request)):
+        await siaga.sessions.end(before)
+    response = RedirectResponse(next_, 303)
+    set_cookie(request, response, await siaga.sessions.begin(user))
+    return response
+
+
+@router.post("/console/sign-out")
+async def sign_out(visit: Visit = visitor()) -> Response:
+    """End the session."""
+    request = visit.request
+    await visit.siaga.sessions.end(request.cookies.get(cookie_name(request), ""))
+    response = RedirectResponse(SIGN_IN, 303)
+    delete_cookie(request, response)
+    return response
+
+
+@router.get("/console/language/{language}")
+async def choose_language(request: Request, language: str) -> Response:
+    """Keep a language in this browser and go back."""
+    response = RedirectResponse(own_path(request.query_params.get("next", "")), 303)
+    if language in LANGUAGES:
+        set_language(request, response, language)
+    return response
+
+
+def own_path(text: str) -> str:
+    """Return a path of this site that was asked for, or the first page."""
+    return text if OWN_PATH.fullmatch(text) else HOME
+
+
+def throttle_of(request: Request) -> Throttle:
+    """Return what counts the tries of this process."""
+    throttle: Throttle = request.app.state.throttle
+    return throttle
+
+
+def _page(
+    request: Request,
+    *,
+    next_: str,
+    user: str = "",
+    fault: str = "",
+    minutes: int = 0,
+    status: int = 200,
+) -> Response:
+    return shell_of(request).page(
+        request,
+        "sign-in.html.j2",
+        status=status,
+        next=next_,
+        user=user,
+        fault=fault,
+        minutes=minutes,
+    )

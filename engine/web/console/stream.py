@@ -1,0 +1,39 @@
+"""The stream of ticks by which an open page follows what happens.
+
+Here: the route of server-sent events. Not here: noticing that something happened (`service.changes`), and what the page
+then does (`templates/console/console.js`). A tick says nothing but that it is worth looking: what the user may see is
+decided by the page that they then get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response, StreamingResponse
+
+from engine.clock import monotonic
+from engine.service.changes import Changes
+from engine.web.console.route import pages
+from engine.web.console.visit import Visit, visitor
+
+router = pages()
+LONGEST_SECONDS = 600
+"""After this the browser connects anew, which asks again who is signed in."""
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.get("/console/stream")
+async def stream(visit: Visit = visitor("read")) -> Response:
+    """Send a tick each time that something changed, at most one a second."""
+    changes: Changes = visit.request.app.state.changes
+    return StreamingResponse(ticks(changes), 200, HEADERS, "text/event-stream")
+
+
+async def ticks(changes: Changes) -> AsyncIterator[str]:
+    """Yield the events: `tick`, and comments that keep the connection known to be alive."""
+    began = monotonic()
+    yield "retry: 2000\n\n"
+    async for changed in changes.follow():
+        yield "event: tick\ndata:\n\n" if changed else ": still here\n\n"
+        if monotonic() - began >= LONGEST_SECONDS:
+            return

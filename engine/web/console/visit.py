@@ -1,0 +1,148 @@
+"""Who is signed in on a request: from its cookie to the user, their rights, and the form they sent.
+
+Here: the cookie, the dependency of every route that needs a user, the check of a form's token, and the language. Not
+here: sessions themselves (`service.sessions`) and the sign-in (`console.sign_in`).
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from fastapi import Depends
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from engine.service.app import Siaga
+from engine.service.tokens import Right, Scope
+from engine.web.auth import forbidden, siaga_of
+from engine.web.problem import Problem
+from engine.wording.texts import DEFAULT_LANGUAGE, LANGUAGES
+
+COOKIE = "siaga"
+LANGUAGE_COOKIE = "siaga-language"
+LANGUAGE_SECONDS = 31_536_000
+TOKEN_FIELD = "form_token"  # noqa: S105 -- the name of a field
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in; the route (`console.route`) sends them to the sign-in."""
+
+
+class Visit(NamedTuple):
+    """A request of somebody who is signed in. `form` is empty where it is no POST."""
+
+    request: Request
+    scope: Scope
+    form_token: str
+    form: FormData
+    language: str
+
+    @property
+    def user(self) -> str:
+        """Return the id of the user."""
+        return self.scope.token_id
+
+    @property
+    def siaga(self) -> Siaga:
+        """Return the installation."""
+        return siaga_of(self.request)
+
+    def may(self, right: Right) -> bool:
+        """Say whether the user has a right."""
+        return right in self.scope.rights
+
+    def text(self, field: str) -> str:
+        """Return a field of the form as text, without spaces around it; empty where it is missing or a file."""
+        value = self.form.get(field, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    def back(self, path: str, said: str = "") -> Response:
+        """Return what follows a form that did its work: the page at `path`, which says `console.said.SAID` on top."""
+        return RedirectResponse(f"{path}?{urlencode({'said': said})}" if said else path, 303)
+
+
+class Visitor:
+    """A dependency: somebody must be signed in who has `right` (None: any user); gives their visit."""
+
+    def __init__(self, right: Right | None) -> None:
+        self._right = right
+
+    async def __call__(self, request: Request) -> Visit:
+        """Return the visit, or raise what is missing."""
+        cookie = request.cookies.get(cookie_name(request), "")
+        signed_in = await siaga_of(request).sessions.find(cookie) if cookie else None
+        if signed_in is None:
+            raise SignInNeeded
+        form = await request.form() if request.method == "POST" else FormData()
+        visit = Visit(request, signed_in.user.scope, signed_in.form_token, form, language_of(request))
+        request.state.visit = visit  # for the frame of the page, should it be refused from here on
+        if request.method == "POST":
+            check_form(request, form, visit.form_token)
+        if self._right is not None and not visit.may(self._right):
+            raise forbidden(self._right, f"This user lacks the right {self._right}.")
+        return visit
+
+
+def visitor(right: Right | None = None) -> Any:
+    """Return the default of a route's parameter `visit: Visit`."""
+    return Depends(Visitor(right))
+
+
+def check_form(request: Request, form: FormData, token: str) -> None:
+    """Refuse a form that was not made by a page of this session."""
+    sent = form.get(TOKEN_FIELD)
+    if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), token.encode()):
+        raise Problem(403, "form_token", "The form is not of this session.")
+    refuse_foreign(request)
+
+
+def refuse_foreign(request: Request) -> None:
+    """Refuse a request that the browser says another site made; old browsers do not say."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise Problem(403, "form_token", "The form was sent by another site.")
+
+
+def is_https(request: Request) -> bool:
+    """Say whether people reach the pages by https, here or at a proxy before us."""
+    return request.url.scheme == "https" or siaga_of(request).settings.base_url.startswith("https://")
+
+
+def cookie_name(request: Request) -> str:
+    """Return the name of the session's cookie; over https one that no other host and no http page can set."""
+    return f"__Host-{COOKIE}" if is_https(request) else COOKIE
+
+
+def set_cookie(request: Request, response: Response, cookie: str) -> None:
+    """Give the browser the session's cookie; it forgets it with its window, the store not before the session ends."""
+    response.set_cookie(
+        cookie_name(request), cookie, path="/", secure=is_https(request), httponly=True, samesite="strict"
+    )
+
+
+def delete_cookie(request: Request, response: Response) -> None:
+    """Take the session's cookie away."""
+    response.delete_cookie(
+        cookie_name(request), path="/", secure=is_https(request), httponly=True, samesite="strict"
+    )
+
+
+def language_of(request: Request) -> str:
+    """Return the language that was chosen in this browser."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, DEFAULT_LANGUAGE)
+    return chosen if chosen in LANGUAGES else DEFAULT_LANGUAGE
+
+
+def set_language(request: Request, response: Response, language: str) -> None:
+    """Keep a language in the browser."""
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        language,
+        max_age=LANGUAGE_SECONDS,
+        path="/",
+        secure=is_https(request),
+        httponly=True,
+        samesite="lax",
+    )
