@@ -32,11 +32,13 @@ from engine.cli import (
     token,
     user,
 )
+from engine.cli.backup import backup, restore
 from engine.cli.bounce import bounce
 from engine.cli.reload import reload
 from engine.cli.replay import replay
 from engine.cli.run import run
 from engine.cli.schema import schema
+from engine.cli.status import status
 from engine.errors import ConfigurationError, SiagaError
 from engine.service import logs
 from engine.settings import Log
@@ -69,6 +71,9 @@ app.command()(reload)
 app.command()(replay)
 app.command()(schema)
 app.command()(bounce)
+app.command()(backup)
+app.command()(restore)
+app.command()(status)
 for _name in ("demo", "drill", "check", "test", "backtest", "bench"):
     try:
         _module = import_module(f"engine.cli.{_name}")

@@ -12,11 +12,11 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.options import ConfigFile, Overrides, length, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
-from engine.errors import ConfigurationError, ParseError, SiagaError
-from engine.judging.instant import format_duration, parse_duration
+from engine.errors import ConfigurationError, SiagaError
+from engine.judging.instant import format_duration
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
 from engine.metrics import Metrics
@@ -49,10 +49,7 @@ def drill(
     """
     if sum((dry_run, report, end)) > 1:
         raise ConfigurationError("--dry-run, --report and --end are three different things; give one of them")
-    try:
-        patience = parse_duration(wait)
-    except ParseError as error:
-        raise ConfigurationError(f"--wait {wait}: {error}") from None
+    patience = length("--wait", wait)
     settings = settings_of(config, set_)
     if not load_regions(settings.paths.regions).known(region):
         raise ConfigurationError(f"--region {region}: there is no such region in {settings.paths.regions}")

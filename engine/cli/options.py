@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import ConfigurationError
-from engine.judging.instant import Instant
+from engine.errors import ConfigurationError, ParseError
+from engine.judging.instant import Instant, Millis, parse_duration
 from engine.loading.finding import Findings, Mark, Source, UnusableError
 from engine.loading.marked import Scalar
 from engine.loading.moment import instant
@@ -65,3 +65,11 @@ def moment(option: str, text: str | None) -> Instant | None:
         return instant(Scalar(text, plain=True, mark=Mark(Source(option, (text,)))), Findings())
     except UnusableError as error:
         raise ConfigurationError(f"{option} {text}: write RFC 3339, or 2024-11-27 11:00 WITA") from error
+
+
+def length(option: str, text: str) -> Millis:
+    """Return the duration given to an option, in milliseconds. A bad one is wrong usage."""
+    try:
+        return parse_duration(text)
+    except ParseError as error:
+        raise ConfigurationError(f"{option} {text}: {error}") from None

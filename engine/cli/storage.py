@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 
 from engine.settings import Settings
 from engine.store.embedded import EmbeddedServer
-from engine.store.port import Store
 from engine.store.redis import RedisStore
 
 
@@ -21,12 +20,22 @@ async def answers(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def storage(settings: Settings) -> AsyncIterator[Store]:
-    """Open the store while the context lasts."""
-    server = EmbeddedServer(settings.redis_directory) if settings.redis.url is None else None
-    where = (
-        await server.start() if server else str(settings.redis.url and settings.redis.url.get_secret_value())
-    )
+async def server_of(settings: Settings) -> AsyncIterator[str]:
+    """Give the address of the server of the store, which runs while the context lasts."""
+    if settings.redis.url is not None:
+        yield settings.redis.url.get_secret_value()
+        return
+    server = EmbeddedServer(settings.redis_directory)
+    where = await server.start()
+    try:
+        yield where
+    finally:
+        await server.release()
+
+
+@asynccontextmanager
+async def store_at(where: str, settings: Settings, *, restoring: bool = False) -> AsyncIterator[RedisStore]:
+    """Open the store on a server while the context lasts; one that is `restoring` need not be whole."""
     store = RedisStore(
         where,
         settings.namespace,
@@ -34,9 +43,14 @@ async def storage(settings: Settings) -> AsyncIterator[Store]:
         wait_replicas=settings.redis.wait_replicas,
     )
     try:
-        await store.open()
+        await store.open(restoring=restoring)
         yield store
     finally:
         await store.close()
-        if server is not None:
-            await server.release()
+
+
+@asynccontextmanager
+async def storage(settings: Settings) -> AsyncIterator[RedisStore]:
+    """Open the store while the context lasts."""
+    async with server_of(settings) as where, store_at(where, settings) as store:
+        yield store

@@ -10,7 +10,7 @@ answer was lost was done; who may repeat says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from functools import cache
 from importlib import resources
@@ -63,6 +63,15 @@ class Link:
         """Send one command and return the answer."""
         with self._own_words():
             return await self._client.execute_command(*words)
+
+    async def commands(self, commands: Sequence[Sequence[str | bytes | int]]) -> list[Any]:
+        """Send several commands in one go and return their answers; the first refusal is raised."""
+        with self._own_words():
+            pipeline = self._client.pipeline(transaction=False)
+            for words in commands:
+                pipeline.execute_command(*words)
+            answers: list[Any] = await pipeline.execute()
+            return answers
 
     async def script(self, name: str, key: str, *arguments: str | bytes | int) -> Any:
         """Run a script of `store/scripts` on the key and return its answer once the replicas asked for have it too."""

@@ -54,6 +54,8 @@ from engine.store.signal import Signals
 
 READ_PAUSES = (0.05, 0.25)
 """A read that finds no server is tried again after each of these pauses, in seconds."""
+RESTORING = "restoring"
+"""The key that is there while a restore is under way, or was interrupted."""
 OLDEST_SERVER = 7
 """The major version of Redis whose commands we need (`XADD` with a given millisecond)."""
 
@@ -84,7 +86,7 @@ class RedisStore:
         """
         if not _NAMESPACE.fullmatch(namespace):
             raise ConfigurationError(f"namespace {namespace!r}: take letters, digits, '.', '_' and '-'")
-        self._base = f"{{siaga:{namespace}}}"
+        self._base = base_of(namespace)
         self._link = Link(where, timeout=timeout, wait_replicas=wait_replicas)
         self._wait_replicas = wait_replicas
         self._timeout = timeout
@@ -95,8 +97,8 @@ class RedisStore:
         self._heard: frozenset[str] = frozenset()
         self._listener: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        """Connect, and refuse a server that is too old or does not keep what it accepts."""
+    async def open(self, *, restoring: bool = False) -> None:
+        """Connect, and refuse a server that is too old or does not keep what it accepts, and half a backup."""
         server = await self._read("INFO", "server")
         if int(str(server.get("redis_version", "0")).split(".")[0]) < OLDEST_SERVER:
             raise ConfigurationError(
@@ -109,6 +111,10 @@ class RedisStore:
         self._faults = durability.faults(found)
         if self._faults and not self._accept_weaker:
             raise WeakDurabilityError(f"the store at {self._link.name}: " + ". ".join(self._faults))
+        if not restoring and await self._read("EXISTS", self._key(RESTORING)):
+            raise StoreError(
+                f"a restore into the store at {self._link.name} is not finished: wait, or restore again"
+            )
 
     @property
     def is_weaker(self) -> bool:
@@ -333,6 +339,11 @@ class RedisStore:
 
     def _key(self, *parts: str) -> str:
         return ":".join((self._base, *parts))
+
+
+def base_of(namespace: str) -> str:
+    """Return what all keys of a namespace begin with."""
+    return f"{{siaga:{namespace}}}"
 
 
 def _gathered(write: Write) -> list[bytes]:

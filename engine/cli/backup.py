@@ -1,0 +1,172 @@
+"""`siaga backup` and `siaga restore`: an installation as one file, and back.
+
+Here: arguments, bars, what is said, exit codes. Not here: what a backup holds (`service.backup`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import server_of, store_at
+from engine.clock import WallClock
+from engine.errors import ConfigurationError, StoreError
+from engine.judging.instant import local
+from engine.service.backup import Brought, back_up
+from engine.service.backup import restore as bring_back
+from engine.settings import DEFAULT_FILE, Settings
+from engine.store.backup import Backup, Manifest
+from engine.store.copy import Namespace
+
+_WORK = {"store": "store", "archive": "archive", "file": "writing", "verify": "verifying"}
+"""What a bar says of each stretch of work."""
+
+
+def backup(
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="DIR|FILE", help="A folder, which gets a file named by the time; or a file."),
+    ],
+    with_key: Annotated[
+        bool,
+        typer.Option(
+            "--with-key",
+            help="Put the secret key of answer links in too: who has the file can answer for others.",
+        ),
+    ] = False,
+    without_archive: Annotated[
+        bool,
+        typer.Option("--without-archive", help="Leave the archive out; keep copies of its folder yourself."),
+    ] = False,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Write everything that Siaga keeps into one file: the store and the archive, as of one moment.
+
+    Works while the service runs: writers wait while the store is read, requests of that time are answered late or with
+    503, and nothing is lost. The file holds personal data (0600). It does not hold settings, rule files, messages in
+    the outbox, or the secret key unless asked. It is read again and verified before this command says that it is there.
+
+    Example: siaga backup /srv/backup/siaga
+    """
+    settings = settings_of(config, set_)
+    file = _file_in(target, settings)
+    manifest = asyncio.run(_back_up(settings, file, with_key=with_key, with_archive=not without_archive))
+    typer.echo(file)
+    _say(manifest)
+    if not with_key:
+        typer.echo(
+            f"without {settings.key_file}: keep a copy of it elsewhere, else links already sent never open again "
+            "(--with-key puts it in)",
+            err=True,
+        )
+    if without_archive:
+        typer.echo(f"without the archive: copy {settings.archive_directory} after this backup", err=True)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `siaga backup` wrote.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Only verify the file and say what is in it; nothing is opened.")
+    ] = False,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Bring a backup into an installation that holds nothing: an empty server, an empty archive.
+
+    The file is verified first. It never mixes with what is there: where the namespace or the archive holds anything it
+    refuses (exit code 1). Interrupted, it is said again; no service opens half of it. Do not start Siaga meanwhile.
+
+    Example: siaga restore /srv/backup/siaga/siaga-2024-11-27T1400Z.tar.gz
+    """
+    backup = Backup(file)
+    if check:
+        with _bars() as progress:
+            total = sum(content.bytes for content in backup.manifest.contents.values())
+            backup.verify(progress("verify", total))
+        _say(backup.manifest)
+        return
+    brought = asyncio.run(_restore(settings_of(config, set_), backup))
+    _say(brought.manifest)
+    typer.echo(
+        "whole; `siaga audit verify` and `siaga archive verify` prove it, `siaga run` goes on",
+        err=True,
+    )
+    if not brought.key:
+        typer.echo(
+            "it has no secret key: bring yours to its place before the first start, else old links die",
+            err=True,
+        )
+
+
+def _say(manifest: Manifest) -> None:
+    items = manifest.size.items
+    typer.echo(
+        f"taken {manifest.taken_at} by Siaga {manifest.siaga} from {manifest.server}, namespace {manifest.namespace}: "
+        f"{manifest.size.keys} keys, {items.get('table:alerts', 0)} alerts, {items.get('entries', 0)} entries of "
+        f"the stream, {len(manifest.days)} days of the archive, "
+        f"{'with' if manifest.with_key else 'without'} the secret key",
+        err=True,
+    )
+
+
+def _file_in(target: Path, settings: Settings) -> Path:
+    if not target.is_dir():
+        if not target.parent.is_dir():
+            raise ConfigurationError(f"{target.parent} does not exist: make the folder first")
+        if target.exists():
+            raise StoreError(f"{target} is there already; name another file, or a folder")
+        return target
+    at = local(WallClock().now(), "UTC")
+    return target / f"{settings.namespace}-{at:%Y-%m-%dT%H%M%SZ}.tar.gz"
+
+
+async def _back_up(settings: Settings, file: Path, *, with_key: bool, with_archive: bool) -> Manifest:
+    async with (
+        server_of(settings) as where,
+        store_at(where, settings) as store,
+        aclosing(Namespace(where, settings.namespace)) as namespace,
+    ):
+        with _bars() as progress:
+            return await back_up(
+                namespace,
+                store,
+                settings,
+                file,
+                WallClock().now(),
+                progress,
+                with_key=with_key,
+                with_archive=with_archive,
+            )
+
+
+async def _restore(settings: Settings, backup: Backup) -> Brought:
+    async with (
+        server_of(settings) as where,
+        store_at(where, settings, restoring=True),
+        aclosing(Namespace(where, settings.namespace)) as namespace,
+    ):
+        with _bars() as progress:
+            return await bring_back(backup, namespace, settings, progress)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int], Callable[[int], object]]]:
+    """Show a bar for each stretch of work while the context lasts."""
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description:9}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+
+        def begin(name: str, total: int) -> Callable[[int], object]:
+            task = bars.add_task(_WORK[name], total=total)
+            return lambda done: bars.advance(task, done)
+
+        yield begin

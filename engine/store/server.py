@@ -1,0 +1,87 @@
+"""A server as it is now: its product, what it promises, its replicas, its memory, and who holds the evaluator's lease.
+
+Here: asking it, for people who run it. Not here: what is kept there (`store.redis`), and what any of it means for a
+restart (`service.standing`) or an installation (`service.checkup`). Nothing is changed and nothing is refused here.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing, suppress
+from typing import Any
+
+import msgspec
+
+from engine.errors import StoreError
+from engine.store import durability
+from engine.store.link import Link
+from engine.store.redis import base_of
+
+TIMEOUT = 5.0
+
+
+class Replica(msgspec.Struct, frozen=True):
+    """A replica: seconds since it last spoke, and bytes that it has not confirmed."""
+
+    lag: int
+    behind: int
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds the evaluator's lease, and for how many milliseconds from now."""
+
+    name: str
+    left: int
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server says of itself.
+
+    `product` is `redis` or `valkey`. `faults` are of its durability, each with its remedy. `memory` and `most_memory`
+    are bytes (0: no limit), `writes_fail` is what it says of its append-only file, empty while all is well.
+    """
+
+    product: str
+    version: str
+    primary: bool
+    faults: tuple[str, ...]
+    replicas: tuple[Replica, ...]
+    needs_replicas: int
+    memory: int
+    most_memory: int
+    writes_fail: str
+    holder: Holder | None
+
+
+async def look(where: str, namespace: str) -> Server:
+    """Ask a server; raises `StoreUnavailableError` where it does not answer."""
+    async with aclosing(Link(where, timeout=TIMEOUT, wait_replicas=0)) as link:
+        info: dict[str, Any] = await link.command("INFO")
+        settings: dict[str, str] = {}
+        with suppress(StoreError):  # one that hides its settings says so by its faults
+            settings = await link.command("CONFIG GET", *durability.settings(), "min-replicas-to-write")
+        key = f"{base_of(namespace)}:lease"
+        name, left = await link.commands([("GET", key), ("PTTL", key)])
+    product = "valkey" if info.get("server_name") == "valkey" else "redis"
+    written = info.get("aof_last_write_status", "ok"), info.get("aof_last_bgrewrite_status", "ok")
+    return Server(
+        product=product,
+        version=str(info.get(f"{product}_version", info.get("redis_version", ""))),
+        primary=info.get("role") == "master",
+        faults=durability.faults(settings),
+        replicas=tuple(_replicas(info)),
+        needs_replicas=int(settings.get("min-replicas-to-write", 0)),
+        memory=int(info.get("used_memory", 0)),
+        most_memory=int(info.get("maxmemory", 0)),
+        writes_fail="" if written == ("ok", "ok") else f"append {written[0]}, rewrite {written[1]}",
+        holder=Holder(name.decode(), left) if name else None,
+    )
+
+
+def _replicas(info: dict[str, Any]) -> list[Replica]:
+    offset = int(info.get("master_repl_offset", 0))
+    found = [info.get(f"slave{number}") for number in range(int(info.get("connected_slaves", 0)))]
+    return [
+        Replica(int(one["lag"]), max(0, offset - int(one["offset"])))
+        for one in found
+        if isinstance(one, dict) and one.get("state") == "online"
+    ]
