@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from engine.service.app import Siaga
 from engine.service.changes import Changes
 from engine.service.throttle import Throttle
-from engine.web.console import sign_in, situation, static, stream
+from engine.web.console import nowhere, sign_in, situation, static, stream
 from engine.web.console.shell import Shell
 
-MODULES = (sign_in, static, stream, situation)
+MODULES = (sign_in, static, stream, situation, nowhere)
+"""`nowhere` is the last: it takes every path that no other has."""
 
 
 def install(app: FastAPI, siaga: Siaga) -> None:

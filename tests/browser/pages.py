@@ -1,0 +1,24 @@
+"""The pages that are looked at: each is written as a picture by `./run screens` and asked by axe in both sizes.
+
+Here: the list, as data. A further page is one more line. `{alert}` is an alert of the night (`night`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Shown(NamedTuple):
+    """A page: name of its picture, path, and the user who looks (empty: nobody is signed in)."""
+
+    name: str
+    path: str
+    user: str = "piket"
+
+
+PAGES = (
+    Shown("masuk", "/console/sign-in", user=""),
+    Shown("situasi", "/console"),
+    Shown("bukan-wewenang", "/console", user="penulis"),
+    Shown("tidak-ada", "/console/tidak-ada"),
+)
