@@ -38,6 +38,7 @@ from engine.cli.reload import reload
 from engine.cli.replay import replay
 from engine.cli.run import run
 from engine.cli.schema import schema
+from engine.cli.send import send
 from engine.cli.status import status
 from engine.errors import ConfigurationError, SiagaError
 from engine.service import logs
@@ -74,6 +75,7 @@ app.command()(bounce)
 app.command()(backup)
 app.command()(restore)
 app.command()(status)
+app.command()(send)
 for _name in ("demo", "drill", "check", "test", "backtest", "bench"):
     try:
         _module = import_module(f"engine.cli.{_name}")

@@ -1,0 +1,108 @@
+"""What somebody gives to be sent: a file of JSON lines, a JSON array, a sheet, or the few words of one event.
+
+Here: from bytes or words to events, each with the name of the row it came from, and the rows that are no event yet. Not
+here: reading sheets (`loading.event_sheet`), and sending (`sending`) or taking in (`service.intake`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.judging.instant import Instant, local
+from engine.judging.region import NATION, RegionTable
+from engine.loading.event_columns import CellFault
+from engine.loading.event_sheet import EventRow, EventSheets, to_correct
+from engine.loading.kinds import Kind
+from engine.loading.sheet import Row, Sheet, read_sheet
+from engine.loading.sheet_parts import NotASheet
+from engine.loading.texts import Language
+from engine.service.event_schema import Accepted, EventSchema, documents
+from engine.service.rows import checked, found
+from engine.service.tokens import RIGHTS, Scope
+from engine.settings import IntakeSection
+
+ANYWHERE = Scope(rights=frozenset(RIGHTS), region=NATION, token_id="")
+"""Of a sender whose token nobody knows here."""
+NIHIL: Mapping[str, str] = {"kind": "desk.heartbeat", "severity": "1"}
+"""The report that there is nothing to report: the sign of life of a desk (domain.md 7.1)."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One event to be sent, as one line of JSON, and the row it came from, from 1."""
+
+    row: int
+    json: bytes
+
+
+class Faulty(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that is no event yet, and what is wrong with it."""
+
+    row: int
+    faults: tuple[CellFault, ...]
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be sent and what cannot; `to_correct` is a sheet of the faulty rows, where they came in one."""
+
+    events: tuple[Event, ...] = ()
+    faulty: tuple[Faulty, ...] = ()
+    to_correct: bytes = b""
+
+
+class Givens:
+    """Reads what is given, by the regions and kinds of an installation."""
+
+    def __init__(self, regions: RegionTable, kinds: Mapping[str, Kind], intake: IntakeSection) -> None:
+        self._regions = regions
+        self._sheets = EventSheets(regions, kinds)
+        self._schema = EventSchema(regions, kinds, intake)
+
+    def sheet(
+        self, data: bytes, *, desk: str, scope: Scope = ANYWHERE, now: Instant, language: Language = "id"
+    ) -> Given:
+        """Read a CSV or XLSX; `desk` reports where a row names none, else its region. Raises `NotASheet`."""
+        sheet = read_sheet(data)
+        rows = checked(self._sheets.read(sheet, desk=desk), self._schema, scope, now, sheet.headings)
+        faulty = [row for row in rows if row.document is None]
+        return Given(
+            events=tuple(_event(row) for row in rows if row.document is not None),
+            faulty=tuple(Faulty(row=row.number, faults=row.faults) for row in faulty),
+            to_correct=to_correct(sheet, faulty, language) if faulty else b"",
+        )
+
+    def words(self, words: Mapping[str, str], *, at: Instant, desk: str) -> Given:
+        """Read one event from words by field, as a row of a sheet is read; it happened at `at`."""
+        region = self._sheets.region(words.get("region", "")) or NATION
+        moment = local(at, self._regions.timezone(region))
+        cells = {"date": f"{moment:%d/%m/%Y}", "time": f"{moment:%H.%M.%S}", **words}
+        sheet = Sheet(headings=tuple(cells), rows=(Row(number=1, cells=tuple(cells.values())),))
+        (row,) = checked(self._sheets.read(sheet, desk=desk), self._schema, ANYWHERE, at, sheet.headings)
+        if row.document is None:
+            return Given(faulty=(Faulty(row=1, faults=row.faults),))
+        return Given(events=(_event(row),))
+
+    def check(self, event: Event, now: Instant) -> Faulty | None:
+        """Say what the door would find wrong with an event, if anything."""
+        verdict = self._schema.examine(event.json, ANYWHERE, now)
+        return None if isinstance(verdict, Accepted) else Faulty(row=event.row, faults=(found(verdict),))
+
+
+def json_events(data: bytes, *, lines: bool) -> Given:
+    """Cut JSON into events, each on one line; what is no JSON is sent as it is, for the door to name it."""
+    cut = documents(data, "application/x-ndjson" if lines else "application/json")
+    if cut is None:
+        raise NotASheet("not_json")
+    return Given(events=tuple(Event(row=n, json=_line(raw)) for n, raw in enumerate(cut, start=1)))
+
+
+def _line(raw: bytes) -> bytes:
+    try:
+        return msgspec.json.format(raw, indent=-1)
+    except (msgspec.DecodeError, RecursionError):
+        return b" ".join(raw.split())
+
+
+def _event(row: EventRow) -> Event:
+    return Event(row=row.number, json=msgspec.json.encode(row.document))
