@@ -7,6 +7,11 @@ Not here: refusals of a decision (those are values with a named reason, see `ale
 
 from __future__ import annotations
 
+import traceback
+
+PLACES = 12
+"""So many of the last places that an error came through are told."""
+
 
 class SiagaError(Exception):
     """Something went wrong in Siaga."""
@@ -42,3 +47,9 @@ class ParseError(SiagaError, ValueError):
 
 class MatcherFault(SiagaError):
     """The durable matcher answered with an error."""
+
+
+def places(error: BaseException) -> list[str]:
+    """Return where an error came through, last place last, without its text, which may hold what a person sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames[-PLACES:]]

@@ -89,8 +89,11 @@ WRITES = (
 """Writes of the store that stand at zero from the start; others appear with their first, up to `MOST_WRITES`."""
 WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
-RULES_REJECTED = ("invalid", "one_person", "too_many_told")
-"""Why a rule set is not put in force (`service.approval`)."""
+RULES_REJECTED = ("invalid", "one_person", "too_many_told", "raised")
+"""Why a rule set is not put in force (`service.approval`, and `raised` of `service.changeover`)."""
+DEAD_LETTERS = ("event", "group", "batch", "item")
+"""What was kept aside because work on it raised: a rule's question about an event, a group of a rule, a batch on which
+the evaluator's process died, one item of another loop."""
 LOOPS = (
     "intake",
     "evaluator",

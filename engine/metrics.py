@@ -40,6 +40,7 @@ from engine.labels import (
     WRITE_OUTCOMES,
     WRITES,
 )
+from engine.trouble_metrics import TroubleMetrics
 
 _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -179,6 +180,8 @@ class Metrics:
 
         self.gateways = GatewayMetrics(self.registry)
         """What each gateway does."""
+        self.trouble = TroubleMetrics(self.registry)
+        """What went wrong and was contained."""
 
         self._open = _gauges(
             Gauge("siaga_alerts_open", "Unresolved alerts, by level", ["level"], **own), LEVELS

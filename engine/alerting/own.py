@@ -16,8 +16,8 @@ from engine.judging.rule import Rule
 
 Matter = Literal["quarantine", "gap", "rules", "balance", "dead_letter"]
 MATTERS: tuple[Matter, ...] = get_args(Matter)
-"""Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on an
-alert or a message raised and was put off."""
+"""Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on a
+group, an alert or a message raised and was put off."""
 PREFIX = "siaga."
 """The ids of rules that begin so are Siaga's own; the loader refuses them to others."""
 OPS_POLICY = "siaga-ops"
@@ -64,9 +64,9 @@ _WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
         OPS_POLICY,
     ),
     "dead_letter": (
-        "Sebuah peringatan atau pesan gagal diproses dan ditunda",
-        "Pesan atau peringatan tertunda",
-        "Yang lain berjalan terus. Log berisi sebabnya (put_off); dicoba lagi tiap lima menit.",
+        "Sebuah penilaian, peringatan atau pesan gagal diproses dan ditunda",
+        "Penilaian atau pesan tertunda",
+        "Yang lain berjalan terus. Log berisi sebabnya (dead_letter, put_off); dicoba lagi tiap lima menit.",
         OPS_POLICY,
     ),
 }

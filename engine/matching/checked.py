@@ -6,7 +6,7 @@ native result stands, the difference is told, and that shard is native only unti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -34,6 +34,9 @@ class Matcher(Protocol):
 
     def groups(self, rule: Rule, event: Event) -> Mapping[str, int]:
         """Return the groups of a rule that a matching event belongs to, and which parts of a pattern it fits there."""
+
+    def apart(self) -> Iterable[tuple[Rule, Matcher]]:
+        """Return a matcher of each rule alone, in the order of the rule set."""
 
 
 class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +89,10 @@ class CheckedMatcher:
     def groups(self, rule: Rule, event: Event) -> Mapping[str, int]:
         """Return the groups of a rule that a matching event belongs to; the native matcher alone says so."""
         return self.native.groups(rule, event)
+
+    def apart(self) -> Iterable[tuple[Rule, Matcher]]:
+        """Return a native matcher of each rule alone."""
+        return self.native.apart()
 
 
 class Choice(msgspec.Struct, frozen=True):

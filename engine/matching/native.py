@@ -30,6 +30,8 @@ class NativeMatcher:
     """All rules of a rule set, ready to be asked about events."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._apart: tuple[tuple[Rule, NativeMatcher], ...] | None = None
         self._watching = _Index((rule, watched_by(rule.condition, rule.watch)) for rule in rules)
         self._clearing = _Index((rule, rule.clear.event) for rule in rules if rule.clear.event is not None)
         self._memberships = {rule.id: Membership(rule, compile_filter) for rule in rules}
@@ -45,6 +47,12 @@ class NativeMatcher:
     def groups(self, rule: Rule, event: Event) -> Mapping[str, int]:
         """Return the groups of a rule that a matching event belongs to, and which parts of a pattern it fits there."""
         return self._memberships[rule.id].groups(event)
+
+    def apart(self) -> tuple[tuple[Rule, NativeMatcher], ...]:
+        """Return a matcher of each rule alone, in the order of the rule set: to find out which of them raises."""
+        if self._apart is None:
+            self._apart = tuple((rule, NativeMatcher((rule,))) for rule in self._rules)
+        return self._apart
 
 
 class _Index:

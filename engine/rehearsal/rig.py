@@ -113,6 +113,7 @@ class Rig:
             holder="rehearsal",
             watched_since=self.watched_since,
             history=self._history,
+            spares=False,
         )
         escalator = Escalator(self.store, self.clock, self.desk, self._metrics)
         turns: list[Turn] = [escalator.lift, self._evaluator.turn, escalator.turn]

@@ -57,6 +57,7 @@ from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import as_they_lie, files_of, import_directory, read_rule_set
 from engine.service.rule_sets import RuleSet, first
 from engine.service.sessions import Sessions
+from engine.service.setback import Setbacks
 from engine.service.silences import Silences
 from engine.service.tokens import Tokens
 from engine.service.trials import Trials
@@ -200,14 +201,17 @@ class Siaga:
             sender=settings.messages.sender,
         )
         self.reports = self.dispatcher.reports
+        setbacks = partial(Setbacks, store=store, clock=clock, metrics=self.metrics)
         self.callbacks = Callbacks(
             {outlet.gateway.id: outlet.caller for outlet in outlets if outlet.caller is not None},
             clock,
             reports=self.reports,
             inbound=self.inbound,
             receipts=self.dispatcher.receipts,
+            setbacks=setbacks("callbacks"),
         )
-        self.postbox = Postbox(self.reports, self.metrics, key, settings.gateways.smtp.bounces)
+        maildir = settings.gateways.smtp.bounces
+        self.postbox = Postbox(self.reports, self.metrics, key, maildir, setbacks=setbacks("bounces"))
         self._auditor = Auditor(
             store, clock, self.metrics, Heartbeat(settings.ops.heartbeat_url, clock, self.metrics)
         )

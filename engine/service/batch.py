@@ -7,7 +7,7 @@ Events of one request are applied together before anything is judged (rule-langu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import structlog
@@ -67,11 +67,20 @@ class Request(NamedTuple):
     arrived: list[Arrived]
 
 
+class Fault(NamedTuple):
+    """A rule, by its id, that could not be asked about an event, because that raised."""
+
+    rule: str
+    event: Event
+    error: Exception
+
+
 class Batch(NamedTuple):
-    """The shares of each group, request by request, and how many matches there are in all."""
+    """The shares of each group, request by request, how many matches there are in all, and whom asking raised."""
 
     shares: dict[Key, list[Share]]
     matches: int
+    faults: tuple[Fault, ...] = ()
 
 
 async def sort(entries: Iterable[Entry], matcher: Matcher, families: Families) -> Batch:
@@ -84,6 +93,7 @@ async def sort(entries: Iterable[Entry], matcher: Matcher, families: Families) -
     changes = [families.take(request.arrived) for request in whole]
     earlier = await families.events(name for c in changes for name in (*c.withdrawn, *c.returned))
     shares: dict[Key, list[Share]] = {}
+    faults: list[Fault] = []
     matches = 0
     for request, change in zip(whole, changes, strict=True):
         sheet = _Sheet(request.received_at, matcher)
@@ -96,7 +106,8 @@ async def sort(entries: Iterable[Entry], matcher: Matcher, families: Families) -
                 sheet.take_out(earlier[name], reason)
         for key, share in sheet.shares.items():
             shares.setdefault(key, []).append(share)
-    return Batch(shares, matches)
+        faults += sheet.faults
+    return Batch(shares, matches, tuple(faults))
 
 
 class _Sheet:
@@ -104,14 +115,14 @@ class _Sheet:
 
     def __init__(self, received_at: Instant, matcher: Matcher) -> None:
         self.shares: dict[Key, Share] = {}
+        self.faults: list[Fault] = []
         self._received_at = received_at
         self._matcher = matcher
 
     def add(self, event: Event) -> int:
         """Give the event to the groups it matches and clears; return how many rules it matches."""
-        matched = self._matcher.match(event)
-        for rule in matched:
-            groups = self._matcher.groups(rule, event)
+        seen = self._seen(event)
+        for rule, groups in seen.matched:
             if not groups:
                 _tell_keyless(rule, event)
             for group, bits in groups.items():
@@ -119,29 +130,54 @@ class _Sheet:
                 share.arrivals.append(event)
                 if bits:
                     share.fits[event.desk, event.id] = bits
-        for rule in self._matcher.clears(event):
-            if (cleared := group_of(rule, event)) is None:
+        for rule, cleared in seen.cleared:
+            if cleared is None:
                 _tell_keyless(rule, event)
             else:
                 self._share(rule, event, cleared).clearing.append(event)
-        return len(matched)
+        return len(seen.matched)
 
     def take_out(self, event: Event, reason: str) -> None:
         """Tell the groups that an event had matched or cleared that it is out."""
-        concerned = {
-            (rule.id, group): rule
-            for rule in self._matcher.match(event)
-            for group in self._matcher.groups(rule, event)
-        }
-        for rule in self._matcher.clears(event):
-            if (group := group_of(rule, event)) is not None:
-                concerned[rule.id, group] = rule
+        seen = self._seen(event)
+        concerned = {(rule.id, group): rule for rule, groups in seen.matched for group in groups}
+        concerned |= {(rule.id, group): rule for rule, group in seen.cleared if group is not None}
         for (_, group), rule in concerned.items():
             self._share(rule, event, group).gone.append((event, reason))
+
+    def _seen(self, event: Event) -> _Seen:
+        """Ask all rules about an event; where that raises each by itself, so that only those are left out."""
+        try:
+            return _ask(self._matcher, event)
+        except Exception:  # noqa: BLE001 -- whichever rule it was says so again below
+            seen = _Seen([], [])
+            for rule, matcher in self._matcher.apart():
+                try:
+                    found = _ask(matcher, event)
+                except Exception as error:  # noqa: BLE001 -- kept aside with the batch
+                    self.faults.append(Fault(rule.id, event, error))
+                else:
+                    seen.matched.extend(found.matched)
+                    seen.cleared.extend(found.cleared)
+            return seen
 
     def _share(self, rule: Rule, event: Event, group: str) -> Share:
         key = Key(event.space, rule.id, group)
         return self.shares.setdefault(key, Share(self._received_at, [], [], [], {}))
+
+
+class _Seen(NamedTuple):
+    """What the rules say of an event: which match it in which groups, and in which group it clears; None: keyless."""
+
+    matched: list[tuple[Rule, Mapping[str, int]]]
+    cleared: list[tuple[Rule, str | None]]
+
+
+def _ask(matcher: Matcher, event: Event) -> _Seen:
+    return _Seen(
+        [(rule, matcher.groups(rule, event)) for rule in matcher.match(event)],
+        [(rule, group_of(rule, event)) for rule in matcher.clears(event)],
+    )
 
 
 def _tell_keyless(rule: Rule, event: Event) -> None:

@@ -50,6 +50,7 @@ class Bonds:
         rule = self._rules[key.rule]
         listeners = self._listeners.get(key.rule, ())
         stretches = tuple(self._stretches(key, judged, at)) if listeners else ()
+        told: list[tuple[Key, Hearing]] = []
         for bond in listeners:
             found = source_of(rule, key.group, bond)
             if found is None:
@@ -63,7 +64,9 @@ class Bonds:
                 closed_at=closed.at if closed else None,
                 reason=reason,
             )
-            self.heard[Key(key.space, bond.id, text)].append(hearing)
+            told.append((Key(key.space, bond.id, text), hearing))
+        for listener, hearing in told:  # all or none of them: the group may yet be put off
+            self.heard[listener].append(hearing)
 
     def _stretches(self, key: Key, judged: Judged, at: Instant) -> Iterator[Stretch]:
         """Yield the stretches of a group, each under the newest alert that stands for it."""

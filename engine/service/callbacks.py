@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -24,6 +24,7 @@ from engine.loading.adapters import Authentication, Callback
 from engine.service.inbound import Inbound
 from engine.service.receipts import Receipts
 from engine.service.reports import Reports
+from engine.service.setback import Setbacks
 
 YOUNGEST_SIGNED = 5 * MINUTE
 """A signature whose timestamp is further away from now is not believed, in milliseconds."""
@@ -57,6 +58,10 @@ class UnreadableError(Exception):
     """The call is the gateway's, and not in the shape that its description tells."""
 
 
+class UnfinishedError(Exception):
+    """Something of the call raised; all else of it was dealt with, and the same call may come again."""
+
+
 class Callbacks:
     """Takes calls."""
 
@@ -68,12 +73,14 @@ class Callbacks:
         reports: Reports,
         inbound: Inbound,
         receipts: Receipts,
+        setbacks: Setbacks,
     ) -> None:
         self._callers = callers
         self._clock = clock
         self._reports = reports
         self._inbound = inbound
         self._receipts = receipts
+        self._setbacks = setbacks
 
     async def report(self, gateway: str, call: Call) -> None:
         """Take delivery reports; states that say nothing final (queued, buffered) are left."""
@@ -81,7 +88,8 @@ class Callbacks:
         reporting = callback.reports
         if reporting is None:
             raise UnreadableError
-        for item in _items(tree, reporting.each):
+
+        async def take(item: Any) -> None:
             state = _place(item, reporting.state)
             outcome: Literal["delivered", "failed"]
             if state in reporting.delivered:
@@ -89,7 +97,7 @@ class Callbacks:
             elif state in reporting.failed:
                 outcome = "failed"
             else:
-                continue
+                return
             ours = _place(item, reporting.notification) if reporting.notification else ""
             if not ours and reporting.reference:
                 reference = _place(item, reporting.reference)
@@ -98,18 +106,31 @@ class Callbacks:
                 reason = "undelivered" if outcome == "failed" else ""
                 await self._reports.take(ours, outcome, reason=reason, gateway=gateway)
 
+        await self._each(gateway, _items(tree, reporting.each), take)
+
     async def hear(self, gateway: str, call: Call) -> None:
         """Take texts that came in; a text's id counts for its gateway alone."""
         callback, tree = self._open(gateway, call)
         hearing = callback.inbound
         if hearing is None:
             raise UnreadableError
-        for item in _items(tree, hearing.each):
-            sender, text = _place(item, hearing.sender), _place(item, hearing.text)
-            if not sender:
-                raise UnreadableError
+        items = list(_items(tree, hearing.each))
+
+        async def take(item: Any) -> None:
             id_ = _place(item, hearing.id) if hearing.id else ""
+            sender, text = _place(item, hearing.sender), _place(item, hearing.text)
             await self._inbound.hear(sender, text, gateway_id=f"{gateway}/{id_}" if id_ else "")
+
+        readable = [item for item in items if _place(item, hearing.sender)]
+        await self._each(gateway, readable, take)
+        if len(readable) < len(items):
+            raise UnreadableError
+
+    async def _each(self, gateway: str, items: Iterable[Any], take: Callable[[Any], Awaitable[None]]) -> None:
+        """Take all items; where one raises the others are taken all the same, and the gateway brings it again."""
+        done = [await self._setbacks.spare_others(gateway, take(item)) for item in items]
+        if not all(done):
+            raise UnfinishedError
 
     def _open(self, gateway: str, call: Call) -> tuple[Callback, Any]:
         """Return what the gateway brings and the fields of the call; raise where it is not the gateway's."""

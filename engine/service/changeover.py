@@ -9,7 +9,8 @@ to the entry without it (after a crash, on another machine) makes it there. So t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 import structlog
@@ -17,7 +18,9 @@ import structlog
 from engine.alerting.command import Keep
 from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
+from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
+from engine.errors import SiagaError, StoreUnavailableError
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.hearing import BondGroup, Hearing, kind_of
@@ -35,6 +38,7 @@ from engine.service.casebook import UNRESOLVED, Case, load
 from engine.service.docket import Cases, Docket, Said
 from engine.service.groups import GROUPS, Groups, Judged
 from engine.service.outcome import Outcome, closing_of, newest_alert
+from engine.service.own_alerts import ask
 from engine.service.rebuild import Rebuild
 from engine.service.revision import keeping, revision
 from engine.service.rule_sets import (
@@ -51,12 +55,27 @@ from engine.service.rule_sets import (
 )
 from engine.store.codec import decode, encode
 from engine.store.history import History
-from engine.store.port import Append, Drop, Entry, Put, Record, Store, Write
+from engine.store.port import Append, Drop, Entry, Plan, Put, Record, Store, Write
 
 TOLD_EVERY_SECONDS = 0.5
 """How often the progress of a rebuild is written."""
 
 log = structlog.get_logger(__name__)
+
+
+class UnfitRulesError(SiagaError):
+    """Rules of a proposal raise when they see the past: what is in force stays."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn whatever the rules of a proposal raise into `UnfitRulesError`; a store that is away says nothing of them."""
+    try:
+        yield
+    except (StoreUnavailableError, UnfitRulesError):
+        raise
+    except Exception as error:
+        raise UnfitRulesError from error
 
 
 class Switch:
@@ -97,20 +116,38 @@ class Changeover:
             self._ready = None
 
     async def prepare(self, cursor: str) -> int:
-        """Let the rules of a waiting proposal see some more of the past; return 1 while there is one."""
+        """Let the rules of a waiting proposal see some more of the past; return 1 while there is one.
+
+        Raises `UnfitRulesError` where they raise.
+        """
         record = self._books.pending
         if record is None:
             return 0
-        proposal = decode(record.value, Proposal)
-        switch = await self._switch_to(proposal)
-        if await self._advance(switch, cursor):
-            await self._announce(proposal, record)
+        with refusing():
+            proposal = decode(record.value, Proposal)
+            switch = await self._switch_to(proposal)
+            if await self._advance(switch, cursor):
+                await self._announce(proposal, record)
         return 1
 
+    async def give_up(self) -> None:
+        """Take a waiting proposal off, whose rules raise; somebody is told with the same write."""
+        record = self._books.pending
+        if record is not None:
+            drop = Drop(RULES, "pending", record.version)
+            await self._store.write(
+                Write(name="rules_refused", drops=(drop,), plans=(refusal(self._clock.now()),))
+            )
+        await self.forget()
+
     async def ready(self, entry: Entry, cursor: str) -> Switch | None:
-        """Return the switch of an entry, None while its rules have not seen all of the past up to the cursor."""
-        switch = await self._switch_to(proposal_of(entry))
-        return switch if await self._advance(switch, cursor) else None
+        """Return the switch of an entry, None while its rules have not seen all of the past up to the cursor.
+
+        Raises `UnfitRulesError` where they raise.
+        """
+        with refusing():
+            switch = await self._switch_to(proposal_of(entry))
+            return switch if await self._advance(switch, cursor) else None
 
     async def _switch_to(self, proposal: Proposal) -> Switch:
         now = self._books.rule_set
@@ -286,6 +323,11 @@ class Changeover:
             tenures=tenures_of(before, switch, at),
         )
         return [Put(RULES, "in_force", encode(in_force))], list(came_into_force(in_force))
+
+
+def refusal(at: Instant) -> Plan:
+    """Return the plan of the alert that rules were refused."""
+    return ask(Request("rules"), at)
 
 
 def tenures_of(before: InForce, switch: Switch, at: Instant) -> dict[str, Tenure]:

@@ -19,7 +19,7 @@ from engine.alerting.command import Open
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.draft import Decision, Surroundings
 from engine.alerting.identity import alert_id
-from engine.errors import StoreError
+from engine.errors import SiagaError, StoreError, StoreUnavailableError
 from engine.judging.group import region_of_group
 from engine.judging.instant import Instant
 from engine.judging.judgement import Judgement, Opened
@@ -38,6 +38,14 @@ class Said(NamedTuple):
     at: Instant
     key: Key
     judgement: Judgement
+
+
+class UndecidedError(SiagaError):
+    """Deciding what some groups say raised."""
+
+    def __init__(self, raised: Mapping[Key, Exception]) -> None:
+        super().__init__()
+        self.raised = raised
 
 
 Cases = dict[str, tuple[list[Decision], Case | None]]
@@ -67,7 +75,7 @@ class Docket:
     ) -> dict[Key, Cases]:
         """Return what was decided of the alerts of each group, on what was `decided` of them before in this batch.
 
-        `cases` are those that are known already, by id.
+        `cases` are those that are known already, by id. Raises `UndecidedError` with all groups on which that raised.
         """
         rules = self._rule_set.rules
         said = list(said)
@@ -79,11 +87,22 @@ class Docket:
             rank = ranks(rules.values())
             said.sort(key=lambda one: (one.at, rank[one.key.rule]))
         settled = dict(decided)
+        raised: dict[Key, Exception] = {}
         for _, key, judgement in said:
+            if key in raised:
+                continue
             mine = settled.setdefault(key, {})
-            decision = await self._next(key, judgement, mine, cases)
+            try:
+                decision = await self._next(key, judgement, mine, cases)
+            except StoreUnavailableError:
+                raise
+            except Exception as error:  # noqa: BLE001 -- told with all others
+                raised[key] = error
+                continue
             if (key.space, key.rule) in hiding:
                 self._note(key, decision.alert)
+        if raised:
+            raise UndecidedError(raised)
         return settled
 
     async def _next(

@@ -27,7 +27,10 @@ class Escalator:
         self._clock = clock
         self._desk = desk
         self._metrics = metrics
-        self._setbacks = Setbacks("escalator", ALERTS, store=store, clock=clock, metrics=metrics)
+        self._setbacks, self._covers, self._reveals = (
+            Setbacks("escalator", schedule, store=store, clock=clock, metrics=metrics)
+            for schedule in (ALERTS, COVERS, REVEALS)
+        )
 
     async def lift(self) -> int:
         """Look at the alerts for which a silence begins or ends now, or what hid them closed; return how many.
@@ -37,10 +40,13 @@ class Escalator:
         revealed = await self._reveal()
         due = await self._store.due(COVERS, self._clock.now(), BATCH)
         for alert_id, _ in due:
-            decision = await self._desk.change(alert_id, Cover(), "cover")
-            at_instead = decision.alert.cover_changes_at if decision else None
-            await self._store.write(Write(name="replan", plans=(Plan(COVERS, alert_id, at_instead),)))
+            await self._covers.spare_others(alert_id, self._cover(alert_id))
         return revealed + len(due)
+
+    async def _cover(self, alert_id: str) -> None:
+        decision = await self._desk.change(alert_id, Cover(), "cover")
+        at_instead = decision.alert.cover_changes_at if decision else None
+        await self._store.write(Write(name="replan", plans=(Plan(COVERS, alert_id, at_instead),)))
 
     async def _reveal(self) -> int:
         """Let the alerts look again that were hidden by what closed; return how many closings there were.
@@ -50,13 +56,16 @@ class Escalator:
         """
         due = await self._store.due(REVEALS, self._clock.now(), BATCH)
         for closed, _ in due:
-            space, rule, region, _alert = closed.split("|")
-            for member in await self._store.planned(hidden_by(space, rule)):
-                own, _, alert_id = member.partition("|")
-                if region == NATION or region in lineage(own)[:2]:
-                    await self._desk.change(alert_id, Cover(), "reveal")
-            await self._store.write(Write(name="replan", plans=(Plan(REVEALS, closed, None),)))
+            await self._reveals.spare_others(closed, self._look_behind(closed))
         return len(due)
+
+    async def _look_behind(self, closed: str) -> None:
+        space, rule, region, _alert = closed.split("|")
+        for member in await self._store.planned(hidden_by(space, rule)):
+            own, _, alert_id = member.partition("|")
+            if region == NATION or region in lineage(own)[:2]:
+                await self._desk.change(alert_id, Cover(), "reveal")
+        await self._store.write(Write(name="replan", plans=(Plan(REVEALS, closed, None),)))
 
     async def turn(self) -> int:
         """Wake the alerts that are due now; return how many there were."""

@@ -1,10 +1,11 @@
-"""The evaluator: reads entries, judges them group by group, and commits one batch at a time.
+"""The evaluator: reads entries, lets them be judged, and commits one batch at a time.
 
 Here: the turn of its loop: lease, cursor, cache of group states, the one commit. Not here: sorting events into groups
-(`service.batch`), judging (`judging.evaluate`), what openings lead to (`alerting.decide`).
+(`service.batch`), judging the groups (`service.judge`), what openings lead to (`alerting.decide`).
 
 Exactly one evaluator is active per namespace: every commit carries the lease's epoch and the cursor it read from.
-Groups do not depend on each other, so a batch is judged group by group, each group request by request.
+What raises is kept aside with the commit of its batch (`service.dead_letters`), rules that raise are refused, and the
+rest goes on.
 """
 
 from __future__ import annotations
@@ -15,29 +16,27 @@ from functools import partial
 
 import structlog
 
+from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
-from engine.errors import FencedError, StoreError
+from engine.errors import FencedError, StoreError, places
 from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
 from engine.judging.expected import Absence
-from engine.judging.hearing import BondGroup
 from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
 from engine.judging.rule import Rule
-from engine.judging.trace import earlier, later
 from engine.matching.checked import Choice, Matcher
-from engine.matching.variant import changed_at, ends_at, variant_of
 from engine.metrics import Metrics
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
-from engine.service.bonds import Bonds
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Case, Changes, closed_by_hand, load
-from engine.service.changeover import Changeover
-from engine.service.docket import Docket, Said
+from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, closed_by_hand
+from engine.service.changeover import Changeover, Switch, UnfitRulesError, refusal, refusing
+from engine.service.dead_letters import DeadLetters
 from engine.service.families import Families
-from engine.service.groups import GROUPS, Groups, Judged
-from engine.service.outcome import Outcome, after_exception, closing_of, newest_alert
+from engine.service.groups import GROUPS, Groups
+from engine.service.judge import Judge, Work, due_of
+from engine.service.outcome import Outcome
+from engine.service.own_alerts import ask
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
 from engine.service.rule_sets import ENTRY, RuleSet, up_to_next
 from engine.store.codec import encode
@@ -74,10 +73,12 @@ class Evaluator:
         holder: str,
         watched_since: Instant | None = None,
         history: History | None = None,
+        spares: bool = True,
     ) -> None:
         """Take the parts. `watched_since` is the instant from which rules watch whose first load nobody kept.
 
-        `history` is where events of earlier batches are found; None: in the stream only.
+        `history` is where events of earlier batches are found; None: in the stream only. Without `spares` what raises
+        is not kept aside: in a rehearsal somebody looks.
         """
         self._store = store
         self._clock = clock
@@ -93,6 +94,10 @@ class Evaluator:
         self._backdrop = Backdrop(books, watched_since)
         self._history = history or History(store)
         self._changeover = Changeover(store, clock, books, self._groups, self._backdrop, self._history)
+        self._letters = DeadLetters(store, metrics, spares=spares)
+        self._judge = Judge(
+            store, clock, books, groups=self._groups, backdrop=self._backdrop, letters=self._letters
+        )
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
@@ -100,6 +105,7 @@ class Evaluator:
         if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
             self._groups.clear()
             await self._changeover.forget()
+            await self._letters.read()
             self._cursor = await self._store.cursor()
             self._backdrop.gaps = await kept_gaps(self._store)
             self._seeded = None
@@ -124,7 +130,7 @@ class Evaluator:
         await self._books.follow()
         if self._seeded is not self._books.rule_set:
             await self._seed()
-        prepared = await self._changeover.prepare(self._cursor)
+        prepared = await self._prepare()
         return await self._turn(again=again) or prepared
 
     async def _turn(self, *, again: bool) -> int:
@@ -146,12 +152,16 @@ class Evaluator:
         batch = await sort(entries, self._matcher(again=again), families)
         beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches))
         beside.plans += [Plan(CLOSINGS, alert, None) for alert in closed]
+        if again:  # the process died on this batch: whatever it was, somebody must look
+            beside.plans.append(ask(Request("dead_letter"), now))
         looks = {*(key_of(member) for member, _ in due), *(Key(*place) for place in closed.values())}
         if self._backdrop.take(gaps_of(entries)):
             beside.puts.append(Put(GAPS, "all", encode(self._backdrop.gaps)))
             looks |= await self._absent()
         work: dict[Key, list[Share]] = {key: [] for key in sorted(looks)} | batch.shares
-        await self._commit(partial(self._judge, work, horizon), entries, beside)
+        await self._commit(partial(self._judge.judge, work, horizon, batch.faults), entries, beside)
+        if again:
+            self._metrics.trouble.dead_letter("batch")
         self._observe(entries, now, started)
         self._tell(families)
         return len(entries) + len(due) + len(closed)
@@ -176,7 +186,7 @@ class Evaluator:
         for rule in rules.values():
             if keys := self._backdrop.expected(rule):
                 await self._groups.fetch(keys)
-                plans = [Plan(WINDOWS, str(key), _due(self._copy(key, rule, now))) for key in keys]
+                plans = [Plan(WINDOWS, str(key), self._first_look(key, rule, now)) for key in keys]
                 epoch = self._lease.epoch if self._lease else 0
                 fence = Fence(epoch, self._cursor, self._cursor)
                 outcome = await self._store.write(Write(name="seed", plans=tuple(plans), fence=fence))
@@ -185,6 +195,12 @@ class Evaluator:
                     self._lease = None
                     raise FencedError(f"the evaluator was fenced off: {outcome.reason}")
         self._seeded = self._books.rule_set
+
+    def _first_look(self, key: Key, rule: Rule, now: Instant) -> Instant | None:
+        try:
+            return due_of(self._judge.copy(key, rule, now))
+        except Exception:  # noqa: BLE001 -- judging it now raises again, and keeps it aside with its reason
+            return now
 
     async def _absent(self) -> set[Key]:
         """Return the groups that an outage of the intake concerns: all of rules about what does not come."""
@@ -196,43 +212,66 @@ class Evaluator:
         found = {key for rule in absence.values() for key in self._backdrop.expected(rule)}
         return found.union(key for key in known if key.rule in absence)
 
-    def _copy(self, key: Key, rule: Rule, at: Instant, newest: Case | None = None) -> Group:
-        ended = changed_at(rule, key.group, at)
-        around, before = self._backdrop.of(key, rule), later(self._backdrop.before(rule), ended)
-        variant = variant_of(rule, key.group, at)
-        over, state = self._groups.over(key, variant), self._groups.state(key)
-        if over is None:
-            return self._groups.working_copy(key, variant, around, before)
-        group = after_exception(variant, state, over, around, newest)
-        self._groups.taken_over(key, group)
-        return group
-
     # --- judging and committing ---------------------------------------------------------------------------------------
 
     async def _switch(self, entry: Entry) -> int:
         """Go over to another rule set at its entry, after all that fell due before it."""
         at = entry.received_at
         if due := await self._store.due(WINDOWS, at - 1, LOOKS):
-            work: dict[Key, list[Share]] = {key_of(member): [] for member, _ in due}
-            await self._commit(partial(self._judge, work, at - 1), (), Changes())
+            work: Work = {key_of(member): () for member, _ in due}
+            await self._commit(partial(self._judge.judge, work, at - 1), (), Changes())
             return len(due)
-        switch = await self._changeover.ready(entry, self._cursor)
-        if switch is not None:
-            keys = await self._changeover.work(switch)
-            puts, appends = self._changeover.settled(switch, at)
-            judge = partial(self._changeover.judge, switch, at, keys)
-            await self._commit(judge, (entry,), Changes(puts=puts, appends=appends))
-            await self._changeover.forget()
-            self._backdrop.forget()
-            self._groups.clear()
-            self._metrics.know_rules(switch.after.rules)
-            if puts:
-                self._metrics.reloads.inc()
-                rebuilt = list(switch.revision.rebuilt)
-                log.info(
-                    "rules_in_force", rule_set=switch.proposal.rule_set, rebuilt=rebuilt, groups=len(keys)
-                )
+        try:
+            switch = await self._changeover.ready(entry, self._cursor)
+            if switch is not None:
+                await self._put_in_force(switch, entry)
+        except UnfitRulesError as error:
+            await self.lead()
+            await self._commit(self._nothing, (entry,), Changes(plans=[refusal(at)]))
+            await self._refused(error)
         return 1
+
+    async def _prepare(self) -> int:
+        try:
+            return await self._changeover.prepare(self._cursor)
+        except UnfitRulesError as error:
+            await self._changeover.give_up()
+            await self._refused(error)
+            return 1
+
+    async def _refused(self, error: UnfitRulesError) -> None:
+        cause = error.__cause__ or error
+        if not self._letters.spares:
+            raise cause
+        self._metrics.rules_rejected("raised")
+        log.error("rules_refused", error=type(cause).__name__, at=places(cause))
+        await self._changeover.forget()
+        self._groups.clear()
+
+    async def _nothing(self) -> dict[Key, Outcome]:
+        self._letters.begin()
+        return {}
+
+    async def _put_in_force(self, switch: Switch, entry: Entry) -> None:
+        at, rebuilt = entry.received_at, list(switch.revision.rebuilt)
+        with refusing():
+            keys = await self._changeover.work(switch)
+        puts, appends = self._changeover.settled(switch, at)
+
+        async def judge() -> dict[Key, Outcome]:
+            self._letters.begin()
+            self._letters.settle_rules(rebuilt, switch.after.rules)
+            with refusing():
+                return await self._changeover.judge(switch, at, keys)
+
+        await self._commit(judge, (entry,), Changes(puts=puts, appends=appends))
+        await self._changeover.forget()
+        self._backdrop.forget()
+        self._groups.clear()
+        self._metrics.know_rules(switch.after.rules)
+        if puts:
+            self._metrics.reloads.inc()
+            log.info("rules_in_force", rule_set=switch.proposal.rule_set, rebuilt=rebuilt, groups=len(keys))
 
     def _matcher(self, *, again: bool) -> Matcher:
         if self._matched is not self._books.rule_set:
@@ -277,67 +316,6 @@ class Evaluator:
                     return
         raise StoreError(f"a batch was overtaken {REPEATS} times in a row")
 
-    async def _judge(self, work: Mapping[Key, list[Share]], horizon: Instant) -> dict[Key, Outcome]:
-        """Judge the groups one by one, those that others hear of first; then decide what all say in one order."""
-        around = await self._books.surroundings()
-        rules = self._books.rule_set.rules
-        bonds = Bonds(rules, self._books.namespace)
-        cases: dict[str, Case] = {}
-        judged: dict[Key, Judged] = {}
-        said: list[Said] = []
-        while left := {key for key in (*work, *bonds.heard) if key.rule in rules and key not in judged}:
-            depth = min(bonds.depths[key.rule] for key in left)
-            keys = sorted(key for key in left if bonds.depths[key.rule] == depth)
-            await self._groups.fetch((*judged, *keys))
-            newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in keys}
-            cases |= await load(self._store, [alert for alert in newest.values() if alert])
-            for key in keys:
-                case = cases.get(newest[key] or "")
-                judged[key], judgements = self._judge_group(key, work.get(key, ()), bonds, horizon, case)
-                said += judgements
-        in_force = self._books.in_force.tenures
-        docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
-        decided = await docket.decide(said, cases)
-        return {
-            key: Outcome(
-                judged.get(key), _due(judged[key].group) if key in judged else None, decided.get(key, {})
-            )
-            for key in {*work, *judged}
-        }
-
-    def _judge_group(
-        self, key: Key, shares: Sequence[Share], bonds: Bonds, horizon: Instant, newest: Case | None
-    ) -> tuple[Judged, list[Said]]:
-        just_closed = closed = closing_of(newest)
-        group = self._copy(key, self._books.rule_set.rules[key.rule], horizon, newest)
-        said: list[Said] = []
-        heard = bonds.heard.get(key, ())
-        if heard and isinstance(group, BondGroup):
-            at = max(hearing.at for hearing in heard)
-            said += [Said(at, key, judgement) for judgement in group.hear(heard, closed)]
-            closed = None
-        for share in shares:
-            judgements = group.apply(
-                share.arrivals,
-                received_at=share.received_at,
-                clearing=share.clearing,
-                withdrawn=share.withdrawn,
-                fits=share.fits,
-                closed=closed,
-            )
-            said += [Said(share.received_at, key, judgement) for judgement in judgements]
-            closed = None
-        due = group.due
-        if closed is not None or not shares or (due is not None and due <= horizon):
-            at = due if due is not None and due <= horizon else horizon
-            said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
-        judged = Judged(group, group.frozen(), frozenset(group.points.touched))
-        if said or just_closed is not None:
-            bonds.tell(
-                key, judged, said, at=max((one.at for one in said), default=horizon), closed=just_closed
-            )
-        return judged, said
-
     def _write(self, outcomes: Mapping[Key, Outcome], fence: Fence, beside: Changes) -> Write:
         changes = Changes(
             puts=[],
@@ -345,7 +323,10 @@ class Evaluator:
             appends=list(beside.appends),
             counts=Counter(beside.counts),
         )
-        drops: list[Drop] = []
+        aside = self._letters.aside
+        changes.plans += aside.plans
+        changes.appends += aside.appends
+        drops: list[Drop] = [*aside.drops]
         for key, outcome in outcomes.items():
             if outcome.judged is not None:
                 changed, gone = self._groups.changes(key, outcome.judged)
@@ -355,10 +336,11 @@ class Evaluator:
                 changes.plans.append(Plan(WINDOWS, str(key), outcome.due))
             for decisions, before in outcome.cases.values():
                 changes.add(decisions, before)
-        return changes.write("evaluate", fence=fence, puts=beside.puts, drops=drops)
+        return changes.write("evaluate", fence=fence, puts=(*beside.puts, *aside.puts), drops=drops)
 
     def _keep(self, outcomes: Mapping[Key, Outcome], write: Write) -> None:
         """Take over what is in the store now, and count it."""
+        self._letters.committed()
         heads = {put.id for put in write.puts if put.table == GROUPS}
         for key, outcome in outcomes.items():
             if outcome.judged is not None:
@@ -380,11 +362,6 @@ class Evaluator:
         for (desk, id_), reason in families.refused:
             self._metrics.correction_refused(reason)
             log.warning("correction_refused", desk=desk, event_id=id_, reason=reason)
-
-
-def _due(group: Group) -> Instant | None:
-    """Return when a group must be looked at: its own due instant, or the end of the exception that holds for it."""
-    return earlier(group.due, ends_at(group.rule))
 
 
 def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> None:

@@ -225,7 +225,7 @@ class Child:
             return Failed(str(error), store_away=True)
         except Exception as error:
             log.exception("turn_failed", loop="evaluator")
-            return Failed(f"{type(error).__name__}: {error}", store_away=False)
+            return Failed(f"{type(error).__name__}: {logs.quoted(error)}", store_away=False)
 
     async def close(self) -> None:
         """Let go of the store."""

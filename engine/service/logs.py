@@ -1,7 +1,9 @@
 """How the log is written: one line an event on standard error, as JSON or for people, without personal data.
 
 Here: format, level, and the last net that catches addresses, numbers and tokens. Not here: what is logged. A log line
-names ids, counts and reasons; whatever slips in that looks like an e-mail address, a phone number or a token is masked.
+names ids, counts and reasons; whatever slips in that looks like an e-mail address, a phone number or a token is masked,
+and no text can begin a line of its own. An exception is written as its type and the places it came through: its own
+text may hold what a person wrote, so only errors of Siaga and of the system, which say what to do, are quoted.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
 import structlog
+
+from engine.errors import SiagaError, places
 
 MASK = "[disamarkan]"
 _PRIVATE = re.compile(
@@ -21,10 +25,9 @@ _PRIVATE = re.compile(
     r"|[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+"  # e-mail addresses
     r"|(?<![\w.:-])(?:\+62|62|0)[ -]?8[\d -]{7,14}\d"  # phone numbers
 )
-
-_TRACES = structlog.processors.ExceptionRenderer(
-    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals hold what people wrote
-)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CAUSES = 8
+"""So many exceptions of a chain or group are written."""
 
 
 class LogSettings(Protocol):
@@ -42,7 +45,10 @@ Processor = Callable[[Any, str, MutableMapping[str, Any]], Mapping[str, Any] | s
 def without_personal_data(
     _logger: Any, _method: str, line: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Mask what looks like an address, a number or a token in every text of a line, however deep."""
+    """Mask what looks like an address, a number or a token in every text of a line, however deep.
+
+    Control characters are written as escapes.
+    """
     return {name: _masked(value) for name, value in line.items()}
 
 
@@ -64,13 +70,14 @@ def set_up(settings: LogSettings, *, terminal: bool | None = None) -> None:
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if for_people:
         last += [
-            _plain_traces,
+            _traces,
             without_personal_data,
+            _for_people,
             structlog.dev.ConsoleRenderer(colors=True, pad_event_to=24),
         ]
     else:
         last += [
-            _TRACES,
+            _traces,
             without_personal_data,
             structlog.processors.JSONRenderer(),
         ]
@@ -93,14 +100,49 @@ def set_up(settings: LogSettings, *, terminal: bool | None = None) -> None:
     )
 
 
-def _plain_traces(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put a trace into the line as text, so that the net sees it too."""
-    return structlog.processors.format_exc_info(logger, method, line)
+def quoted(error: BaseException) -> str:
+    """Return the text of an error that may be told: of Siaga's own and of the system's, empty for all others."""
+    return str(error) if isinstance(error, SiagaError | OSError) else ""
+
+
+def _traces(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put what was raised into the line: each exception by its type, its text where it may be told, and its places."""
+    found = line.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()
+    error = found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        line["exception"] = [
+            {"type": type(one).__name__, "text": quoted(one), "at": places(one)}
+            for one, _ in zip(_raised(error), range(CAUSES), strict=False)
+        ]
+    return line
+
+
+def _raised(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, those of its group, and what caused it."""
+    yield error
+    for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield from _raised(inner)
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _raised(before)
+
+
+def _for_people(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write exceptions as lines below the line."""
+    if raised := line.get("exception"):
+        line["exception"] = "\n".join(
+            row
+            for one in raised
+            for row in (f"{one['type']}: {one['text']}".removesuffix(": "), *(f"  {at}" for at in one["at"]))
+        )
+    return line
 
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
-        return _PRIVATE.sub(MASK, value)
+        return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", _PRIVATE.sub(MASK, value))
     if isinstance(value, Mapping):
         return {name: _masked(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

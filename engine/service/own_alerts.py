@@ -13,7 +13,8 @@ from engine.alerting.command import Open
 from engine.alerting.decide import open_alert
 from engine.alerting.own import POLICIES, Request, request_of, rule_of
 from engine.clock import Clock
-from engine.judging.instant import Instant
+from engine.errors import StoreUnavailableError
+from engine.judging.instant import MINUTE, Instant
 from engine.judging.judgement import Opened
 from engine.metrics import Metrics
 from engine.service.books import Books
@@ -24,6 +25,8 @@ from engine.store.port import Committed, Plan, Put, Store, Write
 OWN = "own_alerts"
 """Schedule of requests; also the table of the newest alert of each matter and region: its ordinal and its id."""
 BATCH = 50
+PUT_OFF = 5 * MINUTE
+"""When a request that could not be opened is tried again, in milliseconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +49,18 @@ class OwnAlerts:
         """Open the alerts that were asked for; return how many requests there were."""
         due = await self._store.due(OWN, self._clock.now(), BATCH)
         for member, _ in due:
-            await self._open(member)
+            try:
+                await self._open(member)
+            except StoreUnavailableError:
+                raise
+            except (
+                Exception
+            ):  # one that cannot be opened leaves the others; there is nobody else to ask for help
+                log.exception("put_off", loop="own_alerts", item=member)
+                self._metrics.trouble.dead_letter("item")
+                self._metrics.loop_failed("own_alerts")
+                put_off = Plan(OWN, member, self._clock.now() + PUT_OFF)
+                await self._store.write(Write(name="put_off", plans=(put_off,)))
         return len(due)
 
     async def _open(self, member: str) -> None:

@@ -8,6 +8,7 @@ carries our seal; anything else changes nothing, whoever wrote it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -16,6 +17,7 @@ import structlog
 from engine.metrics import Metrics
 from engine.service.bounce import READ_BYTES, Bounce, read_bounce
 from engine.service.reports import Outcome, Reports
+from engine.service.setback import Setbacks
 from engine.wording.seal import unseal
 
 Result = Literal["failed", "delivered", "delayed", "settled", "stranger", "no_bounce"]
@@ -29,8 +31,17 @@ log = structlog.get_logger(__name__)
 class Postbox:
     """Takes bounces."""
 
-    def __init__(self, reports: Reports, metrics: Metrics, key: bytes, maildir: Path | None = None) -> None:
+    def __init__(
+        self,
+        reports: Reports,
+        metrics: Metrics,
+        key: bytes,
+        maildir: Path | None = None,
+        *,
+        setbacks: Setbacks,
+    ) -> None:
         """`maildir` is the folder that the mail server delivers bounces to, if there is one."""
+        self._setbacks = setbacks
         self._reports = reports
         self._metrics = metrics
         self._key = key
@@ -73,13 +84,15 @@ class Postbox:
             return 0
         new = await asyncio.to_thread(_new, self._maildir)
         for file in new:
-            try:
-                content = await asyncio.to_thread(_beginning, file)
-                result = await self.take(content)
-                await asyncio.to_thread(_put_away, file, keep=result in ("stranger", "no_bounce"))
-            except FileNotFoundError:
-                continue  # another reader of the same maildir was quicker
+            if not await self._setbacks.spare_others(file.name, self._file(file)):
+                with contextlib.suppress(FileNotFoundError):
+                    await asyncio.to_thread(_put_away, file, keep=True)
         return len(new)
+
+    async def _file(self, file: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):  # another reader of the same maildir was quicker
+            result = await self.take(await asyncio.to_thread(_beginning, file))
+            await asyncio.to_thread(_put_away, file, keep=result in ("stranger", "no_bounce"))
 
 
 def _new(maildir: Path) -> list[Path]:

@@ -1,7 +1,7 @@
-"""Setbacks: one alert or message that cannot be worked on is put off, so that it does not hold up the others.
+"""Setbacks: one alert, message, report or mail that cannot be worked on is set aside, and the others go on.
 
-Here: what a loop does with an item whose work raised. Not here: a store that is away, which holds up everything and is
-the loop's own business (`service.loop`).
+Here: what becomes of an item whose work raised. Not here: a store that is away, which holds up everything and is the
+loop's own business (`service.loop`), and what raises in judging (`service.dead_letters`).
 """
 
 from __future__ import annotations
@@ -25,19 +25,23 @@ log = structlog.get_logger("siaga.setback")
 
 
 class Setbacks:
-    """Works on the items of one schedule, each apart from the others."""
+    """Works on items of one kind, each apart from the others."""
 
-    def __init__(self, loop: str, schedule: str, *, store: Store, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, loop: str, schedule: str | None = None, *, store: Store, clock: Clock, metrics: Metrics
+    ) -> None:
+        """Take the schedule in which the items stand; None: whoever brought them brings them again."""
         self._loop = loop
         self._schedule = schedule
         self._store = store
         self._clock = clock
         self._metrics = metrics
 
-    async def spare_others(self, item: str, work: Awaitable[object]) -> None:
-        """Do the work on one item. Where it raises that is logged with its trace and counted, and the item put off.
+    async def spare_others(self, item: str, work: Awaitable[object]) -> bool:
+        """Do the work on one item and return whether it was done.
 
-        Raises `StoreUnavailableError` where the store is away.
+        Where it raises that is logged with its trace, counted and told to ops, and the item is put off. Raises
+        `StoreUnavailableError` where the store is away.
         """
         try:
             await work
@@ -45,7 +49,12 @@ class Setbacks:
             raise
         except Exception:
             log.exception("put_off", loop=self._loop, item=item)
-            self._metrics.loop_failed(self._loop)
+            self._metrics.trouble.dead_letter("item")
             now = self._clock.now()
-            plans = Plan(self._schedule, item, now + PUT_OFF), ask(Request("dead_letter"), now)
-            await self._store.write(Write(name="put_off", plans=plans))
+            plans = [ask(Request("dead_letter"), now)]
+            if self._schedule is not None:
+                self._metrics.loop_failed(self._loop)
+                plans.append(Plan(self._schedule, item, now + PUT_OFF))
+            await self._store.write(Write(name="put_off", plans=tuple(plans)))
+            return False
+        return True

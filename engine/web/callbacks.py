@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from engine.service.callbacks import Call, Callbacks, NotBelievedError, UnreadableError
+from engine.service.callbacks import Call, Callbacks, NotBelievedError, UnfinishedError, UnreadableError
 from engine.web.auth import siaga_of
-from engine.web.problem import Problem, responses
+from engine.web.problem import Problem, responses, unexpected
 
 PREFIX = "/v1/gateways/"
 BODY_BYTES = 1_048_576
@@ -38,6 +38,8 @@ def _taking(
             raise Problem(
                 422, "invalid_request", "The call is not as this gateway's description says."
             ) from None
+        except UnfinishedError:
+            raise unexpected() from None
         return Response(status_code=204)
 
     return endpoint

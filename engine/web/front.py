@@ -7,7 +7,6 @@ The log line has the route's template, never path, query or body: links hold tok
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.clock import monotonic
+from engine.errors import places
 from engine.web.problem import Problem, unexpected
 
 HEADERS = {
@@ -117,9 +117,3 @@ def template(scope: Scope) -> str:
     if not scope.get("path_params"):
         return str(scope["path"])
     return str(getattr(scope.get("route"), "path", "-"))
-
-
-def places(error: BaseException) -> list[str]:
-    """Return where an error came through, without its text, which may hold what a person sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames[-12:]]

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.alerting.own import Request
 from engine.loading.adapters import Authentication, Callback, Hearing, Reporting
-from engine.service.callbacks import Call, Callbacks, Caller, NotBelievedError, UnreadableError
+from engine.service.callbacks import (
+    Call,
+    Callbacks,
+    Caller,
+    NotBelievedError,
+    UnfinishedError,
+    UnreadableError,
+)
 from engine.service.casebook import NOTIFICATIONS
+from engine.service.own_alerts import OWN
+from engine.service.setback import Setbacks
 from tests.unit.service.switchboard import SEKDA, Switchboard
 
 SECRET = "rahasia"
@@ -78,6 +88,7 @@ def callbacks(board: Switchboard, secret: str = SECRET) -> Callbacks:
         reports=dispatcher.reports,
         inbound=board.inbound,
         receipts=dispatcher.receipts,
+        setbacks=Setbacks("callbacks", store=board.store, clock=board.clock, metrics=board.metrics),
     )
 
 
@@ -128,6 +139,46 @@ async def test_with_the_proof_whatever_it_holds_is_dealt_with_or_refused(way: st
         except NotBelievedError:
             assert way in ("header", "basic")  # a body that cannot be read at all
     assert await board.store.scan(NOTIFICATIONS) == {}
+
+
+class Allergic:
+    """An inbound that raises at one text."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def hear(self, sender: str, text: str, *, gateway_id: str = "") -> None:
+        if text == "racun":
+            raise KeyError(sender)
+        self.heard.append(text)
+
+
+async def test_one_text_that_raises_leaves_the_others_and_is_brought_again():
+    """So is one that cannot be read; ops are told of what raised."""
+    board, inbound = Switchboard(), Allergic()
+    many = Callback(
+        authenticate=WAYS["header"], reports=REPORTS, inbound=msgspec.structs.replace(HEARD, each="a")
+    )
+    found = Callbacks(
+        {"g": Caller(many, SECRET)},
+        board.clock,
+        reports=board.dispatcher.reports,
+        inbound=inbound,
+        receipts=board.dispatcher.receipts,
+        setbacks=Setbacks("callbacks", store=board.store, clock=board.clock, metrics=board.metrics),
+    )
+
+    def call(*texts: str) -> Call:
+        items = [{"from": SEKDA, "text": text} if text else {"text": "tanpa nomor"} for text in texts]
+        return Call({"x-secret": SECRET}, {}, msgspec.json.encode({"a": items}))
+
+    with pytest.raises(UnfinishedError):
+        await found.hear("g", call("satu", "racun", "dua"))
+    with pytest.raises(UnreadableError):
+        await found.hear("g", call("tiga", "", "empat"))
+    assert inbound.heard == ["satu", "dua", "tiga", "empat"]
+    assert list(await board.store.planned(OWN)) == [Request("dead_letter").member]
+    assert board.metrics.registry.get_sample_value("siaga_dead_letters_total", {"of": "item"}) == 1
 
 
 async def test_a_gateway_without_a_secret_is_believed_by_nobody():

@@ -8,6 +8,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.errors import StoreError
 from engine.service import logs
 from engine.settings import Log
 
@@ -84,6 +85,29 @@ def test_a_trace_is_part_of_the_line_and_masked_too(capsys):
         assert "ValueError" in written
         assert "628110000001" not in written
         assert "Bapak X" not in written.replace('summary = "Kericuhan di rumah Bapak X"', "")
+
+
+def test_an_exception_is_written_without_its_text_unless_it_is_one_of_siaga(capsys):
+    for style in ("json", "console"):
+        logs.set_up(Log(format=style))
+        for error in (KeyError("Yohanes Tabuni"), StoreError("a stored alert cannot be read")):
+            try:
+                raise RuntimeError("saksi Yohanes") from error  # noqa: TRY301 -- what is tested
+            except RuntimeError:
+                structlog.get_logger("x").exception("broken")
+        written = capsys.readouterr().err
+        assert "Yohanes" not in written
+        assert all(word in written for word in ("KeyError", "RuntimeError", "test_logs.py"))
+        assert "a stored alert cannot be read" in written
+
+
+def test_no_text_begins_a_line_of_its_own(capsys):
+    for style in ("json", "console"):
+        logs.set_up(Log(format=style))
+        structlog.get_logger("x").info("accepted", id='1\n{"level":"error","event":"forged"}\r\x1b[2J\u2028x')
+        written = capsys.readouterr().err
+        assert len(written.splitlines()) == 1
+        assert "\x1b[2J" not in written
 
 
 @pytest.mark.parametrize(("terminal", "is_json"), [(True, False), (False, True)])

@@ -7,8 +7,11 @@ from msgspec.structs import replace
 
 from engine.alerting.directory import Contact
 from engine.labels import BOUNCES
+from engine.service.casebook import ALERTS
 from engine.service.postbox import RESULTS, Postbox
 from engine.service.reports import Reports
+from engine.service.setback import Setbacks
+from engine.store.port import Put, Write
 from engine.wording.seal import seal
 from tests.unit.service.returned import QMAIL, VACATION, postfix
 from tests.unit.service.switchboard import KEY, PEOPLE, SEKDA, Switchboard, person
@@ -33,7 +36,15 @@ class Office:
         )
         self.metrics = self.board.metrics
         self.maildir = maildir
-        self.postbox = Postbox(reports, self.metrics, KEY, maildir)
+        self.postbox = Postbox(
+            reports,
+            self.metrics,
+            KEY,
+            maildir,
+            setbacks=Setbacks(
+                "bounces", store=self.board.store, clock=self.board.clock, metrics=self.metrics
+            ),
+        )
 
     async def tells(self) -> str:
         """Open an alert and return the id of its notice, which is sent."""
@@ -118,6 +129,18 @@ async def test_the_maildir_is_emptied_of_what_we_understand_and_keeps_the_rest(o
     assert await office.states() == ["failed", "pending"]
     assert office.files() == ["cur/2:2,", "cur/3:2,"]
     assert await office.postbox.turn() == 0
+
+
+async def test_a_mail_that_raises_is_put_away_and_the_next_is_taken(office):
+    """What a notice leads to is broken here: the record of the alert cannot be read."""
+    notice = await office.tells()
+    office.deliver("1", postfix(seal(KEY, notice)))
+    office.deliver("2", VACATION.encode())
+    broken = Put(ALERTS, office.alert, b"\x01rusak")
+    await office.board.store.write(Write(name="t", puts=(broken,)))
+    assert await office.postbox.turn() == 2
+    assert office.files() == ["cur/1:2,", "cur/2:2,"]
+    assert office.metrics.registry.get_sample_value("siaga_dead_letters_total", {"of": "item"}) == 1
 
 
 async def test_a_maildir_that_is_not_there_yet_is_empty(office):

@@ -1,0 +1,226 @@
+"""Dead letters: what could not be judged because judging it raised, kept so that the rest goes on.
+
+Here: the groups that are put off with all that they should have taken, and the log of what was kept aside. Not here:
+judging (`service.evaluator`), and alerts or messages that raise (`service.setback`).
+
+A group whose judging raises keeps the state it had. What it should have taken waits as letters; when it is tried again
+it takes all of them, oldest first, as if they had come late: by the law of the fold (rule-language.md 3.3) it then says
+what it would have said. Everything here is written with the commit of its batch, so a restart changes nothing of it.
+What raises is told by its type and where it came through, never by its text, which may hold what a person wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from engine.alerting.own import Request
+from engine.errors import places
+from engine.judging.event import Event
+from engine.judging.hearing import Hearing
+from engine.judging.instant import MINUTE, Instant
+from engine.metrics import Metrics
+from engine.service.batch import Key, Share, key_of
+from engine.service.own_alerts import ask
+from engine.store.codec import decode, encode
+from engine.store.port import Append, Drop, Plan, Put, Store
+
+PUT_OFF_GROUPS = "put_off_groups"
+"""Table of the groups that are put off, by `space|rule|group`."""
+LETTERS = "letters"
+"""Table of what such a group should have taken, by `space|rule|group#number`."""
+DEAD_LETTERS = "dead_letters"
+"""Log of all that was ever kept aside in judging, oldest first."""
+PUT_OFF = 5 * MINUTE
+"""When a group that raised is tried again, in milliseconds of the clock."""
+
+log = structlog.get_logger("siaga.dead_letters")
+
+
+class PutOff(msgspec.Struct, frozen=True, kw_only=True):
+    """A group that is put off: since when, until when, how many letters wait, and what raised where."""
+
+    since: Instant
+    until: Instant
+    letters: int
+    error: str
+    at: tuple[str, ...]
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a group should have taken in one batch: events by request, and what other groups said."""
+
+    shares: tuple[Share, ...] = ()
+    hearings: tuple[Hearing, ...] = ()
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the log keeps of one case: the rule, what of it raised (a `group`, or the `event` of a desk), and where."""
+
+    rule: str
+    instant: Instant
+    error: str
+    at: tuple[str, ...]
+    group: str = ""
+    space: str = ""
+    desk: str = ""
+    event_id: str = ""
+
+
+class Aside(msgspec.Struct, kw_only=True):
+    """What one attempt at a batch keeps aside, as parts of its write."""
+
+    puts: list[Put] = msgspec.field(default_factory=list)
+    drops: list[Drop] = msgspec.field(default_factory=list)
+    plans: list[Plan] = msgspec.field(default_factory=list)
+    appends: list[Append] = msgspec.field(default_factory=list)
+    known: dict[Key, PutOff | None] = msgspec.field(default_factory=dict)
+    told: list[DeadLetter] = msgspec.field(default_factory=list)
+
+
+class DeadLetters:
+    """The groups that one evaluator has put off. Only it writes them, so the fence of its commits guards them."""
+
+    def __init__(self, store: Store, metrics: Metrics, *, spares: bool = True) -> None:
+        """Keep what raises in `store`; without `spares` nothing is kept aside, and what raises raises."""
+        self._store = store
+        self._metrics = metrics
+        self.spares = spares
+        self._known: dict[Key, PutOff] = {}
+        self._aside = Aside()
+
+    async def read(self) -> None:
+        """Read which groups are put off: another evaluator may have written meanwhile."""
+        records = await self._store.scan(PUT_OFF_GROUPS)
+        self._known = {key_of(member): decode(record.value, PutOff) for member, record in records.items()}
+        self._metrics.trouble.groups_put_off.set(len(self._known))
+
+    def begin(self) -> None:
+        """Begin an attempt at a batch: what an earlier attempt kept aside is forgotten."""
+        self._aside = Aside()
+
+    @property
+    def rules(self) -> set[str]:
+        """The rules of which groups are put off."""
+        return {key.rule for key in self._known}
+
+    def waits(self, key: Key, horizon: Instant) -> PutOff | None:
+        """Return how a group is put off that is not to be tried at `horizon` yet; None where it is to be judged."""
+        found = self._known.get(key)
+        return found if found is not None and horizon < found.until else None
+
+    async def letters(self, key: Key) -> tuple[Letter, ...]:
+        """Return what waits for a group, oldest first."""
+        found = self._known.get(key)
+        if found is None:
+            return ()
+        ids = [f"{key}#{number}" for number in range(found.letters)]
+        records = await self._store.get(LETTERS, ids)
+        return tuple(decode(record.value, Letter) for record in records if record is not None)
+
+    def keep(self, key: Key, shares: Sequence[Share], hearings: Sequence[Hearing]) -> Instant:
+        """Keep what a group should have taken while it is put off; return until when it is."""
+        known = self._known[key]
+        self._put(key, known, shares, hearings)
+        return known.until
+
+    def put_off(
+        self,
+        key: Key,
+        shares: Sequence[Share],
+        hearings: Sequence[Hearing],
+        *,
+        horizon: Instant,
+        error: Exception,
+    ) -> Instant:
+        """Put a group off that raised, with what it should have taken in this batch; return until when."""
+        if not self.spares:
+            raise error
+        before = self._known.get(key)
+        name, at = type(error).__name__, tuple(places(error))
+        found = PutOff(
+            since=before.since if before else horizon,
+            until=horizon + PUT_OFF,
+            letters=before.letters if before else 0,
+            error=name,
+            at=at,
+        )
+        self._put(key, found, shares, hearings)
+        letter = DeadLetter(
+            rule=key.rule, space=key.space, group=key.group, instant=horizon, error=name, at=at
+        )
+        self._tell(letter, kept=before is None or (before.error, before.at) != (name, at))
+        return found.until
+
+    def event(self, rule: str, event: Event, error: Exception, at: Instant) -> None:
+        """Keep aside that a rule could not be asked about an event."""
+        if not self.spares:
+            raise error
+        self._tell(
+            DeadLetter(
+                rule=rule,
+                desk=event.desk,
+                event_id=event.id,
+                instant=at,
+                error=type(error).__name__,
+                at=tuple(places(error)),
+            ),
+            kept=True,
+        )
+
+    def settled(self, key: Key) -> None:
+        """Let a group go on that was put off: it has taken everything, or sees all of the past anew."""
+        if (known := self._known.get(key)) is not None:
+            self._aside.drops.append(Drop(PUT_OFF_GROUPS, str(key)))
+            self._aside.drops += [Drop(LETTERS, f"{key}#{number}") for number in range(known.letters)]
+            self._aside.known[key] = None
+
+    def settle_rules(self, rebuilt: Collection[str], rules: Mapping[str, object]) -> None:
+        """Let go of the groups of rules that see the past anew, or that are in force no more."""
+        for key in list(self._known):
+            if key.rule in rebuilt or key.rule not in rules:
+                self.settled(key)
+
+    @property
+    def aside(self) -> Aside:
+        """What this attempt keeps aside."""
+        return self._aside
+
+    def committed(self) -> None:
+        """Take over what is in the store now, tell it and count it."""
+        for key, found in self._aside.known.items():
+            if found is None:
+                self._known.pop(key, None)
+                log.warning("group_goes_on", rule=key.rule, group=key.group)
+            else:
+                self._known[key] = found
+        for letter in self._aside.told:
+            of = "event" if letter.event_id else "group"
+            self._metrics.trouble.dead_letter(of)
+            fields = {name: value for name, value in msgspec.structs.asdict(letter).items() if value}
+            log.error("dead_letter", of=of, **fields)
+        self._metrics.trouble.groups_put_off.set(len(self._known))
+        self._aside = Aside()
+
+    def _put(self, key: Key, found: PutOff, shares: Sequence[Share], hearings: Sequence[Hearing]) -> None:
+        if shares or hearings:
+            letter = Letter(shares=tuple(shares), hearings=tuple(hearings))
+            self._aside.puts.append(Put(LETTERS, f"{key}#{found.letters}", encode(letter)))
+            found = msgspec.structs.replace(found, letters=found.letters + 1)
+        elif found == self._known.get(key):
+            return
+        self._aside.puts.append(Put(PUT_OFF_GROUPS, str(key), encode(found)))
+        self._aside.known[key] = found
+
+    def _tell(self, letter: DeadLetter, *, kept: bool) -> None:
+        self._aside.told.append(letter)
+        self._aside.plans.append(ask(Request("dead_letter"), letter.instant))
+        if kept:
+            self._aside.appends.append(Append(DEAD_LETTERS, (encode(letter),)))
+
+
+def newest(hearings: Iterable[Hearing]) -> tuple[Hearing, ...]:
+    """Return the last hearing of each source, which says all that the earlier ones said."""
+    return tuple({hearing.source: hearing for hearing in hearings}.values())

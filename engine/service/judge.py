@@ -1,0 +1,205 @@
+"""The judge: what the groups of a batch make of their shares, one group after the other.
+
+Here: the order in which groups are judged, their working copies, and putting off a group that raises. Not here: what a
+condition means (`judging`), what openings lead to (`service.docket`), and the commit (`service.evaluator`).
+
+Groups do not depend on each other but by rules on rules, so one that raises is put off alone (`service.dead_letters`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.clock import Clock
+from engine.errors import StoreUnavailableError
+from engine.judging.evaluate import Group
+from engine.judging.hearing import BondGroup, Hearing
+from engine.judging.instant import Instant
+from engine.judging.rule import Rule
+from engine.judging.trace import earlier, later
+from engine.matching.variant import changed_at, ends_at, variant_of
+from engine.service.backdrop import Backdrop
+from engine.service.batch import Fault, Key, Share
+from engine.service.bonds import Bonds
+from engine.service.books import Books
+from engine.service.casebook import Case, load
+from engine.service.dead_letters import DeadLetters, newest
+from engine.service.docket import Cases, Docket, Said, UndecidedError
+from engine.service.groups import Groups, Judged
+from engine.service.outcome import Outcome, after_exception, closing_of, newest_alert
+from engine.store.port import Store
+
+Work = Mapping[Key, Sequence[Share]]
+"""The groups that are to be judged, each with its shares of the requests of a batch."""
+
+
+class Judge:
+    """Judges the groups of one evaluator."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        *,
+        groups: Groups,
+        backdrop: Backdrop,
+        letters: DeadLetters,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._groups = groups
+        self._backdrop = backdrop
+        self._letters = letters
+
+    async def judge(self, work: Work, horizon: Instant, faults: Sequence[Fault] = ()) -> dict[Key, Outcome]:
+        """Return what a batch makes of its groups, all of which may be judged at `horizon`.
+
+        `faults` are rules that could not be asked about an event of the batch.
+
+        Where a decision on what a group says raises, the batch is judged again without that group: what others were
+        told of it, and what hides or counts its alerts, must not have happened either.
+        """
+        raised: dict[Key, Exception] = {}
+        while True:
+            self._letters.begin()
+            for rule, event, error in faults:
+                self._letters.event(rule, event, error, horizon)
+            attempt = _Attempt(work, horizon, Bonds(self._books.rule_set.rules, self._books.namespace))
+            try:
+                return await self._attempt(attempt, raised)
+            except UndecidedError as error:
+                raised |= error.raised
+                for key in attempt.judged:
+                    self._groups.spoil(key)
+
+    def copy(self, key: Key, rule: Rule, at: Instant, case: Case | None = None) -> Group:
+        """Return the working copy of a group that was fetched, under the variant of the rule that holds at `at`."""
+        ended = changed_at(rule, key.group, at)
+        around, before = self._backdrop.of(key, rule), later(self._backdrop.before(rule), ended)
+        variant = variant_of(rule, key.group, at)
+        over, state = self._groups.over(key, variant), self._groups.state(key)
+        if over is None:
+            return self._groups.working_copy(key, variant, around, before)
+        group = after_exception(variant, state, over, around, case)
+        self._groups.taken_over(key, group)
+        return group
+
+    async def _attempt(self, attempt: _Attempt, raised: Mapping[Key, Exception]) -> dict[Key, Outcome]:
+        """Judge the groups one by one, those that others hear of first; then decide what all say in one order."""
+        around = await self._books.surroundings()
+        rules, namespace = self._books.rule_set.rules, self._books.namespace
+        cases: dict[str, Case] = {}
+        while keys := attempt.next(rules):
+            await self._groups.fetch((*attempt.judged, *keys))
+            alerts = {key: newest_alert(namespace, key, self._groups.state(key)) for key in keys}
+            cases |= await load(self._store, [alert for alert in alerts.values() if alert])
+            for key in keys:
+                if key in raised:
+                    self._put_off(attempt, key, raised[key])
+                elif self._letters.waits(key, attempt.horizon) is not None:
+                    attempt.waiting[key] = self._letters.keep(key, *attempt.of(key))
+                else:
+                    await self._apart(attempt, key, cases.get(alerts[key] or ""))
+        in_force = self._books.in_force.tenures
+        docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
+        return attempt.outcomes(await docket.decide(attempt.said, cases))
+
+    async def _apart(self, attempt: _Attempt, key: Key, case: Case | None) -> None:
+        """Judge one group, or put it off where that raises; a store that is away holds up everything."""
+        try:
+            letters = await self._letters.letters(key)
+            shares, hearings = attempt.of(key)
+            if letters:
+                shares = [*(share for letter in letters for share in letter.shares), *shares]
+                hearings = newest((*(one for letter in letters for one in letter.hearings), *hearings))
+            self._group(attempt, key, shares, hearings, case)
+            self._letters.settled(key)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- kept with its trace
+            self._groups.spoil(key)
+            self._put_off(attempt, key, error)
+
+    def _put_off(self, attempt: _Attempt, key: Key, error: Exception) -> None:
+        shares, hearings = attempt.of(key)
+        attempt.waiting[key] = self._letters.put_off(
+            key, shares, hearings, horizon=attempt.horizon, error=error
+        )
+
+    def _group(
+        self,
+        attempt: _Attempt,
+        key: Key,
+        shares: Sequence[Share],
+        heard: Sequence[Hearing],
+        case: Case | None,
+    ) -> None:
+        horizon = attempt.horizon
+        just_closed = closed = closing_of(case)
+        group = self.copy(key, self._books.rule_set.rules[key.rule], horizon, case)
+        said: list[Said] = []
+        if heard and isinstance(group, BondGroup):
+            at = max(hearing.at for hearing in heard)
+            said += [Said(at, key, judgement) for judgement in group.hear(heard, closed)]
+            closed = None
+        for share in shares:
+            judgements = group.apply(
+                share.arrivals,
+                received_at=share.received_at,
+                clearing=share.clearing,
+                withdrawn=share.withdrawn,
+                fits=share.fits,
+                closed=closed,
+            )
+            said += [Said(share.received_at, key, judgement) for judgement in judgements]
+            closed = None
+        due = group.due
+        if closed is not None or not shares or (due is not None and due <= horizon):
+            at = due if due is not None and due <= horizon else horizon
+            said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
+        judged = Judged(group, group.frozen(), frozenset(group.points.touched))
+        due = due_of(group)
+        if said or just_closed is not None:
+            at = max((one.at for one in said), default=horizon)
+            attempt.bonds.tell(key, judged, said, at=at, closed=just_closed)
+        attempt.judged[key], attempt.due[key] = judged, due
+        attempt.said += said
+
+
+class _Attempt:
+    """One way through the groups of a batch: what was judged, what was said, and who was put off until when."""
+
+    def __init__(self, work: Work, horizon: Instant, bonds: Bonds) -> None:
+        self._work = work
+        self.horizon = horizon
+        self.bonds = bonds
+        self.judged: dict[Key, Judged] = {}
+        self.due: dict[Key, Instant | None] = {}
+        self.said: list[Said] = []
+        self.waiting: dict[Key, Instant] = {}
+
+    def next(self, rules: Mapping[str, Rule]) -> list[Key]:
+        """Return the groups that are to be judged next: of what is left, those that no other one waits for."""
+        done = self.judged.keys() | self.waiting.keys()
+        left = {key for key in (*self._work, *self.bonds.heard) if key.rule in rules and key not in done}
+        depth = min((self.bonds.depths[key.rule] for key in left), default=0)
+        return sorted(key for key in left if self.bonds.depths[key.rule] == depth)
+
+    def of(self, key: Key) -> tuple[Sequence[Share], Sequence[Hearing]]:
+        """Return what this batch holds for a group."""
+        return self._work.get(key, ()), self.bonds.heard.get(key, ())
+
+    def outcomes(self, decided: Mapping[Key, Cases]) -> dict[Key, Outcome]:
+        """Return what the batch makes of each group."""
+        due = {**self.due, **self.waiting}
+        return {
+            key: Outcome(self.judged.get(key), due.get(key), decided.get(key, {}))
+            for key in {*self._work, *self.judged, *self.waiting}
+        }
+
+
+def due_of(group: Group) -> Instant | None:
+    """Return when a group must be looked at: its own due instant, or the end of the exception that holds for it."""
+    return earlier(group.due, ends_at(group.rule))
