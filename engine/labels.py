@@ -62,7 +62,16 @@ STATES: Mapping[str, tuple[str, ...]] = {
 """States of a notification and the reasons it can have in each (escalation.md 4.6 and 4.7)."""
 SAYS = ("seen", "taken", "delegated", "declined", "resolved")
 VIA = ("link", "sms", "console", "api", "proxy")
-INBOUND_TEXTS = ("recorded", "refused", "turned", "stopped", "muted", "duplicate", "unknown_phone")
+INBOUND_TEXTS = (
+    "recorded",
+    "refused",
+    "turned",
+    "stopped",
+    "verified",
+    "muted",
+    "duplicate",
+    "unknown_phone",
+)
 BOUNCES = ("failed", "delivered", "delayed", "settled", "stranger", "no_bounce")
 ANSWER_OUTCOMES = ("recorded", "refused")
 RESOLVED = ("by_hand", "no_longer_true", "event", "quiet", "late_report", "corrected", "refuted")

@@ -14,10 +14,10 @@ from engine.judging.instant import MINUTE
 from engine.judging.region import NATION
 from engine.judging.rule import Rule
 
-Matter = Literal["quarantine", "gap", "rules", "balance", "dead_letter"]
+Matter = Literal["quarantine", "gap", "rules", "balance", "dead_letter", "contact", "vacancy"]
 MATTERS: tuple[Matter, ...] = get_args(Matter)
 """Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on a
-group, an alert or a message raised and was put off."""
+group, an alert or a message raised and was put off; somebody wrote STOP; time ran out and an alert has nobody left."""
 PREFIX = "siaga."
 """The ids of rules that begin so are Siaga's own; the loader refuses them to others."""
 OPS_POLICY = "siaga-ops"
@@ -67,6 +67,18 @@ _WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
         "Sebuah penilaian, peringatan atau pesan gagal diproses dan ditunda",
         "Penilaian atau pesan tertunda",
         "Yang lain berjalan terus. Log berisi sebabnya (dead_letter, put_off); dicoba lagi tiap lima menit.",
+        OPS_POLICY,
+    ),
+    "contact": (
+        "Seorang pejabat menghentikan SMS ke teleponnya (BERHENTI)",
+        "SMS dihentikan pejabat",
+        "Kontaknya yang lain dipakai. Pastikan ia masih terjangkau: siaga directory check; audit menyebut siapa.",
+        POSKO_POLICY,
+    ),
+    "vacancy": (
+        "Masa jabatan berakhir: peringatan terbuka tidak punya penerima lagi",
+        "Peringatan tanpa penerima",
+        "Tetapkan penggantinya (siaga directory assign), atau tangani peringatan itu langsung.",
         OPS_POLICY,
     ),
 }

@@ -1,55 +1,181 @@
-"""`siaga contact`: does a message reach this contact?
+"""`siaga contact`: does a message reach this contact, and whose is it?
 
-Here: arguments and printing. Not here: the message (`wording.trial`) and its way (`service.dispatcher`).
+Here: arguments and printing. Not here: the message (`wording.trial`), its way (`service.dispatcher`), the code that it
+carries (`service.verification`), and whether a contact may go (`service.registry`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
-from typing import Annotated
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.alerting.command import Attempted
+from engine.alerting.directory import Contact, Contents
+from engine.alerting.edit import added, removed
+from engine.alerting.policy import Channel
 from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.errors import SiagaError
+from engine.errors import ConfigurationError, SiagaError
+from engine.loading.address import address
+from engine.service.registry import Registry
 from engine.settings import DEFAULT_FILE, Settings
 
-app = typer.Typer(no_args_is_help=True, help="Try contacts of the directory.")
+if TYPE_CHECKING:
+    from engine.service.app import Siaga
+
+app = typer.Typer(no_args_is_help=True, help="Add, verify and try contacts of the directory.")
+Id = Annotated[
+    str, typer.Argument(metavar="CONTACT", help="Person, channel and number, such as sekda-7315/sms/1.")
+]
+Author = Annotated[str, typer.Option("--author", metavar="ID", help="Who does it, for the audit.")]
 
 
 @app.callback()
 def contact() -> None:
-    """Try contacts of the directory."""
+    """Add, verify and try contacts of the directory."""
 
 
 @app.command("test")
-def try_(
-    contact: Annotated[
-        str, typer.Argument(metavar="CONTACT", help="Person, channel and number, such as sekda-7315/sms/1.")
-    ],
-    config: ConfigFile = DEFAULT_FILE,
-    set_: Overrides = None,
-) -> None:
+def try_(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """Send one message that asks nothing to a contact of the directory, by the way that alerts take.
 
     Prints which gateway took it and its name there, or why none did (exit code 1). The person tells whether it came.
 
     Example: siaga contact test sekda-7315/sms/1
     """
-    outcome = asyncio.run(_try(settings_of(config, set_), contact))
-    if outcome.outcome != "sent":
-        raise SiagaError(f"{contact}: {outcome.gateway or 'no gateway'}: {outcome.reason}")
-    typer.echo(f"{contact}: {outcome.gateway} took it as {outcome.reference}")
+    typer.echo(asyncio.run(_send(settings_of(config, set_), contact)))
 
 
-async def _try(settings: Settings, contact: str) -> Attempted:
+@app.command()
+def add(
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="The id of the person in the directory.")],
+    channel: Annotated[Channel, typer.Argument(metavar="CHANNEL", help="sms, email or webhook.")],
+    value: Annotated[
+        str,
+        typer.Argument(metavar="ADDRESS", help="Number with +, mailbox, or https address. `-`: asked for."),
+    ],
+    author: Author = "",
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Add a contact, last in order, and send a code there. It counts once the code came back.
+
+    The code comes back by an answer to the SMS where the route is two-way, else by `siaga contact verify`.
+
+    Example: siaga contact add sekda-7315 sms -
+    """
+    given = typer.prompt(f"{channel}", hide_input=False) if value == "-" else value
+    normal = address(channel, given)
+    if normal is None:
+        raise ConfigurationError(f"that is no address of the channel {channel}")
+    typer.echo(asyncio.run(_add(settings_of(config, set_), person, channel, normal, author)))
+
+
+@app.command()
+def ask(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+    """Send a new code to a contact; the one before counts no more.
+
+    Example: siaga contact ask sekda-7315/sms/2
+    """
+    typer.echo(asyncio.run(_send(settings_of(config, set_), contact, verify=True)))
+
+
+@app.command()
+def verify(
+    contact: Id,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="As the person reads it out.")],
+    author: Author = "",
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Bring back the code that was sent to a contact: messages of alerts go there from now on.
+
+    Example: siaga contact verify sekda-7315/sms/2 K7QR
+    """
+    asyncio.run(_verify(settings_of(config, set_), contact, code.upper().replace(" ", ""), author))
+    typer.echo(f"{contact}: verified")
+
+
+@app.command()
+def remove(
+    contact: Id, author: Author = "", config: ConfigFile = DEFAULT_FILE, set_: Overrides = None
+) -> None:
+    """Take a contact away. Refused where an unresolved alert would have nobody left whom it could tell.
+
+    Example: siaga contact remove sekda-7315/sms/2
+    """
+    asyncio.run(_remove(settings_of(config, set_), contact, author))
+    typer.echo(f"{contact}: removed")
+
+
+@asynccontextmanager
+async def _siaga(settings: Settings) -> AsyncIterator[Siaga]:
     from engine.service.app import open_siaga
 
     async with AsyncExitStack() as stack:
-        siaga = await open_siaga(settings, stack)
-        outcome = await siaga.trials.send(contact)
+        yield await open_siaga(settings, stack)
+
+
+async def _send(settings: Settings, contact: str, *, verify: bool = False) -> str:
+    async with _siaga(settings) as siaga:
+        return _told(contact, await siaga.trials.send(contact, verify=verify))
+
+
+async def _add(settings: Settings, person: str, channel: Channel, value: str, author: str) -> str:
+    made: list[Contact] = []
+
+    def change(contents: Contents) -> Contents:
+        changed, contact = added(contents, person, channel, value)
+        made[:] = [contact]
+        return changed
+
+    async with _siaga(settings) as siaga:
+        if (await siaga.books.directory()).person(person) is None:
+            raise SiagaError(f"{person}: there is no such person; `siaga directory export` writes them all")
+        await Registry(siaga.store, siaga.books).amend(change, siaga.clock.now(), author)
+        try:
+            return _told(made[0].id, await siaga.trials.send(made[0].id, verify=True))
+        except SiagaError as error:
+            raise SiagaError(
+                f"added, but no code went out; `siaga contact ask {made[0].id}`: {error}"
+            ) from error
+
+
+async def _verify(settings: Settings, contact: str, code: str, author: str) -> None:
+    async with _siaga(settings) as siaga:
+        outcome = await siaga.verifications.hear(
+            await _found(siaga, contact), code, siaga.clock.now(), author
+        )
+    if outcome != "verified":
+        hint = "no code counts for it any more: siaga contact ask" if outcome == "not_asked" else "wrong code"
+        raise SiagaError(f"{contact}: {hint}")
+
+
+async def _remove(settings: Settings, contact: str, author: str) -> None:
+    async with _siaga(settings) as siaga:
+        await _found(siaga, contact)
+        change = partial(removed, contact_id=contact)
+        await Registry(siaga.store, siaga.books).amend(change, siaga.clock.now(), author)
+
+
+async def _found(siaga: Siaga, contact: str) -> Contact:
+    found = (await siaga.books.directory()).contact(contact)
+    if found is None:
+        raise _unknown(contact)
+    return found
+
+
+def _told(contact: str, outcome: Attempted | None) -> str:
     if outcome is None:
-        raise SiagaError(f"{contact}: there is no such contact; `siaga directory export` writes them all")
-    return outcome
+        raise _unknown(contact)
+    if outcome.outcome != "sent":
+        raise SiagaError(f"{contact}: {outcome.gateway or 'no gateway'}: {outcome.reason}")
+    return f"{contact}: {outcome.gateway} took it as {outcome.reference}"
+
+
+def _unknown(contact: str) -> SiagaError:
+    return SiagaError(f"{contact}: there is no such contact; `siaga directory export` writes them all")

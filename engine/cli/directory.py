@@ -1,27 +1,30 @@
 """`siaga directory`: who holds which office, into the store and out of it again.
 
-Here: the commands, and the directory as the YAML it is exported in. Not here: reading and checking a file
-(`loading.directory`), and what it means (`alerting.directory`). An export holds numbers and addresses of people: it
-goes to a file that only its owner reads, and nothing of it is printed or logged.
+Here: the commands. Not here: the forms in which it is exported (`cli.directory_form`), reading and checking a file
+(`loading.directory`), whether a change may be (`service.registry`) and what it means (`alerting.directory`). An export
+holds numbers and addresses of people: it goes to a file that only its owner reads, and nothing of it is printed or
+logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 import yaml
 from rich.console import Console
 
-from engine.alerting.directory import Contact, Contents, Directory, Person, Span
+from engine.alerting.directory import Assignment, Contents, Directory, Duty, Holding, Span
+from engine.alerting.edit import assigned, rostered
 from engine.alerting.flaws import flaws
 from engine.alerting.reachability import Matrix, counts, offices_named
 from engine.cli.check import Tongue
+from engine.cli.directory_form import as_csv, as_document
 from engine.cli.inspection import Inspection
 from engine.cli.named import rule_named
 from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
@@ -30,18 +33,22 @@ from engine.cli.progress import counting
 from engine.cli.storage import storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import HOUR, Instant, format_duration, local
-from engine.judging.region import NATION, RegionTable, lies_in
+from engine.judging.instant import HOUR, MINUTE, local, local_midnight
+from engine.judging.region import lies_in
 from engine.loading.directory import load_directory
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
+from engine.service.audit import note_seen
 from engine.service.books import Books
+from engine.service.registry import Difference, Registry
 from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Store
 
-app = typer.Typer(no_args_is_help=True, help="Bring in and take out who holds which office.")
+app = typer.Typer(no_args_is_help=True, help="Bring in, change and take out who holds which office.")
+DAY = ["%Y-%m-%d"]
+Author = Annotated[str, typer.Option("--author", metavar="ID", help="Who does it, for the audit.")]
 
 
 @app.command("import")
@@ -49,42 +56,64 @@ def import_(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="YAML or CSV; default: paths.directory.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, or why not; change nothing.")
+    ] = False,
+    author: Author = "",
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
     """Put a directory file in force, whole: all of it is valid or nothing changes. A running service follows at once.
 
-    Example: siaga directory import config/directory.csv
+    Refused where an unresolved alert would have nobody left whom it could tell. The version before can be exported and
+    imported again.
+
+    Example: siaga directory import config/directory.csv --dry-run
     """
     settings = settings_of(config, set_)
-    contents, version = asyncio.run(_import(settings, file or settings.paths.directory))
+    version, change = asyncio.run(
+        _import(settings, file or settings.paths.directory, author, dry_run=dry_run)
+    )
+    typer.echo("nothing was changed" if version is None else f"version {version} is in force", err=True)
     typer.echo(
-        f"version {version} is in force: {len(contents.people)} people, {len(contents.assignments)} offices held",
+        f"people: {change.people_added} new, {change.people_changed} changed, {change.people_removed} gone; "
+        f"offices held: {change.offices_added} new, {change.offices_removed} gone",
         err=True,
     )
 
 
 @app.command()
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new YAML file; it must not exist yet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new .yaml or .csv; it must not exist yet.")],
+    version: Annotated[
+        int | None, typer.Option("--version", min=1, help="An earlier version; default: what is in force.")
+    ] = None,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Write the directory in force to a file that `import` reads again. Only its owner can read it.
+    """Write the directory to a file that `import` reads again. Only its owner can read it; the audit says that it was.
+
+    A CSV has one line for each office and person; what it has no column for must go to YAML.
 
     Example: siaga directory export directory-2024-11-24.yaml
     """
     settings = settings_of(config, set_)
-    directory = asyncio.run(_export(settings))
-    if not directory.version:
-        raise SiagaError("the store has no directory yet; `siaga directory import` brings one in")
-    document = as_document(directory.contents, load_regions(settings.paths.regions))
+    directory = asyncio.run(_export(settings, version))
+    if directory is None:
+        missing = "no directory yet" if version is None else f"no version {version}"
+        raise SiagaError(f"the store has {missing}; `siaga directory import` brings one in")
+    regions = load_regions(settings.paths.regions)
+    if file.suffix.lower() == ".csv":
+        text = as_csv(directory.contents, regions)
+    else:
+        document = as_document(directory.contents, regions)
+        text = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=110)
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise ConfigurationError(f"{file} is already there; name a new file") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        yaml.dump(document, opened, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=110)
+        opened.write(text)
     typer.echo(f"version {directory.version} is in {file}: {len(directory.contents.people)} people", err=True)
 
 
@@ -145,99 +174,116 @@ def check(
     raise typer.Exit(1 if inspection.hours["nobody"] else 0)
 
 
-async def _import(settings: Settings, file: Path) -> tuple[Contents, int]:
+@app.command()
+def assign(
+    region: Annotated[str, typer.Argument(metavar="REGION", help="The region of the office: 73.15.")],
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The office: sekda.")],
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="The id of who holds it.")],
+    status: Annotated[
+        Holding, typer.Option(help="plh, plt, pjs and pj go before definitif, in this order.")
+    ] = "definitif",
+    since: Annotated[datetime | None, typer.Option("--from", formats=DAY, help="First day; today.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", formats=DAY, help="Last day; for good.")
+    ] = None,
+    author: Author = "",
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Let a person of the directory hold an office, for days of its region. Steps that run keep whom they told.
+
+    Example: siaga directory assign 73.15 sekda asisten-7315 --status plh --until 2024-11-28
+    """
+    settings = settings_of(config, set_)
+    zone = load_regions(settings.paths.regions).timezone(region)
+    first = local(WallClock().now(), zone).date() if since is None else since.date()
+    if until is not None and until.date() < first:
+        raise ConfigurationError("--until: lies before its beginning")
+    last = None if until is None else local_midnight(until.date() + timedelta(days=1), zone)
+    held = Assignment(
+        region=region,
+        role=role,
+        person=person,
+        status=status,
+        valid=Span(local_midnight(first, zone), last),
+    )
+    version = asyncio.run(_place(settings, held, author))
+    typer.echo(f"version {version} is in force: {person} holds {role} at {region}", err=True)
+
+
+@app.command()
+def shift(
+    region: Annotated[str, typer.Argument(metavar="REGION", help="The region of the office: 00.")],
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The office: posko_nasional.")],
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="The id of who is on duty.")],
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="INSTANT", help="RFC 3339, or 2024-11-27 11:00 WITA.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="INSTANT", help="Its end, excluded.")
+    ] = None,
+    author: Author = "",
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Put a person on duty for a time; the shift goes before those that it overlaps.
+
+    Example: siaga directory shift 00 posko_nasional piket-c --until "2024-11-27 14:00 WIB"
+    """
+    settings = settings_of(config, set_)
+    duty = Duty(region=region, role=role, person=person, valid=_shift(since, until))
+    version = asyncio.run(_place(settings, duty, author))
+    typer.echo(f"version {version} is in force: {person} is on duty for {role} at {region}", err=True)
+
+
+def _shift(since: str | None, until: str | None) -> Span:
+    """Return the span from one instant (default: now) to another."""
+    first, last = moment("--from", since), moment("--until", until)
+    first = WallClock().now() // MINUTE * MINUTE if first is None else first
+    if last is None:
+        raise ConfigurationError("--until: a shift needs an end")
+    if last <= first:
+        raise ConfigurationError("--until: lies before its beginning")
+    return Span(first, last)
+
+
+async def _import(
+    settings: Settings, file: Path, author: str, *, dry_run: bool
+) -> tuple[int | None, Difference]:
     contents = load_directory(file, load_regions(settings.paths.regions)).expect()
+    now = WallClock().now()
     async with storage(settings) as store:
-        return contents, await _books(settings, store).replace_directory(contents, WallClock().now())
+        registry = Registry(store, _books(settings, store))
+        change = await registry.rehearse(lambda _before: contents, now)
+        version = None if dry_run else await registry.amend(lambda _before: contents, now, author)
+    return version, change
 
 
-async def _export(settings: Settings) -> Directory:
+async def _place(settings: Settings, entry: Assignment | Duty, author: str) -> int:
+    if not load_regions(settings.paths.regions).known(entry.region):
+        raise ConfigurationError(f"{entry.region}: there is no such region in {settings.paths.regions}")
     async with storage(settings) as store:
-        return await _books(settings, store).directory()
+        books = _books(settings, store)
+        if (await books.directory()).person(entry.person) is None:
+            raise SiagaError(f"{entry.person}: there is no such person in the directory")
+
+        def change(contents: Contents) -> Contents:
+            return rostered(contents, entry) if isinstance(entry, Duty) else assigned(contents, entry)
+
+        return await Registry(store, books).amend(change, WallClock().now(), author)
+
+
+async def _export(settings: Settings, version: int | None) -> Directory | None:
+    async with storage(settings) as store:
+        books = _books(settings, store)
+        directory = await books.directory() if version is None else await books.directory_of(version)
+        if directory is None or not directory.version:
+            return None
+        await note_seen(store, WallClock().now(), f"directory/v{directory.version}", "")
+        return directory
 
 
 def _books(settings: Settings, store: Store) -> Books:
-    """Return the books of which only the directory is wanted."""
-    regions, rule_set = RegionTable(()), RuleSet({}, {})
-    return Books(store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=rule_set)
-
-
-# --- the exported form (escalation.md 2) ------------------------------------------------------------------------------
-
-
-def as_document(contents: Contents, regions: RegionTable) -> dict[str, Any]:
-    """Return the directory as plain maps and lists in the form of its YAML file."""
-    places: dict[str, str] = {}
-    for assignment in contents.assignments:
-        places.setdefault(assignment.person, assignment.region)
-
-    def zone_of(person: str) -> str:
-        return regions.timezone(places.get(person, NATION))
-
-    return {
-        "version": 1,
-        "people": [_person(person, zone_of(person.id)) for person in contents.people],
-        "assignments": [
-            {
-                "position": {"region": held.region, "role": held.role},
-                "person": held.person,
-                "status": held.status,
-                **_days(held.valid, regions.timezone(held.region), "valid_from", "valid_to"),
-            }
-            for held in contents.assignments
-        ],
-        "deputies": [
-            {"of": one.of, "deputy": one.deputy, **_days(one.valid, zone_of(one.of), "from", "until")}
-            for one in contents.deputies
-        ],
-        "roster": [
-            {
-                "position": {"region": duty.region, "role": duty.role},
-                "person": duty.person,
-                **dict(_moments(duty.valid, regions.timezone(duty.region))),
-            }
-            for duty in contents.roster
-        ],
-    }
-
-
-def _person(person: Person, zone: str) -> dict[str, Any]:
-    away = [_days(span, zone, "from", "until") for span in person.away]
-    contacts = [_contact(contact) for contact in person.contacts]
-    return {
-        "id": person.id,
-        "language": person.language,
-        "contacts": contacts,
-        **({"away": away} if away else {}),
-    }
-
-
-def _contact(contact: Contact) -> dict[str, Any]:
-    return {
-        "channel": contact.channel,
-        "value": contact.value,
-        "priority": contact.priority,
-        **({"quiet_hours": contact.quiet_hours} if contact.quiet_hours else {}),
-        **({"delay": format_duration(contact.delay)} if contact.delay else {}),
-        **({} if contact.verified else {"verified": False}),
-    }
-
-
-def _days(span: Span, zone: str, first: str, last: str) -> dict[str, str]:
-    """Return a span of whole days by its first and last day."""
-    days = {}
-    if span.since is not None:
-        days[first] = f"{local(span.since, zone):%Y-%m-%d}"
-    if span.until is not None:
-        days[last] = f"{local(span.until - 1, zone):%Y-%m-%d}"
-    return days
-
-
-def _moments(span: Span, zone: str) -> Iterator[tuple[str, str]]:
-    for name, instant in (("from", span.since), ("until", span.until)):
-        if instant is not None:
-            yield name, _moment(instant, zone)
-
-
-def _moment(instant: Instant, zone: str) -> str:
-    return f"{local(instant, zone):%Y-%m-%d %H:%M}"
+    """Return the books as far as a change of the directory needs them."""
+    regions = load_regions(settings.paths.regions)
+    return Books(store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {}))

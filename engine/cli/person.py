@@ -18,7 +18,7 @@ from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.region import RegionTable
+from engine.loading.regions import load_regions
 from engine.service.books import Books
 from engine.service.persons import Persons
 from engine.service.rule_sets import RuleSet
@@ -86,8 +86,11 @@ def erase(
 
 async def _with(settings: Settings, work: Callable[[Persons], Awaitable[T]]) -> T:
     async with storage(settings) as store:
-        nothing = RuleSet({}, {})
         books = Books(
-            store, namespace=settings.namespace, regions=RegionTable(()), kinds={}, rule_set=nothing
+            store,
+            namespace=settings.namespace,
+            regions=load_regions(settings.paths.regions),
+            kinds={},
+            rule_set=RuleSet({}, {}),
         )
         return await work(Persons(store, books))

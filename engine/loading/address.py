@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import phonenumbers
 
 from engine.alerting.policy import Channel
-from engine.loading.finding import Findings
+from engine.loading.finding import Findings, Mark, Source, UnusableError
 from engine.loading.form import Take
-from engine.loading.marked import Node
+from engine.loading.marked import Node, Scalar
 from engine.loading.value import scalar
 
 _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
@@ -60,3 +60,12 @@ def webhook(node: Node, findings: Findings) -> str:
     if not good or len(found.text) > 2_000 or any(sign.isspace() for sign in found.text):
         raise findings.unusable("not_a_webhook", found.mark)
     return found.text
+
+
+def address(channel: Channel, text: str) -> str | None:
+    """Return the normal form of an address of a channel; None where it is none."""
+    node = Scalar(text, plain=True, mark=Mark(Source("", (text,))))
+    try:
+        return address_of(channel)(node, Findings())
+    except UnusableError:
+        return None

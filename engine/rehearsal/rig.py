@@ -43,6 +43,7 @@ from engine.service.phones import Phones
 from engine.service.pulse import append_gap
 from engine.service.rule_sets import Proposal, RuleSet, at_once
 from engine.service.silences import Silences
+from engine.service.verification import Verifications
 from engine.store.archive import Archive
 from engine.store.history import History
 from engine.store.memory import MemoryStore
@@ -141,6 +142,7 @@ class Rig:
                 self._metrics,
                 phones=self.phones,
                 responses=self._outgoing.responses,
+                verifications=Verifications(self.store, self.books, KEY),
             )
         self._lock_step = LockStep(self.store, self.clock, turns, self.next_due)
 

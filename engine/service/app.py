@@ -62,6 +62,7 @@ from engine.service.silences import Silences
 from engine.service.tokens import Tokens
 from engine.service.trials import Trials
 from engine.service.users import Users
+from engine.service.verification import Verifications
 from engine.service.watch import EVERY_SECONDS as WATCH_SECONDS
 from engine.service.watch import Watch
 from engine.settings import Settings
@@ -161,6 +162,7 @@ class Siaga:
             metrics=self.metrics,
         )
         phones = Phones(store, key)
+        self.verifications = Verifications(store, books, key)
         self.inbound = Inbound(
             store,
             clock,
@@ -169,6 +171,7 @@ class Siaga:
             self.metrics,
             phones=phones,
             responses=Responses(catalogue, books.regions),
+            verifications=self.verifications,
         )
         self.dispatcher = Dispatcher(
             store,
@@ -197,6 +200,7 @@ class Siaga:
             clock,
             self.dispatcher,
             catalogue,
+            self.verifications,
             base_url=settings.base_url,
             sender=settings.messages.sender,
         )
@@ -213,7 +217,7 @@ class Siaga:
         maildir = settings.gateways.smtp.bounces
         self.postbox = Postbox(self.reports, self.metrics, key, maildir, setbacks=setbacks("bounces"))
         self._auditor = Auditor(
-            store, clock, self.metrics, Heartbeat(settings.ops.heartbeat_url, clock, self.metrics)
+            store, clock, books, self.metrics, Heartbeat(settings.ops.heartbeat_url, clock, self.metrics)
         )
         self._own_alerts = OwnAlerts(store, clock, books, self.metrics)
         self._archivist = self._own_archivist()

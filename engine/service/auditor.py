@@ -12,13 +12,17 @@ from collections.abc import Iterable
 import structlog
 
 from engine.alerting.alert import Alert
+from engine.alerting.continuity import abandoned
+from engine.alerting.own import Request, is_own
 from engine.clock import Clock
 from engine.judging.instant import SECOND
 from engine.judging.rule import level_name
 from engine.metrics import Metrics
+from engine.service.books import Books
 from engine.service.census import take
 from engine.service.heartbeat import Heartbeat
-from engine.store.port import Store
+from engine.service.own_alerts import ask
+from engine.store.port import Store, Write
 
 EVERY_SECONDS = 15.0
 """Seconds between two passes."""
@@ -29,8 +33,12 @@ log = structlog.get_logger(__name__)
 class Auditor:
     """Takes the census and compares it with the one before."""
 
-    def __init__(self, store: Store, clock: Clock, metrics: Metrics, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, books: Books, metrics: Metrics, heartbeat: Heartbeat
+    ) -> None:
         self._store = store
+        self._books = books
+        self._abandoned: frozenset[str] = frozenset()
         self._heartbeat = heartbeat
         self._clock = clock
         self._metrics = metrics
@@ -53,9 +61,25 @@ class Auditor:
             sum(alert.nobody for alert in census.alerts if alert.unresolved and not alert.exercise)
         )
         self._show_open(census.alerts)
+        await self._tell_of_abandoned(census.alerts)
         if not lost_alerts and not lost_notifications:
             await self._heartbeat.beat()
         return 0
+
+    async def _tell_of_abandoned(self, alerts: Iterable[Alert]) -> None:
+        """Ask for an alert to ops where alerts have nobody left since the last pass: a validity ended by itself."""
+        around, now = await self._books.surroundings(), self._clock.now()
+        left = {
+            alert.id: alert.region
+            for alert in alerts
+            if not is_own(alert.rule.id)
+            and not (alert.exercise or alert.nobody)
+            and abandoned(alert, around, now)
+        }
+        plans = [ask(Request("vacancy", left[id_]), now) for id_ in left.keys() - self._abandoned]
+        if plans:
+            await self._store.write(Write(name="own_alert", plans=tuple(plans)))
+        self._abandoned = frozenset(left)
 
     def _show_open(self, alerts: Iterable[Alert]) -> None:
         """Set the gauges of unresolved alerts and of the oldest that nobody has taken, by level."""

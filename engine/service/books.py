@@ -18,7 +18,7 @@ from engine.loading.kinds import Kind
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.rule_sets import RULES, InForce, RuleSet, fetch
 from engine.store.codec import decode, encode
-from engine.store.port import Committed, Put, Record, Store, Write
+from engine.store.port import Committed, Plan, Put, Record, Store, Write
 
 DIRECTORY = "directory"
 """Table of the directory: `current` holds the number of the version in force, `v<number>` its contents."""
@@ -100,19 +100,29 @@ class Books:
         """Return the directory in force."""
         current = (await self._store.get(DIRECTORY, ["current"]))[0]
         if current is not None and current.version != self._directory.version:
-            contents = (await self._store.get(DIRECTORY, [f"v{current.version}"]))[0]
-            if contents is not None:
-                self._directory = Directory(decode(contents.value, Contents), current.version)
+            self._directory = await self.directory_of(current.version) or self._directory
         return self._directory
+
+    async def directory_of(self, version: int) -> Directory | None:
+        """Return the directory as it was in one version (from 1); None where there was none of that number."""
+        contents = (await self._store.get(DIRECTORY, [f"v{version}"]))[0]
+        return None if contents is None else Directory(decode(contents.value, Contents), version)
 
     async def replace_directory(self, contents: Contents, at: Instant, by: str = "") -> int:
         """Put a whole new directory in force; return its version (from 1)."""
         return await self.amend_directory(lambda _before: contents, at, by)
 
-    async def amend_directory(self, change: Callable[[Contents], Contents], at: Instant, by: str = "") -> int:
+    async def amend_directory(
+        self,
+        change: Callable[[Contents], Contents],
+        at: Instant,
+        by: str = "",
+        plans: tuple[Plan, ...] = (),
+    ) -> int:
         """Change the directory in force, whoever else changes it meanwhile; return its version (from 1).
 
-        `at` and `by` (an id) say in the audit when and by whom.
+        `at` and `by` (an id) say in the audit when and by whom; `plans` are written with it. Whether a change may be is
+        asked by `service.registry`.
         """
         while True:
             current = (await self._store.get(DIRECTORY, ["current"]))[0]
@@ -128,6 +138,7 @@ class Books:
                         Put(DIRECTORY, "current", encode(before + 1), before),
                     ),
                     appends=(append_audit(done),),
+                    plans=plans,
                 )
             )
             if isinstance(outcome, Committed):

@@ -10,32 +10,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import msgspec
 import phonenumbers
 import structlog
 
 from engine.alerting.alert import NOTICES, Notification
 from engine.alerting.command import Answer, Command, EscalateNow
-from engine.alerting.directory import Assignment, Contact, Contents, Directory, Duty, Person
+from engine.alerting.directory import Assignment, Contact, Directory, Duty, Person
 from engine.alerting.draft import Decision
+from engine.alerting.edit import marked
 from engine.alerting.identity import derive
+from engine.alerting.own import Request
 from engine.clock import Clock
 from engine.errors import SiagaError, StoreError
 from engine.judging.instant import Instant
+from engine.judging.region import NATION, cut
 from engine.metrics import Metrics
 from engine.service.apply import ATTEMPTS, Desk
 from engine.service.books import Books
 from engine.service.casebook import Case
+from engine.service.own_alerts import ask
 from engine.service.phones import Kept, Phones
 from engine.service.replies import Planned, plan_reply
+from engine.service.verification import Verifications
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.wording.dialogue import Act, Answers, Stops, Turned, dialogue
 from engine.wording.line import hear
 from engine.wording.reply import bare, read
 from engine.wording.response import Became, Responses
 
-Heard = Literal["recorded", "refused", "turned", "stopped", "muted", "duplicate", "unknown_phone"]
+Heard = Literal["recorded", "refused", "turned", "stopped", "verified", "muted", "duplicate", "unknown_phone"]
 """What became of a text: `turned` answered nothing, `muted` got no reply any more; a metric label."""
+_Outcome = Answers | Turned | Stops | Literal["verified"]
 HOME = "ID"
 """A number without its country's prefix is one of Indonesia."""
 
@@ -74,6 +79,7 @@ class Inbound:
         *,
         phones: Phones,
         responses: Responses,
+        verifications: Verifications,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -82,6 +88,7 @@ class Inbound:
         self._metrics = metrics
         self._phones = phones
         self._responses = responses
+        self._verifications = verifications
         self._numbers: tuple[int, dict[str, list[tuple[Person, Contact]]]] = (-1, {})
 
     async def hear(self, sender: str, words: str, *, gateway_id: str = "") -> Heard:
@@ -103,7 +110,10 @@ class Inbound:
             if text.id in kept.line.heard:
                 return "duplicate"
             try:
-                outcome = dialogue(read(words), kept.line, unresolved, now)
+                said = read(words)
+                outcome: _Outcome = dialogue(said, kept.line, unresolved, now)
+                if isinstance(outcome, Turned) and await self._verified(writer, said.code, now):
+                    outcome = "verified"
                 heard = await self._follow(text, kept, outcome)
             except _AlreadyHeardError:
                 return "duplicate"
@@ -111,7 +121,7 @@ class Inbound:
                 return heard
         raise StoreError("the line of a phone changes too quickly")
 
-    async def _follow(self, text: _Text, kept: Kept, outcome: Answers | Turned | Stops) -> Heard | None:
+    async def _follow(self, text: _Text, kept: Kept, outcome: _Outcome) -> Heard | None:
         """Do what a text leads to; None where the phone's line was changed meanwhile."""
         match outcome:
             case Answers():
@@ -119,7 +129,7 @@ class Inbound:
             case Stops():
                 await self._withdraw(text.writer)
                 return await self._respond(text, kept, "stopped")
-            case Turned():
+            case Turned() | "verified":
                 return await self._respond(text, kept, outcome)
 
     # --- who wrote -----------------------------------------------------------------------------------------------
@@ -132,12 +142,27 @@ class Inbound:
         owners = self._numbers[1].get(number or "")
         return _Writer(self._phones.digest(number), tuple(owners)) if number and owners else None
 
+    async def _verified(self, writer: _Writer, code: str, now: Instant) -> bool:
+        """Take a code that was sent to one of the writer's contacts to verify it; False where this is none."""
+        for _, contact in writer.owners:
+            if code and await self._verifications.expects(contact, code, now):
+                return await self._verifications.hear(contact, code, now, by=contact.id) == "verified"
+        return False
+
     async def _withdraw(self, writer: _Writer) -> None:
-        """Send nothing more to the number: its contacts are not verified any more, the next contact serves."""
+        """Send nothing more to the number: its contacts are not verified any more, the next contact serves.
+
+        The desk is told. Nobody else may refuse it, not even where an alert has nobody left then.
+        """
         gone = frozenset(contact.id for _, contact in writer.owners)
-        owner = writer.owners[0][0].id
+        owner, now = writer.owners[0][0].id, self._clock.now()
+        offices = (await self._books.directory()).positions(owner, now)
+        region = cut(offices[0][0], "regency") or offices[0][0] if offices else NATION
         await self._books.amend_directory(
-            lambda contents: _without(contents, gone), self._clock.now(), by=owner
+            lambda contents: marked(contents, gone, verified=False),
+            now,
+            by=owner,
+            plans=(ask(Request("contact", region, level=2), now),),
         )
         for contact in sorted(gone):
             log.warning("contact_withdrawn", contact=contact)
@@ -215,18 +240,21 @@ class Inbound:
 
     # --- replies -------------------------------------------------------------------------------------------------
 
-    async def _respond(self, text: _Text, kept: Kept, outcome: Turned | Literal["stopped"]) -> Heard | None:
+    async def _respond(
+        self, text: _Text, kept: Kept, outcome: Turned | Literal["stopped", "verified"]
+    ) -> Heard | None:
         """Write the reply to a text that answered nothing; None where the phone's line was changed meanwhile."""
         person, contact = text.writer.owners[0]
         if isinstance(outcome, Turned):
             heard: Heard = "turned" if kept.line.speaks else "muted"
             said = self._responses.turned(person.language, outcome, await self._regions(kept, outcome))
         else:
-            heard = "stopped"
-            said = self._responses.stopped(person.language)
+            heard = outcome
+            speak = self._responses.stopped if outcome == "stopped" else self._responses.verified
+            said = speak(person.language)
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
         planned = None if heard == "muted" else reply
-        puts, plans = self._memory(text, kept, planned, recorded=heard == "stopped")
+        puts, plans = self._memory(text, kept, planned, recorded=heard in ("stopped", "verified"))
         written = await self._store.write(Write(name="reply", puts=tuple(puts), plans=tuple(plans)))
         self._metrics.commit("reply", "committed" if isinstance(written, Committed) else "conflict")
         if not isinstance(written, Committed):
@@ -299,17 +327,3 @@ def _became(act: Act, case: Case, decision: Decision) -> Became:
         alert=decision.alert,
         notifications=tuple((case.notifications | changed).values()),
     )
-
-
-def _without(contents: Contents, gone: frozenset[str]) -> Contents:
-    """Return the directory with these contacts not verified."""
-    people = tuple(
-        msgspec.structs.replace(
-            person,
-            contacts=tuple(
-                msgspec.structs.replace(c, verified=False) if c.id in gone else c for c in person.contacts
-            ),
-        )
-        for person in contents.people
-    )
-    return msgspec.structs.replace(contents, people=people)

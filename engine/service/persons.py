@@ -12,11 +12,13 @@ import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification, Rendered
 from engine.alerting.directory import Contents, Person
+from engine.alerting.edit import without
 from engine.judging.instant import Instant
 from engine.service.audit import AuditEntry, append_audit
 from engine.service.books import DIRECTORY, Books
 from engine.service.casebook import ALERTS, NOTIFICATIONS, history_log
 from engine.service.notes import Notes
+from engine.service.registry import Registry
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Put, Store, Write
 
@@ -65,8 +67,12 @@ class Persons:
     async def erase(self, person_id: str, at: Instant) -> dict[str, int]:
         """Erase the person from the directory, the words and addresses of messages that are over, and their notes.
 
-        Return how many of each. What still has to be sent to them keeps its words until it was; erase again then.
+        Return how many of each. Raises `NobodyLeftError` before anything is erased. What still has to be sent to them
+        keeps its words until it was; erase again then.
         """
+        known = (await self._books.directory()).person(person_id) is not None
+        if known:
+            await Registry(self._store, self._books).amend(lambda contents: without(contents, person_id), at)
         history = await self._history(person_id)
         texts = await self._texts(history)
         for key in texts:
@@ -79,9 +85,6 @@ class Persons:
             bare = msgspec.structs.replace(notification, rendered=Rendered(to="", text=""))
             put = Put(NOTIFICATIONS, notification.id, encode(bare), version)
             wiped += isinstance(await self._store.write(Write(name="erase", puts=(put,))), Committed)
-        known = (await self._books.directory()).person(person_id) is not None
-        if known:
-            await self._books.amend_directory(lambda contents: _without(contents, person_id), at)
         await self._erase_from_versions(person_id)
         done = AuditEntry(at, "erased", f"person/{person_id}")
         await self._store.write(Write(name="audit", appends=(append_audit(done),)))
@@ -93,7 +96,7 @@ class Persons:
             if version == "current":
                 continue
             contents = decode(record.value, Contents)
-            left = _without(contents, person_id)
+            left = without(contents, person_id)
             if left != contents:
                 put = Put(DIRECTORY, version, encode(left), record.version)
                 await self._store.write(Write(name="erase", puts=(put,)))
@@ -126,13 +129,3 @@ class Persons:
 
 def _is_over(notification: Notification) -> bool:
     return notification.final or (notification.state == "sent" and notification.due_at is None)
-
-
-def _without(contents: Contents, person_id: str) -> Contents:
-    """Return the directory without a person and whatever names them."""
-    return Contents(
-        people=tuple(p for p in contents.people if p.id != person_id),
-        assignments=tuple(a for a in contents.assignments if a.person != person_id),
-        deputies=tuple(d for d in contents.deputies if person_id not in (d.of, d.deputy)),
-        roster=tuple(d for d in contents.roster if d.person != person_id),
-    )

@@ -1,7 +1,8 @@
 """Trials: one message to one contact, by the way that alerts take, so that somebody sees whether it arrives.
 
-Here: from the id of a contact to the attempt. Not here: the words (`wording.trial`). A trial belongs to no alert and is
-kept nowhere: no report on it is known, and it counts in no budget.
+Here: from the id of a contact to the attempt. Not here: the words (`wording.trial`) and the code that one may carry
+(`service.verification`). A trial belongs to no alert and is kept nowhere: no report on it is known, and it counts in no
+budget.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from engine.alerting.identity import derive
 from engine.clock import Clock
 from engine.service.books import Books
 from engine.service.dispatcher import Dispatcher
+from engine.service.gateways import Gateway
+from engine.service.verification import Verifications
 from engine.wording.texts import Catalogue
 from engine.wording.trial import trial
 
@@ -24,6 +27,7 @@ class Trials:
         clock: Clock,
         dispatcher: Dispatcher,
         catalogue: Catalogue,
+        verifications: Verifications,
         *,
         base_url: str,
         sender: str,
@@ -32,11 +36,12 @@ class Trials:
         self._clock = clock
         self._dispatcher = dispatcher
         self._catalogue = catalogue
+        self._verifications = verifications
         self._base_url = base_url
         self._sender = sender
 
-    async def send(self, contact_id: str) -> Attempted | None:
-        """Send a message that asks nothing; None where the directory has no such contact."""
+    async def send(self, contact_id: str, *, verify: bool = False) -> Attempted | None:
+        """Send a message that asks nothing, or to `verify` one with a code; None where there is no such contact."""
         directory = await self._books.directory()
         contact = directory.contact(contact_id)
         person = directory.person(contact_id.partition("/")[0])
@@ -44,6 +49,7 @@ class Trials:
             return None
         now = self._clock.now()
         id_ = derive("trial", self._books.namespace, contact.id, str(now))
+        gateway = await self._dispatcher.gateways.choose(contact.channel, contact.value)
         words = trial(
             self._catalogue,
             person.language,
@@ -52,5 +58,7 @@ class Trials:
             base_url=self._base_url,
             sender=self._sender,
             at=now,
+            code=await self._verifications.ask(contact, now) if verify else "",
+            two_way=contact.channel == "sms" and isinstance(gateway, Gateway) and gateway.profile.two_way,
         )
         return await self._dispatcher.try_contact(contact, words, id_)

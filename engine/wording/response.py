@@ -73,6 +73,10 @@ class Responses:
         """Say that this phone gets no more messages."""
         return _fitting(self._catalogue.texts(language).variants("reply.stopped"), {})
 
+    def verified(self, language: str) -> str:
+        """Say that this phone gets messages from now on."""
+        return _fitting(self._catalogue.texts(language).variants("reply.verified"), {})
+
     def _single(self, language: str, became: Became) -> str:
         alert, texts = became.alert, self._catalogue.texts(language)
         voice = Voice(texts, self._regions, {}, alert.region)

@@ -1,4 +1,4 @@
-"""The words of a trial: a message to one contact that asks nothing, so that somebody sees whether it arrives.
+"""The words of a trial: a message to one contact, of no alert, so that somebody sees whether it arrives.
 
 Here: the message. Not here: sending it (`service.trials`), and drills, which ask for an answer (`service.drill`).
 """
@@ -26,11 +26,19 @@ def trial(
     base_url: str,
     sender: str,
     at: Instant,
+    code: str = "",
+    two_way: bool = False,
 ) -> Rendered:
-    """Return the trial message for a contact in the language of its person."""
+    """Return the trial message for a contact in the language of its person.
+
+    With a `code` it asks to bring that back, by an answer where the route is `two_way`; else it asks nothing.
+    """
     texts = catalogue.texts(language)
     moment = local(at, ZONE)
-    words = texts("trial.text", when=f"{moment:%d/%m %H.%M} WIB")
+    when = f"{moment:%d/%m %H.%M} WIB"
+    words = texts("trial.text", when=when)
+    if code:
+        words = texts("verify.text.reply" if two_way else "verify.text", when=when, code=code)
     date = format_datetime(moment)
     if contact.channel == "sms":
         return Rendered(to=contact.value, text=transliterate(words), date=date)
@@ -38,7 +46,7 @@ def trial(
     return Rendered(
         to=contact.value,
         text=f"{words}\n",
-        subject=texts["trial.subject"],
+        subject=texts["verify.subject" if code else "trial.subject"],
         date=date,
         reference=f"<{id_}@{host}>" if contact.channel == "email" else "",
         headers={"From": sender, "Auto-Submitted": "auto-generated"}

@@ -34,7 +34,9 @@ class Told:
 class Decided:
     def __init__(self, *history: Entry, notifications: tuple[Told, ...] = ()):
         self.history, self.notifications = history, notifications
-        self.alert = type("Alert", (), {"level": 3, "rule": type("Rule", (), {"id": "netralitas"})})
+        self.alert = type(
+            "Alert", (), {"exercise": False, "level": 3, "rule": type("Rule", (), {"id": "netralitas"})}
+        )
 
 
 def test_label_values_are_those_of_the_values_that_are_counted():

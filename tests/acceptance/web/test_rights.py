@@ -29,6 +29,10 @@ ENDPOINTS = {
     "comment": ("POST", "/v1/alerts/{alert}/comments", {"person": "o", "note": "x"}, "operate", 403),
     "phone_list": ("GET", "/v1/phone-list", None, "operate", 200),
     "call": ("POST", "/v1/alerts/{alert}/calls", {"person": "o", "reached": True}, "operate", 403),
+    "contact": ("POST", "/v1/contacts", "contact", "operate", 403),
+    "code": ("POST", "/v1/contacts/{contact}/code", None, "operate", 403),
+    "verify": ("POST", "/v1/contacts/{contact}/verification", {"code": "A2AA"}, "operate", 403),
+    "no_contact": ("DELETE", "/v1/contacts/{contact}", None, "operate", 403),
     "quarantine": ("GET", "/v1/quarantine", None, "operate", 200),
     "resubmit": ("POST", "/v1/quarantine/{record}/resubmit", {"mended": True}, "operate", 404),
     "rules": ("GET", "/v1/rules", None, "read", 200),
@@ -40,7 +44,7 @@ ENDPOINTS = {
     "bounce": ("POST", "/v1/inbound/bounce", {"no": "mail"}, "inbound", 403),
 }
 AT_NATION = {"summary", "reload", "advance", "inbound", "bounce"}
-DONE = {"submit": 202, "silence": 201, "inbound": 204, "bounce": 204}
+DONE = {"submit": 202, "contact": 201, "verify": 422, "silence": 201, "inbound": 204, "bounce": 204}
 
 
 @pytest.fixture
@@ -52,11 +56,15 @@ async def ask(api):
     silence = made.json()["id"]
     kept = await api.client.post("/v1/events", json=wrong, headers=await api.bearer("submit"))
     record = kept.json()["quarantined"][0]["id"]
+    person = (await api.siaga.books.directory()).holder("94.02", "sekda", api.siaga.clock.now())
+    contact = {"person": person, "channel": "sms", "value": "+628119990001"}
 
     async def asked(endpoint: str, headers: dict[str, str]) -> int:
         method, path, body, _, _ = ENDPOINTS[endpoint]
-        path = path.format(alert=alert_id, record=record, silence=silence)
-        json = api.event(id="E10") if body == "event" else body
+        path = path.format(alert=alert_id, record=record, silence=silence, contact=f"{person}/sms/1")
+        json = (
+            {"event": api.event(id="E10"), "contact": contact}.get(body, body) if type(body) is str else body
+        )
         answer = await api.client.request(method, path, json=json, headers=headers)
         if answer.status_code in (401, 403):
             assert answer.headers["www-authenticate"].startswith('Bearer realm="siaga"')
@@ -133,7 +141,12 @@ async def test_the_table_has_every_route_that_needs_a_token(api):
         for needed in operation.get("security", [])
         for right in needed["token"]
     }
-    names = {"alert_id": "alert", "record_id": "record", "silence_id": "silence"}
+    names = {
+        "alert_id": "alert",
+        "record_id": "record",
+        "silence_id": "silence",
+        "person}/{channel}/{number": "contact",
+    }
     tabled = {(method, path.partition("?")[0], right) for method, path, _, right, _ in ENDPOINTS.values()}
     for old, new in names.items():
         guarded = {(m, p.replace(f"{{{old}}}", f"{{{new}}}"), r) for m, p, r in guarded}

@@ -1,13 +1,16 @@
-"""What is exported from the directory is imported again as it was."""
+"""What is exported from the directory is imported again as it was, or refused where its form cannot hold it."""
 
 from datetime import date
 
+import msgspec
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.alerting.directory import ALWAYS, Assignment, Contact, Contents, Deputy, Duty, Person, Span
-from engine.cli.directory import as_document
+from engine.cli.directory_form import as_csv, as_document
+from engine.errors import SiagaError
 from engine.judging.instant import MINUTE, local_midnight
 from engine.loading.directory import load_directory
 from tests.unit.service.country import REGIONS
@@ -73,3 +76,33 @@ def test_an_export_reads_back_equal(tmp_path_factory, contents):
     loaded = load_directory(file, REGIONS)
     assert [finding for finding in loaded.findings if finding.severity == "error"] == []
     assert loaded.value == contents
+
+
+def plain(contents: Contents) -> Contents:
+    """Return what a CSV can hold of a directory: one phone, one mailbox, no shifts, deputies for good."""
+    people = tuple(
+        msgspec.structs.replace(
+            person,
+            away=(),
+            contacts=tuple(
+                Contact(id=f"{person.id}/{channel}/1", channel=channel, value=found[0], priority=priority)
+                for priority, channel in ((1, "sms"), (2, "email"))
+                if (found := [c.value for c in person.contacts if c.channel == channel])
+            ),
+        )
+        for person in contents.people
+    )
+    deputies = tuple(msgspec.structs.replace(deputy, valid=ALWAYS) for deputy in contents.deputies)
+    return msgspec.structs.replace(contents, people=people, deputies=deputies, roster=())
+
+
+@given(contents=directories())
+def test_a_csv_reads_back_equal_or_is_refused_whole(tmp_path_factory, contents):
+    file = tmp_path_factory.getbasetemp() / "directory.csv"
+    with pytest.raises(SiagaError, match=r"Export to a \.yaml file"):
+        as_csv(contents, REGIONS)  # it has a shift
+    fits = plain(contents)
+    file.write_text(as_csv(fits, REGIONS))
+    loaded = load_directory(file, REGIONS)
+    assert [finding for finding in loaded.findings if finding.severity == "error"] == []
+    assert loaded.value == fits

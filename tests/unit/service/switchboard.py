@@ -21,6 +21,7 @@ from engine.service.gateways import Gateway, Gateways
 from engine.service.inbound import Inbound
 from engine.service.phones import Phones
 from engine.service.rule_sets import RuleSet
+from engine.service.verification import Verifications
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from engine.wording.profile import Profile
@@ -71,6 +72,7 @@ class Switchboard:
             self.metrics,
             phones=self.phones,
             responses=Responses(CATALOGUE, REGIONS),
+            verifications=Verifications(self.store, self.books, KEY),
         )
         self.dispatcher = Dispatcher(
             self.store,

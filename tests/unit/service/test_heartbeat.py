@@ -4,16 +4,22 @@ import asyncio
 
 import msgspec
 
+from engine.alerting.directory import Span
 from engine.clock import ManualClock
 from engine.judging.instant import MINUTE
 from engine.metrics import Metrics
 from engine.service.auditor import Auditor
+from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS
 from engine.service.heartbeat import Heartbeat
+from engine.service.own_alerts import OWN
+from engine.service.rule_sets import RuleSet
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write
 from tests.unit.alerting.test_budget import message
+from tests.unit.service.country import REGIONS
+from tests.unit.service.switchboard import Switchboard
 
 NOW = 1_732_500_000_000
 
@@ -66,7 +72,8 @@ async def test_a_watcher_that_refuses_or_is_away_harms_nothing():
 async def test_while_something_is_lost_there_is_no_sign_of_life():
     """The auditor counts an id after two passes agree; then the heartbeat stops until it is found again."""
     store, clock, metrics = MemoryStore(), ManualClock(NOW), Metrics()
-    auditor = Auditor(store, clock, metrics, Heartbeat(None, clock, metrics))
+    books = Books(store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+    auditor = Auditor(store, clock, books, metrics, Heartbeat(None, clock, metrics))
     lost = message(due_at=NOW)
     await store.write(Write(name="t", puts=(Put(NOTIFICATIONS, lost.id, encode(lost)),)))
     await auditor.turn()
@@ -84,3 +91,22 @@ async def test_while_something_is_lost_there_is_no_sign_of_life():
     )
     await auditor.turn()
     assert shown(metrics) == NOW / 1_000 + 60
+
+
+async def test_whose_time_in_office_ends_while_nobody_else_is_left_is_told_to_ops_once():
+    board = Switchboard()
+    ends = board.clock.now() + MINUTE
+    posts = [msgspec.structs.replace(one, valid=Span(None, ends)) for one in board.contents.assignments]
+    board.contents = msgspec.structs.replace(board.contents, assignments=tuple(posts))
+    await board.open()
+    metrics = Metrics()
+    heartbeat = Heartbeat(None, board.clock, metrics)
+    auditor = Auditor(board.store, board.clock, board.books, metrics, heartbeat)
+    await auditor.turn()
+    assert await board.store.planned(OWN) == {}
+    board.clock.set(ends)
+    await auditor.turn()
+    assert list(await board.store.planned(OWN)) == ["vacancy|73.15|3"]
+    await board.store.write(Write(name="t", plans=(Plan(OWN, "vacancy|73.15|3", None),)))
+    await auditor.turn()
+    assert await board.store.planned(OWN) == {}

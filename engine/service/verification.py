@@ -1,0 +1,99 @@
+"""Verification: a contact that was added counts only once the code that was sent there came back.
+
+Here: the record of what was asked, the code, and what came back. Not here: sending it (`service.trials`), who may add a
+contact (`web.contacts`, `cli.contact`). The code follows from the installation's key and is kept nowhere.
+"""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import sha256
+from typing import Literal
+
+import msgspec
+
+from engine.alerting.directory import Contact
+from engine.alerting.edit import marked
+from engine.judging.instant import DAY, Instant, Millis
+from engine.service.books import Books
+from engine.service.registry import Registry
+from engine.store.codec import decode, encode
+from engine.store.port import Committed, Put, Store, Write
+from engine.wording.code import choose
+
+VERIFICATIONS = "verifications"
+"""Table of what contacts were asked, by their ids."""
+VALID: Millis = DAY
+"""A code counts so long."""
+TRIES = 5
+"""A code that was answered wrongly so often counts no more."""
+
+Outcome = Literal["verified", "wrong_code", "not_asked"]
+"""`not_asked`: no code is out for the contact, it is too old, it was tried too often, or the address is another now."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a contact was asked: the how manieth time, when, at which address (a digest of it), and how many misses."""
+
+    turn: int
+    at: Instant
+    address: str
+    missed: int = 0
+    done: bool = False
+
+
+class Verifications:
+    """Asks contacts, and hears what comes back."""
+
+    def __init__(self, store: Store, books: Books, key: bytes) -> None:
+        self._store = store
+        self._books = books
+        self._key = key
+
+    async def ask(self, contact: Contact, at: Instant) -> str:
+        """Return a new code for a contact, which alone counts from now on, to be sent there and nowhere else."""
+        while True:
+            before, version = await self._read(contact.id)
+            asked = Asked(turn=before.turn + 1 if before else 1, at=at, address=self._digest(contact))
+            if await self._keep(contact.id, asked, version):
+                return self._code(contact, asked)
+
+    async def hear(self, contact: Contact, code: str, at: Instant, by: str = "") -> Outcome:
+        """Verify the contact where this is the code that was sent there; `by` is the id of who brings it."""
+        while True:
+            asked, version = await self._read(contact.id)
+            if not asked or not self._counts(asked, contact, at):
+                return "not_asked"
+            right = hmac.compare_digest(self._code(contact, asked), code)
+            if right:
+                await Registry(self._store, self._books).amend(
+                    lambda contents: marked(contents, {contact.id}, verified=True), at, by
+                )
+            missed = asked.missed + (not right)
+            tried = msgspec.structs.replace(asked, missed=missed, done=right)
+            if await self._keep(contact.id, tried, version):
+                return "verified" if right else "wrong_code"
+
+    async def expects(self, contact: Contact, code: str, at: Instant) -> bool:
+        """Say whether a code is the one that is out for a contact; asking counts as no try."""
+        asked, _ = await self._read(contact.id)
+        return asked is not None and self._counts(asked, contact, at) and self._code(contact, asked) == code
+
+    def _counts(self, asked: Asked, contact: Contact, at: Instant) -> bool:
+        fresh = at < asked.at + VALID and asked.missed < TRIES and not asked.done
+        return fresh and asked.address == self._digest(contact)
+
+    def _code(self, contact: Contact, asked: Asked) -> str:
+        secret = hmac.new(self._key, f"verify\0{contact.id}\0{asked.turn}".encode(), sha256).hexdigest()
+        return choose(secret, contact.id, ())
+
+    def _digest(self, contact: Contact) -> str:
+        return hmac.new(self._key, f"address\0{contact.value}".encode(), sha256).hexdigest()[:32]
+
+    async def _read(self, contact_id: str) -> tuple[Asked | None, int]:
+        record = (await self._store.get(VERIFICATIONS, [contact_id]))[0]
+        return (decode(record.value, Asked), record.version) if record else (None, 0)
+
+    async def _keep(self, contact_id: str, asked: Asked, version: int) -> bool:
+        put = Put(VERIFICATIONS, contact_id, encode(asked), version)
+        return isinstance(await self._store.write(Write(name="verification", puts=(put,))), Committed)

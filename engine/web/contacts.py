@@ -1,0 +1,148 @@
+"""Contacts over the API: add one, take one away, bring back the code that was sent to it.
+
+Here: from the request to the directory and back, and its scope. Not here: the code (`service.verification`) and the
+message that carries it (`service.trials`). An answer never holds an address.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.alerting.directory import Contact, Contents
+from engine.alerting.edit import added, removed
+from engine.alerting.policy import Channel
+from engine.judging.region import NATION
+from engine.loading.address import address
+from engine.service.registry import NobodyLeftError, Registry
+from engine.service.tokens import Scope
+from engine.web.auth import cover, needs, siaga_of
+from engine.web.problem import Problem, not_found, responses
+
+router = APIRouter(tags=["directory"])
+PATH = "/v1/contacts/{person}/{channel}/{number}"
+
+
+class NewContact(BaseModel):
+    """An address of a person of the directory."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(description="Id of the person", min_length=1, max_length=100)
+    channel: Channel
+    value: str = Field(
+        description="Number with `+`, mailbox or https address", min_length=1, max_length=2_000
+    )
+
+
+class CodeBody(BaseModel):
+    """What came back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(description="As the message said it", min_length=4, max_length=12)
+
+
+class ContactShape(BaseModel):
+    """A contact without its address."""
+
+    id: str = Field(description="Person, channel and number", examples=["sekda-7315/sms/2"])
+    verified: bool = Field(description="Only verified contacts get messages of alerts")
+    asked: str = Field(
+        description="`sent`, why no gateway took the message with the code, or empty: none was sent"
+    )
+
+
+@router.post("/v1/contacts", status_code=201, responses=responses(401, 403, 404, 413, 422, 503))
+async def add_contact(request: Request, body: NewContact, scope: Scope = needs("operate")) -> ContactShape:
+    """Add a contact, last in order, and send a code there; it counts once the code came back."""
+    siaga = siaga_of(request)
+    await _cover(request, body.person, scope)
+    value = address(body.channel, body.value)
+    if value is None:
+        raise Problem(422, "invalid_contact", f"value is no address of the channel {body.channel}.")
+    made: list[Contact] = []
+
+    def add(contents: Contents) -> Contents:
+        changed, contact = added(contents, body.person, body.channel, value)
+        made[:] = [contact]
+        return changed
+
+    await Registry(siaga.store, siaga.books).amend(add, siaga.clock.now(), scope.token_id)
+    return await _asked(request, made[0])
+
+
+@router.post(f"{PATH}/code", responses=responses(401, 403, 404, 503))
+async def ask_contact(
+    request: Request, person: str, channel: Channel, number: int, scope: Scope = needs("operate")
+) -> ContactShape:
+    """Send a new code to a contact; the one before counts no more."""
+    return await _asked(request, await _contact(request, f"{person}/{channel}/{number}", scope))
+
+
+@router.post(f"{PATH}/verification", responses=responses(401, 403, 404, 409, 413, 422, 503))
+async def verify_contact(
+    request: Request,
+    person: str,
+    channel: Channel,
+    number: int,
+    body: CodeBody,
+    scope: Scope = needs("operate"),
+) -> ContactShape:
+    """Bring back the code that the person read out; the contact counts from now on."""
+    siaga = siaga_of(request)
+    contact = await _contact(request, f"{person}/{channel}/{number}", scope)
+    outcome = await siaga.verifications.hear(
+        contact, body.code.upper().replace(" ", ""), siaga.clock.now(), scope.token_id
+    )
+    if outcome == "wrong_code":
+        raise Problem(422, "wrong_code", "That is not the code that was sent to this contact.")
+    if outcome == "not_asked":
+        raise Problem(409, "not_asked", "No code counts for this contact; send a new one.")
+    return ContactShape(id=contact.id, verified=True, asked="")
+
+
+@router.delete(PATH, responses=responses(401, 403, 404, 409, 503))
+async def remove_contact(
+    request: Request, person: str, channel: Channel, number: int, scope: Scope = needs("operate")
+) -> ContactShape:
+    """Take a contact away. Refused where an unresolved alert would have nobody left whom it could tell."""
+    siaga = siaga_of(request)
+    contact = await _contact(request, f"{person}/{channel}/{number}", scope)
+    try:
+        await Registry(siaga.store, siaga.books).amend(
+            partial(removed, contact_id=contact.id), siaga.clock.now(), scope.token_id
+        )
+    except NobodyLeftError as error:
+        raise Problem(409, "nobody_left", str(error)) from error
+    return ContactShape(id=contact.id, verified=False, asked="")
+
+
+async def _asked(request: Request, contact: Contact) -> ContactShape:
+    outcome = await siaga_of(request).trials.send(contact.id, verify=True)
+    if outcome is None:
+        raise not_found("contact")
+    asked = outcome.outcome if outcome.outcome == "sent" else outcome.reason
+    return ContactShape(id=contact.id, verified=contact.verified, asked=asked)
+
+
+async def _contact(request: Request, contact_id: str, scope: Scope) -> Contact:
+    """Return a contact of a person in the token's subtree."""
+    await _cover(request, contact_id.partition("/")[0], scope)
+    contact = (await siaga_of(request).books.directory()).contact(contact_id)
+    if contact is None:
+        raise not_found("contact")
+    return contact
+
+
+async def _cover(request: Request, person_id: str, scope: Scope) -> None:
+    """Refuse where a person is unknown, or holds no office in the token's subtree; who holds none is the nation's."""
+    siaga = siaga_of(request)
+    directory = await siaga.books.directory()
+    if directory.person(person_id) is None:
+        raise not_found("person")
+    offices = [region for region, _ in directory.positions(person_id, siaga.clock.now())] or [NATION]
+    if not any(scope.covers(region) for region in offices):
+        cover(scope, offices[0], "operate")
