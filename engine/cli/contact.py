@@ -7,10 +7,10 @@ carries (`service.verification`), and whether a contact may go (`service.registr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import os
+from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,13 +19,15 @@ from engine.alerting.directory import Contact, Contents
 from engine.alerting.edit import added, removed
 from engine.alerting.policy import Channel
 from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.storage import books_of, storage
+from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
 from engine.loading.address import address
+from engine.service.books import Books
+from engine.service.key import secret_key
 from engine.service.registry import Registry
+from engine.service.verification import Verifications
 from engine.settings import DEFAULT_FILE, Settings
-
-if TYPE_CHECKING:
-    from engine.service.app import Siaga
 
 app = typer.Typer(no_args_is_help=True, help="Add, verify and try contacts of the directory.")
 Id = Annotated[
@@ -112,16 +114,11 @@ def remove(
     typer.echo(f"{contact}: removed")
 
 
-@asynccontextmanager
-async def _siaga(settings: Settings) -> AsyncIterator[Siaga]:
+async def _send(settings: Settings, contact: str, *, verify: bool = False) -> str:
     from engine.service.app import open_siaga
 
     async with AsyncExitStack() as stack:
-        yield await open_siaga(settings, stack)
-
-
-async def _send(settings: Settings, contact: str, *, verify: bool = False) -> str:
-    async with _siaga(settings) as siaga:
+        siaga = await open_siaga(settings, stack)
         return _told(contact, await siaga.trials.send(contact, verify=verify))
 
 
@@ -133,37 +130,37 @@ async def _add(settings: Settings, person: str, channel: Channel, value: str, au
         made[:] = [contact]
         return changed
 
-    async with _siaga(settings) as siaga:
-        if (await siaga.books.directory()).person(person) is None:
+    async with storage(settings) as store:
+        books = books_of(settings, store)
+        if (await books.directory()).person(person) is None:
             raise SiagaError(f"{person}: there is no such person; `siaga directory export` writes them all")
-        await Registry(siaga.store, siaga.books).amend(change, siaga.clock.now(), author)
-        try:
-            return _told(made[0].id, await siaga.trials.send(made[0].id, verify=True))
-        except SiagaError as error:
-            raise SiagaError(
-                f"added, but no code went out; `siaga contact ask {made[0].id}`: {error}"
-            ) from error
+        await Registry(store, books).amend(change, WallClock().now(), author)
+    try:
+        return await _send(settings, made[0].id, verify=True)
+    except SiagaError as error:
+        raise SiagaError(f"added, but no code went out; `siaga contact ask {made[0].id}`: {error}") from error
 
 
 async def _verify(settings: Settings, contact: str, code: str, author: str) -> None:
-    async with _siaga(settings) as siaga:
-        outcome = await siaga.verifications.hear(
-            await _found(siaga, contact), code, siaga.clock.now(), author
-        )
+    async with storage(settings) as store:
+        books = books_of(settings, store)
+        verifications = Verifications(store, books, secret_key(settings.key_file, os.environ))
+        outcome = await verifications.hear(await _found(books, contact), code, WallClock().now(), author)
     if outcome != "verified":
         hint = "no code counts for it any more: siaga contact ask" if outcome == "not_asked" else "wrong code"
         raise SiagaError(f"{contact}: {hint}")
 
 
 async def _remove(settings: Settings, contact: str, author: str) -> None:
-    async with _siaga(settings) as siaga:
-        await _found(siaga, contact)
+    async with storage(settings) as store:
+        books = books_of(settings, store)
+        await _found(books, contact)
         change = partial(removed, contact_id=contact)
-        await Registry(siaga.store, siaga.books).amend(change, siaga.clock.now(), author)
+        await Registry(store, books).amend(change, WallClock().now(), author)
 
 
-async def _found(siaga: Siaga, contact: str) -> Contact:
-    found = (await siaga.books.directory()).contact(contact)
+async def _found(books: Books, contact: str) -> Contact:
+    found = (await books.directory()).contact(contact)
     if found is None:
         raise _unknown(contact)
     return found

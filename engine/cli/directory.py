@@ -30,7 +30,7 @@ from engine.cli.named import rule_named
 from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
 from engine.cli.policy import surroundings
 from engine.cli.progress import counting
-from engine.cli.storage import storage
+from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
 from engine.judging.instant import HOUR, MINUTE, local, local_midnight
@@ -39,12 +39,9 @@ from engine.loading.directory import load_directory
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
 from engine.service.audit import note_seen
-from engine.service.books import Books
 from engine.service.registry import Difference, Registry
 from engine.service.reload import read_rule_set
-from engine.service.rule_sets import RuleSet
 from engine.settings import DEFAULT_FILE, Settings
-from engine.store.port import Store
 
 app = typer.Typer(no_args_is_help=True, help="Bring in, change and take out who holds which office.")
 DAY = ["%Y-%m-%d"]
@@ -253,7 +250,7 @@ async def _import(
     contents = load_directory(file, load_regions(settings.paths.regions)).expect()
     now = WallClock().now()
     async with storage(settings) as store:
-        registry = Registry(store, _books(settings, store))
+        registry = Registry(store, books_of(settings, store))
         change = await registry.rehearse(lambda _before: contents, now)
         version = None if dry_run else await registry.amend(lambda _before: contents, now, author)
     return version, change
@@ -263,7 +260,7 @@ async def _place(settings: Settings, entry: Assignment | Duty, author: str) -> i
     if not load_regions(settings.paths.regions).known(entry.region):
         raise ConfigurationError(f"{entry.region}: there is no such region in {settings.paths.regions}")
     async with storage(settings) as store:
-        books = _books(settings, store)
+        books = books_of(settings, store)
         if (await books.directory()).person(entry.person) is None:
             raise SiagaError(f"{entry.person}: there is no such person in the directory")
 
@@ -275,15 +272,9 @@ async def _place(settings: Settings, entry: Assignment | Duty, author: str) -> i
 
 async def _export(settings: Settings, version: int | None) -> Directory | None:
     async with storage(settings) as store:
-        books = _books(settings, store)
+        books = books_of(settings, store)
         directory = await books.directory() if version is None else await books.directory_of(version)
         if directory is None or not directory.version:
             return None
         await note_seen(store, WallClock().now(), f"directory/v{directory.version}", "")
         return directory
-
-
-def _books(settings: Settings, store: Store) -> Books:
-    """Return the books as far as a change of the directory needs them."""
-    regions = load_regions(settings.paths.regions)
-    return Books(store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {}))

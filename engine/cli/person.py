@@ -15,13 +15,10 @@ import msgspec
 import typer
 
 from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import storage
+from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
-from engine.loading.regions import load_regions
-from engine.service.books import Books
 from engine.service.persons import Persons
-from engine.service.rule_sets import RuleSet
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Give a person what is kept of them, or erase it.")
@@ -86,11 +83,4 @@ def erase(
 
 async def _with(settings: Settings, work: Callable[[Persons], Awaitable[T]]) -> T:
     async with storage(settings) as store:
-        books = Books(
-            store,
-            namespace=settings.namespace,
-            regions=load_regions(settings.paths.regions),
-            kinds={},
-            rule_set=RuleSet({}, {}),
-        )
-        return await work(Persons(store, books))
+        return await work(Persons(store, books_of(settings, store)))

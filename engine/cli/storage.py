@@ -1,7 +1,7 @@
 """The store of an installation, for commands that look into it or change it while the service may be running.
 
-Here: opening it and letting go of it. Not here: what is in it. An embedded server that the service is using is shared
-with it and left running; one that nobody else uses is ended again.
+Here: opening it and letting go of it, and the books over it that the directory needs. Not here: what is in it.
+An embedded server that the service is using is shared with it and left running; one that nobody else uses is ended.
 """
 
 from __future__ import annotations
@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from engine.loading.regions import load_regions
+from engine.service.books import Books
+from engine.service.rule_sets import RuleSet
 from engine.settings import Settings
 from engine.store.embedded import EmbeddedServer
+from engine.store.port import Store
 from engine.store.redis import RedisStore
 
 
@@ -54,3 +58,9 @@ async def storage(settings: Settings) -> AsyncIterator[RedisStore]:
     """Open the store while the context lasts."""
     async with server_of(settings) as where, store_at(where, settings) as store:
         yield store
+
+
+def books_of(settings: Settings, store: Store) -> Books:
+    """Return the books as far as the directory and the people in it need them."""
+    regions = load_regions(settings.paths.regions)
+    return Books(store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {}))

@@ -141,9 +141,13 @@ def test_a_directory_goes_in_and_comes_out_the_same(installation):
     )
     exported = installation.home / "out.yaml"
     assert installation.siaga("directory", "export", str(exported))[0] == cli.FAILED
+    counts = "people: 2 new, 0 changed, 0 gone; offices held: 2 new, 0 gone\n"
+    rehearsed = installation.siaga("directory", "import", str(source), "--dry-run")
+    assert rehearsed == (0, "", f"nothing was changed\n{counts}")
+    assert installation.siaga("directory", "export", str(exported))[0] == cli.FAILED
     code, text, said = installation.siaga("directory", "import", str(source))
     assert (code, text) == (0, "")
-    assert said == "version 1 is in force: 2 people, 2 offices held\n"
+    assert said == f"version 1 is in force\n{counts}"
     assert installation.siaga("directory", "export", str(exported))[0] == 0
     assert exported.stat().st_mode & 0o077 == 0
     assert installation.siaga("directory", "export", str(exported))[0] == cli.WRONG
@@ -151,6 +155,40 @@ def test_a_directory_goes_in_and_comes_out_the_same(installation):
     again = installation.home / "again.yaml"
     installation.siaga("directory", "export", str(again))
     assert again.read_text() == exported.read_text()
+    table = installation.home / "again.csv"
+    assert installation.siaga("directory", "export", str(table))[0] == 0
+    assert [
+        line.removesuffix(",,") for line in table.read_text().splitlines()[1:]
+    ] == source.read_text().splitlines()[1:]
+
+
+def test_a_directory_is_changed_entry_by_entry_and_an_earlier_version_comes_back(installation):
+    source = installation.home / "directory.csv"
+    source.write_text(
+        "region,role,person,status,language,sms,email,deputy\n"
+        "73.15,sekda,sekda-7315,definitif,id,+6281100000001,sekda@pinrang.example,\n"
+        "73.15,asisten_pem,asisten-7315,definitif,en,+6281100000002,,\n"
+    )
+    assert installation.siaga("directory", "import", str(source))[0] == 0
+    plh = ("73.15", "sekda", "asisten-7315", "--status", "plh", "--until", "2099-01-01", "--author", "admin")
+    assert installation.siaga("directory", "assign", *plh)[2].startswith("version 2 ")
+    night = ("00", "posko_nasional", "asisten-7315", "--until", "2099-01-01 06:00 WIB")
+    assert installation.siaga("directory", "shift", *night)[2].startswith("version 3 ")
+    assert installation.siaga("directory", "shift", *night[:3])[0] == cli.WRONG  # without an end
+    assert installation.siaga("directory", "assign", "73.15", "sekda", "siapa")[0] == cli.FAILED
+    assert installation.siaga("contact", "remove", "sekda-7315/email/1")[0] == 0
+    table = installation.home / "out.csv"
+    code, _, said = installation.siaga("directory", "export", str(table))
+    assert (code, "shifts of the roster" in said, table.exists()) == (cli.FAILED, True, False)
+    assert installation.siaga("directory", "export", str(table), "--version", "1")[0] == 0
+    assert installation.siaga("directory", "export", str(table), "--version", "9")[0] == cli.FAILED
+    assert "sekda@pinrang.example" in table.read_text()
+    listed = installation.siaga("audit", "list")[1].splitlines()
+    assert [line.split("  ", 1)[1] for line in listed if "directory  v" in line][:2] == [
+        "directory  v1",
+        "directory  v2  admin",
+    ]
+    assert sum("seen  directory/" in line for line in listed) >= 1
 
 
 def test_a_directory_with_a_mistake_changes_nothing(installation):
