@@ -188,7 +188,7 @@ def next_step(draft: Draft, *, by_hand: bool = False) -> None:
     if put_off is not None:
         place = put_off.round, put_off.step
     elif run is not None:
-        place = _after(draft.alert.policy, run)
+        place = following(draft.alert.policy, run)
     if place is None:
         exhaust(draft)
     elif draft.alert.status == "open":
@@ -199,7 +199,7 @@ def next_step(draft: Draft, *, by_hand: bool = False) -> None:
             draft.change(runs=(*draft.alert.runs[:-1], msgspec.structs.replace(run, over=True)))
 
 
-def _after(policy: Policy, run: Run) -> tuple[int, int] | None:
+def following(policy: Policy, run: Run) -> tuple[int, int] | None:
     """Return (round, step) of what follows a run, or None after the last step of the last round."""
     if run.step < len(policy.steps):
         return run.round, run.step + 1
@@ -383,6 +383,6 @@ def step_ends_at(draft: Draft) -> Instant | None:
         return None
     if alert.status == "open":
         return run.ends_at
-    place = _after(alert.policy, run)
+    place = following(alert.policy, run)
     runs_on = place is not None and alert.policy.steps[place[1] - 1].when.not_resolved
     return run.ends_at if runs_on and not run.over else None

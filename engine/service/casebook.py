@@ -179,6 +179,14 @@ async def load(store: Store, alert_ids: Sequence[str]) -> dict[str, Case]:
     return cases
 
 
+async def unresolved(store: Store) -> list[Alert]:
+    """Return the unresolved alerts, by the list that is kept of them; what closed in between is left out."""
+    ids = list(await store.planned(UNRESOLVED))
+    records = await store.get(ALERTS, ids) if ids else []
+    alerts = [decode(record.value, Alert) for record in records if record is not None]
+    return [alert for alert in alerts if alert.unresolved]
+
+
 def answer_link(key: bytes, notification_id: str, channel: Channel, alert_id: str) -> Put:
     """Return the record by which a message's link is found again; a digest is of no alert."""
     mark = fingerprint(token_for(key, notification_id, channel))

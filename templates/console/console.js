@@ -60,17 +60,29 @@
   const { stream } = document.body.dataset;
   if (!stream || !live().length) return;
   const offline = document.getElementById("offline");
-  let lost = false;
-  const source = new EventSource(stream);
-  source.addEventListener("tick", follow);
-  source.addEventListener("open", () => {
+  const quiet = 40_000; // the stream says something at least every 15 seconds
+  let heard = Date.now();
+  const lost = () => {
+    offline.hidden = false;
+  };
+  const found = () => {
+    heard = Date.now();
+    if (offline.hidden) return;
     offline.hidden = true;
-    if (lost) follow();
-    lost = false;
+    follow();
+  };
+  const source = new EventSource(stream);
+  source.addEventListener("open", found);
+  source.addEventListener("still", found);
+  source.addEventListener("tick", () => {
+    found();
+    follow();
   });
   source.addEventListener("error", () => {
-    offline.hidden = false;
-    lost = true;
+    lost();
     if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
   });
+  window.addEventListener("offline", lost);
+  window.addEventListener("online", found);
+  setInterval(() => Date.now() - heard > quiet && lost(), 5000);
 })();

@@ -19,6 +19,7 @@ class Shown(NamedTuple):
 PAGES = (
     Shown("masuk", "/console/sign-in", user=""),
     Shown("situasi", "/console"),
+    Shown("situasi-provinsi", "/console/regions/73"),
     Shown("bukan-wewenang", "/console", user="penulis"),
     Shown("tidak-ada", "/console/tidak-ada"),
 )

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from engine.service.app import Siaga
 from engine.service.changes import Changes
+from engine.service.recent import Recent
 from engine.service.throttle import Throttle
 from engine.web.console import nowhere, sign_in, situation, static, stream
 from engine.web.console.shell import Shell
@@ -22,5 +23,6 @@ def install(app: FastAPI, siaga: Siaga) -> None:
     app.state.shell = Shell(siaga)
     app.state.throttle = Throttle()
     app.state.changes = Changes(siaga.store)
+    app.state.recent = Recent(siaga.store, siaga.clock)
     for module in MODULES:
         app.include_router(module.router)

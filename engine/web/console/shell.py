@@ -16,10 +16,12 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from engine.judging.instant import MINUTE, Instant, format_instant
 from engine.service.app import Siaga
 from engine.service.tokens import Right
 from engine.web.console.visit import Visit, language_of
 from engine.wording.layout import environment
+from engine.wording.local_time import duration
 from engine.wording.texts import LANGUAGES, Catalogue, Texts, load_catalogue
 
 HOME = "/console"
@@ -96,6 +98,7 @@ class Shell:
                 now=self._siaga.clock.now(),
                 said=said(texts, request),
                 form_token=lambda: hidden(visit),
+                countdown=countdown,
                 **view,
             )
         )
@@ -133,3 +136,15 @@ def said(texts: Texts, request: Request) -> str:
     """Return what a page says on top after a form; empty where it follows none."""
     key = f"console.said.{request.query_params.get('said', '')}"
     return texts[key] if key in texts else ""  # noqa: SIM401 -- texts are no dict
+
+
+def countdown(texts: Texts, until: Instant, now: Instant) -> Markup:
+    """Return what is left until an instant, counted down by the script and readable without it."""
+    left = (
+        duration(max(until - now, 0) // MINUTE * MINUTE, texts)
+        if until - now >= MINUTE
+        else texts["console.now"]
+    )
+    return Markup('<time datetime="{}" data-until="{}" data-over="{}">{}</time>').format(
+        format_instant(until), until, texts["console.now"], left
+    )

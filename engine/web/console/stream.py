@@ -30,10 +30,10 @@ async def stream(visit: Visit = visitor("read")) -> Response:
 
 
 async def ticks(changes: Changes) -> AsyncIterator[str]:
-    """Yield the events: `tick`, and comments that keep the connection known to be alive."""
+    """Yield the events: `tick`, and `still` after a quiet while, by which the page knows that it is not cut off."""
     began = monotonic()
     yield "retry: 2000\n\n"
     async for changed in changes.follow():
-        yield "event: tick\ndata:\n\n" if changed else ": still here\n\n"
+        yield "event: tick\ndata:\n\n" if changed else "event: still\ndata:\n\n"
         if monotonic() - began >= LONGEST_SECONDS:
             return

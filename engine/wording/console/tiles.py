@@ -1,0 +1,79 @@
+"""The tile map: regions coloured by their highest open level, with counts.
+
+Here: which tile says what. Not here: where a province's tile lies (`templates/console/tiles.yaml`), and the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from engine.alerting.alert import Alert
+from engine.judging.region import lies_in
+from engine.wording.texts import Texts
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a province's tile lies, from 1, and its short name."""
+
+    column: int
+    row: int
+    short: str
+
+
+class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file of the layout."""
+
+    version: int
+    columns: int
+    rows: int
+    tiles: dict[str, Place]
+
+
+class Tile(msgspec.Struct, frozen=True, kw_only=True):
+    """One region. `level` is the highest open one, 0 for none; `label` says all of it to who does not see it."""
+
+    code: str
+    short: str
+    name: str
+    label: str
+    count: int = 0
+    level: int = 0
+    column: int = 0
+    row: int = 0
+
+
+def counted(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the alerts that a map counts: what really happened and is no secret of another rule's."""
+    return [alert for alert in alerts if alert.unresolved and not alert.exercise and not alert.hidden]
+
+
+def tile(
+    code: str,
+    alerts: Iterable[Alert],
+    texts: Texts,
+    name: Callable[[str], str],
+    *,
+    place: Place | None = None,
+    alone: bool = False,
+) -> Tile:
+    """Return the tile of a region; `alone` counts what is of the region itself and of none that lies in it."""
+    inside = [alert for alert in alerts if (alert.region == code if alone else lies_in(alert.region, code))]
+    level = max((alert.level for alert in inside), default=0)
+    full = name(code)
+    label = (
+        texts("console.tile.some", place=full, n=len(inside), level=texts[f"level.{level}"])
+        if inside
+        else texts("console.tile.none", place=full)
+    )
+    return Tile(
+        code=code,
+        short=place.short if place else full,
+        name=full,
+        label=label,
+        count=len(inside),
+        level=level,
+        column=place.column if place else 0,
+        row=place.row if place else 0,
+    )
