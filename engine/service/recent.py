@@ -99,7 +99,7 @@ class Recent:
                 self._count(entry, since)
                 position = entry.position
             self._position = position
-            if len(entries) < self._at_once:
+            if not entries:
                 return True
         return False
 
