@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from engine.cli.check import Tongue
@@ -166,7 +167,8 @@ def _given(
     from engine.service.given import Given, json_events
 
     if words:
-        return _givens(settings).words(words, at=now if at is None else at, desk=desk)
+        given = _givens(settings).words(words, at=now if at is None else at, desk=desk, now=now)
+        return msgspec.structs.replace(given, events=()) if given.faulty else given
     if file is None:
         return Given()
     data = _read(file)

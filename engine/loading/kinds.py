@@ -1,4 +1,4 @@
-"""Kinds of events and their names, read from YAML.
+"""Kinds of events and their names, and the groups in which a form offers them, read from YAML.
 
 Here: the form of `config/kinds.yaml`. Not here: what happens to an event of an unknown kind (`service.intake`) and
 how a name is worked into a message (`wording`).
@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 
 from engine.loading.finding import Findings
-from engine.loading.form import Form, form_of
+from engine.loading.form import Form, Take, form_of, list_of
+from engine.loading.known import FIELDS
 from engine.loading.loaded import Loaded, load_file
 from engine.loading.marked import Mapping, Node
 from engine.loading.texts import Language
-from engine.loading.value import short_text
+from engine.loading.value import short_text, text, word
 
 CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
 """The code of a kind: words joined by dots."""
@@ -35,6 +36,28 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _UNNAMED = Kind(id="", en="")
+ASKED = tuple(path for path in FIELDS if path.startswith(("metrics.", "subject.")))
+"""What a form can ask of a kind beside what it asks of each."""
+
+
+class KindGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Kinds that a form offers under one name, and the fields that it asks for each of them."""
+
+    id: str
+    en: str
+    kinds: tuple[str, ...]
+    ask: tuple[str, ...] = ()
+
+    def name(self, language: Language) -> str:
+        """Return the name in one language."""
+        return self.en if language == "en" else self.id
+
+
+class Kinds(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole file: the kinds by their code, and the groups."""
+
+    kinds: dict[str, Kind] = {}
+    groups: tuple[KindGroup, ...] = ()
 
 
 def names_by_language(kinds: abc.Mapping[str, Kind]) -> dict[str, dict[str, str]]:
@@ -47,14 +70,41 @@ def load_kinds(path: Path) -> dict[str, Kind]:
     return read_kinds(path).expect()
 
 
+def load_groups(path: Path) -> tuple[KindGroup, ...]:
+    """Read the groups; raise `ConfigurationError` with every mistake of the file and its place."""
+    return load_file(path, _file, Kinds()).expect().groups
+
+
 def read_kinds(path: Path) -> Loaded[dict[str, Kind]]:
     """Read the kinds by their code, with every finding on their file."""
-    none: dict[str, Kind] = {}
-    return load_file(path, _file, none)
+    read = load_file(path, _file, Kinds())
+    return Loaded(read.value.kinds, read.findings)
 
 
-def _file(form: Form, _findings: Findings) -> dict[str, Kind]:
-    return form.require("kinds", _kinds, {})
+def _file(form: Form, _findings: Findings) -> Kinds:
+    kinds = form.require("kinds", _kinds, {})
+    return Kinds(kinds=kinds, groups=form.read("groups", list_of(_group(kinds)), ()))
+
+
+def _group(kinds: abc.Mapping[str, Kind]) -> Take[KindGroup]:
+    def code(node: Node, findings: Findings) -> str:
+        found = text(node, findings)
+        if found not in kinds:
+            raise findings.no_choice("unknown_kind", node.mark, found, kinds)
+        return found
+
+    def read(node: Node, findings: Findings) -> KindGroup:
+        form = form_of(node, findings)
+        group = KindGroup(
+            id=form.require("id", short_text, ""),
+            en=form.require("en", short_text, ""),
+            kinds=form.require("kinds", list_of(code, minimum=1), ()),
+            ask=form.read("ask", list_of(word(*ASKED)), ()),
+        )
+        form.close()
+        return group
+
+    return read
 
 
 def _kinds(node: Node, findings: Findings) -> dict[str, Kind]:

@@ -72,16 +72,24 @@ class Givens:
             to_correct=to_correct(sheet, faulty, language) if faulty else b"",
         )
 
-    def words(self, words: Mapping[str, str], *, at: Instant, desk: str) -> Given:
-        """Read one event from words by field, as a row of a sheet is read; it happened at `at`."""
+    def words(
+        self, words: Mapping[str, str], *, at: Instant, desk: str, scope: Scope = ANYWHERE, now: Instant
+    ) -> Given:
+        """Read one event from words by field, as a row of a sheet is read; without a date it happened at `at`.
+
+        What the door would not take in as it is comes both as an event and with its fault.
+        """
         region = self._sheets.region(words.get("region", "")) or NATION
         moment = local(at, self._regions.timezone(region))
-        cells = {"date": f"{moment:%d/%m/%Y}", "time": f"{moment:%H.%M.%S}", **words}
+        cells = {"date": f"{moment:%d/%m/%Y}", "time": f"{moment:%H.%M.%S}"} if "date" not in words else {}
+        cells |= words
         sheet = Sheet(headings=tuple(cells), rows=(Row(number=1, cells=tuple(cells.values())),))
-        (row,) = checked(self._sheets.read(sheet, desk=desk), self._schema, ANYWHERE, at, sheet.headings)
+        (row,) = self._sheets.read(sheet, desk=desk)
         if row.document is None:
             return Given(faulty=(Faulty(row=1, faults=row.faults),))
-        return Given(events=(_event(row),))
+        (seen,) = checked([row], self._schema, scope, now, sheet.headings)
+        faulty = (Faulty(row=1, faults=seen.faults),) if seen.faults else ()
+        return Given(events=(_event(row),), faulty=faulty)
 
     def check(self, event: Event, now: Instant) -> Faulty | None:
         """Say what the door would find wrong with an event, if anything."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigurationError
-from engine.loading.kinds import Kind, load_kinds
+from engine.loading.kinds import Kind, load_groups, load_kinds
 
 SHIPPED = Path("config/kinds.yaml")
 SCHEMA = {
@@ -94,3 +94,25 @@ def test_every_mistake_is_named_with_its_line(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"none\.yaml"):
         load_kinds(tmp_path / "none.yaml")
+
+
+def test_the_groups_of_the_form_name_known_kinds_once_and_leave_out_what_no_person_reports() -> None:
+    offered = [code for group in load_groups(SHIPPED) for code in group.kinds]
+    assert len(offered) == len(set(offered))
+    assert set(load_kinds(SHIPPED)) - set(offered) == {"desk.heartbeat", "correction", "policy.risk_index"}
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "{id: A, en: A, kinds: [b.c]}",
+        "{id: A, en: A, kinds: [a.b], ask: [metrics.cows]}",
+        "{id: A, kinds: [a.b]}",
+        "{id: A, en: A, kinds: []}",
+    ],
+)
+def test_a_group_of_another_form_is_refused(tmp_path: Path, group: str) -> None:
+    path = tmp_path / "kinds.yaml"
+    path.write_text(f"version: 1\nkinds: {{a.b: {{id: A, en: A}}}}\ngroups:\n  - {group}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"kinds\.yaml:4:"):
+        load_kinds(path)
