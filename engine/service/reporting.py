@@ -9,6 +9,7 @@ other words is no conflict for the quarantine: somebody went back and changed a 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -56,7 +57,13 @@ class Reporting:
     """Takes reports of people in."""
 
     def __init__(
-        self, store: Store, clock: Clock, intake: Intake, givens: Givens, schema: EventSchema, settings: Settings
+        self,
+        store: Store,
+        clock: Clock,
+        intake: Intake,
+        givens: Givens,
+        schema: EventSchema,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -93,7 +100,9 @@ class Reporting:
     async def upload(self, data: bytes, scope: Scope, language: Language, *, send: bool) -> Uploaded:
         """Take in the rows of a sheet that need no correcting, or only check them all; raises `NotASheet`."""
         now = self._clock.now()
-        given = self._givens.sheet(data, desk=scope.region, scope=scope, now=now, language=language)
+        given = await asyncio.to_thread(
+            self._givens.sheet, data, desk=scope.region, scope=scope, now=now, language=language
+        )
         uploaded = Uploaded(good=len(given.events), faulty=given.faulty, to_correct=given.to_correct)
         return await self._sent(given, uploaded, scope) if send else uploaded
 

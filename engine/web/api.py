@@ -33,6 +33,7 @@ from engine.web import (
     silences,
 )
 from engine.web.console import routers as console
+from engine.web.console import upload
 from engine.web.front import Front
 from engine.wording.answer_page import AnswerPages
 
@@ -101,6 +102,8 @@ def limits(events_bytes: int) -> Callable[[str], int]:
             return bounce.BODY_BYTES
         if path.startswith(callbacks.PREFIX):
             return callbacks.BODY_BYTES
+        if path == upload.PATH:
+            return upload.BODY_BYTES
         return answer_page.BODY_BYTES if path.startswith(answer_page.PREFIX) else SMALL_BODY_BYTES
 
     return limit_of

@@ -46,6 +46,8 @@ class PageRoute(APIRoute):
             except HTTPException as error:
                 reason = error.reason if isinstance(error, Problem) else ""
                 return refusal(request, error.status_code, reason)
+            finally:
+                await request.close()  # a file that was uploaded lies in a temporary one
 
         return page
 

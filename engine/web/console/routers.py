@@ -11,10 +11,11 @@ from engine.service.app import Siaga
 from engine.service.changes import Changes
 from engine.service.recent import Recent
 from engine.service.throttle import Throttle
-from engine.web.console import nowhere, sign_in, situation, static, stream
+from engine.web.console import nowhere, report, sign_in, situation, static, stream, upload
+from engine.web.console.report import Forms
 from engine.web.console.shell import Shell
 
-MODULES = (sign_in, static, stream, situation, nowhere)
+MODULES = (sign_in, static, stream, situation, report, upload, nowhere)
 """`nowhere` is the last: it takes every path that no other has."""
 
 
@@ -22,6 +23,7 @@ def install(app: FastAPI, siaga: Siaga) -> None:
     """Let the app serve the pages of an installation."""
     app.state.shell = Shell(siaga)
     app.state.throttle = Throttle()
+    app.state.forms = Forms(siaga)
     app.state.changes = Changes(siaga.store)
     app.state.recent = Recent(siaga.store, siaga.clock)
     for module in MODULES:

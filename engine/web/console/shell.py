@@ -25,6 +25,8 @@ from engine.wording.local_time import duration
 from engine.wording.texts import LANGUAGES, Catalogue, Texts, load_catalogue
 
 HOME = "/console"
+REPORT = "/lapor"
+"""Where a desk reports: short, since people type it into a phone."""
 STATIC = "/console/static/"
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -40,7 +42,10 @@ class Place(NamedTuple):
     right: Right
 
 
-NAVIGATION: tuple[Place, ...] = (Place("console.nav.situation", HOME, "read"),)
+NAVIGATION: tuple[Place, ...] = (
+    Place("console.nav.situation", HOME, "read"),
+    Place("console.nav.report", REPORT, "submit"),
+)
 """In the order shown."""
 
 
@@ -66,7 +71,7 @@ class Shell:
         return {
             name: asset(self._templates, name, files, media_type)
             for name, files, media_type in (
-                ("console.css", ("levels.css", "console/console.css"), "text/css"),
+                ("console.css", ("levels.css", "console/console.css", "console/report.css"), "text/css"),
                 ("console.js", ("console/console.js",), "text/javascript"),
                 ("icon.svg", ("console/icon.svg",), "image/svg+xml"),
             )

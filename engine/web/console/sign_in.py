@@ -16,7 +16,7 @@ from engine.service.throttle import Throttle
 from engine.service.users import LONGEST
 from engine.web.auth import siaga_of
 from engine.web.console.route import SIGN_IN, pages
-from engine.web.console.shell import HOME, shell_of
+from engine.web.console.shell import HOME, REPORT, shell_of
 from engine.web.console.visit import (
     Visit,
     cookie_name,
@@ -65,6 +65,8 @@ async def sign_in(request: Request) -> Response:
     if user is None:
         return _page(request, next_=next_, user=name, fault="wrong", status=403)
     throttle.forgive(name, address)
+    if next_ == HOME and "read" not in user.scope.rights and "submit" in user.scope.rights:
+        next_ = REPORT  # a desk has no situation to see
     if before := request.cookies.get(cookie_name(request)):
         await siaga.sessions.end(before)
     response = RedirectResponse(next_, 303)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -187,6 +188,16 @@ def test_the_page_for_desks_tells_every_column():
     page = (ROOT / "docs/desk.md").read_text()
     told = [f"| {column.id} | `{column.field}` | {column.note['id']} |" for column in COLUMNS]
     assert [line for line in told if line not in page] == []
+
+
+def test_every_text_has_both_languages_and_what_to_write_instead():
+    """A comma without quotes would make a further key of the rest of a sentence."""
+    read = yaml.safe_load((ROOT / "engine/loading/event_columns.yaml").read_text())
+    texts = [*read["faults"].values(), *(column["note"] for column in read["columns"])]
+    assert [text for text in texts if set(text) != {"id", "en"}] == []
+    assert [
+        code for code, text in read["faults"].items() for said in text.values() if said.count(" -> ") != 1
+    ] == []
 
 
 def test_every_fault_of_the_door_has_words_for_people():

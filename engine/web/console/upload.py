@@ -1,0 +1,85 @@
+"""Reporting by a sheet: CSV or XLSX, row by row.
+
+Here: the routes, and the sheet of what needs correcting on its way back. Not here: reading sheets
+(`loading.event_sheet`) and what becomes of a row (`service.reporting`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Sequence
+
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from engine.loading.event_columns import CellFault
+from engine.loading.event_sheet import template
+from engine.loading.sheet import LARGEST_BYTES
+from engine.loading.sheet_parts import NotASheet
+from engine.loading.texts import Language
+from engine.service.given import Faulty
+from engine.service.reporting import Uploaded
+from engine.web.console.report import forms_of, spoken
+from engine.web.console.route import pages
+from engine.web.console.shell import REPORT, shell_of
+from engine.web.console.visit import Visit, visitor
+
+router = pages()
+PATH = REPORT + "/berkas"
+BODY_BYTES = LARGEST_BYTES + 65_536
+"""A file and the rest of its form."""
+MOST_SHOWN = 200
+"""Rows whose mistakes are shown; the sheet to correct has them all."""
+_one_at_a_time = asyncio.Semaphore(1)
+
+
+@router.get(PATH)
+async def upload_page(visit: Visit = visitor("submit")) -> Response:
+    """Show the form of the upload."""
+    return _page(visit)
+
+
+@router.get(PATH + "/templat.csv")
+async def template_file(visit: Visit = visitor("submit")) -> Response:
+    """Give the empty sheet."""
+    headers = {"Content-Disposition": 'attachment; filename="laporan.csv"'}
+    return Response(template(spoken(visit)), 200, headers, "text/csv; charset=utf-8")
+
+
+@router.post(PATH)
+async def upload(visit: Visit = visitor("submit")) -> Response:
+    """Take in the rows that are right, or only check them; say of each other what is wrong."""
+    file = visit.form.get("file")
+    data = await file.read() if isinstance(file, UploadFile) else b""
+    if not data:
+        return _page(visit, fault=CellFault(code="file_empty"))
+    try:
+        async with _one_at_a_time:  # reading takes memory and a processor; who comes second waits
+            uploaded = await forms_of(visit.request).reporting.upload(
+                data, visit.scope, spoken(visit), send=visit.text("do") == "send"
+            )
+    except NotASheet as wrong:
+        return _page(visit, fault=CellFault(code=wrong.reason, facts=wrong.facts))
+    return _page(visit, uploaded=uploaded)
+
+
+def _page(visit: Visit, *, uploaded: Uploaded | None = None, fault: CellFault | None = None) -> Response:
+    language = spoken(visit)
+    return shell_of(visit.request).page(
+        visit.request,
+        "upload.html.j2",
+        visit=visit,
+        status=422 if fault else 200,
+        uploaded=uploaded,
+        sent=visit.text("do") == "send",
+        fault=fault.said(language) if fault else "",
+        faulty=_said(uploaded.faulty, language) if uploaded else (),
+        kept=_said(uploaded.kept, language) if uploaded else (),
+        refused=_said(uploaded.refused, language) if uploaded else (),
+        to_correct=base64.b64encode(uploaded.to_correct).decode() if uploaded else "",
+    )
+
+
+def _said(rows: Sequence[Faulty], language: Language) -> list[tuple[int, list[str]]]:
+    return [(row.row, [fault.said(language) for fault in row.faults]) for row in rows[:MOST_SHOWN]]
