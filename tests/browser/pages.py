@@ -20,6 +20,9 @@ PAGES = (
     Shown("masuk", "/console/sign-in", user=""),
     Shown("situasi", "/console"),
     Shown("situasi-provinsi", "/console/regions/73"),
+    Shown("lapor", "/lapor", user="desk-7315"),
+    Shown("lapor-jenis", "/lapor/jenis/conflict.clash", user="desk-7315"),
+    Shown("lapor-berkas", "/lapor/berkas", user="desk-7315"),
     Shown("bukan-wewenang", "/console", user="penulis"),
     Shown("tidak-ada", "/console/tidak-ada"),
 )
