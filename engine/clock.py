@@ -7,16 +7,25 @@ An instant is a whole number of milliseconds since 1970-01-01T00:00:00 UTC.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 FORWARD_JUMP_MS = 60_000
 """A forward step of the wall clock against the monotonic clock by more than this is not believed at once."""
 FORWARD_JUMP_PATIENCE_MS = 600_000
 """... but followed after it has lasted this long (escalation.md 3.13)."""
+LONGEST_LEAD_MS = 7_200_000
+"""A start goes on from where an earlier process was, if that is at most so far ahead of the wall clock."""
 
 
 class Clock(Protocol):
-    """Says what instant it is; never goes back."""
+    """Says what instant it is; never goes back.
+
+    `jump_ms` is how far the wall clock is ahead of it, below 0: behind; in milliseconds as of the last `now`.
+    """
+
+    @property
+    def jump_ms(self) -> int: ...  # noqa: D102
 
     def now(self) -> int:
         """Return the present instant in milliseconds UTC."""
@@ -34,16 +43,28 @@ class WallClock:
     60 s is followed only after 10 minutes; `jump_ms` shows it meanwhile, so that ops can be told at once.
     """
 
-    def __init__(self) -> None:
-        self._last = time.time_ns() // 1_000_000
-        self._last_monotonic = time.monotonic_ns() // 1_000_000
+    def __init__(
+        self,
+        not_before: int = 0,
+        *,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Begin at the wall time, or at `not_before` (milliseconds UTC) where an earlier process got further.
+
+        A `not_before` of more than `LONGEST_LEAD_MS` ahead is not believed: that process had a wrong clock.
+        """
+        self._wall_ns, self._monotonic_ns = wall_ns, monotonic_ns
+        wall = wall_ns() // 1_000_000
+        self._last = not_before if wall < not_before <= wall + LONGEST_LEAD_MS else wall
+        self._last_monotonic = monotonic_ns() // 1_000_000
         self._jump_seen_at: int | None = None
-        self.jump_ms = 0
+        self.jump_ms = wall - self._last
 
     def now(self) -> int:
         """Return the present instant in milliseconds UTC."""
-        wall = time.time_ns() // 1_000_000
-        measured = time.monotonic_ns() // 1_000_000
+        wall = self._wall_ns() // 1_000_000
+        measured = self._monotonic_ns() // 1_000_000
         expected = self._last + measured - self._last_monotonic
         now = max(wall, expected)
         if wall - expected > FORWARD_JUMP_MS:
@@ -60,6 +81,8 @@ class WallClock:
 
 class ManualClock:
     """A clock that stands until it is set: lock-step runs, tests, backtests."""
+
+    jump_ms = 0
 
     def __init__(self, start: int) -> None:
         self._now = start

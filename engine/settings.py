@@ -103,6 +103,8 @@ class Http(_Section):
     """Largest body of one request, in bytes; a larger one is answered 413."""
     max_events: int = Field(default=5_000, ge=1)
     """Most events in one request; what is beyond is rejected."""
+    max_requests_per_minute: int = Field(default=60_000, ge=1)
+    """Most requests of one token in a minute, all at once or evenly; what is beyond is answered 429."""
 
 
 class Redis(_Section):
@@ -141,6 +143,8 @@ class IntakeSection(_Section):
     """An event that occurred later than this after its receipt is quarantined, in seconds."""
     max_event_bytes: int = Field(default=65_536, ge=1_024)
     """Largest single event, in bytes; a larger one is rejected."""
+    max_waiting: int = Field(default=1_000_000, ge=1)
+    """Events that may wait to be judged; while more wait, and while the store is 90 % full, events are answered 503."""
 
 
 class Reload(_Section):

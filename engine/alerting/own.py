@@ -14,10 +14,13 @@ from engine.judging.instant import MINUTE
 from engine.judging.region import NATION
 from engine.judging.rule import Rule
 
-Matter = Literal["quarantine", "gap", "rules", "balance", "dead_letter", "contact", "vacancy"]
+Matter = Literal[
+    "quarantine", "gap", "rules", "balance", "dead_letter", "contact", "vacancy", "clock", "pressure"
+]
 MATTERS: tuple[Matter, ...] = get_args(Matter)
 """Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on a
-group, an alert or a message raised and was put off; somebody wrote STOP; time ran out and an alert has nobody left."""
+group, an alert or a message raised and was put off; somebody wrote STOP; time ran out and an alert has nobody left; the
+wall clock jumped; nothing more is taken in, since too much waits."""
 PREFIX = "siaga."
 """The ids of rules that begin so are Siaga's own; the loader refuses them to others."""
 OPS_POLICY = "siaga-ops"
@@ -79,6 +82,18 @@ _WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
         "Masa jabatan berakhir: peringatan terbuka tidak punya penerima lagi",
         "Peringatan tanpa penerima",
         "Tetapkan penggantinya (siaga directory assign), atau tangani peringatan itu langsung.",
+        OPS_POLICY,
+    ),
+    "clock": (
+        "Jam server melompat; Siaga tidak langsung mengikutinya",
+        "Jam server melompat",
+        "Periksa NTP. Lompatan maju diikuti setelah sepuluh menit; jam yang mundur tidak pernah diikuti.",
+        OPS_POLICY,
+    ),
+    "pressure": (
+        "Laporan baru ditolak sementara: antrean terlalu panjang atau memori hampir penuh",
+        "Laporan baru ditolak sementara",
+        "Desk mengirim ulang sendiri. Periksa siaga_events_waiting dan memori server Redis.",
         OPS_POLICY,
     ),
 }

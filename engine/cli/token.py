@@ -13,8 +13,8 @@ import typer
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
-from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import DAY, local
+from engine.errors import ConfigurationError, ParseError, SiagaError
+from engine.judging.instant import DAY, Instant, Millis, local, parse_duration
 from engine.loading.regions import load_regions
 from engine.service.tokens import RIGHTS, Created, Right, Token, Tokens
 from engine.settings import DEFAULT_FILE, Settings
@@ -75,16 +75,48 @@ def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
         "rights",
         "created",
         "last used (UTC)",
-        "ended",
+        "ends or ended",
         box=None,
         pad_edge=False,
     )
     for token in asyncio.run(_list(settings_of(config, set_))):
         used = "-" if token.used_on is None else f"{local(token.used_on * DAY, 'UTC'):%Y-%m-%d}"
-        ended = "-" if token.revoked_at is None else f"{local(token.revoked_at, ZONE):%Y-%m-%d %H:%M} WIB"
+        end = token.revoked_at or token.ends_at
+        ended = "-" if end is None else f"{local(end, ZONE):%Y-%m-%d %H:%M} WIB"
         created = f"{local(token.created_at, ZONE):%Y-%m-%d %H:%M} WIB"
         table.add_row(token.id, token.label, token.region, " ".join(token.rights), created, used, ended)
     print_listing(table)
+
+
+@app.command()
+def rotate(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The id, as in `siaga token list`.")],
+    overlap: Annotated[
+        str, typer.Option(metavar="DURATION", help="For how long the old one stays valid beside the new one.")
+    ] = "24h",
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Make a token that stands in for another one: same rights, region and label, both valid for a while.
+
+    Nothing stops: give the new text to the desk or machine within the overlap, then the old one ends by itself. The
+    column "last used" of `siaga token list` shows whether it has changed over.
+
+    Example: siaga token rotate 4f1c0a9be2 --overlap 7d
+    """
+    try:
+        length = parse_duration(overlap)
+    except ParseError as error:
+        raise typer.BadParameter(str(error), param_hint="--overlap") from None
+    created, ends_at = asyncio.run(_rotate(settings_of(config, set_), token_id, length))
+    if created is None:
+        raise SiagaError(f"there is no valid token {token_id}; `siaga token list` shows all")
+    typer.echo(
+        f"token {created.token.id} stands in for {token_id}, which ends "
+        f"{local(ends_at, ZONE):%Y-%m-%d %H:%M} WIB. It is shown only now:",
+        err=True,
+    )
+    typer.echo(created.text)
 
 
 @app.command()
@@ -106,6 +138,14 @@ def revoke(
 async def _create(settings: Settings, rights: list[Right], region: str, label: str) -> Created:
     async with storage(settings) as store:
         return await Tokens(store, WallClock()).create(rights, region, label)
+
+
+async def _rotate(settings: Settings, token_id: str, overlap: Millis) -> tuple[Created | None, Instant]:
+    async with storage(settings) as store:
+        tokens = Tokens(store, WallClock())
+        created = await tokens.rotate(token_id, overlap)
+        old = next((token for token in await tokens.list() if token.id == token_id), None)
+        return created, (old.ends_at if old else None) or 0
 
 
 async def _list(settings: Settings) -> list[Token]:

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -48,7 +49,7 @@ from engine.service.inbound import Inbound
 from engine.service.intake import Intake
 from engine.service.key import secret_key
 from engine.service.lock_step import LockStep, Turn
-from engine.service.loop import LONGEST_WAIT, Loop, LoopState
+from engine.service.loop import Loop, LoopState
 from engine.service.outlets import Outlet, outlets_of
 from engine.service.own_alerts import OWN, OwnAlerts
 from engine.service.phones import Phones
@@ -265,7 +266,7 @@ class Siaga:
             wait_replicas=self.settings.redis.wait_replicas,
             archive=None if self.settings.archive_directory is None else str(self.settings.archive_directory),
             log=LogAs(self.settings.log.level, self.settings.log.format),
-            now=self.clock.now() if isinstance(self.clock, ManualClock) else None,
+            now=self.clock.now(),
             regions=tuple(self.books.regions),
             routes=self.books.routes,
         )
@@ -344,38 +345,25 @@ class Siaga:
         await self._pulse.look()
         return await self._evaluator.turn()
 
-    def _loop(
-        self,
-        name: str,
-        turn: Turn,
-        *,
-        channels: Sequence[str] = (),
-        schedules: Sequence[str] = (),
-        every: float = LONGEST_WAIT,
-    ) -> Loop:
-        return Loop(
-            name,
-            turn,
-            store=self.store,
-            clock=self.clock,
-            metrics=self.metrics,
-            channels=channels,
-            schedules=schedules,
-            every=every,
-        )
+    def _loop(self, name: str, turn: Turn, **when: Any) -> Loop:
+        """Return a loop that turns `when` it should: `channels`, `schedules`, `every` of `Loop`."""
+        return Loop(name, turn, store=self.store, clock=self.clock, metrics=self.metrics, **when)
 
 
-async def open_siaga(settings: Settings, stack: AsyncExitStack, *, store: Store | None = None) -> Siaga:
+async def open_siaga(
+    settings: Settings, stack: AsyncExitStack, *, store: Store | None = None, clock: Clock | None = None
+) -> Siaga:
     """Open the store (an embedded server where none is named), read the books, and wire the service.
 
-    What was opened is let go of by `stack`, last in first out. A `store` given is used as it is: rehearsals and tests.
+    What was opened is let go of by `stack`, last in first out. A `store` or `clock` given is used as it is: rehearsals
+    and tests.
     """
     where = None
     if store is None:
         where, store = await open_store(settings, stack)
     regions = load_regions(settings.paths.regions)
     kinds = load_kinds(settings.paths.kinds)
-    clock = await clock_of(settings, store)
+    clock = clock or await clock_of(settings, store)
     outlets = outlets_of(settings, os.environ)
     books = Books(
         store,

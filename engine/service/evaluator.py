@@ -41,7 +41,7 @@ from engine.service.pulse import GAPS, gaps_of, kept_gaps
 from engine.service.rule_sets import ENTRY, RuleSet, up_to_next
 from engine.store.codec import encode
 from engine.store.history import History
-from engine.store.port import Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
+from engine.store.port import START, Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
 
 Matching = Callable[[tuple[Rule, ...]], Choice]
 """Makes the matchers of a rule set."""
@@ -109,6 +109,7 @@ class Evaluator:
             self._cursor = await self._store.cursor()
             self._backdrop.gaps = await kept_gaps(self._store)
             self._seeded = None
+            await self._begin_count()
             log.info("evaluator_leads", epoch=lease.epoch)
         self._lease = lease
         self._metrics.epoch.set(lease.epoch if lease else 0)
@@ -119,6 +120,13 @@ class Evaluator:
         if self._lease is not None:
             await self._store.release(self._holder)
             self._lease = None
+
+    async def _begin_count(self) -> None:
+        """Let the count of judged events begin where it was not kept yet, as if none waited."""
+        counters = await self._store.counters()
+        if "events_evaluated" not in counters and self._cursor != START:
+            counts = {"events_evaluated": counters.get("events_accepted", 0)}
+            await self._store.write(Write(name="begin_count", counts=counts))
 
     async def turn(self, *, again: bool = False) -> int:
         """Judge and commit one batch, or do a part of a change of rules; return how much there was to do.
@@ -150,7 +158,8 @@ class Evaluator:
             return 0
         families = Families(self._store, self._history)
         batch = await sort(entries, self._matcher(again=again), families)
-        beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches))
+        judged = sum(len(entry.values) for entry in entries if entry.type == "events")
+        beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches, events_evaluated=judged))
         beside.plans += [Plan(CLOSINGS, alert, None) for alert in closed]
         if again:  # the process died on this batch: whatever it was, somebody must look
             beside.plans.append(ask(Request("dead_letter"), now))

@@ -22,7 +22,7 @@ import msgspec
 import structlog
 
 from engine.alerting.route import Route
-from engine.clock import Clock, ManualClock, WallClock
+from engine.clock import ManualClock
 from engine.errors import SiagaError, StoreUnavailableError
 from engine.judging.instant import Instant
 from engine.judging.region import Region, RegionTable
@@ -57,7 +57,7 @@ class LogAs(msgspec.Struct, frozen=True):
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     """First message to the child: the store, who it is, and the regions.
 
-    `archive` is the folder of the archive, None where there is none. `now` is set in lock-step only.
+    `archive` is the folder of the archive, None where there is none. `now` is the parent's: there is one clock.
     """
 
     where: str
@@ -67,18 +67,18 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     wait_replicas: int
     archive: str | None
     log: LogAs
-    now: Instant | None
+    now: Instant
     regions: tuple[Region, ...]
     routes: tuple[Route, ...] = ()
 
 
 class TakeTurn(msgspec.Struct, frozen=True, tag="turn"):
-    """Do one turn. In lock-step `now` is the instant at which the clock stands.
+    """Do one turn at the instant `now` of the parent's clock.
 
     `again`: a child died on this turn before. The native matcher alone serves then, since the other one may be why.
     """
 
-    now: Instant | None = None
+    now: Instant
     again: bool = False
 
 
@@ -153,7 +153,7 @@ class Child:
     """Carries out orders, one after the other."""
 
     def __init__(self, begin: Begin) -> None:
-        self._clock: Clock = WallClock() if begin.now is None else ManualClock(begin.now)
+        self._clock = ManualClock(begin.now)
         self._metrics = Metrics()
         self._store = RedisStore(
             begin.where,
@@ -209,8 +209,7 @@ class Child:
         try:
             match order:
                 case TakeTurn(now=now, again=again):
-                    if isinstance(self._clock, ManualClock) and now is not None:
-                        self._clock.set(now)
+                    self._clock.set(now)
                     return Done(await self._evaluator.turn(again=again))
                 case TakeLead():
                     return Done(int(await self._evaluator.lead()))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from engine.clock import Clock, ManualClock
+from engine.clock import Clock
 from engine.errors import SiagaError, StoreUnavailableError
 from engine.service.evaluator_child import (
     LONGEST,
@@ -75,8 +75,7 @@ class EvaluatorProcess:
 
     async def turn(self) -> int:
         """Judge and commit one batch; return how much it had."""
-        manual = isinstance(self._clock, ManualClock)
-        return await self._ask_again(TakeTurn(self._clock.now() if manual else None))
+        return await self._ask_again(TakeTurn(self._clock.now()))
 
     async def _ask_again(self, order: Order) -> int:
         """Give an order; a child that dies meanwhile is started again and given it again.

@@ -31,6 +31,8 @@ from engine.store.port import ID_BYTES
 Refusal = Literal["not_json", "too_large", "too_many", "out_of_scope"]
 """Why nothing is kept of a document."""
 REFUSALS: tuple[str, ...] = get_args(Refusal)
+DEEPEST = 64
+"""A document nested deeper is over a limit, as one that is too long: nobody could look at it in the quarantine."""
 
 SCHEME = "kepmendagri-300.2.2-2138-2025"
 SCHEME_2022 = "kepmendagri-100.1.1-6117-2022"
@@ -113,6 +115,21 @@ def documents(body: bytes, media_type: str) -> list[bytes] | None:
     return _lines(text) if newline and _is_json(first) else [text]
 
 
+def _within(document: object, depth: int) -> bool:
+    """Say whether a document is nested at most so deep."""
+    here = [document]
+    for _ in range(depth):
+        here = [
+            inner
+            for one in here
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not here:
+            return True
+    return False
+
+
 def _lines(text: bytes) -> list[bytes]:
     return [line for line in text.split(b"\n") if not line.isspace() and line]
 
@@ -152,7 +169,7 @@ class EventSchema:
         if len(raw) > self._max_bytes:
             return Refused(refusal="too_large")
         flat: dict[str, Scalar] = {}
-        content = raw
+        content, document = raw, None
         try:
             document = _DECODER.decode(raw)
             if type(document) is dict:
@@ -160,6 +177,8 @@ class EventSchema:
             content = _CANONICAL.encode(document)
             flatten(document, "", flat)
         except Wrong as wrong:
+            if not _within(document, DEEPEST):
+                return Refused(refusal="too_large", field=wrong.field)
             return self._judged(flat, scope) or _aside(wrong, raw, content, flat)
         except msgspec.ValidationError:
             return _aside(Wrong("out_of_range", ""), raw, raw, flat)

@@ -12,6 +12,7 @@ import structlog
 from engine.clock import Clock, WallClock
 from engine.judging.instant import from_datetime, parse_instant
 from engine.service.lock_step import stored_clock
+from engine.service.pulse import alive_until
 from engine.settings import Settings
 from engine.store.archive import Archive
 from engine.store.embedded import EmbeddedServer
@@ -51,8 +52,8 @@ def history_of(settings: Settings, store: Store) -> History:
 
 
 async def clock_of(settings: Settings, store: Store) -> Clock:
-    """Return the clock: the real one, or the manual one as the store remembers it."""
+    """Return the clock: the real one, which goes on from where the store was, or the manual one as it remembers it."""
     if settings.clock.mode == "real":
-        return WallClock()
+        return WallClock(not_before=await alive_until(store))
     start = settings.clock.start
     return await stored_clock(store, LOCK_STEP_START if start is None else from_datetime(start))

@@ -26,6 +26,7 @@ from engine.metrics import Metrics
 from engine.service.event_fields import Fault
 from engine.service.event_schema import Accepted, EventSchema, KeptAside, Refusal, Refused, documents
 from engine.service.own_alerts import ask
+from engine.service.pressure import Pressure
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.store.codec import decode, encode
@@ -135,14 +136,16 @@ class Intake:
         self._remembered = settings.intake.dedup_days * DAY
         self._max_events = settings.http.max_events
         self._metrics = metrics
+        self._pressure = Pressure(store, clock, metrics, most_waiting=settings.intake.max_waiting)
 
     async def submit(self, body: bytes, media_type: str, scope: Scope) -> IntakeResult:
         """Take in one request; when this returns, whatever it says is in the store.
 
         `media_type` is `application/x-ndjson` for one document a line, anything else for one object or an array.
-        Raises `StoreUnavailableError`, after which the same request may come again.
+        Raises `StoreUnavailableError` and `BusyError`, after which the same request may come again.
         """
         began = monotonic()
+        await self._pressure.check()
         received_at = self._clock.now()
         cut = documents(body, media_type)
         if cut is None or len(cut) > self._max_events:

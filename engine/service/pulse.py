@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from engine.alerting.own import Request
-from engine.clock import Clock
+from engine.clock import FORWARD_JUMP_MS, Clock
 from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
 from engine.metrics import Metrics
@@ -44,11 +44,24 @@ class Pulse:
         self._clock = clock
         self._metrics = metrics
         self._looked_at: Instant | None = None
+        self._jumped = False
 
     async def beat(self) -> int:
         """Say that the intake is alive; tell the gap if it was not. Return 0: nothing waits for the next beat."""
         await self._pass(alive=True)
+        await self._watch_clock()
         return 0
+
+    async def _watch_clock(self) -> None:
+        """Tell ops, once a time, that the wall clock is no longer believed."""
+        jump = self._clock.jump_ms
+        self._metrics.trouble.clock_offset.set(jump / SECOND)
+        jumped, before = abs(jump) > FORWARD_JUMP_MS, self._jumped
+        if jumped and not before:
+            log.error("clock_jumped", ahead_ms=jump)
+            plan = ask(Request("clock"), self._clock.now())
+            await self._store.write(Write(name="clock_jumped", plans=(plan,)))
+        self._jumped = jumped
 
     async def look(self) -> None:
         """Tell the gap if the intake is or was down; a look soon after the last one does nothing."""
@@ -75,6 +88,12 @@ class Pulse:
         if gap and isinstance(outcome, Committed):
             self._metrics.intake_gap((gap.until - gap.since) / SECOND)
             log.warning("intake_gap", since=gap.since, until=gap.until)
+
+
+async def alive_until(store: Store) -> Instant:
+    """Return until when the intake was surely alive; 0 where it never was."""
+    record = (await store.get(INTAKE, ["alive_until"]))[0]
+    return decode(record.value, int) if record else 0
 
 
 async def append_gap(store: Store, gap: Gap) -> None:

@@ -21,7 +21,7 @@ import msgspec
 
 from engine.clock import Clock, monotonic
 from engine.errors import SiagaError
-from engine.judging.instant import DAY, Instant
+from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.region import NATION, lies_in
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.store.codec import decode, encode
@@ -48,7 +48,10 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A token as it is kept: everything but the secret. `used_on` is days since 1970 UTC."""
+    """A token as it is kept: everything but the secret. `used_on` is days since 1970 UTC.
+
+    From `ends_at` on it is valid no more: another one stands in its place (`successor`), or it was made so.
+    """
 
     id: str
     label: str
@@ -58,6 +61,12 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: Instant
     used_on: int | None = None
     revoked_at: Instant | None = None
+    ends_at: Instant | None = None
+    successor: str = ""
+
+    def ended(self, now: Instant) -> bool:
+        """Say whether it is valid no more."""
+        return self.revoked_at is not None or (self.ends_at is not None and now >= self.ends_at)
 
 
 class Created(NamedTuple):
@@ -103,6 +112,38 @@ class Tokens:
         if not isinstance(outcome, Committed):
             raise SiagaError(f"a token {token_id} is already there; try again")
         return Created(token, f"siaga_{token_id}_{secret}")
+
+    async def rotate(self, token_id: str, overlap: Millis) -> Created | None:
+        """Make a token with the same rights, region and label; both are valid for `overlap` milliseconds more.
+
+        None where there is no such token, or it has ended. One that is rotated already keeps its end.
+        """
+        while (record := (await self._store.get(TABLE, [token_id]))[0]) is not None:
+            old, now = decode(record.value, Token), self._clock.now()
+            if old.ended(now):
+                return None
+            new_id, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
+            new = Token(
+                id=new_id,
+                label=old.label,
+                rights=old.rights,
+                region=old.region,
+                digest=_digest(secret),
+                created_at=now,
+            )
+            ends_at = now + overlap if old.ends_at is None else old.ends_at
+            old = msgspec.structs.replace(old, ends_at=ends_at, successor=new_id)
+            write = Write(
+                name="rotate_token",
+                puts=(
+                    Put(TABLE, token_id, encode(old), expected=record.version),
+                    Put(TABLE, new_id, encode(new), expected=0),
+                ),
+                appends=(_audited(old, now), _audited(new, now)),
+            )
+            if isinstance(await self._store.write(write), Committed):
+                return Created(new, f"siaga_{new_id}_{secret}")
+        return None
 
     async def list(self) -> list[Token]:
         """Return all tokens, the revoked too, oldest first."""
@@ -155,7 +196,8 @@ class Tokens:
         if record is None:
             return None
         token = decode(record.value, Token)
-        if token.revoked_at is not None or not hmac.compare_digest(token.digest, _digest(secret)):
+        right = hmac.compare_digest(token.digest, _digest(secret))
+        if not right or token.ended(self._clock.now()):
             return None
         await self._used(token, record.version)
         return Scope(rights=frozenset(token.rights), region=token.region, token_id=token_id)

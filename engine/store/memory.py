@@ -148,6 +148,10 @@ class MemoryStore:
         """Remove a whole log, which no server ever does: for backtests, which keep what it came to."""
         self._logs.pop(log, None)
 
+    async def fill(self) -> float:
+        """Return 0: a process has no bound that it knows of."""
+        return 0.0
+
     async def counters(self) -> dict[str, int]:
         """Return all counters."""
         return dict(self._counters)

@@ -235,6 +235,10 @@ class Store(Protocol):
         """Return all counters."""
         ...
 
+    async def fill(self) -> float:
+        """Return which share of the memory that the store may take it has taken, 0 to 1 (0: it has no bound)."""
+        ...
+
     async def append(self, arrivals: Sequence[Arrival], received_at: Instant, day: int) -> Appended:
         """De-duplicate and append the events of one request in one atomic step (name `append_events`).
 

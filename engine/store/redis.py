@@ -188,6 +188,12 @@ class RedisStore:
         mark: bytes | None = await self._read("HGET", self._key("marks"), log)
         return mark or b""
 
+    async def fill(self) -> float:
+        """Return the share that the server has taken of its `maxmemory`, else of the machine's memory."""
+        memory = await self._read("INFO", "memory")
+        bound = int(memory.get("maxmemory") or 0) or int(memory.get("total_system_memory") or 0)
+        return int(memory["used_memory"]) / bound if bound else 0.0
+
     async def counters(self) -> dict[str, int]:
         """Return all counters."""
         found = await self._read("HGETALL", self._key("counters"))

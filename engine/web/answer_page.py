@@ -7,6 +7,7 @@ GET and HEAD change nothing, whoever fetches them: mail scanners and previews op
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, get_args
 from urllib.parse import parse_qs
@@ -18,8 +19,10 @@ from engine.alerting.alert import Notification
 from engine.alerting.command import Answer, Says
 from engine.alerting.delegation import candidates
 from engine.alerting.directory import Found
+from engine.clock import monotonic
 from engine.errors import StoreUnavailableError
 from engine.service.casebook import Case
+from engine.service.rate import Rate
 from engine.web.auth import siaga_of
 from engine.web.problem import RETRY_AFTER_SECONDS, Problem, responses
 from engine.wording.answer_page import AnswerPages, Outcome
@@ -31,10 +34,17 @@ BUTTONS: tuple[Says, ...] = get_args(Says)
 BODY_BYTES = 1_024
 """A form with one word is far smaller."""
 LONGEST_TOKEN = 64
+MISSES, MISSES_SECONDS = 100, 600
+"""So many links that lead nowhere may come from one address at once, and again over so many seconds: who guesses is
+slowed down, and a mobile network, where many share an address, is not shut out by a few old links."""
 FORM = "application/x-www-form-urlencoded"
 PAGE: Mapping[int | str, dict[str, Any]] = {
     404: {
         "description": "Unknown, expired or cut; the page gives no hint which",
+        "content": {"text/html": {}},
+    },
+    429: {
+        "description": "Too many links from this address led nowhere; `Retry-After` says until when none is looked at",
         "content": {"text/html": {}},
     },
     503: {
@@ -49,6 +59,8 @@ PAGE: Mapping[int | str, dict[str, Any]] = {
 async def read_page(request: Request, token: str) -> HTMLResponse:
     """Show the alert to the person whom the link was sent to; nothing is recorded of them."""
     siaga_of(request).metrics.link_prefetch()
+    if (wait := guessing(request)) > 0:
+        return nowhere(request, wait)
     try:
         found = await behind(request, token)
         return await digest_page(request, token) if found is None else await page(request, *found)
@@ -85,6 +97,8 @@ async def answer(request: Request, token: str) -> HTMLResponse:
     """Answer by a button of the page; the same answer again changes nothing and says so."""
     says, role = await said(request)
     desk = siaga_of(request).desk
+    if (wait := guessing(request)) > 0:
+        return nowhere(request, wait)
     try:
         found = await behind(request, token)
         if found is None:
@@ -164,9 +178,27 @@ async def digest_page(request: Request, token: str) -> HTMLResponse:
     return shown(pages, pages.digest(digest, items, at=siaga.clock.now()), 200)
 
 
-def nowhere(request: Request) -> HTMLResponse:
-    """Return the one page of every link that leads nowhere."""
+def guessing(request: Request) -> float:
+    """Return for how many seconds links from the request's address are not looked at; 0: they are."""
+    misses: Rate = request.app.state.link_misses
+    return misses.wait(address_of(request), monotonic())
+
+
+def address_of(request: Request) -> str:
+    """Return the network address that a request comes from, as far as a proxy of our own says it."""
+    return request.client.host if request.client else "-"
+
+
+def nowhere(request: Request, wait: float = 0) -> HTMLResponse:
+    """Return the one page of every link that leads nowhere, and of all while an address guesses (`wait` seconds)."""
     pages = pages_of(request)
+    if wait > 0:
+        siaga_of(request).metrics.trouble.refused("link_misses")
+        response = shown(pages, pages.not_found(), 429)
+        response.headers["Retry-After"] = str(math.ceil(wait))
+        return response
+    misses: Rate = request.app.state.link_misses
+    misses.take(address_of(request), monotonic())
     return shown(pages, pages.not_found(), 404)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from engine.service.app import Siaga
+from engine.service.rate import Rate
 from engine.web import (
     alerts,
     answer_page,
@@ -57,6 +58,9 @@ def build(siaga: Siaga) -> FastAPI:
         redirect_slashes=False,  # a redirect would repeat the token of a link in a header
     )
     app.state.siaga = siaga
+    per_minute = siaga.settings.http.max_requests_per_minute
+    app.state.rate = Rate(per_minute / 60, per_minute)
+    app.state.link_misses = Rate(answer_page.MISSES / answer_page.MISSES_SECONDS, answer_page.MISSES)
     app.state.answer_pages = AnswerPages(
         siaga.catalogue,
         siaga.kind_names,

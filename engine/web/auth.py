@@ -13,10 +13,11 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
+from engine.clock import monotonic
 from engine.judging.region import NATION
 from engine.service.app import Siaga
 from engine.service.tokens import Right, Scope
-from engine.web.problem import Problem
+from engine.web.problem import Problem, busy
 
 
 def siaga_of(request: Request) -> Siaga:
@@ -42,6 +43,10 @@ class Permit(SecurityBase):
         scope = await siaga_of(request).tokens.check(header) if header else None
         if scope is None:
             raise unauthorized(tried=header is not None)
+        wait = request.app.state.rate.take(scope.token_id, monotonic())
+        if wait > 0:
+            siaga_of(request).metrics.trouble.refused("rate")
+            raise busy("too_many_requests", "This token asks too often.", wait, status=429)
         if self._right not in scope.rights:
             raise forbidden(self._right, f"This token lacks the right {self._right}.")
         if self._region is not None:

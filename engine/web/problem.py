@@ -7,6 +7,7 @@ A problem never repeats what the sender sent, since that may hold personal data.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from engine.errors import StoreUnavailableError
+from engine.service.pressure import BusyError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -80,6 +82,11 @@ def store_unavailable() -> Problem:
     )
 
 
+def busy(reason: str, detail: str, seconds: float, *, status: int = 503) -> Problem:
+    """Return the problem of what cannot be taken now; the same request may come again after so many seconds."""
+    return Problem(status, reason, detail, headers={"Retry-After": str(max(1, math.ceil(seconds)))})
+
+
 def unexpected() -> Problem:
     """Return the problem of an error in Siaga itself; the log has its place, the answer has not."""
     return Problem(500, "unexpected", "Siaga failed to do this; its log says where.")
@@ -113,6 +120,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(StoreUnavailableError)
     async def unavailable(_request: Request, _error: StoreUnavailableError) -> Response:
         return store_unavailable().response()
+
+    @app.exception_handler(BusyError)
+    async def pressed(_request: Request, error: BusyError) -> Response:
+        return busy(error.reason, str(error), error.retry_seconds).response()
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -47,6 +47,30 @@ def office() -> Office:
     return Office()
 
 
+async def test_a_rotated_token_and_its_successor_are_valid_for_the_overlap(office):
+    """Same rights, region and label; afterwards only the new one."""
+    old, old_text = await office.tokens.create(["submit"], region="73", label="Desk Sulsel")
+    new, new_text = await office.tokens.rotate(old.id, 2 * DAY)
+    assert (new.rights, new.region, new.label) == (old.rights, old.region, old.label)
+    assert new_text != old_text
+    for days, valid in ((0, True), (1, True), (2, False)):
+        office.clock.set(NOW + days * DAY)
+        office.watch.seconds += CACHE_SECONDS
+        assert (await office.tokens.check(f"Bearer {old_text}") is not None) is valid
+        assert await office.tokens.check(f"Bearer {new_text}") is not None
+    assert await office.tokens.rotate(old.id, DAY) is None
+    assert await office.tokens.rotate("tidakada", DAY) is None
+    kept = {token.id: token for token in await office.tokens.list()}
+    assert kept[old.id].successor == new.id
+
+
+async def test_a_second_rotation_does_not_prolong_the_first(office):
+    old, _ = await office.tokens.create(["submit"])
+    await office.tokens.rotate(old.id, DAY)
+    await office.tokens.rotate(old.id, 9 * DAY)
+    assert next(t.ends_at for t in await office.tokens.list() if t.id == old.id) == NOW + DAY
+
+
 async def test_a_token_has_its_rights_in_its_region(office):
     token, text = await office.tokens.create(["submit", "read"], region="73", label="Desk Sulsel")
     scope = await office.tokens.check(f"Bearer {text}")
