@@ -32,6 +32,7 @@ from engine.service.casebook import (
 )
 from engine.service.census import Summary, summarise, take
 from engine.store.codec import decode as decode_value
+from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Store
 from engine.wording.link import fingerprint
 
@@ -120,9 +121,9 @@ class Desk:
             ends = min(ends, alert.resolved_at + LINK_DAYS_AFTER_RESOLVED * DAY)
         return self._clock.now() >= ends
 
-    async def answer(self, alert_id: str, answer: Answer) -> Answered | None:
-        """Enter a person's answer; None where there is no such alert."""
-        decision = await self.change(alert_id, answer, "answer")
+    async def answer(self, alert_id: str, answer: Answer, beside: Beside | None = None) -> Answered | None:
+        """Enter a person's answer; None where there is no such alert. `beside` is as in `change`."""
+        decision = await self.change(alert_id, answer, "answer", beside)
         if decision is None:
             return None
         outcome = decision.refusal or decision.reason
@@ -140,7 +141,7 @@ class Desk:
         return msgspec.structs.replace(around, standing=frozenset(found.values()))
 
     async def change(
-        self, alert_id: str, command: Command, name: str, beside: Beside | None = None
+        self, alert_id: str, command: Command, name: WriteName, beside: Beside | None = None
     ) -> Decision | None:
         """Decide a command on the alert as it is now, and commit; None where there is no such alert.
 

@@ -17,6 +17,7 @@ from engine.alerting.policy import Channel
 from engine.judging.instant import SECOND, Instant, Millis
 from engine.service.audit import append_histories
 from engine.store.codec import decode, encode
+from engine.store.names import WriteName
 from engine.store.port import Append, Drop, Fence, Plan, Put, Store, Write
 from engine.wording.link import fingerprint, token_for
 
@@ -110,7 +111,12 @@ class Changes(msgspec.Struct, kw_only=True):
             self.plans.append(Plan(hidden_by(space, now), member, alert.detected_at))
 
     def write(
-        self, name: str, *, fence: Fence | None = None, puts: Iterable[Put] = (), drops: Iterable[Drop] = ()
+        self,
+        name: WriteName,
+        *,
+        fence: Fence | None = None,
+        puts: Iterable[Put] = (),
+        drops: Iterable[Drop] = (),
     ) -> Write:
         """Return the changes as one write, with further puts and drops."""
         return Write(

@@ -31,6 +31,7 @@ from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_l
 from engine.service.gateways import Gateway, Gateways, unserved
 from engine.service.phones import Phones
 from engine.store.codec import decode, encode
+from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.wording.render import Renderer
 
@@ -248,7 +249,7 @@ class Digests:
         record = (await self._store.get(NOTIFICATIONS, [digest_id]))[0]
         return (decode(record.value, Notification), record.version) if record else (None, 0)
 
-    async def _keep(self, name: str, digest: Notification, version: int) -> bool:
+    async def _keep(self, name: WriteName, digest: Notification, version: int) -> bool:
         put = Put(NOTIFICATIONS, digest.id, encode(digest), version)
         write = Write(name=name, puts=(put,), plans=(Plan(OUTBOX, digest.id, digest.due_at),))
         outcome = await self._store.write(write)

@@ -25,6 +25,7 @@ from engine.loading.route_profile import Rate, RouteProfile, Trust
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
 from engine.store.codec import decode, encode
+from engine.store.names import WriteName
 from engine.store.port import Committed, Put, Store, Write
 from engine.wording.profile import Profile
 
@@ -150,7 +151,7 @@ class Gateways:
         if after.probing != breaker.probing:
             log.warning("breaker", gateway=gateway, state="open" if after.probing else "closed")
 
-    async def _keep(self, name: str, gateway: str, breaker: Breaker, version: int) -> bool:
+    async def _keep(self, name: WriteName, gateway: str, breaker: Breaker, version: int) -> bool:
         put = Put(BREAKERS, gateway, encode(breaker), version)
         committed = isinstance(await self._store.write(Write(name=name, puts=(put,))), Committed)
         self._metrics.commit(name, "committed" if committed else "conflict")

@@ -32,6 +32,7 @@ from engine.service.own_alerts import ask
 from engine.service.phones import Kept, Phones
 from engine.service.replies import Planned, plan_reply
 from engine.service.verification import Verifications
+from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.wording.dialogue import Act, Answers, Stops, Turned, dialogue
 from engine.wording.line import hear
@@ -202,7 +203,7 @@ class Inbound:
         if case is None:
             raise StoreError(f"alert {last.alert} is gone")
         command = await self._command(text, last, case)
-        name = "escalate" if isinstance(command, EscalateNow) else "answer"
+        name: WriteName = "escalate" if isinstance(command, EscalateNow) else "answer"
         decision = await self._desk.change(last.alert, command, name, beside)
         self._count(planned)
         for one in [*became, *([_became(last, case, decision)] if decision else ())]:

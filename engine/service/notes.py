@@ -6,11 +6,14 @@ it (`web.alerts`). A text erased leaves its digest: the chain of the history sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
+from engine.alerting.draft import Decision
+from engine.service.apply import Beside
+from engine.service.casebook import Case
 from engine.store.codec import decode, encode
-from engine.store.port import Drop, Put, Store, Write
+from engine.store.port import Drop, Plan, Put, Store, Write
 
 NOTES = "notes"
 """Table of the texts, by alert and digest."""
@@ -25,15 +28,22 @@ def digest_of(alert_id: str, person: str, text: str) -> str:
     return blake2b(f"{alert_id}\0{person}\0{text}".encode(), digest_size=16).hexdigest()
 
 
+def with_note(alert_id: str, digest: str, text: str) -> Beside | None:
+    """Return what keeps the text of a digest in one write with what was said; a refused command leaves no text."""
+    if not digest:
+        return None
+
+    async def beside(_case: Case, decision: Decision) -> tuple[Sequence[Put], Sequence[Plan]]:
+        return () if decision.refusal else (Put(NOTES, _key(alert_id, digest), encode(text)),), ()
+
+    return beside
+
+
 class Notes:
     """The notes of an installation."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-
-    async def keep(self, alert_id: str, digest: str, text: str) -> None:
-        """Keep the text of a digest; keeping it again changes nothing."""
-        await self._store.write(Write(name="note", puts=(Put(NOTES, _key(alert_id, digest), encode(text)),)))
 
     async def texts(self, alert_id: str, digests: Iterable[str]) -> dict[str, str]:
         """Return the texts that are still there, by digest."""

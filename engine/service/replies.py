@@ -24,6 +24,7 @@ from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.phones import Phones
 from engine.store.codec import decode, encode
+from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.wording.line import reply
 
@@ -87,10 +88,13 @@ class Replies:
             await self._keep("settle_reply", gone, record.version)
             return None
         claimed = msgspec.structs.replace(notification, state="sending", due_at=until)
-        phone = self._phones.digest(contact.value)
-        kept, _ = await self._phones.read(phone, self._clock.now())
-        told = self._phones.put(phone, kept, reply(kept.line))
-        if not await self._keep("claim_reply", claimed, record.version, told):
+        told: tuple[Put, ...] = ()
+        if notification.state == "pending" and not notification.attempts:
+            # Each reply counts once among the messages of its phone, however often it is tried.
+            phone = self._phones.digest(contact.value)
+            kept, _ = await self._phones.read(phone, self._clock.now())
+            told = (self._phones.put(phone, kept, reply(kept.line)),)
+        if not await self._keep("claim_reply", claimed, record.version, *told):
             return None
         addressed = msgspec.structs.replace(notification.rendered, to=contact.value)
         return msgspec.structs.replace(claimed, rendered=addressed)
@@ -132,7 +136,7 @@ class Replies:
         settled = msgspec.structs.replace(found, state=state, sent_at=sent_at, due_at=None, reason=reason)
         return await self._keep("report_reply", settled, record.version)
 
-    async def _keep(self, name: str, notification: Notification, version: int, *puts: Put) -> bool:
+    async def _keep(self, name: WriteName, notification: Notification, version: int, *puts: Put) -> bool:
         outcome = await self._store.write(
             Write(
                 name=name,

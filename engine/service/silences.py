@@ -20,9 +20,9 @@ from engine.judging.instant import DAY, Instant, Millis
 from engine.service.apply import Desk
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import ALL, SILENCES, Books
-from engine.service.casebook import ALERTS, UNRESOLVED
+from engine.service.casebook import ALERTS, COVERS, UNRESOLVED
 from engine.store.codec import decode, encode
-from engine.store.port import Committed, Put, Store, Write
+from engine.store.port import Committed, Plan, Put, Store, Write
 
 KEPT: Millis = 30 * DAY
 """A silence that is over is listed this much longer."""
@@ -67,9 +67,7 @@ class Silences:
             )
             return (*kept, silence)
 
-        made = (await self._change(add, lambda kept: kept[-1], by=author))[-1]
-        await self._look(made)
-        return made
+        return (await self._change(add, lambda kept: kept[-1], by=author))[-1]
 
     async def end(self, silence_id: str, by: str) -> Silence | None:
         """End a silence now; None where there is no such one. One that is over already stays as it was."""
@@ -86,15 +84,12 @@ class Silences:
         def mine(kept: Kept) -> Silence | None:
             return next((s for s in kept if s.id == silence_id), None)
 
-        ended = mine(await self._change(shorten, mine, by=by))
-        if ended is not None:
-            await self._look(ended)
-        return ended
+        return mine(await self._change(shorten, mine, by=by))
 
     async def _change(
         self, change: Callable[[Kept, int], Kept], concerned: Callable[[Kept], Silence | None], *, by: str
     ) -> Kept:
-        """Change the record, whoever else changes it meanwhile; what is long over is dropped.
+        """Change the record, whoever else changes it meanwhile, and let alerts look; what is long over is dropped.
 
         The audit says who changed the silence that is concerned, if there is one.
         """
@@ -108,22 +103,26 @@ class Silences:
             done = one and AuditEntry(
                 self._clock.now(), "silence", one.id, digest_of_contents(encode(one)), by
             )
+            alerts = await self._concerned(one) if one else ()
             write = Write(
                 name="silence",
                 puts=(Put(SILENCES, ALL, encode(after), version),),
+                plans=tuple(Plan(COVERS, alert, self._clock.now()) for alert in alerts),
                 appends=(append_audit(done),) if done else (),
             )
             if isinstance(await self._store.write(write), Committed):
-                return after
+                break
+        for alert in alerts:
+            await self._desk.change(alert, Cover(), "cover")
+        return after
 
-    async def _look(self, silence: Silence) -> None:
-        """Let every unresolved alert that the silence concerns look at it now.
+    async def _concerned(self, silence: Silence) -> tuple[str, ...]:
+        """Return the unresolved alerts that a silence concerns.
 
-        Where this is cut short, an alert looks at its next timer or message; no message goes out meanwhile.
+        They look at it at once. Each is planned with the silence too, so that the escalator lets it look where that is
+        cut short; no message goes out meanwhile.
         """
         ids = list(await self._store.planned(UNRESOLVED))
         records = await self._store.get(ALERTS, ids) if ids else []
-        for record in records:
-            alert = decode(record.value, Alert) if record is not None else None
-            if alert is not None and silence.concerns(alert):
-                await self._desk.change(alert.id, Cover(), "cover")
+        alerts = [decode(record.value, Alert) for record in records if record is not None]
+        return tuple(alert.id for alert in alerts if silence.concerns(alert))

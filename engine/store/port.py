@@ -1,8 +1,8 @@
 """The port to the store: records with versions, schedules, logs, counters and the event stream.
 
 Here: the few verbs that every store has, and their values. Not here: what the bytes mean (`store.codec`) or any
-domain decision. One `Write` is atomic; its `name` is the crash point that tests kill the process at, so every write
-has one. No TTL, server time or idle time carries domain time.
+domain decision. One `Write` is atomic; its `name` (`store.names`) is the crash point that tests kill the process at.
+No TTL, server time or idle time carries domain time.
 
 Tables hold records `id -> (version, bytes)`; a version starts at 1 and grows by one with every put. Schedules hold
 `member -> instant` in milliseconds UTC. Logs are append-only lists of bytes. Counters only add.
@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 
 from engine.judging.instant import Instant
+from engine.store.names import WriteName
 
 
 class Record(NamedTuple):
@@ -94,7 +95,7 @@ class Note(msgspec.Struct, frozen=True):
 class Write(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic change of the store: all of it or nothing. `counts` adds to counters."""
 
-    name: str
+    name: WriteName
     puts: tuple[Put, ...] = ()
     drops: tuple[Drop, ...] = ()
     plans: tuple[Plan, ...] = ()
@@ -184,7 +185,7 @@ class Lease(NamedTuple):
     epoch: int
 
 
-CrashPoint = Callable[[str, Literal["before", "after"]], None]
+CrashPoint = Callable[[WriteName, Literal["before", "after"]], None]
 """Called around every write with its name; crash tests end the process there."""
 
 

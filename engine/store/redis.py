@@ -31,6 +31,7 @@ from engine.judging.instant import Instant
 from engine.store import durability, reply
 from engine.store.check import CONTENT_BYTES, check_arrivals, check_entry, check_write
 from engine.store.link import Link
+from engine.store.names import WriteName
 from engine.store.port import (
     ENTRY_BYTES,
     ENTRY_EVENTS,
@@ -322,7 +323,7 @@ class RedisStore:
                         self._signals.signal(channel.removeprefix(prefix))
             await asyncio.sleep(READ_PAUSES[0])
 
-    async def _change(self, name: str, script: str, *arguments: str | bytes | int) -> Any:
+    async def _change(self, name: WriteName, script: str, *arguments: str | bytes | int) -> Any:
         """Do a write. Every write goes through here under its name: these names are the crash points."""
         self._crash_point(name, "before")
         answer = await self._link.script(script, self._base, *arguments)

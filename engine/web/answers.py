@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.alerting.command import Answer, Comment, EscalateNow, Says
-from engine.service.notes import LONGEST, Notes, digest_of
+from engine.service.notes import LONGEST, digest_of, with_note
 from engine.service.tokens import Scope
 from engine.web.alert_shape import AlertShape, alert_shape
 from engine.web.alerts import case_of
@@ -97,14 +97,12 @@ async def answer_alert(
         note_digest=digest_of(case.alert.id, body.person, body.note),
         is_operator=not proxy,
     )
-    answered = await siaga_of(request).desk.answer(case.alert.id, answer)
+    note = with_note(case.alert.id, answer.note_digest, body.note)
+    answered = await siaga_of(request).desk.answer(case.alert.id, answer, note)
     if answered is None:
         raise not_found("alert")
     if answered.refusal:
         raise refused(answered.refusal)
-    if answer.note_digest:
-        # Behind the answer, so that a refused one leaves nothing; whoever hears no 200 sends it again.
-        await Notes(siaga_of(request).store).keep(case.alert.id, answer.note_digest, body.note)
     return AnswerDone(outcome=answered.reason, repeated=answered.repeated, alert=alert_shape(answered.alert))
 
 
@@ -135,10 +133,10 @@ async def comment_alert(
     case = await case_of(request, alert_id, scope, "operate")
     digest = digest_of(case.alert.id, body.person, body.note)
     command = Comment(person=body.person, note_digest=digest)
-    decision = await siaga_of(request).desk.change(case.alert.id, command, "comment")
+    note = with_note(case.alert.id, digest, body.note)
+    decision = await siaga_of(request).desk.change(case.alert.id, command, "comment", note)
     if decision is None:
         raise not_found("alert")
-    await Notes(siaga_of(request).store).keep(case.alert.id, digest, body.note)
     return alert_shape(decision.alert)
 
 

@@ -5,7 +5,7 @@ from engine.alerting.command import Answer
 from engine.service.audit import entries
 from engine.service.books import DIRECTORY
 from engine.service.casebook import NOTIFICATIONS
-from engine.service.notes import Notes, digest_of
+from engine.service.notes import digest_of, with_note
 from engine.service.persons import Persons
 from engine.service.proof import verify
 from engine.store.codec import decode
@@ -20,8 +20,8 @@ async def told_and_answered() -> tuple[Switchboard, str]:
     alert = await board.open()
     await board.send()
     digest = digest_of(alert, WHO, "Sudah saya hubungi.")
-    await board.desk.answer(alert, Answer(person=WHO, says="taken", via="link", note_digest=digest))
-    await Notes(board.store).keep(alert, digest, "Sudah saya hubungi.")
+    answer = Answer(person=WHO, says="taken", via="link", note_digest=digest)
+    await board.desk.answer(alert, answer, with_note(alert, digest, "Sudah saya hubungi."))
     return board, alert
 
 

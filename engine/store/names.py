@@ -1,0 +1,72 @@
+"""The names of all writes of a store: the points at which a process may die.
+
+Here: the closed list. Not here: what a write holds (`store.port`). A new write needs a name here, or mypy refuses it;
+and the crash tests, which kill the process before and after each of them, fail until their scenario does it
+(`tests/crash`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ServiceWrite = Literal[
+    # intake and its pulse
+    "alive",
+    "intake_gap",
+    "quarantine",
+    "resubmit",
+    # evaluator
+    "evaluate",
+    "first_rules",
+    "rebuild_progress",
+    "reload",
+    "seed",
+    "switch_announced",
+    # escalator
+    "cover",
+    "escalate",
+    "own_alert",
+    "put_off",
+    "replan",
+    "reveal",
+    # dispatcher
+    "attempted",
+    "breaker",
+    "claim",
+    "claim_digest",
+    "claim_reply",
+    "drop_unwanted",
+    "hold",
+    "probe",
+    "receipt",
+    "settle_digest",
+    "settle_reply",
+    # what people and gateways say
+    "answer",
+    "called",
+    "comment",
+    "reply",
+    "report",
+    "report_reply",
+    # what people set up and look after
+    "audit",
+    "create_token",
+    "directory",
+    "drill",
+    "erase",
+    "erase_note",
+    "revoke_token",
+    "silence",
+    "use_token",
+    # archivist
+    "archived",
+    # lock-step time
+    "clock",
+]
+"""Names of `Write`s of the service."""
+StreamWrite = Literal["append_events", "lease", "release", "trim"]
+"""What the service writes beside `Write`s: to the stream, and the lease."""
+RehearsalWrite = Literal["append_entry", "bench", "forget"]
+"""Writes of rehearsals and benches into stores of their own, which nobody needs after a crash."""
+
+WriteName = ServiceWrite | StreamWrite | RehearsalWrite

@@ -1,0 +1,349 @@
+"""What people, desks and gateways do in the scenario, one act after the other, and how far time moves with it.
+
+Here: the acts. Whoever heard no answer does the same again, as a client would, after a look at what is there already
+where a repeat would count twice. So an act that was cut short by a kill is simply done again. Not here: a life around
+the acts (`life`).
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from engine.alerting.alert import Alert, Notification
+from engine.judging.instant import HOUR, MINUTE, format_instant
+from engine.loading.directory import load_directory
+from engine.service.app import Siaga
+from engine.service.archivist import Archivist
+from engine.service.casebook import ALERTS, NOTIFICATIONS
+from engine.service.drill import Drills
+from engine.service.intake import QUARANTINE
+from engine.service.persons import Persons
+from engine.service.pulse import Pulse
+from engine.service.rule_sets import RELOADS
+from engine.service.tokens import Tokens
+from engine.settings import Settings
+from engine.store.archive import Archive
+from engine.store.codec import decode
+from engine.store.port import Drop, Plan, Put, Write
+from tests.crash.installation import DIRECTORY, RULES, SECRET, START
+
+POISON = "racun"
+"""The id of a record that no code can read."""
+
+
+class Scene:
+    """The service as the acts see it: over HTTP, and where a command of the CLI opens the store, by its parts."""
+
+    def __init__(self, siaga: Siaga, client: httpx.AsyncClient, settings: Settings, phones: str) -> None:
+        """`phones` is the address of the SMS gateway."""
+        self.phones = phones
+        self.siaga = siaga
+        self.client = client
+        self.settings = settings
+        self.folder = Path(settings.paths.policies).parent
+
+    async def post(self, path: str, *statuses: int, **body: Any) -> Any:
+        """Ask for something; anything but these statuses is a failure of the test."""
+        answer = await self.client.post(path, json=body)
+        assert answer.status_code in statuses, (path, answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    async def settle(self, minutes: int) -> None:
+        """Let time be so many minutes after the start, with everything done that falls due until then."""
+        await self.siaga.advance(START + minutes * MINUTE)
+
+    async def report(self, id_: str, kind: str, region: str, minutes: int = 0, **changes: Any) -> int:
+        """Let a desk report what happened so many minutes after the start; return the status of the answer."""
+        event = {
+            "id": id_,
+            "kind": kind,
+            "severity": 3,
+            "region": region,
+            "incident": id_,
+            "occurred_at": format_instant(START + minutes * MINUTE),
+            "source": {"desk": region, "channel": "desk"},
+        } | changes
+        return (await self.client.post("/v1/events", json=event)).status_code
+
+    async def alert(self, rule: str, incident: str = "") -> Alert:
+        """Return the newest alert of a rule (and an incident)."""
+        alerts = await self.siaga.desk.alerts()
+        return next(a for a in alerts if a.rule.id == rule and a.group.endswith(incident))
+
+    async def told(self, alert: Alert, channel: str = "sms") -> Notification:
+        """Return the first message on an alert that went out by a channel."""
+        case = await self.siaga.desk.case(alert.id)
+        assert case is not None
+        sent = [n for n in case.notifications.values() if n.channel == channel and n.reference]
+        return min(sent, key=lambda n: (n.planned_at, n.id))
+
+    async def history(self, alert: Alert, name: str) -> bool:
+        """Say whether something stands in an alert's history."""
+        return any(entry.name == name for entry in await self.siaga.desk.history(alert.id))
+
+    async def gateway(self, **report: str) -> None:
+        """Let the SMS gateway report on a message, signed."""
+        content = json.dumps({"reports": [report]}).encode()
+        stamp = str(self.siaga.clock.now() // 1_000)
+        mark = hmac.new(SECRET.encode(), stamp.encode() + b"." + content, hashlib.sha256).hexdigest()
+        headers = {"x-timestamp": stamp, "x-signature": mark, "content-type": "application/json"}
+        answer = await self.client.post("/v1/gateways/acuan/reports", content=content, headers=headers)
+        assert answer.status_code == 204, answer.text
+
+    async def refuse(self, *, messages: bool) -> None:
+        """Let the SMS gateway fail from now on, or work again."""
+        async with httpx.AsyncClient(base_url=self.phones) as client:
+            await client.post(f"/control/{'fail' if messages else 'work'}")
+
+
+async def begin(scene: Scene) -> None:
+    """The intake lives; whoever must report is planned for."""
+    await Pulse(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics).beat()
+    await scene.settle(0)
+
+
+async def tokens(scene: Scene) -> None:
+    """A token is made, used and ended."""
+    made = await scene.siaga.tokens.create(["submit"])
+    fresh = Tokens(scene.siaga.store, scene.siaga.clock)
+    assert await fresh.check(f"Bearer {made.text}") is not None
+    await fresh.revoke(made.token.id)
+
+
+async def clash(scene: Scene) -> None:
+    """A clash is reported: SMS and e-mail go out."""
+    assert await scene.report("B1", "conflict.clash", "73.15") == 202
+    await scene.settle(1)
+
+
+async def unreadable(scene: Scene) -> None:
+    """A grave report that is no event is kept aside: Siaga tells the posko by an alert of its own."""
+    assert await scene.report("K1", "conflict.clash", "73.15", severity=4, occurred_at="kemarin") == 202
+    await scene.settle(2)
+
+
+async def mended(scene: Scene) -> None:
+    """Somebody mends it and sends it again."""
+    event = {
+        "id": "K1",
+        "kind": "conflict.clash",
+        "severity": 4,
+        "region": "73.16",
+        "incident": "K1",
+        "occurred_at": format_instant(START),
+        "source": {"desk": "73.16", "channel": "desk"},
+    }
+    for record in await scene.siaga.store.scan(QUARANTINE):
+        await scene.post(f"/v1/quarantine/{record}/resubmit", 200, event=event)
+    await scene.settle(3)
+
+
+async def delivered(scene: Scene) -> None:
+    """The gateway reports that the SMS arrived."""
+    notification = await scene.told(await scene.alert("bentrok", "B1"))
+    await scene.gateway(message_id=notification.reference, status="delivered")
+
+
+async def remarks(scene: Scene) -> None:
+    """An operator remarks something and calls somebody."""
+    alert = await scene.alert("bentrok", "B1")
+    if not await scene.history(alert, "commented"):
+        await scene.post(f"/v1/alerts/{alert.id}/comments", 200, person="sekda-7315", note="Sudah ditelepon.")
+    if not await scene.history(alert, "called"):
+        await scene.post(f"/v1/alerts/{alert.id}/calls", 200, person="sekda-7315", reached=True)
+
+
+async def texts(scene: Scene) -> None:
+    """A phone sends something that nobody understands, and then takes the alert; each gets a reply."""
+    alert = await scene.alert("bentrok", "B1")
+    code = (await scene.told(alert)).rendered.text.split()[-1]
+    await scene.post("/v1/inbound/sms", 204, **{"from": "+628110000001", "text": "apa ini", "id": "t1"})
+    await scene.settle(4)
+    await scene.post(
+        "/v1/inbound/sms", 204, **{"from": "+628110000001", "text": f"TERIMA {code}", "id": "t2"}
+    )
+    await scene.settle(5)
+    records = (await scene.siaga.store.scan(NOTIFICATIONS)).values()
+    replies = [n for n in (decode(r.value, Notification) for r in records) if n.kind == "reply"]
+    for reply in sorted(replies, key=lambda n: n.id):
+        await scene.gateway(message_id=reply.reference, status="delivered")
+
+
+async def umbrella(scene: Scene) -> None:
+    """A flood hides what is reported below it, until it is over."""
+    assert await scene.report("P1", "disaster.flood", "73.15", 5) == 202
+    await scene.settle(6)
+    assert await scene.report("T1", "staff.casualty", "73.15", 6) == 202
+    await scene.settle(7)
+    flood = await scene.alert("payung")
+    await scene.post(f"/v1/alerts/{flood.id}/answers", 200, person="sekda-7315", says="resolved", via="api")
+    await scene.settle(8)
+
+
+async def step(scene: Scene) -> None:
+    """An operator escalates by hand."""
+    alert = await scene.alert("terlindung")
+    if not await scene.history(alert, "escalated_by_hand"):
+        await scene.post(f"/v1/alerts/{alert.id}/escalate", 200, person="sekda-73")
+    await scene.settle(10)
+
+
+async def silence(scene: Scene) -> None:
+    """A region is silenced and heard again."""
+    found = (await scene.client.get("/v1/silences")).json()["silences"]
+    if not found:
+        until = format_instant(START + 3 * HOUR)
+        match = {"region": ["73.16"]}
+        await scene.post("/v1/silences", 201, match=match, until=until, reason="uji", author="sekda-73")
+    await scene.settle(12)
+    (kept,) = (await scene.client.get("/v1/silences")).json()["silences"]
+    ended = await scene.client.delete(f"/v1/silences/{kept['id']}")
+    assert ended.status_code == 200
+    await scene.settle(13)
+
+
+async def failing(scene: Scene) -> None:
+    """The gateway fails until it is not asked any more; meanwhile the contact of a waiting message goes."""
+    await scene.refuse(messages=True)
+    for number in (1, 2):
+        assert await scene.report(f"G{number}", "conflict.clash", "73.16", 13) == 202
+        await scene.settle(13 + number)
+    await scene.settle(16)
+    text = DIRECTORY.replace(
+        'channel: sms, value: "+628110000002"', "channel: email, value: sekda@enrekang.example"
+    )
+    file = scene.folder / "directory-2.yaml"
+    file.write_text(text, encoding="utf-8")
+    contents = load_directory(file, scene.siaga.books.regions).expect()
+    if (await scene.siaga.books.directory()).contents != contents:
+        await scene.siaga.books.replace_directory(contents, scene.siaga.clock.now())
+    await scene.settle(50)
+
+
+async def working(scene: Scene) -> None:
+    """The gateway works again: one message finds out."""
+    await scene.refuse(messages=False)
+    assert await scene.report("W1", "conflict.clash", "73.15", 50) == 202
+    await scene.settle(80)
+
+
+async def many(scene: Scene) -> None:
+    """One person gets more than the budget allows within some minutes: the rest waits."""
+    for number in range(6):
+        assert await scene.report(f"M{number}", "conflict.clash", "73.15", 80) == 202
+    await scene.settle(110)
+
+
+async def summary(scene: Scene) -> None:
+    """Matters that wait for the evening come in one digest."""
+    for number in (1, 2):
+        assert await scene.report(f"R{number}", "count.anomaly", "73.15", 110) == 202
+    await scene.settle(8 * 60)
+
+
+async def rules(scene: Scene) -> None:
+    """A changed rule comes into force after it saw the past; then a change of words at once."""
+    assert await scene.report("H1", "logistics.damaged", "73.15", 8 * 60) == 202
+    file = Path(scene.settings.paths.rules) / "uji.yaml"
+    changed = RULES % {"limit": 1}
+    done = len(await scene.siaga.store.log(RELOADS)) - 1
+    for number, text in enumerate((changed, changed.replace("title: Biasa", "title: Hal biasa"))):
+        await scene.settle(8 * 60 + 1 + number)
+        if number < done:
+            continue
+        file.write_text(text, encoding="utf-8")
+        answer = await scene.post("/v1/reload", 200, author="penulis", approved_by="penyetuju")
+        assert answer["outcome"] in ("at_once", "after_the_past", "no_difference")
+        await scene.settle(8 * 60 + 1 + number)
+    assert len(await scene.siaga.store.log(RELOADS)) == 3
+
+
+async def drill(scene: Scene) -> None:
+    """Everybody of a region is asked once."""
+    drills = Drills(scene.siaga.store, scene.siaga.clock, scene.siaga.books, scene.siaga.desk)
+    running = await drills.newest("73.16")
+    if running is None:
+        await drills.start("73.16", await drills.people("73.16"), 30 * MINUTE)
+    await scene.settle(8 * 60 + 5)
+    running = await drills.newest("73.16")
+    assert running is not None
+    if running.unresolved:
+        await drills.end(running)
+    await scene.settle(8 * 60 + 6)
+
+
+async def poison(scene: Scene) -> None:
+    """A record that cannot be read is put off, and taken away by somebody."""
+    store, now = scene.siaga.store, scene.siaga.clock.now()
+    plan = Plan(ALERTS, POISON, now)
+    await store.write(Write(name="answer", puts=(Put(ALERTS, POISON, b"\xff"),), plans=(plan,)))
+    await scene.settle(8 * 60 + 7)
+    gone = Plan(ALERTS, POISON, None)
+    await store.write(Write(name="answer", drops=(Drop(ALERTS, POISON),), plans=(gone,)))
+    await scene.settle(8 * 60 + 15)
+
+
+async def away(scene: Scene) -> None:
+    """The intake was away for eight hours, and says so."""
+    await Pulse(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics).beat()
+    await scene.settle(8 * 60 + 20)
+
+
+async def archive(scene: Scene) -> None:
+    """What was applied goes to the archive and leaves the stream."""
+    archivist = Archivist(
+        scene.siaga.store,
+        scene.siaga.clock,
+        scene.siaga.metrics,
+        Archive(scene.folder / scene.settings.namespace, scene.settings.namespace),
+        lambda: MINUTE,
+        waits=MINUTE,
+    )
+    while await archivist.turn():
+        pass
+    archivist.release()
+
+
+async def erase(scene: Scene) -> None:
+    """A person asks what is kept of them, and then that it be erased."""
+    persons = Persons(scene.siaga.store, scene.siaga.books)
+    await persons.kept("sekda-7315", scene.siaga.clock.now())
+    await persons.erase("sekda-7315", scene.siaga.clock.now())
+
+
+async def end(scene: Scene) -> None:
+    """A day passes: everything climbs or is exhausted, and the silence of a region is noticed."""
+    await scene.settle(26 * 60)
+
+
+Act = Callable[[Scene], Awaitable[None]]
+ACTS: tuple[Act, ...] = (
+    begin,
+    tokens,
+    clash,
+    unreadable,
+    mended,
+    delivered,
+    remarks,
+    texts,
+    umbrella,
+    step,
+    silence,
+    failing,
+    working,
+    many,
+    summary,
+    rules,
+    drill,
+    poison,
+    away,
+    archive,
+    erase,
+    end,
+)
+NAMES: Mapping[int, str] = {number: act.__name__ for number, act in enumerate(ACTS)}

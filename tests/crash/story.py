@@ -1,0 +1,108 @@
+"""What a run leaves behind: everything in the store, as it must be whatever was killed.
+
+Here: copying a store to begin from it again, and reading it in a form that two runs can be compared in. What a kill may
+change is named here and nothing else: versions of records, the lease and its epoch, what a client that asked again
+adds to the counters of repeats, and tokens, which are random.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from engine.service.audit import AUDIT
+from engine.service.tokens import TABLE as TOKENS
+from engine.store.link import Link
+from engine.store.port import MARK_LENGTH
+
+REPEATS = (b"events_duplicate", b"events_rejected")
+"""Counters that a client's repeat may raise."""
+ASKED_AGAIN = ("seen", "erased")
+"""Entries of the audit that a client's repeat may double: looking twice is two looks."""
+_VERSION = 4
+"""Bytes of the version before each record's value."""
+
+Copy = Mapping[bytes, bytes]
+Story = dict[str, Any]
+
+
+async def _keys(link: Link, base: str) -> list[bytes]:
+    cursor: bytes | str = "0"
+    found: set[bytes] = set()
+    while True:
+        cursor, keys = await link.command("SCAN", cursor, "MATCH", f"{base}:*", "COUNT", 1000)
+        found.update(keys)
+        if cursor in (b"0", "0", 0):
+            return sorted(found)
+
+
+async def copy(link: Link, base: str) -> Copy:
+    """Return all that is in a namespace but the lease, which ends by itself."""
+    keys = [key for key in await _keys(link, base) if not key.endswith(b":lease")]
+    return {key: await link.command("DUMP", key) for key in keys}
+
+
+async def restore(link: Link, base: str, copied: Copy) -> None:
+    """Let a namespace be as it was when it was copied."""
+    if keys := await _keys(link, base):
+        await link.command("UNLINK", *keys)
+    for key, value in copied.items():
+        await link.command("RESTORE", key, 0, value)
+
+
+async def read(link: Link, base: str) -> Story:
+    """Return what two runs must have in common."""
+    story: Story = {}
+    for key in await _keys(link, base):
+        _, kind, *rest = key.decode().removeprefix(base).split(":")
+        name = ":".join(rest)
+        match kind:
+            case "table" if name != TOKENS:
+                for id_, record in (await link.command("HGETALL", key)).items():
+                    story[f"{name} {id_.decode()}"] = _plain(record[_VERSION:])
+            case "schedule":
+                found = await link.command("ZRANGE", key, 0, -1, "WITHSCORES")
+                for member, at in zip(found[::2], found[1::2], strict=True):
+                    story[f"due {name} {member.decode()}"] = int(at)
+            case "log":
+                entries = await link.command("LRANGE", key, 0, -1)
+                story[f"log {name}"] = _audit(entries) if name == AUDIT else [_plain(e) for e in entries]
+            case "entries":
+                story["stream"] = await link.command("XRANGE", key, "-", "+")
+            case "counters":
+                counted = await link.command("HGETALL", key)
+                story["counters"] = {n: int(v) for n, v in counted.items() if n not in REPEATS}
+            case "state":
+                state = await link.command("HGETALL", key)
+                story["state"] = {field: value for field, value in state.items() if field != b"epoch"}
+            case "seen":
+                story[f"seen {name}"] = await link.command("HGETALL", key)
+    return story
+
+
+def _plain(value: bytes) -> Any:
+    """Return a stored value so that a difference can be read; what is no value of the codec stays bytes."""
+    try:
+        return msgspec.msgpack.decode(value[1:])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return value
+
+
+def _audit(entries: list[bytes]) -> list[bytes]:
+    """Return the entries of the audit without their marks: none of tokens, and of what was asked twice one."""
+    bare = [entry[MARK_LENGTH:] for entry in entries]
+    return [
+        entry
+        for number, entry in enumerate(bare)
+        if (what := msgspec.json.decode(entry)[1]) != "token"
+        and not (what in ASKED_AGAIN and entry in bare[:number])
+    ]
+
+
+def differences(one: Story, other: Story) -> list[str]:
+    """Return in what two stories differ, one line each."""
+    return [
+        f"{key}: {one.get(key)!r} -> {other.get(key)!r}"
+        for key in sorted(one.keys() | other.keys())
+        if one.get(key) != other.get(key)
+    ]
