@@ -24,6 +24,7 @@ from engine.judging.region import NATION
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.tokens import RIGHTS, Right, Scope
 from engine.store.codec import decode, encode
+from engine.store.names import WriteName
 from engine.store.port import Committed, Put, Store, Write
 
 TABLE = "users"
@@ -127,14 +128,14 @@ class Users:
         async with self._turns:
             return await asyncio.to_thread(self._hasher.hash, password)
 
-    async def _change(self, name: str, id_: str, **changes: object) -> User | None:
+    async def _change(self, name: WriteName, id_: str, **changes: object) -> User | None:
         while (record := (await self._store.get(TABLE, [id_]))[0]) is not None:
             user = msgspec.structs.replace(decode(record.value, User), **changes)
             if await self._put(name, user, expected=record.version, now=self._clock.now()):
                 return user
         return None
 
-    async def _put(self, name: str, user: User, *, expected: int, now: Instant) -> bool:
+    async def _put(self, name: WriteName, user: User, *, expected: int, now: Instant) -> bool:
         done = AuditEntry(now, "user", user.id, digest_of_contents(encode(user)))
         write = Write(
             name=name, puts=(Put(TABLE, user.id, encode(user), expected),), appends=(append_audit(done),)

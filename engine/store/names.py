@@ -20,6 +20,7 @@ ServiceWrite = Literal[
     "first_rules",
     "rebuild_progress",
     "reload",
+    "rules_refused",
     "seed",
     "switch_announced",
     # escalator
@@ -49,15 +50,22 @@ ServiceWrite = Literal[
     "report",
     "report_reply",
     # what people set up and look after
+    "add_user",
     "audit",
+    "begin_session",
     "create_token",
     "directory",
+    "disable_user",
     "drill",
+    "end_session",
     "erase",
     "erase_note",
     "revoke_token",
+    "set_password",
     "silence",
+    "use_session",
     "use_token",
+    "verification",
     # archivist
     "archived",
     # lock-step time

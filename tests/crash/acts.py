@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 
 from engine.alerting.alert import Alert, Notification
+from engine.clock import ManualClock
 from engine.judging.instant import HOUR, MINUTE, format_instant
 from engine.loading.directory import load_directory
 from engine.service.app import Siaga
@@ -25,7 +27,11 @@ from engine.service.intake import QUARANTINE
 from engine.service.persons import Persons
 from engine.service.pulse import Pulse
 from engine.service.rule_sets import RELOADS
+from engine.service.rule_sets import RULES as RULES_TABLE
+from engine.service.sessions import SEEN_EVERY, Sessions
 from engine.service.tokens import Tokens
+from engine.service.users import Users
+from engine.service.verification import Verifications
 from engine.settings import Settings
 from engine.store.archive import Archive
 from engine.store.codec import decode
@@ -107,12 +113,34 @@ async def begin(scene: Scene) -> None:
     await scene.settle(0)
 
 
-async def tokens(scene: Scene) -> None:
-    """A token is made, used and ended."""
+async def keys(scene: Scene) -> None:
+    """A token is made, used and ended; a user is added, signs in and out, gets another password and is disabled."""
     made = await scene.siaga.tokens.create(["submit"])
     fresh = Tokens(scene.siaga.store, scene.siaga.clock)
     assert await fresh.check(f"Bearer {made.text}") is not None
     await fresh.revoke(made.token.id)
+    clock = ManualClock(scene.siaga.clock.now())
+    users = Users(scene.siaga.store, clock, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    if await users.get("petugas") is None:
+        await users.add("petugas", "sandi yang panjang", ["read"])
+    user = await users.get("petugas")
+    assert user is not None
+    sessions = Sessions(scene.siaga.store, clock, users, idle=HOUR, longest=HOUR)
+    cookie = await sessions.begin(user)
+    clock.set(clock.now() + SEEN_EVERY)
+    await sessions.find(cookie)
+    await sessions.end(cookie)
+    await users.set_password("petugas", "sandi lain yang panjang")
+    await users.disable("petugas")
+
+
+async def contact(scene: Scene) -> None:
+    """A contact is asked for the code that was sent to it, and brings it."""
+    found = (await scene.siaga.books.directory()).contact("nasional/email/1")
+    assert found is not None
+    codes = Verifications(scene.siaga.store, scene.siaga.books, b"kunci")
+    code = await codes.ask(found, scene.siaga.clock.now())
+    assert await codes.hear(found, code, scene.siaga.clock.now()) == "verified"
 
 
 async def clash(scene: Scene) -> None:
@@ -278,10 +306,11 @@ async def drill(scene: Scene) -> None:
 
 
 async def poison(scene: Scene) -> None:
-    """A record that cannot be read is put off, and taken away by somebody."""
+    """Records that cannot be read: a waiting rule set is refused; an alert is put off, and taken away by somebody."""
     store, now = scene.siaga.store, scene.siaga.clock.now()
     plan = Plan(ALERTS, POISON, now)
-    await store.write(Write(name="answer", puts=(Put(ALERTS, POISON, b"\xff"),), plans=(plan,)))
+    puts = Put(ALERTS, POISON, b"\xff"), Put(RULES_TABLE, "pending", b"\xff")
+    await store.write(Write(name="answer", puts=puts, plans=(plan,)))
     await scene.settle(8 * 60 + 7)
     gone = Plan(ALERTS, POISON, None)
     await store.write(Write(name="answer", drops=(Drop(ALERTS, POISON),), plans=(gone,)))
@@ -324,7 +353,8 @@ async def end(scene: Scene) -> None:
 Act = Callable[[Scene], Awaitable[None]]
 ACTS: tuple[Act, ...] = (
     begin,
-    tokens,
+    keys,
+    contact,
     clash,
     unreadable,
     mended,

@@ -2,7 +2,7 @@
 
 Here: copying a store to begin from it again, and reading it in a form that two runs can be compared in. What a kill may
 change is named here and nothing else: versions of records, the lease and its epoch, what a client that asked again
-adds to the counters of repeats, and tokens, which are random.
+adds to the counters of repeats, and tokens, users and sessions, whose secrets are random.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,17 @@ from typing import Any
 import msgspec
 
 from engine.service.audit import AUDIT
+from engine.service.sessions import SESSIONS
 from engine.service.tokens import TABLE as TOKENS
+from engine.service.users import TABLE as USERS
+from engine.service.verification import VERIFICATIONS
 from engine.store.link import Link
 from engine.store.port import MARK_LENGTH
 
 REPEATS = (b"events_duplicate", b"events_rejected")
 """Counters that a client's repeat may raise."""
+RANDOM = (TOKENS, USERS, SESSIONS)
+RANDOM_DEEDS = ("token", "user", "sign_in")
 ASKED_AGAIN = ("seen", "erased")
 """Entries of the audit that a client's repeat may double: looking twice is two looks."""
 _VERSION = 4
@@ -57,10 +62,12 @@ async def read(link: Link, base: str) -> Story:
         _, kind, *rest = key.decode().removeprefix(base).split(":")
         name = ":".join(rest)
         match kind:
-            case "table" if name != TOKENS:
+            case "table" if name not in RANDOM:
                 for id_, record in (await link.command("HGETALL", key)).items():
-                    story[f"{name} {id_.decode()}"] = _plain(record[_VERSION:])
-            case "schedule":
+                    story[f"{name} {id_.decode()}"] = value = _plain(record[_VERSION:])
+                    if name == VERIFICATIONS:
+                        del value["turn"]  # whoever asked again got another code
+            case "schedule" if name not in RANDOM:
                 found = await link.command("ZRANGE", key, 0, -1, "WITHSCORES")
                 for member, at in zip(found[::2], found[1::2], strict=True):
                     story[f"due {name} {member.decode()}"] = int(at)
@@ -89,12 +96,12 @@ def _plain(value: bytes) -> Any:
 
 
 def _audit(entries: list[bytes]) -> list[bytes]:
-    """Return the entries of the audit without their marks: none of tokens, and of what was asked twice one."""
+    """Return the entries of the audit without their marks: none of what is random, and of what was asked twice one."""
     bare = [entry[MARK_LENGTH:] for entry in entries]
     return [
         entry
         for number, entry in enumerate(bare)
-        if (what := msgspec.json.decode(entry)[1]) != "token"
+        if (what := msgspec.json.decode(entry)[1]) not in RANDOM_DEEDS
         and not (what in ASKED_AGAIN and entry in bare[:number])
     ]
 

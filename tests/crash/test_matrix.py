@@ -13,7 +13,7 @@ from typing import get_args
 import pytest
 
 from engine.store.names import ServiceWrite, StreamWrite
-from tests.crash.acts import ACTS, tokens
+from tests.crash.acts import ACTS, keys
 from tests.crash.story import differences
 from tests.crash.world import ANSWER, DATA, KILLED, Death, Left, World
 
@@ -75,8 +75,8 @@ async def test_every_named_write_has_its_occasion(world: World) -> None:
 
 
 async def test_clean_restarts_change_nothing(world: World) -> None:
-    """One life for all acts behind the tokens, which are random and stand in the audit, ends as one for each act."""
-    after = ACTS.index(tokens) + 1
+    """One life for all acts behind the keys, which are random and stand in the audit, ends as one for each act."""
+    after = ACTS.index(keys) + 1
     left = await world.run(after, end=len(ACTS))
     assert left.ends == [0]
     assert differences(world.undisturbed[-1].story, left.story) == []
