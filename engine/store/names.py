@@ -12,10 +12,13 @@ from typing import Literal
 ServiceWrite = Literal[
     # intake and its pulse
     "alive",
+    "clock_jumped",
     "intake_gap",
+    "pressure",
     "quarantine",
     "resubmit",
     # evaluator
+    "begin_count",
     "evaluate",
     "first_rules",
     "rebuild_progress",
@@ -61,6 +64,7 @@ ServiceWrite = Literal[
     "erase",
     "erase_note",
     "revoke_token",
+    "rotate_token",
     "set_password",
     "silence",
     "use_session",

@@ -5,6 +5,7 @@ where a repeat would count twice. So an act that was cut short by a kill is simp
 the acts (`life`).
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -25,6 +26,7 @@ from engine.service.casebook import ALERTS, NOTIFICATIONS
 from engine.service.drill import Drills
 from engine.service.intake import QUARANTINE
 from engine.service.persons import Persons
+from engine.service.pressure import BusyError, Pressure
 from engine.service.pulse import Pulse
 from engine.service.rule_sets import RELOADS
 from engine.service.rule_sets import RULES as RULES_TABLE
@@ -118,6 +120,7 @@ async def keys(scene: Scene) -> None:
     made = await scene.siaga.tokens.create(["submit"])
     fresh = Tokens(scene.siaga.store, scene.siaga.clock)
     assert await fresh.check(f"Bearer {made.text}") is not None
+    await fresh.rotate(made.token.id, 0)
     await fresh.revoke(made.token.id)
     clock = ManualClock(scene.siaga.clock.now())
     users = Users(scene.siaga.store, clock, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
@@ -132,6 +135,20 @@ async def keys(scene: Scene) -> None:
     await sessions.end(cookie)
     await users.set_password("petugas", "sandi lain yang panjang")
     await users.disable("petugas")
+
+
+class Jumped(ManualClock):
+    """A wall clock that went ahead by an hour and is not believed."""
+
+    jump_ms = HOUR
+
+
+async def troubles(scene: Scene) -> None:
+    """The clock jumps, and more events wait than are to: somebody is told of both."""
+    await Pulse(scene.siaga.store, Jumped(scene.siaga.clock.now()), scene.siaga.metrics).beat()
+    full = Pressure(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics, most_waiting=0)
+    with contextlib.suppress(BusyError):
+        await full.check()
 
 
 async def contact(scene: Scene) -> None:
@@ -354,6 +371,7 @@ Act = Callable[[Scene], Awaitable[None]]
 ACTS: tuple[Act, ...] = (
     begin,
     keys,
+    troubles,
     contact,
     clash,
     unreadable,

@@ -26,7 +26,7 @@ from engine.store.redis import RedisStore
 from tests.contract.notifiers.aggregator import Aggregator, Request
 from tests.contract.notifiers.mailbox import Mailbox
 from tests.crash import story
-from tests.crash.acts import ACTS
+from tests.crash.acts import ACTS, delivered
 from tests.crash.installation import START, installation
 from tests.crash.life import Death, Plan, live
 
@@ -152,6 +152,8 @@ class World:
     async def go_through(self) -> None:
         """Let every act be done by a life of its own, undisturbed; each leaves a point to begin from."""
         for act in range(len(ACTS)):
+            if ACTS[act] is delivered:  # as if an older version had left the store
+                await self._link.command("HDEL", f"{self._base}:counters", "events_evaluated")
             files = self._folder / f"act-{act}"
             shutil.copytree(self._home, files)
             self.checkpoints.append(
