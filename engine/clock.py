@@ -1,11 +1,13 @@
 """The only reader of wall time, and the manual clock of tests, replays and exercises.
 
-Here: what `now` is. Not here: arithmetic on instants (`judging.instant`) and waiting (the loops of `service`).
+Here: what `now` is, and whether anybody keeps it right.
+Not here: arithmetic on instants (`judging.instant`) and waiting (the loops of `service`).
 An instant is a whole number of milliseconds since 1970-01-01T00:00:00 UTC.
 """
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -34,6 +36,32 @@ class Clock(Protocol):
 def monotonic() -> float:
     """Seconds on a clock that only measures distances; for latencies and leases, never for domain time."""
     return time.monotonic()
+
+
+def synchronised() -> bool | None:
+    """Return whether the kernel says that some server of time keeps this machine's clock; None where it cannot say."""
+    try:
+        adjust = ctypes.CDLL(None, use_errno=True).adjtimex
+    except (AttributeError, OSError):  # no Linux
+        return None
+    state = _Timex()
+    if adjust(ctypes.byref(state)) < 0:
+        return None
+    return not state.status & _UNSYNCHRONISED
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of the kernel's `struct timex`: `modes` 0 only asks."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        *((name, ctypes.c_long) for name in ("offset", "freq", "maxerror", "esterror")),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 256),
+    )
+
+
+_UNSYNCHRONISED = 0x0040
 
 
 class WallClock:

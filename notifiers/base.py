@@ -81,6 +81,10 @@ class Notifier(Protocol):
         """Hand the message over; raise `DeliveryError` where the gateway did not accept it."""
         ...
 
+    async def probe(self) -> None:
+        """Find out whether the gateway would take messages, without sending any; raise `DeliveryError` where not."""
+        ...
+
     async def close(self) -> None:
         """Let go of kept connections."""
         ...

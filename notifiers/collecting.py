@@ -58,5 +58,10 @@ class Collecting:
                 self.accepted.append(message)
                 return Receipt(gateway=self.name, reference=f"{self.name}-{len(self.accepted)}")
 
+    async def probe(self) -> None:
+        """Raise `DeliveryError` as the present state has it."""
+        if self._state in ("down", "slow"):
+            raise DeliveryError("refused_connection" if self._state == "down" else "timeout", transient=True)
+
     async def close(self) -> None:
         """Nothing is kept open."""

@@ -84,6 +84,14 @@ class Email:
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise _delivery_error(error) from error
 
+    async def probe(self) -> None:
+        """Connect, encrypt and log in as a message would, and say no more."""
+        try:
+            async with asyncio.timeout(self._settings.timeout), self._free:
+                self._keep(await self._connected())
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise _delivery_error(error) from error
+
     async def close(self) -> None:
         """Say goodbye on every kept connection."""
         while self._kept:

@@ -50,6 +50,14 @@ class Outbox:
             ) from error
         return Receipt(gateway=self.name, reference=name)
 
+    async def probe(self) -> None:
+        """Find out whether a file could be written."""
+        place = self._directory
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir() or not os.access(place, os.W_OK):
+            raise DeliveryError("server_error", transient=True, detail="cannot write")
+
     async def close(self) -> None:
         """Nothing is kept open."""
 

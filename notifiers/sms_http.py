@@ -90,6 +90,25 @@ class SmsHttp:
         except ValueError:
             return "invalid_answer"
 
+    async def probe(self) -> None:
+        """Ask what is left where the gateway can be asked, which tries the password too; else only connect."""
+        if self._settings.balance is not None:
+            await self._exchange(self._settings.balance, {**NO_MESSAGE, **self._values})
+            return
+        url = httpx.URL(self._settings.url)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        context = self._context() if url.scheme == "https" else None
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                _, writer = await asyncio.open_connection(url.host, port, ssl=context)
+                writer.close()
+                await writer.wait_closed()
+        except TimeoutError:
+            raise DeliveryError("timeout", transient=True) from None
+        except OSError as error:
+            reason: Reason = "tls" if _is_tls(error) else "refused_connection"
+            raise DeliveryError(reason, transient=True, detail=type(error).__name__) from None
+
     async def close(self) -> None:
         """Let go of kept connections."""
         client, self._client = self._client, None
@@ -115,11 +134,14 @@ class SmsHttp:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return judge(exchange, Response(status=answer.status_code, headers=headers, body=body))
 
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._settings.ca_file or None)
+
     def _connections(self) -> httpx.AsyncClient:
         if self._client is None:
             limits = httpx.Limits(max_connections=self._settings.connections)
             self._client = httpx.AsyncClient(
-                verify=ssl.create_default_context(cafile=self._settings.ca_file or None),
+                verify=self._context(),
                 timeout=None,  # noqa: S113 -- the whole attempt has one
                 limits=limits,
                 trust_env=False,

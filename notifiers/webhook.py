@@ -110,6 +110,9 @@ class Webhook:
             reason, transient=transient, retry_after=retry_after(answered), detail=str(status)
         )
 
+    async def probe(self) -> None:
+        """Do nothing: the receivers are the addresses of contacts, and each is tried by `siaga contact test`."""
+
     async def close(self) -> None:
         """Let go of kept connections."""
         pool, self._pool = self._pool, None

@@ -1,18 +1,78 @@
 """`siaga doctor`: is this installation fit to serve?
 
-Here: the checks that need no running service, each saying what to do. So far: the matchers.
+Here: arguments, printing, the exit code, and holding the two matchers against each other. Not here: what is looked at
+(`service.checkup`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import platform
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Annotated
 
+import msgspec
 import typer
 
+from engine.cli.check import Format
 from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.settings import DEFAULT_FILE
+from engine.cli.storage import server_of
+from engine.clock import WallClock
+from engine.errors import SiagaError
+from engine.service.checkup import examine
+from engine.service.verdict import State, Verdict, fault
+from engine.settings import DEFAULT_FILE, Settings
 
-app = typer.Typer(help="Say whether this installation is fit to serve.", no_args_is_help=True)
+app = typer.Typer(help="Say whether this installation is fit to serve.", invoke_without_command=True)
+
+_MARK: Mapping[State, str] = {"good": "ok     ", "warning": "warning", "fault": "FAULT  "}
+
+
+@app.callback()
+def doctor(
+    context: typer.Context,
+    format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Look at everything that Siaga leans on, and say of each fault what to do about it.
+
+    The rules and files, the matcher, the store and what it promises, clock and zones, the directory, permissions, disk
+    and port, what stands on every message, and each gateway: mail servers are connected to, encrypted and logged in to.
+    Nothing is sent and nothing is changed. Run it as the user and in the environment of the service.
+
+    Ends with 0 where Siaga can serve (warnings are advice), 1 where there are faults, 2 where the settings are wrong.
+
+    Example: siaga doctor --format json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings = settings_of(config, set_)
+    verdicts = asyncio.run(_examined(settings))
+    if format_ is Format.json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(verdicts)).decode())
+    else:
+        for verdict in verdicts:
+            typer.echo(f"{_MARK[verdict.state]}  {verdict.area}: {verdict.says}")
+            if verdict.remedy:
+                typer.echo(f"         -> {verdict.remedy}")
+        states = [verdict.state for verdict in verdicts]
+        typer.echo(f"{states.count('fault')} faults, {states.count('warning')} warnings")
+    raise typer.Exit(1 if any(verdict.state == "fault" for verdict in verdicts) else 0)
+
+
+async def _examined(settings: Settings) -> list[Verdict]:
+    clock, trouble = WallClock(), []
+    async with AsyncExitStack() as stack:
+        where = None
+        try:
+            where = await stack.enter_async_context(server_of(settings))
+        except (SiagaError, OSError) as error:
+            remedy = "install redis-server, or set redis.url; the folder of the embedded one must be writable"
+            trouble = [fault("store", str(error), remedy)]
+        return [*trouble, *[verdict async for verdict in examine(settings, os.environ, where, clock)]]
 
 
 @app.command()

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import StoreError
+from engine.judging.instant import SECOND, Instant
 from engine.store import durability
 from engine.store.link import Link
 from engine.store.redis import base_of
@@ -37,7 +38,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of itself.
 
     `product` is `redis` or `valkey`. `faults` are of its durability, each with its remedy. `memory` and `most_memory`
-    are bytes (0: no limit), `writes_fail` is what it says of its append-only file, empty while all is well.
+    are bytes (0: no limit), `writes_fail` is what it says of its append-only file, empty while all is well. `now` is
+    its own clock.
     """
 
     product: str
@@ -49,6 +51,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     most_memory: int
     writes_fail: str
+    now: Instant
     holder: Holder | None
 
 
@@ -60,7 +63,7 @@ async def look(where: str, namespace: str) -> Server:
         with suppress(StoreError):  # one that hides its settings says so by its faults
             settings = await link.command("CONFIG GET", *durability.settings(), "min-replicas-to-write")
         key = f"{base_of(namespace)}:lease"
-        name, left = await link.commands([("GET", key), ("PTTL", key)])
+        name, left, (seconds, micros) = await link.commands([("GET", key), ("PTTL", key), ("TIME",)])
     product = "valkey" if info.get("server_name") == "valkey" else "redis"
     written = info.get("aof_last_write_status", "ok"), info.get("aof_last_bgrewrite_status", "ok")
     return Server(
@@ -72,6 +75,7 @@ async def look(where: str, namespace: str) -> Server:
         needs_replicas=int(settings.get("min-replicas-to-write", 0)),
         memory=int(info.get("used_memory", 0)),
         most_memory=int(info.get("maxmemory", 0)),
+        now=int(seconds) * SECOND + int(micros) // 1000,
         writes_fail="" if written == ("ok", "ok") else f"append {written[0]}, rewrite {written[1]}",
         holder=Holder(name.decode(), left) if name else None,
     )

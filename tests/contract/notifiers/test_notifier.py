@@ -101,7 +101,7 @@ class Elsewhere:
 
     def __init__(self, notifier: Notifier, address: str) -> None:
         self._notifier, self._address = notifier, address
-        self.close = notifier.close
+        self.close, self.probe = notifier.close, notifier.probe
 
     async def send(self, message: Message):
         return await self._notifier.send(msgspec.structs.replace(message, to=self._address))
@@ -157,6 +157,17 @@ async def test_a_message_arrives_whole_and_is_receipted(gateway: Gateway):
     (content,) = gateway.arrived()
     assert gateway.message.to.encode() in content
     assert b"https://siaga.example/a/abc" in content
+
+
+async def test_a_probe_sends_nothing_and_finds_what_is_out_of_order(gateway: Gateway):
+    """A message can be sent after it as before. The receiver of a webhook is an address, so there is nobody to try."""
+    await gateway.notifier.probe()
+    await gateway.notifier.send(gateway.message)
+    assert len(gateway.arrived()) == 1
+    if gateway.message.channel != "webhook":
+        with pytest.raises(DeliveryError) as failed:
+            await gateway.broken.probe()
+        assert failed.value.reason in {"refused_connection", "server_error"}
 
 
 async def test_a_repeat_is_the_same_bytes(gateway: Gateway):
