@@ -287,6 +287,8 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (
                     (hourly("siaga_turns_failed_total", "loop"), "{{loop}}"),
                     ('sum(increase(siaga_late_timers_total{job="siaga"}[1h]))', "late timers"),
+                    ('sum(increase(siaga_dead_letters_total{job="siaga"}[1h]))', "put aside"),
+                    ('max(siaga_groups_put_off{job="siaga"})', "groups not judged"),
                 ),
             ),
             Panel(
