@@ -149,6 +149,7 @@ async def troubles(scene: Scene) -> None:
     full = Pressure(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics, most_waiting=0)
     with contextlib.suppress(BusyError):
         await full.check()
+    await scene.settle(0)
 
 
 async def contact(scene: Scene) -> None:
