@@ -27,9 +27,9 @@ ONLY_PROMISED = ("probe",)
 
 
 def deaths(left: Left) -> Iterator[Death]:
-    """Return every crossing of an act."""
+    """Return every crossing of an act; of the lease, which is renewed at every turn, the first."""
     for (point, side), times in sorted(left.crossed.items()):
-        for time in range(1, times + 1):
+        for time in range(1, (1 if point == "lease" else times) + 1):
             yield Death(point, side, time)
 
 
