@@ -232,6 +232,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ),
             ),
             Panel(
+                "Refused for now an hour, and events that wait",
+                (
+                    (hourly("siaga_requests_refused_total", "reason"), "refused {{reason}}"),
+                    ('max(siaga_events_waiting{job="siaga"})', "events that wait"),
+                ),
+            ),
+            Panel(
                 "Corrections an hour",
                 (
                     (
@@ -310,6 +317,11 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ),
             ),
             Panel(
+                "Wall clock against Siaga's",
+                (('max(siaga_clock_offset_seconds{job="siaga"})', "ahead"),),
+                unit="s",
+            ),
+            Panel(
                 "Archive",
                 (
                     ('sum(increase(siaga_archived_events_total{job="siaga"}[1h]))', "events an hour"),
@@ -373,7 +385,7 @@ def dashboard() -> dict[str, Any]:
 
 
 def _panel(panel: Panel) -> dict[str, Any]:
-    defaults: dict[str, Any] = {"unit": panel.unit, "min": 0}
+    defaults: dict[str, Any] = {"unit": panel.unit}
     if panel.red_from is not None:
         steps = [{"color": "green", "value": None}, {"color": "red", "value": panel.red_from}]
         defaults |= {"color": {"mode": "thresholds"}, "thresholds": {"mode": "absolute", "steps": steps}}
