@@ -113,11 +113,15 @@ class Distinct(msgspec.Struct, frozen=True, tag="distinct"):
 
 
 class Value(msgspec.Struct, frozen=True, tag="value"):
-    """True while the latest watched event's field meets the limit or is one of the values (state condition)."""
+    """True while the latest watched event's field meets the limit or is one of the values (state condition).
+
+    `missing` stands for a missing field; None: such an event does not count, and the one before it stays the latest.
+    """
 
     field: str
     limit: Limit | None = None
     one_of: tuple[Scalar, ...] = ()
+    missing: Scalar | None = None
 
 
 Function = Literal["sum", "average", "highest", "lowest", "latest", "percentile"]

@@ -35,7 +35,7 @@ from engine.judging.state import Measure
 def measures(condition: Condition, event: Event) -> bool:
     """Say whether the event counts for the condition: for `value` and figures it must have the field."""
     match condition:
-        case Value(field=field):
+        case Value(missing=None, field=field):
             return event.value(field) is not None
         case Spread(over=over):
             return _child(over, event) is not None
@@ -67,8 +67,9 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
             return None if weight is None else max(0, billionths(weight))
         case Distinct(of=fields) | Compare(figure="distinct", of=fields):
             return _joined(canonical(event.value(path)) for path in fields)
-        case Value():
-            return event.value(condition.field)
+        case Value(field=field, missing=missing):
+            value = event.value(field)
+            return missing if value is None else value
         case Spread(over=over):
             return canonical(_child(over, event))
         case Aggregate(of=str(field), missing=missing) | Compare(of=(field,), missing=missing):

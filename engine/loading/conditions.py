@@ -27,7 +27,16 @@ from engine.judging.rule import (
 )
 from engine.loading.contrasts import compare, share
 from engine.loading.expected import deadline, silence
-from engine.loading.figures import aggregate, change, child, first_time, spread
+from engine.loading.figures import (
+    aggregate,
+    change,
+    child,
+    first_time,
+    missing_number,
+    missing_value,
+    spread,
+    with_missing,
+)
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
@@ -164,17 +173,18 @@ def _distinct(form: Form, filters: Filters, findings: Findings) -> Condition | N
 
 def _value(form: Form, filters: Filters, findings: Findings) -> Condition | None:
     value: Take[Plain] = free
-    one_of = form.read("one_of", list_of(value, minimum=1), ())
+    one_of = form.read("one_of", list_of(value, single=True, minimum=1), ())
     limit = limit_of(form, findings)
     takes_limit = limit is not None or any(operator in form for operator in LIMITS)
     field = form.require("field", filters.number_path if takes_limit else filters.path, "")
+    missing = form.read("missing", missing_number if takes_limit else missing_value, None)
     if takes_limit and "one_of" in form:
         findings.add("one_limit", form.mark, choices="one_of, " + ", ".join(LIMITS))
     elif not takes_limit and "one_of" not in form:
         findings.add("limit_missing", form.mark, choices="one_of, " + ", ".join(LIMITS))
-    if limit is not None and filters.figures(field).under(limit).empty:
+    if limit is not None and with_missing(filters.figures(field), missing).under(limit).empty:
         findings.add("limit_never_met", form.place(limit.operator), field=field)
-    return Value(field=field, limit=limit, one_of=one_of)
+    return Value(field=field, limit=limit, one_of=one_of, missing=missing)
 
 
 def _rules(form: Form, filters: Filters, findings: Findings) -> Condition | None:

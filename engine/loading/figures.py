@@ -46,9 +46,7 @@ def aggregate(form: Form, filters: Filters, findings: Findings) -> Aggregate | N
     written = form.require("function", word(*functions), None)
     of = form.require("of", filters.number_path, "")
     missing = form.read("missing", missing_number, None)
-    numbers = filters.figures(of)
-    if missing is not None:
-        numbers = Range(low=min(numbers.low, missing), high=max(numbers.high, missing))
+    numbers = with_missing(filters.figures(of), missing)
     non_negative = numbers.low >= 0
     within = form.require("within", duration(1), 1)
     min_events = form.read("min_events", whole(1, MOST_EVENTS), 0)
@@ -141,6 +139,13 @@ def missing_number(node: Node, findings: Findings) -> float | None:
     if isinstance(node, Scalar) and node.text == "ignore":
         return None
     return number(node, findings)
+
+
+def with_missing(numbers: Range, missing: Plain | None) -> Range:
+    """Return the numbers that a field can have where that of an event without it is one of them."""
+    if not isinstance(missing, int | float):
+        return numbers
+    return Range(low=min(numbers.low, missing), high=max(numbers.high, missing))
 
 
 def check_limit(form: Form, findings: Findings, limit: Limit, figures: Range) -> None:

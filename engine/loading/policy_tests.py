@@ -35,7 +35,7 @@ from engine.loading.route_profile import RouteProfile, route_profile
 from engine.loading.rule_tests import Group, group, names_of
 from engine.loading.rules import Rules
 from engine.loading.settings_texts import settings_texts
-from engine.loading.tested_rules import INLINE, TestedRules
+from engine.loading.tested_rules import COUNTED, INLINE, TestedRules
 from engine.loading.value import level, named, quoted_region, text, whole, word
 
 SUFFIX = ".policy-test.yaml"
@@ -206,8 +206,8 @@ class _Stage:
     def _scene(self, form: Form) -> Scene:
         """Read the scene of a test: the file's keys, replaced by its own."""
         own = _scene_keys(form)
-        rules = self.rules.of_test(form)
-        if own.pairs or any(key in form for key in (*INLINE, "roster")):
+        rules = self.rules.of_test(form).rules
+        if own.pairs or any(key in form for key in (*INLINE, *COUNTED)):
             given = set(own.pairs)
             hidden = {old for pair in _INSTEAD.items() if given & set(pair) for old in pair} - given
             pairs = {key: pair for key, pair in self._file.pairs.items() if key not in hidden}

@@ -29,7 +29,7 @@ from engine.loading.moment import duration
 from engine.loading.occurrence import Naming, Occurrence, occurrences
 from engine.loading.offset import DEFAULT_START, offset, start, zone_of
 from engine.loading.rules import Rules
-from engine.loading.tested_rules import TestedRules, inline_of
+from engine.loading.tested_rules import Seen, TestedRules, inline_of
 from engine.loading.value import boolean, free, level, quoted_region, text, whole, word
 
 SUFFIX = ".test.yaml"
@@ -142,9 +142,9 @@ def _file(form: Form, folder: Path, calendar: Calendar) -> tuple[tuple[RuleTest,
 def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
     form = form_of(node, findings)
     name = form.require("name", text, "")
-    rules = tested.of_test(form)
+    seen = tested.of_test(form)
     begins = form.read("start", start, DEFAULT_START)
-    events, changes, unusable = _entries(form, tested, findings)
+    events, changes, unusable = _entries(form, seen, findings)
     expect = form.read("expect", list_of(_expected), ())
     check = form.read("check", list_of(_check), ())
     last = max(
@@ -158,8 +158,8 @@ def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
     )
     test = RuleTest(
         name=name,
-        rules=rules.value,
-        unusable=(*rules.findings, *unusable),
+        rules=seen.rules.value,
+        unusable=(*seen.rules.findings, *unusable),
         start=begins,
         zone=zone_of(form.node("start")),
         events=events,
@@ -175,7 +175,7 @@ def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
 
 
 def _entries(
-    form: Form, tested: TestedRules, findings: Findings
+    form: Form, seen: Seen, findings: Findings
 ) -> tuple[tuple[Occurrence, ...], tuple[Restart | Reload, ...], tuple[Finding, ...]]:
     """Read what stands under `events`: events, restarts and reloads."""
     naming = Naming()
@@ -188,7 +188,7 @@ def _entries(
                 Restart(at=entry.require("at", offset, 0), down_for=entry.read("restart", down_for, 0))
             )
         elif "reload" in entry:
-            rules = entry.read("reload", partial(_reloaded, tested), Loaded(()))
+            rules = entry.read("reload", partial(_reloaded, seen), Loaded(()))
             unusable += rules.findings
             changes.append(Reload(at=entry.require("at", offset, 0), rules=rules.value))
         else:
@@ -208,13 +208,13 @@ def down_for(node: Node, findings: Findings) -> Millis:
     return length
 
 
-def _reloaded(tested: TestedRules, node: Node, findings: Findings) -> Loaded[Rules]:
+def _reloaded(seen: Seen, node: Node, findings: Findings) -> Loaded[Rules]:
     """Take the rules of a reload; an invalid one is a failure of the test alone."""
     form = form_of(node, findings)
     form.require("inline_rules", lambda found, _findings: found, None)
     body = inline_of(form)
     form.close()
-    return tested.reloaded(body)
+    return seen.reloaded(body)
 
 
 def _expected(node: Node, findings: Findings) -> Expected:

@@ -21,16 +21,31 @@ from engine.loading.form import Form, form_of, list_of
 from engine.loading.known import ANYTHING, Known
 from engine.loading.loaded import Loaded
 from engine.loading.marked import Mapping, Node
-from engine.loading.reference_tables import inline_tables
+from engine.loading.reference_tables import Tables, inline_tables
 from engine.loading.rules import Rules, inline_rules, load_rules
 from engine.loading.value import text
 
 INLINE = ("inline_rules", "lists", "filters")
 """Keys that may stand in the file or inside a test, which then replaces the file's."""
+COUNTED = ("roster", "tables")
+"""Keys of what rules count with, of the file or of a test in the same way."""
 
 Roster = tuple[tuple[str, tuple[Member, ...]], ...]
 """Named lists of who must report, `regions` among them."""
 NONE: Loaded[Rules] = Loaded(())
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """The rules that one test sees, and what stands around them: lists and filters, and what they may name."""
+
+    rules: Loaded[Rules]
+    around: Mapping
+    known: Known
+
+    def reloaded(self, body: Mapping) -> Loaded[Rules]:
+        """Return the rules of a reload inside the test; they see what stands around its first ones."""
+        around = {key: pair for key, pair in self.around.pairs.items() if key != "inline_rules"}
+        return inline_rules(Mapping({**around, **body.pairs}, body.mark), self.known)
 
 
 class TestedRules:
@@ -51,35 +66,37 @@ class TestedRules:
         """Return the rules a test of this file sees that brings none of its own."""
         return self._of(self._roster)
 
-    def of_test(self, form: Form) -> Loaded[Rules]:
-        """Return the rules that a test sees: its own inline ones with the lists and filters around, else the file's."""
+    def of_test(self, form: Form) -> Seen:
+        """Return what a test sees: its own inline rules with the lists and filters around, else the file's."""
         own, counted = inline_of(form), form.read("roster", roster, self._roster)
-        if not own.pairs:
-            return self._of(counted)
-        return inline_rules(Mapping({**self._file.pairs, **own.pairs}, own.mark), self._known(counted))
+        tables = form.read("tables", inline_tables, None)
+        around = Mapping({**self._file.pairs, **own.pairs}, own.mark)
+        known = self._known(counted, self._tables if tables is None else tables)
+        if own.pairs:
+            return Seen(inline_rules(around, known), around, known)
+        return Seen(self._of(counted) if tables is None else self._load(known), around, known)
 
-    def reloaded(self, body: Mapping) -> Loaded[Rules]:
-        """Return the rules of a reload inside a test."""
-        return inline_rules(body, self._known(self._roster))
-
-    def _known(self, counted: Roster | None) -> Known:
+    def _known(self, counted: Roster | None, tables: Tables | None) -> Known:
         lists = dict(counted or ())
         return msgspec.structs.replace(
             ANYTHING,
             roster=tuple(member.group for member in lists[REGIONS]) if REGIONS in lists else None,
             calendar=self._calendar,
-            tables=self._tables,
+            tables=tables,
             expected=None if counted is None else lists,
         )
 
     def _of(self, counted: Roster | None) -> Loaded[Rules]:
         """Return the rules of the file as they are with this roster."""
         if counted not in self._sets:
-            known, files = self._known(counted), [self._folder / name for name in self._named]
-            named = _named(files, known) if files else NONE
-            inline = inline_rules(self._file, known) if "inline_rules" in self._file.pairs else NONE
-            self._sets[counted] = Loaded((*named.value, *inline.value), (*named.findings, *inline.findings))
+            self._sets[counted] = self._load(self._known(counted, self._tables))
         return self._sets[counted]
+
+    def _load(self, known: Known) -> Loaded[Rules]:
+        files = [self._folder / name for name in self._named]
+        named = _named(files, known) if files else NONE
+        inline = inline_rules(self._file, known) if "inline_rules" in self._file.pairs else NONE
+        return Loaded((*named.value, *inline.value), (*named.findings, *inline.findings))
 
 
 def roster(node: Node, findings: Findings) -> Roster:

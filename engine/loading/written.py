@@ -312,7 +312,6 @@ def _active(active: Active) -> Iterator[tuple[str, Any]]:
     for name, bound in (("from", active.since), ("until", active.until)):
         if bound is not None:
             yield name, _moment(bound)
-            yield name, _moment(bound)
     for name, text in (("hours", active.hours), ("days", active.days)):
         if text:
             yield name, text

@@ -185,7 +185,15 @@ class _Teller:
         held = self._watched.values(condition.one_of)
         if condition.limit is not None:
             held = self._watched.limit(condition.limit)
-        return self._said("sentence.value", field=self._watched.field(condition.field), held=held)
+        missing = condition.missing
+        return self._said(
+            "sentence.value",
+            field=self._watched.field(condition.field),
+            held=held,
+            missing=""
+            if missing is None
+            else self._texts("sentence.missing_value", value=self._watched.values((missing,))),
+        )
 
     @_when.register
     def _aggregate(self, condition: Aggregate) -> str:
