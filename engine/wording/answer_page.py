@@ -19,7 +19,7 @@ from engine.alerting.directory import Found
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.wording.account import Case, Section, Teller
-from engine.wording.answer_view import Button, button, has_it, offered, status
+from engine.wording.answer_view import Button, button, dialled, has_it, offered, status
 from engine.wording.digest_page import digest_page
 from engine.wording.layout import environment
 from engine.wording.plain import plain
@@ -156,10 +156,11 @@ class AnswerPages:
 
     def unavailable(self) -> str:
         """Return the one page for every link while the store is away: nobody can be known, nothing was recorded."""
-        return self._in_both("page.unavailable", duty_desk=plain(self._duty_desk))
+        return self._in_both("page.unavailable")
 
-    def _in_both(self, key: str, duty_desk: str = "") -> str:
+    def _in_both(self, key: str) -> str:
         both = [self._catalogue.texts(language) for language in LANGUAGES]
+        duty_desk = dialled(plain(self._duty_desk))
         return self._bilingual.render(both=both, key=key, duty_desk=duty_desk, style=self._style)
 
     def _view(self, teller: Teller, outcome: Outcome | None, delegates: Sequence[Found]) -> AnswerPage:
@@ -173,7 +174,9 @@ class AnswerPages:
             for found in delegates
             if has_it(teller)
         )
-        desk = Section(texts["section.duty_desk"], (plain(self._duty_desk),) if self._duty_desk else ())
+        desk = Section(
+            texts["section.duty_desk"], (dialled(plain(self._duty_desk)),) if self._duty_desk else ()
+        )
         return AnswerPage(
             language=texts.language,
             title=teller.marked(texts("page.title", level=teller.level, place=teller.place)),

@@ -6,12 +6,17 @@ Here: what the pages of one matter and of a digest share. Not here: the pages (`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
+from markupsafe import Markup, escape
 
 from engine.alerting.command import Says
 from engine.wording.account import Teller
+
+_TELEPHONE = re.compile(r"\+?\d[\d ().-]{5,18}\d", re.ASCII)
+"""What can be dialled in the line that says how the duty desk is reached."""
 
 
 class Button(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,3 +82,15 @@ def button(teller: Teller, says: Says) -> Button:
     return Button(
         says=says, text=texts[f"page.button.{form}"], explained=texts[f"page.button.{form}.explained"]
     )
+
+
+def dialled(text: str) -> Markup:
+    """Return a line in which a telephone number is dialled by a tap; whatever else stands in it stays text."""
+    line, end = Markup(), 0
+    for number in _TELEPHONE.finditer(text):
+        digits = re.sub(r"[^\d+]", "", number[0])
+        line += escape(text[end : number.start()]) + Markup('<a href="tel:{}">{}</a>').format(
+            digits, number[0]
+        )
+        end = number.end()
+    return line + escape(text[end:])

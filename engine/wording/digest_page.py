@@ -13,6 +13,10 @@ import msgspec
 from engine.wording.account import Teller
 from engine.wording.answer_view import Button, button, offered, status
 from engine.wording.digest import headline, lead
+from engine.wording.plain import plain
+
+WHOLE = 12
+"""Matters that are shown whole; a longer page would be over 30 kB, and nobody reads so far down on a phone."""
 
 
 class Matter(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +32,15 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True):
     path: str
 
 
+class Further(msgspec.Struct, frozen=True, kw_only=True):
+    """A matter of a long digest that has only one line here, which leads to its own page."""
+
+    level: int
+    level_text: str
+    text: str
+    path: str
+
+
 class DigestPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the page shows, from top to bottom."""
 
@@ -38,6 +51,8 @@ class DigestPage(msgspec.Struct, frozen=True, kw_only=True):
     lead: str
     open: str
     items: tuple[Matter, ...]
+    more: str
+    further: tuple[Further, ...]
     private: str
     footer: str
 
@@ -54,7 +69,12 @@ def digest_page(items: Sequence[tuple[Teller, str]]) -> DigestPage:
         headline=headline(tellers),
         lead=lead(tellers),
         open=texts["link.details"],
-        items=tuple(_matter(teller, path) for teller, path in items),
+        items=tuple(_matter(teller, path) for teller, path in items[:WHOLE]),
+        more=texts("digest.more", n=len(items) - WHOLE),
+        further=tuple(
+            _further(teller, path, number)
+            for number, (teller, path) in enumerate(items[WHOLE:], start=WHOLE + 1)
+        ),
         private=texts["page.private"],
         footer=texts["page.footer"],
     )
@@ -71,4 +91,14 @@ def _matter(teller: Teller, path: str) -> Matter:
         status=status(teller),
         button=button(teller, wanted) if wanted else None,
         path=path,
+    )
+
+
+def _further(teller: Teller, path: str, number: int) -> Further:
+    place, what = (
+        teller.voice.place(teller.alert.region, short=True),
+        plain(teller.alert.rule.short_title, 60),
+    )
+    return Further(
+        level=teller.alert.level, level_text=teller.level, text=f"{number}. {place}: {what}", path=path
     )

@@ -13,6 +13,7 @@ from engine.alerting.directory import Found
 from engine.judging.instant import HOUR
 from engine.judging.judgement import Impact
 from engine.wording.answer_page import STYLES, AnswerPages, Outcome
+from engine.wording.digest import MOST_ITEMS
 from tests.unit.wording.sample import (
     ALERT,
     CATALOGUE,
@@ -166,7 +167,8 @@ def test_a_page_is_light_and_takes_nothing_from_elsewhere(html: str):
     """Under 30 kB, no script, no image, no address at all."""
     assert len(html.encode()) < 30_000
     tags = {tag for tag, _ in Shape(html).tags}
-    assert not tags & {"script", "img", "link", "iframe", "a", "object", "embed"}
+    assert not tags & {"script", "img", "link", "iframe", "object", "embed"}
+    assert {a["href"].partition(":")[0] for tag, a in Shape(html).tags if tag == "a"} <= {"tel"}
     assert not any(name.startswith("on") or name == "style" for _, a in Shape(html).tags for name in a)
     assert not re.search(r"url\(|@import|https?:", html)
 
@@ -244,6 +246,73 @@ def test_buttons_are_large_enough_for_a_thumb():
     """WCAG 2.2 asks 24 px, phones' own guides 48."""
     heights = [int(n) for n in re.findall(r"min-height: (\d+)px", (TEMPLATES / "answer.css").read_text())]
     assert min(heights) >= 48
+
+
+def test_no_text_is_smaller_than_a_small_phone_in_sunlight_needs():
+    """The page's own size is 17 px; nothing is set smaller."""
+    style = (TEMPLATES / "answer.css").read_text()
+    sizes = re.findall(r"font-size: ([\d.]+)(\w+)", style)
+    assert re.search(r"font: 17px/", style)
+    assert [size for size in sizes if size[1] != "rem" or float(size[0]) < 1] == []
+
+
+def test_the_duty_desk_is_called_by_a_tap():
+    """Its number alone becomes a link, whatever else the line holds."""
+    assert '<a href="tel:0421000000">0421-000000</a>' in page()
+    strange = AnswerPages(
+        CATALOGUE, KINDS, REGIONS, templates=TEMPLATES, duty_desk="<b>24/7</b> +62 (21) 345 6789 & HT 3"
+    )
+    html = strange.page(notification(), ALERT, TOLD, at=LATER)
+    assert '&lt;b&gt;24/7&lt;/b&gt; <a href="tel:+62213456789">+62 (21) 345 6789</a> &amp; HT 3' in html
+
+
+ROLE = "r" * 64
+WIDE = "\u0950" * 300
+"""Longer than any text of a rule may be, in letters of three bytes."""
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_a_page_at_its_longest_is_under_30_kb(language: str):
+    """Everything that grows is as large as it can be: reports, people, offices, words."""
+    places = [region for region in REGIONS if region.level == "regency"]
+    told = [
+        notification(role=ROLE, office=place.code, person=f"orang-{n}", state="sent", language=language)
+        for n, place in enumerate(places)
+    ]
+    reports = tuple(
+        change(e, impact=Impact(dead=99_999, injured=99_999, displaced=99_999, tps=99_999, voters=99_999))
+        for e in ALERT.evidence * 50
+    )
+    takings = tuple(Taking(person=f"orang-{n}", at=LATER, via="link", grade=2) for n in range(10))
+    people = tuple(f"orang-{n}" for n in range(100, 300))
+    alert = change(
+        ALERT,
+        rule=change(RULE, title=WIDE, short_title=WIDE, why=WIDE * 3, guide=f"https://{WIDE}"),
+        evidence=reports,
+        evidence_count=150,
+        takings=takings,
+        seen=people[:100],
+        declined=people[100:],
+    )
+    pages = AnswerPages(CATALOGUE, {}, REGIONS, templates=TEMPLATES, duty_desk=WIDE[:200])
+    delegates = [change(BKPSDM, role=f"{ROLE[2:]}{n:02}") for n in range(20)]
+    mine = notification(role=ROLE, language=language)
+    html = pages.page(
+        mine, alert, told, at=LATER, delegates=delegates, outcome=Outcome(reason="", refusal="other")
+    )
+    assert len(html.encode()) < 30_000
+    assert len(buttons(html)) == 5
+
+
+def test_the_page_of_a_digest_at_its_longest_is_under_30_kb():
+    """The matters beyond the first dozen have one line each; none is left out."""
+    paths = [f"/a/{n:043}" for n in range(MOST_ITEMS)]
+    html = PAGES.digest(
+        notification("digest"), [(notification(), ALERT, TOLD, path) for path in paths], at=LATER
+    )
+    assert len(html.encode()) < 30_000
+    assert [path for path in paths if f'<a href="{path}">' not in html] == []
+    assert f"{MOST_ITEMS}. Kab. Pinrang: 3 dugaan netralitas ASN</a>" in html
 
 
 def test_the_matter_can_be_passed_on_to_an_office_of_the_region():
