@@ -28,14 +28,16 @@ SHIPPED = Path(__file__).resolve().parent.parent.parent
 class Premises:
     """Reads what tests need when one first needs it: a rule test needs nothing of it but the calendar."""
 
-    def __init__(self, config: Path = DEFAULT_FILE) -> None:
+    def __init__(self, config: Path = DEFAULT_FILE, settings: Settings | None = None) -> None:
+        """Take the settings of the file, or those of an installation that has read them already."""
         self.config = config if config.exists() else SHIPPED / DEFAULT_FILE
+        self._settings = settings
         self._renderers: dict[tuple[int, str, str], tuple[RegionTable, Renderer]] = {}
 
     @cached_property
     def settings(self) -> Settings:
         """The settings of the installation, without what the environment says."""
-        return load(self.config)
+        return self._settings or load(self.config)
 
     @cached_property
     def settings_names(self) -> frozenset[str]:

@@ -234,6 +234,11 @@ class Siaga:
             )
             self._lock_step = LockStep(store, clock, turns, self.next_due)
 
+    @property
+    def where(self) -> str:
+        """The address of the store's server; empty where the store is no server's."""
+        return self._where or ""
+
     def answer_token(self, notification: Notification) -> str:
         """Return the token of the link by which the person of a notification answers."""
         return token_for(self._key, notification.id, notification.channel)
@@ -259,7 +264,7 @@ class Siaga:
 
     def _begin(self) -> Begin:
         return Begin(
-            where=self._where or "",
+            where=self.where,
             namespace=self.settings.namespace,
             holder=self._holder,
             accept_weaker_durability=self.settings.redis.accept_weaker_durability,

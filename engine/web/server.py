@@ -57,6 +57,7 @@ async def serving(siaga: Siaga) -> AsyncIterator[str]:
     finally:
         app.state.changes.end()  # an open page would hold the server until its patience ends
         server.should_exit = True
+        await app.state.asked.close()
         await running
 
 

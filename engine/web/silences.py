@@ -113,7 +113,7 @@ async def make_silence(request: Request, body: SilenceBody, scope: Scope = needs
 async def list_silences(request: Request, scope: Scope = needs("operate")) -> SilenceList:
     """List the silences that name only regions of the token's subtree; a token for the nation sees all."""
     silences = await siaga_of(request).silences.list()
-    return SilenceList(silences=[shape(s) for s in silences if _within(scope, s.match)])
+    return SilenceList(silences=[shape(s) for s in silences if within(scope, s.match)])
 
 
 @router.delete("/v1/silences/{silence_id}", responses=responses(401, 403, 404, 503))
@@ -166,7 +166,8 @@ def shape(silence: Silence) -> SilenceShape:
     )
 
 
-def _within(scope: Scope, match: Match) -> bool:
+def within(scope: Scope, match: Match) -> bool:
+    """Say whether a silence names only regions of the scope's subtree."""
     return all(scope.covers(_root(region)) for region in match.region or (NATION,))
 
 

@@ -57,6 +57,13 @@
     }
   };
 
+  // --- what is under way ticks by no stream: <... data-live data-poll="milliseconds"> is looked at again ---
+  const poll = () => {
+    const busy = document.querySelector("[data-live][data-poll]");
+    if (busy) setTimeout(() => follow().then(poll), Number(busy.dataset.poll));
+  };
+  poll();
+
   const { stream } = document.body.dataset;
   if (!stream || !live().length) return;
   const offline = document.getElementById("offline");

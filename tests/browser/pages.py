@@ -23,6 +23,11 @@ PAGES = (
     Shown("lapor", "/lapor", user="desk-7315"),
     Shown("lapor-jenis", "/lapor/jenis/conflict.clash", user="desk-7315"),
     Shown("lapor-berkas", "/lapor/berkas", user="desk-7315"),
+    Shown("bisukan", "/console/silences"),
+    Shown("aturan", "/console/rules"),
+    Shown("aturan-satu", "/console/rules/netralitas-berulang"),
+    Shown("coba-perubahan", "/console/what-if?rule=netralitas-berulang", user="penulis"),
+    Shown("berlakukan", "/console/change", user="penulis"),
     Shown("bukan-wewenang", "/console", user="penulis"),
     Shown("tidak-ada", "/console/tidak-ada"),
 )

@@ -11,11 +11,24 @@ from engine.service.app import Siaga
 from engine.service.changes import Changes
 from engine.service.recent import Recent
 from engine.service.throttle import Throttle
-from engine.web.console import nowhere, report, sign_in, situation, static, stream, upload
+from engine.web.console import (
+    change,
+    nowhere,
+    report,
+    rules,
+    sign_in,
+    silences,
+    situation,
+    static,
+    stream,
+    upload,
+    what_if,
+)
 from engine.web.console.report import Forms
 from engine.web.console.shell import Shell
+from engine.web.console.what_if import Asked
 
-MODULES = (sign_in, static, stream, situation, report, upload, nowhere)
+MODULES = (sign_in, static, stream, situation, report, upload, silences, rules, what_if, change, nowhere)
 """`nowhere` is the last: it takes every path that no other has."""
 
 
@@ -25,6 +38,7 @@ def install(app: FastAPI, siaga: Siaga) -> None:
     app.state.throttle = Throttle()
     app.state.forms = Forms(siaga)
     app.state.changes = Changes(siaga.store)
+    app.state.asked = Asked(siaga)
     app.state.recent = Recent(siaga.store, siaga.clock)
     for module in MODULES:
         app.include_router(module.router)

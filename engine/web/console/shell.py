@@ -45,6 +45,8 @@ class Place(NamedTuple):
 NAVIGATION: tuple[Place, ...] = (
     Place("console.nav.situation", HOME, "read"),
     Place("console.nav.report", REPORT, "submit"),
+    Place("console.nav.silences", "/console/silences", "operate"),
+    Place("console.nav.rules", "/console/rules", "read"),
 )
 """In the order shown."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from fastapi import FastAPI
 
 from engine.judging.instant import format_instant, parse_instant
 from engine.service.app import Siaga, open_siaga
@@ -41,8 +42,9 @@ CLASH = {
 class Api:
     """The app, its installation, and a client that nobody has logged in."""
 
-    def __init__(self, siaga: Siaga, client: httpx.AsyncClient, key: bytes) -> None:
+    def __init__(self, siaga: Siaga, app: FastAPI, client: httpx.AsyncClient, key: bytes) -> None:
         self.siaga = siaga
+        self.app = app
         self.client = client
         self._key = key
 
@@ -122,7 +124,9 @@ async def api(settings: Settings) -> AsyncIterator[Api]:
     """The app, opened on an empty store."""
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack, store=MemoryStore())
-        transport = httpx.ASGITransport(build(siaga), raise_app_exceptions=False)
+        app = build(siaga)
+        stack.push_async_callback(app.state.asked.close)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test")
         await stack.enter_async_context(client)
-        yield Api(siaga, client, secret_key(settings.key_file, os.environ))
+        yield Api(siaga, app, client, secret_key(settings.key_file, os.environ))

@@ -62,10 +62,11 @@ async def api(
     )
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings.model_copy(update={"paths": paths}), stack, store=MemoryStore())
-        transport = httpx.ASGITransport(build(siaga), raise_app_exceptions=False)
+        app = build(siaga)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test")
         await stack.enter_async_context(client)
-        yield Api(siaga, client, b"")
+        yield Api(siaga, app, client, b"")
 
 
 async def test_a_machine_gets_the_words_what_they_are_about_and_the_link(api: Api, receiver: Receiver):

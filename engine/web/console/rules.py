@@ -1,0 +1,171 @@
+"""The rules in force: a list in plain sentences, and one rule with its author, tests, last alerts and precision.
+
+Here: these two pages. Not here: trying a changed rule (`console.what_if`) and putting changes in force
+(`console.change`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+import yaml
+from starlette.responses import Response
+
+from engine.alerting.alert import Alert
+from engine.judging.calendar import Calendar
+from engine.judging.region import NATION
+from engine.judging.rule import Rule
+from engine.loading.rule_tests import SUFFIX, load_rule_tests
+from engine.loading.written import written
+from engine.service.casebook import standing
+from engine.service.precision import Precision, precision_of
+from engine.web.console.route import pages
+from engine.web.console.shell import shell_of
+from engine.web.console.visit import Visit, visitor
+from engine.web.problem import not_found
+from engine.wording.sentence import memory, sentence
+from engine.wording.texts import Texts
+from engine.wording.voice import Voice
+
+router = pages()
+
+PATH = "/console/rules"
+NEWEST = 10
+"""So many alerts of a rule are shown."""
+WIDTH = 100
+"""Columns of the written form."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule in the list; `open` counts its unresolved alerts in the user's region."""
+
+    id: str
+    title: str
+    sentence: str
+    version: str
+    open: int
+
+
+class Recent(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert of a rule, as its page lists it."""
+
+    id: str
+    level: int
+    place: str
+    when: str
+    status: str
+
+
+@router.get(PATH)
+async def rules(visit: Visit = visitor("read")) -> Response:
+    """List the rules in force, by the file that holds them."""
+    siaga, shell = visit.siaga, shell_of(visit.request)
+    texts = shell.catalogue.texts(visit.language)
+    in_force = await siaga.books.follow()
+    open_ = await standing(siaga.store, "real", siaga.books.rule_set.rules)
+    counts: defaultdict[str, int] = defaultdict(int)
+    for rule_id, region in open_.values():
+        counts[rule_id] += visit.scope.covers(region)
+    by_file = sorted(siaga.books.rule_set.rules.values(), key=lambda rule: (_theme(rule), rule.title))
+    themes = [
+        (
+            theme,
+            [
+                Line(
+                    id=rule.id,
+                    title=rule.title,
+                    sentence=sentence(rule, texts, siaga.kind_names),
+                    version=rule.version,
+                    open=counts[rule.id],
+                )
+                for rule in found
+            ],
+        )
+        for theme, found in groupby(by_file, key=_theme)
+    ]
+    voice = Voice(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)
+    return shell.page(
+        visit.request,
+        "rules.html.j2",
+        visit=visit,
+        themes=themes,
+        in_force=in_force,
+        since=voice.moment(in_force.at) if in_force.at is not None else "",
+        count=len(by_file),
+        may_change=may_change(visit),
+    )
+
+
+@router.get(PATH + "/{rule_id}")
+async def rule_page(rule_id: str, visit: Visit = visitor("read")) -> Response:
+    """Show one rule."""
+    siaga, shell = visit.siaga, shell_of(visit.request)
+    texts = shell.catalogue.texts(visit.language)
+    in_force = await siaga.books.follow()
+    rule = siaga.books.rule_set.rules.get(rule_id)
+    if rule is None:
+        raise not_found("rule")
+    tenure = in_force.tenures.get(rule_id)
+    alerts = [
+        alert
+        for alert in await siaga.desk.alerts()
+        if alert.rule.id == rule_id and visit.scope.covers(alert.region)
+    ]
+    alerts.sort(key=lambda alert: (-alert.detected_at, alert.id))
+    found = precision_of(alerts)
+    tests = await asyncio.to_thread(tests_of, rule, siaga.books.rule_set.calendar)
+    return shell.page(
+        visit.request,
+        "rule.html.j2",
+        visit=visit,
+        rule=rule,
+        sentence=sentence(rule, texts, siaga.kind_names),
+        memory=memory(rule, texts),
+        written=yaml.safe_dump(written(rule), sort_keys=False, allow_unicode=True, width=WIDTH),
+        file=Path(rule.source.rpartition(":")[0]).name,
+        tenure=tenure,
+        precision=found[0] if found else Precision(rule=rule_id),
+        recent=[_recent(visit, alert, texts) for alert in alerts[:NEWEST]],
+        tests=tests,
+        may_change=may_change(visit),
+    )
+
+
+def may_change(visit: Visit) -> bool:
+    """Say whether the user may try and approve changes: rules are of the whole nation."""
+    return visit.may("policy") and visit.scope.covers(NATION)
+
+
+def tests_of(rule: Rule, calendar: Calendar) -> list[str]:
+    """Return the names of the tests that name a rule, as they lie beside its file now."""
+    file = Path(rule.source.rpartition(":")[0])
+    beside = file.with_name(file.stem + SUFFIX)
+    if not beside.exists():
+        return []
+    return [
+        test.name
+        for test in load_rule_tests(beside, calendar).value.tests
+        if rule.id in {*(line.rule for line in test.expect), *(line.rule for line in test.check)}
+    ]
+
+
+def _theme(rule: Rule) -> str:
+    """Return the name of the file that a rule stands in, as words."""
+    words = Path(rule.source.rpartition(":")[0]).stem.replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _recent(visit: Visit, alert: Alert, texts: Texts) -> Recent:
+    voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, alert.region)
+    key = texts.first(f"console.rules.ended.{alert.resolved_reason}", "console.rules.ended")
+    return Recent(
+        id=alert.id,
+        level=alert.level,
+        place=voice.place(alert.region),
+        when=voice.near_moment(alert.detected_at, visit.siaga.clock.now()),
+        status=texts[key if not alert.unresolved else f"console.rules.status.{alert.status}"],
+    )

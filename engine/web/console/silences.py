@@ -1,0 +1,153 @@
+"""Silences: which alerts nobody is told of, until when, by whom and why; making one and ending it.
+
+Here: the routes and what the page shows. Not here: what a silence does (`alerting.silence`), keeping it
+(`service.silences`), and how far a user's region reaches (`web.silences`, shared with the API).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from starlette.responses import Response
+
+from engine.alerting.silence import Match, Silence
+from engine.judging.instant import DAY, HOUR, Instant, Millis
+from engine.judging.region import NATION
+from engine.judging.rule import LEVEL_NAMES
+from engine.web.auth import cover
+from engine.web.console.route import pages
+from engine.web.console.shell import shell_of
+from engine.web.console.visit import Visit, visitor
+from engine.web.problem import Problem, not_found
+from engine.web.silences import cover_all, within
+from engine.wording.voice import Voice
+
+router = pages()
+
+PATH = "/console/silences"
+LENGTHS: tuple[Millis, ...] = (HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 2 * DAY, 7 * DAY)
+"""How long a silence that is made here may last (ms); the API takes any length up to the longest of these."""
+LONGEST_REASON = 500
+Phase = Literal["now", "later", "over"]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A silence as the page lists it; `of` says which alerts, key by key, and is never empty."""
+
+    id: str
+    of: tuple[tuple[str, str], ...]
+    since: str
+    until: str
+    reason: str
+    author: str
+    include_awas: bool
+    phase: Phase
+    ended_by: str
+
+
+@router.get(PATH)
+async def silences(visit: Visit = visitor("operate")) -> Response:
+    """List the silences of the user's region, and offer to make one."""
+    return await _page(visit)
+
+
+@router.post(PATH)
+async def make(visit: Visit = visitor("operate")) -> Response:
+    """Make a silence from now on; what is missing is said on the page, with the form as it was."""
+    form, siaga = visit.form, visit.siaga
+    region = visit.text("region").partition(" ")[0] or visit.scope.region
+    if not siaga.books.regions.known(region):
+        return await _page(visit, fault="region")
+    cover(visit.scope, region, "operate")
+    rule, level, length = visit.text("rule"), visit.text("level"), visit.text("length")
+    reason = visit.text("reason")[:LONGEST_REASON]
+    if not reason:
+        return await _page(visit, fault="reason")
+    if length not in map(str, LENGTHS) or (level and level not in LEVEL_NAMES):
+        raise Problem(422, "invalid_silence", "Length or level is none that the form offers.")
+    match = Match(
+        region=() if region == NATION and (rule or level) else (region,),
+        rule=(rule,) if rule else (),
+        level=(LEVEL_NAMES.index(level) + 1,) if level else (),
+    )
+    now = siaga.clock.now()
+    await siaga.silences.make(
+        match,
+        since=now,
+        until=now + int(length),
+        reason=reason,
+        author=visit.user,
+        include_awas="include_awas" in form,
+    )
+    return visit.back(PATH, said="silenced")
+
+
+@router.post(PATH + "/{silence_id}/end")
+async def end(silence_id: str, visit: Visit = visitor("operate")) -> Response:
+    """End a silence now; what it still covers is told from its current step on."""
+    found = next((s for s in await visit.siaga.silences.list() if s.id == silence_id), None)
+    if found is None:
+        raise not_found("silence")
+    cover_all(visit.scope, found.match)
+    await visit.siaga.silences.end(silence_id, visit.user)
+    return visit.back(PATH, said="unsilenced")
+
+
+async def _page(visit: Visit, *, fault: str = "") -> Response:
+    siaga, shell = visit.siaga, shell_of(visit.request)
+    texts = shell.catalogue.texts(visit.language)
+    now = siaga.clock.now()
+    lines: dict[Phase, list[Line]] = {"now": [], "later": [], "over": []}
+    for silence in await siaga.silences.list():
+        if within(visit.scope, silence.match):
+            codes = [code.removesuffix("*").rstrip(".") for code in silence.match.region]
+            place = codes[0] if len(codes) == 1 and codes[0] else visit.scope.region
+            voice = Voice(texts, siaga.books.regions, siaga.kind_names, place)
+            made = line(silence, voice, now)
+            lines[made.phase].append(made)
+    regions = [r for r in siaga.books.regions if visit.scope.covers(r.code)]
+    own = Voice(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)
+    return shell.page(
+        visit.request,
+        "silences.html.j2",
+        visit=visit,
+        status=422 if fault else 200,
+        fault=fault,
+        lines=lines,
+        regions=[(region.code, own.place(region.code)) for region in regions],
+        rules=sorted(siaga.books.rule_set.rules.values(), key=lambda rule: rule.title),
+        levels=[(name, texts[f"level.{number}"]) for number, name in enumerate(LEVEL_NAMES, 1) if number > 1],
+        lengths=[(length, own.duration(length)) for length in LENGTHS],
+        own_region=f"{visit.scope.region} {own.place(visit.scope.region)}",
+    )
+
+
+def line(silence: Silence, voice: Voice, now: Instant) -> Line:
+    """Return a silence in the words of a language and the zone of the region it is of."""
+    texts, match = voice.texts, silence.match
+    levels = tuple(texts[f"level.{level}"] for level in match.level)
+    keys = (
+        ("region", tuple(_place(code, voice) for code in match.region)),
+        ("rule", match.rule),
+        ("level", levels),
+        ("kind", match.kind),
+        ("policy", match.policy),
+        ("incident", match.incident),
+    )
+    return Line(
+        id=silence.id,
+        of=tuple((texts[f"console.silences.of.{key}"], ", ".join(values)) for key, values in keys if values),
+        since=voice.near_moment(silence.since, now),
+        until=voice.near_moment(silence.until, now),
+        reason=silence.reason,
+        author=silence.author,
+        include_awas=silence.include_awas,
+        phase="over" if silence.until <= now else "later" if silence.since > now else "now",
+        ended_by=silence.ended_by,
+    )
+
+
+def _place(code: str, voice: Voice) -> str:
+    """Return the name of a region; a pattern stays as it was written."""
+    return code if code.endswith("*") else voice.place(code)

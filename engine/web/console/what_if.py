@@ -1,0 +1,185 @@
+"""What if: a changed rule is pasted, checked, tested and held against the past, beside the service; nothing is saved.
+
+Here: the page and who has a question under way. Not here: finding the answer (`rehearsal.what_if`) and the process in
+which that happens (`rehearsal.aside`). One question at a time per user, and so many in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+import msgspec
+from starlette.responses import Response
+
+from engine.judging.group import parts_of
+from engine.judging.instant import DAY, Millis
+from engine.judging.region import NATION
+from engine.rehearsal.aside import WhatIf
+from engine.rehearsal.pasted import text_of
+from engine.rehearsal.what_if import PASTED, Alerted, Answer, Question, Recipient
+from engine.service.app import Siaga
+from engine.web.auth import cover
+from engine.web.console.route import pages
+from engine.web.console.shell import shell_of
+from engine.web.console.visit import Visit, visitor
+from engine.web.problem import Problem
+from engine.wording.texts import Texts
+from engine.wording.voice import Voice
+
+router = pages()
+
+PATH = "/console/what-if"
+SPANS: tuple[Millis, ...] = (DAY, 7 * DAY, 30 * DAY, 90 * DAY)
+"""How much of the past is taken (ms)."""
+LONGEST = 100_000
+"""Characters of pasted text."""
+MOST = 2
+"""Questions under way at once: each takes a processor."""
+LISTED = 100
+"""So many alerts and recipients are shown."""
+
+Fault = Literal["", "text", "busy"]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A finding: the line of the pasted text (0: it is of another file), what is wrong, what to write instead."""
+
+    line: int
+    file: str
+    error: bool
+    message: str
+    suggestion: str
+    source: str
+
+
+class Asked:
+    """The last question of each user of this process."""
+
+    def __init__(self, siaga: Siaga) -> None:
+        self._siaga = siaga
+        self._by_user: dict[str, WhatIf] = {}
+
+    def of(self, user: str) -> WhatIf | None:
+        """Return the user's last question."""
+        return self._by_user.get(user)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for asked in self._by_user.values():
+            await asked.end()
+
+    async def ask(self, user: str, text: str, span: Millis) -> bool:
+        """Ask a question; one of the user's that is under way ends. False: too many others are under way."""
+        before = self._by_user.pop(user, None)
+        if before is not None:
+            await before.end()
+        if sum(not asked.over for asked in self._by_user.values()) >= MOST:
+            return False
+        now = self._siaga.clock.now()
+        question = Question(text=text, since=now - span, until=now, where=self._siaga.where)
+        self._by_user[user] = WhatIf(self._siaga.settings, question)
+        return True
+
+
+@router.get(PATH)
+async def what_if_page(visit: Visit = visitor("policy")) -> Response:
+    """Show the form, with a rule in it where one is named, and what became of the last question."""
+    cover(visit.scope, NATION, "policy")
+    asked = asked_of(visit).of(visit.user)
+    rule = visit.request.query_params.get("rule", "")
+    text = asked.question.text if asked and not rule else ""
+    if rule in visit.siaga.books.rule_set.rules:
+        text = await asyncio.to_thread(text_of, rule, visit.siaga.settings.paths.rules)
+    return _page(visit, text=text, asked=None if rule else asked)
+
+
+@router.post(PATH)
+async def ask(visit: Visit = visitor("policy")) -> Response:
+    """Ask what a pasted rule would do."""
+    cover(visit.scope, NATION, "policy")
+    given = visit.form.get("text", "")
+    text = given.replace("\r\n", "\n") if isinstance(given, str) else ""
+    span = visit.text("span")
+    if not text.strip() or len(text) > LONGEST:
+        return _page(visit, text=text[:LONGEST], fault="text")
+    if span not in map(str, SPANS):
+        raise Problem(422, "invalid_span", "The span is none that the form offers.")
+    if not await asked_of(visit).ask(visit.user, text, int(span)):
+        return _page(visit, text=text, fault="busy")
+    return visit.back(PATH)
+
+
+def asked_of(visit: Visit) -> Asked:
+    """Return the questions of this process."""
+    asked: Asked = visit.request.app.state.asked
+    return asked
+
+
+def _page(visit: Visit, *, text: str, asked: WhatIf | None = None, fault: Fault = "") -> Response:
+    shell = shell_of(visit.request)
+    texts = shell.catalogue.texts(visit.language)
+    books, names = visit.siaga.books, visit.siaga.kind_names
+    voice = Voice(texts, books.regions, names, NATION)
+    answer = asked.answer if asked else None
+    return shell.page(
+        visit.request,
+        "what-if.html.j2",
+        visit=visit,
+        status=422 if fault == "text" else 503 if fault else 200,
+        fault=fault,
+        text=text,
+        longest=LONGEST,
+        spans=[(span, voice.duration(span)) for span in SPANS],
+        span=asked.question.until - asked.question.since if asked else SPANS[1],
+        asked=asked,
+        answer=answer,
+        lines=findings(answer, visit.language) if answer else (),
+        alerts=[_alerted(one, visit, texts) for one in answer.alerts[:LISTED]] if answer else (),
+        more_alerts=max(0, len(answer.alerts) - LISTED) if answer else 0,
+        recipients=[_recipient(one, voice) for one in answer.recipients[:LISTED]] if answer else (),
+        more_recipients=max(0, len(answer.recipients) - LISTED) if answer else 0,
+    )
+
+
+def findings(answer: Answer, language: str) -> list[Line]:
+    """Return what is said of the pasted text, and errors elsewhere; remarks on other files were there before."""
+    lines = []
+    for finding in answer.findings:
+        pasted = finding.file == PASTED
+        if pasted or finding.severity == "error":
+            said = finding.text("en" if language == "en" else "id")
+            lines.append(
+                Line(
+                    finding.line if pasted else 0,
+                    "" if pasted else f"{finding.file}:{finding.line}",
+                    finding.severity == "error",
+                    said.message,
+                    said.suggestion,
+                    finding.source_line.strip(),
+                )
+            )
+    return lines
+
+
+def _alerted(one: Alerted, visit: Visit, texts: Texts) -> dict[str, str]:
+    """Return an alert in words, in the zone of the region it is of, where its group begins with one."""
+    books, region = visit.siaga.books, parts_of(one.group)[0]
+    known = books.regions.known(region)
+    voice = Voice(texts, books.regions, visit.siaga.kind_names, region if known else NATION)
+    place = voice.place(region) if known else one.group
+    was = one.was if isinstance(one.was, str) else voice.moment(one.was)
+    return {
+        "change": texts[f"console.what_if.change.{one.change}"],
+        "rule": one.rule,
+        "place": place,
+        "level": one.level.upper(),
+        "at": voice.moment(one.at),
+        "was": was.upper() if one.change == "level" else was,
+    }
+
+
+def _recipient(one: Recipient, voice: Voice) -> tuple[str, tuple[int, int, int, int]]:
+    change = one.change
+    office = voice.office(one.role, one.region)
+    return office, (change.more, change.fewer, change.earlier, change.later)
