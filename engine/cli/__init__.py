@@ -34,6 +34,7 @@ from engine.cli import (
 )
 from engine.cli.backup import backup, restore
 from engine.cli.bounce import bounce
+from engine.cli.init import init
 from engine.cli.reload import reload
 from engine.cli.replay import replay
 from engine.cli.run import run
@@ -72,6 +73,7 @@ app.command()(reload)
 app.command()(replay)
 app.command()(schema)
 app.command()(bounce)
+app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(status)

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from engine.cli.options import ConfigFile
 from engine.cli.storage import answers, storage
 from engine.clock import WallClock
 from engine.errors import StoreUnavailableError
@@ -59,7 +60,7 @@ def check(
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
     lang: Annotated[Tongue, typer.Option(help="Language of the findings.")] = Tongue.id,
-    config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_FILE,
+    config: ConfigFile = DEFAULT_FILE,
 ) -> None:
     """Check rules, policies and directories: every finding at once, with its place and what to write instead.
 

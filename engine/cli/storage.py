@@ -6,9 +6,12 @@ An embedded server that the service is using is shared with it and left running;
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from engine.errors import ConfigurationError
 from engine.loading.regions import load_regions
 from engine.service.books import Books
 from engine.service.rule_sets import RuleSet
@@ -29,6 +32,7 @@ async def server_of(settings: Settings) -> AsyncIterator[str]:
     if settings.redis.url is not None:
         yield settings.redis.url.get_secret_value()
         return
+    _as_its_owner(settings.paths.var)
     server = EmbeddedServer(settings.redis_directory)
     where = await server.start()
     try:
@@ -64,3 +68,10 @@ def books_of(settings: Settings, store: Store) -> Books:
     """Return the books as far as the directory and the people in it need them."""
     regions = load_regions(settings.paths.regions)
     return Books(store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {}))
+
+
+def _as_its_owner(var: Path) -> None:
+    """Refuse to work as root in a folder of another user: what root wrote there the service could not read."""
+    owner = var.stat().st_uid if var.is_dir() else os.geteuid()
+    if os.geteuid() == 0 and owner != 0:
+        raise ConfigurationError(f"{var} belongs to user {owner}: run this as them (sudo -u '#{owner}' ...)")

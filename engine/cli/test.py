@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from engine.cli.check import Tongue
+from engine.cli.options import ConfigFile
 from engine.errors import ConfigurationError
 from engine.rehearsal.phrase import Language, phrase
 from engine.rehearsal.premises import Premises
@@ -46,7 +47,7 @@ def test(
     ] = None,
     format_: Annotated[Layout, typer.Option("--format", help="For people or for machines.")] = Layout.text,
     lang: Annotated[Tongue, typer.Option(help="Language of the results.")] = Tongue.id,
-    config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_FILE,
+    config: ConfigFile = DEFAULT_FILE,
 ) -> None:
     """Run rule tests and policy tests: what was expected against what happened, by time.
 
