@@ -64,6 +64,12 @@ async def note_seen(store: Store, at: Instant, subject: str, by: str) -> None:
     await store.write(Write(name="audit", appends=(append_audit(entry),)))
 
 
+async def newest(store: Store, limit: int) -> list[AuditEntry]:
+    """Return the newest entries, the newest first."""
+    kept = await store.log(AUDIT, start=-limit)
+    return [msgspec.json.decode(entry[MARK_LENGTH:], type=AuditEntry) for entry in reversed(kept)]
+
+
 async def pages(store: Store) -> AsyncIterator[list[bytes]]:
     """Yield the log as it is kept, some thousand entries at a time."""
     start = 0

@@ -198,6 +198,12 @@ class Intake:
         start = next((place + 1 for place, kept in enumerate(records) if kept.id == after), 0)
         return records[start : start + limit]
 
+    async def kept(self, record_id: str, scope: Scope) -> Quarantined | None:
+        """Return one record; None where the scope's region has none of this id."""
+        found = (await self._store.get(QUARANTINE, [record_id]))[0]
+        record_ = decode(found.value, Quarantined) if found else None
+        return record_ if record_ is not None and scope.covers(record_.region) else None
+
     async def resubmit(
         self, record_id: str, event: bytes | None, scope: Scope, *, mended: bool = False
     ) -> Resubmitted | None:

@@ -39,7 +39,7 @@ class Voice:
     def __init__(self, texts: Texts, regions: RegionTable, kinds: Kinds, region: str) -> None:
         self.texts = texts
         self.region = region
-        self._regions = regions
+        self.regions = regions
         self._kinds = kinds
         own = regions.nearest(region)
         self.zone = own.zone if own else "WIB"
@@ -48,7 +48,7 @@ class Voice:
 
     def place(self, code: str, *, short: bool = False) -> str:
         """Return `Kab. Pinrang`, `Provinsi Sulawesi Selatan` (short: `Prov.`) or `Indonesia`."""
-        region = self._regions.nearest(code)
+        region = self.regions.nearest(code)
         if code == NATION:
             return self.texts["place.nation"]
         if region is None or region.code == NATION:
@@ -89,14 +89,14 @@ class Voice:
 
     def _form(self, code: str) -> str:
         """Return which form of a title holds at a region: nation, province, city or regency."""
-        region = self._regions.nearest(code)
+        region = self.regions.nearest(code)
         if region is None or _level(region) in ("nation", "province"):
             return _level(region) if region else "nation"
         return "city" if region.name.startswith("Kota") or region.short_name.startswith("Kota") else "regency"
 
     def _bare(self, code: str) -> str:
         """Return the name without its type, for titles that say the type themselves (Bupati, Wali Kota, Gubernur)."""
-        region = self._regions.nearest(code)
+        region = self.regions.nearest(code)
         name = plain(region.short_name, LONGEST_NAME) if region else code
         return next((name.removeprefix(kind) for kind in _TYPES if name.startswith(kind)), name)
 

@@ -34,6 +34,7 @@ REPORTS = (
     ("neutrality.asn", "73.15", 2_880, {"severity": 2, "incident": "a"}),
     ("neutrality.village", "73.15", 1_500, {"severity": 2, "incident": "b"}),
     ("neutrality.asn", "73.15", 40, {"severity": 2, "incident": "c", "verification": "verified"}),
+    ("conflict.clash", "82.71", -55, {"severity": 3}),  # ahead of the clock: it goes to the quarantine
     ("neutrality.official", "73.15", 9, {"severity": 2, "incident": "d"}),
 )
 

@@ -12,9 +12,12 @@ from engine.service.changes import Changes
 from engine.service.recent import Recent
 from engine.service.throttle import Throttle
 from engine.web.console import (
+    audit,
     change,
     nowhere,
+    quarantine,
     report,
+    roster,
     rules,
     sign_in,
     silences,
@@ -28,7 +31,22 @@ from engine.web.console.report import Forms
 from engine.web.console.shell import Shell
 from engine.web.console.what_if import Asked
 
-MODULES = (sign_in, static, stream, situation, report, upload, silences, rules, what_if, change, nowhere)
+MODULES = (
+    sign_in,
+    static,
+    stream,
+    situation,
+    report,
+    upload,
+    quarantine,
+    roster,
+    silences,
+    rules,
+    what_if,
+    change,
+    audit,
+    nowhere,
+)
 """`nowhere` is the last: it takes every path that no other has."""
 
 

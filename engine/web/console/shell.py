@@ -45,8 +45,11 @@ class Place(NamedTuple):
 NAVIGATION: tuple[Place, ...] = (
     Place("console.nav.situation", HOME, "read"),
     Place("console.nav.report", REPORT, "submit"),
+    Place("console.nav.quarantine", "/console/quarantine", "operate"),
+    Place("console.nav.roster", "/console/roster", "operate"),
     Place("console.nav.silences", "/console/silences", "operate"),
     Place("console.nav.rules", "/console/rules", "read"),
+    Place("console.nav.audit", "/console/audit", "operate"),
 )
 """In the order shown."""
 

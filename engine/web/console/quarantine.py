@@ -1,0 +1,188 @@
+"""The quarantine: what was not an event when it came, what is wrong with it, and sending it again mended.
+
+Here: the list, one record, and its three ways back in: with the value that is offered, with one field written anew, as
+another document. Not here: why something is kept aside (`service.event_schema`) and taking it in (`service.intake`).
+A record holds what a desk wrote, which may be personal data: each look at one stands in the audit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from engine.errors import ParseError
+from engine.judging.instant import parse_instant
+from engine.loading.event_columns import field_heading
+from engine.loading.texts import Language
+from engine.service.audit import note_seen
+from engine.service.intake import Quarantined, Resubmitted
+from engine.service.rows import fault_of
+from engine.web.console.route import pages
+from engine.web.console.shell import shell_of
+from engine.web.console.visit import Visit, visitor
+from engine.web.problem import not_found
+from engine.wording.voice import Voice
+
+router = pages()
+
+PATH = "/console/quarantine"
+LISTED = 200
+LONGEST = 100_000
+"""Characters of a document that is written anew."""
+NUMBERS = ("severity", "confidence", "metrics.", "schema")
+"""How fields that hold numbers begin; a code of a region looks like one and is none."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A record in the list: nothing of what the desk wrote but kind and place; `offered` is said in words."""
+
+    id: str
+    place: str
+    kind: str
+    desk: str
+    severity: int
+    received: str
+    fault: str
+    offered: tuple[tuple[str, str], ...]
+
+
+@router.get(PATH)
+async def quarantine(visit: Visit = visitor("operate")) -> Response:
+    """List what was kept aside in the user's region, the gravest first, then the oldest."""
+    records = await visit.siaga.intake.quarantined(visit.scope, limit=LISTED + 1)
+    lines = [line(visit, kept) for kept in records[:LISTED]]
+    return shell_of(visit.request).page(
+        visit.request,
+        "quarantine.html.j2",
+        visit=visit,
+        lines=sorted(lines, key=lambda one: -one.severity),
+        more=len(records) > LISTED,
+    )
+
+
+@router.get(PATH + "/{record_id}")
+async def record(record_id: str, visit: Visit = visitor("operate")) -> Response:
+    """Show one record with the document as it came."""
+    return await _page(visit, await _found(visit, record_id))
+
+
+@router.post(PATH + "/{record_id}")
+async def resubmit(record_id: str, visit: Visit = visitor("operate")) -> Response:
+    """Send a record again; where it is still not an event, the page says why and the record stays as it was."""
+    kept = await _found(visit, record_id)
+    how = visit.text("how")
+    document: bytes | None = None
+    if how == "field":
+        document = with_field(kept.raw, kept.field, visit.text("value"))
+    elif how == "document":
+        given = visit.form.get("document", "")
+        document = given.encode() if isinstance(given, str) else b""
+        if len(document) > LONGEST or not _is_json(document):
+            return await _page(visit, kept, Resubmitted(outcome="not_json"), document=document.decode())
+    done = await visit.siaga.intake.resubmit(record_id, document, visit.scope, mended=how == "offered")
+    if done is None:
+        raise not_found("record")
+    if done.settled:
+        return visit.back(PATH, said=f"resubmitted_{done.outcome}")
+    return await _page(visit, kept, done, document=document.decode() if document is not None else "")
+
+
+def line(visit: Visit, kept: Quarantined) -> Line:
+    """Return a record as the list shows it."""
+    texts = shell_of(visit.request).catalogue.texts(visit.language)
+    voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, kept.region)
+    names = visit.siaga.kind_names.get(kept.kind)
+    language = spoken(visit)
+    return Line(
+        id=kept.id,
+        place=voice.place(kept.region),
+        kind=(names.get(language) or names["id"])
+        if names
+        else kept.kind or texts["console.quarantine.no_kind"],
+        desk=kept.desk,
+        severity=kept.severity,
+        received=voice.near_moment(kept.received_at, visit.siaga.clock.now()),
+        fault=fault_of(kept.reason, kept.field).said(language),
+        offered=tuple(
+            (field_heading(field, language), offered(value, voice)) for field, value in kept.mended.items()
+        ),
+    )
+
+
+def with_field(raw: bytes, field: str, value: str) -> bytes:
+    """Return a document with one field, a dotted path, as it was written on the page.
+
+    Fields that hold numbers take one, where one is written. What is no map on the way is replaced.
+    """
+    decoded: Any = msgspec.json.decode(raw)
+    document: dict[str, Any] = decoded if isinstance(decoded, dict) else {}
+    at = document
+    *way, last = field.split(".")
+    for name in way:
+        inner = at.get(name)
+        at[name] = inner = inner if isinstance(inner, dict) else {}
+        at = inner
+    at[last] = _number(value) if field.startswith(NUMBERS) else value
+    return msgspec.json.encode(document)
+
+
+def spoken(visit: Visit) -> Language:
+    """Return the language of the page."""
+    return "en" if visit.language == "en" else "id"
+
+
+def offered(value: str, voice: Voice) -> str:
+    """Return an offered value as people read it: an instant in the zone of the region."""
+    try:
+        return voice.moment(parse_instant(value)[0])
+    except ParseError:
+        return value
+
+
+def _number(value: str) -> str | int | float:
+    try:
+        number = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else value
+
+
+def _is_json(document: bytes) -> bool:
+    try:
+        msgspec.json.decode(document)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+async def _found(visit: Visit, record_id: str) -> Quarantined:
+    found = await visit.siaga.intake.kept(record_id, visit.scope)
+    if found is None:
+        raise not_found("record")
+    await note_seen(visit.siaga.store, visit.siaga.clock.now(), f"quarantine/{record_id}", visit.user)
+    return found
+
+
+async def _page(
+    visit: Visit, kept: Quarantined, still: Resubmitted | None = None, *, document: str = ""
+) -> Response:
+    language = spoken(visit)
+    value: Any = msgspec.json.decode(kept.raw)
+    for name in kept.field.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    is_single = value is None or isinstance(value, str | int | float)
+    return shell_of(visit.request).page(
+        visit.request,
+        "quarantine-record.html.j2",
+        visit=visit,
+        status=422 if still else 200,
+        line=line(visit, kept),
+        still=fault_of(still.outcome, still.field).said(language) if still else "",
+        field=kept.field if is_single else "",
+        heading=field_heading(kept.field, language) if kept.field else "",
+        value="" if value is None else value,
+        document=document or msgspec.json.format(kept.raw).decode(),
+        longest=LONGEST,
+    )
