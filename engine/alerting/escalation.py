@@ -195,8 +195,18 @@ def next_step(draft: Draft, *, by_hand: bool = False) -> None:
         begin(draft, *place, by_hand=by_hand)
     elif run is not None and not _put_off(draft, *place):
         draft.change(postponed=None)
-        if not _start_step(draft, *place):
+        if not _start_though_taken(draft, *place):
             draft.change(runs=(*draft.alert.runs[:-1], msgspec.structs.replace(run, over=True)))
+
+
+def _start_though_taken(draft: Draft, round_: int, step: int) -> bool:
+    """Start the first of the steps that run until it is resolved, from this one on; False where each is skipped."""
+    for number, one in enumerate(draft.alert.policy.steps[step - 1 :], start=step):
+        if not one.when.not_resolved:
+            return False
+        if _start_step(draft, round_, number):
+            return True
+    return False
 
 
 def following(policy: Policy, run: Run) -> tuple[int, int] | None:

@@ -25,6 +25,7 @@ from engine.rehearsal.deeds import Deeds, by_id
 from engine.rehearsal.observation import happenings
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.premises import Premises
+from engine.rehearsal.reached import reached
 from engine.rehearsal.result import Result, Row
 from engine.rehearsal.rig import Outgoing, Rig
 from engine.rehearsal.witness import Witness
@@ -90,6 +91,7 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
         failures=tuple(attendance.failures),
         rows=tuple(sorted((*play.rows, *attendance.rows), key=lambda row: (row.at, row.act is None))),
         touched=touched(scene.rules, events, happened),
+        reached=frozenset(reached(witness.histories.values(), witness.turns_of_messages())),
     )
 
 

@@ -26,7 +26,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What one test came to. `touched` are the branches it reached (`rehearsal.coverage`).
+    """What one test came to. `touched` are the branches of rules, `reached` what of escalation it reached.
+
+    The names are those of `rehearsal.coverage` and `rehearsal.reached`.
 
     Its timeline begins at `start`, which people read in `zone`.
     """
@@ -38,6 +40,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[Phrase, ...] = ()
     rows: tuple[Row, ...] = ()
     touched: frozenset[str] = frozenset()
+    reached: frozenset[str] = frozenset()
 
     @property
     def passed(self) -> bool:

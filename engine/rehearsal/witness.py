@@ -128,6 +128,10 @@ class Witness:
                         yield turn
                     before = turn.state
 
+    def turns_of_messages(self) -> Iterator[Turn]:
+        """Yield every state that a notification reached, with what held it."""
+        return (turn for id_, turns in self._turns.items() if id_ not in self.alerts for turn in turns)
+
     def standing(self, at: Instant, *, alerts: bool) -> list[Turn]:
         """Return how each alert (or each notification) stood after everything of an instant."""
         found = []

@@ -11,18 +11,14 @@ from typer.testing import CliRunner
 
 from engine.cli import app
 from engine.rehearsal import suite
-from engine.rehearsal.premises import Premises
-
-HERE = Path(__file__).parent
-HOME = HERE.parent.parent
-PREMISES = Premises(HOME / "config" / "siaga.yaml")
-SHIPPED = suite.test_files([HOME / "rules", HOME / "config", HERE / "policy", HERE / "rules"])
+from tests.acceptance import shipped
+from tests.acceptance.shipped import FILES, PREMISES
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 async def test_what_is_shipped_passes(path):
     """Every rule test and policy test of the repository."""
-    report = await suite.run([path], PREMISES)
+    report = await shipped.report(path)
     assert report.passed
     assert [failure.text("en") for result in report.results for failure in result.failures] == []
 

@@ -6,7 +6,7 @@ import pytest
 from engine.alerting.alert import EVIDENCE_KEPT
 from engine.alerting.command import Keep, Wake, Withheld
 from engine.alerting.decide import decide, open_alert
-from engine.alerting.policy import Acknowledge
+from engine.alerting.policy import Acknowledge, StepCondition
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Opened, Redated, Undone
 from tests.unit.alerting.cases import (
@@ -234,3 +234,19 @@ def test_a_reload_leaves_an_open_alert_as_it_is_and_says_so():
     )
     course.do(Ended(at=START, reason="quiet"), 2)
     assert course.do(Keep(reason="rule_removed")).history == ()
+
+
+def test_after_a_taking_a_skipped_step_gives_way_to_the_next_that_runs_on_and_to_no_other():
+    on, awas = StepCondition(not_resolved=True), StepCondition(not_resolved=True, level_at_least=4)
+    for last, started in ((on, 3), (StepCondition(), 1)):
+        steps = (
+            step("sekda", wait=10),
+            step("province:sekda", wait=10, when=awas),
+            step("nation:dirjen_otda", wait=10, when=last),
+        )
+        course = Course(policy(*steps))
+        course.deliver(5)
+        course.do(says("sekda", "taken", "sms"))
+        course.until(30)
+        assert course.alert.current.step == started
+        assert course.alert.status == "acknowledged"
