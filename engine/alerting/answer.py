@@ -34,20 +34,28 @@ AGAIN = "repeated"
 
 def take_answer(draft: Draft, answer: Answer) -> str:
     """Enter a person's answer; return the reason, a refusal of `Refusal`, or `AGAIN`."""
-    refusal = may_answer(draft, answer.person, answer.says, is_operator=answer.is_operator)
+    refusal = may_answer(
+        draft, answer.person, answer.says, is_operator=answer.is_operator, spoken_to=answer.via == "proxy"
+    )
     outcome = refusal or TABLE[answer.says][draft.alert.status](draft, answer)
     if outcome in REFUSALS:
         draft.note("answer_refused", reason=outcome, person=answer.person, says=answer.says, via=answer.via)
     return outcome
 
 
-def may_answer(draft: Draft, person: str, says: str, *, is_operator: bool) -> Refusal | None:
-    """Say why the person may not answer: only recipients who were told and operators may; inform people only `seen`."""
+def may_answer(
+    draft: Draft, person: str, says: str, *, is_operator: bool, spoken_to: bool = False
+) -> Refusal | None:
+    """Say why the person may not answer: only recipients who were told and operators may; inform people only `seen`.
+
+    `spoken_to`: an operator has just told them what a message that still waits would (escalation.md 11).
+    """
     if person in accused(draft.alert, draft.around.directory, draft.now):
         return "conflict_of_interest"
     if is_operator:
         return None
-    notices = [n for n in draft.notifications if n.person == person and n.kind in NOTICES and _in_hand(n)]
+    notices = [n for n in draft.notifications if n.person == person and n.kind in NOTICES]
+    notices = [n for n in notices if _in_hand(n) or (spoken_to and not n.final)]
     if any(not n.informing for n in notices) or (notices and says == "seen"):
         return None
     return "not_told"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tests.browser.installation import Installation
+from tests.browser.installation import UNREACHED, Installation
 
 USERS = {
     "piket": (("read", "operate", "verify", "submit"), "00"),
@@ -26,6 +26,7 @@ REPORTS = (
     ),
     ("disaster.flood", "12.71", 65, {"severity": 3, "metrics": {"tps": 61}}),
     ("disaster.flood", "12.07", 62, {"severity": 3, "metrics": {"tps": 31}}),
+    ("conflict.death", UNREACHED, 7, {"severity": 4, "metrics": {"dead": 1}}),
     ("staff.casualty", "35.78", 25, {"severity": 3, "metrics": {"dead": 1}}),
     ("count.anomaly", "81.05", 18, {"severity": 3}),
     ("money.politics", "52.06", 55, {"severity": 2}),
@@ -43,6 +44,8 @@ class Night(NamedTuple):
     """What the paths of pages may name."""
 
     alert: str
+    unreached: str
+    resolved: str
 
 
 async def passed(installation: Installation) -> Night:
@@ -51,6 +54,9 @@ async def passed(installation: Installation) -> Night:
         await installation.user(id_, *rights, region=region)
     for kind, region, minutes, more in REPORTS:
         await installation.report(kind, region, minutes_ago=minutes, **more)
-    alert = await installation.alert("73.15")
-    await installation.told(alert)
-    return Night(alert)
+    alert, taken, resolved = [await installation.alert(region) for region in ("73.15", "94.02", "35.78")]
+    await installation.answer(alert, "seen")
+    await installation.answer(taken, "taken", note="Kesbangpol menuju lokasi bersama Kapolres.")
+    await installation.answer(resolved, "taken")
+    await installation.answer(resolved, "resolved", note="Sudah ditangani keluarga dan Dinas Kesehatan.")
+    return Night(alert, await installation.alert(UNREACHED), resolved)

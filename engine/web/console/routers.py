@@ -12,8 +12,10 @@ from engine.service.changes import Changes
 from engine.service.recent import Recent
 from engine.service.throttle import Throttle
 from engine.web.console import (
+    alert,
     audit,
     change,
+    deeds,
     nowhere,
     quarantine,
     report,
@@ -36,6 +38,8 @@ MODULES = (
     static,
     stream,
     situation,
+    alert,
+    deeds,
     report,
     upload,
     quarantine,

@@ -1,0 +1,189 @@
+"""The page of one alert: what it is, what comes next, its evidence, its story, who was told, whom to call.
+
+Here: the route, and what of the alert a user may see. Not here: what they may do with it (`console.deeds`) and the
+words (`wording.console`). Notes and numbers of phones are shown to who may operate, and each look stands in the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from starlette.responses import Response
+
+from engine.alerting.alert import NOTICES, Notification
+from engine.alerting.delegation import candidates
+from engine.alerting.phone_list import callees
+from engine.judging.condition import Distinct
+from engine.judging.instant import HOUR, MINUTE
+from engine.service.audit import note_seen
+from engine.service.casebook import Case
+from engine.service.notes import Notes
+from engine.web.alerts import case_of
+from engine.web.console.route import pages
+from engine.web.console.shell import HOME, shell_of
+from engine.web.console.visit import Visit, visitor
+from engine.wording.account import Case as Spoken
+from engine.wording.account import Teller
+from engine.wording.console.deliveries import deliveries
+from engine.wording.console.evidence_chart import Chart, chart_of, svg
+from engine.wording.console.overview import row
+from engine.wording.console.reports import reports
+from engine.wording.console.story import story
+from engine.wording.phone import said_by_phone
+from engine.wording.voice import Voice
+
+router = pages()
+ALERT = HOME + "/alerts/{alert_id}"
+SAYS = ("taken", "declined", "delegated", "resolved", "seen")
+SILENT_HOURS = (1, 2, 4, 8, 12, 24)
+
+
+class Callee(NamedTuple):
+    """Somebody to call: who, as which office, by which numbers, and what to say."""
+
+    person: str
+    office: str
+    numbers: tuple[str, ...]
+    say: str
+    informing: bool
+
+
+@router.get(ALERT)
+async def alert(alert_id: str, visit: Visit = visitor("read")) -> Response:
+    """Show an alert."""
+    case = await case_of(visit.request, alert_id, visit.scope, "read")
+    return await shown(visit, case)
+
+
+async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
+    """Return the page of an alert; `refused` names why what was asked for was not done."""
+    shell, siaga, at = shell_of(visit.request), visit.siaga, visit.siaga.clock.now()
+    one, operates = case.alert, visit.may("operate")
+    teller = teller_of(visit, case, speaker(case, visit.user))
+    chart = chart_of(one, at, _distinct(visit, case))
+    entries = await siaga.desk.history(one.id)
+    digests = [str(entry.details["note"]) for entry in entries if "note" in entry.details]
+    notes = await Notes(siaga.store).texts(one.id, digests) if operates else {}
+    if notes:
+        await note_seen(siaga.store, at, f"notes/{one.id}", visit.user)
+    texts = teller.texts
+    return shell.page(
+        visit.request,
+        "alert.html.j2",
+        visit=visit,
+        status=409 if refused else 200,
+        refused=texts.first(f"console.refused.{refused}", "console.refused.other") if refused else "",
+        alert=one,
+        row=row(one, texts, siaga.books.regions, siaga.kind_names, at),
+        title=teller.title,
+        moment=teller.reports.moment(),
+        impact=list(teller.reports.impact()),
+        why=list(teller.why_now()),
+        knows=list(teller.who_knows()),
+        after=list(teller.afterwards()),
+        reported=teller.reported(),
+        reports=reports(teller),
+        drawing=chart and svg(chart, *_said(chart, teller)),
+        caption=chart and _said(chart, teller),
+        chart=chart,
+        story=story(entries, teller, notes),
+        deliveries=deliveries(teller),
+        callees=await _callees(visit, case) if operates else (),
+        people=_people(teller),
+        offices=await _offices(visit, case, teller) if operates else (),
+        says=SAYS,
+        hours=[(hours, teller.voice.duration(hours * HOUR)) for hours in SILENT_HOURS],
+        operates=operates,
+    )
+
+
+def teller_of(visit: Visit, case: Case, mine: Notification, language: str = "") -> Teller:
+    """Return who tells of a case, in the language of the page unless another is named."""
+    siaga, messages = visit.siaga, tuple(case.notifications.values())
+    texts = shell_of(visit.request).catalogue.texts(language or visit.language)
+    voice = Voice(texts, siaga.books.regions, siaga.kind_names, case.alert.region)
+    at = siaga.clock.now()
+    return Teller(voice, Spoken(notification=mine, alert=case.alert, notifications=messages, at=at))
+
+
+def speaker(case: Case, user: str) -> Notification:
+    """Return the message that the page stands for: one to nobody in particular, of the alert as it is now."""
+    one = case.alert
+    return Notification(
+        id="",
+        alert=one.id,
+        kind="first",
+        person=user,
+        contact="",
+        channel="email",
+        cause=f"{one.id}.0",
+        planned_at=one.detected_at,
+        level=one.level,
+        region=one.region,
+    )
+
+
+def _said(chart: Chart, teller: Teller) -> tuple[str, str]:
+    """Say in a title and a sentence what the drawing shows."""
+    texts, voice = teller.texts, teller.voice
+    silence = chart.form == "silence"
+
+    def told(figure: float) -> str:
+        return voice.duration(round(figure) // MINUTE * MINUTE) if silence else voice.number(figure)
+
+    within = teller.alert.rule.within
+    title = texts(
+        f"console.chart.{chart.form}",
+        limit="" if chart.limit is None else told(chart.limit),
+        within="" if within is None else voice.duration(within),
+    )
+    text = texts(
+        "console.chart.text.silence" if silence else "console.chart.text",
+        since=voice.short_moment(chart.since),
+        until=voice.short_moment(chart.until),
+        highest=told(chart.highest),
+    )
+    return title, text
+
+
+def _distinct(visit: Visit, case: Case) -> tuple[str, ...]:
+    """Return the fields whose different values the alert's rule counts, where that very version is still in force."""
+    words = case.alert.rule
+    rule = visit.siaga.books.rule_set.rules.get(words.id)
+    if rule is None or rule.version != words.version or not isinstance(rule.condition, Distinct):
+        return ()
+    return rule.condition.of
+
+
+async def _callees(visit: Visit, case: Case) -> list[Callee]:
+    """Return whom of this alert only a call can reach; that their numbers were looked at stands in the audit."""
+    siaga, at = visit.siaga, visit.siaga.clock.now()
+    found = callees(case.alert, case.notifications.values(), await siaga.books.surroundings(), at)
+    if not found:
+        return []
+    await note_seen(siaga.store, at, f"phone_list/{case.alert.id}", visit.user)
+    directory = await siaga.books.directory()
+    listed = []
+    for callee in found:
+        notice = callee.notice
+        person = directory.person(notice.person)
+        contacts = sorted(person.contacts, key=lambda contact: contact.priority) if person else []
+        numbers = tuple(contact.value for contact in contacts if contact.channel == "sms")
+        say = said_by_phone(teller_of(visit, case, notice, notice.language))
+        office = teller_of(visit, case, notice).office(notice)
+        listed.append(Callee(notice.person, office, numbers, say, notice.informing))
+    return listed
+
+
+def _people(teller: Teller) -> Mapping[str, str]:
+    """Return the offices of those who were told and may answer, by person, in the order in which they were told."""
+    told = sorted(teller.notifications, key=lambda n: (n.planned_at, n.informing, n.office, n.role))
+    return {n.person: teller.office(n) for n in reversed(told) if n.kind in NOTICES and not n.informing}
+
+
+async def _offices(visit: Visit, case: Case, teller: Teller) -> list[tuple[str, str]]:
+    """Return to which offices the matter can be passed on: role and title."""
+    around = await visit.siaga.books.surroundings()
+    found = candidates(case.alert, "", around, visit.siaga.clock.now())
+    return [(one.role, teller.voice.office(one.role, one.region)) for one in found]

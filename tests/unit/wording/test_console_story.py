@@ -1,0 +1,172 @@
+"""The story of an alert and the fate of its messages, in words; nobody's id but a user's slips into them."""
+
+import re
+
+import pytest
+
+from engine.alerting.alert import HistoryEntry
+from engine.judging.instant import MINUTE
+from engine.labels import CHANNELS, STATES
+from engine.web.console.shell import console_catalogue
+from engine.wording.account import Case, Teller
+from engine.wording.console.deliveries import deliveries
+from engine.wording.console.reports import reports
+from engine.wording.console.story import story
+from engine.wording.voice import Voice
+from tests.unit.web.test_console_texts import TEXTS
+from tests.unit.wording.sample import ALERT, CATALOGUE, KINDS, NOW, REGIONS, TEMPLATES, notification
+
+NAMES = (
+    *(
+        "opened",
+        "hidden",
+        "shown",
+        "joined",
+        "level_rose",
+    ),
+    *(
+        "step_started",
+        "step_skipped",
+        "step_declined",
+        "step_unreachable",
+        "recipient_passed_over",
+    ),
+    *(
+        "conflict_of_interest",
+        "notified",
+        "fallback",
+        "answered",
+        "answer_refused",
+    ),
+    *(
+        "also_taken",
+        "acknowledged",
+        "reminded",
+        "expired",
+        "delegated",
+    ),
+    *(
+        "returned",
+        "escalated_by_hand",
+        "silenced",
+        "silence_ended",
+        "commented",
+    ),
+    *(
+        "exhausted",
+        "resolved",
+        "corrected",
+        "called",
+        "redated",
+    ),
+    *(
+        "restarted",
+        "reload_kept",
+    ),
+)
+"""escalation.md 10."""
+TOLD = (
+    notification(state="sent", person="orang-sekda"),
+    notification(role="bkpsdm", person="orang-bkpsdm", state="failed", reason="bounced"),
+)
+
+
+def teller(language: str = "id", told=TOLD) -> Teller:
+    texts = console_catalogue(CATALOGUE, TEMPLATES).texts(language)
+    voice = Voice(texts, REGIONS, KINDS, ALERT.region)
+    return Teller(voice, Case(notification=TOLD[0], alert=ALERT, notifications=told, at=NOW))
+
+
+def entry(number: int, name: str, at: int = NOW, **fields) -> HistoryEntry:
+    return HistoryEntry(alert=ALERT.id, number=number, name=name, at=at, **fields)
+
+
+def told(*entries: HistoryEntry, **notes: str) -> list[str]:
+    return [line.text for line in story(entries, teller(), notes)]
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_of_a_history_has_words(name, language):
+    (line,) = story([entry(1, name, person="orang-sekda")], teller(language), {})
+    assert f"console.story.{name}" in TEXTS
+    assert "orang-" not in line.text
+    assert not re.search(r"[{}]|console\.", line.text)
+
+
+def test_answers_say_who_how_and_who_entered_it():
+    lines = told(
+        entry(1, "answered", reason="taken", person="orang-sekda", details={"via": "link"}),
+        entry(
+            2,
+            "answered",
+            reason="declined",
+            person="orang-bkpsdm",
+            details={"via": "proxy", "operator": "piket"},
+        ),
+        entry(3, "answered", reason="resolved", person="piket", details={"via": "console"}),
+    )
+    assert lines == [
+        "Sekretaris Daerah Kab. Pinrang menerima (tautan)",
+        "Kepala BKPSDM Kab. Pinrang: bukan wewenangnya (lewat petugas) (dicatat oleh piket)",
+        "pengguna piket menyatakan selesai (konsol)",
+    ]
+
+
+def test_a_note_stands_beside_its_entry_for_who_may_read_it():
+    commented = entry(1, "commented", person="piket", details={"note": "digest"})
+    (seen,) = story([commented], teller(), {"digest": "Sudah ke lokasi"})
+    (unseen,) = story([commented], teller(), {})
+    assert (seen.note, unseen.note) == ("Sudah ke lokasi", "")
+
+
+def test_messages_of_one_minute_are_one_line_with_each_of_them_below():
+    many = [
+        entry(n, "notified", person=f"orang-{role}", details={"kind": "first", "channel": "sms"})
+        for n, role in enumerate(("sekda", "bkpsdm"), start=1)
+    ]
+    later = entry(
+        3, "notified", NOW + MINUTE, person="orang-sekda", details={"kind": "step", "channel": "email"}
+    )
+    first, second = story([*many, later], teller(), {})
+    assert first.text == "2 pesan diterima gerbang"
+    assert first.more[0] == "Pemberitahuan kepada Sekretaris Daerah Kab. Pinrang lewat SMS: diterima gerbang"
+    assert (
+        second.text
+        == "Pemberitahuan ulang kepada Sekretaris Daerah Kab. Pinrang lewat surel: diterima gerbang"
+    )
+
+
+def test_who_was_passed_over_is_named_by_office_with_the_reason():
+    passed = entry(1, "recipient_passed_over", reason="away", details={"role": "sekda", "region": "73.15"})
+    assert told(passed) == ["Sekretaris Daerah Kab. Pinrang dilewati: sedang tidak di tempat"]
+
+
+def test_an_entry_of_a_later_version_is_named_and_not_left_out():
+    assert told(entry(1, "teleported")) == ["Catatan: teleported"]
+
+
+def test_each_person_is_told_once_in_the_table_with_all_ways():
+    by_sms = notification(state="delivered", person="orang-sekda", channel="sms")
+    rows = deliveries(teller(told=(*TOLD, by_sms)))
+    assert [(row.office, [(way.channel, way.state, way.why) for way in row.ways]) for row in rows] == [
+        ("Kepala BKPSDM Kab. Pinrang", [("surel", "Gagal", "surel kembali")]),
+        ("Sekretaris Daerah Kab. Pinrang", [("surel", "Terkirim", ""), ("SMS", "Sampai", "")]),
+    ]
+
+
+def test_every_state_channel_and_reason_has_words():
+    wanted = {f"console.state.{state}" for state in STATES} | {f"console.channel.{one}" for one in CHANNELS}
+    wanted |= {f"console.reason.{reason}" for reasons in STATES.values() for reason in reasons if reason}
+    assert wanted - TEXTS.keys() == set()
+
+
+def test_the_table_of_reports_has_the_newest_first_and_no_id_of_an_event():
+    rows = reports(teller())
+    assert [row.source for row in rows] == ["media", "Bawaslu", "aduan masyarakat"]
+    assert [row.verification for row in rows] == [
+        "belum diverifikasi",
+        "sudah diverifikasi",
+        "belum diverifikasi",
+    ]
+    assert "kejadian-" not in str(rows)
