@@ -50,7 +50,7 @@ async def test_an_operator_silences_from_the_page(open_page, installation):
     await page.locator("#silence summary").click()
     await page.locator("#reason").fill("Gladi di lapangan")
     await page.get_by_role("button", name="Bisukan").click()
-    await page.get_by_text("Bisukan sudah dibuat.").wait_for()
+    await page.get_by_text("Bisukan berlaku sekarang.").wait_for()
     await page.locator("#next", has_text="Dibisukan: tidak ada yang diberi tahu").wait_for()
 
 

@@ -15,7 +15,7 @@ from engine.alerting.delegation import candidates
 from engine.alerting.silence import Match
 from engine.judging.instant import HOUR
 from engine.service.casebook import Case
-from engine.service.notes import LONGEST, Notes, digest_of
+from engine.service.notes import LONGEST, digest_of, with_note
 from engine.web.alerts import case_of
 from engine.web.console.alert import ALERT, SILENT_HOURS, shown
 from engine.web.console.route import pages
@@ -102,12 +102,9 @@ async def comment(alert_id: str, visit: Visit = visitor("operate")) -> Response:
     if not note:
         return await shown(visit, case, refused="incomplete")
     digest = digest_of(alert_id, visit.user, note)
-    if (
-        await visit.siaga.desk.change(alert_id, Comment(person=visit.user, note_digest=digest), "comment")
-        is None
-    ):
+    command, kept = Comment(person=visit.user, note_digest=digest), with_note(alert_id, digest, note)
+    if await visit.siaga.desk.change(alert_id, command, "comment", kept) is None:
         raise not_found("alert")
-    await Notes(visit.siaga.store).keep(alert_id, digest, note)
     return _back(visit, alert_id, "commented")
 
 
@@ -133,15 +130,14 @@ async def _own(visit: Visit, alert_id: str, says: Says) -> Response:
 
 
 async def _answered(visit: Visit, case: Case, answer: Answer) -> Response:
-    """Enter an answer; its note is kept behind it, so that a refused one leaves nothing."""
+    """Enter an answer with its note; of a refused one nothing is kept."""
     alert_id = case.alert.id
-    answered = await visit.siaga.desk.answer(alert_id, answer)
+    note = with_note(alert_id, answer.note_digest, _note(visit))
+    answered = await visit.siaga.desk.answer(alert_id, answer, note)
     if answered is None:
         raise not_found("alert")
     if answered.refusal:
         return await shown(visit, await _again(visit, case), refused=answered.refusal)
-    if answer.note_digest:
-        await Notes(visit.siaga.store).keep(alert_id, answer.note_digest, _note(visit))
     return _back(visit, alert_id, "repeated" if answered.repeated else answer.says)
 
 

@@ -138,7 +138,7 @@ async def test_escalating_starts_the_next_step(page):
 
 async def test_a_silence_keeps_this_rule_quiet_in_this_region(page):
     text = await page.done("silence", hours="2", reason="Latihan gabungan", include_awas="yes")
-    assert "Bisukan sudah dibuat." in text
+    assert "Bisukan berlaku sekarang." in text
     assert "Dibisukan: tidak ada yang diberi tahu" in text
     (silence,) = await page.api.siaga.silences.list()
     assert (silence.match.region, silence.author, silence.until - silence.since) == (
