@@ -50,6 +50,9 @@ Place = Annotated[Path, AfterValidator(_from_home)]
 """A path; relative ones count from the home: the folder that holds `config/siaga.yaml`'s folder `config`."""
 
 
+_SERVERS = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
+
+
 class ServerUrl(Secret[str]):
     """A URL that shows everything but its password."""
 
@@ -111,7 +114,8 @@ class Redis(_Section):
     """The store. Without a URL an embedded server runs in the var folder."""
 
     url: ServerUrl | None = None
-    """redis://, rediss:// or unix:// URL of a server; none: the embedded one."""
+    """redis://, rediss:// or unix:// URL of a server, or redis+sentinel://host:26379,host:26379/service for the primary
+    that Sentinels name; none: the embedded one."""
     accept_weaker_durability: bool = False
     """Start also on a server that may lose what it accepted; the start says what is promised then."""
     wait_replicas: int = Field(default=0, ge=0)
@@ -120,8 +124,11 @@ class Redis(_Section):
     @field_validator("url")
     @classmethod
     def _names_a_server(cls, url: ServerUrl | None) -> ServerUrl | None:
-        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("write it as redis://host:6379, rediss://host:6379 or unix:///path/of/the.sock")
+        if url is not None and not url.get_secret_value().startswith(_SERVERS):
+            raise ValueError(
+                "write it as redis://host:6379, rediss://host:6379, unix:///path/of/the.sock or "
+                "redis+sentinel://host:26379,host:26379/service"
+            )
         return url
 
 

@@ -23,6 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
+from engine.store.sentinel import PrimaryPool, watched
 
 CONNECTIONS = 32
 """At most so many commands of one process are under way at once; others wait for a free connection."""
@@ -32,7 +33,10 @@ _LATER = ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "TRYAGAI
 
 
 class Link:
-    """Connections to one server, named by a URL (`redis://`, `rediss://`, `unix://`) or the path of its socket."""
+    """Connections to one server, or to whichever is the primary of several.
+
+    It is named by a URL (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`) or the path of its socket.
+    """
 
     def __init__(self, where: str, *, timeout: float, wait_replicas: int) -> None:
         """Connect to nothing yet. `timeout` (seconds) bounds connecting, each answer and the wait for replicas."""
@@ -40,17 +44,7 @@ class Link:
         self._timeout = timeout
         self._wait_replicas = wait_replicas
         try:
-            parts = urlsplit(url)
-            self.name = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
-            pool = BlockingConnectionPool.from_url(
-                url,
-                max_connections=CONNECTIONS,
-                timeout=timeout,
-                socket_timeout=timeout,
-                socket_connect_timeout=timeout,
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,
-            )
+            self.name, pool = _pool(url, timeout)
         except ValueError as error:  # the address itself may hold a password, so it is not in the message
             raise ConfigurationError(f"redis.url is no address of a server: {error}") from None
         self._client: Any = Redis.from_pool(pool)  # the client leaves most of its methods untyped
@@ -122,6 +116,24 @@ class Link:
             if str(error).startswith(_LATER):
                 raise StoreUnavailableError(f"the store at {self.name} cannot now: {error}") from error
             raise StoreError(f"the store at {self.name} refuses: {error}") from error
+
+
+def _pool(url: str, timeout: float) -> tuple[str, BlockingConnectionPool]:
+    """Return what the server is called in messages, and connections to it."""
+    if (place := watched(url)) is not None:
+        return place.name, PrimaryPool(place, most=CONNECTIONS, timeout=timeout)
+    parts = urlsplit(url)
+    name = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=timeout,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+    return name, pool
 
 
 @cache
