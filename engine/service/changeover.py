@@ -20,7 +20,7 @@ from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
 from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
-from engine.errors import SiagaError, StoreUnavailableError
+from engine.errors import FencedError, SiagaError, StoreUnavailableError
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.hearing import BondGroup, Hearing, kind_of
@@ -37,6 +37,7 @@ from engine.service.books import Books
 from engine.service.casebook import UNRESOLVED, Case, load
 from engine.service.docket import Cases, Docket, Said
 from engine.service.groups import GROUPS, Groups, Judged
+from engine.service.leadership import KeepLead, nothing_to_keep
 from engine.service.outcome import Outcome, closing_of, newest_alert
 from engine.service.own_alerts import ask
 from engine.service.rebuild import Rebuild
@@ -69,10 +70,13 @@ class UnfitRulesError(SiagaError):
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn whatever the rules of a proposal raise into `UnfitRulesError`; a store that is away says nothing of them."""
+    """Turn whatever the rules of a proposal raise into `UnfitRulesError`.
+
+    A store that is away, or another evaluator that leads by now, says nothing of them.
+    """
     try:
         yield
-    except (StoreUnavailableError, UnfitRulesError):
+    except (StoreUnavailableError, UnfitRulesError, FencedError):
         raise
     except Exception as error:
         raise UnfitRulesError from error
@@ -99,7 +103,11 @@ class Changeover:
         groups: Groups,
         backdrop: Backdrop,
         history: History,
+        *,
+        keep: KeepLead = nothing_to_keep,
     ) -> None:
+        """Take the parts. `keep` is asked before each group: many of them take longer than the lease lasts."""
+        self._keep = keep
         self._store = store
         self._clock = clock
         self._books = books
@@ -253,6 +261,7 @@ class Changeover:
             newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in now}
             cases |= await load(self._store, [alert for alert in newest.values() if alert])
             for key in now:
+                await self._keep()
                 whole, heard = rules[key.rule], bonds.heard.get(key, ())
                 rule = variant_of(whole, key.group, at)
                 around = self._backdrop.made(key, whole, tenures.get(key.rule))

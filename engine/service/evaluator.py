@@ -35,6 +35,7 @@ from engine.service.dead_letters import DeadLetters
 from engine.service.families import Families
 from engine.service.groups import GROUPS, Groups
 from engine.service.judge import Judge, Work, due_of
+from engine.service.leadership import Leadership
 from engine.service.outcome import Outcome
 from engine.service.own_alerts import ask
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
@@ -52,7 +53,6 @@ ENTRIES = 50
 """Entries of the stream in one batch (of at most 200 events each)."""
 LOOKS = 500
 """Groups looked at in one turn because something fell due."""
-LEASE_SECONDS = 5.0
 REPEATS = 50
 """A batch is judged again this often where people answered its alerts meanwhile."""
 
@@ -86,22 +86,31 @@ class Evaluator:
         self._metrics = metrics
         self._matching = matching
         self._matched: RuleSet | None = None
-        self._holder = holder
+        self._leadership = Leadership(store, metrics, holder)
         self._lease: Lease | None = None
         self._seeded: RuleSet | None = None
         self._cursor = ""
         self._groups = Groups(store)
         self._backdrop = Backdrop(books, watched_since)
         self._history = history or History(store)
-        self._changeover = Changeover(store, clock, books, self._groups, self._backdrop, self._history)
+        keep = self._leadership.keep
+        self._changeover = Changeover(
+            store, clock, books, self._groups, self._backdrop, self._history, keep=keep
+        )
         self._letters = DeadLetters(store, metrics, spares=spares)
         self._judge = Judge(
-            store, clock, books, groups=self._groups, backdrop=self._backdrop, letters=self._letters
+            store,
+            clock,
+            books,
+            groups=self._groups,
+            backdrop=self._backdrop,
+            letters=self._letters,
+            keep=keep,
         )
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
-        lease = await self._store.lease(self._holder, LEASE_SECONDS)
+        lease = await self._leadership.take()
         if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
             self._groups.clear()
             await self._changeover.forget()
@@ -112,13 +121,12 @@ class Evaluator:
             await self._begin_count()
             log.info("evaluator_leads", epoch=lease.epoch)
         self._lease = lease
-        self._metrics.epoch.set(lease.epoch if lease else 0)
         return lease is not None
 
     async def stand_down(self) -> None:
         """Give the lease back, so that another need not wait for its end."""
         if self._lease is not None:
-            await self._store.release(self._holder)
+            await self._leadership.give_back()
             self._lease = None
 
     async def _begin_count(self) -> None:

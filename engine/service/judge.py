@@ -26,6 +26,7 @@ from engine.service.casebook import Case, load
 from engine.service.dead_letters import DeadLetters, newest
 from engine.service.docket import Cases, Docket, Said, UndecidedError
 from engine.service.groups import Groups, Judged
+from engine.service.leadership import KeepLead
 from engine.service.outcome import Outcome, after_exception, closing_of, newest_alert
 from engine.store.port import Store
 
@@ -45,7 +46,10 @@ class Judge:
         groups: Groups,
         backdrop: Backdrop,
         letters: DeadLetters,
+        keep: KeepLead,
     ) -> None:
+        """Take the parts. `keep` is asked before each group: many of them take longer than the lease lasts."""
+        self._keep = keep
         self._store = store
         self._clock = clock
         self._books = books
@@ -96,6 +100,7 @@ class Judge:
             alerts = {key: newest_alert(namespace, key, self._groups.state(key)) for key in keys}
             cases |= await load(self._store, [alert for alert in alerts.values() if alert])
             for key in keys:
+                await self._keep()
                 if key in raised:
                     self._put_off(attempt, key, raised[key])
                 elif self._letters.waits(key, attempt.horizon) is not None:
