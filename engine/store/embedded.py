@@ -2,7 +2,8 @@
 
 Here: its files, its lock and its life. Not here: what is kept in it (`store.redis`).
 
-The directory holds `LOCK`, whose file lock the server inherits and so holds as long as it lives; `SERVER`, the product
+The directory holds `LOCK`, whose file lock the server inherits and so holds as long as it lives; `USERS`, whose file
+lock all who use the server share, so that whoever ends it knows that nobody adopts it meanwhile; `SERVER`, the product
 and version that wrote the files; `redis.sock`, its socket or, where that path would be too long, a symbolic link to it;
 `server.log`; and the append-only files. The server outlives us: whoever starts next adopts it.
 """
@@ -22,6 +23,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
 from engine.clock import monotonic
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
 from engine.store.link import Link
@@ -30,6 +33,8 @@ SOCKET_BYTES = 107
 """The longest path that a unix socket can have."""
 PATIENCE_SECONDS = 60.0
 """How long a start waits for the server's answer; one that reads large files takes its time."""
+
+log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.01
 _LOG_BYTES = 1_048_576
@@ -77,6 +82,7 @@ class EmbeddedServer:
         self._directory = directory.absolute()
         self._program = program
         self._patience = patience
+        self._use: int | None = None
 
     async def start(self) -> str:
         """Adopt the living server of the directory or start one; return the path of its socket once it answers.
@@ -87,8 +93,9 @@ class EmbeddedServer:
         self._directory.chmod(0o700)
         started: Server | None = None
         ends = monotonic() + self._patience
+        await self._begin_use(ends)
         while monotonic() < ends:
-            lock = self._take_lock()
+            lock = self._take("LOCK", fcntl.LOCK_EX)
             if lock is not None:
                 try:
                     if started:  # it gave the lock back, so it is gone
@@ -104,29 +111,51 @@ class EmbeddedServer:
         )
 
     async def stop(self) -> None:
-        """Let the server write everything to disk and end; return when it is gone."""
+        """Let the server write everything to disk and end, whoever uses it; return when it is gone."""
+        self._end_use()
         async with aclosing(self._link()) as link:
             with suppress(StoreUnavailableError):  # its answer is to hang up
                 await link.command("SHUTDOWN")
         ends = monotonic() + self._patience
-        while (lock := self._take_lock()) is None:
+        while (lock := self._take("LOCK", fcntl.LOCK_EX)) is None:
             if monotonic() > ends:
                 raise StoreError(f"the server in {self._directory} does not end: {self._last_words()}")
             await asyncio.sleep(_POLL_SECONDS)
         os.close(lock)
 
     async def release(self) -> None:
-        """Let go of the server: whoever is the last to use it ends it."""
-        async with aclosing(self._link()) as link:
-            clients = (await link.command("INFO", "clients"))["connected_clients"]
-        if clients == 1:  # the one that asked
-            await self.stop()
-
-    def _take_lock(self) -> int | None:
-        """Return a descriptor that holds the lock, or None while a server or another start holds it."""
-        lock = os.open(self._directory / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Let go of the server: whoever is the last to use it ends it. Who starts meanwhile waits until it is gone."""
+        self._end_use()
+        users = self._take("USERS", fcntl.LOCK_EX)
+        if users is None:
+            return
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            async with aclosing(self._link()) as link:
+                clients = (await link.command("INFO", "clients"))["connected_clients"]
+            if clients == 1:  # the one that asked
+                await self.stop()
+        except StoreUnavailableError:
+            log.warning("embedded_server_gone", directory=str(self._directory))
+        finally:
+            os.close(users)
+
+    async def _begin_use(self, ends: float) -> None:
+        """Share the lock of those who use the server, once nobody is about to end it."""
+        while self._use is None and monotonic() < ends:
+            self._use = self._take("USERS", fcntl.LOCK_SH)
+            if self._use is None:
+                await asyncio.sleep(_POLL_SECONDS)
+
+    def _end_use(self) -> None:
+        if self._use is not None:
+            os.close(self._use)
+            self._use = None
+
+    def _take(self, name: str, kind: int) -> int | None:
+        """Return a descriptor that holds the lock of a file, or None while others hold it."""
+        lock = os.open(self._directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
             return None

@@ -133,6 +133,39 @@ async def test_the_last_that_uses_the_server_ends_it(grounds, ask):
         await ask(socket, "PING")
 
 
+async def test_who_starts_while_the_last_user_ends_the_server_waits_for_the_next_one(grounds, ask):
+    """The moment between the look for others and the end: whoever comes then gets a server that lives."""
+    last = grounds.server()
+    socket = await last.start()
+    before = await process_id(ask, socket)
+    newcomers = [grounds.server() for _ in range(4)]
+    started, stop = [], last.stop
+
+    async def stop_when_others_come() -> None:
+        started.extend(asyncio.create_task(newcomer.start()) for newcomer in newcomers)
+        await asyncio.sleep(0)  # they run up to the lock
+        await stop()
+
+    last.stop = stop_when_others_come
+    await last.release()
+    assert set(await asyncio.gather(*started)) == {socket}
+    assert await process_id(ask, socket) != before
+    for newcomer in newcomers:
+        assert await ask(socket, "PING")
+        await newcomer.release()
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        await ask(socket, "PING")
+
+
+async def test_letting_go_of_a_server_that_died_is_no_error(grounds):
+    """There is nothing to end."""
+    server = grounds.server()
+    await server.start()
+    grounds.signal(signal.SIGKILL)
+    await server.release()
+    await server.start()
+
+
 async def test_another_product_is_refused_with_the_remedy(grounds):
     """Append-only files are not portable between servers."""
     await grounds.server().start()
