@@ -51,8 +51,8 @@ def text(
 def test_the_first_notice_says_level_place_what_when_whom_and_by_when():
     """All that a Sekda at 02.50 needs, and the link."""
     assert text() == (
-        "SIAGA Kab. Pinrang: 3 dugaan netralitas ASN, 27/11 pkl 10.10 WITA. Yth. Sekda, mohon jawab sebelum "
-        f"10.45 WITA: {LINK}"
+        "SIAGA Desk Pilkada, Kab. Pinrang: 3 dugaan netralitas ASN, 27/11 pkl 10.10 WITA. Yth. Sekda, mohon jawab "
+        f"sebelum 10.45 WITA: {LINK}"
     )
 
 

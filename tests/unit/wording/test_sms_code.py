@@ -35,7 +35,7 @@ def said(kind: str, code: str = "K7QR", alert=None, profile: Profile = TWO_WAY, 
 
 def test_the_first_notice_asks_for_the_code():
     assert said("first") == (
-        "SIAGA Kab. Pinrang: 3 dugaan netralitas ASN, 27/11 pkl 10.10 WITA. Yth. Sekda, "
+        "SIAGA Desk Pilkada, Kab. Pinrang: 3 dugaan netralitas ASN, 27/11 pkl 10.10 WITA. Yth. Sekda, "
         "mohon balas sebelum 10.45 WITA: TERIMA K7QR"
     )
     assert said("first", language="en").endswith("please reply before 10:45 WITA: ACCEPT K7QR")
