@@ -116,6 +116,7 @@ LOOPS = (
     "archivist",
     "rules",
     "own_alerts",
+    "situations",
 )
 WITHDRAWN = ("refuted", "corrected")
 """Why earlier events do not count any more (`judging.correction`)."""

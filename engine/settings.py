@@ -32,6 +32,7 @@ from engine.errors import ConfigurationError
 from engine.settings_budgets import BudgetSection
 from engine.settings_section import Section as _Section
 from engine.settings_section import listed as _listed
+from engine.settings_situation import SituationSection
 from engine.settings_sources import from_environment, from_file, from_overrides, nested
 
 DEFAULT_FILE = Path("config/siaga.yaml")
@@ -293,6 +294,7 @@ class Settings(_Section):
     console: Console = Console()
     archive: ArchiveSection = ArchiveSection()
     ops: Ops = Ops()
+    situation: SituationSection = SituationSection()
     log: Log = Log()
 
     @model_validator(mode="after")

@@ -33,9 +33,12 @@ Kind = Literal[
     "digest",
     "unreachable",
     "reply",
+    "situation",
 ]
 NOTICES: frozenset[Kind] = frozenset(("first", "step", "delegated", "digest", "unreachable"))
 """Kinds that tell a person of the alert (escalation.md 6); the others follow up."""
+ALONE: frozenset[Kind] = frozenset(("reply", "situation"))
+"""Kinds that belong to no alert: a reply to a text, and a report on the situation. No gate holds them."""
 AFTER_CLOSING: frozenset[Kind] = frozenset(("resolved", "correction", "reply"))
 """Kinds that are still wanted when the alert is resolved."""
 EVIDENCE_KEPT = 60

@@ -7,14 +7,13 @@ Here: when the next digest of an alert is due, and the message that stands for s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
 from typing import Literal
 
-from engine.alerting.alert import Alert, Item, Kind, Notification
+from engine.alerting.alert import ALONE, Alert, Item, Kind, Notification
 from engine.alerting.draft import Surroundings
 from engine.alerting.identity import derive
 from engine.judging.calendar import AWAS
-from engine.judging.instant import HOUR, Instant, Millis, from_datetime, local, zone
+from engine.judging.instant import HOUR, Instant, Millis, next_local
 from engine.judging.region import NATION
 
 DIGEST: Literal["digest"] = "digest"
@@ -23,7 +22,7 @@ LATE: Millis = 2 * HOUR
 """An alert whose condition came true longer than this before it opened is told in a digest, unless it is awas."""
 LATE_AT = ("06:00", "18:00")
 """When people are told of late alerts whose policy names no clock times."""
-AT_ONCE: frozenset[Kind] = frozenset(("reply", "delegated"))
+AT_ONCE: frozenset[Kind] = frozenset((*ALONE, "delegated"))
 """Kinds that no digest takes: somebody just asked for them."""
 
 
@@ -42,14 +41,7 @@ def next_digest(alert: Alert, around: Surroundings, now: Instant) -> Instant | N
     times = digest_times(alert)
     if not times:
         return None
-    own = zone(around.regions.timezone(alert.region))
-    today = local(now, own.key).date()
-    clocks = [
-        from_datetime(datetime.combine(today + timedelta(days=days), time.fromisoformat(at), tzinfo=own))
-        for days in (0, 1)
-        for at in times
-    ]
-    return min(at for at in clocks if at >= now)
+    return next_local(times, around.regions.timezone(alert.region), now)
 
 
 def digest_of(

@@ -37,6 +37,7 @@ from engine.cli.bounce import bounce
 from engine.cli.init import init
 from engine.cli.reload import reload
 from engine.cli.replay import replay
+from engine.cli.report import report
 from engine.cli.run import run
 from engine.cli.schema import schema
 from engine.cli.send import send
@@ -78,6 +79,7 @@ app.command()(backup)
 app.command()(restore)
 app.command()(status)
 app.command()(send)
+app.command()(report)
 for _name in ("demo", "drill", "check", "test", "backtest", "bench"):
     try:
         _module = import_module(f"engine.cli.{_name}")

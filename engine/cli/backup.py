@@ -94,8 +94,7 @@ def restore(
             backup.verify(progress("verify", total))
         _say(backup.manifest)
         return
-    settings = settings_of(config, set_)
-    brought = asyncio.run(_restore(settings, backup))
+    brought = asyncio.run(_restore(settings_of(config, set_), backup))
     _say(brought.manifest)
     typer.echo(
         "whole; `siaga audit verify` and `siaga archive verify` prove it, `siaga run` goes on",
@@ -103,7 +102,7 @@ def restore(
     )
     if not brought.key:
         typer.echo(
-            f"without a secret key: bring yours to {settings.key_file} before the first start, else old links die",
+            "it has no secret key: bring yours to its place before the first start, else old links die",
             err=True,
         )
 
@@ -164,7 +163,7 @@ def _bars() -> Iterator[Callable[[str, int], Callable[[int], object]]]:
     """Show a bar for each stretch of work while the context lasts."""
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description:9}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, transient=True) as bars:
 
         def begin(name: str, total: int) -> Callable[[int], object]:
             task = bars.add_task(_WORK[name], total=total)

@@ -7,7 +7,8 @@ Here: parsing, formatting and arithmetic. Not here: reading a clock (`engine.clo
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -73,6 +74,27 @@ def local(instant: Instant, zone_name: str) -> datetime:
 def local_midnight(day: date, zone_name: str) -> Instant:
     """Return the instant at which `day` begins in a zone."""
     return from_datetime(datetime(day.year, day.month, day.day, tzinfo=zone(zone_name)))
+
+
+def next_local(clocks: Sequence[str], zone_name: str, now: Instant) -> Instant:
+    """Return the first instant from `now` on at which the clocks of a zone show one of these times (`HH:MM`)."""
+    return min(at for at in _shown(clocks, zone_name, now, (0, 1)) if at >= now)
+
+
+def last_local(clocks: Sequence[str], zone_name: str, now: Instant) -> Instant:
+    """Return the last instant up to `now` at which the clocks of a zone showed one of these times (`HH:MM`)."""
+    return max(at for at in _shown(clocks, zone_name, now, (-1, 0)) if at <= now)
+
+
+def _shown(clocks: Sequence[str], zone_name: str, now: Instant, days: Sequence[int]) -> list[Instant]:
+    today = local(now, zone_name).date()
+    return [
+        from_datetime(
+            datetime.combine(today + timedelta(days=day), time.fromisoformat(clock), tzinfo=zone(zone_name))
+        )
+        for day in days
+        for clock in clocks
+    ]
 
 
 def parse_instant(text: str) -> tuple[Instant, timedelta]:

@@ -60,6 +60,7 @@ from engine.service.rule_sets import RuleSet, first
 from engine.service.sessions import Sessions
 from engine.service.setback import Setbacks
 from engine.service.silences import Silences
+from engine.service.situations import SITUATIONS, Situations
 from engine.service.tokens import Tokens
 from engine.service.trials import Trials
 from engine.service.users import Users
@@ -87,6 +88,7 @@ ROLE_OF = {
     "bounces": "dispatcher",
     "own_alerts": "escalator",
     "rules": "evaluator",
+    "situations": "auditor",
 }
 """The role of a loop that is not named by its role."""
 
@@ -174,22 +176,25 @@ class Siaga:
             responses=Responses(catalogue, books.regions),
             verifications=self.verifications,
         )
+        renderer = Renderer(
+            catalogue,
+            self.kind_names,
+            books.regions,
+            base_url=settings.base_url,
+            sender=settings.messages.sender,
+            templates=settings.paths.templates,
+            duty_desk=settings.messages.duty_desk or "",
+            seal=partial(seal, key),
+        )
+        past = history_of(settings, store)
+        self.situations = Situations(store, clock, books, self.metrics, renderer, past, settings.situation.to)
         self.dispatcher = Dispatcher(
             store,
             clock,
             books,
             self.desk,
             self.metrics,
-            renderer=Renderer(
-                catalogue,
-                self.kind_names,
-                books.regions,
-                base_url=settings.base_url,
-                sender=settings.messages.sender,
-                templates=settings.paths.templates,
-                duty_desk=settings.messages.duty_desk or "",
-                seal=partial(seal, key),
-            ),
+            renderer=renderer,
             gateways=gateways,
             notifiers=notifiers,
             key=key,
@@ -230,6 +235,7 @@ class Siaga:
                 self._evaluator.turn,
                 self._own_alerts.turn,
                 self._escalator.turn,
+                self.situations.turn,
                 self.dispatcher.turn,
             )
             self._lock_step = LockStep(store, clock, turns, self.next_due)
@@ -289,7 +295,7 @@ class Siaga:
         """Return the earliest instant at which something falls due though nothing arrives."""
         due = [
             await self.store.next_due(schedule)
-            for schedule in (REVEALS, COVERS, CLOSINGS, WINDOWS, OWN, ALERTS, OUTBOX)
+            for schedule in (REVEALS, COVERS, CLOSINGS, WINDOWS, OWN, ALERTS, SITUATIONS, OUTBOX)
         ]
         return min((instant for instant in due if instant is not None), default=None)
 
@@ -330,6 +336,7 @@ class Siaga:
                 self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
                 self._loop("own_alerts", self._own_alerts.turn, schedules=[OWN]),
                 self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX]),
+                self._loop("situations", self.situations.turn, schedules=[SITUATIONS]),
                 self._loop("rules", self.watch.turn, every=WATCH_SECONDS),
             ]
         if self.settings.gateways.smtp.bounces is not None:

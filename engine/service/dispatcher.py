@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import msgspec
 import structlog
 
-from engine.alerting.alert import NOTICES, Notification, Rendered
+from engine.alerting.alert import ALONE, NOTICES, Notification, Rendered
 from engine.alerting.budget import UNBOUNDED, Budgets
 from engine.alerting.command import Attempted, Reported, Withheld
 from engine.alerting.directory import Contact
@@ -138,7 +138,7 @@ class Dispatcher:
         first = together[0]
         if first.gathers:
             await self._gather(together)
-        elif first.kind == "reply":
+        elif first.kind in ALONE:
             await self._reply(first.id)
         elif first.kind == "digest":
             await self._digest(first.id)

@@ -1,8 +1,8 @@
 """Replies to texts: planned with what the text led to, claimed and settled by the dispatcher.
 
-Here: the life of a `reply`, which belongs to a phone and not to a case: no gate holds it, no other contact gets it. Not
-here: its words (`wording.response`), and sending (`service.dispatcher`). The number is looked up at each attempt and
-kept nowhere.
+Here: the life of a message that belongs to a contact and not to a case, a `reply` or a report on the `situation`: no
+gate holds it, no other contact gets it. Not here: its words (`wording.response`, `wording.situation`), and sending
+(`service.dispatcher`). The address is looked up at each attempt and kept nowhere.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Replies:
             return None
         claimed = msgspec.structs.replace(notification, state="sending", due_at=until)
         told: tuple[Put, ...] = ()
-        if notification.state == "pending" and not notification.attempts:
+        if notification.channel == "sms" and notification.state == "pending" and not notification.attempts:
             # Each reply counts once among the messages of its phone, however often it is tried.
             phone = self._phones.digest(contact.value)
             kept, _ = await self._phones.read(phone, self._clock.now())

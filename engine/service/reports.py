@@ -11,7 +11,7 @@ from typing import Literal
 
 import structlog
 
-from engine.alerting.alert import Notification
+from engine.alerting.alert import ALONE, Notification
 from engine.alerting.command import Reported
 from engine.metrics import Metrics
 from engine.service.apply import Desk
@@ -64,7 +64,7 @@ class Reports:
             self._metrics.gateways.message(gateway, outcome)
         if gateway and outcome == "failed" and not self._gateways.believes(gateway):
             return "doubted"
-        if notification.kind == "reply":
+        if notification.kind in ALONE:
             recorded = await self._replies.report(notification.id, outcome, reason)
         elif notification.kind == "digest":
             said = Reported(notification=notification.id, outcome=outcome, gateway=gateway, reason=reason)

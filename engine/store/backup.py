@@ -88,12 +88,9 @@ class Spool:
         self._digest.update(line)
         self._bytes += self._file.write(line)
 
-    def close(self) -> None:
-        """Close the file."""
+    def close(self) -> Content:
+        """Close the file and return what it must be."""
         self._file.close()
-
-    def content(self) -> Content:
-        """Return what the file must be."""
         return Content(self._bytes, self._digest.hexdigest())
 
 

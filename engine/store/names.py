@@ -33,6 +33,7 @@ ServiceWrite = Literal[
     "put_off",
     "replan",
     "reveal",
+    "situation",
     # dispatcher
     "attempted",
     "breaker",

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from engine.alerting.alert import Alert, Kind, Notification, Rendered
+from engine.alerting.situation import Situation
 from engine.judging.instant import Instant, local
 from engine.judging.region import RegionTable
 from engine.judging.rule import level_name
@@ -28,6 +29,7 @@ from engine.wording.layout import environment
 from engine.wording.link import link
 from engine.wording.plain import plain
 from engine.wording.profile import Profile
+from engine.wording.situation import situation_page
 from engine.wording.sms import ONE_WAY, sms
 from engine.wording.texts import Catalogue
 from engine.wording.voice import Kinds, Voice
@@ -40,7 +42,7 @@ CLOSING_KINDS: frozenset[Kind] = frozenset(("resolved", "correction"))
 CALM_KINDS: frozenset[Kind] = CLOSING_KINDS | {"taken_by"}
 """Kinds that ask nothing any more."""
 KINDS: frozenset[Kind] = NOTICE_KINDS | CALM_KINDS | {"reminder", "expiry"}
-"""Kinds that are rendered here; `digest` and `reply` are about more or less than one alert."""
+"""Kinds that are rendered here; `digest`, `reply` and `situation` are about more or less than one alert."""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +175,31 @@ class Renderer:
             footer=texts("digest.footer", mark=mark or "-"),
         )
         return self._mail(digest, letter, digest_subject(told), to=to, date=date, headers={}), len(told)
+
+    def situation(self, letter: Notification, situation: Situation, *, date: str) -> Rendered:
+        """Return the letter that reports a situation, without its address."""
+        texts = self._catalogue.texts(letter.language)
+        voice = Voice(texts, self._regions, self._kinds, situation.region)
+        page = situation_page(situation, voice)
+        key = texts.first(f"salutation.{letter.capacity}", "salutation.holder")
+        office = voice.office(letter.role, letter.office, letter.status)
+        written = Letter(
+            language=texts.language,
+            tone=page.tone,
+            headline=page.headline,
+            notes=(),
+            salutation=texts(key, office=office) if letter.role else texts["salutation.somebody"],
+            lead=page.lead,
+            asked="",
+            sections=page.sections,
+            link=f"{self._base_url}/console/report?region={situation.region}",
+            button=texts["situation.button"],
+            private=texts["situation.private"],
+            closing="",
+            signature=texts["signature"],
+            footer=page.footer,
+        )
+        return self._mail(letter, written, page.subject, to="", date=date, headers={})
 
     def _mail(
         self,

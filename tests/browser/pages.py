@@ -23,6 +23,7 @@ PAGES = (
     Shown("peringatan", "/console/alerts/{alert}"),
     Shown("peringatan-telepon", "/console/alerts/{unreached}"),
     Shown("peringatan-selesai", "/console/alerts/{resolved}"),
+    Shown("laporan-situasi", "/console/report"),
     Shown("lapor", "/lapor", user="desk-7315"),
     Shown("lapor-jenis", "/lapor/jenis/conflict.clash", user="desk-7315"),
     Shown("lapor-berkas", "/lapor/berkas", user="desk-7315"),

@@ -117,6 +117,7 @@ def installation(folder: Path, *, smtp: int, sms: int) -> Settings:
             "paths": {"var": str(folder / "var"), "rules": str(folder / "rules"), **places},
             "gateways": {"smtp": {"host": "127.0.0.1", "port": smtp, "tls": "none"}},
             "budgets": {"person": {"sms": "4/15m"}},
+            "situation": {"to": ["posko_nasional@nation"]},
         },
         context={"home": ROOT},
     )

@@ -1,0 +1,61 @@
+"""`siaga report`: the report on the situation as it would go out, without sending it.
+
+Here: arguments and printing. Not here: what it says (`wording.situation`) and when it goes to whom
+(`service.situations`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from engine.cli.check import Tongue
+from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
+from engine.errors import ConfigurationError
+from engine.judging.instant import Instant
+from engine.judging.region import NATION
+from engine.settings import DEFAULT_FILE, Settings
+
+
+def report(
+    region: Annotated[
+        str, typer.Option(metavar="CODE", help="The nation (00), a province or a regency.")
+    ] = NATION,
+    at: Moment = None,
+    lang: Annotated[Tongue, typer.Option(help="Language of the report.")] = Tongue.id,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the letter as HTML to this file too.")
+    ] = None,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Print the report on the situation of a region, as the offices of `situation.to` get it at 06.00 and 18.00.
+
+    It begins at the last of these times before `--at`. States of messages are those of now, also of an earlier report.
+    Nothing is sent or changed.
+
+    Example: siaga report --region 73 --at "2024-11-27 18:00 WITA"
+    """
+    letter, page = asyncio.run(_report(settings_of(config, set_), region, moment("--at", at), lang.value))
+    typer.echo(letter)
+    if html is not None:
+        html.write_text(page, encoding="utf-8")
+
+
+async def _report(settings: Settings, region: str, at: Instant | None, language: str) -> tuple[str, str]:
+    from engine.service.app import open_siaga
+    from engine.service.situations import letter_of
+
+    async with AsyncExitStack() as stack:
+        siaga = await open_siaga(settings, stack)
+        if not siaga.books.regions.known(region):
+            raise ConfigurationError(f"--region {region}: not in {settings.paths.regions}; write it as 73")
+        found = await siaga.situations.at(region, siaga.clock.now() if at is None else at)
+        letter = msgspec.structs.replace(letter_of("preview", found), language=language)
+        rendered = siaga.situations.rendered(letter, found)
+        return f"{rendered.subject}\n\n{rendered.text}", rendered.html

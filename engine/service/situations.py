@@ -1,0 +1,223 @@
+"""Reports on the situation: twice a day, by letter, to the offices that the settings name.
+
+Here: when each is due, what the store says of the period, and planning the letters. Not here: what counts as what
+(`alerting.situation`), words (`wording.situation`), and sending: a letter waits in the outbox like a reply
+(`service.replies`). The id of a letter follows from its contact and its instant, and it is planned in one write with
+the next report: so neither a restart nor a second process sends one twice, and none is lost. What was due while the
+service was away is told once, of the last instant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from email.utils import format_datetime
+
+import msgspec
+import structlog
+
+from engine.alerting.alert import Notification, Rendered
+from engine.alerting.directory import Found, Person
+from engine.alerting.identity import derive
+from engine.alerting.phone_list import callees
+from engine.alerting.situation import REPORT_AT, Aside, Period, Situation, below, situation
+from engine.clock import Clock
+from engine.judging.instant import Instant, last_local, local, next_local
+from engine.judging.region import NATION, RegionTable, lies_in
+from engine.metrics import Metrics
+from engine.service.audit import AUDIT
+from engine.service.books import Books
+from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, load
+from engine.service.census import take
+from engine.service.intake import GRAVE, QUARANTINE, Quarantined
+from engine.store.codec import decode, encode
+from engine.store.history import History
+from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.wording.render import Renderer
+
+SITUATIONS = "situation_reports"
+"""Schedule of the next report of each recipient, as `role|region`."""
+BATCH = 100
+
+log = structlog.get_logger(__name__)
+
+
+class _Reported(msgspec.Struct, frozen=True):
+    region: str = NATION
+    exercise: bool = False
+
+
+class Situations:
+    """Reports the situation. `to` are the offices: `role@nation`, `role@province` (of each), `role@73`."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        metrics: Metrics,
+        renderer: Renderer,
+        history: History,
+        to: Sequence[str],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._metrics = metrics
+        self._renderer = renderer
+        self._history = history
+        self._to = frozenset(offices(to, books.regions))
+        self._decoder = msgspec.json.Decoder(_Reported)
+        self._seeded = False
+
+    async def turn(self) -> int:
+        """Plan the letters of the reports that are due; return how many reports there were."""
+        if not self._seeded:
+            await self._seed()
+            self._seeded = True
+        due = await self._store.due(SITUATIONS, self._clock.now(), BATCH)
+        known: dict[tuple[str, Instant], Situation] = {}
+        for member, _ in due:
+            role, _, region = member.partition("|")
+            until = last_local(REPORT_AT, self._books.regions.timezone(region), self._clock.now())
+            if (region, until) not in known:
+                known[region, until] = await self.at(region, until)
+            await self._plan(role, known[region, until])
+        return len(due)
+
+    async def _seed(self) -> None:
+        """Plan the next report of every recipient that the settings name, and of no other."""
+        planned, now = await self._store.planned(SITUATIONS), self._clock.now()
+        plans = [Plan(SITUATIONS, member, None) for member in planned if member not in self._to]
+        plans += [
+            Plan(SITUATIONS, member, self._next(member.partition("|")[2], now))
+            for member in sorted(self._to - planned.keys())
+        ]
+        if plans:
+            await self._store.write(Write(name="situation", plans=tuple(plans)))
+
+    def _next(self, region: str, after: Instant) -> Instant:
+        return next_local(REPORT_AT, self._books.regions.timezone(region), after + 1)
+
+    async def _plan(self, role: str, found: Situation) -> None:
+        """Plan the letter to an office, due at once, and its next report, in one write."""
+        now, region = self._clock.now(), found.region
+        puts: list[Put] = []
+        plans = [Plan(SITUATIONS, f"{role}|{region}", self._next(region, now))]
+        office, person = await self.recipient(role, region)
+        letter = None if office is None or person is None else self._letter(office, person, found)
+        if letter is None:
+            log.warning("situation_nobody", role=role, region=region)
+        elif (await self._store.get(NOTIFICATIONS, [letter.id]))[0] is None:
+            puts.append(Put(NOTIFICATIONS, letter.id, encode(letter), 0))
+            plans.append(Plan(OUTBOX, letter.id, now))
+        outcome = await self._store.write(Write(name="situation", puts=tuple(puts), plans=tuple(plans)))
+        committed = isinstance(outcome, Committed)
+        self._metrics.commit("situation", "committed" if committed else "conflict")
+        if committed and letter is not None and puts:
+            self._metrics.notification(letter)
+
+    def _letter(self, office: Found, person: Person, found: Situation) -> Notification | None:
+        contact = next((c for c in person.reachable if c.channel == "email"), None)
+        if contact is None:
+            return None
+        now = self._clock.now()
+        letter = msgspec.structs.replace(
+            letter_of(derive("situation", self._books.namespace, contact.id, str(found.period.until)), found),
+            person=person.id,
+            contact=contact.id,
+            planned_at=now,
+            due_at=now,
+            language=person.language,
+            role=office.role,
+            office=office.region,
+            capacity=office.capacity,
+            status=office.status,
+        )
+        return msgspec.structs.replace(letter, rendered=self.rendered(letter, found))
+
+    def rendered(self, letter: Notification, found: Situation) -> Rendered:
+        """Return the letter's message; its address is looked up when it is sent."""
+        zone = self._books.regions.timezone(found.region)
+        return self._renderer.situation(letter, found, date=format_datetime(local(self._clock.now(), zone)))
+
+    async def recipient(self, role: str, region: str) -> tuple[Found | None, Person | None]:
+        """Return who holds an office now and is there: on duty, holder, deputy; nobody else stands in."""
+        directory, now = await self._books.directory(), self._clock.now()
+        for person, capacity in directory.occupants(region, role, now):
+            if directory.unusable(person, now, {}) is None:
+                held = directory.assignment(region, role, now) if capacity != "on_duty" else None
+                status = held.status if held else "definitif"
+                office = Found(person=person, capacity=capacity, role=role, region=region, status=status)
+                return office, directory.person(person)
+        return None, None
+
+    async def at(self, region: str, until: Instant) -> Situation:
+        """Return the situation of a region at the end of a period, which began at the last report before."""
+        zone = self._books.regions.timezone(region)
+        period = Period(last_local(REPORT_AT, zone, until - 1), until)
+        census = await take(self._store)
+        cases = await load(self._store, list(await self._store.planned(UNRESOLVED)))
+        around, now = await self._books.surroundings(), self._clock.now()
+        found = [
+            callee
+            for case in cases.values()
+            if lies_in(case.alert.region, region) and not case.alert.exercise
+            for callee in callees(case.alert, case.notifications.values(), around, now)
+        ]
+        return situation(
+            region,
+            period,
+            census.alerts,
+            census.notifications,
+            events=await self._events(region, period),
+            aside=await self._aside(region, period),
+            callees=tuple(sorted(found, key=lambda callee: callee.order)),
+            mark=(await self._store.mark(AUDIT)).decode(),
+        )
+
+    async def _events(self, region: str, period: Period) -> Counter[str]:
+        """Count the events that came in, by the region directly below."""
+        counted: Counter[str] = Counter()
+        async for entry in self._history.entries(period.since, period.until):
+            for value in entry.values if entry.type == "events" else ():
+                reported = self._decoder.decode(value)
+                if not reported.exercise and lies_in(reported.region, region):
+                    counted[below(reported.region, region)] += 1
+        return counted
+
+    async def _aside(self, region: str, period: Period) -> Aside:
+        kept = [decode(record.value, Quarantined) for record in (await self._store.scan(QUARANTINE)).values()]
+        own = [record for record in kept if lies_in(record.region, region)]
+        return Aside(
+            waiting=len(own),
+            grave=sum(record.severity >= GRAVE for record in own),
+            new=sum(period.covers(record.received_at) for record in own),
+        )
+
+
+def letter_of(id_: str, found: Situation) -> Notification:
+    """Return the message that reports a situation, to nobody yet."""
+    return Notification(
+        id=id_,
+        alert="",
+        kind="situation",
+        person="",
+        contact="",
+        channel="email",
+        cause="",
+        planned_at=found.period.until,
+        level=1,
+        region=found.region,
+        informing=True,
+    )
+
+
+def offices(to: Sequence[str], regions: RegionTable) -> Iterator[str]:
+    """Yield the offices that the settings name, each as `role|region`."""
+    for office in to:
+        role, _, at = office.partition("@")
+        if at == "province":
+            yield from (f"{role}|{region.code}" for region in regions if region.level == "province")
+        else:
+            yield f"{role}|{NATION if at == 'nation' else at}"
