@@ -23,6 +23,9 @@
   count();
   setInterval(count, 1000);
 
+  // --- a long menu on a phone begins at the page that is shown ---
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // --- exchange of what is live ---
   const exchange = (fresh) => {
     for (const old of live()) {

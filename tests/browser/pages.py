@@ -27,6 +27,7 @@ PAGES = (
     Shown("lapor", "/lapor", user="desk-7315"),
     Shown("lapor-jenis", "/lapor/jenis/conflict.clash", user="desk-7315"),
     Shown("lapor-berkas", "/lapor/berkas", user="desk-7315"),
+    Shown("pesan-keluar", "/console/outgoing"),
     Shown("karantina", "/console/quarantine"),
     Shown("piket", "/console/roster?region=73.15"),
     Shown("bisukan", "/console/silences"),

@@ -46,6 +46,7 @@ NAVIGATION: tuple[Place, ...] = (
     Place("console.nav.situation", HOME, "read"),
     Place("console.nav.situation_report", "/console/report", "read"),
     Place("console.nav.report", REPORT, "submit"),
+    Place("console.nav.outgoing", "/console/outgoing", "operate"),
     Place("console.nav.quarantine", "/console/quarantine", "operate"),
     Place("console.nav.roster", "/console/roster", "operate"),
     Place("console.nav.silences", "/console/silences", "operate"),

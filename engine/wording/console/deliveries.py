@@ -50,7 +50,7 @@ def deliveries(teller: Teller) -> list[Delivery]:
                 office=teller.office(several[0]) if office else texts["office.somebody"],
                 kind=f"{said} {texts['console.delivery.informing']}" if informing else said,
                 when=voice.near_moment(planned_at, teller.at),
-                ways=tuple(_way(one, texts) for one in sorted(several, key=lambda n: (n.channel, n.id))),
+                ways=tuple(way(one, texts) for one in sorted(several, key=lambda n: (n.channel, n.id))),
             )
         )
     return rows
@@ -60,7 +60,8 @@ def _together(n: Notification) -> tuple[Instant, bool, int, str, str, str]:
     return n.planned_at, n.informing, n.step, n.office, n.person, n.kind
 
 
-def _way(notification: Notification, texts: Texts) -> Way:
+def way(notification: Notification, texts: Texts) -> Way:
+    """Return the truth about one message in words."""
     reason = notification.held or notification.reason
     key = f"console.reason.{reason}"
     return Way(

@@ -1,0 +1,154 @@
+"""Outgoing messages: what waits and why, what failed, whom only a call can reach, and how the gateways are.
+
+Here: the page. Not here: when a message goes (`service.dispatcher`), who must be called (`alerting.phone_list`). It
+shows offices and states, never texts, numbers or addresses; the numbers to call stand on the page of the alert.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import get_args
+
+import msgspec
+from starlette.responses import Response
+
+from engine.alerting.alert import Notification, State
+from engine.alerting.phone_list import Callee, callees
+from engine.alerting.route import CLOSED, Breaker
+from engine.judging.instant import Instant
+from engine.service.app import Siaga
+from engine.service.books import BREAKERS
+from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, Case, load
+from engine.store.codec import decode
+from engine.web.console.route import pages
+from engine.web.console.shell import shell_of
+from engine.web.console.visit import Visit, visitor
+from engine.wording.console.deliveries import Way, way
+from engine.wording.voice import Voice
+
+router = pages()
+
+PATH = "/console/outgoing"
+LISTED = 200
+STATES: tuple[State, ...] = get_args(State)
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One message: of which alert (empty: a digest), to which office, what kind, by which way, and when it goes."""
+
+    alert: str
+    level: int
+    place: str
+    office: str
+    kind: str
+    way: Way
+    when: str
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whom only a call can reach, and since when."""
+
+    alert: str
+    level: int
+    title: str
+    office: str
+    since: str
+    informing: bool
+
+
+class Outlet(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway: its channel, and until when it is not asked because it failed five times in a row."""
+
+    id: str
+    channel: str
+    is_open: bool
+    until: str
+
+
+@router.get(PATH)
+async def outgoing(visit: Visit = visitor("operate")) -> Response:
+    """Show what goes out in the user's region."""
+    siaga, now = visit.siaga, visit.siaga.clock.now()
+    cases = await load(siaga.store, list(await siaga.store.planned(UNRESOLVED)))
+    mine = [case for case in cases.values() if visit.scope.covers(case.alert.region)]
+    waiting = await _waiting(siaga, visit)
+    every = [n for case in mine for n in case.notifications.values()]
+    failed = sorted((n for n in every if n.state == "failed"), key=lambda n: -n.planned_at)
+    counts = Counter(n.state for n in every)
+    return shell_of(visit.request).page(
+        visit.request,
+        "outgoing.html.j2",
+        visit=visit,
+        calls=await _calls(visit, mine, now),
+        waiting=[_line(visit, n, now) for n in waiting[:LISTED]],
+        more_waiting=max(0, len(waiting) - LISTED),
+        failed=[_line(visit, n, now) for n in failed[:LISTED]],
+        more_failed=max(0, len(failed) - LISTED),
+        counts=[(state, counts[state]) for state in STATES],
+        planned=len(every),
+        outlets=await _outlets(visit, now),
+    )
+
+
+async def _waiting(siaga: Siaga, visit: Visit) -> list[Notification]:
+    """Return what is to go out or to be tried again, the next first; what only awaits a report is not."""
+    due = sorted((await siaga.store.planned(OUTBOX)).items(), key=lambda item: item[1])
+    records = await siaga.store.get(NOTIFICATIONS, [id_ for id_, _ in due]) if due else []
+    found = (decode(record.value, Notification) for record in records if record is not None)
+    return [n for n in found if n.state in ("pending", "sending") and visit.scope.covers(n.region)]
+
+
+async def _calls(visit: Visit, cases: Iterable[Case], now: Instant) -> list[Call]:
+    around = await visit.siaga.books.surroundings()
+    found = [
+        callee for case in cases for callee in callees(case.alert, case.notifications.values(), around, now)
+    ]
+    return [_call(visit, callee, now) for callee in sorted(found, key=lambda callee: callee.order)]
+
+
+def _call(visit: Visit, callee: Callee, now: Instant) -> Call:
+    alert, voice = callee.alert, _voice(visit, callee.alert.region)
+    return Call(
+        alert=alert.id,
+        level=alert.level,
+        title=f"{alert.rule.title}, {voice.place(alert.region)}",
+        office=voice.office(callee.notice.role, callee.notice.office, callee.notice.status),
+        since=voice.near_moment(callee.since, now),
+        informing=callee.notice.informing,
+    )
+
+
+def _line(visit: Visit, n: Notification, now: Instant) -> Line:
+    voice = _voice(visit, n.region)
+    return Line(
+        alert=n.alert,
+        level=n.level,
+        place=voice.place(n.region),
+        office=voice.office(n.role, n.office, n.status),
+        kind=voice.texts[f"console.kind.{n.kind}"],
+        way=way(n, voice.texts),
+        when=voice.near_moment(n.due_at if n.due_at is not None else n.planned_at, now),
+    )
+
+
+async def _outlets(visit: Visit, now: Instant) -> list[Outlet]:
+    routes, voice = visit.siaga.books.routes, _voice(visit, visit.scope.region)
+    records = await visit.siaga.store.get(BREAKERS, [route.gateway for route in routes])
+    found = []
+    for route, record in zip(routes, records, strict=True):
+        breaker = decode(record.value, Breaker) if record else CLOSED
+        found.append(
+            Outlet(
+                id=route.gateway,
+                channel=voice.texts[f"console.channel.{route.channel}"],
+                is_open=breaker.is_open(now),
+                until=voice.near_moment(breaker.open_until or now, now),
+            )
+        )
+    return found
+
+
+def _voice(visit: Visit, region: str) -> Voice:
+    texts = shell_of(visit.request).catalogue.texts(visit.language)
+    return Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, region)
