@@ -5,8 +5,9 @@ Here: noticing it, once for all who wait in this process. Not here: what happene
 
 Whatever happens, whichever process does it, leaves a mark that is cheap to read: decisions and changes of the books in
 the audit's newest mark, events in the counters, a message that went in what falls due next. So while somebody waits,
-these are read once a second, and a tick is that they are others than before. The signals of the store are no way: they
-wake the loops, and who waits for one of theirs takes it away from them.
+these are read once a second, and a tick is that they are others than before. Events alone come all day long: of them a
+tick tells only every ten seconds. The signals of the store are no way: they wake the loops, and who waits for one of
+theirs takes it away from them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ EVERY_SECONDS = 1.0
 PULSE_SECONDS = 15
 """Without a change a waiter hears as often that there was none, so that a connection proves to be alive."""
 
-Marks = tuple[dict[str, int], bytes, Instant | None]
+EVENTS_EVERY = 10
+"""Of events alone a tick tells in every so many looks."""
+
+Marks = tuple[bytes, Instant | None]
 
 log = structlog.get_logger(__name__)
 
@@ -64,21 +68,24 @@ class Changes:
 
     async def _look(self) -> None:
         """Read the marks while anybody waits."""
-        before: Marks | None = None
+        told: tuple[Marks, dict[str, int]] | None = None
+        looks = 0
         while self._waiting and not self._ended:
             try:
-                marks = await self._marks()
+                seen = await self._marks(), await self._store.counters()
             except StoreUnavailableError:
                 log.debug("changes_unknown")
             else:
-                if before is not None and marks != before:
-                    self._tell()
-                before = marks
+                looks += 1
+                decided = told is not None and seen[0] != told[0]
+                if told is None or decided or (looks >= EVENTS_EVERY and seen[1] != told[1]):
+                    if told is not None:
+                        self._tell()
+                    told, looks = seen, 0
             await self._store.wait((), EVERY_SECONDS)
 
     async def _marks(self) -> Marks:
-        store = self._store
-        return await store.counters(), await store.mark(AUDIT), await store.next_due(OUTBOX)
+        return await self._store.mark(AUDIT), await self._store.next_due(OUTBOX)
 
     def _tell(self) -> None:
         for queue in self._waiting:

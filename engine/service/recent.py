@@ -29,7 +29,7 @@ LOOKED_AT = (100, 2_000)
 """Newest entries of the audit that are looked at: first a few, then many where those do not reach back far enough."""
 TOLD = frozenset(
     (
-        *("opened", "level_rose", "answered", "answer_refused", "acknowledged", "expired", "exhausted"),
+        *("opened", "level_rose", "answered", "answer_refused", "expired", "exhausted"),
         *("escalated_by_hand", "called", "silenced", "silence_ended", "resolved", "corrected"),
     )
 )

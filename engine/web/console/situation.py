@@ -29,7 +29,7 @@ from engine.wording.absence import is_absence
 from engine.wording.absence import why_now as absence
 from engine.wording.console.hour import bars, done, totals
 from engine.wording.console.overview import pressing, row
-from engine.wording.console.tiles import Layout, Tile, counted, tile
+from engine.wording.console.tiles import Layout, Tile, counted, inside, tile
 from engine.wording.texts import Texts
 from engine.wording.voice import Voice
 
@@ -61,10 +61,12 @@ async def _page(visit: Visit, within: str) -> Response:
     name = Voice(texts, regions, kinds, within).place
     alerts = [alert for alert in await unresolved(siaga.store) if lies_in(alert.region, within)]
     seen = counted(alerts)
-    rows = pressing(row(alert, texts, regions, kinds, now) for alert in alerts if not alert.hidden)
+    listed = pressing(alert for alert in alerts if not alert.hidden)
     hour = (await recent_of(visit.request).look()).of(lambda code: lies_in(code, within))
     entries = [deed.entry for deed in hour.deeds if not deed.alert.exercise]
     opened, answered = totals(entries)
+    # An answer that resolves says so by itself.
+    deeds = [deed for deed in hour.deeds if deed.entry.reason != "by_hand"]
     parent = regions.parent(within) if within != visit.scope.region else None
     return shell.page(
         visit.request,
@@ -79,15 +81,15 @@ async def _page(visit: Visit, within: str) -> Response:
         levels=[(level, sum(alert.level == level for alert in seen)) for level in LEVELS],
         waiting=sum(alert.status == "open" for alert in seen),
         newest=_newest(seen, texts, visit, within),
-        rows=rows[:MOST_ROWS],
-        more=max(len(rows) - MOST_ROWS, 0),
+        rows=[row(alert, texts, regions, kinds, now) for alert in listed[:MOST_ROWS]],
+        more=max(len(listed) - MOST_ROWS, 0),
         events=sum(hour.events.values()),
         places=len(Counter(code for _, code in hour.events)),
         bars=bars(hour.events, now),
         whole=hour.whole,
         opened=opened,
         answered=answered,
-        done=[done(deed.entry, deed.alert, texts, regions, kinds, now) for deed in hour.deeds[:MOST_DONE]],
+        done=[done(deed.entry, deed.alert, texts, regions, kinds, now) for deed in deeds[:MOST_DONE]],
         silent=[
             (alert, name(alert.region), list(absence(alert, Voice(texts, regions, kinds, alert.region), now)))
             for alert in sorted(seen, key=lambda a: (-a.level, a.detected_at))
@@ -100,13 +102,13 @@ def _tiles(
     visit: Visit, within: str, alerts: list[Alert], texts: Texts, name: Callable[[str], str]
 ) -> list[Tile]:
     """Return the tiles of what lies directly in a region; first that of the region itself, where it has alerts."""
-    regions = visit.siaga.books.regions
-    inside = sorted(one.code for one in regions if one.parent == within)
+    codes = sorted(one.code for one in visit.siaga.books.regions if one.parent == within)
     places = _layout(visit.siaga.settings.paths.templates).tiles if within == NATION else {}
-    itself = tile(within, alerts, texts, name, place=places.get(within), alone=True)
+    found = inside(alerts, codes)
+    own = [alert for alert in alerts if alert.region == within] if codes else []
     return [
-        *([itself] if inside and itself.count else []),
-        *(tile(code, alerts, texts, name, place=places.get(code)) for code in inside),
+        *([tile(within, own, texts, name, places.get(within))] if own else []),
+        *(tile(code, found[code], texts, name, places.get(code)) for code in codes),
     ]
 
 

@@ -45,30 +45,46 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     marks: tuple[str, ...]
 
 
-def upcoming(alert: Alert, texts: Texts) -> Next:
-    """Say what comes next of an alert if nobody does anything."""
+class Awaited(NamedTuple):
+    """What is awaited of an alert: the last part of the text's key, when it comes (None: nothing by itself), values."""
+
+    form: str
+    at: Instant | None = None
+    step: int = 0
+    round: int = 0
+
+
+def awaited(alert: Alert) -> Awaited:
+    """Return what comes next of an alert if nobody does anything."""
     if not alert.unresolved:
-        return Next(texts["console.next.closed"], None)
+        return Awaited("closed")
     if alert.status == "acknowledged":
-        key = "console.next.expires" if alert.expires_at else "console.next.held"
-        return Next(texts[key], alert.expires_at)
+        return Awaited("expires", alert.expires_at) if alert.expires_at else Awaited("held")
     if alert.hidden:
-        return Next(texts["console.next.hidden"], None)
+        return Awaited("hidden")
     if alert.silenced:
-        return Next(texts["console.next.silenced"], None)
+        return Awaited("silenced")
     if alert.exhausted_at is not None:
-        return Next(texts["console.next.exhausted"], None)
+        return Awaited("exhausted")
     if alert.postponed is not None:
-        return Next(texts("console.next.postponed", step=alert.postponed.step), alert.postponed.until)
+        return Awaited("postponed", alert.postponed.until, alert.postponed.step)
     run = alert.current
     if run is None or run.over:
-        return Next(texts["console.next.nothing"], None)
+        return Awaited("nothing")
     after = following(alert.policy, run)
     if after is None:
-        return Next(texts["console.next.last"], run.ends_at)
+        return Awaited("last", run.ends_at)
     round_, step = after
-    key = "console.next.step" if round_ == run.round else "console.next.round"
-    return Next(texts(key, step=step, steps=len(alert.policy.steps), round=round_), run.ends_at)
+    return Awaited("step" if round_ == run.round else "round", run.ends_at, step, round_)
+
+
+def upcoming(alert: Alert, texts: Texts) -> Next:
+    """Say what comes next of an alert if nobody does anything."""
+    next_ = awaited(alert)
+    steps = len(alert.policy.steps)
+    return Next(
+        texts(f"console.next.{next_.form}", step=next_.step, steps=steps, round=next_.round), next_.at
+    )
 
 
 def row(alert: Alert, texts: Texts, regions: RegionTable, kinds: Kinds, at: Instant) -> Row:
@@ -91,7 +107,7 @@ def row(alert: Alert, texts: Texts, regions: RegionTable, kinds: Kinds, at: Inst
         level_text=texts[f"level.{alert.level}"],
         title=plain(alert.rule.short_title or alert.rule.title),
         place=voice.place(alert.region),
-        since=texts("console.row.since", when=voice.near_moment(alert.detected_at, at)),
+        since=texts("console.row.since", when=voice.near_moment(alert.resolved_at or alert.detected_at, at)),
         status=texts[f"console.status.{alert.status}"],
         waits=alert.status == "open",
         next=upcoming(alert, texts),
@@ -99,6 +115,6 @@ def row(alert: Alert, texts: Texts, regions: RegionTable, kinds: Kinds, at: Inst
     )
 
 
-def pressing(rows: Iterable[Row]) -> list[Row]:
-    """Sort rows: by level, then what nobody has, then by what comes next soonest."""
-    return sorted(rows, key=lambda r: (-r.level, not r.waits, r.next.at or NEVER, r.id))
+def pressing(alerts: Iterable[Alert]) -> list[Alert]:
+    """Sort alerts: by level, then what nobody has, then by what comes next soonest."""
+    return sorted(alerts, key=lambda a: (-a.level, a.status != "open", awaited(a).at or NEVER, a.id))

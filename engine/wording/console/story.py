@@ -6,7 +6,7 @@ Here: one line for each entry of its history. Not here: the entries (`alerting`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 import msgspec
@@ -32,8 +32,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def story(entries: Iterable[HistoryEntry], teller: Teller, notes: Mapping[str, str]) -> list[Line]:
-    """Tell a history, oldest first; `notes` are the texts by digest that the reader may see."""
-    lines = []
+    """Tell what was reported and then a history, oldest first; `notes` are the texts that the reader may see."""
+    lines = list(_reports(teller))
     for (name, _), group in groupby(entries, key=_alike):
         several = list(group)
         if name in ALIKE and len(several) > 1:
@@ -41,6 +41,31 @@ def story(entries: Iterable[HistoryEntry], teller: Teller, notes: Mapping[str, s
         else:
             lines += [_line(entry, teller, notes) for entry in several]
     return lines
+
+
+def _reports(teller: Teller) -> Iterator[Line]:
+    """Tell what was known when the alert opened; what came later has entries of its own."""
+    voice, alert = teller.voice, teller.alert
+    first = [e for e in sorted(alert.evidence, key=lambda e: e.key) if e.received_at <= alert.detected_at]
+    if not first:
+        return
+    said = [
+        teller.texts(
+            "console.story.reported",
+            what=voice.kind(e),
+            place=voice.place(e.region),
+            when=voice.listed_moment(e.occurred_at, teller.at, e.time_precision),
+        )
+        for e in first
+    ]
+    several = teller.texts("console.story.reported.several", n=voice.number(len(first)))
+    yield Line(
+        at=first[-1].received_at,
+        when=voice.near_moment(first[-1].received_at, teller.at),
+        tone="reported",
+        text=said[0] if len(said) == 1 else several,
+        more=tuple(said) if len(said) > 1 else (),
+    )
 
 
 def _alike(entry: HistoryEntry) -> tuple[str, int]:

@@ -5,12 +5,12 @@ Here: which tile says what. Not here: where a province's tile lies (`templates/c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
 from engine.alerting.alert import Alert
-from engine.judging.region import lies_in
+from engine.judging.region import lineage
 from engine.wording.texts import Texts
 
 
@@ -49,22 +49,25 @@ def counted(alerts: Iterable[Alert]) -> list[Alert]:
     return [alert for alert in alerts if alert.unresolved and not alert.exercise and not alert.hidden]
 
 
+def inside(alerts: Iterable[Alert], codes: Collection[str]) -> dict[str, list[Alert]]:
+    """Return the alerts that lie in each of some regions."""
+    found: dict[str, list[Alert]] = {code: [] for code in codes}
+    for alert in alerts:
+        for code in lineage(alert.region):
+            if code in found:
+                found[code].append(alert)
+    return found
+
+
 def tile(
-    code: str,
-    alerts: Iterable[Alert],
-    texts: Texts,
-    name: Callable[[str], str],
-    *,
-    place: Place | None = None,
-    alone: bool = False,
+    code: str, alerts: Sequence[Alert], texts: Texts, name: Callable[[str], str], place: Place | None = None
 ) -> Tile:
-    """Return the tile of a region; `alone` counts what is of the region itself and of none that lies in it."""
-    inside = [alert for alert in alerts if (alert.region == code if alone else lies_in(alert.region, code))]
-    level = max((alert.level for alert in inside), default=0)
+    """Return the tile of a region with these alerts."""
+    level = max((alert.level for alert in alerts), default=0)
     full = name(code)
     label = (
-        texts("console.tile.some", place=full, n=len(inside), level=texts[f"level.{level}"])
-        if inside
+        texts("console.tile.some", place=full, n=len(alerts), level=texts[f"level.{level}"])
+        if alerts
         else texts("console.tile.none", place=full)
     )
     return Tile(
@@ -72,7 +75,7 @@ def tile(
         short=place.short if place else full,
         name=full,
         label=label,
-        count=len(inside),
+        count=len(alerts),
         level=level,
         column=place.column if place else 0,
         row=place.row if place else 0,

@@ -54,7 +54,7 @@ async def test_what_is_resolved_is_open_no_more_and_stays_in_the_last_hour(api):
     assert answer.status_code == 200, answer.text
     page = await situation(api)
     assert "Tidak ada peringatan terbuka di wilayah ini." in page
-    assert "<b>Selesai</b>" in page
+    assert "<b>Dinyatakan selesai</b>" in page
     assert "<b>0</b> AWAS" in page
 
 

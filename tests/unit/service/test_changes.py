@@ -3,15 +3,15 @@
 import asyncio
 
 from engine.service.audit import AuditEntry, append_audit
-from engine.service.changes import Changes
+from engine.service.changes import EVENTS_EVERY, Changes
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Write
 
 HAPPENED = {
-    "an event came": Write(name="x", counts={"events_accepted": 1}),
     "something was decided": Write(name="x", appends=(append_audit(AuditEntry(1, "history", "a")),)),
     "a message went": Write(name="x", plans=(Plan("outbox", "n", 5),)),
 }
+EVENT = Write(name="x", counts={"events_accepted": 1})
 
 
 class Looked(MemoryStore):
@@ -28,6 +28,13 @@ class Looked(MemoryStore):
         self.go_on.clear()
 
 
+async def look(store: Looked) -> None:
+    """Let the marks be read once more."""
+    store.read.clear()
+    store.go_on.set()
+    await store.read.wait()
+
+
 async def test_each_follower_hears_of_each_thing_that_happened():
     store = Looked()
     changes = Changes(store)
@@ -36,12 +43,27 @@ async def test_each_follower_hears_of_each_thing_that_happened():
         hearing = [asyncio.ensure_future(anext(follower)) for follower in followers]
         await store.read.wait()
         await store.write(write)
-        store.read.clear()
-        store.go_on.set()
+        await look(store)
         assert await asyncio.gather(*hearing) == [True, True]
     changes.end()
     store.go_on.set()
     assert [await anext(follower, "over") for follower in followers] == ["over", "over"]
+
+
+async def test_of_events_alone_it_tells_only_now_and_then():
+    """Events come all day long; each open page would be made anew each second."""
+    store = Looked()
+    follower = Changes(store).follow()
+    hearing = asyncio.ensure_future(anext(follower))
+    await store.read.wait()
+    for _ in range(EVENTS_EVERY - 1):
+        await store.write(EVENT)
+        await look(store)
+        assert not hearing.done()
+    await look(store)
+    assert await hearing is True
+    await follower.aclose()
+    store.go_on.set()
 
 
 async def test_nobody_looks_where_nobody_follows():

@@ -9,7 +9,7 @@ from engine.judging.instant import HOUR, MINUTE
 from engine.web.console.shell import console_catalogue
 from engine.wording.console.hour import bars
 from engine.wording.console.overview import pressing, row, upcoming
-from engine.wording.console.tiles import Layout, counted, tile
+from engine.wording.console.tiles import Layout, counted, inside, tile
 from tests.unit.wording.sample import ALERT, CATALOGUE, KINDS, REGIONS, TEMPLATES
 
 TEXTS = console_catalogue(CATALOGUE, TEMPLATES).texts("id")
@@ -76,8 +76,7 @@ def test_the_most_pressing_is_first():
             id="sooner", level=4, runs=(Run(step=1, round=1, started_at=AT, ends_at=AT + MINUTE),)
         ),
     }
-    rows = [row(one, TEXTS, REGIONS, KINDS, AT) for one in of.values()]
-    assert [one.id for one in pressing(rows)] == ["sooner", "later", "never", "taken", "lower"]
+    assert [one.id for one in pressing(of.values())] == ["sooner", "later", "never", "taken", "lower"]
 
 
 def test_marks_are_seen_at_a_glance():
@@ -90,10 +89,10 @@ def test_marks_are_seen_at_a_glance():
 def test_a_tile_counts_what_lies_in_it():
     alerts = [alert(region="73.15", level=3), alert(region="73", level=2), alert(region="94.02", level=4)]
     names = {"73": "Sulsel"}.__getitem__
-    whole = tile("73", alerts, TEXTS, names)
+    whole = tile("73", inside(alerts, ["73", "73.15"])["73"], TEXTS, names)
     assert (whole.count, whole.level) == (2, 3)
     assert whole.label == "Sulsel: 2 peringatan, tertinggi SIAGA"
-    assert tile("73", alerts, TEXTS, names, alone=True).count == 1
+    assert len(inside(alerts, ["73.15"])["73.15"]) == 1
     assert tile("73", [], TEXTS, names).label == "Sulsel: tidak ada peringatan"
 
 

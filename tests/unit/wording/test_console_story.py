@@ -82,13 +82,20 @@ def entry(number: int, name: str, at: int = NOW, **fields) -> HistoryEntry:
 
 
 def told(*entries: HistoryEntry, **notes: str) -> list[str]:
-    return [line.text for line in story(entries, teller(), notes)]
+    return [line.text for line in happened(*entries, **notes)]
+
+
+def happened(*entries: HistoryEntry, language: str = "id", **notes: str):
+    """Return the story behind its first line, which tells of the reports."""
+    reported, *lines = story(entries, teller(language), notes)
+    assert reported.tone == "reported"
+    return lines
 
 
 @pytest.mark.parametrize("language", ["id", "en"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_entry_of_a_history_has_words(name, language):
-    (line,) = story([entry(1, name, person="orang-sekda")], teller(language), {})
+    (line,) = happened(entry(1, name, person="orang-sekda"), language=language)
     assert f"console.story.{name}" in TEXTS
     assert "orang-" not in line.text
     assert not re.search(r"[{}]|console\.", line.text)
@@ -115,8 +122,8 @@ def test_answers_say_who_how_and_who_entered_it():
 
 def test_a_note_stands_beside_its_entry_for_who_may_read_it():
     commented = entry(1, "commented", person="piket", details={"note": "digest"})
-    (seen,) = story([commented], teller(), {"digest": "Sudah ke lokasi"})
-    (unseen,) = story([commented], teller(), {})
+    (seen,) = happened(commented, digest="Sudah ke lokasi")
+    (unseen,) = happened(commented)
     assert (seen.note, unseen.note) == ("Sudah ke lokasi", "")
 
 
@@ -128,7 +135,7 @@ def test_messages_of_one_minute_are_one_line_with_each_of_them_below():
     later = entry(
         3, "notified", NOW + MINUTE, person="orang-sekda", details={"kind": "step", "channel": "email"}
     )
-    first, second = story([*many, later], teller(), {})
+    first, second = happened(*many, later)
     assert first.text == "2 pesan diterima gerbang"
     assert first.more[0] == "Pemberitahuan kepada Sekretaris Daerah Kab. Pinrang lewat SMS: diterima gerbang"
     assert (
@@ -170,3 +177,9 @@ def test_the_table_of_reports_has_the_newest_first_and_no_id_of_an_event():
         "belum diverifikasi",
     ]
     assert "kejadian-" not in str(rows)
+
+
+def test_the_story_begins_with_what_was_reported():
+    (line,) = story([], teller(), {})
+    assert (line.text, len(line.more)) == ("3 laporan masuk", 3)
+    assert line.more[-1].startswith("Laporan masuk: Dugaan pelanggaran netralitas ASN, Kab. Pinrang, 27/11")
