@@ -294,7 +294,8 @@ class RedisStore:
         The first wait for a channel returns as soon as it is heard, and so does the first after the server was away,
         since something may have been missed.
         """
-        if self._listener is None or self._listener.done() or not self._heard.issuperset(channels):
+        deaf = self._listener is None or self._listener.done() or not self._heard.issuperset(channels)
+        if channels and deaf:  # who only waits for time needs no connection of its own
             self._heard |= frozenset(channels)
             if self._listener:
                 self._listener.cancel()

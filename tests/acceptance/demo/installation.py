@@ -47,20 +47,12 @@ class Installation:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "engine.cli", *words]
 
-    def make_token(self) -> str:
+    def make_token(self, *rights: str) -> str:
+        """Return a token with these rights (none: those that a replay needs), made at the first call."""
         if not self._token:
-            words = [
-                "token",
-                "create",
-                "--right",
-                "submit",
-                "--right",
-                "operate",
-                "--right",
-                "read",
-                *self._options,
-            ]
-            done = subprocess.run(self.command(*words), cwd=ROOT, capture_output=True, check=True, text=True)
+            options = [f"--right={right}" for right in rights or ("submit", "operate", "read")]
+            words = self.command("token", "create", *options, *self._options)
+            done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True, text=True)
             self._token = next(word for word in done.stdout.split() if word.startswith("siaga_"))
         return self._token
 

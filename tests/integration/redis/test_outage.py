@@ -181,3 +181,20 @@ async def test_with_replicas_a_write_waits_for_them(grounds, socket, ask):
     assert "1 replicas" in store.promise()
     await copy.close()
     await store.close()
+
+
+async def test_who_waits_for_time_alone_opens_no_connection(store, socket, ask):
+    """A loop without channels must not reconnect again and again."""
+    before = (await ask(socket, "INFO", "stats"))["total_connections_received"]
+    for _ in range(4):
+        await store.wait((), 0.06)
+    after = (await ask(socket, "INFO", "stats"))["total_connections_received"]
+    assert after - before == 1  # the one that asks
+
+
+async def test_how_full_the_server_is_is_told_against_its_bound(store, socket, ask):
+    """Without a bound of its own the machine's memory is the bound."""
+    used = (await ask(socket, "INFO", "memory"))["used_memory"]
+    assert 0 < await store.fill() < 0.5
+    await ask(socket, "CONFIG SET", "maxmemory", str(used * 2))
+    assert 0.3 < await store.fill() < 0.9
