@@ -79,6 +79,11 @@ def flatten(document: Any, prefix: str, flat: dict[str, Scalar], depth: int = MO
                 raise Wrong("too_many_fields", path)
 
 
+def public_name(path: str) -> str:
+    """Return the path of a field as a log may name it: one that the schema does not know may be what a person wrote."""
+    return path if path in OWN or path in _CHECKS or path in FIELDS else "-"
+
+
 _Check = Callable[[Scalar], Fault | None]
 
 

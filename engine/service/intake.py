@@ -23,7 +23,7 @@ from engine.clock import Clock, monotonic
 from engine.judging.instant import DAY, Instant
 from engine.judging.region import RegionTable, cut
 from engine.metrics import Metrics
-from engine.service.event_fields import Fault
+from engine.service.event_fields import Fault, public_name
 from engine.service.event_schema import Accepted, EventSchema, KeptAside, Refusal, Refused, documents
 from engine.service.own_alerts import ask
 from engine.service.pressure import Pressure
@@ -319,7 +319,7 @@ class Intake:
                 self._metrics.flagged(flag)
         for kept in records:
             self._metrics.quarantined(kept.reason)
-            log.info("event_quarantined", record=kept.id, reason=kept.reason, field=kept.field)
+            log.info("event_quarantined", record=kept.id, reason=kept.reason, field=public_name(kept.field))
         for line in refused:
             self._metrics.rejected(line.reason)
 

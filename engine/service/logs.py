@@ -24,6 +24,7 @@ _PRIVATE = re.compile(
     r"|/a/[a-z2-7]{12,}"  # answer links
     r"|[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+"  # e-mail addresses
     r"|(?<![\w.:-])(?:\+62|62|0)[ -]?8[\d -]{7,14}\d"  # phone numbers
+    r"|(?<![\w.:-])\d{16}(?:\d\d)?(?![\w])"  # of identity cards (NIK) and of civil servants (NIP)
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 CAUSES = 8

@@ -9,6 +9,7 @@ Instants are RFC 3339 in UTC, levels and kinds the words of docs/glossary.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -103,7 +104,7 @@ class AlertShape(BaseModel):
     detected_at: str
     figure: float | None
     limit: float | None
-    sides: tuple[float | None, float | None] | None = Field(
+    sides: Annotated[list[float | None], Field(min_length=2, max_length=2)] | None = Field(
         description="What a figure of two figures is made of: now and reference, or part and whole"
     )
     evidence_count: int

@@ -36,6 +36,7 @@ from engine.web import (
 from engine.web.console import routers as console
 from engine.web.console import upload
 from engine.web.front import Front
+from engine.web.problem import responses
 from engine.wording.answer_page import AnswerPages
 
 SMALL_BODY_BYTES = 131_072
@@ -113,6 +114,22 @@ def limits(events_bytes: int) -> Callable[[str], int]:
     return limit_of
 
 
+def _answers(operation: dict[str, Any]) -> None:
+    """Say which errors an operation can answer though its route does not."""
+    answers: dict[str, Any] = operation["responses"]
+    if "HTTPValidationError" in str(answers.get("422")):
+        del answers[
+            "422"
+        ]  # in the shape of FastAPI; and a route whose only parameter is text has no such answer
+    shapes = [parameter["schema"].keys() - {"title", "type"} for parameter in operation.get("parameters", ())]
+    types = {parameter["schema"].get("type") for parameter in operation.get("parameters", ())}
+    may = {422} if any(shapes) or types - {"string"} or "requestBody" in operation else set()
+    if "security" in operation:
+        may.add(429)
+    for status in sorted(may):
+        answers.setdefault(str(status), responses(status)[status])
+
+
 def _describe(app: FastAPI) -> None:
     """Mend what FastAPI cannot know in the OpenAPI: the plain routes, and that every error is a problem."""
     generated = app.openapi
@@ -125,9 +142,8 @@ def _describe(app: FastAPI) -> None:
                 **callbacks.OPENAPI,
                 **schema["paths"],
             }
-            for answers_of in (op["responses"] for item in schema["paths"].values() for op in item.values()):
-                if "HTTPValidationError" in str(answers_of.get("422")):
-                    del answers_of["422"]  # a route whose only parameter is text has no such answer
+            for operation in (op for item in schema["paths"].values() for op in item.values()):
+                _answers(operation)
             schemas = schema["components"]["schemas"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.alerting.command import Called
 from engine.alerting.phone_list import Callee, callees
@@ -59,7 +59,7 @@ class CallBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     person: str = Field(description="Id of the person who was called", min_length=1, max_length=100)
-    reached: bool
+    reached: StrictBool
 
 
 @router.get("/v1/phone-list", responses=responses(401, 403, 422, 503))

@@ -99,6 +99,8 @@ def install(app: FastAPI) -> None:
     async def http(_request: Request, error: HTTPException) -> Response:
         if isinstance(error, Problem):
             return error.response()
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that it cannot even read
+            return Problem(422, "invalid_request", "The body cannot be read as JSON.").response()
         phrase = HTTPStatus(error.status_code).phrase
         reason = phrase.lower().replace(" ", "_")
         return Problem(error.status_code, reason, f"{phrase}.", headers=error.headers).response()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.judging.instant import format_instant
 from engine.service.intake import Quarantined
@@ -50,7 +50,7 @@ class Resubmission(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     event: dict[str, Any] | None = Field(None, description="The whole event as it should have been")
-    mended: bool = Field(False, description="Take the values that the record offers")
+    mended: StrictBool = Field(False, description="Take the values that the record offers")
 
 
 class ResubmissionDone(BaseModel):

@@ -10,7 +10,7 @@ import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
 from engine.judging.instant import format_instant
 from engine.service.approval import Approved
@@ -38,8 +38,8 @@ class ReloadBody(BaseModel):
 
     author: Name = Field(description="Id of the person who wrote it")
     approved_by: Name = Field(description="Id of the other person who approves it")
-    yes: int = Field(0, ge=0, description="So many people may be told at once")
-    dry_run: bool = Field(False, description="Only say what would change")
+    yes: StrictInt = Field(0, ge=0, description="So many people may be told at once")
+    dry_run: StrictBool = Field(False, description="Only say what would change")
 
 
 class RevisionShape(BaseModel):

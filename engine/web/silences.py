@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from engine.alerting.silence import LONGEST, Match, Silence
 from engine.errors import ParseError
@@ -51,7 +51,7 @@ class SilenceBody(BaseModel):
     until: str = Field(description="RFC 3339; at most 7 days after its beginning", max_length=40)
     reason: str = Field(description="Why, for whoever reads the history", min_length=1, max_length=500)
     author: str = Field(description="Id of the person who decides it", min_length=1, max_length=100)
-    include_awas: bool = Field(False, description="Cover alerts of level awas, too")
+    include_awas: StrictBool = Field(False, description="Cover alerts of level awas, too")
 
 
 class SilenceShape(BaseModel):

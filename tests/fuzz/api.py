@@ -1,9 +1,9 @@
 """Schemathesis against a whole service on this machine: `./run fuzz [--examples N] [ARGUMENTS of schemathesis run]`.
 
-Here: an installation of its own in a folder that is gone afterwards, its service on a free port of the loopback, a token
-with all rights, and the run against it. Not here: the environment of schemathesis, which `./run` makes, since its own
-dependencies are no part of Siaga's. The service sends nothing: its messages go to an outbox in the same folder, and the
-clock stands, so that everything that the API can do is done without waiting.
+Here: an installation of its own in a folder that is gone afterwards, its service on a free port of the loopback, a
+token with all rights, and the run against it. Not here: the environment of schemathesis, which `./run` makes, since its
+own dependencies are no part of Siaga's. The service sends nothing: its messages go to an outbox in the same folder, and
+the clock stands, so that everything that the API can do is done without waiting.
 """
 
 from __future__ import annotations
@@ -40,14 +40,16 @@ PROGRAM = Path(os.environ.get("SCHEMATHESIS", ROOT / ".venv-fuzz/bin/schemathesi
 def main(arguments: list[str]) -> int:
     """Run once; return the exit status: 0 where nothing was found."""
     parser = argparse.ArgumentParser(prog="./run fuzz", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--examples", type=int, default=EXAMPLES, help=f"of an operation (default {EXAMPLES})")
+    parser.add_argument(
+        "--examples", type=int, default=EXAMPLES, help=f"of an operation (default {EXAMPLES})"
+    )
     options, further = parser.parse_known_args(arguments)
     with tempfile.TemporaryDirectory(prefix="siaga-fuzz-") as folder:
         runner = Installation(Path(folder), "clock.start=2024-11-27T05:00:00Z", "log.level=error")
         runner.start()
         try:
             wait_for(runner.url)
-            token = runner.make_token("submit", "verify", "operate", "policy", "read", "inbound")
+            token = runner.token_of("submit", "verify", "operate", "policy", "read", "inbound")
             done = subprocess.run(
                 [
                     PROGRAM,
@@ -58,6 +60,7 @@ def main(arguments: list[str]) -> int:
                     f"--header=Authorization: Bearer {token}",
                     f"--checks={','.join(CHECKS)}",
                     f"--max-examples={options.examples}",
+                    "--exclude-path=/v1/inbound/bounce",  # a mail; tests/unit/service/test_bounce.py makes those up
                     "--continue-on-failure",
                     *further,
                 ],
@@ -68,8 +71,8 @@ def main(arguments: list[str]) -> int:
             runner.stop()
         log = runner.log.read_text()
     if log.strip():
-        print(log, file=sys.stderr)
-    return done.returncode or ("request_failed" in log)
+        sys.stderr.write(log)
+    return done.returncode or int("request_failed" in log)
 
 
 def wait_for(url: str) -> None:
@@ -77,7 +80,7 @@ def wait_for(url: str) -> None:
     ends = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < ends:
         try:
-            with urlopen(f"{url}/readyz", timeout=5):
+            with urlopen(f"{url}/readyz", timeout=5):  # noqa: S310 -- our own service on this machine
                 return
         except (URLError, OSError):
             time.sleep(0.1)

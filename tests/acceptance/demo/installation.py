@@ -37,7 +37,7 @@ class Installation:
         ]
         self._options = [part for setting in settings for part in ("--set", setting)]
         self._options += ["--config", str(ROOT / "config/siaga.yaml")]
-        self._token = ""
+        self._tokens: dict[tuple[str, ...], str] = {}
         self._service: subprocess.Popen[bytes] | None = None
 
     @property
@@ -47,14 +47,18 @@ class Installation:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "engine.cli", *words]
 
-    def make_token(self, *rights: str) -> str:
-        """Return a token with these rights (none: those that a replay needs), made at the first call."""
-        if not self._token:
-            options = [f"--right={right}" for right in rights or ("submit", "operate", "read")]
+    def make_token(self) -> str:
+        """Return the token of a replay."""
+        return self.token_of("submit", "operate", "read")
+
+    def token_of(self, *rights: str) -> str:
+        """Return a token with exactly these rights, made at the first call."""
+        if rights not in self._tokens:
+            options = [f"--right={right}" for right in rights]
             words = self.command("token", "create", *options, *self._options)
             done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True, text=True)
-            self._token = next(word for word in done.stdout.split() if word.startswith("siaga_"))
-        return self._token
+            self._tokens[rights] = next(word for word in done.stdout.split() if word.startswith("siaga_"))
+        return self._tokens[rights]
 
     def start(self) -> None:
         with self.log.open("ab") as log:

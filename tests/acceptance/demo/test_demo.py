@@ -14,6 +14,7 @@ import pytest
 
 from engine.rehearsal.replay import Progress
 from tests.acceptance.demo.installation import ROOT, Installation, children
+from tests.acceptance.demo.privacy import scan
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -104,8 +105,8 @@ def test_a_killed_service_comes_back_and_ends_as_the_undisturbed_one(
 
 
 def test_killing_the_evaluator_changes_nothing(undisturbed: dict[str, Any], installation: Any) -> None:
-    """The child that judges is killed three times during the replay."""
-    runner: Installation = installation("child")
+    """The child that judges is killed three times during the replay; of persons nothing is in logs or metrics."""
+    runner: Installation = installation("child", "log.level=debug", "log.format=json")
     runner.start()
     left = [20, 57, 100]
 
@@ -118,3 +119,4 @@ def test_killing_the_evaluator_changes_nothing(undisturbed: dict[str, Any], inst
     _progress, summary = runner.replay(kill)
     assert left == []
     assert summary == counts(undisturbed)
+    assert scan(runner) == {}

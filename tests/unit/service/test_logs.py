@@ -24,6 +24,8 @@ from engine.settings import Log
         "628110000001",
         "siaga_6bceb62923_xqDkk2nR0tq8rjyx8Gd8m3mZpXcWcP8xHq0nJvP9f1E",
         "http://127.0.0.1:8080/a/k7qrk7qrk7qr",
+        "7315011204870003",
+        "198704122010011007",
     ],
 )
 def test_addresses_numbers_and_tokens_are_masked_wherever_they_slip_in(private):
