@@ -114,6 +114,7 @@ LOOPS = (
     "balances",
     "auditor",
     "archivist",
+    "retention",
     "rules",
     "own_alerts",
     "situations",

@@ -30,6 +30,7 @@ from pydantic import (
 
 from engine.errors import ConfigurationError
 from engine.settings_budgets import BudgetSection
+from engine.settings_retention import RetentionSection
 from engine.settings_section import Section as _Section
 from engine.settings_section import listed as _listed
 from engine.settings_situation import SituationSection
@@ -293,6 +294,7 @@ class Settings(_Section):
     links: Links = Links()
     console: Console = Console()
     archive: ArchiveSection = ArchiveSection()
+    retention: RetentionSection = RetentionSection()
     ops: Ops = Ops()
     situation: SituationSection = SituationSection()
     log: Log = Log()

@@ -56,6 +56,8 @@ from engine.service.phones import Phones
 from engine.service.postbox import Postbox
 from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import as_they_lie, files_of, import_directory, read_rule_set
+from engine.service.retention import EVERY_SECONDS as RETENTION_SECONDS
+from engine.service.retention import Retention
 from engine.service.rule_sets import RuleSet, first
 from engine.service.sessions import Sessions
 from engine.service.setback import Setbacks
@@ -87,6 +89,7 @@ ROLE_OF = {
     "balances": "dispatcher",
     "bounces": "dispatcher",
     "own_alerts": "escalator",
+    "retention": "auditor",
     "rules": "evaluator",
     "situations": "auditor",
 }
@@ -225,6 +228,7 @@ class Siaga:
         self._auditor = Auditor(
             store, clock, books, self.metrics, Heartbeat(settings.ops.heartbeat_url, clock, self.metrics)
         )
+        self._retention = Retention(store, clock, settings.retention)
         self._own_alerts = OwnAlerts(store, clock, books, self.metrics)
         self._archivist = self._own_archivist()
         self._loops: dict[str, Loop] = {}
@@ -338,6 +342,7 @@ class Siaga:
                 self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX]),
                 self._loop("situations", self.situations.turn, schedules=[SITUATIONS]),
                 self._loop("rules", self.watch.turn, every=WATCH_SECONDS),
+                self._loop("retention", self._retention.turn, every=RETENTION_SECONDS),
             ]
         if self.settings.gateways.smtp.bounces is not None:
             loops.append(self._loop("bounces", self.postbox.turn, every=BOUNCES_SECONDS))
