@@ -23,7 +23,7 @@ from engine.clock import WallClock
 from engine.errors import StoreUnavailableError
 from engine.judging.instant import DAY, format_duration
 from engine.judging.rule import Rule
-from engine.loading.finding import Finding, Findings, Mark, Source
+from engine.loading.finding import Finding, Findings, Mark, Source, advice_first
 from engine.loading.inspection import Inspected, inspect
 from engine.loading.texts import Language
 from engine.service.experience import LONG, Experience, experience
@@ -124,8 +124,8 @@ def as_json(inspected: Inspected) -> dict[str, object]:
 
 
 def print_text(inspected: Inspected, console: Console, language: Language) -> None:
-    """Print every finding, then one line that sums up."""
-    for finding in inspected.findings:
+    """Print every finding, advice first and errors last, then one line that sums up."""
+    for finding in advice_first(inspected.findings):
         console.print(_coloured(finding, language))
     console.print(summary(inspected, language))
 

@@ -19,6 +19,7 @@ from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.errors import ConfigurationError
 from engine.judging.instant import from_datetime, local
+from engine.loading.finding import advice_first
 from engine.loading.texts import Language
 from engine.settings import DEFAULT_FILE, Settings
 
@@ -201,7 +202,7 @@ def print_text(found: Approved, console: Console, language: Language) -> None:
     """Print what would change, and why it is refused if it is."""
     words = _WORDS[language]
     if found.outcome == "invalid":
-        for finding in found.findings:
+        for finding in advice_first(found.findings):
             console.print(finding.format(language), markup=False)
     if found.preview is not None and found.outcome != "no_difference":
         for line in _lines(found.preview, words):

@@ -7,6 +7,7 @@ Lines and columns count from 1; a column counts characters, not bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,21 @@ _GUESSES = 1_000
 """Findings of one loading that may guess what was meant: a guess takes a thousand times longer than the rest."""
 _WIDTH = 110
 """Characters of a source line that are shown around the caret."""
+
+
+_ONE_OF_SEVERAL = frozenset(
+    [
+        "not_a_kind",
+        "not_a_choice",
+        "not_a_level",
+        "not_a_region",
+        "unknown_group_key",
+        "unknown_stage",
+        "unknown_field",
+    ]
+)
+"""What is said of a value that may stand in a list; where it looks like several, the brackets are what lacks."""
+_SEVERAL = re.compile(r"[\w.*-]+(?: *, *[\w.*-]+)+", re.ASCII)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -105,6 +121,11 @@ class Findings:
         if len(self._found) >= MOST:
             self.errors += 1
             return
+        said = str(facts.get("text", facts.get("word", "")))
+        if code in _ONE_OF_SEVERAL and len(said) <= _WIDTH and _SEVERAL.fullmatch(said):
+            quote = '"' if code == "not_a_region" else ""
+            parts = (f"{quote}{part.strip()}{quote}" for part in said.split(","))
+            code, facts = "list_without_brackets", {"text": said, "instead": f"[{', '.join(parts)}]"}
         if len(self._found) == MOST - 1:
             code, facts = "too_many_findings", {"count": MOST}
         line, caret = mark.excerpt
@@ -150,6 +171,11 @@ class Findings:
 
     def __len__(self) -> int:
         return len(self._found)
+
+
+def advice_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings as people are shown them: errors last, next to what sums up."""
+    return sorted(findings, key=lambda finding: finding.severity == "error")
 
 
 def at_start(path: Path | str) -> Mark:

@@ -32,9 +32,10 @@ class Loaded(msgspec.Struct, Generic[T], frozen=True):
         return not any(finding.severity == "error" for finding in self.findings)
 
     def expect(self) -> T:
-        """Return the value; raise `ConfigurationError` with every finding where one is an error."""
-        if not self.valid:
-            raise ConfigurationError("\n".join(finding.format("en") for finding in self.findings))
+        """Return the value; raise `ConfigurationError` with every error, among which no advice stands."""
+        errors = [finding.format("en") for finding in self.findings if finding.severity == "error"]
+        if errors:
+            raise ConfigurationError("\n".join(errors))
         return self.value
 
 

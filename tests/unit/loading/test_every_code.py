@@ -17,15 +17,8 @@ from engine.settings import Paths
 
 
 def _region(code: str, parent: str, level: str) -> Region:
-    return Region(
-        code=code,
-        parent=parent,
-        level=level,
-        name=code,
-        short_name=code,
-        zone="WITA",
-        timezone="Asia/Makassar",
-    )
+    names = {"name": code, "short_name": code, "zone": "WITA", "timezone": "Asia/Makassar"}
+    return Region(code=code, parent=parent, level=level, **names)
 
 
 REGIONS = RegionTable(
@@ -170,6 +163,7 @@ RULES: list[tuple[str, str, tuple[int, int]]] = [
     ("not_a_level", rule(level="normal"), (9, 12)),
     ("level_by_number", rule(level="3"), (9, 12)),
     ("not_a_region", rule(watch='{region: "731"}'), (10, 21)),
+    ("list_without_brackets", rule(per="regency, incident"), (13, 10)),
     ("unknown_region", rule(watch='{region: "73.16"}'), (10, 21)),
     ("unknown_region_prefix", rule(watch='{region: "74.*"}'), (10, 21)),
     # rules
