@@ -79,17 +79,9 @@ async def phone_list(
     if region is not None:
         cover(scope, region, "operate")
     siaga, within = siaga_of(request), region or scope.region
-    cases = await load(siaga.store, list(await siaga.store.planned(UNRESOLVED)))
-    around, now = await siaga.books.surroundings(), siaga.clock.now()
-    found = [
-        (callee, case)
-        for case in cases.values()
-        if lies_in(case.alert.region, within)
-        for callee in callees(case.alert, case.notifications.values(), around, now)
-    ]
-    found.sort(key=lambda pair: pair[0].order)
+    found = await waiting(siaga, within)
     if found:
-        await note_seen(siaga.store, now, f"phone_list/{within}", scope.token_id)
+        await note_seen(siaga.store, siaga.clock.now(), f"phone_list/{within}", scope.token_id)
     response.headers["Cache-Control"] = "no-store"
     return PhoneList(callees=[await _shape(siaga, callee, case) for callee, case in found])
 
@@ -105,6 +97,19 @@ async def called(
     if decision is None:
         raise not_found("alert")
     return alert_shape(decision.alert)
+
+
+async def waiting(siaga: Siaga, within: str) -> list[tuple[Callee, Case]]:
+    """Return whom of a region only a call can reach, in the order in which to call, each with the case it is about."""
+    cases = await load(siaga.store, list(await siaga.store.planned(UNRESOLVED)))
+    around, now = await siaga.books.surroundings(), siaga.clock.now()
+    found = [
+        (callee, case)
+        for case in cases.values()
+        if lies_in(case.alert.region, within)
+        for callee in callees(case.alert, case.notifications.values(), around, now)
+    ]
+    return sorted(found, key=lambda pair: pair[0].order)
 
 
 async def _shape(siaga: Siaga, callee: Callee, case: Case) -> CalleeShape:

@@ -22,6 +22,7 @@ PAGES = (
     Shown("situasi-provinsi", "/console/regions/73"),
     Shown("peringatan", "/console/alerts/{alert}"),
     Shown("peringatan-telepon", "/console/alerts/{unreached}"),
+    Shown("telepon", "/console/phone"),
     Shown("peringatan-selesai", "/console/alerts/{resolved}"),
     Shown("laporan-situasi", "/console/report"),
     Shown("lapor", "/lapor", user="desk-7315"),

@@ -7,7 +7,6 @@ words (`wording.console`). Notes and numbers of phones are shown to who may oper
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from starlette.responses import Response
 
@@ -20,33 +19,22 @@ from engine.service.audit import note_seen
 from engine.service.casebook import Case
 from engine.service.notes import Notes
 from engine.web.alerts import case_of
+from engine.web.console.phone import ToCall, to_call
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME, shell_of
+from engine.web.console.teller import teller_of
 from engine.web.console.visit import Visit, visitor
-from engine.wording.account import Case as Spoken
 from engine.wording.account import Teller
 from engine.wording.console.deliveries import deliveries
 from engine.wording.console.evidence_chart import Chart, chart_of, svg
 from engine.wording.console.overview import row
 from engine.wording.console.reports import reports
 from engine.wording.console.story import story
-from engine.wording.phone import said_by_phone
-from engine.wording.voice import Voice
 
 router = pages()
 ALERT = HOME + "/alerts/{alert_id}"
 SAYS = ("taken", "declined", "delegated", "resolved", "seen")
 SILENT_HOURS = (1, 2, 4, 8, 12, 24)
-
-
-class Callee(NamedTuple):
-    """Somebody to call: who, as which office, by which numbers, and what to say."""
-
-    person: str
-    office: str
-    numbers: tuple[str, ...]
-    say: str
-    informing: bool
 
 
 @router.get(ALERT)
@@ -98,15 +86,6 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
     )
 
 
-def teller_of(visit: Visit, case: Case, mine: Notification, language: str = "") -> Teller:
-    """Return who tells of a case, in the language of the page unless another is named."""
-    siaga, messages = visit.siaga, tuple(case.notifications.values())
-    texts = shell_of(visit.request).catalogue.texts(language or visit.language)
-    voice = Voice(texts, siaga.books.regions, siaga.kind_names, case.alert.region)
-    at = siaga.clock.now()
-    return Teller(voice, Spoken(notification=mine, alert=case.alert, notifications=messages, at=at))
-
-
 def speaker(case: Case, user: str) -> Notification:
     """Return the message that the page stands for: one to nobody in particular, of the alert as it is now."""
     one = case.alert
@@ -156,24 +135,13 @@ def _distinct(visit: Visit, case: Case) -> tuple[str, ...]:
     return rule.condition.of
 
 
-async def _callees(visit: Visit, case: Case) -> list[Callee]:
+async def _callees(visit: Visit, case: Case) -> list[ToCall]:
     """Return whom of this alert only a call can reach; that their numbers were looked at stands in the audit."""
     siaga, at = visit.siaga, visit.siaga.clock.now()
     found = callees(case.alert, case.notifications.values(), await siaga.books.surroundings(), at)
-    if not found:
-        return []
-    await note_seen(siaga.store, at, f"phone_list/{case.alert.id}", visit.user)
-    directory = await siaga.books.directory()
-    listed = []
-    for callee in found:
-        notice = callee.notice
-        person = directory.person(notice.person)
-        contacts = sorted(person.contacts, key=lambda contact: contact.priority) if person else []
-        numbers = tuple(contact.value for contact in contacts if contact.channel == "sms")
-        say = said_by_phone(teller_of(visit, case, notice, notice.language))
-        office = teller_of(visit, case, notice).office(notice)
-        listed.append(Callee(notice.person, office, numbers, say, notice.informing))
-    return listed
+    if found:
+        await note_seen(siaga.store, at, f"phone_list/{case.alert.id}", visit.user)
+    return [await to_call(visit, callee, case) for callee in found]
 
 
 def _people(teller: Teller) -> Mapping[str, str]:

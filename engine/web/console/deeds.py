@@ -18,6 +18,7 @@ from engine.service.casebook import Case
 from engine.service.notes import LONGEST, digest_of, with_note
 from engine.web.alerts import case_of
 from engine.web.console.alert import ALERT, SILENT_HOURS, shown
+from engine.web.console.phone import PHONE
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME
 from engine.web.console.visit import Visit, visitor
@@ -162,4 +163,4 @@ def _note(visit: Visit) -> str:
 
 
 def _back(visit: Visit, alert_id: str, said: str) -> Response:
-    return visit.back(f"{HOME}/alerts/{alert_id}", said)
+    return visit.back(PHONE if visit.text("back") == "phone" else f"{HOME}/alerts/{alert_id}", said)

@@ -44,6 +44,7 @@ class Place(NamedTuple):
 
 NAVIGATION: tuple[Place, ...] = (
     Place("console.nav.situation", HOME, "read"),
+    Place("console.nav.phone", HOME + "/phone", "operate"),
     Place("console.nav.situation_report", "/console/report", "read"),
     Place("console.nav.report", REPORT, "submit"),
     Place("console.nav.outgoing", "/console/outgoing", "operate"),

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from engine.service.audit import entries
+from tests.acceptance.web.conftest import PASSWORD
 from tests.acceptance.web.test_phone_list import unreachable_alert
 
 FORMS = ("answer", "take", "resolve", "escalate", "silence", "comment", "call")
@@ -194,3 +195,32 @@ async def test_whom_no_message_reaches_is_called_and_answers_with_one_tap(api):
     assert "ditelepon dan tersambung" in text
     assert people[0] not in re.findall(r'name="person" value="([\w-]+)"', text)
     assert (await api.siaga.desk.case(page.alert)).alert.takings[0].person == people[0]
+
+
+async def test_the_phone_list_has_all_of_the_region_and_comes_back_to_itself(api):
+    alert = await unreachable_alert(api)
+    await api.sign_in("read", "operate", region="94")
+    listed = text_of(await api.client.get("/console/phone"))
+    people = re.findall(r'name="person" value="([\w-]+)"', listed)
+    assert f'href="/console/alerts/{alert}"' in listed
+    assert "Yth. Bupati Puncak Jaya" in listed
+    assert re.search(r'href="tel:\+62\d+"', listed)
+    sent = await api.send(
+        "/console/phone", f"/console/alerts/{alert}/answer", person=people[0], says="declined", back="phone"
+    )
+    assert (sent.status_code, sent.headers["location"]) == (303, "/console/phone?said=declined")
+    after = text_of(await api.client.get(sent.headers["location"]))
+    assert people[0] not in re.findall(r'name="person" value="([\w-]+)"', after)
+    seen = [e.subject async for e in entries(api.siaga.store) if e.what == "seen"]
+    assert set(seen) == {"phone_list/94"}
+
+
+async def test_the_phone_list_of_another_region_is_empty_and_readers_have_none(api):
+    await unreachable_alert(api)
+    await api.sign_in("operate", region="73")
+    listed = text_of(await api.client.get("/console/phone"))
+    assert "Tidak ada yang perlu ditelepon sekarang." in listed
+    await api.user("pembaca", "read")
+    await api.client.post("/console/sign-in", data={"user": "pembaca", "password": PASSWORD})
+    assert (await api.client.get("/console/phone")).status_code == 403
+    assert "/console/phone" not in text_of(await api.client.get("/console"))

@@ -1,0 +1,68 @@
+"""The phone list: whom no message can reach, over all alerts of the user's region, in the order in which to call.
+
+Here: the page, and one person to call as pages show them. Not here: who stands on the list (`alerting.phone_list`) and
+what came of a call (`console.deeds`). It shows numbers of people: each look stands in the audit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from starlette.responses import Response
+
+from engine.alerting.phone_list import Callee
+from engine.service.audit import note_seen
+from engine.service.casebook import Case
+from engine.web.console.route import pages
+from engine.web.console.shell import HOME, shell_of
+from engine.web.console.teller import teller_of
+from engine.web.console.visit import Visit, visitor
+from engine.web.phone_list import waiting
+from engine.wording.phone import said_by_phone
+
+router = pages()
+PHONE = HOME + "/phone"
+
+
+class ToCall(NamedTuple):
+    """Somebody to call about an alert: as which office, by which numbers, what to say; `informing`: need not act."""
+
+    alert: str
+    level: int
+    title: str
+    place: str
+    person: str
+    office: str
+    numbers: tuple[str, ...]
+    say: str
+    informing: bool
+
+
+@router.get(PHONE)
+async def phone(visit: Visit = visitor("operate")) -> Response:
+    """Show whom only a call can reach."""
+    siaga, within = visit.siaga, visit.scope.region
+    found = await waiting(siaga, within)
+    if found:
+        await note_seen(siaga.store, siaga.clock.now(), f"phone_list/{within}", visit.user)
+    callees = [await to_call(visit, callee, case) for callee, case in found]
+    return shell_of(visit.request).page(visit.request, "phone.html.j2", visit=visit, callees=callees)
+
+
+async def to_call(visit: Visit, callee: Callee, case: Case) -> ToCall:
+    """Return a person of the list as pages show them; the words to say are in the person's language."""
+    notice = callee.notice
+    person = (await visit.siaga.books.directory()).person(notice.person)
+    contacts = sorted(person.contacts, key=lambda contact: contact.priority) if person else []
+    teller = teller_of(visit, case, notice)
+    return ToCall(
+        alert=case.alert.id,
+        level=case.alert.level,
+        title=teller.title,
+        place=teller.place,
+        person=notice.person,
+        office=teller.office(notice),
+        numbers=tuple(contact.value for contact in contacts if contact.channel == "sms"),
+        say=said_by_phone(teller_of(visit, case, notice, notice.language)),
+        informing=notice.informing,
+    )
