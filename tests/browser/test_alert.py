@@ -7,6 +7,7 @@ from tests.browser.installation import UNREACHED
 
 
 async def opened_alert(installation, region: str) -> str:
+    await installation.user("petugas", "read", "operate")
     await installation.report("conflict.death", region, severity=4, metrics={"dead": 1})
     alert = await installation.alert(region)
     await installation.told(alert)
@@ -17,7 +18,7 @@ async def opened_alert(installation, region: str) -> str:
 async def test_an_operator_answers_by_proxy(open_page, installation, region, script):
     """What the official said by phone counts as theirs, and the page says what became of it."""
     alert = await opened_alert(installation, region)
-    page = await open_page(PHONE, user="piket", script=script)
+    page = await open_page(PHONE, user="petugas", script=script)
     await page.goto(f"/console/alerts/{alert}")
     await page.get_by_text("Catat jawaban lewat telepon").click()
     await page.locator("#person").select_option(index=1)
@@ -26,14 +27,14 @@ async def test_an_operator_answers_by_proxy(open_page, installation, region, scr
     await page.get_by_role("button", name="Catat jawaban").click()
     await page.get_by_text("Tercatat sebagai diterima.").wait_for()
     assert "Ditangani" in await page.locator("#next .status").inner_text()
-    assert "(dicatat oleh piket)" in await page.locator("#story").inner_text()
+    assert "(dicatat oleh petugas)" in await page.locator("#story").inner_text()
     shown = (await installation.client.get(f"/v1/alerts/{alert}")).json()
-    assert (shown["status"], shown["takings"][0]["operator"]) == ("acknowledged", "piket")
+    assert (shown["status"], shown["takings"][0]["operator"]) == ("acknowledged", "petugas")
 
 
 async def test_an_answer_appears_on_an_open_page_and_leaves_what_is_typed(open_page, installation):
     alert = await opened_alert(installation, "36.73")
-    page = await open_page(DESKTOP, user="piket")
+    page = await open_page(DESKTOP, user="petugas")
     await page.goto(f"/console/alerts/{alert}")
     await page.get_by_text("Komentar", exact=True).click()
     await page.locator("#comment-note").fill("belum selesai diket")
@@ -45,7 +46,7 @@ async def test_an_answer_appears_on_an_open_page_and_leaves_what_is_typed(open_p
 
 async def test_an_operator_silences_from_the_page(open_page, installation):
     alert = await opened_alert(installation, "36.74")
-    page = await open_page(DESKTOP, user="piket")
+    page = await open_page(DESKTOP, user="petugas")
     await page.goto(f"/console/alerts/{alert}")
     await page.locator("#silence summary").click()
     await page.locator("#reason").fill("Gladi di lapangan")
