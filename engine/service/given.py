@@ -12,7 +12,7 @@ import msgspec
 
 from engine.judging.instant import Instant, local
 from engine.judging.region import NATION, RegionTable
-from engine.loading.event_columns import CellFault
+from engine.loading.event_columns import REQUIRED, CellFault
 from engine.loading.event_sheet import EventRow, EventSheets, to_correct
 from engine.loading.kinds import Kind
 from engine.loading.sheet import Row, Sheet, read_sheet
@@ -81,7 +81,9 @@ class Givens:
         """
         region = self._sheets.region(words.get("region", "")) or NATION
         moment = local(at, self._regions.timezone(region))
-        cells = {"date": f"{moment:%d/%m/%Y}", "time": f"{moment:%H.%M.%S}"} if "date" not in words else {}
+        cells = dict.fromkeys(REQUIRED, "")  # what is not said is missing, as an empty cell is
+        if "date" not in words:
+            cells |= {"date": f"{moment:%d/%m/%Y}", "time": f"{moment:%H.%M.%S}"}
         cells |= words
         sheet = Sheet(headings=tuple(cells), rows=(Row(number=1, cells=tuple(cells.values())),))
         (row,) = self._sheets.read(sheet, desk=desk)

@@ -26,7 +26,7 @@ from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import REPORT, shell_of
 from engine.web.console.visit import Visit, visitor
-from engine.web.problem import not_found
+from engine.web.problem import Problem, not_found
 from engine.wording.local_time import full_moment
 from engine.wording.voice import Voice
 
@@ -93,6 +93,8 @@ async def nihil(visit: Visit = visitor("submit")) -> Response:
     region = visit.text("region")
     cover(visit.scope, region, "submit")
     reported = await forms_of(visit.request).reporting.nihil(region, visit.text("id"), visit.scope)
+    if reported.became == "faulty":  # only a form that no page of ours made
+        raise Problem(422, "invalid_request", "The form names no region and no id.")
     return _reported(visit, reported, region)
 
 

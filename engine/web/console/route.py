@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from engine.errors import StoreUnavailableError
+from engine.service.pressure import BusyError
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.visit import SignInNeeded
 from engine.web.problem import RETRY_AFTER_SECONDS, Problem
@@ -39,9 +40,10 @@ class PageRoute(APIRoute):
                 return to_sign_in(request)
             except RequestValidationError:
                 return refusal(request, 422, "")
-            except StoreUnavailableError:
+            except (StoreUnavailableError, BusyError) as error:
                 response = refusal(request, 503, "")
-                response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+                wait = error.retry_seconds if isinstance(error, BusyError) else RETRY_AFTER_SECONDS
+                response.headers["Retry-After"] = str(wait)
                 return response
             except HTTPException as error:
                 reason = error.reason if isinstance(error, Problem) else ""
