@@ -79,7 +79,7 @@ def _of_entry(entry: GatewayEntry, settings: Settings, environment: Mapping[str,
     return Outlet(
         gateway=gateway_of(route, entry.profile, by_reference=by_reference),
         notifier=_NOTIFIERS[entry.channel](entry, _secret(entry, entry.password_env, environment))
-        | (_reporting(entry, secret, settings) if entry.channel == "sms" else {}),
+        | (_reporting(entry, secret, settings) if entry.adapter is not None else {}),
         caller=Caller(callback, secret) if callback is not None else None,
         low_balance=entry.low_balance,
     )

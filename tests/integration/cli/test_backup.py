@@ -19,6 +19,7 @@ from engine.service.tokens import Scope
 from engine.settings import load
 from engine.store.archive import Archive
 from engine.store.copy import Namespace
+from tests.integration.cli.few_people import few_people
 
 ROOT = Path(__file__).parents[3]
 NATION = Scope(rights=frozenset(("submit", "verify")), region="00", token_id="t")
@@ -31,7 +32,14 @@ class Installation:
 
     def __init__(self, home: Path) -> None:
         self.var = home / "var"
-        self.overrides = [f"paths.var={self.var}", "clock.mode=lock_step", "log.level=error"]
+        home.mkdir(exist_ok=True)
+        people = few_people(home, "94.02", "52.72", "12.71")
+        self.overrides = [
+            f"paths.var={self.var}",
+            f"paths.directory={people}",
+            "clock.mode=lock_step",
+            "log.level=error",
+        ]
         self.settings = load(ROOT / "config/siaga.yaml", overrides=self.overrides)
 
     @property

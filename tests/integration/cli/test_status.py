@@ -18,6 +18,7 @@ from engine.service.tokens import Scope
 from engine.settings import load
 from engine.store.codec import decode, encode
 from engine.store.port import Note, Put, Write
+from tests.integration.cli.few_people import few_people
 
 ROOT = Path(__file__).parents[3]
 NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
@@ -39,6 +40,7 @@ class Running:
     def __init__(self, home: Path, capsys) -> None:
         self.overrides = [
             f"paths.var={home / 'var'}",
+            f"paths.directory={few_people(home, '73.15')}",
             "clock.mode=lock_step",
             "clock.start=2024-10-01T07:00:00+08:00",
             "log.level=error",
