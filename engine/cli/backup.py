@@ -94,7 +94,8 @@ def restore(
             backup.verify(progress("verify", total))
         _say(backup.manifest)
         return
-    brought = asyncio.run(_restore(settings_of(config, set_), backup))
+    settings = settings_of(config, set_)
+    brought = asyncio.run(_restore(settings, backup))
     _say(brought.manifest)
     typer.echo(
         "whole; `siaga audit verify` and `siaga archive verify` prove it, `siaga run` goes on",
@@ -102,7 +103,7 @@ def restore(
     )
     if not brought.key:
         typer.echo(
-            "it has no secret key: bring yours to its place before the first start, else old links die",
+            f"without a secret key: bring yours to {settings.key_file} before the first start, else old links die",
             err=True,
         )
 
@@ -163,7 +164,7 @@ def _bars() -> Iterator[Callable[[str, int], Callable[[int], object]]]:
     """Show a bar for each stretch of work while the context lasts."""
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description:9}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
 
         def begin(name: str, total: int) -> Callable[[int], object]:
             task = bars.add_task(_WORK[name], total=total)

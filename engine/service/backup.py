@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,7 +34,7 @@ Progress = Callable[[str, int], Callable[[int], object]]
 
 
 class Brought(msgspec.Struct, frozen=True):
-    """What a restore did: from which manifest, and whether the key of answer links is the one of the backup."""
+    """What a restore did: from which manifest, and whether a key of answer links lies in its place now."""
 
     manifest: Manifest
     key: bool
@@ -53,19 +54,25 @@ async def back_up(
     """Write a backup of a store, which may be in use, and of the archive on this machine, and verify it."""
     folder = settings.archive_directory if with_archive else None
     with TemporaryDirectory(prefix=".siaga-backup-", dir=file.parent) as scratch:
-        spool = Spool(Path(scratch) / STORE)
-        async with namespace.still():
-            keys = await namespace.keys()
-            if not keys:
-                raise StoreError(f"the namespace {settings.namespace} is empty: there is nothing to back up")
-            size = await namespace.size(keys)
-            link, position, cursor = await told_link(store), await store.last_position(), await store.cursor()
-            lengths = _lengths(folder)
-            done = progress("store", len(keys))
-            async for part, last in namespace.parts(keys):
-                spool.add(part)
-                done(last)
-        stored = spool.close()
+        with closing(Spool(Path(scratch) / STORE)) as spool:
+            async with namespace.still():
+                keys = await namespace.keys()
+                if not keys:
+                    raise StoreError(
+                        f"the namespace {settings.namespace} is empty: there is nothing to back up"
+                    )
+                size = await namespace.size(keys)
+                link, position, cursor = (
+                    await told_link(store),
+                    await store.last_position(),
+                    await store.cursor(),
+                )
+                lengths = _lengths(folder)
+                done = progress("store", len(keys))
+                async for part, last in namespace.parts(keys):
+                    spool.add(part)
+                    done(last)
+        stored = spool.content()
         if with_archive:
             await asyncio.to_thread(_covers, folder, settings.namespace, link.position)
         sources: dict[str, Path | bytes] = {STORE: spool.path}
@@ -131,7 +138,7 @@ async def restore(backup: Backup, namespace: Namespace, settings: Settings, prog
     if key is not None and not same_key:
         _put_key(settings.key_file, key)
     await namespace.finish()
-    return Brought(manifest, key is not None)
+    return Brought(manifest, settings.key_file.exists())
 
 
 def _lengths(folder: Path | None) -> dict[str, int]:

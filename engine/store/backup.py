@@ -88,9 +88,12 @@ class Spool:
         self._digest.update(line)
         self._bytes += self._file.write(line)
 
-    def close(self) -> Content:
-        """Close the file and return what it must be."""
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
+
+    def content(self) -> Content:
+        """Return what the file must be."""
         return Content(self._bytes, self._digest.hexdigest())
 
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.clock import monotonic
-from engine.errors import StoreError
+from engine.errors import StoreError, StoreUnavailableError
 from engine.store.link import Link
 from engine.store.port import START, order_of
 from engine.store.redis import RESTORING, base_of
@@ -66,7 +66,14 @@ async def stillness(link: Link) -> AsyncIterator[None]:
     async def renew() -> None:
         nonlocal until
         sent = monotonic()
-        await link.command("CLIENT PAUSE", round(PAUSE_SECONDS * 1000), "WRITE")
+        try:
+            await link.command("CLIENT PAUSE", round(PAUSE_SECONDS * 1000), "WRITE")
+        except StoreUnavailableError:
+            raise
+        except StoreError as error:
+            raise StoreError(
+                f"{error}; a backup must keep writers waiting: allow CLIENT PAUSE and UNPAUSE"
+            ) from None
         if until and monotonic() > until:
             raise StoreError(_LAPSED)
         until = sent + PAUSE_SECONDS

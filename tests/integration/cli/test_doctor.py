@@ -1,6 +1,7 @@
 """`siaga doctor` on a set-up that is good, with a real Redis of config/redis.conf, and on broken ones."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -207,3 +208,48 @@ def test_the_example_of_sentinel_is_read_by_sentinel(tmp_path):
         answer = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split("\n")
     said = dict(zip(answer[::2], answer[1::2], strict=False))
     assert (said["quorum"], said["down-after-milliseconds"], said["parallel-syncs"]) == ("2", "5000", "1")
+
+
+USER = re.compile(r"^# (user .*)$", re.MULTILINE)
+
+
+def test_the_user_that_the_file_proposes_can_do_all_that_siaga_does(site, redis, capsys):
+    """Checked, written to, backed up and restored with the rights of config/redis.conf, and no others."""
+    off, siaga = USER.findall((ROOT / "config/redis.conf").read_text())
+    asked = ["redis-cli", "-p", str(redis), "acl", "setuser"]
+    for line in (siaga, off):
+        done = subprocess.run([*asked, *line.split()[1:]], check=True, capture_output=True, text=True)
+        assert done.stdout == "OK\n", done.stdout
+    site.settings["redis.url"] = f"redis://siaga:PASSWORD@127.0.0.1:{redis}"
+    code, found = site.doctor()
+    assert (code, faults(found)) == (0, {})
+    options = [part for name, value in site.settings.items() for part in ("--set", f"{name}={value}")]
+    options = ["--config", str(ROOT / "config/siaga.yaml"), *options]
+
+    def siaga_ends(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*arguments, *options])
+        return ended.value.code
+
+    assert siaga_ends("token", "create", "--right", "submit") == 0
+    assert siaga_ends("backup", str(site.home / "b.tar.gz")) == 0, capsys.readouterr().err
+    asked = ["redis-cli", "-p", str(redis), "--user", "siaga", "--pass", "PASSWORD", "--no-auth-warning"]
+    keys = subprocess.run([*asked, "--scan"], check=True, capture_output=True, text=True).stdout.split("\n")
+    subprocess.run([*asked, "unlink", *filter(None, keys)], check=True, capture_output=True)
+    assert siaga_ends("restore", str(site.home / "b.tar.gz")) == 0, capsys.readouterr().err
+    assert siaga_ends("audit", "verify") == 0
+
+
+def test_a_server_that_forbids_the_pause_is_told_by_the_backup(site, redis, capsys):
+    """Hosted servers do; nothing is written then."""
+    subprocess.run(
+        ["redis-cli", "-p", str(redis), "acl", "setuser", "default", "-client|pause"],
+        check=True,
+        capture_output=True,
+    )
+    options = [part for name, value in site.settings.items() for part in ("--set", f"{name}={value}")]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["backup", str(site.home), "--config", str(ROOT / "config/siaga.yaml"), *options])
+    assert ended.value.code == cli.FAILED
+    assert "allow CLIENT PAUSE and UNPAUSE" in capsys.readouterr().err
+    assert list(site.home.glob("*.tar.gz*")) == []
