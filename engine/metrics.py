@@ -213,8 +213,12 @@ class Metrics:
         )
         """Set by the auditor: alerts that only metric, log and console tell of."""
         self._declare_archive(own)
-        self._loop_age = _gauges(
-            Gauge("siaga_loop_age_seconds", "Time since the loop last turned", ["loop"], **own), LOOPS
+        self._loop_age, self._loop_bound = (
+            _gauges(Gauge(f"siaga_loop_{what}_seconds", text, ["loop"], **own), LOOPS)
+            for what, text in (
+                ("age", "Time since the loop last turned"),
+                ("bound", "Time within which the loop must turn; 0 where another process runs it"),
+            )
         )
 
         self._failed_turns = {
@@ -372,9 +376,10 @@ class Metrics:
         """Count a turn that raised."""
         self._failed_turns[name].inc()
 
-    def watch_loop(self, name: str, age: Callable[[], float]) -> None:
-        """Let each scrape ask a loop how many seconds ago it last turned."""
+    def watch_loop(self, name: str, age: Callable[[], float], bound: float) -> None:
+        """Let each scrape ask a loop how many seconds ago it last turned; within `bound` seconds it must."""
         self._loop_age[name].set_function(age)
+        self._loop_bound[name].set(bound)
 
 
 def _counters(metric: Counter, *values: tuple[str, ...]) -> dict[tuple[str, ...], Counter]:

@@ -55,7 +55,7 @@ class Loop:
         self._channels = (*channels, *schedules)
         self._schedules = schedules
         self._every = every
-        metrics.watch_loop(name, lambda: monotonic() - self.state.last_turn)
+        metrics.watch_loop(name, lambda: monotonic() - self.state.last_turn, self.state.bound)
 
     async def run(self) -> None:
         """Turn until cancelled. A turn that raises is logged with its trace, counted, and tried again after a pause."""

@@ -149,6 +149,8 @@ def test_a_level_without_alerts_falls_back_to_zero():
 def test_a_scrape_asks_a_loop_for_its_age():
     counted = Metrics()
     ages = iter([1.5, 7.0])
-    counted.watch_loop("evaluator", lambda: next(ages))
+    counted.watch_loop("evaluator", lambda: next(ages), 30.0)
     assert samples(counted, "siaga_loop_age_seconds")[("evaluator",)] == 1.5
     assert samples(counted, "siaga_loop_age_seconds")[("evaluator",)] == 7.0
+    bounds = samples(counted, "siaga_loop_bound_seconds")
+    assert (bounds[("evaluator",)], bounds[("auditor",)]) == (30.0, 0.0)
