@@ -148,7 +148,7 @@ def test_a_level_without_alerts_falls_back_to_zero():
 
 def test_a_scrape_asks_a_loop_for_its_age():
     counted = Metrics()
-    ages = iter([1.5, 7.0])
+    ages = iter([1.5, 7.0, 7.0])
     counted.watch_loop("evaluator", lambda: next(ages), 30.0)
     assert samples(counted, "siaga_loop_age_seconds")[("evaluator",)] == 1.5
     assert samples(counted, "siaga_loop_age_seconds")[("evaluator",)] == 7.0
