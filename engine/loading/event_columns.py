@@ -62,6 +62,14 @@ class CellFault(msgspec.Struct, frozen=True, kw_only=True):
         place = f"{self.column}: " if self.column else ""
         return f"{place}{text.message} -> {text.suggestion}" if text.suggestion else f"{place}{text.message}"
 
+    def sentences(self, language: Language) -> str:
+        """Return the same in sentences, for pages."""
+        text = self.text(language)
+        place = f"{field_heading(self.column, language)}: " if self.column else ""
+        advice = text.suggestion[:1].upper() + text.suggestion[1:]
+        sentences = [f"{place}{text.message}", *([advice] if advice else [])]
+        return " ".join(said if said.endswith(("?", ".")) else f"{said}." for said in sentences)
+
 
 def folded(text: str) -> str:
     """Return a heading or word as it is compared: small, and with single spaces."""

@@ -77,6 +77,7 @@ class EventSheets:
         for code, kind in kinds.items():
             self._kinds |= {folded(kind.en): code, folded(kind.id): code, folded(code): code}
         self._codes = tuple(kinds)
+        self._names = tuple(kind.id for kind in kinds.values())
 
     def region(self, said: str) -> str | None:
         """Return the code of a region by code or name; None where no region, or more than one, is called so."""
@@ -91,7 +92,7 @@ class EventSheets:
         columns = _columns(sheet.headings)
         if not sheet.rows:
             raise NotASheet("nothing_in_it")
-        reader = _RowReader(self._regions, self._kinds, self._codes)
+        reader = _RowReader(self._regions, self._kinds, (*self._names, *self._codes))
         rows, seen = [], dict[str, int]()
         for row in sheet.rows:
             document, faults = reader.read(row, columns, desk)
@@ -136,10 +137,11 @@ def _columns(written: Sequence[str]) -> list[tuple[str, Column] | None]:
 class _RowReader:
     """Reads the rows of one sheet."""
 
-    def __init__(self, regions: RegionTable, kinds: Mapping[str, str], codes: Sequence[str]) -> None:
+    def __init__(self, regions: RegionTable, kinds: Mapping[str, str], offered: Sequence[str]) -> None:
+        """Read by regions and kinds by their words; of these some are `offered` where a word is none of them."""
         self._regions = regions
         self._kinds = kinds
-        self._codes = codes
+        self._offered = offered
         self._guesses = 0
 
     def read(
@@ -178,9 +180,7 @@ class _RowReader:
             case "region":
                 return self._region(heading, code_text(cell))
             case "kind":
-                return self._word(
-                    heading, text_of(cell), self._kinds, (*self._codes, *self._kinds), self._codes
-                )
+                return self._word(heading, text_of(cell), self._kinds, tuple(self._kinds), self._offered)
             case "words":
                 words = WORDS[column.field]
                 offered = [words_of[0] for words_of in column.words.values()]

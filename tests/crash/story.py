@@ -78,7 +78,8 @@ async def read(link: Link, base: str) -> Story:
                 story["stream"] = await link.command("XRANGE", key, "-", "+")
             case "counters":
                 counted = await link.command("HGETALL", key)
-                story["counters"] = {n: int(v) for n, v in counted.items() if int(v) and n not in REPEATS}
+                if kept := {n: int(v) for n, v in counted.items() if int(v) and n not in REPEATS}:
+                    story["counters"] = kept
             case "state":
                 state = await link.command("HGETALL", key)
                 story["state"] = {field: value for field, value in state.items() if field != b"epoch"}

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from engine.judging.instant import Instant, format_instant, local, parse_instant
 from engine.judging.region import Region
-from engine.loading.event_columns import CellFault, field_heading
+from engine.loading.event_columns import field_heading
 from engine.loading.kinds import KindGroup, load_groups
 from engine.loading.texts import Language
 from engine.service.app import Siaga
@@ -165,7 +165,7 @@ def _form(visit: Visit, kind: str, values: Mapping[str, str], reported: Reported
         asked=[(path, field_heading(path, language)) for path in group.ask],
         values=values,
         zone=zones.pop() if len(zones) == 1 else "",
-        faults=[_said(fault, visit) for fault in faults],
+        faults=[fault.sentences(language) for fault in faults],
         faulty={fault.column for fault in faults},
         as_it_is=reported is not None and reported.as_it_is,
     )
@@ -184,15 +184,8 @@ def _reported(visit: Visit, reported: Reported, region: str, kind: str = NIHIL["
         good=good,
         what=visit.siaga.kind_names[kind][visit.language],
         whose=voice.place(region) if region else "",
-        faults=[_said(fault, visit) for fault in reported.faults],
+        faults=[fault.sentences(spoken(visit)) for fault in reported.faults],
     )
-
-
-def _said(fault: CellFault, visit: Visit) -> str:
-    language = spoken(visit)
-    text = fault.text(language)
-    heading = field_heading(fault.column, language)
-    return f"{heading}: {text.message}. {text.suggestion[:1].upper()}{text.suggestion[1:]}."
 
 
 def _made(visit: Visit) -> Instant:

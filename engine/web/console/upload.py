@@ -73,7 +73,7 @@ def _page(visit: Visit, *, uploaded: Uploaded | None = None, fault: CellFault | 
         status=422 if fault else 200,
         uploaded=uploaded,
         sent=visit.text("do") == "send",
-        fault=fault.said(language) if fault else "",
+        fault=fault.sentences(language) if fault else "",
         faulty=_said(uploaded.faulty, language) if uploaded else (),
         kept=_said(uploaded.kept, language) if uploaded else (),
         refused=_said(uploaded.refused, language) if uploaded else (),
@@ -82,4 +82,4 @@ def _page(visit: Visit, *, uploaded: Uploaded | None = None, fault: CellFault | 
 
 
 def _said(rows: Sequence[Faulty], language: Language) -> list[tuple[int, list[str]]]:
-    return [(row.row, [fault.said(language) for fault in row.faults]) for row in rows[:MOST_SHOWN]]
+    return [(row.row, [fault.sentences(language) for fault in row.faults]) for row in rows[:MOST_SHOWN]]

@@ -322,3 +322,11 @@ def test_any_cell_is_read_or_unreadable(cell):
         with suppress(Unreadable):
             read(cell)
     code_text(cell)
+
+
+def test_a_fault_is_said_on_a_line_and_in_sentences():
+    fault = CellFault(code="word_unknown", column="kind", facts={"text": "x", "best": "banjir"})
+    assert fault.said("id") == "kind: `x` tidak dikenal -> mungkin maksud Anda `banjir`?"
+    assert fault.sentences("id") == "Jenis: `x` tidak dikenal. Mungkin maksud Anda `banjir`?"
+    assert CellFault(code="new_code").sentences("en") == "new_code."
+    assert fault.sentences("en") == "Kind: `x` is not known. Did you mean `banjir`?"
