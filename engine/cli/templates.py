@@ -103,14 +103,11 @@ def preview(
     case, at = asyncio.run(_case(settings, alert))
     told = tuple(case.notifications.values())
     profile = sms_profile(settings)
-    rendered = Renderer(
+    rendered = Renderer.of(
+        settings,
         load_catalogue(settings.paths.templates / "texts.yaml"),
         names_by_language(load_kinds(settings.paths.kinds)),
         load_regions(settings.paths.regions),
-        base_url=settings.base_url,
-        sender=settings.messages.sender,
-        templates=settings.paths.templates,
-        duty_desk=settings.messages.duty_desk or "",
     ).render(
         previews.preview(name, case.alert, told, channel=channel, language=language, at=at),
         case.alert,

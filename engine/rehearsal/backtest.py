@@ -97,15 +97,7 @@ class Backtest:
             Gateway(route=Route(gateway="sms", channel="sms"), profile=sms_profile(settings)),
             Gateway(route=Route(gateway="email", channel="email")),
         )
-        self.renderer = Renderer(
-            catalogue,
-            names_by_language(self.kinds),
-            self.regions,
-            base_url=settings.base_url,
-            sender=settings.messages.sender,
-            templates=settings.paths.templates,
-            duty_desk=settings.messages.duty_desk or "",
-        )
+        self.renderer = Renderer.of(settings, catalogue, names_by_language(self.kinds), self.regions)
 
     def rule_set(self, rules: Path | None = None) -> RuleSet:
         """Read the installation's rules, or those of another folder beside the same policies and calendar."""

@@ -179,16 +179,7 @@ class Siaga:
             responses=Responses(catalogue, books.regions),
             verifications=self.verifications,
         )
-        renderer = Renderer(
-            catalogue,
-            self.kind_names,
-            books.regions,
-            base_url=settings.base_url,
-            sender=settings.messages.sender,
-            templates=settings.paths.templates,
-            duty_desk=settings.messages.duty_desk or "",
-            seal=partial(seal, key),
-        )
+        renderer = Renderer.of(settings, catalogue, self.kind_names, books.regions, partial(seal, key))
         past = history_of(settings, store)
         self.situations = Situations(store, clock, books, self.metrics, renderer, past, settings.situation.to)
         self.dispatcher = Dispatcher(

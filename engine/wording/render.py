@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +19,7 @@ from engine.alerting.situation import Situation
 from engine.judging.instant import Instant, local
 from engine.judging.region import RegionTable
 from engine.judging.rule import level_name
+from engine.settings import Settings
 from engine.wording.account import Case, Section, Teller
 from engine.wording.digest import MOST_ITEMS, digest_sms
 from engine.wording.digest import button as digest_button
@@ -94,6 +96,27 @@ class Renderer:
         jinja = environment(templates)
         self._text = jinja.get_template("email.txt.j2")
         self._html = jinja.get_template("email.html.j2")
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        catalogue: Catalogue,
+        kinds: Kinds,
+        regions: RegionTable,
+        seal: Callable[[str], str] = str,
+    ) -> Self:
+        """Return the renderer that an installation's settings describe."""
+        return cls(
+            catalogue,
+            kinds,
+            regions,
+            base_url=settings.base_url,
+            sender=settings.messages.sender,
+            templates=settings.paths.templates,
+            duty_desk=settings.messages.duty_desk or "",
+            seal=seal,
+        )
 
     def render(
         self,

@@ -78,14 +78,13 @@ async def read(link: Link, base: str) -> Story:
                 story["stream"] = await link.command("XRANGE", key, "-", "+")
             case "counters":
                 counted = await link.command("HGETALL", key)
-                if kept := {n: int(v) for n, v in counted.items() if int(v) and n not in REPEATS}:
-                    story["counters"] = kept
+                story["counters"] = {n: int(v) for n, v in counted.items() if int(v) and n not in REPEATS}
             case "state":
                 state = await link.command("HGETALL", key)
                 story["state"] = {field: value for field, value in state.items() if field != b"epoch"}
             case "seen":
                 story[f"seen {name}"] = await link.command("HGETALL", key)
-    return story
+    return {key: value for key, value in story.items() if value != {}}  # nothing counted is nothing
 
 
 def _plain(value: bytes) -> Any:
