@@ -1,26 +1,25 @@
-"""Outgoing messages: what waits and why, what failed, whom only a call can reach, and how the gateways are.
+"""Outgoing messages: what waits and why, what failed, and how the gateways are.
 
-Here: the page. Not here: when a message goes (`service.dispatcher`), who must be called (`alerting.phone_list`). It
-shows offices and states, never texts, numbers or addresses; the numbers to call stand on the page of the alert.
+Here: the page. Not here: when a message goes (`service.dispatcher`) and whom only a call can reach (`console.phone`).
+It shows offices and states, never texts, numbers or addresses.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import get_args
 
 import msgspec
 from starlette.responses import Response
 
 from engine.alerting.alert import Notification, State
-from engine.alerting.phone_list import Callee, callees
 from engine.alerting.route import CLOSED, Breaker
 from engine.judging.instant import Instant
 from engine.service.app import Siaga
 from engine.service.books import BREAKERS
-from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, Case, load
+from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, load
 from engine.store.codec import decode
+from engine.web import phone_list
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
@@ -46,17 +45,6 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     when: str
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody whom only a call can reach, and since when."""
-
-    alert: str
-    level: int
-    title: str
-    office: str
-    since: str
-    informing: bool
-
-
 class Outlet(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway: its channel, and until when it is not asked because it failed five times in a row."""
 
@@ -80,7 +68,7 @@ async def outgoing(visit: Visit = visitor("operate")) -> Response:
         visit.request,
         "outgoing.html.j2",
         visit=visit,
-        calls=await _calls(visit, mine, now),
+        calls=len(await phone_list.waiting(siaga, visit.scope.region)),
         waiting=[_line(visit, n, now) for n in waiting[:LISTED]],
         more_waiting=max(0, len(waiting) - LISTED),
         failed=[_line(visit, n, now) for n in failed[:LISTED]],
@@ -97,26 +85,6 @@ async def _waiting(siaga: Siaga, visit: Visit) -> list[Notification]:
     records = await siaga.store.get(NOTIFICATIONS, [id_ for id_, _ in due]) if due else []
     found = (decode(record.value, Notification) for record in records if record is not None)
     return [n for n in found if n.state in ("pending", "sending") and visit.scope.covers(n.region)]
-
-
-async def _calls(visit: Visit, cases: Iterable[Case], now: Instant) -> list[Call]:
-    around = await visit.siaga.books.surroundings()
-    found = [
-        callee for case in cases for callee in callees(case.alert, case.notifications.values(), around, now)
-    ]
-    return [_call(visit, callee, now) for callee in sorted(found, key=lambda callee: callee.order)]
-
-
-def _call(visit: Visit, callee: Callee, now: Instant) -> Call:
-    alert, voice = callee.alert, _voice(visit, callee.alert.region)
-    return Call(
-        alert=alert.id,
-        level=alert.level,
-        title=f"{alert.rule.title}, {voice.place(alert.region)}",
-        office=voice.office(callee.notice.role, callee.notice.office, callee.notice.status),
-        since=voice.near_moment(callee.since, now),
-        informing=callee.notice.informing,
-    )
 
 
 def _line(visit: Visit, n: Notification, now: Instant) -> Line:

@@ -37,7 +37,7 @@ async def test_whom_no_message_reaches_must_be_called(api):
     await failing(api, alert)
     await api.sign_in("operate")
     page = (await api.client.get(PATH)).text
-    assert "Harus ditelepon" in page
+    assert "1 orang hanya dapat dihubungi lewat telepon" in page
     assert f"/console/alerts/{alert}" in page
     assert "dilaporkan tidak sampai" in page
 
