@@ -49,6 +49,9 @@ class Caller(NamedTuple):
     callback: Callback
     secret: str
 
+    def __repr__(self) -> str:
+        return f"Caller(callback={self.callback!r})"
+
 
 class NotBelievedError(Exception):
     """The call does not prove that it comes from the gateway, or there is no such gateway."""

@@ -71,6 +71,9 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     regions: tuple[Region, ...]
     routes: tuple[Route, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Begin(namespace={self.namespace!r}, holder={self.holder!r})"  # `where` may hold a password
+
 
 class TakeTurn(msgspec.Struct, frozen=True, tag="turn"):
     """Do one turn at the instant `now` of the parent's clock.

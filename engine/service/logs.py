@@ -22,11 +22,13 @@ MASK = "[disamarkan]"
 _PRIVATE = re.compile(
     r"siaga_[0-9a-z]+_[\w-]{20,}"  # tokens of the API
     r"|/a/[a-z2-7]{12,}"  # answer links
-    r"|[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+"  # e-mail addresses
+    r"|[^\s@<>\"']{1,80}@[^\s@<>\"']{1,80}\.[^\s@<>\"']{1,80}"  # e-mail addresses; bounds keep the search short
     r"|(?<![\w.:-])(?:\+62|62|0)[ -]?8[\d -]{7,14}\d"  # phone numbers
     r"|(?<![\w.:-])\d{16}(?:\d\d)?(?![\w])"  # of identity cards (NIK) and of civil servants (NIP)
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+LONGEST = 2_000
+"""Characters of a text; what comes behind is left out."""
 CAUSES = 8
 """So many exceptions of a chain or group are written."""
 
@@ -143,6 +145,7 @@ def _for_people(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> M
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
+        value = value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
         return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", _PRIVATE.sub(MASK, value))
     if isinstance(value, Mapping):
         return {name: _masked(inner) for name, inner in value.items()}

@@ -40,6 +40,9 @@ class Outlet(msgspec.Struct, frozen=True, kw_only=True):
     caller: Caller | None = None
     low_balance: float | None = None
 
+    def __repr__(self) -> str:
+        return f"Outlet(gateway={self.gateway!r})"  # the rest holds passwords
+
 
 def outlets_of(settings: Settings, environment: Mapping[str, str]) -> tuple[Outlet, ...]:
     """Return the gateways of an installation; secrets come out of the environment.

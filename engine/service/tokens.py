@@ -75,6 +75,9 @@ class Created(NamedTuple):
     token: Token
     text: str
 
+    def __repr__(self) -> str:
+        return f"Created(token={self.token!r})"
+
 
 class _Checked(NamedTuple):
     scope: Scope

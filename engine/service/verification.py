@@ -64,7 +64,7 @@ class Verifications:
             asked, version = await self._read(contact.id)
             if not asked or not self._counts(asked, contact, at):
                 return "not_asked"
-            right = hmac.compare_digest(self._code(contact, asked), code)
+            right = self._is(contact, asked, code)
             if right:
                 await Registry(self._store, self._books).amend(
                     lambda contents: marked(contents, {contact.id}, verified=True), at, by
@@ -77,11 +77,14 @@ class Verifications:
     async def expects(self, contact: Contact, code: str, at: Instant) -> bool:
         """Say whether a code is the one that is out for a contact; asking counts as no try."""
         asked, _ = await self._read(contact.id)
-        return asked is not None and self._counts(asked, contact, at) and self._code(contact, asked) == code
+        return asked is not None and self._counts(asked, contact, at) and self._is(contact, asked, code)
 
     def _counts(self, asked: Asked, contact: Contact, at: Instant) -> bool:
         fresh = at < asked.at + VALID and asked.missed < TRIES and not asked.done
         return fresh and asked.address == self._digest(contact)
+
+    def _is(self, contact: Contact, asked: Asked, code: str) -> bool:
+        return hmac.compare_digest(self._code(contact, asked).encode(), code.encode("utf-8", "replace"))
 
     def _code(self, contact: Contact, asked: Asked) -> str:
         secret = hmac.new(self._key, f"verify\0{contact.id}\0{asked.turn}".encode(), sha256).hexdigest()

@@ -103,6 +103,12 @@ def test_an_exception_is_written_without_its_text_unless_it_is_one_of_siaga(caps
         assert "a stored alert cannot be read" in written
 
 
+def test_a_long_text_is_cut_before_it_is_searched():
+    """However it is made: the search for mailboxes would take the square of its length."""
+    line = logs.without_personal_data(None, "info", {"event": "a" * 1_000_000 + "@" + "b" * 1_000_000})
+    assert len(line["event"]) < 3_000
+
+
 def test_no_text_begins_a_line_of_its_own(capsys):
     for style in ("json", "console"):
         logs.set_up(Log(format=style))

@@ -54,6 +54,14 @@ async def test_a_wrong_code_verifies_nothing_and_five_of_them_end_it(board):
     assert await board.verifications.hear(contact, again, now) == "verified"
 
 
+@pytest.mark.parametrize("code", ["ÄÖÜß", "\ud800AAA", "\0\0\0\0", ""])
+async def test_what_is_no_code_at_all_is_a_wrong_one(board, code):
+    contact, now = await board.second(), board.clock.now()
+    await board.verifications.ask(contact, now)
+    assert await board.verifications.hear(contact, code, now) == "wrong_code"
+    assert not await board.verifications.expects(contact, code, now)
+
+
 async def test_a_code_ends_with_its_day_and_with_its_address(board):
     contact, now = await board.second(), board.clock.now()
     code = await board.verifications.ask(contact, now)
