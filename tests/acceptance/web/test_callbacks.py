@@ -90,10 +90,11 @@ async def desk(settings: Settings, tmp_path: Path, monkeypatch) -> AsyncIterator
     async with AsyncExitStack() as stack:
         aggregator = await stack.enter_async_context(Aggregator().open())
         siaga = await open_siaga(installation(settings, tmp_path, aggregator.url), stack, store=MemoryStore())
-        transport = httpx.ASGITransport(build(siaga), raise_app_exceptions=False)
+        app = build(siaga)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test")
         await stack.enter_async_context(client)
-        found = Desk(siaga, client, b"")
+        found = Desk(siaga, app, client, b"")
         found.aggregator = aggregator
         yield found
 

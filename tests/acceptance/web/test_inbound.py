@@ -61,10 +61,11 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
     settings = settings.model_copy(update={"gateways": two_way})
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack, store=MemoryStore())
-        transport = httpx.ASGITransport(build(siaga), raise_app_exceptions=False)
+        app = build(siaga)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test")
         await stack.enter_async_context(client)
-        yield Desk(siaga, client, secret_key(settings.key_file, os.environ))
+        yield Desk(siaga, app, client, secret_key(settings.key_file, os.environ))
 
 
 async def first_sms(desk: Desk) -> tuple[str, Notification, str, str]:
