@@ -15,22 +15,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     Field,
     Secret,
-    SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from engine.errors import ConfigurationError
 from engine.settings_budgets import BudgetSection
+from engine.settings_gateways import Gateways
 from engine.settings_retention import RetentionSection
+from engine.settings_section import Place
 from engine.settings_section import Section as _Section
 from engine.settings_section import listed as _listed
 from engine.settings_situation import SituationSection
@@ -40,16 +39,6 @@ DEFAULT_FILE = Path("config/siaga.yaml")
 
 Role = Literal["intake", "evaluator", "escalator", "dispatcher", "auditor"]
 ROLES: tuple[Role, ...] = ("intake", "evaluator", "escalator", "dispatcher", "auditor")
-
-
-def _from_home(path: Path, info: ValidationInfo) -> Path:
-    """Resolve a path against the home of the installation, where the file told it."""
-    home = (info.context or {}).get("home")
-    return home / path if home is not None else path
-
-
-Place = Annotated[Path, AfterValidator(_from_home)]
-"""A path; relative ones count from the home: the folder that holds `config/siaga.yaml`'s folder `config`."""
 
 
 _SERVERS = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
@@ -163,66 +152,6 @@ class Reload(_Section):
     """Let valid changes of the files follow by themselves, without a second person: for trials only."""
     max_told: int = Field(default=50, ge=0)
     """A reload that would tell more people than this at once needs an explicit yes with the number."""
-
-
-class Outbox(_Section):
-    """The gateway that writes messages to files."""
-
-    enabled: bool = True
-    """Write every message of a channel that has no other gateway as a file."""
-    directory: Place | None = None
-    """Folder of the .eml and .sms files; none: outbox in paths.var."""
-
-
-class Smtp(_Section):
-    """The gateway for e-mail."""
-
-    host: str | None = None
-    """Name of the mail server; none: e-mail goes to the outbox."""
-    port: int = Field(default=587, ge=1, le=65_535)
-    """TCP port of the mail server."""
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    """`starttls` (587), `implicit` (465), or `none` (only inside one machine)."""
-    user: str | None = None
-    """Name to log in with; none: no login."""
-    password: SecretStr | None = None
-    """Password to log in with; better left empty and given by `password_env`."""
-    password_env: str = "SIAGA_SMTP_PASSWORD"  # noqa: S105 -- the name of a variable, not a password
-    """Environment variable that holds the password."""
-    envelope_sender: str | None = None
-    """Address that gets bounces; none: the address in messages.sender."""
-    ca_file: Place | None = None
-    """Certificates to trust instead of the machine's, as PEM, for a mail server with one of your own."""
-    bounces: Place | None = None
-    """Maildir of bounces, read by the role dispatcher; none: they come by `siaga bounce`."""
-    timeout_seconds: float = Field(default=30, gt=0, le=50)
-    """Longest wait for the mail server, in seconds; after a minute another process would send the mail too."""
-    connections: int = Field(default=3, ge=1, le=20)
-    """Connections kept open at once."""
-
-
-class SmsRoute(_Section):
-    """What the route of SMS carries."""
-
-    two_way: bool = False
-    """Answers come back to POST /v1/inbound/sms: an SMS shows a code to reply with instead of a link."""
-    concat: bool = False
-    """Longer messages arrive in one piece: an SMS may have two parts."""
-    unicode: bool = False
-    """Letters beyond GSM-7 arrive. Siaga writes GSM-7 all the same, since they more than halve the room."""
-    url_ok: bool = True
-    """Links arrive; where not, a one-way SMS asks to call the duty desk."""
-    banned_words: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
-    """Words that operators throw messages away for, such as otp, pin."""
-
-
-class Gateways(_Section):
-    """How messages leave."""
-
-    sms: SmsRoute = SmsRoute()
-
-    outbox: Outbox = Outbox()
-    smtp: Smtp = Smtp()
 
 
 class Messages(_Section):
