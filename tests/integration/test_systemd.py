@@ -1,5 +1,6 @@
 """The units of systemd: valid, closed, and their commands are commands of Siaga."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,8 @@ import pytest
 import typer.main
 
 ROOT = Path(__file__).parents[2]
-UNITS = sorted((ROOT / "config/systemd").iterdir())
+UNITS = sorted(p for p in (ROOT / "config/systemd").iterdir() if p.suffix != ".sh")
+COMMAND = ROOT / "config/systemd/siaga.sh"
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 
 
@@ -64,3 +66,30 @@ def test_their_settings_are_settings():
     set_ = {word for unit in UNITS for word in re.findall(r"\bSIAGA_\w+__\w+", unit.read_text())}
     assert set_
     assert set_ <= known
+
+
+def test_the_command_becomes_the_user_of_the_service(tmp_path):
+    """As root it runs as that user with the variables of the service, whatever they hold; here as nobody."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can become another user (by setpriv)")
+    (tmp_path / "siaga").mkdir()
+    secret = 'a b"c$(touch gagal)'
+    (tmp_path / "siaga/secrets.env").write_text(f"# rahasia\n\nSIAGA_NAMESPACE=uji\nSIAGA_X={secret}")
+    text = COMMAND.read_text()
+    for name, value in (
+        ("USER_OF_SERVICE=siaga", "USER_OF_SERVICE=nobody"),
+        ('--regid "$USER_OF_SERVICE"', "--regid nogroup"),
+        ("/etc/siaga", str(tmp_path / "siaga")),
+        ("/opt/siaga/.venv/bin/python -m engine.cli", "/usr/bin/env"),
+    ):
+        assert name in text
+        text = text.replace(name, value)
+    own = tmp_path / "command"
+    own.write_text(text)
+    words = ["sh", "-c", 'id -un; printf "%s\\n" "$SIAGA_NAMESPACE" "$SIAGA_X" "$SIAGA_PATHS__VAR"']
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SIAGA_")}
+    done = subprocess.run(
+        ["sh", own, *words], cwd=tmp_path, env=clean, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["nobody", "uji", secret, "/var/lib/siaga"]
+    assert not (tmp_path / "gagal").exists()
