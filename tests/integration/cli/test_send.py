@@ -1,8 +1,13 @@
 """`siaga send` against the service itself, and against a server that answers as bad days do."""
 
 import asyncio
+import contextlib
 import http.server
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -273,6 +278,31 @@ def test_what_is_too_large_goes_in_parts(siaga_send, lines_file, tmp_path):
             "3 diterima, 0 sudah pernah masuk, 0 ditahan untuk diperiksa, 0 ditolak, 0 perlu diperbaiki.\n",
         )
     assert [len(body.splitlines()) for body in bodies] == [3, 2, 1, 1, 1]
+    assert spooled(tmp_path) == []
+
+
+def test_killed_after_the_service_took_it_the_next_flush_sends_the_same_again(
+    siaga_send, lines_file, tmp_path
+):
+    """Nobody knows then that it was taken; the ids are the same, so the service counts duplicates."""
+    options = ("--config", CONFIG, "--spool", str(tmp_path / "spool"))
+    environment = os.environ | {TOKEN: NO_TOKEN, "PYTHONPATH": str(ROOT)}
+    killed: list[subprocess.Popen[bytes]] = []
+
+    def take_and_kill(body: bytes) -> bytes:
+        killed[0].kill()
+        return taken(body)
+
+    with answering((202, {}, take_and_kill), (202, {}, taken)) as (url, bodies):
+        command = [sys.executable, "-m", "engine.cli", "send", str(lines_file), "--url", url, *options]
+        with (
+            contextlib.suppress(ConnectionError),
+            subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as sender,
+        ):
+            killed.append(sender)
+        assert sender.returncode == -signal.SIGKILL
+        assert siaga_send("--flush", "--url", url)[0] == 0
+    assert bodies[0] == bodies[1]
     assert spooled(tmp_path) == []
 
 
