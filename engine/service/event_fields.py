@@ -8,7 +8,8 @@ that a rule and the door never disagree.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from engine.judging.event import Scalar
@@ -63,7 +64,7 @@ def flatten(document: Any, prefix: str, flat: dict[str, Scalar], depth: int = MO
     if depth == 0:
         raise Wrong("too_deep", prefix.rstrip("."))
     for key, value in document.items():
-        path = prefix + key
+        path = prefix + key if prefix else key
         kind = type(value)
         if kind is dict:
             flatten(value, path + ".", flat, depth - 1)
@@ -87,19 +88,29 @@ def public_name(path: str) -> str:
 _Check = Callable[[Scalar], Fault | None]
 
 
-def fault_of(path: str, value: Scalar) -> Fault | None:
-    """Say what is wrong with the value of a field, if anything."""
-    check = _CHECKS.get(path)
-    return check(value) if check else _any_field(path, value)
+def first_fault(fields: Mapping[str, Scalar]) -> Wrong | None:
+    """Say what is wrong with the first field whose value is no good, if any is."""
+    known = _CHECKS.get
+    for path, value in fields.items():
+        check = known(path)
+        fault = check(value) if check else _any_field(path, value)
+        if fault:
+            return Wrong(fault, path)
+    return None
 
 
 def _any_field(path: str, value: Scalar) -> Fault | None:
     """Check a field that the schema does not know: its name, and bounds that hold for every value."""
-    if len(path) > 100 or not _NAME.fullmatch(path):
+    if not _is_name(path):
         return "wrong_form"
     if isinstance(value, str):
         return "too_long" if len(value) > LONGEST_TEXT else None
     return None if abs(value) <= LARGEST_NUMBER else "out_of_range"
+
+
+@lru_cache(maxsize=4_096)
+def _is_name(path: str) -> bool:
+    return len(path) <= 100 and _NAME.fullmatch(path) is not None
 
 
 def _checks() -> Iterator[tuple[str, _Check]]:

@@ -23,10 +23,10 @@ from engine.errors import ParseError
 from engine.judging.event import Event, Scalar
 from engine.judging.instant import SECOND, Instant, parse_instant
 from engine.judging.region import NATION, RegionTable
-from engine.service.event_fields import OWN, Fault, Wrong, fault_of, flatten
+from engine.service.event_fields import OWN, Fault, Wrong, first_fault, flatten
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection
-from engine.store.port import ID_BYTES
+from engine.store.port import ID_BYTES, Arrival
 
 Refusal = Literal["not_json", "too_large", "too_many", "out_of_scope"]
 """Why nothing is kept of a document."""
@@ -47,6 +47,10 @@ _MOVED = {
 """Papua Barat Daya had no codes of its own in the list of 2022 [domain.md 7.1]."""
 _OFFSETS = {"WIB": timedelta(hours=7), "WITA": timedelta(hours=8), "WIT": timedelta(hours=9)}
 
+_Place = tuple[str, timedelta]
+"""A code of the present list of regions, and the offset of the clocks there."""
+_PLACES_KEPT = 20_000
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+@=-]{0,63}", re.ASCII)
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
 _CODE = re.compile(r"\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?", re.ASCII)
@@ -58,13 +62,10 @@ _CANONICAL = msgspec.json.Encoder(order="deterministic")
 _ENCODER = msgspec.json.Encoder()
 
 
-class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """An event, its JSON as it is stored, and the digests by which a repeat is recognised."""
+class Accepted(Arrival, frozen=True, kw_only=True, gc=False):
+    """An event, with its JSON as it is stored and the digests by which a repeat is recognised."""
 
     event: Event
-    value: bytes
-    identity: bytes
-    content: bytes
 
 
 class KeptAside(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +164,7 @@ class EventSchema:
         self._kinds = kinds
         self._max_bytes = settings.max_event_bytes
         self._ahead = settings.future_tolerance_seconds * SECOND
+        self._places: dict[str, _Place] = {}
 
     def examine(self, raw: bytes, scope: Scope, received_at: Instant) -> Verdict:
         """Judge one document that came with a token of this scope at this instant."""
@@ -200,6 +202,8 @@ class EventSchema:
 
     def _judged(self, flat: dict[str, Scalar], scope: Scope) -> Refused | None:
         """Hold region and desk against the token, as far as they can be read; a desk need not be a region code."""
+        if scope.region == NATION:
+            return None
         for field in ("region", "source.desk"):
             code = flat.get(field)
             if type(code) is str and _CODE.fullmatch(code) and not scope.covers(_present_code(flat, code)):
@@ -210,8 +214,10 @@ class EventSchema:
         """Make the event of flattened fields, or raise the first fault."""
         event_id = _required(flat, "id", _ID)
         desk = _required(flat, "source.desk", _ID)
-        kind = _required(flat, "kind", _KIND)
-        region = self._region(flat)
+        kind = flat.get("kind")
+        if type(kind) is not str or kind not in self._kinds:
+            kind = _required(flat, "kind", _KIND)
+        region, here = self._place(flat)
         severity = flat.get("severity")
         if severity is None:
             raise Wrong("missing", "severity")
@@ -220,16 +226,14 @@ class EventSchema:
         if not 1 <= severity <= 4:
             raise Wrong("out_of_range", "severity")
         flags: tuple[str, ...] = () if kind in self._kinds else ("kind_unknown",)
-        occurred_at, matches = self._instant(flat, "occurred_at", region, received_at)
+        occurred_at, matches = self._instant(flat, "occurred_at", here, received_at)
         if not matches:
             flags = (*flags, "offset_mismatch")
         fields = {path: value for path, value in flat.items() if path not in OWN}
         if "reported_at" in fields:
-            fields["reported_at"], _ = self._instant(flat, "reported_at", region, received_at)
-        for path, value in fields.items():
-            fault = fault_of(path, value)
-            if fault:
-                raise Wrong(fault, path)
+            fields["reported_at"], _ = self._instant(flat, "reported_at", here, received_at)
+        if wrong := first_fault(fields):
+            raise wrong
         exercise = flat.get("exercise", False)
         if type(exercise) is not bool:
             raise Wrong("wrong_type", "exercise")
@@ -248,6 +252,21 @@ class EventSchema:
             by_verifier=acts and "verify" in scope.rights,
         )
 
+    def _place(self, flat: dict[str, Scalar]) -> _Place:
+        """Return the region in the present list, and the offset of its clocks; most codes were asked for before."""
+        if "region_scheme" in flat or type(code := flat.get("region")) is not str:
+            return self._placed(self._region(flat))
+        place = self._places.get(code)
+        if place is None:
+            place = self._placed(self._region(flat))
+            if len(self._places) < _PLACES_KEPT:
+                self._places[code] = place
+        return place
+
+    def _placed(self, region: str) -> _Place:
+        nearest = self._regions.nearest(region)
+        return region, _OFFSETS[nearest.zone if nearest else "WIB"]
+
     def _region(self, flat: dict[str, Scalar]) -> str:
         code = flat.get("region")
         if code is None:
@@ -265,16 +284,14 @@ class EventSchema:
         return present
 
     def _instant(
-        self, flat: dict[str, Scalar], field: str, region: str, received_at: Instant
+        self, flat: dict[str, Scalar], field: str, here: timedelta, received_at: Instant
     ) -> tuple[Instant, bool]:
-        """Read an instant that may not lie ahead; also say whether its offset is the region's."""
+        """Read an instant that may not lie ahead; also say whether its offset is the region's (`here`)."""
         text = flat.get(field)
         if text is None:
             raise Wrong("missing", field)
         if type(text) is not str:
             raise Wrong("wrong_type", field)
-        nearest = self._regions.nearest(region)
-        here = _OFFSETS[nearest.zone if nearest else "WIB"]
         try:
             instant, offset = parse_instant(text)
         except ParseError:

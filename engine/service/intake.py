@@ -30,7 +30,7 @@ from engine.service.pressure import Pressure
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.store.codec import decode, encode
-from engine.store.port import Append, Arrival, Committed, Drop, Put, Store, Write
+from engine.store.port import Append, Committed, Drop, Put, Store, Write
 
 GRAVE = 3
 """Reports from this severity on that could not be taken in are somebody's business at once (system.md 3.1)."""
@@ -245,11 +245,7 @@ class Intake:
         """Append the events of one request in one step; return what became of each."""
         if not good:
             return []
-        arrivals = [
-            Arrival(identity=accepted.identity, content=accepted.content, value=accepted.value)
-            for accepted in good
-        ]
-        appended = await self._store.append(arrivals, received_at, received_at // DAY)
+        appended = await self._store.append(good, received_at, received_at // DAY)
         return list(appended.results)
 
     async def _old(
@@ -315,8 +311,9 @@ class Intake:
         for result in ("accepted", "duplicate"):
             self._metrics.events(result, results.count(result))
         for (_, accepted), result in zip(good, results, strict=True):
-            for flag in accepted.event.flags if result == "accepted" else ():
-                self._metrics.flagged(flag)
+            if accepted.event.flags and result == "accepted":
+                for flag in accepted.event.flags:
+                    self._metrics.flagged(flag)
         for kept in records:
             self._metrics.quarantined(kept.reason)
             log.info("event_quarantined", record=kept.id, reason=kept.reason, field=public_name(kept.field))

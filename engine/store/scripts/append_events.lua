@@ -1,7 +1,7 @@
 -- De-duplicates the events of one request and appends the new ones to the stream.
 -- KEYS[1]: the name that all keys begin with, `{siaga:<namespace>}`.
 -- ARGV: received_at in milliseconds UTC, day since 1970, events per entry, bytes per entry, all identities (12 bytes
--- each) joined, all contents (8 bytes each) joined, and then the values of the events.
+-- each) joined, all contents (8 bytes each) joined, and the values of all events, a newline behind each.
 -- Returns {received_at as stamped, one letter for each event: a(ccepted), d(uplicate), c(onflict of ids)}.
 -- Identities lie in 65,536 hashes by the first two bytes of the digest, small enough to be kept as listpacks:
 -- identity -> content digest, the day in two bytes and the position in ten (instant in six, number in four), big end first.
@@ -9,8 +9,7 @@
 local base = KEYS[1]
 local received_at, day = tonumber(ARGV[1]), tonumber(ARGV[2])
 local entry_events, entry_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
-local identities, contents = ARGV[5], ARGV[6]
-local VALUES = 6 -- how many arguments stand before the values
+local identities, contents, values = ARGV[5], ARGV[6], ARGV[7]
 local state = base .. ':state'
 
 -- The position of the next entry is known before it is written, so that each identity is written once.
@@ -34,21 +33,22 @@ local function enter(last)
   accepted, size, number = {}, 0, number + 1
 end
 
-local letters, total, duplicates = {}, 0, 0
+local letters, total, duplicates, start = {}, 0, 0, 1
 local here, next_one = remembered(number), remembered(number + 1)
-for index = 1, #ARGV - VALUES do
+for index = 1, #identities / 12 do
   local identity = string.sub(identities, index * 12 - 11, index * 12)
   local content = string.sub(contents, index * 8 - 7, index * 8)
-  local value = ARGV[VALUES + index]
-  local full = #accepted > 0 and (#accepted == entry_events or size + #value > entry_bytes)
+  local newline = string.find(values, '\n', start, true)
+  local length = newline - start
+  local full = #accepted > 0 and (#accepted == entry_events or size + length > entry_bytes)
   local bucket = string.format('%s:seen:%02x%02x', base, string.byte(identity, 1, 2))
   if redis.call('HSETNX', bucket, identity, content .. (full and next_one or here)) == 1 then
     if full then
       enter('0')
       here, next_one = next_one, remembered(number + 1)
     end
-    accepted[#accepted + 1] = value
-    size, total = size + #value, total + 1
+    accepted[#accepted + 1] = string.sub(values, start, newline - 1)
+    size, total = size + length, total + 1
     letters[index] = 'a'
   elseif string.sub(redis.call('HGET', bucket, identity), 1, 8) == content then
     duplicates = duplicates + 1
@@ -56,6 +56,7 @@ for index = 1, #ARGV - VALUES do
   else
     letters[index] = 'c'
   end
+  start = newline + 1
 end
 
 if total > 0 then
