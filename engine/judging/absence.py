@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from engine.judging.active import ALWAYS, Span
@@ -26,7 +27,7 @@ from engine.judging.outage import covered
 from engine.judging.rule import Rule
 from engine.judging.state import Point, Spell, Status
 from engine.judging.stopwatch import Stopwatch
-from engine.judging.trace import Rise
+from engine.judging.trace import Rise, later
 from engine.judging.window import Lasting
 
 
@@ -107,7 +108,7 @@ class SilenceFold(AbsenceFold):
         self._at: Instant | None = None
         self._plain = Stopwatch(self._around.gaps)
 
-    @property
+    @cached_property
     def _clock(self) -> Stopwatch:
         return Stopwatch(self._around.gaps, self._active)
 
@@ -150,9 +151,8 @@ class SilenceFold(AbsenceFold):
         if spell is not None and spell.since is not None and (leaving is None or leaving <= spell.since):
             return spell.since
         counts = anchor.occurred_at if anchor is not None else self._counts_from
-        bounds = (self._counts_from, counts, leaving)
-        known = [bound for bound in bounds if bound is not None]
-        return max(*known, span.start if span else at) if known else None
+        latest = later(later(self._counts_from, counts), leaving)
+        return None if latest is None else max(latest, span.start if span else at)
 
     # --- what falls due ---------------------------------------------------------------------------------------------
 

@@ -63,8 +63,12 @@ class ComparisonFold(Fold):
 
     def _move(self, first: int, end: int, after: Millis, earliest: Instant) -> Instant | None:
         """Return when the first of these points moves that comes that long after it, from an instant on."""
-        moves = (self._keys[index].occurred_at + after for index in range(first, end) if self._counts(index))
-        return next((at for at in moves if at >= earliest), None)
+        keys = self._keys
+        for index in range(first, end):
+            at = keys[index].occurred_at + after
+            if at >= earliest and self._counts(index):
+                return at
+        return None
 
     # --- the windows of the reference -------------------------------------------------------------------------------
 

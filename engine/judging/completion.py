@@ -7,6 +7,7 @@ Not here: when a pattern is complete (`judging.attempt`, `judging.items`), and t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeGuard
 
 from engine.judging import rule as language
@@ -43,8 +44,14 @@ def fold_of(
     around: Circumstances = UNKNOWN,
 ) -> Fold:
     """Return the fold of a rule's group; its parameters are those of `Fold`."""
-    kind = next((fold for word, fold in _FOLDS.items() if isinstance(rule.condition, word)), Fold)
-    return kind(rule, keys, points, base=base, status=status, marks=marks, around=around)
+    return _kind(type(rule.condition))(
+        rule, keys, points, base=base, status=status, marks=marks, around=around
+    )
+
+
+@cache
+def _kind(condition: type[Condition]) -> type[Fold]:
+    return next((fold for word, fold in _FOLDS.items() if issubclass(condition, word)), Fold)
 
 
 def pattern_of(

@@ -52,7 +52,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     guards: tuple[Guard, ...] = ()
 
 
-class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag="sequence"):
+class Sequence(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="sequence"):
     """True where some choice of events fills all stages in order and no guard was broken.
 
     `guards` stand after the last stage: true only when their time is over. `within` counts from the first event to the
@@ -64,21 +64,21 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag="sequence"):
     within: Millis | None = None
 
 
-class AllItems(msgspec.Struct, frozen=True, kw_only=True, tag="all_of"):
+class AllItems(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="all_of"):
     """True at an event that fits an item when (t - within, t] fills all of them, in any order."""
 
     items: tuple[Part, ...]
     within: Millis | None = None
 
 
-class AnyItem(msgspec.Struct, frozen=True, kw_only=True, tag="any_of"):
+class AnyItem(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="any_of"):
     """True at an event that fits an item when (t - within, t] fills that item."""
 
     items: tuple[Part, ...]
     within: Millis | None = None
 
 
-class NotAllItems(msgspec.Struct, frozen=True, kw_only=True, tag="not_all_of"):
+class NotAllItems(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="not_all_of"):
     """The first item to come opens a wait [s, s + within); true at its end if any item is not filled."""
 
     items: tuple[Part, ...]
@@ -92,11 +92,11 @@ Pattern = Sequence | AllItems | AnyItem | NotAllItems
 # --- conditions (rule-language.md 5) -----------------------------------------------------------------------------
 
 
-class EveryEvent(msgspec.Struct, frozen=True, tag="every_event"):
+class EveryEvent(msgspec.Struct, frozen=True, cache_hash=True, tag="every_event"):
     """True at each watched event."""
 
 
-class Count(msgspec.Struct, frozen=True, tag="count"):
+class Count(msgspec.Struct, frozen=True, cache_hash=True, tag="count"):
     """True at a watched event at t when (t - within, t] holds at least so many (or so much weight)."""
 
     at_least: float
@@ -104,7 +104,7 @@ class Count(msgspec.Struct, frozen=True, tag="count"):
     weight: str | None = None
 
 
-class Distinct(msgspec.Struct, frozen=True, tag="distinct"):
+class Distinct(msgspec.Struct, frozen=True, cache_hash=True, tag="distinct"):
     """True when the window holds at least (event condition) or at most (state condition) so many values of `of`."""
 
     of: tuple[str, ...]
@@ -112,7 +112,7 @@ class Distinct(msgspec.Struct, frozen=True, tag="distinct"):
     within: Millis
 
 
-class Value(msgspec.Struct, frozen=True, tag="value"):
+class Value(msgspec.Struct, frozen=True, cache_hash=True, tag="value"):
     """True while the latest watched event's field meets the limit or is one of the values (state condition).
 
     `missing` stands for a missing field; None: such an event does not count, and the one before it stays the latest.
@@ -127,7 +127,7 @@ class Value(msgspec.Struct, frozen=True, tag="value"):
 Function = Literal["sum", "average", "highest", "lowest", "latest", "percentile"]
 
 
-class Aggregate(msgspec.Struct, frozen=True, tag="aggregate"):
+class Aggregate(msgspec.Struct, frozen=True, cache_hash=True, tag="aggregate"):
     """True while the figure over the numbers of `of` in (t - within, t] meets the limit (state condition).
 
     `p` is the percentile, 1 to 100. Fewer than `min_events` numbers meet no limit. `missing` is the number of an event
@@ -144,7 +144,7 @@ class Aggregate(msgspec.Struct, frozen=True, tag="aggregate"):
     non_negative: bool = False
 
 
-class Change(msgspec.Struct, frozen=True, tag="change"):
+class Change(msgspec.Struct, frozen=True, cache_hash=True, tag="change"):
     """True at a watched event whose value of `of` differs from that of the event before it in the group.
 
     `old` and `new` are the values it may have before and after (empty: any); the event before it is less than `within`
@@ -158,7 +158,7 @@ class Change(msgspec.Struct, frozen=True, tag="change"):
     missing: Scalar | None = None
 
 
-class FirstTime(msgspec.Struct, frozen=True, tag="first_time"):
+class FirstTime(msgspec.Struct, frozen=True, cache_hash=True, tag="first_time"):
     """True at a watched event at t whose value of `of` no other event of the group has in (t - memory, t).
 
     `missing` stands for a missing field; None: such an event does not count.
@@ -169,7 +169,7 @@ class FirstTime(msgspec.Struct, frozen=True, tag="first_time"):
     missing: Scalar | None = None
 
 
-class Spread(msgspec.Struct, frozen=True, tag="spread"):
+class Spread(msgspec.Struct, frozen=True, cache_hash=True, tag="spread"):
     """True while (t - within, t] holds events of at least so many different children (state condition).
 
     `over` is the level of the children's regions, or a field. With `children` (pairs of a group's region and how many
@@ -191,7 +191,7 @@ class Floor(msgspec.Struct, frozen=True):
     field_limit: Limit | None = None
 
 
-class Share(msgspec.Struct, frozen=True, tag="share"):
+class Share(msgspec.Struct, frozen=True, cache_hash=True, tag="share"):
     """True while `part` in percent of `whole` meets the limit and the floor its limits (state condition).
 
     Each is a field whose numbers are added up, or a filter whose events are counted, over (t - within, t]; without
@@ -207,18 +207,18 @@ class Share(msgspec.Struct, frozen=True, tag="share"):
     missing: float | None = None
 
 
-class PreviousWindow(msgspec.Struct, frozen=True, tag="previous_window"):
+class PreviousWindow(msgspec.Struct, frozen=True, cache_hash=True, tag="previous_window"):
     """The window before this one: (t - 2 within, t - within]."""
 
 
-class Earlier(msgspec.Struct, frozen=True, tag="earlier"):
+class Earlier(msgspec.Struct, frozen=True, cache_hash=True, tag="earlier"):
     """What is at least `before` old, but less than `not_older_than`: (t - not_older_than, t - before]."""
 
     before: Millis
     not_older_than: Millis
 
 
-class SameHour(msgspec.Struct, frozen=True, tag="same_hour"):
+class SameHour(msgspec.Struct, frozen=True, cache_hash=True, tag="same_hour"):
     """The mean of the same window on each of so many days before."""
 
     days: int
@@ -234,7 +234,7 @@ _AS_LIMIT: dict[Relation, Operator] = {
 }
 
 
-class Compare(msgspec.Struct, frozen=True, kw_only=True, tag="compare"):
+class Compare(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="compare"):
     """True while the figure over (t - within, t] stands so to its reference, and the floor holds (state condition).
 
     With `at` (local to the group where it has no zone) it is true at that instant only. `number` is how many times the
@@ -266,7 +266,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True, tag="compare"):
         return self.relation in ("rises_by", "falls_by")
 
 
-class Bond(msgspec.Struct, frozen=True, tag="rules"):
+class Bond(msgspec.Struct, frozen=True, cache_hash=True, tag="rules"):
     """True while so many alerts of other rules are open whose group lies in this one (state condition).
 
     `over` counts different values of a key of theirs instead, `within` those only that opened in (t - within, t].

@@ -82,11 +82,14 @@ class Contrast:
     def met(self) -> bool:
         """Say whether the relation and the floor hold; without a reference `if_no_baseline` decides."""
         condition, floor = self._condition, self._condition.floor
-        now, reference = _fraction(self._now), self._reference()
+        reference = self._reference()
+        if reference is None and condition.if_no_baseline != "fire":
+            return False
+        now = _fraction(self._now)
         if now is None or not _within(floor.now, now) or not self._field_passes:
             return False
         if reference is None:
-            return condition.if_no_baseline == "fire"
+            return True
         figure = self._figure(now, reference)
         return figure is not None and condition.limit.met_by(figure) and _within(floor.reference, reference)
 
@@ -110,6 +113,8 @@ class Contrast:
     def _mean(self) -> Fraction | None:
         """Return the mean of the panes that have a figure."""
         figures = [figure for pane in self.panes if (figure := _fraction(pane)) is not None]
+        if len(figures) == 1:
+            return figures[0]
         return sum(figures, Fraction()) / len(figures) if figures else None
 
     def _figure(self, now: Fraction | None, reference: Fraction | None) -> float | None:

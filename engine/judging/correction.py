@@ -76,12 +76,17 @@ def member_of(event: Event) -> Member:
         region=event.region,
         reported_at=reported_at if type(reported_at) is int else event.occurred_at,
         names=named_by(event),
-        refuted=fields.get("verification") == "refuted",
+        refuted=is_refuted(event),
         subject="subject.role" in fields,
         reach=event.reach,
         by_verifier=event.by_verifier,
         exercise=event.exercise,
     )
+
+
+def is_refuted(event: Event) -> bool:
+    """Say whether an event itself says that it is not true."""
+    return event.fields.get("verification") == "refuted"
 
 
 def named_by(event: Event) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Sequence
-from copy import copy
 
 import msgspec
 
@@ -67,7 +66,8 @@ class Group:
     def due(self) -> Instant | None:
         """The clock instant at which the group must be looked at again though nothing arrives."""
         at = self._hidden if self._hidden is not None else self._fold.next_due()
-        at = earlier(at, next((rise.at for rise in self._fold.rises if rise.at > (self._ripe or 0)), None))
+        if self._fold.rises:
+            at = earlier(at, next((r.at for r in self._fold.rises if r.at > (self._ripe or 0)), None))
         return None if at is None else at + self.rule.wait_for_late
 
     @property
@@ -85,7 +85,7 @@ class Group:
         return GroupState(
             points=tuple(self.points.rows),
             base=self._base,
-            status=copy(self._status),
+            status=msgspec.structs.replace(self._status),
             openings=tuple(self._openings),
             opened=self._opened,
             marks=tuple(self._marks),

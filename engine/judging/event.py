@@ -35,7 +35,7 @@ class EventKey(NamedTuple):
     id: str
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One event. It is identified by (`desk`, `id`); `fields` holds every other field by its dotted path.
 
     `received_at` is set by the store at the append and never falls from entry to entry. `flags` are the intake's

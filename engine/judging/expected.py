@@ -34,7 +34,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     where: Filter | None = None
 
 
-class Silence(msgspec.Struct, frozen=True, kw_only=True, tag="silence"):
+class Silence(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="silence"):
     """True while somebody expected had fewer than `below` watched events in the last `length` (state condition).
 
     Its figure is how long that has been so, in milliseconds.
@@ -45,7 +45,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, tag="silence"):
     below: int = 1
 
 
-class Deadline(msgspec.Struct, frozen=True, kw_only=True, tag="deadline"):
+class Deadline(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="deadline"):
     """True at `by` of everybody expected who has no watched event at or before it; a naive one is local there."""
 
     by: datetime | Instant

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from copy import copy
 
 import msgspec
 
@@ -73,7 +72,7 @@ class Fold:
         self._low = self._high = 0
         self._before: Before | None = None
         self.now = base
-        self.status = copy(status) if status else Status()
+        self.status = msgspec.structs.replace(status) if status else Status()
         self.done: list[Spell] = []
         self.joins: list[Join] = []
         self.rises: list[Rise] = []
@@ -119,7 +118,7 @@ class Fold:
                 self._pass_marks(at)
             self.wait_until(at - 1)
             start = self._high
-            self._before = Before(self.now, start, copy(self.status), len(self.done))
+            self._before = Before(self.now, start, msgspec.structs.replace(self.status), len(self.done))
             while self._high < count and keys[self._high].occurred_at == at:
                 self._high += 1
             self._slide(at)
@@ -156,7 +155,7 @@ class Fold:
     def wait_until(self, until: Instant) -> None:
         """Judge what falls due up to `until` (included) though no point occurs."""
         while (at := self.next_due()) is not None and at <= until:
-            self._before = Before(self.now, self._high, copy(self.status), len(self.done))
+            self._before = Before(self.now, self._high, msgspec.structs.replace(self.status), len(self.done))
             self._slide(at)
             self.now = at
             self._judge(at, self._high, self._high)

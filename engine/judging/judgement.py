@@ -21,7 +21,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 """From the best known to the least."""
 
 
-class Impact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Impact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What an event did, by the figures of its report (`metrics.*`); None where it gives none. Numbers, never names."""
 
     dead: float | None = None
@@ -37,7 +37,7 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return {name: figure for name, figure in found.items() if figure is not None}
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What an alert keeps of an event: ids, place, what decides about levels and conflicts of interest, and its impact.
 
     `impact` is None where the event gives no figure of it. Of a rule on rules it is an alert of another one: `title` is
@@ -88,14 +88,20 @@ def evidence_of(event: Event) -> Evidence:
 
 
 def _precision(value: object) -> Precision:
-    return next((known for known in PRECISIONS if known == value), "exact")
+    return "exact" if value is None else next((known for known in PRECISIONS if known == value), "exact")
 
 
 def _impact(fields: Mapping[str, Scalar]) -> Impact | None:
     """Return the figures that a report gives; what is no number, or below 0, is not one of them."""
-    found = {name: number(fields.get(f"metrics.{name}")) for name in Impact.__struct_fields__}
-    figures = {name: figure for name, figure in found.items() if figure is not None and figure >= 0}
+    figures = {
+        name: figure
+        for name, path in _IMPACTS
+        if path in fields and (figure := number(fields[path])) is not None and figure >= 0
+    }
     return Impact(**figures) if figures else None
+
+
+_IMPACTS = tuple((name, f"metrics.{name}") for name in Impact.__struct_fields__)
 
 
 def _text(value: object) -> str | None:

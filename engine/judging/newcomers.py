@@ -38,26 +38,35 @@ def newcomers_of(
 ) -> list[Point]:
     """Return the points of events that match (`arrivals`) or clear, in event order; those `known` are there already."""
     condition, clears = rule.condition, {(event.desk, event.id) for event in clearing}
-    watched = [event for event in arrivals if measures(condition, event)]
-    both = {(event.desk, event.id) for event in watched}
-    found = []
-    for event in (*watched, *(event for event in clearing if (event.desk, event.id) not in both)):
+    found, both = [], set()
+    for event in arrivals:
+        if not measures(condition, event):
+            continue
         name = (event.desk, event.id)
+        both.add(name)
         if name in withdrawn or not in_time(rule, event, received_at) or event.key in known:
             continue
-        counts = name in both
-        measure = measure_of(condition, event, fits.get(name, 0)) if counts else None
-        besides = besides_of(condition, event, fits.get(name, 0)) if counts else ()
+        bits = fits.get(name, 0)
         evidence = evidence_of(event)
-        if counts and (level := given_level(rule, event, fits.get(name, 0))):
+        if level := given_level(rule, event, bits):
             evidence = msgspec.structs.replace(evidence, level=level)
-        found.append(Point(evidence, measure, counts, name in clears, besides=besides))
-    found.sort(key=lambda point: point.key)
+        measure, besides = measure_of(condition, event, bits), besides_of(condition, event, bits)
+        found.append(Point(evidence, measure, clears=name in clears, besides=besides))
+    for event in clearing:
+        name = (event.desk, event.id)
+        if name in both or name in withdrawn:
+            continue
+        if in_time(rule, event, received_at) and event.key not in known:
+            found.append(Point(evidence_of(event), watched=False, clears=True))
+    if len(found) > 1:
+        found.sort(key=lambda point: point.key)
     return found
 
 
 def given_level(rule: Rule, event: Event, fits: int) -> int:
     """Return the level that the first exception gives which the event falls under; 0 where none does."""
+    if not rule.exemptions:
+        return 0
     under = fits >> len(parts_of(rule.condition))
     return next(
         (

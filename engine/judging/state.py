@@ -40,7 +40,7 @@ class Point(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.evidence.key
 
 
-class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A stretch of event time for which an alert ought to be open: what the fold finds.
 
     Evidence of the opening are the watched points from `first` to `last` (None: the window was empty), of a pattern
@@ -68,7 +68,7 @@ class Join(NamedTuple):
     sides: Sides | None
 
 
-class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Status(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """How the fold stands after the instants it has judged; small, so that copies are cheap.
 
     `spell`: the one that runs. `true_since` (and `true_first`, its first point): since when a state condition is true
@@ -98,7 +98,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
         return opened if self.newest is None else max(opened, self.newest.occurred_at)
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An alert that was opened and not undone, as last said: `ordinal` counts the group's alerts from 1.
 
     `carried`: another version of the rule opened it and no spell of this one is its own. Nothing undoes it, and the
@@ -124,7 +124,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """All that is stored of one group of one rule.
 
     `points` are in event order. Instants up to `base` are judged for good, `status` is how the fold stood then; points

@@ -7,6 +7,7 @@ Here: a figure held against its limit, and the questions the fold has about a co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from engine.judging.contrast import Contrast, reach
@@ -154,11 +155,15 @@ class Lasting(_Any):
         return self.figure is not None and self.figure >= self._limit
 
 
+_once_a_condition = lru_cache(maxsize=16_384)
+"""Around a question that is asked for every group, of conditions that are far fewer."""
+
+
 def window_of(condition: Condition) -> Window:
     """Return an empty window of the condition."""
-    if isinstance(condition, EveryEvent | Deadline | Pattern):
-        return _Any()
     match condition:
+        case Count() | Distinct() | Spread():
+            return _counting(condition)
         case Share():
             return Ratio(condition)
         case Compare():
@@ -167,8 +172,6 @@ def window_of(condition: Condition) -> Window:
             return Standing(condition)
         case Silence(length=length):
             return Lasting(length)
-        case Count() | Distinct() | Spread():
-            return _counting(condition)
         case Value():
             return _Latest(condition)
         case Aggregate():
@@ -177,6 +180,8 @@ def window_of(condition: Condition) -> Window:
             return Changed(condition, texts_of(condition.old), texts_of(condition.new))
         case FirstTime():
             return Unseen()
+        case _:
+            return _Any()
 
 
 def _counting(condition: Count | Distinct | Spread) -> Window:
@@ -219,6 +224,7 @@ def turning(
     return found
 
 
+@_once_a_condition
 def within_of(condition: Condition) -> Millis | None:
     """Return the length of the condition's window; None where it has none."""
     match condition:
@@ -238,6 +244,7 @@ def within_of(condition: Condition) -> Millis | None:
             return None
 
 
+@_once_a_condition
 def kept_for(condition: Condition) -> Millis:
     """Return how long before an instant a point may have occurred that still matters at it."""
     if isinstance(condition, Compare):
@@ -250,6 +257,7 @@ def remembered_for(rule: Rule) -> Millis:
     return kept_for(rule.condition) + rule.late_horizon
 
 
+@_once_a_condition
 def quiet_after(condition: Condition) -> Millis:
     """Return after how long without evidence a join counts as new (`within`, rule-language.md 3.9); 0: never."""
     return (condition.within if isinstance(condition, Pattern) else within_of(condition)) or 0
@@ -270,6 +278,7 @@ def limit_of(condition: Condition) -> Limit | None:
             return None
 
 
+@_once_a_condition
 def is_state(condition: Condition) -> bool:
     """Say whether the condition is true over stretches of time (marked S in rule-language.md 5), not at events only."""
     match condition:
@@ -283,11 +292,13 @@ def is_state(condition: Condition) -> bool:
             return False
 
 
+@_once_a_condition
 def is_pulse(condition: Condition) -> bool:
     """Say whether the condition is true at the instants of events only and has no figure that could fall."""
     return isinstance(condition, EveryEvent | Change | FirstTime | Deadline | Pattern)
 
 
+@_once_a_condition
 def latest_needed(condition: Condition) -> int:
     """Return how many of the latest events of the group the condition looks at, however old they are."""
     match condition:
@@ -304,6 +315,7 @@ def opens_on_arrival(rule: Rule) -> bool:
     return not rule.hold_for and not can_be_undone(rule.condition)
 
 
+@_once_a_condition
 def can_be_undone(condition: Condition) -> bool:
     """Say whether more events can make the condition untrue, so that late ones are waited for (rule-language 3.5)."""
     match condition:
@@ -318,6 +330,7 @@ def can_be_undone(condition: Condition) -> bool:
             return can_be_cancelled(condition)
 
 
+@_once_a_condition
 def watched_for(condition: Condition) -> Millis:
     """Return how long a group must have been watched before it is judged (rule-language.md 3.5).
 
@@ -332,6 +345,7 @@ def watched_for(condition: Condition) -> Millis:
             return 0
 
 
+@_once_a_condition
 def shrinks(condition: Condition) -> bool:
     """Say whether a point that leaves can only lower the figure, so that not every leave need be looked at."""
     return isinstance(condition, Count | Distinct | Spread)

@@ -135,7 +135,7 @@ def _compare(part: Part, event: Event, verdict: Sequence[Rule]) -> Disagreement 
         fired = part.match(event)
     except MatcherFault as error:
         return Disagreement(desk=event.desk, event=event.id, fault=str(error))
-    expected = part.ids & {rule.id for rule in verdict}
+    expected = part.ids.intersection([rule.id for rule in verdict])
     if fired == expected:
         return None
     return Disagreement(

@@ -7,7 +7,7 @@ The fence, each part of it for a measured reason (ADR 0003): no host, so neither
 context; only facts, never events, batches, timers or states; conditions on one fact, made of equality, order, and, or;
 no user data, only the columns of a projection; at most 60 comparisons in a ruleset. Rulesets are never replaced or
 removed, since each registration leaks about 1 MB: they are kept by content, and `Shards.registered` says when to start
-a new process.
+a new process. The answer depends on the fact alone, so each fact is asked once: the events of a batch give few of them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from engine.matching.projection import Comparison, Projection, json_text
 
 MOST_COMPARISONS = 60
 """In one ruleset: above 64 that are true at once the engine fails, above 512 its build hangs."""
+MOST_ANSWERS = 4_096
+"""Answers that a shard remembers; beyond that it forgets all of them and asks again."""
 
 
 class _Facts(Ruleset):  # type: ignore[misc]
@@ -68,14 +70,22 @@ class Shard:
         """Build and register it: slow, and never undone."""
         self._projection = Projection()
         self._facts: Any = _Facts(name, [self._projection.lower(filter_) for filter_ in filters])
+        self._answers: dict[str, frozenset[int]] = {}
 
     def match(self, event: Event) -> frozenset[int]:
         """Return the places of the filters that hold for an event; raise `MatcherFault` on any error inside."""
         fact = self._projection.project(event)
+        found = self._answers.get(fact)
+        return self._asked(fact) if found is None else found
+
+    def _asked(self, fact: str) -> frozenset[int]:
         try:
             found: frozenset[int] = self._facts.ask(fact)
         except durable_rules_engine.error as error:
             raise MatcherFault(f"durable-rules failed with code {error}") from error
+        if len(self._answers) >= MOST_ANSWERS:
+            self._answers.clear()
+        self._answers[fact] = found
         return found
 
 
@@ -115,7 +125,11 @@ class Part(msgspec.Struct, frozen=True):
 
     def match(self, event: Event) -> frozenset[str]:
         """Return the ids of those of its rules whose `watch` holds."""
-        return frozenset(self.places[place] for place in self.shard.match(event))
+        fired = self.shard.match(event)
+        return frozenset([self.places[place] for place in fired]) if fired else NONE
+
+
+NONE: frozenset[str] = frozenset()
 
 
 class DurableMatcher:

@@ -10,7 +10,7 @@ missing one; true and false are equal to nothing but themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import ge, gt, le, lt
 
 import re2
@@ -19,7 +19,7 @@ from engine.errors import ConfigurationError
 from engine.judging.event import Event, Scalar, number
 from engine.judging.pattern import watched_by
 from engine.judging.region import lineage
-from engine.judging.rule import AllOf, AnyOf, Filter, Rule, Test, Unless, kinds_of
+from engine.judging.rule import EVERYTHING, NOTHING, AllOf, AnyOf, Filter, Rule, Test, Unless, kinds_of
 from engine.matching.membership import Membership
 
 Verdict = Callable[[Event], bool]
@@ -56,19 +56,45 @@ class NativeMatcher:
 
 
 class _Index:
-    """Filters by the kinds they can hold for; rows of a kind are gathered when the kind is first seen."""
+    """Filters by the kinds they can hold for; those of a kind are compiled, without their tests of it, at its first."""
 
     def __init__(self, rows: Iterable[tuple[Rule, Filter]]) -> None:
-        self._rows = [(rule, compile_filter(filter_), kinds_of(filter_)) for rule, filter_ in rows]
+        self._rows = [(rule, filter_, kinds_of(filter_)) for rule, filter_ in rows]
+        for _, filter_, _ in self._rows:
+            compile_filter(filter_)  # one that cannot be is refused when the rules are loaded
         self._of_kind: dict[str, tuple[tuple[Rule, Verdict], ...]] = {}
 
     def holding(self, event: Event) -> tuple[Rule, ...]:
         rows = self._of_kind.get(event.kind)
         if rows is None:
-            rows = tuple((rule, holds) for rule, holds, kinds in self._rows if possible(kinds, event.kind))
+            rows = tuple(self._compiled(event.kind))
             if len(self._of_kind) < _KINDS_KEPT:
                 self._of_kind[event.kind] = rows
         return tuple([rule for rule, holds in rows if holds(event)])
+
+    def _compiled(self, kind: str) -> Iterator[tuple[Rule, Verdict]]:
+        for rule, filter_, kinds in self._rows:
+            if possible(kinds, kind) and (left := of_kind(filter_, kind)) != NOTHING:
+                yield rule, compile_filter(left)
+
+
+def of_kind(filter_: Filter, kind: str) -> Filter:
+    """Return what is left of a filter for events of a kind: `NOTHING`, `EVERYTHING`, or tests of other fields."""
+    match filter_:
+        case Test(field="kind"):
+            known = Event(desk="", id="", kind=kind, region="", severity=1, occurred_at=0)
+            return EVERYTHING if _test(filter_)(known) else NOTHING
+        case Test():
+            return filter_
+        case AllOf(parts):
+            left = [part for one in parts if (part := of_kind(one, kind)) != EVERYTHING]
+            return NOTHING if NOTHING in left else left[0] if len(left) == 1 else AllOf(tuple(left))
+        case AnyOf(parts):
+            left = [part for one in parts if (part := of_kind(one, kind)) != NOTHING]
+            return EVERYTHING if EVERYTHING in left else left[0] if len(left) == 1 else AnyOf(tuple(left))
+        case Unless(part):
+            turned = of_kind(part, kind)
+            return NOTHING if turned == EVERYTHING else EVERYTHING if turned == NOTHING else Unless(turned)
 
 
 def compile_filter(filter_: Filter) -> Verdict:
@@ -103,6 +129,8 @@ def _test(test: Test) -> Verdict:
             codes = frozenset(str(code) for code in value)
             return lambda event: isinstance(code := read(event), str) and not codes.isdisjoint(lineage(code))
         case "at_least" | "at_most" | "above" | "below" if isinstance(value, int | float):
+            if field == "severity":
+                return _severity(_COMPARISONS[test.operator], value)
             return _against(read, _COMPARISONS[test.operator], value)
     raise ConfigurationError(f"no filter tests {field!r} by {test.operator!r} against {value!r}")
 
@@ -130,6 +158,8 @@ def _all(parts: list[Verdict]) -> Verdict:
             return only
         case [one, two]:
             return lambda event: one(event) and two(event)
+        case [one, two, three]:
+            return lambda event: one(event) and two(event) and three(event)
         case _:
             return lambda event: all(holds(event) for holds in parts)
 
@@ -190,6 +220,14 @@ def _against(read: Read, compare: Callable[[float, float], bool], limit: float) 
     if bound is None:
         return lambda _: False
     return lambda event: (found := number(read(event))) is not None and compare(found, bound)
+
+
+def _severity(compare: Callable[[float, float], bool], limit: float) -> Verdict:
+    """Compare the one number that every event has, always whole and from 1 to 4."""
+    bound = number(limit)
+    if bound is None:
+        return lambda _: False
+    return lambda event: compare(event.severity, bound)
 
 
 def possible(kinds: tuple[str, ...] | None, kind: str) -> bool:

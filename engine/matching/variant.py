@@ -20,11 +20,15 @@ def variant_of(rule: Rule, group: str, at: Instant) -> Rule:
 
     The first exception that sets keys for it and is not over counts, else the rule itself.
     """
+    if not rule.exemptions:
+        return rule
     return next((one for one in _variants(rule, group) if not _over(one, at)), rule)
 
 
 def changed_at(rule: Rule, group: str, at: Instant) -> Instant | None:
     """Return when the latest exception for a group that is over by `at` ended (`until`); None: none is."""
+    if not rule.exemptions:
+        return None
     return max((one.holds_until or 0 for one in _variants(rule, group) if _over(one, at)), default=None)
 
 

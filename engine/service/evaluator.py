@@ -38,6 +38,7 @@ from engine.service.judge import Judge, Work, due_of
 from engine.service.leadership import Leadership
 from engine.service.outcome import Outcome
 from engine.service.own_alerts import ask
+from engine.service.pace import Pace
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
 from engine.service.rule_sets import ENTRY, RuleSet, up_to_next
 from engine.store.codec import encode
@@ -49,8 +50,6 @@ Matching = Callable[[tuple[Rule, ...]], Choice]
 
 WINDOWS = "windows"
 """Schedule of groups that must be looked at again though nothing arrives."""
-ENTRIES = 50
-"""Entries of the stream in one batch (of at most 200 events each)."""
 LOOKS = 500
 """Groups looked at in one turn because something fell due."""
 REPEATS = 50
@@ -90,6 +89,7 @@ class Evaluator:
         self._lease: Lease | None = None
         self._seeded: RuleSet | None = None
         self._cursor = ""
+        self._pace = Pace()
         self._groups = Groups(store)
         self._backdrop = Backdrop(books, watched_since)
         self._history = history or History(store)
@@ -152,7 +152,7 @@ class Evaluator:
     async def _turn(self, *, again: bool) -> int:
         started = monotonic()
         now = self._clock.now()
-        entries = up_to_next(await self._store.read(self._cursor, ENTRIES))
+        entries = up_to_next(await self._store.read(self._cursor, self._pace.entries))
         if entries and entries[0].type == ENTRY:
             return await self._switch(entries[0])
         read_to = entries[-1].position if entries else self._cursor
@@ -162,7 +162,7 @@ class Evaluator:
         horizon = now if drained else entries[-1].received_at - 1
         due = await self._store.due(WINDOWS, horizon, LOOKS)
         closed = await closed_by_hand(self._store, horizon, LOOKS)
-        if not entries and not due and not closed:
+        if not (entries or due or closed):
             return 0
         families = Families(self._store, self._history)
         batch = await sort(entries, self._matcher(again=again), families)
@@ -329,16 +329,13 @@ class Evaluator:
                 case _:
                     self._metrics.commit("evaluate", "committed")
                     self._cursor = next_cursor
-                    self._keep(outcomes, write)
+                    self._keep(outcomes)
                     return
         raise StoreError(f"a batch was overtaken {REPEATS} times in a row")
 
     def _write(self, outcomes: Mapping[Key, Outcome], fence: Fence, beside: Changes) -> Write:
         changes = Changes(
-            puts=[],
-            plans=list(beside.plans),
-            appends=list(beside.appends),
-            counts=Counter(beside.counts),
+            plans=list(beside.plans), appends=list(beside.appends), counts=Counter(beside.counts)
         )
         aside = self._letters.aside
         changes.plans += aside.plans
@@ -355,19 +352,20 @@ class Evaluator:
                 changes.add(decisions, before)
         return changes.write("evaluate", fence=fence, puts=(*beside.puts, *aside.puts), drops=drops)
 
-    def _keep(self, outcomes: Mapping[Key, Outcome], write: Write) -> None:
+    def _keep(self, outcomes: Mapping[Key, Outcome]) -> None:
         """Take over what is in the store now, and count it."""
         self._letters.committed()
-        heads = {put.id for put in write.puts if put.table == GROUPS}
         for key, outcome in outcomes.items():
             if outcome.judged is not None:
-                self._groups.committed(key, outcome.judged, changed=str(key) in heads)
+                self._groups.committed(key, outcome.judged)
             for decisions, _ in outcome.cases.values():
                 for decision in decisions:
                     self._metrics.decided(decision)
 
     def _observe(self, entries: Sequence[Entry], now: Instant, started: float) -> None:
-        self._metrics.evaluation_seconds.observe(monotonic() - started)
+        took = monotonic() - started
+        self._pace.took(took)
+        self._metrics.evaluation_seconds.observe(took)
         for entry in entries:
             self._metrics.evaluated_events.inc(len(entry.values) if entry.type == "events" else 0)
             self._metrics.ingest_lag_seconds.observe(max(0, now - entry.received_at) / SECOND)

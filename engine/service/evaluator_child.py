@@ -11,6 +11,7 @@ disagree. A message is its length in four bytes, big end first, and msgpack. The
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -38,6 +39,8 @@ from engine.store.history import History
 from engine.store.redis import RedisStore
 
 LENGTH_BYTES = 4
+FEW_OBJECTS = 20_000
+"""A turn that made no more is looked through for cycles, which takes about a millisecond."""
 LONGEST = 64 * 1024 * 1024
 """A message longer than this is a broken pipe, not a message."""
 
@@ -213,7 +216,9 @@ class Child:
             match order:
                 case TakeTurn(now=now, again=again):
                     self._clock.set(now)
-                    return Done(await self._evaluator.turn(again=again))
+                    number = await self._evaluator.turn(again=again)
+                    tidy()
+                    return Done(number)
                 case TakeLead():
                     return Done(int(await self._evaluator.lead()))
                 case StandDown():
@@ -232,6 +237,17 @@ class Child:
     async def close(self) -> None:
         """Let go of the store."""
         await self._store.close()
+
+
+def tidy() -> None:
+    """Collect the cycles of one turn, where it made few objects; what is left is never looked through again.
+
+    Hundreds of thousands of groups stay and are in no cycle. To look through them whenever so many more were made, as
+    Python does by itself, took nearly half of the time of judging, in pauses that every message then waits for.
+    """
+    if gc.get_count()[0] < FEW_OBJECTS:
+        gc.collect(0)
+    gc.freeze()
 
 
 def samples(metrics: Metrics) -> list[Sample]:
@@ -267,6 +283,7 @@ async def _live(replies: BinaryIO) -> None:
 def main() -> None:
     """Run the child until its pipe ends. Ctrl-C at a terminal is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # see `tidy`
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(
         sys.stderr.fileno(), sys.stdout.fileno()

@@ -5,9 +5,10 @@ finds its event and an event finds the acts that came before it. Not here: the o
 (`judging.correction`), what it does to groups (`service.batch`).
 
 The whole batch asks the store once for the records of all its ids; only where there are acts is the family followed
-further, id by id. The first act that bears or names an id finds the earlier events that bear it by the positions that
-the store remembers of all ids; from then on the record is kept up with every further event. Only the evaluator writes
-these records, with the commit of the batch, so its fence guards them.
+further, id by id. An event that is no act and that none names is let through as it is. The first act that bears or
+names an id finds the earlier events that bear it by the positions that the store remembers of all ids; from then on the
+record is kept up with every further event. Only the evaluator writes these records, with the commit of the batch, so
+its fence guards them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.judging.correction import Member, Name, Refusal, Verdict, member_of, named_by, verdict
+from engine.judging.correction import (
+    Member,
+    Name,
+    Refusal,
+    Verdict,
+    is_refuted,
+    member_of,
+    named_by,
+    verdict,
+)
 from engine.judging.event import Event
 from engine.judging.instant import Instant
 from engine.service.event_schema import id_digest
@@ -35,7 +45,7 @@ MOST_ACTS = 100
 MOST_BEARERS = 200
 """So many entries are searched for the events that bear an id, for the same reason."""
 
-_EVENT = msgspec.json.Decoder(Event)
+_EVENTS = msgspec.json.Decoder(list[Event])
 
 
 class Bearer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,7 +86,10 @@ class Families:
         self._history = history
         self._known: dict[str, Known] = {}
         self._recorded: set[str] = set()
+        """Ids that some act bears or names, as far as this batch touches them."""
+        self._asked: set[str] = set()
         self._changed: set[str] = set()
+        self._arrived: Collection[Arrived] = ()
         self._events: dict[Name, Event] = {}
         self.withdrawn: list[tuple[Name, str]] = []
         """Earlier events that this batch took out, and why."""
@@ -85,23 +98,25 @@ class Families:
 
     async def load(self, arrived: Collection[Arrived]) -> None:
         """Read what the store knows of the ids of these events, and of the families of those that name one another."""
-        self._events.update({(event.desk, event.id): event for event, _ in arrived})
+        self._arrived = arrived
         acts = [(event.id, names) for event, _ in arrived if (names := named_by(event))]
-        ids = {event.id for event, _ in arrived} | {names for _, names in acts}
+        ids = {event.id for event, _ in arrived}
+        ids.update([names for _, names in acts])
         await self._read(ids)
         near = {id_ for act in acts for id_ in act}
         if unrecorded := near - self._recorded:
             await self._find(unrecorded, before=min(order_of(position) for _, position in arrived))
-        near |= {id_ for id_ in ids if self._known[id_].named_by}
+        near |= {id_ for id_, known in self._known.items() if known.named_by}
         while near:
-            near = {id_ for known in near for id_ in self._neighbours(known)} - self._known.keys()
+            near = {id_ for known in near for id_ in self._neighbours(known)} - self._asked
             await self._read(near)
 
     async def _read(self, ids: Iterable[str]) -> None:
-        wanted = sorted(ids)
+        wanted = list(ids)
+        self._asked.update(wanted)
         for id_, record in zip(wanted, await self._store.get(FAMILIES, wanted), strict=True):
-            self._known[id_] = decode(record.value, Known) if record else Known()
-            if record:
+            if record is not None:
+                self._known[id_] = decode(record.value, Known)
                 self._recorded.add(id_)
 
     async def _find(self, ids: Iterable[str], before: tuple[Instant, int]) -> None:
@@ -112,9 +127,10 @@ class Families:
         entries = await self._at({position for found in places for position in found})
         for id_, found in zip(wanted, places, strict=True):
             self._recorded.add(id_)
+            known = self._known[id_] = Known()
             for position in found:
                 events = [event for event in entries.get(position, ()) if event.id == id_]
-                self._known[id_].bearers += [Bearer(member_of(event), position) for event in events]
+                known.bearers += [Bearer(member_of(event), position) for event in events]
                 self._events.update({(event.desk, event.id): event for event in events})
 
     async def _at(self, positions: Iterable[str]) -> dict[str, list[Event]]:
@@ -128,19 +144,23 @@ class Families:
                 found[position] = events_of(entry)
         return found
 
+    def _of(self, id_: str) -> Known:
+        return self._known.get(id_) or Known()
+
     def _neighbours(self, id_: str) -> set[str]:
-        known = self._known[id_]
+        known = self._of(id_)
         return {*known.named_by, *(b.member.names for b in known.bearers if b.member.names)}
 
     def take(self, request: Sequence[Arrived]) -> Change:
         """Add the events of one request to their families; return what changes by them, all at once."""
         concerned: set[str] = set()
-        members = {}
+        members: dict[Name, Member] = {}
         for event, position in request:
+            if event.id not in self._recorded:
+                continue
             member = members[event.desk, event.id] = member_of(event)
             if member.names and self._too_many(member):
                 self.refused.append((member.name, "too_many"))
-                self._recorded.add(event.id)  # whoever finds the event itself would take it for an act
                 member = msgspec.structs.replace(member, names="")
             known = self._known[event.id]
             known.bearers.append(Bearer(member, position))
@@ -148,9 +168,10 @@ class Families:
             if member.names:
                 self._known[member.names].named_by.append(event.id)
                 self._changed.add(member.names)
-                self._recorded |= {event.id, member.names}
             if member.names or known.named_by:
                 concerned.add(event.id)
+        if not members:
+            return Change([event for event, _ in request if not is_refuted(event)], {}, [])
         before, after = self._verdicts(concerned, members.keys())
         self.refused += [
             (name, reason) for name, reason in after.refused.items() if name not in before.refused
@@ -161,20 +182,23 @@ class Families:
             if name not in members and name not in before.withdrawn
         }
         self.withdrawn += out.items()
-        counts = [not member.refuted and name not in after.withdrawn for name, member in members.items()]
         return Change(
-            counting=[event for (event, _), true in zip(request, counts, strict=True) if true],
+            counting=[
+                event
+                for event, _ in request
+                if not is_refuted(event) and (event.desk, event.id) not in after.withdrawn
+            ],
             withdrawn=out,
             returned=sorted(before.withdrawn.keys() - after.withdrawn.keys()),
         )
 
     def _too_many(self, act: Member) -> bool:
         family = self._family({act.id, act.names})
-        return sum(bool(b.member.names) for id_ in family for b in self._known[id_].bearers) >= MOST_ACTS
+        return sum(bool(b.member.names) for id_ in family for b in self._of(id_).bearers) >= MOST_ACTS
 
     def _verdicts(self, concerned: set[str], new: Collection[Name]) -> tuple[Verdict, Verdict]:
         """Judge the families of these ids without and with the new events."""
-        members = [b.member for id_ in self._family(concerned) for b in self._known[id_].bearers]
+        members = [b.member for id_ in self._family(concerned) for b in self._of(id_).bearers]
         return verdict(member for member in members if member.name not in new), verdict(members)
 
     def _family(self, ids: set[str]) -> set[str]:
@@ -187,10 +211,15 @@ class Families:
     async def events(self, names: Iterable[Name]) -> dict[Name, Event]:
         """Return these events, of the batch or of the history; what is in neither is left out, and told."""
         wanted = set(names)
+        if not wanted:
+            return {}
+        self._events.update(
+            {(event.desk, event.id): event for event, _ in self._arrived if event.id in self._recorded}
+        )
         places = {
             bearer.member.name: bearer.position
             for _, id_ in wanted
-            for bearer in self._known[id_].bearers
+            for bearer in self._of(id_).bearers
             if bearer.member.name in wanted and bearer.member.name not in self._events
         }
         for events in (await self._at(set(places.values()))).values():
@@ -199,12 +228,12 @@ class Families:
 
     def puts(self) -> list[Put]:
         """Return the records that changed."""
-        changed = sorted(self._changed & self._recorded)
-        return [Put(FAMILIES, id_, encode(self._known[id_])) for id_ in changed]
+        return [Put(FAMILIES, id_, encode(self._known[id_])) for id_ in sorted(self._changed)]
 
 
 def events_of(entry: Entry) -> list[Event]:
     """Return the events of an entry, stamped with when they were received."""
-    return [
-        msgspec.structs.replace(_EVENT.decode(value), received_at=entry.received_at) for value in entry.values
-    ]
+    events = _EVENTS.decode(b"[%b]" % b",".join(entry.values))
+    for event in events:  # nobody else has them yet, so that they need not be made twice
+        msgspec.structs.force_setattr(event, "received_at", entry.received_at)
+    return events

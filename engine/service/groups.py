@@ -33,7 +33,7 @@ CACHED = 50_000
 """Groups kept in memory; beyond that the cache begins anew with those of the batch."""
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A group's state without its points, the numbers of the pages that hold them, and the span of a page (ms).
 
     `under` is until when the exception holds by which it was judged; None: by the rule itself, or one without end.
@@ -73,11 +73,13 @@ class Groups:
         self._store = store
         self._kept: dict[Key, Kept] = {}
         self._living: dict[Key, Group] = {}
+        self._to_keep: dict[Key, Kept] = {}
 
     def clear(self) -> None:
         """Forget everything: another evaluator may have written meanwhile."""
         self._kept.clear()
         self._living.clear()
+        self._to_keep.clear()
 
     async def fetch(self, keys: Collection[Key]) -> None:
         """Read the groups that are not in memory."""
@@ -117,6 +119,7 @@ class Groups:
     def spoil(self, key: Key) -> None:
         """Throw a working copy away whose changes were not committed."""
         self._living.pop(key, None)
+        self._to_keep.pop(key, None)
 
     def changes(self, key: Key, judged: Judged) -> tuple[list[Put], list[Drop]]:
         """Return what a commit writes of a judged group: its head, and the pages that were touched."""
@@ -128,29 +131,21 @@ class Groups:
             pages, numbers = {n: judged.group.points.page(n) for n in judged.touched}, kept.pages
         else:
             pages, numbers = split(judged.state.points, span), frozenset()
-        held = numbers.union(n for n, page in pages.items() if page) - {
-            n for n, page in pages.items() if not page
-        }
+        held = numbers.union([n for n, page in pages.items() if page])
+        held = held.difference([n for n, page in pages.items() if not page])
         bare = msgspec.structs.replace(judged.state, points=())
         head = Head(state=bare, pages=tuple(sorted(held)), span=span, under=judged.group.rule.holds_until)
-        puts = [Put(GROUPS, str(key), encode(head), kept.version)]
-        puts += [Put(POINTS, f"{key}#{n}", encode(page)) for n, page in pages.items() if page]
-        return puts, [Drop(POINTS, f"{key}#{n}") for n in kept.pages - held]
+        self._to_keep[key] = Kept(kept.version + 1, judged.state, held, span, head.under)
+        name = str(key)
+        puts = [Put(GROUPS, name, encode(head), kept.version)]
+        puts += [Put(POINTS, f"{name}#{n}", encode(page)) for n, page in pages.items() if page]
+        return puts, [Drop(POINTS, f"{name}#{n}") for n in kept.pages - held]
 
-    def committed(self, key: Key, judged: Judged, *, changed: bool) -> None:
-        """Remember that a judged group is in the store as it is now; `changed`: its head was written."""
+    def committed(self, key: Key, judged: Judged) -> None:
+        """Remember that what `changes` gave of a judged group is in the store."""
         judged.group.points.touched.clear()
-        if not changed:
-            return
-        kept = self._kept[key]
-        span = page_span(judged.group.rule)
-        self._kept[key] = Kept(
-            kept.version + 1,
-            judged.state,
-            frozenset(split(judged.state.points, span)),
-            span,
-            judged.group.rule.holds_until,
-        )
+        if (kept := self._to_keep.pop(key, None)) is not None:
+            self._kept[key] = kept
 
 
 async def read(store: Store, keys: Collection[Key]) -> Mapping[Key, Kept]:

@@ -27,7 +27,7 @@ class Record(NamedTuple):
     value: bytes
 
 
-class Put(msgspec.Struct, frozen=True):
+class Put(msgspec.Struct, frozen=True, gc=False):
     """Store a value. `expected` is the version that must be there now: 0 for none, None for whatever."""
 
     table: str
@@ -36,7 +36,7 @@ class Put(msgspec.Struct, frozen=True):
     expected: int | None = None
 
 
-class Drop(msgspec.Struct, frozen=True):
+class Drop(msgspec.Struct, frozen=True, gc=False):
     """Remove a record, if its version is the expected one (None: whatever)."""
 
     table: str
@@ -44,7 +44,7 @@ class Drop(msgspec.Struct, frozen=True):
     expected: int | None = None
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, gc=False):
     """Set the instant of a member of a schedule; None takes it off."""
 
     schedule: str
@@ -124,7 +124,7 @@ class Fenced(msgspec.Struct, frozen=True):
 Outcome = Committed | Conflict | Fenced
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """One event to append: its 12-byte identity, an 8-byte digest of its content, and its JSON bytes.
 
     The first `ID_BYTES` of an identity tell the event's id, the others its desk and id. `value` holds no newline.
@@ -142,7 +142,7 @@ class Appended(NamedTuple):
     received_at: Instant
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of the event stream.
 
     `position` serves as cursor, and `order_of` it sorts entries. `type` is `events`, `gap` or `rules`.

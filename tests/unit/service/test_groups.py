@@ -43,7 +43,7 @@ async def commit(store: MemoryStore, groups: Groups, *minutes: int) -> Write:
     puts, drops = groups.changes(KEY, judged)
     write = Write(name="evaluate", puts=tuple(puts), drops=tuple(drops))
     await store.write(write)
-    groups.committed(KEY, judged, changed=bool(puts))
+    groups.committed(KEY, judged)
     return write
 
 
