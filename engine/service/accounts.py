@@ -40,6 +40,10 @@ class Accounts:
         self._store = store
         self._budgets = budgets
 
+    def concern(self, message: Notification) -> bool:
+        """Say whether a message counts against any account."""
+        return any(True for _ in accounts(self._budgets, message))
+
     async def ask(self, message: Notification, now: Instant) -> Verdict:
         """Say whether a message may go now; `puts` belong into the write that claims it."""
         concerned = list(accounts(self._budgets, message))

@@ -1,7 +1,7 @@
 """The dispatcher: claims notifications that are due, renders them, hands them to a gateway, records what came of it.
 
-Here: the turn of its loop. Not here: whether a message is still wanted (`alerting.gates`), what a failure leads to
-(`alerting.telling`), or how gateways speak (`notifiers`). Any number may run: a claim is a versioned write.
+Here: the turn of its loop. Not here: claiming (`service.claims`), whether a message is still wanted (`alerting.gates`),
+what a failure leads to (`alerting.telling`), or how gateways speak (`notifiers`). Any number of dispatchers may run.
 
 A message goes at least once. The claim stores the rendered message; an attempt after a crash sends exactly that again.
 """
@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import structlog
 
-from engine.alerting.alert import ALONE, NOTICES, Notification, Rendered
+from engine.alerting.alert import ALONE, Notification, Rendered
 from engine.alerting.budget import UNBOUNDED, Budgets
-from engine.alerting.command import Attempted, Reported, Withheld
+from engine.alerting.command import Attempted, Withheld
 from engine.alerting.directory import Contact
 from engine.alerting.gates import attempt
+from engine.alerting.turn import Waiting
 from engine.clock import Clock, monotonic
+from engine.errors import StoreUnavailableError
 from engine.judging.instant import SECOND, Instant, Millis
 from engine.judging.region import NATION
 from engine.metrics import Metrics
-from engine.service.accounts import UNSPENT, Accounts, Verdict
+from engine.service.accounts import Accounts
 from engine.service.apply import Desk
 from engine.service.books import Books
 from engine.service.casebook import (
@@ -33,10 +37,9 @@ from engine.service.casebook import (
     NOTIFICATIONS,
     OUTBOX,
     Case,
-    Changes,
-    answer_link,
     load,
 )
+from engine.service.claims import Claimed, Claims
 from engine.service.digests import Digests
 from engine.service.gateways import Gateway, Gateways, unserved
 from engine.service.phones import Phones
@@ -46,7 +49,7 @@ from engine.service.replies import Replies
 from engine.service.reports import Reports
 from engine.service.setback import Setbacks
 from engine.store.codec import decode
-from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.store.port import Plan, Store, Write
 from engine.wording.link import fill, token_for
 from engine.wording.render import Renderer
 from engine.wording.seal import seal
@@ -85,14 +88,24 @@ class Dispatcher:
         self._books = books
         self._desk = desk
         self._metrics = metrics
-        self._renderer = renderer
         self.gateways = gateways
         self._notifiers = notifiers
         self._key = key
         self._phones = Phones(store, key)
-        self._accounts = Accounts(store, budgets)
+        accounts = Accounts(store, budgets)
         self._queue = Queue(store)
-        self._claiming = asyncio.Lock()
+        self.claims = Claims(
+            store,
+            clock,
+            books,
+            desk,
+            metrics,
+            renderer=renderer,
+            gateways=gateways,
+            phones=self._phones,
+            accounts=accounts,
+            key=key,
+        )
         self.replies = Replies(store, clock, books, metrics, self._phones)
         self.digests = Digests(
             store,
@@ -103,7 +116,7 @@ class Dispatcher:
             renderer=renderer,
             gateways=gateways,
             phones=self._phones,
-            accounts=self._accounts,
+            accounts=accounts,
             key=key,
         )
         self.receipts = Receipts(store)
@@ -117,14 +130,39 @@ class Dispatcher:
         chosen = await self._queue.turn(now, BATCH)
         if any(first.gathers for first, *_ in chosen) and await self._steps_start(now):
             chosen = [together for together in chosen if not together[0].gathers]
+        left = deque(chosen)
         places = asyncio.Semaphore(self._at_once)
         async with asyncio.TaskGroup() as group:
-            for together in chosen:
+            while left:
                 await places.acquire()
-                work = self._setbacks.spare_others(together[0].id, self._work(together))
-                task = group.create_task(work)
-                task.add_done_callback(lambda _task: places.release())
+                few = [left.popleft()]
+                while left and not places.locked():
+                    await places.acquire()
+                    few.append(left.popleft())
+                for together, work in await self._works(few):
+                    task = group.create_task(self._setbacks.spare_others(together[0].id, work))
+                    task.add_done_callback(lambda _task: places.release())
         return len(chosen)
+
+    async def _works(self, few: Sequence[Together]) -> list[tuple[Together, Coroutine[Any, Any, None]]]:
+        """Return what there is to do for a few messages, those that depend on nothing else claimed already."""
+        plain = [together[0] for together in few if _is_plain(together[0])]
+        claimed: dict[str, Claimed] = {}
+        if len(plain) > 1:
+            try:
+                found = await self.claims.take_together(plain)
+            except StoreUnavailableError:
+                raise
+            except Exception:  # of one of them: each goes alone, and this one will be put off
+                log.exception("not_claimed_together", messages=len(plain))
+            else:
+                claimed = {one.notification.id: one for one in found}
+        return [
+            (together, self._deliver(*claimed[together[0].id]))
+            if together[0].id in claimed
+            else (together, self._work(together))
+            for together in few
+        ]
 
     async def _steps_start(self, now: Instant) -> bool:
         """Say whether steps are about to start: their messages go in the same digest as what waits already.
@@ -156,15 +194,16 @@ class Dispatcher:
             await self._store.write(Write(name="replan", plans=plans))
 
     async def _send(self, alert_id: str, notification_id: str) -> None:
-        async with self._claiming:
-            claimed = await self._claim(alert_id, notification_id)
-        if claimed is None:
-            return
-        case, notification = claimed
+        claimed = await self.claims.take(alert_id, notification_id)
+        if claimed is not None:
+            await self._deliver(*claimed)
+
+    async def _deliver(self, case: Case, notification: Notification) -> None:
+        """Hand a claimed message to its gateway, and record what came of it."""
         if await self._held(case.alert.id, notification):
             return
         outcome = await self._attempt(notification)
-        await self._desk.change(alert_id, outcome, "attempted")
+        await self._desk.change(case.alert.id, outcome, "attempted")
         await self._catch_up(outcome)
 
     async def _reply(self, reply_id: str) -> None:
@@ -180,71 +219,11 @@ class Dispatcher:
         await self.replies.settle(claimed, outcome)
         await self._catch_up(outcome)
 
-    async def _claim(self, alert_id: str, notification_id: str) -> tuple[Case, Notification] | None:
-        """Mark a notification as being sent, with its rendered message; None where it is not wanted or taken."""
-        case = (await load(self._store, [alert_id])).get(alert_id)
-        notification = case.notifications.get(notification_id) if case else None
-        now = self._clock.now()
-        if case is None or notification is None:
-            return None
-        if notification.due_at is None:
-            await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
-            return None
-        if notification.state == "sent":  # due again: its gateway owes a report
-            missing = Reported(
-                notification=notification_id,
-                outcome="missing",
-                gateway=notification.gateway,
-                reason="no_report",
-            )
-            await self._desk.change(alert_id, missing, "report")
-            return None
-        around = await self._books.surroundings()
-        if attempt(case.alert, notification, around, now) is not None:
-            await self._desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
-            return None
-        budget = UNSPENT
-        if notification.rendered is None:  # each message counts once, however often it is tried
-            budget = await self._accounts.ask(notification, now)
-        if budget.held:
-            await self._hold(notification, case.versions[notification_id], budget)
-            return None
-        contact = around.directory.contact(notification.contact)
-        address = contact.value if contact else ""
-        gateway = await self.gateways.choose(notification.channel, address)
-        if not isinstance(gateway, Gateway):
-            await self._desk.change(alert_id, unserved(notification_id, gateway), "attempted")
-            return None
-        if (free := self.gateways.pace(gateway, now)) > now:
-            await self._hold(notification, case.versions[notification_id], Verdict(free, "lane", ()))
-            return None
-        rendered = notification.rendered
-        told: tuple[Put, ...] = ()
-        if rendered is None or self._carries_otherwise(gateway, notification):
-            rendered, told = await self._render(case, notification, gateway, address, now)
-        claimed = msgspec.structs.replace(
-            notification, state="sending", rendered=rendered, gateway=gateway.id, held="", due_at=now + CLAIM
-        )
-        changes = Changes()
-        changes.put_notification(claimed, case.versions[notification_id])
-        link = answer_link(self._key, notification.id, notification.channel, alert_id)
-        outcome = await self._store.write(changes.write("claim", puts=[link, *told, *budget.puts]))
-        self._metrics.commit("claim", "committed" if isinstance(outcome, Committed) else "conflict")
-        return (case, claimed) if isinstance(outcome, Committed) else None
-
-    async def _hold(self, notification: Notification, version: int, verdict: Verdict) -> None:
-        """Let a message wait until the budget that holds it has room again."""
-        changes = Changes()
-        waits = msgspec.structs.replace(notification, held=verdict.held, due_at=verdict.until)
-        changes.put_notification(waits, version)
-        outcome = await self._store.write(changes.write("hold"))
-        self._metrics.commit("hold", "committed" if isinstance(outcome, Committed) else "conflict")
-
     # --- digests ----------------------------------------------------------------------------------------------------
 
     async def _gather(self, together: Together) -> None:
         """Send what was held back for one contact as one digest; what is alone and no digest goes as itself."""
-        async with self._claiming:
+        async with self.claims.one_at_a_time:
             bound = await self.digests.bind(together)
         if isinstance(bound, Notification):
             outcome = await self._attempt(bound)
@@ -264,32 +243,6 @@ class Dispatcher:
             await self._catch_up(outcome)
 
     # --- one message ------------------------------------------------------------------------------------------------
-
-    def _carries_otherwise(self, gateway: Gateway, notification: Notification) -> bool:
-        """Whether the message was written for a route of another kind: a code for this one's link, say."""
-        before = self.gateways.get(notification.gateway)
-        return before is not None and before.profile != gateway.profile
-
-    async def _render(
-        self, case: Case, notification: Notification, gateway: Gateway, address: str, now: Instant
-    ) -> tuple[Rendered, tuple[Put, ...]]:
-        """Return the message, and what is written beside its claim: that the phone was told its code."""
-        code = ""
-        told: tuple[Put, ...] = ()
-        if gateway.profile.two_way and notification.channel == "sms":
-            notice = notification.kind in NOTICES
-            code, put = await self._phones.tell(address, case.alert.id, now, notice=notice)
-            told = (put,)
-        rendered = self._renderer.render(
-            notification,
-            case.alert,
-            tuple(case.notifications.values()),
-            at=now,
-            to=address,
-            code=code,
-            profile=gateway.profile,
-        )
-        return rendered, told
 
     async def _held(self, alert_id: str, notification: Notification) -> bool:
         """Ask once more right before the attempt; somebody may have taken the matter since the claim was read."""
@@ -397,3 +350,7 @@ class Dispatcher:
         for notifier in self._notifiers.values():
             with contextlib.suppress(DeliveryError):
                 await notifier.close()
+
+
+def _is_plain(message: Waiting) -> bool:
+    return not message.gathers and message.kind not in (*ALONE, "digest")

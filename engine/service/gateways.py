@@ -126,6 +126,21 @@ class Gateways:
             return self._gateways[route.gateway]
         return "breaker_open"
 
+    def first(self, channel: Channel, address: str) -> Gateway | None:
+        """Return the gateway that a message to an address takes if nothing is out of order."""
+        routes = routes_to(self.routes, channel, address)
+        return self._gateways[routes[0].gateway] if routes else None
+
+    async def undisturbed(self) -> frozenset[str]:
+        """Return the ids of the gateways whose breakers are closed."""
+        ids = list(self._gateways)
+        records = await self._store.get(BREAKERS, ids)
+        return frozenset(
+            id_
+            for id_, record in zip(ids, records, strict=True)
+            if record is None or decode(record.value, Breaker) == CLOSED
+        )
+
     def pace(self, gateway: Gateway, now: Instant) -> Instant:
         """Return when a message may go at the gateway's rate; one that may go now is counted."""
         if gateway.rate is None:

@@ -21,7 +21,7 @@ NONE_AT_FIRST = Budgets(person={"sms": (Allowance(at_most=1, within=10 * MINUTE)
 async def held(board: Switchboard, count: int = 3) -> list[str]:
     """Open alerts of which the first is told, and the others wait for the budget; return their ids."""
     accounts = Accounts(board.store, NONE_AT_FIRST)
-    board.dispatcher._accounts = board.dispatcher.digests._accounts = accounts
+    board.dispatcher.claims._accounts = board.dispatcher.digests._accounts = accounts
     alerts = []
     for ordinal in range(1, count + 1):
         alerts.append(await board.open(ordinal))

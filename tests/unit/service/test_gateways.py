@@ -116,7 +116,7 @@ def with_spare(board: Switchboard) -> Collecting:
         board.books,
         board.desk,
         board.metrics,
-        renderer=board.dispatcher._renderer,
+        renderer=board.dispatcher.claims._renderer,
         gateways=board.gateways,
         notifiers={"sms": board.route, "cadangan": spare},
         key=KEY,
@@ -162,7 +162,7 @@ async def test_a_message_whose_outcome_was_never_recorded_goes_again_unchanged()
     board = Switchboard()
     alert_id = await board.open()
     (planned,) = (await board.desk.case(alert_id)).notifications
-    _, claimed = await board.dispatcher._claim(alert_id, planned)
+    _, claimed = await board.dispatcher.claims.take(alert_id, planned)
     await board.dispatcher._attempt(claimed)
     await board.send(59)
     assert [len(board.route.accepted), (await board.outbox()).keys()] == [1, {planned}]

@@ -1,0 +1,219 @@
+"""Claims: messages that are due are marked as being sent, with their text, before a gateway sees them.
+
+Here: whether a message may go now (still wanted, within its budgets, a gateway there) and the write that claims it. Not
+here: handing it to the gateway (`service.dispatcher`), and messages that go as one (`service.digests`).
+
+What waits for nobody is claimed together with others like it, in one write; everything else one by one, in order, for
+each may change what the next one may. A claim is a versioned write, so any number of dispatchers may claim.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from engine.alerting.alert import NOTICES, Notification, Rendered
+from engine.alerting.command import Reported, Withheld
+from engine.alerting.draft import Surroundings
+from engine.alerting.gates import attempt
+from engine.alerting.turn import Waiting
+from engine.clock import Clock
+from engine.judging.instant import Instant
+from engine.metrics import Metrics
+from engine.service.accounts import UNSPENT, Accounts, Verdict
+from engine.service.apply import Desk
+from engine.service.books import Books
+from engine.service.casebook import CLAIM, OUTBOX, Case, Changes, answer_link, load
+from engine.service.gateways import Gateway, Gateways, unserved
+from engine.service.phones import Phones
+from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.wording.render import Renderer
+
+
+class Claimed(NamedTuple):
+    """A message that is ours for `CLAIM`, and its case as it was read."""
+
+    case: Case
+    notification: Notification
+
+
+class Claims:
+    """Claims messages, one turn of it at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        desk: Desk,
+        metrics: Metrics,
+        *,
+        renderer: Renderer,
+        gateways: Gateways,
+        phones: Phones,
+        accounts: Accounts,
+        key: bytes,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._desk = desk
+        self._metrics = metrics
+        self._renderer = renderer
+        self._gateways = gateways
+        self._phones = phones
+        self._accounts = accounts
+        self._key = key
+        self.one_at_a_time = asyncio.Lock()
+        """Held while budgets are asked and spent."""
+
+    async def take(self, alert_id: str, notification_id: str) -> Claimed | None:
+        """Claim one message; None where it is not wanted, not yet to go, or taken."""
+        async with self.one_at_a_time:
+            return await self._take(alert_id, notification_id)
+
+    async def take_together(self, due: Sequence[Waiting]) -> list[Claimed]:
+        """Claim in one write those of the messages that depend on nothing but themselves; the others stay as they are.
+
+        Where somebody changed one of them meanwhile, none is claimed.
+        """
+        cases = await load(self._store, list(dict.fromkeys(one.alert for one in due)))
+        around, now = await self._books.surroundings(), self._clock.now()
+        undisturbed = await self._gateways.undisturbed()
+        claimed: list[Claimed] = []
+        changes = Changes()
+        links: list[Put] = []
+        for one in due:
+            case = cases.get(one.alert)
+            notification = case.notifications.get(one.id) if case is not None else None
+            if case is None or notification is None or not self._is_plain(case, notification, around, now):
+                continue
+            contact = around.directory.contact(notification.contact)
+            address = contact.value if contact else ""
+            gateway = self._gateways.first(notification.channel, address)
+            if gateway is None or gateway.id not in undisturbed:
+                continue
+            if gateway.rate is not None or gateway.profile.two_way:
+                continue
+            rendered = notification.rendered
+            if rendered is None or self._carries_otherwise(gateway, notification):
+                rendered = self._text(case, notification, gateway, address, now)
+            claimed.append(Claimed(case, _claimed(notification, rendered, gateway, now)))
+            changes.put_notification(claimed[-1].notification, case.versions[one.id])
+            links.append(answer_link(self._key, one.id, notification.channel, one.alert))
+        return claimed if claimed and await self._commit("claim", changes, links) else []
+
+    def _is_plain(self, case: Case, notification: Notification, around: Surroundings, now: Instant) -> bool:
+        """Say whether a message is due, wanted, never tried, and bound by no budget."""
+        return (
+            notification.due_at is not None
+            and notification.state == "pending"
+            and attempt(case.alert, notification, around, now) is None
+            and not self._accounts.concern(notification)
+        )
+
+    async def _take(self, alert_id: str, notification_id: str) -> Claimed | None:
+        case = (await load(self._store, [alert_id])).get(alert_id)
+        notification = case.notifications.get(notification_id) if case else None
+        now = self._clock.now()
+        if case is None or notification is None:
+            return None
+        if notification.due_at is None:
+            await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
+            return None
+        if notification.state == "sent":  # due again: its gateway owes a report
+            missing = Reported(
+                notification=notification_id,
+                outcome="missing",
+                gateway=notification.gateway,
+                reason="no_report",
+            )
+            await self._desk.change(alert_id, missing, "report")
+            return None
+        around = await self._books.surroundings()
+        if attempt(case.alert, notification, around, now) is not None:
+            await self._desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
+            return None
+        budget = UNSPENT
+        if notification.rendered is None:  # each message counts once, however often it is tried
+            budget = await self._accounts.ask(notification, now)
+        if budget.held:
+            await self._hold(notification, case.versions[notification_id], budget)
+            return None
+        contact = around.directory.contact(notification.contact)
+        address = contact.value if contact else ""
+        gateway = await self._gateways.choose(notification.channel, address)
+        if not isinstance(gateway, Gateway):
+            await self._desk.change(alert_id, unserved(notification_id, gateway), "attempted")
+            return None
+        if (free := self._gateways.pace(gateway, now)) > now:
+            await self._hold(notification, case.versions[notification_id], Verdict(free, "lane", ()))
+            return None
+        rendered = notification.rendered
+        told: tuple[Put, ...] = ()
+        if rendered is None or self._carries_otherwise(gateway, notification):
+            rendered, told = await self._render(case, notification, gateway, address, now)
+        claimed = _claimed(notification, rendered, gateway, now)
+        changes = Changes()
+        changes.put_notification(claimed, case.versions[notification_id])
+        link = answer_link(self._key, notification.id, notification.channel, alert_id)
+        committed = await self._commit("claim", changes, [link, *told, *budget.puts])
+        return Claimed(case, claimed) if committed else None
+
+    async def _hold(self, notification: Notification, version: int, verdict: Verdict) -> None:
+        """Let a message wait until the budget that holds it has room again."""
+        changes = Changes()
+        waits = msgspec.structs.replace(notification, held=verdict.held, due_at=verdict.until)
+        changes.put_notification(waits, version)
+        await self._commit("hold", changes, ())
+
+    async def _commit(self, name: Literal["claim", "hold"], changes: Changes, puts: Sequence[Put]) -> bool:
+        outcome = await self._store.write(changes.write(name, puts=puts))
+        committed = isinstance(outcome, Committed)
+        self._metrics.commit(name, "committed" if committed else "conflict")
+        return committed
+
+    # --- the text ---------------------------------------------------------------------------------------------------
+
+    def _carries_otherwise(self, gateway: Gateway, notification: Notification) -> bool:
+        """Whether the message was written for a route of another kind: a code for this one's link, say."""
+        before = self._gateways.get(notification.gateway)
+        return before is not None and before.profile != gateway.profile
+
+    async def _render(
+        self, case: Case, notification: Notification, gateway: Gateway, address: str, now: Instant
+    ) -> tuple[Rendered, tuple[Put, ...]]:
+        """Return the message, and what is written beside its claim: that the phone was told its code."""
+        if not gateway.profile.two_way or notification.channel != "sms":
+            return self._text(case, notification, gateway, address, now), ()
+        notice = notification.kind in NOTICES
+        code, put = await self._phones.tell(address, case.alert.id, now, notice=notice)
+        return self._text(case, notification, gateway, address, now, code), (put,)
+
+    def _text(
+        self,
+        case: Case,
+        notification: Notification,
+        gateway: Gateway,
+        address: str,
+        now: Instant,
+        code: str = "",
+    ) -> Rendered:
+        return self._renderer.render(
+            notification,
+            case.alert,
+            tuple(case.notifications.values()),
+            at=now,
+            to=address,
+            code=code,
+            profile=gateway.profile,
+        )
+
+
+def _claimed(notification: Notification, rendered: Rendered, gateway: Gateway, now: Instant) -> Notification:
+    return msgspec.structs.replace(
+        notification, state="sending", rendered=rendered, gateway=gateway.id, held="", due_at=now + CLAIM
+    )

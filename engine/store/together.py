@@ -1,0 +1,72 @@
+"""Commands that are asked for at the same time go to the server together, in one packet and one answer.
+
+Here: gathering what the tasks of a process ask within one turn of the event loop, and handing out the answers. Not
+here: what is asked (`store.redis`), connections and errors (`store.link`).
+
+One command of the client costs a tenth of a millisecond, of which nine tenths are spent once for a whole packet. Who
+asks alone goes alone. Nothing is promised about the order of commands of different tasks; a task that waits for an
+answer before it asks again is served in its order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+Word = str | bytes | int
+
+
+class Together:
+    """Gathers the commands of one client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._asked: list[tuple[tuple[Word, ...], asyncio.Future[Any]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def ask(self, *words: Word) -> Any:
+        """Send one command and return its answer; raise what the client raised for it.
+
+        Whoever is cancelled while waiting does not know whether the command was done.
+        """
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked.append((words, answer))
+        if len(self._asked) == 1:
+            asyncio.get_running_loop().call_soon(self._go)
+        return await answer
+
+    def _go(self) -> None:
+        asked, self._asked = self._asked, []
+        task = asyncio.create_task(self._send(asked))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _send(self, asked: list[tuple[tuple[Word, ...], asyncio.Future[Any]]]) -> None:
+        answers: list[Any]
+        try:
+            if len(asked) == 1:
+                answers = [await self._client.execute_command(*asked[0][0])]
+            else:
+                pipeline = self._client.pipeline(transaction=False)
+                for words, _ in asked:
+                    pipeline.execute_command(*words)
+                answers = await pipeline.execute(raise_on_error=False)
+        except Exception as error:  # noqa: BLE001 - whoever asked is told, whatever it is
+            answers = [error] * len(asked)
+        except asyncio.CancelledError:
+            for _, answer in asked:
+                answer.cancel()
+            raise
+        for (_, answer), found in zip(asked, answers, strict=True):
+            if answer.done():
+                continue
+            if isinstance(found, Exception):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
