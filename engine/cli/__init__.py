@@ -80,7 +80,7 @@ app.command()(restore)
 app.command()(status)
 app.command()(send)
 app.command()(report)
-for _name in ("demo", "drill", "check", "test", "backtest", "bench"):
+for _name in ("demo", "drill", "check", "test", "backtest"):
     try:
         _module = import_module(f"engine.cli.{_name}")
     except ModuleNotFoundError as error:

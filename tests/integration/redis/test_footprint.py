@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.judging.instant import DAY
 from engine.judging.window import within_of
-from engine.rehearsal.footprint import CONDITIONS, footprint
+from tests.bench.footprint import CONDITIONS, footprint
 
 
 async def test_every_state_holds_all_of_its_events(tmp_path: Path) -> None:

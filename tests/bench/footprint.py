@@ -1,12 +1,13 @@
 """The footprint: how much memory the states of many rules take in a server.
 
 Here: synthetic rules and events, the real states that judging makes of them, stored by the real code in a server of its
-own. Not here: how fast that is (`rehearsal.bench`), printing (`cli.bench`).
+own. Not here: how fast that is (`evaluation`), printing (`__main__`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -34,7 +35,11 @@ from engine.store.embedded import EmbeddedServer
 from engine.store.link import Link
 from engine.store.port import Write
 from engine.store.redis import RedisStore
+from tests.bench.figure import Figure
+from tests.bench.peers import Terms
 
+RULES, STATES, EVENTS = 1_000, 100_000, 20
+"""The size for which the promise of 1 GB is made: rules, group states of all together, events in each."""
 BATCH = 100
 """Groups in one write."""
 BEGIN: Instant = 1_732_000_000_000
@@ -131,7 +136,7 @@ async def _store(where: str, rule: Rule, states: int, events: int, step: Callabl
             points += len(group.points)
         await store.write(Write(name="bench", puts=tuple(puts)))
         for key in keys:
-            groups.committed(key, judged[key], changed=True)
+            groups.committed(key, judged[key])
         step(len(keys))
     await store.close()
     return points
@@ -159,3 +164,19 @@ def _reports(rule: Rule, region: str, events: int) -> Iterator[Event]:
                 "verification": "unverified",
             },
         )
+
+
+async def measure(terms: Terms) -> AsyncIterator[Figure]:
+    """Yield what the states of 1,000 rules take; a quick run stores a fiftieth and says what all would."""
+    part = 50 if terms.scale.quick else 1
+    terms.step(f"{STATES // part:,} group states")
+    with tempfile.TemporaryDirectory(prefix="siaga-bench-") as folder:
+        found = await footprint(Path(folder), rules_=RULES // part, states=STATES // part, events=EVENTS)
+    yield Figure(
+        what=f"{RULES:,} rules, {STATES:,} group states of {EVENTS} events, in the server",
+        unit="GB",
+        runs=(found.bytes * part / 1e9,),
+        better="lower",
+        target=1.0,
+        note=f"{found.bytes / found.states:,.0f} bytes a group state, {found.bytes_a_point:,.0f} an event in one",
+    )

@@ -1,0 +1,112 @@
+"""Pure judging against the rule classes of ElastAlert 2: count, distinct, spike and silence over 514 groups.
+
+Here: the same readings for both, in batches of 500, in CPU time, for both compute and wait for nothing. Not here: the
+peer's own script (`peer_elastalert`). Ours take whole events and can take them in any order; the peer's are given in
+order. Neither stores anything; the peer's Elasticsearch and its minute between queries are left out.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import AsyncIterator, Iterator
+from time import process_time
+
+from engine.judging.circumstances import Circumstances
+from engine.judging.event import Event
+from engine.judging.expected import Expected, Member, Silence
+from engine.judging.filter import Limit
+from engine.judging.hearing import kind_of
+from engine.judging.instant import HOUR, Instant
+from engine.judging.rule import Clear, Compare, Condition, Count, Distinct, PreviousWindow, Rule
+from engine.judging.window import can_be_undone
+from engine.loading.rules import WAIT_FOR_LATE
+from tests.bench.figure import Figure
+from tests.bench.peers import ELASTALERT, Terms
+
+GROUPS = 514
+BATCH = 500
+BEGIN: Instant = 1_732_665_600_000
+CONDITIONS: dict[str, Condition] = {
+    "count": Count(at_least=1_000_000, within=HOUR),
+    "distinct": Distinct(of=("incident",), limit=Limit("at_least", 1_000_000), within=HOUR),
+    "spike": Compare(
+        figure="count", reference=PreviousWindow(), relation="rises_to", number=100_000, within=HOUR
+    ),
+    "silence": Silence(length=HOUR, expected=Expected()),
+}
+"""None of them opens anything here, as none of the peer's matches."""
+
+
+async def measure(terms: Terms) -> AsyncIterator[Figure]:
+    """Yield a figure for each condition, with the peer's in the same run."""
+    scale, peers, step = terms
+    events = scale.of(20_000, 5_000)
+    step("ElastAlert 2")
+    peer = peers.run(ELASTALERT, "peer_elastalert.py", str(scale.runs), str(events), str(GROUPS))
+    theirs = json.loads(peer.out) if peer.why == "" else {}
+    for name, condition in CONDITIONS.items():
+        step(f"judging: {name}")
+        runs = tuple(rate(condition, events) for _ in range(scale.runs))
+        yield Figure(
+            what=f"pure judging, {name}, {GROUPS} groups, batches of {BATCH}",
+            unit="events/s of CPU",
+            runs=runs,
+            peer="ElastAlert 2",
+            peer_runs=tuple(theirs.get(name, ())),
+            target_ratio=1.0,
+            note=peer.why,
+        )
+
+
+def rate(condition: Condition, events: int) -> float:
+    """Return events/s of CPU time that judging them takes."""
+    rule = Rule(
+        id="ukur",
+        title="Pengukuran (sintetis)",
+        short_title="Pengukuran",
+        owner="-",
+        why="-",
+        guide="-",
+        condition=condition,
+        per=("region",),
+        wait_for_late=WAIT_FOR_LATE if can_be_undone(condition) else 0,
+        clear=Clear("quiet", quiet_for=HOUR)
+        if not isinstance(condition, Silence)
+        else Clear("no_longer_true"),
+    )
+    batches = [list(_readings(first, min(first + BATCH, events))) for first in range(0, events, BATCH)]
+    groups = {}
+    gc.collect()
+    gc.disable()
+    began = process_time()
+    for batch in batches:
+        shares: dict[str, list[Event]] = {}
+        for event in batch:
+            shares.setdefault(event.region, []).append(event)
+        for region, arrivals in shares.items():
+            group = groups.get(region)
+            if group is None:
+                around = Circumstances(
+                    since=BEGIN, member=Member(region, 0) if isinstance(condition, Silence) else None
+                )
+                group = groups[region] = kind_of(rule)(rule, around=around)
+            group.apply(arrivals, received_at=batch[-1].received_at)
+    took = process_time() - began
+    gc.enable()
+    return events / took
+
+
+def _readings(first: int, last: int) -> Iterator[Event]:
+    received_at = BEGIN + 200 * last
+    for place in range(first, last):
+        yield Event(
+            desk="synthetic",
+            id=f"bench-{place}",
+            kind="turnout.reading",
+            region=f"r{place * 7919 % GROUPS}",
+            severity=1,
+            occurred_at=BEGIN + 200 * place,
+            received_at=received_at,
+            fields={"incident": f"i{place % 50}", "source.channel": "desk"},
+        )
