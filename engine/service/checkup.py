@@ -7,6 +7,7 @@ the machine (`service.machine`), the gateways (`service.probe`), printing (`cli.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from engine.alerting.directory import Contents, Directory
@@ -14,7 +15,7 @@ from engine.alerting.flaws import flaws
 from engine.alerting.reachability import offices_named
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import DAY
+from engine.judging.instant import DAY, Instant
 from engine.judging.region import RegionTable
 from engine.loading.directory import load_directory
 from engine.loading.kinds import load_kinds
@@ -26,6 +27,8 @@ from engine.service.outlets import outlets_of
 from engine.service.probe import probe
 from engine.service.reload import load_rule_set
 from engine.service.rule_sets import RuleSet
+from engine.service.tokens import Tokens
+from engine.service.users import Users
 from engine.service.verdict import Verdict, fault, good, warning
 from engine.settings import Settings
 from engine.store.port import order_of
@@ -48,16 +51,10 @@ async def examine(
         yield verdict
     yield _matcher()
     contents = Contents()
-    try:
-        if where is not None:
-            server = await look(where, settings.namespace)
-            for verdict in _server(server, settings):
-                yield verdict
-            contents, newest = await _held(settings, where, regions)
-            for verdict in machine.clocks(clock, server.now if _is_elsewhere(where) else None, newest):
-                yield verdict
-    except SiagaError as error:
-        yield fault("store", str(error), "see that the server runs and redis.url is right; then look again")
+    if where is not None:
+        verdicts, contents = await _store(settings, where, regions, clock)
+        for verdict in verdicts:
+            yield verdict
     if regions is not None:
         yield machine.zones(regions)
         for verdict in _directory(settings, regions, rule_set, contents, clock):
@@ -149,8 +146,36 @@ def _server(server: Server, settings: Settings) -> Iterator[Verdict]:
         yield good("store", f"{name}: what is accepted is on its disk before it is answered")
 
 
-async def _held(settings: Settings, where: str, regions: RegionTable | None) -> tuple[Contents, int]:
-    """Return the directory in force, if any, and the newest instant that the store has stamped."""
+async def _store(
+    settings: Settings, where: str, regions: RegionTable | None, clock: WallClock
+) -> tuple[list[Verdict], Contents]:
+    """Judge the server and what is in it; return the directory in force, too, as far as it could be read."""
+    found: list[Verdict] = []
+    try:
+        server = await look(where, settings.namespace)
+        found += _server(server, settings)
+        contents, newest, reporters = await _held(settings, where, regions, clock)
+    except SiagaError as error:
+        found.append(
+            fault("store", str(error), "see that the server runs and redis.url is right; then look again")
+        )
+        return found, Contents()
+    found += machine.clocks(clock, server.now if _is_elsewhere(where) else None, newest)
+    if not reporters:
+        remedy = "`siaga token create --right submit --region CODE` for each desk, or `siaga user add`"
+        found.append(warning("desks", "no token and no user may report: no event can come in", remedy))
+    return found, contents
+
+
+class Held(NamedTuple):
+    """What the store holds: the directory in force, if any, the newest instant it stamped, and who may report."""
+
+    contents: Contents
+    newest: Instant
+    reporters: int
+
+
+async def _held(settings: Settings, where: str, regions: RegionTable | None, clock: WallClock) -> Held:
     store = RedisStore(where, settings.namespace, accept_weaker_durability=True)
     try:
         await store.open()
@@ -158,7 +183,13 @@ async def _held(settings: Settings, where: str, regions: RegionTable | None) -> 
         books = Books(
             store, namespace=settings.namespace, regions=regions or empty, kinds={}, rule_set=RuleSet({}, {})
         )
-        return (await books.directory()).contents, order_of(await store.last_position())[0]
+        tokens = [one.rights for one in await Tokens(store, clock).list() if not one.ended(clock.now())]
+        users = [one.rights for one in await Users(store, clock).list() if one.disabled_at is None]
+        return Held(
+            contents=(await books.directory()).contents,
+            newest=order_of(await store.last_position())[0],
+            reporters=sum("submit" in rights for rights in (*tokens, *users)),
+        )
     finally:
         await store.close()
 

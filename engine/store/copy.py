@@ -167,8 +167,12 @@ class Namespace:
                 yield Part(key, kinds[key], ()), True
 
     async def _kinds(self, keys: Sequence[str]) -> dict[str, Kind]:
-        kinds = await self._link.commands([("TYPE", self._base + key) for key in keys])
-        return {key: kind.decode() for key, kind in zip(keys, kinds, strict=True)}
+        answers = await self._link.commands([("TYPE", self._base + key) for key in keys])
+        kinds = {key: kind.decode() for key, kind in zip(keys, answers, strict=True)}
+        for key, kind in kinds.items():
+            if kind not in _SIZE:
+                raise StoreError(f"{key} is a {kind}, and a copy knows none: it would not be whole")
+        return kinds
 
     def _whole(self, key: str, kind: Kind) -> tuple[str | int, ...]:
         name = self._base + key

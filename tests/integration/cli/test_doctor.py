@@ -88,6 +88,7 @@ def test_a_good_set_up_has_no_fault(site, redis):
         "good"
     ] * 5
     assert not {"durability", "sender", "duty_desk", "heartbeat"} & found.keys()
+    assert "no event can come in" in found["desks"][0]["says"]
     assert found["replicas"][0]["state"] == "warning"  # one machine: advice
 
 
@@ -232,6 +233,8 @@ def test_the_user_that_the_file_proposes_can_do_all_that_siaga_does(site, redis,
         return ended.value.code
 
     assert siaga_ends("token", "create", "--right", "submit") == 0
+    capsys.readouterr()
+    assert "desks" not in site.doctor()[1]
     assert siaga_ends("backup", str(site.home / "b.tar.gz")) == 0, capsys.readouterr().err
     asked = ["redis-cli", "-p", str(redis), "--user", "siaga", "--pass", "PASSWORD", "--no-auth-warning"]
     keys = subprocess.run([*asked, "--scan"], check=True, capture_output=True, text=True).stdout.split("\n")
