@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import shutil
 import signal
 import sys
@@ -25,11 +26,15 @@ from engine.errors import ConfigurationError, SiagaError
 from engine.rehearsal.replay import Replay, read_events
 from engine.rehearsal.service_client import ServiceClient
 from engine.service.ground import open_store
-from engine.service.tokens import Tokens
+from engine.service.tokens import RIGHTS, Tokens
+from engine.service.users import Users
 from engine.settings import Settings, load
 
 SCENARIO = "config/demo/pilkada-2024.jsonl"
 NAMESPACE = "demo"
+USER = "peraga"
+"""The user of the pages in a demo; the password is made anew each time and told at its end."""
+PASSWORD_BYTES = 12
 MARK = ".demo"
 """Stands in an outbox that the demo may empty at its next start."""
 STOP_SECONDS = 15.0
@@ -55,7 +60,7 @@ async def demonstrate(
     demo_settings = load(config, overrides=own)
     var, outbox = demo_settings.paths.var, demo_settings.outbox_directory
     await _clear(demo_settings, var, outbox)
-    token = await _token(demo_settings)
+    token, password = await _access(demo_settings)
     async with _service(config, own) as service:
         console.print(f"Siaga mendengarkan di {demo_settings.base_url} (proses {service.pid})")
         async with ServiceClient(demo_settings.base_url, token) as client:
@@ -67,7 +72,7 @@ async def demonstrate(
             _write_summary(var / "summary.json", summary)
             _say(summary, outbox, var / "summary.json")
             if not exit_:
-                await _stay(demo_settings, outbox)
+                await _stay(demo_settings, outbox, password)
 
 
 def of_its_own(config: Path, overrides: Sequence[str], *, mail: bool) -> list[str]:
@@ -107,11 +112,14 @@ async def _clear(settings: Settings, var: Path, outbox: Path) -> None:
     (outbox / MARK).touch()
 
 
-async def _token(settings: Settings) -> str:
+async def _access(settings: Settings) -> tuple[str, str]:
+    """Return a token for the replay, and the password of a user of the pages that may everything."""
     async with AsyncExitStack() as stack:
         _where, store = await open_store(settings, stack)
-        created = await Tokens(store, ManualClock(0)).create(["submit", "operate", "read"], label="demo")
-        return created.text
+        clock, password = ManualClock(0), secrets.token_urlsafe(PASSWORD_BYTES)
+        created = await Tokens(store, clock).create(["submit", "operate", "read"], label="demo")
+        await Users(store, clock).add(USER, password, RIGHTS)
+        return created.text, password
 
 
 @contextlib.asynccontextmanager
@@ -148,7 +156,8 @@ def _say(summary: dict[str, Any], outbox: Path, file: Path) -> None:
     console.print(f"Pesan: {outbox}   Ringkasan: {file}")
 
 
-async def _stay(settings: Settings, outbox: Path) -> None:
+async def _stay(settings: Settings, outbox: Path, password: str) -> None:
+    console.print(f"Konsol: {settings.base_url}/console   pengguna: {USER}   kata sandi: {password}")
     newest = max(outbox.glob("*.eml"), default=None)
     console.print(f"API: {settings.base_url}/docs   Kesehatan: {settings.base_url}/healthz")
     if newest is not None:

@@ -6,7 +6,7 @@ Here: one line for each entry of its history. Not here: the entries (`alerting`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
@@ -31,9 +31,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     more: tuple[str, ...] = ()
 
 
-def story(entries: Iterable[HistoryEntry], teller: Teller, notes: Mapping[str, str]) -> list[Line]:
+def story(entries: Sequence[HistoryEntry], teller: Teller, notes: Mapping[str, str]) -> list[Line]:
     """Tell what was reported and then a history, oldest first; `notes` are the texts that the reader may see."""
-    lines = list(_reports(teller))
+    lines = list(_reports(entries, teller))
     for (name, _), group in groupby(entries, key=_alike):
         several = list(group)
         if name in ALIKE and len(several) > 1:
@@ -43,28 +43,30 @@ def story(entries: Iterable[HistoryEntry], teller: Teller, notes: Mapping[str, s
     return lines
 
 
-def _reports(teller: Teller) -> Iterator[Line]:
-    """Tell what was known when the alert opened; what came later has entries of its own."""
+def _reports(entries: Sequence[HistoryEntry], teller: Teller) -> Iterator[Line]:
+    """Tell what was reported when the alert opened; what joined later has entries of its own."""
     voice, alert = teller.voice, teller.alert
-    first = [e for e in sorted(alert.evidence, key=lambda e: e.key) if e.received_at <= alert.detected_at]
+    joined = {(entry.details.get("desk"), entry.details.get("event")) for entry in entries}
+    first = [e for e in alert.evidence if e.received_at <= alert.detected_at and (e.desk, e.id) not in joined]
     if not first:
         return
-    said = [
+    said = tuple(
         teller.texts(
-            "console.story.reported",
+            "console.story.report",
             what=voice.kind(e),
             place=voice.place(e.region),
             when=voice.listed_moment(e.occurred_at, teller.at, e.time_precision),
         )
-        for e in first
-    ]
+        for e in sorted(first, key=lambda e: e.key)
+    )
+    at = max(e.received_at for e in first)
     several = teller.texts("console.story.reported.several", n=voice.number(len(first)))
     yield Line(
-        at=first[-1].received_at,
-        when=voice.near_moment(first[-1].received_at, teller.at),
+        at=at,
+        when=voice.near_moment(at, teller.at),
         tone="reported",
-        text=said[0] if len(said) == 1 else several,
-        more=tuple(said) if len(said) > 1 else (),
+        text=teller.texts("console.story.reported", report=said[0]) if len(said) == 1 else several,
+        more=said if len(said) > 1 else (),
     )
 
 

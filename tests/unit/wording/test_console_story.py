@@ -182,4 +182,12 @@ def test_the_table_of_reports_has_the_newest_first_and_no_id_of_an_event():
 def test_the_story_begins_with_what_was_reported():
     (line,) = story([], teller(), {})
     assert (line.text, len(line.more)) == ("3 laporan masuk", 3)
-    assert line.more[-1].startswith("Laporan masuk: Dugaan pelanggaran netralitas ASN, Kab. Pinrang, 27/11")
+    assert line.more[-1].startswith("Dugaan pelanggaran netralitas ASN, Kab. Pinrang, 27/11")
+
+
+def test_a_report_that_joined_is_told_once():
+    joined = entry(1, "joined", details={"desk": "73.15", "event": "kejadian-3"})
+    assert [line.text for line in story([joined], teller(), {})] == [
+        "2 laporan masuk",
+        "Laporan baru dari desk 73.15",
+    ]

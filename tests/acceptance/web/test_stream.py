@@ -1,0 +1,51 @@
+"""The stream of ticks: for who is signed in, a tick for what happens, and an end with the server."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from engine.settings import Settings
+from engine.web.server import serving
+from tests.acceptance.web.conftest import PASSWORD
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """The same settings at any free port."""
+    return settings.model_copy(update={"http": settings.http.model_copy(update={"port": 0})})
+
+
+async def test_a_tick_comes_for_what_happens_and_the_stream_ends_with_the_server(api):
+    """The end is a clean one: a stream that the server had to cut would be an error for the client."""
+    await api.user("piket", "read")
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def listen(client: httpx.AsyncClient) -> None:
+        async with client.stream("GET", "/console/stream") as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            async for line in answer.aiter_lines():
+                if line:
+                    await heard.put(line)
+
+    async with httpx.AsyncClient(timeout=60) as client:
+        async with serving(api.siaga) as address:
+            client.base_url = httpx.URL(address)
+            await client.post("/console/sign-in", data={"user": "piket", "password": PASSWORD})
+            listening = asyncio.create_task(listen(client))
+            assert await heard.get() == "retry: 2000"
+            telling = asyncio.create_task(heard.get())
+            while (
+                not telling.done()
+            ):  # what happens before the first look is none; something happens until it is told
+                await api.siaga.tokens.create(["read"])
+                await api.siaga.store.wait((), 0.2)
+            assert telling.result() == "event: tick"
+        await listening
+
+
+async def test_who_is_not_signed_in_hears_nothing(api):
+    answer = await api.client.get("/console/stream")
+    assert (answer.status_code, answer.headers["location"][:16]) == (303, "/console/sign-in")
+    await api.sign_in("submit")
+    assert (await api.client.get("/console/stream")).status_code == 403
