@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +27,7 @@ from engine.settings import Settings
 from engine.store.archive import LOCK, SUFFIX, Archive
 from engine.store.backup import ARCHIVE, FORM, KEY, STORE, Backup, Content, Manifest, Spool, content_of, write
 from engine.store.codec import VERSION as CODEC
-from engine.store.copy import Namespace, batches
+from engine.store.copy import Namespace, batches, size_of
 from engine.store.port import START, Store, order_of
 
 Progress = Callable[[str, int], Callable[[int], object]]
@@ -61,7 +62,7 @@ async def back_up(
                     raise StoreError(
                         f"the namespace {settings.namespace} is empty: there is nothing to back up"
                     )
-                size = await namespace.size(keys)
+                items: Counter[str] = Counter()
                 link, position, cursor = (
                     await told_link(store),
                     await store.last_position(),
@@ -69,7 +70,7 @@ async def back_up(
                 )
                 lengths = _lengths(folder)
                 done = progress("store", len(keys))
-                async for part, last in namespace.parts(keys):
+                async for part, last in namespace.parts(keys, items):
                     spool.add(part)
                     done(last)
         stored = spool.content()
@@ -93,7 +94,7 @@ async def back_up(
             position=position,
             cursor=cursor,
             link=link,
-            size=size,
+            size=size_of(keys, items),
             with_key=with_key,
             contents=contents,
         )

@@ -12,6 +12,7 @@ past the named writes, since no service may run there until it is whole: a mark 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Literal
@@ -56,6 +57,11 @@ class Size(msgspec.Struct, frozen=True):
 
     keys: int
     items: dict[str, int]
+
+
+def size_of(keys: Sequence[str], items: Mapping[str, int]) -> Size:
+    """Return the size of keys that hold so many items by name."""
+    return Size(len(keys), dict(sorted(items.items())))
 
 
 @asynccontextmanager
@@ -138,33 +144,42 @@ class Namespace:
 
     async def size(self, keys: Sequence[str]) -> Size:
         """Count what is in keys."""
-        items: dict[str, int] = {}
+        items: Counter[str] = Counter()
         for some in _pieces(keys, AT_ONCE):
-            kinds = await self._kinds(some)
-            sizes = await self._link.commands(
-                [(_SIZE[kind], self._base + key) for key, kind in kinds.items()]
-            )
-            for key, size in zip(kinds, sizes, strict=True):
-                name = _counted(key)
-                items[name] = items.get(name, 0) + size
-        return Size(len(keys), dict(sorted(items.items())))
+            for key, _, length in await self._measured(some):
+                items[_counted(key)] += length
+        return size_of(keys, items)
 
-    async def parts(self, keys: Sequence[str]) -> AsyncIterator[tuple[Part, bool]]:
-        """Yield what is in keys, each with whether it is the last of its key; within `still` it is of one moment."""
+    async def parts(self, keys: Sequence[str], items: Counter[str]) -> AsyncGenerator[tuple[Part, bool]]:
+        """Yield what is in keys, each with whether it is the last of its key; within `still` it is of one moment.
+
+        What is in them is added to `items` on the way, as `size` counts it.
+        """
         for some in _pieces(keys, AT_ONCE):
-            kinds = await self._kinds(some)
-            asked = [(_SIZE[kind], self._base + key) for key, kind in kinds.items()]
-            sizes = dict(zip(kinds, await self._link.commands(asked), strict=True))
-            small = [key for key, kind in kinds.items() if sizes[key] <= AT_ONCE and kind != "stream"]
-            for few in _pieces(small, max(1, AT_ONCE // 10)):
-                answers = await self._link.commands([self._whole(key, kinds[key]) for key in few])
+            measured = await self._measured(some)
+            small: dict[str, Kind] = {}
+            for key, kind, length in measured:
+                items[_counted(key)] += length
+                if length <= AT_ONCE and kind != "stream":
+                    small[key] = kind
+            for few in _pieces(list(small), max(1, AT_ONCE // 10)):
+                answers = await self._link.commands([self._whole(key, small[key]) for key in few])
                 for key, answer in zip(few, answers, strict=True):
-                    yield Part(key, kinds[key], tuple(_items(kinds[key], answer))), True
-            for key in sorted(kinds.keys() - set(small)):
-                async with aclosing(self._pieces_of(key, kinds[key], sizes[key])) as pieces:
-                    async for items in pieces:
-                        yield Part(key, kinds[key], items), False
-                yield Part(key, kinds[key], ()), True
+                    yield Part(key, small[key], tuple(_items(small[key], answer))), True
+            for key, kind, length in measured:
+                if key in small:
+                    continue
+                async with aclosing(self._pieces_of(key, kind, length)) as pieces:
+                    async for piece in pieces:
+                        yield Part(key, kind, piece), False
+                yield Part(key, kind, ()), True
+
+    async def _measured(self, keys: Sequence[str]) -> list[tuple[str, Kind, int]]:
+        """Return the kind of each key and how much is in it."""
+        kinds = await self._kinds(keys)
+        asked = [(_SIZE[kind], self._base + key) for key, kind in kinds.items()]
+        lengths = await self._link.commands(asked)
+        return [(key, kind, length) for (key, kind), length in zip(kinds.items(), lengths, strict=True)]
 
     async def _kinds(self, keys: Sequence[str]) -> dict[str, Kind]:
         answers = await self._link.commands([("TYPE", self._base + key) for key in keys])

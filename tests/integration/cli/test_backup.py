@@ -3,6 +3,7 @@
 import asyncio
 import tarfile
 import tempfile
+from collections import Counter
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
@@ -78,7 +79,7 @@ class Installation:
             where = str(self.var / "redis/redis.sock")
             namespace = await stack.enter_async_context(aclosing(Namespace(where, "siaga")))
             held: dict[str, list[bytes]] = {}
-            async for part, _ in namespace.parts(await namespace.keys()):
+            async for part, _ in namespace.parts(await namespace.keys(), Counter()):
                 if part.key != "state":  # its epoch tells how many evaluators there were
                     held.setdefault(part.key, []).extend(
                         part.items if part.kind in ("list", "stream") else sorted(pairs(part.items))

