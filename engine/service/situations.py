@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from email.utils import format_datetime
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -19,16 +20,16 @@ import structlog
 from engine.alerting.alert import Notification, Rendered
 from engine.alerting.directory import Found, Person
 from engine.alerting.identity import derive
-from engine.alerting.phone_list import callees
+from engine.alerting.phone_list import Callee, callees
 from engine.alerting.situation import REPORT_AT, Aside, Period, Situation, below, situation
 from engine.clock import Clock
 from engine.judging.instant import Instant, last_local, local, next_local
-from engine.judging.region import NATION, RegionTable, lies_in
+from engine.judging.region import NATION, RegionTable, cut, lies_in
 from engine.metrics import Metrics
 from engine.service.audit import AUDIT
 from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, load
-from engine.service.census import take
+from engine.service.census import Census, take
 from engine.service.intake import GRAVE, QUARANTINE, Quarantined
 from engine.store.codec import decode, encode
 from engine.store.history import History
@@ -45,6 +46,16 @@ log = structlog.get_logger(__name__)
 class _Reported(msgspec.Struct, frozen=True):
     region: str = NATION
     exercise: bool = False
+
+
+class Seen(NamedTuple):
+    """What was read of the store, for all regions; `events` by period, then by region."""
+
+    census: Census
+    aside: list[Quarantined]
+    callees: list[Callee]
+    mark: str
+    events: dict[Period, Counter[str]]
 
 
 class Situations:
@@ -77,11 +88,12 @@ class Situations:
             self._seeded = True
         due = await self._store.due(SITUATIONS, self._clock.now(), BATCH)
         known: dict[tuple[str, Instant], Situation] = {}
+        seen = await self._look() if due else None
         for member, _ in due:
             role, _, region = member.partition("|")
             until = last_local(REPORT_AT, self._books.regions.timezone(region), self._clock.now())
             if (region, until) not in known:
-                known[region, until] = await self.at(region, until)
+                known[region, until] = await self.at(region, until, seen)
             await self._plan(role, known[region, until])
         return len(due)
 
@@ -152,48 +164,65 @@ class Situations:
                 return office, directory.person(person)
         return None, None
 
-    async def at(self, region: str, until: Instant) -> Situation:
-        """Return the situation of a region at the end of a period, which began at the last report before."""
+    async def at(self, region: str, until: Instant, seen: Seen | None = None) -> Situation:
+        """Return the situation of a region at the end of a period, which began at the last report before.
+
+        `seen` is what was read of the store already, for reports on several regions at once.
+        """
+        seen = seen or await self._look()
         zone = self._books.regions.timezone(region)
         period = Period(last_local(REPORT_AT, zone, until - 1), until)
+        if period not in seen.events:
+            seen.events[period] = await self._events(period)
+        events: Counter[str] = Counter()
+        for code, count in seen.events[period].items():
+            if lies_in(code, region):
+                events[below(code, region)] += count
+        own = [record for record in seen.aside if lies_in(record.region, region)]
+        return situation(
+            region,
+            period,
+            seen.census.alerts,
+            seen.census.notifications,
+            events=events,
+            aside=Aside(
+                waiting=len(own),
+                grave=sum(record.severity >= GRAVE for record in own),
+                new=sum(period.covers(record.received_at) for record in own),
+            ),
+            callees=tuple(callee for callee in seen.callees if lies_in(callee.alert.region, region)),
+            mark=seen.mark,
+        )
+
+    async def _look(self) -> Seen:
+        """Read what reports on all regions are made of, but the events of their periods."""
         census = await take(self._store)
         cases = await load(self._store, list(await self._store.planned(UNRESOLVED)))
         around, now = await self._books.surroundings(), self._clock.now()
         found = [
             callee
             for case in cases.values()
-            if lies_in(case.alert.region, region) and not case.alert.exercise
+            if not case.alert.exercise
             for callee in callees(case.alert, case.notifications.values(), around, now)
         ]
-        return situation(
-            region,
-            period,
-            census.alerts,
-            census.notifications,
-            events=await self._events(region, period),
-            aside=await self._aside(region, period),
-            callees=tuple(sorted(found, key=lambda callee: callee.order)),
+        kept = (await self._store.scan(QUARANTINE)).values()
+        return Seen(
+            census=census,
+            aside=[decode(record.value, Quarantined) for record in kept],
+            callees=sorted(found, key=lambda callee: callee.order),
             mark=(await self._store.mark(AUDIT)).decode(),
+            events={},
         )
 
-    async def _events(self, region: str, period: Period) -> Counter[str]:
-        """Count the events that came in, by the region directly below."""
+    async def _events(self, period: Period) -> Counter[str]:
+        """Count the events that came in, by regency, or by the region above where they name none."""
         counted: Counter[str] = Counter()
         async for entry in self._history.entries(period.since, period.until):
             for value in entry.values if entry.type == "events" else ():
                 reported = self._decoder.decode(value)
-                if not reported.exercise and lies_in(reported.region, region):
-                    counted[below(reported.region, region)] += 1
+                if not reported.exercise:
+                    counted[cut(reported.region, "regency") or reported.region] += 1
         return counted
-
-    async def _aside(self, region: str, period: Period) -> Aside:
-        kept = [decode(record.value, Quarantined) for record in (await self._store.scan(QUARANTINE)).values()]
-        own = [record for record in kept if lies_in(record.region, region)]
-        return Aside(
-            waiting=len(own),
-            grave=sum(record.severity >= GRAVE for record in own),
-            new=sum(period.covers(record.received_at) for record in own),
-        )
 
 
 def letter_of(id_: str, found: Situation) -> Notification:
