@@ -11,7 +11,8 @@ import logging
 import os
 import signal
 from collections import Counter
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ import structlog
 
 from engine.service.app import open_siaga
 from engine.settings import Settings
+from engine.store.port import CrashPoint
 from engine.store.redis import RedisStore
 from engine.web.api import build
 from tests.crash.acts import ACTS, Scene
@@ -57,14 +59,11 @@ class Plan(NamedTuple):
 
 def live(plan: Plan) -> None:
     """Live. What is done is noted act by act, with the writes that were crossed, for whoever comes after."""
-    os.environ.update(ENVIRONMENT)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with Path(plan.notes).open("ab", buffering=0) as notes:
         asyncio.run(_live(plan, notes))
 
 
 async def _live(plan: Plan, notes: RawIOBase) -> None:
-    settings = Settings.model_validate_json(plan.settings, context={"home": ROOT})
     crossed: Counter[tuple[str, str]] = Counter()
 
     def crash_point(name: str, side: str) -> None:
@@ -76,6 +75,19 @@ async def _live(plan: Plan, notes: RawIOBase) -> None:
         told = [[*point, count] for point, count in crossed.items()]
         notes.write(json.dumps({"act": act, "crossed": told}).encode() + b"\n")
 
+    async with begun(plan, crash_point) as scene:
+        for number in range(plan.first, plan.end):
+            await ACTS[number](scene)
+            note(number)
+    note(plan.end - 1)
+
+
+@asynccontextmanager
+async def begun(plan: Plan, crash_point: CrashPoint) -> AsyncIterator[Scene]:
+    """Open the service, let it do what was cut short, and give it to the acts."""
+    os.environ.update(ENVIRONMENT)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    settings = Settings.model_validate_json(plan.settings, context={"home": ROOT})
     async with AsyncExitStack() as stack:
         store = RedisStore(plan.where, settings.namespace, crash_point=crash_point)
         await store.open()
@@ -89,9 +101,5 @@ async def _live(plan: Plan, notes: RawIOBase) -> None:
             headers={"authorization": f"Bearer {plan.token}"},
         )
         await stack.enter_async_context(client)
-        scene = Scene(siaga, client, settings, plan.phones)
         await siaga.advance(siaga.clock.now())  # what was cut short is done before anybody asks again
-        for number in range(plan.first, plan.end):
-            await ACTS[number](scene)
-            note(number)
-    note(plan.end - 1)
+        yield Scene(siaga, client, settings, plan.phones)

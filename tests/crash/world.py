@@ -13,7 +13,7 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -34,8 +34,8 @@ DATA, ANSWER = "smtp DATA", "gateway answer"
 """The points at the servers of messages: before and after they take one."""
 _QUEUED = b'{"status": "queued", "message_id": "%s"}'
 KILLED = -signal.SIGKILL
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.crash.life"])
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.crash.life"])
 
 
 class Watch:
@@ -120,6 +120,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._home = folder / "home"
+        self._notes = self._home / "notes"
         self._watch = Watch()
         self._stack = AsyncExitStack()
         self.mails = Mails(self._watch)
@@ -159,7 +160,7 @@ class World:
             self.checkpoints.append(
                 Checkpoint(await story.copy(self._link, self._base), files, self.phones.fails)
             )
-            self.undisturbed.append(await self._from(act, act + 1, ()))
+            self.undisturbed.append(await self.go(act, act + 1))
 
     async def begin_at(self, act: int) -> None:
         """Put store and files back to where an act begins."""
@@ -172,40 +173,48 @@ class World:
     async def run(self, act: int, *deaths: Death, end: int | None = None) -> Left:
         """Do an act (up to `end`, excluded), while each death ends a life and the next goes on where it came."""
         await self.begin_at(act)
-        return await self._from(act, act + 1 if end is None else end, deaths)
+        return await self.go(act, act + 1 if end is None else end, *deaths)
 
-    async def _from(self, first: int, end: int, deaths: Sequence[Death]) -> Left:
+    async def go(self, first: int, end: int, *deaths: Death) -> Left:
+        """Do some acts from where the store stands."""
         self._watch.taken, in_flight, ends = [], set(), []
         crossed: Counter[tuple[str, str]] = Counter()
-        notes = self._home / "notes"
-        notes.unlink(missing_ok=True)
+        self._notes.unlink(missing_ok=True)
         for death in (*deaths, None):
             self._watch.crossed, self._watch.death = Counter(), death
-            plan = Plan(
-                settings=self._settings.model_dump_json(),
-                where=self._where,
-                notes=str(notes),
-                first=first,
-                end=end,
-                token=self._token,
-                phones=self.phones.url,
-                death=death,
-            )
-            # The lease of a killed evaluator ends by itself within seconds; nobody need wait for that here.
-            await self._link.command("DEL", f"{self._base}:lease")
+            plan = self.plan(first, end, death)
             ends.append(await self._live(plan))
             if death is not None:
                 in_flight.update(self._watch.taken[-1:])
-            told = [json.loads(line) for line in notes.read_bytes().splitlines()]
+                # The lease of a killed evaluator ends by itself within seconds; nobody need wait for that here.
+                await self._link.command("DEL", f"{self._base}:lease")
+            told = [json.loads(line) for line in self._notes.read_bytes().splitlines()]
             first = min(told[-1]["act"] + 1, end - 1) if told else first
             if told:
                 crossed = Counter({(name, side): n for name, side, n in told[-1]["crossed"]})
-        left = await story.read(self._link, self._base)
+        left = await self.story()
         taken = Counter(self._watch.taken)
         return Left(left, taken, in_flight, ends, crossed | self._watch.crossed)
 
+    def plan(self, first: int, end: int, death: Death | None = None) -> Plan:
+        """Return what a life is given that goes through these acts."""
+        return Plan(
+            settings=self._settings.model_dump_json(),
+            where=self._where,
+            notes=str(self._notes),
+            first=first,
+            end=end,
+            token=self._token,
+            phones=self.phones.url,
+            death=death,
+        )
+
+    async def story(self) -> story.Story:
+        """Return what is in the store now."""
+        return await story.read(self._link, self._base)
+
     async def _live(self, plan: Plan) -> int | None:
-        process = _PROCESSES.Process(target=live, args=(plan,))
+        process = PROCESSES.Process(target=live, args=(plan,))
         process.start()
         self._watch.pid = process.pid or 0
         loop = asyncio.get_running_loop()
