@@ -91,7 +91,8 @@ class Silences:
     ) -> Kept:
         """Change the record, whoever else changes it meanwhile, and let alerts look; what is long over is dropped.
 
-        The audit says who changed the silence that is concerned, if there is one.
+        Where it changes nothing, nothing is written. The audit says who changed the silence that is concerned, if there
+        is one.
         """
         while True:
             record = (await self._store.get(SILENCES, [ALL]))[0]
@@ -99,6 +100,8 @@ class Silences:
             before = decode(record.value, Kept) if record else ()
             recent = tuple(s for s in before if s.until > self._clock.now() - KEPT)
             after = change(recent, version)
+            if after == before:
+                return after
             one = concerned(after)
             done = one and AuditEntry(
                 self._clock.now(), "silence", one.id, digest_of_contents(encode(one)), by

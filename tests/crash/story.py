@@ -109,7 +109,18 @@ def _audit(entries: list[bytes]) -> list[bytes]:
 def differences(one: Story, other: Story) -> list[str]:
     """Return in what two stories differ, one line each."""
     return [
-        f"{key}: {one.get(key)!r} -> {other.get(key)!r}"
+        f"{key}: {_difference(one.get(key), other.get(key))}"
         for key in sorted(one.keys() | other.keys())
         if one.get(key) != other.get(key)
     ]
+
+
+def _difference(one: object, other: object) -> str:
+    """Say in what two values differ: of lists and mappings only what the other has not."""
+    if isinstance(one, list) and isinstance(other, list):
+        gone, new = [e for e in one if e not in other], [e for e in other if e not in one]
+        return f"{gone} -> {new}" if gone or new else f"the same {len(one)} and {len(other)} in another order"
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
+        return ", ".join(f"{key}: {one.get(key)!r} -> {other.get(key)!r}" for key in keys)
+    return f"{one!r} -> {other!r}"
