@@ -1,81 +1,20 @@
 """Several processes around one server: roles apart, a standby that takes over, nobody who sends twice."""
 
-import asyncio
-import itertools
 import shutil
 import signal
 import tempfile
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from engine.clock import WallClock
-from engine.judging.instant import format_instant
 from engine.store.embedded import EmbeddedServer
-from tests.contract.notifiers.mailbox import Mailbox
-from tests.crash.installation import installation
-from tests.integration.processes.desk import Desk, Service
+from tests.integration.processes.place import Counting, Place
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed"),
     pytest.mark.timeout(300),
 ]
-
-
-class Place:
-    """A server, a mail server that counts, and an installation around both."""
-
-    def __init__(self, folder: Path, mailbox: Mailbox, where: str) -> None:
-        self.mailbox = mailbox
-        settings = installation(folder / "home", smtp=mailbox.port, sms=1)
-        (folder / "home/gateways.yaml").write_text("version: 1\ngateways: []\n")
-        self.desk = Desk(settings, f"unix://{where}", "budgets.person.email=1000/1h")
-        self._numbers = itertools.count(1)
-        self._token = ""
-
-    async def report(self, service: Service, many: int = 1) -> int:
-        """Report so many clashes, each of which opens an alert; return the status of the answer."""
-        self._token = self._token or await self.desk.token()
-        now = format_instant(WallClock().now())
-        events = [
-            {
-                "id": f"E{number}",
-                "kind": "conflict.clash",
-                "severity": 4,
-                "region": "73.15",
-                "incident": f"E{number}",
-                "occurred_at": now,
-                "source": {"desk": "73.15", "channel": "desk"},
-            }
-            for number in itertools.islice(self._numbers, many)
-        ]
-        async with httpx.AsyncClient(base_url=service.url) as client:
-            headers = {"Authorization": f"Bearer {self._token}"}
-            return (await client.post("/v1/events", json=events, headers=headers)).status_code
-
-    async def mails(self, many: int) -> Counter[tuple[str, bytes]]:
-        """Return the mails once there are so many different ones."""
-        async with asyncio.timeout(120):
-            while len(set(self.mailbox.kept)) < many:
-                await self.mailbox.more.wait()
-                self.mailbox.more.clear()
-        return Counter(self.mailbox.kept)
-
-
-class Counting(Mailbox):
-    """A mailbox that says when a mail came."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.more = asyncio.Event()
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 -- aiosmtpd's name
-        answer = await super().handle_DATA(server, session, envelope)
-        self.more.set()
-        return answer
 
 
 @pytest.fixture
@@ -84,7 +23,7 @@ async def place() -> AsyncIterator[Place]:
         server = EmbeddedServer(Path(folder) / "redis")
         where = await server.start()
         async with Counting().open() as mailbox:
-            place = Place(Path(folder), mailbox, where)
+            place = Place(Path(folder), mailbox, f"unix://{where}")
             yield place
             await place.desk.stop()
         await server.stop()
