@@ -110,6 +110,7 @@ class Claims:
         """Say whether a message is due, wanted, never tried, and bound by no budget."""
         return (
             notification.due_at is not None
+            and notification.due_at <= now
             and notification.state == "pending"
             and attempt(case.alert, notification, around, now) is None
             and not self._accounts.concern(notification)
@@ -124,6 +125,8 @@ class Claims:
         if notification.due_at is None:
             await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
             return None
+        if notification.due_at > now:
+            return None  # another dispatcher was quicker since the queue was read
         if notification.state == "sent":  # due again: its gateway owes a report
             missing = Reported(
                 notification=notification_id,

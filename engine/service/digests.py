@@ -43,6 +43,10 @@ class Gathered(NamedTuple):
     digest: Notification
 
 
+UNSETTLED = ("pending", "sending")
+"""States of a digest whose items wait for what comes of it."""
+
+
 class Digests:
     """Binds, and settles, the digests of an installation."""
 
@@ -93,6 +97,8 @@ class Digests:
             message = case.notifications.get(one.id) if case else None
             if case is None or message is None or message.state != "pending" or message.due_at is None:
                 continue
+            if message.due_at > now:
+                continue  # another dispatcher put it off since the queue was read
             if attempt(case.alert, message, around, now) is None:
                 wanted.append((message, case))
             else:
@@ -181,9 +187,10 @@ class Digests:
     async def claim_again(self, digest_id: str) -> Notification | None:
         """Claim a digest once more; None where it was settled, or another dispatcher has it."""
         digest, version = await self.read(digest_id)
-        if digest is None or digest.due_at is None or digest.state not in ("pending", "sending"):
+        now = self._clock.now()
+        if digest is None or digest.due_at is None or digest.due_at > now or digest.state not in UNSETTLED:
             return None
-        claimed = msgspec.structs.replace(digest, state="sending", due_at=self._clock.now() + CLAIM)
+        claimed = msgspec.structs.replace(digest, state="sending", due_at=now + CLAIM)
         return claimed if await self._keep("claim", claimed, version) else None
 
     async def _hold(self, gathered: Gathered, held: str, until: Instant) -> None:
@@ -218,9 +225,12 @@ class Digests:
             await self.go_on(digest_id)
 
     async def go_on(self, digest_id: str) -> None:
-        """Tell every item that was not told yet what came of the digest, and take it off the outbox."""
+        """Tell every item that was not told yet what came of the digest, and take it off the outbox.
+
+        One that another dispatcher is sending is left to it.
+        """
         digest, _ = await self.read(digest_id)
-        if digest is None:
+        if digest is None or digest.state in UNSETTLED:
             return
         for item in digest.items:
             message = (await self._store.get(NOTIFICATIONS, [item.notification]))[0]

@@ -49,7 +49,7 @@ from engine.service.replies import Replies
 from engine.service.reports import Reports
 from engine.service.setback import Setbacks
 from engine.store.codec import decode
-from engine.store.port import Plan, Store, Write
+from engine.store.port import Store
 from engine.wording.link import fill, token_for
 from engine.wording.render import Renderer
 from engine.wording.seal import seal
@@ -185,13 +185,15 @@ class Dispatcher:
 
     async def recover(self) -> None:
         """Plan claims of a process that is gone for now. Only where no other dispatcher can be under way."""
-        planned = await self._store.planned(OUTBOX)
-        records = await self._store.get(NOTIFICATIONS, list(planned))
-        found = [decode(record.value, Notification) for record in records if record is not None]
-        now = self._clock.now()
-        plans = tuple(Plan(OUTBOX, n.id, min(now, planned[n.id])) for n in found if n.state == "sending")
-        if plans:
-            await self._store.write(Write(name="replan", plans=plans))
+        records = await self._store.get(NOTIFICATIONS, list(await self._store.planned(OUTBOX)))
+        changes, now = Changes(), self._clock.now()
+        for record in records:
+            claimed = decode(record.value, Notification) if record is not None else None
+            if record is not None and claimed is not None and claimed.state == "sending":
+                due = min(now, claimed.due_at or now)
+                changes.put_notification(msgspec.structs.replace(claimed, due_at=due), record.version)
+        if changes.puts:
+            await self._store.write(changes.write("replan"))
 
     async def _send(self, alert_id: str, notification_id: str) -> None:
         claimed = await self.claims.take(alert_id, notification_id)

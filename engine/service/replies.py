@@ -80,6 +80,8 @@ class Replies:
         if record is None or notification is None or notification.due_at is None or not notification.rendered:
             await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, reply_id, None),)))
             return None
+        if notification.due_at > self._clock.now():
+            return None  # another dispatcher was quicker since the queue was read
         contact = (await self._books.directory()).contact(notification.contact)
         if contact is None:
             gone = msgspec.structs.replace(

@@ -27,6 +27,7 @@ from engine.store.memory import MemoryStore
 from engine.wording.profile import Profile
 from engine.wording.render import Renderer
 from engine.wording.response import Responses
+from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
 from tests.unit.service.country import NOW, REGIONS
 from tests.unit.wording.sample import CATALOGUE, TEMPLATES
@@ -74,7 +75,11 @@ class Switchboard:
             responses=Responses(CATALOGUE, REGIONS),
             verifications=Verifications(self.store, self.books, KEY),
         )
-        self.dispatcher = Dispatcher(
+        self.dispatcher = self.dispatcher_of(self.route)
+
+    def dispatcher_of(self, notifier: Notifier) -> Dispatcher:
+        """Return a dispatcher that sends by a notifier, one message after the other."""
+        return Dispatcher(
             self.store,
             self.clock,
             self.books,
@@ -89,8 +94,9 @@ class Switchboard:
                 templates=TEMPLATES,
             ),
             gateways=self.gateways,
-            notifiers={"sms": self.route},
+            notifiers={"sms": notifier},
             key=KEY,
+            in_order=True,
         )
 
     async def open(self, ordinal: int = 1, *roles: str) -> str:
