@@ -37,6 +37,7 @@ from engine.service.casebook import (
     NOTIFICATIONS,
     OUTBOX,
     Case,
+    Changes,
     load,
 )
 from engine.service.claims import Claimed, Claims
