@@ -157,7 +157,9 @@ def _say(summary: dict[str, Any], outbox: Path, file: Path) -> None:
 
 
 async def _stay(settings: Settings, outbox: Path, password: str) -> None:
-    console.print(f"Konsol: {settings.base_url}/console   pengguna: {USER}   kata sandi: {password}")
+    console.print(
+        f"Konsol: {settings.base_url}/console   pengguna: {USER}   kata sandi: {password}", soft_wrap=True
+    )
     newest = max(outbox.glob("*.eml"), default=None)
     console.print(f"API: {settings.base_url}/docs   Kesehatan: {settings.base_url}/healthz")
     if newest is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -30,6 +31,12 @@ ROOT = Path(__file__).parents[2]
 PASSWORD = "tiga ekor kambing biru"
 CHEAP = PasswordHasher(memory_cost=8, time_cost=1, parallelism=1)
 DUTY_DESK = "Posko Nasional, telepon 021-000-000"
+GATEWAYS = """\
+version: 1
+gateways:
+  - {{id: kannel, channel: sms, adapter: kannel.yaml, url: "http://127.0.0.1:{port}", callback_env: CALLBACK}}
+"""
+"""Letters become files; the one gateway of SMS does not answer."""
 UNREACHED = "53.71"
 """A region in which no message reaches anybody, so that they stand on the phone list."""
 _numbers = count(1)
@@ -106,14 +113,14 @@ class Installation:
 @asynccontextmanager
 async def running(var: Path) -> AsyncIterator[Installation]:
     """Run an installation in a folder while the context lasts."""
-    directory = var / "directory.csv"
-    directory.write_text(without_phones((ROOT / "config/directory.csv").read_text()))
+    directory, gateways = var / "directory.csv", var / "gateways.yaml"
+    directory.write_text(without_mail((ROOT / "config/directory.csv").read_text()))
+    gateways.write_text(GATEWAYS.format(port=closed_port()))
+    shutil.copytree(ROOT / "config/adapters", var / "adapters")
     overrides = (
         f"paths.var={var}",
         f"paths.directory={directory}",
-        "gateways.smtp.host=127.0.0.1",
-        f"gateways.smtp.port={closed_port()}",
-        "gateways.smtp.tls=none",
+        f"paths.gateways={gateways}",
         "http.port=0",
         "log.format=json",
         f"messages.duty_desk={DUTY_DESK}",
@@ -123,7 +130,7 @@ async def running(var: Path) -> AsyncIterator[Installation]:
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "engine.cli", "run", "--config", str(ROOT / "config/siaga.yaml"), *given),
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "CALLBACK": "rahasia"},
         stderr=asyncio.subprocess.PIPE,
     )
     assert child.stderr is not None
@@ -143,11 +150,11 @@ async def running(var: Path) -> AsyncIterator[Installation]:
     await draining
 
 
-def without_phones(directory: str) -> str:
-    """Return the directory with nobody of Kota Kupang reachable by SMS: as no mail server answers, by nothing."""
+def without_mail(directory: str) -> str:
+    """Return the directory with nobody of Kota Kupang reachable by letter: as no SMS gateway answers, by nothing."""
     rows = [line.split(",") for line in directory.splitlines()]
     return (
-        "\n".join(",".join([*row[:5], "", *row[6:]] if row[0] == UNREACHED else row) for row in rows) + "\n"
+        "\n".join(",".join([*row[:6], "", *row[7:]] if row[0] == UNREACHED else row) for row in rows) + "\n"
     )
 
 
