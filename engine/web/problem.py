@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from engine.errors import StoreUnavailableError
 from engine.service.pressure import BusyError
@@ -96,9 +97,13 @@ def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         if isinstance(error, Problem):
             return error.response()
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return Problem(
+                405, "method_not_allowed", "Method Not Allowed.", headers={"Allow": allowed(app, request)}
+            ).response()
         if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that it cannot even read
             return Problem(422, "invalid_request", "The body cannot be read as JSON.").response()
         phrase = HTTPStatus(error.status_code).phrase
@@ -126,6 +131,17 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(BusyError)
     async def pressed(_request: Request, error: BusyError) -> Response:
         return busy(error.reason, str(error), error.retry_seconds).response()
+
+
+def allowed(app: FastAPI, request: Request) -> str:
+    """Return the methods of a path, of all of its routes: Starlette knows of the first alone."""
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
+    scope = dict(request.scope)
+    return ", ".join(
+        method
+        for method in methods
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in app.router.routes)
+    )
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -270,3 +270,18 @@ async def test_a_sender_who_leaves_is_no_error(api, capsys):
     assert said == []
     assert "request_failed" not in capsys.readouterr().out
     assert await api.siaga.store.counters() == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/silences", "GET, POST"),
+        ("/v1/clock", "GET, POST"),
+        ("/v1/events", "POST"),
+        ("/a/abcdefghijkl", "GET, POST, HEAD"),
+        ("/console/silences", "GET, POST"),
+    ],
+)
+async def test_a_method_that_a_path_has_not_is_a_405_with_those_that_it_has(api, path, methods):
+    answer = await api.client.put(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
