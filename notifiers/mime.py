@@ -7,6 +7,7 @@ a repeated message must be byte-identical (system.md 1): Message-ID and Date are
 from __future__ import annotations
 
 import hashlib
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -40,5 +41,5 @@ def mime_bytes(message: Message) -> bytes:
     """
     try:
         return mime(message).as_bytes(policy=SMTP)
-    except ValueError as error:
+    except (ValueError, MessageError) as error:
         raise DeliveryError("content_refused", transient=False, detail="header") from error

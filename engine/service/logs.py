@@ -146,7 +146,8 @@ def _for_people(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> M
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
         value = value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
-        return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", _PRIVATE.sub(MASK, value))
+        plain = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", value)
+        return _PRIVATE.sub(MASK, plain)
     if isinstance(value, Mapping):
         return {name: _masked(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -48,6 +48,11 @@ def test_no_text_of_a_mail_ends_a_header_or_adds_a_recipient(subject: str, text:
     assert all(len(read.get_all(name, [])) == 1 for name in read)
 
 
+def test_a_header_that_python_cannot_fold_is_refused():
+    with pytest.raises(DeliveryError, match="content_refused: header"):
+        mime_bytes(message(to="000\x80\x80:\x80\U000100000\x80\x80\x80\U000100000\x80\x80\x80\U00010000"))
+
+
 @pytest.mark.parametrize("field", ["subject", "to", "reference", "date"])
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
 def test_a_header_with_a_line_break_is_refused(field: str, end: str):
