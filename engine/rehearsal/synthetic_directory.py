@@ -28,18 +28,15 @@ REGION_ROLES = (
     "posko",
 )
 """Offices of every province, kabupaten and kota."""
-NATION_ROLES = ("menteri", "wamendagri", "dirjen_otda", "dirjen_polpum", "itjen", "posko_nasional")
+NATION_ROLES = ("menteri", "wamendagri", "dirjen_otda", "dirjen_polpum", "itjen", "posko_nasional", "ops")
 """Offices of the nation."""
 DEPUTIES = {"sekda": "asisten_pem"}
 """Who stands in for whom, by office of the same region."""
 
 ACTING = {"province": 72, "regency": 40}
 """Percent of heads of region who are acting (`pj`): 28 of 38 provinces were so in June 2024; the other is assumed."""
-VACANT = 2
-"""Percent of the offices of a kabupaten or kota that nobody holds, those of `NEVER_VACANT` apart."""
 ENGLISH = 2
 """Percent of people of kabupaten and kota who read English rather than Indonesian."""
-NEVER_VACANT = frozenset(("kepala_daerah", "asisten_pem", "posko"))
 
 HEADER = (
     "# SYNTHETIC: no person, number or mailbox in this file is real. Made by engine/rehearsal/synthetic_directory.py;",
@@ -61,12 +58,11 @@ class OfficeHolder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def office_holders(regions: Iterable[Region]) -> Iterator[OfficeHolder]:
-    """Yield the holder of every office, region by region in table order; vacant offices are left out."""
+    """Yield the holder of every office, region by region in table order."""
     for region in regions:
         roles = NATION_ROLES if region.code == NATION else REGION_ROLES
         for number, role in enumerate(roles, start=1):
-            if not _vacant(region, role):
-                yield _holder(region, role, number)
+            yield _holder(region, role, number)
 
 
 def directory_csv(regions: Iterable[Region]) -> str:
@@ -100,12 +96,6 @@ def _holder(region: Region, role: str, number: int) -> OfficeHolder:
         email=f"{role}@{code}.example",
         deputy=person_id(deputy, region.code) if deputy else "",
     )
-
-
-def _vacant(region: Region, role: str) -> bool:
-    if region.level != "regency" or role in NEVER_VACANT:
-        return False
-    return _percentile("vacant", region, role) < VACANT
 
 
 def _percentile(question: str, region: Region, role: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from engine.rehearsal.mailbox import Mailbox
 from engine.rehearsal.replay import read_events
@@ -32,10 +33,7 @@ async def test_opening_every_link_acknowledges_nothing_and_pressing_does(tmp_pat
         siaga = await open_siaga(
             load(ROOT / "config/siaga.yaml", overrides=overrides), stack, store=MemoryStore()
         )
-        transport = httpx.ASGITransport(build(siaga))
-        client = await stack.enter_async_context(
-            httpx.AsyncClient(transport=transport, base_url=siaga.settings.base_url)
-        )
+        app = build(siaga)
         mailbox, outbox = Mailbox(siaga.settings.outbox_directory), siaga.settings.outbox_directory
         seen: set[str] = set()
         opened, newest = 0, None
@@ -49,7 +47,8 @@ async def test_opening_every_link_acknowledges_nothing_and_pressing_does(tmp_pat
                 links += [f"http://{found}" for found in _SMS.findall((outbox / file).read_text())]
             # Messages of steps long past, sent while the clock moved to this event, may have links that have ended.
             before = await everything(siaga)
-            for link in links:
+            for number, link in enumerate(links):
+                client = scanner(app, siaga.settings.base_url, number)
                 for method in ("HEAD", "GET"):
                     status = (await client.request(method, link)).status_code
                     assert status in (200, 404)
@@ -58,11 +57,18 @@ async def test_opening_every_link_acknowledges_nothing_and_pressing_does(tmp_pat
             assert await everything(siaga) == before
         assert opened > 500
         assert newest is not None
+        client = scanner(app, siaga.settings.base_url, 0)
         pressed = await client.post(newest, data={"says": "taken"}, headers=FORM)
         again = await client.post(newest, data={"says": "taken"}, headers=FORM)
         assert (pressed.status_code, again.status_code) == (200, 200)
         assert "sudah tercatat sebelumnya" in again.text
         assert sum(alert.status == "acknowledged" for alert in await siaga.desk.alerts()) == 1
+
+
+def scanner(app: FastAPI, base_url: str, number: int) -> httpx.AsyncClient:
+    """Return a client with an address of its own: months pass in seconds here, and one alone would be slowed down."""
+    transport = httpx.ASGITransport(app, client=(f"10.0.{number // 250}.{number % 250}", 1))
+    return httpx.AsyncClient(transport=transport, base_url=base_url)
 
 
 async def everything(siaga) -> tuple:
