@@ -20,7 +20,7 @@ from engine.judging.rule import Rule
 from engine.judging.window import kept_for, latest_needed
 from engine.matching.native import NativeMatcher
 from engine.service.batch import Key, sort
-from engine.service.families import Arrived, Bearer, Change, Families
+from engine.service.families import Arrived, Bearer, Change, Families, Known
 from engine.store.history import History
 from engine.store.port import START, Entry, Store, order_of
 
@@ -120,12 +120,13 @@ class Review(Families):
         own = {(event.desk, event.id): member_of(event) for event, _ in request}
         concerned: set[str] = set()
         for event, position in request:
-            known, member = self._known[event.id], own[event.desk, event.id]
+            known = self._known.setdefault(event.id, Known())  # beside any family there is no record
+            member = own[event.desk, event.id]
             if all(bearer.member.name != member.name for bearer in known.bearers):
                 known.bearers.append(Bearer(member, position))
             if member.names or known.named_by:
                 concerned.add(event.id)
-        family = [b.member for id_ in self._family(concerned) for b in self._known[id_].bearers]
+        family = [b.member for id_ in self._family(concerned) for b in self._of(id_).bearers]
         out = verdict(family).withdrawn
         counts = [not own[e.desk, e.id].refuted and (e.desk, e.id) not in out for e, _ in request]
         return Change(
