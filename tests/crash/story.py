@@ -2,7 +2,8 @@
 
 Here: copying a store to begin from it again, and reading it in a form that two runs can be compared in. What a kill may
 change is named here and nothing else: versions of records, the lease and its epoch, what a client that asked again
-adds to the counters of repeats, and tokens, users and sessions, whose secrets are random.
+adds to the counters of repeats, tokens, users
+and sessions, whose secrets are random, and codes of contacts, of which whoever asks again gets another.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from engine.store.port import MARK_LENGTH
 
 REPEATS = (b"events_duplicate", b"events_rejected")
 """Counters that a client's repeat may raise."""
-RANDOM = (TOKENS, USERS, SESSIONS)
+RANDOM = (TOKENS, USERS, SESSIONS, VERIFICATIONS)
 RANDOM_DEEDS = ("token", "user", "sign_in")
 ASKED_AGAIN = ("seen", "erased")
 """Entries of the audit that a client's repeat may double: looking twice is two looks."""
@@ -64,9 +65,7 @@ async def read(link: Link, base: str) -> Story:
         match kind:
             case "table" if name not in RANDOM:
                 for id_, record in (await link.command("HGETALL", key)).items():
-                    story[f"{name} {id_.decode()}"] = value = _plain(record[_VERSION:])
-                    if name == VERIFICATIONS:
-                        del value["turn"]  # whoever asked again got another code
+                    story[f"{name} {id_.decode()}"] = _plain(record[_VERSION:])
             case "schedule" if name not in RANDOM:
                 found = await link.command("ZRANGE", key, 0, -1, "WITHSCORES")
                 for member, at in zip(found[::2], found[1::2], strict=True):
