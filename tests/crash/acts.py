@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -399,4 +399,3 @@ ACTS: tuple[Act, ...] = (
     erase,
     end,
 )
-NAMES: Mapping[int, str] = {number: act.__name__ for number, act in enumerate(ACTS)}
