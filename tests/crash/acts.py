@@ -40,8 +40,7 @@ from engine.store.codec import decode
 from engine.store.port import Drop, Plan, Put, Write
 from tests.crash.installation import DIRECTORY, RULES, SECRET, START
 
-POISON = "racun"
-"""The id of a record that no code can read."""
+POISON = "racun"  # the id of a record that no code can read
 
 
 class Scene:
