@@ -14,9 +14,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import importlib.util
 import ipaddress
 import socket
 import ssl
+import sys
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -28,6 +30,9 @@ from notifiers.base import DeliveryError, Message, Reason, Receipt
 from notifiers.exchange import retry_after
 
 TIMESTAMP, SIGNATURE = "x-siaga-timestamp", "x-siaga-signature"
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore asks for this optional package at every lock it makes; now the answer is known without looking at disks.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 LONGEST_ANSWER = 4_096
 """Bytes that are read of an answer; nothing in it matters."""
 GONE = (404, 410)

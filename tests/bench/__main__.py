@@ -7,6 +7,7 @@ and the mail bench have a command of their own. Exit code 1 where a line is miss
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +61,7 @@ def bench(
 
     Example: ./run bench --quick
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped in either case
     wanted = names or [name for name in BENCHMARKS if name not in APART]
     if unknown := set(wanted).difference(BENCHMARKS):
         raise typer.BadParameter(f"{min(unknown)} is none of {', '.join(BENCHMARKS)}")
