@@ -182,7 +182,11 @@ class Group:
     ) -> list[Judgement]:
         """Say how what the fold finds, as far as it may be judged at `ripe`, differs from what was said."""
         self._ripe = ripe if self._ripe is None else max(self._ripe, ripe)
-        self._fold.wait_until(self._ripe)
+        fold = self._fold
+        fold.wait_until(self._ripe)
+        if self._said == _NOTHING and not (fold.spells or fold.joins or fold.rises):
+            self._hidden = None
+            return []
         spells = self._visible()
         seen = (len(spells), spells[-1].ended_at if spells else None)
         said: list[Judgement] = []
@@ -389,5 +393,7 @@ class Group:
         self._openings = [o for o in self._openings if o.ended_at is None or o.ended_at > base]
 
 
+_NOTHING: tuple[int, Instant | None] = (0, None)
+"""What was said where there is no spell."""
 WORTH_FORGETTING = 32
 """Points below this number are not worth it."""

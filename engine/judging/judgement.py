@@ -70,6 +70,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
 def evidence_of(event: Event) -> Evidence:
     """Return the evidence that an event gives."""
     fields = event.fields
+    verification, channel = fields.get("verification"), fields.get("source.channel")
     return Evidence(
         desk=event.desk,
         id=event.id,
@@ -80,8 +81,8 @@ def evidence_of(event: Event) -> Evidence:
         received_at=event.received_at,
         time_precision=_precision(fields.get("time_precision")),
         subject_role=_text(fields.get("subject.role")),
-        verification=_text(fields.get("verification")) or "unverified",
-        channel=_text(fields.get("source.channel")),
+        verification=(isinstance(verification, str) and verification) or "unverified",
+        channel=channel if isinstance(channel, str) else None,
         incident=_text(fields.get("incident")),
         impact=_impact(fields),
     )

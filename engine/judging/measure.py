@@ -35,6 +35,8 @@ from engine.judging.state import Measure
 def measures(condition: Condition, event: Event) -> bool:
     """Say whether the event counts for the condition: for `value` and figures it must have the field."""
     match condition:
+        case Count() | Distinct():
+            return True
         case Value(missing=None, field=field):
             return event.value(field) is not None
         case Spread(over=over):
@@ -59,9 +61,9 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
 
     A weight that is missing counts 1, one below zero counts 0. `fits` are the bits of the parts the event fits.
     """
-    if isinstance(condition, Pattern):
-        return fits & (1 << len(parts_of(condition))) - 1
     match condition:
+        case Count(weight=None):
+            return None
         case Count(weight=path) | Compare(figure="count", weight=path):
             weight = None if path is None else number(event.value(path))
             return None if weight is None else max(0, billionths(weight))
@@ -80,6 +82,8 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
         case Change(of=fields, missing=missing) | FirstTime(of=fields, missing=missing):
             values = (event.value(field) for field in fields)
             return _joined(canonical(missing if value is None else value) for value in values)
+        case _ if isinstance(condition, Pattern):
+            return fits & (1 << len(parts_of(condition))) - 1
         case _:
             return None
 
@@ -87,6 +91,8 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
 def besides_of(condition: Condition, event: Event, fits: int = 0) -> tuple[int, ...]:
     """Return what the condition reads besides: of a share the whole, and whether the floor's field lets it pass."""
     match condition:
+        case Count() | Distinct():
+            return ()
         case Share(whole=whole, missing=missing, floor=floor):
             return _added(whole, missing, event, fits >> 1 & 1), int(_passes(floor, event))
         case Compare(floor=Floor(field=str()) as floor):
@@ -123,4 +129,4 @@ def texts_of(values: Iterable[Scalar]) -> frozenset[str]:
 
 
 def _joined(texts: Iterable[str]) -> str:
-    return "|".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts)
+    return "|".join([text.replace("\\", "\\\\").replace("|", "\\|") for text in texts])
