@@ -46,10 +46,9 @@ def check_write(write: Write) -> None:
 def _check_records(write: Write) -> None:
     changes: tuple[Put | Drop, ...] = (*write.puts, *write.drops)
     for change in changes:
-        if not change.table or not change.id or (change.expected is not None and change.expected < 0):
-            raise ValueError(
-                f"{write.name}: no record is {change.table!r} {change.id!r} at {change.expected}"
-            )
+        expected = change.expected
+        if not (change.table and change.id) or (expected is not None and expected < 0):
+            raise ValueError(f"{write.name}: no record is {change.table!r} {change.id!r} at {expected}")
     if len({(change.table, change.id) for change in changes}) != len(changes):
         raise ValueError(f"{write.name}: a record is named twice in one write")
 
