@@ -40,8 +40,6 @@ from engine.store.codec import decode
 from engine.store.port import Drop, Plan, Put, Write
 from tests.crash.installation import DIRECTORY, RULES, SECRET, START
 
-POISON = "racun"  # the id of a record that no code can read
-
 
 class Scene:
     """The service as the acts see it: over HTTP, and where a command of the CLI opens the store, by its parts."""
@@ -329,12 +327,12 @@ async def drill(scene: Scene) -> None:
 async def poison(scene: Scene) -> None:
     """Records that cannot be read: a waiting rule set is refused; an alert is put off, and taken away by somebody."""
     store, now = scene.siaga.store, scene.siaga.clock.now()
-    plan = Plan(ALERTS, POISON, now)
-    puts = Put(ALERTS, POISON, b"\xff"), Put(RULES_TABLE, "pending", b"\xff")
+    plan = Plan(ALERTS, "racun", now)
+    puts = Put(ALERTS, "racun", b"\xff"), Put(RULES_TABLE, "pending", b"\xff")
     await store.write(Write(name="answer", puts=puts, plans=(plan,)))
     await scene.settle(8 * 60 + 7)
-    gone = Plan(ALERTS, POISON, None)
-    await store.write(Write(name="answer", drops=(Drop(ALERTS, POISON),), plans=(gone,)))
+    gone = Plan(ALERTS, "racun", None)
+    await store.write(Write(name="answer", drops=(Drop(ALERTS, "racun"),), plans=(gone,)))
     await scene.settle(8 * 60 + 15)
 
 
