@@ -81,12 +81,14 @@ class Rig:
         watched_since: Instant | None = None,
         calendar: Calendar = NO_STAGES,
         archive: Archive | None = None,
+        store: MemoryStore | None = None,
     ) -> None:
         """Wire the parts around an empty store. The rules watch from `watched_since` on, else from `start`.
 
-        `archive` is where events are found that were trimmed from the store; nothing is archived by itself.
+        `archive` is where events are found that were trimmed from the store; nothing is archived by itself. `store` is
+        one that is empty too, for who wants to see its writes.
         """
-        self.store = MemoryStore()
+        self.store = MemoryStore() if store is None else store
         self._history = History(self.store, archive)
         self.clock = ManualClock(start)
         self.watched_since = start if watched_since is None else watched_since

@@ -17,7 +17,7 @@ import msgspec
 from engine.alerting.alert import Item, Notification, Rendered
 from engine.alerting.command import Attempted, Reported, Withheld
 from engine.alerting.delivery import RETRIES
-from engine.alerting.digest import DIGEST, digest_of
+from engine.alerting.digest import DIGEST, digest_of, digest_times
 from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
 from engine.clock import Clock
@@ -192,6 +192,36 @@ class Digests:
             return None
         claimed = msgspec.structs.replace(digest, state="sending", due_at=now + CLAIM)
         return claimed if await self._keep("claim", claimed, version) else None
+
+    async def taken_apart(self, claimed: Notification) -> bool:
+        """Ask once more right before an attempt; say whether the digest must not be sent.
+
+        One that carries what is not wanted any more, or not yet, is never sent: its items wait again, each for itself,
+        and what is still wanted of them goes in another.
+        """
+        digest, version = await self.read(claimed.id)
+        if digest is None or digest.final:
+            return True
+        now, around = self._clock.now(), await self._books.surroundings()
+        cases = await load(self._store, list(dict.fromkeys(item.alert for item in digest.items)))
+        bound = [(cases[i.alert].notifications[i.notification], cases[i.alert]) for i in digest.items]
+        if all(attempt(case.alert, message, around, now) is None for message, case in bound):
+            return False
+        ended = msgspec.structs.replace(digest, state="cancelled", reason="superseded", due_at=None)
+        writes = [Put(NOTIFICATIONS, digest.id, encode(ended), version)]
+        plans = [Plan(OUTBOX, digest.id, None)]
+        for message, case in bound:
+            held = DIGEST if digest_times(case.alert) else "budget"
+            waits = msgspec.structs.replace(message, state="pending", held=held, digest="", due_at=now)
+            writes.append(Put(NOTIFICATIONS, message.id, encode(waits), case.versions[message.id]))
+            plans.append(Plan(OUTBOX, message.id, now))
+        write = Write(name="drop_unwanted", puts=tuple(writes), plans=tuple(plans))
+        outcome = await self._store.write(write)
+        committed = isinstance(outcome, Committed)
+        self._metrics.commit(write.name, "committed" if committed else "conflict")
+        if committed:
+            self._metrics.notification(ended)
+        return True
 
     async def _hold(self, gathered: Gathered, held: str, until: Instant) -> None:
         """Let all of them wait: they come again together."""

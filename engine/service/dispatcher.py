@@ -229,20 +229,21 @@ class Dispatcher:
         async with self.claims.one_at_a_time:
             bound = await self.digests.bind(together)
         if isinstance(bound, Notification):
-            outcome = await self._attempt(bound)
-            await self.digests.settle(bound.id, outcome)
-            await self._catch_up(outcome)
+            await self._attempt_digest(bound)
         elif bound is not None:
             await self._send(bound.alert, bound.notification)
 
     async def _digest(self, digest_id: str) -> None:
         """Go on with a digest: try it again, or tell its items what came of it."""
-        claimed = await self.digests.claim_again(digest_id)
-        if claimed is None:
-            await self.digests.go_on(digest_id)
+        if (claimed := await self.digests.claim_again(digest_id)) is not None:
+            await self._attempt_digest(claimed)
         else:
+            await self.digests.go_on(digest_id)
+
+    async def _attempt_digest(self, claimed: Notification) -> None:
+        if not await self.digests.taken_apart(claimed):
             outcome = await self._attempt(claimed)
-            await self.digests.settle(digest_id, outcome)
+            await self.digests.settle(claimed.id, outcome)
             await self._catch_up(outcome)
 
     # --- one message ------------------------------------------------------------------------------------------------
