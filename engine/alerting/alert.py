@@ -92,13 +92,15 @@ class Postponed(msgspec.Struct, frozen=True, kw_only=True):
 class Taking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A person took the matter: when, by which way, how sure we are (grade 1-4), and the operator of a proxy answer.
 
-    `renewed_at` is when the person last said so again while it was theirs.
+    `entry` is the number of the history entry that says so. `renewed_at` is when the person last said so again while it
+    was theirs.
     """
 
     person: str
     at: Instant
     via: str
     grade: int
+    entry: int = 0
     operator: str = ""
     renewed_at: Instant | None = None
 

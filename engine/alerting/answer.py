@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from engine.alerting.alert import AFTER_CLOSING, NOTICES, Notification, State, Status, Taking
+from engine.alerting.alert import AFTER_CLOSING, NOTICES, HistoryEntry, Notification, State, Status, Taking
 from engine.alerting.command import Answer, Says
 from engine.alerting.conflict import accused
 from engine.alerting.delegation import Obstacle, counted, give_back, obstacle, pass_on
@@ -66,8 +66,8 @@ def _in_hand(notification: Notification) -> bool:
     return notification.state in HANDED_OVER or notification.attempts > 0
 
 
-def _record(draft: Draft, answer: Answer, says: Says | None = None) -> None:
-    draft.note(
+def _record(draft: Draft, answer: Answer, says: Says | None = None) -> HistoryEntry:
+    return draft.note(
         "answered",
         reason=says or answer.says,
         person=answer.person,
@@ -109,14 +109,18 @@ def _enter_taking(draft: Draft, answer: Answer) -> None:
     """Note the taking; it stands in for those of people who passed the matter on, and takes back a decline."""
     alert = draft.alert
     taking = Taking(
-        person=answer.person, at=draft.now, via=answer.via, grade=answer.grade, operator=answer.operator
+        person=answer.person,
+        at=draft.now,
+        via=answer.via,
+        grade=answer.grade,
+        entry=_record(draft, answer).number,
+        operator=answer.operator,
     )
     replaced = counted({answer.person}, alert.delegations)
     draft.change(
         takings=(*(t for t in alert.takings if t.person not in replaced), taking),
         declined=tuple(person for person in alert.declined if person != answer.person),
     )
-    _record(draft, answer)
     draft.cancel("taken", kinds=ASKING, person=answer.person)
 
 

@@ -61,12 +61,12 @@ def _taken(alert: Alert, notification: Notification, _around: Surroundings, _now
     if notification.kind not in ASKING:
         return None
     # A level that rose after somebody took, or a figure that doubled, is told to them too (3.9, 3.10): only what was
-    # planned before is not wanted.
+    # planned before is not wanted. Entries say what came before, also within one millisecond.
     own = next((t for t in alert.takings if t.person == notification.person), None)
-    if own is not None and notification.kind == "step" and notification.planned_at >= own.at:
-        return None
-    if own is not None and notification.planned_at < own.at:
+    if own is not None and notification.entry < own.entry:
         return Held("cancelled", "taken")
+    if own is not None and notification.kind == "step":
+        return None
     if alert.status != "acknowledged" or notification.informing:
         return None
     if _runs_while_acknowledged(alert, notification):

@@ -102,6 +102,17 @@ def test_who_took_is_not_asked_again_until_the_level_rises():
     assert course.sent[-2:] == [("step", "sekda"), ("step", "bkpsdm")]
 
 
+def test_what_was_claimed_in_the_millisecond_of_the_taking_is_not_wanted():
+    """What came first is told by the history, not by the clock."""
+    course = Course(policy(step("sekda"))).until(1)
+    course.do(joined(level=4))
+    course.claim()
+    course.do(says("sekda", "taken"))
+    (told_again,) = [n for n in course.notifications.values() if n.kind == "step"]
+    assert (told_again.state, told_again.planned_at) == ("sending", course.alert.takings[0].at)
+    assert ask(course, told_again) == ("cancelled", "taken")
+
+
 def test_a_start_before_a_restart_is_superseded_also_when_it_was_claimed():
     """The claim was under way when the level took the acknowledgement back."""
     course = Course(policy(step("sekda", "bkpsdm")))
