@@ -4,13 +4,15 @@ Here: playing, and looking at every message at the instant it is handed to a gat
 (`timelines`) and what a message's reason is (`matter`).
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
-from engine.alerting.alert import ALONE, Alert, Notification
+from engine.alerting.alert import ALONE, Alert, Notification, State
 from engine.alerting.directory import Span
 from engine.alerting.route import Route
 from engine.alerting.silence import Silence
@@ -261,8 +263,10 @@ class Stage:
         assert first.lost_alerts & second.lost_alerts == set()
         assert first.lost_notifications & second.lost_notifications == set()
         planned = [id_ for alert in second.alerts for id_ in alert.notifications]
-        found = [n.id for n in second.notifications if n.kind not in ("digest", *ALONE)]
-        assert sorted(planned) == sorted(found)
+        found = [n for n in second.notifications if n.kind not in ("digest", *ALONE)]
+        assert sorted(planned) == sorted(n.id for n in found)
+        states = Counter(n.state for n in found)
+        assert len(planned) == sum(states[state] for state in get_args(State))
         assert self.findings == []
 
     async def _handed(self, message: Message) -> None:

@@ -4,6 +4,7 @@ Here: strategies, and acts that only make sense while a timeline is played (`Tol
 playing them (`stage`) and what must hold (`test_balances`).
 """
 
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -119,6 +120,25 @@ def people(draw, name):
 
 
 @st.composite
+def waiting(draw, name):
+    """Somebody reached by SMS at once, and later by mail; or altogether only after quiet hours."""
+    number = f"{PEOPLE.index(name):02}"
+    hours = draw(st.sampled_from(["", "", "", "21:00-09:00 local"]))
+    phone = Contact(
+        id=f"{name}/sms/1", channel="sms", value=f"+62811000{number}01", priority=1, quiet_hours=hours
+    )
+    mail = Contact(
+        id=f"{name}/email/2",
+        channel="email",
+        value=f"o{number}-02@uji.example",
+        priority=2,
+        delay=draw(st.sampled_from([0, 7 * MINUTE, 7 * MINUTE])),
+        quiet_hours=hours,
+    )
+    return Person(id=name, contacts=(phone, mail))
+
+
+@st.composite
 def directories(draw):
     """Most offices are held, some by two or by whoever comes along; some have shifts and deputies."""
     held = [
@@ -134,7 +154,7 @@ def directories(draw):
         lambda o, who, span: Duty(region=o[1], role=o[0], person=who, valid=span), office, names, spans
     )
     return Contents(
-        people=tuple(draw(people(name)) for name in PEOPLE),
+        people=tuple(draw(st.one_of(waiting(name), people(name))) for name in PEOPLE),
         assignments=(*held, *draw(st.lists(more, max_size=1))),
         deputies=tuple(
             draw(st.lists(st.builds(lambda a, b: Deputy(of=a, deputy=b), names, names), max_size=2))
@@ -267,6 +287,54 @@ acts = st.one_of(
 )
 
 
+def ends(region):
+    """What takes the reason from messages about a region that still wait."""
+    answer = st.builds(
+        Answer,
+        place=st.sampled_from([0, 0, 1]),
+        person=st.just(""),
+        says=st.sampled_from(["taken", "taken", "declined"]),
+        via=st.sampled_from(["link", "sms"]),
+        to=st.just(""),
+    )
+    hush = st.builds(
+        Hush,
+        match=st.just(Match(region=("00",))),
+        after=st.just(0),
+        length=st.sampled_from([10 * MINUTE, 3 * HOUR]),
+        include_awas=st.just(True),
+    )
+    asked = st.sampled_from([who for who, (_, place) in OFFICES.items() if place == region])
+    channel = st.sampled_from(["sms", "email", "email"])
+    withdrawn = st.builds(ContactChange, person=asked, channel=channel, verified=st.just(False))
+    return st.one_of(answer, answer, hush, withdrawn)
+
+
+@st.composite
+def overtaken(draw):
+    """Something opens; while part of what it says still waits or is being handed over, that loses its reason."""
+    region = draw(st.sampled_from(REGENCIES))
+    opens = Happening(
+        kind=draw(st.sampled_from(["naik", "satuan", "tertutup"])),
+        region=region,
+        severity=draw(st.integers(2, 4)),
+        incident=draw(st.sampled_from(["A", "B"])),
+        late=0,
+        role="",
+        exercise=False,
+        names=0,
+        refuted=False,
+    )
+    trouble = draw(st.sampled_from(["", "down", "slow"]))
+    gateway = [(0, GatewayChange(name="email", state=trouble))] if trouble else []
+    repaired = [(0, GatewayChange(name="email", state="up"))] if trouble else []
+    soon = st.sampled_from([SECOND, 10 * SECOND, MINUTE])
+    end = draw(ends(region))
+    if draw(st.booleans()):
+        return (*gateway, (0, opens), (draw(soon), end), *repaired)
+    return (*gateway, (0, opens), (draw(soon), Meanwhile("claimed", end)), (0, opens), *repaired)
+
+
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of one play: a pause goes before each act, and at the end a day passes."""
 
@@ -278,6 +346,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[tuple[int, object], ...]
 
 
+single = st.tuples(lengths, acts).map(lambda one: (one,))
 timelines = st.builds(
     Timeline,
     policies=st.tuples(policies("satu"), policies("dua")),
@@ -286,8 +355,8 @@ timelines = st.builds(
     trust=st.sampled_from(["none", "low", "high"]),
     tight=st.booleans(),
     acts=st.builds(
-        lambda first, more: (*first, *more),
+        lambda first, more: (*first, *chain.from_iterable(more)),
         st.lists(st.tuples(st.just(0), happenings), min_size=1, max_size=3),
-        st.lists(st.tuples(lengths, acts), min_size=8, max_size=30),
+        st.lists(st.one_of(overtaken(), single, single, single), min_size=6, max_size=16),
     ),
 )
