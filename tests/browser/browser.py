@@ -61,6 +61,7 @@ async def opened(
         java_script_enabled=script,
         has_touch=size == PHONE,
         timezone_id="Asia/Jakarta",
+        reduced_motion="reduce",  # axe would measure the contrast of what is still fading in
     )
     context.set_default_timeout(60_000)
     cookies = [{"name": "siaga-language", "value": language, "url": installation.address}]
