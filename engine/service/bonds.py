@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from engine.alerting.identity import alert_id
 from engine.judging.group import region_of_group
@@ -42,11 +43,21 @@ class Bonds:
         self.heard: defaultdict[Key, list[Hearing]] = defaultdict(list)
 
     def tell(
-        self, key: Key, judged: Judged, said: Iterable[Said], *, at: Instant, closed: Closing | None
+        self,
+        key: Key,
+        judged: Judged,
+        said: Iterable[Said],
+        *,
+        at: Instant,
+        closed: Closing | None,
+        because: Iterable[str] = (),
     ) -> None:
-        """Tell all that listen to a group for how long its alerts ought to be open, as it is known at `at`."""
+        """Tell all that listen to a group for how long its alerts ought to be open, as it is known at `at`.
+
+        `because` are reasons for changes of which nothing was `said`.
+        """
         undone = (one.judgement.reason for one in said if isinstance(one.judgement, Undone | Redated))
-        reason = next(undone, "late_report")
+        reason = next(chain(undone, because), "late_report")
         rule = self._rules[key.rule]
         listeners = self._listeners.get(key.rule, ())
         stretches = tuple(self._stretches(key, judged, at)) if listeners else ()

@@ -272,10 +272,10 @@ class Changeover:
                 else:
                     group = self._groups.working_copy(key, rule, around, self._backdrop.before(whole))
                     judgements = group.hear(heard) if isinstance(group, BondGroup) else ()
-                if key.rule in rebuilt or judgements:
-                    groups[key] = group
                 mine = [Said(at, key, judgement) for judgement in judgements]
                 judged = Judged(group, group.frozen(), frozenset())
+                if key.rule in rebuilt or judged.state != self._groups.state(key):
+                    groups[key] = group  # also what was heard without a word must be in the store
                 bonds.tell(key, judged, mine, at=at, closed=None)
                 said += mine
                 done.add(key)

@@ -166,9 +166,11 @@ class Judge:
             said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
         judged = Judged(group, group.frozen(), frozenset(group.points.touched))
         due = due_of(group)
-        if said or just_closed is not None:
+        # An end may move though nothing is said of it: the alert was over before and is over still.
+        if just_closed is not None or judged.state.openings != self._groups.state(key).openings:
             at = max((one.at for one in said), default=horizon)
-            attempt.bonds.tell(key, judged, said, at=at, closed=just_closed)
+            because = [*(reason for share in shares for _, reason in share.gone), *(h.reason for h in heard)]
+            attempt.bonds.tell(key, judged, said, at=at, closed=just_closed, because=because)
         attempt.judged[key], attempt.due[key] = judged, due
         attempt.said += said
 
