@@ -38,7 +38,7 @@ from engine.service.casebook import UNRESOLVED, Case, load
 from engine.service.docket import Cases, Docket, Said
 from engine.service.groups import GROUPS, Groups, Judged
 from engine.service.leadership import KeepLead, nothing_to_keep
-from engine.service.outcome import Outcome, closing_of, newest_alert
+from engine.service.outcome import Outcome, closing_of, due_of, newest_alert
 from engine.service.own_alerts import ask
 from engine.service.rebuild import Rebuild
 from engine.service.revision import keeping, revision
@@ -235,7 +235,7 @@ class Changeover:
         docket = Docket(self._store, switch.after, tenures, around, self._clock.now())
         settled = await docket.decide(said, cases, remarks)
         return {
-            key: Outcome(self._groups.taken_over(key, group), group.due, settled.get(key, {}))
+            key: Outcome(self._groups.taken_over(key, group), due_of(group), settled.get(key, {}))
             if (group := groups.get(key)) is not None
             else Outcome(None, None, settled.get(key, {}), looked=False)
             for key in {*keys, *groups}

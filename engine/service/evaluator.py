@@ -34,9 +34,9 @@ from engine.service.changeover import Changeover, Switch, UnfitRulesError, refus
 from engine.service.dead_letters import DeadLetters
 from engine.service.families import Families
 from engine.service.groups import GROUPS, Groups
-from engine.service.judge import Judge, Work, due_of
+from engine.service.judge import Judge, Work
 from engine.service.leadership import Leadership
-from engine.service.outcome import Outcome
+from engine.service.outcome import Outcome, due_of
 from engine.service.own_alerts import ask
 from engine.service.pace import Pace
 from engine.service.pulse import GAPS, gaps_of, kept_gaps

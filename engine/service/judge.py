@@ -16,8 +16,8 @@ from engine.judging.evaluate import Group
 from engine.judging.hearing import BondGroup, Hearing
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
-from engine.judging.trace import earlier, later
-from engine.matching.variant import changed_at, ends_at, variant_of
+from engine.judging.trace import later
+from engine.matching.variant import changed_at, variant_of
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Fault, Key, Share
 from engine.service.bonds import Bonds
@@ -27,7 +27,7 @@ from engine.service.dead_letters import DeadLetters, newest
 from engine.service.docket import Cases, Docket, Said, UndecidedError
 from engine.service.groups import Groups, Judged
 from engine.service.leadership import KeepLead
-from engine.service.outcome import Outcome, after_exception, closing_of, newest_alert
+from engine.service.outcome import Outcome, after_exception, closing_of, due_of, newest_alert
 from engine.store.port import Store
 
 Work = Mapping[Key, Sequence[Share]]
@@ -205,8 +205,3 @@ class _Attempt:
             key: Outcome(self.judged.get(key), due.get(key), decided.get(key, {}))
             for key in {*self._work, *self.judged, *self.waiting}
         }
-
-
-def due_of(group: Group) -> Instant | None:
-    """Return when a group must be looked at: its own due instant, or the end of the exception that holds for it."""
-    return earlier(group.due, ends_at(group.rule))

@@ -1,7 +1,7 @@
 """Outcomes: what judging made of one group of a batch.
 
-Here: the value that a commit writes, and what a group's newest alert tells judging. Not here: judging
-(`judging.evaluate`), what follows from it (`service.docket`), and writing it all (`service.evaluator`).
+Here: the value that a commit writes, when the group is due again, and what its newest alert tells judging. Not here:
+judging (`judging.evaluate`), what follows from it (`service.docket`), and writing it all (`service.evaluator`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from engine.judging.instant import Instant
 from engine.judging.rule import Rule
 from engine.judging.state import Closing, GroupState
 from engine.judging.takeover import take_over
+from engine.judging.trace import earlier
+from engine.matching.variant import ends_at
 from engine.service.batch import Key
 from engine.service.casebook import Case
 from engine.service.docket import Cases
@@ -59,3 +61,8 @@ def after_exception(
         closed=closing_of(newest),
         kind=kind_of(rule),
     )
+
+
+def due_of(group: Group) -> Instant | None:
+    """Return when a group must be looked at: its own due instant, or the end of the exception that holds for it."""
+    return earlier(group.due, ends_at(group.rule))
