@@ -5,7 +5,8 @@ Here: opening each of them as the settings say. Not here: the service upon it (`
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 
@@ -26,11 +27,15 @@ log = structlog.get_logger(__name__)
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, RedisStore]:
-    """Connect to the server of `redis.url`, or start (or adopt) the embedded one; return its address and the store."""
+    """Connect to the server of `redis.url`, or start (or adopt) the embedded one; return its address and the store.
+
+    The embedded one is kept alive until `stack` lets go of it.
+    """
     if settings.redis.url is None:
         server = EmbeddedServer(settings.redis_directory)
         where = await server.start()
         stack.push_async_callback(server.release)
+        stack.push_async_callback(_end, asyncio.create_task(server.keep(), name="embedded_server"))
     else:
         where = settings.redis.url.get_secret_value()
     store = RedisStore(
@@ -43,6 +48,12 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Re
     stack.push_async_callback(store.close)
     (log.warning if store.is_weaker else log.info)("store", promise=store.promise())
     return where, store
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def history_of(settings: Settings, store: Store) -> History:

@@ -26,13 +26,16 @@ from typing import NamedTuple
 import structlog
 
 from engine.clock import monotonic
-from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
+from engine.errors import ConfigurationError, SiagaError, StoreError, StoreUnavailableError
 from engine.store.link import Link
 
 SOCKET_BYTES = 107
 """The longest path that a unix socket can have."""
 PATIENCE_SECONDS = 60.0
 """How long a start waits for the server's answer; one that reads large files takes its time."""
+
+KEEP_SECONDS = 1.0
+"""Who keeps the server looks as often whether it lives."""
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +113,23 @@ class EmbeddedServer:
             f"the server in {self._directory} did not answer in {self._patience:.0f} s: {self._last_words()}"
         )
 
+    async def keep(self) -> None:
+        """Start the server anew whenever it has died, until cancelled; of those who keep one directory, one does.
+
+        One that cannot start is tried again every `KEEP_SECONDS`; why is in our log, and in its own.
+        """
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            if self._lives():
+                continue
+            log.error("embedded_server_died", directory=str(self._directory), said=self._last_words())
+            try:
+                await self.start()
+            except (SiagaError, OSError) as error:
+                log.warning("embedded_server_not_started", directory=str(self._directory), error=str(error))
+            else:
+                log.warning("embedded_server_started_anew", directory=str(self._directory))
+
     async def stop(self) -> None:
         """Let the server write everything to disk and end, whoever uses it; return when it is gone."""
         self._end_use()
@@ -150,6 +170,13 @@ class EmbeddedServer:
         if self._use is not None:
             os.close(self._use)
             self._use = None
+
+    def _lives(self) -> bool:
+        """Say whether a server holds the lock: one that hangs lives too."""
+        if (lock := self._take("LOCK", fcntl.LOCK_EX)) is None:
+            return True
+        os.close(lock)
+        return False
 
     def _take(self, name: str, kind: int) -> int | None:
         """Return a descriptor that holds the lock of a file, or None while others hold it."""

@@ -69,6 +69,15 @@ class Place:
             headers = {"Authorization": f"Bearer {self._token}"}
             return await client.post("/v1/events", json=events, headers=headers)
 
+    async def insist(self, service: Service, event: dict[str, Any]) -> int:
+        """Send an event until it is taken, as `siaga send` does; return how often the answer was 503."""
+        refusals = 0
+        while (answer := await self.send(service, [event])).status_code != 202:
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["Retry-After"]) > 0
+            refusals += 1
+        return refusals
+
     async def mails(self, many: int) -> Counter[tuple[str, bytes]]:
         """Return the mails once there are so many different ones."""
         async with asyncio.timeout(120):

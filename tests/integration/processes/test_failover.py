@@ -5,11 +5,9 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.processes.desk import Service
 from tests.integration.processes.place import Counting, Place
 from tests.integration.redis.watched import Watched
 
@@ -33,16 +31,6 @@ def watched() -> Iterator[Watched]:
             servers.stop()
 
 
-async def taken(place: Place, service: Service, event: dict[str, Any]) -> int:
-    """Send an event until it is taken, as `siaga send` does; return how often the answer was 503."""
-    refusals = 0
-    while (answer := await place.send(service, [event])).status_code != 202:
-        assert answer.status_code == 503, answer.text
-        assert int(answer.headers["Retry-After"]) > 0
-        refusals += 1
-    return refusals
-
-
 @pytest.mark.long
 async def test_three_failovers_in_a_row_lose_and_repeat_nothing(watched: Watched, tmp_path: Path) -> None:
     """Two processes; each dead primary comes back as a replica before the next one dies."""
@@ -56,7 +44,7 @@ async def test_three_failovers_in_a_row_lose_and_repeat_nothing(watched: Watched
             dead = watched.primary()
             watched.signal(dead, signal.SIGKILL)
             for event in place.clashes(EACH):
-                refusals += await taken(place, door, event)
+                refusals += await place.insist(door, event)
             mails = await place.mails(2 * EACH * round_)
             assert watched.primary() != dead
             watched.start_server(dead, f"replicaof 127.0.0.1 {watched.primary()}")

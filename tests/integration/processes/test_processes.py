@@ -92,3 +92,20 @@ async def test_two_escalators_and_two_dispatchers_never_send_twice(place: Place)
         assert await place.report(door, many // 3) == 202
     mails = await place.mails(many)
     assert mails.total() == many
+
+
+async def test_an_embedded_server_that_dies_is_started_anew(tmp_path: Path) -> None:
+    """Its service does that by itself; what was taken before is not told again, what is sent later is told."""
+    async with Counting().open() as mailbox:
+        place = Place(tmp_path, mailbox, "")
+        service = await place.desk.start()
+        assert await place.report(service) == 202
+        await place.mails(1)
+        server = int((tmp_path / "home/var/redis/server.pid").read_text())
+        service.signal(server, signal.SIGKILL)
+        (event,) = place.clashes(1)
+        await place.insist(service, event)
+        await service.says("embedded_server_started_anew")
+        mails = await place.mails(2)
+        assert mails.total() == 2
+        await place.desk.stop()

