@@ -4,8 +4,10 @@ Here: gathering what the tasks of a process ask within one turn of the event loo
 here: what is asked (`store.redis`), connections and errors (`store.link`).
 
 One command of the client costs a tenth of a millisecond, of which nine tenths are spent once for a whole packet. Who
-asks alone goes alone. Nothing is promised about the order of commands of different tasks; a task that waits for an
-answer before it asks again is served in its order.
+asks alone goes alone. A heavy command goes at once, while its task still has its turn: else all requests that came in
+with one turn of the loop were judged before the server heard of the first, and one always stood idle while the other
+worked. Nothing is promised about the order of commands of different tasks; a task that waits for an answer before it
+asks again is served in its order.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import asyncio
 from typing import Any
 
 Word = str | bytes | int
+HEAVY = 16_384
+"""A command with so many bytes in one word keeps the server busy for longer than a packet costs: it goes at once."""
 
 
 class Together:
@@ -29,6 +33,8 @@ class Together:
 
         Whoever is cancelled while waiting does not know whether the command was done.
         """
+        if any(len(word) >= HEAVY for word in words if type(word) is bytes):
+            return await self._client.execute_command(*words)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked.append((words, answer))
         if len(self._asked) == 1:

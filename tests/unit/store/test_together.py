@@ -1,0 +1,67 @@
+"""What goes to the server in one packet, and what does not wait for others."""
+
+import asyncio
+
+import pytest
+
+from engine.store.together import HEAVY, Together
+
+
+class Server:
+    """Answers each command with its last word, and remembers packets in order."""
+
+    def __init__(self):
+        self.packets = []
+
+    async def execute_command(self, *words):
+        self.packets.append([words])
+        await asyncio.sleep(0)
+        if words[-1] == b"refused" * HEAVY:
+            raise ValueError("refused")
+        return words[-1]
+
+    def pipeline(self, *, transaction):
+        assert not transaction
+        return Packet(self)
+
+
+class Packet:
+    def __init__(self, server):
+        self._server = server
+        self._words = []
+
+    def execute_command(self, *words):
+        self._words.append(words)
+
+    async def execute(self, *, raise_on_error):
+        assert not raise_on_error
+        self._server.packets.append(self._words)
+        return [words[-1] for words in self._words]
+
+
+async def test_what_is_asked_in_one_turn_goes_in_one_packet_and_who_asks_alone_goes_alone():
+    server = Server()
+    together = Together(server)
+    assert await asyncio.gather(together.ask("GET", "a"), together.ask("GET", "b")) == ["a", "b"]
+    assert await together.ask("GET", "c") == "c"
+    assert server.packets == [[("GET", "a"), ("GET", "b")], [("GET", "c")]]
+
+
+async def test_a_heavy_command_is_on_its_way_before_the_next_task_works():
+    """Else the server had nothing to do while all requests of one turn are judged, and the door nothing after it."""
+    server = Server()
+    together = Together(server)
+    sent = []
+
+    async def request(events):
+        sent.append(len(server.packets))  # what was sent before this request was looked at
+        return await together.ask("EVALSHA", events)
+
+    bodies = [bytes([n]) * HEAVY for n in range(3)]
+    assert await asyncio.gather(*map(request, bodies)) == bodies
+    assert sent == [0, 1, 2]
+
+
+async def test_who_asks_a_heavy_command_hears_what_went_wrong_with_it():
+    with pytest.raises(ValueError, match="refused"):
+        await Together(Server()).ask("EVALSHA", b"refused" * HEAVY)
