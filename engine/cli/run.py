@@ -7,6 +7,7 @@ served (`web.server`).
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from contextlib import AsyncExitStack
 from typing import Annotated
@@ -57,6 +58,9 @@ async def serve(settings: Settings) -> None:
         siaga = await open_siaga(settings, stack)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, siaga.watch.look_again)
         address = await stack.enter_async_context(serving(siaga))
+        # What was made to begin stays for good: to look through it again holds up every request and message meanwhile.
+        gc.collect()
+        gc.freeze()
         log.info("listening", address=address, roles=list(settings.roles), clock=settings.clock.mode)
         loops = asyncio.create_task(siaga.run(), name="loops")
         waiting = asyncio.create_task(stopped.wait(), name="stop")

@@ -8,9 +8,23 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Knows that of our own frozen values nothing but what begins with an underscore is unsafe.
+
+    The sandbox's further questions are about functions, frames and collections, and take a third of a message's time.
+    """
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, msgspec.Struct):
+            return not attr.startswith("_")
+        return super().is_safe_attribute(obj, attr, value)
 
 
 @cache
@@ -19,7 +33,7 @@ def environment(templates: Path) -> ImmutableSandboxedEnvironment:
 
     A folder is read once in the life of a process.
     """
-    return ImmutableSandboxedEnvironment(
+    return _Environment(
         loader=FileSystemLoader(templates),
         autoescape=lambda name: name is None or not name.endswith(".txt.j2"),
         undefined=StrictUndefined,

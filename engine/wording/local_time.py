@@ -7,9 +7,10 @@ is known.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 
-from babel.dates import format_datetime, get_day_names
+from babel.dates import format_date, format_datetime, get_day_names
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
@@ -24,17 +25,18 @@ _UNITS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
 
 def full_moment(instant: Instant, zone: str, texts: Texts, precision: Precision = "exact") -> str:
     """Write `Rabu, 27 November 2024 pukul 10.15 WIB`, `... sekitar pukul ...`, or `... (jam belum diketahui)`."""
-    date = format_datetime(local(instant, zone), "EEEE, d MMMM y", locale=_locale(texts))
+    moment = local(instant, zone)
+    day = _day(moment.date(), _locale(texts))
     if precision == "day":
-        return texts("moment.day", date=date)
+        return texts("moment.day", date=day)
     form = "moment" if precision == "exact" else "moment.approx"
-    return texts(form, date=date, clock=clock(instant, zone, texts), zone=zone)
+    return texts(form, date=day, clock=_clock(moment, texts), zone=zone)
 
 
 def wall_time(moment: datetime, texts: Texts) -> str:
     """Write `27 November 2024 pukul 11.00`: the local time of no place in particular."""
-    date = format_datetime(moment, "d MMMM y", locale=_locale(texts))
-    return texts("moment", date=date, clock=_clock(moment, texts), zone="").strip()
+    day = format_datetime(moment, "d MMMM y", locale=_locale(texts))
+    return texts("moment", date=day, clock=_clock(moment, texts), zone="").strip()
 
 
 def hours(hours_: str, texts: Texts) -> tuple[str, str]:
@@ -86,12 +88,12 @@ def clock(instant: Instant, zone: str, texts: Texts) -> str:
 
 
 def _clock(moment: datetime, texts: Texts) -> str:
-    return f"{moment:%H}{texts['clock.separator']}{moment:%M}"
+    return f"{moment.hour:02}{texts['clock.separator']}{moment.minute:02}"
 
 
 def number(figure: float, texts: Texts) -> str:
     """Write `12.696` or `68,16` (English `12,696` and `68.16`), at most two decimals."""
-    return format_decimal(figure, format="#,##0.##", locale=_locale(texts))
+    return _decimal(figure, _locale(texts))
 
 
 def duration(length: Millis, texts: Texts) -> str:
@@ -101,9 +103,27 @@ def duration(length: Millis, texts: Texts) -> str:
     for unit, size in _UNITS:
         count, rest = divmod(rest, size)
         if count or (unit == "second" and not words):
-            words.append(format_unit(count, f"duration-{unit}", locale=_locale(texts)))
+            words.append(_units(count, unit, _locale(texts)))
     return " ".join(words)
 
 
 def _locale(texts: Texts) -> str:
     return _LOCALES[texts.language]
+
+
+# Babel takes far longer over one figure or day than all the rest of a sentence, and a message says the same ones often.
+
+
+@lru_cache(maxsize=1_024)
+def _decimal(figure: float, locale: str) -> str:
+    return format_decimal(figure, format="#,##0.##", locale=locale)
+
+
+@lru_cache(maxsize=256)
+def _day(day: date, locale: str) -> str:
+    return format_date(day, "EEEE, d MMMM y", locale=locale)
+
+
+@lru_cache(maxsize=1_024)
+def _units(count: int, unit: str, locale: str) -> str:
+    return format_unit(count, f"duration-{unit}", locale=locale)

@@ -7,12 +7,16 @@ escaping for HTML (the templates' autoescape) and the SMS alphabet (`engine.gsm7
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 LONGEST = 200
 """Characters of one foreign text in a message; our own titles are far shorter."""
 _MARKS_IN_A_ROW = 2
+REMEMBERED = 4_096
+"""Texts whose plain form is known: names of regions and kinds, titles of rules stand in every message anew."""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def plain(text: str, longest: int = LONGEST) -> str:
     """Return the text on one line, without invisible characters, cut to `longest` characters with an ellipsis.
 
