@@ -23,7 +23,7 @@ from engine.judging.rule import level_name
 from engine.service.audit import AUDIT, AuditEntry, append_audit, digest_of_contents
 from engine.service.case_file import CaseContents, CaseFileError, Fault, public_key, read, write
 from engine.service.casebook import history_log, load
-from engine.service.key import secret_key
+from engine.service.key import secret_keys
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.codec import decode
 from engine.store.port import Write
@@ -117,9 +117,9 @@ async def _export(settings: Settings, alert_id: str) -> bytes:
 
 def _seed(settings: Settings) -> bytes:
     """Return the secret of the signing key; it is made at first use and stays on this machine."""
-    return secret_key(
+    return secret_keys(
         settings.paths.var / "signing.key", {"SIAGA_KEY": os.environ.get("SIAGA_SIGNING_KEY", "")}
-    )
+    ).current
 
 
 def _said(contents: CaseContents, lang: Tongue) -> str:

@@ -110,7 +110,7 @@ class Deeds:
         newest = self._newest(deed.who, deed.rule, deed.group)
         if newest is None:
             return phrase("no_link", who=deed.who)
-        found = await self._rig.desk.by_token(token_for(KEY, newest.id, newest.channel))
+        found = await self._rig.links.message(token_for(KEY, newest.id, newest.channel))
         if found is not None:  # a link that is not valid any more is answered 404 and changes nothing
             case, notification = found
             answer = Answer(
@@ -146,7 +146,7 @@ class Deeds:
         newest = self._newest(deed.who, deed.rule, deed.group)
         if newest is None:
             return phrase("no_link", who=deed.who)
-        await self._rig.desk.by_token(token_for(KEY, newest.id, newest.channel))
+        await self._rig.links.message(token_for(KEY, newest.id, newest.channel))
         return None
 
     async def _by_hand(self, deed: ByHand) -> Phrase | None:

@@ -38,6 +38,8 @@ from engine.service.evaluator import WINDOWS, Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.gateways import Gateway, Gateways
 from engine.service.inbound import Inbound
+from engine.service.key import Keys
+from engine.service.links import Links
 from engine.service.lock_step import LockStep, Turn
 from engine.service.phones import Phones
 from engine.service.pulse import append_gap
@@ -97,8 +99,9 @@ class Rig:
         rule_set = RuleSet({rule.id: rule for rule in rules}, policies, calendar)
         self.books = Books(self.store, namespace=NAMESPACE, regions=regions, kinds={}, rule_set=rule_set)
         self.desk = Desk(self.store, self.clock, self.books, metrics)
+        self.links = Links(self.store, self.clock, Keys(KEY))
         self.silences = Silences(self.store, self.clock, self.books, self.desk)
-        self.phones = Phones(self.store, KEY)
+        self.phones = Phones(self.store, Keys(KEY))
         self._gateways = Gateways(
             self.store, self.clock, metrics, outgoing.gateways if outgoing is not None else ()
         )
@@ -130,6 +133,7 @@ class Rig:
                 renderer=self._outgoing.renderer,
                 gateways=self._gateways,
                 notifiers=self._outgoing.notifiers,
+                phones=self.phones,
                 key=KEY,
                 budgets=self._outgoing.budgets,
                 in_order=True,

@@ -47,7 +47,8 @@ from engine.service.ground import clock_of, history_of, open_store
 from engine.service.heartbeat import Heartbeat
 from engine.service.inbound import Inbound
 from engine.service.intake import Intake
-from engine.service.key import secret_key
+from engine.service.key import Keys, secret_keys
+from engine.service.links import Links
 from engine.service.lock_step import LockStep, Turn
 from engine.service.loop import Loop, LoopState
 from engine.service.outlets import Outlet, outlets_of
@@ -112,14 +113,14 @@ class Siaga:
         store: Store,
         clock: Clock,
         books: Books,
-        key: bytes,
+        keys: Keys,
         outlets: Sequence[Outlet],
         *,
         where: str | None = None,
     ) -> None:
         """Wire the parts. `where` is the server's address: the evaluator then is a process of its own."""
         self.settings = settings
-        self._key = key
+        self._key = key = keys.current
         self.store = store
         self.clock = clock
         self.books = books
@@ -132,6 +133,7 @@ class Siaga:
         self._pulse = Pulse(store, clock, self.metrics)
         self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
         self.desk = Desk(store, clock, books, self.metrics)
+        self.links = Links(store, clock, keys)
         self.approval = Approval(
             store,
             clock,
@@ -151,8 +153,7 @@ class Siaga:
             auto=settings.reload.auto,
         )
         self.silences = Silences(store, clock, books, self.desk)
-        catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
-        self.catalogue = catalogue
+        self.catalogue = catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
         self.kind_names = names_by_language(books.kinds)
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._where = where
@@ -167,7 +168,7 @@ class Siaga:
             clock=clock,
             metrics=self.metrics,
         )
-        phones = Phones(store, key)
+        phones = Phones(store, keys)
         self.verifications = Verifications(store, books, key)
         self.inbound = Inbound(
             store,
@@ -191,6 +192,7 @@ class Siaga:
             renderer=renderer,
             gateways=gateways,
             notifiers=notifiers,
+            phones=phones,
             key=key,
             budgets=budgets_of(settings.budgets),
             in_order=settings.clock.mode == "lock_step",
@@ -215,7 +217,7 @@ class Siaga:
             setbacks=setbacks("callbacks"),
         )
         maildir = settings.gateways.smtp.bounces
-        self.postbox = Postbox(self.reports, self.metrics, key, maildir, setbacks=setbacks("bounces"))
+        self.postbox = Postbox(self.reports, self.metrics, keys, maildir, setbacks=setbacks("bounces"))
         self._auditor = Auditor(
             store, clock, books, self.metrics, Heartbeat(settings.ops.heartbeat_url, clock, self.metrics)
         )
@@ -385,8 +387,8 @@ async def open_siaga(
         await store.write(first(read_rule_set(settings.paths, regions, kinds), clock.now()))
         await books.follow()
     await import_directory(books, settings.paths, clock.now(), replace=False)
-    key = secret_key(settings.key_file, os.environ)
-    siaga = Siaga(settings, store, clock, books, key, outlets, where=where)
+    keys = secret_keys(settings.key_file, os.environ)
+    siaga = Siaga(settings, store, clock, books, keys, outlets, where=where)
     stack.push_async_callback(siaga.close)
     return siaga
 

@@ -10,20 +10,17 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.alerting.alert import Alert, HistoryEntry
 from engine.alerting.command import Answer, Command
 from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
 from engine.clock import Clock
 from engine.errors import StoreError
-from engine.judging.instant import DAY, Instant
 from engine.metrics import Metrics
 from engine.service.books import Books
 from engine.service.casebook import (
     ALERTS,
     CLOSINGS,
-    LINKS,
-    NOTIFICATIONS,
     Case,
     Changes,
     history_log,
@@ -34,14 +31,9 @@ from engine.service.census import Summary, summarise, take
 from engine.store.codec import decode as decode_value
 from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Store
-from engine.wording.link import fingerprint
 
 ATTEMPTS = 50
 """A command is decided anew this often when others change the same alert meanwhile; each round somebody got through."""
-LINK_DAYS_AFTER_RESOLVED = 1
-LINK_DAYS_AT_MOST = 30
-"""A link answers until the alert has been resolved for a day, at most 30 days (escalation.md 8.1)."""
-
 
 Beside = Callable[[Case, Decision], Awaitable[tuple[Sequence[Put], Sequence[Plan]]]]
 """What is written together with a decision, made anew at each attempt."""
@@ -83,43 +75,6 @@ class Desk:
     async def summary(self) -> Summary:
         """Return what the installation has done so far."""
         return summarise(await take(self._store), await self._store.counters())
-
-    async def by_token(self, token: str) -> tuple[Case, Notification] | None:
-        """Return the case and the notification whose link carries this token, while the link is valid."""
-        record = (await self._store.get(LINKS, [fingerprint(token)]))[0]
-        if record is None:
-            return None
-        alert_id, _, notification_id = record.value.decode().partition("/")
-        case = await self.case(alert_id)
-        notification = case.notifications.get(notification_id) if case else None
-        if case is None or notification is None or self._expired(case.alert, notification):
-            return None
-        return case, notification
-
-    async def digest_by_token(
-        self, token: str
-    ) -> tuple[Notification, list[tuple[Case, Notification]]] | None:
-        """Return the digest whose link carries this token, with its items, while the link of any of them is valid."""
-        mark = (await self._store.get(LINKS, [fingerprint(token)]))[0]
-        if mark is None or not mark.value.startswith(b"/"):
-            return None
-        record = (await self._store.get(NOTIFICATIONS, [mark.value.decode().removeprefix("/")]))[0]
-        if record is None:
-            return None
-        digest = decode_value(record.value, Notification)
-        cases = await load(self._store, list(dict.fromkeys(item.alert for item in digest.items)))
-        told = [
-            (case, case.notifications[item.notification])
-            for item in digest.items
-            if (case := cases.get(item.alert)) is not None
-        ]
-        return (digest, told) if any(not self._expired(case.alert, one) for case, one in told) else None
-
-    def _expired(self, alert: Alert, notification: Notification) -> bool:
-        ends: Instant = notification.planned_at + LINK_DAYS_AT_MOST * DAY
-        if alert.resolved_at is not None:
-            ends = min(ends, alert.resolved_at + LINK_DAYS_AFTER_RESOLVED * DAY)
-        return self._clock.now() >= ends
 
     async def answer(self, alert_id: str, answer: Answer, beside: Beside | None = None) -> Answered | None:
         """Enter a person's answer; None where there is no such alert. `beside` is as in `change`."""

@@ -79,6 +79,7 @@ class Dispatcher:
         renderer: Renderer,
         gateways: Gateways,
         notifiers: Mapping[str, Notifier],
+        phones: Phones,
         key: bytes,
         budgets: Budgets = UNBOUNDED,
         in_order: bool = False,
@@ -92,7 +93,7 @@ class Dispatcher:
         self.gateways = gateways
         self._notifiers = notifiers
         self._key = key
-        self._phones = Phones(store, key)
+        self._phones = phones
         accounts = Accounts(store, budgets)
         self._queue = Queue(store)
         self.claims = Claims(

@@ -53,9 +53,9 @@ class _AlreadyHeardError(SiagaError):
 
 
 class _Writer(NamedTuple):
-    """Who wrote: the phone's digest, and the people whose number it is, each with the contact."""
+    """Who wrote: the phone's number, and the people whose it is, each with the contact."""
 
-    phone: str
+    number: str
     owners: tuple[tuple[Person, Contact], ...]
 
 
@@ -102,12 +102,13 @@ class Inbound:
         writer = await self._writer(sender)
         if writer is None:
             return "unknown_phone"
+        phone = self._phones.digest(writer.number)
         for _ in range(ATTEMPTS):
             now = self._clock.now()
-            kept, unresolved = await self._phones.read(writer.phone, now)
+            kept, unresolved = await self._phones.read(writer.number, now)
             # Without a gateway's id the same words are one text until something was sent to the phone.
             same = ("id", gateway_id) if gateway_id else ("words", words, str(kept.line.turn))
-            text = _Text(derive("inbound", self._books.namespace, writer.phone, *same), writer, now)
+            text = _Text(derive("inbound", self._books.namespace, phone, *same), writer, now)
             if text.id in kept.line.heard:
                 return "duplicate"
             try:
@@ -141,7 +142,7 @@ class Inbound:
         if self._numbers[0] != directory.version:
             self._numbers = directory.version, _by_number(directory)
         owners = self._numbers[1].get(number or "")
-        return _Writer(self._phones.digest(number), tuple(owners)) if number and owners else None
+        return _Writer(number, tuple(owners)) if number and owners else None
 
     async def _verified(self, writer: _Writer, code: str, now: Instant) -> bool:
         """Take a code that was sent to one of the writer's contacts to verify it; False where this is none."""
@@ -185,7 +186,7 @@ class Inbound:
 
         async def beside(case: Case, decision: Decision) -> tuple[Sequence[Put], Sequence[Plan]]:
             nonlocal heard, planned
-            kept, _ = await self._phones.read(text.writer.phone, text.at)
+            kept, _ = await self._phones.read(text.writer.number, text.at)
             if text.id in kept.line.heard:
                 raise _AlreadyHeardError
             everything = [*became, _became(last, case, decision)]
@@ -281,7 +282,7 @@ class Inbound:
         self, text: _Text, kept: Kept, planned: Planned | None, *, recorded: bool
     ) -> tuple[Sequence[Put], Sequence[Plan]]:
         """Return what is written with every text: that it was heard, and its reply."""
-        line = self._phones.put(text.writer.phone, kept, hear(kept.line, text.id, recorded=recorded))
+        line = self._phones.put(text.writer.number, kept, hear(kept.line, text.id, recorded=recorded))
         return ((line, planned.put), (planned.plan,)) if planned else ((line,), ())
 
 

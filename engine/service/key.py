@@ -1,37 +1,55 @@
-"""The installation's secret key, from which the tokens of answer links are derived.
+"""The installation's secret keys, from which the tokens of answer links and much else are derived.
 
-Here: finding it, and making it at the first start. Not here: tokens (`wording.link`).
+Here: finding them, and making one at the first start. Not here: tokens (`wording.link`). The first key makes everything
+new; those after it are accepted for what went out before they were replaced. Who takes one away ends all that it made.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import ConfigurationError
 
 ENVIRONMENT = "SIAGA_KEY"
-"""Environment variable with the key (base64); it goes before the file."""
+"""Environment variable with the keys (base64, spaces between); it goes before the file."""
 KEY_BYTES = 32
 
 
-def secret_key(file: Path, environment: Mapping[str, str]) -> bytes:
-    """Return the key of the environment or the file; make the file (mode 0600) where there is none."""
-    if text := environment.get(ENVIRONMENT, ""):
-        return _decoded(text, ENVIRONMENT)
+class Keys(NamedTuple):
+    """The key that makes everything new, and those that were replaced and are still accepted, the newest first."""
+
+    current: bytes
+    previous: tuple[bytes, ...] = ()
+
+    @property
+    def accepted(self) -> tuple[bytes, ...]:
+        """All of them, the current first."""
+        return (self.current, *self.previous)
+
+
+def secret_keys(file: Path, environment: Mapping[str, str]) -> Keys:
+    """Return the keys of the environment or the file; make the file (mode 0600) where there is none."""
     try:
-        return _decoded(file.read_text(encoding="ascii"), str(file))
+        return written_keys(file, environment)
     except FileNotFoundError:
         return _made(file)
     except OSError as error:
         raise ConfigurationError(f"{file}: the key cannot be read ({error.strerror})") from None
 
 
-def _made(file: Path) -> bytes:
+def written_keys(file: Path, environment: Mapping[str, str]) -> Keys:
+    """Return the keys that are there; raise `ConfigurationError` where one is no key, `OSError` for the file."""
+    if text := environment.get(ENVIRONMENT, ""):
+        return _decoded(text, ENVIRONMENT)
+    return _decoded(file.read_text(encoding="utf-8", errors="replace"), str(file))
+
+
+def _made(file: Path) -> Keys:
     """Write a new key; of two processes that start at once one writes it, and both read the same."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.{os.getpid()}")
@@ -46,14 +64,22 @@ def _made(file: Path) -> bytes:
         pass  # another process was first; its key is the key
     finally:
         fresh.unlink()
-    return _decoded(file.read_text(encoding="ascii"), str(file))
+    return written_keys(file, {})
 
 
-def _decoded(text: str, origin: str) -> bytes:
+def _decoded(text: str, origin: str) -> Keys:
+    """Read keys, one a line or with spaces between."""
+    keys = [_one(word, f"{origin}: key {number}") for number, word in enumerate(text.split(), 1)]
+    if not keys:
+        raise ConfigurationError(f"{origin} holds no key")
+    return Keys(keys[0], tuple(keys[1:]))
+
+
+def _one(word: str, origin: str) -> bytes:
     try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
-        raise ConfigurationError(f"{origin}: the key is not base64") from None
+        key = base64.b64decode(word, validate=True)
+    except ValueError:
+        raise ConfigurationError(f"{origin} is not base64") from None
     if len(key) < KEY_BYTES:
-        raise ConfigurationError(f"{origin}: the key has {len(key)} bytes; it needs {KEY_BYTES}")
+        raise ConfigurationError(f"{origin} has {len(key)} bytes; it needs {KEY_BYTES}")
     return key

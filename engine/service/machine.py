@@ -6,8 +6,6 @@ Here: one judgement each, without changing anything. Not here: the store, the ga
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import shutil
 import socket
@@ -17,9 +15,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.clock import WallClock, synchronised
+from engine.errors import ConfigurationError
 from engine.judging.instant import SECOND, Instant, Millis, format_duration
 from engine.judging.region import RegionTable
-from engine.service.key import ENVIRONMENT, KEY_BYTES
+from engine.service.key import ENVIRONMENT, written_keys
 from engine.service.verdict import Verdict, fault, good, warning
 from engine.settings import Settings
 
@@ -122,23 +121,17 @@ def port(settings: Settings) -> Verdict:
 
 
 def _key(file: Path, environment: Mapping[str, str]) -> Verdict:
-    text, origin = environment.get(ENVIRONMENT, ""), ENVIRONMENT
-    if not text:
-        origin = str(file)
-        if not file.exists():
-            return good("key", f"{file} will be made at the first start; then keep a copy of it elsewhere")
-        try:
-            text = file.read_text(encoding="ascii")
-        except OSError as error:
-            return fault("key", f"{file} cannot be read ({error.strerror})", f"chown {_user()} {file}")
     try:
-        enough = len(base64.b64decode(text.strip(), validate=True)) >= KEY_BYTES
-    except (binascii.Error, ValueError):
-        enough = False
-    if not enough:
-        remedy = "bring the key back from your copy; without it old links never open"
-        return fault("key", f"{origin} is no key of {KEY_BYTES} bytes in base64", remedy)
-    return good("key", f"read from {origin}")
+        keys = written_keys(file, environment)
+    except FileNotFoundError:
+        return good("key", f"{file} will be made at the first start; then keep a copy of it elsewhere")
+    except OSError as error:
+        return fault("key", f"{file} cannot be read ({error.strerror})", f"chown {_user()} {file}")
+    except ConfigurationError as error:
+        return fault("key", str(error), "bring the key back from your copy; without it old links never open")
+    origin = ENVIRONMENT if environment.get(ENVIRONMENT) else str(file)
+    more = f", and {len(keys.previous)} before it that are still accepted" if keys.previous else ""
+    return good("key", f"read from {origin}{more}")
 
 
 def _nearest(folder: Path) -> Path:

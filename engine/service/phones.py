@@ -14,6 +14,7 @@ from typing import NamedTuple
 from engine.alerting.alert import Alert
 from engine.judging.instant import Instant
 from engine.service.casebook import ALERTS
+from engine.service.key import Keys
 from engine.store.codec import decode, encode
 from engine.store.port import Put, Store
 from engine.wording.line import Line, close, tell, tell_digest
@@ -45,18 +46,17 @@ class Told(NamedTuple):
 class Phones:
     """The lines of an installation."""
 
-    def __init__(self, store: Store, key: bytes) -> None:
+    def __init__(self, store: Store, keys: Keys) -> None:
         self._store = store
-        self._key = key
+        self._keys = keys
 
     def digest(self, number: str) -> str:
         """Return the name of a phone in tables and logs; `number` is `+` and digits."""
-        return hmac.digest(self._key, b"phone\0" + number.encode(), "sha256").hex()[:DIGEST_CHARACTERS]
+        return _digest(self._keys.current, number)
 
-    async def read(self, phone: str, now: Instant) -> tuple[Kept, frozenset[str]]:
-        """Return the line of a phone (its digest) at an instant, and which alerts of its codes are unresolved."""
-        record = (await self._store.get(CODES, [phone]))[0]
-        kept = Kept(decode(record.value, Line) if record else Line(), record.version if record else 0)
+    async def read(self, number: str, now: Instant) -> tuple[Kept, frozenset[str]]:
+        """Return the line of a phone at an instant, and which alerts of its codes are unresolved."""
+        kept = await self._kept(number)
         wanted = list(dict.fromkeys(kept.alerts))
         records = await self._store.get(ALERTS, wanted) if wanted else []
         # An alert that is not there any more was resolved long ago.
@@ -68,20 +68,30 @@ class Phones:
         }
         return Kept(close(kept.line, resolved, now), kept.version), frozenset(wanted) - resolved.keys()
 
-    def put(self, phone: str, kept: Kept, line: Line) -> Put:
+    async def _kept(self, number: str) -> Kept:
+        """Return what is kept of a phone; under a key that was replaced, where nothing was written since."""
+        records = await self._store.get(CODES, [_digest(key, number) for key in self._keys.accepted])
+        newest = next((record for record in records if record is not None), None)
+        return Kept(decode(newest.value, Line) if newest else Line(), records[0].version if records[0] else 0)
+
+    def put(self, number: str, kept: Kept, line: Line) -> Put:
         """Return the write that keeps a line instead of the one that was read."""
-        return Put(CODES, phone, encode(line), kept.version)
+        return Put(CODES, self.digest(number), encode(line), kept.version)
 
     async def tell(self, number: str, alert: str, now: Instant, *, notice: bool) -> Told:
         """Return the code of an alert for a phone, and the write that keeps that a message with it goes out now."""
         phone = self.digest(number)
-        kept, _ = await self.read(phone, now)
+        kept, _ = await self.read(number, now)
         line, code = tell(kept.line, phone, alert, now, notice=notice)
-        return Told(code, self.put(phone, kept, line))
+        return Told(code, self.put(number, kept, line))
 
     async def tell_digest(self, number: str, digest: str, alerts: Sequence[str], now: Instant) -> Told:
         """Return the code of a digest for a phone, and the write that keeps of which alerts it tells, in this order."""
         phone = self.digest(number)
-        kept, _ = await self.read(phone, now)
+        kept, _ = await self.read(number, now)
         line, code = tell_digest(kept.line, phone, digest, alerts, now)
-        return Told(code, self.put(phone, kept, line))
+        return Told(code, self.put(number, kept, line))
+
+
+def _digest(key: bytes, number: str) -> str:
+    return hmac.digest(key, b"phone\0" + number.encode(), "sha256").hex()[:DIGEST_CHARACTERS]

@@ -16,6 +16,7 @@ import structlog
 
 from engine.metrics import Metrics
 from engine.service.bounce import READ_BYTES, Bounce, read_bounce
+from engine.service.key import Keys
 from engine.service.reports import Outcome, Reports
 from engine.service.setback import Setbacks
 from engine.wording.seal import unseal
@@ -35,7 +36,7 @@ class Postbox:
         self,
         reports: Reports,
         metrics: Metrics,
-        key: bytes,
+        keys: Keys,
         maildir: Path | None = None,
         *,
         setbacks: Setbacks,
@@ -44,7 +45,7 @@ class Postbox:
         self._setbacks = setbacks
         self._reports = reports
         self._metrics = metrics
-        self._key = key
+        self._keys = keys
         self._maildir = maildir
 
     async def take(self, content: bytes) -> Result:
@@ -56,7 +57,7 @@ class Postbox:
     async def _take(self, bounce: Bounce | None) -> Result:
         if bounce is None:
             return "no_bounce"
-        ours = next((found for name in bounce.names if (found := unseal(self._key, name))), None)
+        ours = next((found for name in bounce.names if (found := unseal(self._keys.accepted, name))), None)
         if ours is None:
             return "stranger"
         log.info("bounce", notification=ours, action=bounce.action, status=bounce.status)

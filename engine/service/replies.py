@@ -93,9 +93,8 @@ class Replies:
         told: tuple[Put, ...] = ()
         if notification.channel == "sms" and notification.state == "pending" and not notification.attempts:
             # Each reply counts once among the messages of its phone, however often it is tried.
-            phone = self._phones.digest(contact.value)
-            kept, _ = await self._phones.read(phone, self._clock.now())
-            told = (self._phones.put(phone, kept, reply(kept.line)),)
+            kept, _ = await self._phones.read(contact.value, self._clock.now())
+            told = (self._phones.put(contact.value, kept, reply(kept.line)),)
         if not await self._keep("claim_reply", claimed, record.version, *told):
             return None
         addressed = msgspec.structs.replace(notification.rendered, to=contact.value)

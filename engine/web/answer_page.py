@@ -137,7 +137,7 @@ async def behind(request: Request, token: str) -> tuple[Case, Notification] | No
     """Return what the token of a link leads to, while it is valid."""
     if len(token) > LONGEST_TOKEN:
         return None
-    return await siaga_of(request).desk.by_token(token)
+    return await siaga_of(request).links.message(token)
 
 
 async def delegates_of(request: Request, case: Case, notification: Notification) -> list[Found]:
@@ -167,7 +167,7 @@ async def page(
 async def digest_page(request: Request, token: str) -> HTMLResponse:
     """Return the page of a digest's link; each of its matters is answered on its own page, to which it leads."""
     siaga, pages = siaga_of(request), pages_of(request)
-    found = await siaga.desk.digest_by_token(token) if len(token) <= LONGEST_TOKEN else None
+    found = await siaga.links.digest(token) if len(token) <= LONGEST_TOKEN else None
     if found is None:
         return nowhere(request)
     digest, told = found

@@ -30,9 +30,14 @@ def token_length(channel: str) -> int:
     return -(-(SMS_BITS if channel == "sms" else EMAIL_BITS) // 5)
 
 
+def as_written(typed: str) -> str:
+    """Return the token that somebody typed as we write it."""
+    return typed.strip().lower().translate(_MISREAD)
+
+
 def fingerprint(token: str) -> str:
     """Return what the store keeps of a token: enough to find it again, nothing to make it from."""
-    return hashlib.sha256(token.strip().lower().translate(_MISREAD).encode()).hexdigest()
+    return hashlib.sha256(as_written(token).encode()).hexdigest()
 
 
 def link(base_url: str, token: str = PLACEHOLDER) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Collection
 
 SEAL_CHARACTERS = 16
 """80 bits."""
@@ -19,11 +20,11 @@ def seal(key: bytes, notification_id: str) -> str:
     return f"{notification_id}.{_seal(key, notification_id)}"
 
 
-def unseal(key: bytes, name: str) -> str | None:
-    """Return the notification's id where the seal on its name is ours; capitals do not count."""
+def unseal(keys: Collection[bytes], name: str) -> str | None:
+    """Return the notification's id where one of our keys made the seal on its name; capitals do not count."""
     notification_id, _, mark = name.strip().lower().rpartition(".")
-    whole = hmac.compare_digest(mark.encode(), _seal(key, notification_id).encode())
-    return notification_id if whole else None
+    whole = [hmac.compare_digest(mark.encode(), _seal(key, notification_id).encode()) for key in keys]
+    return notification_id if any(whole) else None
 
 
 def _seal(key: bytes, notification_id: str) -> str:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from engine.judging.instant import format_instant, parse_instant
 from engine.service.app import Siaga, open_siaga
-from engine.service.key import secret_key
+from engine.service.key import secret_keys
 from engine.service.tokens import RIGHTS, Right
 from engine.service.users import Users
 from engine.settings import Settings
@@ -129,4 +129,4 @@ async def api(settings: Settings) -> AsyncIterator[Api]:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test")
         await stack.enter_async_context(client)
-        yield Api(siaga, app, client, secret_key(settings.key_file, os.environ))
+        yield Api(siaga, app, client, secret_keys(settings.key_file, os.environ).current)

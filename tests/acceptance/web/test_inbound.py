@@ -11,7 +11,7 @@ import pytest
 from engine.alerting.alert import Notification
 from engine.service.app import open_siaga
 from engine.service.casebook import NOTIFICATIONS
-from engine.service.key import secret_key
+from engine.service.key import secret_keys
 from engine.service.phones import CODES
 from engine.settings import Settings
 from engine.store.codec import decode
@@ -65,7 +65,7 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test")
         await stack.enter_async_context(client)
-        yield Desk(siaga, app, client, secret_key(settings.key_file, os.environ))
+        yield Desk(siaga, app, client, secret_keys(settings.key_file, os.environ).current)
 
 
 async def first_sms(desk: Desk) -> tuple[str, Notification, str, str]:
@@ -81,7 +81,7 @@ async def test_an_sms_of_a_two_way_route_shows_the_code_and_no_link(desk: Desk):
     assert asked.rendered.text.endswith(f"TERIMA {code}")
     assert "/a/" not in asked.rendered.text
     line, unresolved = await desk.siaga.inbound._phones.read(  # what the store keeps of that phone
-        desk.siaga.inbound._phones.digest(number), desk.siaga.clock.now()
+        number, desk.siaga.clock.now()
     )
     assert [(told.code, told.alerts) for told in line.line.codes] == [(code, (alert_id,))]
     assert unresolved == {alert_id}

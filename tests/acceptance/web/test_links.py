@@ -5,7 +5,8 @@ import pytest
 
 from engine.errors import StoreUnavailableError
 from engine.service.app import Siaga
-from engine.service.apply import Desk
+from engine.service.key import Keys, secret_keys
+from engine.service.links import Links
 from engine.web.api import build
 
 
@@ -19,8 +20,8 @@ class Away:
         return getattr(self.whole, name)
 
     @property
-    def desk(self) -> Desk:
-        return Desk(self, self.whole.clock, self.whole.books, self.whole.metrics)
+    def links(self) -> Links:
+        return Links(self, self.whole.clock, Keys(b""))
 
     async def get(self, *_arguments: object) -> None:
         raise StoreUnavailableError
@@ -221,3 +222,12 @@ async def test_the_link_of_the_first_message_renews_nothing(api):
     again = await api.client.post(link, data={"says": "taken"})
     assert "sudah tercatat sebelumnya" in again.text
     assert (await api.siaga.desk.case(alert_id)).alert.expires_at == before
+
+
+@pytest.mark.parametrize(("keys", "status"), [("new, old", 200), ("new", 404)])
+async def test_a_link_counts_as_long_as_its_key_is_accepted(api, keys: str, status: int):
+    """A key that was replaced still counts behind the new one; what one made that was taken away is dead."""
+    _, _, link = await recipient(api)
+    new, old = b"n" * 32, secret_keys(api.siaga.settings.key_file, {}).current
+    api.siaga.links = Links(api.siaga.store, api.siaga.clock, Keys(new, (old,) if "old" in keys else ()))
+    assert (await api.client.get(link)).status_code == status

@@ -19,6 +19,7 @@ from engine.service.casebook import NOTIFICATIONS, OUTBOX, Changes
 from engine.service.dispatcher import Dispatcher
 from engine.service.gateways import Gateway, Gateways
 from engine.service.inbound import Inbound
+from engine.service.key import Keys
 from engine.service.phones import Phones
 from engine.service.rule_sets import RuleSet
 from engine.service.verification import Verifications
@@ -62,7 +63,7 @@ class Switchboard:
         self.books = Books(self.store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
         self.metrics = Metrics()
         self.desk = Desk(self.store, self.clock, self.books, self.metrics)
-        self.phones = Phones(self.store, KEY)
+        self.phones = Phones(self.store, Keys(KEY))
         self.route = Collecting(CollectingSettings(channel="sms"))
         self.gateways = Gateways(self.store, self.clock, self.metrics, [gateway])
         self.inbound = Inbound(
@@ -95,6 +96,7 @@ class Switchboard:
             ),
             gateways=self.gateways,
             notifiers={"sms": notifier},
+            phones=self.phones,
             key=KEY,
             in_order=True,
         )
@@ -147,7 +149,7 @@ class Switchboard:
 
     async def line(self, number: str):
         """Return what is kept of a phone."""
-        kept, _ = await self.phones.read(self.phones.digest(number), self.clock.now())
+        kept, _ = await self.phones.read(number, self.clock.now())
         return kept.line
 
     async def alert(self, alert_id: str):

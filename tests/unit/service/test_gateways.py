@@ -119,6 +119,7 @@ def with_spare(board: Switchboard) -> Collecting:
         renderer=board.dispatcher.claims._renderer,
         gateways=board.gateways,
         notifiers={"sms": board.route, "cadangan": spare},
+        phones=board.phones,
         key=KEY,
     )
     return spare

@@ -7,11 +7,12 @@ import pytest
 
 from engine.judging.instant import DAY
 from engine.service.casebook import NOTIFICATIONS
-from engine.service.phones import CODES, Kept
+from engine.service.key import Keys
+from engine.service.phones import CODES, Kept, Phones
 from engine.store.codec import decode, encode
 from engine.store.port import Put, Write
 from engine.wording.line import Line, Told
-from tests.unit.service.switchboard import BPBD, PEOPLE, POSKO, SEKDA, Switchboard, person
+from tests.unit.service.switchboard import BPBD, KEY, PEOPLE, POSKO, SEKDA, Switchboard, person
 
 
 @pytest.fixture
@@ -61,10 +62,9 @@ async def test_a_digest_answered_in_part(board):
     first, _ = await told(board)
     second, _ = await told(board, 2)
     digest = Told(code="K7QR", alerts=(first, second), told_at=board.clock.now(), digest=True)
-    phone = board.phones.digest(SEKDA)
-    kept, _ = await board.phones.read(phone, board.clock.now())
+    kept, _ = await board.phones.read(SEKDA, board.clock.now())
     line = msgspec.structs.replace(kept.line, codes=(*kept.line.codes, digest))
-    await board.store.write(Write(name="test", puts=(board.phones.put(phone, kept, line),)))
+    await board.store.write(Write(name="test", puts=(board.phones.put(SEKDA, kept, line),)))
     assert await board.inbound.hear(SEKDA, "1 ok; 2,9 bukan saya") == "recorded"
     assert (await board.alert(first)).acknowledged_by == "sekda-7315"
     assert (await board.alert(second)).declined == ("sekda-7315",)
@@ -222,7 +222,22 @@ async def test_the_table_of_codes_names_no_number(board):
 async def test_the_digest_of_a_number_needs_the_key(board):
     assert board.phones.digest(SEKDA) != Switchboard().phones.digest(BPBD)
     assert board.phones.digest(SEKDA) == Switchboard().phones.digest(SEKDA)
-    assert type(board.phones)(board.store, b"another").digest(SEKDA) != board.phones.digest(SEKDA)
+    assert type(board.phones)(board.store, Keys(b"another")).digest(SEKDA) != board.phones.digest(SEKDA)
+
+
+async def test_codes_live_on_when_the_key_is_replaced():
+    """An answer to a message of before counts; what is written from then on goes under the new key."""
+    board = Switchboard()
+    await board.open()
+    await board.send()
+    before, _ = await board.phones.read(SEKDA, board.clock.now())
+    phones = Phones(board.store, Keys(b"another", (KEY,)))
+    kept, _ = await phones.read(SEKDA, board.clock.now())
+    assert (kept.line, kept.version) == (before.line, 0)
+    assert before.line.codes
+    await board.store.write(Write(name="test", puts=(phones.put(SEKDA, kept, Line()),)))
+    assert (await phones.read(SEKDA, board.clock.now()))[0].line == Line()
+    assert (await Phones(board.store, Keys(b"another")).read(SEKDA, board.clock.now()))[0].version > 0
 
 
 def test_a_line_that_was_never_kept_has_no_alerts():

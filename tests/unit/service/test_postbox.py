@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from engine.alerting.directory import Contact
 from engine.labels import BOUNCES
 from engine.service.casebook import ALERTS
+from engine.service.key import Keys
 from engine.service.postbox import RESULTS, Postbox
 from engine.service.reports import Reports
 from engine.service.setback import Setbacks
@@ -39,7 +40,7 @@ class Office:
         self.postbox = Postbox(
             reports,
             self.metrics,
-            KEY,
+            Keys(KEY),
             maildir,
             setbacks=Setbacks(
                 "bounces", store=self.board.store, clock=self.board.clock, metrics=self.metrics

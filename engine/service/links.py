@@ -1,0 +1,75 @@
+"""Links: which message, and which alert or digest, a token on an answer page belongs to, and whether it still answers.
+
+Here: finding them. Not here: making tokens (`wording.link`), keeping their fingerprints (a claim does, with
+`casebook.answer_link`), and the page (`web.answer_page`). A token counts as long as one of the installation's keys
+makes it: one made with a key that was taken away leads nowhere, though the store knows its fingerprint.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from engine.alerting.alert import Alert, Notification
+from engine.clock import Clock
+from engine.judging.instant import DAY, Instant
+from engine.service.casebook import LINKS, NOTIFICATIONS, Case, load
+from engine.service.key import Keys
+from engine.store.codec import decode
+from engine.store.port import Store
+from engine.wording.link import as_written, fingerprint, token_for
+
+DAYS_AFTER_RESOLVED = 1
+DAYS_AT_MOST = 30
+"""A link answers until the alert has been resolved for a day, at most 30 days (escalation.md 8.1)."""
+
+
+class Links:
+    """Finds what links lead to."""
+
+    def __init__(self, store: Store, clock: Clock, keys: Keys) -> None:
+        self._store = store
+        self._clock = clock
+        self._keys = keys
+
+    async def message(self, token: str) -> tuple[Case, Notification] | None:
+        """Return the case and the notification whose link carries this token, while the link is valid."""
+        alert_id, notification_id = await self._written(token)
+        case = (await load(self._store, [alert_id])).get(alert_id) if alert_id else None
+        notification = case.notifications.get(notification_id) if case else None
+        if case is None or notification is None or not self._is_ours(token, notification):
+            return None
+        return None if self._expired(case.alert, notification) else (case, notification)
+
+    async def digest(self, token: str) -> tuple[Notification, list[tuple[Case, Notification]]] | None:
+        """Return the digest whose link carries this token, with its items, while the link of any of them is valid."""
+        alert_id, notification_id = await self._written(token)
+        if alert_id or not notification_id:
+            return None
+        record = (await self._store.get(NOTIFICATIONS, [notification_id]))[0]
+        digest = decode(record.value, Notification) if record else None
+        if digest is None or not self._is_ours(token, digest):
+            return None
+        cases = await load(self._store, list(dict.fromkeys(item.alert for item in digest.items)))
+        told = [
+            (case, case.notifications[item.notification])
+            for item in digest.items
+            if (case := cases.get(item.alert)) is not None
+        ]
+        return (digest, told) if any(not self._expired(case.alert, one) for case, one in told) else None
+
+    async def _written(self, token: str) -> tuple[str, str]:
+        """Return the ids of the alert (empty: a digest's link) and the notification; both empty where none is known."""
+        record = (await self._store.get(LINKS, [fingerprint(token)]))[0]
+        alert_id, _, notification_id = record.value.decode().partition("/") if record else ("", "", "")
+        return alert_id, notification_id
+
+    def _is_ours(self, token: str, notification: Notification) -> bool:
+        """Say whether a key that is accepted makes this token."""
+        made = (token_for(key, notification.id, notification.channel) for key in self._keys.accepted)
+        return any(hmac.compare_digest(as_written(token).encode(), one.encode()) for one in made)
+
+    def _expired(self, alert: Alert, notification: Notification) -> bool:
+        ends: Instant = notification.planned_at + DAYS_AT_MOST * DAY
+        if alert.resolved_at is not None:
+            ends = min(ends, alert.resolved_at + DAYS_AFTER_RESOLVED * DAY)
+        return self._clock.now() >= ends
