@@ -255,9 +255,9 @@ class Metrics:
         self._events[("rejected",)].inc()
         _child(self._rejected, reason).inc()
 
-    def flagged(self, flag: str) -> None:
-        """Count one accepted event with a remark."""
-        _child(self._flagged, flag).inc()
+    def flagged(self, flag: str, count: int = 1) -> None:
+        """Count accepted events with a remark."""
+        _child(self._flagged, flag).inc(count)
 
     def withdrawn(self, reason: str) -> None:
         """Count one earlier event that was taken out of all rules: `refuted` or `corrected`."""

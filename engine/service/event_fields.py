@@ -8,9 +8,9 @@ that a rule and the door never disagree.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from engine.judging.event import Scalar
 from engine.loading.known import FIELDS, Field
@@ -76,27 +76,41 @@ def flatten(document: Any, prefix: str, flat: dict[str, Scalar], depth: int = MO
             if path in flat:
                 raise Wrong("wrong_form", path)
             flat[path] = value
-            if len(flat) > MOST_FIELDS:
-                raise Wrong("too_many_fields", path)
+    if len(flat) > MOST_FIELDS:
+        raise Wrong("too_many_fields", list(flat)[MOST_FIELDS])
 
 
 def public_name(path: str) -> str:
     """Return the path of a field as a log may name it: one that the schema does not know may be what a person wrote."""
-    return path if path in OWN or path in _CHECKS or path in FIELDS else "-"
+    return path if path in OWN or path in FIELDS else "-"
+
+
+class _Text(NamedTuple):
+    """What a field of texts may hold: so many characters, and only these texts where there are any."""
+
+    longest: int
+    only: frozenset[str]
 
 
 _Check = Callable[[Scalar], Fault | None]
 
 
-def first_fault(fields: Mapping[str, Scalar]) -> Wrong | None:
-    """Say what is wrong with the first field whose value is no good, if any is."""
-    known = _CHECKS.get
+def check_fields(fields: Mapping[str, Scalar]) -> None:
+    """Raise what is wrong with the first field whose value is no good."""
+    text_of, check_of = _TEXTS.get, _CHECKS.get
     for path, value in fields.items():
-        check = known(path)
-        fault = check(value) if check else _any_field(path, value)
+        text = text_of(path)
+        if text is not None:
+            longest, only = text
+            if type(value) is str and len(value) <= longest and (not only or value in only):
+                continue
+            raise Wrong(
+                "wrong_type" if type(value) is not str else "not_one_of" if only else "too_long", path
+            )
+        check = check_of(path)
+        fault = check(value) if check is not None else _any_field(path, value)
         if fault:
-            return Wrong(fault, path)
-    return None
+            raise Wrong(fault, path)
 
 
 def _any_field(path: str, value: Scalar) -> Fault | None:
@@ -113,23 +127,10 @@ def _is_name(path: str) -> bool:
     return len(path) <= 100 and _NAME.fullmatch(path) is not None
 
 
-def _checks() -> Iterator[tuple[str, _Check]]:
-    for path, field in FIELDS.items():
-        if path not in OWN:
-            yield path, _check(field, LENGTHS.get(path, LONGEST_TEXT))
-
-
-def _check(field: Field, longest: int) -> _Check:
-    """Return the check of a field of this type, with its bounds and texts."""
+def _check(field: Field) -> _Check:
+    """Return the check of a field that holds numbers, or true and false."""
     lowest = -LARGEST_NUMBER if field.lowest is None else field.lowest
     highest = LARGEST_NUMBER if field.highest is None else field.highest
-
-    def text(value: Scalar) -> Fault | None:
-        if type(value) is not str:
-            return "wrong_type"
-        if field.texts and value not in field.texts:
-            return "not_one_of"
-        return "too_long" if len(value) > longest else None
 
     def number(value: Scalar) -> Fault | None:
         if type(value) is not int and type(value) is not float:
@@ -139,7 +140,12 @@ def _check(field: Field, longest: int) -> _Check:
     def boolean(value: Scalar) -> Fault | None:
         return None if type(value) is bool else "wrong_type"
 
-    return {"text": text, "number": number, "boolean": boolean}[field.type]
+    return {"number": number, "boolean": boolean}[field.type]
 
 
-_CHECKS = dict(_checks())
+_TEXTS = {
+    path: _Text(LENGTHS.get(path, LONGEST_TEXT), frozenset(field.texts))
+    for path, field in FIELDS.items()
+    if field.type == "text" and path not in OWN
+}
+_CHECKS = {path: _check(field) for path, field in FIELDS.items() if field.type != "text" and path not in OWN}

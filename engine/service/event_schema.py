@@ -23,7 +23,7 @@ from engine.errors import ParseError
 from engine.judging.event import Event, Scalar
 from engine.judging.instant import SECOND, Instant, parse_instant
 from engine.judging.region import NATION, RegionTable
-from engine.service.event_fields import OWN, Fault, Wrong, first_fault, flatten
+from engine.service.event_fields import Fault, Wrong, check_fields, flatten
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection
 from engine.store.port import ID_BYTES, Arrival
@@ -31,6 +31,8 @@ from engine.store.port import ID_BYTES, Arrival
 Refusal = Literal["not_json", "too_large", "too_many", "out_of_scope"]
 """Why nothing is kept of a document."""
 REFUSALS: tuple[str, ...] = get_args(Refusal)
+LONGEST_NAME = 64
+"""Characters of an id, a desk or a kind."""
 DEEPEST = 64
 """A document nested deeper is over a limit, as one that is too long: nobody could look at it in the quarantine."""
 
@@ -148,7 +150,8 @@ def identity_of(desk: str, event_id: str) -> bytes:
 
     Neither part can hold the separator.
     """
-    return id_digest(event_id) + blake2b(f"{desk}\0{event_id}".encode(), digest_size=8).digest()
+    own = blake2b(event_id.encode(), digest_size=ID_BYTES).digest()
+    return own + blake2b(f"{desk}\0{event_id}".encode(), digest_size=8).digest()
 
 
 def id_digest(event_id: str) -> bytes:
@@ -229,12 +232,13 @@ class EventSchema:
         occurred_at, matches = self._instant(flat, "occurred_at", here, received_at)
         if not matches:
             flags = (*flags, "offset_mismatch")
-        fields = {path: value for path, value in flat.items() if path not in OWN}
+        fields = flat.copy()
+        del fields["id"], fields["source.desk"], fields["kind"], fields["region"]
+        del fields["severity"], fields["occurred_at"]
+        exercise = fields.pop("exercise", False)
         if "reported_at" in fields:
             fields["reported_at"], _ = self._instant(flat, "reported_at", here, received_at)
-        if wrong := first_fault(fields):
-            raise wrong
-        exercise = flat.get("exercise", False)
+        check_fields(fields)
         if type(exercise) is not bool:
             raise Wrong("wrong_type", "exercise")
         acts = "corrects" in fields or "supersedes" in fields
@@ -353,12 +357,10 @@ def _is_instant(text: str) -> bool:
 
 def _required(flat: dict[str, Scalar], field: str, form: re.Pattern[str]) -> str:
     value = flat.get(field)
+    if type(value) is str and len(value) <= LONGEST_NAME and form.fullmatch(value):
+        return value
     if value is None:
         raise Wrong("missing", field)
     if type(value) is not str:
         raise Wrong("wrong_type", field)
-    if len(value) > 64:
-        raise Wrong("too_long", field)
-    if not form.fullmatch(value):
-        raise Wrong("wrong_form", field)
-    return value
+    raise Wrong("too_long" if len(value) > LONGEST_NAME else "wrong_form", field)

@@ -12,6 +12,7 @@ content; so one write holds all that the request leaves in quarantine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Sequence
 
 import msgspec
@@ -150,25 +151,31 @@ class Intake:
         cut = documents(body, media_type)
         if cut is None or len(cut) > self._max_events:
             return await self._all_refused(cut)
-        good: list[tuple[int, Accepted]] = []
+        good: list[Accepted] = []
+        places: list[int] = []
         old: list[tuple[int, Accepted]] = []
         aside: list[tuple[int, KeptAside]] = []
         refused: list[RefusedLine] = []
+        oldest = received_at - self._remembered
         for index, raw in enumerate(cut):
-            match self._schema.examine(raw, scope, received_at):
-                case Accepted() as accepted:
-                    late = accepted.event.occurred_at < received_at - self._remembered
-                    (old if late else good).append((index, accepted))
-                case KeptAside() as kept:
-                    aside.append((index, kept))
-                case Refused(refusal=refusal, field=field):
-                    refused.append(RefusedLine(index=index, field=field, reason=refusal))
-        results = await self._append([accepted for _, accepted in good], received_at)
-        aside += [
-            (index, kept_aside(accepted, cut[index], "id_conflict"))
-            for (index, accepted), result in zip(good, results, strict=True)
-            if result == "id_conflict"
-        ]
+            verdict = self._schema.examine(raw, scope, received_at)
+            if isinstance(verdict, Accepted):
+                if verdict.event.occurred_at < oldest:
+                    old.append((index, verdict))
+                else:
+                    good.append(verdict)
+                    places.append(index)
+            elif isinstance(verdict, KeptAside):
+                aside.append((index, verdict))
+            else:
+                refused.append(RefusedLine(index=index, field=verdict.field, reason=verdict.refusal))
+        results = await self._append(good, received_at)
+        if "id_conflict" in results:
+            aside += [
+                (index, kept_aside(accepted, cut[index], "id_conflict"))
+                for index, accepted, result in zip(places, good, results, strict=True)
+                if result == "id_conflict"
+            ]
         repeated, too_late = await self._old(old, cut)
         aside = sorted([*aside, *too_late], key=lambda pair: pair[0])
         records = [record(kept, scope, received_at) for _, kept in aside]
@@ -241,12 +248,11 @@ class Intake:
         self._metrics.events(result)
         return Resubmitted(outcome=result)
 
-    async def _append(self, good: Sequence[Accepted], received_at: Instant) -> list[str]:
+    async def _append(self, good: Sequence[Accepted], received_at: Instant) -> Sequence[str]:
         """Append the events of one request in one step; return what became of each."""
         if not good:
-            return []
-        appended = await self._store.append(good, received_at, received_at // DAY)
-        return list(appended.results)
+            return ()
+        return (await self._store.append(good, received_at, received_at // DAY)).results
 
     async def _old(
         self, old: Sequence[tuple[int, Accepted]], cut: Sequence[bytes]
@@ -303,17 +309,21 @@ class Intake:
 
     def _count(
         self,
-        good: Sequence[tuple[int, Accepted]],
+        good: Sequence[Accepted],
         results: Sequence[str],
         records: Sequence[Quarantined],
         refused: Sequence[RefusedLine],
     ) -> None:
         for result in ("accepted", "duplicate"):
             self._metrics.events(result, results.count(result))
-        for (_, accepted), result in zip(good, results, strict=True):
-            if accepted.event.flags and result == "accepted":
-                for flag in accepted.event.flags:
-                    self._metrics.flagged(flag)
+        flags = Counter(
+            flag
+            for accepted, result in zip(good, results, strict=True)
+            if accepted.event.flags and result == "accepted"
+            for flag in accepted.event.flags
+        )
+        for flag, number in flags.items():
+            self._metrics.flagged(flag, number)
         for kept in records:
             self._metrics.quarantined(kept.reason)
             log.info("event_quarantined", record=kept.id, reason=kept.reason, field=public_name(kept.field))

@@ -58,11 +58,11 @@ def check_arrivals(arrivals: Sequence[Arrival], received_at: Instant, day: int) 
     check_instant(received_at)
     if not 0 <= day < DAYS:
         raise ValueError(f"{day} is no day since 1970 that can be kept")
-    for arrival in arrivals:
-        if len(arrival.identity) != IDENTITY_BYTES or len(arrival.content) != CONTENT_BYTES:
-            raise ValueError(f"an arrival needs digests of {IDENTITY_BYTES} and {CONTENT_BYTES} bytes")
-        if not arrival.value or b"\n" in arrival.value:
-            raise ValueError("an arrival's value is JSON on one line")
+    lengths = {(len(arrival.identity), len(arrival.content)) for arrival in arrivals}
+    if not lengths <= {(IDENTITY_BYTES, CONTENT_BYTES)}:
+        raise ValueError(f"an arrival needs digests of {IDENTITY_BYTES} and {CONTENT_BYTES} bytes")
+    if not all(arrival.value and b"\n" not in arrival.value for arrival in arrivals):
+        raise ValueError("an arrival's value is JSON on one line")
 
 
 def check_entry(type_: str, received_at: Instant) -> None:

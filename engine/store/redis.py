@@ -210,7 +210,7 @@ class RedisStore:
             ENTRY_BYTES,
             b"".join([arrival.identity for arrival in arrivals]),
             b"".join([arrival.content for arrival in arrivals]),
-            b"".join([arrival.value + b"\n" for arrival in arrivals]),
+            b"\n".join([*(arrival.value for arrival in arrivals), b""]),
         )
         try:
             answer = await self._change("append_events", "append_events", *arguments)
