@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
-import httpx
+import httptools
 import msgspec
 
 from notifiers.base import DeliveryError, Message, Reason, Receipt
-from notifiers.exchange import Exchange, Response, fill, judge
+from notifiers.connections import Connections, NotConnectedError, target_of
+from notifiers.exchange import Exchange, Filled, Response, fill, judge
 
-LONGEST_ANSWER = 65_536
-"""Bytes that are read of an answer."""
 NO_MESSAGE: Mapping[str, str] = {"to": "", "number": "", "text": "", "id": ""}
 
 
@@ -66,7 +66,7 @@ class SmsHttp:
         fill(
             settings.send, {**NO_MESSAGE, **self._values}
         )  # an unknown placeholder shows itself at the start
-        self._client: httpx.AsyncClient | None = None
+        self._kept: Connections | None = None
 
     async def send(self, message: Message) -> Receipt:
         """Hand the SMS over; where the gateway names no reference of its own, ours is the message's id."""
@@ -95,14 +95,15 @@ class SmsHttp:
         if self._settings.balance is not None:
             await self._exchange(self._settings.balance, {**NO_MESSAGE, **self._values})
             return
-        url = httpx.URL(self._settings.url)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        context = self._context() if url.scheme == "https" else None
         try:
+            target = target_of(self._settings.url)
+            context = self._connections().context if target.secure else None
             async with asyncio.timeout(self._settings.timeout):
-                _, writer = await asyncio.open_connection(url.host, port, ssl=context)
+                _, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
                 writer.close()
                 await writer.wait_closed()
+        except ValueError:
+            raise DeliveryError("misconfigured", transient=True, detail="address") from None
         except TimeoutError:
             raise DeliveryError("timeout", transient=True) from None
         except OSError as error:
@@ -111,69 +112,53 @@ class SmsHttp:
 
     async def close(self) -> None:
         """Let go of kept connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
     async def _exchange(self, exchange: Exchange, values: Mapping[str, str]) -> str:
-        filled = fill(exchange, values)
         try:
+            url, headers, body = _written(fill(exchange, values))
             async with asyncio.timeout(self._settings.timeout):
-                async with self._connections().stream(
-                    filled.method,
-                    filled.url,
-                    params=filled.query or None,
-                    headers=filled.headers,
-                    data=filled.form,
-                    json=filled.json,
-                ) as answer:
-                    body = await _beginning(answer)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+                answer = await self._connections().exchange(exchange.method, target_of(url), headers, body)
+        except (OSError, ValueError, httptools.HttpParserError) as error:
             reason, transient = _cause(error)
             raise DeliveryError(reason, transient=transient, detail=type(error).__name__) from None
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return judge(exchange, Response(status=answer.status_code, headers=headers, body=body))
+        return judge(exchange, Response(status=answer.status, headers=answer.headers, body=answer.body))
 
-    def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._settings.ca_file or None)
-
-    def _connections(self) -> httpx.AsyncClient:
-        if self._client is None:
-            limits = httpx.Limits(max_connections=self._settings.connections)
-            self._client = httpx.AsyncClient(
-                verify=self._context(),
-                timeout=None,  # noqa: S113 -- the whole attempt has one
-                limits=limits,
-                trust_env=False,
-                follow_redirects=False,
-            )
-        return self._client
+    def _connections(self) -> Connections:
+        if self._kept is None:
+            self._kept = Connections(self._settings.connections, ca_file=self._settings.ca_file)
+        return self._kept
 
 
-async def _beginning(answer: httpx.Response) -> bytes:
-    body = b""
-    async for chunk in answer.aiter_bytes():
-        body += chunk
-        if len(body) >= LONGEST_ANSWER:
-            break
-    return body[:LONGEST_ANSWER]
+def _written(filled: Filled) -> tuple[str, dict[str, str], bytes]:
+    """Return address, headers and body of a request as they go over the wire."""
+    url, headers, body = filled.url, {"user-agent": "Siaga", **filled.headers}, b""
+    if filled.query:
+        url = f"{url.partition('?')[0]}?{urlencode(filled.query)}"
+    if filled.form is not None:
+        headers = {"content-type": "application/x-www-form-urlencoded", **headers}
+        body = urlencode(filled.form).encode()
+    elif filled.json is not None:
+        headers = {"content-type": "application/json", **headers}
+        body = msgspec.json.encode(filled.json)
+    return url, headers, body
 
 
 def _cause(error: Exception) -> tuple[Reason, bool]:
     """Return the reason and whether it may pass, of a fault in which the gateway did not speak."""
     match error:
-        case TimeoutError() | httpx.TimeoutException():
+        case TimeoutError():
             return "timeout", True
         case _ if _is_tls(error):
             return "tls", True
-        case httpx.ConnectError():
+        case NotConnectedError():
             return "refused_connection", True
-        case httpx.LocalProtocolError():
-            return "misconfigured", True  # what the description makes of our values is no HTTP
-        case httpx.TransportError() | OSError():
+        case OSError() | httptools.HttpParserError():
             return "disconnected", True
         case _:
-            return "misconfigured", True  # an address that cannot be written
+            return "misconfigured", True  # an address or a header that cannot be written
 
 
 def _is_tls(error: BaseException | None) -> bool:

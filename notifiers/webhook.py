@@ -14,27 +14,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import importlib.util
 import ipaddress
-import socket
 import ssl
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any
 
-import httpcore
+import httptools
 import msgspec
 
 from notifiers.base import DeliveryError, Message, Reason, Receipt
+from notifiers.connections import Answer, Connections, NotConnectedError, target_of
 from notifiers.exchange import retry_after
 
 TIMESTAMP, SIGNATURE = "x-siaga-timestamp", "x-siaga-signature"
-if importlib.util.find_spec("sniffio") is None:
-    # httpcore asks for this optional package at every lock it makes; now the answer is known without looking at disks.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
-LONGEST_ANSWER = 4_096
-"""Bytes that are read of an answer; nothing in it matters."""
 GONE = (404, 410)
 
 
@@ -50,7 +42,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     private_addresses: bool = False
     ca_file: str = ""
     timeout: float = 10.0
-    connections: int = 10
+    connections: int = 20
 
     def __repr__(self) -> str:
         return f"WebhookSettings(name={self.name!r}, private_addresses={self.private_addresses!r})"
@@ -80,7 +72,7 @@ class Webhook:
         self.name = settings.name
         self.channel = "webhook"
         self._settings = settings
-        self._pool: httpcore.AsyncConnectionPool | None = None
+        self._kept: Connections | None = None
 
     async def send(self, message: Message) -> Receipt:
         """Post the message; whoever answers with a success has it."""
@@ -94,7 +86,7 @@ class Webhook:
             )
         )
         stamp = str(round(parsedate_to_datetime(message.date).timestamp())) if message.date else "0"
-        headers: dict[bytes | str, bytes | str] = {
+        headers = {
             "content-type": "application/json",
             "user-agent": "Siaga",
             TIMESTAMP: stamp,
@@ -102,18 +94,18 @@ class Webhook:
         }
         try:
             async with asyncio.timeout(self._settings.timeout):
-                status, answered = await self._post(message.to, headers, body)
+                answer = await self._post(message.to, headers, body)
         except _ForbiddenAddressError as error:
             raise DeliveryError("recipient_refused", transient=False, detail=str(error)) from None
-        except (httpcore.UnsupportedProtocol, UnicodeError, ValueError):
+        except ValueError:
             raise DeliveryError("recipient_refused", transient=False, detail="address") from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+        except (OSError, httptools.HttpParserError) as error:
             raise DeliveryError(_cause(error), transient=True, detail=type(error).__name__) from None
-        if 200 <= status < 300:
+        if 200 <= answer.status < 300:
             return Receipt(gateway=self.name, reference=message.id)
-        reason, transient = _refusal(status)
+        reason, transient = _refusal(answer.status)
         raise DeliveryError(
-            reason, transient=transient, retry_after=retry_after(answered), detail=str(status)
+            reason, transient=transient, retry_after=retry_after(answer.headers), detail=str(answer.status)
         )
 
     async def probe(self) -> None:
@@ -121,126 +113,32 @@ class Webhook:
 
     async def close(self) -> None:
         """Let go of kept connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.aclose()
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
-    async def _post(
-        self, url: str, headers: Mapping[bytes | str, bytes | str], body: bytes
-    ) -> tuple[int, dict[str, str]]:
-        if not url.startswith("https://") and not self._settings.private_addresses:
+    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+        target = target_of(url)
+        if not target.secure and not self._settings.private_addresses:
             raise _ForbiddenAddressError("not https")
-        async with self._connections().stream("POST", url, headers=headers, content=body) as answer:
-            read = 0
-            async for chunk in answer.aiter_stream():
-                read += len(chunk)
-                if read > LONGEST_ANSWER:
-                    break
-            fields = {
-                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers
-            }
-            return answer.status, fields
+        return await self._connections().exchange("POST", target, headers, body)
 
-    def _connections(self) -> httpcore.AsyncConnectionPool:
-        if self._pool is None:
-            self._pool = httpcore.AsyncConnectionPool(
-                ssl_context=ssl.create_default_context(cafile=self._settings.ca_file or None),
-                max_connections=self._settings.connections,
-                network_backend=_Outward(private_addresses=self._settings.private_addresses),
+    def _connections(self) -> Connections:
+        if self._kept is None:
+            self._kept = Connections(
+                self._settings.connections, ca_file=self._settings.ca_file, allow=self._allow
             )
-        return self._pool
+        return self._kept
+
+    def _allow(self, addresses: Sequence[str]) -> None:
+        if not self._settings.private_addresses and not all(map(is_public, addresses)):
+            raise _ForbiddenAddressError("private address")
 
 
 def signature(key: str, timestamp: str, body: bytes) -> str:
     """Return the signature of a body."""
     signed = hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256)
     return f"sha256={signed.hexdigest()}"
-
-
-class _Outward(httpcore.AsyncNetworkBackend):
-    """Connects to what a name resolves to, if all of it may be connected to; the name is not asked for again."""
-
-    def __init__(self, *, private_addresses: bool) -> None:
-        self._private_addresses = private_addresses
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 -- the signature is httpcore's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Resolve, look, and connect to the first address."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(one[4][0]) for one in found]
-        if not self._private_addresses and not all(is_public(address) for address in addresses):
-            raise _ForbiddenAddressError("private address")
-        local = None if local_address is None else (local_address, 0)
-        try:
-            async with asyncio.timeout(timeout):
-                reader, writer = await asyncio.open_connection(addresses[0], port, local_addr=local)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout from error
-        except OSError as error:
-            raise httpcore.ConnectError(str(error)) from error
-        for option in socket_options or ():
-            writer.get_extra_info("socket").setsockopt(*option)
-        return _Stream(reader, writer)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait, as httpcore asks."""
-        await asyncio.sleep(seconds)
-
-
-class _Stream(httpcore.AsyncNetworkStream):
-    """A connection of the event loop's own, whose TLS takes half of the time of httpcore's default."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._reader.read(max_bytes)
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout from error
-        except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        try:
-            self._writer.write(buffer)
-            async with asyncio.timeout(timeout):
-                await self._writer.drain()
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout from error
-        except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
-
-    async def aclose(self) -> None:
-        self._writer.close()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            async with asyncio.timeout(timeout):
-                await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout from error
-        except OSError as error:  # a fault of TLS is one
-            raise httpcore.ConnectError(str(error)) from error
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        """Say whether anything came though nothing was asked for: then the other side has closed."""
-        if info == "is_readable":
-            return self._reader.at_eof() or self._writer.is_closing()
-        return self._writer.get_extra_info(info)
 
 
 def is_public(address: str) -> bool:
@@ -273,15 +171,11 @@ def _refusal(status: int) -> tuple[Reason, bool]:
 
 def _cause(error: BaseException) -> Reason:
     """Return the reason of a fault in which nobody answered."""
-    if isinstance(error, TimeoutError | httpcore.TimeoutException):
+    if isinstance(error, TimeoutError):
         return "timeout"  # a TLS library may have been waiting for bytes meanwhile
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, ssl.SSLError):
             return "tls"
         found = found.__cause__ or found.__context__
-    match error:
-        case httpcore.ConnectError() | socket.gaierror():
-            return "refused_connection"
-        case _:
-            return "disconnected"
+    return "refused_connection" if isinstance(error, NotConnectedError) else "disconnected"
