@@ -83,6 +83,11 @@ class Paths(_Section):
     var: Place = Path("var")
     """Folder of everything that Siaga itself writes: embedded server, key, outbox."""
 
+    @property
+    def guides(self) -> Path:
+        """Folder of the procedures (SOP) that rules name: `docs` beside that of the rules."""
+        return self.rules.parent / "docs"
+
 
 class Http(_Section):
     """The service's own port."""

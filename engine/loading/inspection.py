@@ -111,7 +111,7 @@ def inspect(paths: Sequence[Path], places: Paths, now: Instant | None = None) ->
         expected=_either(
             sorted_["expected"], places.expected, partial(load_expected, regions=regions), findings
         ),
-        guides=_guides(places.rules.parent / "docs"),
+        guides=_guides(places.guides),
     )
     rules = _rules(sorted_["rules"], places.rules, known, findings)
     return Inspected(

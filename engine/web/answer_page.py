@@ -22,6 +22,7 @@ from engine.alerting.directory import Found
 from engine.clock import monotonic
 from engine.errors import StoreUnavailableError
 from engine.service.casebook import Case
+from engine.service.procedures import Procedures
 from engine.service.rate import Rate
 from engine.web.auth import siaga_of
 from engine.web.problem import RETRY_AFTER_SECONDS, Problem, responses
@@ -160,6 +161,7 @@ async def page(
         at=siaga_of(request).clock.now(),
         outcome=outcome,
         delegates=delegates,
+        procedure_text=await procedures_of(request).text(case.alert.rule.guide),
     )
     return shown(pages, html, 409 if outcome and outcome.refusal else 200)
 
@@ -213,6 +215,12 @@ def unavailable(request: Request) -> HTMLResponse:
 def shown(pages: AnswerPages, html: str, status: int) -> HTMLResponse:
     """Return a page with the policy that lets it load nothing from elsewhere."""
     return HTMLResponse(html, status, {"Content-Security-Policy": pages.content_security_policy})
+
+
+def procedures_of(request: Request) -> Procedures:
+    """Return what reads the procedures of this installation."""
+    found: Procedures = request.app.state.procedures
+    return found
 
 
 def pages_of(request: Request) -> AnswerPages:

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from engine.service.app import Siaga
+from engine.service.procedures import Procedures
 from engine.service.rate import Rate
 from engine.web import (
     alerts,
@@ -69,6 +70,7 @@ def build(siaga: Siaga) -> FastAPI:
         templates=siaga.settings.paths.templates,
         duty_desk=siaga.settings.messages.duty_desk or "",
     )
+    app.state.procedures = Procedures(siaga.settings.paths.guides)
     app.router.routes += [*(part.route for part in PLAIN), *callbacks.routes]
     for part in (
         alerts,

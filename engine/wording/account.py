@@ -258,6 +258,7 @@ class Teller:
         elif asked:
             yield asked
         yield from self.afterwards()
+        yield from self.procedure()
 
     def asked(self) -> str:
         """Say what is asked of the person now, and until when; empty where the matter is in somebody's hands."""
@@ -271,7 +272,7 @@ class Teller:
         return texts("expected.by", deadline=self.voice.near_moment(self.deadline, self.at))
 
     def afterwards(self) -> Iterator[str]:
-        """Say what happens where nothing happens, and by which procedure to act."""
+        """Say what happens where nothing happens."""
         alert, texts, voice = self.alert, self.texts, self.voice
         if alert.status == "acknowledged" and alert.expires_at is not None:
             yield texts("expected.expires", deadline=voice.near_moment(alert.expires_at, self.at))
@@ -282,8 +283,12 @@ class Teller:
                 deadline=voice.near_moment(self.deadline, self.at),
                 offices=self._listed(voice.office(t.role, place_of(t, alert.region)) for t in targets),
             )
-        if alert.rule.guide and alert.unresolved:
-            yield texts("expected.guide", guide=_name_of(alert.rule.guide))
+
+    def procedure(self) -> Iterator[str]:
+        """Say by which procedure to act."""
+        guide = self.alert.rule.guide
+        if guide and self.alert.unresolved:
+            yield self.texts("expected.guide", guide=_name_of(guide))
 
     def _next(self) -> tuple[Sequence[Target], bool]:
         """The targets of what follows the current step, and whether that is the end of the policy.

@@ -23,6 +23,7 @@ from engine.wording.answer_view import Button, button, dialled, has_it, offered,
 from engine.wording.digest_page import digest_page
 from engine.wording.layout import environment
 from engine.wording.plain import plain
+from engine.wording.procedure import procedure
 from engine.wording.texts import LANGUAGES, Catalogue
 from engine.wording.voice import Kinds, Voice
 
@@ -75,6 +76,9 @@ class AnswerPage(msgspec.Struct, frozen=True, kw_only=True):
     choose: str
     delegate: Button | None
     delegates: tuple[Choice, ...]
+    procedure: str
+    """Its name, and below it the text that was asked for; the text is empty where only the name is told."""
+    procedure_text: str
     sections: tuple[Section, ...]
     private: str
     footer: str
@@ -122,17 +126,20 @@ class AnswerPages:
         at: Instant,
         outcome: Outcome | None = None,
         delegates: Sequence[Found] = (),
+        procedure_text: str = "",
     ) -> str:
         """Return the page of a link at an instant; `alert` and `notifications` are as they are after the answer.
 
-        `delegates` are those to whom the person could pass the matter on.
+        `delegates` are those to whom the person could pass the matter on, `procedure_text` is the Markdown of the SOP.
         """
         texts = self._catalogue.texts(notification.language)
         voice = Voice(texts, self._regions, self._kinds, alert.region)
         teller = Teller(
             voice, Case(notification=notification, alert=alert, notifications=notifications, at=at)
         )
-        return self._page.render(page=self._view(teller, outcome, delegates), style=self._style)
+        return self._page.render(
+            page=self._view(teller, outcome, delegates, procedure_text), style=self._style
+        )
 
     def digest(
         self,
@@ -163,7 +170,9 @@ class AnswerPages:
         duty_desk = dialled(plain(self._duty_desk))
         return self._bilingual.render(both=both, key=key, duty_desk=duty_desk, style=self._style)
 
-    def _view(self, teller: Teller, outcome: Outcome | None, delegates: Sequence[Found]) -> AnswerPage:
+    def _view(
+        self, teller: Teller, outcome: Outcome | None, delegates: Sequence[Found], procedure_text: str
+    ) -> AnswerPage:
         texts, alert = teller.texts, teller.alert
         when = teller.reports.moment()
         why_you, why_now, reported, who_knows, _ = teller.sections()
@@ -197,6 +206,8 @@ class AnswerPages:
             choose=texts["page.choose"],
             delegate=button(teller, "delegated") if choices else None,
             delegates=choices,
+            procedure=next(teller.procedure(), ""),
+            procedure_text=procedure(procedure_text),
             sections=tuple(
                 section
                 for section in (why_you, why_now, reported, who_knows, afterwards, desk)

@@ -19,6 +19,7 @@ from engine.service.audit import note_seen
 from engine.service.casebook import Case
 from engine.service.notes import Notes
 from engine.web.alerts import case_of
+from engine.web.answer_page import procedures_of
 from engine.web.console.phone import ToCall, to_call
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME, shell_of
@@ -30,6 +31,7 @@ from engine.wording.console.evidence_chart import Chart, chart_of, svg
 from engine.wording.console.overview import row
 from engine.wording.console.reports import reports
 from engine.wording.console.story import story
+from engine.wording.procedure import procedure
 
 router = pages()
 ALERT = HOME + "/alerts/{alert_id}"
@@ -70,6 +72,8 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
         why=list(teller.why_now()),
         knows=list(teller.who_knows()),
         after=list(teller.afterwards()),
+        guide=next(teller.procedure(), ""),
+        guide_text=procedure(await procedures_of(visit.request).text(one.rule.guide)),
         reported=teller.reported(),
         reports=reports(teller),
         drawing=chart and svg(chart, *_said(chart, teller)),

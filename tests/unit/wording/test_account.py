@@ -397,4 +397,4 @@ def test_a_taken_alert_asks_nothing_but_says_when_it_opens_again():
 def test_a_procedure_is_named_by_its_file_or_where_it_lies(guide: str, expected: str):
     """A path says nothing to an official; an address does."""
     alert = change(ALERT, rule=change(RULE, guide=guide))
-    assert list(teller(notification(), alert).afterwards())[-1] == f"SOP: {expected}"
+    assert list(teller(notification(), alert).expected())[-1] == f"SOP: {expected}"
