@@ -18,7 +18,7 @@ from engine.alerting.delegation import Obstacle, counted, give_back, obstacle, p
 from engine.alerting.draft import Draft
 from engine.alerting.escalation import end_unanswerable_step, next_step, reopen
 from engine.alerting.need import satisfied
-from engine.alerting.telling import ASKING, CORRECTIONS, follow_up
+from engine.alerting.telling import ASKING, CORRECTIONS, SEEKING, follow_up
 from engine.judging.instant import Instant
 
 Refusal = (
@@ -149,7 +149,7 @@ def _acknowledge(draft: Draft, person: str) -> None:
         remind_at=tuple(sorted(draft.now + length for length in terms.remind)),
     )
     cause = draft.note("acknowledged", person=person)
-    draft.cancel("taken", kinds=ASKING, informing=False)
+    draft.cancel("taken", kinds=SEEKING, informing=False)
     follow_up(draft, "taken_by", cause, but={taking.person for taking in draft.alert.takings})
 
 

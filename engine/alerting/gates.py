@@ -14,7 +14,7 @@ from engine.alerting.conflict import accused
 from engine.alerting.draft import Surroundings
 from engine.alerting.quiet import contact_quiet_until
 from engine.alerting.silence import KEPT_QUIET, covering
-from engine.alerting.telling import ASKING
+from engine.alerting.telling import ASKING, SEEKING
 from engine.judging.instant import Instant
 
 OPENING = ("effective", "active", "too_late", "before_rule")
@@ -58,7 +58,7 @@ def _resolved(alert: Alert, notification: Notification, _around: Surroundings, _
 
 
 def _taken(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
-    if notification.kind not in ASKING:
+    if notification.kind not in SEEKING:
         return None
     # A level that rose after somebody took, or a figure that doubled, is told to them too (3.9, 3.10): only what was
     # planned before is not wanted. Entries say what came before, also within one millisecond.

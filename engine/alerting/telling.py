@@ -22,6 +22,8 @@ from engine.judging.instant import Instant
 
 ASKING: frozenset[Kind] = frozenset(("first", "step"))
 """Kinds that ask a person to act; a taking or a restart takes back what is still pending of them."""
+SEEKING: frozenset[Kind] = ASKING | {"unreachable"}
+"""Kinds that look for somebody who takes the matter: nobody wants them once it is in somebody's hands."""
 QUIET = "quiet_hours"
 """What holds a message back while its contact is in its quiet hours."""
 

@@ -63,7 +63,7 @@ def test_after_the_end_only_what_tells_of_the_end_goes_out(kind):
         ("first", False, ("cancelled", "taken")),
         ("step", False, ("cancelled", "taken")),
         ("first", True, None),
-        ("unreachable", False, None),
+        ("unreachable", False, ("cancelled", "taken")),
         ("taken_by", False, None),
         ("reminder", False, None),
         ("expiry", False, ("cancelled", "superseded")),
