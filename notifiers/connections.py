@@ -11,6 +11,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -79,8 +80,8 @@ class Connections:
     ) -> None:
         """Trust the certificate authorities of this machine and those of `ca_file`.
 
-        `allow` is asked about all addresses that a name has, in the step that connects to the first of them; what it
-        raises goes to whoever wanted to send.
+        `allow` is asked about all addresses that a name has, in the step that connects to the first of them that
+        can be reached; what it raises goes to whoever wanted to send.
         """
         self._at_most = at_most
         self._places = asyncio.Semaphore(at_most)
@@ -139,17 +140,23 @@ class Connections:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-            addresses = [str(one[4][0]) for one in found]
+            addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
             self._allow(addresses)
-            _, connection = await loop.create_connection(
-                lambda: _Connection(target.place),
-                addresses[0],
-                target.port,
-                ssl=self.context if target.secure else None,
-                server_hostname=target.host if target.secure else None,
-            )
+            for address in addresses[:-1]:
+                with suppress(OSError):  # the next address may do
+                    return await self._connect(target, address)
+            return await self._connect(target, addresses[-1])
         except OSError as error:  # a fault of TLS is one
             raise NotConnectedError(type(error).__name__) from error
+
+    async def _connect(self, target: Target, address: str) -> _Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: _Connection(target.place),
+            address,
+            target.port,
+            ssl=self.context if target.secure else None,
+            server_hostname=target.host if target.secure else None,
+        )
         return connection
 
 

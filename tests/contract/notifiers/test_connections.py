@@ -236,3 +236,18 @@ def test_where_an_address_leads(address: str, authority: str, path: str):
 def test_what_is_no_address_of_the_web_is_refused(address: str):
     with pytest.raises(ValueError, match=r".+"):
         target_of(address)
+
+
+async def test_an_address_that_cannot_be_reached_is_passed_over(monkeypatch):
+    """A name may have several; all are asked about before the first is tried."""
+    asked = []
+    async with opened(allow=asked.append) as (server, connections, target):
+        loop = asyncio.get_running_loop()
+
+        async def named(host: str, port: int, **_: object) -> list[tuple]:
+            return [(None, None, None, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+        monkeypatch.setattr(loop, "getaddrinfo", named)
+        answer = await connections.exchange("POST", target, {}, b"isi")
+        assert (answer.status, server.connections) == (200, 1)
+    assert asked == [["127.0.0.2", "127.0.0.1"]]
