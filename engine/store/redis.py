@@ -203,12 +203,14 @@ class RedisStore:
     async def append(self, arrivals: Sequence[Arrival], received_at: Instant, day: int) -> Appended:
         """De-duplicate and append the events of one request; repeated once when the answer is lost."""
         check_arrivals(arrivals, received_at, day)
-        arguments: tuple[int | bytes, ...] = (
+        identities = b"".join([arrival.identity for arrival in arrivals])
+        arguments: tuple[int | str | bytes, ...] = (
             received_at,
             day,
             ENTRY_EVENTS,
             ENTRY_BYTES,
-            b"".join([arrival.identity for arrival in arrivals]),
+            identities,
+            identities.hex(),
             b"".join([arrival.content for arrival in arrivals]),
             b"\n".join([*(arrival.value for arrival in arrivals), b""]),
         )

@@ -103,6 +103,18 @@ async def test_only_new_events_count_for_the_size_of_an_entry(store):
     assert await shape(store, after) == [(ENTRY_EVENTS, True)]
 
 
+@pytest.mark.parametrize("every", [2, 3, 7])
+async def test_new_events_between_known_ones_come_whole_and_in_order(store, every):
+    """Also where an entry is full in the middle of some that stand side by side, or just before known ones."""
+    all_ = [arrival(f"e{n}", size=2 + n % 5) for n in range(every * ENTRY_EVENTS)]
+    known, new = all_[::every], [one for n, one in enumerate(all_) if n % every]
+    await store.append(known, 1, 0)
+    after = await store.last_position()
+    await store.append([*all_, *new[:3]], 1, 0)
+    entries = await store.read(after, 1_000)
+    assert [value for entry in entries for value in entry.values] == [one.value for one in new]
+
+
 async def test_other_entries_keep_their_place_and_bytes(store):
     """A gap or a change of rules is an entry of its own between requests."""
     await store.append([arrival("a")], 1, 0)
