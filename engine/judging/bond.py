@@ -28,6 +28,9 @@ class BondFold(Fold):
         """Say whether the fold can take points at an instant: what ended does not open again."""
         return self.now is None or at > self.now
 
+    def _skip(self, count: int) -> None:
+        """Skip nothing: what is open counts however long ago it opened."""
+
     def _enter(self, index: int) -> None:
         super()._enter(index)
         point = self._points[index]

@@ -77,6 +77,11 @@ class ComparisonFold(Fold):
         if self.status.first is None and self._counts(index):
             self.status.first = self._keys[index].occurred_at
 
+    def _skip(self, count: int) -> None:
+        super()._skip(count)
+        for cursor in self._spans:
+            cursor.low = cursor.high = count
+
     def _slide(self, at: Instant) -> None:
         super()._slide(at)
         keys = self._keys

@@ -95,6 +95,9 @@ class CompletionFold(Fold):
         """The events of what has come furthest without being complete."""
         return self._pattern.underway
 
+    def before(self, at: Instant, marks: Sequence[EventKey]) -> None:
+        """Return None: what a pattern has completed it does not remember."""
+
     def rewind_to(self, at: Instant) -> bool:
         """Say whether the fold can take points at an instant: a pattern takes none back."""
         return self.now is None or at > self.now

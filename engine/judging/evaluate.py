@@ -8,7 +8,8 @@ becomes of an alert (`alerting.decide`). Laws: rule-language.md 3.2, 3.5 to 3.9.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -21,11 +22,11 @@ from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened,
 from engine.judging.level import level_of
 from engine.judging.newcomers import Fits, Withdrawn, newcomers_of
 from engine.judging.opening import assign, grown, mark_of, moved
-from engine.judging.points import Points, page_span
+from engine.judging.points import Points, needed_from
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Point, Spell, gate_of
 from engine.judging.trace import earlier
-from engine.judging.window import kept_for, latest_needed, limit_of, opens_on_arrival, quiet_after, within_of
+from engine.judging.window import kept_for, limit_of, opens_on_arrival, quiet_after, within_of
 
 KEPT_WHILE_OPEN = 1_000
 """While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
@@ -42,12 +43,16 @@ class Group:
         around: Circumstances = UNKNOWN,
         *,
         before: Instant | None = None,
+        pages: Iterable[tuple[int, int]] | None = None,
     ) -> None:
-        """Take rule, state and circumstances. `before`: what was over by then opens hidden."""
+        """Take rule, state and circumstances. `before`: what was over by then opens hidden.
+
+        `pages`: how the points of the state are stored, None where they are not (`Points`).
+        """
         self.rule = rule
         self.around = around
         self._before = before
-        self.points = Points(state.points, page_span(rule))
+        self.points = Points(state.points, pages)
         self._base, self._status = state.base, state.status
         self._openings = list(state.openings)
         self._opened = state.opened
@@ -59,7 +64,7 @@ class Group:
         self._said: tuple[int, Instant | None] | None = None
         self._ordinals: list[int] = []
         self._hidden: Instant | None = None
-        self._refold()
+        self._fold = self._fold_of(None, self._marks)
         self._visible()
 
     @property
@@ -82,8 +87,11 @@ class Group:
 
     def frozen(self) -> GroupState:
         """Return the state as a value."""
+        return msgspec.structs.replace(self.head(), points=tuple(self.points.rows))
+
+    def head(self) -> GroupState:
+        """Return the state as a value, without the points: there may be many of them."""
         return GroupState(
-            points=tuple(self.points.rows),
             base=self._base,
             status=msgspec.structs.replace(self._status),
             openings=tuple(self._openings),
@@ -124,7 +132,7 @@ class Group:
             fits=fits or {},
         )
         if newcomers or gone:
-            self._take(newcomers, refold=bool(gone))
+            self._take(newcomers, gone)
             reason = withdrawn[gone[0].desk, gone[0].id] if withdrawn and gone else "late_report"
             said += self._settle(ripe, reason, tuple(gone))
         said += self._forget(received_at)
@@ -138,17 +146,20 @@ class Group:
 
     # --- what goes in -----------------------------------------------------------------------------------------------
 
-    def _take(self, newcomers: Sequence[Point], *, refold: bool) -> None:
-        at, judged = newcomers[0].evidence.occurred_at if newcomers else None, self._fold.now
-        walks = not refold and at is not None and self._fold.rewind_to(at)
-        if walks and judged is not None and at is not None and at <= judged:
+    def _take(self, newcomers: Sequence[Point], gone: Sequence[Evidence]) -> None:
+        at = min(
+            chain((point.evidence.occurred_at for point in newcomers[:1]), (e.occurred_at for e in gone))
+        )
+        judged = self._fold.now
+        walks = not gone and self._fold.rewind_to(at)
+        if walks and judged is not None and at <= judged:
             self._said = None  # the instant is judged again: an opening at it may have got further evidence
         for point in newcomers:
             self.points.add(point)
         if walks:
             self._fold.walk()
         else:
-            self._refold()
+            self._refold(at)
 
     def _close(self, closed: Closing) -> None:
         """Mark where an alert was closed by hand: after its newest evidence, and when that had been judged."""
@@ -157,11 +168,17 @@ class Group:
                 mark = mark_of(closed, opening, self.rule.condition)
                 insort(self._marks, mark)
                 self._openings[index] = msgspec.structs.replace(opening, ended_at=mark.occurred_at)
-                self._refold()
+                self._refold(mark.occurred_at)
                 return
 
-    def _refold(self) -> None:
-        self._fold = self._fold_of(None, self._marks)
+    def _refold(self, since: Instant | None = None) -> None:
+        """Fold anew from `since` on, before which nothing has changed; None: from the beginning."""
+        known = None if since is None else self._fold.before(since, self._marks)
+        if known is None:
+            self._fold = self._fold_of(None, self._marks)
+        else:
+            self._fold = known
+            known.walk()
         self._said = None
 
     def _fold_of(self, count: int | None, marks: Sequence[EventKey]) -> Fold:
@@ -363,9 +380,7 @@ class Group:
         if len(self.points) < WORTH_FORGETTING:
             return []
         base = self._final(received_at)
-        gone = self.points.until(base - self._reach)
-        for _ in range(latest_needed(self.rule.condition)):
-            gone = next((i for i in range(gone - 1, -1, -1) if self.points.rows[i].watched), 0)
+        gone = needed_from(self.rule.condition, self.points.keys, self.points.rows, base)
         if gone < max(WORTH_FORGETTING, len(self.points) // 2):
             return []
         self._seal(base)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import Self
 
 import msgspec
 
@@ -19,29 +20,28 @@ from engine.judging.active import Spans, spans_of
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant, Millis
-from engine.judging.judgement import Sides
+from engine.judging.points import needed_from
 from engine.judging.rule import Rule
+from engine.judging.sliding import Sliding
 from engine.judging.state import Join, Point, Spell, Status
-from engine.judging.trace import Before, Rise, earlier, newer
+from engine.judging.trace import Memory, Rise, Stand, earlier, newer, stand
 from engine.judging.window import (
     Window,
     is_pulse,
-    is_state,
     shrinks,
     sides_of,
     turning,
     watched_for,
     window_of,
-    within_of,
 )
 
 
-class Fold:
+class Fold(Sliding):
     """Walks the instants of one group of one rule.
 
-    It reads `keys` and `points`, lists in event order that its owner appends to; after any other change of them a new
-    fold is needed (see `rewind_to`). `done` are spells that ended, `status` how it stands at `now`; `joins` collects
-    until its owner empties it, `rises` are those of all spells.
+    It reads `keys` and `points`, lists in event order that its owner appends to; after any other change of them another
+    fold is needed: one that stood before the change (`before`), or a new one. `done` are spells that ended, `status`
+    how it stands at `now`; `joins` collects until its owner empties it, `rises` are those of all spells.
     """
 
     def __init__(
@@ -55,24 +55,21 @@ class Fold:
         marks: Sequence[EventKey] = (),
         around: Circumstances = UNKNOWN,
     ) -> None:
+        super().__init__(
+            rule.condition, keys, points, msgspec.structs.replace(status) if status else Status()
+        )
         self._rule = rule
-        self._condition = rule.condition
-        self._keys = keys
-        self._points = points
+        self._around = around
         self._marks = list(marks)
-        self._state = is_state(rule.condition)
-        self._within = within_of(rule.condition)
         self._pulse = is_pulse(rule.condition)
         self._slides = self._state and self._within is not None
         wait = watched_for(rule.condition)
         self._judged_from = around.since + wait if around.since is not None and wait else None
         self._active: Spans | None = spans_of(rule.active, around.zone) if rule.active else None
         self._hops = rule.clear.limit is not None and rule.clear.limit.operator == "equals"
-        self._window: Window = window_of(rule.condition)
-        self._low = self._high = 0
-        self._before: Before | None = None
+        self._before: Stand | None = None
+        self.memory = Memory()
         self.now = base
-        self.status = msgspec.structs.replace(status) if status else Status()
         self.done: list[Spell] = []
         self.joins: list[Join] = []
         self.rises: list[Rise] = []
@@ -85,28 +82,6 @@ class Fold:
         running = self.status.spell
         return self.done if running is None else [*self.done, running]
 
-    @property
-    def figure(self) -> float | None:
-        """The figure over the window as it stands."""
-        return self._window.figure
-
-    @property
-    def sides(self) -> Sides | None:
-        """The two figures that the figure is made of, where it is."""
-        return sides_of(self._window)
-
-    @property
-    def met(self) -> bool:
-        """Whether the figure meets the condition's limit."""
-        return self._window.met()
-
-    @property
-    def counted(self) -> list[EventKey]:
-        """The points in the window as it stands, in order; for `value` the latest one, for `every_event` none."""
-        if self._within is not None:
-            return [self._keys[i] for i in range(self._low, self._high) if self._counts(i)]
-        return [self.status.seen] if self._state and self.status.seen is not None else []
-
     # --- walking ----------------------------------------------------------------------------------------------------
 
     def walk(self) -> None:
@@ -118,7 +93,7 @@ class Fold:
                 self._pass_marks(at)
             self.wait_until(at - 1)
             start = self._high
-            self._before = Before(self.now, start, msgspec.structs.replace(self.status), len(self.done))
+            self._before = stand(self.now, start, self.status, len(self.done))
             while self._high < count and keys[self._high].occurred_at == at:
                 self._high += 1
             self._slide(at)
@@ -129,11 +104,37 @@ class Fold:
                 self._split(at, start)
             else:
                 self._judge(at, start, self._high)
+            if self.memory.wants(self._high) and not (self._marks and self._marks[0].occurred_at <= at):
+                self.memory.add(at, self._high, self.status, len(self.done))
         if self._marks:
             self._pass_marks(None)
 
+    def before(self, at: Instant, marks: Sequence[EventKey]) -> Self | None:
+        """Return a fold that stands as this one stood not long before `at`; None where nothing of that is known.
+
+        From `at` on points and `marks` may be others than those that this one walked over.
+        """
+        known = self.memory.before(at)
+        if known is None:
+            return None
+        now, stood = known.last
+        left = [mark for mark in marks if mark.occurred_at > now]
+        fold = type(self)(
+            self._rule,
+            self._keys,
+            self._points,
+            base=now,
+            status=stood.status,
+            marks=left,
+            around=self._around,
+        )
+        fold.memory, fold.done = known, self.done[: stood.done]
+        fold.joins = [join for join in self.joins if join.at <= now]
+        fold.rises = [rise for rise in self.rises if rise.at <= now]
+        return fold
+
     def rewind_to(self, at: Instant) -> bool:
-        """Make ready for further points at or after `at`; False where only a new fold can take them."""
+        """Make ready for further points at or after `at`; False where this fold cannot take them."""
         if self.now is None or at > self.now:
             return True
         before = self._before
@@ -147,15 +148,16 @@ class Fold:
             seen = bisect_left(self._keys, self.status.seen)
             if self._counts(seen):
                 self._window.enter(self._points[seen])
+        self.memory.forget(at)
         del self.done[before.done :]
-        self.joins = [join for join in self.joins if join.key.occurred_at != at]
+        self.joins = [join for join in self.joins if join.at != at]
         self._before = None
         return True
 
     def wait_until(self, until: Instant) -> None:
         """Judge what falls due up to `until` (included) though no point occurs."""
         while (at := self.next_due()) is not None and at <= until:
-            self._before = Before(self.now, self._high, msgspec.structs.replace(self.status), len(self.done))
+            self._before = stand(self.now, self._high, self.status, len(self.done))
             self._slide(at)
             self.now = at
             self._judge(at, self._high, self._high)
@@ -212,38 +214,10 @@ class Fold:
     def _meaning(self, window: Window) -> tuple[bool, bool]:
         return window.met(), self.status.spell is not None and self._over(window)
 
-    # --- the window -------------------------------------------------------------------------------------------------
-
-    def _counts(self, index: int) -> bool:
-        restart = self.status.restart
-        return self._points[index].watched and (restart is None or self._keys[index] > restart)
-
-    def _enter(self, index: int) -> None:
-        if self._counts(index):
-            self._window.enter(self._points[index])
-        if self._points[index].watched:
-            self.status.seen = self._keys[index]
-
-    def _slide(self, at: Instant) -> None:
-        if self._within is None:
-            return
-        edge = at - self._within
-        while self._low < self._high and self._keys[self._low].occurred_at <= edge:
-            if self._counts(self._low):
-                self._window.leave(self._points[self._low])
-            self._low += 1
-
-    def _left_at(self, at: Instant) -> bool:
-        """Say whether a point left the window at an instant."""
-        edge = at - (self._within or 0)
-        index = self._low - 1
-        while index >= 0 and self._keys[index].occurred_at == edge:
-            if self._counts(index):
-                return True
-            index -= 1
-        return False
+    # --- where it begins ---------------------------------------------------------------------------------------------
 
     def _refill(self, base: Instant) -> None:
+        self._skip(needed_from(self._condition, self._keys, self._points, base))
         while self._high < len(self._keys) and self._keys[self._high].occurred_at <= base:
             self._enter(self._high)
             self._high += 1
@@ -340,7 +314,7 @@ class Fold:
         status, rule = self.status, self._rule
         if watched and (true or not self._state):
             figure, sides = self._window.figure, sides_of(self._window)
-            self.joins.extend(Join(key, len(self.done), figure, sides) for key in watched)
+            self.joins.extend(Join(key, len(self.done), figure, sides, at) for key in watched)
             status.newest = watched[-1] if status.newest is None else max(status.newest, watched[-1])
         if rule.clear.how in _BY_FIGURE:
             if not self._over(self._window):

@@ -1,8 +1,9 @@
 """The points of a group in event order: a working copy that finds, adds, takes out and marks them, and pages of them.
 
 Here: the sorted list, and nothing of what the points mean. Not here: the point itself (`judging.state`), the fold.
-Points are stored in pages by event time, so that a commit writes only the pages it touched; the span of a page depends
-on the rule alone.
+Points are stored in pages of at most `PAGE`, so that what a commit writes does not depend on how many points there are.
+The last page takes what is newest and has no number: it is stored with the group's head, so that a small group is one
+record. When it is full it gets a number and another one begins.
 """
 
 from __future__ import annotations
@@ -11,42 +12,37 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 
 from engine.judging.event import EventKey
-from engine.judging.instant import MINUTE, Instant, Millis
+from engine.judging.instant import Instant, Millis
 from engine.judging.judgement import Evidence
-from engine.judging.rule import Rule
+from engine.judging.rule import Condition
 from engine.judging.state import Point, Spell
-from engine.judging.window import within_of
+from engine.judging.window import kept_for, latest_needed
 
-_SHORTEST_PAGE: Millis = 10 * MINUTE
-_PAGES_A_WINDOW = 256
-
-
-def page_span(rule: Rule) -> Millis:
-    """Return the length of event time that one page of the rule's points covers."""
-    return max(_SHORTEST_PAGE, (within_of(rule.condition) or 0) // _PAGES_A_WINDOW)
-
-
-def split(points: Iterable[Point], span: Millis) -> dict[int, tuple[Point, ...]]:
-    """Return points by the number of their page, in order."""
-    pages: dict[int, list[Point]] = {}
-    for point in points:
-        pages.setdefault(point.evidence.occurred_at // span, []).append(point)
-    return {number: tuple(pages[number]) for number in sorted(pages)}
-
-
-def join(pages: Iterable[Sequence[Point]]) -> tuple[Point, ...]:
-    """Return the points of pages, in event order; the inverse of `split`."""
-    return tuple(sorted((point for page in pages for point in page), key=lambda point: point.key))
+PAGE = 32
+"""Points in one page at most. Larger ones cost more at each event, smaller ones more in the head, which lists them."""
+LAST = 0
+"""Stands for the last page among those that changed."""
 
 
 class Points:
-    """Sorted points. `keys` and `rows` run side by side; `touched` are the numbers of pages that changed."""
+    """Sorted points. `keys` and `rows` run side by side; `touched` are the pages that changed since it was emptied."""
 
-    def __init__(self, rows: Iterable[Point], span: Millis) -> None:
+    def __init__(self, rows: Iterable[Point], pages: Iterable[tuple[int, int]] | None = None) -> None:
+        """Take points in event order, and number and length of each page but the last; None: cut them into new ones."""
         self.rows = list(rows)
         self.keys = [row.key for row in self.rows]
         self.touched: set[int] = set()
-        self._span = span
+        if pages is None:
+            pages = [(place + 1, PAGE) for place in range((len(self.rows) - 1) // PAGE)]
+            self.touched.update([LAST, *(number for number, _ in pages)] if self.rows else ())
+        self.pages: list[int] = []
+        """The numbers of all pages but the last, in event order."""
+        self._lengths: list[int] = []
+        self._firsts: list[EventKey] = []
+        self._paged = 0
+        for number, length in pages:
+            self._insert_page(len(self.pages), number, length, self.keys[self._paged])
+            self._paged += length
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,28 +57,60 @@ class Points:
         """Put a point in its place."""
         key = row.key
         if not self.keys or key > self.keys[-1]:
+            index = len(self.keys)
             self.keys.append(key)
             self.rows.append(row)
         else:
             index = bisect_left(self.keys, key)
             self.keys.insert(index, key)
             self.rows.insert(index, row)
-        self._touch(key)
+        if index >= self._paged:
+            self.touched.add(LAST)
+            if len(self.rows) - self._paged > PAGE:
+                self._insert_page(len(self.pages), self._next_number(), PAGE, self.keys[self._paged])
+                self._paged += PAGE
+            return
+        page = self._page_of(key)
+        self._lengths[page] += 1
+        self._firsts[page] = min(key, self._firsts[page])
+        self._paged += 1
+        self.touched.add(self.pages[page])
+        if (length := self._lengths[page]) > PAGE:
+            half = length // 2
+            middle = self.keys[self.at(self._firsts[page]) + half]
+            self._insert_page(page + 1, self._next_number(), length - half, middle)
+            self._lengths[page] = half
 
     def withdraw(self, names: Collection[tuple[str, str]]) -> list[Evidence]:
         """Take out the points of these events (desk, id) and return what they were."""
         gone = [row.evidence for row in self.rows if (row.evidence.desk, row.evidence.id) in names]
         for evidence in gone:
             index = bisect_left(self.keys, evidence.key)
-            self._touch(self.keys[index])
-            del self.keys[index], self.rows[index]
+            self._take_out(index, index + 1)
         return gone
 
     def forget(self, count: int) -> None:
         """Let go of so many of the oldest points."""
-        for key in self.keys[:count]:
-            self._touch(key)
-        del self.keys[:count], self.rows[:count]
+        while count > 0:
+            some = min(count, self._lengths[0] if self.pages else count)
+            self._take_out(0, some)
+            count -= some
+
+    def _take_out(self, start: int, end: int) -> None:
+        """Take out points that lie in one page."""
+        key = self.keys[start]
+        del self.keys[start:end], self.rows[start:end]
+        if start >= self._paged:
+            self.touched.add(LAST)
+            return
+        page = self._page_of(key)
+        self.touched.add(self.pages[page])
+        self._lengths[page] -= end - start
+        self._paged -= end - start
+        if not self._lengths[page]:
+            del self.pages[page], self._lengths[page], self._firsts[page]
+        elif self._firsts[page] == key:
+            self._firsts[page] = self.keys[start]
 
     def at(self, key: EventKey) -> int:
         """Return the index of a key."""
@@ -107,7 +135,7 @@ class Points:
         row = self.rows[index]
         if row.told < ordinal:
             self.rows[index] = Point(row.evidence, row.measure, row.watched, row.clears, ordinal, row.besides)
-            self._touch(self.keys[index])
+            self._touch(index)
         return row.evidence
 
     def gap_before(self, index: int, ordinal: int) -> Millis | None:
@@ -117,12 +145,40 @@ class Points:
         return None if earlier is None else keys[index].occurred_at - keys[earlier].occurred_at
 
     def page(self, number: int) -> tuple[Point, ...]:
-        """Return the points of one page; empty if it holds none (any more)."""
-        start = bisect_left(self.keys, number * self._span, key=_occurred_at)
-        return tuple(self.rows[start : bisect_left(self.keys, (number + 1) * self._span, key=_occurred_at)])
+        """Return the points of a page that has a number."""
+        place = self.pages.index(number)
+        start = sum(self._lengths[:place])
+        return tuple(self.rows[start : start + self._lengths[place]])
 
-    def _touch(self, key: EventKey) -> None:
-        self.touched.add(key.occurred_at // self._span)
+    @property
+    def last_page(self) -> tuple[Point, ...]:
+        """The points of the last page."""
+        return tuple(self.rows[self._paged :])
+
+    def _page_of(self, key: EventKey) -> int:
+        """Return the place of the page that a key belongs to which lies before the last page."""
+        return max(0, bisect_right(self._firsts, key) - 1)
+
+    def _insert_page(self, place: int, number: int, length: int, first: EventKey) -> None:
+        self.pages.insert(place, number)
+        self._lengths.insert(place, length)
+        self._firsts.insert(place, first)
+
+    def _next_number(self) -> int:
+        number = max(self.pages, default=0) + 1
+        self.touched.add(number)
+        return number
+
+    def _touch(self, index: int) -> None:
+        self.touched.add(LAST if index >= self._paged else self.pages[self._page_of(self.keys[index])])
+
+
+def needed_from(condition: Condition, keys: Sequence[EventKey], rows: Sequence[Point], base: Instant) -> int:
+    """Return how many of the oldest points no window needs any more where everything up to `base` is judged."""
+    place = bisect_right(keys, base - kept_for(condition), key=_occurred_at)
+    for _ in range(latest_needed(condition)):
+        place = next((i for i in range(place - 1, -1, -1) if rows[i].watched), 0)
+    return place
 
 
 def _occurred_at(key: EventKey) -> Instant:

@@ -60,12 +60,13 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class Join(NamedTuple):
-    """A point that joined a running spell (its place among all spells), and the figure and its sides at its instant."""
+    """A point that joined a running spell (its place among all spells) at an instant, and the figure and sides then."""
 
     key: EventKey
     place: int
     figure: float | None
     sides: Sides | None
+    at: Instant
 
 
 class Status(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):

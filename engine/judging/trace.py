@@ -1,25 +1,66 @@
 """What a fold remembers of its walk besides how it stands.
 
-Here: rises, how it stood before the latest instant, and small questions about keys and instants. Not here: the walk
+Here: rises, how it stood before, and small questions about keys and instants. Not here: the walk
 itself (`judging.fold`) and what is stored of it (`judging.state`).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
+
+import msgspec
 
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
 from engine.judging.state import Status
 
 
-class Before(NamedTuple):
-    """How the fold stood before the instant it is at."""
+class Stand(NamedTuple):
+    """How the fold stood: at which instant, behind how many points, its status, and how many spells had ended."""
 
     now: Instant | None
     high: int
     status: Status
     done: int
+
+
+def stand(now: Instant | None, high: int, status: Status, done: int) -> Stand:
+    """Return how a fold stands whose status goes on changing."""
+    return Stand(now, high, msgspec.structs.replace(status), done)
+
+
+class Memory:
+    """How a fold stood every `REMEMBERED_EVERY` points: from there it can be walked again where an event comes late."""
+
+    def __init__(self, instants: list[Instant] | None = None, stands: list[Stand] | None = None) -> None:
+        self._instants = instants or []
+        self._stands = stands or []
+
+    def wants(self, high: int) -> bool:
+        """Say whether it is time to remember."""
+        return high - (self._stands[-1].high if self._stands else 0) >= REMEMBERED_EVERY
+
+    def add(self, now: Instant, high: int, status: Status, done: int) -> None:
+        """Remember how the fold stands where everything up to `now` is judged."""
+        self._instants.append(now)
+        self._stands.append(stand(now, high, status, done))
+
+    def before(self, at: Instant) -> Memory | None:
+        """Return what is remembered of before an instant; None where that is nothing."""
+        place = bisect_left(self._instants, at)
+        return Memory(self._instants[:place], self._stands[:place]) if place else None
+
+    def forget(self, at: Instant) -> None:
+        """Forget how the fold stood from an instant on: it is walked anew."""
+        while self._instants and self._instants[-1] >= at:
+            self._instants.pop()
+            self._stands.pop()
+
+    @property
+    def last(self) -> tuple[Instant, Stand]:
+        """The newest of what is remembered, of which there must be some."""
+        return self._instants[-1], self._stands[-1]
 
 
 class Rise(NamedTuple):
@@ -43,3 +84,7 @@ def earlier(one: Instant | None, other: Instant | None) -> Instant | None:
 def later(one: Instant | None, other: Instant | None) -> Instant | None:
     """Return the later of two instants that may be missing."""
     return other if one is None else one if other is None else max(one, other)
+
+
+REMEMBERED_EVERY = 32
+"""So many points are walked over again where an event comes late, and those behind it."""

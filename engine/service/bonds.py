@@ -42,6 +42,10 @@ class Bonds:
         self.depths = ranks(rules.values(), counts)
         self.heard: defaultdict[Key, list[Hearing]] = defaultdict(list)
 
+    def heeds(self, rule: str) -> bool:
+        """Say whether somebody listens to the groups of a rule, by its id."""
+        return rule in self._listeners
+
     def tell(
         self,
         key: Key,
@@ -71,7 +75,7 @@ class Bonds:
                 source=source,
                 stretches=stretches,
                 at=at,
-                since=judged.state.base,
+                since=judged.head.base,
                 closed_at=closed.at if closed else None,
                 reason=reason,
             )
@@ -82,7 +86,7 @@ class Bonds:
     def _stretches(self, key: Key, judged: Judged, at: Instant) -> Iterator[Stretch]:
         """Yield the stretches of a group, each under the newest alert that stands for it."""
         spells, points = judged.group.spells, judged.group.points
-        places = assign(judged.state.openings, spells)
+        places = assign(judged.head.openings, spells)
         stands = {place: ordinal for ordinal, place in sorted(places.items())}
         for place, spell in enumerate(spells):
             if place in stands:

@@ -8,7 +8,6 @@ even whether there is such a gateway.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -174,7 +173,7 @@ def _shown(proof: Authentication, call: Call, tree: Any) -> str:
             scheme, _, encoded = call.headers.get("authorization", "").partition(" ")
             try:
                 login = base64.b64decode(encoded, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # of base64, UTF-8 or ASCII
                 return ""
             return login.partition(":")[2] if scheme.lower() == "basic" else ""
         case _:

@@ -258,7 +258,7 @@ class Changeover:
             depth = min(bonds.depths[key.rule] for key in left)
             now = sorted(key for key in left if bonds.depths[key.rule] == depth)
             await self._groups.fetch((*done, *now))
-            newest = {key: newest_alert(self._books.namespace, key, self._groups.state(key)) for key in now}
+            newest = {key: newest_alert(self._books.namespace, key, self._groups.head(key)) for key in now}
             cases |= await load(self._store, [alert for alert in newest.values() if alert])
             for key in now:
                 await self._keep()
@@ -273,8 +273,8 @@ class Changeover:
                     group = self._groups.working_copy(key, rule, around, self._backdrop.before(whole))
                     judgements = group.hear(heard) if isinstance(group, BondGroup) else ()
                 mine = [Said(at, key, judgement) for judgement in judgements]
-                judged = Judged(group, group.frozen(), frozenset())
-                if key.rule in rebuilt or judged.state != self._groups.state(key):
+                judged = Judged(group, group.head())
+                if key.rule in rebuilt or self._groups.changed(key, judged):
                     groups[key] = group  # also what was heard without a word must be in the store
                 bonds.tell(key, judged, mine, at=at, closed=None)
                 said += mine

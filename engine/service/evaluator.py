@@ -275,11 +275,16 @@ class Evaluator:
             keys = await self._changeover.work(switch)
         puts, appends = self._changeover.settled(switch, at)
 
+        judged: dict[Key, Outcome] = {}
+
         async def judge() -> dict[Key, Outcome]:
+            for key in judged:
+                self._groups.spoil(key)
             self._letters.begin()
             self._letters.settle_rules(rebuilt, switch.after.rules)
             with refusing():
-                return await self._changeover.judge(switch, at, keys)
+                judged.update(await self._changeover.judge(switch, at, keys))
+            return judged
 
         await self._commit(judge, (entry,), Changes(puts=puts, appends=appends))
         await self._changeover.forget()
@@ -324,8 +329,6 @@ class Evaluator:
                 case Conflict(records=records):
                     self._metrics.commit("evaluate", "conflict")
                     _expect_overtaken(outcomes, records)
-                    for key in outcomes:
-                        self._groups.spoil(key)
                 case _:
                     self._metrics.commit("evaluate", "committed")
                     self._cursor = next_cursor

@@ -81,7 +81,8 @@ def usual_gap(groups: Iterable[tuple[Point, ...]]) -> Millis | None:
 
 
 def _newest(head: Head) -> Instant:
-    """Return an instant at or shortly after the newest event of a group: the end of its last page."""
-    last = (max(head.pages) + 1) * head.span if head.pages else 0
-    seen = head.state.status.seen
-    return max(last, 0 if seen is None else seen.occurred_at)
+    """Return the instant of the newest event of a group, as far as its last page and its fold tell."""
+    last, seen = head.state.points[-1:], head.state.status.seen
+    return max(
+        [point.evidence.occurred_at for point in last], default=0 if seen is None else seen.occurred_at
+    )

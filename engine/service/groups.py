@@ -10,6 +10,7 @@ is kept beside it: where a commit fails, the copy is made again from that.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -18,7 +19,7 @@ from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.hearing import kind_of
 from engine.judging.instant import Instant
-from engine.judging.points import join, page_span, split
+from engine.judging.points import LAST
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, GroupState, Point
 from engine.service.batch import Key
@@ -34,36 +35,41 @@ CACHED = 50_000
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A group's state without its points, the numbers of the pages that hold them, and the span of a page (ms).
+    """A group's state with the points of its last page only, and the numbers of the pages before that, in event order.
 
     `under` is until when the exception holds by which it was judged; None: by the rule itself, or one without end.
     """
 
     state: GroupState
     pages: tuple[int, ...] = ()
-    span: int = 0
     under: Instant | None = None
 
 
 class Kept(NamedTuple):
-    """What the store has of a group: the version of its head (0: nothing), its state, and where its points lie."""
+    """What the store has of a group: the version of its head (0: nothing), what is in that, and the pages before."""
 
     version: int
-    state: GroupState
-    pages: frozenset[int] = frozenset()
-    span: int = 0
+    head: GroupState
+    pages: Mapping[int, tuple[Point, ...]] = {}
     under: Instant | None = None
+
+    @property
+    def state(self) -> GroupState:
+        """The state with all of its points."""
+        if not self.pages:
+            return self.head
+        points = (*chain.from_iterable(self.pages.values()), *self.head.points)
+        return msgspec.structs.replace(self.head, points=points)
 
 
 NOTHING = Kept(0, EMPTY)
 
 
 class Judged(NamedTuple):
-    """A group after a batch: the working copy, its state, and the pages it touched."""
+    """A group after a batch: the working copy, and its state but for the points."""
 
     group: Group
-    state: GroupState
-    touched: frozenset[int]
+    head: GroupState
 
 
 class Groups:
@@ -96,6 +102,10 @@ class Groups:
         """Return the committed state of a group that was fetched."""
         return self._kept[key].state
 
+    def head(self, key: Key) -> GroupState:
+        """Return that state with some of its points only, which takes no time."""
+        return self._kept[key].head
+
     def over(self, key: Key, rule: Rule) -> Instant | None:
         """Return when the exception ended by which a group was judged so far; None: it goes on, or there was none."""
         under = self._kept[key].under
@@ -107,39 +117,43 @@ class Groups:
         """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
         if group is None or group.rule is not rule or group.around != around:
-            group = self._living[key] = kind_of(rule)(rule, self._kept[key].state, around, before=before)
+            kept = self._kept[key]
+            pages = [(number, len(page)) for number, page in kept.pages.items()]
+            group = kind_of(rule)(rule, kept.state, around, before=before, pages=pages)
+            self._living[key] = group
         return group
 
     def taken_over(self, key: Key, group: Group) -> Judged:
-        """Let a group that was made anew be the working copy; all of its pages are to be written."""
-        self._living[key], state = group, group.frozen()
-        pages = split(state.points, page_span(group.rule))
-        return Judged(group, state, self._kept[key].pages.union(pages))
+        """Let a group that was made anew be the working copy."""
+        self._living[key] = group
+        return Judged(group, group.head())
 
     def spoil(self, key: Key) -> None:
         """Throw a working copy away whose changes were not committed."""
         self._living.pop(key, None)
         self._to_keep.pop(key, None)
 
+    def changed(self, key: Key, judged: Judged) -> bool:
+        """Say whether a judged group differs from what the store has."""
+        group, kept = judged.group, self._kept[key]
+        if group.points.touched or group.rule.holds_until != kept.under:
+            return True
+        return judged.head != msgspec.structs.replace(kept.head, points=())
+
     def changes(self, key: Key, judged: Judged) -> tuple[list[Put], list[Drop]]:
         """Return what a commit writes of a judged group: its head, and the pages that were touched."""
-        kept = self._kept[key]
-        if judged.state == kept.state and judged.group.rule.holds_until == kept.under:
+        if not self.changed(key, judged):
             return [], []
-        span = page_span(judged.group.rule)
-        if span == kept.span:
-            pages, numbers = {n: judged.group.points.page(n) for n in judged.touched}, kept.pages
-        else:
-            pages, numbers = split(judged.state.points, span), frozenset()
-        held = numbers.union([n for n, page in pages.items() if page])
-        held = held.difference([n for n, page in pages.items() if not page])
-        bare = msgspec.structs.replace(judged.state, points=())
-        head = Head(state=bare, pages=tuple(sorted(held)), span=span, under=judged.group.rule.holds_until)
-        self._to_keep[key] = Kept(kept.version + 1, judged.state, held, span, head.under)
-        name = str(key)
+        kept, points, under = self._kept[key], judged.group.points, judged.group.rule.holds_until
+        touched = points.touched
+        last = points.last_page if LAST in touched else kept.head.points
+        state = msgspec.structs.replace(judged.head, points=last)
+        pages = {n: points.page(n) if n in touched else kept.pages[n] for n in points.pages}
+        self._to_keep[key] = Kept(kept.version + 1, state, pages, under)
+        name, head = str(key), Head(state=state, pages=tuple(pages), under=under)
         puts = [Put(GROUPS, name, encode(head), kept.version)]
-        puts += [Put(POINTS, f"{name}#{n}", encode(page)) for n, page in pages.items() if page]
-        return puts, [Drop(POINTS, f"{name}#{n}") for n in kept.pages - held]
+        puts += [Put(POINTS, f"{name}#{n}", encode(page)) for n, page in pages.items() if n in touched]
+        return puts, [Drop(POINTS, f"{name}#{n}") for n in kept.pages if n not in pages]
 
     def committed(self, key: Key, judged: Judged) -> None:
         """Remember that what `changes` gave of a judged group is in the store."""
@@ -156,8 +170,9 @@ async def read(store: Store, keys: Collection[Key]) -> Mapping[Key, Kept]:
     found = dict(zip(wanted, await store.get(POINTS, wanted) if wanted else [], strict=True))
     kept = dict.fromkeys(keys, NOTHING)
     for key, (version, head) in heads.items():
-        pages = [found[f"{key}#{n}"] for n in head.pages]
-        points = join([decode(page.value, tuple[Point, ...]) for page in pages if page is not None])
-        state = msgspec.structs.replace(head.state, points=points)
-        kept[key] = Kept(version, state, frozenset(head.pages), head.span, head.under)
+        records_of = {n: found[f"{key}#{n}"] for n in head.pages}
+        pages = {
+            n: decode(page.value, tuple[Point, ...]) for n, page in records_of.items() if page is not None
+        }
+        kept[key] = Kept(version, head.state, pages, head.under)
     return kept

@@ -56,6 +56,8 @@ class Judge:
         self._groups = groups
         self._backdrop = backdrop
         self._letters = letters
+        self._standing: _Attempt | None = None
+        """What was made of the newest batch, until the next one."""
 
     async def judge(self, work: Work, horizon: Instant, faults: Sequence[Fault] = ()) -> dict[Key, Outcome]:
         """Return what a batch makes of its groups, all of which may be judged at `horizon`.
@@ -63,42 +65,52 @@ class Judge:
         `faults` are rules that could not be asked about an event of the batch.
 
         Where a decision on what a group says raises, the batch is judged again without that group: what others were
-        told of it, and what hides or counts its alerts, must not have happened either.
+        told of it, and what hides or counts its alerts, must not have happened either. The same `work` once more means
+        that people were quicker than the commit: all is decided again, but judged only what depends on them.
         """
+        attempt, self._standing = self._standing, None
+        if attempt is not None:
+            attempt = await self._overtaken(attempt) if attempt.work is work else None
         raised: dict[Key, Exception] = {}
         while True:
-            self._letters.begin()
-            for rule, event, error in faults:
-                self._letters.event(rule, event, error, horizon)
-            attempt = _Attempt(work, horizon, Bonds(self._books.rule_set.rules, self._books.namespace))
+            if attempt is None:
+                self._letters.begin()
+                for rule, event, error in faults:
+                    self._letters.event(rule, event, error, horizon)
+                attempt = _Attempt(work, horizon, Bonds(self._books.rule_set.rules, self._books.namespace))
+                await self._judged(attempt, raised)
+            around, in_force = await self._books.surroundings(), self._books.in_force.tenures
+            docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
             try:
-                return await self._attempt(attempt, raised)
+                outcomes = attempt.outcomes(await docket.decide(attempt.said, attempt.cases))
             except UndecidedError as error:
                 raised |= error.raised
-                for key in attempt.judged:
-                    self._groups.spoil(key)
+                self._spoil(attempt)
+                attempt = None
+            else:
+                self._standing = attempt
+                return outcomes
 
     def copy(self, key: Key, rule: Rule, at: Instant, case: Case | None = None) -> Group:
         """Return the working copy of a group that was fetched, under the variant of the rule that holds at `at`."""
         ended = changed_at(rule, key.group, at)
         around, before = self._backdrop.of(key, rule), later(self._backdrop.before(rule), ended)
         variant = variant_of(rule, key.group, at)
-        over, state = self._groups.over(key, variant), self._groups.state(key)
+        over = self._groups.over(key, variant)
         if over is None:
             return self._groups.working_copy(key, variant, around, before)
-        group = after_exception(variant, state, over, around, case)
+        group = after_exception(variant, self._groups.state(key), over, around, case)
         self._groups.taken_over(key, group)
         return group
 
-    async def _attempt(self, attempt: _Attempt, raised: Mapping[Key, Exception]) -> dict[Key, Outcome]:
-        """Judge the groups one by one, those that others hear of first; then decide what all say in one order."""
-        around = await self._books.surroundings()
+    async def _judged(self, attempt: _Attempt, raised: Mapping[Key, Exception]) -> None:
+        """Judge the groups one by one, those that others hear of first."""
         rules, namespace = self._books.rule_set.rules, self._books.namespace
-        cases: dict[str, Case] = {}
         while keys := attempt.next(rules):
             await self._groups.fetch((*attempt.judged, *keys))
-            alerts = {key: newest_alert(namespace, key, self._groups.state(key)) for key in keys}
-            cases |= await load(self._store, [alert for alert in alerts.values() if alert])
+            newest = {key: newest_alert(namespace, key, self._groups.head(key)) for key in keys}
+            attempt.alerts |= {key: alert for key, alert in newest.items() if alert}
+            attempt.cases |= await load(self._store, [alert for alert in newest.values() if alert])
             for key in keys:
                 await self._keep()
                 if key in raised:
@@ -106,10 +118,28 @@ class Judge:
                 elif self._letters.waits(key, attempt.horizon) is not None:
                     attempt.waiting[key] = self._letters.keep(key, *attempt.of(key))
                 else:
-                    await self._apart(attempt, key, cases.get(alerts[key] or ""))
-        in_force = self._books.in_force.tenures
-        docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
-        return attempt.outcomes(await docket.decide(attempt.said, cases))
+                    await self._apart(attempt, key, attempt.case(key))
+
+    async def _overtaken(self, attempt: _Attempt) -> _Attempt | None:
+        """Return an attempt as it is after what people did meanwhile; None where everything is to be judged again.
+
+        Of all that people do, judging knows only that they closed an alert.
+        """
+        before = {key: closing_of(attempt.case(key)) for key in attempt.alerts}
+        attempt.cases = dict(await load(self._store, list(attempt.alerts.values())))
+        closed = [key for key, closing in before.items() if closing_of(attempt.case(key)) != closing]
+        if any(attempt.bonds.heeds(key.rule) or key.rule in self._letters.rules for key in closed):
+            self._spoil(attempt)
+            return None
+        for key in closed:
+            self._groups.spoil(key)
+            attempt.drop(key)
+            await self._apart(attempt, key, attempt.case(key))
+        return attempt
+
+    def _spoil(self, attempt: _Attempt) -> None:
+        for key in attempt.judged:
+            self._groups.spoil(key)
 
     async def _apart(self, attempt: _Attempt, key: Key, case: Case | None) -> None:
         """Judge one group, or put it off where that raises; a store that is away holds up everything."""
@@ -164,10 +194,10 @@ class Judge:
         if closed is not None or not shares or (due is not None and due <= horizon):
             at = due if due is not None and due <= horizon else horizon
             said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
-        judged = Judged(group, group.frozen(), frozenset(group.points.touched))
+        judged = Judged(group, group.head())
         due = due_of(group)
         # An end may move though nothing is said of it: the alert was over before and is over still.
-        if just_closed is not None or judged.state.openings != self._groups.state(key).openings:
+        if just_closed is not None or judged.head.openings != self._groups.head(key).openings:
             at = max((one.at for one in said), default=horizon)
             because = [*(reason for share in shares for _, reason in share.gone), *(h.reason for h in heard)]
             attempt.bonds.tell(key, judged, said, at=at, closed=just_closed, because=because)
@@ -179,29 +209,42 @@ class _Attempt:
     """One way through the groups of a batch: what was judged, what was said, and who was put off until when."""
 
     def __init__(self, work: Work, horizon: Instant, bonds: Bonds) -> None:
-        self._work = work
+        self.work = work
         self.horizon = horizon
         self.bonds = bonds
         self.judged: dict[Key, Judged] = {}
         self.due: dict[Key, Instant | None] = {}
         self.said: list[Said] = []
         self.waiting: dict[Key, Instant] = {}
+        self.alerts: dict[Key, str] = {}
+        """The newest alert of each group that had one before."""
+        self.cases: dict[str, Case] = {}
+
+    def case(self, key: Key) -> Case | None:
+        """Return the newest alert of a group as people left it."""
+        return self.cases.get(self.alerts.get(key, ""))
+
+    def drop(self, key: Key) -> None:
+        """Forget what was made of a group."""
+        self.judged.pop(key, None)
+        self.due.pop(key, None)
+        self.said = [one for one in self.said if one.key != key]
 
     def next(self, rules: Mapping[str, Rule]) -> list[Key]:
         """Return the groups that are to be judged next: of what is left, those that no other one waits for."""
         done = self.judged.keys() | self.waiting.keys()
-        left = {key for key in (*self._work, *self.bonds.heard) if key.rule in rules and key not in done}
+        left = {key for key in (*self.work, *self.bonds.heard) if key.rule in rules and key not in done}
         depth = min((self.bonds.depths[key.rule] for key in left), default=0)
         return sorted(key for key in left if self.bonds.depths[key.rule] == depth)
 
     def of(self, key: Key) -> tuple[Sequence[Share], Sequence[Hearing]]:
         """Return what this batch holds for a group."""
-        return self._work.get(key, ()), self.bonds.heard.get(key, ())
+        return self.work.get(key, ()), self.bonds.heard.get(key, ())
 
     def outcomes(self, decided: Mapping[Key, Cases]) -> dict[Key, Outcome]:
         """Return what the batch makes of each group."""
         due = {**self.due, **self.waiting}
         return {
             key: Outcome(self.judged.get(key), due.get(key), decided.get(key, {}))
-            for key in {*self._work, *self.judged, *self.waiting}
+            for key in {*self.work, *self.judged, *self.waiting}
         }

@@ -15,7 +15,7 @@ from itertools import takewhile
 from engine.judging.correction import member_of, verdict
 from engine.judging.instant import MINUTE, Instant
 from engine.judging.newcomers import newcomers_of
-from engine.judging.points import Points, page_span
+from engine.judging.points import Points
 from engine.judging.rule import Rule
 from engine.judging.window import kept_for, latest_needed
 from engine.matching.native import NativeMatcher
@@ -97,7 +97,7 @@ class Rebuild:
         batch = await sort(entries, self._matcher, Review(self._store, self._history))
         for key, shares in batch.shares.items():
             rule = self._rules[key.rule]
-            points = self.groups.setdefault(key, Points((), page_span(rule)))
+            points = self.groups.setdefault(key, Points(()))
             for share in shares:
                 points.withdraw(share.withdrawn)
                 for point in newcomers_of(

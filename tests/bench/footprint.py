@@ -131,7 +131,7 @@ async def _store(where: str, rule: Rule, states: int, events: int, step: Callabl
             group = groups.working_copy(key, rule, UNKNOWN)
             for report in _reports(rule, key.group, events):
                 group.apply([report], received_at=report.received_at)
-            judged[key] = Judged(group, group.frozen(), frozenset(group.points.touched))
+            judged[key] = Judged(group, group.head())
             puts += groups.changes(key, judged[key])[0]
             points += len(group.points)
         await store.write(Write(name="bench", puts=tuple(puts)))

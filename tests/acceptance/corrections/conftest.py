@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.judging import points, trace
 from engine.store.embedded import EmbeddedServer
 from engine.store.memory import MemoryStore
 from engine.store.port import Store
@@ -20,6 +21,15 @@ from engine.store.redis import RedisStore
 _numbers = itertools.count()
 Opened = Callable[[], AbstractAsyncContextManager[Store]]
 """Opens an empty store."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Groups of random plays are small: let pages be so, and let folds remember often, that both are in play."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(points, "PAGE", 3)
+        patch.setattr(trace, "REMEMBERED_EVERY", 2)
+        yield
 
 
 @pytest.fixture(scope="session")

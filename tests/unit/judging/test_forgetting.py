@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from random import Random
 
 from hypothesis import given, settings
@@ -10,11 +11,11 @@ from msgspec.structs import replace
 
 from engine.judging.evaluate import Group
 from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Judgement
+from engine.judging.judgement import Judgement, evidence_of
 from engine.judging.measure import measures
-from engine.judging.points import Points, join, page_span, split
+from engine.judging.points import LAST, PAGE, Points
 from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Value
-from engine.judging.state import Closing
+from engine.judging.state import Closing, Point
 from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules
 
@@ -76,17 +77,56 @@ def test_the_latest_value_is_kept_however_old() -> None:
     assert said.ordinal == 1
 
 
-def test_pages_split_and_join() -> None:
-    """Pages by event time join to the same points; only touched ones need be written."""
-    one = rule(condition=Count(10**6, 7 * DAY))
-    group, span = Group(one), page_span(one)
-    for number in range(100):
-        group.apply([event(number * HOUR)], received_at=number * HOUR)
-    rows = group.frozen().points
-    pages = split(rows, span)
-    assert join(pages.values()) == rows
-    assert {number: group.points.page(number) for number in group.points.touched} == pages
-    again = Points(rows, span)
+def test_pages_hold_few_points_and_all_of_them() -> None:
+    """The pages in order and then the last one are the points; a page is full once, in the order of arrival."""
+    points = Points(())
+    rows = [Point(evidence_of(event(number * HOUR))) for number in range(100)]
+    for row in rows:
+        points.add(row)
+    assert points.pages == [1, 2, 3]
+    assert [len(points.page(number)) for number in points.pages] == [PAGE] * 3
+    assert [*chain.from_iterable(map(points.page, points.pages)), *points.last_page] == points.rows == rows
+    assert points.touched == {LAST, 1, 2, 3}
+    again = Points(rows, [(number, PAGE) for number in points.pages])
+    assert again.touched == set()
     again.tell(0, 1)
-    assert again.touched == {0}
-    assert again.page(10**9) == ()
+    again.tell(99, 1)
+    assert again.touched == {1, LAST}
+
+
+deeds = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(0, 300)),
+        st.tuples(st.just("withdraw"), st.integers(0, 300)),
+        st.tuples(st.just("forget"), st.integers(0, 60)),
+        st.tuples(st.just("store"), st.just(0)),
+    ),
+    max_size=400,
+)
+
+
+@given(deeds=deeds)
+def test_what_was_touched_is_all_that_changed(deeds: list[tuple[str, int]]) -> None:
+    """A store that is given only touched pages holds the points; no page is too large, whatever came in which order.
+
+    A copy made of what is stored is cut as the one that lives on.
+    """
+    points, held = Points(()), dict[int, tuple[Point, ...]]()
+    for word, number in [*deeds, ("store", 0)]:
+        row = Point(evidence_of(event(number * HOUR)))
+        if word == "add" and row.key not in points:
+            points.add(row)
+        elif word == "withdraw":
+            points.withdraw({(row.evidence.desk, row.evidence.id)})
+        elif word == "forget":
+            points.forget(min(number, len(points)))
+        elif word == "store":
+            held = {n: points.page(n) if n in points.touched else held[n] for n in points.pages}
+            last = points.last_page
+            assert [*chain.from_iterable(held.values()), *last] == points.rows
+            assert all(0 < len(page) <= PAGE for page in held.values())
+            assert len(last) <= PAGE
+            points.touched.clear()
+            again = Points(points.rows, [(n, len(page)) for n, page in held.items()])
+            assert vars(again) == vars(points)
+    assert [row.key for row in points.rows] == points.keys == sorted(points.keys)

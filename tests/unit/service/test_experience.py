@@ -43,7 +43,7 @@ async def report(store: MemoryStore, of: Rule, instants: list[Instant], group: s
     held = Group(of)
     for at in instants:
         held.apply([event(at)], received_at=at)
-    judged = Judged(held, held.frozen(), frozenset(held.points.touched))
+    judged = Judged(held, held.head())
     await store.write(Write(name="t", puts=tuple(groups.changes(key, judged)[0])))
 
 

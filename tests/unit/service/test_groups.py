@@ -4,8 +4,9 @@ from engine.judging.circumstances import UNKNOWN
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
 from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.points import page_span
+from engine.judging.points import PAGE
 from engine.judging.rule import Count, Rule
+from engine.judging.state import GroupState
 from engine.service.batch import Key
 from engine.service.groups import GROUPS, POINTS, Groups, Judged, read
 from engine.store.memory import MemoryStore
@@ -23,7 +24,6 @@ RULE = Rule(
     condition=Count(at_least=3, within=2 * HOUR),
     late_horizon=HOUR,
 )
-SPAN = page_span(RULE)
 
 
 def event(minute: int) -> Event:
@@ -39,7 +39,7 @@ async def commit(store: MemoryStore, groups: Groups, *minutes: int) -> Write:
     group = groups.working_copy(KEY, RULE, UNKNOWN)
     for minute in minutes:
         group.apply([event(minute)], received_at=START + minute * MINUTE)
-    judged = Judged(group, group.frozen(), frozenset(group.points.touched))
+    judged = Judged(group, group.head())
     puts, drops = groups.changes(KEY, judged)
     write = Write(name="evaluate", puts=tuple(puts), drops=tuple(drops))
     await store.write(write)
@@ -61,27 +61,42 @@ async def test_what_was_stored_is_read_back_as_it_was():
     assert [point.evidence.id for point in stored.state.points] == ["e0", "e5", "e15", "e40", "e90"]
 
 
-async def test_a_commit_writes_only_the_pages_that_it_touched():
-    """Two events of one span share a page; an event elsewhere leaves that page alone."""
+async def test_a_small_group_is_one_record():
+    """Its points lie in the head; what is full becomes a page, and that is left alone from then on."""
     store = MemoryStore()
     groups = Groups(store)
-    first = await commit(store, groups, 0, 1)
-    base = START // SPAN
-    assert pages(first) == [base]
-    second = await commit(store, groups, 200)
-    assert pages(second) == [(START + 200 * MINUTE) // SPAN]
-    assert [put.expected for put in second.puts if put.table == GROUPS] == [1]
+    first = await commit(store, groups, *range(PAGE))
+    assert [put.table for put in first.puts] == [GROUPS]
+    second = await commit(store, groups, PAGE)
+    assert pages(second) == [1]
+    third = await commit(store, groups, PAGE + 1)
+    assert pages(third) == []
+    assert [put.expected for put in third.puts] == [2]
+
+
+async def test_a_late_event_costs_the_page_of_its_time():
+    """However many points there are."""
+    store = MemoryStore()
+    groups = Groups(store)
+    await commit(store, groups, *range(0, 4 * PAGE, 2))
+    assert pages(await commit(store, groups, 7)) == [1, 2]  # a full page gives half of itself to another one
+    assert pages(await commit(store, groups, 9)) == [1]
+    assert (await read(store, [KEY]))[KEY].state == groups.working_copy(KEY, RULE, UNKNOWN).frozen()
 
 
 async def test_pages_of_points_that_are_forgotten_are_dropped():
     """Nothing of what no window needs any more stays behind in the store."""
     store = MemoryStore()
     groups = Groups(store)
-    await commit(store, groups, *range(0, 300 * 61, 61))
+    held = set()
+    for minute in range(0, 300 * 61, 61):
+        await commit(store, groups, minute)
+        held |= (await store.scan(POINTS)).keys()
     state = groups.state(KEY)
+    assert 0 < len(state.points) <= 2 * PAGE
     assert state.points[0].evidence.id != "e0"
-    held = {point.evidence.occurred_at // SPAN for point in state.points}
-    assert {int(id_.partition("#")[2]) for id_ in await store.scan(POINTS)} == held
+    assert held
+    assert await store.scan(POINTS) == {}
     assert (await read(store, [KEY]))[KEY].state == state
 
 
@@ -96,17 +111,31 @@ async def test_a_copy_whose_commit_failed_is_made_again_from_what_is_stored():
     assert fresh.frozen() == Group(RULE, groups.state(KEY)).frozen() == groups.state(KEY)
 
 
-async def test_a_changed_rule_gets_a_new_copy_and_its_own_pages():
-    """The span of a page follows from the rule; after a change of it all pages are written anew."""
+async def test_a_changed_rule_gets_a_new_copy():
+    """The pages stay as they are."""
     store = MemoryStore()
     groups = Groups(store)
-    await commit(store, groups, 0, 30)
+    await commit(store, groups, *range(PAGE + 1))
     longer = Rule(**{f: getattr(RULE, f) for f in RULE.__struct_fields__} | {"condition": Count(3, 90 * DAY)})
-    assert page_span(longer) != SPAN
     group = groups.working_copy(KEY, longer, UNKNOWN)
     assert group.rule is longer
     group.apply([event(60)], received_at=START + HOUR)
-    judged = Judged(group, group.frozen(), frozenset(group.points.touched))
+    judged = Judged(group, group.head())
+    puts, drops = groups.changes(KEY, judged)
+    assert ([put.table for put in puts], drops) == ([GROUPS], [])
+    await store.write(Write(name="evaluate", puts=tuple(puts), drops=tuple(drops)))
+    assert (await read(store, [KEY]))[KEY].state == group.frozen()
+
+
+async def test_a_group_that_was_made_anew_is_written_whole():
+    """Pages that it does not have are dropped."""
+    store = MemoryStore()
+    groups = Groups(store)
+    await commit(store, groups, *range(3 * PAGE))
+    state = groups.state(KEY)
+    anew = Group(RULE, GroupState(points=state.points[: PAGE + 5]))
+    judged = groups.taken_over(KEY, anew)
     puts, drops = groups.changes(KEY, judged)
     await store.write(Write(name="evaluate", puts=tuple(puts), drops=tuple(drops)))
-    assert (await read(store, [KEY]))[KEY].state == judged.state
+    assert (await read(store, [KEY]))[KEY].state == anew.frozen()
+    assert len(await store.scan(POINTS)) == 1

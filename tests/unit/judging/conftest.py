@@ -1,0 +1,17 @@
+"""Random groups are small: folds remember how they stood often enough that all laws go through what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.judging import trace
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mindful() -> Iterator[None]:
+    """Remember after every second point."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trace, "REMEMBERED_EVERY", 2)
+        yield
