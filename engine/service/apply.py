@@ -6,16 +6,20 @@ Here: the one way by which answers, timers and deliveries change an alert (syste
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from engine.alerting.alert import Alert, HistoryEntry
 from engine.alerting.command import Answer, Command
 from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
 from engine.clock import Clock
-from engine.errors import StoreError
+from engine.errors import StoreError, StoreUnavailableError
 from engine.metrics import Metrics
 from engine.service.books import Books
 from engine.service.casebook import (
@@ -28,6 +32,7 @@ from engine.service.casebook import (
     standing,
 )
 from engine.service.census import Summary, summarise, take
+from engine.service.rounds import Rounds
 from engine.store.codec import decode as decode_value
 from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Store
@@ -37,6 +42,8 @@ ATTEMPTS = 50
 
 Beside = Callable[[Case, Decision], Awaitable[tuple[Sequence[Put], Sequence[Plan]]]]
 """What is written together with a decision, made anew at each attempt."""
+
+log = structlog.get_logger(__name__)
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +63,7 @@ class Desk:
         self._clock = clock
         self._books = books
         self._metrics = metrics
+        self._rounds: dict[WriteName, Rounds[_Given, Decision | None]] = {}
 
     async def case(self, alert_id: str) -> Case | None:
         """Return an alert with its notifications."""
@@ -87,45 +95,122 @@ class Desk:
             alert=decision.alert, reason=outcome, refusal=decision.refusal, repeated=decision.repeated
         )
 
-    async def _around(self, alert: Alert) -> Surroundings:
-        """Return what a decision may look at; for a hidden alert with what is open of the rules that may hide it."""
+    async def change(
+        self,
+        alert_id: str,
+        command: Command,
+        name: WriteName,
+        beside: Beside | None = None,
+        known: Case | None = None,
+    ) -> Decision | None:
+        """Decide a command on the alert as it is now, and commit; None where there is no such alert.
+
+        Commands that others give under the same name meanwhile are committed in the same write. `beside` says what is
+        written in the same step, also where the command changes nothing. `known` is the case as it was read before.
+        Raises `StoreError` where `ATTEMPTS` commits in a row were overtaken.
+        """
+        if name not in self._rounds:
+            self._rounds[name] = Rounds(partial(self._round, name))
+        return await self._rounds[name].ask(_Given(alert_id, command, beside, known))
+
+    async def _round(self, name: WriteName, given: Sequence[_Given]) -> list[Decision | Exception | None]:
+        """Carry out what was given together; what is overtaken goes alone after that.
+
+        Of several commands on one alert each is decided on what the one before left.
+        """
+        ended: dict[int, Decision | Exception | None] = {}
+        tries = Counter[int]()
+        while left := [place for place in range(len(given)) if place not in ended]:
+            first: dict[str, int] = {}
+            for place in left:
+                first.setdefault(given[place].alert_id, place)
+            fresh = [place for place in first.values() if not tries[place]]
+            tries.update(first.values())
+            for places in (fresh, *([place] for place in first.values() if place not in fresh)):
+                outcomes = await self._tried(name, [given[place] for place in places])
+                for place, outcome in zip(places, outcomes, strict=True):
+                    if not isinstance(outcome, _Overtaken):
+                        ended[place] = outcome
+                    elif tries[place] >= ATTEMPTS:
+                        text = f"alert {given[place].alert_id} changes too quickly for {name}"
+                        ended[place] = StoreError(text)
+        return [ended[place] for place in range(len(given))]
+
+    async def _tried(
+        self, name: WriteName, few: Sequence[_Given]
+    ) -> list[Decision | Exception | _Overtaken | None]:
+        """Try commands on different alerts in one write; where that raises each goes alone, for it was one of them."""
+        try:
+            return await self._try(name, few)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            if len(few) == 1:
+                return [error]
+            log.exception("not_changed_together", name=name, alerts=len(few))
+            return [outcome for one in few for outcome in await self._tried(name, [one])]
+
+    async def _try(
+        self, name: WriteName, few: Sequence[_Given]
+    ) -> list[Decision | Exception | _Overtaken | None]:
+        known = {one.alert_id: one.known for one in few if one.known is not None}
+        cases = await load(self._store, [one.alert_id for one in few], known)
         around = await self._books.surroundings()
+        outcomes: list[Decision | Exception | _Overtaken | None] = []
+        changes, written = Changes(), False
+        for one in few:
+            case = cases.get(one.alert_id)
+            if case is None:
+                outcomes.append(None)
+                continue
+            decision = decide(
+                case.alert,
+                case.notifications,
+                one.command,
+                await self._around(case.alert, around),
+                self._clock.now(),
+            )
+            outcomes.append(decision)
+            if decision.alert != case.alert or decision.notifications or decision.history:
+                written = True
+                changes.add([decision], case)
+                if _closed_by_hand(case.alert, decision.alert, self._books.rule_set.counted):
+                    changes.plans.append(Plan(CLOSINGS, one.alert_id, decision.alert.resolved_at))
+            if one.beside is not None:
+                written = True
+                puts, plans = await one.beside(case, decision)
+                changes.puts.extend(puts)
+                changes.plans.extend(plans)
+        if not written:
+            return outcomes
+        outcome = await self._store.write(changes.write(name))
+        self._metrics.commit(name, "committed" if isinstance(outcome, Committed) else "conflict")
+        if not isinstance(outcome, Committed):
+            return [_Overtaken()] * len(few)
+        for done in outcomes:
+            if isinstance(done, Decision):
+                self._metrics.decided(done)
+        return outcomes
+
+    async def _around(self, alert: Alert, around: Surroundings) -> Surroundings:
+        """Return what a decision may look at; for a hidden alert with what is open of the rules that may hide it."""
         if not alert.hidden:
             return around
         found = await standing(self._store, alert.space, alert.hide_while)
         return msgspec.structs.replace(around, standing=frozenset(found.values()))
 
-    async def change(
-        self, alert_id: str, command: Command, name: WriteName, beside: Beside | None = None
-    ) -> Decision | None:
-        """Decide a command on the alert as it is now, and commit; None where there is no such alert.
 
-        `beside` says what is written in the same step, also where the command changes nothing. Raises `StoreError`
-        where `ATTEMPTS` commits in a row were overtaken.
-        """
-        for _ in range(ATTEMPTS):
-            case = await self.case(alert_id)
-            if case is None:
-                return None
-            around = await self._around(case.alert)
-            decision = decide(case.alert, case.notifications, command, around, self._clock.now())
-            changes = Changes()
-            if decision.alert != case.alert or decision.notifications or decision.history:
-                changes.add([decision], case)
-                if _closed_by_hand(case.alert, decision.alert, self._books.rule_set.counted):
-                    changes.plans.append(Plan(CLOSINGS, alert_id, decision.alert.resolved_at))
-            elif beside is None:
-                return decision
-            if beside is not None:
-                puts, plans = await beside(case, decision)
-                changes.puts.extend(puts)
-                changes.plans.extend(plans)
-            outcome = await self._store.write(changes.write(name))
-            self._metrics.commit(name, "committed" if isinstance(outcome, Committed) else "conflict")
-            if isinstance(outcome, Committed):
-                self._metrics.decided(decision)
-                return decision
-        raise StoreError(f"alert {alert_id} changes too quickly for {name}")
+class _Given(NamedTuple):
+    """A command on an alert, as it is to be carried out."""
+
+    alert_id: str
+    command: Command
+    beside: Beside | None
+    known: Case | None
+
+
+class _Overtaken:
+    """Somebody changed an alert of the write meanwhile."""
 
 
 def _closed_by_hand(before: Alert, after: Alert, counted: Collection[str]) -> bool:

@@ -6,6 +6,7 @@ the rule set of a running service (`service.changeover`), or deciding.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from engine.alerting.directory import Contents, Directory
@@ -60,15 +61,17 @@ class Books:
 
     async def surroundings(self) -> Surroundings:
         """Return directory, regions, calendar and silences as they are now, as a decision takes them."""
-        await self.follow()
+        _, directory, silences, interrupted = await asyncio.gather(
+            self.follow(), self.directory(), self.silences(), self._interrupted()
+        )
         return Surroundings(
             self.namespace,
-            await self.directory(),
+            directory,
             self.regions,
             self.rule_set.calendar,
-            await self.silences(),
+            silences,
             routes=self.routes,
-            interrupted=await self._interrupted(),
+            interrupted=interrupted,
         )
 
     async def _interrupted(self) -> dict[str, Instant]:

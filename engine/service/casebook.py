@@ -7,7 +7,7 @@ decisions (`alerting.decide`) and the loop around them (`service.apply`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -163,23 +163,38 @@ async def standing(store: Store, space: str, rules: Iterable[str]) -> dict[str, 
     return found
 
 
-async def load(store: Store, alert_ids: Sequence[str]) -> dict[str, Case]:
+async def load(
+    store: Store, alert_ids: Sequence[str], known: Mapping[str, Case] | None = None
+) -> dict[str, Case]:
     """Read cases; ids that the store does not know are left out.
+
+    What is `known` of before and has the same version still is not decoded again.
 
     The alert is read before its notifications. Where a write comes between, a notification is newer than its alert, and
     the write that builds on this reading is refused by the alert's version.
     """
-    records = [record for record in await store.get(ALERTS, alert_ids) if record is not None]
-    alerts = [(decode(record.value, Alert), record.version) for record in records]
+    before = known or {}
+    alerts: list[tuple[Alert, int]] = []
+    for id_, record in zip(alert_ids, await store.get(ALERTS, alert_ids), strict=True):
+        if record is not None:
+            case = before.get(id_)
+            same = case is not None and case.version == record.version
+            alerts.append((case.alert if case and same else decode(record.value, Alert), record.version))
     wanted = [n for alert, _ in alerts for n in alert.notifications]
     found = dict(zip(wanted, await store.get(NOTIFICATIONS, wanted) if wanted else [], strict=True))
     cases = {}
     for alert, version in alerts:
         own = {n: record for n in alert.notifications if (record := found.get(n)) is not None}
+        case = before.get(alert.id)
         cases[alert.id] = Case(
             alert=alert,
             version=version,
-            notifications={n: decode(record.value, Notification) for n, record in own.items()},
+            notifications={
+                n: case.notifications[n]
+                if case is not None and case.versions.get(n) == record.version
+                else decode(record.value, Notification)
+                for n, record in own.items()
+            },
             versions={n: record.version for n, record in own.items()},
         )
     return cases

@@ -34,7 +34,7 @@ from engine.wording.render import Renderer
 
 
 class Claimed(NamedTuple):
-    """A message that is ours for `CLAIM`, and its case as it was read."""
+    """A message that is ours for `CLAIM`, and its case with it as it was written."""
 
     case: Case
     notification: Notification
@@ -67,22 +67,18 @@ class Claims:
         self._phones = phones
         self._accounts = accounts
         self._key = key
-        self.one_at_a_time = asyncio.Lock()
-        """Held while budgets are asked and spent."""
-
-    async def take(self, alert_id: str, notification_id: str) -> Claimed | None:
-        """Claim one message; None where it is not wanted, not yet to go, or taken."""
-        async with self.one_at_a_time:
-            return await self._take(alert_id, notification_id)
 
     async def take_together(self, due: Sequence[Waiting]) -> list[Claimed]:
         """Claim in one write those of the messages that depend on nothing but themselves; the others stay as they are.
 
         Where somebody changed one of them meanwhile, none is claimed.
         """
-        cases = await load(self._store, list(dict.fromkeys(one.alert for one in due)))
-        around, now = await self._books.surroundings(), self._clock.now()
-        undisturbed = await self._gateways.undisturbed()
+        cases, around, undisturbed = await asyncio.gather(
+            load(self._store, list(dict.fromkeys(one.alert for one in due))),
+            self._books.surroundings(),
+            self._gateways.undisturbed(),
+        )
+        now = self._clock.now()
         claimed: list[Claimed] = []
         changes = Changes()
         links: list[Put] = []
@@ -101,7 +97,7 @@ class Claims:
             rendered = notification.rendered
             if rendered is None or self._carries_otherwise(gateway, notification):
                 rendered = self._text(case, notification, gateway, address, now)
-            claimed.append(Claimed(case, _claimed(notification, rendered, gateway, now)))
+            claimed.append(_claimed(case, notification, rendered, gateway, now))
             changes.put_notification(claimed[-1].notification, case.versions[one.id])
             links.append(answer_link(self._key, one.id, notification.channel, one.alert))
         return claimed if claimed and await self._commit("claim", changes, links) else []
@@ -116,7 +112,8 @@ class Claims:
             and not self._accounts.concern(notification)
         )
 
-    async def _take(self, alert_id: str, notification_id: str) -> Claimed | None:
+    async def take(self, alert_id: str, notification_id: str) -> Claimed | None:
+        """Claim one message; None where it is not wanted, not yet to go, or taken."""
         case = (await load(self._store, [alert_id])).get(alert_id)
         notification = case.notifications.get(notification_id) if case else None
         now = self._clock.now()
@@ -159,12 +156,12 @@ class Claims:
         told: tuple[Put, ...] = ()
         if rendered is None or self._carries_otherwise(gateway, notification):
             rendered, told = await self._render(case, notification, gateway, address, now)
-        claimed = _claimed(notification, rendered, gateway, now)
+        claimed = _claimed(case, notification, rendered, gateway, now)
         changes = Changes()
-        changes.put_notification(claimed, case.versions[notification_id])
+        changes.put_notification(claimed.notification, case.versions[notification_id])
         link = answer_link(self._key, notification.id, notification.channel, alert_id)
         committed = await self._commit("claim", changes, [link, *told, *budget.puts])
-        return Claimed(case, claimed) if committed else None
+        return claimed if committed else None
 
     async def _hold(self, notification: Notification, version: int, verdict: Verdict) -> None:
         """Let a message wait until the budget that holds it has room again."""
@@ -216,7 +213,15 @@ class Claims:
         )
 
 
-def _claimed(notification: Notification, rendered: Rendered, gateway: Gateway, now: Instant) -> Notification:
-    return msgspec.structs.replace(
+def _claimed(
+    case: Case, notification: Notification, rendered: Rendered, gateway: Gateway, now: Instant
+) -> Claimed:
+    claimed = msgspec.structs.replace(
         notification, state="sending", rendered=rendered, gateway=gateway.id, held="", due_at=now + CLAIM
     )
+    after = msgspec.structs.replace(
+        case,
+        notifications=case.notifications | {claimed.id: claimed},
+        versions=case.versions | {claimed.id: case.versions[claimed.id] + 1},
+    )
+    return Claimed(after, claimed)

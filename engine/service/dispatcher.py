@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -48,6 +48,7 @@ from engine.service.queue import Queue, Together
 from engine.service.receipts import Receipts
 from engine.service.replies import Replies
 from engine.service.reports import Reports
+from engine.service.rounds import Rounds
 from engine.service.setback import Setbacks
 from engine.store.codec import decode
 from engine.store.port import Store
@@ -63,6 +64,17 @@ AT_ONCE = 20
 """Attempts under way at once in one process; `in_order` (lock-step) makes them one after the other."""
 
 log = structlog.get_logger(__name__)
+
+
+Delivery = Coroutine[Any, Any, None]
+"""What is left to do with a claimed message."""
+
+
+class _Asked(NamedTuple):
+    """Whether a gate holds a message back right before its attempt, and the case as it was read for that."""
+
+    held: bool
+    case: Case
 
 
 class Dispatcher:
@@ -123,48 +135,65 @@ class Dispatcher:
         )
         self.receipts = Receipts(store)
         self.reports = Reports(store, desk, self.replies, self.digests, gateways, metrics)
+        self._in_order = in_order
         self._at_once = 1 if in_order else AT_ONCE
+        self._under_way: set[asyncio.Task[object]] = set()
+        self._failed: list[BaseException] = []
+        self._asked: Rounds[Claimed, _Asked] = Rounds(self._ask)
         self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
 
     async def turn(self) -> int:
-        """Send what is due now; return how many notifications were looked at."""
+        """Claim what is due now and begin to send it; return how many notifications were looked at.
+
+        What is on its way when a turn ends goes on beside the next one: a gateway that is slow holds up nobody else.
+        Raises what the sending of a message raised since the last turn: a store that was away.
+        """
         now = self._clock.now()
         chosen = await self._queue.turn(now, BATCH)
         if any(first.gathers for first, *_ in chosen) and await self._steps_start(now):
             chosen = [together for together in chosen if not together[0].gathers]
         left = deque(chosen)
-        places = asyncio.Semaphore(self._at_once)
-        async with asyncio.TaskGroup() as group:
-            while left:
-                await places.acquire()
-                few = [left.popleft()]
-                while left and not places.locked():
-                    await places.acquire()
-                    few.append(left.popleft())
-                for together, work in await self._works(few):
-                    task = group.create_task(self._setbacks.spare_others(together[0].id, work))
-                    task.add_done_callback(lambda _task: places.release())
+        while left:
+            if (free := self._at_once - len(self._under_way)) > 0:
+                await self._begin([left.popleft() for _ in range(min(free, len(left)))])
+            else:
+                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        while self._in_order and self._under_way:
+            await asyncio.wait(self._under_way)
+        if self._failed:
+            failed, self._failed = self._failed[0], []
+            raise failed
         return len(chosen)
 
-    async def _works(self, few: Sequence[Together]) -> list[tuple[Together, Coroutine[Any, Any, None]]]:
-        """Return what there is to do for a few messages, those that depend on nothing else claimed already."""
+    async def _begin(self, few: Sequence[Together]) -> None:
+        """Claim a few messages and begin to deliver them, those that depend on nothing else all at once."""
         plain = [together[0] for together in few if _is_plain(together[0])]
-        claimed: dict[str, Claimed] = {}
-        if len(plain) > 1:
-            try:
-                found = await self.claims.take_together(plain)
-            except StoreUnavailableError:
-                raise
-            except Exception:  # of one of them: each goes alone, and this one will be put off
-                log.exception("not_claimed_together", messages=len(plain))
-            else:
-                claimed = {one.notification.id: one for one in found}
-        return [
-            (together, self._deliver(*claimed[together[0].id]))
-            if together[0].id in claimed
-            else (together, self._work(together))
-            for together in few
-        ]
+        done: set[str] = set()
+        try:
+            for claimed in await self.claims.take_together(plain) if plain else ():
+                done.add(claimed.notification.id)
+                self._start(claimed.notification.id, self._deliver(claimed))
+        except StoreUnavailableError:
+            raise
+        except Exception:  # of one of them: each goes alone, and this one will be put off
+            log.exception("not_claimed_together", messages=len(plain))
+        for together in few:
+            if (id_ := together[0].id) not in done:
+                await self._setbacks.spare_others(id_, self._begin_alone(together))
+
+    async def _begin_alone(self, together: Together) -> None:
+        if (delivery := await self._claim(together)) is not None:
+            self._start(together[0].id, delivery)
+
+    def _start(self, id_: str, delivery: Delivery) -> None:
+        task: asyncio.Task[object] = asyncio.create_task(self._setbacks.spare_others(id_, delivery))
+        self._under_way.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[object]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed.append(error)
 
     async def _steps_start(self, now: Instant) -> bool:
         """Say whether steps are about to start: their messages go in the same digest as what waits already.
@@ -174,16 +203,16 @@ class Dispatcher:
         due = await self._store.due(ALERTS, now, 1)
         return bool(due) and now - due[0][1] < PATIENCE
 
-    async def _work(self, together: Together) -> None:
+    async def _claim(self, together: Together) -> Delivery | None:
+        """Claim one message and return what is left to do: its delivery; None where it is not to go now."""
         first = together[0]
         if first.gathers:
-            await self._gather(together)
-        elif first.kind in ALONE:
-            await self._reply(first.id)
-        elif first.kind == "digest":
-            await self._digest(first.id)
-        else:
-            await self._send(first.alert, first.id)
+            return await self._gather(together)
+        if first.kind in ALONE:
+            return await self._reply(first.id)
+        if first.kind == "digest":
+            return await self._digest(first.id)
+        return await self._send(first.alert, first.id)
 
     async def recover(self) -> None:
         """Plan claims of a process that is gone for now. Only where no other dispatcher can be under way."""
@@ -197,27 +226,30 @@ class Dispatcher:
         if changes.puts:
             await self._store.write(changes.write("replan"))
 
-    async def _send(self, alert_id: str, notification_id: str) -> None:
+    async def _send(self, alert_id: str, notification_id: str) -> Delivery | None:
         claimed = await self.claims.take(alert_id, notification_id)
-        if claimed is not None:
-            await self._deliver(*claimed)
+        return None if claimed is None else self._deliver(claimed)
 
-    async def _deliver(self, case: Case, notification: Notification) -> None:
+    async def _deliver(self, claimed: Claimed) -> None:
         """Hand a claimed message to its gateway, and record what came of it."""
-        if await self._held(case.alert.id, notification):
+        alert_id, notification = claimed.case.alert.id, claimed.notification
+        held, case = await self._asked.ask(claimed)
+        if held:
+            await self._desk.change(alert_id, Withheld(notification=notification.id), "drop_unwanted")
             return
         outcome = await self._attempt(notification)
-        await self._desk.change(case.alert.id, outcome, "attempted")
+        await self._desk.change(alert_id, outcome, "attempted", known=case)
         await self._catch_up(outcome)
 
-    async def _reply(self, reply_id: str) -> None:
-        """Send a reply, which no gate holds."""
+    async def _reply(self, reply_id: str) -> Delivery | None:
+        """Claim a reply, which no gate holds."""
         claimed = await self.replies.claim(reply_id, self._clock.now() + CLAIM)
-        if claimed is None or claimed.rendered is None:
-            return
-        gateway = await self.gateways.choose(claimed.channel, claimed.rendered.to)
+        return None if claimed is None else self._deliver_reply(claimed)
+
+    async def _deliver_reply(self, claimed: Notification) -> None:
+        gateway = await self.gateways.choose(claimed.channel, claimed.rendered.to if claimed.rendered else "")
         if not isinstance(gateway, Gateway):
-            outcome = unserved(reply_id, gateway)
+            outcome = unserved(claimed.id, gateway)
         else:
             outcome = await self._attempt(msgspec.structs.replace(claimed, gateway=gateway.id))
         await self.replies.settle(claimed, outcome)
@@ -225,21 +257,17 @@ class Dispatcher:
 
     # --- digests ----------------------------------------------------------------------------------------------------
 
-    async def _gather(self, together: Together) -> None:
-        """Send what was held back for one contact as one digest; what is alone and no digest goes as itself."""
-        async with self.claims.one_at_a_time:
-            bound = await self.digests.bind(together)
+    async def _gather(self, together: Together) -> Delivery | None:
+        """Claim what was held back for one contact as one digest; what is alone and no digest goes as itself."""
+        bound = await self.digests.bind(together)
         if isinstance(bound, Notification):
-            await self._attempt_digest(bound)
-        elif bound is not None:
-            await self._send(bound.alert, bound.notification)
+            return self._attempt_digest(bound)
+        return None if bound is None else await self._send(bound.alert, bound.notification)
 
-    async def _digest(self, digest_id: str) -> None:
+    async def _digest(self, digest_id: str) -> Delivery | None:
         """Go on with a digest: try it again, or tell its items what came of it."""
-        if (claimed := await self.digests.claim_again(digest_id)) is not None:
-            await self._attempt_digest(claimed)
-        else:
-            await self.digests.go_on(digest_id)
+        claimed = await self.digests.claim_again(digest_id)
+        return self.digests.go_on(digest_id) if claimed is None else self._attempt_digest(claimed)
 
     async def _attempt_digest(self, claimed: Notification) -> None:
         if not await self.digests.taken_apart(claimed):
@@ -249,14 +277,20 @@ class Dispatcher:
 
     # --- one message ------------------------------------------------------------------------------------------------
 
-    async def _held(self, alert_id: str, notification: Notification) -> bool:
-        """Ask once more right before the attempt; somebody may have taken the matter since the claim was read."""
-        case = (await load(self._store, [alert_id]))[alert_id]
-        current = case.notifications[notification.id]
-        if attempt(case.alert, current, await self._books.surroundings(), self._clock.now()) is None:
-            return False
-        await self._desk.change(alert_id, Withheld(notification=notification.id), "drop_unwanted")
-        return True
+    async def _ask(self, few: Sequence[Claimed]) -> list[_Asked | Exception]:
+        """Ask once more right before the attempts; somebody may have taken a matter since the claims were read."""
+        known = {one.case.alert.id: one.case for one in few}
+        cases = await load(self._store, list(known), known)
+        around, now = await self._books.surroundings(), self._clock.now()
+        asked: list[_Asked | Exception] = []
+        for one in few:
+            try:
+                case = cases[one.case.alert.id]
+                held = attempt(case.alert, case.notifications[one.notification.id], around, now)
+                asked.append(_Asked(held is not None, case))
+            except Exception as error:  # noqa: BLE001 -- of this one alone; it is put off with its trace
+                asked.append(error)
+        return asked
 
     async def _attempt(self, notification: Notification) -> Attempted:
         """Hand a message to the gateway it was claimed for."""
@@ -351,7 +385,10 @@ class Dispatcher:
         return await self._attempt(message)
 
     async def close(self) -> None:
-        """Let go of the gateways' connections."""
+        """Give up what is on its way, whose claims end by themselves, and let go of the gateways' connections."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         for notifier in self._notifiers.values():
             with contextlib.suppress(DeliveryError):
                 await notifier.close()

@@ -24,9 +24,10 @@ from engine.judging.instant import MINUTE, Instant, Millis
 from engine.loading.route_profile import Rate, RouteProfile, Trust
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
+from engine.service.rounds import Rounds
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
-from engine.store.port import Committed, Put, Store, Write
+from engine.store.port import Committed, Put, Record, Store, Write
 from engine.wording.profile import Profile
 
 BELIEVED: Mapping[Channel, Trust] = {"sms": "none", "email": "low", "webhook": "none"}
@@ -87,6 +88,7 @@ class Gateways:
         self._metrics = metrics
         self._gateways = {gateway.id: gateway for gateway in gateways}
         self._went: dict[str, deque[Instant]] = {}
+        self._breakers: Rounds[str, Record | None] = Rounds(lambda ids: store.get(BREAKERS, ids))
         metrics.gateways.know(self._gateways)
 
     @property
@@ -154,7 +156,7 @@ class Gateways:
     async def settle(self, gateway: str, *, well: bool) -> None:
         """Note that a gateway answered as it should (or refused for good), or that it failed for the time being."""
         while True:
-            record = (await self._store.get(BREAKERS, [gateway]))[0]
+            record = await self._breakers.ask(gateway)
             breaker = decode(record.value, Breaker) if record else CLOSED
             if well and breaker == CLOSED:
                 return

@@ -121,6 +121,7 @@ def with_spare(board: Switchboard) -> Collecting:
         notifiers={"sms": board.route, "cadangan": spare},
         phones=board.phones,
         key=KEY,
+        in_order=True,
     )
     return spare
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from engine.judging.instant import MINUTE
 from engine.service.casebook import CLAIM
+from engine.service.dispatcher import Delivery
 from notifiers.base import Message, Receipt
 from tests.unit.service.switchboard import SEKDA, Switchboard
 from tests.unit.service.test_digests import digests, held, later, notices
@@ -14,12 +15,13 @@ class Interrupted:
 
     name = channel = "sms"
 
-    def __init__(self, board: Switchboard, other: Callable[[str], Awaitable[object]]) -> None:
+    def __init__(self, board: Switchboard, other: Callable[[str], Awaitable[Delivery | None]]) -> None:
         self._route = board.route
         self._other = other
 
     async def send(self, message: Message) -> Receipt:
-        await self._other(message.id)
+        if (delivery := await self._other(message.id)) is not None:
+            await delivery
         return await self._route.send(message)
 
     async def close(self) -> None:
