@@ -153,7 +153,7 @@ async def test_several_commands_on_one_alert_are_each_decided_on_what_the_one_be
 
 async def test_one_that_cannot_be_decided_is_told_alone(board):
     alerts = [await board.open(number) for number in (1, 2, 3)]
-    opening = Opened(ordinal=1, happened_at=NOW, evidence=())
+    opening = Opened(ordinal=1, happened_at=NOW, evidence=(), level=1)
     commands = [
         Comment(person="posko", note_digest="a"),
         opening,
