@@ -150,8 +150,7 @@ def identity_of(desk: str, event_id: str) -> bytes:
 
     Neither part can hold the separator.
     """
-    own = blake2b(event_id.encode(), digest_size=ID_BYTES).digest()
-    return own + blake2b(f"{desk}\0{event_id}".encode(), digest_size=8).digest()
+    return id_digest(event_id) + blake2b(f"{desk}\0{event_id}".encode(), digest_size=8).digest()
 
 
 def id_digest(event_id: str) -> bytes:
@@ -222,10 +221,8 @@ class EventSchema:
             kind = _required(flat, "kind", _KIND)
         region, here = self._place(flat)
         severity = flat.get("severity")
-        if severity is None:
-            raise Wrong("missing", "severity")
         if type(severity) is not int:
-            raise Wrong("wrong_type", "severity")
+            raise Wrong("missing" if severity is None else "wrong_type", "severity")
         if not 1 <= severity <= 4:
             raise Wrong("out_of_range", "severity")
         flags: tuple[str, ...] = () if kind in self._kinds else ("kind_unknown",)
