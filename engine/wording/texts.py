@@ -83,7 +83,9 @@ class Catalogue:
 def load_catalogue(path: Path) -> Catalogue:
     """Read the catalogue; raise `ConfigurationError` that names the file and every text that is wrong."""
     try:
-        pairs = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _File).texts
+        pairs = msgspec.convert(
+            yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), _File
+        ).texts
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:

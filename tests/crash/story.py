@@ -45,15 +45,13 @@ async def _keys(link: Link, base: str) -> list[bytes]:
 async def copy(link: Link, base: str) -> Copy:
     """Return all that is in a namespace but the lease, which ends by itself."""
     keys = [key for key in await _keys(link, base) if not key.endswith(b":lease")]
-    return {key: await link.command("DUMP", key) for key in keys}
+    return dict(zip(keys, await link.commands([("DUMP", key) for key in keys]), strict=True))
 
 
 async def restore(link: Link, base: str, copied: Copy) -> None:
     """Let a namespace be as it was when it was copied."""
-    if keys := await _keys(link, base):
-        await link.command("UNLINK", *keys)
-    for key, value in copied.items():
-        await link.command("RESTORE", key, 0, value)
+    gone = [("DEL", key) for key in await _keys(link, base)]
+    await link.commands([*gone, *(("RESTORE", key, 0, value) for key, value in copied.items())])
 
 
 async def read(link: Link, base: str) -> Story:

@@ -6,67 +6,22 @@ it its occasion in `acts`.
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from itertools import product
 from typing import get_args
 
 import pytest
 
 from engine.store.names import ServiceWrite, StreamWrite
-from tests.crash.acts import ACTS, keys, working
+from tests.crash.acts import ACTS, keys
+from tests.crash.cases import deaths, faults, outcome
 from tests.crash.story import differences
-from tests.crash.world import ANSWER, DATA, KILLED, Death, Left, World
+from tests.crash.world import ANSWER, DATA, Death, World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 POINTS = {*get_args(ServiceWrite), *get_args(StreamWrite), DATA, ANSWER}
 SIDES = ("before", "after")
 SAMPLE = 5
-SENT = ("not sent", "sent too often", "lives ended")
-PROBE = ("probe", "claim", "receipt", "breaker", ANSWER)
-"""What happens while a message finds out whether a gateway works again."""
-
-
-def deaths(left: Left) -> Iterator[Death]:
-    """Return every crossing of an act; of the lease, which is renewed at every turn, the first."""
-    for (point, side), times in sorted(left.crossed.items()):
-        for time in range(1, (1 if point == "lease" else times) + 1):
-            yield Death(point, side, time)
-
-
-def faults(world: World, act: int, left: Left, kills: int = 1) -> list[str]:
-    """Return what a run has not in common with the undisturbed one."""
-    calm, found = world.undisturbed[act], []
-    if left.ends != [*[KILLED] * kills, 0]:
-        found.append(f"lives ended with {left.ends}")
-    more, fewer = left.messages - calm.messages, calm.messages - left.messages
-    if fewer:
-        found.append(f"{SENT[0]}: {list(fewer)}")
-    if sum(more.values()) > kills or not set(more) <= left.in_flight & set(calm.messages):
-        found.append(f"{SENT[1]}, or otherwise: {list(more)}")
-    return found + differences(calm.story, left.story)
-
-
-async def outcome(world: World, act: int, death: Death) -> list[str]:
-    left = await world.run(act, death)
-    found = faults(world, act, left)
-    if death.point == "probe" or (ACTS[act] is working and death.point in PROBE and death.time == 1):
-        # A probe that dies counts as one that failed: its message waits longer. What is promised holds.
-        found = [fault for fault in found if fault.startswith(SENT)] + unaccounted(left)
-    return [f"{ACTS[act].__name__}, killed {death}: {fault[:2000]}" for fault in found]
-
-
-def unaccounted(left: Left) -> list[str]:
-    """Return the messages that are neither due nor over."""
-    due = {name.removeprefix("due outbox ") for name in left.story if name.startswith("due outbox ")}
-    return [
-        name
-        for name, message in left.story.items()
-        if name.startswith("notifications ")
-        and message.get("state", "pending") in ("pending", "sending")
-        and message["id"] not in due
-        and not message.get("held")
-    ]
 
 
 async def test_every_named_write_has_its_occasion(world: World) -> None:
@@ -109,14 +64,3 @@ async def test_two_kills_at_the_worst_moment_repeat_twice(world: World, act: str
     number = [one.__name__ for one in ACTS].index(act)
     left = await world.run(number, death, death)
     assert faults(world, number, left, kills=2) == []
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("act", range(len(ACTS)), ids=[act.__name__ for act in ACTS])
-async def test_every_kill_changes_nothing(world: World, act: int) -> None:
-    """Each crossing of the act, before and after."""
-    found = []
-    for death in deaths(world.undisturbed[act]):
-        found += await outcome(world, act, death)
-    assert found == []
