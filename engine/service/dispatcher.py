@@ -215,12 +215,15 @@ class Dispatcher:
         return await self._send(first.alert, first.id)
 
     async def recover(self) -> None:
-        """Plan claims of a process that is gone for now. Only where no other dispatcher can be under way."""
+        """Plan for now what a process that is gone had begun: claims, and items that wait for word of their digest.
+
+        Only where no other dispatcher can be under way.
+        """
         records = await self._store.get(NOTIFICATIONS, list(await self._store.planned(OUTBOX)))
         changes, now = Changes(), self._clock.now()
         for record in records:
             claimed = decode(record.value, Notification) if record is not None else None
-            if record is not None and claimed is not None and claimed.state == "sending":
+            if record is not None and claimed is not None and _is_begun(claimed):
                 due = min(now, claimed.due_at or now)
                 changes.put_notification(msgspec.structs.replace(claimed, due_at=due), record.version)
         if changes.puts:
@@ -396,3 +399,8 @@ class Dispatcher:
 
 def _is_plain(message: Waiting) -> bool:
     return not message.gathers and message.kind not in (*ALONE, "digest")
+
+
+def _is_begun(message: Notification) -> bool:
+    """Say of a message in the outbox whether it waits for a process, not for an instant."""
+    return message.state == "sending" or (message.kind == "digest" and message.state in ("sent", "failed"))

@@ -41,6 +41,19 @@ from engine.store.port import Drop, Plan, Put, Write
 from tests.crash.installation import DIRECTORY, RULES, SECRET, START
 
 
+def happened(id_: str, kind: str, region: str, minutes: int = 0, **changes: Any) -> dict[str, Any]:
+    """Return the report of something that happened so many minutes after the start."""
+    return {
+        "id": id_,
+        "kind": kind,
+        "severity": 3,
+        "region": region,
+        "incident": id_,
+        "occurred_at": format_instant(START + minutes * MINUTE),
+        "source": {"desk": region, "channel": "desk"},
+    } | changes
+
+
 class Scene:
     """The service as the acts see it: over HTTP, and where a command of the CLI opens the store, by its parts."""
 
@@ -62,18 +75,10 @@ class Scene:
         """Let time be so many minutes after the start, with everything done that falls due until then."""
         await self.siaga.advance(START + minutes * MINUTE)
 
-    async def report(self, id_: str, kind: str, region: str, minutes: int = 0, **changes: Any) -> int:
-        """Let a desk report what happened so many minutes after the start; return the status of the answer."""
-        event = {
-            "id": id_,
-            "kind": kind,
-            "severity": 3,
-            "region": region,
-            "incident": id_,
-            "occurred_at": format_instant(START + minutes * MINUTE),
-            "source": {"desk": region, "channel": "desk"},
-        } | changes
-        return (await self.client.post("/v1/events", json=event)).status_code
+    async def report(self, ids: str, kind: str, region: str, minutes: int = 0, **changes: Any) -> int:
+        """Let a desk report in one request what happened; return the status of the answer."""
+        events = [happened(id_, kind, region, minutes, **changes) for id_ in ids.split()]
+        return (await self.client.post("/v1/events", json=events)).status_code
 
     async def alert(self, rule: str, incident: str = "") -> Alert:
         """Return the newest alert of a rule (and an incident)."""
@@ -176,15 +181,7 @@ async def unreadable(scene: Scene) -> None:
 
 async def mended(scene: Scene) -> None:
     """Somebody mends it and sends it again."""
-    event = {
-        "id": "K1",
-        "kind": "conflict.clash",
-        "severity": 4,
-        "region": "73.16",
-        "incident": "K1",
-        "occurred_at": format_instant(START),
-        "source": {"desk": "73.16", "channel": "desk"},
-    }
+    event = happened("K1", "conflict.clash", "73.16", severity=4)
     for record in await scene.siaga.store.scan(QUARANTINE):
         await scene.post(f"/v1/quarantine/{record}/resubmit", 200, event=event)
     await scene.settle(3)
@@ -280,16 +277,17 @@ async def working(scene: Scene) -> None:
 
 
 async def many(scene: Scene) -> None:
-    """One person gets more than the budget allows within some minutes: the rest waits."""
-    for number in range(6):
-        assert await scene.report(f"M{number}", "conflict.clash", "73.15", 80) == 202
+    """One person gets more than the budget allows within some minutes: the rest waits.
+
+    All come in one request: which of them wait depends on which are known when the first ones go.
+    """
+    assert await scene.report("M0 M1 M2 M3 M4 M5", "conflict.clash", "73.15", 80) == 202
     await scene.settle(110)
 
 
 async def summary(scene: Scene) -> None:
     """Matters that wait for the evening come in one digest."""
-    for number in (1, 2):
-        assert await scene.report(f"R{number}", "count.anomaly", "73.15", 110) == 202
+    assert await scene.report("R1 R2", "count.anomaly", "73.15", 110) == 202
     await scene.settle(8 * 60)
 
 

@@ -59,6 +59,7 @@ rules:
     per: region
     alert_when: {silence: {for: 24h, expected_from: dua}}
 """
+# By one channel: of two digests the one that was begun before a kill would go second, and tell so in its mark.
 _POLICIES = """\
 version: 1
 policies:
@@ -66,7 +67,7 @@ policies:
     steps:
       - {to: [sekda], channels: [sms, email], wait: 30m}
       - {to: [{role: sekda, at: province}], channels: [email], wait: 30m}
-  - {id: ringkas, steps: [{to: [sekda], wait: 12h}], digest: {levels: [waspada], at: ["18:00"]}}
+  - {id: ringkas, steps: [{to: [sekda], channels: [email], wait: 12h}], digest: {levels: [waspada], at: ["18:00"]}}
 """
 DIRECTORY = """\
 version: 1

@@ -103,6 +103,39 @@ def _audit(entries: list[bytes]) -> list[bytes]:
     ]
 
 
+def whenever(story: Story) -> Story:
+    """Return what is left of a story when it does not matter at which attempt a message went.
+
+    All records, whom each message went to, with what text and by what reference, what happened to each alert and in
+    which order: only instants and what counts attempts are aside, and hashes over them.
+    """
+    left = {}
+    for key, value in story.items():
+        match key.split()[0], key:
+            case "accounts" | "breakers", _:
+                left[key] = None
+            case "due", _ if key.startswith("due outbox "):
+                left[key] = None
+            case "alerts", _:
+                left[key] = _without(value, "head")
+            case "notifications", _:
+                rendered = value.get("rendered") and _without(value["rendered"], "date")
+                left[key] = {**_without(value, "sent_at", "attempts", "gateway"), "rendered": rendered}
+            case "codes", _:
+                left[key] = [_without(code, "told_at") for code in value["codes"]]
+            case _, "log audit":
+                left[key] = sorted(msgspec.json.decode(entry)[1:3] for entry in value)
+            case "log", _ if key.startswith("log history:"):
+                left[key] = [_without(entry, "at", "before", "digest") for entry in value]
+            case _:
+                left[key] = value
+    return left
+
+
+def _without(record: Mapping[str, Any], *fields: str) -> Mapping[str, Any]:
+    return {field: value for field, value in record.items() if field not in fields}
+
+
 def differences(one: Story, other: Story) -> list[str]:
     """Return in what two stories differ, one line each."""
     return [

@@ -15,4 +15,5 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1_80
 @pytest.mark.parametrize("act", range(len(ACTS)), ids=[act.__name__ for act in ACTS])
 async def test_every_kill_after_changes_nothing(world: World, act: int) -> None:
     """Each crossing of the act."""
-    assert await faults_of_all(world, act, "after") == []
+    found = await faults_of_all(world, act, "after")
+    assert not found, "\n".join(found)
