@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -61,6 +64,7 @@ def bench(
 
     Example: ./run bench --quick
     """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped in either case
     wanted = names or [name for name in BENCHMARKS if name not in APART]
     if unknown := set(wanted).difference(BENCHMARKS):
@@ -76,24 +80,31 @@ def bench(
             Peers(ROOT / "var/bench", wanted=peers),
             lambda what: bar.update(task, description=what),
         )
-        found = asyncio.run(_measured(wanted, terms))
-    console.print(f"{about}")
+        found: list[Figure] = []
+        ended = True
+        try:
+            asyncio.run(_measured(wanted, terms, found, partial(bar.console.print, soft_wrap=True)))
+        except KeyboardInterrupt:
+            ended = False
+    console.print(f"{about}{'' if ended else ', interrupted'}")
     console.print(_table(found, quick=quick))
     for note in dict.fromkeys(figure.note for figure in found if figure.note):
         console.print(note)
     if json is not None:
         json.write_bytes(_json(about, found))
+    if not ended:
+        raise typer.Exit(130)
     raise typer.Exit(1 if any(figure.met is False for figure in found) and not quick else 0)
 
 
-async def _measured(names: list[str], terms: Terms) -> list[Figure]:
-    """Return the figures of the benchmarks named, in the order of `BENCHMARKS`."""
-    return [
-        figure
-        for name, module in BENCHMARKS.items()
-        if name in names
-        async for figure in module.measure(terms)
-    ]
+async def _measured(names: list[str], terms: Terms, found: list[Figure], tell: Callable[[str], None]) -> None:
+    """Add the figures of the benchmarks named to those `found`, in the order of `BENCHMARKS`; tell each as it comes."""
+    for name, module in BENCHMARKS.items():
+        if name in names:
+            async for figure in module.measure(terms):
+                found.append(figure)
+                missed = " (missed)" if figure.met is False else ""
+                tell(f"{figure.what}: {_number(figure.value)} {figure.unit}{missed}")
 
 
 def _table(found: list[Figure], *, quick: bool) -> Table:
