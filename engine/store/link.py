@@ -24,7 +24,8 @@ from redis.backoff import NoBackoff
 
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
 from engine.store.sentinel import PrimaryPool, watched
-from engine.store.together import Together, Word
+from engine.store.together import Together
+from engine.store.wire import Wire, Word
 
 CONNECTIONS = 32
 """At most so many commands of one process are under way at once; others wait for a free connection."""
@@ -64,7 +65,7 @@ class Link:
         except ValueError as error:  # the address itself may hold a password, so it is not in the message
             raise ConfigurationError(f"redis.url is no address of a server: {error}") from None
         self._client: Any = Redis.from_pool(pool)  # the client leaves most of its methods untyped
-        self._together = Together(self._client)
+        self._together = Together(self._client, Wire(self._client, timeout))
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -1,13 +1,12 @@
 """Commands that are asked for at the same time go to the server together, in one packet and one answer.
 
-Here: gathering what the tasks of a process ask within one turn of the event loop, and handing out the answers. Not
-here: what is asked (`store.redis`), connections and errors (`store.link`).
+Here: gathering what the tasks of a process ask within one turn of the event loop. Not here: what is asked
+(`store.redis`), the connection on which it goes (`store.wire`), and errors (`store.link`).
 
-One command of the client costs a tenth of a millisecond, of which nine tenths are spent once for a whole packet. Who
-asks alone goes alone. A heavy command goes at once, while its task still has its turn: else all requests that came in
-with one turn of the loop were judged before the server heard of the first, and one always stood idle while the other
-worked. Nothing is promised about the order of commands of different tasks; a task that waits for an answer before it
-asks again is served in its order.
+A heavy command goes at once and on a connection of its own, while its task still has its turn: else all requests that
+came in with one turn of the loop were judged before the server heard of the first, and one always stood idle while the
+other worked. Nothing is promised about the order of commands of different tasks; a task that waits for an answer before
+it asks again is served in its order.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-Word = str | bytes | int
+from engine.store.wire import Wire, Word
+
 HEAVY = 16_384
 """A command with so many bytes in one word keeps the server busy for longer than a packet costs: it goes at once."""
 
@@ -23,8 +23,9 @@ HEAVY = 16_384
 class Together:
     """Gathers the commands of one client."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, wire: Wire) -> None:
         self._client = client
+        self._wire = wire
         self._asked: list[tuple[tuple[Word, ...], asyncio.Future[Any]]] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -48,31 +49,20 @@ class Together:
         task.add_done_callback(self._under_way.discard)
 
     async def _send(self, asked: list[tuple[tuple[Word, ...], asyncio.Future[Any]]]) -> None:
-        answers: list[Any]
         try:
-            if len(asked) == 1:
-                answers = [await self._client.execute_command(*asked[0][0])]
-            else:
-                pipeline = self._client.pipeline(transaction=False)
-                for words, _ in asked:
-                    pipeline.execute_command(*words)
-                answers = await pipeline.execute(raise_on_error=False)
+            await self._wire.ask(asked)
         except Exception as error:  # noqa: BLE001 - whoever asked is told, whatever it is
-            answers = [error] * len(asked)
+            for _, answer in asked:
+                if not answer.done():
+                    answer.set_exception(error)
         except asyncio.CancelledError:
             for _, answer in asked:
                 answer.cancel()
             raise
-        for (_, answer), found in zip(asked, answers, strict=True):
-            if answer.done():
-                continue
-            if isinstance(found, Exception):
-                answer.set_exception(found)
-            else:
-                answer.set_result(found)
 
     async def close(self) -> None:
         """Give up what is under way."""
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._wire.close()

@@ -20,28 +20,16 @@ class Server:
             raise ValueError("refused")
         return words[-1]
 
-    def pipeline(self, *, transaction):
-        assert not transaction
-        return Packet(self)
-
-
-class Packet:
-    def __init__(self, server):
-        self._server = server
-        self._words = []
-
-    def execute_command(self, *words):
-        self._words.append(words)
-
-    async def execute(self, *, raise_on_error):
-        assert not raise_on_error
-        self._server.packets.append(self._words)
-        return [words[-1] for words in self._words]
+    async def ask(self, commands):
+        """Take a packet, as the wire does."""
+        self.packets.append([words for words, _ in commands])
+        for words, answer in commands:
+            answer.set_result(words[-1])
 
 
 async def test_what_is_asked_in_one_turn_goes_in_one_packet_and_who_asks_alone_goes_alone():
     server = Server()
-    together = Together(server)
+    together = Together(server, server)
     assert await asyncio.gather(together.ask("GET", "a"), together.ask("GET", "b")) == ["a", "b"]
     assert await together.ask("GET", "c") == "c"
     assert server.packets == [[("GET", "a"), ("GET", "b")], [("GET", "c")]]
@@ -50,7 +38,7 @@ async def test_what_is_asked_in_one_turn_goes_in_one_packet_and_who_asks_alone_g
 async def test_a_heavy_command_is_on_its_way_before_the_next_task_works():
     """Else the server had nothing to do while all requests of one turn are judged, and the door nothing after it."""
     server = Server()
-    together = Together(server)
+    together = Together(server, server)
     sent = []
 
     async def request(events):
@@ -64,4 +52,4 @@ async def test_a_heavy_command_is_on_its_way_before_the_next_task_works():
 
 async def test_who_asks_a_heavy_command_hears_what_went_wrong_with_it():
     with pytest.raises(ValueError, match="refused"):
-        await Together(Server()).ask("EVALSHA", b"refused" * HEAVY)
+        await Together(Server(), Server()).ask("EVALSHA", b"refused" * HEAVY)
