@@ -1,0 +1,117 @@
+"""The connection on which commands follow each other: answers in order, refusals apart, and an end that is told."""
+
+import asyncio
+
+import hiredis
+import pytest
+from redis import exceptions
+from redis.asyncio import Redis
+
+from engine.store.wire import Wire, packed
+
+
+class Server:
+    """A server that answers as it is told: each command gets the next answer, None: nothing, and "end" hangs up."""
+
+    def __init__(self, answers):
+        self.answers = list(answers)
+        self.connections = 0
+
+    async def serve(self, reader, writer):
+        self.connections += 1
+        parser = hiredis.Reader()
+        while data := await reader.read(65_536):
+            parser.feed(data)
+            while command := parser.gets():
+                if command[0] == b"CLIENT":  # the client introduces itself
+                    writer.write(b"+OK\r\n")
+                    continue
+                answer = self.answers.pop(0) if self.answers else b"+OK\r\n"
+                if answer == "end":
+                    writer.close()
+                    return
+                writer.write(answer or b"")
+        writer.close()
+
+
+@pytest.fixture
+async def opened():
+    """Make wires to servers that answer so."""
+    open_ = []
+
+    async def make(*answers, seconds=20.0):
+        told = Server(answers)
+        server = await asyncio.start_server(told.serve, "127.0.0.1", 0)
+        client = Redis(host="127.0.0.1", port=server.sockets[0].getsockname()[1], protocol=2)
+        wire = Wire(client, seconds)
+        open_.append((server, client, wire))
+        return told, wire
+
+    yield make
+    for server, client, wire in open_:
+        await wire.close()
+        await client.aclose()
+        server.close()
+
+
+async def ask(wire, *commands):
+    """Ask commands in one packet; return answers and errors."""
+    answers = [asyncio.get_running_loop().create_future() for _ in commands]
+    await wire.ask(list(zip(commands, answers, strict=True)))
+    return await asyncio.gather(*answers, return_exceptions=True)
+
+
+async def test_answers_come_in_order_and_a_refusal_concerns_its_command_alone(opened):
+    told, wire = await opened(b"$1\r\na\r\n", b"-NOSCRIPT none\r\n", b":7\r\n")
+    first, refused, third = await ask(wire, ("GET", "a"), ("EVALSHA", "x", 0), ("INCR", "c"))
+    assert (first, type(refused), third) == (b"a", exceptions.NoScriptError, 7)
+    assert (await ask(wire, ("GET", "b")), told.connections) == ([b"OK"], 1)
+
+
+async def test_what_an_answer_means_the_client_knows(opened):
+    _, wire = await opened(b"*2\r\n$1\r\na\r\n$1\r\nb\r\n")
+    assert await ask(wire, ("HGETALL", "t")) == [{b"a": b"b"}]
+
+
+async def test_an_end_is_told_to_all_who_wait_and_the_next_makes_a_new_connection(opened):
+    told, wire = await opened(b"+one\r\n", "end")
+    one, *others = await ask(wire, ("GET", "a"), ("GET", "b"), ("GET", "c"))
+    assert one == b"one"
+    assert [type(other) for other in others] == [exceptions.ConnectionError] * 2
+    assert (await ask(wire, ("GET", "d")), told.connections) == ([b"OK"], 2)
+
+
+async def test_an_answer_that_stays_away_ends_the_connection(opened):
+    told, wire = await opened(None, seconds=0.05)
+    assert [type(found) for found in await ask(wire, ("GET", "a"))] == [exceptions.TimeoutError]
+    assert (await ask(wire, ("GET", "b")), told.connections) == ([b"OK"], 2)
+
+
+async def test_a_primary_that_only_reads_now_is_left(opened):
+    told, wire = await opened(b"-READONLY You can't write against a read only replica.\r\n")
+    assert [type(found) for found in await ask(wire, ("SET", "a", 1))] == [exceptions.ConnectionError]
+    assert (await ask(wire, ("SET", "a", 1)), told.connections) == ([True], 2)
+
+
+async def test_who_gave_up_waiting_does_not_shift_the_answers_of_the_others(opened):
+    _, wire = await opened(b"+one\r\n", b"+two\r\n")
+    loop = asyncio.get_running_loop()
+    one, two = loop.create_future(), loop.create_future()
+    await wire.ask([(("GET", "a"), one), (("GET", "b"), two)])
+    one.cancel()
+    assert await two == b"two"
+
+
+async def test_where_nobody_listens_that_is_raised_to_each(opened):
+    _, wire = await opened()
+    wire._client.connection_pool.connection_kwargs["port"] = 1
+    found = await asyncio.gather(*(ask(wire, ("GET", "a")) for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(one, exceptions.ConnectionError) for one in found)
+
+
+def test_words_are_packed_as_the_server_reads_them():
+    assert (
+        packed(("CONFIG GET", b"a\r\n", 12))
+        == b"*4\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$3\r\na\r\n\r\n$2\r\n12\r\n"
+    )
+    assert packed(("GET", "é")) == "*2\r\n$3\r\nGET\r\n$2\r\né\r\n".encode()
