@@ -6,6 +6,7 @@ decisions (`alerting.decide`) and the loop around them (`service.apply`).
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,7 +19,7 @@ from engine.judging.instant import SECOND, Instant, Millis
 from engine.service.audit import append_histories
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
-from engine.store.port import Append, Drop, Fence, Plan, Put, Store, Write
+from engine.store.port import Append, Drop, Fence, Plan, Put, Record, Store, Write
 from engine.wording.link import fingerprint, token_for
 
 ALERTS = "alerts"
@@ -174,14 +175,21 @@ async def load(
     the write that builds on this reading is refused by the alert's version.
     """
     before = known or {}
+    expected = [n for id_ in alert_ids if id_ in before for n in before[id_].alert.notifications]
+    records, at_once = await asyncio.gather(store.get(ALERTS, alert_ids), store.get(NOTIFICATIONS, expected))
+    read, found = dict(zip(expected, at_once, strict=True)), dict[str, Record | None]()
     alerts: list[tuple[Alert, int]] = []
-    for id_, record in zip(alert_ids, await store.get(ALERTS, alert_ids), strict=True):
-        if record is not None:
-            case = before.get(id_)
-            same = case is not None and case.version == record.version
-            alerts.append((case.alert if case and same else decode(record.value, Alert), record.version))
-    wanted = [n for alert, _ in alerts for n in alert.notifications]
-    found = dict(zip(wanted, await store.get(NOTIFICATIONS, wanted) if wanted else [], strict=True))
+    for id_, record in zip(alert_ids, records, strict=True):
+        if record is None:
+            continue
+        case = before.get(id_)
+        if case is not None and case.version == record.version:
+            alerts.append((case.alert, record.version))
+            found.update((n, read[n]) for n in case.alert.notifications)
+        else:
+            alerts.append((decode(record.value, Alert), record.version))
+    wanted = [n for alert, _ in alerts for n in alert.notifications if n not in found]
+    found.update(zip(wanted, await store.get(NOTIFICATIONS, wanted), strict=True))
     cases = {}
     for alert, version in alerts:
         own = {n: record for n in alert.notifications if (record := found.get(n)) is not None}

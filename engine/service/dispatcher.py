@@ -31,15 +31,7 @@ from engine.metrics import Metrics
 from engine.service.accounts import Accounts
 from engine.service.apply import Desk
 from engine.service.books import Books
-from engine.service.casebook import (
-    ALERTS,
-    CLAIM,
-    NOTIFICATIONS,
-    OUTBOX,
-    Case,
-    Changes,
-    load,
-)
+from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS, OUTBOX, Case, Changes, load
 from engine.service.claims import Claimed, Claims
 from engine.service.digests import Digests
 from engine.service.gateways import Gateway, Gateways, unserved
@@ -283,8 +275,10 @@ class Dispatcher:
     async def _ask(self, few: Sequence[Claimed]) -> list[_Asked | Exception]:
         """Ask once more right before the attempts; somebody may have taken a matter since the claims were read."""
         known = {one.case.alert.id: one.case for one in few}
-        cases = await load(self._store, list(known), known)
-        around, now = await self._books.surroundings(), self._clock.now()
+        cases, around = await asyncio.gather(
+            load(self._store, list(known), known), self._books.surroundings()
+        )
+        now = self._clock.now()
         asked: list[_Asked | Exception] = []
         for one in few:
             try:

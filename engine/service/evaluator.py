@@ -10,6 +10,7 @@ rest goes on.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -110,7 +111,7 @@ class Evaluator:
 
     async def lead(self) -> bool:
         """Take or renew the lease; return whether this evaluator is the active one."""
-        lease = await self._leadership.take()
+        lease = await self._leadership.take(self._lease)
         if lease is not None and (self._lease is None or lease.epoch != self._lease.epoch):
             self._groups.clear()
             await self._changeover.forget()
@@ -152,16 +153,20 @@ class Evaluator:
     async def _turn(self, *, again: bool) -> int:
         started = monotonic()
         now = self._clock.now()
-        entries = up_to_next(await self._store.read(self._cursor, self._pace.entries))
+        read, newest = await asyncio.gather(
+            self._store.read(self._cursor, self._pace.entries), self._store.last_position()
+        )
+        entries = up_to_next(read)
         if entries and entries[0].type == ENTRY:
             return await self._switch(entries[0])
         read_to = entries[-1].position if entries else self._cursor
-        drained = read_to == await self._store.last_position()
+        drained = read_to == newest
         if not drained and not entries:
             return 1  # what arrived meanwhile is read first: no timer is judged ahead of the backlog
         horizon = now if drained else entries[-1].received_at - 1
-        due = await self._store.due(WINDOWS, horizon, LOOKS)
-        closed = await closed_by_hand(self._store, horizon, LOOKS)
+        due, closed = await asyncio.gather(
+            self._store.due(WINDOWS, horizon, LOOKS), closed_by_hand(self._store, horizon, LOOKS)
+        )
         if not (entries or due or closed):
             return 0
         families = Families(self._store, self._history)

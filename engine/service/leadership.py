@@ -45,9 +45,10 @@ class Leadership:
         self._renewed_at = 0.0
         self._stands_by = False
 
-    async def take(self) -> Lease | None:
-        """Take or renew the lease; None while another evaluator leads."""
-        lease = await self._renewed()
+    async def take(self, held: Lease | None = None) -> Lease | None:
+        """Take or renew the lease, one that is `held` when it is time; None while another evaluator leads."""
+        lately = self._monotonic() - self._renewed_at < RENEWAL_SECONDS
+        lease = held if held is not None and held == self._lease and lately else await self._renewed()
         self._metrics.epoch.set(lease.epoch if lease else 0)
         if lease is None and not self._stands_by:
             log.info("evaluator_stands_by")

@@ -13,7 +13,6 @@ import structlog
 
 from engine.clock import Clock, monotonic
 from engine.errors import StoreUnavailableError
-from engine.judging.instant import Instant
 from engine.metrics import Metrics
 from engine.store.port import Store
 
@@ -77,8 +76,7 @@ class Loop:
     async def _patience(self) -> float:
         """Seconds until the next plan is due, at most `every`."""
         now, soonest = self._clock.now(), self._every
-        for schedule in self._schedules:
-            due: Instant | None = await self._store.next_due(schedule)
+        for due in await asyncio.gather(*map(self._store.next_due, self._schedules)):
             if due is not None:
                 soonest = min(soonest, max(0.0, (due - now) / 1000))
         return soonest
