@@ -9,6 +9,7 @@ next one asks the Sentinels, one after the other, until one of them knows a prim
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -69,13 +70,29 @@ def _place(written: str) -> tuple[str, int]:
     return host, int(port)
 
 
+class _Asked(Sentinel):
+    """The Sentinels of a service; the one that answered last is asked first."""
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Return where the primary is.
+
+        The client swaps two places of its list behind an answer: of several that ask at the same time one would write
+        a Sentinel into two places and another out of the list for good. So each has a list of its own.
+        """
+        own = copy(self)
+        own.sentinels = [*self.sentinels]
+        found: tuple[str, int] = await Sentinel.discover_master(own, service_name)
+        self.sentinels = own.sentinels
+        return found
+
+
 class PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to the primary, whichever server that is; who finds none free waits, as with one server."""
 
     def __init__(self, place: Watched, *, most: int, timeout: float) -> None:
         """Connect to nothing yet. At most so many connections; `timeout` is in seconds."""
         patience = min(timeout, PATIENCE_SECONDS)
-        self._sentinel = Sentinel(  # type: ignore[no-untyped-call]  # the client leaves it untyped
+        self._sentinel = _Asked(  # type: ignore[no-untyped-call]  # the client leaves it untyped
             list(place.sentinels),
             sentinel_kwargs={
                 "socket_timeout": patience,

@@ -3,6 +3,7 @@
 The setting is that of docs/reliability.md: two replicas, `redis.wait_replicas: 1` and `min-replicas-to-write 1`.
 """
 
+import asyncio
 import itertools
 import shutil
 import signal
@@ -11,10 +12,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from engine.errors import StoreUnavailableError
 from engine.store.port import START, Arrival
 from engine.store.redis import RedisStore
+from engine.store.sentinel import PrimaryPool
+from engine.store.sentinel import watched as address
 from tests.integration.redis.watched import Watched
 
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
@@ -128,6 +132,22 @@ async def test_a_paused_primary_loses_nothing_that_was_answered_when_it_wakes_up
     found = await kept(store)
     assert set(desk.answered) <= set(found)
     await old.close()
+
+
+async def test_a_sentinel_that_was_slow_for_several_at_once_is_asked_again(watched: Watched) -> None:
+    """It is the only one left in the end, and knows where the primary is."""
+    slow, *others = watched.sentinels
+    place = address(watched.url)
+    assert place is not None
+    client = Redis.from_pool(PrimaryPool(place, most=8, timeout=2.0))
+    watched.signal(slow, signal.SIGSTOP)
+    await asyncio.gather(*(client.ping() for _ in range(4)))
+    watched.signal(slow, signal.SIGCONT)
+    for other in others:
+        watched.signal(other, signal.SIGKILL)
+    await client.connection_pool.disconnect()
+    assert await client.ping()
+    await client.aclose()
 
 
 async def test_sentinels_that_name_no_primary_are_an_unavailable_store(watched: Watched) -> None:

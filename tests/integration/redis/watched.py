@@ -3,7 +3,6 @@
 Here: starting and killing them. Not here: what Siaga does meanwhile (`test_failover`).
 """
 
-import os
 import shutil
 import signal
 import socket
@@ -92,10 +91,11 @@ class Watched:
         return max(named, key=named.count)
 
     def signal(self, port: int, number: int) -> None:
-        """Kill, stop or continue a server."""
-        os.kill(self.servers[port].pid, number)
+        """Kill, stop or continue a server or a Sentinel."""
+        process = (self.servers | self.sentinels)[port]
+        process.send_signal(number)
         if number == signal.SIGKILL:
-            self.servers[port].wait()
+            process.wait()
 
     def start_server(self, port: int, more: str = "") -> None:
         """Start a server, also one that ran before: it goes on with what it has, as Sentinel then tells it."""
