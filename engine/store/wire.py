@@ -1,10 +1,9 @@
 """One connection on which commands follow each other without waiting for answers.
 
 Here: packing commands, handing out the answers in their order, and the end of a connection. Not here: which commands go
-together (`store.together`), what failures are called (`store.link`), and making a connection: that is the client's
-(login, TLS, who is primary), which also knows what the bytes of an answer mean. The client's own way of asking takes
-several times as long: it takes a connection out of its pool for every packet, looks it over, and waits for each answer
-with a clock of its own. It has no other way to the streams of a connection, and its major version is pinned.
+together (`store.together`), what failures are called (`store.link`), and the connection itself: that is the client's
+(login, TLS, who is primary, the bytes). The client's own way of asking takes twice as long: it takes a connection out
+of its pool for every packet, looks it over, and waits for each answer with a clock of its own.
 
 A command is never sent again here. When the connection ends, whoever waits is told so; the next to ask makes a new one.
 """
@@ -15,17 +14,14 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from typing import Any, NamedTuple
 
-import hiredis
 from redis import exceptions
 
 from engine.clock import monotonic
 
 Word = str | bytes | int
-MOST_READ = 65_536
-"""Bytes that are taken from the connection at once."""
-_MORE = object()
 
 
 class _Waiting(NamedTuple):
@@ -62,8 +58,11 @@ class Wire:
         self._waiting.extend(_Waiting(words[0], now, answer) for words, answer in commands)
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(self._timeout, self._look)
-        writer: asyncio.StreamWriter = self._connection._writer  # noqa: SLF001 -- see above
-        writer.write(b"".join([packed(words) for words, _ in commands]))
+        connection, packet = self._connection, b"".join([packed(words) for words, _ in commands])
+        try:
+            await connection.send_packed_command(packet, check_health=False)
+        except (exceptions.RedisError, OSError) as error:
+            self._end(connection, error)  # at once: the client would connect this one again behind our back
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -88,15 +87,13 @@ class Wire:
     async def _listen(self, connection: Any) -> None:
         """Hand out answers until the connection ends."""
         why: Exception = exceptions.ConnectionError("the server closed the connection")
-        reader, errors = connection._reader, connection._parser.parse_error  # noqa: SLF001 -- see above
-        parser = hiredis.Reader(
-            protocolError=exceptions.InvalidResponse, replyError=errors, notEnoughData=_MORE
-        )
         try:
-            while data := await reader.read(MOST_READ):
-                parser.feed(data)
-                while (found := parser.gets()) is not _MORE:
-                    self._hand_out(found)
+            while True:
+                try:
+                    found = await connection.read_response(timeout=inf, disconnect_on_error=False)
+                except exceptions.ResponseError as refusal:
+                    found = refusal
+                self._hand_out(found)
         except (exceptions.RedisError, OSError) as error:
             why = error
         finally:
