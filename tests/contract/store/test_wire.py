@@ -17,12 +17,17 @@ class Server:
     def __init__(self, answers):
         self.answers = list(answers)
         self.connections = 0
+        self.tasks = []
 
     async def serve(self, reader, writer):
         self.connections += 1
+        self.tasks.append(asyncio.current_task())
         # Cancelled when the test ends; a task that stayed cancelled would raise in the streams of Python 3.11.
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, ConnectionError):
             await self._answer(reader, writer)
+        writer.close()
+        with suppress(asyncio.CancelledError, ConnectionError):
+            await writer.wait_closed()
 
     async def _answer(self, reader, writer):
         parser = hiredis.Reader()
@@ -34,10 +39,8 @@ class Server:
                     continue
                 answer = self.answers.pop(0) if self.answers else b"+OK\r\n"
                 if answer == "end":
-                    writer.close()
                     return
                 writer.write(answer or b"")
-        writer.close()
 
 
 @pytest.fixture
@@ -50,14 +53,17 @@ async def opened():
         server = await asyncio.start_server(told.serve, "127.0.0.1", 0)
         client = Redis(host="127.0.0.1", port=server.sockets[0].getsockname()[1], protocol=2)
         wire = Wire(client, seconds)
-        open_.append((server, client, wire))
+        open_.append((told, server, client, wire))
         return told, wire
 
     yield make
-    for server, client, wire in open_:
+    for told, server, client, wire in open_:
         await wire.close()
         await client.aclose()
         server.close()
+        for task in told.tasks:
+            task.cancel()
+        await asyncio.gather(*told.tasks)
 
 
 async def ask(wire, *commands):
