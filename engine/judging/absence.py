@@ -71,10 +71,9 @@ class AbsenceFold(Fold):
         """Say whether the fold can take points at an instant: what did not come is not taken back."""
         return self.now is None or at > self.now
 
-    def next_due(self) -> Instant | None:
-        """Return the next instant at which something changes though no point occurs."""
+    def _reckoned(self) -> Instant | None:
         until, now, spans = self._rule.effective_until, self.now, self._active
-        found = [super().next_due()]
+        found = [super()._reckoned()]
         for turn in self._turns():
             at = turn if spans is None or spans.around(turn) is not None else spans.next_start(turn)
             if at is not None and (now is None or at > now) and (until is None or at < until):

@@ -41,9 +41,8 @@ class ComparisonFold(Fold):
         self._whole = max((cursor.far for cursor in self._spans), default=0)
         super().__init__(rule, keys, points, base=base, status=status, marks=marks, around=around)
 
-    def next_due(self) -> Instant | None:
-        """Return the next instant at which something changes though no point occurs."""
-        due, at, until = super().next_due(), self._at, self._rule.effective_until
+    def _reckoned(self) -> Instant | None:
+        due, at, until = super()._reckoned(), self._at, self._rule.effective_until
         if at is None or self.status.first is None or (self.now is not None and at <= self.now):
             return due
         if until is not None and at >= until:

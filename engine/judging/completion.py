@@ -102,9 +102,8 @@ class CompletionFold(Fold):
         """Say whether the fold can take points at an instant: a pattern takes none back."""
         return self.now is None or at > self.now
 
-    def next_due(self) -> Instant | None:
-        """Return the next instant at which something changes though no point occurs."""
-        due, waits, until = super().next_due(), self._pattern.next_due(), self._rule.effective_until
+    def _reckoned(self) -> Instant | None:
+        due, waits, until = super()._reckoned(), self._pattern.next_due(), self._rule.effective_until
         if waits is None or (until is not None and waits >= until):
             return due
         return waits if due is None else min(due, waits)

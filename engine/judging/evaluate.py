@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 import msgspec
 
@@ -21,12 +20,12 @@ from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Risen, Undone
 from engine.judging.level import level_of
 from engine.judging.newcomers import Fits, Withdrawn, newcomers_of
-from engine.judging.opening import assign, grown, mark_of, moved
+from engine.judging.opening import assign, grown, mark_of, moved, window_at
 from engine.judging.points import Points, needed_from
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Point, Spell, gate_of
 from engine.judging.trace import earlier
-from engine.judging.window import kept_for, limit_of, opens_on_arrival, quiet_after, within_of
+from engine.judging.window import kept_for, limit_of, opens_on_arrival, quiet_after
 
 KEPT_WHILE_OPEN = 1_000
 """While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
@@ -147,9 +146,7 @@ class Group:
     # --- what goes in -----------------------------------------------------------------------------------------------
 
     def _take(self, newcomers: Sequence[Point], gone: Sequence[Evidence]) -> None:
-        at = min(
-            chain((point.evidence.occurred_at for point in newcomers[:1]), (e.occurred_at for e in gone))
-        )
+        at = min(one.occurred_at for one in (*(point.evidence for point in newcomers[:1]), *gone))
         judged = self._fold.now
         walks = not gone and self._fold.rewind_to(at)
         if walks and judged is not None and at <= judged:
@@ -174,11 +171,8 @@ class Group:
     def _refold(self, since: Instant | None = None) -> None:
         """Fold anew from `since` on, before which nothing has changed; None: from the beginning."""
         known = None if since is None else self._fold.before(since, self._marks)
-        if known is None:
-            self._fold = self._fold_of(None, self._marks)
-        else:
-            self._fold = known
-            known.walk()
+        self._fold = known or self._fold_of(None, self._marks)
+        self._fold.walk()
         self._said = None
 
     def _fold_of(self, count: int | None, marks: Sequence[EventKey]) -> Fold:
@@ -271,16 +265,16 @@ class Group:
         return said
 
     def _opening(self, spell: Spell, *, follows: int) -> Opened:
-        evidence = self._evidence(spell, self._opened)
+        evidence, limit = self._evidence(spell, self._opened), limit_of(self.rule.condition)
         return Opened(
             ordinal=self._opened,
             happened_at=spell.happened_at,
             evidence=evidence,
             level=level_of(self.rule, spell.figure, evidence),
             figure=spell.figure,
-            limit=self._limit,
+            limit=None if limit is None else limit.number,
             sides=spell.sides,
-            window=self._window(spell),
+            window=window_at(spell, self.rule.condition),
             reason="before_rule" if self._over_before(spell) else "condition_true",
             follows=follows,
         )
@@ -307,7 +301,7 @@ class Group:
                 evidence=self._evidence(spell, ordinal),
                 figure=last.figure,
                 sides=last.sides,
-                window=self._window(spell),
+                window=window_at(spell, self.rule.condition),
                 reason=reason,
             )
             said.append(again)
@@ -361,17 +355,6 @@ class Group:
         """Return the evidence of an opening, and remember that the alert has it."""
         indices = self.points.of(spell)
         return tuple(self.points.tell(i, ordinal) for i in indices if self.points.rows[i].watched)
-
-    def _window(self, spell: Spell) -> tuple[Instant, Instant] | None:
-        within = within_of(self.rule.condition)
-        if spell.since is not None:
-            return spell.since, spell.happened_at
-        return None if within is None else (spell.happened_at - within, spell.happened_at)
-
-    @property
-    def _limit(self) -> float | None:
-        limit = limit_of(self.rule.condition)
-        return None if limit is None else limit.number
 
     # --- what is forgotten ------------------------------------------------------------------------------------------
 

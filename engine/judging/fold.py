@@ -68,6 +68,8 @@ class Fold(Sliding):
         self._active: Spans | None = spans_of(rule.active, around.zone) if rule.active else None
         self._hops = rule.clear.limit is not None and rule.clear.limit.operator == "equals"
         self._before: Stand | None = None
+        self._due: Instant | None = None
+        self._stale = True
         self.memory = Memory()
         self.now = base
         self.done: list[Spell] = []
@@ -140,6 +142,7 @@ class Fold(Sliding):
         before = self._before
         if before is None or at != self.now or before.status.restart != self.status.restart:
             return False
+        self._stale = True
         for index in range(before.high, self._high):
             if self._counts(index):
                 self._window.leave(self._points[index])
@@ -166,9 +169,16 @@ class Fold(Sliding):
         """Judge what falls due up to `at` and let the window stand there; only for looking, not for walking on."""
         self.wait_until(at)
         self._slide(at)
+        self._stale = True
 
     def next_due(self) -> Instant | None:
         """Return the next instant at which something changes though no point occurs."""
+        if self._stale:
+            self._due, self._stale = self._reckoned(), False
+        return self._due
+
+    def _reckoned(self) -> Instant | None:
+        """Reckon what `next_due` says, which stays so until the fold moves."""
         status, clear = self.status, self._rule.clear
         due: Instant | None = None
         if status.spell is not None:
@@ -249,6 +259,7 @@ class Fold(Sliding):
 
     def _close_by_hand(self, mark: EventKey) -> None:
         """Close what runs; at the gate of a rule (a mark of no event) only what does not hold there."""
+        self._stale = True
         spell, gate = self.status.spell, not mark.desk
         if gate:
             self._slide(mark.occurred_at)
@@ -260,6 +271,7 @@ class Fold(Sliding):
 
     def _judge(self, at: Instant, start: int, end: int) -> None:
         """Judge an instant with the points from `start` to `end` of it; all of them are in the window."""
+        self._stale = True
         status = self.status
         if self._rule.clear.how == "event":
             self._clear_by_event(at, start, end)

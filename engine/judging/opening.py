@@ -14,6 +14,7 @@ from engine.judging.instant import Instant
 from engine.judging.pattern import wait_of
 from engine.judging.rule import Condition
 from engine.judging.state import Closing, Opening, Spell
+from engine.judging.window import within_of
 
 
 def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, int]:
@@ -53,6 +54,14 @@ def moved(opening: Opening, spell: Spell) -> Opening:
 def grown(spell: Spell) -> float | None:
     """Return how far a silence had grown at its opening; None of what does not grow by itself."""
     return None if spell.since is None else spell.figure
+
+
+def window_at(spell: Spell, condition: Condition) -> tuple[Instant, Instant] | None:
+    """Return from when to when a spell's figure was taken at its opening; None where the condition has no window."""
+    within = within_of(condition)
+    if spell.since is not None:
+        return spell.since, spell.happened_at
+    return None if within is None else (spell.happened_at - within, spell.happened_at)
 
 
 def mark_of(closed: Closing, opening: Opening, condition: Condition) -> EventKey:
