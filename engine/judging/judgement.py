@@ -68,7 +68,18 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
 
 
 def evidence_of(event: Event) -> Evidence:
-    """Return the evidence that an event gives."""
+    """Return the evidence that an event gives: one value for all groups that it is a point of."""
+    known = _evidence.get(id(event))
+    if known is not None and known[0] is event:
+        return known[1]
+    if len(_evidence) >= _REMEMBERED:
+        _evidence.clear()
+    evidence = _made(event)
+    _evidence[id(event)] = event, evidence
+    return evidence
+
+
+def _made(event: Event) -> Evidence:
     fields = event.fields
     verification, channel = fields.get("verification"), fields.get("source.channel")
     return Evidence(
@@ -86,6 +97,11 @@ def evidence_of(event: Event) -> Evidence:
         incident=_text(fields.get("incident")),
         impact=_impact(fields),
     )
+
+
+_REMEMBERED = 4_096
+"""Events whose evidence is remembered, while they are sorted into groups; they cannot be looked up by what they say."""
+_evidence: dict[int, tuple[Event, Evidence]] = {}
 
 
 def _precision(value: object) -> Precision:

@@ -8,6 +8,8 @@ An exception ends when all instants before its `until` are judged: a group is ju
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from engine.judging.event import Event
 from engine.judging.group import key_values, region_of_group
 from engine.judging.instant import Instant
@@ -45,7 +47,10 @@ def _variants(rule: Rule, group: str) -> list[Rule]:
         occurred_at=0,
         fields=dict(key_values(rule.per, group)),
     )
-    return [one.variant for one in rule.exemptions if one.variant and compile_filter(one.holds)(event)]
+    return [one.variant for one in rule.exemptions if one.variant and _compiled(one.holds)(event)]
+
+
+_compiled = lru_cache(maxsize=1_024)(compile_filter)
 
 
 def _over(variant: Rule, at: Instant) -> bool:

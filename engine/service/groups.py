@@ -10,7 +10,7 @@ is kept beside it: where a commit fails, the copy is made again from that.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
@@ -31,7 +31,7 @@ GROUPS = "groups"
 POINTS = "points"
 """Table of pages by `space|rule|group#page`."""
 CACHED = 50_000
-"""Groups kept in memory; beyond that the cache begins anew with those of the batch."""
+"""Groups kept in memory; beyond that those go that were not asked for the longest."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -88,15 +88,17 @@ class Groups:
         self._to_keep.clear()
 
     async def fetch(self, keys: Collection[Key]) -> None:
-        """Read the groups that are not in memory."""
+        """Read the groups that are not in memory; these keys are the last to be forgotten."""
         missing = [key for key in keys if key not in self._kept]
-        if not missing:
-            return
-        if len(self._kept) + len(missing) > CACHED:
-            wanted = {key: self._kept[key] for key in keys if key in self._kept}
-            self.clear()
-            self._kept.update(wanted)
-        self._kept.update(await read(self._store, missing))
+        for key in keys:
+            if (kept := self._kept.pop(key, None)) is not None:
+                self._kept[key] = kept
+        over = min(len(self._kept) + len(missing) - CACHED, len(self._kept) + len(missing) - len(keys))
+        for key in list(islice(self._kept, max(0, over))):
+            del self._kept[key]
+            self.spoil(key)
+        if missing:
+            self._kept.update(await read(self._store, missing))
 
     def state(self, key: Key) -> GroupState:
         """Return the committed state of a group that was fetched."""

@@ -6,7 +6,8 @@ from engine.judging.event import Event
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.points import PAGE
 from engine.judging.rule import Count, Rule
-from engine.judging.state import GroupState
+from engine.judging.state import EMPTY, GroupState
+from engine.service import groups as groups_module
 from engine.service.batch import Key
 from engine.service.groups import GROUPS, POINTS, Groups, Judged, read
 from engine.store.memory import MemoryStore
@@ -139,3 +140,19 @@ async def test_a_group_that_was_made_anew_is_written_whole():
     await store.write(Write(name="evaluate", puts=tuple(puts), drops=tuple(drops)))
     assert (await read(store, [KEY]))[KEY].state == anew.frozen()
     assert len(await store.scan(POINTS)) == 1
+
+
+async def test_what_was_not_asked_for_the_longest_is_forgotten(monkeypatch):
+    """The cache holds so many groups, and always those that are asked for now."""
+    monkeypatch.setattr(groups_module, "CACHED", 2)
+    groups = Groups(MemoryStore())
+    one, two, three, four = (Key("real", "uji", f"73.{number}") for number in range(11, 15))
+    await groups.fetch([one, two])
+    copies = {key: groups.working_copy(key, RULE, UNKNOWN) for key in (one, two)}
+    await groups.fetch([one])
+    await groups.fetch([three])
+    assert groups.working_copy(one, RULE, UNKNOWN) is copies[one]
+    await groups.fetch([two])
+    assert groups.working_copy(two, RULE, UNKNOWN) is not copies[two]
+    await groups.fetch([one, two, three, four])
+    assert [groups.head(key) for key in (one, two, three, four)] == [EMPTY] * 4
