@@ -8,6 +8,7 @@ alerts ever opened for the group, from 1.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Literal, get_args
 
 import msgspec
@@ -83,23 +84,23 @@ def _made(event: Event) -> Evidence:
     fields = event.fields
     verification, channel = fields.get("verification"), fields.get("source.channel")
     return Evidence(
-        desk=event.desk,
+        desk=intern(event.desk),  # there are few of these, and many points
         id=event.id,
-        kind=event.kind,
-        region=event.region,
+        kind=intern(event.kind),
+        region=intern(event.region),
         severity=event.severity,
         occurred_at=event.occurred_at,
         received_at=event.received_at,
         time_precision=_precision(fields.get("time_precision")),
         subject_role=_text(fields.get("subject.role")),
         verification=(isinstance(verification, str) and verification) or "unverified",
-        channel=channel if isinstance(channel, str) else None,
+        channel=intern(channel) if isinstance(channel, str) else None,
         incident=_text(fields.get("incident")),
         impact=_impact(fields),
     )
 
 
-_REMEMBERED = 4_096
+_REMEMBERED = 16_384
 """Events whose evidence is remembered, while they are sorted into groups; they cannot be looked up by what they say."""
 _evidence: dict[int, tuple[Event, Evidence]] = {}
 
