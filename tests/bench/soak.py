@@ -2,8 +2,9 @@
 
 Here: the load of a model (docs/benchmarks.md), sent over HTTP to the service with the rules and people that ship; what
 was accepted is counted against what was sent, and memory is sampled. Not here: what the counts mean (`service.census`).
-One connection sends in the order in which things occur: an event that comes behind a newer one of its group costs a new
-fold of the group.
+One connection sends; some events come behind newer ones of their groups, as `LATE` says.
+What grows by design: the server keeps all that came in, and the evaluator the points that rules may still need, which
+are those of 72 hours, and up to 50,000 groups. So its growth is told by the event; that of the service must end.
 All of it is synthetic: the number of reports and their hours are a model of polling day, no report is anybody's.
 The soak ends by itself: the day after `SECONDS`, the burst after `BURST_SECONDS`, waiting for the end of the backlog
 after `DRAIN_SECONDS`; messages go to files of a folder that is removed.
@@ -19,11 +20,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import msgspec
 
 from engine.clock import WallClock
-from engine.judging.instant import SECOND, format_instant
+from engine.judging.instant import HOUR, MINUTE, SECOND, Millis, format_instant
 from engine.loading.regions import load_regions
 from engine.store.embedded import EmbeddedServer
 from engine.store.redis import RedisStore
@@ -45,6 +47,8 @@ BURST_RATE, BURST_SECONDS = 2_900, 300
 DRAIN_SECONDS = 900.0
 REPEATED = 0.01
 """This share of requests is sent twice, as a sender does whose answer was lost."""
+LATE = ((0.03, 5 * SECOND), (0.005, MINUTE), (0.002, 30 * MINUTE), (0.0005, 6 * HOUR))
+"""These shares of the events occurred up to so long before those beside which they come in; the others in order."""
 LINES = 500
 TABLE = load_regions(ROOT / "config/regions.csv")
 REGENCIES = tuple(region.code for region in TABLE if region.code.count(".") == 1)
@@ -99,8 +103,9 @@ async def _play(
     """Send the events of a schedule (seconds from now) as they fall due; yield what became of them."""
     before = (await store.counters()).get("events_accepted", 0)
     client = await Client(installation.port, installation.token).open()
-    samples: list[tuple[float, dict[str, int]]] = []
-    watching = asyncio.create_task(_watch(installation, samples))
+    samples: list[Sample] = []
+    watching = asyncio.create_task(_watch(installation, store, samples))
+    used = installation.cpu()
     queue: asyncio.Queue[list[int]] = asyncio.Queue()
     began = perf_counter()
     sender = asyncio.create_task(_send(client, queue, what))
@@ -126,7 +131,7 @@ async def _play(
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
-    counters = await store.counters()
+    counters, after = await store.counters(), installation.cpu()
     lost = len(schedule) - (counters.get("events_accepted", 0) - before)
     metrics = (await client.get("/metrics")).decode()
     await client.close()
@@ -135,20 +140,25 @@ async def _play(
     yield _none(f"{what}: judged to the end within {DRAIN_SECONDS:.0f} s (0: yes)", 0 if judged else 1)
     yield Figure(what=f"{what}: accepted", unit="events/s", runs=(len(schedule) / sent,))
     yield Figure(what=f"{what}: judged after the last was accepted", unit="s", runs=(behind,), better="lower")
-    for process in ("service", "evaluator"):
-        sizes = [(at, sizes[process] / 1e6) for at, sizes in samples if process in sizes]
-        yield Figure(
-            what=f"{what}: {process}, memory at the end ({sizes[len(sizes) // 4][1]:.0f} MB after a quarter)",
-            unit="MB",
-            runs=(sizes[-1][1],),
-            better="lower",
-        )
-        yield Figure(
-            what=f"{what}: {process}, growth in the second half",
-            unit="MB a minute",
-            runs=(_slope(sizes[len(sizes) // 2 :]) * 60,),
-            better="lower",
-        )
+    for process in after:
+        spent = 1e6 * (after[process] - used.get(process, 0.0)) / len(schedule)
+        yield Figure(what=f"{what}: {process}, CPU for an event", unit="us", runs=(spent,), better="lower")
+        seen = [(one.at, one.judged, float(one.sizes[process])) for one in samples if process in one.sizes]
+        quarter, late = seen[len(seen) // 4][2] / 1e6, seen[len(seen) // 2 :]
+        for name, unit, number in (
+            (f"memory at the end ({quarter:.0f} MB after a quarter)", "MB", seen[-1][2] / 1e6),
+            (
+                "growth in the second half",
+                "MB a minute",
+                60e-6 * _slope([(at, size) for at, _, size in late]),
+            ),
+            (
+                "growth in the second half, by events judged",
+                "bytes",
+                _slope([(n, size) for _, n, size in late]),
+            ),
+        ):
+            yield Figure(what=f"{what}: {process}, {name}", unit=unit, runs=(number,), better="lower")
 
 
 def _none(what: str, number: int) -> Figure:
@@ -159,21 +169,31 @@ async def _send(client: Client, queue: asyncio.Queue[list[int]], what: str) -> N
     chance = random.Random(1)
     while True:
         places = await queue.get()
-        body = b"\n".join(msgspec.json.encode(_event(what, place)) for place in places)
+        body = b"\n".join(msgspec.json.encode(_event(what, place, _behind(chance))) for place in places)
         await client.post(body)
         if chance.random() < REPEATED:
             await client.post(body)
         queue.task_done()
 
 
-async def _watch(installation: Installation, samples: list[tuple[float, dict[str, int]]]) -> None:
+class Sample(NamedTuple):
+    """Seconds, how many events were judged by then, and the resident bytes of each process."""
+
+    at: float
+    judged: float
+    sizes: dict[str, int]
+
+
+async def _watch(installation: Installation, store: RedisStore, samples: list[Sample]) -> None:
     while True:
-        samples.append((perf_counter(), {name: resident(pid) for name, pid in installation.pids.items()}))
+        judged = (await store.counters()).get("events_evaluated", 0)
+        sizes = {name: resident(pid) for name, pid in installation.pids.items()}
+        samples.append(Sample(perf_counter(), float(judged), sizes))
         await asyncio.sleep(1.0)
 
 
 def _slope(sizes: list[tuple[float, float]]) -> float:
-    """Return by how much the sizes grow a second: the line of least squares."""
+    """Return by how much the second number grows with the first: the line of least squares."""
     if len(sizes) < 2:
         return 0.0
     middle = sum(at for at, _ in sizes) / len(sizes)
@@ -200,14 +220,24 @@ def _burst(seconds: int) -> list[float]:
     return [place / BURST_RATE for place in range(BURST_RATE * seconds)]
 
 
-def _event(what: str, place: int) -> dict[str, object]:
+def _behind(chance: random.Random) -> Millis:
+    """Return how long an event comes behind others of its instant."""
+    drawn = chance.random()
+    for share, most in LATE:
+        if drawn < share:
+            return int(chance.random() * most)
+        drawn -= share
+    return 0
+
+
+def _event(what: str, place: int, behind: Millis = 0) -> dict[str, object]:
     incident, region = place % 7 == 0, REGENCIES[place % len(REGENCIES)]
     return {
         "id": f"soak-{len(what)}-{place}",
         "kind": KINDS[place // 7 % len(KINDS)] if incident else "turnout.reading",
         "severity": 2 if incident else 1,
         "region": f"{region}.{place // len(REGENCIES) % 14 + 1:02}",
-        "occurred_at": format_instant(WallClock().now() - SECOND, TABLE.timezone(region)),
+        "occurred_at": format_instant(WallClock().now() - SECOND - behind, TABLE.timezone(region)),
         "source": {"desk": f"synthetic-{place % 7_233}", "channel": "desk"},
         "incident": f"soak-{place // 70 % 2_000}",
         "summary": "Sintetis, untuk pengukuran",
