@@ -17,6 +17,8 @@ from engine.judging.stretch import Standing
 class BondFold(Fold):
     """The fold of a rule on rules. Points that are not watched are ends; they are instants to judge, never evidence."""
 
+    recalls = False  # what is open is in no status, and no window bounds it
+
     @property
     def counted(self) -> list[EventKey]:
         """The alerts that are open and count, in order."""

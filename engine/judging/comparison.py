@@ -54,13 +54,13 @@ class ComparisonFold(Fold):
 
     def _next_leave(self, within: Millis) -> Instant | None:
         earliest = max(self._judged_from or 0, (self.now or 0) + 1)
-        moves = [self._move(self._low, self._high, within, earliest)]
+        moves = [self._leave(self._low, self._high, within, earliest)]
         for cursor in self._spans:
-            moves.append(self._move(cursor.high, self._high, cursor.near, earliest))
-            moves.append(self._move(cursor.low, self._high, cursor.far, earliest))
+            moves.append(self._leave(cursor.high, self._high, cursor.near, earliest))
+            moves.append(self._leave(cursor.low, self._high, cursor.far, earliest))
         return min((at for at in moves if at is not None), default=None)
 
-    def _move(self, first: int, end: int, after: Millis, earliest: Instant) -> Instant | None:
+    def _leave(self, first: int, end: int, after: Millis, earliest: Instant) -> Instant | None:
         """Return when the first of these points moves that comes that long after it, from an instant on."""
         keys = self._keys
         for index in range(first, end):
@@ -75,6 +75,12 @@ class ComparisonFold(Fold):
         super()._enter(index)
         if self.status.first is None and self._counts(index):
             self.status.first = self._keys[index].occurred_at
+
+    def _move(self, count: int) -> None:
+        super()._move(count)
+        for cursor in self._spans:
+            cursor.low += count
+            cursor.high += count
 
     def _skip(self, count: int) -> None:
         super()._skip(count)

@@ -70,6 +70,8 @@ def pattern_of(
 class CompletionFold(Fold):
     """The fold of a pattern: what is watched at an instant are the events of what is complete at it."""
 
+    recalls = False  # what it has completed so far is in no status
+
     def __init__(
         self,
         rule: Rule,
@@ -94,9 +96,6 @@ class CompletionFold(Fold):
     def counted(self) -> list[EventKey]:
         """The events of what has come furthest without being complete."""
         return self._pattern.underway
-
-    def before(self, at: Instant, marks: Sequence[EventKey]) -> None:
-        """Return None: what a pattern has completed it does not remember."""
 
     def rewind_to(self, at: Instant) -> bool:
         """Say whether the fold can take points at an instant: a pattern takes none back."""

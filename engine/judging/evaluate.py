@@ -64,6 +64,7 @@ class Group:
         self._ordinals: list[int] = []
         self._hidden: Instant | None = None
         self._fold = self._fold_of(None, self._marks)
+        self._fold.walk()
         self._visible()
 
     @property
@@ -146,8 +147,8 @@ class Group:
     # --- what goes in -----------------------------------------------------------------------------------------------
 
     def _take(self, newcomers: Sequence[Point], gone: Sequence[Evidence]) -> None:
-        at = min(one.occurred_at for one in (*(point.evidence for point in newcomers[:1]), *gone))
-        judged = self._fold.now
+        changed = [*(point.key for point in newcomers), *(one.key for one in gone)]
+        at, judged = min(changed).occurred_at, self._fold.now
         walks = not gone and self._fold.rewind_to(at)
         if walks and judged is not None and at <= judged:
             self._said = None  # the instant is judged again: an opening at it may have got further evidence
@@ -156,7 +157,7 @@ class Group:
         if walks:
             self._fold.walk()
         else:
-            self._refold(at)
+            self._refold(at, changed)
 
     def _close(self, closed: Closing) -> None:
         """Mark where an alert was closed by hand: after its newest evidence, and when that had been judged."""
@@ -168,23 +169,24 @@ class Group:
                 self._refold(mark.occurred_at)
                 return
 
-    def _refold(self, since: Instant | None = None) -> None:
-        """Fold anew from `since` on, before which nothing has changed; None: from the beginning."""
-        known = None if since is None else self._fold.before(since, self._marks)
-        self._fold = known or self._fold_of(None, self._marks)
-        self._fold.walk()
-        self._said = None
+    def _refold(self, since: Instant | None = None, changed: Sequence[EventKey] = ()) -> None:
+        """Fold anew from `since` on (None: all); `changed` are the points that came or went, where nothing else did."""
+        old = self._fold
+        fold = (None if since is None else old.before(since, self._marks)) or self._fold_of(None, self._marks)
+        late = [key for key in changed if old.now is not None and key.occurred_at <= old.now]
+        if late:
+            fold = fold.catch_up(old, max(late))
+        fold.walk()
+        self._fold, self._said = fold, None
 
     def _fold_of(self, count: int | None, marks: Sequence[EventKey]) -> Fold:
-        """Return a fold that has walked over all points, or over the first so many."""
+        """Return a fold of all points, or of the first so many, that has not walked yet."""
         keys, rows = self.points.keys, self.points.rows
         if count is not None:
             keys, rows = keys[:count], rows[:count]
-        fold = fold_of(
+        return fold_of(
             self.rule, keys, rows, base=self._base, status=self._status, marks=marks, around=self.around
         )
-        fold.walk()
-        return fold
 
     # --- what comes out ---------------------------------------------------------------------------------------------
 
@@ -385,6 +387,7 @@ class Group:
         sealed = self._fold_of(
             self.points.until(base), [mark for mark in self._marks if mark.occurred_at <= base]
         )
+        sealed.walk()
         sealed.wait_until(base)
         self._base, self._status = base, sealed.status
         self._marks = [mark for mark in self._marks if mark.occurred_at > base]

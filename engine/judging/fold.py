@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Self
 
 import msgspec
 
@@ -21,10 +20,10 @@ from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant, Millis
 from engine.judging.points import needed_from
+from engine.judging.recall import Recalling
 from engine.judging.rule import Rule
-from engine.judging.sliding import Sliding
 from engine.judging.state import Join, Point, Spell, Status
-from engine.judging.trace import Memory, Rise, Stand, earlier, newer, stand
+from engine.judging.trace import earlier, newer, stand
 from engine.judging.window import (
     Window,
     is_pulse,
@@ -36,7 +35,7 @@ from engine.judging.window import (
 )
 
 
-class Fold(Sliding):
+class Fold(Recalling):
     """Walks the instants of one group of one rule.
 
     It reads `keys` and `points`, lists in event order that its owner appends to; after any other change of them another
@@ -55,11 +54,7 @@ class Fold(Sliding):
         marks: Sequence[EventKey] = (),
         around: Circumstances = UNKNOWN,
     ) -> None:
-        super().__init__(
-            rule.condition, keys, points, msgspec.structs.replace(status) if status else Status()
-        )
-        self._rule = rule
-        self._around = around
+        super().__init__(rule, keys, points, base=base, status=status, around=around)
         self._marks = list(marks)
         self._pulse = is_pulse(rule.condition)
         self._slides = self._state and self._within is not None
@@ -67,73 +62,41 @@ class Fold(Sliding):
         self._judged_from = around.since + wait if around.since is not None and wait else None
         self._active: Spans | None = spans_of(rule.active, around.zone) if rule.active else None
         self._hops = rule.clear.limit is not None and rule.clear.limit.operator == "equals"
-        self._before: Stand | None = None
         self._due: Instant | None = None
         self._stale = True
-        self.memory = Memory()
-        self.now = base
-        self.done: list[Spell] = []
-        self.joins: list[Join] = []
-        self.rises: list[Rise] = []
         if base is not None:
             self._refill(base)
-
-    @property
-    def spells(self) -> list[Spell]:
-        """All spells found, the running one last."""
-        running = self.status.spell
-        return self.done if running is None else [*self.done, running]
 
     # --- walking ----------------------------------------------------------------------------------------------------
 
     def walk(self) -> None:
         """Walk over all points not walked over yet."""
-        keys, count = self._keys, len(self._keys)
-        while self._high < count:
-            at = keys[self._high].occurred_at
-            if self._marks:
-                self._pass_marks(at)
-            self.wait_until(at - 1)
-            start = self._high
-            self._before = stand(self.now, start, self.status, len(self.done))
-            while self._high < count and keys[self._high].occurred_at == at:
-                self._high += 1
-            self._slide(at)
-            for index in range(start, self._high):
-                self._enter(index)
-            self.now = at
-            if self._marks and self._marks[0].occurred_at == at:
-                self._split(at, start)
-            else:
-                self._judge(at, start, self._high)
-            if self.memory.wants(self._high) and not (self._marks and self._marks[0].occurred_at <= at):
-                self.memory.add(at, self._high, self.status, len(self.done))
+        while self._high < len(self._keys):
+            self._step()
         if self._marks:
             self._pass_marks(None)
 
-    def before(self, at: Instant, marks: Sequence[EventKey]) -> Self | None:
-        """Return a fold that stands as this one stood not long before `at`; None where nothing of that is known.
-
-        From `at` on points and `marks` may be others than those that this one walked over.
-        """
-        known = self.memory.before(at)
-        if known is None:
-            return None
-        now, stood = known.last
-        left = [mark for mark in marks if mark.occurred_at > now]
-        fold = type(self)(
-            self._rule,
-            self._keys,
-            self._points,
-            base=now,
-            status=stood.status,
-            marks=left,
-            around=self._around,
-        )
-        fold.memory, fold.done = known, self.done[: stood.done]
-        fold.joins = [join for join in self.joins if join.at <= now]
-        fold.rises = [rise for rise in self.rises if rise.at <= now]
-        return fold
+    def _step(self) -> None:
+        """Walk over the points of the next instant."""
+        keys, count = self._keys, len(self._keys)
+        at = keys[self._high].occurred_at
+        if self._marks:
+            self._pass_marks(at)
+        self.wait_until(at - 1)
+        start = self._high
+        self._before = stand(self.now, start, self.status, len(self.done))
+        while self._high < count and keys[self._high].occurred_at == at:
+            self._high += 1
+        self._slide(at)
+        for index in range(start, self._high):
+            self._enter(index)
+        self.now = at
+        if self._marks and self._marks[0].occurred_at == at:
+            self._split(at, start)
+        else:
+            self._judge(at, start, self._high)
+        if self.memory.wants(self._high) and not (self._marks and self._marks[0].occurred_at <= at):
+            self.memory.add(at, self._high, self.status, len(self.done))
 
     def rewind_to(self, at: Instant) -> bool:
         """Make ready for further points at or after `at`; False where this fold cannot take them."""

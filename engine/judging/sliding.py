@@ -80,6 +80,11 @@ class Sliding:
             index -= 1
         return False
 
+    def _move(self, count: int) -> None:
+        """Follow points to their places where so many came in before them."""
+        self._low += count
+        self._high += count
+
     def _skip(self, count: int) -> None:
         """Pass over points that nothing needs any more."""
         self._low = self._high = count

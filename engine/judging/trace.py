@@ -6,7 +6,8 @@ itself (`judging.fold`) and what is stored of it (`judging.state`).
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -56,6 +57,22 @@ class Memory:
         while self._instants and self._instants[-1] >= at:
             self._instants.pop()
             self._stands.pop()
+
+    def after(self, at: Instant) -> Iterator[tuple[Instant, Stand]]:
+        """Yield what is remembered of later instants, in order."""
+        start = bisect_right(self._instants, at)
+        return zip(self._instants[start:], self._stands[start:], strict=True)
+
+    def followed_by(self, other: Memory, now: Instant, moved: int, more: int) -> Memory:
+        """Return this up to an instant, then what another one remembers, with so many more points and spells before."""
+        start, rest = bisect_right(self._instants, now), list(other.after(now))
+        return Memory(
+            [*self._instants[:start], *(at for at, _ in rest)],
+            [
+                *self._stands[:start],
+                *(one._replace(high=one.high + moved, done=one.done + more) for _, one in rest),
+            ],
+        )
 
     @property
     def last(self) -> tuple[Instant, Stand]:

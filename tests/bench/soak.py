@@ -169,6 +169,9 @@ async def _send(client: Client, queue: asyncio.Queue[list[int]], what: str) -> N
     chance = random.Random(1)
     while True:
         places = await queue.get()
+        while len(places) < LINES and not queue.empty():  # what fell due while the last request was answered
+            places += queue.get_nowait()
+            queue.task_done()
         body = b"\n".join(msgspec.json.encode(_event(what, place, _behind(chance))) for place in places)
         await client.post(body)
         if chance.random() < REPEATED:
