@@ -18,6 +18,7 @@ import ipaddress
 import ssl
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 import httptools
 import msgspec
@@ -85,7 +86,7 @@ class Webhook:
                 text=message.text,
             )
         )
-        stamp = str(round(parsedate_to_datetime(message.date).timestamp())) if message.date else "0"
+        stamp = _stamp(message.date)
         headers = {
             "content-type": "application/json",
             "user-agent": "Siaga",
@@ -154,6 +155,12 @@ def is_public(address: str) -> bool:
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+@lru_cache(maxsize=256)
+def _stamp(date: str) -> str:
+    """Return the seconds since 1970 of a message's date; messages that were written at once all have the same."""
+    return str(round(parsedate_to_datetime(date).timestamp())) if date else "0"
 
 
 def _refusal(status: int) -> tuple[Reason, bool]:

@@ -49,11 +49,13 @@ from engine.wording.render import Renderer
 from engine.wording.seal import seal
 from notifiers.base import DeliveryError, Message, Notifier
 
-BATCH = 100
+BATCH = 200
 PATIENCE: Millis = 30 * SECOND
 """A digest waits this long for steps that were to start."""
 AT_ONCE = 20
 """Attempts under way at once in one process; `in_order` (lock-step) makes them one after the other."""
+GATHER_SECONDS = 0.005
+"""Where much waits and little room comes free, this long is waited for more: messages claimed together cost less."""
 
 log = structlog.get_logger(__name__)
 
@@ -146,16 +148,26 @@ class Dispatcher:
             chosen = [together for together in chosen if not together[0].gathers]
         left = deque(chosen)
         while left:
-            if (free := self._at_once - len(self._under_way)) > 0:
-                await self._begin([left.popleft() for _ in range(min(free, len(left)))])
-            else:
-                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            free = await self._room(len(left))
+            await self._begin([left.popleft() for _ in range(min(free, len(left)))])
         while self._in_order and self._under_way:
             await asyncio.wait(self._under_way)
         if self._failed:
             failed, self._failed = self._failed[0], []
             raise failed
         return len(chosen)
+
+    async def _room(self, wanted: int) -> int:
+        """Return how many more may be under way: at least one, and half of all where so many come free in a moment."""
+        until = None
+        while (free := self._at_once - len(self._under_way)) < min(wanted, max(1, self._at_once // 2)):
+            if free and until is None:
+                until = monotonic() + GATHER_SECONDS
+            left = None if until is None else until - monotonic()
+            if left is not None and left <= 0:
+                break
+            await asyncio.wait(self._under_way, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        return free
 
     async def _begin(self, few: Sequence[Together]) -> None:
         """Claim a few messages and begin to deliver them, those that depend on nothing else all at once."""

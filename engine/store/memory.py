@@ -80,9 +80,11 @@ class MemoryStore:
             table[put.id] = Record(table[put.id].version + 1 if put.id in table else 1, put.value)
         for drop in write.drops:
             self._tables[drop.table].pop(drop.id, None)
+        earliest = {plan.schedule: self._schedules[plan.schedule].first() for plan in write.plans}
         for plan in write.plans:
             self._schedules[plan.schedule].plan(plan.member, plan.at)
-            if plan.at is not None:
+            first = earliest[plan.schedule]
+            if plan.at is not None and (first is None or plan.at < first):
                 self._signals.signal(plan.schedule)
         for append in write.appends:
             for entry in append.entries:

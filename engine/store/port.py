@@ -305,7 +305,8 @@ class Store(Protocol):
     async def wait(self, channels: Sequence[str], seconds: float) -> None:
         """Return when one of the channels was signalled since the last wait, or after so many seconds.
 
-        Channels: `entries` (the stream grew), and the name of each schedule (a plan was put into it). A signal may be
+        Channels: `entries` (the stream grew), and the name of each schedule (a plan was put into it that falls due
+        before all that stood there: whoever waits for a schedule wakes at its earliest instant anyway). A signal may be
         lost when a server fails; the timeout bounds the delay.
         """
         ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from email.utils import format_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ import msgspec
 
 from engine.alerting.alert import Alert, Kind, Notification, Rendered
 from engine.alerting.situation import Situation
-from engine.judging.instant import Instant, local
+from engine.judging.instant import SECOND, Instant, local
 from engine.judging.region import RegionTable
 from engine.judging.rule import level_name
 from engine.settings import Settings
@@ -140,7 +141,7 @@ class Renderer:
         teller = Teller(
             voice, Case(notification=notification, alert=alert, notifications=notifications, at=at)
         )
-        date = format_datetime(local(at, voice.zone))
+        date = _date(at // SECOND, voice.zone)
         if notification.channel == "sms":
             text = sms(teller, self._base_url, profile=profile, code=code)
             return Rendered(to=to, text=text, date=date)
@@ -280,6 +281,12 @@ class Renderer:
     def _desk(self, teller: Teller) -> Iterator[Section]:
         if self._duty_desk and teller.notification.kind in NOTICE_KINDS:
             yield Section(teller.texts["section.duty_desk"], (plain(self._duty_desk),))
+
+
+@lru_cache(maxsize=256)
+def _date(second: int, zone: str) -> str:
+    """Return a date as mails say it; of many messages at once all say the same one."""
+    return format_datetime(local(second * SECOND, zone))
 
 
 def _facts(notification: Notification, *, exercise: bool) -> dict[str, str]:

@@ -70,9 +70,12 @@ for _, drop in ipairs(drops) do
 end
 for _, plan in ipairs(plans) do
   local key, on, off = base .. ':schedule:' .. plan[1], plan[2], plan[3]
+  -- Who waits for a schedule wakes at its earliest instant anyway: only what comes before that is worth a signal.
+  local earliest, sooner = tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]), false
+  for at = 1, #on, 2 do sooner = sooner or not earliest or on[at] < earliest end
   each_chunk(1, #on, function(first, last) redis.call('ZADD', key, unpack(on, first, last)) end)
   each_chunk(1, #off, function(first, last) redis.call('ZREM', key, unpack(off, first, last)) end)
-  if #on > 0 then redis.call('PUBLISH', base .. ':signal:' .. plan[1], '') end
+  if sooner then redis.call('PUBLISH', base .. ':signal:' .. plan[1], '') end
 end
 for _, log in ipairs(logs) do
   local key, count, chained = base .. ':log:' .. log[1], log[2], log[3]

@@ -48,8 +48,9 @@ async def test_two_processes_wake_each_other(namespace):
         evaluator = asyncio.create_task(evaluate(there))
         for number in range(rounds):
             await here.append([Arrival(number.to_bytes(12), b"c" * 8, b"{}")], 0, 0)
-            while not await here.due("alerts", number, 1) or len(await here.planned("alerts")) <= number:
+            while not await here.due("alerts", number, 1):
                 await here.wait(["alerts"], patience)
+            await here.write(Write(name="plan", plans=(Plan("alerts", str(number), None),)))
         await evaluator
 
 
@@ -73,6 +74,22 @@ async def test_a_plan_taken_off_wakes_nobody(store):
         assert not waiting.done()
         await store.write(Write(name="plan", plans=(Plan("alerts", "a", 1),)))
         await waiting
-        await store.write(Write(name="plan", plans=(Plan("alerts", "a", 2),)))
+        await store.write(Write(name="plan", plans=(Plan("alerts", "a", 0),)))
         await store.wait(["never"], 0.1)
         await store.wait(["alerts"], 1_000)
+
+
+async def test_a_plan_behind_the_earliest_wakes_nobody(store):
+    """Who waits for a schedule wakes at its earliest instant anyway, and looks again then."""
+    async with asyncio.timeout(30):
+        await store.write(Write(name="plan", plans=(Plan("alerts", "a", 10),)))
+        for _ in range(3):  # as above
+            await store.wait(["alerts", "never"], 0.1)
+        waiting = asyncio.create_task(store.wait(["alerts"], 1_000))
+        await store.wait(["never"], 0.1)
+        await store.write(Write(name="plan", plans=(Plan("alerts", "b", 10), Plan("alerts", "c", 11))))
+        await store.write(Write(name="plan", plans=(Plan("alerts", "a", 12),)))
+        await store.wait(["never"], 0.1)
+        assert not waiting.done()
+        await store.write(Write(name="plan", plans=(Plan("alerts", "d", 11), Plan("alerts", "c", 9))))
+        await waiting
