@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -33,6 +33,7 @@ from engine.service.apply import Desk
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS, OUTBOX, Case, Changes, load
 from engine.service.claims import Claimed, Claims
+from engine.service.deliveries import Deliveries, Delivery
 from engine.service.digests import Digests
 from engine.service.gateways import Gateway, Gateways, unserved
 from engine.service.phones import Phones
@@ -52,16 +53,7 @@ from notifiers.base import DeliveryError, Message, Notifier
 BATCH = 200
 PATIENCE: Millis = 30 * SECOND
 """A digest waits this long for steps that were to start."""
-AT_ONCE = 20
-"""Attempts under way at once in one process; `in_order` (lock-step) makes them one after the other."""
-GATHER_SECONDS = 0.005
-"""Where much waits and little room comes free, this long is waited for more: messages claimed together cost less."""
-
 log = structlog.get_logger(__name__)
-
-
-Delivery = Coroutine[Any, Any, None]
-"""What is left to do with a claimed message."""
 
 
 class _Asked(NamedTuple):
@@ -130,9 +122,7 @@ class Dispatcher:
         self.receipts = Receipts(store)
         self.reports = Reports(store, desk, self.replies, self.digests, gateways, metrics)
         self._in_order = in_order
-        self._at_once = 1 if in_order else AT_ONCE
-        self._under_way: set[asyncio.Task[object]] = set()
-        self._failed: list[BaseException] = []
+        self.deliveries = Deliveries(1) if in_order else Deliveries()
         self._asked: Rounds[Claimed, _Asked] = Rounds(self._ask)
         self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
 
@@ -148,26 +138,12 @@ class Dispatcher:
             chosen = [together for together in chosen if not together[0].gathers]
         left = deque(chosen)
         while left:
-            free = await self._room(len(left))
+            free = await self.deliveries.room(len(left))
             await self._begin([left.popleft() for _ in range(min(free, len(left)))])
-        while self._in_order and self._under_way:
-            await asyncio.wait(self._under_way)
-        if self._failed:
-            failed, self._failed = self._failed[0], []
-            raise failed
+        if self._in_order:
+            await self.deliveries.settled()
+        self.deliveries.look()
         return len(chosen)
-
-    async def _room(self, wanted: int) -> int:
-        """Return how many more may be under way: at least one, and half of all where so many come free in a moment."""
-        until = None
-        while (free := self._at_once - len(self._under_way)) < min(wanted, max(1, self._at_once // 2)):
-            if free and until is None:
-                until = monotonic() + GATHER_SECONDS
-            left = None if until is None else until - monotonic()
-            if left is not None and left <= 0:
-                break
-            await asyncio.wait(self._under_way, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        return free
 
     async def _begin(self, few: Sequence[Together]) -> None:
         """Claim a few messages and begin to deliver them, those that depend on nothing else all at once."""
@@ -190,14 +166,7 @@ class Dispatcher:
             self._start(together[0].id, delivery)
 
     def _start(self, id_: str, delivery: Delivery) -> None:
-        task: asyncio.Task[object] = asyncio.create_task(self._setbacks.spare_others(id_, delivery))
-        self._under_way.add(task)
-        task.add_done_callback(self._end)
-
-    def _end(self, task: asyncio.Task[object]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._failed.append(error)
+        self.deliveries.start(self._setbacks.spare_others(id_, delivery))
 
     async def _steps_start(self, now: Instant) -> bool:
         """Say whether steps are about to start: their messages go in the same digest as what waits already.
@@ -395,9 +364,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Give up what is on its way, whose claims end by themselves, and let go of the gateways' connections."""
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self.deliveries.close()
         for notifier in self._notifiers.values():
             with contextlib.suppress(DeliveryError):
                 await notifier.close()

@@ -86,6 +86,9 @@ def set_up(settings: LogSettings, *, terminal: bool | None = None) -> None:
         ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
+    # What nobody reads of a record need not be found out for each: who called, in which thread, process and task.
+    logging._srcfile = None  # noqa: SLF001 -- as Python's own documentation says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -83,10 +83,6 @@ class Desk(Switchboard):
         cases = [await self.desk.case(alert) for alert in alerts]
         return [n.state for case in cases for n in case.notifications.values()]
 
-    async def settled(self) -> None:
-        while self.many._under_way:
-            await asyncio.wait(self.many._under_way)
-
 
 @pytest.fixture
 def board():
@@ -100,7 +96,7 @@ async def test_messages_are_claimed_asked_about_and_settled_together(board):
     await board.watched.begun(8)
     assert board.writes == ["claim"]
     await board.watched.let()
-    await board.settled()
+    await board.many.deliveries.settled()
     assert await board.states(alerts) == ["sent"] * 8
     assert board.writes.count("attempted") < 8
     for alert in alerts:
@@ -120,7 +116,7 @@ async def test_a_message_that_takes_long_holds_up_nobody(board):
         await asyncio.sleep(0)
     assert await board.states([slow]) == ["sending"]
     await board.watched.let()
-    await board.settled()
+    await board.many.deliveries.settled()
     assert await board.states([slow]) == ["sent"]
 
 
@@ -137,7 +133,7 @@ async def test_what_somebody_took_after_the_claim_is_not_sent_and_the_others_are
     board.many.claims.take_together = taken_meanwhile
     await board.many.turn()
     await board.watched.let()
-    await board.settled()
+    await board.many.deliveries.settled()
     assert await board.states(alerts) == ["sent", "cancelled", "sent"]
     assert len(board.watched.accepted) == 2
 
@@ -212,7 +208,7 @@ async def test_a_store_that_went_away_under_a_delivery_is_told_by_the_next_turn(
 
     board.store.write = away
     await board.watched.let()
-    await board.settled()
+    await board.many.deliveries.settled()
     board.store.write = write
     with pytest.raises(StoreUnavailableError):
         await board.many.turn()

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from engine.judging.instant import MINUTE
 from engine.service.casebook import CLAIM
-from engine.service.dispatcher import Delivery
+from engine.service.deliveries import Delivery
 from notifiers.base import Message, Receipt
 from tests.unit.service.switchboard import SEKDA, Switchboard
 from tests.unit.service.test_digests import digests, held, later, notices
