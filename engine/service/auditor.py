@@ -6,6 +6,7 @@ An id counts only after two passes in a row found it, because a pass is no singl
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
@@ -19,7 +20,7 @@ from engine.judging.instant import SECOND
 from engine.judging.rule import level_name
 from engine.metrics import Metrics
 from engine.service.books import Books
-from engine.service.census import take
+from engine.service.census import SLICE, take
 from engine.service.heartbeat import Heartbeat
 from engine.service.own_alerts import ask
 from engine.store.port import Store, Write
@@ -69,13 +70,14 @@ class Auditor:
     async def _tell_of_abandoned(self, alerts: Iterable[Alert]) -> None:
         """Ask for an alert to ops where alerts have nobody left since the last pass: a validity ended by itself."""
         around, now = await self._books.surroundings(), self._clock.now()
-        left = {
-            alert.id: alert.region
-            for alert in alerts
-            if not is_own(alert.rule.id)
-            and not (alert.exercise or alert.nobody)
-            and abandoned(alert, around, now)
-        }
+        left: dict[str, str] = {}
+        for number, alert in enumerate(alerts, 1):
+            if number % SLICE == 0:
+                await asyncio.sleep(0)  # whatever else waits has its turn
+            if is_own(alert.rule.id) or alert.exercise or alert.nobody:
+                continue
+            if abandoned(alert, around, now):
+                left[alert.id] = alert.region
         plans = [ask(Request("vacancy", left[id_]), now) for id_ in left.keys() - self._abandoned]
         if plans:
             await self._store.write(Write(name="own_alert", plans=tuple(plans)))
