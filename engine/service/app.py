@@ -353,7 +353,8 @@ class Siaga:
     async def _evaluate(self) -> int:
         """Turn the evaluator, which may judge that reports stayed away only after it was told of our own outages."""
         await self._pulse.look()
-        return await self._evaluator.turn()
+        found = await self._evaluator.turn()
+        return found if self._evaluator.more else 0  # what arrives meanwhile signals
 
     def _loop(self, name: str, turn: Turn, **when: Any) -> Loop:
         """Return a loop that turns `when` it should: `channels`, `schedules`, `every` of `Loop`."""

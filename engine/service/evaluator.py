@@ -90,6 +90,7 @@ class Evaluator:
         self._lease: Lease | None = None
         self._seeded: RuleSet | None = None
         self._cursor = ""
+        self.more = True  # the last turn left something to do
         self._pace = Pace()
         self._groups = Groups(store)
         self._backdrop = Backdrop(books, watched_since)
@@ -147,7 +148,7 @@ class Evaluator:
         await self._books.follow()
         if self._seeded is not self._books.rule_set:
             await self._seed()
-        prepared = await self._prepare()
+        prepared, self.more = await self._prepare(), True
         return await self._turn(again=again) or prepared
 
     async def _turn(self, *, again: bool) -> int:
@@ -186,6 +187,7 @@ class Evaluator:
             self._metrics.trouble.dead_letter("batch")
         self._observe(entries, now, started)
         self._tell(families)
+        self.more = not drained or max(len(due), len(closed)) >= LOOKS or self._books.pending is not None
         return len(entries) + len(due) + len(closed)
 
     @property

@@ -104,9 +104,10 @@ Order = Begin | TakeTurn | TakeLead | StandDown | TellMetrics
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """An order was carried out; `number` is what the turn found, or 1 if the child leads."""
+    """An order was carried out; `number` is what the turn found, or 1 if the child leads; `more`: it left something."""
 
     number: int = 0
+    more: bool = True
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -218,7 +219,7 @@ class Child:
                     self._clock.set(now)
                     number = await self._evaluator.turn(again=again)
                     tidy()
-                    return Done(number)
+                    return Done(number, self._evaluator.more)
                 case TakeLead():
                     return Done(int(await self._evaluator.lead()))
                 case StandDown():

@@ -63,6 +63,8 @@ class EvaluatorProcess:
         self._before: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
         self._exchanges: set[asyncio.Task[Reply]] = set()
         self.restarts = 0
+        self.more = True
+        """Whether the last turn left something to do."""
 
     @property
     def pid(self) -> int | None:
@@ -85,7 +87,9 @@ class EvaluatorProcess:
         """
         for _ in range(RESTARTS):
             try:
-                return self._number(await self._ask(order))
+                reply = await self._ask(order)
+                self.more = not isinstance(reply, Done) or reply.more
+                return self._number(reply)
             except EvaluatorDiedError:
                 log.warning("evaluator_died", restarts=self.restarts)
                 if isinstance(order, TakeTurn):
