@@ -1,9 +1,12 @@
-"""The escalator: alert timers, beginnings and ends of silences, and what a closing shows; one by one through `apply`.
+"""The escalator: alert timers, beginnings and ends of silences, and what a closing shows; all through `apply`.
 
-Here: only the turn of its loop. Not here: what a timer does (`alerting.decide`). Any number may run.
+Here: only the turn of its loop. Not here: what a timer does (`alerting.decide`). Any number may run. What falls due
+together is asked for together: `apply` reads and writes many alerts at once, each decided by itself.
 """
 
 from __future__ import annotations
+
+import asyncio
 
 from engine.alerting.command import Cover, Wake
 from engine.clock import Clock
@@ -39,8 +42,7 @@ class Escalator:
         """
         revealed = await self._reveal()
         due = await self._store.due(COVERS, self._clock.now(), BATCH)
-        for alert_id, _ in due:
-            await self._covers.spare_others(alert_id, self._cover(alert_id))
+        await asyncio.gather(*(self._covers.spare_others(alert, self._cover(alert)) for alert, _ in due))
         return revealed + len(due)
 
     async def _cover(self, alert_id: str) -> None:
@@ -73,10 +75,10 @@ class Escalator:
             return lifted
         now = self._clock.now()
         due = await self._store.due(ALERTS, now, BATCH)
-        for alert_id, at in due:
+        for _, at in due:
             if now - at > LATE_MS:
                 self._metrics.late_timer()
-            await self._setbacks.spare_others(alert_id, self._wake(alert_id))
+        await asyncio.gather(*(self._setbacks.spare_others(alert, self._wake(alert)) for alert, _ in due))
         return len(due)
 
     async def _wake(self, alert_id: str) -> None:

@@ -6,8 +6,10 @@ import pytest
 
 from engine.alerting.command import Answer, Attempted, Comment
 from engine.errors import StoreUnavailableError
+from engine.judging.instant import MINUTE
 from engine.judging.judgement import Opened
 from engine.service.dispatcher import Dispatcher
+from engine.service.escalator import Escalator
 from engine.service.gateways import Gateways
 from notifiers.base import Message, Receipt
 from tests.unit.service.country import NOW
@@ -221,3 +223,15 @@ async def test_what_is_on_its_way_at_the_end_is_given_up_and_goes_again(board):
     await board.watched.begun(1)
     await board.many.close()
     assert (await board.states([alert]), board.watched.accepted) == (["sending"], [])
+
+
+async def test_timers_that_fall_due_together_are_carried_out_in_one_write(board):
+    alerts = [await board.open(number) for number in range(1, 6)]
+    board.clock.set(board.clock.now() + 31 * MINUTE)
+    board.writes.clear()
+    escalator = Escalator(board.store, board.clock, board.desk, board.metrics)
+    assert await escalator.turn() == 5
+    assert board.writes == ["escalate"]
+    for alert in alerts:
+        assert [run.step for run in (await board.alert(alert)).runs] == [1, 2]
+    assert await escalator.turn() == 0
