@@ -15,6 +15,8 @@ AT_ONCE = 20
 """Deliveries under way at once in one process; in lock-step they go one after the other."""
 GATHER_SECONDS = 0.005
 """Where much waits and little room comes free, this long is waited for more: messages claimed together cost less."""
+PATIENCE_SECONDS = 3.0
+"""At the end of a service gateways have so long to answer: what they took without saying so would go twice."""
 
 Delivery = Coroutine[Any, Any, None]
 """What is left to do with a claimed message."""
@@ -23,8 +25,9 @@ Delivery = Coroutine[Any, Any, None]
 class Deliveries:
     """Those of one dispatcher."""
 
-    def __init__(self, at_once: int = AT_ONCE) -> None:
+    def __init__(self, at_once: int = AT_ONCE, *, patience: float = PATIENCE_SECONDS) -> None:
         self._at_once = at_once
+        self._patience = patience
         self._under_way: set[asyncio.Task[object]] = set()
         self._failed: list[BaseException] = []
 
@@ -63,7 +66,9 @@ class Deliveries:
             raise failed
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Let what is under way come to its end for a moment, then give it up: it goes again after the next start."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=self._patience)
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
