@@ -19,6 +19,7 @@ from engine.judging.rule import Rule
 from engine.judging.sliding import Sliding
 from engine.judging.state import Join, Point, Spell, Status
 from engine.judging.trace import Memory, Rise, Stand
+from engine.judging.window import kept_for
 
 
 class Recalling(Sliding):
@@ -87,7 +88,8 @@ class Recalling(Sliding):
         has something to say of a running spell says the newest figure, so then this one walks to the end.
         """
         if self.recalls:
-            for now, stood in other.memory.after(behind.occurred_at):
+            in_windows = max(0, kept_for(self._condition) - 1)  # what was taken out is in no list any more
+            for now, stood in other.memory.after(behind.occurred_at + in_windows):
                 while self._high < len(self._keys) and self._keys[self._high].occurred_at <= now:
                     self._step()
                 needed = needed_from(self._condition, self._keys, self._points, now)
