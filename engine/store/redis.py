@@ -55,6 +55,8 @@ from engine.store.signal import Signals
 
 READ_PAUSES = (0.05, 0.25)
 """A read that finds no server is tried again after each of these pauses, in seconds."""
+CANCEL_SECONDS = 0.1
+"""The listener is told to end again where it did not end within so many seconds."""
 RESTORING = "restoring"
 """The key that is there while a restore is under way, or was interrupted."""
 OLDEST_SERVER = 7
@@ -129,10 +131,9 @@ class RedisStore:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        if self._listener:
-            self._listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listener
+        while self._listener and not self._listener.done():
+            self._listener.cancel()  # under Python 3.11 the client may lose one that comes while it connects
+            await asyncio.wait((self._listener,), timeout=CANCEL_SECONDS)
         self._listener, self._heard = None, frozenset()
         await self._link.aclose()
 
