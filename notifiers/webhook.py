@@ -43,7 +43,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     private_addresses: bool = False
     ca_file: str = ""
     timeout: float = 10.0
-    connections: int = 20
+    connections: int = 40
 
     def __repr__(self) -> str:
         return f"WebhookSettings(name={self.name!r}, private_addresses={self.private_addresses!r})"

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.clock import monotonic
 
-AT_ONCE = 20
+AT_ONCE = 40
 """Deliveries under way at once in one process; in lock-step they go one after the other."""
 GATHER_SECONDS = 0.005
 """Where much waits and little room comes free, this long is waited for more: messages claimed together cost less."""
