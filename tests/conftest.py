@@ -9,12 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 settings.register_profile(
     "short", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("long", settings.get_profile("short"), max_examples=2_000)
+LONG_SECONDS = 2_400
+"""How long a property with 2,000 examples may take: twenty times the 120 s that 100 have."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,8 +30,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests marked `long` out unless `--all` is given or one is named by its full id."""
-    if config.getoption("--all") or any("::" in argument for argument in config.args):
+    """Leave the tests marked `long` out unless `--all` is given or one is named by its full id.
+
+    With `--all` properties have longer, each as its own mark says or `LONG_SECONDS`.
+    """
+    if config.getoption("--all"):
+        for item in items:
+            if is_hypothesis_test(getattr(item, "obj", None)) and not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(LONG_SECONDS))
+        return
+    if any("::" in argument for argument in config.args):
         return
     long = [item for item in items if item.get_closest_marker("long")]
     if long:

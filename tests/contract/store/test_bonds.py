@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.alerting.command import Answer
@@ -167,6 +167,7 @@ async def in_disorder(namespace, requests):
         return await service.openings(), await service.unresolved()
 
 
+@settings(max_examples=max(100, settings().max_examples // 4))  # each runs the loops over two stores
 @given(happenings(), st.data())
 def test_the_openings_are_the_same_in_every_order_and_every_store(namespaces, events, data):
     order = data.draw(st.permutations(events))
