@@ -316,6 +316,7 @@ class Evaluator:
             await self._attempt(judge, entries, beside)
         except BaseException:
             self._lease = None  # the next turn reads the groups again: what was judged here is in no store
+            self._pace.broke_off()
             raise
 
     async def _attempt(
@@ -328,6 +329,7 @@ class Evaluator:
         for _ in range(REPEATS):
             outcomes = await judge()
             write = self._write(outcomes, fence, beside)
+            await self._leadership.keep()
             outcome = await self._store.write(write)
             match outcome:
                 case Fenced(reason=reason):

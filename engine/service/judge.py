@@ -77,9 +77,11 @@ class Judge:
                 self._letters.begin()
                 for rule, event, error in faults:
                     self._letters.event(rule, event, error, horizon)
+                await self._keep()
                 attempt = _Attempt(work, horizon, Bonds(self._books.rule_set.rules, self._books.namespace))
                 await self._judged(attempt, raised)
             around, in_force = await self._books.surroundings(), self._books.in_force.tenures
+            await self._keep()
             docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
             try:
                 outcomes = attempt.outcomes(await docket.decide(attempt.said, attempt.cases))

@@ -18,9 +18,13 @@ class Pace:
     def __init__(self) -> None:
         self.entries = ENTRIES
 
+    def broke_off(self) -> None:
+        """Tell that a batch took too long, or came to nothing, which may be why: the next one is half as large."""
+        self.entries = max(1, self.entries // 2)
+
     def took(self, seconds: float) -> None:
         """Tell how long a batch took, in seconds."""
         if seconds > LONG_SECONDS:
-            self.entries = max(1, self.entries // 2)
+            self.broke_off()
         elif seconds < LONG_SECONDS / 4:
             self.entries = min(ENTRIES, self.entries * 2)

@@ -26,3 +26,11 @@ def test_a_batch_that_is_neither_changes_nothing() -> None:
     pace.took(2 * LONG_SECONDS)
     pace.took(LONG_SECONDS / 2)
     assert pace.entries == ENTRIES // 2
+
+
+def test_a_batch_that_came_to_nothing_is_tried_in_halves():
+    """It may have outlived the lease; as large once more it would again."""
+    pace = Pace()
+    for entries in (25, 12, 6, 3, 1, 1):
+        pace.broke_off()
+        assert pace.entries == entries
