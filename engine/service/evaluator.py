@@ -89,9 +89,8 @@ class Evaluator:
         self._leadership = Leadership(store, metrics, holder)
         self._lease: Lease | None = None
         self._seeded: RuleSet | None = None
-        self._cursor = ""
+        self._cursor, self._pace = "", Pace()
         self.more = True  # the last turn left something to do
-        self._pace = Pace()
         self._groups = Groups(store)
         self._backdrop = Backdrop(books, watched_since)
         self._history = history or History(store)
@@ -152,8 +151,7 @@ class Evaluator:
         return await self._turn(again=again) or prepared
 
     async def _turn(self, *, again: bool) -> int:
-        started = monotonic()
-        now = self._clock.now()
+        started, now = monotonic(), self._clock.now()
         read, newest = await asyncio.gather(
             self._store.read(self._cursor, self._pace.entries), self._store.last_position()
         )
