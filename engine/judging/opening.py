@@ -20,8 +20,9 @@ from engine.judging.window import within_of
 def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, int]:
     """Return the place of the spell each opening stands for now, by its ordinal; who stands for none is left out.
 
-    An opening keeps the spell of its instant, else it takes the earliest one that overlaps with its own stretch. What
-    is carried over from another version of the rule takes the first that is left.
+    An opening keeps the spell of its instant (of several, the one that ended as it did), else it takes the earliest one
+    that overlaps with its own stretch. What is carried over from another version of the rule takes the first that is
+    left.
     """
     of_instant: dict[Instant, list[int]] = {}
     for number, spell in enumerate(spells):
@@ -35,7 +36,8 @@ def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, in
                 places[opening.ordinal] = place
             continue
         same = of_instant.get(opening.happened_at, [])
-        place = next((one for one in same if one not in taken), same[-1] if same else None)
+        free = [one for one in same if one not in taken]
+        place = min(free, key=lambda one: _unlike(opening, spells[one]), default=same[-1] if same else None)
         if place is None:
             place = next((one for one, spell in enumerate(spells) if _overlap(opening, spell)), None)
         if place is not None:
@@ -72,6 +74,13 @@ def mark_of(closed: Closing, opening: Opening, condition: Condition) -> EventKey
         if closed.floor.occurred_at >= judged:
             return closed.floor
     return EventKey(judged, END_OF_INSTANT, END_OF_INSTANT)
+
+
+def _unlike(opening: Opening, spell: Spell) -> int:
+    """Say how little a spell of the same instant is an opening's: one that others closed by hand least of all."""
+    if opening.ended_at == spell.ended_at:
+        return 0
+    return 2 if spell.reason == "by_hand" else 1
 
 
 def _overlap(opening: Opening, spell: Spell) -> bool:

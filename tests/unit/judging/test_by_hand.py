@@ -7,8 +7,8 @@ import pytest
 from engine.judging.evaluate import Group
 from engine.judging.event import EventKey
 from engine.judging.instant import HOUR, MINUTE, Instant
-from engine.judging.judgement import Joined, Opened, Redated, Undone
-from engine.judging.rule import Count, Distinct, Limit, Rule, Value
+from engine.judging.judgement import Ended, Joined, Opened, Redated, Undone
+from engine.judging.rule import Clear, Count, Distinct, Limit, Rule, Value
 from engine.judging.state import Closing
 from tests.unit.judging.desk import event, minutes, rule
 
@@ -126,3 +126,33 @@ def test_nothing_opens_before_a_closing_by_hand_whose_alert_was_undone() -> None
     assert [type(one) for one in said] == [Undone]
     assert group.apply([event(0)], received_at=3 * HOUR) == ()
     assert [type(one) for one in group.apply([event(HOUR + 1)], received_at=3 * HOUR)] == [Opened]
+
+
+def test_an_alert_keeps_its_spell_where_others_of_the_same_instant_were_closed() -> None:
+    """Two alerts of one instant, closed by hand, are re-dated by a late event; the third goes on and ends alone."""
+    one = rule(
+        condition=Count(1, MINUTE, weight="metrics.n"),
+        clear=Clear("no_longer_true"),
+        keep_open_for=3 * MINUTE,
+        wait_for_late=5 * MINUTE,
+    )
+    group, said = Group(one), []
+    for at, received_at, weight, shut in (
+        (7, 7, 1, None),
+        (7, 7, 0, (1, 7, "e1")),
+        (0, 8, 1, (2, 7, "e2")),
+        (7, 8, 0, (3, 0, "e3")),
+        (48, 48, 0, None),
+        (48, 48, 0, None),
+    ):
+        closing = None
+        if shut is not None:
+            ordinal, floor, id_ = shut
+            key = EventKey(floor * MINUTE, "7315", id_)
+            closing = Closing(ordinal=ordinal, floor=key, at=received_at * MINUTE)
+        number = len(said) + 1
+        report = event(at * MINUTE, f"e{number}", received_at=received_at * MINUTE, **{"metrics.n": weight})
+        heard = group.apply([report], received_at=received_at * MINUTE, closed=closing)
+        heard += group.look(now=received_at * MINUTE)
+        said.append([(type(s).__name__, s.ordinal) for s in heard if isinstance(s, Opened | Ended)])
+    assert said == [[("Opened", 1)], [("Opened", 2)], [("Opened", 3)], [("Opened", 4)], [("Ended", 4)], []]
