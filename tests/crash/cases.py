@@ -18,7 +18,7 @@ next message to ask, or the same one, waits or goes at another instant than in t
 
 
 def deaths(left: Left) -> Iterator[Death]:
-    """Return every crossing of an act; of the lease, which is renewed at every turn, the first."""
+    """Return every crossing of an act; of the lease, which is renewed as real time passes, the first."""
     for (point, side), times in sorted(left.crossed.items()):
         for time in range(1, (1 if point == "lease" else times) + 1):
             yield Death(point, side, time)
