@@ -77,6 +77,11 @@ class Link:
         with self._own_words():
             return await self._together.ask(*words)
 
+    async def whole(self, *words: Word) -> Any:
+        """Send a command whose answer may be large, on a connection of its own: no other answer waits behind it."""
+        with self._own_words():
+            return await self._client.execute_command(*words)
+
     async def commands(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """Send several commands in one go and return their answers; the first refusal is raised."""
         with self._own_words():

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Literal
 
@@ -157,7 +157,7 @@ class RedisStore:
 
     async def scan(self, table: str) -> dict[str, Record]:
         """Return a whole table, as it is at one moment."""
-        stored = await self._read("HGETALL", self._key("table", table))
+        stored = await self._read("HGETALL", self._key("table", table), ask=self._link.whole)
         return {id_.decode(): reply.record(value) for id_, value in stored.items()}
 
     async def due(self, schedule: str, until: Instant, limit: int) -> list[tuple[str, Instant]]:
@@ -173,9 +173,8 @@ class RedisStore:
 
     async def planned(self, schedule: str) -> dict[str, Instant]:
         """Return a whole schedule."""
-        return dict(
-            reply.members(await self._read("ZRANGE", self._key("schedule", schedule), 0, -1, "WITHSCORES"))
-        )
+        key = self._key("schedule", schedule)
+        return dict(reply.members(await self._read("ZRANGE", key, 0, -1, "WITHSCORES", ask=self._link.whole)))
 
     async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
         """Return entries of a log from index `start` on (negative: from the end)."""
@@ -334,19 +333,17 @@ class RedisStore:
         self._crash_point(name, "after")
         return answer
 
-    async def _read(self, *words: str | bytes | int) -> Any:
-        """Do a command that changes nothing, again where the server does not answer."""
-        began = monotonic()
+    async def _read(self, *words: str | bytes | int, ask: Callable[..., Awaitable[Any]] | None = None) -> Any:
+        """Do a command that changes nothing, again where the server does not answer; `ask` by another way than most."""
+        began, ask = monotonic(), ask or self._link.command
         for pause in READ_PAUSES:
             try:
-                return await self._link.command(*words)
+                return await ask(*words)
             except StoreUnavailableError:
-                if (
-                    monotonic() - began > self._timeout
-                ):  # it hangs; asking again would only hold the caller up
-                    raise
+                if monotonic() - began > self._timeout:
+                    raise  # it hangs; asking again would only hold the caller up
                 await asyncio.sleep(pause)
-        return await self._link.command(*words)
+        return await ask(*words)
 
     def _key(self, *parts: str) -> str:
         return ":".join((self._base, *parts))
