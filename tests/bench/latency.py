@@ -65,9 +65,9 @@ async def measure(terms: Terms) -> AsyncIterator[Figure]:
     why = alertmanager.why_not() if peers.wanted else "Alertmanager: not asked for (--no-peers)"
     if not why:
         step("Alertmanager")
-        theirs = await _of_alertmanager(scale, seconds)
+        theirs = await _runs(scale, lambda: _of_alertmanager(seconds))
     step("event to webhook")
-    ours = await _of_siaga(scale, seconds)
+    ours = await _runs(scale, lambda: _of_siaga(seconds))
     for rate, target in RATES.items():
         yield Figure(
             what=f"event to webhook, p99 at {rate}/s for {seconds} s",
@@ -90,7 +90,18 @@ async def measure(terms: Terms) -> AsyncIterator[Figure]:
     )
 
 
-async def _of_siaga(scale: Scale, seconds: int) -> dict[str, list[list[float]]]:
+async def _runs(
+    scale: Scale, once: Callable[[], Awaitable[dict[str, list[float]]]]
+) -> dict[str, list[list[float]]]:
+    """Measure several times, each time on programs that were started for it: no run finds the alerts of another."""
+    found: dict[str, list[list[float]]] = {}
+    for _ in range(scale.runs):
+        for name, run in (await once()).items():
+            found.setdefault(name, []).append(run)
+    return found
+
+
+async def _of_siaga(seconds: int) -> dict[str, list[float]]:
     came = Arrivals()
 
     def told(body: bytes, at: float) -> None:
@@ -109,13 +120,13 @@ async def _of_siaga(scale: Scale, seconds: int) -> dict[str, list[list[float]]]:
 
             try:
                 return await _measured(
-                    scale, seconds, came, send, lambda id_: alert_id("siaga", "real", RULE, id_, 1)
+                    seconds, came, send, lambda id_: alert_id("siaga", "real", RULE, id_, 1)
                 )
             finally:
                 installation.stop()
 
 
-async def _of_alertmanager(scale: Scale, seconds: int) -> dict[str, list[list[float]]]:
+async def _of_alertmanager(seconds: int) -> dict[str, list[float]]:
     came = Arrivals()
     with tempfile.TemporaryDirectory(prefix="siaga-bench-") as folder:
         async with receiving(lambda body, at: came.note(alertmanager.ids_of(body), at)) as receiver:
@@ -126,21 +137,19 @@ async def _of_alertmanager(scale: Scale, seconds: int) -> dict[str, list[list[fl
                     body = alertmanager.alerts(ids)
                     await clients[place].post(body, "/api/v2/alerts", "application/json")
 
-                return await _measured(scale, seconds, came, send, lambda id_: id_)
+                return await _measured(seconds, came, send, lambda id_: id_)
 
 
 async def _measured(
-    scale: Scale, seconds: int, came: Arrivals, send: Send, known_as: Callable[[str], str]
-) -> dict[str, list[list[float]]]:
-    """Return the milliseconds of each event, run by run, at each rate and of the burst."""
-    found: dict[str, list[list[float]]] = {}
+    seconds: int, came: Arrivals, send: Send, known_as: Callable[[str], str]
+) -> dict[str, list[float]]:
+    """Return the milliseconds of each event at each rate and of the burst, on what was started just now."""
+    found: dict[str, list[float]] = {}
     await _steady(came, send, known_as, [f"hangat-{place}" for place in range(50)], 50)
-    for run in range(scale.runs):
-        for rate in RATES:
-            ids = [f"ukur-{run}-{rate}-{place}" for place in range(rate * seconds)]
-            found.setdefault(str(rate), []).append(await _steady(came, send, known_as, ids, rate))
-        ids = [f"ukur-{run}-serentak-{place}" for place in range(BURST)]
-        found.setdefault("burst", []).append(await _burst(came, send, known_as, ids))
+    for rate in RATES:
+        ids = [f"ukur-{rate}-{place}" for place in range(rate * seconds)]
+        found[str(rate)] = await _steady(came, send, known_as, ids, rate)
+    found["burst"] = await _burst(came, send, known_as, [f"ukur-serentak-{place}" for place in range(BURST)])
     return found
 
 
