@@ -84,8 +84,9 @@ def bench(
         ended = True
         try:
             asyncio.run(_measured(wanted, terms, found, partial(bar.console.print, soft_wrap=True)))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, EOFError):  # EOFError: a server hung up
             ended = False
+            bar.console.print_exception()
     console.print(f"{about}{'' if ended else ', interrupted'}")
     console.print(_table(found, quick=quick))
     for note in dict.fromkeys(figure.note for figure in found if figure.note):

@@ -133,6 +133,8 @@ async def _play(
         await watching
     counters, after = await store.counters(), installation.cpu()
     lost = len(schedule) - (counters.get("events_accepted", 0) - before)
+    await client.close()  # the service may have closed it: nothing was sent while the backlog was judged
+    client = await Client(installation.port, installation.token).open()
     metrics = (await client.get("/metrics")).decode()
     await client.close()
     yield _none(f"{what}: events lost of {len(schedule):,}", lost)
