@@ -99,6 +99,7 @@ class RedisStore:
         self._signals = Signals()
         self._heard: frozenset[str] = frozenset()
         self._listener: asyncio.Task[None] | None = None
+        self._listeners: set[asyncio.Task[None]] = set()
 
     async def open(self, *, restoring: bool = False) -> None:
         """Connect, and refuse a server that is too old or does not keep what it accepts, and half a backup."""
@@ -131,9 +132,10 @@ class RedisStore:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        while self._listener and not self._listener.done():
-            self._listener.cancel()  # under Python 3.11 the client may lose one that comes while it connects
-            await asyncio.wait((self._listener,), timeout=CANCEL_SECONDS)
+        while self._listeners:
+            for listener in self._listeners:
+                listener.cancel()  # under Python 3.11 the client may lose one that comes while it connects
+            await asyncio.wait(tuple(self._listeners), timeout=CANCEL_SECONDS)
         self._listener, self._heard = None, frozenset()
         await self._link.aclose()
 
@@ -299,9 +301,11 @@ class RedisStore:
         deaf = self._listener is None or self._listener.done() or not self._heard.issuperset(channels)
         if channels and deaf:  # who only waits for time needs no connection of its own
             self._heard |= frozenset(channels)
-            if self._listener:
-                self._listener.cancel()
+            for listener in self._listeners:
+                listener.cancel()
             self._listener = asyncio.create_task(self._listen(self._heard))
+            self._listeners.add(self._listener)
+            self._listener.add_done_callback(self._listeners.discard)
         await self._signals.wait(channels, seconds)
 
     async def erase(self) -> None:
