@@ -81,8 +81,9 @@ def evidence_of(event: Event) -> Evidence:
 
 
 def _made(event: Event) -> Evidence:
-    fields = event.fields
-    verification, channel = fields.get("verification"), fields.get("source.channel")
+    given = event.fields.get
+    verification, channel = given("verification"), given("source.channel")
+    precision, role, incident = given("time_precision"), given("subject.role"), given("incident")
     return Evidence(
         desk=intern(event.desk),  # there are few of these, and many points
         id=event.id,
@@ -91,12 +92,12 @@ def _made(event: Event) -> Evidence:
         severity=event.severity,
         occurred_at=event.occurred_at,
         received_at=event.received_at,
-        time_precision=_precision(fields.get("time_precision")),
-        subject_role=_text(fields.get("subject.role")),
+        time_precision="exact" if precision is None else _precision(precision),
+        subject_role=role if isinstance(role, str) else None,
         verification=(isinstance(verification, str) and verification) or "unverified",
         channel=intern(channel) if isinstance(channel, str) else None,
-        incident=_text(fields.get("incident")),
-        impact=_impact(fields),
+        incident=incident if isinstance(incident, str) else None,
+        impact=None if _FIGURES.isdisjoint(event.fields) else _impact(event.fields),
     )
 
 
@@ -106,7 +107,7 @@ _evidence: dict[int, tuple[Event, Evidence]] = {}
 
 
 def _precision(value: object) -> Precision:
-    return "exact" if value is None else next((known for known in PRECISIONS if known == value), "exact")
+    return next((known for known in PRECISIONS if known == value), "exact")
 
 
 def _impact(fields: Mapping[str, Scalar]) -> Impact | None:
@@ -120,10 +121,7 @@ def _impact(fields: Mapping[str, Scalar]) -> Impact | None:
 
 
 _IMPACTS = tuple((name, f"metrics.{name}") for name in Impact.__struct_fields__)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+_FIGURES = frozenset(path for _, path in _IMPACTS)
 
 
 Sides = tuple[float | None, float | None]
