@@ -50,6 +50,8 @@ class Wire:
 
         Raises what the client raises where no connection can be made; then nothing was sent.
         """
+        if self._connection is not None and self._is_left():
+            self._give_up(exceptions.ConnectionError("another server is the primary"))
         while self._connection is None:
             if self._connecting is None:
                 self._connecting = asyncio.create_task(self._connect())
@@ -127,8 +129,16 @@ class Wire:
         if left > 0:
             self._watch = asyncio.get_running_loop().call_later(left, self._look)
             return
-        connection = self._connection
-        self._end(connection, exceptions.TimeoutError("the server does not answer"))
+        self._give_up(exceptions.TimeoutError("the server does not answer"))
+
+    def _is_left(self) -> bool:
+        """Say whether the client has found another primary since: this one may hang long before it is known dead."""
+        primary = getattr(self._client.connection_pool, "master_address", None)
+        return primary is not None and primary != (self._connection.host, self._connection.port)
+
+    def _give_up(self, why: Exception) -> None:
+        """Leave the connection: whoever waits is told so, and its listener ends it."""
+        self._end(self._connection, why)
         if self._listener is not None:
             self._listener.cancel()
 
