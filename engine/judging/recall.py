@@ -35,7 +35,6 @@ class Recalling(Sliding):
         *,
         base: Instant | None = None,
         status: Status | None = None,
-        marks: Sequence[EventKey] = (),  # noqa: ARG002 - of who walks
         around: Circumstances = UNKNOWN,
     ) -> None:
         super().__init__(

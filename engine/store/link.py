@@ -25,7 +25,7 @@ from redis.backoff import NoBackoff
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
 from engine.store.sentinel import PrimaryPool, watched
 from engine.store.together import Together
-from engine.store.wire import Wire, Word
+from engine.store.wire import Wire, Word, packed
 
 CONNECTIONS = 32
 """At most so many commands of one process are under way at once; others wait for a free connection."""
@@ -42,10 +42,9 @@ class _Packing:
     def pack_command(self, *words: Word) -> list[bytes]:
         """Return the bytes of a command."""
         if len(words) < LONG:
-            packed: list[bytes] = super().pack_command(*words)  # type: ignore[misc]
-            return packed
-        encoded = [word if type(word) is bytes else str(word).encode() for word in words]
-        return [b"*%d\r\n%b" % (len(words), b"".join([b"$%d\r\n%b\r\n" % (len(w), w) for w in encoded]))]
+            short: list[bytes] = super().pack_command(*words)  # type: ignore[misc]
+            return short
+        return [packed(words)]
 
 
 class Link:

@@ -95,6 +95,8 @@ class Wire:
                     found = await connection.read_response(timeout=inf, disconnect_on_error=False)
                 except exceptions.ResponseError as refusal:
                     found = refusal
+                if self._connection is not connection:
+                    return  # it was given up: who waits now asked another one
                 self._hand_out(found)
         except (exceptions.RedisError, OSError) as error:
             why = error

@@ -18,10 +18,13 @@ class Server:
         self.answers = list(answers)
         self.connections = 0
         self.tasks = []
+        self.writers = []
+        self.asked = asyncio.Queue()
 
     async def serve(self, reader, writer):
         self.connections += 1
         self.tasks.append(asyncio.current_task())
+        self.writers.append(writer)
         # Cancelled when the test ends; a task that stayed cancelled would raise in the streams of Python 3.11.
         with suppress(asyncio.CancelledError, ConnectionError):
             await self._answer(reader, writer)
@@ -37,6 +40,7 @@ class Server:
                 if command[0] == b"CLIENT":  # the client introduces itself
                     writer.write(b"+OK\r\n")
                     continue
+                self.asked.put_nowait(command)
                 answer = self.answers.pop(0) if self.answers else b"+OK\r\n"
                 if answer == "end":
                     return
@@ -127,3 +131,21 @@ def test_words_are_packed_as_the_server_reads_them():
         == b"*4\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$3\r\na\r\n\r\n$2\r\n12\r\n"
     )
     assert packed(("GET", "é")) == "*2\r\n$3\r\nGET\r\n$2\r\né\r\n".encode()
+
+
+async def test_an_answer_that_comes_after_its_connection_was_given_up_answers_nobody(opened):
+    """Also where the word to end never came to who listens: another question would get it."""
+    told, wire = await opened(None, None)
+    first = asyncio.create_task(ask(wire, ("GET", "a")))
+    await told.asked.get()
+    listener, wire._listener = wire._listener, None
+    wire._give_up(exceptions.ConnectionError("left"))
+    assert [type(found) for found in await first] == [exceptions.ConnectionError]
+    second = asyncio.create_task(ask(wire, ("GET", "b")))
+    await told.asked.get()
+    told.writers[0].write(b"+late\r\n")
+    await told.tasks[0]
+    assert listener is not None
+    assert not second.done()
+    told.writers[1].write(b"+two\r\n")
+    assert await second == [b"two"]
