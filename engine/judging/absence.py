@@ -28,7 +28,7 @@ from engine.judging.rule import Rule
 from engine.judging.state import Point, Spell, Status
 from engine.judging.stopwatch import Stopwatch
 from engine.judging.trace import Rise, later
-from engine.judging.window import Lasting
+from engine.judging.window import Lasting, Window
 
 
 class Standing(NamedTuple):
@@ -107,6 +107,9 @@ class SilenceFold(AbsenceFold):
         self._at: Instant | None = None
         self._plain = Stopwatch(self._around.gaps)
 
+    def _new_window(self) -> Window:
+        return Lasting(self._silence.length, self._lasts)
+
     @cached_property
     def _clock(self) -> Stopwatch:
         return Stopwatch(self._around.gaps, self._active)
@@ -122,20 +125,17 @@ class SilenceFold(AbsenceFold):
         if seen is not None and (newest is None or at - newest >= seen):
             self.status.anchor = self._keys[index]
         self._heard.append(at)
-        self._measure()
 
     def _slide(self, at: Instant) -> None:
         self._at = at
-        self._measure()
 
-    def _measure(self) -> None:
-        """Tell the window how long the silence is where the fold stands."""
-        at, since = self._at, None
-        if at is not None and self._is_expected(at) and self._span(at) is not None:
-            since = self._measured_from(at)
-        if isinstance(self._window, Lasting):
-            lasts = at is not None and since is not None and since <= at
-            self._window.figure = self._clock.between(since or 0, at or 0) if lasts else None
+    def _lasts(self) -> Millis | None:
+        """Return how long the silence is where the fold stands; None where nobody is expected to report."""
+        at = self._at
+        if at is None or not self._is_expected(at) or self._span(at) is None:
+            return None
+        since = self._measured_from(at)
+        return None if since is None or since > at else self._clock.between(since, at)
 
     def _is_expected(self, at: Instant) -> bool:
         seen, member = self._silence.expected.seen, self._around.member
@@ -202,8 +202,8 @@ class SilenceFold(AbsenceFold):
 
     def _judge(self, at: Instant, start: int, end: int) -> None:
         super()._judge(at, start, end)
-        spell, figure = self.status.spell, self._window.figure
-        if spell is None or figure is None or not self._window.met():
+        spell = self.status.spell
+        if spell is None or not self._window.met() or (figure := self._window.figure) is None:
             return
         if any(step <= figure for step in self._steps(self._told(spell))):
             self.rises.append(Rise(at, len(self.done), figure))

@@ -19,11 +19,11 @@ from engine.judging.fold import Fold
 from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Risen, Undone
 from engine.judging.level import level_of
-from engine.judging.newcomers import Fits, Withdrawn, newcomers_of
+from engine.judging.newcomers import Fits, Newcomer, Withdrawn, newcomers_of
 from engine.judging.opening import assign, grown, mark_of, moved, window_at
 from engine.judging.points import Points, needed_from
 from engine.judging.rule import Rule
-from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Point, Spell, gate_of
+from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Spell, gate_of
 from engine.judging.trace import earlier
 from engine.judging.window import kept_for, limit_of, opens_on_arrival, quiet_after
 
@@ -146,18 +146,20 @@ class Group:
 
     # --- what goes in -----------------------------------------------------------------------------------------------
 
-    def _take(self, newcomers: Sequence[Point], gone: Sequence[Evidence]) -> None:
-        changed = [*(point.key for point in newcomers), *(one.key for one in gone)]
-        at, judged = min(changed).occurred_at, self._fold.now
-        walks = not gone and self._fold.rewind_to(at)
+    def _take(self, newcomers: Sequence[Newcomer], gone: Sequence[Evidence]) -> None:
+        """Let points come and go; both are in event order."""
+        fold, points = self._fold, self.points
+        changed = [*(key for key, _ in newcomers[:1]), *(one.key for one in gone[:1])]
+        at, judged = min(changed).occurred_at, fold.now
+        walks = not gone and fold.rewind_to(at)
         if walks and judged is not None and at <= judged:
             self._said = None  # the instant is judged again: an opening at it may have got further evidence
-        for point in newcomers:
-            self.points.add(point)
+        for key, point in newcomers:
+            points.put(key, point)
         if walks:
-            self._fold.walk()
+            fold.walk()
         else:
-            self._refold(at, changed)
+            self._refold(at, [*(key for key, _ in newcomers), *(one.key for one in gone)])
 
     def _close(self, closed: Closing) -> None:
         """Mark where an alert was closed by hand: after its newest evidence, and when that had been judged."""
@@ -197,8 +199,8 @@ class Group:
         self._ripe = ripe if self._ripe is None else max(self._ripe, ripe)
         fold = self._fold
         fold.wait_until(self._ripe)
-        if self._said == _NOTHING and not (fold.spells or fold.joins or fold.rises):
-            self._hidden = None
+        if not (self._openings or fold.spells or fold.joins or fold.rises):
+            self._said, self._hidden = _NOTHING, None
             return []
         spells = self._visible()
         seen = (len(spells), spells[-1].ended_at if spells else None)

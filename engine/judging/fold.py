@@ -226,9 +226,12 @@ class Fold(Recalling):
         spell, gate = self.status.spell, not mark.desk
         if gate:
             self._slide(mark.occurred_at)
-        if spell is not None and not (gate and not self._pulse and self._window.met()):
+        if spell is None:
+            return
+        met = self._window.met()
+        if not gate or self._pulse or not met:
             self._end(max(mark.occurred_at, spell.happened_at), "before_rule" if gate else "by_hand", mark)
-            self.status.blocked = self._state and self._window.met()
+            self.status.blocked = self._state and met
 
     # --- judging one instant ----------------------------------------------------------------------------------------
 
@@ -319,7 +322,7 @@ class Fold(Recalling):
         status.over_since = at if self._pulse and self._rule.clear.how == "no_longer_true" else None
         if self._rule.start_again and last is not None:
             status.restart = self._keys[self._high - 1]
-            self._window, self._low = window_of(self._condition), self._high
+            self._window, self._low = self._new_window(), self._high
 
     def _evidence(
         self, watched: list[EventKey], newest: EventKey | None

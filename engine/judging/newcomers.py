@@ -7,10 +7,11 @@ lead to (`judging.evaluate`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import msgspec
 
-from engine.judging.event import Event
+from engine.judging.event import Event, EventKey
 from engine.judging.instant import Instant
 from engine.judging.judgement import evidence_of
 from engine.judging.measure import besides_of, measure_of, measures
@@ -21,6 +22,9 @@ from engine.judging.state import Point
 
 Withdrawn = Mapping[tuple[str, str], str]
 """Events no longer true, by (desk, id): `refuted` or `corrected`."""
+
+Newcomer = tuple[EventKey, Point]
+"""A point and its place among all."""
 
 Fits = Mapping[tuple[str, str], int]
 """What events fit, by (desk, id): a bit for each of `pattern.parts_of`, then one for each exception of the rule."""
@@ -35,38 +39,39 @@ def newcomers_of(
     known: Points,
     withdrawn: Withdrawn,
     fits: Fits,
-) -> list[Point]:
+) -> list[Newcomer]:
     """Return the points of events that match (`arrivals`) or clear, in event order; those `known` are there already."""
     condition, clears = rule.condition, {(event.desk, event.id) for event in clearing}
-    found, both = [], set()
+    found: list[Newcomer] = []
+    both = set()
     for event in arrivals:
         if not measures(condition, event):
             continue
-        name = (event.desk, event.id)
+        key = event.key
+        name = key[1:]
         both.add(name)
-        if name in withdrawn or not in_time(rule, event, received_at) or event.key in known:
+        if name in withdrawn or not in_time(rule, event, received_at) or key in known:
             continue
         bits = fits.get(name, 0)
         evidence = evidence_of(event)
-        if level := given_level(rule, event, bits):
+        if rule.exemptions and (level := given_level(rule, event, bits)):
             evidence = msgspec.structs.replace(evidence, level=level)
         measure, besides = measure_of(condition, event, bits), besides_of(condition, event, bits)
-        found.append(Point(evidence, measure, clears=name in clears, besides=besides))
+        found.append((key, Point(evidence, measure, clears=name in clears, besides=besides)))
     for event in clearing:
-        name = (event.desk, event.id)
+        key = event.key
+        name = key[1:]
         if name in both or name in withdrawn:
             continue
-        if in_time(rule, event, received_at) and event.key not in known:
-            found.append(Point(evidence_of(event), watched=False, clears=True))
+        if in_time(rule, event, received_at) and key not in known:
+            found.append((key, Point(evidence_of(event), watched=False, clears=True)))
     if len(found) > 1:
-        found.sort(key=lambda point: point.key)
+        found.sort(key=itemgetter(0))
     return found
 
 
 def given_level(rule: Rule, event: Event, fits: int) -> int:
     """Return the level that the first exception gives which the event falls under; 0 where none does."""
-    if not rule.exemptions:
-        return 0
     under = fits >> len(parts_of(rule.condition))
     return next(
         (

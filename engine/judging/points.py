@@ -55,7 +55,10 @@ class Points:
 
     def add(self, row: Point) -> None:
         """Put a point in its place."""
-        key = row.key
+        self.put(row.key, row)
+
+    def put(self, key: EventKey, row: Point) -> None:
+        """Put a point in its place, which its key says."""
         if not self.keys or key > self.keys[-1]:
             index = len(self.keys)
             self.keys.append(key)

@@ -25,7 +25,7 @@ class Sliding:
         self._points = points
         self._state = is_state(condition)
         self._within = within_of(condition)
-        self._window: Window = window_of(condition)
+        self._window: Window = self._new_window()
         self._low = self._high = 0
         self.status = status
 
@@ -51,15 +51,20 @@ class Sliding:
             return [self._keys[i] for i in range(self._low, self._high) if self._counts(i)]
         return [self.status.seen] if self._state and self.status.seen is not None else []
 
+    def _new_window(self) -> Window:
+        return window_of(self._condition)
+
     def _counts(self, index: int) -> bool:
         restart = self.status.restart
         return self._points[index].watched and (restart is None or self._keys[index] > restart)
 
     def _enter(self, index: int) -> None:
-        if self._counts(index):
-            self._window.enter(self._points[index])
-        if self._points[index].watched:
-            self.status.seen = self._keys[index]
+        point = self._points[index]
+        if point.watched:
+            key, status = self._keys[index], self.status
+            if status.restart is None or key > status.restart:
+                self._window.enter(point)
+            status.seen = key
 
     def _slide(self, at: Instant) -> None:
         if self._within is None:

@@ -22,9 +22,10 @@ class Stopwatch:
 
     def between(self, since: Instant, until: Instant) -> Millis:
         """Return how many milliseconds count of those from one instant to another."""
-        return sum(
-            span.end - span.start - covered(self._gaps, *span) for span in self._stretches(since, until)
-        )
+        counted = 0
+        for start, end in self._stretches(since, until):
+            counted += end - start - (covered(self._gaps, start, end) if self._gaps else 0)
+        return counted
 
     def reached(self, since: Instant, length: Millis) -> Instant | None:
         """Return the first instant by which so much time has counted; None where that is never.

@@ -145,14 +145,20 @@ class _Latest:
 
 
 class Lasting(_Any):
-    """How long a silence lasts, in milliseconds: the fold tells it; None where nobody is expected to report."""
+    """How long a silence lasts in milliseconds, as its fold says if asked; None where nobody is expected to report."""
 
-    def __init__(self, limit: Millis) -> None:
-        self._limit = limit
+    def __init__(self, limit: Millis, lasts: Callable[[], Millis | None]) -> None:
+        self._limit, self._lasts = limit, lasts
+
+    @property
+    def figure(self) -> float | None:  # type: ignore[override]
+        """How long it lasts."""
+        return self._lasts()
 
     def met(self) -> bool:
         """Say whether it lasts long enough."""
-        return self.figure is not None and self.figure >= self._limit
+        lasts = self._lasts()
+        return lasts is not None and lasts >= self._limit
 
 
 _once_a_condition = lru_cache(maxsize=16_384)
@@ -160,7 +166,7 @@ _once_a_condition = lru_cache(maxsize=16_384)
 
 
 def window_of(condition: Condition) -> Window:
-    """Return an empty window of the condition."""
+    """Return an empty window of the condition; that of a silence is its fold's (`Lasting`)."""
     match condition:
         case Count() | Distinct() | Spread():
             return _counting(condition)
@@ -170,8 +176,6 @@ def window_of(condition: Condition) -> Window:
             return Contrast(condition)
         case Bond():
             return Standing(condition)
-        case Silence(length=length):
-            return Lasting(length)
         case Value():
             return _Latest(condition)
         case Aggregate():

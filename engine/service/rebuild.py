@@ -100,7 +100,7 @@ class Rebuild:
             points = self.groups.setdefault(key, Points(()))
             for share in shares:
                 points.withdraw(share.withdrawn)
-                for point in newcomers_of(
+                for key_of_point, point in newcomers_of(
                     rule,
                     share.arrivals,
                     share.clearing,
@@ -109,7 +109,7 @@ class Rebuild:
                     withdrawn=share.withdrawn,
                     fits=share.fits,
                 ):
-                    points.add(point)
+                    points.put(key_of_point, point)
 
 
 class Review(Families):

@@ -21,7 +21,8 @@ STATE = Value("n", Limit("at_least", 5))
 
 
 def points(of: Rule, events: Iterable[Event]) -> list[Point]:
-    return newcomers_of(of, list(events), [], received_at=B, known=Points(()), withdrawn={}, fits={})
+    found = newcomers_of(of, list(events), [], received_at=B, known=Points(()), withdrawn={}, fits={})
+    return [point for _, point in found]
 
 
 def judged(of: Rule, events: Iterable[Event]) -> tuple[GroupState, list[Judgement]]:
