@@ -33,6 +33,7 @@ from engine.metrics import Metrics
 from engine.service import logs
 from engine.service.books import Books
 from engine.service.evaluator import Evaluator
+from engine.service.event_loop import loop_factory
 from engine.service.rule_sets import RuleSet
 from engine.store.archive import Archive
 from engine.store.history import History
@@ -289,7 +290,8 @@ def main() -> None:
     os.dup2(
         sys.stderr.fileno(), sys.stdout.fileno()
     )  # whatever prints, nothing but replies goes down the pipe
-    asyncio.run(_live(replies))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_live(replies))
 
 
 if __name__ == "__main__":
