@@ -44,6 +44,8 @@ class Together:
 
     def _go(self) -> None:
         asked, self._asked = self._asked, []
+        if self._wire.send(asked):
+            return
         task = asyncio.create_task(self._send(asked))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)

@@ -1,9 +1,10 @@
 """One connection on which commands follow each other without waiting for answers.
 
 Here: packing commands, handing out the answers in their order, and the end of a connection. Not here: which commands go
-together (`store.together`), what failures are called (`store.link`), and the connection itself: that is the client's
-(login, TLS, who is primary, the bytes). The client's own way of asking takes twice as long: it takes a connection out
-of its pool for every packet, looks it over, and waits for each answer with a clock of its own.
+together (`store.together`), what failures are called (`store.link`), and how a connection is made: that is the client's
+(login, TLS, who is primary). The client's own way of asking takes several times as long: it takes a connection out of
+its pool for every packet, looks it over, and sends and reads in tasks with clocks of their own. So a connection that it
+has made is taken over: what comes in goes straight from the event loop to whoever waits for it.
 
 A command is never sent again here. When the connection ends, whoever waits is told so; the next to ask makes a new one.
 """
@@ -14,14 +15,19 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import hiredis
 from redis import exceptions
+from redis._parsers import BaseParser
 
 from engine.clock import monotonic
 
 Word = str | bytes | int
+Command = tuple[tuple[Word, ...], asyncio.Future[Any]]
+"""A command and whom its answer is for."""
+_NOTHING = object()
+"""Read where no whole answer has come yet."""
 
 
 class _Waiting(NamedTuple):
@@ -39,88 +45,129 @@ class Wire:
         """`timeout` (seconds) bounds how long an answer may stay away; then the connection is given up."""
         self._client = client  # the client leaves most of its methods untyped
         self._timeout = timeout
-        self._connection: Any = None
-        self._listener: asyncio.Task[None] | None = None
+        self._line: _Line | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._watch: asyncio.TimerHandle | None = None
-        self._waiting: deque[_Waiting] = deque()
 
-    async def ask(self, commands: Sequence[tuple[tuple[Word, ...], asyncio.Future[Any]]]) -> None:
-        """Send commands in one packet; their answers, or what the server refused, go to the futures.
+    async def ask(self, commands: Sequence[Command]) -> None:
+        """Send commands in one packet, over a new connection where there is none.
 
-        Raises what the client raises where no connection can be made; then nothing was sent.
+        Their answers, or what the server refused, go to the futures. Raises what the client raises where no connection
+        can be made; then nothing was sent.
         """
-        if self._connection is not None and self._is_left():
-            self._give_up(exceptions.ConnectionError("another server is the primary"))
-        while self._connection is None:
+        while not self.send(commands):
             if self._connecting is None:
                 self._connecting = asyncio.create_task(self._connect())
             await asyncio.shield(self._connecting)
-        now = monotonic()
-        self._waiting.extend(_Waiting(words[0], now, answer) for words, answer in commands)
-        if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(self._timeout, self._look)
-        connection, packet = self._connection, b"".join([packed(words) for words, _ in commands])
-        try:
-            await connection.send_packed_command(packet, check_health=False)
-        except (exceptions.RedisError, OSError) as error:
-            self._end(connection, error)  # at once: the client would connect this one again behind our back
+
+    def send(self, commands: Sequence[Command]) -> bool:
+        """Send commands at once; return False, and do nothing, where there is no connection."""
+        line = self._line
+        if line is None or line.ended:
+            return False
+        if line.is_left():
+            line.end(exceptions.ConnectionError("another server is the primary"))
+            return False
+        line.send(commands)
+        return True
 
     async def close(self) -> None:
         """Give up what is under way."""
-        for task in (self._connecting, self._listener):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError, exceptions.RedisError, OSError):
-                    await task
-        for one in self._waiting:
-            one.answer.cancel()
-        self._waiting.clear()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with suppress(asyncio.CancelledError, exceptions.RedisError, OSError):
+                await self._connecting
+        if self._line is not None:
+            self._line.end(None)
 
     async def _connect(self) -> None:
         try:
             connection = self._client.connection_pool.make_connection()
             await connection.connect()
-            self._connection = connection
-            self._listener = asyncio.create_task(self._listen(connection))
+            self._line = _Line(self._client, connection, self._timeout)
         finally:
             self._connecting = None
 
-    async def _listen(self, connection: Any) -> None:
-        """Hand out answers until the connection ends."""
-        why: Exception = exceptions.ConnectionError("the server closed the connection")
+
+class _Line(asyncio.Protocol):
+    """One connection of the client's, taken over until it ends."""
+
+    def __init__(self, client: Any, connection: Any, timeout: float) -> None:
+        self.ended = False
+        self._client = client
+        self._connection = connection
+        self._timeout = timeout
+        self._waiting: deque[_Waiting] = deque()
+        self._watch: asyncio.TimerHandle | None = None
+        self._answers = hiredis.Reader(
+            protocolError=exceptions.InvalidResponse,
+            replyError=BaseParser.parse_error,
+            notEnoughData=_NOTHING,
+        )
+        # The client tells its stream in no other way, and would close what is read past it.
+        self._writer, connection._reader, connection._writer = connection._writer, None, None  # noqa: SLF001
+        self._transport = cast("asyncio.Transport", self._writer.transport)
+        self._transport.set_protocol(self)
+
+    def is_left(self) -> bool:
+        """Say whether the client has found another primary since: this one may hang long before it is known dead."""
+        primary = getattr(self._client.connection_pool, "master_address", None)
+        return primary is not None and primary != (self._connection.host, self._connection.port)
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Send commands. Nobody waits for room on the way, since everybody waits for an answer anyway."""
+        now = monotonic()
+        self._waiting.extend([_Waiting(words[0], now, answer) for words, answer in commands])
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(self._timeout, self._look)
+        self._transport.write(b"".join([packed(words) for words, _ in commands]))
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out the answers that are whole now."""
+        if self.ended:
+            return  # it was given up: who waits now asked another one
+        self._answers.feed(data)
         try:
-            while True:
-                try:
-                    found = await connection.read_response(timeout=inf, disconnect_on_error=False)
-                except exceptions.ResponseError as refusal:
-                    found = refusal
-                if self._connection is not connection:
-                    return  # it was given up: who waits now asked another one
+            while (found := self._answers.gets()) is not _NOTHING:
                 self._hand_out(found)
-        except (exceptions.RedisError, OSError) as error:
-            why = error
-        finally:
-            self._end(connection, why)
-            with suppress(exceptions.RedisError, OSError):
-                await connection.disconnect(nowait=True)
+        except (exceptions.RedisError, IndexError) as error:
+            self.end(error if isinstance(error, exceptions.RedisError) else _unasked())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell whoever waits that the server, or the way to it, is gone."""
+        self.end(exceptions.ConnectionError(f"the server closed the connection: {error or 'no word'}"))
+
+    def end(self, why: Exception | None) -> None:
+        """Leave the connection and tell whoever waits why; None: they are cancelled."""
+        if self.ended:
+            return
+        self.ended = True
+        if self._watch is not None:
+            self._watch.cancel()
+        self._transport.abort()  # what is not sent yet stays so: a server that hangs would take it later
+        for one in self._waiting:
+            if why is None:
+                one.answer.cancel()
+            elif not one.answer.done():
+                one.answer.set_exception(why)
+        self._waiting.clear()
 
     def _hand_out(self, found: Any) -> None:
         name, _, answer = self._waiting.popleft()
-        if answer.done():
-            return
         if isinstance(found, exceptions.ReadOnlyError):
             # A primary that was put down: the next connection asks anew who is it.
-            answer.set_exception(exceptions.ConnectionError("the previous primary only reads now"))
-            raise exceptions.ConnectionError("the previous primary only reads now")
-        if isinstance(found, Exception):
+            found = exceptions.ConnectionError("the previous primary only reads now")
+        if answer.done():
+            pass
+        elif isinstance(found, Exception):
             answer.set_exception(found)
-            return
-        means = self._client.response_callbacks.get(name)
-        try:
-            answer.set_result(found if means is None else means(found))
-        except Exception as error:  # noqa: BLE001 -- whoever asked is told that the answer was none
-            answer.set_exception(error)
+        else:
+            means = self._client.response_callbacks.get(name)
+            try:
+                answer.set_result(found if means is None else means(found))
+            except Exception as error:  # noqa: BLE001 -- whoever asked is told that the answer was none
+                answer.set_exception(error)
+        if isinstance(found, exceptions.ConnectionError):
+            raise found
 
     def _look(self) -> None:
         """Give the connection up where the oldest answer stays away; else look again when that would be so."""
@@ -130,29 +177,12 @@ class Wire:
         left = self._waiting[0].since + self._timeout - monotonic()
         if left > 0:
             self._watch = asyncio.get_running_loop().call_later(left, self._look)
-            return
-        self._give_up(exceptions.TimeoutError("the server does not answer"))
+        else:
+            self.end(exceptions.TimeoutError("the server does not answer"))
 
-    def _is_left(self) -> bool:
-        """Say whether the client has found another primary since: this one may hang long before it is known dead."""
-        primary = getattr(self._client.connection_pool, "master_address", None)
-        return primary is not None and primary != (self._connection.host, self._connection.port)
 
-    def _give_up(self, why: Exception) -> None:
-        """Leave the connection: whoever waits is told so, and its listener ends it."""
-        self._end(self._connection, why)
-        if self._listener is not None:
-            self._listener.cancel()
-
-    def _end(self, connection: Any, why: Exception) -> None:
-        """Tell whoever waits that this connection has ended."""
-        if connection is None or self._connection is not connection:
-            return
-        self._connection = None
-        waiting, self._waiting = self._waiting, deque()
-        for one in waiting:
-            if not one.answer.done():
-                one.answer.set_exception(why)
+def _unasked() -> Exception:
+    return exceptions.InvalidResponse("an answer that nobody asked for")
 
 
 def packed(words: Sequence[Word]) -> bytes:

@@ -134,18 +134,22 @@ def test_words_are_packed_as_the_server_reads_them():
 
 
 async def test_an_answer_that_comes_after_its_connection_was_given_up_answers_nobody(opened):
-    """Also where the word to end never came to who listens: another question would get it."""
+    """What was under way in this process when the connection was given up: another question would get it."""
     told, wire = await opened(None, None)
     first = asyncio.create_task(ask(wire, ("GET", "a")))
     await told.asked.get()
-    listener, wire._listener = wire._listener, None
-    wire._give_up(exceptions.ConnectionError("left"))
+    line = wire._line
+    line.end(exceptions.ConnectionError("left"))
     assert [type(found) for found in await first] == [exceptions.ConnectionError]
     second = asyncio.create_task(ask(wire, ("GET", "b")))
     await told.asked.get()
-    told.writers[0].write(b"+late\r\n")
-    await told.tasks[0]
-    assert listener is not None
+    line.data_received(b"+late\r\n")
     assert not second.done()
     told.writers[1].write(b"+two\r\n")
     assert await second == [b"two"]
+
+
+async def test_an_answer_that_nobody_asked_for_ends_the_connection(opened):
+    told, wire = await opened(b"+one\r\n+more\r\n", b"+two\r\n")
+    assert await ask(wire, ("GET", "a")) == [b"one"]
+    assert (await ask(wire, ("GET", "b")), told.connections) == ([b"two"], 2)
