@@ -27,7 +27,7 @@ from engine.judging.outage import covered
 from engine.judging.rule import Rule
 from engine.judging.state import Point, Spell, Status
 from engine.judging.stopwatch import Stopwatch
-from engine.judging.trace import Rise, later
+from engine.judging.trace import Rise, earlier, later
 from engine.judging.window import Lasting, Window
 
 
@@ -72,13 +72,12 @@ class AbsenceFold(Fold):
         return self.now is None or at > self.now
 
     def _reckoned(self) -> Instant | None:
-        until, now, spans = self._rule.effective_until, self.now, self._active
-        found = [super()._reckoned()]
+        until, now, spans, due = self._rule.effective_until, self.now, self._active, super()._reckoned()
         for turn in self._turns():
             at = turn if spans is None or spans.around(turn) is not None else spans.next_start(turn)
             if at is not None and (now is None or at > now) and (until is None or at < until):
-                found.append(at)
-        return min((at for at in found if at is not None), default=None)
+                due = earlier(due, at)
+        return due
 
     def _turns(self) -> Iterator[Instant]:
         """Yield the instants at which something may change."""
@@ -149,8 +148,9 @@ class SilenceFold(AbsenceFold):
         leaving = self._heard[0] if len(self._heard) == self._silence.below else None
         if spell is not None and spell.since is not None and (leaving is None or leaving <= spell.since):
             return spell.since
-        counts = anchor.occurred_at if anchor is not None else self._counts_from
-        latest = later(later(self._counts_from, counts), leaving)
+        latest = later(
+            self._counts_from if anchor is None else later(self._counts_from, anchor.occurred_at), leaving
+        )
         return None if latest is None else max(latest, span.start if span else at)
 
     # --- what falls due ---------------------------------------------------------------------------------------------
@@ -162,8 +162,7 @@ class SilenceFold(AbsenceFold):
                 yield self._heard[-1] + seen
             if member is not None and member.until is not None:
                 yield member.until
-        known = (self._counts_from, self._heard[-1] if self._heard else None, self.now)
-        start = max((at for at in known if at is not None), default=None)
+        start = later(later(self._counts_from, self._heard[-1] if self._heard else None), self.now)
         if start is None or (member is None and seen is None):
             return
         span = self._span(start)

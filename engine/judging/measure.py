@@ -20,12 +20,15 @@ from engine.judging.rule import (
     Compare,
     Condition,
     Count,
+    Deadline,
     Distinct,
+    EveryEvent,
     Filter,
     FirstTime,
     Floor,
     Pattern,
     Share,
+    Silence,
     Spread,
     Value,
 )
@@ -35,7 +38,7 @@ from engine.judging.state import Measure
 def measures(condition: Condition, event: Event) -> bool:
     """Say whether the event counts for the condition: for `value` and figures it must have the field."""
     match condition:
-        case Count() | Distinct():
+        case Count() | Distinct() | EveryEvent() | Silence() | Deadline():
             return True
         case Value(missing=None, field=field):
             return event.value(field) is not None
@@ -62,7 +65,7 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
     A weight that is missing counts 1, one below zero counts 0. `fits` are the bits of the parts the event fits.
     """
     match condition:
-        case Count(weight=None):
+        case Count(weight=None) | EveryEvent() | Silence() | Deadline():
             return None
         case Count(weight=path) | Compare(figure="count", weight=path):
             weight = None if path is None else number(event.value(path))
@@ -91,7 +94,7 @@ def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
 def besides_of(condition: Condition, event: Event, fits: int = 0) -> tuple[int, ...]:
     """Return what the condition reads besides: of a share the whole, and whether the floor's field lets it pass."""
     match condition:
-        case Count() | Distinct():
+        case Count() | Distinct() | EveryEvent() | Silence() | Deadline():
             return ()
         case Share(whole=whole, missing=missing, floor=floor):
             return _added(whole, missing, event, fits >> 1 & 1), int(_passes(floor, event))

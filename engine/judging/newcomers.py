@@ -11,6 +11,7 @@ from operator import itemgetter
 
 import msgspec
 
+from engine.judging.active import END
 from engine.judging.event import Event, EventKey
 from engine.judging.instant import Instant
 from engine.judging.judgement import evidence_of
@@ -41,30 +42,34 @@ def newcomers_of(
     fits: Fits,
 ) -> list[Newcomer]:
     """Return the points of events that match (`arrivals`) or clear, in event order; those `known` are there already."""
-    condition, clears = rule.condition, {(event.desk, event.id) for event in clearing}
+    condition, exemptions = rule.condition, rule.exemptions
+    since, until = _in_time(rule, received_at)
+    clears = {event.key for event in clearing}
     found: list[Newcomer] = []
-    both = set()
     for event in arrivals:
-        if not measures(condition, event):
+        if not since <= event.occurred_at < until or not measures(condition, event):
             continue
         key = event.key
-        name = key[1:]
-        both.add(name)
-        if name in withdrawn or not in_time(rule, event, received_at) or key in known:
+        if key in known or (withdrawn and key[1:] in withdrawn):
+            clears.discard(key)
             continue
-        bits = fits.get(name, 0)
+        bits = fits.get(key[1:], 0) if fits else 0
         evidence = evidence_of(event)
-        if rule.exemptions and (level := given_level(rule, event, bits)):
+        if exemptions and (level := given_level(rule, event, bits)):
             evidence = msgspec.structs.replace(evidence, level=level)
         measure, besides = measure_of(condition, event, bits), besides_of(condition, event, bits)
-        found.append((key, Point(evidence, measure, clears=name in clears, besides=besides)))
+        found.append((key, Point(evidence, measure, clears=key in clears, besides=besides)))
+        clears.discard(key)
     for event in clearing:
         key = event.key
-        name = key[1:]
-        if name in both or name in withdrawn:
+        if (
+            key not in clears
+            or not since <= event.occurred_at < until
+            or key in known
+            or key[1:] in withdrawn
+        ):
             continue
-        if in_time(rule, event, received_at) and key not in known:
-            found.append((key, Point(evidence_of(event), watched=False, clears=True)))
+        found.append((key, Point(evidence_of(event), watched=False, clears=True)))
     if len(found) > 1:
         found.sort(key=itemgetter(0))
     return found
@@ -83,9 +88,7 @@ def given_level(rule: Rule, event: Event, fits: int) -> int:
     )
 
 
-def in_time(rule: Rule, event: Event, received_at: Instant) -> bool:
-    """Say whether the rule exists at the event's instant and the event is not later than `late_horizon`."""
-    at, start, until = event.occurred_at, rule.effective_from, rule.effective_until
-    if (start is not None and at < start) or (until is not None and at >= until):
-        return False
-    return received_at - at <= rule.late_horizon
+def _in_time(rule: Rule, received_at: Instant) -> tuple[Instant, Instant]:
+    """Return from when until when an event may occur: the rule exists then, and it is no later than `late_horizon`."""
+    since, start, until = received_at - rule.late_horizon, rule.effective_from, rule.effective_until
+    return since if start is None else max(since, start), END if until is None else until

@@ -114,8 +114,7 @@ class Recalling(Sliding):
         ]
         self.memory = start.memory.followed_by(self.memory, now, moved, more)
         if self._before is not None:
-            before = self._before
-            self._before = before._replace(high=before.high + moved, done=before.done + more)
+            self._before = self._before.behind(moved, more)
         self._move(moved)
 
     @property

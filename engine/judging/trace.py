@@ -17,13 +17,17 @@ from engine.judging.instant import Instant
 from engine.judging.state import Status
 
 
-class Stand(NamedTuple):
+class Stand(msgspec.Struct, frozen=True, gc=False):
     """How the fold stood: at which instant, behind how many points, its status, and how many spells had ended."""
 
     now: Instant | None
     high: int
     status: Status
     done: int
+
+    def behind(self, points: int, spells: int) -> Stand:
+        """Return the same with so many more points and spells before."""
+        return Stand(self.now, self.high + points, self.status, self.done + spells)
 
 
 def stand(now: Instant | None, high: int, status: Status, done: int) -> Stand:
@@ -70,7 +74,7 @@ class Memory:
             [*self._instants[:start], *(at for at, _ in rest)],
             [
                 *self._stands[:start],
-                *(one._replace(high=one.high + moved, done=one.done + more) for _, one in rest),
+                *(one.behind(moved, more) for _, one in rest),
             ],
         )
 
@@ -95,12 +99,12 @@ def newer(key: EventKey | None, floor: EventKey | None) -> bool:
 
 def earlier(one: Instant | None, other: Instant | None) -> Instant | None:
     """Return the earlier of two instants that may be missing."""
-    return other if one is None else one if other is None else min(one, other)
+    return other if one is None or (other is not None and other < one) else one
 
 
 def later(one: Instant | None, other: Instant | None) -> Instant | None:
     """Return the later of two instants that may be missing."""
-    return other if one is None else one if other is None else max(one, other)
+    return other if one is None or (other is not None and other > one) else one
 
 
 REMEMBERED_EVERY = 32
