@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from engine.alerting.alert import Notification
+from engine.alerting.policy import Channel
 from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 from engine.judging.region import cut
@@ -20,17 +21,19 @@ GATHERED = frozenset(("digest", "budget", "lane"))
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that waits, as far as its turn depends on it."""
+    """A message that waits, as far as its turn depends on it. `gateway` is the one that it must take, if it must."""
 
     id: str
     alert: str
     kind: str
     contact: str
+    channel: Channel
     region: str
     level: int
     planned_at: Instant
     gathers: bool = False
     exercise: bool = False
+    gateway: str = ""
 
     @property
     def urgent(self) -> bool:
@@ -50,11 +53,13 @@ def waiting(message: Notification) -> Waiting:
         alert=message.alert,
         kind=message.kind,
         contact=message.contact,
+        channel=message.channel,
         region=cut(message.region, "regency") or message.region,
         level=message.level,
         planned_at=message.planned_at,
         gathers=message.held in GATHERED and message.state == "pending",
         exercise=message.exercise,
+        gateway=message.gateway if message.kind == "digest" else "",
     )
 
 

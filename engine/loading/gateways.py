@@ -29,6 +29,7 @@ ADAPTERS = "adapters"
 RESERVED = ("smtp", "outbox-sms", "outbox-email")
 """Names of the gateways that settings make."""
 TIMEOUTS: dict[Channel, Millis] = {"sms": 20 * SECOND, "email": 30 * SECOND, "webhook": 10 * SECOND}
+CONNECTIONS: dict[Channel, int] = {"sms": 20, "email": 3, "webhook": 40}
 LONGEST_ATTEMPT: Millis = 50 * SECOND
 """After a minute another process would take the message over and send it too."""
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
@@ -40,7 +41,8 @@ class GatewayEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One gateway as the file has it. `password_env` and `callback_env` name variables of the environment.
 
     `ca_file` names further authorities to trust. `timeout` is in milliseconds, `low_balance` in the gateway's own unit
-    (None: nobody is warned). `private_addresses` lets webhooks go to addresses of private networks.
+    (None: nobody is warned). `connections` is how many are open at once, and how many messages it is given at once.
+    `private_addresses` lets webhooks go to addresses of private networks.
     """
 
     id: str
@@ -52,7 +54,7 @@ class GatewayEntry(msgspec.Struct, frozen=True, kw_only=True):
     password_env: str = ""
     ca_file: Path | None = None
     timeout: Millis = 0
-    connections: int = 3
+    connections: int = 1
     host: str = ""
     port: int = 587
     tls: str = "starttls"
@@ -101,7 +103,7 @@ def _entry(form: Form, folder: Path, findings: Findings) -> GatewayEntry:
         user=form.read("user", text, ""),
         ca_file=folder.parent / name if (name := form.read("ca_file", text, "")) else None,
         timeout=form.read("timeout", duration(minimum=SECOND), TIMEOUTS[channel]),
-        connections=form.read("connections", whole(1, 50), 3),
+        connections=form.read("connections", whole(1, 50), CONNECTIONS[channel]),
     )
     if common.timeout > LONGEST_ATTEMPT:
         findings.add("timeout_too_long", form.place("timeout"), longest=format_duration(LONGEST_ATTEMPT))

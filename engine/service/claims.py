@@ -10,6 +10,7 @@ each may change what the next one may. A claim is a versioned write, so any numb
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -20,17 +21,12 @@ from engine.alerting.command import Reported, Withheld
 from engine.alerting.draft import Surroundings
 from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
-from engine.clock import Clock
 from engine.judging.instant import Instant
-from engine.metrics import Metrics
-from engine.service.accounts import UNSPENT, Accounts, Verdict
-from engine.service.apply import Desk
-from engine.service.books import Books
+from engine.service.accounts import UNSPENT, Verdict
 from engine.service.casebook import CLAIM, OUTBOX, Case, Changes, answer_link, load
-from engine.service.gateways import Gateway, Gateways, unserved
-from engine.service.phones import Phones
-from engine.store.port import Committed, Plan, Put, Store, Write
-from engine.wording.render import Renderer
+from engine.service.gateways import Gateway, unserved
+from engine.service.sending import Sending
+from engine.store.port import Committed, Plan, Put, Write
 
 
 class Claimed(NamedTuple):
@@ -43,45 +39,33 @@ class Claimed(NamedTuple):
 class Claims:
     """Claims messages, one turn of it at a time."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        books: Books,
-        desk: Desk,
-        metrics: Metrics,
-        *,
-        renderer: Renderer,
-        gateways: Gateways,
-        phones: Phones,
-        accounts: Accounts,
-        key: bytes,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._books = books
-        self._desk = desk
-        self._metrics = metrics
-        self._renderer = renderer
-        self._gateways = gateways
-        self._phones = phones
-        self._accounts = accounts
-        self._key = key
+    def __init__(self, by: Sending) -> None:
+        self._store = by.store
+        self._clock = by.clock
+        self._books = by.books
+        self._desk = by.desk
+        self._metrics = by.metrics
+        self._renderer = by.renderer
+        self._gateways = by.gateways
+        self._phones = by.phones
+        self._accounts = by.accounts
+        self._key = by.key
 
     async def take_together(self, due: Sequence[Waiting]) -> list[Claimed]:
         """Claim in one write those of the messages that depend on nothing but themselves; the others stay as they are.
 
         Where somebody changed one of them meanwhile, none is claimed.
         """
-        cases, around, undisturbed = await asyncio.gather(
+        cases, around, breakers = await asyncio.gather(
             load(self._store, list(dict.fromkeys(one.alert for one in due))),
             self._books.surroundings(),
-            self._gateways.undisturbed(),
+            self._gateways.breakers(),
         )
         now = self._clock.now()
         claimed: list[Claimed] = []
         changes = Changes()
         links: list[Put] = []
+        taken: Counter[str] = Counter()
         for one in due:
             case = cases.get(one.alert)
             notification = case.notifications.get(one.id) if case is not None else None
@@ -90,10 +74,11 @@ class Claims:
             contact = around.directory.contact(notification.contact)
             address = contact.value if contact else ""
             gateway = self._gateways.first(notification.channel, address)
-            if gateway is None or gateway.id not in undisturbed:
+            if gateway is None or gateway.id in breakers or gateway.rate or gateway.profile.two_way:
                 continue
-            if gateway.rate is not None or gateway.profile.two_way:
+            if taken[gateway.id] >= self._gateways.places.free(gateway.id):
                 continue
+            taken[gateway.id] += 1
             rendered = notification.rendered
             if rendered is None or self._carries_otherwise(gateway, notification):
                 rendered = self._text(case, notification, gateway, address, now)
@@ -113,7 +98,7 @@ class Claims:
         )
 
     async def take(self, alert_id: str, notification_id: str) -> Claimed | None:
-        """Claim one message; None where it is not wanted, not yet to go, or taken."""
+        """Claim one message; None where it is not wanted, not yet to go, taken, or its gateway has no place."""
         case = (await load(self._store, [alert_id])).get(alert_id)
         notification = case.notifications.get(notification_id) if case else None
         now = self._clock.now()
@@ -149,6 +134,8 @@ class Claims:
         if not isinstance(gateway, Gateway):
             await self._desk.change(alert_id, unserved(notification_id, gateway), "attempted")
             return None
+        if self._gateways.places.free(gateway.id) <= 0:
+            return None  # its way has changed since the queue was read
         if (free := self._gateways.pace(gateway, now)) > now:
             await self._hold(notification, case.versions[notification_id], Verdict(free, "lane", ()))
             return None

@@ -1,56 +1,108 @@
 """Deliveries: messages on their way, beside the turns that claimed them.
 
-Here: how many are under way at once, and what became of them. Not here: what a delivery does (`service.dispatcher`).
+Here: how many each gateway carries at once, and what became of them. Not here: what a delivery does
+(`service.dispatcher`). A message is claimed when its gateway has a place for it and not before: what waits for a slow
+gateway counts into no attempt and no claim, and takes no place from what goes another way.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections import Counter
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 from engine.clock import monotonic
 
 AT_ONCE = 40
-"""Deliveries under way at once in one process; in lock-step they go one after the other."""
+"""Messages that a gateway carries at once where it does not say how many."""
 GATHER_SECONDS = 0.005
 """Where much waits and little room comes free, this long is waited for more: messages claimed together cost less."""
 PATIENCE_SECONDS = 3.0
 """At the end of a service gateways have so long to answer: what they took without saying so would go twice."""
 
-Delivery = Coroutine[Any, Any, None]
-"""What is left to do with a claimed message."""
+
+class Delivery(NamedTuple):
+    """What is left to do with a claimed message, and the gateway that it takes (empty: none)."""
+
+    gateway: str
+    work: Coroutine[Any, Any, object]
+
+
+class Places:
+    """How many messages each gateway carries now, and how many it can."""
+
+    def __init__(self, at_once: Mapping[str, int]) -> None:
+        self._at_once = at_once
+        self._taken: Counter[str] = Counter()
+        self._left = asyncio.Event()
+
+    def of(self, gateway: str) -> int:
+        """Return how many messages a gateway carries at once."""
+        return self._at_once.get(gateway, AT_ONCE)
+
+    def free(self, gateway: str) -> int:
+        """Return how many more it can carry now; below 0 where it has more than it should."""
+        return self.of(gateway) - self._taken[gateway]
+
+    @contextmanager
+    def taken(self, gateway: str) -> Iterator[None]:
+        """Take a place, though there may be none, for as long as the block lasts."""
+        self.take(gateway)
+        try:
+            yield
+        finally:
+            self.leave(gateway)
+
+    def take(self, gateway: str) -> None:
+        """Take a place, though there may be none."""
+        self._taken[gateway] += 1
+
+    def leave(self, gateway: str) -> None:
+        """Give a place back."""
+        self._taken[gateway] -= 1
+        self._left.set()
+
+    async def room(self, wanted: Mapping[str, int], until: float) -> dict[str, int]:
+        """Return the places that are free now by gateway, of those for which so many wait.
+
+        Waits until one gateway has room, but not beyond an instant (`monotonic`); where little comes free a moment
+        more, for half of all its places.
+        """
+        while True:
+            free = {gateway: self.free(gateway) for gateway in wanted}
+            if any(free[g] >= min(n, max(1, self.of(g) // 2)) for g, n in wanted.items()):
+                return free
+            if any(n > 0 for n in free.values()):
+                until = min(until, monotonic() + GATHER_SECONDS)
+            left = until - monotonic()
+            if left <= 0:
+                return free
+            self._left.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._left.wait()
 
 
 class Deliveries:
     """Those of one dispatcher."""
 
-    def __init__(self, at_once: int = AT_ONCE, *, patience: float = PATIENCE_SECONDS) -> None:
-        self._at_once = at_once
+    def __init__(self, places: Places, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._places = places
         self._patience = patience
-        self._under_way: set[asyncio.Task[object]] = set()
+        self._under_way: dict[asyncio.Task[object], str] = {}
         self._failed: list[BaseException] = []
 
-    async def room(self, wanted: int) -> int:
-        """Return how many more may be under way: at least one, and half of all where so many come free in a moment."""
-        until = None
-        while (free := self._at_once - len(self._under_way)) < min(wanted, max(1, self._at_once // 2)):
-            if free and until is None:
-                until = monotonic() + GATHER_SECONDS
-            left = None if until is None else until - monotonic()
-            if left is not None and left <= 0:
-                break
-            await asyncio.wait(self._under_way, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        return free
-
-    def start(self, work: Coroutine[Any, Any, object]) -> None:
-        """Let work go on by itself."""
-        task = asyncio.create_task(work)
-        self._under_way.add(task)
+    def start(self, delivery: Delivery) -> None:
+        """Let a delivery go on by itself."""
+        task = asyncio.create_task(delivery.work)
+        self._under_way[task] = delivery.gateway
+        self._places.take(delivery.gateway)
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[object]) -> None:
-        self._under_way.discard(task)
+        self._places.leave(self._under_way.pop(task))
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed.append(error)
 

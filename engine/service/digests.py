@@ -20,20 +20,14 @@ from engine.alerting.delivery import RETRIES
 from engine.alerting.digest import DIGEST, digest_of, digest_times
 from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
-from engine.clock import Clock
 from engine.judging.instant import Instant
-from engine.metrics import Metrics
-from engine.service.accounts import Accounts
-from engine.service.apply import Desk
 from engine.service.audit import AUDIT
-from engine.service.books import Books
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
-from engine.service.gateways import Gateway, Gateways, unserved
-from engine.service.phones import Phones
+from engine.service.gateways import Gateway, unserved
+from engine.service.sending import Sending
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
-from engine.store.port import Committed, Plan, Put, Store, Write
-from engine.wording.render import Renderer
+from engine.store.port import Committed, Plan, Put, Write
 
 
 class Gathered(NamedTuple):
@@ -50,30 +44,17 @@ UNSETTLED = ("pending", "sending")
 class Digests:
     """Binds, and settles, the digests of an installation."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        books: Books,
-        desk: Desk,
-        metrics: Metrics,
-        *,
-        renderer: Renderer,
-        gateways: Gateways,
-        phones: Phones,
-        accounts: Accounts,
-        key: bytes,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._books = books
-        self._desk = desk
-        self._metrics = metrics
-        self._renderer = renderer
-        self._gateways = gateways
-        self._phones = phones
-        self._accounts = accounts
-        self._key = key
+    def __init__(self, by: Sending) -> None:
+        self._store = by.store
+        self._clock = by.clock
+        self._books = by.books
+        self._desk = by.desk
+        self._metrics = by.metrics
+        self._renderer = by.renderer
+        self._gateways = by.gateways
+        self._phones = by.phones
+        self._accounts = by.accounts
+        self._key = by.key
 
     async def bind(self, together: Sequence[Waiting]) -> Notification | Item | None:
         """Return the digest that carries these messages, claimed; or the one message that goes as itself.
@@ -131,6 +112,8 @@ class Digests:
             for message, case in gathered.items:
                 await self._desk.change(case.alert.id, unserved(message.id, gateway), "attempted")
             return None
+        if self._gateways.places.free(gateway.id) <= 0:
+            return None  # its way has changed since the queue was read
         rendered, count, told = await self._render(gathered, gateway, address, now)
         claimed = msgspec.structs.replace(
             digest,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -42,6 +42,7 @@ from engine.service.receipts import Receipts
 from engine.service.replies import Replies
 from engine.service.reports import Reports
 from engine.service.rounds import Rounds
+from engine.service.sending import Sending
 from engine.service.setback import Setbacks
 from engine.store.codec import decode
 from engine.store.port import Store
@@ -50,7 +51,8 @@ from engine.wording.render import Renderer
 from engine.wording.seal import seal
 from notifiers.base import DeliveryError, Message, Notifier
 
-BATCH = 200
+LOOK_SECONDS = 0.1
+"""What finds no place at its gateway for so long is looked at again, together with what came meanwhile."""
 PATIENCE: Millis = 30 * SECOND
 """A digest waits this long for steps that were to start."""
 log = structlog.get_logger(__name__)
@@ -93,36 +95,15 @@ class Dispatcher:
         self._key = key
         self._phones = phones
         accounts = Accounts(store, budgets)
-        self._queue = Queue(store)
-        self.claims = Claims(
-            store,
-            clock,
-            books,
-            desk,
-            metrics,
-            renderer=renderer,
-            gateways=gateways,
-            phones=self._phones,
-            accounts=accounts,
-            key=key,
-        )
+        by = Sending(store, clock, books, desk, metrics, renderer, gateways, phones, accounts, key)
+        self._queue = Queue(store, books, gateways)
+        self.claims = Claims(by)
         self.replies = Replies(store, clock, books, metrics, self._phones)
-        self.digests = Digests(
-            store,
-            clock,
-            books,
-            desk,
-            metrics,
-            renderer=renderer,
-            gateways=gateways,
-            phones=self._phones,
-            accounts=accounts,
-            key=key,
-        )
+        self.digests = Digests(by)
         self.receipts = Receipts(store)
         self.reports = Reports(store, desk, self.replies, self.digests, gateways, metrics)
         self._in_order = in_order
-        self.deliveries = Deliveries(1) if in_order else Deliveries()
+        self.deliveries = Deliveries(gateways.places)
         self._asked: Rounds[Claimed, _Asked] = Rounds(self._ask)
         self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
 
@@ -133,40 +114,54 @@ class Dispatcher:
         Raises what the sending of a message raised since the last turn: a store that was away.
         """
         now = self._clock.now()
-        chosen = await self._queue.turn(now, BATCH)
-        if any(first.gathers for first, *_ in chosen) and await self._steps_start(now):
-            chosen = [together for together in chosen if not together[0].gathers]
-        left = deque(chosen)
-        while left:
-            free = await self.deliveries.room(len(left))
-            await self._begin([left.popleft() for _ in range(min(free, len(left)))])
-        if self._in_order:
-            await self.deliveries.settled()
+        chosen = await self._queue.turn(now)
+        if any(together.first.gathers for together in chosen) and await self._steps_start(now):
+            chosen = [together for together in chosen if not together.first.gathers]
+        await (self._one_by_one(chosen) if self._in_order else self._as_they_find_places(chosen))
         self.deliveries.look()
         return len(chosen)
 
+    async def _one_by_one(self, chosen: Sequence[Together]) -> None:
+        for together in chosen:
+            await self._begin([together])
+            await self.deliveries.settled()
+
+    async def _as_they_find_places(self, chosen: Sequence[Together]) -> None:
+        """Begin what its gateway has a place for, until nothing is left, or it is time to look what has come."""
+        until = monotonic() + LOOK_SECONDS
+        while chosen:
+            free = await self.gateways.places.room(Counter(together.gateway for together in chosen), until)
+            few: list[Together] = []
+            left: list[Together] = []
+            for together in chosen:
+                free[together.gateway] -= 1
+                (few if free[together.gateway] >= 0 else left).append(together)
+            await self._begin(few)
+            chosen = left if monotonic() < until else ()
+
     async def _begin(self, few: Sequence[Together]) -> None:
         """Claim a few messages and begin to deliver them, those that depend on nothing else all at once."""
-        plain = [together[0] for together in few if _is_plain(together[0])]
+        self._queue.begun(few)
+        plain = [together.first for together in few if _is_plain(together.first)]
         done: set[str] = set()
         try:
             for claimed in await self.claims.take_together(plain) if plain else ():
                 done.add(claimed.notification.id)
-                self._start(claimed.notification.id, self._deliver(claimed))
+                self._start(claimed.notification.id, self._delivery(claimed))
         except StoreUnavailableError:
             raise
         except Exception:  # of one of them: each goes alone, and this one will be put off
             log.exception("not_claimed_together", messages=len(plain))
         for together in few:
-            if (id_ := together[0].id) not in done:
+            if (id_ := together.first.id) not in done:
                 await self._setbacks.spare_others(id_, self._begin_alone(together))
 
     async def _begin_alone(self, together: Together) -> None:
         if (delivery := await self._claim(together)) is not None:
-            self._start(together[0].id, delivery)
+            self._start(together.first.id, delivery)
 
     def _start(self, id_: str, delivery: Delivery) -> None:
-        self.deliveries.start(self._setbacks.spare_others(id_, delivery))
+        self.deliveries.start(delivery._replace(work=self._setbacks.spare_others(id_, delivery.work)))
 
     async def _steps_start(self, now: Instant) -> bool:
         """Say whether steps are about to start: their messages go in the same digest as what waits already.
@@ -178,7 +173,7 @@ class Dispatcher:
 
     async def _claim(self, together: Together) -> Delivery | None:
         """Claim one message and return what is left to do: its delivery; None where it is not to go now."""
-        first = together[0]
+        first = together.first
         if first.gathers:
             return await self._gather(together)
         if first.kind in ALONE:
@@ -204,7 +199,10 @@ class Dispatcher:
 
     async def _send(self, alert_id: str, notification_id: str) -> Delivery | None:
         claimed = await self.claims.take(alert_id, notification_id)
-        return None if claimed is None else self._deliver(claimed)
+        return None if claimed is None else self._delivery(claimed)
+
+    def _delivery(self, claimed: Claimed) -> Delivery:
+        return Delivery(claimed.notification.gateway, self._deliver(claimed))
 
     async def _deliver(self, claimed: Claimed) -> None:
         """Hand a claimed message to its gateway, and record what came of it."""
@@ -220,14 +218,18 @@ class Dispatcher:
     async def _reply(self, reply_id: str) -> Delivery | None:
         """Claim a reply, which no gate holds."""
         claimed = await self.replies.claim(reply_id, self._clock.now() + CLAIM)
-        return None if claimed is None else self._deliver_reply(claimed)
-
-    async def _deliver_reply(self, claimed: Notification) -> None:
+        if claimed is None:
+            return None
         gateway = await self.gateways.choose(claimed.channel, claimed.rendered.to if claimed.rendered else "")
         if not isinstance(gateway, Gateway):
-            outcome = unserved(claimed.id, gateway)
-        else:
-            outcome = await self._attempt(msgspec.structs.replace(claimed, gateway=gateway.id))
+            return Delivery("", self._settle_reply(claimed, unserved(claimed.id, gateway)))
+        taken = msgspec.structs.replace(claimed, gateway=gateway.id)
+        return Delivery(gateway.id, self._deliver_reply(taken))
+
+    async def _deliver_reply(self, claimed: Notification) -> None:
+        await self._settle_reply(claimed, await self._attempt(claimed))
+
+    async def _settle_reply(self, claimed: Notification, outcome: Attempted) -> None:
         await self.replies.settle(claimed, outcome)
         await self._catch_up(outcome)
 
@@ -235,15 +237,17 @@ class Dispatcher:
 
     async def _gather(self, together: Together) -> Delivery | None:
         """Claim what was held back for one contact as one digest; what is alone and no digest goes as itself."""
-        bound = await self.digests.bind(together)
+        bound = await self.digests.bind(together.messages)
         if isinstance(bound, Notification):
-            return self._attempt_digest(bound)
+            return Delivery(bound.gateway, self._attempt_digest(bound))
         return None if bound is None else await self._send(bound.alert, bound.notification)
 
     async def _digest(self, digest_id: str) -> Delivery | None:
         """Go on with a digest: try it again, or tell its items what came of it."""
         claimed = await self.digests.claim_again(digest_id)
-        return self.digests.go_on(digest_id) if claimed is None else self._attempt_digest(claimed)
+        if claimed is None:
+            return Delivery("", self.digests.go_on(digest_id))
+        return Delivery(claimed.gateway, self._attempt_digest(claimed))
 
     async def _attempt_digest(self, claimed: Notification) -> None:
         if not await self.digests.taken_apart(claimed):
@@ -360,7 +364,8 @@ class Dispatcher:
             gateway=gateway.id,
             rendered=rendered,
         )
-        return await self._attempt(message)
+        with self.gateways.places.taken(gateway.id):
+            return await self._attempt(message)
 
     async def close(self) -> None:
         """Give up what is on its way, whose claims end by themselves, and let go of the gateways' connections."""

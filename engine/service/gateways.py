@@ -10,7 +10,7 @@ dispatchers one makes the probe.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -24,6 +24,7 @@ from engine.judging.instant import MINUTE, Instant, Millis
 from engine.loading.route_profile import Rate, RouteProfile, Trust
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
+from engine.service.deliveries import AT_ONCE, Places
 from engine.service.rounds import Rounds
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
@@ -41,7 +42,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
 
     `dlr_trust`: `none` leaves reports of failure alone, `low` believes them, `high` also takes a report that stays away
     for `dlr_timeout` milliseconds for a failure. `by_reference`: its reports name its own reference and not our id.
-    `rate` bounds what one process hands over.
+    `rate` bounds what one process hands over, `at_once` how many messages it has under way by this gateway.
     """
 
     route: Route
@@ -50,6 +51,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     dlr_timeout: Millis = 10 * MINUTE
     by_reference: bool = False
     rate: Rate | None = None
+    at_once: int = AT_ONCE
 
     @property
     def id(self) -> str:
@@ -61,7 +63,9 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         return sent_at + self.dlr_timeout if self.dlr_trust == "high" else None
 
 
-def gateway_of(route: Route, carried: RouteProfile, *, by_reference: bool = False) -> Gateway:
+def gateway_of(
+    route: Route, carried: RouteProfile, *, by_reference: bool = False, at_once: int = AT_ONCE
+) -> Gateway:
     """Return the gateway of a route that carries what a file says."""
     return Gateway(
         route=route,
@@ -76,6 +80,7 @@ def gateway_of(route: Route, carried: RouteProfile, *, by_reference: bool = Fals
         dlr_timeout=carried.dlr_timeout,
         by_reference=by_reference,
         rate=carried.rate,
+        at_once=at_once,
     )
 
 
@@ -87,6 +92,7 @@ class Gateways:
         self._clock = clock
         self._metrics = metrics
         self._gateways = {gateway.id: gateway for gateway in gateways}
+        self.places = Places({gateway.id: gateway.at_once for gateway in self._gateways.values()})
         self._went: dict[str, deque[Instant]] = {}
         self._breakers: Rounds[str, Record | None] = Rounds(lambda ids: store.get(BREAKERS, ids))
         metrics.gateways.know(self._gateways)
@@ -128,20 +134,17 @@ class Gateways:
             return self._gateways[route.gateway]
         return "breaker_open"
 
-    def first(self, channel: Channel, address: str) -> Gateway | None:
-        """Return the gateway that a message to an address takes if nothing is out of order."""
-        routes = routes_to(self.routes, channel, address)
-        return self._gateways[routes[0].gateway] if routes else None
+    def first(self, channel: Channel, address: str, interrupted: Collection[str] = ()) -> Gateway | None:
+        """Return the gateway that a message to an address takes if no other is out of order than these."""
+        routes = (route.gateway for route in routes_to(self.routes, channel, address))
+        return next((self._gateways[gateway] for gateway in routes if gateway not in interrupted), None)
 
-    async def undisturbed(self) -> frozenset[str]:
-        """Return the ids of the gateways whose breakers are closed."""
+    async def breakers(self) -> dict[str, Breaker]:
+        """Return the breakers that are not closed, by gateway."""
         ids = list(self._gateways)
         records = await self._store.get(BREAKERS, ids)
-        return frozenset(
-            id_
-            for id_, record in zip(ids, records, strict=True)
-            if record is None or decode(record.value, Breaker) == CLOSED
-        )
+        kept = {i: decode(r.value, Breaker) for i, r in zip(ids, records, strict=True) if r is not None}
+        return {id_: breaker for id_, breaker in kept.items() if breaker != CLOSED}
 
     def pace(self, gateway: Gateway, now: Instant) -> Instant:
         """Return when a message may go at the gateway's rate; one that may go now is counted."""

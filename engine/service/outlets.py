@@ -80,7 +80,7 @@ def _of_entry(entry: GatewayEntry, settings: Settings, environment: Mapping[str,
     by_reference = reports is not None and not reports.notification
     secret = _secret(entry, entry.callback_env, environment)
     return Outlet(
-        gateway=gateway_of(route, entry.profile, by_reference=by_reference),
+        gateway=gateway_of(route, entry.profile, by_reference=by_reference, at_once=entry.connections),
         notifier=_NOTIFIERS[entry.channel](entry, _secret(entry, entry.password_env, environment))
         | (_reporting(entry, secret, settings) if entry.adapter is not None else {}),
         caller=Caller(callback, secret) if callback is not None else None,
@@ -118,6 +118,7 @@ def _sms(entry: GatewayEntry, password: str) -> dict[str, Any]:
         "sender_id": entry.profile.sender_id,
         "ca_file": str(entry.ca_file or ""),
         "timeout": entry.timeout / SECOND,
+        "connections": entry.connections,
         "send": adapter.send,
         "balance": adapter.balance,
     }
@@ -147,6 +148,7 @@ def _webhook(entry: GatewayEntry, password: str) -> dict[str, Any]:
         "private_addresses": entry.private_addresses,
         "ca_file": str(entry.ca_file or ""),
         "timeout": entry.timeout / SECOND,
+        "connections": entry.connections,
     }
 
 
@@ -164,7 +166,9 @@ def _of_settings(settings: Settings, environment: Mapping[str, str]) -> Iterator
     password = smtp.password.get_secret_value() if smtp.password else environment.get(smtp.password_env, "")
     yield Outlet(
         gateway=Gateway(
-            route=Route(gateway="smtp", channel="email", order=LAST), dlr_trust=BELIEVED["email"]
+            route=Route(gateway="smtp", channel="email", order=LAST),
+            dlr_trust=BELIEVED["email"],
+            at_once=smtp.connections,
         ),
         notifier={
             "adapter": "smtp",

@@ -1,57 +1,112 @@
-"""The queue: what waits in the outbox now, in the order in which it goes.
+"""The queue: what waits in the outbox now, in the order in which it goes, each by the gateway that it will take.
 
-Here: reading it, and which messages go together. Not here: the order itself (`alerting.turn`), and sending
-(`service.dispatcher`).
+Here: reading it, which messages go together, and how many of a gateway are looked at in a turn. Not here: the order
+itself (`alerting.turn`), and sending (`service.dispatcher`).
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
 from engine.alerting.alert import Notification
+from engine.alerting.directory import Directory
 from engine.alerting.turn import Waiting, in_turn, waiting
 from engine.judging.instant import Instant
+from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
+from engine.service.gateways import Gateways
 from engine.store.codec import decode
 from engine.store.port import Plan, Store, Write
 
 MOST_WAITING = 20_000
 """Messages that are put into order at once; of more, those that wait longest."""
+TIMES = 5
+"""In a turn a gateway gets at most so many times what it carries at once."""
 
-Together = tuple[Waiting, ...]
-"""Messages that go as one if they are several: what was held back and is due now, to one contact, of one space."""
+
+class Together(NamedTuple):
+    """Messages that go as one if they are several (what was held back and is due now, to one contact, of one space),
+    and the gateway that they take as things stand (empty: none).
+    """
+
+    messages: tuple[Waiting, ...]
+    gateway: str
+
+    @property
+    def first(self) -> Waiting:
+        """The one by which they have their turn."""
+        return self.messages[0]
 
 
 class Queue:
     """What waits, as one dispatcher puts it into order; which region was served last it knows of itself only."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, books: Books, gateways: Gateways) -> None:
         self._store = store
+        self._books = books
+        self._gateways = gateways
         self._served: dict[str, int] = {}
         self._count = 0
+        self._seen: dict[str, tuple[Instant, Waiting]] = {}
+        """What waited at the last turn and did not begin, by its plan: a write that changes a message plans it anew."""
 
-    async def turn(self, now: Instant, limit: int) -> list[Together]:
-        """Return what goes next, at most so many; each is served as of now."""
-        found: list[Together] = []
+    async def turn(self, now: Instant) -> list[Together]:
+        """Return what goes next, in order; what waits for a gateway that has much to do leaves room for the others."""
+        messages = await self._waiting(now)
+        if not messages:
+            return []
+        directory, breakers = await asyncio.gather(self._books.directory(), self._gateways.breakers())
+        interrupted = [gateway for gateway, breaker in breakers.items() if breaker.is_open(now)]
+        ways: dict[tuple[str, str, str], str] = {}
+        chosen: list[tuple[str, list[Waiting]]] = []
         gathered: dict[tuple[str, bool], list[Waiting]] = {}
-        for one in in_turn(await self._waiting(now), self._served):
-            if not one.gathers:
-                found.append((one,))
-            elif one.bundle in gathered:
+        looked_at: Counter[str] = Counter()
+        for one in in_turn(messages, self._served):
+            if one.gathers and one.bundle in gathered:
                 gathered[one.bundle].append(one)
-            else:
-                gathered[one.bundle] = [one]
-                found.append((one,))
-        chosen = [tuple(gathered[one.bundle]) if one.gathers else (one,) for one, *_ in found[:limit]]
-        for together in chosen:
+                continue
+            to = one.contact, one.channel, one.gateway
+            if (way := ways.get(to)) is None:
+                way = ways[to] = self._way(one, directory, interrupted)
+            if looked_at[way] == TIMES * self._gateways.places.of(way):
+                continue
+            looked_at[way] += 1
+            chosen.append((way, [one]))
+            if one.gathers:
+                gathered[one.bundle] = chosen[-1][1]
+        return [Together(tuple(several), way) for way, several in chosen]
+
+    def begun(self, few: Iterable[Together]) -> None:
+        """Note that these had their turn: their regions were served as of now."""
+        for together in few:
             self._count += 1
-            self._served.update((one.region, self._count) for one in together)
-        return chosen
+            for one in together.messages:
+                self._served[one.region] = self._count
+                self._seen.pop(one.id, None)
+
+    def _way(self, message: Waiting, directory: Directory, interrupted: Collection[str]) -> str:
+        if message.gateway:
+            return message.gateway
+        contact = directory.contact(message.contact)
+        way = self._gateways.first(message.channel, contact.value if contact else "", interrupted)
+        return way.id if way is not None else ""
 
     async def _waiting(self, now: Instant) -> list[Waiting]:
         """Read what is due; what is planned but not there any more is taken off the plan."""
-        ids = [id_ for id_, _ in await self._store.due(OUTBOX, now, MOST_WAITING)]
-        records = await self._store.get(NOTIFICATIONS, ids) if ids else []
-        gone = [id_ for id_, record in zip(ids, records, strict=True) if record is None]
+        due = await self._store.due(OUTBOX, now, MOST_WAITING)
+        seen = {id_: known for id_, at in due if (known := self._seen.get(id_)) and known[0] == at}
+        new = [(id_, at) for id_, at in due if id_ not in seen]
+        records = await self._store.get(NOTIFICATIONS, [id_ for id_, _ in new]) if new else []
+        gone: list[Plan] = []
+        for (id_, at), record in zip(new, records, strict=True):
+            if record is None:
+                gone.append(Plan(OUTBOX, id_, None))
+            else:
+                seen[id_] = at, waiting(decode(record.value, Notification))
         if gone:
-            plans = tuple(Plan(OUTBOX, id_, None) for id_ in gone)
-            await self._store.write(Write(name="replan", plans=plans))
-        return [waiting(decode(record.value, Notification)) for record in records if record is not None]
+            await self._store.write(Write(name="replan", plans=tuple(gone)))
+        self._seen = seen
+        return [message for _, message in seen.values()]

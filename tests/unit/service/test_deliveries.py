@@ -2,7 +2,7 @@
 
 import asyncio
 
-from engine.service.deliveries import Deliveries
+from engine.service.deliveries import Deliveries, Delivery, Places
 
 
 async def test_a_stop_lets_what_is_under_way_end():
@@ -13,8 +13,8 @@ async def test_a_stop_lets_what_is_under_way_end():
         await answered.wait()
         ended.append("sent")
 
-    deliveries = Deliveries(patience=60)
-    deliveries.start(delivery())
+    deliveries = Deliveries(Places({}), patience=60)
+    deliveries.start(Delivery("", delivery()))
     closing = asyncio.create_task(deliveries.close())
     await asyncio.sleep(0)
     answered.set()
@@ -32,7 +32,7 @@ async def test_a_stop_does_not_wait_for_a_gateway_that_hangs():
         finally:
             ended.append("given up")
 
-    deliveries = Deliveries(patience=0.001)
-    deliveries.start(delivery())
+    deliveries = Deliveries(Places({}), patience=0.001)
+    deliveries.start(Delivery("", delivery()))
     await deliveries.close()
     assert ended == ["given up"]

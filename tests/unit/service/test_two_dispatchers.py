@@ -21,7 +21,7 @@ class Interrupted:
 
     async def send(self, message: Message) -> Receipt:
         if (delivery := await self._other(message.id)) is not None:
-            await delivery
+            await delivery.work
         return await self._route.send(message)
 
     async def close(self) -> None:
