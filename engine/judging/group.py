@@ -26,6 +26,8 @@ def group_of(rule: Rule, event: Event) -> str | None:
 
 def group_under(per: Sequence[str], event: Event) -> str | None:
     """Return the canonical text of the values that an event has under these keys; None where it lacks one."""
+    if len(per) == 1:
+        return _part(per[0], event)
     parts = [part for name in per if (part := _part(name, event)) is not None]
     return grouped(parts) if len(parts) == len(per) else None
 

@@ -39,14 +39,14 @@ class Membership:
 
         Nothing where it lacks the keys of `per`. The bits of the rule's exceptions stand behind those of the parts.
         """
-        found = self._groups(event)
-        under = sum(bit for bit, holds in self._exemptions if holds(event))
-        return {group: bits | under for group, bits in found.items()} if under else found
-
-    def _groups(self, event: Event) -> Mapping[str, int]:
+        under = sum([bit for bit, holds in self._exemptions if holds(event)])
         if not self._parts:
             group = group_of(self._rule, event)
-            return {} if group is None else {group: 0}
+            return {} if group is None else {group: under}
+        found = self._fitting(event)
+        return {group: bits | under for group, bits in found.items()} if under else found
+
+    def _fitting(self, event: Event) -> Mapping[str, int]:
         found: dict[str, int] = {}
         for bit, fits, per in self._parts:
             if fits(event) and (group := group_under(per, event)) is not None:

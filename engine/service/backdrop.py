@@ -28,7 +28,8 @@ class Backdrop:
     def __init__(self, books: Books, watched_since: Instant | None) -> None:
         self._books = books
         self._watched_since = watched_since
-        self._known: dict[tuple[str, str], tuple[Rule, Circumstances]] = {}
+        self._known: dict[str | Key, tuple[Rule, Circumstances]] = {}
+        """By the rule, or by the group where each has its own."""
         self._members: dict[str, tuple[Rule, Mapping[str, Member]]] = {}
         self.gaps: tuple[Gap, ...] = ()
         """The spans in which the intake was down, as far as the stream was read; earliest first."""
@@ -42,10 +43,9 @@ class Backdrop:
 
     def of(self, key: Key, rule: Rule) -> Circumstances:
         """Return the circumstances of a group."""
-        alone = rule.is_local or isinstance(rule.condition, Absence)
-        place = (key.rule, f"{key.space}|{key.group}" if alone else "")
-        known = self._known.get(place)
+        known = self._known.get(key.rule) or self._known.get(key)
         if known is None or known[0] is not rule:
+            place = key if rule.is_local or isinstance(rule.condition, Absence) else key.rule
             self._known[place] = known = rule, self.made(key, rule, self._books.in_force.tenures.get(rule.id))
         return known[1]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from engine.judging.correction import Name
@@ -24,7 +25,7 @@ from engine.store.port import Entry
 log = structlog.get_logger(__name__)
 
 
-class Key(NamedTuple):
+class Key(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
     """Which group of which rule, in which space."""
 
     space: str
@@ -121,12 +122,12 @@ class _Sheet:
 
     def add(self, event: Event) -> int:
         """Give the event to the groups it matches and clears; return how many rules it matches."""
-        seen = self._seen(event)
+        seen, space = self._seen(event), event.space
         for rule, groups in seen.matched:
             if not groups:
                 _tell_keyless(rule, event)
             for group, bits in groups.items():
-                share = self._share(rule, event, group)
+                share = self._share(space, rule, group)
                 share.arrivals.append(event)
                 if bits:
                     share.fits[event.desk, event.id] = bits
@@ -134,7 +135,7 @@ class _Sheet:
             if cleared is None:
                 _tell_keyless(rule, event)
             else:
-                self._share(rule, event, cleared).clearing.append(event)
+                self._share(space, rule, cleared).clearing.append(event)
         return len(seen.matched)
 
     def take_out(self, event: Event, reason: str) -> None:
@@ -143,7 +144,7 @@ class _Sheet:
         concerned = {(rule.id, group): rule for rule, groups in seen.matched for group in groups}
         concerned |= {(rule.id, group): rule for rule, group in seen.cleared if group is not None}
         for (_, group), rule in concerned.items():
-            self._share(rule, event, group).gone.append((event, reason))
+            self._share(event.space, rule, group).gone.append((event, reason))
 
     def _seen(self, event: Event) -> _Seen:
         """Ask all rules about an event; where that raises each by itself, so that only those are left out."""
@@ -161,9 +162,12 @@ class _Sheet:
                     seen.cleared.extend(found.cleared)
             return seen
 
-    def _share(self, rule: Rule, event: Event, group: str) -> Share:
-        key = Key(event.space, rule.id, group)
-        return self.shares.setdefault(key, Share(self._received_at, [], [], [], {}))
+    def _share(self, space: str, rule: Rule, group: str) -> Share:
+        key = Key(space, rule.id, group)
+        share = self.shares.get(key)
+        if share is None:
+            share = self.shares[key] = Share(self._received_at, [], [], [], {})
+        return share
 
 
 class _Seen(NamedTuple):

@@ -106,6 +106,10 @@ class DeadLetters:
         """The rules of which groups are put off."""
         return {key.rule for key in self._known}
 
+    def __contains__(self, key: Key) -> bool:
+        """Say whether a group is put off."""
+        return key in self._known
+
     def waits(self, key: Key, horizon: Instant) -> PutOff | None:
         """Return how a group is put off that is not to be tried at `horizon` yet; None where it is to be judged."""
         found = self._known.get(key)

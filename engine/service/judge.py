@@ -146,9 +146,9 @@ class Judge:
     async def _apart(self, attempt: _Attempt, key: Key, case: Case | None) -> None:
         """Judge one group, or put it off where that raises; a store that is away holds up everything."""
         try:
-            letters = await self._letters.letters(key)
             shares, hearings = attempt.of(key)
-            if letters:
+            if key in self._letters:
+                letters = await self._letters.letters(key)
                 shares = [*(share for letter in letters for share in letter.shares), *shares]
                 hearings = newest((*(one for letter in letters for one in letter.hearings), *hearings))
             self._group(attempt, key, shares, hearings, case)
@@ -192,12 +192,12 @@ class Judge:
             )
             said += [Said(share.received_at, key, judgement) for judgement in judgements]
             closed = None
-        due = group.due
+        due = due_of(group)
         if closed is not None or not shares or (due is not None and due <= horizon):
             at = due if due is not None and due <= horizon else horizon
             said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
+            due = due_of(group)
         judged = Judged(group, group.head())
-        due = due_of(group)
         # An end may move though nothing is said of it: the alert was over before and is over still.
         if just_closed is not None or judged.head.openings != self._groups.head(key).openings:
             at = max((one.at for one in said), default=horizon)
@@ -234,10 +234,11 @@ class _Attempt:
 
     def next(self, rules: Mapping[str, Rule]) -> list[Key]:
         """Return the groups that are to be judged next: of what is left, those that no other one waits for."""
-        done = self.judged.keys() | self.waiting.keys()
-        left = {key for key in (*self.work, *self.bonds.heard) if key.rule in rules and key not in done}
-        depth = min((self.bonds.depths[key.rule] for key in left), default=0)
-        return sorted(key for key in left if self.bonds.depths[key.rule] == depth)
+        judged, waiting, depths = self.judged, self.waiting, self.bonds.depths
+        left = [key for key in {**self.work, **self.bonds.heard} if key not in judged and key not in waiting]
+        left = [key for key in left if key.rule in rules]
+        depth = min([depths[key.rule] for key in left], default=0)
+        return sorted([key for key in left if depths[key.rule] == depth])
 
     def of(self, key: Key) -> tuple[Sequence[Share], Sequence[Hearing]]:
         """Return what this batch holds for a group."""
@@ -245,8 +246,8 @@ class _Attempt:
 
     def outcomes(self, decided: Mapping[Key, Cases]) -> dict[Key, Outcome]:
         """Return what the batch makes of each group."""
-        due = {**self.due, **self.waiting}
+        judged, due = self.judged, {**self.due, **self.waiting}
         return {
-            key: Outcome(self.judged.get(key), due.get(key), decided.get(key, {}))
-            for key in {*self.work, *self.judged, *self.waiting}
+            key: Outcome(judged.get(key), due.get(key), decided.get(key, {}))
+            for key in {**self.work, **judged, **self.waiting}
         }
