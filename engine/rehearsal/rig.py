@@ -26,6 +26,7 @@ from engine.judging.region import RegionTable
 from engine.judging.rule import Rule
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
+from engine.service.agenda import WINDOWS
 from engine.service.app import Notifiers
 from engine.service.apply import Desk
 from engine.service.backdrop import REAL
@@ -34,7 +35,7 @@ from engine.service.books import Books
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
-from engine.service.evaluator import WINDOWS, Evaluator
+from engine.service.evaluator import Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.gateways import Gateway, Gateways
 from engine.service.inbound import Inbound

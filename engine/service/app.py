@@ -26,6 +26,7 @@ from engine.loading.regions import load_regions
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.accounts import budgets_of
+from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
 from engine.service.approval import Approval
 from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
@@ -38,7 +39,7 @@ from engine.service.callbacks import Callbacks
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
-from engine.service.evaluator import WINDOWS, Evaluator
+from engine.service.evaluator import Evaluator
 from engine.service.evaluator_child import Begin, LogAs
 from engine.service.evaluator_process import EvaluatorProcess
 from engine.service.exposition import exposition

@@ -15,7 +15,7 @@ import msgspec
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import Decision
 from engine.alerting.policy import Channel
-from engine.judging.instant import SECOND, Instant, Millis
+from engine.judging.instant import SECOND, Millis
 from engine.service.audit import append_histories
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
@@ -147,10 +147,9 @@ class Changes(msgspec.Struct, kw_only=True):
             self.appends.append(append_histories(entries))
 
 
-async def closed_by_hand(store: Store, until: Instant, limit: int) -> dict[str, tuple[str, str, str]]:
-    """Return space, rule and group of alerts in `CLOSINGS` by id, up to a clock instant."""
-    due = [alert for alert, _ in await store.due(CLOSINGS, until, limit)]
-    cases = await load(store, due) if due else {}
+async def groups_of(store: Store, alerts: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+    """Return space, rule and group of alerts by id."""
+    cases = await load(store, alerts) if alerts else {}
     return {id_: (case.alert.space, case.alert.rule.id, case.alert.group) for id_, case in cases.items()}
 
 

@@ -27,10 +27,12 @@ from engine.judging.outage import Gap
 from engine.judging.rule import Rule
 from engine.matching.checked import Choice, Matcher
 from engine.metrics import Metrics
+from engine.service import agenda
+from engine.service.agenda import LOOKS, WINDOWS, Agenda
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, closed_by_hand
+from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, groups_of
 from engine.service.changeover import Changeover, Switch, UnfitRulesError, refusal, refusing
 from engine.service.dead_letters import DeadLetters
 from engine.service.families import Families
@@ -41,7 +43,7 @@ from engine.service.outcome import Outcome, due_of
 from engine.service.own_alerts import ask
 from engine.service.pace import Pace
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
-from engine.service.rule_sets import ENTRY, RuleSet, up_to_next
+from engine.service.rule_sets import RuleSet
 from engine.store.codec import encode
 from engine.store.history import History
 from engine.store.port import START, Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
@@ -49,10 +51,6 @@ from engine.store.port import START, Conflict, Drop, Entry, Fence, Fenced, Lease
 Matching = Callable[[tuple[Rule, ...]], Choice]
 """Makes the matchers of a rule set."""
 
-WINDOWS = "windows"
-"""Schedule of groups that must be looked at again though nothing arrives."""
-LOOKS = 500
-"""Groups looked at in one turn because something fell due."""
 REPEATS = 50
 """A batch is judged again this often where people answered its alerts meanwhile."""
 
@@ -144,48 +142,50 @@ class Evaluator:
         """
         if not await self.lead():
             return 0
-        await self._books.follow()
+        found, _ = await asyncio.gather(self._agenda(), self._books.follow())
         if self._seeded is not self._books.rule_set:
             await self._seed()
+            found = await self._agenda()
         prepared, self.more = await self._prepare(), True
-        return await self._turn(again=again) or prepared
+        if prepared:
+            found = await self._agenda()
+        return await self._turn(found, again=again) or prepared
 
-    async def _turn(self, *, again: bool) -> int:
-        started, now = monotonic(), self._clock.now()
-        read, newest = await asyncio.gather(
-            self._store.read(self._cursor, self._pace.entries), self._store.last_position()
-        )
-        entries = up_to_next(read)
-        if entries and entries[0].type == ENTRY:
-            return await self._switch(entries[0])
-        read_to = entries[-1].position if entries else self._cursor
-        drained = read_to == newest
-        if not drained and not entries:
+    def _agenda(self) -> Awaitable[Agenda]:
+        return agenda.read(self._store, self._clock, self._cursor, self._pace.entries)
+
+    async def _turn(self, found: Agenda, *, again: bool) -> int:
+        if found.switch is not None:
+            return await self._switch(found.switch)
+        if not found.drained and not found.entries:
             return 1  # what arrived meanwhile is read first: no timer is judged ahead of the backlog
-        horizon = now if drained else entries[-1].received_at - 1
-        due, closed = await asyncio.gather(
-            self._store.due(WINDOWS, horizon, LOOKS), closed_by_hand(self._store, horizon, LOOKS)
-        )
-        if not (entries or due or closed):
+        entries, due, closings = found.entries, *found.due()
+        if not (entries or due or closings):
             return 0
         families = Families(self._store, self._history)
-        batch = await sort(entries, self._matcher(again=again), families)
+        batch, closed, around = await asyncio.gather(
+            sort(entries, self._matcher(again=again), families),
+            groups_of(self._store, closings),
+            self._books.surroundings(),
+        )
         judged = sum(len(entry.values) for entry in entries if entry.type == "events")
         beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches, events_evaluated=judged))
         beside.plans += [Plan(CLOSINGS, alert, None) for alert in closed]
         if again:  # the process died on this batch: whatever it was, somebody must look
-            beside.plans.append(ask(Request("dead_letter"), now))
-        looks = {*(key_of(member) for member, _ in due), *(Key(*place) for place in closed.values())}
+            beside.plans.append(ask(Request("dead_letter"), found.now))
+        looks = {*map(key_of, due), *(Key(*place) for place in closed.values())}
         if self._backdrop.take(gaps_of(entries)):
             beside.puts.append(Put(GAPS, "all", encode(self._backdrop.gaps)))
             looks |= await self._absent()
         work: dict[Key, list[Share]] = {key: [] for key in sorted(looks)} | batch.shares
-        await self._commit(partial(self._judge.judge, work, horizon, batch.faults), entries, beside)
+        judge = partial(self._judge.judge, work, found.horizon, batch.faults, around)
+        await self._commit(judge, entries, beside)
         if again:
             self._metrics.trouble.dead_letter("batch")
-        self._observe(entries, now, started)
+        self._observe(found)
         self._tell(families)
-        self.more = not drained or max(len(due), len(closed)) >= LOOKS or self._books.pending is not None
+        more = max(len(due), len(closed)) >= LOOKS or self._books.pending is not None
+        self.more = more or not found.drained
         return len(entries) + len(due) + len(closed)
 
     @property
@@ -372,13 +372,13 @@ class Evaluator:
                 for decision in decisions:
                     self._metrics.decided(decision)
 
-    def _observe(self, entries: Sequence[Entry], now: Instant, started: float) -> None:
-        took = monotonic() - started
+    def _observe(self, found: Agenda) -> None:
+        took = monotonic() - found.started
         self._pace.took(took)
         self._metrics.evaluation_seconds.observe(took)
-        for entry in entries:
+        for entry in found.entries:
             self._metrics.evaluated_events.inc(len(entry.values) if entry.type == "events" else 0)
-            self._metrics.ingest_lag_seconds.observe(max(0, now - entry.received_at) / SECOND)
+            self._metrics.ingest_lag_seconds.observe(max(0, found.now - entry.received_at) / SECOND)
 
     def _tell(self, families: Families) -> None:
         """Tell in metrics and log which events are out, and which acts change nothing."""

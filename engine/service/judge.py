@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from engine.alerting.draft import Surroundings
 from engine.clock import Clock
 from engine.errors import StoreUnavailableError
 from engine.judging.evaluate import Group
@@ -59,18 +60,27 @@ class Judge:
         self._standing: _Attempt | None = None
         """What was made of the newest batch, until the next one."""
 
-    async def judge(self, work: Work, horizon: Instant, faults: Sequence[Fault] = ()) -> dict[Key, Outcome]:
+    async def judge(
+        self,
+        work: Work,
+        horizon: Instant,
+        faults: Sequence[Fault] = (),
+        around: Surroundings | None = None,
+    ) -> dict[Key, Outcome]:
         """Return what a batch makes of its groups, all of which may be judged at `horizon`.
 
-        `faults` are rules that could not be asked about an event of the batch.
+        `faults` are rules that could not be asked about an event of the batch. `around` is what surrounds the decisions
+        where it was read for this batch; it is read again where people were quicker.
 
         Where a decision on what a group says raises, the batch is judged again without that group: what others were
         told of it, and what hides or counts its alerts, must not have happened either. The same `work` once more means
         that people were quicker than the commit: all is decided again, but judged only what depends on them.
         """
         attempt, self._standing = self._standing, None
-        if attempt is not None:
-            attempt = await self._overtaken(attempt) if attempt.work is work else None
+        if attempt is not None and attempt.work is work:
+            attempt, around = await self._overtaken(attempt), None
+        else:
+            attempt = None
         raised: dict[Key, Exception] = {}
         while True:
             if attempt is None:
@@ -80,7 +90,7 @@ class Judge:
                 await self._keep()
                 attempt = _Attempt(work, horizon, Bonds(self._books.rule_set.rules, self._books.namespace))
                 await self._judged(attempt, raised)
-            around, in_force = await self._books.surroundings(), self._books.in_force.tenures
+            around, in_force = around or await self._books.surroundings(), self._books.in_force.tenures
             await self._keep()
             docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
             try:

@@ -15,9 +15,9 @@ import msgspec
 
 from engine.judging.instant import SECOND, Instant, Millis
 from engine.judging.rule import level_name
+from engine.service.agenda import WINDOWS
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.census import Census, take
-from engine.service.evaluator import WINDOWS
 from engine.service.own_alerts import OWN
 from engine.service.rule_sets import RULES, Progress
 from engine.store.codec import decode

@@ -17,10 +17,11 @@ from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Clear, Count, Distinct, Limit, Rule, Test, Value
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
+from engine.service.agenda import WINDOWS
 from engine.service.batch import key_of
 from engine.service.books import Books
 from engine.service.casebook import ALERTS
-from engine.service.evaluator import WINDOWS, Evaluator
+from engine.service.evaluator import Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, read

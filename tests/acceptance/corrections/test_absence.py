@@ -17,8 +17,8 @@ from engine.judging.filter import Limit, Test
 from engine.judging.instant import HOUR, MINUTE, Instant
 from engine.judging.outage import Gap
 from engine.judging.rule import Clear, LevelStep, Rule
+from engine.service.agenda import WINDOWS
 from engine.service.casebook import ALERTS
-from engine.service.evaluator import WINDOWS
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, POINTS
 from engine.service.pulse import append_gap

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from engine.judging.event import Event
 from engine.judging.instant import MINUTE
+from engine.service.agenda import WINDOWS
 from engine.service.casebook import ALERTS
-from engine.service.evaluator import WINDOWS
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, POINTS
 from engine.store.memory import MemoryStore

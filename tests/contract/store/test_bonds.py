@@ -23,11 +23,12 @@ from engine.loading.rules import inline_rules
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.rehearsal.rule_test import SILENT
+from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, REVEALS
 from engine.service.escalator import Escalator
-from engine.service.evaluator import WINDOWS, Evaluator
+from engine.service.evaluator import Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.lock_step import LockStep
 from engine.service.rule_sets import RuleSet

@@ -1,0 +1,68 @@
+"""The agenda of a turn of the evaluator: what arrived, and what falls due, asked for at once.
+
+Here: reading it, and up to which instant timers may be looked at. Not here: what is made of it (`service.evaluator`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from engine.clock import Clock, monotonic
+from engine.judging.instant import Instant
+from engine.service.casebook import CLOSINGS
+from engine.service.rule_sets import ENTRY, up_to_next
+from engine.store.port import Entry, Store
+
+WINDOWS = "windows"
+"""Schedule of groups that must be looked at again though nothing arrives."""
+LOOKS = 500
+"""Groups looked at in one turn because something fell due."""
+
+Planned = list[tuple[str, Instant]]
+
+
+class Agenda(NamedTuple):
+    """Entries behind the cursor, up to the next change of rules, and what is due by `now`, in order.
+
+    `started` is monotonic, in seconds; `drained`: these were all the entries that there are.
+    """
+
+    started: float
+    now: Instant
+    entries: list[Entry]
+    drained: bool
+    windows: Planned
+    closings: Planned
+
+    @property
+    def switch(self) -> Entry | None:
+        """The entry that changes the rules, where that comes first."""
+        return self.entries[0] if self.entries and self.entries[0].type == ENTRY else None
+
+    @property
+    def horizon(self) -> Instant:
+        """Up to when timers are looked at: what arrived before them is judged first."""
+        return self.now if self.drained else min(self.now, self.entries[-1].received_at - 1)
+
+    def due(self) -> tuple[list[str], list[str]]:
+        """Return the groups that are due up to the horizon, and the alerts that people closed up to it."""
+        groups, alerts = (
+            [member for member, at in planned if at <= self.horizon]
+            for planned in (self.windows, self.closings)
+        )
+        return groups, alerts
+
+
+async def read(store: Store, clock: Clock, cursor: str, entries: int) -> Agenda:
+    """Read at most so many entries behind a cursor, and what is due now."""
+    started, now = monotonic(), clock.now()
+    found, newest, windows, closings = await asyncio.gather(
+        store.read(cursor, entries),
+        store.last_position(),
+        store.due(WINDOWS, now, LOOKS),
+        store.due(CLOSINGS, now, LOOKS),
+    )
+    first = up_to_next(found)
+    drained = (first[-1].position if first else cursor) == newest
+    return Agenda(started, now, first, drained, windows, closings)
