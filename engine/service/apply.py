@@ -6,6 +6,7 @@ Here: the one way by which answers, timers and deliveries change an alert (syste
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -154,8 +155,9 @@ class Desk:
         self, name: WriteName, few: Sequence[_Given]
     ) -> list[Decision | Exception | _Overtaken | None]:
         known = {one.alert_id: one.known for one in few if one.known is not None}
-        cases = await load(self._store, [one.alert_id for one in few], known)
-        around = await self._books.surroundings()
+        cases, around = await asyncio.gather(
+            load(self._store, [one.alert_id for one in few], known), self._books.surroundings()
+        )
         outcomes: list[Decision | Exception | _Overtaken | None] = []
         changes, written = Changes(), False
         for one in few:

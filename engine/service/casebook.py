@@ -164,19 +164,24 @@ async def standing(store: Store, space: str, rules: Iterable[str]) -> dict[str, 
 
 
 async def load(
-    store: Store, alert_ids: Sequence[str], known: Mapping[str, Case] | None = None
+    store: Store,
+    alert_ids: Sequence[str],
+    known: Mapping[str, Case] | None = None,
+    near: Sequence[str] = (),
 ) -> dict[str, Case]:
     """Read cases; ids that the store does not know are left out.
 
-    What is `known` of before and has the same version still is not decoded again.
+    What is `known` of before and has the same version still is not decoded again. `near` are ids of notifications that
+    belong to them: nothing more is asked for where these are all.
 
     The alert is read before its notifications. Where a write comes between, a notification is newer than its alert, and
     the write that builds on this reading is refused by the alert's version.
     """
     before = known or {}
     expected = [n for id_ in alert_ids if id_ in before for n in before[id_].alert.notifications]
+    expected += near
     records, at_once = await asyncio.gather(store.get(ALERTS, alert_ids), store.get(NOTIFICATIONS, expected))
-    read, found = dict(zip(expected, at_once, strict=True)), dict[str, Record | None]()
+    found = dict[str, Record | None](zip(expected, at_once, strict=True))
     alerts: list[tuple[Alert, int]] = []
     for id_, record in zip(alert_ids, records, strict=True):
         if record is None:
@@ -184,7 +189,6 @@ async def load(
         case = before.get(id_)
         if case is not None and case.version == record.version:
             alerts.append((case.alert, record.version))
-            found.update((n, read[n]) for n in case.alert.notifications)
         else:
             alerts.append((decode(record.value, Alert), record.version))
     wanted = [n for alert, _ in alerts for n in alert.notifications if n not in found]

@@ -57,7 +57,7 @@ class Claims:
         Where somebody changed one of them meanwhile, none is claimed.
         """
         cases, around, breakers = await asyncio.gather(
-            load(self._store, list(dict.fromkeys(one.alert for one in due))),
+            load(self._store, list(dict.fromkeys(one.alert for one in due)), near=[one.id for one in due]),
             self._books.surroundings(),
             self._gateways.breakers(),
         )
