@@ -328,12 +328,13 @@ class Siaga:
     def _wanted_loops(self) -> list[Loop]:
         loops = [self._loop("auditor", self._auditor.turn, every=EVERY_SECONDS)]
         if self._lock_step is None:
+            judging = {"schedules": [CLOSINGS, WINDOWS], "of": self._evaluator}
             loops += [
                 self._loop("intake", self._pulse.beat, every=BEAT_SECONDS),
-                self._loop("evaluator", self._evaluate, channels=["entries"], schedules=[CLOSINGS, WINDOWS]),
+                self._loop("evaluator", self._evaluate, channels=["entries"], **judging),
                 self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
                 self._loop("own_alerts", self._own_alerts.turn, schedules=[OWN]),
-                self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX]),
+                self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX], of=self.dispatcher),
                 self._loop("situations", self.situations.turn, schedules=[SITUATIONS]),
                 self._loop("rules", self.watch.turn, every=WATCH_SECONDS),
                 self._loop("retention", self._retention.turn, every=RETENTION_SECONDS),
@@ -354,11 +355,10 @@ class Siaga:
     async def _evaluate(self) -> int:
         """Turn the evaluator, which may judge that reports stayed away only after it was told of our own outages."""
         await self._pulse.look()
-        found = await self._evaluator.turn()
-        return found if self._evaluator.more else 0  # what arrives meanwhile signals
+        return await self._evaluator.turn()
 
     def _loop(self, name: str, turn: Turn, **when: Any) -> Loop:
-        """Return a loop that turns `when` it should: `channels`, `schedules`, `every` of `Loop`."""
+        """Return a loop that turns `when` it should: `channels`, `schedules`, `every`, `of` of `Loop`."""
         return Loop(name, turn, store=self.store, clock=self.clock, metrics=self.metrics, **when)
 
 

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -121,6 +122,11 @@ class Dispatcher:
         self.deliveries.look()
         return len(chosen)
 
+    @property
+    def more(self) -> bool:
+        """Whether the last turn left something that was due."""
+        return self._queue.left
+
     async def _one_by_one(self, chosen: Sequence[Together]) -> None:
         for together in chosen:
             await self._begin([together])
@@ -211,8 +217,13 @@ class Dispatcher:
         if held:
             await self._desk.change(alert_id, Withheld(notification=notification.id), "drop_unwanted")
             return
-        outcome = await self._attempt(notification)
-        await self._desk.change(alert_id, outcome, "attempted", known=case)
+        outcome = await self._handed_over(notification)
+        record = partial(self._desk.change, alert_id, outcome, "attempted", known=case)
+        if outcome.outcome == "transient":  # where it goes next depends on the breaker
+            await self._settle(outcome)
+            await record()
+        else:
+            await asyncio.gather(self._settle(outcome), record())
         await self._catch_up(outcome)
 
     async def _reply(self, reply_id: str) -> Delivery | None:
@@ -275,7 +286,15 @@ class Dispatcher:
         return asked
 
     async def _attempt(self, notification: Notification) -> Attempted:
-        """Hand a message to the gateway it was claimed for."""
+        """Hand a message to the gateway it was claimed for, and note how that is."""
+        outcome = await self._handed_over(notification)
+        await self._settle(outcome)
+        return outcome
+
+    async def _settle(self, attempted: Attempted) -> None:
+        await self.gateways.settle(attempted.gateway, well=attempted.outcome != "transient")
+
+    async def _handed_over(self, notification: Notification) -> Attempted:
         gateway, message = notification.gateway, self._message(notification)
         self._metrics.gateways.message(gateway, "submitted")
         began = monotonic()
@@ -310,7 +329,6 @@ class Dispatcher:
             )
         self._metrics.gateways.took(gateway, monotonic() - began)
         self._metrics.gateways.message(gateway, "accepted" if outcome.outcome == "sent" else "refused")
-        await self.gateways.settle(gateway, well=outcome.outcome != "transient")
         return outcome
 
     async def _catch_up(self, attempted: Attempted) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -30,6 +31,13 @@ class LoopState(msgspec.Struct):
     bound: float
 
 
+class Turned(Protocol):
+    """What knows whether its last turn left something to do."""
+
+    @property
+    def more(self) -> bool: ...  # noqa: D102
+
+
 class Loop:
     """Runs `turn` whenever a channel is signalled, a plan of the schedules is due, or `every` seconds passed."""
 
@@ -44,7 +52,9 @@ class Loop:
         channels: Sequence[str] = (),
         schedules: Sequence[str] = (),
         every: float = LONGEST_WAIT,
+        of: Turned | None = None,
     ) -> None:
+        """Name the loop and what it turns at; `of` is what turns, where that knows whether a turn left anything."""
         self.name = name
         self.state = LoopState(last_turn=monotonic(), bound=max(30.0, 4 * every))
         self._turn = turn
@@ -54,6 +64,7 @@ class Loop:
         self._channels = (*channels, *schedules)
         self._schedules = schedules
         self._every = every
+        self._of = of
         metrics.watch_loop(name, lambda: monotonic() - self.state.last_turn, self.state.bound)
 
     async def run(self) -> None:
@@ -62,7 +73,7 @@ class Loop:
             try:
                 busy = await self._turn()
                 self.state.last_turn = monotonic()
-                if not busy:
+                if not busy or not (self._of is None or self._of.more):  # what comes meanwhile signals
                     await self._store.wait(self._channels, await self._patience())
             except StoreUnavailableError as error:
                 log.warning("store_unavailable", loop=self.name, error=str(error))

@@ -55,10 +55,9 @@ class Queue:
 
     async def turn(self, now: Instant) -> list[Together]:
         """Return what goes next, in order; what waits for a gateway that has much to do leaves room for the others."""
-        messages = await self._waiting(now)
-        if not messages:
-            return []
-        directory, breakers = await asyncio.gather(self._books.directory(), self._gateways.breakers())
+        messages, directory, breakers = await asyncio.gather(
+            self._waiting(now), self._books.directory(), self._gateways.breakers()
+        )
         interrupted = [gateway for gateway, breaker in breakers.items() if breaker.is_open(now)]
         ways: dict[tuple[str, str, str], str] = {}
         chosen: list[tuple[str, list[Waiting]]] = []
@@ -78,6 +77,11 @@ class Queue:
             if one.gathers:
                 gathered[one.bundle] = chosen[-1][1]
         return [Together(tuple(several), way) for way, several in chosen]
+
+    @property
+    def left(self) -> bool:
+        """Whether anything waits that did not have its turn."""
+        return bool(self._seen)
 
     def begun(self, few: Iterable[Together]) -> None:
         """Note that these had their turn: their regions were served as of now."""
