@@ -6,8 +6,7 @@ the rule set of a running service (`service.changeover`), or deciding.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from engine.alerting.directory import Contents, Directory
 from engine.alerting.draft import Surroundings
@@ -29,6 +28,8 @@ BREAKERS = "breakers"
 SILENCES = "silences"
 """Table of the silences; its one record `all` holds every silence kept (`service.silences`)."""
 ALL = "all"
+CURRENT = ("current",)
+IN_FORCE = ("in_force", "pending")
 
 
 class Books:
@@ -61,47 +62,47 @@ class Books:
 
     async def surroundings(self) -> Surroundings:
         """Return directory, regions, calendar and silences as they are now, as a decision takes them."""
-        _, directory, silences, interrupted = await asyncio.gather(
-            self.follow(), self.directory(), self.silences(), self._interrupted()
+        gateways = [route.gateway for route in self.routes]
+        rules, directory, silences, breakers = await self._store.collect(
+            [(RULES, IN_FORCE), (DIRECTORY, CURRENT), (SILENCES, [ALL]), (BREAKERS, gateways)]
         )
+        await self._follow(*rules)
         return Surroundings(
             self.namespace,
-            directory,
+            await self._directory_in(*directory),
             self.regions,
             self.rule_set.calendar,
-            silences,
+            self._silences_in(*silences),
             routes=self.routes,
-            interrupted=interrupted,
+            interrupted=_interrupted(zip(gateways, breakers, strict=True)),
         )
-
-    async def _interrupted(self) -> dict[str, Instant]:
-        """Return until when which gateways are not asked; instants that are over do no harm."""
-        gateways = [route.gateway for route in self.routes]
-        records = await self._store.get(BREAKERS, gateways) if gateways else []
-        breakers = {
-            g: decode(r.value, Breaker) for g, r in zip(gateways, records, strict=True) if r is not None
-        }
-        return {g: b.open_until for g, b in breakers.items() if b.open_until is not None}
 
     async def follow(self) -> InForce:
         """Take over the rule set in force where another one came; without any in the store what was given stays."""
-        record, self.pending = await self._store.get(RULES, ["in_force", "pending"])
+        await self._follow(*await self._store.get(RULES, IN_FORCE))
+        return self.in_force
+
+    async def _follow(self, record: Record | None, pending: Record | None) -> None:
+        self.pending = pending
         if record is not None and record.version != self._rules_version:
             in_force = decode(record.value, InForce)
             self.rule_set = await fetch(self._store, in_force.rule_set)
             self.in_force, self._rules_version = in_force, record.version
-        return self.in_force
 
     async def silences(self) -> tuple[Silence, ...]:
         """Return the silences that the store keeps, also those that are over or still to come."""
-        record = (await self._store.get(SILENCES, [ALL]))[0]
+        return self._silences_in(*await self._store.get(SILENCES, [ALL]))
+
+    def _silences_in(self, record: Record | None) -> tuple[Silence, ...]:
         if record is not None and record.version != self._silences[0]:
             self._silences = record.version, decode(record.value, tuple[Silence, ...])
         return self._silences[1]
 
     async def directory(self) -> Directory:
         """Return the directory in force."""
-        current = (await self._store.get(DIRECTORY, ["current"]))[0]
+        return await self._directory_in(*await self._store.get(DIRECTORY, CURRENT))
+
+    async def _directory_in(self, current: Record | None) -> Directory:
         if current is not None and current.version != self._directory.version:
             self._directory = await self.directory_of(current.version) or self._directory
         return self._directory
@@ -146,3 +147,9 @@ class Books:
             )
             if isinstance(outcome, Committed):
                 return before + 1
+
+
+def _interrupted(breakers: Iterable[tuple[str, Record | None]]) -> dict[str, Instant]:
+    """Return until when which gateways are not asked; instants that are over do no harm."""
+    kept = {gateway: decode(r.value, Breaker) for gateway, r in breakers if r is not None}
+    return {gateway: b.open_until for gateway, b in kept.items() if b.open_until is not None}

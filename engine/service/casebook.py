@@ -6,7 +6,6 @@ decisions (`alerting.decide`) and the loop around them (`service.apply`).
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -180,7 +179,7 @@ async def load(
     before = known or {}
     expected = [n for id_ in alert_ids if id_ in before for n in before[id_].alert.notifications]
     expected += near
-    records, at_once = await asyncio.gather(store.get(ALERTS, alert_ids), store.get(NOTIFICATIONS, expected))
+    records, at_once = await store.collect([(ALERTS, alert_ids), (NOTIFICATIONS, expected)])
     found = dict[str, Record | None](zip(expected, at_once, strict=True))
     alerts: list[tuple[Alert, int]] = []
     for id_, record in zip(alert_ids, records, strict=True):
@@ -192,7 +191,8 @@ async def load(
         else:
             alerts.append((decode(record.value, Alert), record.version))
     wanted = [n for alert, _ in alerts for n in alert.notifications if n not in found]
-    found.update(zip(wanted, await store.get(NOTIFICATIONS, wanted), strict=True))
+    if wanted:
+        found.update(zip(wanted, await store.get(NOTIFICATIONS, wanted), strict=True))
     cases = {}
     for alert, version in alerts:
         own = {n: record for n in alert.notifications if (record := found.get(n)) is not None}

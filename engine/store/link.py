@@ -76,6 +76,11 @@ class Link:
         with self._own_words():
             return await self._together.ask(*words)
 
+    async def several(self, *commands: tuple[Word, ...]) -> list[Any]:
+        """Send commands that change nothing and are short, in this order, and return their answers."""
+        with self._own_words():
+            return await self._together.ask_all(commands)
+
     async def whole(self, *words: Word) -> Any:
         """Send a command whose answer may be large, on a connection of its own: no other answer waits behind it."""
         with self._own_words():

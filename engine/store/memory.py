@@ -121,6 +121,10 @@ class MemoryStore:
         records = self._tables[table]
         return [records.get(id_) for id_ in ids]
 
+    async def collect(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[list[Record | None]]:
+        """Return records of several tables, read in this order."""
+        return [await self.get(table, ids) for table, ids in wanted]
+
     async def scan(self, table: str) -> dict[str, Record]:
         """Return a whole table."""
         return dict(self._tables[table])

@@ -208,6 +208,10 @@ class Store(Protocol):
         """Return the records of these ids, in order."""
         ...
 
+    async def collect(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[list[Record | None]]:
+        """Return the records of ids of several tables, asked for at once and read one table after the other."""
+        ...
+
     async def scan(self, table: str) -> dict[str, Record]:
         """Return a whole table."""
         ...

@@ -18,18 +18,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Literal
-
-import msgspec
 
 from engine.clock import monotonic
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError, WeakDurabilityError
 from engine.judging.instant import Instant
 from engine.store import durability, reply
 from engine.store.check import CONTENT_BYTES, check_arrivals, check_entry, check_write
+from engine.store.gathered import gathered
 from engine.store.link import Link
 from engine.store.names import WriteName
 from engine.store.port import (
@@ -41,12 +39,10 @@ from engine.store.port import (
     Committed,
     Conflict,
     CrashPoint,
-    Drop,
     Entry,
     Fenced,
     Lease,
     Outcome,
-    Put,
     Record,
     Write,
     order_of,
@@ -142,7 +138,7 @@ class RedisStore:
     async def write(self, write: Write) -> Outcome:
         """Do the whole write, or nothing of it; see the module for a lost answer."""
         check_write(write)
-        answer = await self._change(write.name, "write", *_gathered(write))
+        answer = await self._change(write.name, "write", *gathered(write))
         verdict, *rest = (part.decode() for part in answer)
         if verdict == "committed":
             return Committed()
@@ -156,6 +152,15 @@ class RedisStore:
             return []
         found = await self._read("HMGET", self._key("table", table), *ids)
         return [None if stored is None else reply.record(stored) for stored in found]
+
+    async def collect(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[list[Record | None]]:
+        """Return records of several tables, read in this order."""
+        asked = [("HMGET", self._key("table", table), *ids) for table, ids in wanted if ids]
+        answers = iter(await self._read(*asked, ask=self._link.several) if asked else ())
+        return [
+            [None if stored is None else reply.record(stored) for stored in (next(answers) if ids else ())]
+            for _, ids in wanted
+        ]
 
     async def scan(self, table: str) -> dict[str, Record]:
         """Return a whole table, as it is at one moment."""
@@ -337,7 +342,7 @@ class RedisStore:
         self._crash_point(name, "after")
         return answer
 
-    async def _read(self, *words: str | bytes | int, ask: Callable[..., Awaitable[Any]] | None = None) -> Any:
+    async def _read(self, *words: Any, ask: Callable[..., Awaitable[Any]] | None = None) -> Any:
         """Do a command that changes nothing, again where the server does not answer; `ask` by another way than most."""
         began, ask = monotonic(), ask or self._link.command
         for pause in READ_PAUSES:
@@ -356,44 +361,3 @@ class RedisStore:
 def base_of(namespace: str) -> str:
     """Return what all keys of a namespace begin with."""
     return f"{{siaga:{namespace}}}"
-
-
-def _gathered(write: Write) -> list[bytes]:
-    """Pack a write as `write.lua` takes it: what changes, table by table and log by log, and then all values.
-
-    The values stand apart because the server's msgpack knows texts but no bytes.
-    """
-    puts: defaultdict[str, list[Put]] = defaultdict(list)
-    for put in write.puts:
-        puts[put.table].append(put)
-    drops: defaultdict[str, list[Drop]] = defaultdict(list)
-    for drop in write.drops:
-        drops[drop.table].append(drop)
-    schedules: defaultdict[str, dict[str, Instant | None]] = defaultdict(dict)
-    for plan in write.plans:
-        schedules[plan.schedule][plan.member] = plan.at  # of two plans for one member the last holds
-    fence = write.fence
-    changes = (
-        (fence.epoch, fence.cursor, fence.next_cursor) if fence else None,
-        [_versions(table, changes) for table, changes in puts.items()],
-        [_versions(table, changes) for table, changes in drops.items()],
-        [
-            (
-                schedule,
-                [word for member, at in plans.items() if at is not None for word in (at, member)],
-                [member for member, at in plans.items() if at is None],
-            )
-            for schedule, plans in schedules.items()
-        ],
-        [(append.log, len(append.entries), append.chained) for append in write.appends],
-        [word for count in write.counts.items() for word in count],
-        (write.note.type, write.note.received_at) if write.note else None,
-    )
-    values = [put.value for puts_ in puts.values() for put in puts_]
-    entries = [entry for append in write.appends for entry in append.entries]
-    return [msgspec.msgpack.encode(changes), *values, *entries, *([write.note.value] if write.note else [])]
-
-
-def _versions(table: str, changes: Sequence[Put | Drop]) -> tuple[str, list[str], list[int]]:
-    expected = [-1 if change.expected is None else change.expected for change in changes]
-    return table, [change.id for change in changes], expected

@@ -12,6 +12,7 @@ it asks again is served in its order.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from engine.store.wire import Wire, Word
@@ -36,11 +37,24 @@ class Together:
         """
         if any(len(word) >= HEAVY for word in words if type(word) is bytes):
             return await self._client.execute_command(*words)
+        return await self._posted(words)
+
+    async def ask_all(self, commands: Sequence[tuple[Word, ...]]) -> list[Any]:
+        """Send short commands, in this order, and return their answers; raise what the client raised for the first."""
+        answers = [self._posted(words) for words in commands]
+        try:
+            return [await answer for answer in answers]
+        finally:
+            for answer in answers:  # one was refused, or nobody waits any more
+                if not answer.cancel() and not answer.cancelled():
+                    answer.exception()
+
+    def _posted(self, words: tuple[Word, ...]) -> asyncio.Future[Any]:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked.append((words, answer))
         if len(self._asked) == 1:
             asyncio.get_running_loop().call_soon(self._go)
-        return await answer
+        return answer
 
     def _go(self) -> None:
         asked, self._asked = self._asked, []

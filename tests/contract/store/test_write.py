@@ -41,6 +41,17 @@ async def test_get_keeps_the_order_asked_for_and_says_what_is_missing(store):
     assert await store.scan("nothing") == {}
 
 
+async def test_records_of_several_tables_come_in_the_order_asked_for(store):
+    await store.write(Write(name="put", puts=(Put("t", "a", b"A"), Put("u", "a", b"U"), Put("u", "c", b"C"))))
+    assert await store.collect([("u", ["c", "b"]), ("t", []), ("t", ["a"]), ("u", ["a"])]) == [
+        [Record(1, b"C"), None],
+        [],
+        [Record(1, b"A")],
+        [Record(1, b"U")],
+    ]
+    assert await store.collect([("t", [])]) == [[]]
+
+
 async def test_values_may_be_any_bytes(store):
     """Neither newlines nor zeros nor what is no UTF-8 is changed."""
     value = bytes(range(256)) * 3

@@ -24,7 +24,10 @@ class Server:
         """Take a packet, as the wire does."""
         self.packets.append([words for words, _ in commands])
         for words, answer in commands:
-            answer.set_result(words[-1])
+            if words[-1] == "refuse":
+                answer.set_exception(ValueError("refused"))
+            else:
+                answer.set_result(words[-1])
         return True
 
 
@@ -54,3 +57,12 @@ async def test_a_heavy_command_is_on_its_way_before_the_next_task_works():
 async def test_who_asks_a_heavy_command_hears_what_went_wrong_with_it():
     with pytest.raises(ValueError, match="refused"):
         await Together(Server(), Server()).ask("EVALSHA", b"refused" * HEAVY)
+
+
+async def test_several_commands_go_in_one_packet_and_the_first_refusal_is_raised():
+    server = Server()
+    together = Together(server, server)
+    assert await together.ask_all([("GET", "a"), ("GET", "b")]) == ["a", "b"]
+    assert server.packets == [[("GET", "a"), ("GET", "b")]]
+    with pytest.raises(ValueError, match="refused"):
+        await together.ask_all([("GET", "a"), ("GET", "refuse"), ("GET", "refuse")])
