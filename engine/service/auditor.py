@@ -1,38 +1,86 @@
 """The auditor: counts from time to time whether every alert and notification is accounted for.
 
 Here: the turn of its loop and the gauges it sets. Not here: what accounted for means (`alerting.audit`).
-An id counts only after two passes in a row found it, because a pass is no single instant of the store.
+An id counts only after two passes in a row found it, because a pass is no single instant of the store: it walks through
+the tables in pieces, and rests after each, so that no message waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
 import structlog
 
-from engine.alerting.alert import Alert
+from engine.alerting.alert import Alert, Notification
+from engine.alerting.audit import unaccounted_alerts, unaccounted_notifications
 from engine.alerting.continuity import abandoned
+from engine.alerting.draft import Surroundings
 from engine.alerting.own import Request, is_own
-from engine.clock import Clock
-from engine.judging.instant import SECOND
+from engine.clock import Clock, monotonic
+from engine.judging.instant import SECOND, Instant
 from engine.judging.rule import level_name
 from engine.metrics import Metrics
 from engine.service.books import Books
-from engine.service.census import SLICE, take
+from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX
 from engine.service.heartbeat import Heartbeat
 from engine.service.own_alerts import ask
+from engine.store.codec import decode
 from engine.store.port import Store, Write
 
 EVERY_SECONDS = 15.0
 """Seconds between two passes."""
+AT_ONCE = 25
+"""Alerts that are looked at before whatever else waits has its turn, in about a millisecond."""
+REST = 3.0
+"""A pass rests so many times as long as it works."""
 
 log = structlog.get_logger(__name__)
 
 
+class _Pass(msgspec.Struct):
+    """What one pass has found so far."""
+
+    lost_alerts: set[str] = msgspec.field(default_factory=set)
+    lost_notifications: set[str] = msgspec.field(default_factory=set)
+    unreachable: dict[str, Notification] = msgspec.field(default_factory=dict)
+    """A message that nobody answered, by its alert."""
+    unresolved: Counter[str] = msgspec.field(default_factory=Counter)
+    oldest: dict[str, float] = msgspec.field(default_factory=dict)
+    """Unresolved alerts and seconds since the oldest that nobody has taken was detected, by level."""
+    nobody: int = 0
+    abandoned: dict[str, str] = msgspec.field(default_factory=dict)
+    """Regions of alerts that have nobody left, by alert."""
+
+    def add_notifications(self, notifications: Collection[Notification], planned: Collection[str]) -> None:
+        """Add a piece of the notifications; `planned` are those of them that are in the outbox."""
+        self.lost_notifications |= unaccounted_notifications(notifications, planned)
+        self.unreachable.update((one.alert, one) for one in notifications if one.kind == "unreachable")
+
+    def add_alerts(
+        self, alerts: Collection[Alert], planned: Collection[str], around: Surroundings, now: Instant
+    ) -> None:
+        """Add a piece of the alerts, behind all notifications; `planned` are those of them that have a timer."""
+        called = [told for alert in alerts if (told := self.unreachable.get(alert.id)) is not None]
+        self.lost_alerts |= unaccounted_alerts(alerts, planned, called)
+        for alert in alerts:
+            if alert.exercise or not alert.unresolved:
+                continue
+            level = level_name(alert.level)
+            self.unresolved[level] += 1
+            if alert.status == "open":
+                age = (now - alert.detected_at) / SECOND
+                self.oldest[level] = max(self.oldest.get(level, 0.0), age)
+            if alert.nobody:
+                self.nobody += 1
+            elif not is_own(alert.rule.id) and abandoned(alert, around, now):
+                self.abandoned[alert.id] = alert.region
+
+
 class Auditor:
-    """Takes the census and compares it with the one before."""
+    """Takes passes, and compares each with the one before."""
 
     def __init__(
         self, store: Store, clock: Clock, books: Books, metrics: Metrics, heartbeat: Heartbeat
@@ -47,49 +95,55 @@ class Auditor:
 
     async def turn(self) -> int:
         """Take one pass; return 0, since the auditor never has more to do at once."""
-        census = await take(self._store)
-        alerts, notifications = census.lost_alerts, census.lost_notifications
-        lost_alerts = alerts & self._suspects[0]
-        lost_notifications = notifications & self._suspects[1]
-        self._suspects = (alerts, notifications)
+        found = await self._pass()
+        lost_alerts = found.lost_alerts & self._suspects[0]
+        lost_notifications = found.lost_notifications & self._suspects[1]
+        self._suspects = (found.lost_alerts, found.lost_notifications)
         for alert_id in sorted(lost_alerts):
             log.error("alert_unaccounted", alert=alert_id)
         for notification_id in sorted(lost_notifications):
             log.error("notification_unaccounted", notification=notification_id)
         self._metrics.alerts_unaccounted.set(len(lost_alerts))
         self._metrics.notifications_unaccounted.set(len(lost_notifications))
-        self._metrics.alerts_nobody.set(
-            sum(alert.nobody for alert in census.alerts if alert.unresolved and not alert.exercise)
-        )
-        self._show_open(census.alerts)
-        await self._tell_of_abandoned(census.alerts)
+        self._metrics.alerts_nobody.set(found.nobody)
+        self._metrics.alerts_now(found.unresolved, found.oldest)
+        await self._tell_of_abandoned(found.abandoned)
         if not lost_alerts and not lost_notifications:
             await self._heartbeat.beat()
         return 0
 
-    async def _tell_of_abandoned(self, alerts: Iterable[Alert]) -> None:
+    async def _pass(self) -> _Pass:
+        """Walk through notifications and alerts."""
+        found, around = _Pass(), await self._books.surroundings()
+        async for records in self._store.walk(NOTIFICATIONS):
+            planned = await self._planned(OUTBOX, records)
+            began = monotonic()
+            found.add_notifications([decode(one.value, Notification) for one in records.values()], planned)
+            await _rest(began)
+        async for records in self._store.walk(ALERTS):
+            planned = await self._planned(ALERTS, records)
+            values = [one.value for one in records.values()]
+            for first in range(0, len(values), AT_ONCE):
+                began = monotonic()
+                alerts = [decode(value, Alert) for value in values[first : first + AT_ONCE]]
+                found.add_alerts(alerts, planned, around, self._clock.now())
+                await _rest(began)
+        return found
+
+    async def _planned(self, schedule: str, ids: Iterable[str]) -> frozenset[str]:
+        wanted = list(ids)
+        instants = await self._store.planned_at(schedule, wanted)
+        return frozenset(id_ for id_, at in zip(wanted, instants, strict=True) if at is not None)
+
+    async def _tell_of_abandoned(self, left: Mapping[str, str]) -> None:
         """Ask for an alert to ops where alerts have nobody left since the last pass: a validity ended by itself."""
-        around, now = await self._books.surroundings(), self._clock.now()
-        left: dict[str, str] = {}
-        for number, alert in enumerate(alerts, 1):
-            if number % SLICE == 0:
-                await asyncio.sleep(0)  # whatever else waits has its turn
-            if is_own(alert.rule.id) or alert.exercise or alert.nobody:
-                continue
-            if abandoned(alert, around, now):
-                left[alert.id] = alert.region
+        now = self._clock.now()
         plans = [ask(Request("vacancy", left[id_]), now) for id_ in left.keys() - self._abandoned]
         if plans:
             await self._store.write(Write(name="own_alert", plans=tuple(plans)))
         self._abandoned = frozenset(left)
 
-    def _show_open(self, alerts: Iterable[Alert]) -> None:
-        """Set the gauges of unresolved alerts and of the oldest that nobody has taken, by level."""
-        now = self._clock.now()
-        unresolved = [alert for alert in alerts if alert.unresolved and not alert.exercise]
-        oldest: dict[str, float] = {}
-        for alert in unresolved:
-            if alert.status == "open":
-                level = level_name(alert.level)
-                oldest[level] = max(oldest.get(level, 0.0), (now - alert.detected_at) / SECOND)
-        self._metrics.alerts_now(Counter(level_name(alert.level) for alert in unresolved), oldest)
+
+async def _rest(began: float) -> None:
+    """Let others have their turn, in proportion to the work that began at an instant (`monotonic`)."""
+    await asyncio.sleep(REST * (monotonic() - began))

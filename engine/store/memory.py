@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
 from engine.clock import monotonic
@@ -17,6 +17,7 @@ from engine.store.check import check_arrivals, check_entry, check_write
 from engine.store.port import (
     ENTRY_BYTES,
     ENTRY_EVENTS,
+    PIECE,
     START,
     Appended,
     Arrival,
@@ -129,6 +130,12 @@ class MemoryStore:
         """Return a whole table."""
         return dict(self._tables[table])
 
+    async def walk(self, table: str) -> AsyncIterator[dict[str, Record]]:
+        """Yield a table in small pieces, each as it is then."""
+        ids, there = tuple(self._tables[table]), self._tables[table]
+        for first in range(0, len(ids), PIECE):
+            yield {id_: there[id_] for id_ in ids[first : first + PIECE] if id_ in there}
+
     async def due(self, schedule: str, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         """Return members planned at or before `until`, earliest first (equal instants: by member)."""
         return self._schedules[schedule].due(until, limit)
@@ -140,6 +147,10 @@ class MemoryStore:
     async def planned(self, schedule: str) -> dict[str, Instant]:
         """Return a whole schedule."""
         return dict(self._schedules[schedule].instants)
+
+    async def planned_at(self, schedule: str, members: Sequence[str]) -> list[Instant | None]:
+        """Return the instants of members of a schedule, in order."""
+        return [self._schedules[schedule].instants.get(member) for member in members]
 
     async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
         """Return entries of a log from index `start` on (negative: from the end)."""

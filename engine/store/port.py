@@ -11,7 +11,7 @@ Tables hold records `id -> (version, bytes)`; a version starts at 1 and grows by
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -159,6 +159,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 ID_BYTES = 4
 """So many bytes at the beginning of an identity are a digest of the event's id alone."""
+PIECE = 100
+"""About so many records come in one piece of a table that is walked through."""
 ENTRY_EVENTS = 200
 """An entry of the stream holds at most this many events ..."""
 ENTRY_BYTES = 65_536
@@ -216,6 +218,10 @@ class Store(Protocol):
         """Return a whole table."""
         ...
 
+    def walk(self, table: str) -> AsyncIterator[dict[str, Record]]:
+        """Yield a table in small pieces, each as it is then. What is there all along comes once."""
+        ...
+
     async def due(self, schedule: str, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         """Return members planned at or before `until`, earliest first (equal instants: by member)."""
         ...
@@ -226,6 +232,10 @@ class Store(Protocol):
 
     async def planned(self, schedule: str) -> dict[str, Instant]:
         """Return a whole schedule."""
+        ...
+
+    async def planned_at(self, schedule: str, members: Sequence[str]) -> list[Instant | None]:
+        """Return the instants of members of a schedule, in order; None where one is not planned."""
         ...
 
     async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ from engine.store.names import WriteName
 from engine.store.port import (
     ENTRY_BYTES,
     ENTRY_EVENTS,
+    PIECE,
     START,
     Appended,
     Arrival,
@@ -167,6 +168,16 @@ class RedisStore:
         stored = await self._read("HGETALL", self._key("table", table), ask=self._link.whole)
         return {id_.decode(): reply.record(value) for id_, value in stored.items()}
 
+    async def walk(self, table: str) -> AsyncIterator[dict[str, Record]]:
+        """Yield a table in small pieces, each as it is then."""
+        cursor, came = 0, set[bytes]()
+        while True:
+            cursor, stored = await self._read("HSCAN", self._key("table", table), cursor, "COUNT", PIECE)
+            yield {id_.decode(): reply.record(value) for id_, value in stored.items() if id_ not in came}
+            came.update(stored)  # what the server moves while its table grows it tells twice
+            if not cursor:
+                return
+
     async def due(self, schedule: str, until: Instant, limit: int) -> list[tuple[str, Instant]]:
         """Return members planned at or before `until`, earliest first (equal instants: by member)."""
         key = self._key("schedule", schedule)
@@ -182,6 +193,13 @@ class RedisStore:
         """Return a whole schedule."""
         key = self._key("schedule", schedule)
         return dict(reply.members(await self._read("ZRANGE", key, 0, -1, "WITHSCORES", ask=self._link.whole)))
+
+    async def planned_at(self, schedule: str, members: Sequence[str]) -> list[Instant | None]:
+        """Return the instants of members of a schedule, in order."""
+        if not members:
+            return []
+        found = await self._read("ZMSCORE", self._key("schedule", schedule), *members)
+        return [None if at is None else int(at) for at in found]
 
     async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
         """Return entries of a log from index `start` on (negative: from the end)."""

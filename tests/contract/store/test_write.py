@@ -52,6 +52,33 @@ async def test_records_of_several_tables_come_in_the_order_asked_for(store):
     assert await store.collect([("t", [])]) == [[]]
 
 
+async def test_a_table_that_is_walked_through_comes_whole_in_pieces_while_it_grows(store):
+    names = [f"a{number}" for number in range(2_000)]
+    await store.write(Write(name="put", puts=tuple(Put("t", name, b"A") for name in names)))
+    came, pieces = [], 0
+    async for piece in store.walk("t"):
+        came += piece
+        pieces += 1
+        if pieces <= 20:
+            more = tuple(Put("t", f"b{pieces}-{number}", b"B") for number in range(100))
+            await store.write(Write(name="put", puts=more))
+        if pieces == 1:
+            await store.write(
+                Write(name="put", drops=tuple(Drop("t", name) for name in names if name not in came))
+            )
+            names = list(came)
+        assert len(piece) < 1_000
+    assert len(came) == len(set(came))
+    assert set(names) <= set(came)
+    assert [piece async for piece in store.walk("nothing") if piece] == []
+
+
+async def test_instants_of_members_come_in_the_order_asked_for(store):
+    await store.write(Write(name="plan", plans=(Plan("s", "a", 1_732_500_000_123), Plan("s", "b", 0))))
+    assert await store.planned_at("s", ["b", "none", "a"]) == [0, None, 1_732_500_000_123]
+    assert await store.planned_at("s", []) == []
+
+
 async def test_values_may_be_any_bytes(store):
     """Neither newlines nor zeros nor what is no UTF-8 is changed."""
     value = bytes(range(256)) * 3

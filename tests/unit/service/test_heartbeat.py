@@ -10,13 +10,15 @@ from engine.judging.instant import MINUTE
 from engine.metrics import Metrics
 from engine.service.auditor import Auditor
 from engine.service.books import Books
-from engine.service.casebook import NOTIFICATIONS
+from engine.service.casebook import ALERTS, NOTIFICATIONS
+from engine.service.census import take
 from engine.service.heartbeat import Heartbeat
 from engine.service.own_alerts import OWN
 from engine.service.rule_sets import RuleSet
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write
+from tests.unit.alerting.cases import Course, policy, step
 from tests.unit.alerting.test_budget import message
 from tests.unit.service.country import REGIONS
 from tests.unit.service.switchboard import Switchboard
@@ -91,6 +93,31 @@ async def test_while_something_is_lost_there_is_no_sign_of_life():
     )
     await auditor.turn()
     assert shown(metrics) == NOW / 1_000 + 60
+
+
+async def test_what_the_auditor_finds_is_what_the_census_finds_though_it_walks_through_pieces():
+    """More alerts than a piece holds; called are those whose message that nobody answered lies somewhere else."""
+    store, clock, metrics = MemoryStore(), ManualClock(NOW), Metrics()
+    books = Books(store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+    auditor = Auditor(store, clock, books, metrics, Heartbeat(None, clock, metrics))
+    exhausted = Course(policy(step())).until(1)
+    notices = {one.kind: one for one in exhausted.notifications.values()}
+    puts = []
+    for number in range(250):
+        alert = msgspec.structs.replace(exhausted.alert, id=f"a{number:03}")
+        puts.append(Put(ALERTS, alert.id, encode(alert)))
+        kind = "unreachable" if number % 50 else "first"
+        notice = msgspec.structs.replace(
+            notices["unreachable"], id=f"n{249 - number:03}", alert=alert.id, kind=kind, state="sent"
+        )
+        puts.append(Put(NOTIFICATIONS, notice.id, encode(notice)))
+    await store.write(Write(name="t", puts=tuple(puts)))
+    for _ in range(2):
+        await auditor.turn()
+    census = await take(store)
+    assert census.lost_alerts == {f"a{number:03}" for number in range(0, 250, 50)}
+    assert metrics.registry.get_sample_value("siaga_alerts_unaccounted") == 5
+    assert metrics.registry.get_sample_value("siaga_notifications_unaccounted") == 0
 
 
 async def test_whose_time_in_office_ends_while_nobody_else_is_left_is_told_to_ops_once():
