@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
+from collections.abc import Callable
+from functools import partial
 
 from engine.judging.event import EventKey
 from engine.judging.state import Measure, Point
@@ -167,26 +169,26 @@ class _Latest(Figure):
         return len(self._numbers)
 
 
+def runner(name: str, p: int = 100) -> Callable[[], Figure]:
+    """Return what makes empty figures of a name: `count`, `distinct`, or a function of `aggregate`; `p`: percentile."""
+    return _RUNNING.get(name) or partial(_Rank, p)
+
+
 def running(name: str, p: int = 100) -> Figure:
-    """Return an empty figure by its name: `count`, `distinct`, or a function of `aggregate`; `p` is its percentile."""
-    match name:
-        case "count":
-            return _Count()
-        case "distinct":
-            return _Different()
-        case "sum":
-            return _Sum()
-        case "average":
-            return _Average()
-        case "latest":
-            return _Latest()
-        case "lowest":
-            return _Rank(0)
-        case "highest":
-            return _Rank(100)
-        case _:
-            return _Rank(p)
+    """Return an empty figure by its name, see `runner`."""
+    return runner(name, p)()
 
 
 def _number(point: Point) -> int:
     return int(point.measure or 0)
+
+
+_RUNNING: dict[str, Callable[[], Figure]] = {
+    "count": _Count,
+    "distinct": _Different,
+    "sum": _Sum,
+    "average": _Average,
+    "latest": _Latest,
+    "lowest": partial(_Rank, 0),
+    "highest": partial(_Rank, 100),
+}

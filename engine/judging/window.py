@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from engine.judging.contrast import Contrast, reach
 from engine.judging.event import number
-from engine.judging.figure import Figure, running
+from engine.judging.figure import Figure, runner
 from engine.judging.group import canonical
 from engine.judging.instant import Millis
 from engine.judging.judgement import Sides
@@ -123,9 +123,9 @@ class _PartOf(_Limited):
 class _Latest:
     """The field of the latest point; points enter in event order and never leave."""
 
-    def __init__(self, condition: Value) -> None:
-        self._limit = condition.limit
-        self._one_of = frozenset(canonical(value) for value in condition.one_of)
+    def __init__(self, limit: Limit | None, one_of: frozenset[str]) -> None:
+        """Take the limit on the field, or else the canonical texts of the values that meet the condition."""
+        self._limit, self._one_of = limit, one_of
         self._measure: Measure = None
 
     def enter(self, point: Point) -> None:
@@ -167,37 +167,48 @@ _once_a_condition = lru_cache(maxsize=16_384)
 
 def window_of(condition: Condition) -> Window:
     """Return an empty window of the condition; that of a silence is its fold's (`Lasting`)."""
+    return _maker(condition)()
+
+
+@_once_a_condition
+def _maker(condition: Condition) -> Callable[[], Window]:
+    """Return what makes empty windows of a condition."""
     match condition:
-        case Count() | Distinct() | Spread():
+        case Count() | Distinct() | Spread() | Aggregate():
             return _counting(condition)
         case Share():
-            return Ratio(condition)
+            return lambda: Ratio(condition)
         case Compare():
-            return Contrast(condition)
+            return lambda: Contrast(condition)
         case Bond():
-            return Standing(condition)
-        case Value():
-            return _Latest(condition)
-        case Aggregate():
-            return _Limited(running(condition.function, condition.p), condition.limit, condition.min_events)
+            return lambda: Standing(condition)
+        case Value(limit=limit, one_of=values):
+            texts = frozenset(canonical(value) for value in values)
+            return lambda: _Latest(limit, texts)
         case Change():
-            return Changed(condition, texts_of(condition.old), texts_of(condition.new))
+            old, new = texts_of(condition.old), texts_of(condition.new)
+            return lambda: Changed(condition, old, new)
         case FirstTime():
-            return Unseen()
+            return Unseen
         case _:
-            return _Any()
+            return _Any
 
 
-def _counting(condition: Count | Distinct | Spread) -> Window:
+def _counting(condition: Count | Distinct | Spread | Aggregate) -> Callable[[], Window]:
     match condition:
-        case Count(at_least=at_least):
-            return _Limited(running("count"), Limit("at_least", at_least))
+        case Count(at_least=at_least) | Spread(at_least=at_least, children=None):
+            figure = runner("count" if isinstance(condition, Count) else "distinct")
+            limit = Limit("at_least", at_least)
+            return lambda: _Limited(figure(), limit)
         case Distinct(limit=limit):
-            return _Limited(running("distinct"), limit)
-        case Spread(at_least=at_least, children=None):
-            return _Limited(running("distinct"), Limit("at_least", at_least))
+            different = runner("distinct")
+            return lambda: _Limited(different(), limit)
         case Spread(at_least=at_least, children=children):
-            return _PartOf(running("distinct"), Limit("at_least", at_least), dict(children or ()))
+            different, limit, of = runner("distinct"), Limit("at_least", at_least), dict(children or ())
+            return lambda: _PartOf(different(), limit, of)
+        case Aggregate(limit=limit, min_events=enough):
+            figure = runner(condition.function, condition.p)
+            return lambda: _Limited(figure(), limit, enough)
 
 
 def sides_of(window: Window) -> Sides | None:

@@ -186,6 +186,7 @@ class Judge:
         horizon = attempt.horizon
         just_closed = closed = closing_of(case)
         group = self.copy(key, self._books.rule_set.rules[key.rule], horizon, case)
+        waited = due_of(group)
         said: list[Said] = []
         if heard and isinstance(group, BondGroup):
             at = max(hearing.at for hearing in heard)
@@ -200,8 +201,9 @@ class Judge:
                 fits=share.fits,
                 closed=closed,
             )
-            said += [Said(share.received_at, key, judgement) for judgement in judgements]
             closed = None
+            for judgement in judgements:
+                said.append(Said(share.received_at, key, judgement))
         due = due_of(group)
         if closed is not None or not shares or (due is not None and due <= horizon):
             at = due if due is not None and due <= horizon else horizon
@@ -213,7 +215,9 @@ class Judge:
             at = max((one.at for one in said), default=horizon)
             because = [*(reason for share in shares for _, reason in share.gone), *(h.reason for h in heard)]
             attempt.bonds.tell(key, judged, said, at=at, closed=just_closed, because=because)
-        attempt.judged[key], attempt.due[key] = judged, due
+        attempt.judged[key] = judged
+        if due is not None or waited is not None or not shares or key in self._letters:
+            attempt.due[key] = due
         attempt.said += said
 
 
@@ -226,6 +230,7 @@ class _Attempt:
         self.bonds = bonds
         self.judged: dict[Key, Judged] = {}
         self.due: dict[Key, Instant | None] = {}
+        """When judged groups are due again, but for those that waited for nothing before and wait for nothing now."""
         self.said: list[Said] = []
         self.waiting: dict[Key, Instant] = {}
         self.alerts: dict[Key, str] = {}
@@ -258,6 +263,6 @@ class _Attempt:
         """Return what the batch makes of each group."""
         judged, due = self.judged, {**self.due, **self.waiting}
         return {
-            key: Outcome(judged.get(key), due.get(key), decided.get(key, {}))
+            key: Outcome(judged.get(key), due.get(key), decided.get(key, {}), key in due or key not in judged)
             for key in {**self.work, **judged, **self.waiting}
         }

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 ENTRIES = 50
 """Entries of the stream in one batch at most (of at most 200 events each)."""
-LONG_SECONDS = 1.0
-"""After a batch that took longer the next one is half as large: the evaluator's lease must outlive a batch by far."""
+LONG_SECONDS = 0.5
+"""After a batch that took longer the next one is half as large: the evaluator's lease must outlive a batch by far, and
+what was judged is written sooner than the processor forgets it.
+"""
 
 
 class Pace:
