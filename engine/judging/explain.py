@@ -19,7 +19,7 @@ from engine.judging.expected import Silence
 from engine.judging.fold import Fold
 from engine.judging.group import group_of
 from engine.judging.instant import Instant
-from engine.judging.measure import measures
+from engine.judging.measure import reading_of
 from engine.judging.rule import Rule
 from engine.judging.state import GroupState
 from engine.judging.window import limit_of, within_of
@@ -117,7 +117,7 @@ def explain_event(rule: Rule, event: Event, *, received_at: Instant) -> tuple[Ga
             Gate(
                 name="key_missing", passed=group_of(rule, event) is not None, detail={"per": list(rule.per)}
             ),
-            Gate(name="field_missing", passed=measures(rule.condition, event)),
+            Gate(name="field_missing", passed=reading_of(rule.condition).counts(event)),
             Gate(name="condition_true", passed=True),
         ]
     )

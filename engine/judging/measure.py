@@ -6,7 +6,9 @@ here: the figures over points (`judging.figure`), which events are watched (`eng
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from engine.judging.event import Event, Scalar, number
 from engine.judging.figure import BILLION, billionths
@@ -20,88 +22,102 @@ from engine.judging.rule import (
     Compare,
     Condition,
     Count,
-    Deadline,
     Distinct,
-    EveryEvent,
     Filter,
     FirstTime,
     Floor,
     Pattern,
     Share,
-    Silence,
     Spread,
     Value,
 )
 from engine.judging.state import Measure
 
 
-def measures(condition: Condition, event: Event) -> bool:
-    """Say whether the event counts for the condition: for `value` and figures it must have the field."""
-    match condition:
-        case Count() | Distinct() | EveryEvent() | Silence() | Deadline():
-            return True
-        case Value(missing=None, field=field):
-            return event.value(field) is not None
-        case Spread(over=over):
-            return _child(over, event) is not None
-        case Aggregate(missing=None, of=str(field)):
-            return number(event.value(field)) is not None
-        case Compare(missing=None, of=(field,), figure=figure) if figure != "distinct":
-            return number(event.value(field)) is not None
-        case Share(missing=None, part=str(part), whole=Column()):
-            return number(event.value(part)) is not None
-        case Share(missing=None, part=str(part), whole=str(whole), within=within):
-            found = [number(event.value(field)) is not None for field in (part, whole)]
-            return all(found) if within is None else any(found)
-        case Change(missing=None, of=fields) | FirstTime(missing=None, of=fields):
-            return all(event.value(field) is not None for field in fields)
-        case _:
-            return True
+class Reading(NamedTuple):
+    """How one condition reads events; `int` are the bits of the parts that an event fits.
 
-
-def measure_of(condition: Condition, event: Event, fits: int = 0) -> Measure:
-    """Return what the condition reads of an event; numbers as billionths.
-
-    A weight that is missing counts 1, one below zero counts 0. `fits` are the bits of the parts the event fits.
+    `counts`: whether an event counts at all, for `value` and figures it must have the field. `measure`: what is read of
+    it, numbers as billionths. `besides`: of a share the whole, and whether the floor's field lets the event pass.
     """
+
+    counts: Callable[[Event], bool]
+    measure: Callable[[Event, int], Measure]
+    besides: Callable[[Event, int], tuple[int, ...]]
+
+
+@lru_cache(maxsize=16_384)
+def reading_of(condition: Condition) -> Reading:
+    """Return how a condition reads events: found out once, for there are far more events than conditions."""
+    return Reading(_counts(condition), _measure(condition), _besides(condition))
+
+
+def _counts(condition: Condition) -> Callable[[Event], bool]:
     match condition:
-        case Count(weight=None) | EveryEvent() | Silence() | Deadline():
-            return None
-        case Count(weight=path) | Compare(figure="count", weight=path):
-            weight = None if path is None else number(event.value(path))
-            return None if weight is None else max(0, billionths(weight))
-        case Distinct(of=fields) | Compare(figure="distinct", of=fields):
-            return _joined(canonical(event.value(path)) for path in fields)
-        case Value(field=field, missing=missing):
-            value = event.value(field)
-            return missing if value is None else value
+        case Value(missing=None, field=field):
+            return lambda event: event.value(field) is not None
         case Spread(over=over):
-            return canonical(_child(over, event))
-        case Aggregate(of=str(field), missing=missing) | Compare(of=(field,), missing=missing):
-            found = number(event.value(field))
-            return billionths((missing or 0) if found is None else found)
-        case Share():
-            return _added(condition.part, condition.missing, event, fits & 1)
-        case Change(of=fields, missing=missing) | FirstTime(of=fields, missing=missing):
-            values = (event.value(field) for field in fields)
-            return _joined(canonical(missing if value is None else value) for value in values)
-        case _ if isinstance(condition, Pattern):
-            return fits & (1 << len(parts_of(condition))) - 1
+            return lambda event: _child(over, event) is not None
+        case Aggregate(missing=None, of=str(field)):
+            return lambda event: number(event.value(field)) is not None
+        case Compare(missing=None, of=(field,), figure=figure) if figure != "distinct":
+            return lambda event: number(event.value(field)) is not None
+        case Share(missing=None, part=str(part), whole=Column()):
+            return lambda event: number(event.value(part)) is not None
+        case Share(missing=None, part=str(part), whole=str(whole), within=within):
+            enough = all if within is None else any
+            return lambda event: enough([number(event.value(field)) is not None for field in (part, whole)])
+        case Change(missing=None, of=fields) | FirstTime(missing=None, of=fields):
+            return lambda event: all(event.value(field) is not None for field in fields)
         case _:
-            return None
+            return lambda _event: True
 
 
-def besides_of(condition: Condition, event: Event, fits: int = 0) -> tuple[int, ...]:
-    """Return what the condition reads besides: of a share the whole, and whether the floor's field lets it pass."""
+def _measure(condition: Condition) -> Callable[[Event, int], Measure]:
+    """A weight that is missing counts 1, one below zero counts 0."""
     match condition:
-        case Count() | Distinct() | EveryEvent() | Silence() | Deadline():
-            return ()
-        case Share(whole=whole, missing=missing, floor=floor):
-            return _added(whole, missing, event, fits >> 1 & 1), int(_passes(floor, event))
-        case Compare(floor=Floor(field=str()) as floor):
-            return (int(_passes(floor, event)),)
+        case Count(weight=str(path)) | Compare(figure="count", weight=str(path)):
+            return lambda event, _fits: _weight(number(event.value(path)))
+        case Count() | Compare(figure="count"):
+            return lambda _event, _fits: None
+        case Distinct(of=fields) | Compare(figure="distinct", of=fields):
+            return lambda event, _fits: _joined([canonical(event.value(path)) for path in fields])
+        case Value(field=field, missing=missing):
+            return lambda event, _fits: missing if (value := event.value(field)) is None else value
+        case Spread(over=over):
+            return lambda event, _fits: canonical(_child(over, event))
+        case Aggregate(of=str(field), missing=instead) | Compare(of=(field,), missing=instead):
+            return lambda event, _fits: billionths(
+                (instead or 0) if (found := number(event.value(field))) is None else found
+            )
+        case Share(part=part, missing=instead):
+            return lambda event, fits: _added(part, instead, event, fits & 1)
+        case Change(of=fields, missing=missing) | FirstTime(of=fields, missing=missing):
+            return lambda event, _fits: _joined(
+                [canonical(missing if (value := event.value(field)) is None else value) for field in fields]
+            )
+        case _ if isinstance(condition, Pattern):
+            mask = (1 << len(parts_of(condition))) - 1
+            return lambda _event, fits: fits & mask
         case _:
-            return ()
+            return lambda _event, _fits: None
+
+
+def _besides(condition: Condition) -> Callable[[Event, int], tuple[int, ...]]:
+    match condition:
+        case Share(whole=whole, missing=missing, floor=floor):
+            return lambda event, fits: (
+                _added(whole, missing, event, fits >> 1 & 1),
+                int(_passes(floor, event)),
+            )
+        case Compare(floor=Floor(field=str()) as floor):
+            return lambda event, _fits: (int(_passes(floor, event)),)
+        case _:
+            return lambda _event, _fits: ()
+
+
+def _weight(weight: float | None) -> int | None:
+    return None if weight is None else max(0, billionths(weight))
 
 
 def _added(side: str | Filter | Column, missing: float | None, event: Event, fits: int) -> int:

@@ -15,7 +15,7 @@ from engine.judging.active import END
 from engine.judging.event import Event, EventKey
 from engine.judging.instant import Instant
 from engine.judging.judgement import evidence_of
-from engine.judging.measure import besides_of, measure_of, measures
+from engine.judging.measure import reading_of
 from engine.judging.pattern import parts_of
 from engine.judging.points import Points
 from engine.judging.rule import Rule
@@ -42,12 +42,12 @@ def newcomers_of(
     fits: Fits,
 ) -> list[Newcomer]:
     """Return the points of events that match (`arrivals`) or clear, in event order; those `known` are there already."""
-    condition, exemptions = rule.condition, rule.exemptions
+    reading, exemptions = reading_of(rule.condition), rule.exemptions
     since, until = _in_time(rule, received_at)
     clears = {event.key for event in clearing}
     found: list[Newcomer] = []
     for event in arrivals:
-        if not since <= event.occurred_at < until or not measures(condition, event):
+        if not since <= event.occurred_at < until or not reading.counts(event):
             continue
         key = event.key
         if key in known or (withdrawn and key[1:] in withdrawn):
@@ -57,7 +57,7 @@ def newcomers_of(
         evidence = evidence_of(event)
         if exemptions and (level := given_level(rule, event, bits)):
             evidence = msgspec.structs.replace(evidence, level=level)
-        measure, besides = measure_of(condition, event, bits), besides_of(condition, event, bits)
+        measure, besides = reading.measure(event, bits), reading.besides(event, bits)
         found.append((key, Point(evidence, measure, clears=key in clears, besides=besides)))
         clears.discard(key)
     for event in clearing:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from engine.judging.evaluate import Group
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.judgement import Judgement, evidence_of
-from engine.judging.measure import measures
+from engine.judging.measure import reading_of
 from engine.judging.points import LAST, PAGE, Points
 from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Value
 from engine.judging.state import Closing, Point
@@ -34,7 +34,7 @@ def test_forgetting_changes_no_judgement(one: Rule, seed: Random) -> None:
         fields = {"metrics.n": n, "incident": seed.choice("ABC"), **UNSTEADY[n]}
         report = event(max(at, 0), f"e{number:03}", received_at=now, clear=n == 3, **fields)
         clearing = clearing_of(one, [report])
-        kept += measures(one.condition, report) or bool(clearing)
+        kept += reading_of(one.condition).counts(report) or bool(clearing)
         said: list[tuple[Judgement, ...]] = []
         for group in (short, long):
             heard = group.apply(
