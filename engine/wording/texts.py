@@ -41,12 +41,17 @@ class Texts:
     def __init__(self, language: str, texts: Mapping[str, Text]) -> None:
         self.language = language
         self._texts = texts
+        self._plain = {
+            key: text.format_map({})
+            for key, text in texts.items()
+            if isinstance(text, str) and not placeholders(text)
+        }
 
     def __contains__(self, key: str) -> bool:
         return key in self._texts
 
     def __getitem__(self, key: str) -> str:
-        return self(key)
+        return self._plain[key] if key in self._plain else self(key)
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of a key with its placeholders filled."""
