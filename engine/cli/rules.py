@@ -17,7 +17,7 @@ from engine.alerting.alert import Alert
 from engine.cli.named import rule_named
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
-from engine.judging.evaluate import KEPT_WHILE_OPEN
+from engine.judging.retention import KEPT_WHILE_OPEN
 from engine.judging.rule import Rule
 from engine.judging.window import remembered_for
 from engine.loading.kinds import load_kinds, names_by_language

@@ -79,8 +79,8 @@ class ComparisonFold(Fold):
     def _move(self, count: int) -> None:
         super()._move(count)
         for cursor in self._spans:
-            cursor.low += count
-            cursor.high += count
+            cursor.low = max(0, cursor.low + count)
+            cursor.high = max(0, cursor.high + count)
 
     def _skip(self, count: int) -> None:
         super()._skip(count)

@@ -21,18 +21,15 @@ from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened,
 from engine.judging.level import level_of
 from engine.judging.newcomers import Fits, Newcomer, Withdrawn, newcomers_of
 from engine.judging.opening import assign, grown, mark_of, moved, window_at
-from engine.judging.points import Points, needed_from
+from engine.judging.points import Points
+from engine.judging.retention import Retaining
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Spell, gate_of
 from engine.judging.trace import earlier
 from engine.judging.window import kept_for, limit_of, opens_on_arrival, quiet_after
 
-KEPT_WHILE_OPEN = 1_000
-"""While an alert is open its points are kept beyond the late horizon, up to this many, so that a refutation of the
-first of them finds the others; above it, refuting points older than the horizon changes nothing."""
 
-
-class Group:
+class Group(Retaining):
     """The working copy of one group of one rule: takes arrivals, says judgements, freezes into a state."""
 
     def __init__(
@@ -161,15 +158,19 @@ class Group:
         else:
             self._refold(at, [*(key for key, _ in newcomers), *(one.key for one in gone)])
 
+    def closes(self, closed: Closing) -> int | None:
+        """Return the place of the opening that a closing by hand ends; None where that is known already."""
+        ends = (o.ordinal == closed.ordinal and o.ended_at is None for o in self._openings)
+        return next((place for place, end in enumerate(ends) if end), None)
+
     def _close(self, closed: Closing) -> None:
         """Mark where an alert was closed by hand: after its newest evidence, and when that had been judged."""
-        for index, opening in enumerate(self._openings):
-            if opening.ordinal == closed.ordinal and opening.ended_at is None:
-                mark = mark_of(closed, opening, self.rule.condition)
-                insort(self._marks, mark)
-                self._openings[index] = msgspec.structs.replace(opening, ended_at=mark.occurred_at)
-                self._refold(mark.occurred_at)
-                return
+        if (place := self.closes(closed)) is not None:
+            opening = self._openings[place]
+            mark = mark_of(closed, opening, self.rule.condition)
+            insort(self._marks, mark)
+            self._openings[place] = msgspec.structs.replace(opening, ended_at=mark.occurred_at)
+            self._refold(mark.occurred_at)
 
     def _refold(self, since: Instant | None = None, changed: Sequence[EventKey] = ()) -> None:
         """Fold anew from `since` on (None: all); `changed` are the points that came or went, where nothing else did."""
@@ -360,43 +361,6 @@ class Group:
         indices = self.points.of(spell)
         return tuple(self.points.tell(i, ordinal) for i in indices if self.points.rows[i].watched)
 
-    # --- what is forgotten ------------------------------------------------------------------------------------------
-
-    def _forget(self, received_at: Instant) -> list[Judgement]:
-        """Judge for good what no event can change any more, and let go of points no window needs."""
-        if len(self.points) < WORTH_FORGETTING:
-            return []
-        base = self._final(received_at)
-        gone = needed_from(self.rule.condition, self.points.keys, self.points.rows, base)
-        if gone < max(WORTH_FORGETTING, len(self.points) // 2):
-            return []
-        self._seal(base)
-        self.points.forget(gone)
-        self._refold()
-        return self._settle(base)
-
-    def _final(self, received_at: Instant) -> Instant:
-        """Return up to which instant nothing changes any more; while something goes on, as a rule not beyond it."""
-        base = min(received_at - self.rule.late_horizon, (self._ripe or 0) + 1) - 1
-        if len(self.points) <= KEPT_WHILE_OPEN:
-            going = [s.happened_at for s in self._fold.spells if s.ended_at is None or s.ended_at > base]
-            waiting = self._fold.status.true_since
-            base = min([base, *(at - 1 for at in going), *([] if waiting is None else [waiting - 1])])
-        return base
-
-    def _seal(self, base: Instant) -> None:
-        """Judge for good up to an instant."""
-        sealed = self._fold_of(
-            self.points.until(base), [mark for mark in self._marks if mark.occurred_at <= base]
-        )
-        sealed.walk()
-        sealed.wait_until(base)
-        self._base, self._status = base, sealed.status
-        self._marks = [mark for mark in self._marks if mark.occurred_at > base]
-        self._openings = [o for o in self._openings if o.ended_at is None or o.ended_at > base]
-
 
 _NOTHING: tuple[int, Instant | None] = (0, None)
 """What was said where there is no spell."""
-WORTH_FORGETTING = 32
-"""Points below this number are not worth it."""

@@ -84,7 +84,7 @@ class Fold(Recalling):
             self._pass_marks(at)
         self.wait_until(at - 1)
         start = self._high
-        self._before = stand(self.now, start, self.status, len(self.done))
+        self._before = stand(self.now, self.walked, self.status, len(self.done))
         while self._high < count and keys[self._high].occurred_at == at:
             self._high += 1
         self._slide(at)
@@ -95,8 +95,8 @@ class Fold(Recalling):
             self._split(at, start)
         else:
             self._judge(at, start, self._high)
-        if self.memory.wants(self._high) and not (self._marks and self._marks[0].occurred_at <= at):
-            self.memory.add(at, self._high, self.status, len(self.done))
+        if self.memory.wants(self.walked) and not (self._marks and self._marks[0].occurred_at <= at):
+            self.memory.add(at, self.walked, self.status, len(self.done))
 
     def rewind_to(self, at: Instant) -> bool:
         """Make ready for further points at or after `at`; False where this fold cannot take them."""
@@ -106,10 +106,11 @@ class Fold(Recalling):
         if before is None or at != self.now or before.status.restart != self.status.restart:
             return False
         self._stale = True
-        for index in range(before.high, self._high):
+        high = before.high - self.away
+        for index in range(high, self._high):
             if self._counts(index):
                 self._window.leave(self._points[index])
-        self.now, self._high, self.status = before.now, before.high, before.status
+        self.now, self._high, self.status = before.now, high, before.status
         if self._within is None and self.status.seen is not None:
             seen = bisect_left(self._keys, self.status.seen)
             if self._counts(seen):
@@ -123,7 +124,7 @@ class Fold(Recalling):
     def wait_until(self, until: Instant) -> None:
         """Judge what falls due up to `until` (included) though no point occurs."""
         while (at := self.next_due()) is not None and at <= until:
-            self._before = stand(self.now, self._high, self.status, len(self.done))
+            self._before = stand(self.now, self.walked, self.status, len(self.done))
             self._slide(at)
             self.now = at
             self._judge(at, self._high, self._high)

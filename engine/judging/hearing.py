@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from engine.judging.evaluate import WORTH_FORGETTING, Group
+from engine.judging.evaluate import Group
 from engine.judging.instant import Instant
 from engine.judging.judgement import Judgement
+from engine.judging.retention import WORTH_FORGETTING
 from engine.judging.rule import Bond, Rule
 from engine.judging.state import Closing, Point
 from engine.judging.stretch import ENDED, Source, Stretch, points_of
@@ -56,6 +57,9 @@ class BondGroup(Group):
         last = max(hearings, key=lambda one: one.at)
         said = self._settle(last.at - self.rule.wait_for_late - 1, last.reason, undone)
         return (*said, *self._forget(last.at))
+
+    def put_away(self, received_at: Instant) -> None:
+        """Keep all points at hand: whatever a source says is held against all that was heard of it."""
 
     def _forget(self, received_at: Instant) -> list[Judgement]:
         """Judge for good what cannot change any more, and let go of what was over long ago; what is open is kept."""

@@ -4,6 +4,9 @@ Here: the sorted list, and nothing of what the points mean. Not here: the point 
 Points are stored in pages of at most `PAGE`, so that what a commit writes does not depend on how many points there are.
 The last page takes what is newest and has no number: it is stored with the group's head, so that a small group is one
 record. When it is full it gets a number and another one begins.
+
+The oldest pages may be away: then only their numbers, lengths and first keys are here, and who needs a point of them
+has to bring it first (`judging.retention`).
 """
 
 from __future__ import annotations
@@ -25,7 +28,10 @@ LAST = 0
 
 
 class Points:
-    """Sorted points. `keys` and `rows` run side by side; `touched` are the pages that changed since it was emptied."""
+    """Sorted points. `keys` and `rows` run side by side; `touched` are the pages that changed since it was emptied.
+
+    `away` is how many points, older than all of these, are stored but not here.
+    """
 
     def __init__(self, rows: Iterable[Point], pages: Iterable[tuple[int, int]] | None = None) -> None:
         """Take points in event order, and number and length of each page but the last; None: cut them into new ones."""
@@ -40,12 +46,13 @@ class Points:
         self._lengths: list[int] = []
         self._firsts: list[EventKey] = []
         self._paged = 0
+        self.away = self._pages_away = 0
         for number, length in pages:
             self._insert_page(len(self.pages), number, length, self.keys[self._paged])
             self._paged += length
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.away + len(self.rows)
 
     def __contains__(self, key: EventKey) -> bool:
         if not self.keys or key > self.keys[-1]:
@@ -99,6 +106,50 @@ class Points:
             self._take_out(0, some)
             count -= some
 
+    def put_away(self, count: int) -> int:
+        """Let go of the pages that lie among so many of the oldest points here; return how many points that were.
+
+        They must be stored as they are.
+        """
+        first, gone = self._pages_away, 0
+        while self._pages_away < len(self.pages) and gone + self._lengths[self._pages_away] <= count:
+            if self.pages[self._pages_away] in self.touched:
+                break
+            gone += self._lengths[self._pages_away]
+            self._pages_away += 1
+        if self._pages_away > first:
+            del self.keys[:gone], self.rows[:gone]
+            self._paged -= gone
+            self.away += gone
+        return gone
+
+    @property
+    def pages_away(self) -> list[int]:
+        """The numbers of the pages that are away, in event order."""
+        return self.pages[: self._pages_away]
+
+    def lacking(self, floor: Instant) -> list[int]:
+        """Return the numbers of the pages away that may hold points of an instant or later ones."""
+        if self.keys and self.keys[0].occurred_at < floor:
+            return []
+        place = bisect_left(self._firsts, floor, 0, self._pages_away, key=_occurred_at)
+        return self.pages[max(0, place - 1) : self._pages_away]
+
+    def bring(self, rows: Sequence[Point], pages: int) -> None:
+        """Take back the points of the newest so many pages that are away."""
+        self._pages_away -= pages
+        self.away -= len(rows)
+        self._paged += len(rows)
+        self.rows[:0] = rows
+        self.keys[:0] = [row.key for row in rows]
+
+    def before(self, at: Instant) -> int:
+        """Return how many points at least occurred at or before an instant, or a page more of them."""
+        if not self.away:
+            return self.until(at)
+        whole = bisect_right(self._firsts, at, 0, self._pages_away, key=_occurred_at)
+        return sum(self._lengths[:whole]) + (self.until(at) if whole == self._pages_away else 0)
+
     def _take_out(self, start: int, end: int) -> None:
         """Take out points that lie in one page."""
         key = self.keys[start]
@@ -150,7 +201,7 @@ class Points:
     def page(self, number: int) -> tuple[Point, ...]:
         """Return the points of a page that has a number."""
         place = self.pages.index(number)
-        start = sum(self._lengths[:place])
+        start = sum(self._lengths[self._pages_away : place])
         return tuple(self.rows[start : start + self._lengths[place]])
 
     @property

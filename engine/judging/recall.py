@@ -75,10 +75,20 @@ class Recalling(Sliding):
             marks=left,
             around=self._around,
         )
+        fold.away = self.away
         fold.memory, fold.done = known, self.done[: stood.done]
         fold.joins = [join for join in self.joins if join.at <= now]
         fold.rises = [rise for rise in self.rises if rise.at <= now]
         return fold
+
+    def stood_before(self, at: Instant) -> Stand | None:
+        """Return how it stood last before an instant; None where nothing of that is known."""
+        return self.memory.newest_before(at) if self.recalls else None
+
+    def shift(self, count: int) -> None:
+        """Go on where so many of the oldest points were put away (below 0) or brought back."""
+        self.away -= count
+        self._move(count)
 
     def catch_up(self, other: Self, behind: EventKey) -> Self:
         """Walk until this fold stands as `other` stood, and return that one with what is new; else walk to the end.
@@ -120,7 +130,7 @@ class Recalling(Sliding):
     @property
     def walked(self) -> int:
         """How many points it has walked over."""
-        return self._high
+        return self.away + self._high
 
     def walk(self) -> None:
         """Walk over all points not walked over yet."""

@@ -15,7 +15,10 @@ from engine.judging.window import Window, is_state, sides_of, window_of, within_
 
 
 class Sliding:
-    """The points from `_low` up to `_high` are in the window, but for those that do not count."""
+    """The points from `_low` up to `_high` are in the window, but for those that do not count.
+
+    `away` is how many points it walked over that came before all of these and are not here any more.
+    """
 
     def __init__(
         self, condition: Condition, keys: list[EventKey], points: list[Point], status: Status
@@ -26,7 +29,7 @@ class Sliding:
         self._state = is_state(condition)
         self._within = within_of(condition)
         self._window: Window = self._new_window()
-        self._low = self._high = 0
+        self._low = self._high = self.away = 0
         self.status = status
 
     @property
@@ -86,8 +89,8 @@ class Sliding:
         return False
 
     def _move(self, count: int) -> None:
-        """Follow points to their places where so many came in before them."""
-        self._low += count
+        """Follow points to their places where so many came in before them, or went that no window needs."""
+        self._low = max(0, self._low + count)
         self._high += count
 
     def _skip(self, count: int) -> None:

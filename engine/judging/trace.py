@@ -18,7 +18,10 @@ from engine.judging.state import Status
 
 
 class Stand(msgspec.Struct, frozen=True, gc=False):
-    """How the fold stood: at which instant, behind how many points, its status, and how many spells had ended."""
+    """How the fold stood: at which instant, behind how many points, its status, and how many spells had ended.
+
+    Points that are away are counted too (`Sliding.away`).
+    """
 
     now: Instant | None
     high: int
@@ -55,6 +58,11 @@ class Memory:
         """Return what is remembered of before an instant; None where that is nothing."""
         place = bisect_left(self._instants, at)
         return Memory(self._instants[:place], self._stands[:place]) if place else None
+
+    def newest_before(self, at: Instant) -> Stand | None:
+        """Return how the fold stood last before an instant; None where that is not known."""
+        place = bisect_left(self._instants, at)
+        return self._stands[place - 1] if place else None
 
     def forget(self, at: Instant) -> None:
         """Forget how the fold stood from an instant on: it is walked anew."""

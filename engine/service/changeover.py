@@ -267,10 +267,11 @@ class Changeover:
                 around = self._backdrop.made(key, whole, tenures.get(key.rule))
                 if key.rule in rebuilt:
                     points = self._points(switch, rule, key, heard)
-                    group = self._take_over(points, rule, key, cases.get(newest[key] or ""), around, at)
+                    group = await self._take_over(points, rule, key, cases.get(newest[key] or ""), around, at)
                     judgements = group.look(now=at)
                 else:
-                    group = self._groups.working_copy(key, rule, around, self._backdrop.before(whole))
+                    before = self._backdrop.before(whole)
+                    group = await self._groups.working_copy(key, rule, around, before)
                     judgements = group.hear(heard) if isinstance(group, BondGroup) else ()
                 mine = [Said(at, key, judgement) for judgement in judgements]
                 judged = Judged(group, group.head())
@@ -290,7 +291,7 @@ class Changeover:
         past = switch.rebuild.groups.get(key)
         return past.rows if past else ()
 
-    def _take_over(
+    async def _take_over(
         self,
         points: Sequence[Point],
         rule: Rule,
@@ -302,7 +303,7 @@ class Changeover:
         return take_over(
             rule,
             points,
-            self._groups.state(key),
+            await self._groups.state(key),
             before=at,
             around=around,
             unresolved=newest.alert.ordinal if newest is not None and newest.alert.unresolved else 0,

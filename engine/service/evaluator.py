@@ -208,7 +208,7 @@ class Evaluator:
         for rule in rules.values():
             if keys := self._backdrop.expected(rule):
                 await self._groups.fetch(keys)
-                plans = [Plan(WINDOWS, str(key), self._first_look(key, rule, now)) for key in keys]
+                plans = [Plan(WINDOWS, str(key), await self._first_look(key, rule, now)) for key in keys]
                 epoch = self._lease.epoch if self._lease else 0
                 fence = Fence(epoch, self._cursor, self._cursor)
                 outcome = await self._store.write(Write(name="seed", plans=tuple(plans), fence=fence))
@@ -218,9 +218,9 @@ class Evaluator:
                     raise FencedError(f"the evaluator was fenced off: {outcome.reason}")
         self._seeded = self._books.rule_set
 
-    def _first_look(self, key: Key, rule: Rule, now: Instant) -> Instant | None:
+    async def _first_look(self, key: Key, rule: Rule, now: Instant) -> Instant | None:
         try:
-            return due_of(self._judge.copy(key, rule, now))
+            return due_of(await self._judge.copy(key, rule, now))
         except Exception:  # noqa: BLE001 -- judging it now raises again, and keeps it aside with its reason
             return now
 
@@ -365,9 +365,10 @@ class Evaluator:
     def _keep(self, outcomes: Mapping[Key, Outcome]) -> None:
         """Take over what is in the store now, and count it."""
         self._letters.committed()
+        now = self._clock.now()
         for key, outcome in outcomes.items():
             if outcome.judged is not None:
-                self._groups.committed(key, outcome.judged)
+                self._groups.committed(key, outcome.judged, now)
             for decisions, _ in outcome.cases.values():
                 for decision in decisions:
                     self._metrics.decided(decision)

@@ -3,18 +3,20 @@
 Here: a group's head and its pages of points in the store, and the cache of both. Not here: judging (`judging.evaluate`)
 and the commit (`service.evaluator`).
 
-A working copy lives on after the commit that stored it, so that the next batch need not fold anew. The committed state
-is kept beside it: where a commit fails, the copy is made again from that.
+A working copy lives on after the commit that stored it, so that the next batch need not fold anew. Its older pages lie
+in the store alone until they are needed (`judging.retention`). Beside it stands what is in the store of the head; where
+a copy was thrown away, another one is made of what is read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
 
+from engine.errors import StoreError
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.hearing import kind_of
@@ -46,20 +48,25 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
 
 class Kept(NamedTuple):
-    """What the store has of a group: the version of its head (0: nothing), what is in that, and the pages before."""
+    """What the store has of a group: the version of its head (0: nothing), what is in that, and the pages before.
+
+    `pages` is None where a working copy was made of them: they are as that has them or in the store only.
+    """
 
     version: int
     head: GroupState
-    pages: Mapping[int, tuple[Point, ...]] = {}
+    numbers: tuple[int, ...] = ()
     under: Instant | None = None
+    pages: tuple[tuple[Point, ...], ...] | None = ()
 
     @property
     def state(self) -> GroupState:
-        """The state with all of its points."""
-        if not self.pages:
-            return self.head
-        points = (*chain.from_iterable(self.pages.values()), *self.head.points)
-        return msgspec.structs.replace(self.head, points=points)
+        """The state with all of its points, which must be here."""
+        if self.pages is None:
+            raise RuntimeError("a state is asked for whose points lie in the store only")
+        return msgspec.structs.replace(
+            self.head, points=(*chain.from_iterable(self.pages), *self.head.points)
+        )
 
 
 NOTHING = Kept(0, EMPTY)
@@ -100,9 +107,15 @@ class Groups:
         if missing:
             self._kept.update(await read(self._store, missing))
 
-    def state(self, key: Key) -> GroupState:
+    async def state(self, key: Key) -> GroupState:
         """Return the committed state of a group that was fetched."""
-        return self._kept[key].state
+        return (await self._whole(key)).state
+
+    async def _whole(self, key: Key) -> Kept:
+        """Return what the store has of a group with all points, read again where a working copy has taken them over."""
+        if self._kept[key].pages is None:
+            self._kept.update(await read(self._store, [key]))
+        return self._kept[key]
 
     def head(self, key: Key) -> GroupState:
         """Return that state with some of its points only, which takes no time."""
@@ -113,22 +126,38 @@ class Groups:
         under = self._kept[key].under
         return under if under != rule.holds_until else None
 
-    def working_copy(
+    async def working_copy(
         self, key: Key, rule: Rule, around: Circumstances, before: Instant | None = None
     ) -> Group:
         """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
         if group is None or group.rule is not rule or group.around != around:
-            kept = self._kept[key]
-            pages = [(number, len(page)) for number, page in kept.pages.items()]
-            group = kind_of(rule)(rule, kept.state, around, before=before, pages=pages)
-            self._living[key] = group
+            kept = await self._whole(key)
+            pages = [(n, len(page)) for n, page in zip(kept.numbers, kept.pages or (), strict=True)]
+            group = self._live(key, kind_of(rule)(rule, kept.state, around, before=before, pages=pages))
         return group
+
+    async def bring(
+        self, key: Key, group: Group, *, earliest: Instant | None, received_at: Instant, whole: bool
+    ) -> None:
+        """Bring what a working copy lacks to judge what is to come (`Retaining.lacks`)."""
+        while lacking := group.lacks(earliest, received_at, whole=whole):
+            pages = (await _pages(self._store, {key: lacking}))[key]
+            if len(pages) < len(lacking):
+                raise StoreError(
+                    f"pages of a group are missing in the store: {sorted(set(lacking) - set(pages))}"
+                )
+            group.bring(pages)
 
     def taken_over(self, key: Key, group: Group) -> Judged:
         """Let a group that was made anew be the working copy."""
+        return Judged(self._live(key, group), group.head())
+
+    def _live(self, key: Key, group: Group) -> Group:
         self._living[key] = group
-        return Judged(group, group.head())
+        kept = self._kept[key]
+        self._kept[key] = kept._replace(pages=None if kept.numbers else ())
+        return group
 
     def spoil(self, key: Key) -> None:
         """Throw a working copy away whose changes were not committed."""
@@ -150,31 +179,47 @@ class Groups:
         touched = points.touched
         last = points.last_page if LAST in touched else kept.head.points
         state = msgspec.structs.replace(judged.head, points=last)
-        pages = {n: points.page(n) if n in touched else kept.pages[n] for n in points.pages}
-        self._to_keep[key] = Kept(kept.version + 1, state, pages, under)
-        name, head = str(key), Head(state=state, pages=tuple(pages), under=under)
+        numbers = tuple(points.pages)
+        self._to_keep[key] = Kept(kept.version + 1, state, numbers, under, None if numbers else ())
+        name, head = str(key), Head(state=state, pages=numbers, under=under)
         puts = [Put(GROUPS, name, encode(head), kept.version)]
-        puts += [Put(POINTS, f"{name}#{n}", encode(page)) for n, page in pages.items() if n in touched]
-        return puts, [Drop(POINTS, f"{name}#{n}") for n in kept.pages if n not in pages]
+        puts += [Put(POINTS, f"{name}#{n}", encode(points.page(n))) for n in numbers if n in touched]
+        return puts, [Drop(POINTS, f"{name}#{n}") for n in set(kept.numbers).difference(numbers)]
 
-    def committed(self, key: Key, judged: Judged) -> None:
-        """Remember that what `changes` gave of a judged group is in the store."""
+    def committed(self, key: Key, judged: Judged, at: Instant) -> None:
+        """Remember that what `changes` gave of a judged group is in the store, and let go of what may lie there only.
+
+        `at` is a clock instant no later than that of the next commit.
+        """
         judged.group.points.touched.clear()
         if (kept := self._to_keep.pop(key, None)) is not None:
             self._kept[key] = kept
+        judged.group.put_away(at)
 
 
 async def read(store: Store, keys: Collection[Key]) -> Mapping[Key, Kept]:
     """Read groups from the store; one that it does not have is empty."""
     records = dict(zip(keys, await store.get(GROUPS, [str(key) for key in keys]), strict=True))
     heads = {key: (record.version, decode(record.value, Head)) for key, record in records.items() if record}
-    wanted = [f"{key}#{n}" for key, (_, head) in heads.items() for n in head.pages]
-    found = dict(zip(wanted, await store.get(POINTS, wanted) if wanted else [], strict=True))
+    found = await _pages(store, {key: head.pages for key, (_, head) in heads.items()})
     kept = dict.fromkeys(keys, NOTHING)
     for key, (version, head) in heads.items():
-        records_of = {n: found[f"{key}#{n}"] for n in head.pages}
-        pages = {
-            n: decode(page.value, tuple[Point, ...]) for n, page in records_of.items() if page is not None
-        }
-        kept[key] = Kept(version, head.state, pages, head.under)
+        pages = found[key]
+        kept[key] = Kept(version, head.state, tuple(pages), head.under, tuple(pages.values()))
     return kept
+
+
+async def _pages(
+    store: Store, wanted: Mapping[Key, Sequence[int]]
+) -> dict[Key, dict[int, tuple[Point, ...]]]:
+    """Read pages of groups, by their numbers."""
+    names = [f"{key}#{number}" for key, numbers in wanted.items() for number in numbers]
+    found = dict(zip(names, await store.get(POINTS, names) if names else (), strict=True))
+    return {
+        key: {
+            number: decode(record.value, tuple[Point, ...])
+            for number in numbers
+            if (record := found[f"{key}#{number}"]) is not None
+        }
+        for key, numbers in wanted.items()
+    }

@@ -17,6 +17,7 @@ from engine.judging.evaluate import Group
 from engine.judging.hearing import BondGroup, Hearing
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
+from engine.judging.state import Closing
 from engine.judging.trace import later
 from engine.matching.variant import changed_at, variant_of
 from engine.service.backdrop import Backdrop
@@ -103,15 +104,15 @@ class Judge:
                 self._standing = attempt
                 return outcomes
 
-    def copy(self, key: Key, rule: Rule, at: Instant, case: Case | None = None) -> Group:
+    async def copy(self, key: Key, rule: Rule, at: Instant, case: Case | None = None) -> Group:
         """Return the working copy of a group that was fetched, under the variant of the rule that holds at `at`."""
         ended = changed_at(rule, key.group, at)
         around, before = self._backdrop.of(key, rule), later(self._backdrop.before(rule), ended)
         variant = variant_of(rule, key.group, at)
         over = self._groups.over(key, variant)
         if over is None:
-            return self._groups.working_copy(key, variant, around, before)
-        group = after_exception(variant, self._groups.state(key), over, around, case)
+            return await self._groups.working_copy(key, variant, around, before)
+        group = after_exception(variant, await self._groups.state(key), over, around, case)
         self._groups.taken_over(key, group)
         return group
 
@@ -161,7 +162,7 @@ class Judge:
                 letters = await self._letters.letters(key)
                 shares = [*(share for letter in letters for share in letter.shares), *shares]
                 hearings = newest((*(one for letter in letters for one in letter.hearings), *hearings))
-            self._group(attempt, key, shares, hearings, case)
+            await self._group(attempt, key, shares, hearings, case)
             self._letters.settled(key)
         except StoreUnavailableError:
             raise
@@ -175,7 +176,7 @@ class Judge:
             key, shares, hearings, horizon=attempt.horizon, error=error
         )
 
-    def _group(
+    async def _group(
         self,
         attempt: _Attempt,
         key: Key,
@@ -185,8 +186,10 @@ class Judge:
     ) -> None:
         horizon = attempt.horizon
         just_closed = closed = closing_of(case)
-        group = self.copy(key, self._books.rule_set.rules[key.rule], horizon, case)
+        group = await self.copy(key, self._books.rule_set.rules[key.rule], horizon, case)
         waited = due_of(group)
+        if group.points.away:
+            await self._bring(key, group, shares, closed)
         said: list[Said] = []
         if heard and isinstance(group, BondGroup):
             at = max(hearing.at for hearing in heard)
@@ -219,6 +222,18 @@ class Judge:
         if due is not None or waited is not None or not shares or key in self._letters:
             attempt.due[key] = due
         attempt.said += said
+
+    async def _bring(self, key: Key, group: Group, shares: Sequence[Share], closed: Closing | None) -> None:
+        """Bring the older points that a group needs to judge its shares."""
+        events = (event for share in shares for event in (*share.arrivals, *share.clearing))
+        closes = closed is not None and group.closes(closed) is not None
+        await self._groups.bring(
+            key,
+            group,
+            earliest=min((event.occurred_at for event in events), default=None),
+            received_at=max((share.received_at for share in shares), default=0),
+            whole=closes or any(share.withdrawn for share in shares),
+        )
 
 
 class _Attempt:

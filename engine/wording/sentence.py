@@ -13,10 +13,10 @@ from datetime import datetime
 from functools import singledispatchmethod
 
 from engine.judging.active import Active
-from engine.judging.evaluate import KEPT_WHILE_OPEN
 from engine.judging.expected import Deadline, Expected, Silence
 from engine.judging.instant import Instant, Millis
 from engine.judging.region import LEVELS
+from engine.judging.retention import KEPT_WHILE_OPEN
 from engine.judging.rule import (
     Aggregate,
     AllItems,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging import points, trace
+from engine.judging import points, retention, trace
 from engine.store.embedded import EmbeddedServer
 from engine.store.memory import MemoryStore
 from engine.store.port import Store
@@ -25,10 +25,12 @@ Opened = Callable[[], AbstractAsyncContextManager[Store]]
 
 @pytest.fixture(scope="module", autouse=True)
 def small() -> Iterator[None]:
-    """Groups of random plays are small: let pages be so, and let folds remember often, that both are in play."""
+    """Groups of random plays are small: let pages be so, folds remember often, and few points be at hand."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(points, "PAGE", 3)
         patch.setattr(trace, "REMEMBERED_EVERY", 2)
+        patch.setattr(retention, "AT_HAND", 5)
+        patch.setattr(retention, "NEWEST", 2)
         yield
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from engine.judging.evaluate import KEPT_WHILE_OPEN, Group
+from engine.judging.evaluate import Group
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.judgement import Ended, Joined, Opened, Redated, Undone
+from engine.judging.retention import KEPT_WHILE_OPEN
 from engine.judging.rule import Clear, Count, EveryEvent, Limit, Test, Value
 from tests.unit.judging.desk import Ledger, event, feed, minutes, rule
 

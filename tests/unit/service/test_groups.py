@@ -37,14 +37,14 @@ def event(minute: int) -> Event:
 async def commit(store: MemoryStore, groups: Groups, *minutes: int) -> Write:
     """Judge events, one request each, and store what came of it; return the write."""
     await groups.fetch([KEY])
-    group = groups.working_copy(KEY, RULE, UNKNOWN)
+    group = await groups.working_copy(KEY, RULE, UNKNOWN)
     for minute in minutes:
         group.apply([event(minute)], received_at=START + minute * MINUTE)
     judged = Judged(group, group.head())
     puts, drops = groups.changes(KEY, judged)
     write = Write(name="evaluate", puts=tuple(puts), drops=tuple(drops))
     await store.write(write)
-    groups.committed(KEY, judged)
+    groups.committed(KEY, judged, START)
     return write
 
 
@@ -58,7 +58,9 @@ async def test_what_was_stored_is_read_back_as_it_was():
     groups = Groups(store)
     await commit(store, groups, 0, 5, 15, 40, 90)
     stored = (await read(store, [KEY]))[KEY]
-    assert stored.state == groups.state(KEY) == groups.working_copy(KEY, RULE, UNKNOWN).frozen()
+    assert (
+        stored.state == (await groups.state(KEY)) == (await groups.working_copy(KEY, RULE, UNKNOWN)).frozen()
+    )
     assert [point.evidence.id for point in stored.state.points] == ["e0", "e5", "e15", "e40", "e90"]
 
 
@@ -82,7 +84,7 @@ async def test_a_late_event_costs_the_page_of_its_time():
     await commit(store, groups, *range(0, 4 * PAGE, 2))
     assert pages(await commit(store, groups, 7)) == [1, 2]  # a full page gives half of itself to another one
     assert pages(await commit(store, groups, 9)) == [1]
-    assert (await read(store, [KEY]))[KEY].state == groups.working_copy(KEY, RULE, UNKNOWN).frozen()
+    assert (await read(store, [KEY]))[KEY].state == (await groups.working_copy(KEY, RULE, UNKNOWN)).frozen()
 
 
 async def test_pages_of_points_that_are_forgotten_are_dropped():
@@ -93,7 +95,7 @@ async def test_pages_of_points_that_are_forgotten_are_dropped():
     for minute in range(0, 300 * 61, 61):
         await commit(store, groups, minute)
         held |= (await store.scan(POINTS)).keys()
-    state = groups.state(KEY)
+    state = await groups.state(KEY)
     assert 0 < len(state.points) <= 2 * PAGE
     assert state.points[0].evidence.id != "e0"
     assert held
@@ -106,10 +108,10 @@ async def test_a_copy_whose_commit_failed_is_made_again_from_what_is_stored():
     store = MemoryStore()
     groups = Groups(store)
     await commit(store, groups, 0)
-    groups.working_copy(KEY, RULE, UNKNOWN).apply([event(10)], received_at=START + 10 * MINUTE)
+    (await groups.working_copy(KEY, RULE, UNKNOWN)).apply([event(10)], received_at=START + 10 * MINUTE)
     groups.spoil(KEY)
-    fresh = groups.working_copy(KEY, RULE, UNKNOWN)
-    assert fresh.frozen() == Group(RULE, groups.state(KEY)).frozen() == groups.state(KEY)
+    fresh = await groups.working_copy(KEY, RULE, UNKNOWN)
+    assert fresh.frozen() == Group(RULE, (await groups.state(KEY))).frozen() == (await groups.state(KEY))
 
 
 async def test_a_changed_rule_gets_a_new_copy():
@@ -118,7 +120,7 @@ async def test_a_changed_rule_gets_a_new_copy():
     groups = Groups(store)
     await commit(store, groups, *range(PAGE + 1))
     longer = Rule(**{f: getattr(RULE, f) for f in RULE.__struct_fields__} | {"condition": Count(3, 90 * DAY)})
-    group = groups.working_copy(KEY, longer, UNKNOWN)
+    group = await groups.working_copy(KEY, longer, UNKNOWN)
     assert group.rule is longer
     group.apply([event(60)], received_at=START + HOUR)
     judged = Judged(group, group.head())
@@ -133,7 +135,7 @@ async def test_a_group_that_was_made_anew_is_written_whole():
     store = MemoryStore()
     groups = Groups(store)
     await commit(store, groups, *range(3 * PAGE))
-    state = groups.state(KEY)
+    state = await groups.state(KEY)
     anew = Group(RULE, GroupState(points=state.points[: PAGE + 5]))
     judged = groups.taken_over(KEY, anew)
     puts, drops = groups.changes(KEY, judged)
@@ -148,11 +150,11 @@ async def test_what_was_not_asked_for_the_longest_is_forgotten(monkeypatch):
     groups = Groups(MemoryStore())
     one, two, three, four = (Key("real", "uji", f"73.{number}") for number in range(11, 15))
     await groups.fetch([one, two])
-    copies = {key: groups.working_copy(key, RULE, UNKNOWN) for key in (one, two)}
+    copies = {key: await groups.working_copy(key, RULE, UNKNOWN) for key in (one, two)}
     await groups.fetch([one])
     await groups.fetch([three])
-    assert groups.working_copy(one, RULE, UNKNOWN) is copies[one]
+    assert (await groups.working_copy(one, RULE, UNKNOWN)) is copies[one]
     await groups.fetch([two])
-    assert groups.working_copy(two, RULE, UNKNOWN) is not copies[two]
+    assert (await groups.working_copy(two, RULE, UNKNOWN)) is not copies[two]
     await groups.fetch([one, two, three, four])
     assert [groups.head(key) for key in (one, two, three, four)] == [EMPTY] * 4
