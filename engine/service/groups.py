@@ -33,7 +33,10 @@ GROUPS = "groups"
 POINTS = "points"
 """Table of pages by `space|rule|group#page`."""
 CACHED = 50_000
-"""Groups kept in memory; beyond that those go that were not asked for the longest."""
+"""Groups of which it is kept in memory what is stored (some 1 kB); beyond that those go that were not asked for the
+longest."""
+LIVING = 10_000
+"""Working copies that live on (some 5 kB, and up to 30 kB for the points at hand), those asked for last."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -100,9 +103,13 @@ class Groups:
         for key in keys:
             if (kept := self._kept.pop(key, None)) is not None:
                 self._kept[key] = kept
+                if (group := self._living.pop(key, None)) is not None:
+                    self._living[key] = group
         over = min(len(self._kept) + len(missing) - CACHED, len(self._kept) + len(missing) - len(keys))
         for key in list(islice(self._kept, max(0, over))):
             del self._kept[key]
+            self.spoil(key)
+        for key in list(islice(self._living, max(0, len(self._living) - max(LIVING, len(keys))))):
             self.spoil(key)
         if missing:
             self._kept.update(await read(self._store, missing))

@@ -3,8 +3,8 @@
 Here: the load of a model (docs/benchmarks.md), sent over HTTP to the service with the rules and people that ship; what
 was accepted is counted against what was sent, and memory is sampled. Not here: what the counts mean (`service.census`).
 One connection sends; some events come behind newer ones of their groups, as `LATE` says.
-What grows by design: the server keeps all that came in, and the evaluator the points that rules may still need, which
-are those of 72 hours, and up to 50,000 groups. So its growth is told by the event; that of the service must end.
+What grows by design: the server keeps all that came in. The growth of the others must end: that of the second half is
+told by the minute and by the event.
 All of it is synthetic: the number of reports and their hours are a model of polling day, no report is anybody's.
 The soak ends by itself: the day after `SECONDS`, the burst after `BURST_SECONDS`, waiting for the end of the backlog
 after `DRAIN_SECONDS`; messages go to files of a folder that is removed.

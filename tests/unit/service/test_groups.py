@@ -1,5 +1,9 @@
 """Group states in the store: a head and pages, written only where they were touched, read back as they were."""
 
+import pytest
+from msgspec.structs import replace
+
+from engine.errors import StoreError
 from engine.judging.circumstances import UNKNOWN
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
@@ -11,7 +15,7 @@ from engine.service import groups as groups_module
 from engine.service.batch import Key
 from engine.service.groups import GROUPS, POINTS, Groups, Judged, read
 from engine.store.memory import MemoryStore
-from engine.store.port import Write
+from engine.store.port import Drop, Write
 
 START = 1_732_500_000_000 // DAY * DAY
 KEY = Key("real", "uji", "73.15")
@@ -25,6 +29,7 @@ RULE = Rule(
     condition=Count(at_least=3, within=2 * HOUR),
     late_horizon=HOUR,
 )
+LONG = replace(RULE, late_horizon=DAY)
 
 
 def event(minute: int) -> Event:
@@ -34,10 +39,10 @@ def event(minute: int) -> Event:
     )
 
 
-async def commit(store: MemoryStore, groups: Groups, *minutes: int) -> Write:
+async def commit(store: MemoryStore, groups: Groups, *minutes: int, rule: Rule = RULE) -> Write:
     """Judge events, one request each, and store what came of it; return the write."""
     await groups.fetch([KEY])
-    group = await groups.working_copy(KEY, RULE, UNKNOWN)
+    group = await groups.working_copy(KEY, rule, UNKNOWN)
     for minute in minutes:
         group.apply([event(minute)], received_at=START + minute * MINUTE)
     judged = Judged(group, group.head())
@@ -158,3 +163,50 @@ async def test_what_was_not_asked_for_the_longest_is_forgotten(monkeypatch):
     assert (await groups.working_copy(two, RULE, UNKNOWN)) is not copies[two]
     await groups.fetch([one, two, three, four])
     assert [groups.head(key) for key in (one, two, three, four)] == [EMPTY] * 4
+
+
+async def test_older_pages_lie_in_the_store_only_until_they_are_needed():
+    """Few points are at hand; a late event finds those beside which it occurred, and the store holds all of them."""
+    store = MemoryStore()
+    groups = Groups(store)
+    for minute in range(0, 10 * PAGE, 2):
+        await commit(store, groups, minute, rule=LONG)
+    group = await groups.working_copy(KEY, LONG, UNKNOWN)
+    assert len(group.points) == 5 * PAGE > len(group.points.rows)
+    late = START + 41 * MINUTE
+    await groups.bring(KEY, group, earliest=late, received_at=START + 10 * PAGE * MINUTE, whole=False)
+    assert group.points.keys[0].occurred_at < late
+    assert group.points.pages_away == []
+    await commit(store, groups, 41, rule=LONG)
+    assert len(group.points.rows) < len(group.points)
+    stored = (await read(store, [KEY]))[KEY].state
+    assert len(stored.points) == 5 * PAGE + 1
+    assert Group(LONG, stored).head() == group.head()
+
+
+async def test_of_what_was_not_asked_for_only_what_is_stored_is_kept(monkeypatch):
+    """A working copy is made again of it; it need not be read where it is one record."""
+    monkeypatch.setattr(groups_module, "LIVING", 1)
+    store = MemoryStore()
+    groups = Groups(store)
+    await commit(store, groups, 0, 5)
+    first = await groups.working_copy(KEY, RULE, UNKNOWN)
+    other = Key("real", "uji", "73.16")
+    await groups.fetch([other])
+    await groups.working_copy(other, RULE, UNKNOWN)
+    await groups.fetch([other])
+    again = await groups.working_copy(KEY, RULE, UNKNOWN)
+    assert again is not first
+    assert again.frozen() == first.frozen()
+
+
+async def test_a_page_that_is_missing_is_said():
+    """Rather than judged without."""
+    store = MemoryStore()
+    groups = Groups(store)
+    for minute in range(0, 10 * PAGE, 2):
+        await commit(store, groups, minute, rule=LONG)
+    group = await groups.working_copy(KEY, LONG, UNKNOWN)
+    await store.write(Write(name="evaluate", drops=(Drop(POINTS, f"{KEY}#{group.points.pages_away[0]}"),)))
+    with pytest.raises(StoreError, match="missing"):
+        await groups.bring(KEY, group, earliest=None, received_at=0, whole=True)
