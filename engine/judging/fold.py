@@ -82,7 +82,8 @@ class Fold(Recalling):
         at = keys[self._high].occurred_at
         if self._marks:
             self._pass_marks(at)
-        self.wait_until(at - 1)
+        if self._stale or self._due is not None:
+            self.wait_until(at - 1)
         start = self._high
         self._before = stand(self.now, self.walked, self.status, len(self.done))
         while self._high < count and keys[self._high].occurred_at == at:

@@ -104,7 +104,7 @@ class BondGroup(Group):
 
 def kind_of(rule: Rule) -> type[Group]:
     """Return what the working copies of a rule's groups are."""
-    return BondGroup if isinstance(rule.condition, Bond) else Group
+    return BondGroup if type(rule.condition) is Bond else Group
 
 
 def _ended(stretch: Stretch, held: dict[str, Point], hearing: Hearing) -> Stretch:

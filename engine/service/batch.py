@@ -43,7 +43,7 @@ def key_of(member: str) -> Key:
     return Key(space, rule, group)
 
 
-class Share(NamedTuple):
+class Share(msgspec.Struct, frozen=True, array_like=True):
     """What one request holds for one group: events that match, events that clear, and events that are out now.
 
     `fits` says which parts of a pattern the events fit that match.

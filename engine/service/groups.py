@@ -75,7 +75,7 @@ class Kept(NamedTuple):
 NOTHING = Kept(0, EMPTY)
 
 
-class Judged(NamedTuple):
+class Judged(msgspec.Struct, frozen=True):
     """A group after a batch: the working copy, and its state but for the points."""
 
     group: Group

@@ -6,7 +6,7 @@ judging (`judging.evaluate`), what follows from it (`service.docket`), and writi
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from engine.alerting.identity import alert_id
 from engine.judging.circumstances import Circumstances
@@ -24,7 +24,7 @@ from engine.service.docket import Cases
 from engine.service.groups import Judged
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True):
     """What judging one group made of it in this batch; where it was not `looked` at, its due instant stays."""
 
     judged: Judged | None
