@@ -144,7 +144,7 @@ async def _add(settings: Settings, person: str, channel: Channel, value: str, au
 async def _verify(settings: Settings, contact: str, code: str, author: str) -> None:
     async with storage(settings) as store:
         books = books_of(settings, store)
-        verifications = Verifications(store, books, secret_keys(settings.key_file, os.environ).current)
+        verifications = Verifications(store, books, secret_keys(settings.key_file, os.environ))
         outcome = await verifications.hear(await _found(books, contact), code, WallClock().now(), author)
     if outcome != "verified":
         hint = "no code counts for it any more: siaga contact ask" if outcome == "not_asked" else "wrong code"

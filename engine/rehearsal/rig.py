@@ -149,7 +149,7 @@ class Rig:
                 self._metrics,
                 phones=self.phones,
                 responses=self._outgoing.responses,
-                verifications=Verifications(self.store, self.books, KEY),
+                verifications=Verifications(self.store, self.books, Keys(KEY)),
             )
         self._lock_step = LockStep(self.store, self.clock, turns, self.next_due)
 

@@ -170,7 +170,7 @@ class Siaga:
             metrics=self.metrics,
         )
         phones = Phones(store, keys)
-        self.verifications = Verifications(store, books, key)
+        self.verifications = Verifications(store, books, keys)
         self.inbound = Inbound(
             store,
             clock,

@@ -1,7 +1,8 @@
 """Verification: a contact that was added counts only once the code that was sent there came back.
 
 Here: the record of what was asked, the code, and what came back. Not here: sending it (`service.trials`), who may add a
-contact (`web.contacts`, `cli.contact`). The code follows from the installation's key and is kept nowhere.
+contact (`web.contacts`, `cli.contact`). The code follows from the installation's key and is kept nowhere; a key that was
+replaced still counts for what was asked before.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from engine.alerting.directory import Contact
 from engine.alerting.edit import marked
 from engine.judging.instant import DAY, Instant, Millis
 from engine.service.books import Books
+from engine.service.key import Keys
 from engine.service.registry import Registry
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Put, Store, Write
@@ -45,26 +47,28 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Verifications:
     """Asks contacts, and hears what comes back."""
 
-    def __init__(self, store: Store, books: Books, key: bytes) -> None:
+    def __init__(self, store: Store, books: Books, keys: Keys) -> None:
         self._store = store
         self._books = books
-        self._key = key
+        self._keys = keys
 
     async def ask(self, contact: Contact, at: Instant) -> str:
         """Return a new code for a contact, which alone counts from now on, to be sent there and nowhere else."""
         while True:
             before, version = await self._read(contact.id)
-            asked = Asked(turn=before.turn + 1 if before else 1, at=at, address=self._digest(contact))
+            key = self._keys.current
+            asked = Asked(turn=before.turn + 1 if before else 1, at=at, address=_digest(key, contact))
             if await self._keep(contact.id, asked, version):
-                return self._code(contact, asked)
+                return _code(key, contact, asked)
 
     async def hear(self, contact: Contact, code: str, at: Instant, by: str = "") -> Outcome:
         """Verify the contact where this is the code that was sent there; `by` is the id of who brings it."""
         while True:
             asked, version = await self._read(contact.id)
-            if not asked or not self._counts(asked, contact, at):
+            out = self._out(asked, contact, at)
+            if asked is None or out is None:
                 return "not_asked"
-            right = self._is(contact, asked, code)
+            right = _same(out, code)
             if right:
                 await Registry(self._store, self._books).amend(
                     lambda contents: marked(contents, {contact.id}, verified=True), at, by
@@ -77,21 +81,15 @@ class Verifications:
     async def expects(self, contact: Contact, code: str, at: Instant) -> bool:
         """Say whether a code is the one that is out for a contact; asking counts as no try."""
         asked, _ = await self._read(contact.id)
-        return asked is not None and self._counts(asked, contact, at) and self._is(contact, asked, code)
+        out = self._out(asked, contact, at)
+        return out is not None and _same(out, code)
 
-    def _counts(self, asked: Asked, contact: Contact, at: Instant) -> bool:
-        fresh = at < asked.at + VALID and asked.missed < TRIES and not asked.done
-        return fresh and asked.address == self._digest(contact)
-
-    def _is(self, contact: Contact, asked: Asked, code: str) -> bool:
-        return hmac.compare_digest(self._code(contact, asked).encode(), code.encode("utf-8", "replace"))
-
-    def _code(self, contact: Contact, asked: Asked) -> str:
-        secret = hmac.new(self._key, f"verify\0{contact.id}\0{asked.turn}".encode(), sha256).hexdigest()
-        return choose(secret, contact.id, ())
-
-    def _digest(self, contact: Contact) -> str:
-        return hmac.new(self._key, f"address\0{contact.value}".encode(), sha256).hexdigest()[:32]
+    def _out(self, asked: Asked | None, contact: Contact, at: Instant) -> str | None:
+        """Return the code that is out for a contact, made with the key with which it was asked; None where none is."""
+        if asked is None or asked.done or asked.missed >= TRIES or at >= asked.at + VALID:
+            return None
+        keys = (key for key in self._keys.accepted if asked.address == _digest(key, contact))
+        return next((_code(key, contact, asked) for key in keys), None)
 
     async def _read(self, contact_id: str) -> tuple[Asked | None, int]:
         record = (await self._store.get(VERIFICATIONS, [contact_id]))[0]
@@ -100,3 +98,16 @@ class Verifications:
     async def _keep(self, contact_id: str, asked: Asked, version: int) -> bool:
         put = Put(VERIFICATIONS, contact_id, encode(asked), version)
         return isinstance(await self._store.write(Write(name="verification", puts=(put,))), Committed)
+
+
+def _same(out: str, code: str) -> bool:
+    return hmac.compare_digest(out.encode(), code.encode("utf-8", "replace"))
+
+
+def _code(key: bytes, contact: Contact, asked: Asked) -> str:
+    secret = hmac.new(key, f"verify\0{contact.id}\0{asked.turn}".encode(), sha256).hexdigest()
+    return choose(secret, contact.id, ())
+
+
+def _digest(key: bytes, contact: Contact) -> str:
+    return hmac.new(key, f"address\0{contact.value}".encode(), sha256).hexdigest()[:32]

@@ -25,6 +25,7 @@ from engine.service.archivist import Archivist
 from engine.service.casebook import ALERTS, NOTIFICATIONS
 from engine.service.drill import Drills
 from engine.service.intake import QUARANTINE
+from engine.service.key import Keys
 from engine.service.persons import Persons
 from engine.service.pressure import BusyError, Pressure
 from engine.service.pulse import Pulse
@@ -162,7 +163,7 @@ async def contact(scene: Scene) -> None:
     assert found is not None
     if directory.version > 1:
         return
-    codes = Verifications(scene.siaga.store, scene.siaga.books, b"kunci")
+    codes = Verifications(scene.siaga.store, scene.siaga.books, Keys(b"kunci"))
     code = await codes.ask(found, scene.siaga.clock.now())
     assert await codes.hear(found, code, scene.siaga.clock.now()) == "verified"
 

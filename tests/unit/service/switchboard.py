@@ -74,7 +74,7 @@ class Switchboard:
             self.metrics,
             phones=self.phones,
             responses=Responses(CATALOGUE, REGIONS),
-            verifications=Verifications(self.store, self.books, KEY),
+            verifications=Verifications(self.store, self.books, Keys(KEY)),
         )
         self.dispatcher = self.dispatcher_of(self.route)
 

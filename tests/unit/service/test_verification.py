@@ -6,6 +6,7 @@ import pytest
 
 from engine.alerting.edit import added
 from engine.judging.instant import DAY
+from engine.service.key import Keys
 from engine.service.own_alerts import OWN
 from engine.service.registry import Registry
 from engine.service.verification import TRIES, Verifications
@@ -24,7 +25,7 @@ async def board() -> Switchboard:
     await Registry(board.store, board.books).amend(
         lambda contents: added(contents, WHO, "sms", NEW)[0], board.clock.now()
     )
-    board.verifications = Verifications(board.store, board.books, KEY)
+    board.verifications = Verifications(board.store, board.books, Keys(KEY))
     board.second = partial(_second, board)
     return board
 
@@ -88,3 +89,13 @@ async def test_from_another_phone_it_is_no_code(board):
 async def test_stop_asks_for_an_alert_to_the_desk_of_the_region(board):
     assert await board.inbound.hear("+628110000001", "BERHENTI") == "stopped"
     assert list(await board.store.planned(OWN)) == ["contact|73.15|2"]
+
+
+async def test_a_code_counts_though_its_key_was_replaced_until_that_is_taken_away(board):
+    contact, now = await board.second(), board.clock.now()
+    code = await board.verifications.ask(contact, now)
+    without = Verifications(board.store, board.books, Keys(b"another key"))
+    assert await without.hear(contact, code, now) == "not_asked"
+    replaced = Verifications(board.store, board.books, Keys(b"another key", (KEY,)))
+    assert await replaced.expects(contact, code, now)
+    assert await replaced.hear(contact, code, now) == "verified"
