@@ -11,6 +11,7 @@ from typing import NamedTuple
 from engine.clock import Clock, monotonic
 from engine.judging.instant import Instant
 from engine.service.casebook import CLOSINGS
+from engine.service.pace import Pace
 from engine.service.rule_sets import ENTRY, up_to_next
 from engine.store.port import Entry, Store
 
@@ -54,15 +55,25 @@ class Agenda(NamedTuple):
         return groups, alerts
 
 
-async def read(store: Store, clock: Clock, cursor: str, entries: int) -> Agenda:
-    """Read at most so many entries behind a cursor, and what is due now."""
+async def read(store: Store, clock: Clock, cursor: str, pace: Pace) -> Agenda:
+    """Read as much behind a cursor as a batch takes, and what is due now."""
     started, now = monotonic(), clock.now()
     found, newest, windows, closings = await asyncio.gather(
-        store.read(cursor, entries),
+        store.read(cursor, pace.entries),
         store.last_position(),
         store.due(WINDOWS, now, LOOKS),
         store.due(CLOSINGS, now, LOOKS),
     )
-    first = up_to_next(found)
+    first = _batch(up_to_next(found), pace.events)
     drained = (first[-1].position if first else cursor) == newest
     return Agenda(started, now, first, drained, windows, closings)
+
+
+def _batch(entries: list[Entry], events: int) -> list[Entry]:
+    """Return whole requests up to that with which there are so many events."""
+    taken = 0
+    for place, entry in enumerate(entries, 1):
+        taken += len(entry.values)
+        if taken >= events and entry.last:
+            return entries[:place]
+    return entries

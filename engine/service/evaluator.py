@@ -152,7 +152,7 @@ class Evaluator:
         return await self._turn(found, again=again) or prepared
 
     def _agenda(self) -> Awaitable[Agenda]:
-        return agenda.read(self._store, self._clock, self._cursor, self._pace.entries)
+        return agenda.read(self._store, self._clock, self._cursor, self._pace)
 
     async def _turn(self, found: Agenda, *, again: bool) -> int:
         if found.switch is not None:
@@ -374,7 +374,7 @@ class Evaluator:
 
     def _observe(self, found: Agenda) -> None:
         took = monotonic() - found.started
-        self._pace.took(took)
+        self._pace.took(took, drained=found.drained)
         self._metrics.evaluation_seconds.observe(took)
         for entry in found.entries:
             self._metrics.evaluated_events.inc(len(entry.values) if entry.type == "events" else 0)
