@@ -272,6 +272,7 @@ class Changeover:
                 else:
                     before = self._backdrop.before(whole)
                     group = await self._groups.working_copy(key, rule, around, before)
+                    await self._groups.bring(key, group, earliest=None, received_at=at, whole=True)
                     judgements = group.hear(heard) if isinstance(group, BondGroup) else ()
                 mine = [Said(at, key, judgement) for judgement in judgements]
                 judged = Judged(group, group.head())

@@ -365,9 +365,9 @@ class Evaluator:
     def _keep(self, outcomes: Mapping[Key, Outcome]) -> None:
         """Take over what is in the store now, and count it."""
         self._letters.committed()
-        for key, outcome in outcomes.items():
-            if outcome.judged is not None:
-                self._groups.committed(key, outcome.judged, self._clock.now())
+        judged = {key: outcome.judged for key, outcome in outcomes.items() if outcome.judged is not None}
+        self._groups.committed(judged, self._clock.now(), told=self._books.rule_set.counted)
+        for outcome in outcomes.values():
             for decisions, _ in outcome.cases.values():
                 for decision in decisions:
                     self._metrics.decided(decision)

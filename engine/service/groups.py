@@ -193,15 +193,18 @@ class Groups:
         puts += [Put(POINTS, f"{name}#{n}", encode(points.page(n))) for n in numbers if n in touched]
         return puts, [Drop(POINTS, f"{name}#{n}") for n in set(kept.numbers).difference(numbers)]
 
-    def committed(self, key: Key, judged: Judged, at: Instant) -> None:
-        """Remember that what `changes` gave of a judged group is in the store, and let go of what may lie there only.
+    def committed(self, judged: Mapping[Key, Judged], at: Instant, *, told: Collection[str] = ()) -> None:
+        """Remember that what `changes` gave of judged groups is in the store, and let go of what may lie there only.
 
-        `at` is a clock instant no later than that of the next commit.
+        `at` is a clock instant no later than that of the next commit. `told` are the ids of rules whose groups tell
+        others of all their stretches, and so keep all points at hand.
         """
-        judged.group.points.touched.clear()
-        if (kept := self._to_keep.pop(key, None)) is not None:
-            self._kept[key] = kept
-        judged.group.put_away(at)
+        for key, one in judged.items():
+            one.group.points.touched.clear()
+            if (kept := self._to_keep.pop(key, None)) is not None:
+                self._kept[key] = kept
+            if key.rule not in told:
+                one.group.put_away(at)
 
 
 async def read(store: Store, keys: Collection[Key]) -> Mapping[Key, Kept]:

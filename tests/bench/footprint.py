@@ -128,15 +128,14 @@ async def _store(where: str, rule: Rule, states: int, events: int, step: Callabl
         await groups.fetch(keys)
         puts, judged = [], {}
         for key in keys:
-            group = groups.working_copy(key, rule, UNKNOWN)
+            group = await groups.working_copy(key, rule, UNKNOWN)
             for report in _reports(rule, key.group, events):
                 group.apply([report], received_at=report.received_at)
             judged[key] = Judged(group, group.head())
             puts += groups.changes(key, judged[key])[0]
             points += len(group.points)
         await store.write(Write(name="bench", puts=tuple(puts)))
-        for key in keys:
-            groups.committed(key, judged[key])
+        groups.committed(judged, 0)
         step(len(keys))
     await store.close()
     return points

@@ -1,5 +1,7 @@
 """Group states in the store: a head and pages, written only where they were touched, read back as they were."""
 
+from collections.abc import Collection
+
 import pytest
 from msgspec.structs import replace
 
@@ -39,7 +41,9 @@ def event(minute: int) -> Event:
     )
 
 
-async def commit(store: MemoryStore, groups: Groups, *minutes: int, rule: Rule = RULE) -> Write:
+async def commit(
+    store: MemoryStore, groups: Groups, *minutes: int, rule: Rule = RULE, told: Collection[str] = ()
+) -> Write:
     """Judge events, one request each, and store what came of it; return the write."""
     await groups.fetch([KEY])
     group = await groups.working_copy(KEY, rule, UNKNOWN)
@@ -49,7 +53,7 @@ async def commit(store: MemoryStore, groups: Groups, *minutes: int, rule: Rule =
     puts, drops = groups.changes(KEY, judged)
     write = Write(name="evaluate", puts=tuple(puts), drops=tuple(drops))
     await store.write(write)
-    groups.committed(KEY, judged, START)
+    groups.committed({KEY: judged}, START, told=told)
     return write
 
 
@@ -182,6 +186,16 @@ async def test_older_pages_lie_in_the_store_only_until_they_are_needed():
     stored = (await read(store, [KEY]))[KEY].state
     assert len(stored.points) == 5 * PAGE + 1
     assert Group(LONG, stored).head() == group.head()
+
+
+async def test_who_tells_others_of_all_its_stretches_keeps_all_points_at_hand():
+    """Their evidence is asked for at any time (`service.bonds`)."""
+    store = MemoryStore()
+    groups = Groups(store)
+    for minute in range(0, 10 * PAGE, 2):
+        await commit(store, groups, minute, rule=LONG, told=[LONG.id])
+    group = await groups.working_copy(KEY, LONG, UNKNOWN)
+    assert len(group.points) == len(group.points.rows) == 5 * PAGE
 
 
 async def test_of_what_was_not_asked_for_only_what_is_stored_is_kept(monkeypatch):
