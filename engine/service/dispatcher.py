@@ -266,8 +266,6 @@ class Dispatcher:
             await self.digests.settle(claimed.id, outcome)
             await self._catch_up(outcome)
 
-    # --- one message ------------------------------------------------------------------------------------------------
-
     async def _ask(self, few: Sequence[Claimed]) -> list[_Asked | Exception]:
         """Ask once more right before the attempts; somebody may have taken a matter since the claims were read."""
         known = {one.case.alert.id: one.case for one in few}
