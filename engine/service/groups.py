@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, islice
-from typing import NamedTuple
 
 import msgspec
 
@@ -50,7 +49,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     under: Instant | None = None
 
 
-class Kept(NamedTuple):
+class Kept(msgspec.Struct, frozen=True):
     """What the store has of a group: the version of its head (0: nothing), what is in that, and the pages before.
 
     `pages` is None where a working copy was made of them: they are as that has them or in the store only.
@@ -67,6 +66,8 @@ class Kept(NamedTuple):
         """The state with all of its points, which must be here."""
         if self.pages is None:
             raise RuntimeError("a state is asked for whose points lie in the store only")
+        if not self.pages:
+            return self.head
         return msgspec.structs.replace(
             self.head, points=(*chain.from_iterable(self.pages), *self.head.points)
         )
@@ -139,7 +140,9 @@ class Groups:
         """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
         if group is None or group.rule is not rule or group.around != around:
-            kept = await self._whole(key)
+            kept = self._kept[key]
+            if kept.pages is None:
+                kept = await self._whole(key)
             pages = [(n, len(page)) for n, page in zip(kept.numbers, kept.pages or (), strict=True)]
             group = self._live(key, kind_of(rule)(rule, kept.state, around, before=before, pages=pages))
         return group
@@ -163,7 +166,8 @@ class Groups:
     def _live(self, key: Key, group: Group) -> Group:
         self._living[key] = group
         kept = self._kept[key]
-        self._kept[key] = kept._replace(pages=None if kept.numbers else ())
+        if kept.numbers:
+            self._kept[key] = msgspec.structs.replace(kept, pages=None)
         return group
 
     def spoil(self, key: Key) -> None:
@@ -191,7 +195,7 @@ class Groups:
         name, head = str(key), Head(state=state, pages=numbers, under=under)
         puts = [Put(GROUPS, name, encode(head), kept.version)]
         puts += [Put(POINTS, f"{name}#{n}", encode(points.page(n))) for n in numbers if n in touched]
-        return puts, [Drop(POINTS, f"{name}#{n}") for n in set(kept.numbers).difference(numbers)]
+        return puts, [Drop(POINTS, f"{name}#{n}") for n in kept.numbers if n not in numbers]
 
     def committed(self, judged: Mapping[Key, Judged], at: Instant, *, told: Collection[str] = ()) -> None:
         """Remember that what `changes` gave of judged groups is in the store, and let go of what may lie there only.
@@ -199,10 +203,10 @@ class Groups:
         `at` is a clock instant no later than that of the next commit. `told` are the ids of rules whose groups tell
         others of all their stretches, and so keep all points at hand.
         """
+        self._kept.update(self._to_keep)
+        self._to_keep.clear()
         for key, one in judged.items():
             one.group.points.touched.clear()
-            if (kept := self._to_keep.pop(key, None)) is not None:
-                self._kept[key] = kept
             if key.rule not in told:
                 one.group.put_away(at)
 
