@@ -20,7 +20,7 @@ from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Risen, Undone
 from engine.judging.level import level_of
 from engine.judging.newcomers import Fits, Newcomer, Withdrawn, newcomers_of
-from engine.judging.opening import assign, grown, mark_of, moved, window_at
+from engine.judging.opening import assign, mark_of, moved, opened, told_another, window_at
 from engine.judging.points import Points
 from engine.judging.retention import Retaining
 from engine.judging.rule import Rule
@@ -244,6 +244,8 @@ class Group(Retaining):
         for opening in self._openings:
             of_place.setdefault(places.get(opening.ordinal), []).append(opening)
         kept = [opening for opening in of_place.get(None, ()) if opening.carried]
+        known = {(opening.ordinal, opening.happened_at) for opening in self._openings}
+        taken_over: list[Instant] = []
         self._ordinals = []
         for place, spell in enumerate(spells):
             mine = of_place.get(place, [])
@@ -254,19 +256,18 @@ class Group(Retaining):
             if (not mine and spell.reason != "by_hand") or (spell.ended_at is None and not going):
                 self._opened += 1
                 going = [self._opened]
-                kept.append(
-                    Opening(
-                        ordinal=self._opened,
-                        happened_at=spell.happened_at,
-                        ended_at=spell.ended_at,
-                        figure=grown(spell),
-                    )
-                )
+                kept.append(opened(self._opened, spell))
                 said.append(self._opening(spell, follows=mine[-1].ordinal if mine else 0))
             if spell.ended_at is not None and spell.reason != "by_hand":
                 said += [Ended(ordinal=o, at=spell.ended_at, reason=spell.reason or "") for o in going]
             self._ordinals.append(going[-1] if going else mine[-1].ordinal if mine else 0)
+            stood = (self._ordinals[-1], spell.happened_at) in known
+            if not stood and told_another(self.points, spell, self._ordinals[-1]):
+                taken_over.append(spell.happened_at)
         self._openings = kept
+        if taken_over:  # what joined them was said to the alert before, and left the fold with that
+            self._refold(min(taken_over))
+            self._fold.wait_until(self._ripe or 0)
         return said
 
     def _opening(self, spell: Spell, *, follows: int) -> Opened:

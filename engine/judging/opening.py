@@ -12,6 +12,7 @@ from engine.judging.completion import END_OF_INSTANT
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
 from engine.judging.pattern import wait_of
+from engine.judging.points import Points
 from engine.judging.rule import Condition
 from engine.judging.state import Closing, Opening, Spell
 from engine.judging.window import within_of
@@ -44,6 +45,21 @@ def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, in
             places[opening.ordinal] = place
             taken.add(place)
     return places
+
+
+def opened(ordinal: int, spell: Spell) -> Opening:
+    """Return the opening of a new alert that stands for a spell."""
+    return Opening(
+        ordinal=ordinal, happened_at=spell.happened_at, ended_at=spell.ended_at, figure=grown(spell)
+    )
+
+
+def told_another(points: Points, spell: Spell, ordinal: int) -> bool:
+    """Whether something that joined a spell was said to an alert before the one that stands for it."""
+    began = points.of(spell)
+    first = began[-1] + 1 if began else points.until(spell.happened_at)
+    behind = len(points.rows) if spell.ended_at is None else points.until(spell.ended_at)
+    return any(0 < points.rows[index].told < ordinal for index in range(first, behind))
 
 
 def moved(opening: Opening, spell: Spell) -> Opening:

@@ -75,8 +75,8 @@ class Retaining:
         base = min(received_at - self.rule.late_horizon, (self._ripe or 0) + 1) - 1
         if len(self.points) <= KEPT_WHILE_OPEN:
             going = [s.happened_at for s in self._fold.spells if s.ended_at is None or s.ended_at > base]
-            waiting = self._fold.status.true_since
-            base = min([base, *(at - 1 for at in going), *([] if waiting is None else [waiting - 1])])
+            waiting = [] if (since := self._fold.status.true_since) is None else [since]
+            base = min([base, *(at - self.rule.hold_for - 1 for at in going), *(at - 1 for at in waiting)])
         return base
 
     def _seal(self, base: Instant) -> None:
@@ -127,11 +127,12 @@ class Retaining:
         if earliest is None or fold.now is None or earliest > fold.now:
             return []
         known = fold.stood_before(earliest)
+        if known is not None and (spell := known.status.spell) is not None:
+            known = fold.stood_before(spell.happened_at)  # another alert may take over all that joined it
         if known is None:
             return points.pages_away
         status = known.status
-        opened = None if status.spell is None else status.spell.first
-        if lacking := points.lacking(self._floor(known, status.seen, status.true_first, opened)):
+        if lacking := points.lacking(self._floor(known, status.seen, status.true_first)):
             return lacking
         latest = latest_needed(self.rule.condition)
         seen = sum(row.watched for row in points.rows[: points.until(known.now or 0)]) if latest else 0

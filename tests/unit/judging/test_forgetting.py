@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from engine.judging.evaluate import Group
 from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Judgement, evidence_of
+from engine.judging.judgement import Ended, Judgement, evidence_of
 from engine.judging.measure import reading_of
 from engine.judging.points import LAST, PAGE, Points
 from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Value
 from engine.judging.state import Closing, Point
-from tests.unit.judging.desk import event, fits_of, rule
+from tests.unit.judging.desk import event, fits_of, minutes, rule
 from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules
 
 
@@ -47,6 +47,50 @@ def test_forgetting_changes_no_judgement(one: Rule, seed: Random) -> None:
             told = [row.key for row in long.points.rows if row.told == long.open.ordinal]
             closed = Closing(ordinal=long.open.ordinal, floor=told[-1] if told else None, at=now)
     assert len(long.points) == kept
+
+
+def test_an_alert_that_follows_one_that_had_ended_too_early_has_all_that_joined_that_one() -> None:
+    """It stands for the whole stretch at once, not when something else makes the group look back."""
+    group = Group(rule(condition=Count(1, 2 * MINUTE), clear=Clear("quiet", quiet_for=MINUTE)))
+    first, second, third = minutes(0, 1, 2)
+    group.apply([first], received_at=0)
+    group.apply([second], received_at=MINUTE)
+    (ended,) = group.look(now=2 * MINUTE)
+    opened, *joined = group.apply([third], received_at=2 * MINUTE)
+    assert (ended, opened) == (
+        Ended(ordinal=1, at=2 * MINUTE, reason="quiet"),
+        replace(opened, ordinal=2, follows=1, happened_at=0, evidence=(evidence_of(first),)),
+    )
+    assert [(one.ordinal, one.evidence.id) for one in joined] == [(2, second.id), (2, third.id)]
+    assert [row.told for row in group.points.rows] == [2, 2, 2]
+
+
+def test_an_alert_that_is_dated_back_into_the_stretch_of_another_has_what_joined_that_one() -> None:
+    """A late event joins two stretches: who stands for the whole from now on has all of it."""
+    group = Group(rule(condition=Count(1, 2 * MINUTE), clear=Clear("quiet", quiet_for=3 * MINUTE)))
+    for at in (0, 1, 2, 7):
+        group.apply(minutes(at), received_at=at * MINUTE)
+    assert [row.told for row in group.points.rows] == [1, 1, 1, 2]
+    said = group.apply([event(4 * MINUTE, "telat")], received_at=7 * MINUTE)
+    assert [(type(one).__name__, one.ordinal) for one in said[:1]] == [("Redated", 2)]
+    assert [(one.ordinal, one.evidence.id) for one in said[1:]] == [
+        (2, report.id) for report in (*minutes(0, 1, 2), event(4 * MINUTE, "telat"))
+    ]
+
+
+def test_what_a_wait_began_with_is_kept_while_its_alert_goes_on() -> None:
+    """It is evidence of the opening, and of an alert that follows one which had ended too early."""
+    held = rule(condition=Value("n", Limit("at_least", 2)), hold_for=3 * MINUTE, late_horizon=15 * MINUTE)
+    group = Group(held)
+    for number in range(45):
+        at = 40 * MINUTE + number * MINUTE // 5
+        group.apply([event(at, n=0)], received_at=at)
+    for number in (50, 51):
+        group.apply([event(number * MINUTE, n=3)], received_at=number * MINUTE)
+    (opened,) = group.look(now=53 * MINUTE)
+    assert [one.occurred_at for one in opened.evidence] == [50 * MINUTE, 51 * MINUTE]
+    group.apply([event(80 * MINUTE, n=3)], received_at=80 * MINUTE)
+    assert [row.evidence.occurred_at // MINUTE for row in group.points.rows] == [48, 50, 51, 80]
 
 
 def test_points_leave_when_no_window_and_no_late_event_can_need_them() -> None:
