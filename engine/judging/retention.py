@@ -52,8 +52,8 @@ class Retaining:
 
     def _forget(self, received_at: Instant) -> list[Judgement]:
         """Judge for good what no event can change any more, and let go of points no window needs."""
-        if len(self.points) < WORTH_FORGETTING or self.points.away:
-            return []  # where enough could go, all points were brought (`_may_forget`)
+        if self.points.away or not self._may_forget(received_at):
+            return []  # where enough could go, all points were brought
         base = self._final(received_at)
         gone = needed_from(self.rule.condition, self.points.keys, self.points.rows, base)
         if not self._worth(gone):
@@ -64,11 +64,19 @@ class Retaining:
         return self._settle(base)
 
     def _worth(self, gone: int) -> bool:
-        return gone >= max(WORTH_FORGETTING, len(self.points) // 2)
+        return gone >= self._enough
+
+    @property
+    def _enough(self) -> int:
+        return max(WORTH_FORGETTING, len(self.points) // 2)
 
     def _may_forget(self, received_at: Instant) -> bool:
         """Say whether so many points may be forgotten that it is worth it; of pages away it is not known exactly."""
-        return self._worth(self.points.before(received_at - self.rule.late_horizon - 1 - self._reach))
+        points, edge = self.points, received_at - self.rule.late_horizon - 1 - self._reach
+        if points.away:
+            return self._worth(points.before(edge))
+        enough = self._enough  # asked at each event of a group with many points: no search
+        return len(points) >= enough and points.keys[enough - 1].occurred_at <= edge
 
     def _final(self, received_at: Instant) -> Instant:
         """Return up to which instant nothing changes any more; while something goes on, as a rule not beyond it."""
