@@ -10,8 +10,8 @@ answer was lost was done; who may repeat says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -25,7 +25,7 @@ from redis.backoff import NoBackoff
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
 from engine.store.sentinel import PrimaryPool, watched
 from engine.store.together import Together
-from engine.store.wire import Wire, Word, packed
+from engine.store.wire import Ear, Wire, Word, packed
 
 CONNECTIONS = 32
 """At most so many commands of one process are under way at once; others wait for a free connection."""
@@ -121,13 +121,16 @@ class Link:
             )
         return answer
 
-    async def messages(self, channels: list[str]) -> AsyncGenerator[str]:
-        """Yield the channel of every message, and each channel once whenever it has been (re-)subscribed."""
+    async def listen(self, channels: Sequence[str], told: Callable[[str], None]) -> None:
+        """Tell the channel of every message, and each channel once when it is heard, until the connection ends."""
         with self._own_words():
-            async with self._client.pubsub() as pubsub, aclosing(pubsub.listen()) as messages:
-                await pubsub.subscribe(*channels)
-                async for message in messages:
-                    yield message["channel"].decode()
+            connection = self._client.connection_pool.make_connection()
+            await connection.connect()
+            ear = Ear(connection, channels, told)
+            try:
+                await ear.over
+            finally:
+                ear.end(None)
 
     @contextmanager
     def _own_words(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import Any, Literal
 
 from engine.clock import monotonic
@@ -344,13 +344,13 @@ class RedisStore:
 
     async def _listen(self, channels: Iterable[str]) -> None:
         prefix = self._key("signal", "")
+
+        def told(channel: str) -> None:
+            self._signals.signal(channel.removeprefix(prefix))
+
         while True:
             with suppress(StoreError):
-                async with aclosing(
-                    self._link.messages([prefix + channel for channel in channels])
-                ) as messages:
-                    async for channel in messages:
-                        self._signals.signal(channel.removeprefix(prefix))
+                await self._link.listen([prefix + channel for channel in channels], told)
             await asyncio.sleep(READ_PAUSES[0])
 
     async def _change(self, name: WriteName, script: str, *arguments: str | bytes | int) -> Any:

@@ -1,4 +1,4 @@
-"""One connection on which commands follow each other without waiting for answers.
+"""Connections taken over: one on which commands follow each other without waiting for answers, one that hears messages.
 
 Here: packing commands, handing out the answers in their order, and the end of a connection. Not here: which commands go
 together (`store.together`), what failures are called (`store.link`), and how a connection is made: that is the client's
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
@@ -88,16 +88,11 @@ class Wire:
             self._connecting = None
 
 
-class _Line(asyncio.Protocol):
+class _TakenOver(asyncio.Protocol):
     """One connection of the client's, taken over until it ends."""
 
-    def __init__(self, client: Any, connection: Any, timeout: float) -> None:
+    def __init__(self, connection: Any) -> None:
         self.ended = False
-        self._client = client
-        self._connection = connection
-        self._timeout = timeout
-        self._waiting: deque[_Waiting] = deque()
-        self._watch: asyncio.TimerHandle | None = None
         self._answers = hiredis.Reader(
             protocolError=exceptions.InvalidResponse,
             replyError=BaseParser.parse_error,
@@ -107,6 +102,69 @@ class _Line(asyncio.Protocol):
         self._writer, connection._reader, connection._writer = connection._writer, None, None  # noqa: SLF001
         self._transport = cast("asyncio.Transport", self._writer.transport)
         self._transport.set_protocol(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the answers that are whole now."""
+        if self.ended:
+            return  # it was given up: who waits now asked another one
+        self._answers.feed(data)
+        try:
+            while (found := self._answers.gets()) is not _NOTHING:
+                self._take(found)
+        except exceptions.RedisError as error:
+            self.end(error)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell whoever waits that the server, or the way to it, is gone."""
+        self.end(exceptions.ConnectionError(f"the server closed the connection: {error or 'no word'}"))
+
+    def end(self, why: Exception | None) -> None:
+        """Leave the connection and tell whoever waits why; None: they are cancelled."""
+        if not self.ended:
+            self.ended = True
+            self._transport.abort()  # what is not sent yet stays so: a server that hangs would take it later
+            self._tell_end(why)
+
+    def _take(self, found: Any) -> None:
+        """Take one answer; raise the client's error that ends the connection."""
+        raise NotImplementedError
+
+    def _tell_end(self, why: Exception | None) -> None:
+        raise NotImplementedError
+
+
+class Ear(_TakenOver):
+    """A connection that hears messages, until `over` says why not any more."""
+
+    def __init__(self, connection: Any, channels: Sequence[str], told: Callable[[str], None]) -> None:
+        """Subscribe to channels; `told` is called with the channel of each message, and once for each subscription."""
+        super().__init__(connection)
+        self._told = told
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport.write(packed(("SUBSCRIBE", *channels)))
+
+    def _take(self, found: Any) -> None:
+        if isinstance(found, exceptions.RedisError):
+            raise found
+        self._told(found[1].decode())
+
+    def _tell_end(self, why: Exception | None) -> None:
+        if why is None:
+            self.over.cancel()
+        elif not self.over.done():
+            self.over.set_exception(why)
+
+
+class _Line(_TakenOver):
+    """A connection on which commands follow each other."""
+
+    def __init__(self, client: Any, connection: Any, timeout: float) -> None:
+        super().__init__(connection)
+        self._client = client
+        self._connection = connection
+        self._timeout = timeout
+        self._waiting: deque[_Waiting] = deque()
+        self._watch: asyncio.TimerHandle | None = None
 
     def is_left(self) -> bool:
         """Say whether the client has found another primary since: this one may hang long before it is known dead."""
@@ -121,29 +179,9 @@ class _Line(asyncio.Protocol):
             self._watch = asyncio.get_running_loop().call_later(self._timeout, self._look)
         self._transport.write(b"".join([packed(words) for words, _ in commands]))
 
-    def data_received(self, data: bytes) -> None:
-        """Hand out the answers that are whole now."""
-        if self.ended:
-            return  # it was given up: who waits now asked another one
-        self._answers.feed(data)
-        try:
-            while (found := self._answers.gets()) is not _NOTHING:
-                self._hand_out(found)
-        except (exceptions.RedisError, IndexError) as error:
-            self.end(error if isinstance(error, exceptions.RedisError) else _unasked())
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Tell whoever waits that the server, or the way to it, is gone."""
-        self.end(exceptions.ConnectionError(f"the server closed the connection: {error or 'no word'}"))
-
-    def end(self, why: Exception | None) -> None:
-        """Leave the connection and tell whoever waits why; None: they are cancelled."""
-        if self.ended:
-            return
-        self.ended = True
+    def _tell_end(self, why: Exception | None) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        self._transport.abort()  # what is not sent yet stays so: a server that hangs would take it later
         for one in self._waiting:
             if why is None:
                 one.answer.cancel()
@@ -151,7 +189,9 @@ class _Line(asyncio.Protocol):
                 one.answer.set_exception(why)
         self._waiting.clear()
 
-    def _hand_out(self, found: Any) -> None:
+    def _take(self, found: Any) -> None:
+        if not self._waiting:
+            raise exceptions.InvalidResponse("an answer that nobody asked for")
         name, _, answer = self._waiting.popleft()
         if isinstance(found, exceptions.ReadOnlyError):
             # A primary that was put down: the next connection asks anew who is it.
@@ -179,10 +219,6 @@ class _Line(asyncio.Protocol):
             self._watch = asyncio.get_running_loop().call_later(left, self._look)
         else:
             self.end(exceptions.TimeoutError("the server does not answer"))
-
-
-def _unasked() -> Exception:
-    return exceptions.InvalidResponse("an answer that nobody asked for")
 
 
 def packed(words: Sequence[Word]) -> bytes:

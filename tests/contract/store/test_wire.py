@@ -8,7 +8,7 @@ import pytest
 from redis import exceptions
 from redis.asyncio import Redis
 
-from engine.store.wire import Wire, packed
+from engine.store.wire import Ear, Wire, packed
 
 
 class Server:
@@ -153,3 +153,28 @@ async def test_an_answer_that_nobody_asked_for_ends_the_connection(opened):
     told, wire = await opened(b"+one\r\n+more\r\n", b"+two\r\n")
     assert await ask(wire, ("GET", "a")) == [b"one"]
     assert (await ask(wire, ("GET", "b")), told.connections) == ([b"two"], 2)
+
+
+async def test_who_hears_is_told_of_subscriptions_and_messages_until_the_connection_ends(opened):
+    subscribed = b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
+    told, wire = await opened(subscribed)
+    connection = wire._client.connection_pool.make_connection()
+    await connection.connect()
+    heard = asyncio.Queue()
+    ear = Ear(connection, ["a", "b"], heard.put_nowait)
+    assert await told.asked.get() == [b"SUBSCRIBE", b"a", b"b"]
+    assert [await heard.get(), await heard.get()] == ["a", "b"]
+    told.writers[0].write(b"*3\r\n$7\r\nmessage\r\n$1\r\nb\r\n$0\r\n\r\n")
+    assert await heard.get() == "b"
+    told.writers[0].close()
+    with pytest.raises(exceptions.ConnectionError):
+        await ear.over
+
+
+async def test_who_may_not_hear_is_told_so(opened):
+    _, wire = await opened(b"-NOPERM no\r\n")
+    connection = wire._client.connection_pool.make_connection()
+    await connection.connect()
+    ear = Ear(connection, ["a"], lambda channel: None)
+    with pytest.raises(exceptions.NoPermissionError):
+        await ear.over
