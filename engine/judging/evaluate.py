@@ -146,8 +146,9 @@ class Group(Retaining):
     def _take(self, newcomers: Sequence[Newcomer], gone: Sequence[Evidence]) -> None:
         """Let points come and go; both are in event order."""
         fold, points = self._fold, self.points
-        changed = [*(key for key, _ in newcomers[:1]), *(one.key for one in gone[:1])]
-        at, judged = min(changed).occurred_at, fold.now
+        at, judged = newcomers[0][0].occurred_at if newcomers else gone[0].occurred_at, fold.now
+        if gone:
+            at = min(at, gone[0].occurred_at)
         walks = not gone and fold.rewind_to(at)
         if walks and judged is not None and at <= judged:
             self._said = None  # the instant is judged again: an opening at it may have got further evidence

@@ -64,19 +64,16 @@ class Retaining:
         return self._settle(base)
 
     def _worth(self, gone: int) -> bool:
-        return gone >= self._enough
-
-    @property
-    def _enough(self) -> int:
-        return max(WORTH_FORGETTING, len(self.points) // 2)
+        return gone >= max(WORTH_FORGETTING, len(self.points) // 2)
 
     def _may_forget(self, received_at: Instant) -> bool:
         """Say whether so many points may be forgotten that it is worth it; of pages away it is not known exactly."""
         points, edge = self.points, received_at - self.rule.late_horizon - 1 - self._reach
         if points.away:
             return self._worth(points.before(edge))
-        enough = self._enough  # asked at each event of a group with many points: no search
-        return len(points) >= enough and points.keys[enough - 1].occurred_at <= edge
+        keys = points.keys  # asked at each event: no search
+        enough = max(WORTH_FORGETTING, len(keys) // 2)
+        return len(keys) >= enough and keys[enough - 1].occurred_at <= edge
 
     def _final(self, received_at: Instant) -> Instant:
         """Return up to which instant nothing changes any more; while something goes on, as a rule not beyond it."""
