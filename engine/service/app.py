@@ -6,21 +6,19 @@ themselves, or lock-step. Not here: HTTP (`web`), commands (`cli`), or any decis
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
 
 import structlog
 
 from engine.alerting.alert import Notification
 from engine.clock import Clock, ManualClock
 from engine.errors import ConfigurationError
-from engine.judging.instant import HOUR, MINUTE, Instant, format_duration
+from engine.judging.instant import HOUR, MINUTE, Instant
 from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.matching.checked import native_alone
@@ -29,10 +27,6 @@ from engine.service.accounts import budgets_of
 from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
 from engine.service.approval import Approval
-from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
-from engine.service.archivist import Archivist, horizon
-from engine.service.auditor import EVERY_SECONDS, Auditor
-from engine.service.balances import EVERY_SECONDS as BALANCES_SECONDS
 from engine.service.balances import Balances
 from engine.service.books import Books
 from engine.service.callbacks import Callbacks
@@ -45,21 +39,18 @@ from engine.service.evaluator_process import EvaluatorProcess
 from engine.service.exposition import exposition
 from engine.service.gateways import Gateways
 from engine.service.ground import clock_of, history_of, open_store
-from engine.service.heartbeat import Heartbeat
 from engine.service.inbound import Inbound
 from engine.service.intake import Intake
 from engine.service.key import Keys, secret_keys
 from engine.service.links import Links
-from engine.service.lock_step import LockStep, Turn
-from engine.service.loop import Loop, LoopState
+from engine.service.lock_step import LockStep
+from engine.service.loop import LoopState
 from engine.service.outlets import Outlet, outlets_of
-from engine.service.own_alerts import OWN, OwnAlerts
+from engine.service.own_alerts import OWN
 from engine.service.phones import Phones
 from engine.service.postbox import Postbox
-from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.reload import as_they_lie, files_of, import_directory, read_rule_set
-from engine.service.retention import EVERY_SECONDS as RETENTION_SECONDS
-from engine.service.retention import Retention
+from engine.service.rota import Rota
 from engine.service.rule_sets import RuleSet, first
 from engine.service.sessions import Sessions
 from engine.service.setback import Setbacks
@@ -67,12 +58,12 @@ from engine.service.silences import Silences
 from engine.service.situations import SITUATIONS, Situations
 from engine.service.tokens import Tokens
 from engine.service.trials import Trials
+from engine.service.upkeep import Upkeep
 from engine.service.users import Users
 from engine.service.verification import Verifications
 from engine.service.watch import EVERY_SECONDS as WATCH_SECONDS
 from engine.service.watch import Watch
 from engine.settings import Settings
-from engine.store.archive import Archive
 from engine.store.port import Store
 from engine.wording.link import token_for
 from engine.wording.render import Renderer
@@ -86,17 +77,6 @@ from notifiers.registry import build, prepaid
 LEAD_POLL_SECONDS = 0.05
 BOUNCES_SECONDS = 2.0
 """The maildir of bounces is looked into as often."""
-ROLE_OF = {
-    "archivist": "auditor",
-    "balances": "dispatcher",
-    "bounces": "dispatcher",
-    "own_alerts": "escalator",
-    "retention": "auditor",
-    "rules": "evaluator",
-    "situations": "auditor",
-}
-"""The role of a loop that is not named by its role."""
-
 Notifiers = Mapping[str, Notifier]
 """The notifier of each gateway."""
 CollectingByChannel = Mapping[str, Collecting]
@@ -131,7 +111,6 @@ class Siaga:
         self.users = Users(store, clock)
         idle, longest = settings.console.idle_minutes * MINUTE, settings.console.session_hours * HOUR
         self.sessions = Sessions(store, clock, self.users, idle=idle, longest=longest)
-        self._pulse = Pulse(store, clock, self.metrics)
         self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
         self.desk = Desk(store, clock, books, self.metrics)
         self.links = Links(store, clock, keys)
@@ -162,12 +141,20 @@ class Siaga:
         self._escalator = Escalator(store, clock, self.desk, self.metrics)
         gateways = Gateways(store, clock, self.metrics, [outlet.gateway for outlet in outlets])
         notifiers = build(outlet.notifier for outlet in outlets)
-        self._balances = Balances(
-            prepaid(notifiers),
-            {outlet.gateway.id: outlet.low_balance for outlet in outlets},
-            store=store,
-            clock=clock,
-            metrics=self.metrics,
+        self.upkeep = Upkeep(
+            settings,
+            store,
+            clock,
+            books,
+            self.metrics,
+            balances=Balances(
+                prepaid(notifiers),
+                {outlet.gateway.id: outlet.low_balance for outlet in outlets},
+                store=store,
+                clock=clock,
+                metrics=self.metrics,
+            ),
+            archives=where is not None,
         )
         phones = Phones(store, keys)
         self.verifications = Verifications(store, books, keys)
@@ -219,19 +206,13 @@ class Siaga:
         )
         maildir = settings.gateways.smtp.bounces
         self.postbox = Postbox(self.reports, self.metrics, keys, maildir, setbacks=setbacks("bounces"))
-        self._auditor = Auditor(
-            store, clock, books, self.metrics, Heartbeat(settings.ops.heartbeat_url, clock, self.metrics)
-        )
-        self._retention = Retention(store, clock, settings.retention)
-        self._own_alerts = OwnAlerts(store, clock, books, self.metrics)
-        self._archivist = self._own_archivist()
-        self._loops: dict[str, Loop] = {}
+        self._rota = Rota((), store=store, clock=clock, metrics=self.metrics)
         self._lock_step: LockStep | None = None
         if isinstance(clock, ManualClock):
             turns = (
                 self._escalator.lift,
                 self._evaluator.turn,
-                self._own_alerts.turn,
+                self.upkeep.own_alerts.turn,
                 self._escalator.turn,
                 self.situations.turn,
                 self.dispatcher.turn,
@@ -252,19 +233,6 @@ class Siaga:
         if self._where is not None:
             return EvaluatorProcess(self._begin, self.clock)
         return Evaluator(self.store, self.clock, self.books, self.metrics, native_alone, holder=self._holder)
-
-    def _own_archivist(self) -> Archivist | None:
-        """Return the archivist; none where that is not wanted, or the store ends with this process anyway."""
-        folder = self.settings.archive_directory
-        if folder is None or self._where is None:
-            return None
-        return Archivist(
-            self.store,
-            self.clock,
-            self.metrics,
-            Archive(folder, self.settings.namespace),
-            lambda: horizon(self.books.rule_set.rules.values()),
-        )
 
     def _begin(self) -> Begin:
         return Begin(
@@ -287,7 +255,7 @@ class Siaga:
 
     def loops(self) -> Mapping[str, LoopState]:
         """Return when each loop last turned and within what it must turn again."""
-        return {name: loop.state for name, loop in self._loops.items()}
+        return self._rota.states
 
     async def next_due(self) -> Instant | None:
         """Return the earliest instant at which something falls due though nothing arrives."""
@@ -307,59 +275,37 @@ class Siaga:
 
     async def run(self) -> None:
         """Run the loops of this process's roles until cancelled."""
-        for loop in self._wanted_loops():
-            self._loops[loop.name] = loop
+        self._rota = self.rota_of(self.settings.roles)
         if self._lock_step is not None:
             await self.dispatcher.recover()
-        if "archivist" in self._loops:
-            kept = format_duration(horizon(self.books.rule_set.rules.values()))
-            log.info("archive", folder=str(self.settings.archive_directory), stream_keeps=kept)
-        async with asyncio.TaskGroup() as group:
-            for loop in self._loops.values():
-                group.create_task(loop.run(), name=loop.name)
+        await self._rota.run()
 
     async def close(self) -> None:
         """Give the lease back and let go of the gateways."""
         await self._evaluator.stand_down()
-        if self._archivist is not None:
-            self._archivist.release()
+        self.upkeep.release()
         await self.dispatcher.close()
 
-    def _wanted_loops(self) -> list[Loop]:
-        loops = [self._loop("auditor", self._auditor.turn, every=EVERY_SECONDS)]
-        if self._lock_step is None:
+    def rota_of(self, roles: Collection[str]) -> Rota:
+        """Return the loops of some roles; in lock-step those that time itself turns are none."""
+        rota = Rota(roles, store=self.store, clock=self.clock, metrics=self.metrics)
+        real = self._lock_step is None
+        self.upkeep.join(rota, real=real)
+        if real:
             judging = {"schedules": [CLOSINGS, WINDOWS], "of": self._evaluator}
-            loops += [
-                self._loop("intake", self._pulse.beat, every=BEAT_SECONDS),
-                self._loop("evaluator", self._evaluate, channels=["entries"], **judging),
-                self._loop("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS]),
-                self._loop("own_alerts", self._own_alerts.turn, schedules=[OWN]),
-                self._loop("dispatcher", self.dispatcher.turn, schedules=[OUTBOX], of=self.dispatcher),
-                self._loop("situations", self.situations.turn, schedules=[SITUATIONS]),
-                self._loop("rules", self.watch.turn, every=WATCH_SECONDS),
-                self._loop("retention", self._retention.turn, every=RETENTION_SECONDS),
-            ]
+            rota.add("evaluator", self._evaluate, channels=["entries"], **judging)
+            rota.add("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS])
+            rota.add("dispatcher", self.dispatcher.turn, schedules=[OUTBOX], of=self.dispatcher)
+            rota.add("situations", self.situations.turn, schedules=[SITUATIONS])
+            rota.add("rules", self.watch.turn, every=WATCH_SECONDS)
         if self.settings.gateways.smtp.bounces is not None:
-            loops.append(self._loop("bounces", self.postbox.turn, every=BOUNCES_SECONDS))
-        if self._balances.asks:
-            loops.append(self._loop("balances", self._balances.turn, every=BALANCES_SECONDS))
-        if self._archivist is not None:
-            loops.append(self._loop("archivist", self._archive, every=ARCHIVE_SECONDS))
-        return [loop for loop in loops if ROLE_OF.get(loop.name, loop.name) in self.settings.roles]
-
-    async def _archive(self) -> int:
-        """Turn the archivist, which must know the rules in force to know what they still need."""
-        await self.books.follow()
-        return 0 if self._archivist is None else await self._archivist.turn()
+            rota.add("bounces", self.postbox.turn, every=BOUNCES_SECONDS)
+        return rota
 
     async def _evaluate(self) -> int:
         """Turn the evaluator, which may judge that reports stayed away only after it was told of our own outages."""
-        await self._pulse.look()
+        await self.upkeep.pulse.look()
         return await self._evaluator.turn()
-
-    def _loop(self, name: str, turn: Turn, **when: Any) -> Loop:
-        """Return a loop that turns `when` it should: `channels`, `schedules`, `every`, `of` of `Loop`."""
-        return Loop(name, turn, store=self.store, clock=self.clock, metrics=self.metrics, **when)
 
 
 async def open_siaga(

@@ -61,10 +61,10 @@ class Machine:
     async def settle(self) -> None:
         siaga = self.siaga
         turns = (
-            siaga._pulse.beat,
+            siaga.upkeep.pulse.beat,
             siaga._evaluate,
             siaga._escalator.turn,
-            siaga._own_alerts.turn,
+            siaga.upkeep.own_alerts.turn,
             siaga.dispatcher.turn,
         )
         for _ in range(TURNS_AT_MOST):

@@ -77,5 +77,6 @@ def test_the_locks_agree_and_hold_every_dependency():
 
 def test_every_loop_has_its_metrics():
     """A loop that `engine.metrics` does not know ends `siaga run` at its start."""
-    wired = re.findall(r'_loop\(\s*"(\w+)"', (ROOT / "engine/service/app.py").read_text())
+    wiring = "".join((ROOT / f"engine/service/{name}.py").read_text() for name in ("app", "upkeep"))
+    wired = re.findall(r'rota\.add\(\s*"(\w+)"', wiring)
     assert set(wired) == set(LOOPS)

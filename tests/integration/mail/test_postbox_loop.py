@@ -45,4 +45,4 @@ async def test_it_belongs_to_the_dispatcher(tmp_path, roles):
     settings = installation(tmp_path, roles=roles, redis={"url": "redis://tiada.example"})
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack, store=MemoryStore())
-        assert ("bounces" in {loop.name for loop in siaga._wanted_loops()}) == (roles == ["dispatcher"])
+        assert ("bounces" in siaga.rota_of(roles)) == (roles == ["dispatcher"])

@@ -1,0 +1,87 @@
+"""Upkeep: what a service does for itself beside its work, each part in its own time.
+
+Here: those parts and when they turn: the pulse, our own alerts, the auditor, what is let go of, the archive, prepaid
+gateways. Not here: what each of them does.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from engine.clock import Clock
+from engine.judging.instant import format_duration
+from engine.metrics import Metrics
+from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
+from engine.service.archivist import Archivist, horizon
+from engine.service.auditor import EVERY_SECONDS as AUDIT_SECONDS
+from engine.service.auditor import Auditor
+from engine.service.balances import EVERY_SECONDS as BALANCES_SECONDS
+from engine.service.balances import Balances
+from engine.service.books import Books
+from engine.service.heartbeat import Heartbeat
+from engine.service.own_alerts import OWN, OwnAlerts
+from engine.service.pulse import BEAT_SECONDS, Pulse
+from engine.service.retention import EVERY_SECONDS as RETENTION_SECONDS
+from engine.service.retention import Retention
+from engine.service.rota import Rota
+from engine.settings import Settings
+from engine.store.archive import Archive
+from engine.store.port import Store
+
+log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """The parts. `archives`: the store does not end with this process, so that an archive of it is worth having."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        metrics: Metrics,
+        *,
+        balances: Balances,
+        archives: bool,
+    ) -> None:
+        self.pulse = Pulse(store, clock, metrics)
+        self.own_alerts = OwnAlerts(store, clock, books, metrics)
+        self._auditor = Auditor(
+            store, clock, books, metrics, Heartbeat(settings.ops.heartbeat_url, clock, metrics)
+        )
+        self._retention = Retention(store, clock, settings.retention)
+        self._balances = balances
+        self._books = books
+        self._folder = settings.archive_directory if archives else None
+        self._archivist = None
+        if self._folder is not None:
+            archive = Archive(self._folder, settings.namespace)
+            self._archivist = Archivist(store, clock, metrics, archive, self._horizon)
+
+    def join(self, rota: Rota, *, real: bool) -> None:
+        """Enter the loops; `real`: time goes on by itself, else the rota has only what turns in lock-step too."""
+        rota.add("auditor", self._auditor.turn, every=AUDIT_SECONDS)
+        if real:
+            rota.add("intake", self.pulse.beat, every=BEAT_SECONDS)
+            rota.add("own_alerts", self.own_alerts.turn, schedules=[OWN])
+            rota.add("retention", self._retention.turn, every=RETENTION_SECONDS)
+        if self._balances.asks:
+            rota.add("balances", self._balances.turn, every=BALANCES_SECONDS)
+        if self._archivist is not None:
+            rota.add("archivist", self._archive, every=ARCHIVE_SECONDS)
+        if "archivist" in rota:
+            log.info("archive", folder=str(self._folder), stream_keeps=format_duration(self._horizon()))
+
+    def release(self) -> None:
+        """Let another process archive at once."""
+        if self._archivist is not None:
+            self._archivist.release()
+
+    async def _archive(self) -> int:
+        """Turn the archivist, which must know the rules in force to know what they still need."""
+        await self._books.follow()
+        return 0 if self._archivist is None else await self._archivist.turn()
+
+    def _horizon(self) -> int:
+        return horizon(self._books.rule_set.rules.values())
