@@ -94,7 +94,8 @@ class Recalling(Sliding):
         """Walk until this fold stands as `other` stood, and return that one with what is new; else walk to the end.
 
         The other one walked over the points as they were before some of them, up to `behind`, came or went. Who still
-        has something to say of a running spell says the newest figure, so then this one walks to the end.
+        has something to say of a running spell, or of one that a wait leads to, says the newest figure, so then this
+        one walks to the end.
         """
         if self.recalls:
             in_windows = max(0, kept_for(self._condition) - 1)  # what was taken out is in no list any more
@@ -102,7 +103,8 @@ class Recalling(Sliding):
                 while self._high < len(self._keys) and self._keys[self._high].occurred_at <= now:
                     self._step()
                 needed = needed_from(self._condition, self._keys, self._points, now)
-                if self.now != now or self.status != stood.status or self.status.spell is not None:
+                status = self.status
+                if self.now != now or status != stood.status or status.spell or status.true_since is not None:
                     continue
                 if needed < self._high and self._keys[needed] > behind:
                     other.begin_as(self, now, stood)

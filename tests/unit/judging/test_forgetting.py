@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from engine.judging.evaluate import Group
 from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Ended, Judgement, evidence_of
+from engine.judging.judgement import Ended, Joined, Judgement, evidence_of
 from engine.judging.measure import reading_of
 from engine.judging.points import LAST, PAGE, Points
 from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Rule, Value
@@ -91,6 +91,21 @@ def test_what_a_wait_began_with_is_kept_while_its_alert_goes_on() -> None:
     assert [one.occurred_at for one in opened.evidence] == [50 * MINUTE, 51 * MINUTE]
     group.apply([event(80 * MINUTE, n=3)], received_at=80 * MINUTE)
     assert [row.evidence.occurred_at // MINUTE for row in group.points.rows] == [48, 50, 51, 80]
+
+
+def test_what_comes_late_into_a_wait_says_the_newest_figure_of_its_alert() -> None:
+    """However far back the group must look for it: as many points before it make it look less far."""
+    for before in (20, 28, 29, 30):
+        group = Group(rule(condition=Value("n", Limit("at_least", 2)), hold_for=3 * MINUTE))
+        for number in range(before):
+            group.apply([event(number, n=0)], received_at=number)
+        for at in (98, 99, 100):
+            group.apply([event(at * MINUTE, n=2)], received_at=at * MINUTE)
+        (opened,) = group.look(now=101 * MINUTE)
+        (joined,) = group.apply([event(105 * MINUTE, n=3)], received_at=105 * MINUTE)
+        (late,) = group.apply([event(98 * MINUTE + 1, "telat", n=2)], received_at=106 * MINUTE)
+        assert (opened.figure, joined.figure) == (2, 3)
+        assert (type(late), late.evidence.id, late.figure) == (Joined, "telat", 3)
 
 
 def test_points_leave_when_no_window_and_no_late_event_can_need_them() -> None:
