@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 
 PLACEHOLDER = "{{token}}"
 """Stands in stored messages where the token goes."""
@@ -19,8 +20,12 @@ _MISREAD = str.maketrans({"0": "o", "1": "l", "8": "b"})
 """Base32 has none of these digits: who types a link by hand means the letter."""
 
 
+@lru_cache(maxsize=512)
 def token_for(key: bytes, notification_id: str, channel: str) -> str:
-    """Return the token of a notification: 12 characters of base32 for an SMS, 26 for any other channel."""
+    """Return the token of a notification: 12 characters of base32 for an SMS, 26 for any other channel.
+
+    It is asked for with the claim and right after that with the attempt.
+    """
     digest = hmac.digest(key, notification_id.encode(), "sha256")
     return base64.b32encode(digest).decode().lower()[: token_length(channel)]
 
