@@ -34,6 +34,8 @@ class Stopwatch:
         """
         left = length
         for start, end in self._stretches(since, END):
+            if length and not left:
+                return start
             at = start
             for gap in self._gaps:
                 if at < gap.until and gap.since < min(at + left, end):

@@ -89,6 +89,9 @@ class SilenceOracle:
             reason = ""
             if clearing and opened is not None and at > opened:
                 reason, closing = "event", clearing[-1].key
+                self.opened_from = (
+                    None  # it ends before anything else is judged: what follows is measured anew
+                )
             elif clearing and opened is None and true_from is not None:
                 true_from, closing = None, clearing[-1].key
             began = self.began(at)

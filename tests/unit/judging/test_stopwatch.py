@@ -35,6 +35,13 @@ def test_what_is_reached_as_a_span_ends_is_reached_as_the_next_begins():
     assert clock.between(5, 105) == 10
 
 
+def test_what_was_reached_waits_for_no_outage():
+    """Nothing more need count where the next span begins, so it does not matter that nobody could report then."""
+    stages = (NamedSpan(id="a", since=0, until=5), NamedSpan(id="b", since=6, until=7))
+    clock = Stopwatch((Gap(since=5, until=7),), Spans(Active(stages=stages), "WIB"))
+    assert clock.reached(0, 5) == 6
+
+
 INSTANTS = st.integers(0, 40)
 
 
