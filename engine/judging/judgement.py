@@ -70,13 +70,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
 
 def evidence_of(event: Event) -> Evidence:
     """Return the evidence that an event gives: one value for all groups that it is a point of."""
-    known = _evidence.get(id(event))
+    known = _evidence.get(event.id)
     if known is not None and known[0] is event:
         return known[1]
     if len(_evidence) >= _REMEMBERED:
         _evidence.clear()
     evidence = _made(event)
-    _evidence[id(event)] = event, evidence
+    _evidence[event.id] = event, evidence
     return evidence
 
 
@@ -102,8 +102,9 @@ def _made(event: Event) -> Evidence:
 
 
 _REMEMBERED = 16_384
-"""Events whose evidence is remembered, while they are sorted into groups; they cannot be looked up by what they say."""
-_evidence: dict[int, tuple[Event, Evidence]] = {}
+"""Events whose evidence is remembered, while they are sorted into groups."""
+_evidence: dict[str, tuple[Event, Evidence]] = {}
+"""By the id of the event, which others may bear: only the very event is what is asked about."""
 
 
 def _precision(value: object) -> Precision:
