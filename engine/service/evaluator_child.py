@@ -40,6 +40,8 @@ from engine.store.history import History
 from engine.store.redis import RedisStore
 
 LENGTH_BYTES = 4
+SOME_OBJECTS = 2_000
+"""Fewer objects wait for the next turn: to look through them takes longer than to make them."""
 FEW_OBJECTS = 20_000
 """A turn that made no more is looked through for cycles, which takes about a millisecond."""
 LONGEST = 64 * 1024 * 1024
@@ -242,12 +244,15 @@ class Child:
 
 
 def tidy() -> None:
-    """Collect the cycles of one turn, where it made few objects; what is left is never looked through again.
+    """Collect the cycles of some turns, where they made few objects; what is left is never looked through again.
 
     Hundreds of thousands of groups stay and are in no cycle. To look through them whenever so many more were made, as
     Python does by itself, took nearly half of the time of judging, in pauses that every message then waits for.
     """
-    if gc.get_count()[0] < FEW_OBJECTS:
+    made = gc.get_count()[0]
+    if made < SOME_OBJECTS:
+        return
+    if made < FEW_OBJECTS:
         gc.collect(0)
     gc.freeze()
 
