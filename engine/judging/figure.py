@@ -61,7 +61,8 @@ class _Different(Figure):
         self._times: dict[Measure, int] = {}
 
     def enter(self, point: Point) -> None:
-        self._times[point.measure] = self._times.get(point.measure, 0) + 1
+        times, measure = self._times, point.measure
+        times[measure] = times.get(measure, 0) + 1
 
     def leave(self, point: Point) -> None:
         left = self._times[point.measure] - 1

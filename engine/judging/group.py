@@ -71,12 +71,12 @@ def canonical(value: Scalar | None) -> str:
     Texts equal texts, numbers equal numbers (to 9 decimals), true and false are neither; a missing value is its own.
     """
     match value:
+        case str():
+            return "'" + value
         case None:
             return ""
         case bool():
             return "true" if value else "false"
-        case str():
-            return "'" + value
         case _:
             return number_text(value)
 
