@@ -28,7 +28,7 @@ KEPT_WHILE_OPEN = 1_000
 first of them finds the others; above it, refuting points older than the horizon changes nothing."""
 WORTH_FORGETTING = 32
 """Points below this number are not worth it."""
-AT_HAND = 96
+AT_HAND = 64
 """Points of a group that stay here; beyond that older pages are put away."""
 NEWEST = 32
 """So many of the newest points stay in any case: what comes as late as that needs nothing brought."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Protocol, TypeVar
+from weakref import WeakMethod
 
 from engine.judging.contrast import Contrast, reach
 from engine.judging.event import number
@@ -145,20 +146,24 @@ class _Latest:
 
 
 class Lasting(_Any):
-    """How long a silence lasts in milliseconds, as its fold says if asked; None where nobody is expected to report."""
+    """How long a silence lasts in milliseconds, as its fold says if asked; None where nobody is expected to report.
+
+    It does not keep the fold alive: the evaluator looks for no cycles among what was replaced.
+    """
 
     def __init__(self, limit: Millis, lasts: Callable[[], Millis | None]) -> None:
-        self._limit, self._lasts = limit, lasts
+        self._limit, self._lasts = limit, WeakMethod(lasts)
 
     @property
     def figure(self) -> float | None:  # type: ignore[override]
         """How long it lasts."""
-        return self._lasts()
+        lasts = self._lasts()
+        return None if lasts is None else lasts()
 
     def met(self) -> bool:
         """Say whether it lasts long enough."""
-        lasts = self._lasts()
-        return lasts is not None and lasts >= self._limit
+        figure = self.figure
+        return figure is not None and figure >= self._limit
 
 
 _once_a_condition = lru_cache(maxsize=16_384)

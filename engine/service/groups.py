@@ -34,8 +34,8 @@ POINTS = "points"
 CACHED = 50_000
 """Groups of which it is kept in memory what is stored (some 1 kB); beyond that those go that were not asked for the
 longest."""
-LIVING = 10_000
-"""Working copies that live on (some 5 kB, and up to 30 kB for the points at hand), those asked for last."""
+LIVING = 5_000
+"""Working copies that live on (some 5 kB, and up to 20 kB for the points at hand), those asked for last."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
