@@ -92,7 +92,7 @@ def set_up(settings: LogSettings, *, terminal: bool | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("asyncio", "httpx", "httpcore", "uvicorn.access"):
+    for noisy in ("asyncio", "httpx", "httpcore", "markdown_it", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[
