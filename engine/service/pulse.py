@@ -21,6 +21,7 @@ from engine.judging.instant import SECOND, Instant
 from engine.judging.outage import Gap
 from engine.metrics import Metrics
 from engine.service.own_alerts import ask
+from engine.service.pressure import waiting_of
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Entry, Note, Put, Store, Write
 
@@ -50,6 +51,8 @@ class Pulse:
         """Say that the intake is alive; tell the gap if it was not. Return 0: nothing waits for the next beat."""
         await self._pass(alive=True)
         await self._watch_clock()
+        # Each request tells this too (`service.pressure`), but when none comes any more the backlog still ends.
+        self._metrics.trouble.events_waiting.set(waiting_of(await self._store.counters()))
         return 0
 
     async def _watch_clock(self) -> None:

@@ -13,7 +13,7 @@ from engine.judging.outage import Gap
 from engine.metrics import Metrics
 from engine.service.pulse import LONGEST_PAUSE, Pulse, append_gap, gaps_of
 from engine.store.memory import MemoryStore
-from engine.store.port import START, Record
+from engine.store.port import START, Record, Write
 
 BEGIN = 1_000_000
 
@@ -150,3 +150,13 @@ async def test_a_rehearsal_tells_its_own_gaps(station: Station) -> None:
     await append_gap(station.store, short)
     await append_gap(station.store, long)
     assert await station.gaps() == [long]
+
+
+async def test_the_backlog_is_told_though_no_request_comes_any_more():
+    """A gauge that only requests moved would stay where the last one left it."""
+    station = Station()
+    waiting = station.metrics.trouble.events_waiting
+    for counts, left in (({"events_accepted": 500}, 500), ({"events_evaluated": 480}, 20)):
+        await station.store.write(Write(name="evaluate", counts=counts))
+        await station.pulse().beat()
+        assert waiting._value.get() == left
