@@ -78,6 +78,10 @@ class Watched:
         self._until(lambda: all(self._knows_all(port) for port in self.sentinels))
         self._until(lambda: self._ask(self.primary(), "INFO", "replication")["connected_slaves"] == 2)
 
+    def succeed(self, port: int) -> None:
+        """Return when most Sentinels name another primary than this one: the first that does may be ahead of them."""
+        self._until(lambda: self.primary() != port)
+
     @property
     def url(self) -> str:
         """The address by which Siaga finds the primary."""
