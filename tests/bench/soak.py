@@ -92,7 +92,8 @@ async def _soak(
                 yield figure
     finally:
         await store.close()
-        installation.stop()
+        # The loop goes on meanwhile, so that our connection closes: it would keep the server alive.
+        await asyncio.to_thread(installation.stop)
         if server is not None:
             await server.stop()
 
