@@ -48,9 +48,9 @@ class Agenda(NamedTuple):
 
     def due(self) -> tuple[list[str], list[str]]:
         """Return the groups that are due up to the horizon, and the alerts that people closed up to it."""
+        horizon = self.horizon
         groups, alerts = (
-            [member for member, at in planned if at <= self.horizon]
-            for planned in (self.windows, self.closings)
+            [member for member, at in planned if at <= horizon] for planned in (self.windows, self.closings)
         )
         return groups, alerts
 

@@ -39,17 +39,8 @@ class Claimed(NamedTuple):
 class Claims:
     """Claims messages, one turn of it at a time."""
 
-    def __init__(self, by: Sending) -> None:
-        self._store = by.store
-        self._clock = by.clock
-        self._books = by.books
-        self._desk = by.desk
-        self._metrics = by.metrics
-        self._renderer = by.renderer
-        self._gateways = by.gateways
-        self._phones = by.phones
-        self._accounts = by.accounts
-        self._key = by.key
+    def __init__(self, parts: Sending) -> None:
+        self._parts = parts
 
     async def take_together(self, due: Sequence[Waiting]) -> list[Claimed]:
         """Claim in one write those of the messages that depend on nothing but themselves; the others stay as they are.
@@ -57,11 +48,13 @@ class Claims:
         Where somebody changed one of them meanwhile, none is claimed.
         """
         cases, around, breakers = await asyncio.gather(
-            load(self._store, list(dict.fromkeys(one.alert for one in due)), near=[one.id for one in due]),
-            self._books.surroundings(),
-            self._gateways.breakers(),
+            load(
+                self._parts.store, list(dict.fromkeys(one.alert for one in due)), near=[one.id for one in due]
+            ),
+            self._parts.books.surroundings(),
+            self._parts.gateways.breakers(),
         )
-        now = self._clock.now()
+        now = self._parts.clock.now()
         claimed: list[Claimed] = []
         changes = Changes()
         links: list[Put] = []
@@ -73,10 +66,10 @@ class Claims:
                 continue
             contact = around.directory.contact(notification.contact)
             address = contact.value if contact else ""
-            gateway = self._gateways.first(notification.channel, address)
+            gateway = self._parts.gateways.first(notification.channel, address)
             if gateway is None or gateway.id in breakers or gateway.rate or gateway.profile.two_way:
                 continue
-            if taken[gateway.id] >= self._gateways.places.free(gateway.id):
+            if taken[gateway.id] >= self._parts.gateways.places.free(gateway.id):
                 continue
             taken[gateway.id] += 1
             rendered = notification.rendered
@@ -84,7 +77,7 @@ class Claims:
                 rendered = self._text(case, notification, gateway, address, now)
             claimed.append(_claimed(case, notification, rendered, gateway, now))
             changes.put_notification(claimed[-1].notification, case.versions[one.id])
-            links.append(answer_link(self._key, one.id, notification.channel, one.alert))
+            links.append(answer_link(self._parts.key, one.id, notification.channel, one.alert))
         return claimed if claimed and await self._commit("claim", changes, links) else []
 
     def _is_plain(self, case: Case, notification: Notification, around: Surroundings, now: Instant) -> bool:
@@ -94,18 +87,18 @@ class Claims:
             and notification.due_at <= now
             and notification.state == "pending"
             and attempt(case.alert, notification, around, now) is None
-            and not self._accounts.concern(notification)
+            and not self._parts.accounts.concern(notification)
         )
 
     async def take(self, alert_id: str, notification_id: str) -> Claimed | None:
         """Claim one message; None where it is not wanted, not yet to go, taken, or its gateway has no place."""
-        case = (await load(self._store, [alert_id])).get(alert_id)
+        case = (await load(self._parts.store, [alert_id])).get(alert_id)
         notification = case.notifications.get(notification_id) if case else None
-        now = self._clock.now()
+        now = self._parts.clock.now()
         if case is None or notification is None:
             return None
         if notification.due_at is None:
-            await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
+            await self._parts.store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
             return None
         if notification.due_at > now:
             return None  # another dispatcher was quicker since the queue was read
@@ -116,27 +109,27 @@ class Claims:
                 gateway=notification.gateway,
                 reason="no_report",
             )
-            await self._desk.change(alert_id, missing, "report")
+            await self._parts.desk.change(alert_id, missing, "report")
             return None
-        around = await self._books.surroundings()
+        around = await self._parts.books.surroundings()
         if attempt(case.alert, notification, around, now) is not None:
-            await self._desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
+            await self._parts.desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
             return None
         budget = UNSPENT
         if notification.rendered is None:  # each message counts once, however often it is tried
-            budget = await self._accounts.ask(notification, now)
+            budget = await self._parts.accounts.ask(notification, now)
         if budget.held:
             await self._hold(notification, case.versions[notification_id], budget)
             return None
         contact = around.directory.contact(notification.contact)
         address = contact.value if contact else ""
-        gateway = await self._gateways.choose(notification.channel, address)
+        gateway = await self._parts.gateways.choose(notification.channel, address)
         if not isinstance(gateway, Gateway):
-            await self._desk.change(alert_id, unserved(notification_id, gateway), "attempted")
+            await self._parts.desk.change(alert_id, unserved(notification_id, gateway), "attempted")
             return None
-        if self._gateways.places.free(gateway.id) <= 0:
+        if self._parts.gateways.places.free(gateway.id) <= 0:
             return None  # its way has changed since the queue was read
-        if (free := self._gateways.pace(gateway, now)) > now:
+        if (free := self._parts.gateways.pace(gateway, now)) > now:
             await self._hold(notification, case.versions[notification_id], Verdict(free, "lane", ()))
             return None
         rendered = notification.rendered
@@ -146,7 +139,7 @@ class Claims:
         claimed = _claimed(case, notification, rendered, gateway, now)
         changes = Changes()
         changes.put_notification(claimed.notification, case.versions[notification_id])
-        link = answer_link(self._key, notification.id, notification.channel, alert_id)
+        link = answer_link(self._parts.key, notification.id, notification.channel, alert_id)
         committed = await self._commit("claim", changes, [link, *told, *budget.puts])
         return claimed if committed else None
 
@@ -158,16 +151,16 @@ class Claims:
         await self._commit("hold", changes, ())
 
     async def _commit(self, name: Literal["claim", "hold"], changes: Changes, puts: Sequence[Put]) -> bool:
-        outcome = await self._store.write(changes.write(name, puts=puts))
+        outcome = await self._parts.store.write(changes.write(name, puts=puts))
         committed = isinstance(outcome, Committed)
-        self._metrics.commit(name, "committed" if committed else "conflict")
+        self._parts.metrics.commit(name, "committed" if committed else "conflict")
         return committed
 
     # --- the text ---------------------------------------------------------------------------------------------------
 
     def _carries_otherwise(self, gateway: Gateway, notification: Notification) -> bool:
         """Whether the message was written for a route of another kind: a code for this one's link, say."""
-        before = self._gateways.get(notification.gateway)
+        before = self._parts.gateways.get(notification.gateway)
         return before is not None and before.profile != gateway.profile
 
     async def _render(
@@ -177,7 +170,7 @@ class Claims:
         if not gateway.profile.two_way or notification.channel != "sms":
             return self._text(case, notification, gateway, address, now), ()
         notice = notification.kind in NOTICES
-        code, put = await self._phones.tell(address, case.alert.id, now, notice=notice)
+        code, put = await self._parts.phones.tell(address, case.alert.id, now, notice=notice)
         return self._text(case, notification, gateway, address, now, code), (put,)
 
     def _text(
@@ -189,7 +182,7 @@ class Claims:
         now: Instant,
         code: str = "",
     ) -> Rendered:
-        return self._renderer.render(
+        return self._parts.renderer.render(
             notification,
             case.alert,
             tuple(case.notifications.values()),

@@ -44,17 +44,8 @@ UNSETTLED = ("pending", "sending")
 class Digests:
     """Binds, and settles, the digests of an installation."""
 
-    def __init__(self, by: Sending) -> None:
-        self._store = by.store
-        self._clock = by.clock
-        self._books = by.books
-        self._desk = by.desk
-        self._metrics = by.metrics
-        self._renderer = by.renderer
-        self._gateways = by.gateways
-        self._phones = by.phones
-        self._accounts = by.accounts
-        self._key = by.key
+    def __init__(self, parts: Sending) -> None:
+        self._parts = parts
 
     async def bind(self, together: Sequence[Waiting]) -> Notification | Item | None:
         """Return the digest that carries these messages, claimed; or the one message that goes as itself.
@@ -70,8 +61,8 @@ class Digests:
 
     async def _gather(self, together: Sequence[Waiting]) -> Gathered | None:
         """Return what of these messages is still wanted, as one digest; what is not is dropped with its reason."""
-        now, around = self._clock.now(), await self._books.surroundings()
-        cases = await load(self._store, list(dict.fromkeys(one.alert for one in together)))
+        now, around = self._parts.clock.now(), await self._parts.books.surroundings()
+        cases = await load(self._parts.store, list(dict.fromkeys(one.alert for one in together)))
         wanted: list[tuple[Notification, Case]] = []
         for one in together:
             case = cases.get(one.alert)
@@ -83,7 +74,7 @@ class Digests:
             if attempt(case.alert, message, around, now) is None:
                 wanted.append((message, case))
             else:
-                await self._desk.change(one.alert, Withheld(notification=one.id), "drop_unwanted")
+                await self._parts.desk.change(one.alert, Withheld(notification=one.id), "drop_unwanted")
         return await self._bound(wanted, now) if wanted else None
 
     async def _bound(self, wanted: Sequence[tuple[Notification, Case]], now: Instant) -> Gathered:
@@ -92,7 +83,7 @@ class Digests:
         number = 0
         while True:
             digest = digest_of(messages, happened_at, now, number=number)
-            if (await self._store.get(NOTIFICATIONS, [digest.id]))[0] is None:
+            if (await self._parts.store.get(NOTIFICATIONS, [digest.id]))[0] is None:
                 break
             number += 1
         cases = {message.id: (message, case) for message, case in wanted}
@@ -100,19 +91,19 @@ class Digests:
 
     async def _claim(self, gathered: Gathered) -> Notification | None:
         """Render a digest and bind its items to it; None where a budget holds it or nothing can carry it now."""
-        now, digest = self._clock.now(), gathered.digest
-        budget = await self._accounts.ask(digest, now)
+        now, digest = self._parts.clock.now(), gathered.digest
+        budget = await self._parts.accounts.ask(digest, now)
         if budget.held:
             await self._hold(gathered, budget.held, budget.until)
             return None
-        contact = (await self._books.directory()).contact(digest.contact)
+        contact = (await self._parts.books.directory()).contact(digest.contact)
         address = contact.value if contact else ""
-        gateway = await self._gateways.choose(digest.channel, address)
+        gateway = await self._parts.gateways.choose(digest.channel, address)
         if not isinstance(gateway, Gateway):
             for message, case in gathered.items:
-                await self._desk.change(case.alert.id, unserved(message.id, gateway), "attempted")
+                await self._parts.desk.change(case.alert.id, unserved(message.id, gateway), "attempted")
             return None
-        if self._gateways.places.free(gateway.id) <= 0:
+        if self._parts.gateways.places.free(gateway.id) <= 0:
             return None  # its way has changed since the queue was read
         rendered, count, told = await self._render(gathered, gateway, address, now)
         claimed = msgspec.structs.replace(
@@ -123,8 +114,8 @@ class Digests:
             due_at=now + CLAIM,
             items=digest.items[:count],
         )
-        links = [answer_link(self._key, i.notification, digest.channel, i.alert) for i in claimed.items]
-        puts = [answer_link(self._key, digest.id, digest.channel, ""), *links, *told, *budget.puts]
+        links = [answer_link(self._parts.key, i.notification, digest.channel, i.alert) for i in claimed.items]
+        puts = [answer_link(self._parts.key, digest.id, digest.channel, ""), *links, *told, *budget.puts]
         return claimed if await self._store_bound(claimed, gathered, puts) else None
 
     async def _render(
@@ -135,19 +126,19 @@ class Digests:
         alerts = [item.alert for item in digest.items]
         by_code = gateway.profile.two_way and digest.channel == "sms"
         if by_code:
-            code, _ = await self._phones.tell_digest(address, digest.id, alerts, now)
-        rendered, count = self._renderer.digest(
+            code, _ = await self._parts.phones.tell_digest(address, digest.id, alerts, now)
+        rendered, count = self._parts.renderer.digest(
             digest,
             [(one, case.alert, tuple(case.notifications.values())) for one, case in gathered.items],
             at=now,
             to=address,
             code=code,
-            mark=(await self._store.mark(AUDIT)).decode(),
+            mark=(await self._parts.store.mark(AUDIT)).decode(),
             profile=gateway.profile,
         )
         if not by_code:
             return rendered, count, ()
-        _, put = await self._phones.tell_digest(address, digest.id, alerts[:count], now)
+        _, put = await self._parts.phones.tell_digest(address, digest.id, alerts[:count], now)
         return rendered, count, (put,)
 
     async def _store_bound(self, digest: Notification, gathered: Gathered, puts: Sequence[Put]) -> bool:
@@ -163,14 +154,14 @@ class Digests:
             writes.append(Put(NOTIFICATIONS, message.id, encode(bound), case.versions[message.id]))
             plans.append(Plan(OUTBOX, message.id, None))
         write = Write(name="claim_digest", puts=(*writes, *puts), plans=tuple(plans))
-        outcome = await self._store.write(write)
-        self._metrics.commit(write.name, "committed" if isinstance(outcome, Committed) else "conflict")
+        outcome = await self._parts.store.write(write)
+        self._parts.metrics.commit(write.name, "committed" if isinstance(outcome, Committed) else "conflict")
         return isinstance(outcome, Committed)
 
     async def claim_again(self, digest_id: str) -> Notification | None:
         """Claim a digest once more; None where it was settled, or another dispatcher has it."""
         digest, version = await self.read(digest_id)
-        now = self._clock.now()
+        now = self._parts.clock.now()
         if digest is None or digest.due_at is None or digest.due_at > now or digest.state not in UNSETTLED:
             return None
         claimed = msgspec.structs.replace(digest, state="sending", due_at=now + CLAIM)
@@ -185,8 +176,8 @@ class Digests:
         digest, version = await self.read(claimed.id)
         if digest is None or digest.final:
             return True
-        now, around = self._clock.now(), await self._books.surroundings()
-        cases = await load(self._store, list(dict.fromkeys(item.alert for item in digest.items)))
+        now, around = self._parts.clock.now(), await self._parts.books.surroundings()
+        cases = await load(self._parts.store, list(dict.fromkeys(item.alert for item in digest.items)))
         bound = [(cases[i.alert].notifications[i.notification], cases[i.alert]) for i in digest.items]
         if all(attempt(case.alert, message, around, now) is None for message, case in bound):
             return False
@@ -199,11 +190,11 @@ class Digests:
             writes.append(Put(NOTIFICATIONS, message.id, encode(waits), case.versions[message.id]))
             plans.append(Plan(OUTBOX, message.id, now))
         write = Write(name="drop_unwanted", puts=tuple(writes), plans=tuple(plans))
-        outcome = await self._store.write(write)
+        outcome = await self._parts.store.write(write)
         committed = isinstance(outcome, Committed)
-        self._metrics.commit(write.name, "committed" if committed else "conflict")
+        self._parts.metrics.commit(write.name, "committed" if committed else "conflict")
         if committed:
-            self._metrics.notification(ended)
+            self._parts.metrics.notification(ended)
         return True
 
     async def _hold(self, gathered: Gathered, held: str, until: Instant) -> None:
@@ -213,15 +204,15 @@ class Digests:
             waits = msgspec.structs.replace(message, held=held, due_at=until)
             puts.append(Put(NOTIFICATIONS, message.id, encode(waits), case.versions[message.id]))
             plans.append(Plan(OUTBOX, message.id, until))
-        outcome = await self._store.write(Write(name="hold", puts=tuple(puts), plans=tuple(plans)))
-        self._metrics.commit("hold", "committed" if isinstance(outcome, Committed) else "conflict")
+        outcome = await self._parts.store.write(Write(name="hold", puts=tuple(puts), plans=tuple(plans)))
+        self._parts.metrics.commit("hold", "committed" if isinstance(outcome, Committed) else "conflict")
 
     async def settle(self, digest_id: str, attempted: Attempted) -> None:
         """Keep what came of an attempt, then tell every item; a digest that may still arrive is tried again whole."""
         digest, version = await self.read(digest_id)
         if digest is None or digest.final or digest.state == "sent":
             return
-        now, attempts = self._clock.now(), digest.attempts + 1
+        now, attempts = self._parts.clock.now(), digest.attempts + 1
         tried = msgspec.structs.replace(digest, attempts=attempts, gateway=attempted.gateway)
         if attempted.outcome == "transient" and attempts <= len(RETRIES):
             due = max(now + RETRIES[attempts - 1], attempted.retry_after or 0)
@@ -246,11 +237,11 @@ class Digests:
         if digest is None or digest.state in UNSETTLED:
             return
         for item in digest.items:
-            message = (await self._store.get(NOTIFICATIONS, [item.notification]))[0]
+            message = (await self._parts.store.get(NOTIFICATIONS, [item.notification]))[0]
             if message is None or decode(message.value, Notification).digest != digest_id:
                 continue
             if decode(message.value, Notification).state == "sending":
-                await self._desk.change(item.alert, _shared(digest, item.notification), "attempted")
+                await self._parts.desk.change(item.alert, _shared(digest, item.notification), "attempted")
         digest, version = await self.read(digest_id)
         if digest is not None:
             await self._keep("settle_digest", msgspec.structs.replace(digest, due_at=None), version)
@@ -262,24 +253,24 @@ class Digests:
             return False
         for item in digest.items:
             of_item = msgspec.structs.replace(reported, notification=item.notification)
-            await self._desk.change(item.alert, of_item, "report")
+            await self._parts.desk.change(item.alert, of_item, "report")
         state = "delivered" if reported.outcome == "delivered" else "failed"
         ended = msgspec.structs.replace(digest, state=state, reason=reported.reason, due_at=None)
         return await self._keep("report", ended, version)
 
     async def read(self, digest_id: str) -> tuple[Notification | None, int]:
         """Return a digest and its version; None where there is none of this id."""
-        record = (await self._store.get(NOTIFICATIONS, [digest_id]))[0]
+        record = (await self._parts.store.get(NOTIFICATIONS, [digest_id]))[0]
         return (decode(record.value, Notification), record.version) if record else (None, 0)
 
     async def _keep(self, name: WriteName, digest: Notification, version: int) -> bool:
         put = Put(NOTIFICATIONS, digest.id, encode(digest), version)
         write = Write(name=name, puts=(put,), plans=(Plan(OUTBOX, digest.id, digest.due_at),))
-        outcome = await self._store.write(write)
+        outcome = await self._parts.store.write(write)
         committed = isinstance(outcome, Committed)
-        self._metrics.commit(name, "committed" if committed else "conflict")
+        self._parts.metrics.commit(name, "committed" if committed else "conflict")
         if committed:
-            self._metrics.notification(digest)
+            self._parts.metrics.notification(digest)
         return committed
 
 

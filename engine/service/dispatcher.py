@@ -96,11 +96,11 @@ class Dispatcher:
         self._key = key
         self._phones = phones
         accounts = Accounts(store, budgets)
-        by = Sending(store, clock, books, desk, metrics, renderer, gateways, phones, accounts, key)
+        parts = Sending(store, clock, books, desk, metrics, renderer, gateways, phones, accounts, key)
         self._queue = Queue(store, books, gateways)
-        self.claims = Claims(by)
+        self.claims = Claims(parts)
         self.replies = Replies(store, clock, books, metrics, self._phones)
-        self.digests = Digests(by)
+        self.digests = Digests(parts)
         self.receipts = Receipts(store)
         self.reports = Reports(store, desk, self.replies, self.digests, gateways, metrics)
         self._in_order = in_order

@@ -3,6 +3,7 @@
 import msgspec
 
 from engine.alerting.alert import Notification
+from engine.alerting.budget import UNBOUNDED, Budgets
 from engine.alerting.command import Open
 from engine.alerting.decide import open_alert
 from engine.alerting.directory import Assignment, Contact, Contents, Person
@@ -76,10 +77,12 @@ class Switchboard:
             responses=Responses(CATALOGUE, REGIONS),
             verifications=Verifications(self.store, self.books, Keys(KEY)),
         )
-        self.dispatcher = self.dispatcher_of(self.route)
+        self.dispatcher = self.dispatcher_of(sms=self.route)
 
-    def dispatcher_of(self, notifier: Notifier) -> Dispatcher:
-        """Return a dispatcher that sends by a notifier, one message after the other."""
+    def dispatcher_of(
+        self, *, budgets: Budgets = UNBOUNDED, in_order: bool = True, **notifiers: Notifier
+    ) -> Dispatcher:
+        """Return a dispatcher that sends by these, by the ids of their gateways; `in_order`: one after the other."""
         return Dispatcher(
             self.store,
             self.clock,
@@ -95,10 +98,11 @@ class Switchboard:
                 templates=TEMPLATES,
             ),
             gateways=self.gateways,
-            notifiers={"sms": notifier},
+            notifiers=notifiers,
             phones=self.phones,
             key=KEY,
-            in_order=True,
+            budgets=budgets,
+            in_order=in_order,
         )
 
     async def open(self, ordinal: int = 1, *roles: str) -> str:

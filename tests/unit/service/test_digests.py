@@ -7,7 +7,6 @@ from engine.alerting.alert import Notification
 from engine.alerting.budget import Allowance, Budgets
 from engine.alerting.command import Answer
 from engine.judging.instant import MINUTE, SECOND
-from engine.service.accounts import Accounts
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.census import take
 from engine.service.reports import Reports
@@ -20,8 +19,7 @@ NONE_AT_FIRST = Budgets(person={"sms": (Allowance(at_most=1, within=10 * MINUTE)
 
 async def held(board: Switchboard, count: int = 3) -> list[str]:
     """Open alerts of which the first is told, and the others wait for the budget; return their ids."""
-    accounts = Accounts(board.store, NONE_AT_FIRST)
-    board.dispatcher.claims._accounts = board.dispatcher.digests._accounts = accounts
+    board.dispatcher = board.dispatcher_of(budgets=NONE_AT_FIRST, sms=board.route)
     alerts = []
     for ordinal in range(1, count + 1):
         alerts.append(await board.open(ordinal))

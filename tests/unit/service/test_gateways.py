@@ -10,13 +10,12 @@ from engine.clock import ManualClock
 from engine.loading.route_profile import Rate
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
-from engine.service.dispatcher import Dispatcher
 from engine.service.gateways import Gateway, Gateways
 from engine.store.memory import MemoryStore
 from engine.wording.code import valid
 from engine.wording.profile import Profile
 from notifiers.collecting import Collecting, CollectingSettings
-from tests.unit.service.switchboard import GATEWAY, KEY, SEKDA, Switchboard
+from tests.unit.service.switchboard import GATEWAY, SEKDA, Switchboard
 
 NOW = 1_000_000
 FIRST = Gateway(route=Route(gateway="satu", channel="sms", order=1))
@@ -110,19 +109,7 @@ def with_spare(board: Switchboard) -> Collecting:
     spare = Collecting(CollectingSettings(channel="sms", name="cadangan"))
     board.gateways = Gateways(board.store, board.clock, board.metrics, [GATEWAY, ONE_WAY])
     board.books.routes = board.gateways.routes
-    board.dispatcher = Dispatcher(
-        board.store,
-        board.clock,
-        board.books,
-        board.desk,
-        board.metrics,
-        renderer=board.dispatcher.claims._renderer,
-        gateways=board.gateways,
-        notifiers={"sms": board.route, "cadangan": spare},
-        phones=board.phones,
-        key=KEY,
-        in_order=True,
-    )
+    board.dispatcher = board.dispatcher_of(sms=board.route, cadangan=spare)
     return spare
 
 

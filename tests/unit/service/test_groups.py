@@ -57,6 +57,15 @@ async def commit(
     return write
 
 
+async def long_group(*, told: Collection[str] = ()) -> tuple[MemoryStore, Groups, Group]:
+    """A group of five pages, an event in each second minute."""
+    store = MemoryStore()
+    groups = Groups(store)
+    for minute in range(0, 10 * PAGE, 2):
+        await commit(store, groups, minute, rule=LONG, told=told)
+    return store, groups, await groups.working_copy(KEY, LONG, UNKNOWN)
+
+
 def pages(write: Write) -> list[int]:
     return sorted(int(put.id.partition("#")[2]) for put in write.puts if put.table == POINTS)
 
@@ -171,11 +180,7 @@ async def test_what_was_not_asked_for_the_longest_is_forgotten(monkeypatch):
 
 async def test_older_pages_lie_in_the_store_only_until_they_are_needed():
     """Few points are at hand; a late event finds those beside which it occurred, and the store holds all of them."""
-    store = MemoryStore()
-    groups = Groups(store)
-    for minute in range(0, 10 * PAGE, 2):
-        await commit(store, groups, minute, rule=LONG)
-    group = await groups.working_copy(KEY, LONG, UNKNOWN)
+    store, groups, group = await long_group()
     assert len(group.points) == 5 * PAGE > len(group.points.rows)
     late = START + 41 * MINUTE
     await groups.bring(KEY, group, earliest=late, received_at=START + 10 * PAGE * MINUTE, whole=False)
@@ -190,11 +195,7 @@ async def test_older_pages_lie_in_the_store_only_until_they_are_needed():
 
 async def test_who_tells_others_of_all_its_stretches_keeps_all_points_at_hand():
     """Their evidence is asked for at any time (`service.bonds`)."""
-    store = MemoryStore()
-    groups = Groups(store)
-    for minute in range(0, 10 * PAGE, 2):
-        await commit(store, groups, minute, rule=LONG, told=[LONG.id])
-    group = await groups.working_copy(KEY, LONG, UNKNOWN)
+    _, _, group = await long_group(told=[LONG.id])
     assert len(group.points) == len(group.points.rows) == 5 * PAGE
 
 
@@ -216,11 +217,7 @@ async def test_of_what_was_not_asked_for_only_what_is_stored_is_kept(monkeypatch
 
 async def test_a_page_that_is_missing_is_said():
     """Rather than judged without."""
-    store = MemoryStore()
-    groups = Groups(store)
-    for minute in range(0, 10 * PAGE, 2):
-        await commit(store, groups, minute, rule=LONG)
-    group = await groups.working_copy(KEY, LONG, UNKNOWN)
+    store, groups, group = await long_group()
     await store.write(Write(name="evaluate", drops=(Drop(POINTS, f"{KEY}#{group.points.pages_away[0]}"),)))
     with pytest.raises(StoreError, match="missing"):
         await groups.bring(KEY, group, earliest=None, received_at=0, whole=True)

@@ -9,13 +9,12 @@ from engine.alerting.directory import Contact, Person
 from engine.alerting.route import FAILURES_TO_OPEN, Route
 from engine.clock import monotonic
 from engine.service.deliveries import AT_ONCE, Deliveries, Delivery, Places
-from engine.service.dispatcher import Dispatcher
 from engine.service.gateways import Gateway, Gateways
 from engine.service.queue import TIMES
 from notifiers.base import Message, Notifier, Receipt
 from notifiers.email import Email, EmailSettings
 from tests.contract.notifiers.mailbox import Mailbox
-from tests.unit.service.switchboard import BPBD, KEY, OFFICES, PEOPLE, Switchboard
+from tests.unit.service.switchboard import BPBD, OFFICES, PEOPLE, Switchboard
 from tests.unit.service.test_together import Watched
 
 MAIL = Gateway(route=Route(gateway="surat", channel="email"), dlr_trust="low", at_once=3)
@@ -77,18 +76,7 @@ class Desk(Switchboard):
         known = [one for one in (MAIL, SPARE) if one.id in mail]
         self.gateways = Gateways(self.store, self.clock, self.metrics, [SMS, *known])
         self.books.routes = self.gateways.routes
-        self.many = Dispatcher(
-            self.store,
-            self.clock,
-            self.books,
-            self.desk,
-            self.metrics,
-            renderer=self.dispatcher.claims._renderer,
-            gateways=self.gateways,
-            notifiers={SMS.id: self.route, **mail},
-            phones=self.phones,
-            key=KEY,
-        )
+        self.many = self.dispatcher_of(in_order=False, **{SMS.id: self.route}, **mail)
 
     async def states(self, alerts) -> list[str]:
         cases = [await self.desk.case(alert) for alert in alerts]

@@ -8,12 +8,11 @@ from engine.alerting.command import Answer, Attempted, Comment
 from engine.errors import StoreUnavailableError
 from engine.judging.instant import MINUTE
 from engine.judging.judgement import Opened
-from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
 from engine.service.gateways import Gateways
 from notifiers.base import Message, Receipt
 from tests.unit.service.country import NOW
-from tests.unit.service.switchboard import GATEWAY, KEY, Switchboard
+from tests.unit.service.switchboard import GATEWAY, Switchboard
 from tests.unit.service.test_gateways import ONE_WAY
 
 
@@ -60,18 +59,7 @@ class Desk(Switchboard):
         self.watched = Watched()
         self.gateways = Gateways(self.store, self.clock, self.metrics, [ONE_WAY])
         self.books.routes = self.gateways.routes
-        self.many = Dispatcher(
-            self.store,
-            self.clock,
-            self.books,
-            self.desk,
-            self.metrics,
-            renderer=self.dispatcher.claims._renderer,
-            gateways=self.gateways,
-            notifiers={ONE_WAY.id: self.watched},
-            phones=self.phones,
-            key=KEY,
-        )
+        self.many = self.dispatcher_of(in_order=False, **{ONE_WAY.id: self.watched})
         self.writes: list[str] = []
         write = self.store.write
 

@@ -32,7 +32,7 @@ async def test_a_message_that_the_other_is_sending_is_not_sent_again():
     board = Switchboard()
     alert = await board.open(1, "sekda", "bpbd")
     gateway = Interrupted(board, lambda id_: board.dispatcher._send(alert, id_))
-    await board.dispatcher_of(gateway).turn()
+    await board.dispatcher_of(sms=gateway).turn()
     sent = [message.id for message in board.route.accepted]
     assert len(sent) == len(set(sent)) == 2
 
@@ -42,7 +42,7 @@ async def test_a_reply_that_the_other_is_sending_is_not_sent_again():
     await board.open()
     await board.send()
     await board.inbound.hear(SEKDA, "apa ini")
-    await board.dispatcher_of(Interrupted(board, board.dispatcher._reply)).turn()
+    await board.dispatcher_of(sms=Interrupted(board, board.dispatcher._reply)).turn()
     _notice, *replies = board.route.accepted
     assert len(replies) == 1
 
@@ -56,7 +56,7 @@ async def test_a_digest_that_the_other_is_sending_is_left_to_it():
     (digest,) = await digests(board)
     board.route.become("up")
     board.clock.set(board.clock.now() + 10 * MINUTE)
-    await board.dispatcher_of(Interrupted(board, board.dispatcher._digest)).turn()
+    await board.dispatcher_of(sms=Interrupted(board, board.dispatcher._digest)).turn()
     assert [message.id for message in board.route.accepted][1:] == [digest.id]
     assert [n.state for n in await notices(board, alerts)] == ["sent", "sent"]
     (settled,) = await digests(board)
