@@ -11,7 +11,6 @@ from engine.labels import LOOPS
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for package in ("engine", "notifiers") for path in (ROOT / package).rglob("*.py"))
-TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 UNUSED_WORDS = {
     "utils",
@@ -29,14 +28,6 @@ UNUSED_WORDS = {
 
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def test_no_module_is_over_400_lines():
-    """A module keeps to one noun; at 400 lines it has two."""
-    long = {
-        name(path): lines for path in MODULES + TESTS if (lines := len(path.read_text().splitlines())) > 400
-    }
-    assert long == {}
 
 
 def test_every_module_says_first_what_belongs_in_it():
