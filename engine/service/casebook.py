@@ -18,7 +18,7 @@ from engine.judging.instant import SECOND, Millis
 from engine.service.audit import append_histories
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
-from engine.store.port import Append, Drop, Fence, Plan, Put, Record, Store, Write
+from engine.store.port import Append, Drop, Expect, Fence, Plan, Put, Record, Store, Write
 from engine.wording.link import fingerprint, token_for
 
 ALERTS = "alerts"
@@ -76,6 +76,7 @@ class Changes(msgspec.Struct, kw_only=True):
     """The parts of a write that come from decisions; several cases may go into one write."""
 
     puts: list[Put] = msgspec.field(default_factory=list)
+    expects: list[Expect] = msgspec.field(default_factory=list)
     plans: list[Plan] = msgspec.field(default_factory=list)
     appends: list[Append] = msgspec.field(default_factory=list)
     counts: Counter[str] = msgspec.field(default_factory=Counter)
@@ -123,6 +124,7 @@ class Changes(msgspec.Struct, kw_only=True):
             name=name,
             puts=(*self.puts, *puts),
             drops=tuple(drops),
+            expects=tuple(self.expects),
             plans=tuple(self.plans),
             appends=tuple(self.appends),
             counts=self.counts,

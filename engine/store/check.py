@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from engine.judging.instant import Instant
 from engine.store.port import Arrival, Drop, Put, Write
 
@@ -32,6 +34,8 @@ def check_write(write: Write) -> None:
             raise ValueError(f"{write.name}: a plan needs a schedule and a member")
         if plan.at is not None:
             check_instant(plan.at)
+        if plan.expected is not None and plan.expected is not UNSET:
+            check_instant(plan.expected)
     if not all(append.log for append in write.appends):
         raise ValueError(f"{write.name}: an append needs a log")
     for counter, number in write.counts.items():
@@ -51,6 +55,9 @@ def _check_records(write: Write) -> None:
             raise ValueError(f"{write.name}: no record is {change.table!r} {change.id!r} at {expected}")
     if len({(change.table, change.id) for change in changes}) != len(changes):
         raise ValueError(f"{write.name}: a record is named twice in one write")
+    for expect in write.expects:
+        if not (expect.table and expect.id) or expect.version < 0:
+            raise ValueError(f"{write.name}: no record is {expect.table!r} {expect.id!r} at {expect.version}")
 
 
 def check_arrivals(arrivals: Sequence[Arrival], received_at: Instant, day: int) -> None:

@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
+from msgspec import UNSET
+
 from engine.clock import monotonic
 from engine.judging.instant import Instant
 from engine.store.check import check_arrivals, check_entry, check_write
@@ -29,6 +31,7 @@ from engine.store.port import (
     Fenced,
     Lease,
     Outcome,
+    Plan,
     Put,
     Record,
     Write,
@@ -108,14 +111,20 @@ class MemoryStore:
         if write.fence and write.fence.cursor != self._cursor:
             return Fenced("cursor_moved")
         changes: tuple[Put | Drop, ...] = (*write.puts, *write.drops)
-        moved = tuple((change.table, change.id) for change in changes if self._moved(change))
-        return Conflict(tuple(sorted(moved))) if moved else None
+        moved = {(one.table, one.id) for one in changes if self._moved(one.table, one.id, one.expected)}
+        moved |= {(one.table, one.id) for one in write.expects if self._moved(one.table, one.id, one.version)}
+        other = {(plan.schedule, plan.member) for plan in write.plans if self._planned_otherwise(plan)}
+        return Conflict(tuple(sorted(moved)), tuple(sorted(other))) if moved or other else None
 
-    def _moved(self, change: Put | Drop) -> bool:
-        if change.expected is None:
+    def _moved(self, table: str, id_: str, expected: int | None) -> bool:
+        if expected is None:
             return False
-        record = self._tables[change.table].get(change.id)
-        return change.expected != (record.version if record else 0)
+        record = self._tables[table].get(id_)
+        return expected != (record.version if record else 0)
+
+    def _planned_otherwise(self, plan: Plan) -> bool:
+        present = self._schedules[plan.schedule].instants.get(plan.member)
+        return plan.expected is not UNSET and plan.expected != present
 
     async def get(self, table: str, ids: Sequence[str]) -> list[Record | None]:
         """Return the records of these ids, in order."""

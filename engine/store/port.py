@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from engine.judging.instant import Instant
 from engine.store.names import WriteName
@@ -44,12 +45,25 @@ class Drop(msgspec.Struct, frozen=True, gc=False):
     expected: int | None = None
 
 
+class Expect(msgspec.Struct, frozen=True, gc=False):
+    """A record that must have this version now (0: there must be none) though the write does not change it."""
+
+    table: str
+    id: str
+    version: int
+
+
 class Plan(msgspec.Struct, frozen=True, gc=False):
-    """Set the instant of a member of a schedule; None takes it off."""
+    """Set the instant of a member of a schedule; None takes it off.
+
+    `expected` is the instant that the member must have now: None for none, `UNSET` for whatever. Of two plans for one
+    member in one write the last sets the instant; the expectations of both hold for what was there before the write.
+    """
 
     schedule: str
     member: str
     at: Instant | None
+    expected: Instant | UnsetType | None = UNSET
 
 
 class Append(msgspec.Struct, frozen=True):
@@ -98,6 +112,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     name: WriteName
     puts: tuple[Put, ...] = ()
     drops: tuple[Drop, ...] = ()
+    expects: tuple[Expect, ...] = ()
     plans: tuple[Plan, ...] = ()
     appends: tuple[Append, ...] = ()
     counts: Mapping[str, int] = {}
@@ -110,9 +125,13 @@ class Committed(msgspec.Struct, frozen=True):
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """Nothing was written: these records (table, id; sorted) have another version than expected."""
+    """Nothing was written: these records (table, id; sorted) have another version than expected.
+
+    `plans` are the members of schedules (schedule, member; sorted) that have another instant than expected.
+    """
 
     records: tuple[tuple[str, str], ...]
+    plans: tuple[tuple[str, str], ...] = ()
 
 
 class Fenced(msgspec.Struct, frozen=True):

@@ -145,7 +145,9 @@ class RedisStore:
             return Committed()
         if verdict == "fenced":
             return Fenced("stale_epoch" if rest[0] == "stale_epoch" else "cursor_moved")
-        return Conflict(tuple(sorted(zip(rest[::2], rest[1::2], strict=True))))
+        found = set(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
+        records, plans = (sorted((a, b) for what, a, b in found if what == of) for of in ("record", "plan"))
+        return Conflict(tuple(records), tuple(plans))
 
     async def get(self, table: str, ids: Sequence[str]) -> list[Record | None]:
         """Return the records of these ids, in order."""

@@ -1,20 +1,21 @@
 -- The one write of records, schedules, logs, counters and the evaluator's cursor: all of it or nothing.
 -- KEYS[1]: the name that all keys begin with, `{siaga:<namespace>}`; they share its slot.
--- ARGV[1]: msgpack of {fence, puts, drops, plans, logs, counts, note}, gathered by what they change:
+-- ARGV[1]: msgpack of {fence, puts, drops, plans, logs, counts, note, expects}, gathered by what they change:
 --   fence   nil or {epoch, cursor, next cursor}
 --   puts    {table, {id, ...}, {expected version or -1, ...}} each
 --   drops   {table, {id, ...}, {expected version or -1, ...}} each
---   plans   {schedule, {instant, member, ...}, {member off, ...}} each
+--   plans   {schedule, {instant, member, ...}, {member off, ...}, {member, instant that it must have or -1, ...}} each
 --   logs    {log, number of entries, whether it is chained} each
 --   counts  {counter, number, ...}
 --   note    nil or {type, received_at}: an entry of the stream
+--   expects {table, {id, ...}, {version, ...}} each: records that must be as they were read, and stay so
 -- ARGV[2...]: the values of all puts, then the entries of all logs, in order, then the value of the note.
--- Returns {"committed"}, {"fenced", reason} or {"conflict", table, id, ...}.
+-- Returns {"committed"}, {"fenced", reason} or {"conflict", "record", table, id, ..., "plan", schedule, member, ...}.
 -- A stored record is its version in four bytes, big end first, and then the value.
 
 local base = KEYS[1]
 local changes = cmsgpack.unpack(ARGV[1])
-local fence, puts, drops, plans, logs, counts, note = unpack(changes, 1, 7)
+local fence, puts, drops, plans, logs, counts, note, expects = unpack(changes, 1, 8)
 local state = base .. ':state'
 local CHUNK = 1000 -- far below what Lua's stack can unpack
 
@@ -37,6 +38,7 @@ local function versions(change)
       local index = first + offset - 1
       found[index] = record and struct.unpack('>I4', record) or 0
       if expected[index] >= 0 and expected[index] ~= found[index] then
+        moved[#moved + 1] = 'record'
         moved[#moved + 1] = change[1]
         moved[#moved + 1] = ids[index]
       end
@@ -48,6 +50,17 @@ end
 local before = {}
 for index, put in ipairs(puts) do before[index] = versions(put) end
 for _, drop in ipairs(drops) do versions(drop) end
+for _, expect in ipairs(expects) do versions(expect) end
+for _, plan in ipairs(plans) do
+  local key, conditions = base .. ':schedule:' .. plan[1], plan[4]
+  for at = 1, #conditions, 2 do
+    if tonumber(redis.call('ZSCORE', key, conditions[at]) or -1) ~= conditions[at + 1] then
+      moved[#moved + 1] = 'plan'
+      moved[#moved + 1] = plan[1]
+      moved[#moved + 1] = conditions[at]
+    end
+  end
+end
 if #moved > 1 then return moved end
 
 -- Nothing refuses from here on.

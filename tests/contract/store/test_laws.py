@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from engine.store.memory import MemoryStore
 from engine.store.port import (
@@ -14,6 +15,7 @@ from engine.store.port import (
     Arrival,
     Committed,
     Drop,
+    Expect,
     Fence,
     Plan,
     Put,
@@ -27,9 +29,15 @@ versions = st.one_of(st.none(), st.integers(0, 3))
 values = st.binary(max_size=4)
 puts = st.builds(Put, st.sampled_from(TABLES), st.sampled_from(IDS), values, versions)
 drops = st.builds(Drop, st.sampled_from(TABLES), st.sampled_from(IDS), versions)
+instants = st.one_of(st.none(), st.integers(0, 3))
 plans = st.builds(
-    Plan, st.sampled_from(SCHEDULES), st.sampled_from(IDS), st.one_of(st.none(), st.integers(0, 3))
+    Plan,
+    st.sampled_from(SCHEDULES),
+    st.sampled_from(IDS),
+    instants,
+    st.one_of(st.just(UNSET), st.just(UNSET), instants),
 )
+expects = st.builds(Expect, st.sampled_from(TABLES), st.sampled_from(IDS), st.integers(0, 2))
 appends = st.builds(Append, st.sampled_from(LOGS), st.lists(values, max_size=2).map(tuple))
 fences = st.builds(Fence, st.integers(0, 2), st.sampled_from((START, "1-0")), st.sampled_from((START, "1-0")))
 changes = st.lists(st.one_of(puts, drops), max_size=4, unique_by=lambda change: (change.table, change.id))
@@ -42,6 +50,7 @@ writes = st.builds(
     ),
     changes,
     plans=st.lists(plans, max_size=3).map(tuple),
+    expects=st.lists(expects, max_size=1).map(tuple),
     appends=st.lists(appends, max_size=2).map(tuple),
     counts=st.dictionaries(st.sampled_from(COUNTERS), st.integers(1, 3), max_size=2),
     fence=st.one_of(st.none(), fences),

@@ -8,6 +8,7 @@ from engine.store.port import (
     Committed,
     Conflict,
     Drop,
+    Expect,
     Fence,
     Fenced,
     Plan,
@@ -104,6 +105,57 @@ async def test_a_conflict_names_every_moved_record_and_writes_nothing(store):
     assert await store.scan("t") == {"a": Record(1, b"1"), "b": Record(1, b"1")}
     assert await store.scan("s") == {"c": Record(1, b"1")}
     assert (await store.planned("due"), await store.log("log"), await store.counters()) == ({}, [], {})
+
+
+async def test_an_expected_record_is_only_looked_at(store):
+    """A write holds only while every expected record has its version; 0 means that there is none."""
+    await store.write(Write(name="put", puts=(Put("t", "a", b"1"), Put("t", "a2", b"1"))))
+    await store.write(Write(name="put", puts=(Put("t", "a", b"2"),)))
+    expects = (Expect("t", "a", 2), Expect("t", "none", 0), Expect("t", "a", 2), Expect("u", "none", 0))
+    assert await store.write(Write(name="w", expects=expects, plans=(Plan("s", "m", 1),))) == Committed()
+    assert await store.scan("t") == {"a": Record(2, b"2"), "a2": Record(1, b"1")}
+    refused = await store.write(
+        Write(
+            name="w",
+            puts=(Put("t", "a2", b"2", 7), Put("t", "b", b"1", 0)),
+            expects=(Expect("t", "none", 1), Expect("t", "a", 1), Expect("t", "a2", 0), Expect("u", "x", 0)),
+            plans=(Plan("s", "m", 2),),
+        )
+    )
+    assert refused == Conflict((("t", "a"), ("t", "a2"), ("t", "none")))
+    assert await store.planned("s") == {"m": 1}
+    assert await store.scan("t") == {"a": Record(2, b"2"), "a2": Record(1, b"1")}
+
+
+async def test_a_record_may_be_changed_and_expected_in_one_write(store):
+    """The expectation is of what was there before the write."""
+    write = Write(name="w", puts=(Put("t", "a", b"1"),), expects=(Expect("t", "a", 0),))
+    assert await store.write(write) == Committed()
+    assert await store.write(write) == Conflict((("t", "a"),))
+
+
+@pytest.mark.parametrize("present", [None, 0, 7, 2**53 - 1])
+@pytest.mark.parametrize("at", [None, 5])
+async def test_a_plan_holds_only_on_the_instant_that_it_expects(store, present, at):
+    """None expects no instant at all, and the zeroth millisecond is one."""
+    await store.write(Write(name="w", plans=(Plan("s", "m", present), Plan("s", "other", 3))))
+    for wrong in (instant for instant in (None, 0, 7, 8, 2**53 - 1) if instant != present):
+        write = Write(name="w", puts=(Put("t", "a", b""),), plans=(Plan("s", "m", at, wrong),))
+        assert await store.write(write) == Conflict((), (("s", "m"),))
+    assert (await store.planned_at("s", ["m"]), await store.scan("t")) == ([present], {})
+    assert await store.write(Write(name="w", plans=(Plan("s", "m", at, present),))) == Committed()
+    assert await store.planned_at("s", ["m", "other"]) == [at, 3]
+
+
+async def test_all_expectations_of_a_member_hold_for_what_was_there_before(store):
+    """Of two plans for one member the last sets the instant, whichever has an expectation; conflicts are named once."""
+    await store.write(Write(name="w", plans=(Plan("s", "m", 1),)))
+    both = Write(name="w", plans=(Plan("s", "m", 2, 1), Plan("s", "m", 3, 1), Plan("s", "m", 4)))
+    assert await store.write(both) == Committed()
+    assert await store.planned("s") == {"m": 4}
+    assert await store.write(both) == Conflict((), (("s", "m"),))
+    together = Write(name="w", plans=(Plan("z", "q", 1, 2), *both.plans), expects=(Expect("t", "a", 1),))
+    assert await store.write(together) == Conflict((("t", "a"),), (("s", "m"), ("z", "q")))
 
 
 async def test_a_dropped_record_is_gone_and_begins_anew(store):
@@ -244,6 +296,11 @@ async def test_a_large_write_is_one_write(store):
         Write(name="w", plans=(Plan("s", "a", -1),)),
         Write(name="w", plans=(Plan("s", "a", 2**53),)),
         Write(name="w", plans=(Plan("s", "", 1),)),
+        Write(name="w", plans=(Plan("s", "a", 1, -1),)),
+        Write(name="w", plans=(Plan("s", "a", None, 2**53),)),
+        Write(name="w", expects=(Expect("", "a", 0),)),
+        Write(name="w", expects=(Expect("t", "", 0),)),
+        Write(name="w", expects=(Expect("t", "a", -1),)),
         Write(name="w", appends=(Append("", (b"x",)),)),
         Write(name="w", counts={"a": -1}),
         Write(name="w", counts={"a": 2**32}),
@@ -257,6 +314,7 @@ async def test_a_mistaken_write_is_refused_whole(store, write):
         name=write.name,
         puts=puts,
         drops=write.drops,
+        expects=write.expects,
         plans=write.plans,
         appends=write.appends,
         counts=write.counts,
