@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from engine.judging.instant import Instant
-from engine.store.port import Arrival, Drop, Put, Write
+from engine.store.port import Arrival, Drop, Place, Put, Write
 
 LATEST: Instant = 2**53 - 1
 """Servers keep instants and counters as doubles; up to here every whole number is exact."""
@@ -77,6 +77,14 @@ def check_entry(type_: str, received_at: Instant) -> None:
     check_instant(received_at)
     if not type_ or type_ == "events":
         raise ValueError(f"append_entry takes no entry of type {type_!r}")
+
+
+def check_page(limit: int, after: Place | None) -> None:
+    """Refuse a page of nothing, and a place that no member can have."""
+    if limit < 1:
+        raise ValueError(f"a page of {limit} members is none")
+    if after is not None:
+        check_instant(after.at)
 
 
 def check_instant(instant: Instant) -> None:

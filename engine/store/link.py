@@ -104,6 +104,15 @@ class Link:
             except exceptions.NoScriptError:
                 return await self._run("EVAL", body, 1, key, *arguments)
 
+    async def reading_script(self, name: str, key: str, *arguments: Word) -> Any:
+        """Run a script that writes nothing and return its answer; the server refuses any write in it."""
+        body, digest = _script(name)
+        with self._own_words():
+            try:
+                return await self._together.ask("EVALSHA_RO", digest, 1, key, *arguments)
+            except exceptions.NoScriptError:
+                return await self._together.ask("EVAL_RO", body, 1, key, *arguments)
+
     async def _run(self, *words: Word) -> Any:
         if not self._wait_replicas:
             return await self._together.ask(*words)

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from engine.clock import monotonic
 from engine.judging.instant import Instant
-from engine.store.check import check_arrivals, check_entry, check_write
+from engine.store.check import check_arrivals, check_entry, check_page, check_write
 from engine.store.port import (
     ENTRY_BYTES,
     ENTRY_EVENTS,
@@ -31,6 +31,7 @@ from engine.store.port import (
     Fenced,
     Lease,
     Outcome,
+    Place,
     Plan,
     Put,
     Record,
@@ -152,6 +153,17 @@ class MemoryStore:
     async def next_due(self, schedule: str) -> Instant | None:
         """Return the earliest planned instant of a schedule."""
         return self._schedules[schedule].first()
+
+    async def page(
+        self, schedule: str, limit: int, after: Place | None = None, *, latest_first: bool = False
+    ) -> list[tuple[str, Instant]]:
+        """Return some members of a schedule from behind a place on."""
+        check_page(limit, after)
+        return self._schedules[schedule].page(limit, after, latest_first=latest_first)
+
+    async def sizes(self, schedules: Sequence[str]) -> list[int]:
+        """Return how many members each of these schedules has."""
+        return [len(self._schedules[schedule].instants) for schedule in schedules]
 
     async def planned(self, schedule: str) -> dict[str, Instant]:
         """Return a whole schedule."""
@@ -332,6 +344,16 @@ class _Schedule:
         """Return the earliest members up to an instant."""
         end = bisect_left(self._order, (until + 1,))
         return [(member, at) for at, member in self._order[: min(end, limit)]]
+
+    def page(self, limit: int, after: Place | None, *, latest_first: bool) -> list[tuple[str, Instant]]:
+        """Return members from behind a place on, the earliest first or the latest."""
+        if latest_first:
+            end = len(self._order) if after is None else bisect_left(self._order, after)
+            found = self._order[max(0, end - limit) : end][::-1]
+        else:
+            start = 0 if after is None else bisect_right(self._order, after)
+            found = self._order[start : start + limit]
+        return [(member, at) for at, member in found]
 
     def first(self) -> Instant | None:
         """Return the earliest instant."""

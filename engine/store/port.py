@@ -66,6 +66,13 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     expected: Instant | UnsetType | None = UNSET
 
 
+class Place(NamedTuple):
+    """A place in a schedule: behind it lies what sorts after this instant and member."""
+
+    at: Instant
+    member: str
+
+
 class Append(msgspec.Struct, frozen=True):
     """Add entries to the end of a log.
 
@@ -249,8 +256,21 @@ class Store(Protocol):
         """Return the earliest planned instant of a schedule."""
         ...
 
+    async def page(
+        self, schedule: str, limit: int, after: Place | None = None, *, latest_first: bool = False
+    ) -> list[tuple[str, Instant]]:
+        """Return up to `limit` (at least 1) members of a schedule in the order of (instant, member), or against it.
+
+        The page begins behind the place `after`, which need not be taken by a member any more.
+        """
+        ...
+
+    async def sizes(self, schedules: Sequence[str]) -> list[int]:
+        """Return how many members each of these schedules has, in order."""
+        ...
+
     async def planned(self, schedule: str) -> dict[str, Instant]:
-        """Return a whole schedule."""
+        """Return a whole schedule; nothing that answers a request may ask for one that grows without a bound."""
         ...
 
     async def planned_at(self, schedule: str, members: Sequence[str]) -> list[Instant | None]:

@@ -26,7 +26,7 @@ from engine.clock import monotonic
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError, WeakDurabilityError
 from engine.judging.instant import Instant
 from engine.store import durability, reply
-from engine.store.check import CONTENT_BYTES, check_arrivals, check_entry, check_write
+from engine.store.check import CONTENT_BYTES, check_arrivals, check_entry, check_page, check_write
 from engine.store.gathered import gathered
 from engine.store.link import Link
 from engine.store.names import WriteName
@@ -44,6 +44,7 @@ from engine.store.port import (
     Fenced,
     Lease,
     Outcome,
+    Place,
     Record,
     Write,
     order_of,
@@ -190,6 +191,23 @@ class RedisStore:
         """Return the earliest planned instant of a schedule."""
         found = reply.members(await self._read("ZRANGE", self._key("schedule", schedule), 0, 0, "WITHSCORES"))
         return found[0][1] if found else None
+
+    async def page(
+        self, schedule: str, limit: int, after: Place | None = None, *, latest_first: bool = False
+    ) -> list[tuple[str, Instant]]:
+        """Return some members of a schedule from behind a place on."""
+        check_page(limit, after)
+        if after is None:
+            key, order = self._key("schedule", schedule), ("REV",) if latest_first else ()
+            return reply.members(await self._read("ZRANGE", key, 0, limit - 1, *order, "WITHSCORES"))
+        words = (schedule, limit, int(latest_first), after.at, after.member)
+        found = reply.members(await self._read("page", self._base, *words, ask=self._link.reading_script))
+        return found[::-1] if latest_first else found
+
+    async def sizes(self, schedules: Sequence[str]) -> list[int]:
+        """Return how many members each of these schedules has."""
+        asked = [("ZCARD", self._key("schedule", schedule)) for schedule in schedules]
+        return [int(number) for number in await self._read(*asked, ask=self._link.several)] if asked else []
 
     async def planned(self, schedule: str) -> dict[str, Instant]:
         """Return a whole schedule."""
