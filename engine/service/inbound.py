@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import msgspec
 import phonenumbers
 import structlog
 
 from engine.alerting.alert import NOTICES, Notification
+from engine.alerting.answer import AGAIN
 from engine.alerting.command import Answer, Command, EscalateNow
 from engine.alerting.directory import Assignment, Contact, Directory, Duty, Person
 from engine.alerting.draft import Decision
@@ -34,14 +36,16 @@ from engine.service.replies import Planned, plan_reply
 from engine.service.verification import Verifications
 from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Store, Write
-from engine.wording.dialogue import Act, Answers, Stops, Turned, dialogue
-from engine.wording.line import hear
+from engine.wording.dialogue import Answers, Stops, Turned, dialogue
+from engine.wording.line import Act, Begun, Done, Line, begin, hear
 from engine.wording.reply import bare, read
 from engine.wording.response import Became, Responses
 
 Heard = Literal["recorded", "refused", "turned", "stopped", "verified", "muted", "duplicate", "unknown_phone"]
 """What became of a text: `turned` answered nothing, `muted` got no reply any more; a metric label."""
 _Outcome = Answers | Turned | Stops | Literal["verified"]
+GONE = "gone"
+"""What became of an answer whose alert is not in the store any more."""
 HOME = "ID"
 """A number without its country's prefix is one of Indonesia."""
 
@@ -50,6 +54,14 @@ log = structlog.get_logger(__name__)
 
 class _AlreadyHeardError(SiagaError):
     """The same text was dealt with while this delivery of it was."""
+
+
+class _CarriedOutError(SiagaError):
+    """Another delivery of the same text carried out the answer that was next; `begun` says how far the text is."""
+
+    def __init__(self, begun: Begun) -> None:
+        super().__init__("this answer was carried out meanwhile")
+        self.begun = begun
 
 
 class _Writer(NamedTuple):
@@ -106,14 +118,14 @@ class Inbound:
         for _ in range(ATTEMPTS):
             now = self._clock.now()
             kept, unresolved = await self._phones.read(writer.number, now)
-            # Without a gateway's id the same words are one text until something was sent to the phone.
-            same = ("id", gateway_id) if gateway_id else ("words", words, str(kept.line.turn))
-            text = _Text(derive("inbound", self._books.namespace, phone, *same), writer, now)
+            text = _Text(self._text_id(kept.line, phone, words, gateway_id), writer, now)
             if text.id in kept.line.heard:
                 return "duplicate"
             try:
-                said = read(words)
-                outcome: _Outcome = dialogue(said, kept.line, unresolved, now)
+                said, begun = read(words), kept.line.begun_of(text.id)
+                outcome: _Outcome = (
+                    Answers(acts=begun.acts) if begun else dialogue(said, kept.line, unresolved, now)
+                )
                 if isinstance(outcome, Turned) and await self._verified(writer, said.code, now):
                     outcome = "verified"
                 heard = await self._follow(text, kept, outcome)
@@ -123,11 +135,25 @@ class Inbound:
                 return heard
         raise StoreError("the line of a phone changes too quickly")
 
+    def _text_id(self, line: Line, phone: str, words: str, gateway_id: str) -> str:
+        """Return the id of a text. Without a gateway's the same words are one text until the phone was sent something.
+
+        What was begun with these words is gone on with also after that.
+        """
+
+        def of(*same: str) -> str:
+            return derive("inbound", self._books.namespace, phone, *same)
+
+        if gateway_id:
+            return of("id", gateway_id)
+        begun = (one.text for one in line.begun if one.text == of("words", words, str(one.turn)))
+        return next(begun, of("words", words, str(line.turn)))
+
     async def _follow(self, text: _Text, kept: Kept, outcome: _Outcome) -> Heard | None:
         """Do what a text leads to; None where the phone's line was changed meanwhile."""
         match outcome:
             case Answers():
-                return await self._answer(text, outcome)
+                return await self._answer(text, kept, outcome)
             case Stops():
                 await self._withdraw(text.writer)
                 return await self._respond(text, kept, "stopped")
@@ -171,45 +197,96 @@ class Inbound:
 
     # --- answers -------------------------------------------------------------------------------------------------
 
-    async def _answer(self, text: _Text, answers: Answers) -> Heard:
-        """Carry out all answers; the last of them is written together with the reply."""
-        became: list[Became] = []
-        for act in answers.acts[:-1]:
+    async def _answer(self, text: _Text, kept: Kept, answers: Answers) -> Heard:
+        """Carry out the answers that were not carried out yet, each in one write with the memory of it.
+
+        The last of them is written together with the reply. A text that was interrupted says what it said at first,
+        whatever became of its alerts and codes meanwhile.
+        """
+        begun = kept.line.begun_of(text.id) or Begun(
+            text=text.id,
+            turn=kept.line.turn,
+            at=text.at,
+            acts=answers.acts,
+            unknown_items=answers.unknown_items,
+        )
+        while (act := begun.next) is not None:
             case = await self._desk.case(act.alert)
-            if case is not None:
-                decision = await self._desk.change(act.alert, await self._command(text, act, case), "answer")
-                if decision is not None:
-                    became.append(_became(act, case, decision))
-        last = answers.acts[-1]
-        heard: Heard = "refused"
-        planned: Planned | None = None
+            if case is None:  # it is told among what was refused
+                begun = begun.after(Done(reason=GONE, refused=True))
+                continue
+            try:
+                begun, heard = await self._carry_out(text, begun, act, case)
+            except _CarriedOutError as elsewhere:
+                begun = elsewhere.begun
+                continue
+            if heard is not None:
+                return heard
+        return await self._end_without(text, begun)
+
+    async def _carry_out(self, text: _Text, begun: Begun, act: Act, case: Case) -> tuple[Begun, Heard | None]:
+        """Carry out the next answer of a text; return how far it is, and what became of it where that was the last."""
+        after, heard, planned = begun, None, None
 
         async def beside(case: Case, decision: Decision) -> tuple[Sequence[Put], Sequence[Plan]]:
-            nonlocal heard, planned
+            nonlocal after, heard, planned
+            kept, _ = await self._phones.read(text.writer.number, text.at)
+            _still_to_do(kept, begun)
+            after = begun.after(
+                Done(reason=decision.refusal or decision.reason, refused=bool(decision.refusal))
+            )
+            if after.next is not None:
+                return (self._phones.put(text.writer.number, kept, begin(kept.line, after)),), ()
+            heard, planned = self._answered(text, kept, after, case, decision)
+            return self._memory(text, kept, planned, recorded=heard == "recorded")
+
+        command = await self._command(text, act, case)
+        name: WriteName = "escalate" if isinstance(command, EscalateNow) else "answer"
+        await self._desk.change(act.alert, command, name, beside)
+        if after is begun:  # the alert is gone since
+            return begun.after(Done(reason=GONE, refused=True)), None
+        self._metrics.answer(act.said, "sms", "refused" if after.done[-1].refused else "recorded")
+        self._count(planned)
+        return after, heard
+
+    def _answered(
+        self, text: _Text, kept: Kept, begun: Begun, case: Case, decision: Decision
+    ) -> tuple[Heard, Planned | None]:
+        """Return what became of a text whose answers are all carried out, the last one just now, and its reply."""
+        changed = {notification.id: notification for notification in decision.notifications}
+        became = [
+            Became(act=act, reason=done.reason, refused=done.refused)
+            for act, done in zip(begun.acts, begun.done, strict=True)
+        ]
+        became[-1] = msgspec.structs.replace(
+            became[-1],
+            alert=decision.alert,
+            notifications=tuple((case.notifications | changed).values()),
+        )
+        notification = _notice(case, text.writer)
+        person, contact = _owner(text.writer, notification)
+        language = notification.language if notification else person.language
+        said = self._responses.answered(language, became, begun.unknown_items)
+        reply = plan_reply(text.id, contact, person.id, language, said, case.alert, text.at)
+        return _ended(kept, begun, reply)
+
+    async def _end_without(self, text: _Text, begun: Begun) -> Heard:
+        """End a text whose last answers are of alerts that are gone."""
+        became = [
+            Became(act=act, reason=done.reason, refused=done.refused)
+            for act, done in zip(begun.acts, begun.done, strict=True)
+        ]
+        person, contact = text.writer.owners[0]
+        said = self._responses.answered(person.language, became, begun.unknown_items)
+        reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
+        for _ in range(ATTEMPTS):
             kept, _ = await self._phones.read(text.writer.number, text.at)
             if text.id in kept.line.heard:
                 raise _AlreadyHeardError
-            everything = [*became, _became(last, case, decision)]
-            recorded = any(not one.refused and one.reason != "repeated" for one in everything)
-            heard = "recorded" if recorded else "refused" if kept.line.speaks else "muted"
-            notification = _notice(case, text.writer)
-            person, contact = _owner(text.writer, notification)
-            language = notification.language if notification else person.language
-            said = self._responses.answered(language, everything, answers.unknown_items)
-            reply = plan_reply(text.id, contact, person.id, language, said, case.alert, text.at)
-            planned = None if heard == "muted" else reply
-            return self._memory(text, kept, planned, recorded=recorded)
-
-        case = await self._desk.case(last.alert)
-        if case is None:
-            raise StoreError(f"alert {last.alert} is gone")
-        command = await self._command(text, last, case)
-        name: WriteName = "escalate" if isinstance(command, EscalateNow) else "answer"
-        decision = await self._desk.change(last.alert, command, name, beside)
-        self._count(planned)
-        for one in [*became, *([_became(last, case, decision)] if decision else ())]:
-            self._metrics.answer(one.act.said, "sms", "refused" if one.refused else "recorded")
-        return heard
+            heard, planned = _ended(kept, begun, reply)
+            if await self._reply(text, kept, planned, recorded=heard == "recorded"):
+                return heard
+        raise StoreError("the line of a phone changes too quickly")
 
     async def _command(self, text: _Text, act: Act, case: Case) -> Command:
         notification = _notice(case, text.writer)
@@ -256,13 +333,18 @@ class Inbound:
             said = speak(person.language)
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
         planned = None if heard == "muted" else reply
-        puts, plans = self._memory(text, kept, planned, recorded=heard in ("stopped", "verified"))
+        written = await self._reply(text, kept, planned, recorded=heard in ("stopped", "verified"))
+        return heard if written else None
+
+    async def _reply(self, text: _Text, kept: Kept, planned: Planned | None, *, recorded: bool) -> bool:
+        """Write the reply to a text and that it was heard; False where the phone's line was changed meanwhile."""
+        puts, plans = self._memory(text, kept, planned, recorded=recorded)
         written = await self._store.write(Write(name="reply", puts=tuple(puts), plans=tuple(plans)))
-        self._metrics.commit("reply", "committed" if isinstance(written, Committed) else "conflict")
-        if not isinstance(written, Committed):
-            return None
-        self._count(planned)
-        return heard
+        committed = isinstance(written, Committed)
+        self._metrics.commit("reply", "committed" if committed else "conflict")
+        if committed:
+            self._count(planned)
+        return committed
 
     async def _regions(self, kept: Kept, turned: Turned) -> dict[str, str]:
         """Return the regions of the codes that could be meant, of those that stand for one alert."""
@@ -320,12 +402,17 @@ def _owner(writer: _Writer, notification: Notification | None) -> tuple[Person, 
     return next((owner for owner in writer.owners if owner[1].id == contact_id), writer.owners[0])
 
 
-def _became(act: Act, case: Case, decision: Decision) -> Became:
-    changed = {notification.id: notification for notification in decision.notifications}
-    return Became(
-        act=act,
-        reason=decision.refusal or decision.reason,
-        refused=bool(decision.refusal),
-        alert=decision.alert,
-        notifications=tuple((case.notifications | changed).values()),
-    )
+def _ended(kept: Kept, begun: Begun, reply: Planned) -> tuple[Heard, Planned | None]:
+    """Return what became of a text whose answers are all carried out, and its reply where the phone gets one."""
+    if any(not done.refused and done.reason != AGAIN for done in begun.done):
+        return "recorded", reply
+    return ("refused", reply) if kept.line.speaks else ("muted", None)
+
+
+def _still_to_do(kept: Kept, begun: Begun) -> None:
+    """Raise where the next answer of a text, or all of it, was carried out since: the same text came in twice."""
+    if begun.text in kept.line.heard:
+        raise _AlreadyHeardError
+    stored = kept.line.begun_of(begun.text)
+    if stored is not None and len(stored.done) > len(begun.done):
+        raise _CarriedOutError(stored)

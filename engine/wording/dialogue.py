@@ -14,8 +14,8 @@ from typing import Literal
 import msgspec
 
 from engine.judging.instant import DAY, Instant, Millis
-from engine.wording.line import Line, Told
-from engine.wording.reply import Clause, Reply, Said
+from engine.wording.line import Act, Line, Told
+from engine.wording.reply import Clause, Reply
 
 DIGEST_YOUNGER_THAN: Millis = DAY
 """Items without a code mean the newest digest, if it is younger than this."""
@@ -24,16 +24,6 @@ CODES_LISTED = 3
 
 Why = Literal["help", "which", "which_items", "unknown_items", "old_code", "unknown_code", "nothing_open"]
 """Why a text led to no answer; each has a text of its own."""
-
-
-class Act(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer for one alert. `item` is its number in a digest, from 1."""
-
-    alert: str
-    code: str
-    said: Said
-    to: str = ""
-    item: int | None = None
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):

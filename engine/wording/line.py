@@ -12,11 +12,16 @@ import msgspec
 
 from engine.judging.instant import DAY, Instant, Millis
 from engine.wording.code import choose
+from engine.wording.reply import Said
 
 KEPT_AFTER_CLOSING: Millis = 90 * DAY
 """A code is not used again on a phone for this long after its alert was closed."""
 HEARD_KEPT = 50
 """Ids of texts that are remembered, to know one that comes twice."""
+BEGUN_KEPT = 10
+"""Texts of a phone that are remembered while some of their answers are still to be carried out."""
+BEGUN_FOR: Millis = DAY
+"""A text that is not brought again within this time is not gone on with."""
 UNRECORDED_AT_MOST = 5
 """Replies in a row that recorded nothing; further texts of that kind get none (two machines may talk to each other)."""
 
@@ -34,17 +39,58 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     closed_at: Instant | None = None
 
 
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer for one alert. `item` is its number in a digest, from 1."""
+
+    alert: str
+    code: str
+    said: Said
+    to: str = ""
+    item: int | None = None
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one answer: the reason that was named, and whether that is a refusal."""
+
+    reason: str
+    refused: bool = False
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A text with several answers, of which the first were carried out: `done` says what became of these.
+
+    `turn` is how many messages the phone had been sent when the text came in, at the instant `at`.
+    """
+
+    text: str
+    turn: int
+    at: Instant
+    acts: tuple[Act, ...]
+    unknown_items: tuple[int, ...] = ()
+    done: tuple[Done, ...] = ()
+
+    @property
+    def next(self) -> Act | None:
+        """The answer that comes next; None where all are carried out."""
+        return self.acts[len(self.done)] if len(self.done) < len(self.acts) else None
+
+    def after(self, done: Done) -> Begun:
+        """Return the text after its next answer was carried out."""
+        return msgspec.structs.replace(self, done=(*self.done, done))
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of one phone.
 
     `unrecorded` counts the replies since something was recorded or a notice went out, `turn` all messages sent to the
-    phone, `heard` are the ids of its newest texts.
+    phone, `heard` are the ids of its newest texts, `begun` are texts whose answers are not all carried out.
     """
 
     codes: tuple[Told, ...] = ()
     unrecorded: int = 0
     turn: int = 0
     heard: tuple[str, ...] = ()
+    begun: tuple[Begun, ...] = ()
 
     @property
     def speaks(self) -> bool:
@@ -54,6 +100,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def by_code(self, code: str) -> Told | None:
         """Return what a code of this phone stands for."""
         return next((told for told in self.codes if told.code == code), None)
+
+    def begun_of(self, text: str) -> Begun | None:
+        """Return a text (its id) some of whose answers are still to be carried out."""
+        return next((begun for begun in self.begun if begun.text == text), None)
 
     def of(self, alert: str) -> Told | None:
         """Return the code of a single alert on this phone."""
@@ -91,17 +141,24 @@ def _next(line: Line) -> Line:
     return msgspec.structs.replace(line, turn=line.turn + 1)
 
 
+def begin(line: Line, begun: Begun) -> Line:
+    """Return the line after another answer of a text was carried out, while more of them are to come."""
+    others = (one for one in line.begun if one.text != begun.text)
+    return msgspec.structs.replace(line, begun=(*others, begun)[-BEGUN_KEPT:])
+
+
 def hear(line: Line, text: str, *, recorded: bool) -> Line:
     """Return the line after a text (its id) was dealt with; a text that recorded something starts the count again."""
     return msgspec.structs.replace(
         line,
         heard=(*line.heard, text)[-HEARD_KEPT:],
+        begun=tuple(begun for begun in line.begun if begun.text != text),
         unrecorded=0 if recorded else line.unrecorded + 1,
     )
 
 
 def close(line: Line, resolved: Mapping[str, Instant], now: Instant) -> Line:
-    """Note which alerts are resolved since when, and forget the codes that were closed long enough ago."""
+    """Note which alerts are resolved since when, and forget codes that were closed, and texts begun, long ago."""
     codes = []
     for told in line.codes:
         one = told
@@ -109,4 +166,5 @@ def close(line: Line, resolved: Mapping[str, Instant], now: Instant) -> Line:
             one = msgspec.structs.replace(told, closed_at=max(resolved[alert] for alert in told.alerts))
         if one.closed_at is None or now < one.closed_at + KEPT_AFTER_CLOSING:
             codes.append(one)
-    return msgspec.structs.replace(line, codes=tuple(codes))
+    begun = tuple(one for one in line.begun if now < one.at + BEGUN_FOR)
+    return msgspec.structs.replace(line, codes=tuple(codes), begun=begun)

@@ -14,7 +14,8 @@ import msgspec
 from engine.alerting.alert import Alert, Notification
 from engine.gsm7 import ONE_PART, cut, septets, transliterate
 from engine.judging.region import RegionTable
-from engine.wording.dialogue import Act, Turned
+from engine.wording.dialogue import Turned
+from engine.wording.line import Act
 from engine.wording.plain import plain
 from engine.wording.texts import Catalogue
 from engine.wording.voice import LONGEST_NAME, Voice
@@ -24,11 +25,14 @@ WHAT_AT_MOST = 40
 
 
 class Became(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one act: the reason that was named, whether it is a refusal, and the case after it."""
+    """What became of one act: the reason that was named, whether it is a refusal, and the case after it.
+
+    Where a text has several acts nothing is said of their cases: those may be left out.
+    """
 
     act: Act
     reason: str
-    alert: Alert
+    alert: Alert | None = None
     notifications: Sequence[Notification] = ()
     refused: bool = False
 
@@ -41,9 +45,9 @@ class Responses:
         self._regions = regions
 
     def answered(self, language: str, became: Sequence[Became], unknown_items: Sequence[int] = ()) -> str:
-        """Say what became of the answers in one text."""
-        if len(became) == 1 and became[0].act.item is None:
-            return self._single(language, became[0])
+        """Say what became of the answers in one text; of several that name no item, of the last."""
+        if became[-1].alert is not None and all(one.act.item is None for one in became):
+            return self._single(language, became[-1], became[-1].alert)
         recorded = _numbers(one.act.item for one in became if not one.refused)
         refused = _numbers(one.act.item for one in became if one.refused)
         parts = [
@@ -77,8 +81,8 @@ class Responses:
         """Say that this phone gets messages from now on."""
         return _fitting(self._catalogue.texts(language).variants("reply.verified"), {})
 
-    def _single(self, language: str, became: Became) -> str:
-        alert, texts = became.alert, self._catalogue.texts(language)
+    def _single(self, language: str, became: Became, alert: Alert) -> str:
+        texts = self._catalogue.texts(language)
         voice = Voice(texts, self._regions, {}, alert.region)
         what = transliterate(plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME))
         moment = alert.resolved_at if became.refused else alert.acknowledged_at
@@ -86,7 +90,7 @@ class Responses:
             "code": became.act.code,
             "what": cut(what, WHAT_AT_MOST),
             "place": voice.place(alert.region, short=True),
-            "office": _taker(became, voice),
+            "office": _taker(became.notifications, alert, voice),
             "when": voice.short_moment(alert.detected_at if moment is None else moment),
         }
         reason = "delegate" if became.reason.startswith("delegate_") else became.reason
@@ -98,9 +102,9 @@ class Responses:
         return _fitting([exercise + variant for variant in texts.variants(key)], values)
 
 
-def _taker(became: Became, voice: Voice) -> str:
+def _taker(notifications: Sequence[Notification], alert: Alert, voice: Voice) -> str:
     """Return the office of who has the matter now."""
-    told = [n for n in became.notifications if n.person == became.alert.acknowledged_by and n.role]
+    told = [n for n in notifications if n.person == alert.acknowledged_by and n.role]
     if not told:
         return voice.texts["office.operator"]
     newest = max(told, key=lambda n: n.planned_at)

@@ -19,7 +19,8 @@ from engine.judging.instant import HOUR, MINUTE, Instant, parse_instant
 from engine.judging.judgement import Evidence
 from engine.judging.region import NATION, RegionTable
 from engine.wording.account import Case, Teller
-from engine.wording.dialogue import Act, Turned, Why
+from engine.wording.dialogue import Turned, Why
+from engine.wording.line import Act
 from engine.wording.link import PLACEHOLDER, link, token_length
 from engine.wording.profile import Fault, Profile, faults
 from engine.wording.render import KINDS

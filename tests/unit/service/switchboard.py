@@ -57,8 +57,10 @@ GATEWAY = Gateway(route=Route(gateway="sms", channel="sms"), profile=Profile(two
 class Switchboard:
     """All of it. `route` is the gateway, to be told how to behave."""
 
-    def __init__(self, people=PEOPLE, offices=OFFICES, gateway=GATEWAY) -> None:
-        self.store = MemoryStore()
+    def __init__(
+        self, people=PEOPLE, offices=OFFICES, gateway=GATEWAY, store: MemoryStore | None = None
+    ) -> None:
+        self.store = store or MemoryStore()
         self.clock = ManualClock(NOW)
         self.contents = Contents(people=tuple(people), assignments=tuple(offices))
         self.books = Books(self.store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
@@ -67,17 +69,22 @@ class Switchboard:
         self.phones = Phones(self.store, Keys(KEY))
         self.route = Collecting(CollectingSettings(channel="sms"))
         self.gateways = Gateways(self.store, self.clock, self.metrics, [gateway])
-        self.inbound = Inbound(
+        self.inbound = self.another_inbound()
+        self.dispatcher = self.dispatcher_of(sms=self.route)
+
+    def another_inbound(self) -> Inbound:
+        """What hears texts, as another process has it: it shares nothing but the store and the clock."""
+        books = Books(self.store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+        return Inbound(
             self.store,
             self.clock,
-            self.books,
-            self.desk,
+            books,
+            Desk(self.store, self.clock, books, self.metrics),
             self.metrics,
             phones=self.phones,
             responses=Responses(CATALOGUE, REGIONS),
-            verifications=Verifications(self.store, self.books, Keys(KEY)),
+            verifications=Verifications(self.store, books, Keys(KEY)),
         )
-        self.dispatcher = self.dispatcher_of(sms=self.route)
 
     def dispatcher_of(
         self, *, budgets: Budgets = UNBOUNDED, in_order: bool = True, **notifiers: Notifier

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from engine.judging.instant import DAY, HOUR
 from engine.wording.code import DIGITS, LETTERS, valid, written
-from engine.wording.dialogue import Act, Answers, Stops, Turned, dialogue
-from engine.wording.line import Line, Told
+from engine.wording.dialogue import Answers, Stops, Turned, dialogue
+from engine.wording.line import Act, Line, Told
 from engine.wording.reply import WORDS, read
 
 NOW = 1_732_500_000_000

@@ -15,7 +15,8 @@ from engine.alerting.alert import Rendered, Run
 from engine.gsm7 import parts, septets
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Impact
-from engine.wording.dialogue import Act, Turned, Why
+from engine.wording.dialogue import Turned, Why
+from engine.wording.line import Act
 from engine.wording.link import PLACEHOLDER, token_length
 from engine.wording.profile import Profile
 from engine.wording.render import KINDS

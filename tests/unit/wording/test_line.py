@@ -3,8 +3,22 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.instant import DAY
-from engine.wording.line import HEARD_KEPT, Line, Told, close, hear, reply, tell
+from engine.judging.instant import DAY, HOUR
+from engine.wording.line import (
+    BEGUN_FOR,
+    BEGUN_KEPT,
+    HEARD_KEPT,
+    Act,
+    Begun,
+    Done,
+    Line,
+    Told,
+    begin,
+    close,
+    hear,
+    reply,
+    tell,
+)
 
 NOW = 1_732_500_000_000
 
@@ -75,3 +89,31 @@ def test_no_two_codes_of_a_phone_are_equal_whatever_is_told_and_closed(steps):
         codes = [one.code for one in line.codes]
         assert len(codes) == len(set(codes))
         assert all(line.of(one) for one in {a for t in line.codes for a in t.alerts})
+
+
+# --- what is remembered ends ------------------------------------------------------------------------------------------
+
+ACTS = (Act(alert="a", code="K7QR", said="taken", item=1), Act(alert="b", code="K7QR", said="taken", item=2))
+
+
+def begun(text: str, at: int = 0) -> Begun:
+    return Begun(text=text, turn=0, at=at, acts=ACTS, done=(Done(reason="taken"),))
+
+
+def test_a_text_that_is_never_brought_again_is_forgotten():
+    line = begin(Line(), begun("t", at=HOUR))
+    assert close(line, {}, HOUR + BEGUN_FOR - 1).begun_of("t") is not None
+    assert close(line, {}, HOUR + BEGUN_FOR).begun == ()
+
+
+def test_of_many_texts_that_were_begun_the_newest_are_remembered():
+    line = Line()
+    for number in range(BEGUN_KEPT + 1):
+        line = begin(line, begun(f"t{number}"))
+    assert [one.text for one in line.begun] == [f"t{number}" for number in range(1, BEGUN_KEPT + 1)]
+
+
+def test_a_text_that_ended_is_begun_no_more():
+    line = hear(begin(begin(Line(), begun("t")), begun("u")), "t", recorded=True)
+    assert [one.text for one in line.begun] == ["u"]
+    assert line.heard == ("t",)

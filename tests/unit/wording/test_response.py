@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from engine.gsm7 import parts, septets
 from engine.judging.region import Region, RegionTable
-from engine.wording.dialogue import Act, Turned
+from engine.wording.dialogue import Turned
+from engine.wording.line import Act
 from engine.wording.response import Became, Responses
 from tests.unit.wording.sample import ALERT, CATALOGUE, REGIONS, RESOLVED, RULE, TAKEN, TOLD, change
 from tests.unit.wording.test_render import HOSTILE

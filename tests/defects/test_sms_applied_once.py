@@ -1,0 +1,172 @@
+"""A text that names several items is applied once, whatever dies in between and whoever else works on it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+import pytest
+
+from engine.errors import StoreUnavailableError
+from engine.service.casebook import ALERTS
+from engine.store.memory import MemoryStore
+from engine.store.port import Drop, Outcome, Write
+from engine.wording.line import Told
+from tests.unit.service.switchboard import SEKDA, Switchboard
+
+TEXT = "1 naik; 2 terima; 3 bukan saya K7QR"
+Side = Literal["before", "after"]
+
+
+class Interrupted(MemoryStore):
+    """A store that does something before or after the n-th write from now on: `interrupt`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.at: tuple[Side, int] | None = None
+        self.interrupt: Callable[[], Awaitable[object]] | None = None
+
+    def on(self, side: Side, number: int, interrupt: Callable[[], Awaitable[object]]) -> None:
+        self.count, self.at, self.interrupt = 0, (side, number), interrupt
+
+    async def write(self, write: Write) -> Outcome:
+        self.count += 1
+        here, interrupt = self.count, self.interrupt
+        if interrupt is not None and self.at == ("before", here):
+            self.interrupt = None
+            await interrupt()
+        outcome = await super().write(write)
+        if interrupt is not None and self.at == ("after", here):
+            self.interrupt = None
+            await interrupt()
+        return outcome
+
+
+async def away() -> None:
+    """The store is away; what it did before, it did."""
+    raise StoreUnavailableError("away")
+
+
+async def board_with_digest() -> tuple[Switchboard, list[str]]:
+    """A desk whose phone got three alerts in one digest."""
+    board = Switchboard(store=Interrupted())
+    alerts = [await board.open(number) for number in (1, 2, 3)]
+    await board.send()
+    digest = Told(code="K7QR", alerts=tuple(alerts), told_at=board.clock.now(), digest=True)
+    kept, _ = await board.phones.read(SEKDA, board.clock.now())
+    line = msgspec.structs.replace(kept.line, codes=(*kept.line.codes, digest))
+    await board.store.write(Write(name="test", puts=(board.phones.put(SEKDA, kept, line),)))
+    return board, alerts
+
+
+async def left(board: Switchboard, alerts: list[str]) -> dict[str, object]:
+    """What the text left: how far each alert is, and what was said to the phone."""
+    first, second, third = [await board.alert(alert) for alert in alerts]
+    return {
+        "escalated": await escalated(board, alerts[0]),
+        "taken by": second.acknowledged_by,
+        "declined by": third.declined,
+        "entries": [first.history, second.history, third.history],
+        "replies": [reply.rendered.text for reply in await board.replies()],
+        "remembered": len((await board.line(SEKDA)).heard),
+    }
+
+
+async def escalated(board: Switchboard, alert: str) -> int:
+    """How often somebody asked for the next step of an alert."""
+    return sum(entry.name == "escalated_by_hand" for entry in await board.desk.history(alert))
+
+
+async def undisturbed() -> tuple[dict[str, object], int]:
+    """What the text leaves where nothing comes between, and in how many writes."""
+    board, alerts = await board_with_digest()
+    board.store.count = 0
+    assert await board.inbound.hear(SEKDA, TEXT, gateway_id="g1") == "recorded"
+    return await left(board, alerts), board.store.count
+
+
+POINTS = [(side, number) for number in (1, 2, 3) for side in ("before", "after")]
+
+
+async def test_an_undisturbed_text_makes_one_write_an_item():
+    found, writes = await undisturbed()
+    assert found["escalated"] == 1
+    assert found["taken by"] == "sekda-7315"
+    assert found["declined by"] == ("sekda-7315",)
+    assert found["replies"] == ["K7QR: butir 1, 2, 3 tercatat."]
+    assert found["remembered"] == 1
+    assert writes == 3
+
+
+@pytest.mark.parametrize(("side", "number"), POINTS)
+async def test_what_is_interrupted_is_gone_on_with_when_the_text_comes_again(side, number):
+    board, alerts = await board_with_digest()
+    board.store.on(side, number, away)
+    with pytest.raises(StoreUnavailableError):
+        await board.inbound.hear(SEKDA, TEXT, gateway_id="g1")
+    whole = (side, number) == ("after", 3)
+    heard = await board.another_inbound().hear(SEKDA, TEXT, gateway_id="g1")
+    assert heard == ("duplicate" if whole else "recorded")
+    assert await left(board, alerts) == (await undisturbed())[0]
+
+
+@pytest.mark.parametrize(("side", "number"), POINTS)
+async def test_two_processes_that_work_on_one_text_apply_it_once(side, number):
+    board, alerts = await board_with_digest()
+    other, heard = board.another_inbound(), []
+
+    async def meanwhile() -> None:
+        heard.append(await other.hear(SEKDA, TEXT, gateway_id="g1"))
+
+    board.store.on(side, number, meanwhile)
+    heard.append(await board.inbound.hear(SEKDA, TEXT, gateway_id="g1"))
+    assert sorted(heard) == ["duplicate", "recorded"]
+    assert await left(board, alerts) == (await undisturbed())[0]
+
+
+async def test_a_text_that_comes_again_after_it_was_applied_changes_nothing():
+    board, alerts = await board_with_digest()
+    await board.inbound.hear(SEKDA, TEXT, gateway_id="g1")
+    await board.send()
+    before = await left(board, alerts)
+    for inbound in (board.inbound, board.another_inbound()):
+        assert await inbound.hear(SEKDA, TEXT, gateway_id="g1") == "duplicate"
+    assert await left(board, alerts) == before
+
+
+async def test_without_a_gateways_id_it_is_gone_on_with_though_the_phone_was_sent_something_since():
+    board, alerts = await board_with_digest()
+    board.store.on("before", 2, away)
+    with pytest.raises(StoreUnavailableError):
+        await board.inbound.hear(SEKDA, TEXT)
+    turn = (await board.line(SEKDA)).turn
+    await board.send()
+    assert (await board.line(SEKDA)).turn > turn  # the step that the first item started was told
+    assert await board.inbound.hear(SEKDA, TEXT) == "recorded"
+    assert await escalated(board, alerts[0]) == 1
+    assert [reply.rendered.text for reply in await board.replies()] == ["K7QR: butir 1, 2, 3 tercatat."]
+
+
+async def test_it_says_the_same_though_its_alerts_were_closed_meanwhile():
+    """The code of a digest whose alerts are all closed is an old one; what the text began is told all the same."""
+    board, _ = await board_with_digest()
+    board.store.on("before", 3, away)
+    with pytest.raises(StoreUnavailableError):
+        await board.inbound.hear(SEKDA, TEXT, gateway_id="g1")
+    await board.inbound.hear(SEKDA, "1,2,3 selesai K7QR", gateway_id="g2")
+    assert await board.inbound.hear(SEKDA, TEXT, gateway_id="g1") == "recorded"
+    said = {reply.rendered.text for reply in await board.replies()}
+    assert said == {
+        "K7QR: butir 1, 2, 3 tercatat.",  # to the second text
+        "K7QR: butir 1, 2 tercatat. Butir 3 tidak dapat dicatat; mohon hubungi Posko.",
+    }
+
+
+async def test_an_item_whose_alert_is_gone_does_not_keep_the_text_from_ending():
+    board, alerts = await board_with_digest()
+    await board.store.write(Write(name="test", drops=(Drop(ALERTS, alerts[2]),)))
+    assert await board.inbound.hear(SEKDA, TEXT, gateway_id="g1") == "recorded"
+    assert await board.inbound.hear(SEKDA, TEXT, gateway_id="g1") == "duplicate"
+    (reply,) = await board.replies()
+    assert reply.rendered.text.startswith("K7QR: butir 1, 2 tercatat.")
+    assert await escalated(board, alerts[0]) == 1
