@@ -100,7 +100,7 @@ WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
 RULES_REJECTED = ("invalid", "one_person", "too_many_told", "raised")
 """Why a rule set is not put in force (`service.approval`, and `raised` of `service.changeover`)."""
-REFUSED = ("rate", "backlog", "store_full", "link_misses")
+REFUSED = ("rate", "backlog", "store_full", "link_misses", "sign_in")
 """Why a request was refused that was well formed and allowed."""
 DEAD_LETTERS = ("event", "group", "batch", "item")
 """What was kept aside because work on it raised: a rule's question about an event, a group of a rule, a batch on which

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -102,8 +103,22 @@ class Http(_Section):
     """Largest body of one request, in bytes; a larger one is answered 413."""
     max_events: int = Field(default=5_000, ge=1)
     """Most events in one request; what is beyond is rejected."""
+    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ("127.0.0.1", "::1")
+    """Addresses and networks whose `X-Forwarded-For` is believed: proxies of your own; empty: none."""
     max_requests_per_minute: int = Field(default=60_000, ge=1)
     """Most requests of one token in a minute, all at once or evenly; what is beyond is answered 429."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            try:
+                ip_network(address)
+            except ValueError:
+                raise ValueError(
+                    f"{address} is neither an address nor a network such as 10.0.0.0/24"
+                ) from None
+        return addresses
 
 
 class Redis(_Section):

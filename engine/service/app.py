@@ -42,6 +42,7 @@ from engine.service.ground import clock_of, history_of, open_store
 from engine.service.inbound import Inbound
 from engine.service.intake import Intake
 from engine.service.key import Keys, secret_keys
+from engine.service.known_browsers import KnownBrowsers
 from engine.service.links import Links
 from engine.service.lock_step import LockStep
 from engine.service.loop import LoopState
@@ -111,6 +112,7 @@ class Siaga:
         self.users = Users(store, clock)
         idle, longest = settings.console.idle_minutes * MINUTE, settings.console.session_hours * HOUR
         self.sessions = Sessions(store, clock, self.users, idle=idle, longest=longest)
+        self.known_browsers = KnownBrowsers(keys)
         self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
         self.desk = Desk(store, clock, books, self.metrics)
         self.links = Links(store, clock, keys)

@@ -1,7 +1,7 @@
 """Users of the pages: who may sign in, with which rights and for which region.
 
 Here: adding, listing, disabling them, changing and checking passwords. Not here: the sessions that a sign-in begins
-(`service.sessions`), how often somebody may try (`service.throttle`), and machines (`service.tokens`).
+(`service.sessions`), how often somebody may try (`service.sign_in_limits`), and machines (`service.tokens`).
 
 A user is an office or a shift, never a person's name: the id stands in histories. Where the user is a person of the
 directory it is that person's id, so that an answer in their own name is theirs. Of a password only argon2id's digest is
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 import argon2
 import msgspec
@@ -31,13 +33,22 @@ TABLE = "users"
 ID = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 SHORTEST, LONGEST = 12, 200
 """Characters of a password. Length is all that is asked: rules on digits and signs make passwords worse."""
-AT_ONCE = 2
-"""Passwords checked at the same time; each takes 64 MiB while it is checked."""
+AT_ONCE = 1
+"""Passwords checked at the same time for strangers, and as many again for known browsers and for what operators set.
+Each takes 64 MiB while it is checked."""
+WAITING, WAITING_FROM_ONE = 16, 4
+"""Checks for strangers that may wait at once, in all and from one address; the next is told to come back."""
 HASHER = argon2.PasswordHasher(memory_cost=65_536, time_cost=3, parallelism=4)
 
 
 class UserFault(SiagaError):
     """A user cannot be made or changed so."""
+
+
+class ManySignInsError(SiagaError):
+    """Too many passwords wait to be checked; the same try may come again after `retry_seconds`."""
+
+    retry_seconds = 5
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,7 +77,9 @@ class Users:
         self._clock = clock
         self._hasher = hasher
         self._nobody = nobody(hasher)
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._strangers = asyncio.Semaphore(AT_ONCE)
+        self._reserve = asyncio.Semaphore(AT_ONCE)
+        self._waiting: Counter[str] = Counter()
 
     async def add(self, id_: str, password: str, rights: Iterable[Right], region: str = NATION) -> User:
         """Add a user; raise `UserFault` where the id is taken or not of its form, or the password is too short."""
@@ -104,15 +117,35 @@ class Users:
         """Let a user in no more and end their sessions; None where there is no such user."""
         return await self._change("disable_user", id_, disabled_at=self._clock.now())
 
-    async def check(self, id_: str, password: str) -> User | None:
-        """Return the user whose password this is. It takes as long where there is no such user."""
-        user = await self.get(id_) if ID.fullmatch(id_) else None
-        known = user is not None and user.disabled_at is None
-        async with self._turns:
+    async def check(self, id_: str, password: str, *, address: str = "", known: bool = False) -> User | None:
+        """Return the user whose password this is. It takes as long where there is no such user.
+
+        The tries of strangers wait for each other; those of a `known` browser have a turn of their own. Raises
+        `ManySignInsError` where too many wait, from `address` or in all.
+        """
+        async with self._turn(address, known=known):
+            user = await self.get(id_) if ID.fullmatch(id_) else None
+            valid = user is not None and user.disabled_at is None
             right = await asyncio.to_thread(
-                self._verified, user.password if user is not None and known else self._nobody, password
+                self._verified, user.password if user is not None and valid else self._nobody, password
             )
-        return user if known and right else None
+        return user if valid and right else None
+
+    @asynccontextmanager
+    async def _turn(self, address: str, *, known: bool) -> AsyncIterator[None]:
+        if known:
+            async with self._reserve:
+                yield
+            return
+        if self._waiting.total() >= WAITING or self._waiting[address] >= WAITING_FROM_ONE:
+            raise ManySignInsError
+        self._waiting[address] += 1
+        try:
+            async with self._strangers:
+                yield
+        finally:
+            self._waiting[address] -= 1
+            self._waiting += Counter()  # drops what is zero
 
     def _verified(self, kept: str, password: str) -> bool:
         try:
@@ -125,7 +158,7 @@ class Users:
             raise UserFault(f"a password has {SHORTEST} to {LONGEST} characters; a few words make a good one")
         if id_ in password.lower():
             raise UserFault("a password must not hold the user's id")
-        async with self._turns:
+        async with self._reserve:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def _change(self, name: WriteName, id_: str, **changes: object) -> User | None:

@@ -23,8 +23,9 @@ from engine.clock import monotonic
 from engine.errors import StoreUnavailableError
 from engine.service.casebook import Case
 from engine.service.procedures import Procedures
-from engine.service.rate import Rate
+from engine.service.rate_limit import Limit, RateLimiter
 from engine.web.auth import siaga_of
+from engine.web.client_address import address_of
 from engine.web.problem import RETRY_AFTER_SECONDS, Problem, responses
 from engine.wording.answer_page import AnswerPages, Outcome
 
@@ -36,8 +37,9 @@ BODY_BYTES = 1_024
 """A form with one word is far smaller."""
 LONGEST_TOKEN = 64
 MISSES, MISSES_SECONDS = 100, 600
-"""So many links that lead nowhere may come from one address at once, and again over so many seconds: who guesses is
-slowed down, and a mobile network, where many share an address, is not shut out by a few old links."""
+"""So many links that lead nowhere may come from one address at once, and again over so many seconds. Beyond that the
+address gets 429 for links that lead nowhere; a link that leads somewhere opens always."""
+_MISSES = Limit.per(MISSES_SECONDS, MISSES)
 FORM = "application/x-www-form-urlencoded"
 PAGE: Mapping[int | str, dict[str, Any]] = {
     404: {
@@ -45,7 +47,7 @@ PAGE: Mapping[int | str, dict[str, Any]] = {
         "content": {"text/html": {}},
     },
     429: {
-        "description": "Too many links from this address led nowhere; `Retry-After` says until when none is looked at",
+        "description": "Too many links from this address led nowhere; links that lead somewhere still open",
         "content": {"text/html": {}},
     },
     503: {
@@ -60,8 +62,6 @@ PAGE: Mapping[int | str, dict[str, Any]] = {
 async def read_page(request: Request, token: str) -> HTMLResponse:
     """Show the alert to the person whom the link was sent to; nothing is recorded of them."""
     siaga_of(request).metrics.link_prefetch()
-    if (wait := guessing(request)) > 0:
-        return nowhere(request, wait)
     try:
         found = await behind(request, token)
         return await digest_page(request, token) if found is None else await page(request, *found)
@@ -98,8 +98,6 @@ async def answer(request: Request, token: str) -> HTMLResponse:
     """Answer by a button of the page; the same answer again changes nothing and says so."""
     says, role = await said(request)
     desk = siaga_of(request).desk
-    if (wait := guessing(request)) > 0:
-        return nowhere(request, wait)
     try:
         found = await behind(request, token)
         if found is None:
@@ -180,27 +178,16 @@ async def digest_page(request: Request, token: str) -> HTMLResponse:
     return shown(pages, pages.digest(digest, items, at=siaga.clock.now()), 200)
 
 
-def guessing(request: Request) -> float:
-    """Return for how many seconds links from the request's address are not looked at; 0: they are."""
-    misses: Rate = request.app.state.link_misses
-    return misses.wait(address_of(request), monotonic())
-
-
-def address_of(request: Request) -> str:
-    """Return the network address that a request comes from, as far as a proxy of our own says it."""
-    return request.client.host if request.client else "-"
-
-
-def nowhere(request: Request, wait: float = 0) -> HTMLResponse:
-    """Return the one page of every link that leads nowhere, and of all while an address guesses (`wait` seconds)."""
+def nowhere(request: Request) -> HTMLResponse:
+    """Return the one page of every link that leads nowhere, and count it; 429 where the address brought too many."""
     pages = pages_of(request)
+    misses: RateLimiter = request.app.state.link_misses
+    wait = misses.take(address_of(request), _MISSES, monotonic())
     if wait > 0:
         siaga_of(request).metrics.trouble.refused("link_misses")
         response = shown(pages, pages.not_found(), 429)
         response.headers["Retry-After"] = str(math.ceil(wait))
         return response
-    misses: Rate = request.app.state.link_misses
-    misses.take(address_of(request), monotonic())
     return shown(pages, pages.not_found(), 404)
 
 

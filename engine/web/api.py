@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from engine.service.app import Siaga
 from engine.service.procedures import Procedures
-from engine.service.rate import Rate
+from engine.service.rate_limit import Limit, RateLimiter
 from engine.web import (
     alerts,
     answer_page,
@@ -34,6 +34,7 @@ from engine.web import (
     rule_sets,
     silences,
 )
+from engine.web.client_address import ClientAddress
 from engine.web.console import routers as console
 from engine.web.console import upload
 from engine.web.front import Front
@@ -60,9 +61,9 @@ def build(siaga: Siaga) -> FastAPI:
         redirect_slashes=False,  # a redirect would repeat the token of a link in a header
     )
     app.state.siaga = siaga
-    per_minute = siaga.settings.http.max_requests_per_minute
-    app.state.rate = Rate(per_minute / 60, per_minute)
-    app.state.link_misses = Rate(answer_page.MISSES / answer_page.MISSES_SECONDS, answer_page.MISSES)
+    app.state.requests = RateLimiter()
+    app.state.request_limit = Limit.per(60, siaga.settings.http.max_requests_per_minute)
+    app.state.link_misses = RateLimiter()
     app.state.answer_pages = AnswerPages(
         siaga.catalogue,
         siaga.kind_names,
@@ -89,6 +90,7 @@ def build(siaga: Siaga) -> FastAPI:
     console.install(app, siaga)
     problem.install(app)
     app.add_middleware(Front, limit_of=limits(siaga.settings.http.max_body_bytes))
+    app.add_middleware(ClientAddress, trusted=siaga.settings.http.trusted_proxies)
     _describe(app)
     return app
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from engine.clock import monotonic
 from engine.judging.region import NATION
 from engine.service.app import Siaga
+from engine.service.rate_limit import RateLimiter
 from engine.service.tokens import Right, Scope
 from engine.web.problem import Problem, busy
 
@@ -43,7 +44,8 @@ class Permit(SecurityBase):
         scope = await siaga_of(request).tokens.check(header) if header else None
         if scope is None:
             raise unauthorized(tried=header is not None)
-        wait = request.app.state.rate.take(scope.token_id, monotonic())
+        requests: RateLimiter = request.app.state.requests
+        wait = requests.take(scope.token_id, request.app.state.request_limit, monotonic())
         if wait > 0:
             siaga_of(request).metrics.trouble.refused("rate")
             raise busy("too_many_requests", "This token asks too often.", wait, status=429)

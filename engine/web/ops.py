@@ -1,8 +1,8 @@
 """What operators and their machines ask: health, readiness, metrics, and the counts of the installation.
 
-Here: those four routes. Not here: what is counted (`engine.metrics`, `service.apply`) and the bounds of the loops
-(`service.app`). Health, readiness and metrics need no token and hold no personal data; the port belongs behind a proxy
-that keeps them inside.
+Here: those routes, and one that says under which address a client counts. Not here: what is counted (`engine.metrics`,
+`service.apply`) and the bounds of the loops (`service.app`). Health, readiness and metrics need no token and hold no
+personal data; the port belongs behind a proxy that keeps them inside.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from engine.errors import StoreError
 from engine.service.census import summarise, take
 from engine.service.tokens import Scope
 from engine.web.auth import needs, siaga_of
+from engine.web.client_address import address_of, peer_of
 from engine.web.problem import responses
 
 router = APIRouter(tags=["ops"])
@@ -70,6 +71,19 @@ async def summary(request: Request, _scope: Scope = needs("read", at_nation=True
     store = siaga_of(request).store
     counted = summarise(await take(store), await store.counters())
     return Response(msgspec.json.encode(counted), media_type="application/json")
+
+
+@router.get("/v1/address", response_class=Response)
+async def address(request: Request) -> Response:
+    """Return the address under which requests from the asker count.
+
+    `siaga doctor` asks this through `http.base_url`. `forwarded`: a proxy named an address in `X-Forwarded-For`;
+    `ignored`: it is not believed, since it came from an address that is not in `http.trusted_proxies`.
+    """
+    forwarded = "x-forwarded-for" in request.headers
+    believed = request.client is not None and request.client.host != peer_of(request)
+    body = {"address": address_of(request), "forwarded": forwarded, "ignored": forwarded and not believed}
+    return Response(msgspec.json.encode(body), media_type="application/json")
 
 
 def _state(status: Literal["ok", "failing"], **more: Any) -> Response:

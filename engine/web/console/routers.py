@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from engine.service.app import Siaga
 from engine.service.changes import Changes
 from engine.service.recent import Recent
-from engine.service.throttle import Throttle
+from engine.service.sign_in_limits import SignInLimits
 from engine.web.console import (
     alert,
     audit,
@@ -63,7 +63,7 @@ MODULES = (
 def install(app: FastAPI, siaga: Siaga) -> None:
     """Let the app serve the pages of an installation."""
     app.state.shell = Shell(siaga)
-    app.state.throttle = Throttle()
+    app.state.sign_in_limits = SignInLimits()
     app.state.forms = Forms(siaga)
     app.state.changes = Changes(siaga.store)
     app.state.asked = Asked(siaga)

@@ -6,23 +6,27 @@ Whether the name is unknown, the user disabled or the password wrong, the page s
 
 from __future__ import annotations
 
+import math
 import re
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.judging.instant import MINUTE
-from engine.service.throttle import Throttle
-from engine.service.users import LONGEST
+from engine.judging.instant import SECOND
+from engine.service.sign_in_limits import SignInLimits
+from engine.service.users import LONGEST, ManySignInsError
 from engine.web.auth import siaga_of
+from engine.web.client_address import address_of
 from engine.web.console.route import SIGN_IN, pages
 from engine.web.console.shell import HOME, REPORT, shell_of
 from engine.web.console.visit import (
     Visit,
     cookie_name,
     delete_cookie,
+    known_browser_of,
     refuse_foreign,
     set_cookie,
+    set_known_browser,
     set_language,
     visitor,
 )
@@ -53,24 +57,32 @@ async def sign_in(request: Request) -> Response:
     name, password = (str(form.get(field, ""))[:LONGEST] for field in ("user", "password"))
     name = name.strip().lower()
     next_ = own_path(str(form.get("next", "")))
-    siaga, throttle = siaga_of(request), throttle_of(request)
-    now, address = siaga.clock.now(), request.client.host if request.client else "-"
-    free_at = throttle.take(name, address, now)
-    if free_at is not None:
-        minutes = -(-(free_at - now) // MINUTE)
-        response = _page(request, next_=next_, user=name, fault="many", minutes=minutes, status=429)
-        response.headers["Retry-After"] = str(minutes * 60)
-        return response
-    user = await siaga.users.check(name, password)
+    siaga, limits = siaga_of(request), limits_of(request)
+    now, address = siaga.clock.now(), address_of(request)
+    cookie = known_browser_of(request)
+    browser = siaga.known_browsers.id_of(cookie, name, now)
+    wait = limits.take(name, address, browser, now / SECOND)
+    if wait > 0:
+        siaga.metrics.trouble.refused("sign_in")
+        minutes = math.ceil(wait / 60)
+        page = _page(request, next_=next_, user=name, fault="many", minutes=minutes, status=429)
+        return _later(page, minutes * 60)
+    try:
+        user = await siaga.users.check(name, password, address=address, known=bool(browser))
+    except ManySignInsError as busy:
+        limits.give_back(name, address, browser)
+        siaga.metrics.trouble.refused("sign_in")
+        return _later(_page(request, next_=next_, user=name, fault="busy", status=503), busy.retry_seconds)
     if user is None:
         return _page(request, next_=next_, user=name, fault="wrong", status=403)
-    throttle.forgive(name, address)
+    limits.forgive(name, address, browser)
     if next_ == HOME and "read" not in user.scope.rights and "submit" in user.scope.rights:
         next_ = REPORT  # a desk has no situation to see
     if before := request.cookies.get(cookie_name(request)):
         await siaga.sessions.end(before)
     response = RedirectResponse(next_, 303)
     set_cookie(request, response, await siaga.sessions.begin(user))
+    set_known_browser(request, response, siaga.known_browsers.remember(cookie, user.id, now))
     return response
 
 
@@ -98,10 +110,15 @@ def own_path(text: str) -> str:
     return text if OWN_PATH.fullmatch(text) else HOME
 
 
-def throttle_of(request: Request) -> Throttle:
+def limits_of(request: Request) -> SignInLimits:
     """Return what counts the tries of this process."""
-    throttle: Throttle = request.app.state.throttle
-    return throttle
+    limits: SignInLimits = request.app.state.sign_in_limits
+    return limits
+
+
+def _later(response: Response, seconds: int) -> Response:
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def _page(

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from engine.service.app import Siaga
+from engine.service.known_browsers import DAYS
 from engine.service.tokens import Right, Scope
 from engine.web.auth import forbidden, siaga_of
 from engine.web.problem import Problem
@@ -133,6 +134,28 @@ def delete_cookie(request: Request, response: Response) -> None:
     response.delete_cookie(
         cookie_name(request), path="/", secure=is_https(request), httponly=True, samesite="strict"
     )
+
+
+def known_browser_of(request: Request) -> str:
+    """Return the cookie by which a browser shows that users signed in there before; empty where it has none."""
+    return request.cookies.get(_known_browser(request), "")
+
+
+def set_known_browser(request: Request, response: Response, cookie: str) -> None:
+    """Give the browser the cookie of `service.known_browsers`, which outlives the session."""
+    response.set_cookie(
+        _known_browser(request),
+        cookie,
+        max_age=DAYS * 86_400,
+        path="/",
+        secure=is_https(request),
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _known_browser(request: Request) -> str:
+    return cookie_name(request) + "-browser"
 
 
 def language_of(request: Request) -> str:

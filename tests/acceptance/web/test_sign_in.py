@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from engine.judging.instant import HOUR, MINUTE
-from engine.service.throttle import BOTH
+from engine.service.sign_in_limits import BOTH, KNOWN
 from engine.web.api import build
 from tests.acceptance.web.conftest import PASSWORD
 
@@ -36,16 +36,21 @@ async def test_who_is_not_signed_in_is_sent_to_the_sign_in_and_back(api):
 
 
 async def test_the_cookie_is_for_this_site_alone(api):
-    cookie = (await sign_in(api)).headers["set-cookie"]
+    cookie, browser = (await sign_in(api)).headers.get_list("set-cookie")
     assert re.fullmatch(r"siaga=[\w-]{43}; HttpOnly; Path=/; SameSite=strict", cookie)
+    assert re.fullmatch(
+        r"siaga-browser=[\w.-]{20,60}; HttpOnly; Max-Age=34560000; Path=/; SameSite=strict", browser
+    )
 
 
 async def test_over_https_no_other_host_can_set_the_cookie(api):
     """`__Host-` binds a cookie to this host, its root and https; the service learns of https by its address."""
     transport = httpx.ASGITransport(build(api.siaga))
     async with httpx.AsyncClient(transport=transport, base_url="https://siaga.test") as client:
-        cookie = (await client.post("/console/sign-in", data=SIGN_IN)).headers["set-cookie"]
+        signed_in = await client.post("/console/sign-in", data=SIGN_IN)
+        cookie, browser = signed_in.headers.get_list("set-cookie")
         assert re.fullmatch(r"__Host-siaga=[\w-]{43}; HttpOnly; Path=/; SameSite=strict; Secure", cookie)
+        assert re.fullmatch(r"__Host-siaga-browser=[\w.-]+; HttpOnly; .*; SameSite=strict; Secure", browser)
         assert (await client.get("/console")).status_code == 200
 
 
@@ -62,9 +67,18 @@ async def test_guesses_are_few(api):
     for _ in range(BOTH):
         assert (await sign_in(api, password="bukan yang benar")).status_code == 403
     late = await sign_in(api)
-    assert (late.status_code, late.headers["retry-after"]) == (429, "900")
-    assert "15 menit" in late.text
-    api.siaga.clock.set(api.siaga.clock.now() + 15 * MINUTE)
+    assert (late.status_code, late.headers["retry-after"]) == (429, "180")
+    assert "3 menit" in late.text
+    api.siaga.clock.set(api.siaga.clock.now() + 3 * MINUTE)
+    assert (await sign_in(api)).status_code == 303
+
+
+async def test_a_known_browser_has_few_tries_too(api):
+    assert (await sign_in(api)).status_code == 303
+    for _ in range(KNOWN):
+        assert (await sign_in(api, password="bukan yang benar")).status_code == 403
+    assert (await sign_in(api)).status_code == 429
+    api.client.cookies.clear()
     assert (await sign_in(api)).status_code == 303
 
 
