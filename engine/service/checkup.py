@@ -114,13 +114,19 @@ def _server(server: Server, settings: Settings) -> Iterator[Verdict]:
     if server.product == "redis" and int(server.version.partition(".")[0]) < OLDEST_SERVER:
         yield fault("store", f"{name} is too old", f"take Redis {OLDEST_SERVER} or newer, or Valkey")
         return
-    before = len(server.faults)
+    before = len(server.faults + server.losing)
     for said in server.faults:
         says, _, remedy = said.partition("; ")
         if settings.redis.accept_weaker_durability:
             yield warning("durability", says, remedy)
         else:
             yield fault("durability", says, remedy + ", or accept it: redis.accept_weaker_durability")
+    for said in server.losing:
+        says, _, remedy = said.partition("; ")
+        yield fault("durability", says, remedy)
+    for said in server.unknown:
+        says, _, remedy = said.partition("; ")
+        yield warning("durability", says, remedy)
     if not server.primary:
         remedy = "point redis.url at the primary, or at an address that follows it"
         yield fault("store", f"{name} is a replica and takes no writes", remedy)
@@ -176,9 +182,9 @@ class Held(NamedTuple):
 
 
 async def _held(settings: Settings, where: str, regions: RegionTable | None, clock: WallClock) -> Held:
-    store = RedisStore(where, settings.namespace, accept_weaker_durability=True)
+    store = RedisStore(where, settings.namespace)
     try:
-        await store.open()
+        await store.open(examining=True)
         empty = RegionTable(())
         books = Books(
             store, namespace=settings.namespace, regions=regions or empty, kinds={}, rule_set=RuleSet({}, {})

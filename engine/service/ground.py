@@ -47,6 +47,8 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Re
     await store.open()
     stack.push_async_callback(store.close)
     (log.warning if store.is_weaker else log.info)("store", promise=store.promise())
+    for said in store.unknown:
+        log.warning("store_promise_unknown", says=said)
     return where, store
 
 

@@ -93,14 +93,19 @@ class RedisStore:
         self._timeout = timeout
         self._accept_weaker = accept_weaker_durability
         self._faults: tuple[str, ...] = ()
+        self._unknown: tuple[str, ...] = ()
         self._crash_point = crash_point or (lambda _name, _side: None)
         self._signals = Signals()
         self._heard: frozenset[str] = frozenset()
         self._listener: asyncio.Task[None] | None = None
         self._listeners: set[asyncio.Task[None]] = set()
 
-    async def open(self, *, restoring: bool = False) -> None:
-        """Connect, and refuse a server that is too old or does not keep what it accepts, and half a backup."""
+    async def open(self, *, restoring: bool = False, examining: bool = False) -> None:
+        """Connect, and refuse a server that is too old or does not keep what it accepts, and half a backup.
+
+        `accept_weaker_durability` never accepts a server whose restart loses its records. Only who is `examining`
+        opens that one.
+        """
         server = await self._read("INFO", "server")
         if int(str(server.get("redis_version", "0")).split(".")[0]) < OLDEST_SERVER:
             raise ConfigurationError(
@@ -111,8 +116,9 @@ class RedisStore:
         with suppress(StoreError):  # a server that hides its settings cannot show that it keeps anything
             found = await self._read("CONFIG GET", *durability.settings())
         self._faults = durability.faults(found)
-        if self._faults and not self._accept_weaker:
-            raise WeakDurabilityError(f"the store at {self._link.name}: " + ". ".join(self._faults))
+        losing, self._unknown = await durability.replay(self._read, found)
+        if (losing or (self._faults and not self._accept_weaker)) and not examining:
+            raise WeakDurabilityError(f"the store at {self._link.name}: " + ". ".join(self._faults + losing))
         if not restoring and await self._read("EXISTS", self._key(RESTORING)):
             raise StoreError(
                 f"a restore into the store at {self._link.name} is not finished: wait, or restore again"
@@ -122,6 +128,11 @@ class RedisStore:
     def is_weaker(self) -> bool:
         """Return whether the server may lose what it accepted; after `open`."""
         return bool(self._faults)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Return what the server does not let us see of what it keeps, each with its remedy; after `open`."""
+        return self._unknown
 
     def promise(self) -> str:
         """Say what the server keeps, for the log and for people; after `open`."""

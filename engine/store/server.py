@@ -37,7 +37,8 @@ class Holder(msgspec.Struct, frozen=True):
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of itself.
 
-    `product` is `redis` or `valkey`. `faults` are of its durability, each with its remedy. `memory` and `most_memory`
+    `product` is `redis` or `valkey`. `faults` are of its durability, each with its remedy; `losing` are those of them
+    that no setting accepts, and `unknown` is what this login may not see of it. `memory` and `most_memory`
     are bytes (0: no limit), `writes_fail` is what it says of its append-only file, empty while all is well. `now` is
     its own clock.
     """
@@ -46,6 +47,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     primary: bool
     faults: tuple[str, ...]
+    losing: tuple[str, ...]
+    unknown: tuple[str, ...]
     replicas: tuple[Replica, ...]
     needs_replicas: int
     memory: int
@@ -62,6 +65,7 @@ async def look(where: str, namespace: str) -> Server:
         settings: dict[str, str] = {}
         with suppress(StoreError):  # one that hides its settings says so by its faults
             settings = await link.command("CONFIG GET", *durability.settings(), "min-replicas-to-write")
+        losing, unknown = await durability.replay(link.command, settings)
         key = f"{base_of(namespace)}:lease"
         name, left, (seconds, micros) = await link.commands([("GET", key), ("PTTL", key), ("TIME",)])
     product = "valkey" if info.get("server_name") == "valkey" else "redis"
@@ -71,6 +75,8 @@ async def look(where: str, namespace: str) -> Server:
         version=str(info.get(f"{product}_version", info.get("redis_version", ""))),
         primary=info.get("role") == "master",
         faults=durability.faults(settings),
+        losing=losing,
+        unknown=unknown,
         replicas=tuple(_replicas(info)),
         needs_replicas=int(settings.get("min-replicas-to-write", 0)),
         memory=int(info.get("used_memory", 0)),

@@ -202,7 +202,14 @@ def test_the_example_of_sentinel_is_read_by_sentinel(tmp_path):
         port = free.getsockname()[1]
     own = tmp_path / "sentinel.conf"
     text = (ROOT / "config/redis-sentinel.conf").read_text()
-    own.write_text(text.replace("port 26379", f"port {port}").replace("dir /tmp", f"dir {tmp_path}"))
+    for shipped, here in {
+        "port 26379": f"port {port}",
+        "/var/lib/redis-siaga": str(tmp_path),
+        "@SELF@": "127.0.0.1",
+        "@PRIMARY@": "127.0.0.1",
+    }.items():
+        text = text.replace(shipped, here)
+    own.write_text(text)
     with program(["redis-server", own, "--sentinel"], log=tmp_path / "log", port=port):
         asked = ["redis-cli", "-p", str(port), "sentinel", "master", "siaga"]
         until(lambda: listens(port))
@@ -211,12 +218,13 @@ def test_the_example_of_sentinel_is_read_by_sentinel(tmp_path):
     assert (said["quorum"], said["down-after-milliseconds"], said["parallel-syncs"]) == ("2", "5000", "1")
 
 
-USER = re.compile(r"^# (user .*)$", re.MULTILINE)
+USER = re.compile(r"^(user (?:siaga|default) .*)$", re.MULTILINE)
 
 
 def test_the_user_that_the_file_proposes_can_do_all_that_siaga_does(site, redis, capsys):
-    """Checked, written to, backed up and restored with the rights of config/redis.conf, and no others."""
-    off, siaga = USER.findall((ROOT / "config/redis.conf").read_text())
+    """Checked, written to, backed up and restored with the rights of config/redis-users.acl, and no others."""
+    shipped = (ROOT / "config/redis-users.acl").read_text().replace("@SIAGA@", "PASSWORD")
+    off, siaga = USER.findall(shipped)
     asked = ["redis-cli", "-p", str(redis), "acl", "setuser"]
     for line in (siaga, off):
         done = subprocess.run([*asked, *line.split()[1:]], check=True, capture_output=True, text=True)
