@@ -6,7 +6,8 @@ A notifier never imports the engine. `sent` promises nothing about delivery.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+import math
+from typing import Literal, Protocol, get_args
 
 import msgspec
 
@@ -51,8 +52,12 @@ Reason = Literal[
     "invalid_answer",
     "disconnected",
     "misconfigured",
+    "unexpected",
 ]
-"""The closed list of reasons why a gateway did not accept a message; they are metric labels."""
+"""The closed list of reasons why a gateway did not accept a message; they are metric labels.
+
+`unexpected` stands for whatever a notifier raises that is no `DeliveryError`; a notifier does not say it of itself.
+"""
 
 
 class DeliveryError(Exception):
@@ -69,6 +74,35 @@ class DeliveryError(Exception):
         self.reason: Reason = reason
         self.transient = transient
         self.retry_after = retry_after
+
+
+LONGEST_REFERENCE = 200
+"""Characters of a gateway's own name for a message; what is longer is none."""
+LONGEST_RETRY_AFTER = 3_600.0
+"""Seconds; a gateway that wants to be left alone for longer is asked again all the same."""
+
+
+def receipt_to_keep(returned: object) -> Receipt:
+    """Return a receipt whose reference can be kept. Raises `TypeError` where a notifier returned something else."""
+    if not isinstance(returned, Receipt):
+        raise TypeError(f"a notifier returned a {type(returned).__name__} and no receipt")
+    reference: object = returned.reference
+    usable = isinstance(reference, str) and len(reference) <= LONGEST_REFERENCE and _can_be_kept(reference)
+    return returned if usable else Receipt(gateway=returned.gateway)
+
+
+def _can_be_kept(text: str) -> bool:
+    """Whether a text can be written as UTF-8: a lone surrogate cannot."""
+    return all(not "\ud800" <= character <= "\udfff" for character in text)
+
+
+def known_refusal(error: DeliveryError) -> DeliveryError:
+    """Return a refusal with a reason of the closed list and a wait that can be kept to."""
+    after = error.retry_after
+    if after is not None:
+        after = None if math.isnan(after) else min(max(after, 0.0), LONGEST_RETRY_AFTER)
+    reason: Reason = error.reason if error.reason in get_args(Reason) else "unexpected"
+    return DeliveryError(reason, transient=error.transient, retry_after=after)
 
 
 class Notifier(Protocol):

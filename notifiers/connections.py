@@ -20,6 +20,8 @@ import msgspec
 
 LONGEST_ANSWER = 65_536
 """Bytes that are read of one answer, its head included; what lies behind them is left alone."""
+SWITCHING = 101
+"""The one status below 200 that no other follows: it is an answer, though to a question that nobody asked."""
 
 
 class NotConnectedError(OSError):
@@ -216,6 +218,8 @@ class _Connection(asyncio.Protocol):
         self._read += len(data)
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # 101: what follows is no HTTP
+            self.reusable = False
         except httptools.HttpParserError as error:
             self._fail(error)
         if self._read > LONGEST_ANSWER and not self._answer.done():
@@ -260,7 +264,8 @@ class _Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Take note that the status is known, unless it is one that another follows."""
-        self._headed = self._parser.get_status_code() >= 200
+        status = self._parser.get_status_code()
+        self._headed = status >= 200 or status == SWITCHING
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""

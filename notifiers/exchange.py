@@ -16,11 +16,9 @@ from urllib.parse import quote
 import msgspec
 import re2
 
-from notifiers.base import DeliveryError, Reason
+from notifiers.base import LONGEST_RETRY_AFTER, DeliveryError, Reason
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-LONGEST_RETRY_AFTER = 3_600.0
-"""Seconds; a gateway that wants to be left alone for longer is asked again all the same."""
 _BASE = "url"
 
 

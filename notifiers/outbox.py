@@ -40,8 +40,11 @@ class Outbox:
 
     async def send(self, message: Message) -> Receipt:
         """Write the message; the receipt's reference is the name of its file."""
-        name = file_name(message)
-        content = mime_bytes(message) if message.channel == "email" else _readable(message)
+        try:
+            name = file_name(message)
+            content = mime_bytes(message) if message.channel == "email" else _readable(message)
+        except (ValueError, TypeError):
+            raise DeliveryError("content_refused", transient=False, detail="text or date") from None
         try:
             await asyncio.to_thread(_write, self._directory / name, content)
         except OSError as error:

@@ -77,16 +77,17 @@ class Webhook:
 
     async def send(self, message: Message) -> Receipt:
         """Post the message; whoever answers with a success has it."""
-        body = msgspec.json.encode(
-            Payload(
-                id=message.id,
-                date=message.date,
-                facts=message.headers,
-                subject=message.subject,
-                text=message.text,
-            )
+        payload = Payload(
+            id=message.id,
+            date=message.date,
+            facts=message.headers,
+            subject=message.subject,
+            text=message.text,
         )
-        stamp = _stamp(message.date)
+        try:
+            body, stamp = msgspec.json.encode(payload), _stamp(message.date)
+        except (ValueError, TypeError):
+            raise DeliveryError("content_refused", transient=False, detail="text or date") from None
         headers = {
             "content-type": "application/json",
             "user-agent": "Siaga",
@@ -165,6 +166,8 @@ def _stamp(date: str) -> str:
 
 def _refusal(status: int) -> tuple[Reason, bool]:
     """Return the reason and whether it may pass, of an answer that is no success."""
+    if status < 200:
+        return "invalid_answer", True
     if status == 429:
         return "throttled", True
     if status >= 500:

@@ -23,8 +23,10 @@ RETRIES: tuple[Millis, ...] = (15 * SECOND, 45 * SECOND)
 LONGEST_RETRY: Millis = 5 * MINUTE
 """Where no other contact is left the waits double up to this."""
 JITTER = 0.2
-REASONS = ("breaker_open", "undelivered", "bounced", "no_report")
-"""Why a message fails beside what its gateway answers at once: no gateway is asked for now, or what is said later."""
+NOT_RENDERED = "not_rendered"
+"""Why a message fails whose words could not be made."""
+REASONS = ("breaker_open", "undelivered", "bounced", "no_report", NOT_RENDERED)
+"""Why a message fails beside what its gateway answers at once: nobody is asked for now, or what is said later."""
 
 
 def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, str] | None = None) -> str:

@@ -54,10 +54,14 @@ def cut_off(routes: Collection[Route], interrupted: Collection[str], contact: Co
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Transient failures in a row of one gateway, and until when it is not asked (None: it is)."""
+    """Transient failures in a row of one gateway, and until when it is not asked (None: it is).
+
+    `probe` is the id of the message that tries it meanwhile.
+    """
 
     failures: int = 0
     open_until: Instant | None = None
+    probe: str = ""
 
     def is_open(self, now: Instant) -> bool:
         """Whether the gateway is not asked now."""
@@ -78,6 +82,14 @@ def after_failure(breaker: Breaker, now: Instant) -> Breaker:
     return Breaker(failures=failures, open_until=now + OPEN_FOR if failures >= FAILURES_TO_OPEN else None)
 
 
-def begin_probe(breaker: Breaker, now: Instant) -> Breaker:
-    """Return the breaker while one message tries the gateway: for all others it is open again."""
-    return Breaker(failures=breaker.failures, open_until=now + OPEN_FOR)
+def begin_probe(breaker: Breaker, now: Instant, message: str) -> Breaker:
+    """Return the breaker while one message (its id) tries the gateway: for all others it is open again, for a time.
+
+    A message that says nothing until then, since its process died, is the probe no more.
+    """
+    return Breaker(failures=breaker.failures, open_until=now + OPEN_FOR, probe=message)
+
+
+def give_up_probe(breaker: Breaker, now: Instant, message: str) -> Breaker:
+    """Return the breaker after a message was not sent after all: if it was the probe, the next one may be."""
+    return Breaker(failures=breaker.failures, open_until=now) if breaker.probe == message else breaker

@@ -15,18 +15,22 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
+import structlog
 
 from engine.alerting.alert import NOTICES, Notification, Rendered
 from engine.alerting.command import Reported, Withheld
+from engine.alerting.delivery import NOT_RENDERED
 from engine.alerting.draft import Surroundings
 from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
 from engine.judging.instant import Instant
 from engine.service.accounts import UNSPENT, Verdict
 from engine.service.casebook import CLAIM, OUTBOX, Case, Changes, answer_link, load
-from engine.service.gateways import Gateway, unserved
-from engine.service.sending import Sending
+from engine.service.gateways import Choice, Gateway, unserved
+from engine.service.sending import NotRenderedError, Sending, not_rendered
 from engine.store.port import Committed, Plan, Put, Write
+
+log = structlog.get_logger(__name__)
 
 
 class Claimed(NamedTuple):
@@ -71,10 +75,13 @@ class Claims:
                 continue
             if taken[gateway.id] >= self._parts.gateways.places.free(gateway.id):
                 continue
-            taken[gateway.id] += 1
             rendered = notification.rendered
             if rendered is None or self._carries_otherwise(gateway, notification):
-                rendered = self._text(case, notification, gateway, address, now)
+                try:
+                    rendered = self._text(case, notification, gateway, address, now)
+                except NotRenderedError:
+                    continue  # it goes alone, and its attempt fails with that reason
+            taken[gateway.id] += 1
             claimed.append(_claimed(case, notification, rendered, gateway, now))
             changes.put_notification(claimed[-1].notification, case.versions[one.id])
             links.append(answer_link(self._parts.key, one.id, notification.channel, one.alert))
@@ -123,24 +130,25 @@ class Claims:
             return None
         contact = around.directory.contact(notification.contact)
         address = contact.value if contact else ""
-        gateway = await self._parts.gateways.choose(notification.channel, address)
-        if not isinstance(gateway, Gateway):
-            await self._parts.desk.change(alert_id, unserved(notification_id, gateway), "attempted")
+        choice = await self._parts.gateways.choose(notification.channel, address, notification_id)
+        if not isinstance(choice, Choice):
+            await self._parts.desk.change(alert_id, unserved(notification_id, choice), "attempted")
             return None
+        gateway = choice.gateway
         if self._parts.gateways.places.free(gateway.id) <= 0:
             return None  # its way has changed since the queue was read
         if (free := self._parts.gateways.pace(gateway, now)) > now:
             await self._hold(notification, case.versions[notification_id], Verdict(free, "lane", ()))
             return None
-        rendered = notification.rendered
-        told: tuple[Put, ...] = ()
-        if rendered is None or self._carries_otherwise(gateway, notification):
-            rendered, told = await self._render(case, notification, gateway, address, now)
+        worded = await self._worded(case, notification, gateway, address, now)
+        if worded is None:
+            return None
+        rendered, told = worded
         claimed = _claimed(case, notification, rendered, gateway, now)
         changes = Changes()
         changes.put_notification(claimed.notification, case.versions[notification_id])
         link = answer_link(self._parts.key, notification.id, notification.channel, alert_id)
-        committed = await self._commit("claim", changes, [link, *told, *budget.puts])
+        committed = await self._commit("claim", changes, [link, *told, *budget.puts, *choice.puts])
         return claimed if committed else None
 
     async def _hold(self, notification: Notification, version: int, verdict: Verdict) -> None:
@@ -163,6 +171,21 @@ class Claims:
         before = self._parts.gateways.get(notification.gateway)
         return before is not None and before.profile != gateway.profile
 
+    async def _worded(
+        self, case: Case, notification: Notification, gateway: Gateway, address: str, now: Instant
+    ) -> tuple[Rendered, tuple[Put, ...]] | None:
+        """Return the message as it goes by a gateway, and what is written beside its claim.
+
+        None where there are no words for it: that is an attempt that failed.
+        """
+        if notification.rendered is not None and not self._carries_otherwise(gateway, notification):
+            return notification.rendered, ()
+        try:
+            return await self._render(case, notification, gateway, address, now)
+        except NotRenderedError:
+            await self._parts.desk.change(case.alert.id, not_rendered(notification.id), "attempted")
+            return None
+
     async def _render(
         self, case: Case, notification: Notification, gateway: Gateway, address: str, now: Instant
     ) -> tuple[Rendered, tuple[Put, ...]]:
@@ -182,15 +205,20 @@ class Claims:
         now: Instant,
         code: str = "",
     ) -> Rendered:
-        return self._parts.renderer.render(
-            notification,
-            case.alert,
-            tuple(case.notifications.values()),
-            at=now,
-            to=address,
-            code=code,
-            profile=gateway.profile,
-        )
+        """Word a message. Raises `NotRenderedError` where that raises anything."""
+        try:
+            return self._parts.renderer.render(
+                notification,
+                case.alert,
+                tuple(case.notifications.values()),
+                at=now,
+                to=address,
+                code=code,
+                profile=gateway.profile,
+            )
+        except Exception as error:
+            log.exception(NOT_RENDERED, notification=notification.id, kind=notification.kind)
+            raise NotRenderedError(notification.id) from error
 
 
 def _claimed(

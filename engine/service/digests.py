@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from engine.alerting.alert import Item, Notification, Rendered
 from engine.alerting.command import Attempted, Reported, Withheld
-from engine.alerting.delivery import RETRIES
+from engine.alerting.delivery import NOT_RENDERED, RETRIES
 from engine.alerting.digest import DIGEST, digest_of, digest_times
 from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
 from engine.judging.instant import Instant
 from engine.service.audit import AUDIT
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
-from engine.service.gateways import Gateway, unserved
-from engine.service.sending import Sending
+from engine.service.gateways import Choice, Gateway, unserved
+from engine.service.sending import NotRenderedError, Sending, not_rendered
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Write
@@ -36,6 +37,8 @@ class Gathered(NamedTuple):
     items: tuple[tuple[Notification, Case], ...]
     digest: Notification
 
+
+log = structlog.get_logger(__name__)
 
 UNSETTLED = ("pending", "sending")
 """States of a digest whose items wait for what comes of it."""
@@ -98,14 +101,20 @@ class Digests:
             return None
         contact = (await self._parts.books.directory()).contact(digest.contact)
         address = contact.value if contact else ""
-        gateway = await self._parts.gateways.choose(digest.channel, address)
-        if not isinstance(gateway, Gateway):
+        choice = await self._parts.gateways.choose(digest.channel, address, digest.id)
+        if not isinstance(choice, Choice):
             for message, case in gathered.items:
-                await self._parts.desk.change(case.alert.id, unserved(message.id, gateway), "attempted")
+                await self._parts.desk.change(case.alert.id, unserved(message.id, choice), "attempted")
             return None
+        gateway = choice.gateway
         if self._parts.gateways.places.free(gateway.id) <= 0:
             return None  # its way has changed since the queue was read
-        rendered, count, told = await self._render(gathered, gateway, address, now)
+        try:
+            rendered, count, told = await self._render(gathered, gateway, address, now)
+        except NotRenderedError:
+            for message, case in self._unwordable(gathered, gateway, address, now):
+                await self._parts.desk.change(case.alert.id, not_rendered(message.id), "attempted")
+            return None
         claimed = msgspec.structs.replace(
             digest,
             state="sending",
@@ -115,7 +124,13 @@ class Digests:
             items=digest.items[:count],
         )
         links = [answer_link(self._parts.key, i.notification, digest.channel, i.alert) for i in claimed.items]
-        puts = [answer_link(self._parts.key, digest.id, digest.channel, ""), *links, *told, *budget.puts]
+        puts = [
+            answer_link(self._parts.key, digest.id, digest.channel, ""),
+            *links,
+            *told,
+            *budget.puts,
+            *choice.puts,
+        ]
         return claimed if await self._store_bound(claimed, gathered, puts) else None
 
     async def _render(
@@ -127,19 +142,49 @@ class Digests:
         by_code = gateway.profile.two_way and digest.channel == "sms"
         if by_code:
             code, _ = await self._parts.phones.tell_digest(address, digest.id, alerts, now)
-        rendered, count = self._parts.renderer.digest(
-            digest,
-            [(one, case.alert, tuple(case.notifications.values())) for one, case in gathered.items],
-            at=now,
-            to=address,
-            code=code,
-            mark=(await self._parts.store.mark(AUDIT)).decode(),
-            profile=gateway.profile,
-        )
+        mark = (await self._parts.store.mark(AUDIT)).decode()
+        rendered, count = self._text(digest, gathered.items, gateway, address, now, code, mark)
         if not by_code:
             return rendered, count, ()
         _, put = await self._parts.phones.tell_digest(address, digest.id, alerts[:count], now)
         return rendered, count, (put,)
+
+    def _text(
+        self,
+        digest: Notification,
+        items: Sequence[tuple[Notification, Case]],
+        gateway: Gateway,
+        address: str,
+        now: Instant,
+        code: str = "",
+        mark: str = "",
+    ) -> tuple[Rendered, int]:
+        """Word a digest. Raises `NotRenderedError` where that raises anything."""
+        try:
+            return self._parts.renderer.digest(
+                digest,
+                [(one, case.alert, tuple(case.notifications.values())) for one, case in items],
+                at=now,
+                to=address,
+                code=code,
+                mark=mark,
+                profile=gateway.profile,
+            )
+        except Exception as error:
+            log.exception(NOT_RENDERED, notification=digest.id, items=len(items))
+            raise NotRenderedError(digest.id) from error
+
+    def _unwordable(
+        self, gathered: Gathered, gateway: Gateway, address: str, now: Instant
+    ) -> list[tuple[Notification, Case]]:
+        """Return the items that cannot be worded; all of them where each can, but not together."""
+        found = []
+        for item in gathered.items:
+            try:
+                self._text(gathered.digest, [item], gateway, address, now)
+            except NotRenderedError:
+                found.append(item)
+        return found or list(gathered.items)
 
     async def _store_bound(self, digest: Notification, gathered: Gathered, puts: Sequence[Put]) -> bool:
         """Store a rendered digest, due when its claim ends, and bind its items to it; False where one has changed."""
@@ -164,8 +209,12 @@ class Digests:
         now = self._parts.clock.now()
         if digest is None or digest.due_at is None or digest.due_at > now or digest.state not in UNSETTLED:
             return None
+        choice = await self._parts.gateways.choose_again(digest.gateway, digest.id)
+        if not isinstance(choice, Choice):
+            await self.settle(digest_id, unserved(digest_id, choice))
+            return None
         claimed = msgspec.structs.replace(digest, state="sending", due_at=now + CLAIM)
-        return claimed if await self._keep("claim", claimed, version) else None
+        return claimed if await self._keep("claim", claimed, version, choice.puts) else None
 
     async def taken_apart(self, claimed: Notification) -> bool:
         """Ask once more right before an attempt; say whether the digest must not be sent.
@@ -181,6 +230,7 @@ class Digests:
         bound = [(cases[i.alert].notifications[i.notification], cases[i.alert]) for i in digest.items]
         if all(attempt(case.alert, message, around, now) is None for message, case in bound):
             return False
+        await self._parts.gateways.not_sent(digest.gateway, digest.id)
         ended = msgspec.structs.replace(digest, state="cancelled", reason="superseded", due_at=None)
         writes = [Put(NOTIFICATIONS, digest.id, encode(ended), version)]
         plans = [Plan(OUTBOX, digest.id, None)]
@@ -213,7 +263,9 @@ class Digests:
         if digest is None or digest.final or digest.state == "sent":
             return
         now, attempts = self._parts.clock.now(), digest.attempts + 1
-        tried = msgspec.structs.replace(digest, attempts=attempts, gateway=attempted.gateway)
+        tried = msgspec.structs.replace(
+            digest, attempts=attempts, gateway=attempted.gateway or digest.gateway
+        )
         if attempted.outcome == "transient" and attempts <= len(RETRIES):
             due = max(now + RETRIES[attempts - 1], attempted.retry_after or 0)
             again = msgspec.structs.replace(tried, state="pending", reason=attempted.reason, due_at=due)
@@ -263,9 +315,11 @@ class Digests:
         record = (await self._parts.store.get(NOTIFICATIONS, [digest_id]))[0]
         return (decode(record.value, Notification), record.version) if record else (None, 0)
 
-    async def _keep(self, name: WriteName, digest: Notification, version: int) -> bool:
+    async def _keep(
+        self, name: WriteName, digest: Notification, version: int, puts: Sequence[Put] = ()
+    ) -> bool:
         put = Put(NOTIFICATIONS, digest.id, encode(digest), version)
-        write = Write(name=name, puts=(put,), plans=(Plan(OUTBOX, digest.id, digest.due_at),))
+        write = Write(name=name, puts=(put, *puts), plans=(Plan(OUTBOX, digest.id, digest.due_at),))
         outcome = await self._parts.store.write(write)
         committed = isinstance(outcome, Committed)
         self._parts.metrics.commit(name, "committed" if committed else "conflict")

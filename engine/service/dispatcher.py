@@ -9,7 +9,6 @@ A message goes at least once. The claim stores the rendered message; an attempt 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -36,7 +35,7 @@ from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS, OUTBOX, Case, 
 from engine.service.claims import Claimed, Claims
 from engine.service.deliveries import Deliveries, Delivery
 from engine.service.digests import Digests
-from engine.service.gateways import Gateway, Gateways, unserved
+from engine.service.gateways import Choice, Gateways, unserved
 from engine.service.phones import Phones
 from engine.service.queue import Queue, Together
 from engine.service.receipts import Receipts
@@ -50,7 +49,7 @@ from engine.store.port import Store
 from engine.wording.link import fill, token_for
 from engine.wording.render import Renderer
 from engine.wording.seal import seal
-from notifiers.base import DeliveryError, Message, Notifier
+from notifiers.base import DeliveryError, Message, Notifier, Receipt, known_refusal, receipt_to_keep
 
 LOOK_SECONDS = 0.1
 """What finds no place at its gateway for so long is looked at again, together with what came meanwhile."""
@@ -216,6 +215,7 @@ class Dispatcher:
         held, case = await self._asked.ask(claimed)
         if held:
             await self._desk.change(alert_id, Withheld(notification=notification.id), "drop_unwanted")
+            await self.gateways.not_sent(notification.gateway, notification.id)
             return
         outcome = await self._handed_over(notification)
         record = partial(self._desk.change, alert_id, outcome, "attempted", known=case)
@@ -231,11 +231,12 @@ class Dispatcher:
         claimed = await self.replies.claim(reply_id, self._clock.now() + CLAIM)
         if claimed is None:
             return None
-        gateway = await self.gateways.choose(claimed.channel, claimed.rendered.to if claimed.rendered else "")
-        if not isinstance(gateway, Gateway):
-            return Delivery("", self._settle_reply(claimed, unserved(claimed.id, gateway)))
-        taken = msgspec.structs.replace(claimed, gateway=gateway.id)
-        return Delivery(gateway.id, self._deliver_reply(taken))
+        address = claimed.rendered.to if claimed.rendered else ""
+        choice = await self.gateways.take(claimed.channel, address, claimed.id)
+        if not isinstance(choice, Choice):
+            return Delivery("", self._settle_reply(claimed, unserved(claimed.id, choice)))
+        taken = msgspec.structs.replace(claimed, gateway=choice.gateway.id)
+        return Delivery(choice.gateway.id, self._deliver_reply(taken))
 
     async def _deliver_reply(self, claimed: Notification) -> None:
         await self._settle_reply(claimed, await self._attempt(claimed))
@@ -293,11 +294,11 @@ class Dispatcher:
         await self.gateways.settle(attempted.gateway, well=attempted.outcome != "transient")
 
     async def _handed_over(self, notification: Notification) -> Attempted:
-        gateway, message = notification.gateway, self._message(notification)
+        gateway = notification.gateway
         self._metrics.gateways.message(gateway, "submitted")
         began = monotonic()
         try:
-            receipt = await self._notifiers[gateway].send(message)
+            receipt = await self._submitted(notification)
         except DeliveryError as error:
             log.warning(
                 "attempt_failed",
@@ -316,7 +317,7 @@ class Dispatcher:
             )
         else:
             known = self.gateways.get(gateway)
-            if known is not None and known.by_reference:
+            if known is not None and known.by_reference and receipt.reference:
                 await self.receipts.keep(gateway, receipt.reference, notification.id)
             outcome = Attempted(
                 notification=notification.id,
@@ -328,6 +329,28 @@ class Dispatcher:
         self._metrics.gateways.took(gateway, monotonic() - began)
         self._metrics.gateways.message(gateway, "accepted" if outcome.outcome == "sent" else "refused")
         return outcome
+
+    async def _submitted(self, notification: Notification) -> Receipt:
+        """Hand a message to its notifier and return a receipt that can be kept; raise nothing but `DeliveryError`.
+
+        Whatever else a notifier raises or returns is an attempt that failed, too: it may be tried again, the breaker
+        counts it, another contact serves. Only who ends the process, or the delivery itself, ends it.
+        """
+        try:
+            receipt = await self._notifiers[notification.gateway].send(self._message(notification))
+            return receipt_to_keep(receipt)
+        except DeliveryError as error:
+            raise known_refusal(error) from error
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                raise
+            log.exception(
+                "notifier_raised", notification=notification.id, gateway=notification.gateway, exc_info=error
+            )
+            raise DeliveryError("unexpected", transient=True) from error
 
     async def _catch_up(self, attempted: Attempted) -> None:
         """Enter what a gateway reported by its own reference before we had recorded that."""
@@ -363,9 +386,10 @@ class Dispatcher:
 
     async def try_contact(self, contact: Contact, rendered: Rendered, id_: str) -> Attempted:
         """Send a message that belongs to no alert, once, by the way that alerts take; nothing of it is kept."""
-        gateway = await self.gateways.choose(contact.channel, contact.value)
-        if not isinstance(gateway, Gateway):
-            return unserved(id_, gateway)
+        choice = await self.gateways.take(contact.channel, contact.value, id_)
+        if not isinstance(choice, Choice):
+            return unserved(id_, choice)
+        gateway = choice.gateway
         message = Notification(
             id=id_,
             alert="",
@@ -387,8 +411,10 @@ class Dispatcher:
         """Give up what is on its way, whose claims end by themselves, and let go of the gateways' connections."""
         await self.deliveries.close()
         for notifier in self._notifiers.values():
-            with contextlib.suppress(DeliveryError):
+            try:
                 await notifier.close()
+            except Exception:
+                log.exception("notifier_not_closed", gateway=notifier.name)
 
 
 def _is_plain(message: Waiting) -> bool:

@@ -3,23 +3,24 @@
 Here: the choice for one message, and what its outcome does to the breaker and the metrics. Not here: the rule of the
 choice (`alerting.route`), sending (`service.dispatcher`, `notifiers`) and reading the file (`loading.gateways`).
 
-Breakers lie in the store: whoever plans a message passes over what is out of order, in whichever process, and of all
-dispatchers one makes the probe.
+Breakers lie in the store: whoever plans a message passes over what is out of order, in whichever process. Of all
+dispatchers one makes the probe: choosing writes nothing, the write that claims the message makes it the probe too.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 import structlog
 
 from engine.alerting.command import Attempted
 from engine.alerting.policy import Channel
-from engine.alerting.route import CLOSED, Breaker, Route, after_failure, begin_probe, routes_to
+from engine.alerting.route import CLOSED, Breaker, Route, after_failure, begin_probe, give_up_probe, routes_to
 from engine.clock import Clock
+from engine.errors import StoreError
 from engine.judging.instant import MINUTE, Instant, Millis
 from engine.loading.route_profile import Rate, RouteProfile, Trust
 from engine.metrics import Metrics
@@ -33,6 +34,11 @@ from engine.wording.profile import Profile
 
 BELIEVED: Mapping[Channel, Trust] = {"sms": "none", "email": "low", "webhook": "none"}
 """What reports of a channel are worth where its gateway does not say: a bounced mail did not arrive."""
+
+Unserved = Literal["misconfigured", "breaker_open"]
+"""Why no gateway takes a message: none serves its address, or those that do are out of order now."""
+ATTEMPTS = 50
+"""A choice is made anew this often when other messages become the probe meanwhile."""
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +90,17 @@ def gateway_of(
     )
 
 
+class Choice(NamedTuple):
+    """The gateway that a message takes. `puts` belong into the write that claims the message.
+
+    They make it the probe of a gateway that was out of order until now; where another message became it meanwhile, they
+    conflict.
+    """
+
+    gateway: Gateway
+    puts: tuple[Put, ...] = ()
+
+
 class Gateways:
     """Chooses gateways and remembers how they are."""
 
@@ -111,28 +128,47 @@ class Gateways:
         known = self.get(gateway)
         return known is not None and known.dlr_trust != "none"
 
-    async def choose(
-        self, channel: Channel, address: str
-    ) -> Gateway | Literal["misconfigured", "breaker_open"]:
-        """Return the gateway that a message to an address takes now, or why there is none.
-
-        Where its breaker was open until now, this message is the probe: the breaker is open again for all others.
-        """
+    async def choose(self, channel: Channel, address: str, message: str) -> Choice | Unserved:
+        """Return the gateway that a message (its id) to an address takes now, or why there is none."""
         routes = routes_to(self.routes, channel, address)
-        if not routes:
+        return await self._first_free([route.gateway for route in routes], message)
+
+    async def choose_again(self, gateway: str, message: str) -> Choice | Unserved:
+        """Choose the gateway that a message was written for, or say why it cannot be taken now."""
+        return await self._first_free([gateway] if gateway in self._gateways else [], message)
+
+    async def _first_free(self, gateways: Sequence[str], message: str) -> Choice | Unserved:
+        if not gateways:
             return "misconfigured"
-        records = await self._store.get(BREAKERS, [route.gateway for route in routes])
+        records = await self._store.get(BREAKERS, gateways)
         now = self._clock.now()
-        for route, record in zip(routes, records, strict=True):
+        for gateway, record in zip(gateways, records, strict=True):
             breaker = decode(record.value, Breaker) if record else CLOSED
             if breaker.is_open(now):
                 continue
+            puts: tuple[Put, ...] = ()
             if record is not None and breaker.probing:
-                kept = await self._keep("probe", route.gateway, begin_probe(breaker, now), record.version)
-                if not kept:
-                    continue
-            return self._gateways[route.gateway]
+                puts = (Put(BREAKERS, gateway, encode(begin_probe(breaker, now, message)), record.version),)
+            return Choice(self._gateways[gateway], puts)
         return "breaker_open"
+
+    async def take(self, channel: Channel, address: str, message: str) -> Choice | Unserved:
+        """Choose for a message that is sent at once and that no write claims; raise `StoreError` where that fails."""
+        for _ in range(ATTEMPTS):
+            choice = await self.choose(channel, address, message)
+            if not isinstance(choice, Choice) or not choice.puts:
+                return choice
+            if isinstance(await self._store.write(Write(name="breaker", puts=choice.puts)), Committed):
+                return choice
+        raise StoreError("the breakers change too quickly")
+
+    async def not_sent(self, gateway: str, message: str) -> None:
+        """Note that a message (its id) is not sent after all: where it was the probe, the next one is."""
+        record = (await self._store.get(BREAKERS, [gateway]))[0]
+        breaker = decode(record.value, Breaker) if record else CLOSED
+        after = give_up_probe(breaker, self._clock.now(), message)
+        if record is not None and after != breaker:
+            await self._keep("breaker", gateway, after, record.version)
 
     def first(self, channel: Channel, address: str, interrupted: Collection[str] = ()) -> Gateway | None:
         """Return the gateway that a message to an address takes if no other is out of order than these."""
@@ -178,7 +214,7 @@ class Gateways:
         return committed
 
 
-def unserved(notification_id: str, why: Literal["misconfigured", "breaker_open"]) -> Attempted:
+def unserved(notification_id: str, why: Unserved) -> Attempted:
     """Return the attempt that is not made: the channel has no gateway, or those that serve are out of order now."""
     outcome: Literal["permanent", "transient"] = "permanent" if why == "misconfigured" else "transient"
     return Attempted(notification=notification_id, outcome=outcome, reason=why)

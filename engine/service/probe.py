@@ -27,6 +27,7 @@ REMEDIES: Mapping[Reason, str] = {
     "invalid_answer": "what answers is perhaps another program: check host, port and description",
     "disconnected": "does its port speak what is set (TLS or not)?",
     "misconfigured": "check its keys in the settings and the file of gateways; it may offer no login without TLS",
+    "unexpected": "an answer that nobody foresaw, or a fault of Siaga: report what stands here",
 }
 """What to do about each reason why a gateway would not take messages."""
 
@@ -50,6 +51,8 @@ async def _probe(outlet: Outlet) -> Verdict:
             str(outlet.notifier[key]) for key in ("host", "port", "url") if key in outlet.notifier
         )
         return fault(area, f"{error}" + (f" ({where})" if where else ""), REMEDIES[error.reason])
+    except Exception as error:  # noqa: BLE001 -- the other gateways are tried all the same
+        return fault(area, f"unexpected: {type(error).__name__}", REMEDIES["unexpected"])
     finally:
         await notifier.close()
     match outlet.notifier["adapter"]:

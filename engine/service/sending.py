@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engine.alerting.command import Attempted
+from engine.alerting.delivery import NOT_RENDERED
 from engine.clock import Clock
+from engine.errors import SiagaError
 from engine.metrics import Metrics
 from engine.service.accounts import Accounts
 from engine.service.apply import Desk
@@ -31,3 +34,12 @@ class Sending(NamedTuple):
     phones: Phones
     accounts: Accounts
     key: bytes
+
+
+class NotRenderedError(SiagaError):
+    """A message could not be worded: a template, a text or a value in it raised."""
+
+
+def not_rendered(notification_id: str) -> Attempted:
+    """Return the attempt that is not made because there are no words for it; the template may be mended meanwhile."""
+    return Attempted(notification=notification_id, outcome="transient", reason=NOT_RENDERED)

@@ -12,7 +12,7 @@ from engine.alerting.identity import derive
 from engine.clock import Clock
 from engine.service.books import Books
 from engine.service.dispatcher import Dispatcher
-from engine.service.gateways import Gateway
+from engine.service.gateways import Choice
 from engine.service.verification import Verifications
 from engine.wording.texts import Catalogue
 from engine.wording.trial import trial
@@ -49,7 +49,7 @@ class Trials:
             return None
         now = self._clock.now()
         id_ = derive("trial", self._books.namespace, contact.id, str(now))
-        gateway = await self._dispatcher.gateways.choose(contact.channel, contact.value)
+        choice = await self._dispatcher.gateways.choose(contact.channel, contact.value, id_)
         words = trial(
             self._catalogue,
             person.language,
@@ -59,6 +59,8 @@ class Trials:
             sender=self._sender,
             at=now,
             code=await self._verifications.ask(contact, now) if verify else "",
-            two_way=contact.channel == "sms" and isinstance(gateway, Gateway) and gateway.profile.two_way,
+            two_way=contact.channel == "sms"
+            and isinstance(choice, Choice)
+            and choice.gateway.profile.two_way,
         )
         return await self._dispatcher.try_contact(contact, words, id_)

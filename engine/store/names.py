@@ -42,7 +42,6 @@ ServiceWrite = Literal[
     "claim_reply",
     "drop_unwanted",
     "hold",
-    "probe",
     "receipt",
     "settle_digest",
     "settle_reply",

@@ -153,6 +153,7 @@ class Renderer:
             to=to,
             date=date,
             headers={"References": thread, "In-Reply-To": thread},
+            space=alert.space,
         )
 
     def digest(
@@ -198,7 +199,9 @@ class Renderer:
             signature=texts["signature"],
             footer=texts("digest.footer", mark=mark or "-"),
         )
-        return self._mail(digest, letter, digest_subject(told), to=to, date=date, headers={}), len(told)
+        space = told[0].alert.space
+        mail = self._mail(digest, letter, digest_subject(told), to=to, date=date, headers={}, space=space)
+        return mail, len(told)
 
     def situation(self, letter: Notification, situation: Situation, *, date: str) -> Rendered:
         """Return the letter that reports a situation, without its address."""
@@ -234,9 +237,10 @@ class Renderer:
         to: str,
         date: str,
         headers: dict[str, str],
+        space: str = "real",
     ) -> Rendered:
         if notification.channel == "webhook":
-            facts = _facts(notification, exercise=bool(letter.notes))
+            facts = _facts(notification, space)
             return Rendered(
                 to=to, subject=subject, text=self._text.render(letter=letter), date=date, headers=facts
             )
@@ -289,14 +293,14 @@ def _date(second: int, zone: str) -> str:
     return format_datetime(local(second * SECOND, zone))
 
 
-def _facts(notification: Notification, *, exercise: bool) -> dict[str, str]:
+def _facts(notification: Notification, space: str) -> dict[str, str]:
     """Return what a machine wants to know of a message."""
     return {
         "kind": notification.kind,
         "alert": notification.alert,
         "level": level_name(notification.level),
         "region": notification.region,
-        "space": "exercise" if exercise else "real",
+        "space": space,
         "language": notification.language,
     }
 

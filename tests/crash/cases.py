@@ -12,7 +12,7 @@ from tests.crash.world import ANSWER, KILLED, Death, Left, World
 
 OUTAGE = (failing, working)
 """Acts in which a gateway is out of order."""
-FINDING_OUT = ("attempted", "probe", "claim", "receipt", "breaker", ANSWER)
+FINDING_OUT = ("attempted", "claim", "receipt", "breaker", ANSWER)
 """What happens while messages find out whether a gateway works. A kill there takes what was found out with it: the
 next message to ask, or the same one, waits or goes at another instant than in the undisturbed run."""
 

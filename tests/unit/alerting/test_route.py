@@ -68,7 +68,7 @@ def test_one_probe_at_a_time_and_a_failed_one_opens_it_again():
     breaker = CLOSED
     for _ in range(FAILURES_TO_OPEN):
         breaker = after_failure(breaker, NOW)
-    probing = begin_probe(breaker, NOW + OPEN_FOR)
+    probing = begin_probe(breaker, NOW + OPEN_FOR, "m")
     assert probing.is_open(NOW + OPEN_FOR)
     assert not probing.is_open(NOW + 2 * OPEN_FOR)  # the prober died: the next may try
     assert after_failure(probing, NOW + OPEN_FOR + 5).is_open(NOW + 2 * OPEN_FOR + 4)

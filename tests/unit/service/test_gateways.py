@@ -38,8 +38,8 @@ class Pair:
             await self.gateways.settle(gateway, well=False)
 
     async def chosen(self, gateways: Gateways | None = None) -> str:
-        found = await (gateways or self.gateways).choose("sms", SEKDA)
-        return found if isinstance(found, str) else found.id
+        found = await (gateways or self.gateways).take("sms", SEKDA, "m")
+        return found if isinstance(found, str) else found.gateway.id
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def test_a_gateway_that_never_failed_leaves_nothing_in_the_store(pair):
 
 
 async def test_a_channel_without_a_gateway_is_misconfigured(pair):
-    assert await pair.gateways.choose("webhook", "https://a.example") == "misconfigured"
+    assert await pair.gateways.choose("webhook", "https://a.example", "m") == "misconfigured"
 
 
 # --- the dispatcher ---------------------------------------------------------------------------------------------------

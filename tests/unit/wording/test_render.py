@@ -116,6 +116,16 @@ def test_every_message_of_an_exercise_begins_with_latihan(kind: str, language: s
     assert render(kind, alert, language=language, channel="sms").text.startswith("LATIHAN ")
 
 
+@pytest.mark.parametrize("space", ["real", "exercise"])
+def test_a_webhook_names_the_space_of_its_alert(space: str):
+    """A system that takes over must know what did not really happen; of a digest too."""
+    alert = change(ALERT, space=space)
+    assert render("first", alert, channel="webhook").headers["space"] == space
+    items = [(notification("first", channel="webhook"), alert, ())]
+    mail, _ = RENDERER.digest(notification("digest", channel="webhook"), items, at=NOW, to="")
+    assert mail.headers["space"] == space
+
+
 def test_a_kind_that_is_not_about_one_alert_is_not_rendered_here():
     """A digest has many alerts, a reply may have none."""
     with pytest.raises(ValueError, match="digest"):
