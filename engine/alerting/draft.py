@@ -28,6 +28,7 @@ NO_STAGES = Calendar()
 class Surroundings(msgspec.Struct, frozen=True):
     """What a decision may look at beside the alert, as it is at this instant.
 
+    `silences_version` is that of the record that keeps the silences (0: none was ever made).
     `standing` is what is open of the rules that may hide the alert, where that matters.
     `routes` are the ways through the gateways, `interrupted` until when which gateways are out of order.
     """
@@ -37,6 +38,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     regions: RegionTable
     calendar: Calendar = NO_STAGES
     silences: tuple[Silence, ...] = ()
+    silences_version: int = 0
     standing: Standing = frozenset()
     routes: tuple[Route, ...] = ()
     interrupted: dict[str, Instant] = {}
@@ -50,7 +52,8 @@ class Surroundings(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What `decide` returns: the alert after it, changed notifications, new history, and the named reason.
 
-    `refusal` is set where an answer was refused; `repeated` where it said again what is already so.
+    `refusal` is set where an answer was refused; `repeated` where it said again what is already so. `silences` is the
+    version of the silences that it was decided by.
     """
 
     alert: Alert
@@ -59,6 +62,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     refusal: str = ""
     repeated: bool = False
+    silences: int = 0
 
 
 def chain_digest(entry: HistoryEntry) -> str:
@@ -159,4 +163,5 @@ class Draft:
             reason=reason,
             refusal=refusal,
             repeated=repeated,
+            silences=self.around.silences_version,
         )

@@ -21,7 +21,10 @@ GATHERED = frozenset(("digest", "budget", "lane"))
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that waits, as far as its turn depends on it. `gateway` is the one that it must take, if it must."""
+    """A message that waits, as far as its turn depends on it. `gateway` is the one that it must take, if it must.
+
+    `due_at` is the instant at which it stands in the outbox: later than its own once its work was put off.
+    """
 
     id: str
     alert: str
@@ -34,6 +37,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     gathers: bool = False
     exercise: bool = False
     gateway: str = ""
+    due_at: Instant | None = None
 
     @property
     def urgent(self) -> bool:
@@ -46,8 +50,11 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
         return self.contact, self.exercise
 
 
-def waiting(message: Notification) -> Waiting:
-    """Return what the turn of a message depends on; it gathers with others to its contact where it was held back."""
+def waiting(message: Notification, due_at: Instant | None = None) -> Waiting:
+    """Return what the turn of a message depends on; it gathers with others to its contact where it was held back.
+
+    `due_at` is where it stands in the outbox, if it does.
+    """
     return Waiting(
         id=message.id,
         alert=message.alert,
@@ -60,6 +67,7 @@ def waiting(message: Notification) -> Waiting:
         gathers=message.held in GATHERED and message.state == "pending",
         exercise=message.exercise,
         gateway=message.gateway if message.kind == "digest" else "",
+        due_at=due_at,
     )
 
 

@@ -31,7 +31,7 @@ from engine.service.app import Notifiers
 from engine.service.apply import Desk
 from engine.service.backdrop import REAL
 from engine.service.batch import Key
-from engine.service.books import Books
+from engine.service.books import SILENCES, Books
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
@@ -157,6 +157,7 @@ class Rig:
         """Return the earliest instant at which something falls due though nothing is done."""
         schedules = (
             REVEALS,
+            SILENCES,
             COVERS,
             CLOSINGS,
             WINDOWS,

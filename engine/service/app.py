@@ -28,7 +28,7 @@ from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
 from engine.service.approval import Approval
 from engine.service.balances import Balances
-from engine.service.books import Books
+from engine.service.books import SILENCES, Books
 from engine.service.callbacks import Callbacks
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
@@ -263,7 +263,7 @@ class Siaga:
         """Return the earliest instant at which something falls due though nothing arrives."""
         due = [
             await self.store.next_due(schedule)
-            for schedule in (REVEALS, COVERS, CLOSINGS, WINDOWS, OWN, ALERTS, SITUATIONS, OUTBOX)
+            for schedule in (REVEALS, SILENCES, COVERS, CLOSINGS, WINDOWS, OWN, ALERTS, SITUATIONS, OUTBOX)
         ]
         return min((instant for instant in due if instant is not None), default=None)
 
@@ -296,7 +296,7 @@ class Siaga:
         if real:
             judging = {"schedules": [CLOSINGS, WINDOWS], "of": self._evaluator}
             rota.add("evaluator", self._evaluate, channels=["entries"], **judging)
-            rota.add("escalator", self._escalator.turn, schedules=[REVEALS, COVERS, ALERTS])
+            rota.add("escalator", self._escalator.turn, schedules=[REVEALS, SILENCES, COVERS, ALERTS])
             rota.add("dispatcher", self.dispatcher.turn, schedules=[OUTBOX], of=self.dispatcher)
             rota.add("situations", self.situations.turn, schedules=[SITUATIONS])
             rota.add("rules", self.watch.turn, every=WATCH_SECONDS)

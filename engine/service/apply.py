@@ -36,7 +36,7 @@ from engine.service.census import Summary, summarise, take
 from engine.service.rounds import Rounds
 from engine.store.codec import decode as decode_value
 from engine.store.names import WriteName
-from engine.store.port import Committed, Plan, Put, Store
+from engine.store.port import Committed, Expect, Plan, Put, Store
 
 ATTEMPTS = 50
 """A command is decided anew this often when others change the same alert meanwhile; each round somebody got through."""
@@ -107,7 +107,8 @@ class Desk:
         """Decide a command on the alert as it is now, and commit; None where there is no such alert.
 
         Commands that others give under the same name meanwhile are committed in the same write. `beside` says what is
-        written in the same step, also where the command changes nothing. `known` is the case as it was read before.
+        written in the same step, also where the command changes nothing; then the alert is still as it was read.
+        `known` is the case as it was read before.
         Raises `StoreError` where `ATTEMPTS` commits in a row were overtaken.
         """
         if name not in self._rounds:
@@ -178,6 +179,8 @@ class Desk:
                 changes.add([decision], case)
                 if _closed_by_hand(case.alert, decision.alert, self._books.rule_set.counted):
                     changes.plans.append(Plan(CLOSINGS, one.alert_id, decision.alert.resolved_at))
+            elif one.beside is not None:
+                changes.expects.append(Expect(ALERTS, one.alert_id, case.version))
             if one.beside is not None:
                 written = True
                 puts, plans = await one.beside(case, decision)

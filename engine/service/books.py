@@ -26,7 +26,9 @@ DIRECTORY = "directory"
 BREAKERS = "breakers"
 """Table of the `alerting.route.Breaker`s of gateways that failed lately, by gateway (`service.gateways`)."""
 SILENCES = "silences"
-"""Table of the silences; its one record `all` holds every silence kept (`service.silences`)."""
+"""Table of the silences; its one record `all` holds every silence kept (`service.silences`).
+
+Also the schedule of silences, by id, that were made or ended and whose alerts have yet to look."""
 ALL = "all"
 CURRENT = ("current",)
 IN_FORCE = ("in_force", "pending")
@@ -73,6 +75,7 @@ class Books:
             self.regions,
             self.rule_set.calendar,
             self._silences_in(*silences),
+            silences_version=self._silences[0],
             routes=self.routes,
             interrupted=_interrupted(zip(gateways, breakers, strict=True)),
         )

@@ -16,6 +16,7 @@ from engine.alerting.draft import Decision
 from engine.alerting.policy import Channel
 from engine.judging.instant import SECOND, Millis
 from engine.service.audit import append_histories
+from engine.service.books import ALL, SILENCES
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
 from engine.store.port import Append, Drop, Expect, Fence, Plan, Put, Record, Store, Write
@@ -63,6 +64,11 @@ def hidden_by(space: str, rule: str) -> str:
     return f"hidden:{space}|{rule}"
 
 
+def timers(alert: Alert) -> tuple[Plan, Plan]:
+    """Return the plans by which an alert stands in its two schedules at the instants that its record names."""
+    return Plan(ALERTS, alert.id, alert.wake_at), Plan(COVERS, alert.id, alert.cover_changes_at)
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """An alert and its notifications as they stood in the store, with the versions a write will expect."""
 
@@ -90,12 +96,22 @@ class Changes(msgspec.Struct, kw_only=True):
         alert = decisions[-1].alert
         self._place(alert, before.alert if before else None)
         self.puts.append(Put(ALERTS, alert.id, encode(alert), before.version if before else 0))
-        self.plans.append(Plan(ALERTS, alert.id, alert.wake_at))
-        self.plans.append(Plan(COVERS, alert.id, alert.cover_changes_at))
+        if before is None:
+            self._expect_silences(decisions[0].silences)
+        self.plans += timers(alert)
         self.plans.append(Plan(UNRESOLVED, alert.id, alert.detected_at if alert.unresolved else None))
         for notification in changed.values():
             version = before.versions.get(notification.id, 0) if before else 0
             self.put_notification(notification, version)
+
+    def _expect_silences(self, version: int) -> None:
+        """Let an opening hold only while the silences are those that it was decided by.
+
+        A silence looks at the alerts that are in the store after it was made: it sees this one, or this one saw it.
+        """
+        expect = Expect(SILENCES, ALL, version)
+        if expect not in self.expects[-1:]:
+            self.expects.append(expect)
 
     def _place(self, alert: Alert, before: Alert | None) -> None:
         """Keep the lists of what is open and what is hidden, by rule, in step with the alert."""

@@ -25,10 +25,10 @@ from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
 from engine.judging.instant import Instant
 from engine.service.accounts import UNSPENT, Verdict
-from engine.service.casebook import CLAIM, OUTBOX, Case, Changes, answer_link, load
+from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, Changes, answer_link, load
 from engine.service.gateways import Choice, Gateway, unserved
 from engine.service.sending import NotRenderedError, Sending, not_rendered
-from engine.store.port import Committed, Plan, Put, Write
+from engine.store.port import Committed, Expect, Plan, Put, Write
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +105,9 @@ class Claims:
         if case is None or notification is None:
             return None
         if notification.due_at is None:
-            await self._parts.store.write(Write(name="replan", plans=(Plan(OUTBOX, notification_id, None),)))
+            off = Plan(OUTBOX, notification_id, None)
+            same = Expect(NOTIFICATIONS, notification_id, case.versions[notification_id])
+            await self._parts.store.write(Write(name="replan", plans=(off,), expects=(same,)))
             return None
         if notification.due_at > now:
             return None  # another dispatcher was quicker since the queue was read

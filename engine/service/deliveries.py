@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from engine.clock import monotonic
+from engine.judging.instant import Instant
 
 AT_ONCE = 40
 """Messages that a gateway carries at once where it does not say how many."""
@@ -24,10 +25,15 @@ PATIENCE_SECONDS = 3.0
 
 
 class Delivery(NamedTuple):
-    """What is left to do with a claimed message, and the gateway that it takes (empty: none)."""
+    """What is left to do with a claimed message, and the gateway that it takes (empty: none).
+
+    `id` and `due_at` are those by which it stands in the outbox since its claim.
+    """
 
     gateway: str
     work: Coroutine[Any, Any, object]
+    id: str = ""
+    due_at: Instant | None = None
 
 
 class Places:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -152,21 +152,23 @@ class Dispatcher:
         try:
             for claimed in await self.claims.take_together(plain) if plain else ():
                 done.add(claimed.notification.id)
-                self._start(claimed.notification.id, self._delivery(claimed))
+                self._start(self._delivery(claimed))
         except StoreUnavailableError:
             raise
         except Exception:  # of one of them: each goes alone, and this one will be put off
             log.exception("not_claimed_together", messages=len(plain))
         for together in few:
-            if (id_ := together.first.id) not in done:
-                await self._setbacks.spare_others(id_, self._begin_alone(together))
+            if (first := together.first).id not in done:
+                work = self._begin_alone(together)
+                await self._setbacks.spare_others(first.id, work, planned=first.due_at)
 
     async def _begin_alone(self, together: Together) -> None:
         if (delivery := await self._claim(together)) is not None:
-            self._start(together.first.id, delivery)
+            self._start(delivery)
 
-    def _start(self, id_: str, delivery: Delivery) -> None:
-        self.deliveries.start(delivery._replace(work=self._setbacks.spare_others(id_, delivery.work)))
+    def _start(self, delivery: Delivery) -> None:
+        spared = self._setbacks.spare_others(delivery.id, delivery.work, planned=delivery.due_at)
+        self.deliveries.start(delivery._replace(work=spared))
 
     async def _steps_start(self, now: Instant) -> bool:
         """Say whether steps are about to start: their messages go in the same digest as what waits already.
@@ -184,7 +186,7 @@ class Dispatcher:
         if first.kind in ALONE:
             return await self._reply(first.id)
         if first.kind == "digest":
-            return await self._digest(first.id)
+            return await self._digest(first.id, first.due_at)
         return await self._send(first.alert, first.id)
 
     async def recover(self) -> None:
@@ -207,7 +209,7 @@ class Dispatcher:
         return None if claimed is None else self._delivery(claimed)
 
     def _delivery(self, claimed: Claimed) -> Delivery:
-        return Delivery(claimed.notification.gateway, self._deliver(claimed))
+        return _delivery_of(claimed.notification, self._deliver(claimed))
 
     async def _deliver(self, claimed: Claimed) -> None:
         """Hand a claimed message to its gateway, and record what came of it."""
@@ -234,9 +236,10 @@ class Dispatcher:
         address = claimed.rendered.to if claimed.rendered else ""
         choice = await self.gateways.take(claimed.channel, address, claimed.id)
         if not isinstance(choice, Choice):
-            return Delivery("", self._settle_reply(claimed, unserved(claimed.id, choice)))
+            taken = msgspec.structs.replace(claimed, gateway="")
+            return _delivery_of(taken, self._settle_reply(claimed, unserved(claimed.id, choice)))
         taken = msgspec.structs.replace(claimed, gateway=choice.gateway.id)
-        return Delivery(choice.gateway.id, self._deliver_reply(taken))
+        return _delivery_of(taken, self._deliver_reply(taken))
 
     async def _deliver_reply(self, claimed: Notification) -> None:
         await self._settle_reply(claimed, await self._attempt(claimed))
@@ -251,15 +254,15 @@ class Dispatcher:
         """Claim what was held back for one contact as one digest; what is alone and no digest goes as itself."""
         bound = await self.digests.bind(together.messages)
         if isinstance(bound, Notification):
-            return Delivery(bound.gateway, self._attempt_digest(bound))
+            return _delivery_of(bound, self._attempt_digest(bound))
         return None if bound is None else await self._send(bound.alert, bound.notification)
 
-    async def _digest(self, digest_id: str) -> Delivery | None:
-        """Go on with a digest: try it again, or tell its items what came of it."""
+    async def _digest(self, digest_id: str, due_at: Instant | None = None) -> Delivery | None:
+        """Go on with a digest that is in the outbox at `due_at`: try it again, or tell its items what came of it."""
         claimed = await self.digests.claim_again(digest_id)
         if claimed is None:
-            return Delivery("", self.digests.go_on(digest_id))
-        return Delivery(claimed.gateway, self._attempt_digest(claimed))
+            return Delivery("", self.digests.go_on(digest_id), digest_id, due_at)
+        return _delivery_of(claimed, self._attempt_digest(claimed))
 
     async def _attempt_digest(self, claimed: Notification) -> None:
         if not await self.digests.taken_apart(claimed):
@@ -419,6 +422,10 @@ class Dispatcher:
 
 def _is_plain(message: Waiting) -> bool:
     return not message.gathers and message.kind not in (*ALONE, "digest")
+
+
+def _delivery_of(claimed: Notification, work: Coroutine[Any, Any, object]) -> Delivery:
+    return Delivery(claimed.gateway, work, claimed.id, claimed.due_at)
 
 
 def _is_begun(message: Notification) -> bool:

@@ -7,15 +7,20 @@ together is asked for together: `apply` reads and writes many alerts at once, ea
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from engine.alerting.command import Cover, Wake
+from engine.alerting.draft import Decision
 from engine.clock import Clock
+from engine.judging.instant import Instant
 from engine.judging.region import NATION, lineage
 from engine.metrics import Metrics
 from engine.service.apply import Desk
-from engine.service.casebook import ALERTS, COVERS, REVEALS, hidden_by
+from engine.service.books import SILENCES
+from engine.service.casebook import ALERTS, COVERS, REVEALS, Case, hidden_by, timers
 from engine.service.setback import Setbacks
-from engine.store.port import Plan, Store, Write
+from engine.service.silences import look_at_silence
+from engine.store.port import Expect, Plan, Put, Store, Write
 
 BATCH = 200
 LATE_MS = 30_000
@@ -30,9 +35,9 @@ class Escalator:
         self._clock = clock
         self._desk = desk
         self._metrics = metrics
-        self._setbacks, self._covers, self._reveals = (
+        self._setbacks, self._covers, self._reveals, self._silences = (
             Setbacks("escalator", schedule, store=store, clock=clock, metrics=metrics)
-            for schedule in (ALERTS, COVERS, REVEALS)
+            for schedule in (ALERTS, COVERS, REVEALS, SILENCES)
         )
 
     async def lift(self) -> int:
@@ -40,15 +45,24 @@ class Escalator:
 
         In lock-step this comes before everything else that falls due at an instant (escalation.md 3.2).
         """
-        revealed = await self._reveal()
+        lifted = await self._reveal() + await self._silence()
         due = await self._store.due(COVERS, self._clock.now(), BATCH)
-        await asyncio.gather(*(self._covers.spare_others(alert, self._cover(alert)) for alert, _ in due))
-        return revealed + len(due)
+        await asyncio.gather(
+            *(self._covers.spare_others(alert, self._cover(alert, at), planned=at) for alert, at in due)
+        )
+        return lifted + len(due)
 
-    async def _cover(self, alert_id: str) -> None:
-        decision = await self._desk.change(alert_id, Cover(), "cover")
-        at_instead = decision.alert.cover_changes_at if decision else None
-        await self._store.write(Write(name="replan", plans=(Plan(COVERS, alert_id, at_instead),)))
+    async def _cover(self, alert_id: str, planned: Instant) -> None:
+        if await self._desk.change(alert_id, Cover(), "cover", _timers_anew) is None:
+            await self._forget(COVERS, alert_id, planned)
+
+    async def _silence(self) -> int:
+        """Let alerts look that a silence concerns which was made or ended in a process that died over it."""
+        due = await self._store.due(SILENCES, self._clock.now(), BATCH)
+        for silence, at in due:
+            work = look_at_silence(self._store, self._desk, silence, at)
+            await self._silences.spare_others(silence, work, planned=at)
+        return len(due)
 
     async def _reveal(self) -> int:
         """Let the alerts look again that were hidden by what closed; return how many closings there were.
@@ -57,17 +71,17 @@ class Escalator:
         planned with its commit: so none stays hidden for nothing, whichever of both comes first or dies.
         """
         due = await self._store.due(REVEALS, self._clock.now(), BATCH)
-        for closed, _ in due:
-            await self._reveals.spare_others(closed, self._look_behind(closed))
+        for closed, at in due:
+            await self._reveals.spare_others(closed, self._look_behind(closed, at), planned=at)
         return len(due)
 
-    async def _look_behind(self, closed: str) -> None:
+    async def _look_behind(self, closed: str, planned: Instant) -> None:
         space, rule, region, _alert = closed.split("|")
         for member in await self._store.planned(hidden_by(space, rule)):
             own, _, alert_id = member.partition("|")
             if region == NATION or region in lineage(own)[:2]:
                 await self._desk.change(alert_id, Cover(), "reveal")
-        await self._store.write(Write(name="replan", plans=(Plan(REVEALS, closed, None),)))
+        await self._store.write(Write(name="replan", plans=(Plan(REVEALS, closed, None, planned),)))
 
     async def turn(self) -> int:
         """Wake the alerts that are due now; return how many there were."""
@@ -78,12 +92,21 @@ class Escalator:
         for _, at in due:
             if now - at > LATE_MS:
                 self._metrics.late_timer()
-        await asyncio.gather(*(self._setbacks.spare_others(alert, self._wake(alert)) for alert, _ in due))
+        await asyncio.gather(
+            *(self._setbacks.spare_others(alert, self._wake(alert, at), planned=at) for alert, at in due)
+        )
         return len(due)
 
-    async def _wake(self, alert_id: str) -> None:
-        decision = await self._desk.change(alert_id, Wake(), "escalate")
-        if decision is None or decision.reason == "nothing_due":
-            # The plan is stale (a crash between reading and planning cannot leave one, an import may).
-            at_instead = decision.alert.wake_at if decision else None
-            await self._store.write(Write(name="replan", plans=(Plan(ALERTS, alert_id, at_instead),)))
+    async def _wake(self, alert_id: str, planned: Instant) -> None:
+        if await self._desk.change(alert_id, Wake(), "escalate", _timers_anew) is None:
+            await self._forget(ALERTS, alert_id, planned)
+
+    async def _forget(self, schedule: str, alert_id: str, planned: Instant) -> None:
+        """Take an alert off a schedule that the store does not have, unless somebody opened or planned it meanwhile."""
+        off, gone = Plan(schedule, alert_id, None, planned), Expect(ALERTS, alert_id, 0)
+        await self._store.write(Write(name="replan", plans=(off,), expects=(gone,)))
+
+
+async def _timers_anew(_case: Case, decision: Decision) -> tuple[Sequence[Put], Sequence[Plan]]:
+    """Plan an alert as its record says, also where nothing was due: the plan was stale then."""
+    return (), timers(decision.alert)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -31,7 +31,7 @@ from engine.service import agenda
 from engine.service.agenda import LOOKS, WINDOWS, Agenda
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
-from engine.service.books import Books
+from engine.service.books import ALL, SILENCES, Books
 from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, groups_of
 from engine.service.changeover import Changeover, Switch, UnfitRulesError, refusal, refusing
 from engine.service.dead_letters import DeadLetters
@@ -170,7 +170,8 @@ class Evaluator:
         )
         judged = sum(len(entry.values) for entry in entries if entry.type == "events")
         beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches, events_evaluated=judged))
-        beside.plans += [Plan(CLOSINGS, alert, None) for alert in closed]
+        planned = dict(found.closings)
+        beside.plans += [Plan(CLOSINGS, alert, None, planned[alert]) for alert in closings]
         if again:  # the process died on this batch: whatever it was, somebody must look
             beside.plans.append(ask(Request("dead_letter"), found.now))
         looks = {*map(key_of, due), *(Key(*place) for place in closed.values())}
@@ -333,9 +334,14 @@ class Evaluator:
                 case Fenced(reason=reason):
                     self._metrics.commit("evaluate", "fenced")
                     raise FencedError(f"the evaluator was fenced off: {reason}")
-                case Conflict(records=records):
+                case Conflict(records=records, plans=plans):
                     self._metrics.commit("evaluate", "conflict")
-                    _expect_overtaken(outcomes, records)
+                    if records:
+                        _expect_overtaken(outcomes, records)
+                    # A closing that was planned anew stays planned: the next turn takes note of it once more.
+                    beside.plans = [
+                        plan for plan in beside.plans if (plan.schedule, plan.member) not in plans
+                    ]
                 case _:
                     self._metrics.commit("evaluate", "committed")
                     self._cursor = next_cursor
@@ -389,8 +395,13 @@ class Evaluator:
             log.warning("correction_refused", desk=desk, event_id=id_, reason=reason)
 
 
-def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Iterable[tuple[str, str]]) -> None:
-    """Raise `FencedError` unless somebody answered an alert of the batch, or changed a message of one, meanwhile."""
+def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Collection[tuple[str, str]]) -> None:
+    """Raise `FencedError` unless people were quicker.
+
+    They are if they answered an alert of the batch, changed a message of one, or made or ended a silence.
+    """
+    if (SILENCES, ALL) in records:
+        return
     changed = {id_ for table, id_ in records if table in (ALERTS, NOTIFICATIONS)}
     decided = [case for outcome in outcomes.values() for case in outcome.cases.items()]
     if not any(

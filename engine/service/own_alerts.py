@@ -18,9 +18,9 @@ from engine.judging.instant import MINUTE, Instant
 from engine.judging.judgement import Opened
 from engine.metrics import Metrics
 from engine.service.books import Books
-from engine.service.casebook import Changes, load
+from engine.service.casebook import ALERTS, Changes, load
 from engine.store.codec import decode, encode
-from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 
 OWN = "own_alerts"
 """Schedule of requests; also the table of the newest alert of each matter and region: its ordinal and its id."""
@@ -48,9 +48,9 @@ class OwnAlerts:
     async def turn(self) -> int:
         """Open the alerts that were asked for; return how many requests there were."""
         due = await self._store.due(OWN, self._clock.now(), BATCH)
-        for member, _ in due:
+        for member, at in due:
             try:
-                await self._open(member)
+                await self._open(member, at)
             except StoreUnavailableError:
                 raise
             except (
@@ -59,12 +59,13 @@ class OwnAlerts:
                 log.exception("put_off", loop="own_alerts", item=member)
                 self._metrics.trouble.dead_letter("item")
                 self._metrics.loop_failed("own_alerts")
-                put_off = Plan(OWN, member, self._clock.now() + PUT_OFF)
+                put_off = Plan(OWN, member, self._clock.now() + PUT_OFF, at)
                 await self._store.write(Write(name="put_off", plans=(put_off,)))
         return len(due)
 
-    async def _open(self, member: str) -> None:
-        request, done = request_of(member), Plan(OWN, member, None)
+    async def _open(self, member: str, at: Instant) -> None:
+        """Open the alert of a request that stands at an instant; one that was made again meanwhile stays."""
+        request, done = request_of(member), Plan(OWN, member, None, at)
         if request is None:
             await self._store.write(Write(name="own_alert", plans=(done,)))
             return
@@ -73,7 +74,8 @@ class OwnAlerts:
         ordinal, alert_id = decode(record.value, tuple[int, str]) if record else (0, "")
         known = (await load(self._store, [alert_id])).get(alert_id) if alert_id else None
         if known is not None and known.alert.unresolved:
-            await self._store.write(Write(name="own_alert", plans=(done,)))
+            still = Expect(ALERTS, alert_id, known.version)
+            await self._store.write(Write(name="own_alert", plans=(done,), expects=(still,)))
             return
         rule, now = rule_of(request.matter), self._clock.now()
         policy = self._books.rule_set.policies.get(rule.escalate, POLICIES[rule.escalate])

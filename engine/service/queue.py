@@ -19,7 +19,7 @@ from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.gateways import Gateways
 from engine.store.codec import decode
-from engine.store.port import Plan, Store, Write
+from engine.store.port import Expect, Plan, Store, Write
 
 MOST_WAITING = 20_000
 """Messages that are put into order at once; of more, those that wait longest."""
@@ -107,10 +107,11 @@ class Queue:
         gone: list[Plan] = []
         for (id_, at), record in zip(new, records, strict=True):
             if record is None:
-                gone.append(Plan(OUTBOX, id_, None))
+                gone.append(Plan(OUTBOX, id_, None, at))
             else:
-                seen[id_] = at, waiting(decode(record.value, Notification))
-        if gone:
-            await self._store.write(Write(name="replan", plans=tuple(gone)))
+                seen[id_] = at, waiting(decode(record.value, Notification), at)
+        if gone:  # one that came into being meanwhile holds up the others until the next turn
+            missing = tuple(Expect(NOTIFICATIONS, plan.member, 0) for plan in gone)
+            await self._store.write(Write(name="replan", plans=tuple(gone), expects=missing))
         self._seen = seen
         return [message for _, message in seen.values()]

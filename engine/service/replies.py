@@ -25,7 +25,7 @@ from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.phones import Phones
 from engine.store.codec import decode, encode
 from engine.store.names import WriteName
-from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 from engine.wording.line import reply
 
 
@@ -78,7 +78,9 @@ class Replies:
         record = (await self._store.get(NOTIFICATIONS, [reply_id]))[0]
         notification = decode(record.value, Notification) if record else None
         if record is None or notification is None or notification.due_at is None or not notification.rendered:
-            await self._store.write(Write(name="replan", plans=(Plan(OUTBOX, reply_id, None),)))
+            same = Expect(NOTIFICATIONS, reply_id, record.version if record else 0)
+            off = Plan(OUTBOX, reply_id, None)
+            await self._store.write(Write(name="replan", plans=(off,), expects=(same,)))
             return None
         if notification.due_at > self._clock.now():
             return None  # another dispatcher was quicker since the queue was read

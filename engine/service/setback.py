@@ -13,10 +13,10 @@ import structlog
 from engine.alerting.own import Request
 from engine.clock import Clock
 from engine.errors import StoreUnavailableError
-from engine.judging.instant import MINUTE
+from engine.judging.instant import MINUTE, Instant
 from engine.metrics import Metrics
 from engine.service.own_alerts import ask
-from engine.store.port import Plan, Store, Write
+from engine.store.port import Committed, Plan, Store, Write
 
 PUT_OFF = 5 * MINUTE
 """When an item that raised is tried again, in milliseconds."""
@@ -37,10 +37,13 @@ class Setbacks:
         self._clock = clock
         self._metrics = metrics
 
-    async def spare_others(self, item: str, work: Awaitable[object]) -> bool:
+    async def spare_others(
+        self, item: str, work: Awaitable[object], *, planned: Instant | None = None
+    ) -> bool:
         """Do the work on one item and return whether it was done.
 
-        Where it raises that is logged with its trace, counted and told to ops, and the item is put off. Raises
+        Where it raises that is logged with its trace, counted and told to ops. The item is put off if it still stands
+        in the schedule at `planned`, where this work found it; if not, somebody planned it anew. Raises
         `StoreUnavailableError` where the store is away.
         """
         try:
@@ -51,10 +54,13 @@ class Setbacks:
             log.exception("put_off", loop=self._loop, item=item)
             self._metrics.trouble.dead_letter("item")
             now = self._clock.now()
-            plans = [ask(Request("dead_letter"), now)]
+            asked = ask(Request("dead_letter"), now)
             if self._schedule is not None:
                 self._metrics.loop_failed(self._loop)
-                plans.append(Plan(self._schedule, item, now + PUT_OFF))
-            await self._store.write(Write(name="put_off", plans=tuple(plans)))
+            put_off = self._schedule is not None and planned is not None
+            later = (Plan(self._schedule or "", item, now + PUT_OFF, planned),) if put_off else ()
+            outcome = await self._store.write(Write(name="put_off", plans=(asked, *later)))
+            if not isinstance(outcome, Committed):
+                await self._store.write(Write(name="put_off", plans=(asked,)))
             return False
         return True

@@ -1,8 +1,8 @@
 """Silences in the store: making, ending and listing them, and telling the alerts they concern.
 
 Here: the one record that holds all of them, so that every process sees them by its version, and the look at each
-alert when one is made or ended. Not here: what a silence does (`alerting.silence`, `alerting.escalation`); beginnings
-and ends that fall due are the escalator's.
+alert when one is made or ended, asked for with the same write. Not here: what a silence does (`alerting.silence`,
+`alerting.escalation`); beginnings and ends that fall due are the escalator's.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from engine.judging.instant import DAY, Instant, Millis
 from engine.service.apply import Desk
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import ALL, SILENCES, Books
-from engine.service.casebook import ALERTS, COVERS, UNRESOLVED
+from engine.service.casebook import ALERTS, UNRESOLVED
 from engine.store.codec import decode, encode
-from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 
 KEPT: Millis = 30 * DAY
 """A silence that is over is listed this much longer."""
@@ -106,26 +106,35 @@ class Silences:
             done = one and AuditEntry(
                 self._clock.now(), "silence", one.id, digest_of_contents(encode(one)), by
             )
-            alerts = await self._concerned(one) if one else ()
+            now = self._clock.now()
             write = Write(
                 name="silence",
                 puts=(Put(SILENCES, ALL, encode(after), version),),
-                plans=tuple(Plan(COVERS, alert, self._clock.now()) for alert in alerts),
+                plans=(Plan(SILENCES, one.id, now),) if one else (),
                 appends=(append_audit(done),) if done else (),
             )
             if isinstance(await self._store.write(write), Committed):
                 break
-        for alert in alerts:
-            await self._desk.change(alert, Cover(), "cover")
+        if one is not None:
+            await look_at_silence(self._store, self._desk, one.id, now)
         return after
 
-    async def _concerned(self, silence: Silence) -> tuple[str, ...]:
-        """Return the unresolved alerts that a silence concerns.
 
-        They look at it at once. Each is planned with the silence too, so that the escalator lets it look where that is
-        cut short; no message goes out meanwhile.
-        """
-        ids = list(await self._store.planned(UNRESOLVED))
-        records = await self._store.get(ALERTS, ids) if ids else []
-        alerts = [decode(record.value, Alert) for record in records if record is not None]
-        return tuple(alert.id for alert in alerts if silence.concerns(alert))
+async def look_at_silence(store: Store, desk: Desk, silence_id: str, planned: Instant) -> None:
+    """Let every unresolved alert that a silence concerns look at it; no message of theirs goes out meanwhile.
+
+    The silence stands in the schedule `SILENCES` at `planned` from the write that made or ended it until its alerts
+    have looked, so that the escalator goes on where a process died over it. What opens after that write was decided by
+    it (`casebook.Changes`); if the silences change meanwhile, it stays in the schedule and they look again.
+    """
+    record = (await store.get(SILENCES, [ALL]))[0]
+    kept = decode(record.value, Kept) if record else ()
+    silence = next((one for one in kept if one.id == silence_id), None)
+    ids = list(await store.planned(UNRESOLVED)) if silence is not None else []
+    records = await store.get(ALERTS, ids) if ids else []
+    for alert in (decode(one.value, Alert) for one in records if one is not None):
+        if silence is not None and silence.concerns(alert):
+            await desk.change(alert.id, Cover(), "cover")
+    same = Expect(SILENCES, ALL, record.version if record else 0)
+    looked = Plan(SILENCES, silence_id, None, planned)
+    await store.write(Write(name="replan", plans=(looked,), expects=(same,)))

@@ -89,33 +89,40 @@ class Situations:
         due = await self._store.due(SITUATIONS, self._clock.now(), BATCH)
         known: dict[tuple[str, Instant], Situation] = {}
         seen = await self._look() if due else None
-        for member, _ in due:
+        for member, at in due:
             role, _, region = member.partition("|")
             until = last_local(REPORT_AT, self._books.regions.timezone(region), self._clock.now())
             if (region, until) not in known:
                 known[region, until] = await self.at(region, until, seen)
-            await self._plan(role, known[region, until])
+            await self._plan(role, known[region, until], at)
         return len(due)
 
     async def _seed(self) -> None:
         """Plan the next report of every recipient that the settings name, and of no other."""
-        planned, now = await self._store.planned(SITUATIONS), self._clock.now()
-        plans = [Plan(SITUATIONS, member, None) for member in planned if member not in self._to]
-        plans += [
-            Plan(SITUATIONS, member, self._next(member.partition("|")[2], now))
-            for member in sorted(self._to - planned.keys())
-        ]
-        if plans:
-            await self._store.write(Write(name="situation", plans=tuple(plans)))
+        while True:
+            planned, now = await self._store.planned(SITUATIONS), self._clock.now()
+            plans = [
+                Plan(SITUATIONS, member, None, at) for member, at in planned.items() if member not in self._to
+            ]
+            plans += [
+                Plan(SITUATIONS, member, self._next(member.partition("|")[2], now), None)
+                for member in sorted(self._to - planned.keys())
+            ]
+            write = Write(name="situation", plans=tuple(plans))
+            if not plans or isinstance(await self._store.write(write), Committed):
+                return
 
     def _next(self, region: str, after: Instant) -> Instant:
         return next_local(REPORT_AT, self._books.regions.timezone(region), after + 1)
 
-    async def _plan(self, role: str, found: Situation) -> None:
-        """Plan the letter to an office, due at once, and its next report, in one write."""
+    async def _plan(self, role: str, found: Situation, at: Instant) -> None:
+        """Plan the letter to an office, due at once, and its next report, in one write.
+
+        `at` is where the report that is due stands; another process may have planned the next one meanwhile.
+        """
         now, region = self._clock.now(), found.region
         puts: list[Put] = []
-        plans = [Plan(SITUATIONS, f"{role}|{region}", self._next(region, now))]
+        plans = [Plan(SITUATIONS, f"{role}|{region}", self._next(region, now), at)]
         office, person = await self.recipient(role, region)
         letter = None if office is None or person is None else self._letter(office, person, found)
         if letter is None:

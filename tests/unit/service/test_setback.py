@@ -28,7 +28,7 @@ def setbacks(store) -> Setbacks:
 
 async def test_what_raises_is_put_off_and_the_rest_stays_due(store, setbacks):
     await store.write(Write(name="plan", plans=(Plan("alerts", "bad", NOW), Plan("alerts", "good", NOW))))
-    await setbacks.spare_others("bad", raises(ValueError("a policy that cannot be")))
+    await setbacks.spare_others("bad", raises(ValueError("a policy that cannot be")), planned=NOW)
     assert await store.due("alerts", NOW, 10) == [("good", NOW)]
     assert await store.planned("alerts") == {"good": NOW, "bad": NOW + PUT_OFF}
 
