@@ -62,6 +62,22 @@ def callees(
     return sorted(found, key=lambda callee: callee.order)
 
 
+def may_need_call(alert: Alert, notifications: Iterable[Notification]) -> bool:
+    """Say whether there may be somebody of an alert whom only a call can reach: true wherever `callees` finds one.
+
+    It asks only what changes together with the alert, so that a list can be kept by it: neither the directory, nor
+    whether a message that failed before is just being tried again.
+    """
+    if not alert.unresolved or alert.hidden or alert.silenced:
+        return False
+    by_person: dict[str, bool] = {}
+    for one in notifications:
+        if one.kind in NOTICES and one.state not in ("cancelled", "suppressed"):
+            tried = one.state == "failed" or (one.state in ("pending", "sending") and bool(one.reason))
+            by_person[one.person] = by_person.get(one.person, True) and tried
+    return any(by_person.values())
+
+
 def _in_vain(notice: Notification) -> bool:
     """Whether a notice reached nobody and is not about to: it failed, or no gateway takes it now."""
     waits_for_gateway = notice.state == "pending" and notice.reason == "breaker_open"

@@ -24,7 +24,7 @@ from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.loading.written import written
 from engine.service.casebook import ALERTS
-from engine.service.precision import Precision, precision_of
+from engine.service.precision import Precision, Precisions
 from engine.service.reload import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.codec import decode
@@ -135,8 +135,10 @@ def precision(
 
 async def _precision(settings: Settings) -> list[Precision]:
     async with storage(settings) as store:
-        records = (await store.scan(ALERTS)).values()
-        return precision_of(decode(record.value, Alert) for record in records)
+        found = Precisions()
+        async for piece in store.walk(ALERTS):
+            found.add(decode(record.value, Alert) for record in piece.values())
+        return found.by_rule()
 
 
 class _Shelf:

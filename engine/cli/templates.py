@@ -130,19 +130,18 @@ def preview(
 
 async def _case(settings: Settings, alert_id: str | None) -> tuple[Case, int]:
     """Return an alert with its notifications, the newest where none is named, and the present instant."""
-    from engine.alerting.alert import Alert
     from engine.cli.storage import storage
     from engine.clock import WallClock
-    from engine.service.casebook import ALERTS, load
+    from engine.service.alert_lists import Wanted, page_of
+    from engine.service.casebook import load
     from engine.service.lock_step import stored_clock
-    from engine.store.codec import decode
 
     async with storage(settings) as store:
         if alert_id is None:
-            alerts = [decode(record.value, Alert) for record in (await store.scan(ALERTS)).values()]
-            if not alerts:
+            newest = await page_of(store, Wanted(), 1)
+            if not newest.alerts:
                 raise SiagaError("there is no alert yet; `siaga demo` opens some")
-            alert_id = max(alerts, key=lambda one: (one.detected_at, one.id)).id
+            alert_id = newest.alerts[0].id
         case = (await load(store, [alert_id])).get(alert_id)
         if case is None:
             raise SiagaError(f"there is no alert {alert_id}; GET /v1/alerts lists all")

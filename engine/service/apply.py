@@ -22,6 +22,7 @@ from engine.alerting.draft import Decision, Surroundings
 from engine.clock import Clock
 from engine.errors import StoreError, StoreUnavailableError
 from engine.metrics import Metrics
+from engine.service.alert_lists import AlertsPage, Wanted, newest_of, page_of
 from engine.service.books import Books
 from engine.service.casebook import (
     ALERTS,
@@ -36,7 +37,7 @@ from engine.service.census import Summary, summarise, take
 from engine.service.rounds import Rounds
 from engine.store.codec import decode as decode_value
 from engine.store.names import WriteName
-from engine.store.port import Committed, Expect, Plan, Put, Store
+from engine.store.port import Committed, Expect, Place, Plan, Put, Store
 
 ATTEMPTS = 50
 """A command is decided anew this often when others change the same alert meanwhile; each round somebody got through."""
@@ -70,8 +71,18 @@ class Desk:
         """Return an alert with its notifications."""
         return (await load(self._store, [alert_id])).get(alert_id)
 
+    async def page(self, wanted: Wanted, limit: int, after: Place | None = None) -> AlertsPage:
+        """Return a page of the wanted alerts, newest first; it may be short and yet have a next one."""
+        return await page_of(self._store, wanted, limit, after)
+
+    async def newest(self, wanted: Wanted) -> Alert | None:
+        """Return the newest of the wanted alerts; None where there is none."""
+        async for alert in newest_of(self._store, wanted):
+            return alert
+        return None
+
     async def alerts(self) -> list[Alert]:
-        """Return all alerts, newest first by the instant they were detected."""
+        """Return all alerts, newest first by the instant they were detected: for rehearsals, never for a request."""
         records = (await self._store.scan(ALERTS)).values()
         alerts = [decode_value(record.value, Alert) for record in records]
         return sorted(alerts, key=lambda alert: (-alert.detected_at, alert.id))

@@ -15,6 +15,7 @@ from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import Decision
 from engine.alerting.policy import Channel
 from engine.judging.instant import SECOND, Millis
+from engine.service.alert_lists import Told, recalled, relisted
 from engine.service.audit import append_histories
 from engine.service.books import ALL, SILENCES
 from engine.store.codec import decode, encode
@@ -95,6 +96,10 @@ class Changes(msgspec.Struct, kw_only=True):
             self._note(decision.alert.id, decision.history)
         alert = decisions[-1].alert
         self._place(alert, before.alert if before else None)
+        self.plans += relisted(before.alert if before else None, alert)
+        notifications = (before.notifications if before else {}) | changed
+        told = Told(before.alert, before.notifications.values()) if before else None
+        self.plans += recalled(told, Told(alert, notifications.values()))
         self.puts.append(Put(ALERTS, alert.id, encode(alert), before.version if before else 0))
         if before is None:
             self._expect_silences(decisions[0].silences)

@@ -21,6 +21,7 @@ from engine.judging.instant import Instant, Millis, format_instant
 from engine.judging.judgement import Evidence, Opened
 from engine.judging.region import lies_in
 from engine.judging.rule import Rule
+from engine.service.alert_lists import Wanted, newest_of
 from engine.service.apply import Desk
 from engine.service.books import Books
 from engine.service.casebook import Changes
@@ -119,8 +120,10 @@ class Drills:
 
     async def newest(self, region: str) -> Alert | None:
         """Return the newest drill of a region, also one that is over."""
-        found = [a for a in await self._desk.alerts() if a.space == SPACE and a.rule.id == RULE.id]
-        return next((alert for alert in found if alert.region == region), None)
+        async for alert in newest_of(self._store, Wanted(region=region, rule=RULE.id)):
+            if alert.space == SPACE and alert.region == region:
+                return alert
+        return None
 
     async def participants(self, alert: Alert) -> list[Participant]:
         """Return what came of a drill, person by person."""

@@ -72,6 +72,8 @@ ServiceWrite = Literal[
     "verification",
     # archivist
     "archived",
+    # what a store that is older than its lists gets once
+    "index_alerts",
     # lock-step time
     "clock",
 ]

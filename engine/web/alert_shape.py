@@ -123,7 +123,7 @@ class AlertShape(BaseModel):
 
 
 class AlertPage(BaseModel):
-    """Some alerts, newest first, and where to go on."""
+    """Some alerts, newest first, and where to go on; `alerts` may be empty though there is more."""
 
     alerts: list[AlertShape]
     next_cursor: str | None = Field(description="Ask again with `cursor` set to this; null at the end")

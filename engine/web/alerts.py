@@ -6,21 +6,20 @@ A token sees the alerts of its region subtree; asking for another region is a 40
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
-from engine.alerting.alert import Alert, Status
-from engine.judging.region import lies_in
-from engine.judging.rule import level_name
+from engine.alerting.alert import Status
+from engine.service.alert_lists import Wanted
 from engine.service.audit import note_seen
 from engine.service.casebook import Case
 from engine.service.notes import Notes
 from engine.service.tokens import Right, Scope
 from engine.web.alert_shape import AlertDetail, AlertPage, History, alert_detail, alert_shape, history
 from engine.web.auth import cover, needs, siaga_of
-from engine.web.problem import Problem, not_found, responses
+from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
+from engine.web.problem import not_found, responses
 
 router = APIRouter(tags=["alerts"])
 
@@ -29,9 +28,10 @@ REGION = r"^\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?$"
 """A Kemendagri code: `00`, `73`, `73.15`, `73.15.03`, `73.15.03.2001`."""
 
 
-@router.get("/v1/alerts", responses=responses(401, 403, 422, 503))
+@router.get("/v1/alerts", responses=PAGED | responses(401, 403, 422, 503))
 async def list_alerts(
     request: Request,
+    response: Response,
     status: Annotated[Status | None, Query(description="Only of this status")] = None,
     level: Annotated[Level | None, Query(description="Only of this level")] = None,
     region: Annotated[
@@ -39,25 +39,21 @@ async def list_alerts(
     ] = None,
     rule: Annotated[str | None, Query(description="Only of this rule", max_length=100)] = None,
     limit: Annotated[int, Query(description="How many at most", ge=1, le=500)] = 100,
-    cursor: Annotated[
-        str | None, Query(description="`next_cursor` of the page before", max_length=60)
-    ] = None,
+    cursor: Annotated[str | None, CURSOR] = None,
     scope: Scope = needs("read"),
 ) -> AlertPage:
-    """List alerts, the newest detected first."""
+    """List alerts, the newest detected first.
+
+    `next_cursor` and the header `Link` say where the next page begins; at the end `next_cursor` is null. A request
+    examines some hundred alerts at most, so a page may hold fewer than `limit`, even none, and yet have a next one.
+    """
     if region is not None:
         cover(scope, region, "read")
-    within = region or scope.region
-    wanted = [
-        alert
-        for alert in await siaga_of(request).desk.alerts()
-        if lies_in(alert.region, within)
-        and status in (None, alert.status)
-        and level in (None, level_name(alert.level))
-        and rule in (None, alert.rule.id)
-    ]
-    page, next_cursor = cut(wanted, limit, cursor)
-    return AlertPage(alerts=[alert_shape(alert) for alert in page], next_cursor=next_cursor)
+    wanted = Wanted(region=region or scope.region, status=status, level=level or "", rule=rule or "")
+    page = await siaga_of(request).desk.page(wanted, limit, None if cursor is None else place_of(cursor))
+    next_cursor = None if page.after is None else cursor_of(page.after)
+    link_next(request, response, next_cursor)
+    return AlertPage(alerts=[alert_shape(alert) for alert in page.alerts], next_cursor=next_cursor)
 
 
 @router.get("/v1/alerts/{alert_id}", responses=responses(401, 403, 404, 503))
@@ -91,25 +87,3 @@ async def case_of(request: Request, alert_id: str, scope: Scope, right: Right) -
         raise not_found("alert")
     cover(scope, case.alert.region, right)
     return case
-
-
-def cut(alerts: Iterable[Alert], limit: int, cursor: str | None) -> tuple[Sequence[Alert], str | None]:
-    """Return the page after a cursor, newest first, and the cursor after the page (None at the end).
-
-    A cursor is a place, not a number of alerts, so it stays good while further alerts open.
-    """
-    after = None if cursor is None else _read(cursor)
-    rest = sorted((alert for alert in alerts if after is None or _place(alert) > after), key=_place)
-    page = rest[:limit]
-    return page, f"{page[-1].detected_at}.{page[-1].id}" if len(rest) > limit else None
-
-
-def _place(alert: Alert) -> tuple[int, str]:
-    return -alert.detected_at, alert.id
-
-
-def _read(cursor: str) -> tuple[int, str]:
-    detected_at, dot, alert_id = cursor.partition(".")
-    if not (detected_at.isdecimal() and detected_at.isascii() and dot and alert_id):
-        raise Problem(422, "invalid_cursor", "This cursor is not one that a page gave as next_cursor.")
-    return -int(detected_at), alert_id

@@ -16,13 +16,16 @@ from engine.alerting.phone_list import Callee, callees
 from engine.judging.instant import format_instant
 from engine.judging.region import lies_in
 from engine.judging.rule import level_name
+from engine.service.alert_lists import callable_in
 from engine.service.app import Siaga
 from engine.service.audit import note_seen
-from engine.service.casebook import UNRESOLVED, Case, load
+from engine.service.casebook import Case, load
 from engine.service.tokens import Scope
+from engine.store.port import Place
 from engine.web.alert_shape import AlertShape, alert_shape
 from engine.web.alerts import REGION, case_of
 from engine.web.auth import cover, needs, siaga_of
+from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import not_found, responses
 from engine.wording.account import Case as Spoken
 from engine.wording.account import Teller
@@ -30,6 +33,9 @@ from engine.wording.phone import said_by_phone
 from engine.wording.voice import Voice
 
 router = APIRouter(tags=["alerts"])
+
+ALERTS_AT_ONCE = 50
+"""A page of the list is of so many alerts."""
 
 
 class CalleeShape(BaseModel):
@@ -51,6 +57,7 @@ class PhoneList(BaseModel):
     """Whom only a call can reach, in the order in which to call."""
 
     callees: list[CalleeShape]
+    next_cursor: str | None = Field(description="Ask again with `cursor` set to this; null at the end")
 
 
 class CallBody(BaseModel):
@@ -62,28 +69,33 @@ class CallBody(BaseModel):
     reached: StrictBool
 
 
-@router.get("/v1/phone-list", responses=responses(401, 403, 422, 503))
+@router.get("/v1/phone-list", responses=PAGED | responses(401, 403, 422, 503))
 async def phone_list(
     request: Request,
     response: Response,
     region: Annotated[
         str | None, Query(description="Only in this region and what lies in it", pattern=REGION)
     ] = None,
+    cursor: Annotated[str | None, CURSOR] = None,
     scope: Scope = needs("operate"),
 ) -> PhoneList:
     """List whom no message can reach: every channel failed, or no gateway takes messages now.
 
     Being on the list never stops the escalation. An answer by phone is typed in as `proxy` at
-    `/v1/alerts/{alert_id}/answers`. Each look stands in the audit.
+    `/v1/alerts/{alert_id}/answers`. Each look stands in the audit. A page is of some alerts, the gravest first: it may
+    be empty and yet have a next one.
     """
     if region is not None:
         cover(scope, region, "operate")
     siaga, within = siaga_of(request), region or scope.region
-    found = await waiting(siaga, within)
+    found, more = await waiting(siaga, within, None if cursor is None else place_of(cursor))
     if found:
         await note_seen(siaga.store, siaga.clock.now(), f"phone_list/{within}", scope.token_id)
     response.headers["Cache-Control"] = "no-store"
-    return PhoneList(callees=[await _shape(siaga, callee, case) for callee, case in found])
+    next_cursor = None if more is None else cursor_of(more)
+    link_next(request, response, next_cursor)
+    shapes = [await _shape(siaga, callee, case) for callee, case in found]
+    return PhoneList(callees=shapes, next_cursor=next_cursor)
 
 
 @router.post("/v1/alerts/{alert_id}/calls", responses=responses(401, 403, 404, 413, 422, 503))
@@ -99,9 +111,16 @@ async def called(
     return alert_shape(decision.alert)
 
 
-async def waiting(siaga: Siaga, within: str) -> list[tuple[Callee, Case]]:
-    """Return whom of a region only a call can reach, in the order in which to call, each with the case it is about."""
-    cases = await load(siaga.store, list(await siaga.store.planned(UNRESOLVED)))
+async def waiting(
+    siaga: Siaga, within: str, after: Place | None = None
+) -> tuple[list[tuple[Callee, Case]], Place | None]:
+    """Return whom of a region only a call can reach, in the order in which to call, each with the case it is about.
+
+    They are those of `ALERTS_AT_ONCE` alerts behind a place, the gravest first; with them comes the place behind which
+    there may be more.
+    """
+    ids, more = await callable_in(siaga.store, within, ALERTS_AT_ONCE, after)
+    cases = await load(siaga.store, ids) if ids else {}
     around, now = await siaga.books.surroundings(), siaga.clock.now()
     found = [
         (callee, case)
@@ -109,7 +128,7 @@ async def waiting(siaga: Siaga, within: str) -> list[tuple[Callee, Case]]:
         if lies_in(case.alert.region, within)
         for callee in callees(case.alert, case.notifications.values(), around, now)
     ]
-    return sorted(found, key=lambda pair: pair[0].order)
+    return sorted(found, key=lambda pair: pair[0].order), more
 
 
 async def _shape(siaga: Siaga, callee: Callee, case: Case) -> CalleeShape:

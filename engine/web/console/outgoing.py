@@ -15,11 +15,14 @@ from starlette.responses import Response
 from engine.alerting.alert import Notification, State
 from engine.alerting.route import CLOSED, Breaker
 from engine.judging.instant import Instant
+from engine.service.alert_lists import callable_in, most_pressing
 from engine.service.app import Siaga
 from engine.service.books import BREAKERS
-from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, load
+from engine.service.casebook import NOTIFICATIONS, OUTBOX, load
 from engine.store.codec import decode
+from engine.store.port import Place
 from engine.web import phone_list
+from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
@@ -29,7 +32,12 @@ from engine.wording.voice import Voice
 router = pages()
 
 PATH = "/console/outgoing"
-LISTED = 200
+LISTED = 100
+"""So many messages of each kind are listed at once."""
+PIECES = 3
+"""So many times as many that are planned are looked through for them."""
+ALERTS = 50
+"""Messages are counted over so many of the most pressing alerts."""
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -58,9 +66,12 @@ class Outlet(msgspec.Struct, frozen=True, kw_only=True):
 async def outgoing(visit: Visit = visitor("operate")) -> Response:
     """Show what goes out in the user's region."""
     siaga, now = visit.siaga, visit.siaga.clock.now()
-    cases = await load(siaga.store, list(await siaga.store.planned(UNRESOLVED)))
+    calls, _ = await phone_list.waiting(siaga, visit.scope.region)
+    pressing = [alert.id for alert in await most_pressing(siaga.store, visit.scope.region, ALERTS + 1)]
+    failing, _ = await callable_in(siaga.store, visit.scope.region, ALERTS)
+    cases = await load(siaga.store, list(dict.fromkeys([*pressing[:ALERTS], *failing])))
     mine = [case for case in cases.values() if visit.scope.covers(case.alert.region)]
-    waiting = await _waiting(siaga, visit)
+    waiting, after = await _waiting(siaga, visit)
     every = [n for case in mine for n in case.notifications.values()]
     failed = sorted((n for n in every if n.state == "failed"), key=lambda n: -n.planned_at)
     counts = Counter(n.state for n in every)
@@ -68,23 +79,38 @@ async def outgoing(visit: Visit = visitor("operate")) -> Response:
         visit.request,
         "outgoing.html.j2",
         visit=visit,
-        calls=len(await phone_list.waiting(siaga, visit.scope.region)),
-        waiting=[_line(visit, n, now) for n in waiting[:LISTED]],
-        more_waiting=max(0, len(waiting) - LISTED),
+        calls=len(calls),
+        waiting=[_line(visit, n, now) for n in waiting],
+        next_page=next_page(visit, after),
         failed=[_line(visit, n, now) for n in failed[:LISTED]],
         more_failed=max(0, len(failed) - LISTED),
         counts=[(state, counts[state]) for state in STATES],
         planned=len(every),
+        alerts=len(mine),
+        whole=len(pressing) <= ALERTS,
         outlets=await _outlets(visit, now),
     )
 
 
-async def _waiting(siaga: Siaga, visit: Visit) -> list[Notification]:
-    """Return what is to go out or to be tried again, the next first; what only awaits a report is not."""
-    due = sorted((await siaga.store.planned(OUTBOX)).items(), key=lambda item: item[1])
-    records = await siaga.store.get(NOTIFICATIONS, [id_ for id_, _ in due]) if due else []
-    found = (decode(record.value, Notification) for record in records if record is not None)
-    return [n for n in found if n.state in ("pending", "sending") and visit.scope.covers(n.region)]
+async def _waiting(siaga: Siaga, visit: Visit) -> tuple[list[Notification], Place | None]:
+    """Return what is to go out or to be tried again, the next first; what only awaits a report is not.
+
+    It looks through a bounded part of what is planned; with it comes the place behind which there may be more.
+    """
+    after, found = asked_place(visit), list[Notification]()
+    for _ in range(PIECES):
+        due = await siaga.store.page(OUTBOX, LISTED, after)
+        records = await siaga.store.get(NOTIFICATIONS, [id_ for id_, _ in due]) if due else []
+        for (id_, at), record in zip(due, records, strict=True):
+            if len(found) == LISTED:
+                return found, after
+            after = Place(at, id_)
+            n = None if record is None else decode(record.value, Notification)
+            if n is not None and n.state in ("pending", "sending") and visit.scope.covers(n.region):
+                found.append(n)
+        if len(due) < LISTED:
+            return found, None
+    return found, after
 
 
 def _line(visit: Visit, n: Notification, now: Instant) -> Line:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from engine.alerting.phone_list import Callee
 from engine.service.audit import note_seen
 from engine.service.casebook import Case
+from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.teller import teller_of
@@ -42,11 +43,13 @@ class ToCall(NamedTuple):
 async def phone(visit: Visit = visitor("operate")) -> Response:
     """Show whom only a call can reach."""
     siaga, within = visit.siaga, visit.scope.region
-    found = await waiting(siaga, within)
+    found, more = await waiting(siaga, within, asked_place(visit))
     if found:
         await note_seen(siaga.store, siaga.clock.now(), f"phone_list/{within}", visit.user)
     callees = [await to_call(visit, callee, case) for callee, case in found]
-    return shell_of(visit.request).page(visit.request, "phone.html.j2", visit=visit, callees=callees)
+    return shell_of(visit.request).page(
+        visit.request, "phone.html.j2", visit=visit, callees=callees, next_page=next_page(visit, more)
+    )
 
 
 async def to_call(visit: Visit, callee: Callee, case: Case) -> ToCall:

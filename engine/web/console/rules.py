@@ -7,7 +7,6 @@ Here: these two pages. Not here: trying a changed rule (`console.what_if`) and p
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from itertools import groupby
 from pathlib import Path
 
@@ -21,8 +20,7 @@ from engine.judging.region import NATION
 from engine.judging.rule import Rule
 from engine.loading.rule_tests import SUFFIX, load_rule_tests
 from engine.loading.written import written
-from engine.service.casebook import standing
-from engine.service.precision import Precision, precision_of
+from engine.service.alert_lists import Wanted, open_by_rule, precision_in
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
@@ -66,10 +64,7 @@ async def rules(visit: Visit = visitor("read")) -> Response:
     siaga, shell = visit.siaga, shell_of(visit.request)
     texts = shell.catalogue.texts(visit.language)
     in_force = await siaga.books.follow()
-    open_ = await standing(siaga.store, "real", siaga.books.rule_set.rules)
-    counts: defaultdict[str, int] = defaultdict(int)
-    for rule_id, region in open_.values():
-        counts[rule_id] += visit.scope.covers(region)
+    counts = await open_by_rule(siaga.store, visit.scope.region, siaga.books.rule_set.rules)
     by_file = sorted(siaga.books.rule_set.rules.values(), key=lambda rule: (_theme(rule), rule.title))
     themes = [
         (
@@ -110,13 +105,7 @@ async def rule_page(rule_id: str, visit: Visit = visitor("read")) -> Response:
     if rule is None:
         raise not_found("rule")
     tenure = in_force.tenures.get(rule_id)
-    alerts = [
-        alert
-        for alert in await siaga.desk.alerts()
-        if alert.rule.id == rule_id and visit.scope.covers(alert.region)
-    ]
-    alerts.sort(key=lambda alert: (-alert.detected_at, alert.id))
-    found = precision_of(alerts)
+    newest = await siaga.desk.page(Wanted(region=visit.scope.region, rule=rule_id), NEWEST)
     tests = await asyncio.to_thread(tests_of, rule, siaga.books.rule_set.calendar)
     return shell.page(
         visit.request,
@@ -128,8 +117,8 @@ async def rule_page(rule_id: str, visit: Visit = visitor("read")) -> Response:
         written=yaml.safe_dump(written(rule), sort_keys=False, allow_unicode=True, width=WIDTH),
         file=Path(rule.source.rpartition(":")[0]).name,
         tenure=tenure,
-        precision=found[0] if found else Precision(rule=rule_id),
-        recent=[_recent(visit, alert, texts) for alert in alerts[:NEWEST]],
+        precision=await precision_in(siaga.store, visit.scope.region, rule_id),
+        recent=[_recent(visit, alert, texts) for alert in newest.alerts],
         tests=tests,
         may_change=may_change(visit),
     )

@@ -7,7 +7,7 @@ order (`wording.console`), and following what happens (`service.recent`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,26 +16,35 @@ import yaml
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.alerting.alert import Alert
+from engine.alerting.alert import Alert, Status
 from engine.judging.region import NATION, lies_in
-from engine.service.casebook import unresolved
+from engine.service.alert_lists import (
+    LEVELS,
+    Counts,
+    Wanted,
+    counts_in,
+    counts_of,
+    most_pressing,
+    silent_in,
+)
 from engine.service.recent import Recent
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
-from engine.wording.absence import is_absence
 from engine.wording.absence import why_now as absence
 from engine.wording.console.hour import bars, done, totals
-from engine.wording.console.overview import pressing, row
-from engine.wording.console.tiles import Layout, Tile, counted, inside, tile
+from engine.wording.console.overview import row
+from engine.wording.console.tiles import Layout, Tile, tile
 from engine.wording.texts import Texts
 from engine.wording.voice import Voice
 
 router = pages()
-MOST_ROWS, MOST_DONE = 100, 12
-LEVELS = (4, 3, 2)
+MOST_ROWS, MOST_DONE, MOST_SILENT = 100, 12, 100
+LOOKED_AT = 20
+"""So many of the newest alerts are looked at for one that is shown."""
+UNRESOLVED: tuple[Status, ...] = ("open", "acknowledged")
 
 
 @router.get(HOME)
@@ -59,9 +68,8 @@ async def _page(visit: Visit, within: str) -> Response:
     siaga, shell, now = visit.siaga, shell_of(visit.request), visit.siaga.clock.now()
     texts, regions, kinds = shell.catalogue.texts(visit.language), siaga.books.regions, siaga.kind_names
     name = Voice(texts, regions, kinds, within).place
-    alerts = [alert for alert in await unresolved(siaga.store) if lies_in(alert.region, within)]
-    seen = counted(alerts)
-    listed = pressing(alert for alert in alerts if not alert.hidden)
+    counts = await counts_in(siaga.store, within)
+    listed = await most_pressing(siaga.store, within, MOST_ROWS + 1)
     hour = (await recent_of(visit.request).look()).of(lambda code: lies_in(code, within))
     entries = [deed.entry for deed in hour.deeds if not deed.alert.exercise]
     opened, answered = totals(entries)
@@ -76,13 +84,13 @@ async def _page(visit: Visit, within: str) -> Response:
         place=name(within),
         parent=parent
         and (HOME if parent == visit.scope.region else f"{HOME}/regions/{parent}", name(parent)),
-        tiles=_tiles(visit, within, seen, texts, name),
+        tiles=await _tiles(visit, within, counts, texts, name),
         layout=_layout(siaga.settings.paths.templates) if within == NATION else None,
-        levels=[(level, sum(alert.level == level for alert in seen)) for level in LEVELS],
-        waiting=sum(alert.status == "open" for alert in seen),
-        newest=_newest(seen, texts, visit, within),
+        levels=[(level, counts.at(level)) for level in LEVELS],
+        waiting=sum(counts.waiting.values()),
+        newest=await _newest(counts, listed, texts, visit, within),
         rows=[row(alert, texts, regions, kinds, now) for alert in listed[:MOST_ROWS]],
-        more=max(len(listed) - MOST_ROWS, 0),
+        more=max(counts.total - MOST_ROWS, 1) if len(listed) > MOST_ROWS else 0,
         events=sum(hour.events.values()),
         places=len(Counter(code for _, code in hour.events)),
         bars=bars(hour.events, now),
@@ -92,29 +100,37 @@ async def _page(visit: Visit, within: str) -> Response:
         done=[done(deed.entry, deed.alert, texts, regions, kinds, now) for deed in deeds[:MOST_DONE]],
         silent=[
             (alert, name(alert.region), list(absence(alert, Voice(texts, regions, kinds, alert.region), now)))
-            for alert in sorted(seen, key=lambda a: (-a.level, a.detected_at))
-            if is_absence(alert)
+            for alert in await silent_in(siaga.store, within, MOST_SILENT)
         ],
     )
 
 
-def _tiles(
-    visit: Visit, within: str, alerts: list[Alert], texts: Texts, name: Callable[[str], str]
+async def _tiles(
+    visit: Visit, within: str, whole: Counts, texts: Texts, name: Callable[[str], str]
 ) -> list[Tile]:
     """Return the tiles of what lies directly in a region; first that of the region itself, where it has alerts."""
     codes = sorted(one.code for one in visit.siaga.books.regions if one.parent == within)
+    if not codes:
+        return []
     places = _layout(visit.siaga.settings.paths.templates).tiles if within == NATION else {}
-    found = inside(alerts, codes)
-    own = [alert for alert in alerts if alert.region == within] if codes else []
+    found = await counts_of(visit.siaga.store, codes)
+    own = whole.without(found.values())
     return [
-        *([tile(within, own, texts, name, places.get(within))] if own else []),
-        *(tile(code, found[code], texts, name, places.get(code)) for code in codes),
+        tile(code, counts.total, counts.highest, texts, name, places.get(code))
+        for code, counts in [*([(within, own)] if own.total else []), *found.items()]
     ]
 
 
-def _newest(alerts: list[Alert], texts: Texts, visit: Visit, within: str) -> str:
+async def _newest(counts: Counts, listed: Sequence[Alert], texts: Texts, visit: Visit, within: str) -> str:
     """Say which alert is the newest, for who listens to the page instead of looking at it."""
-    newest = max(alerts, key=lambda alert: (alert.detected_at, alert.id), default=None)
+    if not counts.total:
+        return texts["console.situation.calm"]
+    found = [
+        await visit.siaga.desk.page(Wanted(region=within, status=status), LOOKED_AT) for status in UNRESOLVED
+    ]
+    alerts = [*listed, *(alert for page in found for alert in page.alerts)]
+    shown = [alert for alert in alerts if not alert.hidden and not alert.exercise]
+    newest = max(shown, key=lambda alert: (alert.detected_at, alert.id), default=None)
     if newest is None:
         return texts["console.situation.calm"]
     voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, within)

@@ -5,12 +5,10 @@ Here: which tile says what. Not here: where a province's tile lies (`templates/c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
-from engine.alerting.alert import Alert
-from engine.judging.region import lineage
 from engine.wording.texts import Texts
 
 
@@ -44,30 +42,14 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
     row: int = 0
 
 
-def counted(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return the alerts that a map counts: what really happened and is no secret of another rule's."""
-    return [alert for alert in alerts if alert.unresolved and not alert.exercise and not alert.hidden]
-
-
-def inside(alerts: Iterable[Alert], codes: Collection[str]) -> dict[str, list[Alert]]:
-    """Return the alerts that lie in each of some regions."""
-    found: dict[str, list[Alert]] = {code: [] for code in codes}
-    for alert in alerts:
-        for code in lineage(alert.region):
-            if code in found:
-                found[code].append(alert)
-    return found
-
-
 def tile(
-    code: str, alerts: Sequence[Alert], texts: Texts, name: Callable[[str], str], place: Place | None = None
+    code: str, count: int, level: int, texts: Texts, name: Callable[[str], str], place: Place | None = None
 ) -> Tile:
-    """Return the tile of a region with these alerts."""
-    level = max((alert.level for alert in alerts), default=0)
+    """Return the tile of a region with so many open alerts, the highest of this level (0 where there are none)."""
     full = name(code)
     label = (
-        texts("console.tile.some", place=full, n=len(alerts), level=texts[f"level.{level}"])
-        if alerts
+        texts("console.tile.some", place=full, n=count, level=texts[f"level.{level}"])
+        if count
         else texts("console.tile.none", place=full)
     )
     return Tile(
@@ -75,7 +57,7 @@ def tile(
         short=place.short if place else full,
         name=full,
         label=label,
-        count=len(alerts),
+        count=count,
         level=level,
         column=place.column if place else 0,
         row=place.row if place else 0,

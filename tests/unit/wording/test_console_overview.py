@@ -9,7 +9,7 @@ from engine.judging.instant import HOUR, MINUTE
 from engine.web.console.shell import console_catalogue
 from engine.wording.console.hour import bars
 from engine.wording.console.overview import pressing, row, upcoming
-from engine.wording.console.tiles import Layout, counted, inside, tile
+from engine.wording.console.tiles import Layout, tile
 from tests.unit.wording.sample import ALERT, CATALOGUE, KINDS, REGIONS, TEMPLATES
 
 TEXTS = console_catalogue(CATALOGUE, TEMPLATES).texts("id")
@@ -86,19 +86,12 @@ def test_marks_are_seen_at_a_glance():
     )
 
 
-def test_a_tile_counts_what_lies_in_it():
-    alerts = [alert(region="73.15", level=3), alert(region="73", level=2), alert(region="94.02", level=4)]
+def test_a_tile_says_how_many_alerts_there_are_and_the_highest_level():
     names = {"73": "Sulsel"}.__getitem__
-    whole = tile("73", inside(alerts, ["73", "73.15"])["73"], TEXTS, names)
+    whole = tile("73", 2, 3, TEXTS, names)
     assert (whole.count, whole.level) == (2, 3)
     assert whole.label == "Sulsel: 2 peringatan, tertinggi SIAGA"
-    assert len(inside(alerts, ["73.15"])["73.15"]) == 1
-    assert tile("73", [], TEXTS, names).label == "Sulsel: tidak ada peringatan"
-
-
-def test_a_map_counts_what_is_real_and_not_hidden():
-    alerts = [alert(), alert(space="exercise"), alert(hidden="r"), alert(status="resolved", resolved_at=AT)]
-    assert counted(alerts) == alerts[:1]
+    assert tile("73", 0, 0, TEXTS, names).label == "Sulsel: tidak ada peringatan"
 
 
 def test_every_province_has_a_place_of_its_own_on_the_map():
