@@ -30,7 +30,7 @@ QUARANTINED = (
     "id_conflict",
 )
 """Why an event is kept aside (`service.event_fields`)."""
-REJECTED = ("not_json", "too_large", "too_many", "out_of_scope")
+REJECTED = ("not_json", "too_large", "too_many", "out_of_scope", "quarantine_full")
 """Why nothing is kept of an event (`service.event_schema`)."""
 EVENT_FLAGS = ("kind_unknown", "offset_mismatch")
 STATES: Mapping[str, tuple[str, ...]] = {

@@ -163,6 +163,10 @@ class IntakeSection(_Section):
     """Largest single event, in bytes; a larger one is rejected."""
     max_waiting: int = Field(default=1_000_000, ge=1)
     """Events that may wait to be judged; while more wait, and while the store is 90 % full, events are answered 503."""
+    quarantine_entries: int = Field(default=2_000, ge=1)
+    """Records that one token may have in quarantine; what else it sends that is no event is refused."""
+    quarantine_bytes: int = Field(default=8_388_608, ge=1_024)
+    """Bytes of documents that one token may have in quarantine."""
 
 
 class Reload(_Section):

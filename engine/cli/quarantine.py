@@ -25,10 +25,12 @@ from engine.judging.region import NATION
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
 from engine.metrics import Metrics
-from engine.service.intake import Intake, Quarantined, Resubmitted
+from engine.service.intake import Intake, Resubmitted
 from engine.service.lock_step import stored_clock
+from engine.service.quarantine import QuarantinePage, build
 from engine.service.tokens import RIGHTS, Scope
 from engine.settings import DEFAULT_FILE, Settings
+from engine.store.port import Place, read_place
 
 app = typer.Typer(no_args_is_help=True, help="Look at events that were kept aside, and send them again.")
 OPERATOR = Scope(rights=frozenset(RIGHTS), region=NATION, token_id="cli")  # noqa: S106 -- an id, no secret
@@ -39,7 +41,10 @@ def list_(
     region: Annotated[
         str, typer.Option(metavar="CODE", help="Only this region and what lies in it.")
     ] = NATION,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many, the oldest first.")] = 100,
+    after: Annotated[
+        str, typer.Option(metavar="CURSOR", help="Go on where a list ended, as it said there.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Whole records as JSON lines.")] = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -53,7 +58,10 @@ def list_(
     from engine.cli.listing import print_listing
 
     scope = msgspec.structs.replace(OPERATOR, region=region)
-    records = asyncio.run(_list(settings_of(config, set_), scope, limit))
+    begin = read_place(after) if after else None
+    records, more = asyncio.run(_list(settings_of(config, set_), scope, limit, begin))
+    if more is not None:
+        typer.echo(f"more: siaga quarantine list --after {more}", err=True)
     if as_json:
         for kept in records:
             shown = msgspec.to_builtins(kept) | {"raw": kept.raw.decode("utf-8", "replace")}
@@ -106,9 +114,9 @@ def resubmit(
     typer.echo(f"{record}: {result.outcome}", err=True)
 
 
-async def _list(settings: Settings, scope: Scope, limit: int) -> list[Quarantined]:
+async def _list(settings: Settings, scope: Scope, limit: int, after: Place | None) -> QuarantinePage:
     async with _intake(settings) as intake:
-        return await intake.quarantined(scope, limit=limit)
+        return await intake.quarantined(scope, limit=limit, after=after)
 
 
 async def _resubmit(
@@ -122,6 +130,7 @@ async def _resubmit(
 async def _intake(settings: Settings) -> AsyncIterator[Intake]:
     regions, kinds = load_regions(settings.paths.regions), load_kinds(settings.paths.kinds)
     async with storage(settings) as store:
+        await build(store)  # the service may not have been started since it learned of lists
         start = settings.clock.start
         clock = (
             WallClock()

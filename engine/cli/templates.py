@@ -132,12 +132,13 @@ async def _case(settings: Settings, alert_id: str | None) -> tuple[Case, int]:
     """Return an alert with its notifications, the newest where none is named, and the present instant."""
     from engine.cli.storage import storage
     from engine.clock import WallClock
-    from engine.service.alert_lists import Wanted, page_of
+    from engine.service.alert_lists import Wanted, build, page_of
     from engine.service.casebook import load
     from engine.service.lock_step import stored_clock
 
     async with storage(settings) as store:
         if alert_id is None:
+            await build(store)  # the service may not have been started since it learned of lists
             newest = await page_of(store, Wanted(), 1)
             if not newest.alerts:
                 raise SiagaError("there is no alert yet; `siaga demo` opens some")

@@ -23,7 +23,7 @@ from engine.loading.kinds import load_kinds, names_by_language
 from engine.loading.regions import load_regions
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
-from engine.service import alert_lists
+from engine.service import alert_lists, quarantine
 from engine.service.accounts import budgets_of
 from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
@@ -335,6 +335,7 @@ async def open_siaga(
         routes=tuple(outlet.gateway.route for outlet in outlets),
     )
     await alert_lists.build(store)
+    await quarantine.build(store)
     if not (await books.follow()).rule_set:
         await store.write(first(read_rule_set(settings.paths, regions, kinds), clock.now()))
         await books.follow()

@@ -28,8 +28,11 @@ from engine.service.tokens import Scope
 from engine.settings import IntakeSection
 from engine.store.port import ID_BYTES, Arrival
 
-Refusal = Literal["not_json", "too_large", "too_many", "out_of_scope"]
-"""Why nothing is kept of a document."""
+Refusal = Literal["not_json", "too_large", "too_many", "out_of_scope", "quarantine_full"]
+"""Why nothing is kept of a document.
+
+`quarantine_full`: it is not an event, and its token's share of the quarantine is full.
+"""
 REFUSALS: tuple[str, ...] = get_args(Refusal)
 LONGEST_NAME = 64
 """Characters of an id, a desk or a kind."""

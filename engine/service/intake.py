@@ -28,41 +28,28 @@ from engine.service.event_fields import Fault, public_name
 from engine.service.event_schema import Accepted, EventSchema, KeptAside, Refusal, Refused, documents
 from engine.service.own_alerts import ask
 from engine.service.pressure import Pressure
+from engine.service.quarantine import (
+    QUARANTINE,
+    Quarantined,
+    QuarantinePage,
+    Share,
+    fitting,
+    leaving,
+    listed,
+    page_of,
+    share_of,
+)
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.store.codec import decode, encode
-from engine.store.port import Append, Committed, Drop, Put, Store, Write
+from engine.store.port import Append, Committed, Conflict, Place, Put, Store, Write
 
 GRAVE = 3
 """Reports from this severity on that could not be taken in are somebody's business at once (system.md 3.1)."""
-QUARANTINE = "quarantine"
-"""Table of the records that wait for a person."""
 SETTLED = "quarantine_settled"
 """Log of the records that became events, so that nothing that was ever kept aside is lost."""
 
 log = structlog.get_logger("siaga.intake")
-
-
-class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A document that is not an event yet. `id` follows from its content; `raw` is the JSON as it came.
-
-    `reason` and `field` name the first fault. `mended` maps a field to a value that is offered instead, for one-click
-    acceptance. `region` is the document's where it could be read, else the token's; `severity` 0 where it has none.
-    """
-
-    id: str
-    reason: Fault
-    field: str
-    raw: bytes
-    received_at: Instant
-    token_id: str
-    region: str
-    desk: str = ""
-    event_id: str = ""
-    kind: str = ""
-    severity: int = 0
-    exercise: bool = False
-    mended: dict[str, str] = {}
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,6 +88,11 @@ class IntakeResult(msgspec.Struct, frozen=True, kw_only=True):
     rejected: tuple[RefusedLine, ...] = ()
 
     @property
+    def full(self) -> bool:
+        """Whether nothing was kept, and something of it only because the token's share of the quarantine is full."""
+        return self.all_rejected and any(line.reason == "quarantine_full" for line in self.rejected)
+
+    @property
     def all_rejected(self) -> bool:
         """Whether nothing of the request was kept."""
         return bool(self.rejected) and not (self.accepted or self.duplicate or self.quarantined)
@@ -137,6 +129,7 @@ class Intake:
         self._remembered = settings.intake.dedup_days * DAY
         self._max_events = settings.http.max_events
         self._metrics = metrics
+        self._bound = Share(settings.intake.quarantine_entries, settings.intake.quarantine_bytes)
         self._pressure = Pressure(store, clock, metrics, most_waiting=settings.intake.max_waiting)
 
     async def submit(self, body: bytes, media_type: str, scope: Scope) -> IntakeResult:
@@ -179,8 +172,14 @@ class Intake:
         repeated, too_late = await self._old(old, cut)
         aside = sorted([*aside, *too_late], key=lambda pair: pair[0])
         records = [record(kept, scope, received_at) for _, kept in aside]
-        await self._keep(records, len(refused), repeated)
-        self._count(good, results, records, refused)
+        full = await self._keep(records, len(refused), repeated)
+        refused += [
+            RefusedLine(index=index, field=kept.field, reason="quarantine_full")
+            for (index, _), kept in zip(aside, records, strict=True)
+            if kept.id in full
+        ]
+        refused.sort(key=lambda line: line.index)
+        self._count(good, results, [kept for kept in records if kept.id not in full], refused)
         self._metrics.events("duplicate", repeated)
         self._metrics.intake_seconds.observe(monotonic() - began)
         return IntakeResult(
@@ -189,21 +188,14 @@ class Intake:
             quarantined=tuple(
                 KeptLine(index=index, id=kept.id, field=kept.field, reason=kept.reason, mended=kept.mended)
                 for (index, _), kept in zip(aside, records, strict=True)
+                if kept.id not in full
             ),
             rejected=tuple(refused),
         )
 
-    async def quarantined(self, scope: Scope, after: str = "", limit: int = 100) -> list[Quarantined]:
-        """Return records of the scope's region, oldest first, from behind the record `after`."""
-        records = [
-            decode(found.value, Quarantined) for found in (await self._store.scan(QUARANTINE)).values()
-        ]
-        records = sorted(
-            (kept for kept in records if scope.covers(kept.region)),
-            key=lambda kept: (kept.received_at, kept.id),
-        )
-        start = next((place + 1 for place, kept in enumerate(records) if kept.id == after), 0)
-        return records[start : start + limit]
+    async def quarantined(self, scope: Scope, limit: int = 100, after: Place | None = None) -> QuarantinePage:
+        """Return a page of the records of the scope's region, oldest first, from behind a place on."""
+        return await page_of(self._store, scope.region, limit, after)
 
     async def kept(self, record_id: str, scope: Scope) -> Quarantined | None:
         """Return one record; None where the scope's region has none of this id."""
@@ -235,18 +227,28 @@ class Intake:
         if result == "id_conflict":
             return Resubmitted(outcome=result, field="id")
         # A crash before this write leaves the record; sent again it is a duplicate and is settled then.
-        settled = Settled(record=kept, sent=raw, token_id=scope.token_id, at=now)
-        outcome = await self._store.write(
-            Write(
-                name="resubmit",
-                drops=(Drop(QUARANTINE, record_id, expected=found.version),),
-                appends=(Append(SETTLED, (encode(settled),)),),
-                counts={"events_resubmitted": 1},
-            )
-        )
-        self._metrics.commit("resubmit", "committed" if isinstance(outcome, Committed) else "conflict")
+        await self._settle(Settled(record=kept, sent=raw, token_id=scope.token_id, at=now), found.version)
         self._metrics.events(result)
         return Resubmitted(outcome=result)
+
+    async def _settle(self, settled: Settled, version: int) -> None:
+        """Take a record out of the quarantine, unless somebody else just did."""
+        kept = settled.record
+        while True:
+            drop, plans, put = leaving(kept, version, await share_of(self._store, kept.token_id))
+            outcome = await self._store.write(
+                Write(
+                    name="resubmit",
+                    puts=(put,),
+                    drops=(drop,),
+                    plans=tuple(plans),
+                    appends=(Append(SETTLED, (encode(settled),)),),
+                    counts={"events_resubmitted": 1},
+                )
+            )
+            self._metrics.commit("resubmit", "committed" if isinstance(outcome, Committed) else "conflict")
+            if not isinstance(outcome, Conflict) or (QUARANTINE, kept.id) in outcome.records:
+                return  # where only the share of the token was changed meanwhile, once more
 
     async def _append(self, good: Sequence[Accepted], received_at: Instant) -> Sequence[str]:
         """Append the events of one request in one step; return what became of each."""
@@ -283,29 +285,43 @@ class Intake:
             self._metrics.rejected(line.reason)
         return IntakeResult(rejected=(line,))
 
-    async def _keep(self, records: Sequence[Quarantined], refused: int, repeated: int = 0) -> None:
-        """Write the records that are not there yet, and count; again where another request was quicker."""
+    async def _keep(self, records: Sequence[Quarantined], refused: int, repeated: int = 0) -> frozenset[str]:
+        """Write the records that are not there yet, and count; again where another request was quicker.
+
+        Returns the ids of those that the token's share of the quarantine has no room for: nothing is kept of them.
+        """
         by_id = {kept.id: kept for kept in records}
-        while by_id or refused or repeated:
+        while True:
             ids = list(by_id)
             there = await self._store.get(QUARANTINE, ids) if ids else []
             new = [by_id[known] for known, found in zip(ids, there, strict=True) if found is None]
             if not new and not refused and not repeated:
-                return
+                return frozenset()
+            taken, puts = list[Quarantined](), list[Put]()
+            if new:
+                place = await share_of(self._store, new[0].token_id)  # all of a request are of one token
+                taken, share = fitting(place.share, new, self._bound)
+                puts = [Put(QUARANTINE, kept.id, encode(kept), expected=0) for kept in taken]
+                puts += [place.put(share)] if taken else []
+            full = frozenset(kept.id for kept in new) - {kept.id for kept in taken}
+            # A grave report that finds no room is somebody's business as much as one that is kept.
+            calls = [ask(request, kept.received_at) for kept in new if (request := _own_alert(kept))]
             write = Write(
                 name="quarantine",
-                puts=tuple(Put(QUARANTINE, kept.id, encode(kept), expected=0) for kept in new),
-                plans=tuple(ask(request, kept.received_at) for kept in new if (request := _own_alert(kept))),
+                puts=tuple(puts),
+                plans=(*calls, *(plan for kept in taken for plan in listed(kept, kept.received_at))),
                 counts={
-                    "events_quarantined": len(new),
-                    "events_rejected": refused,
+                    "events_quarantined": len(taken),
+                    "events_rejected": refused + len(full),
                     "events_duplicate": repeated,
                 },
             )
             outcome = await self._store.write(write)
             self._metrics.commit("quarantine", "committed" if isinstance(outcome, Committed) else "conflict")
             if isinstance(outcome, Committed):
-                return
+                if full:
+                    log.error("quarantine_share_full", token=new[0].token_id, refused=len(full))
+                return full
 
     def _count(
         self,

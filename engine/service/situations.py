@@ -30,8 +30,9 @@ from engine.service.audit import AUDIT
 from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, load
 from engine.service.census import Census, take
-from engine.service.intake import GRAVE, QUARANTINE, Quarantined
-from engine.store.codec import decode, encode
+from engine.service.intake import GRAVE
+from engine.service.quarantine import Quarantined, all_of
+from engine.store.codec import encode
 from engine.store.history import History
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.wording.render import Renderer
@@ -212,10 +213,12 @@ class Situations:
             if not case.alert.exercise
             for callee in callees(case.alert, case.notifications.values(), around, now)
         ]
-        kept = (await self._store.scan(QUARANTINE)).values()
+        aside = [
+            msgspec.structs.replace(kept, raw=b"") async for some in all_of(self._store) for kept in some
+        ]
         return Seen(
             census=census,
-            aside=[decode(record.value, Quarantined) for record in kept],
+            aside=aside,
             callees=sorted(found, key=lambda callee: callee.order),
             mark=(await self._store.mark(AUDIT)).decode(),
             events={},

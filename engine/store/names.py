@@ -74,6 +74,7 @@ ServiceWrite = Literal[
     "archived",
     # what a store that is older than its lists gets once
     "index_alerts",
+    "index_quarantine",
     # lock-step time
     "clock",
 ]

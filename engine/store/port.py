@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from engine.errors import ParseError
 from engine.judging.instant import Instant
 from engine.store.names import WriteName
 
@@ -71,6 +72,18 @@ class Place(NamedTuple):
 
     at: Instant
     member: str
+
+    def __str__(self) -> str:
+        """Return it as one word, which `read_place` reads."""
+        return f"{self.at}.{self.member}"
+
+
+def read_place(word: str) -> Place:
+    """Return the place that a word names; raises `ParseError` where it names none."""
+    at, dot, member = word.partition(".")
+    if not (at.isdecimal() and at.isascii() and dot and member and len(at) <= 16) or int(at) >= 2**53:
+        raise ParseError(f"{word[:40]!r} is not where a list went on")
+    return Place(int(at), member)
 
 
 class Append(msgspec.Struct, frozen=True):

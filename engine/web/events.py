@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from engine.service.quarantine import FULL_RETRY_SECONDS
 from engine.web.auth import Permit, siaga_of
 from engine.web.problem import Problem, responses
 
@@ -35,6 +36,15 @@ async def submit(request: Request) -> Response:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(415, "unsupported_encoding", "The body must not be compressed.")
     result = await siaga_of(request).intake.submit(await request.body(), media_type, scope)
+    if result.full:
+        raise Problem(
+            429,
+            "quarantine_full",
+            "Nothing was kept: these are no events yet, and this token's share of the quarantine is full. "
+            "Other tokens are not concerned. Mend what waits there, then send these again.",
+            headers={"Retry-After": str(FULL_RETRY_SECONDS)},
+            rejected=result.rejected,
+        )
     if result.all_rejected:
         raise Problem(
             422, "all_rejected", "Nothing was kept; `rejected` says why for each.", rejected=result.rejected
@@ -51,7 +61,8 @@ OPENAPI: dict[str, Any] = {
         "summary": "Submit Events",
         "operationId": "submit_events",
         "description": "Take events in: one, an array, or one a line. 202 means that what is counted there is kept "
-        "durably and takes effect once, however often it is sent. 422 means that nothing was kept.",
+        "durably and takes effect once, however often it is sent. 422 means that nothing was kept; 429 "
+        "`quarantine_full` that nothing was an event and the token's share of the quarantine has no room.",
         "security": [{"token": ["submit"]}],
         "requestBody": {
             "required": True,

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import Query, Request, Response
 
-from engine.store.check import LATEST
-from engine.store.port import Place
+from engine.errors import ParseError
+from engine.store.port import Place, read_place
 from engine.web.problem import Problem
 
 PAGED: dict[int | str, dict[str, Any]] = {
@@ -29,16 +29,16 @@ CURSOR: Any = Query(description="`next_cursor` of the page before", max_length=1
 
 def cursor_of(place: Place) -> str:
     """Return the cursor of the page behind a place; it stays good while entries come and go before it."""
-    return f"{place.at}.{place.member}"
+    return str(place)
 
 
 def place_of(cursor: str) -> Place:
     """Return the place that a cursor names. Raises `Problem` for what no page gave."""
-    at, dot, member = cursor.partition(".")
-    is_place = at.isdecimal() and at.isascii() and len(at) <= len(str(LATEST)) and dot and member
-    if not is_place or int(at) > LATEST:
-        raise Problem(422, "invalid_cursor", "This cursor is not one that a page gave as next_cursor.")
-    return Place(int(at), member)
+    try:
+        return read_place(cursor)
+    except ParseError:
+        detail = "This cursor is not one that a page gave as next_cursor."
+        raise Problem(422, "invalid_cursor", detail) from None
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.judging.instant import format_instant
-from engine.service.intake import Quarantined
+from engine.service.quarantine import Quarantined
 from engine.service.tokens import Scope
 from engine.web.auth import needs, siaga_of
+from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, not_found, responses
 
 router = APIRouter(tags=["quarantine"])
@@ -59,19 +60,24 @@ class ResubmissionDone(BaseModel):
     outcome: str = Field(description="`accepted`, or `duplicate` where the same event had come meanwhile")
 
 
-@router.get("/v1/quarantine", responses=responses(401, 403, 503))
+@router.get("/v1/quarantine", responses=PAGED | responses(401, 403, 422, 503))
 async def list_quarantine(
     request: Request,
+    response: Response,
     limit: Annotated[int, Query(description="How many at most", ge=1, le=500)] = 100,
-    cursor: Annotated[str, Query(description="`next_cursor` of the page before", max_length=60)] = "",
+    cursor: Annotated[str | None, CURSOR] = None,
     scope: Scope = needs("operate"),
 ) -> QuarantinePage:
-    """List what was kept aside in the token's region, the oldest first."""
-    found = await siaga_of(request).intake.quarantined(scope, after=cursor, limit=limit + 1)
-    page = found[:limit]
-    return QuarantinePage(
-        records=[shape(record) for record in page], next_cursor=page[-1].id if len(found) > limit else None
+    """List what was kept aside in the token's region, the oldest first.
+
+    `next_cursor` and the header `Link` say where the next page begins; a page may be short and yet have a next one.
+    """
+    page = await siaga_of(request).intake.quarantined(
+        scope, limit=limit, after=None if cursor is None else place_of(cursor)
     )
+    next_cursor = None if page.after is None else cursor_of(page.after)
+    link_next(request, response, next_cursor)
+    return QuarantinePage(records=[shape(record) for record in page.records], next_cursor=next_cursor)
 
 
 @router.post("/v1/quarantine/{record_id}/resubmit", responses=responses(401, 403, 404, 413, 422, 503))

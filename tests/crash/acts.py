@@ -24,11 +24,11 @@ from engine.service.app import Siaga
 from engine.service.archivist import Archivist
 from engine.service.casebook import ALERTS, NOTIFICATIONS
 from engine.service.drill import Drills
-from engine.service.intake import QUARANTINE
 from engine.service.key import Keys
 from engine.service.persons import Persons
 from engine.service.pressure import BusyError, Pressure
 from engine.service.pulse import Pulse
+from engine.service.quarantine import QUARANTINE
 from engine.service.rule_sets import RELOADS
 from engine.service.rule_sets import RULES as RULES_TABLE
 from engine.service.sessions import SEEN_EVERY, Sessions

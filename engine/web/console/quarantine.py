@@ -17,8 +17,10 @@ from engine.judging.instant import parse_instant
 from engine.loading.event_columns import field_heading
 from engine.loading.texts import Language
 from engine.service.audit import note_seen
-from engine.service.intake import Quarantined, Resubmitted
+from engine.service.intake import Resubmitted
+from engine.service.quarantine import Quarantined
 from engine.service.rows import fault_of
+from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
@@ -28,7 +30,7 @@ from engine.wording.voice import Voice
 router = pages()
 
 PATH = "/console/quarantine"
-LISTED = 200
+LISTED = 100
 LONGEST = 100_000
 """Characters of a document that is written anew."""
 NUMBERS = ("severity", "confidence", "metrics.", "schema")
@@ -50,15 +52,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 @router.get(PATH)
 async def quarantine(visit: Visit = visitor("operate")) -> Response:
-    """List what was kept aside in the user's region, the gravest first, then the oldest."""
-    records = await visit.siaga.intake.quarantined(visit.scope, limit=LISTED + 1)
-    lines = [line(visit, kept) for kept in records[:LISTED]]
+    """List what was kept aside in the user's region in pages, the oldest first, the gravest of a page at its top."""
+    page = await visit.siaga.intake.quarantined(visit.scope, limit=LISTED, after=asked_place(visit))
+    lines = [line(visit, kept) for kept in page.records]
     return shell_of(visit.request).page(
         visit.request,
         "quarantine.html.j2",
         visit=visit,
         lines=sorted(lines, key=lambda one: -one.severity),
-        more=len(records) > LISTED,
+        next_page=next_page(visit, page.after),
     )
 
 

@@ -11,14 +11,13 @@ from engine.errors import StoreUnavailableError
 from engine.judging.instant import DAY, HOUR, format_instant
 from engine.service.event_schema import SCHEME_2022
 from engine.service.intake import (
-    QUARANTINE,
     SETTLED,
     IntakeResult,
-    Quarantined,
     RefusedLine,
     Resubmitted,
     Settled,
 )
+from engine.service.quarantine import QUARANTINE, Quarantined
 from engine.service.tokens import Scope
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
@@ -93,7 +92,7 @@ async def test_an_id_with_another_content_is_kept_aside(door, document, nation):
     assert [(line.index, line.field, line.reason) for line in result.quarantined] == [
         (0, "id", "id_conflict")
     ]
-    (kept,) = await door.intake.quarantined(nation)
+    (kept,) = (await door.intake.quarantined(nation)).records
     assert json.loads(kept.raw)["severity"] == 4
 
 
@@ -164,7 +163,7 @@ async def test_whoever_dies_in_between_loses_nothing_when_the_sender_comes_again
     assert again.accepted + again.duplicate == 2
     assert len(again.quarantined) == 1
     assert [event["id"] for event in await door.events()] == [document()["id"], "a"]
-    assert len(await door.intake.quarantined(nation)) == 1
+    assert len((await door.intake.quarantined(nation)).records) == 1
 
 
 # --- the quarantine --------------------------------------------------------------------------------------------------
@@ -178,7 +177,7 @@ async def test_a_record_says_what_came_from_whom_and_what_would_mend_it(door, do
     result = await door.submit(document(id="b", occurred_at="2024-11-27T11:00:00+07:00"), pinrang)
     (line,) = result.quarantined
     assert line.mended == {"occurred_at": "2024-11-27T11:00:00+08:00"}
-    kept = (await door.intake.quarantined(pinrang))[1]
+    kept = (await door.intake.quarantined(pinrang)).records[1]
     assert kept.id == line.id
     assert (kept.reason, kept.field, kept.token_id, kept.received_at) == (
         "ahead",
@@ -199,21 +198,22 @@ async def test_the_quarantine_is_seen_by_region_oldest_first_and_in_pages(door, 
     await door.submit([document(id=f"e{n}", severity=9) for n in range(3)], pinrang)
     door.clock.set(NOW + HOUR)
     await door.submit([document(id="f", region="33.74", severity=9), document(id="g", region=None)], nation)
-    everything = await door.intake.quarantined(nation)
+    everything = (await door.intake.quarantined(nation)).records
     assert {kept.event_id for kept in everything[3:]} == {"f", "g"}
-    assert {kept.event_id for kept in await door.intake.quarantined(pinrang)} == {"e0", "e1", "e2"}
+    assert {kept.event_id for kept in (await door.intake.quarantined(pinrang)).records} == {"e0", "e1", "e2"}
     first = await door.intake.quarantined(nation, limit=2)
-    assert first + await door.intake.quarantined(nation, after=first[-1].id, limit=9) == everything
+    rest = await door.intake.quarantined(nation, after=first.after, limit=9)
+    assert first.records + rest.records == everything
 
 
 async def test_a_document_without_a_readable_region_belongs_to_the_tokens_region(door, document, pinrang):
     await door.submit(document(region="Pinrang"), pinrang)
-    (kept,) = await door.intake.quarantined(pinrang)
+    (kept,) = (await door.intake.quarantined(pinrang)).records
     assert kept.region == "73.15"
 
 
 async def kept_id(door, scope) -> str:
-    (kept,) = await door.intake.quarantined(scope)
+    (kept,) = (await door.intake.quarantined(scope)).records
     return kept.id
 
 
@@ -222,7 +222,7 @@ async def test_sent_again_with_a_correction_it_becomes_an_event_and_leaves(door,
     record_id = await kept_id(door, nation)
     sent = json.dumps(document(severity=3)).encode()
     assert await door.intake.resubmit(record_id, sent, nation) == Resubmitted(outcome="accepted")
-    assert await door.intake.quarantined(nation) == []
+    assert (await door.intake.quarantined(nation)).records == []
     assert [event["severity"] for event in await door.events()] == [3]
     (entry,) = await door.store.log(SETTLED)
     settled = decode(entry, Settled)
@@ -247,7 +247,7 @@ async def test_what_is_still_no_event_stays(door, document, nation):
         outcome="out_of_range", field="severity"
     )
     assert await door.intake.resubmit(record_id, b"{", nation) == Resubmitted(outcome="not_json")
-    (kept,) = await door.intake.quarantined(nation)
+    (kept,) = (await door.intake.quarantined(nation)).records
     assert json.loads(kept.raw)["severity"] == 9
 
 
@@ -263,7 +263,7 @@ async def test_a_taken_id_stays_taken(door, document, nation):
     await door.submit(document(severity=4), nation)
     record_id = await kept_id(door, nation)
     assert (await door.intake.resubmit(record_id, None, nation)).outcome == "id_conflict"
-    assert len(await door.intake.quarantined(nation)) == 1
+    assert len((await door.intake.quarantined(nation)).records) == 1
 
 
 async def test_if_the_sender_was_quicker_the_record_is_settled_as_a_duplicate(door, document, nation):
@@ -272,7 +272,7 @@ async def test_if_the_sender_was_quicker_the_record_is_settled_as_a_duplicate(do
     await door.submit(document(severity=3), nation)
     mended = json.dumps(document(severity=3)).encode()
     assert (await door.intake.resubmit(record_id, mended, nation)).outcome == "duplicate"
-    assert await door.intake.quarantined(nation) == []
+    assert (await door.intake.quarantined(nation)).records == []
     assert len(await door.events()) == 1
 
 
@@ -285,7 +285,8 @@ async def test_dying_between_event_and_record_settles_it_the_next_time(document,
     with pytest.raises(StoreUnavailableError):
         await door.intake.resubmit(record_id, sent, nation)
     assert (await door.intake.resubmit(record_id, sent, nation)).outcome == "duplicate"
-    assert (len(await door.events()), await door.intake.quarantined(nation)) == (1, [])
+    waiting = (await door.intake.quarantined(nation)).records
+    assert (len(await door.events()), waiting) == (1, [])
 
 
 async def test_records_and_events_outside_the_scope_are_out_of_reach(door, document, nation, pinrang):
@@ -293,7 +294,7 @@ async def test_records_and_events_outside_the_scope_are_out_of_reach(door, docum
     assert await door.intake.resubmit(await kept_id(door, nation), None, pinrang) is None
     assert await door.intake.resubmit("unknown", None, nation) is None
     await door.submit(document(severity=9), nation)
-    (mine,) = await door.intake.quarantined(pinrang)
+    (mine,) = (await door.intake.quarantined(pinrang)).records
     elsewhere = json.dumps(document(region="33.74")).encode()
     outcome = await door.intake.resubmit(mine.id, elsewhere, pinrang)
     assert outcome == Resubmitted(outcome="out_of_scope", field="region")
