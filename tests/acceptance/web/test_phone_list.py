@@ -19,7 +19,7 @@ async def unreachable_alert(api) -> str:
 async def test_nobody_stands_on_it_while_messages_arrive(api):
     await api.open_alert()
     listed = await api.client.get("/v1/phone-list", headers=await api.bearer("operate"))
-    assert (listed.status_code, listed.json()) == (200, {"callees": []})
+    assert (listed.status_code, listed.json()) == (200, {"callees": [], "next_cursor": None})
     assert [e async for e in entries(api.siaga.store) if e.what == "seen"] == []
 
 
