@@ -102,7 +102,16 @@ WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
 RULES_REJECTED = ("invalid", "one_person", "too_many_told", "raised")
 """Why a rule set is not put in force (`service.approval`, and `raised` of `service.changeover`)."""
-REFUSED = ("rate", "backlog", "store_full", "link_misses", "sign_in")
+REFUSED = (
+    "rate",
+    "backlog",
+    "store_full",
+    "link_misses",
+    "sign_in",
+    "head_too_large",
+    "too_slow",
+    "connections",
+)
 """Why a request was refused that was well formed and allowed."""
 DEAD_LETTERS = ("event", "group", "batch", "item")
 """What was kept aside because work on it raised: a rule's question about an event, a group of a rule, a batch on which

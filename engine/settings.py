@@ -103,6 +103,8 @@ class Http(_Section):
     """Largest body of one request, in bytes; a larger one is answered 413."""
     max_events: int = Field(default=5_000, ge=1)
     """Most events in one request; what is beyond is rejected."""
+    max_connections: int = Field(default=2_000, ge=16)
+    """Most connections at once; fewer where the process may not open so many files, of which 256 stay free."""
     trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ("127.0.0.1", "::1")
     """Addresses and networks whose `X-Forwarded-For` is believed: proxies of your own; empty: none."""
     max_requests_per_minute: int = Field(default=60_000, ge=1)

@@ -1,6 +1,7 @@
 """The HTTP server around the app.
 
-Here: how uvicorn is set up and bound to the life of the service. Not here: any route (`web.api`).
+Here: how uvicorn is set up and bound to the life of the service. Not here: any route (`web.api`) and the bounds of a
+connection (`web.connections`).
 Signals belong to the service, which ends its loops in its own order; the server only stops when told.
 """
 
@@ -9,18 +10,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import uvicorn
 
 from engine.errors import ConfigurationError
 from engine.service.app import Siaga
 from engine.web.api import build
+from engine.web.connections import SILENT_SECONDS, BoundedConfig, Connections
 
-BACKLOG = 2_048
-"""Connections that may wait to be accepted."""
-KEEP_ALIVE_SECONDS = 75
-"""Longer than the 60 s of common proxies, so that it is the proxy who closes an idle connection."""
+BACKLOG = 128
+"""Connections that may wait to be accepted: fewer than the descriptors in reserve, since they are accepted at once."""
 SHUTDOWN_SECONDS = 5
 """How long requests under way may take to end."""
 
@@ -37,20 +37,26 @@ async def serving(siaga: Siaga) -> AsyncIterator[str]:
     """Serve the app while the context lasts; gives the address it listens at, such as `http://127.0.0.1:8080`."""
     http = siaga.settings.http
     app = build(siaga)
-    config = uvicorn.Config(
+    connections = Connections.within_limits(
+        http.max_connections, siaga.metrics.trouble.refused, most_discarded=http.max_body_bytes
+    )
+    config = BoundedConfig(
         app,
-        http="httptools",
+        connections,
+        backlog=BACKLOG,
+        proxy_headers=False,  # `web.client_address` knows which proxies are trusted
         ws="none",
         lifespan="off",
         access_log=False,  # its lines hold paths, and the paths of links hold tokens
         log_config=None,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=int(SILENT_SECONDS),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     listener = listen(http.host, http.port)
     server = _Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    watching = asyncio.create_task(connections.watch(), name="connections")
     host = f"[{http.host}]" if ":" in http.host else http.host
     try:
         yield f"http://{host}:{listener.getsockname()[1]}"
@@ -59,6 +65,9 @@ async def serving(siaga: Siaga) -> AsyncIterator[str]:
         server.should_exit = True
         await app.state.asked.close()
         await running
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 def listen(host: str, port: int) -> socket.socket:
