@@ -12,6 +12,7 @@ import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import chain_digest
+from engine.judging.instant import Instant, Millis
 
 
 def unaccounted_alerts(
@@ -42,6 +43,19 @@ def unaccounted_notifications(notifications: Iterable[Notification], planned: Co
         for n in notifications
         if n.state in ("pending", "sending") and n.id not in planned and not n.held
     }
+
+
+def misplaced(recorded: Instant | None, planned: Instant | None, now: Instant, put_off: Millis) -> bool:
+    """Say whether a schedule has another instant of an item than its record names (None: none).
+
+    One exception: an item whose work raised is put off by at most `put_off`. Then its recorded instant has passed, and
+    it is planned behind that one, but not later than `put_off` from now.
+    """
+    if planned == recorded:
+        return False
+    if recorded is None or planned is None:
+        return True
+    return not (recorded <= now and recorded < planned <= now + put_off)
 
 
 def broken_link(entries: Sequence[HistoryEntry], head: str) -> int | None:

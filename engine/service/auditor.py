@@ -2,20 +2,22 @@
 
 Here: the turn of its loop and the gauges it sets. Not here: what accounted for means (`alerting.audit`).
 An id counts only after two passes in a row found it, because a pass is no single instant of the store: it walks through
-the tables in pieces, and rests after each, so that no message waits for it.
+the tables in pieces, and rests after each, so that no message waits for it. Instants are compared exactly: what a
+schedule says counts only if the record still has the version that was read before.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from engine.alerting.alert import Alert, Notification
-from engine.alerting.audit import unaccounted_alerts, unaccounted_notifications
+from engine.alerting.audit import misplaced, unaccounted_alerts, unaccounted_notifications
 from engine.alerting.continuity import abandoned
 from engine.alerting.draft import Surroundings
 from engine.alerting.own import Request, is_own
@@ -24,11 +26,12 @@ from engine.judging.instant import SECOND, Instant
 from engine.judging.rule import level_name
 from engine.metrics import Metrics
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX
+from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX, places_of
 from engine.service.heartbeat import Heartbeat
 from engine.service.own_alerts import ask
+from engine.service.setback import PUT_OFF
 from engine.store.codec import decode
-from engine.store.port import Store, Write
+from engine.store.port import Plan, Record, Store, Write
 
 EVERY_SECONDS = 15.0
 """Seconds between two passes."""
@@ -38,6 +41,46 @@ REST = 3.0
 """A pass rests so many times as long as it works."""
 
 log = structlog.get_logger(__name__)
+
+
+class Misplaced(NamedTuple):
+    """A record (by its table and id) that stands in a schedule at another instant than it names (None: not there)."""
+
+    table: str
+    id: str
+    schedule: str
+    recorded: Instant | None
+    planned: Instant | None
+
+
+async def misplaced_in(
+    store: Store,
+    table: str,
+    records: Mapping[str, Record],
+    places: Mapping[str, Sequence[Plan]],
+    now: Instant,
+) -> list[Misplaced]:
+    """Return which of these records stand in a schedule at another instant than in their own `places`.
+
+    Records that changed since they were read are left out: they are compared at the next pass.
+    """
+    members: defaultdict[str, list[tuple[str, Plan]]] = defaultdict(list)
+    for id_, plans in places.items():
+        for plan in plans:
+            members[plan.schedule].append((id_, plan))
+    planned = await asyncio.gather(
+        *(store.planned_at(schedule, [plan.member for _, plan in some]) for schedule, some in members.items())
+    )
+    found = [
+        Misplaced(table, id_, plan.schedule, plan.at, at)
+        for some, instants in zip(members.values(), planned, strict=True)
+        for (id_, plan), at in zip(some, instants, strict=True)
+        if misplaced(plan.at, at, now, PUT_OFF)
+    ]
+    ids = sorted({one.id for one in found})
+    again = dict(zip(ids, await store.get(table, ids), strict=True)) if ids else {}
+    same = {id_ for id_, record in again.items() if record and record.version == records[id_].version}
+    return [one for one in found if one.id in same]
 
 
 class _Pass(msgspec.Struct):
@@ -50,6 +93,8 @@ class _Pass(msgspec.Struct):
     unresolved: Counter[str] = msgspec.field(default_factory=Counter)
     oldest: dict[str, float] = msgspec.field(default_factory=dict)
     """Unresolved alerts and seconds since the oldest that nobody has taken was detected, by level."""
+    misplaced: dict[tuple[str, str, str], Misplaced] = msgspec.field(default_factory=dict)
+    """What stands in a schedule otherwise than in its record, by table, id and schedule."""
     nobody: int = 0
     abandoned: dict[str, str] = msgspec.field(default_factory=dict)
     """Regions of alerts that have nobody left, by alert."""
@@ -91,14 +136,18 @@ class Auditor:
         self._heartbeat = heartbeat
         self._clock = clock
         self._metrics = metrics
-        self._suspects: tuple[set[str], set[str]] = (set(), set())
+        self._suspects = _Pass()
 
     async def turn(self) -> int:
         """Take one pass; return 0, since the auditor never has more to do at once."""
         found = await self._pass()
-        lost_alerts = found.lost_alerts & self._suspects[0]
-        lost_notifications = found.lost_notifications & self._suspects[1]
-        self._suspects = (found.lost_alerts, found.lost_notifications)
+        before, self._suspects = self._suspects, found
+        lost_alerts = found.lost_alerts & before.lost_alerts
+        lost_notifications = found.lost_notifications & before.lost_notifications
+        for key in sorted(found.misplaced.keys() & before.misplaced.keys()):
+            one = found.misplaced[key]
+            log.error("schedule_differs", **one._asdict())
+            (lost_alerts if one.table == ALERTS else lost_notifications).add(one.id)
         for alert_id in sorted(lost_alerts):
             log.error("alert_unaccounted", alert=alert_id)
         for notification_id in sorted(lost_notifications):
@@ -118,8 +167,11 @@ class Auditor:
         async for records in self._store.walk(NOTIFICATIONS):
             planned = await self._planned(OUTBOX, records)
             began = monotonic()
-            found.add_notifications([decode(one.value, Notification) for one in records.values()], planned)
+            notifications = [decode(one.value, Notification) for one in records.values()]
+            found.add_notifications(notifications, planned)
+            places = {one.id: [Plan(OUTBOX, one.id, one.due_at)] for one in notifications}
             await _rest(began)
+            await self._compare(found, NOTIFICATIONS, records, places)
         async for records in self._store.walk(ALERTS):
             planned = await self._planned(ALERTS, records)
             values = [one.value for one in records.values()]
@@ -127,8 +179,16 @@ class Auditor:
                 began = monotonic()
                 alerts = [decode(value, Alert) for value in values[first : first + AT_ONCE]]
                 found.add_alerts(alerts, planned, around, self._clock.now())
+                own = {alert.id: places_of(alert) for alert in alerts}
                 await _rest(began)
+                await self._compare(found, ALERTS, records, own)
         return found
+
+    async def _compare(
+        self, found: _Pass, table: str, records: Mapping[str, Record], places: Mapping[str, Sequence[Plan]]
+    ) -> None:
+        for one in await misplaced_in(self._store, table, records, places, self._clock.now()):
+            found.misplaced[one.table, one.id, one.schedule] = one
 
     async def _planned(self, schedule: str, ids: Iterable[str]) -> frozenset[str]:
         wanted = list(ids)

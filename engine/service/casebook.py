@@ -70,6 +70,21 @@ def timers(alert: Alert) -> tuple[Plan, Plan]:
     return Plan(ALERTS, alert.id, alert.wake_at), Plan(COVERS, alert.id, alert.cover_changes_at)
 
 
+def places_of(alert: Alert) -> tuple[Plan, ...]:
+    """Return every plan of an alert as its record has it: its timers, and the lists of what is open and hidden.
+
+    An instant of None says that it stands there no more. What it is hidden by no more is not known of it.
+    """
+    at, member = alert.detected_at if alert.unresolved else None, f"{alert.region}|{alert.id}"
+    hidden = _hider(alert)
+    return (
+        *timers(alert),
+        Plan(UNRESOLVED, alert.id, at),
+        Plan(standing_of(alert.space, alert.rule.id), member, at),
+        *((Plan(hidden_by(alert.space, hidden), member, at),) if hidden else ()),
+    )
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """An alert and its notifications as they stood in the store, with the versions a write will expect."""
 
