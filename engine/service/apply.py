@@ -37,7 +37,7 @@ from engine.service.census import Summary, summarise, take
 from engine.service.rounds import Rounds
 from engine.store.codec import decode as decode_value
 from engine.store.names import WriteName
-from engine.store.port import Committed, Expect, Place, Plan, Put, Store
+from engine.store.port import Committed, Expect, Place, Plan, Put, Store, Write
 
 ATTEMPTS = 50
 """A command is decided anew this often when others change the same alert meanwhile; each round somebody got through."""
@@ -120,7 +120,8 @@ class Desk:
         Commands that others give under the same name meanwhile are committed in the same write. `beside` says what is
         written in the same step, also where the command changes nothing; then the alert is still as it was read.
         `known` is the case as it was read before.
-        Raises `StoreError` where `ATTEMPTS` commits in a row were overtaken.
+        Raises `StoreError` where `ATTEMPTS` commits in a row were overtaken, and `StoreUnavailableError` where the
+        store cannot be reached: then nothing of the command was done, unless the store could not even say so.
         """
         if name not in self._rounds:
             self._rounds[name] = Rounds(partial(self._round, name))
@@ -129,7 +130,8 @@ class Desk:
     async def _round(self, name: WriteName, given: Sequence[_Given]) -> list[Decision | Exception | None]:
         """Carry out what was given together; what is overtaken goes alone after that.
 
-        Of several commands on one alert each is decided on what the one before left.
+        Of several commands on one alert each is decided on what the one before left. Where the store goes away in the
+        middle, what was committed before is answered all the same: whoever gave it must not give it again.
         """
         ended: dict[int, Decision | Exception | None] = {}
         tries = Counter[int]()
@@ -140,7 +142,10 @@ class Desk:
             fresh = [place for place in first.values() if not tries[place]]
             tries.update(first.values())
             for places in (fresh, *([place] for place in first.values() if place not in fresh)):
-                outcomes = await self._tried(name, [given[place] for place in places])
+                try:
+                    outcomes = await self._tried(name, [given[place] for place in places])
+                except StoreUnavailableError as error:
+                    return [ended.get(place, error) for place in range(len(given))]
                 for place, outcome in zip(places, outcomes, strict=True):
                     if not isinstance(outcome, _Overtaken):
                         ended[place] = outcome
@@ -199,14 +204,35 @@ class Desk:
                 changes.plans.extend(plans)
         if not written:
             return outcomes
-        outcome = await self._store.write(changes.write(name))
-        self._metrics.commit(name, "committed" if isinstance(outcome, Committed) else "conflict")
-        if not isinstance(outcome, Committed):
+        if not await self._committed(changes.write(name)):
             return [_Overtaken()] * len(few)
         for done in outcomes:
             if isinstance(done, Decision):
                 self._metrics.decided(done)
         return outcomes
+
+    async def _committed(self, write: Write) -> bool:
+        """Write and return whether it was done; raise `StoreUnavailableError` where that is not known."""
+        try:
+            committed = isinstance(await self._store.write(write), Committed)
+        except StoreUnavailableError:
+            committed = await self._was_done(write)
+            if not committed:
+                raise
+        self._metrics.commit(write.name, "committed" if committed else "conflict")
+        return committed
+
+    async def _was_done(self, write: Write) -> bool:
+        """Say whether a write whose answer was lost is in the store, by the place of its entry in a history.
+
+        False also where it holds no entry of a history: then nothing proves it. An entry holds the digest of all before
+        it and its own number, so no other write puts the same entry there.
+        """
+        for append in write.appends:
+            if append.log.startswith(history_log("")) and append.entries:
+                number = decode_value(append.entries[0], HistoryEntry).number
+                return await self._store.log(append.log, number - 1, 1) == [append.entries[0]]
+        return False
 
     async def _around(self, alert: Alert, around: Surroundings) -> Surroundings:
         """Return what a decision may look at; for a hidden alert with what is open of the rules that may hide it."""

@@ -10,7 +10,7 @@ from engine.judging.instant import MINUTE
 from engine.metrics import Metrics
 from engine.service.auditor import Auditor
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, NOTIFICATIONS
+from engine.service.casebook import ALERTS, NOTIFICATIONS, places_of
 from engine.service.census import take
 from engine.service.heartbeat import Heartbeat
 from engine.service.own_alerts import OWN
@@ -102,16 +102,22 @@ async def test_what_the_auditor_finds_is_what_the_census_finds_though_it_walks_t
     auditor = Auditor(store, clock, books, metrics, Heartbeat(None, clock, metrics))
     exhausted = Course(policy(step())).until(1)
     notices = {one.kind: one for one in exhausted.notifications.values()}
-    puts = []
+    puts, plans = [], []
     for number in range(250):
         alert = msgspec.structs.replace(exhausted.alert, id=f"a{number:03}")
         puts.append(Put(ALERTS, alert.id, encode(alert)))
+        plans += places_of(alert)
         kind = "unreachable" if number % 50 else "first"
         notice = msgspec.structs.replace(
-            notices["unreachable"], id=f"n{249 - number:03}", alert=alert.id, kind=kind, state="sent"
+            notices["unreachable"],
+            id=f"n{249 - number:03}",
+            alert=alert.id,
+            kind=kind,
+            state="sent",
+            due_at=None,
         )
         puts.append(Put(NOTIFICATIONS, notice.id, encode(notice)))
-    await store.write(Write(name="t", puts=tuple(puts)))
+    await store.write(Write(name="t", puts=tuple(puts), plans=tuple(plans)))
     for _ in range(2):
         await auditor.turn()
     census = await take(store)
