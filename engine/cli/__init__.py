@@ -24,6 +24,7 @@ from engine.cli import (
     directory,
     doctor,
     explain,
+    key,
     person,
     policy,
     quarantine,
@@ -92,6 +93,7 @@ app.add_typer(archive.app, name="archive")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")
 app.add_typer(user.app, name="user")
+app.add_typer(key.app, name="key")
 app.add_typer(directory.app, name="directory")
 app.add_typer(contact.app, name="contact")
 app.add_typer(quarantine.app, name="quarantine")

@@ -103,7 +103,8 @@ def restore(
     )
     if not brought.key:
         typer.echo(
-            f"without a secret key: bring yours to {settings.key_file} before the first start, else old links die",
+            f"without a secret key: bring yours to {settings.key_file} before the first start, which refuses another; "
+            "if it is lost: `siaga key adopt`, and old links are dead",
             err=True,
         )
 

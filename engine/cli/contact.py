@@ -24,7 +24,7 @@ from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
 from engine.loading.address import address
 from engine.service.books import Books
-from engine.service.key import secret_keys
+from engine.service.key import agreed_keys
 from engine.service.registry import Registry
 from engine.service.verification import Verifications
 from engine.settings import DEFAULT_FILE, Settings
@@ -144,7 +144,8 @@ async def _add(settings: Settings, person: str, channel: Channel, value: str, au
 async def _verify(settings: Settings, contact: str, code: str, author: str) -> None:
     async with storage(settings) as store:
         books = books_of(settings, store)
-        verifications = Verifications(store, books, secret_keys(settings.key_file, os.environ))
+        keys = await agreed_keys(store, settings.key_file, os.environ)
+        verifications = Verifications(store, books, keys)
         outcome = await verifications.hear(await _found(books, contact), code, WallClock().now(), author)
     if outcome != "verified":
         hint = "no code counts for it any more: siaga contact ask" if outcome == "not_asked" else "wrong code"

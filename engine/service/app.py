@@ -42,7 +42,7 @@ from engine.service.gateways import Gateways
 from engine.service.ground import clock_of, history_of, open_store
 from engine.service.inbound import Inbound
 from engine.service.intake import Intake
-from engine.service.key import Keys, secret_keys
+from engine.service.key import Keys, agreed_keys
 from engine.service.known_browsers import KnownBrowsers
 from engine.service.links import Links
 from engine.service.lock_step import LockStep
@@ -325,6 +325,7 @@ async def open_siaga(
     regions = load_regions(settings.paths.regions)
     kinds = load_kinds(settings.paths.kinds)
     clock = clock or await clock_of(settings, store)
+    keys = await agreed_keys(store, settings.key_file, os.environ)
     outlets = outlets_of(settings, os.environ)
     books = Books(
         store,
@@ -340,7 +341,6 @@ async def open_siaga(
         await store.write(first(read_rule_set(settings.paths, regions, kinds), clock.now()))
         await books.follow()
     await import_directory(books, settings.paths, clock.now(), replace=False)
-    keys = secret_keys(settings.key_file, os.environ)
     siaga = Siaga(settings, store, clock, books, keys, outlets, where=where)
     stack.push_async_callback(siaga.close)
     return siaga

@@ -23,6 +23,7 @@ from engine.loading.regions import load_regions
 from engine.matching.checked import open_shards
 from engine.service import machine
 from engine.service.books import Books
+from engine.service.key import KnownKey, agreement, known_key, refusal, written_keys
 from engine.service.outlets import outlets_of
 from engine.service.probe import probe
 from engine.service.reload import load_rule_set
@@ -52,7 +53,7 @@ async def examine(
     yield _matcher()
     contents = Contents()
     if where is not None:
-        verdicts, contents = await _store(settings, where, regions, clock)
+        verdicts, contents = await _store(settings, environment, where, regions, clock)
         for verdict in verdicts:
             yield verdict
     if regions is not None:
@@ -152,20 +153,45 @@ def _server(server: Server, settings: Settings) -> Iterator[Verdict]:
         yield good("store", f"{name}: what is accepted is on its disk before it is answered")
 
 
+def _key_of_store(
+    settings: Settings, environment: Mapping[str, str], known: KnownKey | None
+) -> Iterator[Verdict]:
+    """Judge whether the key of this machine is the one that the store was begun with."""
+    if known is None:
+        return
+    try:
+        state = agreement(known, written_keys(settings.key_file, environment, guarded=False))
+    except FileNotFoundError:
+        state = "other"
+    except (OSError, ConfigurationError):
+        return  # `machine.files` says what is wrong with it
+    if state in ("outdated", "other"):
+        says, _, remedy = refusal(state).partition(". ")
+        yield fault("key", says, remedy)
+    elif state == "lags":
+        remedy = "bring the lines of its file into the order that the other machines have"
+        yield warning("key", "another key is the first one on other machines", remedy)
+
+
 async def _store(
-    settings: Settings, where: str, regions: RegionTable | None, clock: WallClock
+    settings: Settings,
+    environment: Mapping[str, str],
+    where: str,
+    regions: RegionTable | None,
+    clock: WallClock,
 ) -> tuple[list[Verdict], Contents]:
     """Judge the server and what is in it; return the directory in force, too, as far as it could be read."""
     found: list[Verdict] = []
     try:
         server = await look(where, settings.namespace)
         found += _server(server, settings)
-        contents, newest, reporters = await _held(settings, where, regions, clock)
+        contents, newest, reporters, known = await _held(settings, where, regions, clock)
     except SiagaError as error:
         found.append(
             fault("store", str(error), "see that the server runs and redis.url is right; then look again")
         )
         return found, Contents()
+    found += _key_of_store(settings, environment, known)
     found += machine.clocks(clock, server.now if _is_elsewhere(where) else None, newest)
     if not reporters:
         remedy = "`siaga token create --right submit --region CODE` for each desk, or `siaga user add`"
@@ -174,11 +200,12 @@ async def _store(
 
 
 class Held(NamedTuple):
-    """What the store holds: the directory in force, if any, the newest instant it stamped, and who may report."""
+    """What the store holds: the directory in force, if any, the newest instant it stamped, who may report, the key."""
 
     contents: Contents
     newest: Instant
     reporters: int
+    known: KnownKey | None
 
 
 async def _held(settings: Settings, where: str, regions: RegionTable | None, clock: WallClock) -> Held:
@@ -195,6 +222,7 @@ async def _held(settings: Settings, where: str, regions: RegionTable | None, clo
             contents=(await books.directory()).contents,
             newest=order_of(await store.last_position())[0],
             reporters=sum("submit" in rights for rights in (*tokens, *users)),
+            known=(await known_key(store))[0],
         )
     finally:
         await store.close()

@@ -17,7 +17,7 @@ import structlog
 
 from engine.alerting.own import Request
 from engine.clock import FORWARD_JUMP_MS, Clock
-from engine.judging.instant import SECOND, Instant
+from engine.judging.instant import SECOND, Instant, Millis
 from engine.judging.outage import Gap
 from engine.metrics import Metrics
 from engine.service.own_alerts import ask
@@ -45,26 +45,33 @@ class Pulse:
         self._clock = clock
         self._metrics = metrics
         self._looked_at: Instant | None = None
-        self._jumped = False
+        self._reported_jump: Millis = 0
 
     async def beat(self) -> int:
         """Say that the intake is alive; tell the gap if it was not. Return 0: nothing waits for the next beat."""
-        await self._pass(alive=True)
-        await self._watch_clock()
+        await self._watch_clock(await self._pass(alive=True))
         # Each request tells this too (`service.pressure`), but when none comes any more the backlog still ends.
         self._metrics.trouble.events_waiting.set(waiting_of(await self._store.counters()))
         return 0
 
-    async def _watch_clock(self) -> None:
-        """Tell ops, once a time, that the wall clock is no longer believed."""
-        jump = self._clock.jump_ms
+    async def _watch_clock(self, alive_until: Instant) -> None:
+        """Report each jump of the wall clock to ops once, in either direction; a further one is another jump.
+
+        A start believes an earlier process only so far (`LONGEST_LEAD_MS`). Where the store is further ahead, this
+        clock went back, or that of another machine is wrong.
+        """
+        now, jump = self._clock.now(), self._clock.jump_ms
+        if alive_until - now > max(FORWARD_JUMP_MS, abs(jump)):
+            jump = now - alive_until
         self._metrics.trouble.clock_offset.set(jump / SECOND)
-        jumped, before = abs(jump) > FORWARD_JUMP_MS, self._jumped
-        if jumped and not before:
-            log.error("clock_jumped", ahead_ms=jump)
-            plan = ask(Request("clock"), self._clock.now())
+        reported = self._reported_jump
+        if abs(jump) <= FORWARD_JUMP_MS:
+            self._reported_jump = 0
+        elif abs(jump) - abs(reported) > FORWARD_JUMP_MS or (jump < 0) != (reported < 0):
+            log.error("clock_jumped", direction="forward" if jump > 0 else "back", ahead_ms=jump)
+            plan = ask(Request("clock"), now)
             await self._store.write(Write(name="clock_jumped", plans=(plan,)))
-        self._jumped = jumped
+            self._reported_jump = jump
 
     async def look(self) -> None:
         """Tell the gap if the intake is or was down; a look soon after the last one does nothing."""
@@ -73,13 +80,14 @@ class Pulse:
             self._looked_at = now
             await self._pass(alive=False)
 
-    async def _pass(self, *, alive: bool) -> None:
+    async def _pass(self, *, alive: bool) -> Instant:
+        """Enter that the intake lives, or the gap; return until when it was alive before."""
         now = self._clock.now()
         record = (await self._store.get(INTAKE, ["alive_until"]))[0]
         since = decode(record.value, int) if record else now - 1
         gap = Gap(since=since, until=now) if now - since > LONGEST_PAUSE else None
         if gap is None and (now <= since or not alive):
-            return
+            return since
         write = Write(
             name="intake_gap" if gap else "alive",
             puts=(Put(INTAKE, "alive_until", encode(now), record.version if record else 0),),
@@ -91,6 +99,7 @@ class Pulse:
         if gap and isinstance(outcome, Committed):
             self._metrics.intake_gap((gap.until - gap.since) / SECOND)
             log.warning("intake_gap", since=gap.since, until=gap.until)
+        return since
 
 
 async def alive_until(store: Store) -> Instant:

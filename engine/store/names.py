@@ -62,6 +62,7 @@ ServiceWrite = Literal[
     "drill",
     "end_session",
     "erase",
+    "key",
     "erase_note",
     "revoke_token",
     "rotate_token",

@@ -30,6 +30,7 @@ def test_the_first_key_is_the_key_and_the_others_are_accepted(tmp_path: Path):
     """One a line in the file, with spaces in the variable, which goes before the file."""
     file = tmp_path / "secret.key"
     file.write_text(written(NEW, OLD, OLDER) + "\n")
+    file.chmod(0o600)
     assert secret_keys(file, {}) == Keys(NEW, (OLD, OLDER))
     assert secret_keys(file, {}).accepted == (NEW, OLD, OLDER)
     assert secret_keys(file, {ENVIRONMENT: written(OLDER, NEW, between=" ")}) == Keys(OLDER, (NEW,))
@@ -48,6 +49,7 @@ def test_what_is_no_key_is_said(tmp_path: Path, text: str, said: str):
     """Nothing is made in its place: links that are out would be lost without a word."""
     file = tmp_path / "secret.key"
     file.write_text(text)
+    file.chmod(0o600)
     with pytest.raises(ConfigurationError, match=said):
         secret_keys(file, {})
     assert file.read_text() == text
