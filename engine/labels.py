@@ -104,6 +104,8 @@ RULES_REJECTED = ("invalid", "one_person", "too_many_told", "raised")
 """Why a rule set is not put in force (`service.approval`, and `raised` of `service.changeover`)."""
 REFUSED = (
     "rate",
+    "event_rate",
+    "byte_rate",
     "backlog",
     "store_full",
     "link_misses",

@@ -163,6 +163,10 @@ class IntakeSection(_Section):
     """An event that occurred later than this after its receipt is quarantined, in seconds."""
     max_event_bytes: int = Field(default=65_536, ge=1_024)
     """Largest single event, in bytes; a larger one is rejected."""
+    events_per_minute: int = Field(default=600, ge=1)
+    """Events that a token may bring in a minute, ten times that at once; a token may have a rate of its own."""
+    bytes_per_minute: int = Field(default=1_048_576, ge=1_024)
+    """Bytes of events that a token may bring in a minute, ten times that at once; a token may have its own."""
     max_waiting: int = Field(default=1_000_000, ge=1)
     """Events that may wait to be judged; while more wait, and while the store is 90 % full, events are answered 503."""
     quarantine_entries: int = Field(default=2_000, ge=1)

@@ -6,6 +6,7 @@ Here: making, listing and ending them from the command line. Not here: what they
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -35,10 +36,18 @@ def create(
     label: Annotated[
         str, typer.Option(help="Whose it is, for lists: a desk or machine, never a person.")
     ] = "",
+    events_per_minute: Annotated[
+        int, typer.Option(min=0, help="Events it may bring a minute, ten times that at once; 0: the default.")
+    ] = 0,
+    bytes_per_minute: Annotated[
+        int, typer.Option(min=0, help="Bytes of events a minute, ten times that at once; 0: the default.")
+    ] = 0,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
     """Make a token. Its text is shown once, here; only a digest of it is kept.
+
+    The default rates are `intake.events_per_minute` and `intake.bytes_per_minute`; what is beyond is answered 429.
 
     Example: siaga token create --right submit --region 73.15 --label "Desk Pinrang"
     """
@@ -50,7 +59,8 @@ def create(
         raise ConfigurationError(
             f"--region {region}: not in {settings.paths.regions}; write it as 73 or 73.15"
         )
-    created = asyncio.run(_create(settings, rights, region, label))
+    rates = {"events_per_minute": events_per_minute, "bytes_per_minute": bytes_per_minute}
+    created = asyncio.run(_create(settings, rights, region, label, rates))
     typer.echo(
         f"token {created.token.id}: {', '.join(created.token.rights)} in {region}. It is shown only now:",
         err=True,
@@ -73,6 +83,7 @@ def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
         "label",
         "region",
         "rights",
+        "rates",
         "created",
         "last used (UTC)",
         "ends or ended",
@@ -84,7 +95,8 @@ def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
         end = token.revoked_at or token.ends_at
         ended = "-" if end is None else f"{local(end, ZONE):%Y-%m-%d %H:%M} WIB"
         created = f"{local(token.created_at, ZONE):%Y-%m-%d %H:%M} WIB"
-        table.add_row(token.id, token.label, token.region, " ".join(token.rights), created, used, ended)
+        rights = " ".join(token.rights)
+        table.add_row(token.id, token.label, token.region, rights, _rates(token), created, used, ended)
     print_listing(table)
 
 
@@ -135,9 +147,17 @@ def revoke(
     typer.echo(f"token {token_id} has ended", err=True)
 
 
-async def _create(settings: Settings, rights: list[Right], region: str, label: str) -> Created:
+def _rates(token: Token) -> str:
+    """Return the rates that a token has of its own."""
+    own = ((token.events_per_minute, "events/min"), (token.bytes_per_minute, "bytes/min"))
+    return ", ".join(f"{rate} {unit}" for rate, unit in own if rate) or "default"
+
+
+async def _create(
+    settings: Settings, rights: list[Right], region: str, label: str, rates: Mapping[str, int]
+) -> Created:
     async with storage(settings) as store:
-        return await Tokens(store, WallClock()).create(rights, region, label)
+        return await Tokens(store, WallClock()).create(rights, region, label, **rates)
 
 
 async def _rotate(settings: Settings, token_id: str, overlap: Millis) -> tuple[Created | None, Instant]:

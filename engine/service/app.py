@@ -58,6 +58,7 @@ from engine.service.sessions import Sessions
 from engine.service.setback import Setbacks
 from engine.service.silences import Silences
 from engine.service.situations import SITUATIONS, Situations
+from engine.service.token_rates import TokenRates
 from engine.service.tokens import Tokens
 from engine.service.trials import Trials
 from engine.service.upkeep import Upkeep
@@ -114,7 +115,10 @@ class Siaga:
         idle, longest = settings.console.idle_minutes * MINUTE, settings.console.session_hours * HOUR
         self.sessions = Sessions(store, clock, self.users, idle=idle, longest=longest)
         self.known_browsers = KnownBrowsers(keys)
-        self.intake = Intake(store, clock, books.regions, books.kinds, settings, self.metrics)
+        self.rates = TokenRates(settings.intake, self.metrics)
+        self.intake = Intake(
+            store, clock, books.regions, books.kinds, settings, self.metrics, rates=self.rates
+        )
         self.desk = Desk(store, clock, books, self.metrics)
         self.links = Links(store, clock, keys)
         self.approval = Approval(

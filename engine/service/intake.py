@@ -21,6 +21,7 @@ import structlog
 from engine.alerting.identity import derive
 from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
+from engine.errors import StoreUnavailableError
 from engine.judging.instant import DAY, Instant
 from engine.judging.region import RegionTable, cut
 from engine.metrics import Metrics
@@ -39,6 +40,7 @@ from engine.service.quarantine import (
     page_of,
     share_of,
 )
+from engine.service.token_rates import TokenRates
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.store.codec import decode, encode
@@ -122,13 +124,17 @@ class Intake:
         kinds: Container[str],
         settings: Settings,
         metrics: Metrics,
+        *,
+        rates: TokenRates | None = None,
     ) -> None:
+        """Take in what tokens may bring by `rates`; None: whatever comes, as in a rehearsal."""
         self._store = store
         self._clock = clock
         self._schema = EventSchema(regions, kinds, settings.intake)
         self._remembered = settings.intake.dedup_days * DAY
         self._max_events = settings.http.max_events
         self._metrics = metrics
+        self._rates = rates
         self._bound = Share(settings.intake.quarantine_entries, settings.intake.quarantine_bytes)
         self._pressure = Pressure(store, clock, metrics, most_waiting=settings.intake.max_waiting)
 
@@ -136,7 +142,8 @@ class Intake:
         """Take in one request; when this returns, whatever it says is in the store.
 
         `media_type` is `application/x-ndjson` for one document a line, anything else for one object or an array.
-        Raises `StoreUnavailableError` and `BusyError`, after which the same request may come again.
+        Raises `StoreUnavailableError`, `BusyError` and `RateExceededError`, after which the same request may come
+        again, and `TooMuchAtOnceError`, after which it may come in parts.
         """
         began = monotonic()
         await self._pressure.check()
@@ -144,6 +151,19 @@ class Intake:
         cut = documents(body, media_type)
         if cut is None or len(cut) > self._max_events:
             return await self._all_refused(cut)
+        if self._rates is None:
+            return await self._take_in(cut, scope, received_at, began)
+        self._rates.take(scope, "events", len(cut))
+        try:
+            return await self._take_in(cut, scope, received_at, began)
+        except StoreUnavailableError:
+            self._rates.give_back(scope, "events", len(cut))
+            raise
+
+    async def _take_in(
+        self, cut: Sequence[bytes], scope: Scope, received_at: Instant, began: float
+    ) -> IntakeResult:
+        """Take in the documents of one request, which began at `began` (monotonic seconds)."""
         good: list[Accepted] = []
         places: list[int] = []
         old: list[tuple[int, Accepted]] = []

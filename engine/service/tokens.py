@@ -36,11 +36,16 @@ CACHE_SIZE = 1_024
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """What the bearer of a token may: its rights, in this region and what lies in it."""
+    """What the bearer of a token may: its rights, in this region and what lies in it.
+
+    A rate of 0 is the default of the settings.
+    """
 
     rights: frozenset[Right]
     region: str
     token_id: str
+    events_per_minute: int = 0
+    bytes_per_minute: int = 0
 
     def covers(self, code: str) -> bool:
         """Say whether a region code lies in the token's region."""
@@ -50,7 +55,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A token as it is kept: everything but the secret. `used_on` is days since 1970 UTC.
 
-    From `ends_at` on it is valid no more: another one stands in its place (`successor`), or it was made so.
+    From `ends_at` on it is valid no more: another one stands in its place (`successor`), or it was made so. A rate of 0
+    is the default of the settings.
     """
 
     id: str
@@ -63,6 +69,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revoked_at: Instant | None = None
     ends_at: Instant | None = None
     successor: str = ""
+    events_per_minute: int = 0
+    bytes_per_minute: int = 0
 
     def ended(self, now: Instant) -> bool:
         """Say whether it is valid no more."""
@@ -94,8 +102,16 @@ class Tokens:
         self._monotonic = monotonic
         self._cache: OrderedDict[bytes, _Checked] = OrderedDict()
 
-    async def create(self, rights: Iterable[Right], region: str = NATION, label: str = "") -> Created:
-        """Make a token; its text stands only in the answer."""
+    async def create(
+        self,
+        rights: Iterable[Right],
+        region: str = NATION,
+        label: str = "",
+        *,
+        events_per_minute: int = 0,
+        bytes_per_minute: int = 0,
+    ) -> Created:
+        """Make a token; its text stands only in the answer. A rate of 0 is the default of the settings."""
         token_id, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
         token = Token(
             id=token_id,
@@ -104,6 +120,8 @@ class Tokens:
             region=region,
             digest=_digest(secret),
             created_at=self._clock.now(),
+            events_per_minute=events_per_minute,
+            bytes_per_minute=bytes_per_minute,
         )
         outcome = await self._store.write(
             Write(
@@ -133,6 +151,8 @@ class Tokens:
                 region=old.region,
                 digest=_digest(secret),
                 created_at=now,
+                events_per_minute=old.events_per_minute,
+                bytes_per_minute=old.bytes_per_minute,
             )
             ends_at = now + overlap if old.ends_at is None else old.ends_at
             old = msgspec.structs.replace(old, ends_at=ends_at, successor=new_id)
@@ -203,7 +223,13 @@ class Tokens:
         if not right or token.ended(self._clock.now()):
             return None
         await self._used(token, record.version)
-        return Scope(rights=frozenset(token.rights), region=token.region, token_id=token_id)
+        return Scope(
+            rights=frozenset(token.rights),
+            region=token.region,
+            token_id=token_id,
+            events_per_minute=token.events_per_minute,
+            bytes_per_minute=token.bytes_per_minute,
+        )
 
     async def _used(self, token: Token, version: int) -> None:
         """Note the day of use, once a day; whoever comes second need not try again."""

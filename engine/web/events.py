@@ -14,7 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from engine.errors import StoreUnavailableError
 from engine.service.quarantine import FULL_RETRY_SECONDS
+from engine.service.token_rates import TokenRates
+from engine.service.tokens import Scope
 from engine.web.auth import Permit, siaga_of
 from engine.web.problem import Problem, responses
 
@@ -35,7 +38,13 @@ async def submit(request: Request) -> Response:
         raise Problem(415, "unsupported_media_type", f"Events come as {JSON} or {LINES}.", headers=offered)
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(415, "unsupported_encoding", "The body must not be compressed.")
-    result = await siaga_of(request).intake.submit(await request.body(), media_type, scope)
+    siaga = siaga_of(request)
+    body = await _body(request, siaga.rates, scope)
+    try:
+        result = await siaga.intake.submit(body, media_type, scope)
+    except StoreUnavailableError:
+        siaga.rates.give_back(scope, "bytes", len(body))
+        raise
     if result.full:
         raise Problem(
             429,
@@ -50,6 +59,19 @@ async def submit(request: Request) -> Response:
             422, "all_rejected", "Nothing was kept; `rejected` says why for each.", rejected=result.rejected
         )
     return Response(_encoder.encode(result), 202, media_type=JSON)
+
+
+async def _body(request: Request, rates: TokenRates, scope: Scope) -> bytes:
+    """Return the body; its bytes count before they are read, where their number is declared."""
+    declared = request.headers.get("content-length")
+    if declared is not None and declared.isdigit():
+        rates.take(scope, "bytes", int(declared))
+        return await request.body()
+    pieces: list[bytes] = []
+    async for piece in request.stream():
+        rates.take(scope, "bytes", len(piece))
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 route = Route(PATH, submit, methods=["POST"])

@@ -22,6 +22,7 @@ from starlette.routing import Match
 
 from engine.errors import StoreUnavailableError
 from engine.service.pressure import BusyError
+from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -131,6 +132,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(BusyError)
     async def pressed(_request: Request, error: BusyError) -> Response:
         return busy(error.reason, str(error), error.retry_seconds).response()
+
+    @app.exception_handler(RateExceededError)
+    async def exceeded(_request: Request, error: RateExceededError) -> Response:
+        return busy(f"too_many_{error.unit}", str(error), error.retry_seconds, status=429).response()
+
+    @app.exception_handler(TooMuchAtOnceError)
+    async def too_much(_request: Request, error: TooMuchAtOnceError) -> Response:
+        return Problem(413, "too_much_at_once", str(error)).response()
 
 
 def allowed(app: FastAPI, request: Request) -> str:

@@ -48,6 +48,10 @@ tests:
 """
 
 
+UNBOUNDED = ("intake.events_per_minute=1000000000", "intake.bytes_per_minute=1000000000000")
+"""A benchmark sends by one token as much as the service takes."""
+
+
 class Installation:
     """One installation in a folder; with a receiver its alerts go to that by webhook."""
 
@@ -64,7 +68,7 @@ class Installation:
         self.log = home / "service.log"
         home.mkdir(parents=True, exist_ok=True)
         config = ROOT / "config/siaga.yaml" if rules is None else self._own(rules, receiver)
-        self._options = [word for one in overrides for word in ("--set", one)]
+        self._options = [word for one in (*UNBOUNDED, *overrides) for word in ("--set", one)]
         self._options += [
             "--config",
             str(config),

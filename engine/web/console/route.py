@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from engine.errors import StoreUnavailableError
 from engine.service.pressure import BusyError
+from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.visit import SignInNeeded
 from engine.web.problem import RETRY_AFTER_SECONDS, Problem
@@ -45,6 +46,12 @@ class PageRoute(APIRoute):
                 wait = error.retry_seconds if isinstance(error, BusyError) else RETRY_AFTER_SECONDS
                 response.headers["Retry-After"] = str(wait)
                 return response
+            except RateExceededError as error:
+                response = refusal(request, 429, "")
+                response.headers["Retry-After"] = str(error.retry_seconds)
+                return response
+            except TooMuchAtOnceError:
+                return refusal(request, 413, "")
             except HTTPException as error:
                 reason = error.reason if isinstance(error, Problem) else ""
                 return refusal(request, error.status_code, reason)
