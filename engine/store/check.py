@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from engine.judging.instant import Instant
-from engine.store.port import Arrival, Drop, Place, Put, Write
+from engine.store.port import IDENTITY_PARTS, Arrival, Drop, Place, Put, Write
 
 LATEST: Instant = 2**53 - 1
 """Servers keep instants and counters as doubles; up to here every whole number is exact."""
@@ -36,8 +36,7 @@ def check_write(write: Write) -> None:
             check_instant(plan.at)
         if plan.expected is not None and plan.expected is not UNSET:
             check_instant(plan.expected)
-    if not all(append.log for append in write.appends):
-        raise ValueError(f"{write.name}: an append needs a log")
+    _check_logs(write)
     for counter, number in write.counts.items():
         if not counter or not 0 <= number < STEP:
             raise ValueError(f"{write.name}: counter {counter!r} cannot grow by {number}")
@@ -45,6 +44,16 @@ def check_write(write: Write) -> None:
         check_entry(write.note.type, write.note.received_at)
     if write.fence and not (write.fence.cursor and write.fence.next_cursor):
         raise ValueError(f"{write.name}: a fence needs both cursors")
+
+
+def _check_logs(write: Write) -> None:
+    if not all(append.log for append in write.appends):
+        raise ValueError(f"{write.name}: an append needs a log")
+    for cut in write.cuts:
+        if not cut.log or cut.count < 1:
+            raise ValueError(f"{write.name}: {cut.count} entries of log {cut.log!r} cannot be cut")
+    if len({cut.log for cut in write.cuts}) != len(write.cuts):
+        raise ValueError(f"{write.name}: a log is cut twice in one write")
 
 
 def _check_records(write: Write) -> None:
@@ -70,6 +79,12 @@ def check_arrivals(arrivals: Sequence[Arrival], received_at: Instant, day: int) 
         raise ValueError(f"an arrival needs digests of {IDENTITY_BYTES} and {CONTENT_BYTES} bytes")
     if not all(arrival.value and b"\n" not in arrival.value for arrival in arrivals):
         raise ValueError("an arrival's value is JSON on one line")
+
+
+def check_forgetting(before_day: int, part: int) -> None:
+    """Refuse a day that cannot be kept, and a part that is none."""
+    if not 0 <= before_day < DAYS or not 0 <= part < IDENTITY_PARTS:
+        raise ValueError(f"nothing is forgotten before day {before_day} in part {part}")
 
 
 def check_entry(type_: str, received_at: Instant) -> None:

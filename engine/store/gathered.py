@@ -54,10 +54,12 @@ def gathered(write: Write) -> list[bytes]:
         [word for count in write.counts.items() for word in count],
         (write.note.type, write.note.received_at) if write.note else None,
         [(t, [one.id for one in some], [one.version for one in some]) for t, some in expects.items()],
+        [(cut.log, cut.count) for cut in write.cuts],
     )
     values = [put.value for puts_ in puts.values() for put in puts_]
     entries = [entry for append in write.appends for entry in append.entries]
-    return [msgspec.msgpack.encode(changes), *values, *entries, *([write.note.value] if write.note else [])]
+    noted = [write.note.value] if write.note else []
+    return [msgspec.msgpack.encode(changes), *values, *entries, *noted, *(cut.last for cut in write.cuts)]
 
 
 def _versions(table: str, changes: Sequence[Put | Drop]) -> tuple[str, list[str], list[int]]:

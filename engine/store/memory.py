@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from engine.clock import monotonic
 from engine.judging.instant import Instant
-from engine.store.check import check_arrivals, check_entry, check_page, check_write
+from engine.store.check import check_arrivals, check_entry, check_forgetting, check_page, check_write
 from engine.store.port import (
     ENTRY_BYTES,
     ENTRY_EVENTS,
@@ -91,11 +91,7 @@ class MemoryStore:
             first = earliest[plan.schedule]
             if plan.at is not None and (first is None or plan.at < first):
                 self._signals.signal(plan.schedule)
-        for append in write.appends:
-            for entry in append.entries:
-                if append.chained:
-                    self._marks[append.log] = chain_mark(self._marks.get(append.log, b""), entry)
-                self._logs[append.log].append(self._marks.get(append.log, b"") + entry)
+        self._change_logs(write)
         for counter, number in write.counts.items():
             self._counters[counter] += number
         if write.note:
@@ -106,6 +102,15 @@ class MemoryStore:
         self._crash_point(write.name, "after")
         return Committed()
 
+    def _change_logs(self, write: Write) -> None:
+        for cut in write.cuts:
+            del self._logs[cut.log][: cut.count]
+        for append in write.appends:
+            for entry in append.entries:
+                if append.chained:
+                    self._marks[append.log] = chain_mark(self._marks.get(append.log, b""), entry)
+                self._logs[append.log].append(self._marks.get(append.log, b"") + entry)
+
     def _refusal(self, write: Write) -> Outcome | None:
         if write.fence and write.fence.epoch != self._epoch:
             return Fenced("stale_epoch")
@@ -115,7 +120,10 @@ class MemoryStore:
         moved = {(one.table, one.id) for one in changes if self._moved(one.table, one.id, one.expected)}
         moved |= {(one.table, one.id) for one in write.expects if self._moved(one.table, one.id, one.version)}
         other = {(plan.schedule, plan.member) for plan in write.plans if self._planned_otherwise(plan)}
-        return Conflict(tuple(sorted(moved)), tuple(sorted(other))) if moved or other else None
+        logs = sorted(cut.log for cut in write.cuts if self._logs[cut.log][cut.count - 1 :][:1] != [cut.last])
+        if not (moved or other or logs):
+            return None
+        return Conflict(tuple(sorted(moved)), tuple(sorted(other)), tuple(logs))
 
     def _moved(self, table: str, id_: str, expected: int | None) -> bool:
         if expected is None:
@@ -230,6 +238,14 @@ class MemoryStore:
     async def known(self, identities: Sequence[bytes]) -> list[bytes | None]:
         """Return the content digests of identities that are remembered."""
         return [self._seen.content(identity) for identity in identities]
+
+    async def forget_identities(self, before_day: int, part: int) -> int:
+        """Forget identities that came in before a day, in one part of all; return how many."""
+        check_forgetting(before_day, part)
+        self._crash_point("forget_identities", "before")
+        forgotten = self._seen.forget(before_day, part)
+        self._crash_point("forget_identities", "after")
+        return forgotten
 
     async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:
         """Return the positions of the entries with events that bear these ids."""

@@ -80,8 +80,8 @@ ServiceWrite = Literal[
     "clock",
 ]
 """Names of `Write`s of the service."""
-StreamWrite = Literal["append_events", "lease", "release", "trim"]
-"""What the service writes beside `Write`s: to the stream, and the lease."""
+StreamWrite = Literal["append_events", "forget_identities", "lease", "release", "trim"]
+"""What the service writes beside `Write`s: to the stream, what is remembered of its events, and the lease."""
 RehearsalWrite = Literal["append_entry", "bench", "forget"]
 """Writes of rehearsals and benches into stores of their own, which nobody needs after a crash."""
 

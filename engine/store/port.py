@@ -98,6 +98,17 @@ class Append(msgspec.Struct, frozen=True):
     chained: bool = False
 
 
+class Cut(msgspec.Struct, frozen=True):
+    """Remove the first `count` entries of a log, if the last of them is `last` (in a chained log with its mark).
+
+    The newest mark of a chained log stays, and so the log goes on behind it.
+    """
+
+    log: str
+    count: int
+    last: bytes
+
+
 MARK_LENGTH = 40
 """Bytes of a mark: SHA-1 in hexadecimal, the one digest that every server computes inside its own transaction."""
 
@@ -135,6 +146,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     expects: tuple[Expect, ...] = ()
     plans: tuple[Plan, ...] = ()
     appends: tuple[Append, ...] = ()
+    cuts: tuple[Cut, ...] = ()
     counts: Mapping[str, int] = {}
     note: Note | None = None
     fence: Fence | None = None
@@ -147,11 +159,13 @@ class Committed(msgspec.Struct, frozen=True):
 class Conflict(msgspec.Struct, frozen=True):
     """Nothing was written: these records (table, id; sorted) have another version than expected.
 
-    `plans` are the members of schedules (schedule, member; sorted) that have another instant than expected.
+    `plans` are the members of schedules (schedule, member; sorted) that have another instant than expected, `logs` the
+    logs (sorted) whose entry at the end of a cut is another one.
     """
 
     records: tuple[tuple[str, str], ...]
     plans: tuple[tuple[str, str], ...] = ()
+    logs: tuple[str, ...] = ()
 
 
 class Fenced(msgspec.Struct, frozen=True):
@@ -198,6 +212,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 ID_BYTES = 4
 """So many bytes at the beginning of an identity are a digest of the event's id alone."""
+IDENTITY_PARTS = 256
+"""Remembered identities lie in so many parts, by the first byte of their digest."""
 PIECE = 100
 """About so many records come in one piece of a table that is walked through."""
 ENTRY_EVENTS = 200
@@ -317,6 +333,13 @@ class Store(Protocol):
 
     async def known(self, identities: Sequence[bytes]) -> list[bytes | None]:
         """Return the content digest of each identity that is still remembered, None for the others."""
+        ...
+
+    async def forget_identities(self, before_day: int, part: int) -> int:
+        """Forget the identities that came in before a day, in one of `IDENTITY_PARTS` parts (name `forget_identities`).
+
+        Returns how many were forgotten. `before_day` counts days since 1970, `part` from 0.
+        """
         ...
 
     async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:

@@ -26,7 +26,14 @@ from engine.clock import monotonic
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError, WeakDurabilityError
 from engine.judging.instant import Instant
 from engine.store import durability, reply
-from engine.store.check import CONTENT_BYTES, check_arrivals, check_entry, check_page, check_write
+from engine.store.check import (
+    CONTENT_BYTES,
+    check_arrivals,
+    check_entry,
+    check_forgetting,
+    check_page,
+    check_write,
+)
 from engine.store.gathered import gathered
 from engine.store.link import Link
 from engine.store.names import WriteName
@@ -159,7 +166,9 @@ class RedisStore:
             return Fenced("stale_epoch" if rest[0] == "stale_epoch" else "cursor_moved")
         found = set(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
         records, plans = (sorted((a, b) for what, a, b in found if what == of) for of in ("record", "plan"))
-        return Conflict(tuple(records), tuple(plans))
+        return Conflict(
+            tuple(records), tuple(plans), tuple(sorted(a for what, a, _ in found if what == "log"))
+        )
 
     async def get(self, table: str, ids: Sequence[str]) -> list[Record | None]:
         """Return the records of these ids, in order."""
@@ -280,6 +289,11 @@ class RedisStore:
         """Return the content digests of identities that are remembered; one question each, for they are few."""
         found = [await self._read("HGET", self._key("seen", i[:2].hex()), i) for i in identities]
         return [content[:CONTENT_BYTES] if content else None for content in found]
+
+    async def forget_identities(self, before_day: int, part: int) -> int:
+        """Forget identities that came in before a day, of 256 buckets; return how many."""
+        check_forgetting(before_day, part)
+        return int(await self._change("forget_identities", "forget_identities", before_day, part))
 
     async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:
         """Return the positions of the entries with events that bear these ids; one question each, for they are few."""

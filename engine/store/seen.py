@@ -33,6 +33,19 @@ class Seen:
         """Remember an identity that was not seen before."""
         self._buckets[identity[:_BUCKET_BYTES]] += _RECORD.pack(identity, content, day, *position)
 
+    def forget(self, before_day: int, part: int) -> int:
+        """Forget what came in before a day, of the identities that begin with the byte `part`; return how many."""
+        forgotten = 0
+        for name in [name for name in self._buckets if name[0] == part]:
+            bucket = self._buckets[name]
+            kept = [record for record in _RECORD.iter_unpack(bucket) if record[2] >= before_day]
+            forgotten += len(bucket) // _RECORD.size - len(kept)
+            if kept:
+                self._buckets[name] = bytearray(b"".join(_RECORD.pack(*record) for record in kept))
+            else:
+                del self._buckets[name]
+        return forgotten
+
     def positions(self, beginning: bytes) -> list[tuple[Instant, int]]:
         """Return the positions of the events whose identity begins so (2 bytes or more), in order."""
         bucket = self._buckets.get(beginning[:_BUCKET_BYTES], bytearray())

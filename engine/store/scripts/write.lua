@@ -1,6 +1,6 @@
 -- The one write of records, schedules, logs, counters and the evaluator's cursor: all of it or nothing.
 -- KEYS[1]: the name that all keys begin with, `{siaga:<namespace>}`; they share its slot.
--- ARGV[1]: msgpack of {fence, puts, drops, plans, logs, counts, note, expects}, gathered by what they change:
+-- ARGV[1]: msgpack of {fence, puts, drops, plans, logs, counts, note, expects, cuts}, gathered by what they change:
 --   fence   nil or {epoch, cursor, next cursor}
 --   puts    {table, {id, ...}, {expected version or -1, ...}} each
 --   drops   {table, {id, ...}, {expected version or -1, ...}} each
@@ -9,13 +9,16 @@
 --   counts  {counter, number, ...}
 --   note    nil or {type, received_at}: an entry of the stream
 --   expects {table, {id, ...}, {version, ...}} each: records that must be as they were read, and stay so
--- ARGV[2...]: the values of all puts, then the entries of all logs, in order, then the value of the note.
--- Returns {"committed"}, {"fenced", reason} or {"conflict", "record", table, id, ..., "plan", schedule, member, ...}.
+--   cuts    {log, number of entries to remove from its beginning} each
+-- ARGV[2...]: the values of all puts, then the entries of all logs, in order, then the value of the note, then for each
+-- cut the last entry that it removes.
+-- Returns {"committed"}, {"fenced", reason} or {"conflict", "record", table, id, ..., "plan", schedule, member, ...,
+-- "log", log, "", ...}.
 -- A stored record is its version in four bytes, big end first, and then the value.
 
 local base = KEYS[1]
 local changes = cmsgpack.unpack(ARGV[1])
-local fence, puts, drops, plans, logs, counts, note, expects = unpack(changes, 1, 8)
+local fence, puts, drops, plans, logs, counts, note, expects, cuts = unpack(changes, 1, 9)
 local state = base .. ':state'
 local CHUNK = 1000 -- far below what Lua's stack can unpack
 
@@ -61,6 +64,13 @@ for _, plan in ipairs(plans) do
     end
   end
 end
+for index, cut in ipairs(cuts) do
+  if redis.call('LINDEX', base .. ':log:' .. cut[1], cut[2] - 1) ~= ARGV[#ARGV - #cuts + index] then
+    moved[#moved + 1] = 'log'
+    moved[#moved + 1] = cut[1]
+    moved[#moved + 1] = ''
+  end
+end
 if #moved > 1 then return moved end
 
 -- Nothing refuses from here on.
@@ -90,6 +100,7 @@ for _, plan in ipairs(plans) do
   each_chunk(1, #off, function(first, last) redis.call('ZREM', key, unpack(off, first, last)) end)
   if sooner then redis.call('PUBLISH', base .. ':signal:' .. plan[1], '') end
 end
+for _, cut in ipairs(cuts) do redis.call('LTRIM', base .. ':log:' .. cut[1], cut[2], -1) end
 for _, log in ipairs(logs) do
   local key, count, chained = base .. ':log:' .. log[1], log[2], log[3]
   if chained then -- each entry goes behind the mark that covers it and all before it
