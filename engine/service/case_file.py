@@ -17,12 +17,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.alerting.alert import Alert, HistoryEntry, Notification, Rendered
 from engine.alerting.audit import broken_link
 from engine.errors import SiagaError
 from engine.judging.instant import Instant
 
 FORMAT = "siaga-case-1"
+_DIGEST = "blake2b:"
 Fault = Literal["not_a_case_file", "bad_signature", "other_key", "history_changed"]
 
 
@@ -69,7 +70,7 @@ def write(
         exported_at=at,
         mark=mark,
         alert=alert,
-        notifications=tuple(map(_without_text, notifications)),
+        notifications=tuple(map(without_text, notifications)),
         history=tuple(history),
     )
     signing = Ed25519PrivateKey.from_private_bytes(seed[:32])
@@ -114,10 +115,13 @@ def public_key(seed: bytes) -> str:
     return public.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
 
-def _without_text(notification: Notification) -> Notification:
-    """Return a notification whose message is only its digest: words and address stay in the installation."""
-    if notification.rendered is None:
+def without_text(notification: Notification) -> Notification:
+    """Return a notification whose message is only its digest: words and address stay in the installation.
+
+    One whose words are gone already stays as it is.
+    """
+    rendered = notification.rendered
+    if rendered is None or (not rendered.to and (not rendered.text or rendered.text.startswith(_DIGEST))):
         return notification
-    digest = blake2b(msgspec.json.encode(notification.rendered), digest_size=16).hexdigest()
-    rendered = type(notification.rendered)(to="", text=f"blake2b:{digest}")
-    return msgspec.structs.replace(notification, rendered=rendered)
+    digest = blake2b(msgspec.json.encode(rendered), digest_size=16).hexdigest()
+    return msgspec.structs.replace(notification, rendered=Rendered(to="", text=f"{_DIGEST}{digest}"))

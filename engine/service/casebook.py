@@ -86,12 +86,16 @@ def places_of(alert: Alert) -> tuple[Plan, ...]:
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert and its notifications as they stood in the store, with the versions a write will expect."""
+    """An alert and its notifications as they stood in the store, with the versions a write will expect.
+
+    One that is `archived` is in the store no more and changes no more.
+    """
 
     alert: Alert
     version: int
     notifications: dict[str, Notification]
     versions: dict[str, int]
+    archived: bool = False
 
 
 class Changes(msgspec.Struct, kw_only=True):
