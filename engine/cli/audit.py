@@ -17,13 +17,19 @@ from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.judging.instant import format_instant
-from engine.service.audit import AUDIT, entries
-from engine.service.proof import Fault, Proof, verify
+from engine.service.audit import AUDIT
+from engine.service.case_archive import archive_of
+from engine.service.proof import Fault, Proof, all_entries, all_pages, verify
 from engine.settings import DEFAULT_FILE, Settings
+from engine.store.port import Store
 
 app = typer.Typer(no_args_is_help=True, help="Prove and read the log of everything that was done.")
 
 _FAULTS: dict[Fault, dict[str, str]] = {
+    "archive_damaged": {
+        "id": "arsip peringatan rusak di {place}; lihat siaga archive verify",
+        "en": "the archive of cases is damaged at {place}; see siaga archive verify",
+    },
     "changed": {
         "id": "entri {place}, atau satu sebelum itu, diubah, disisipkan atau dihapus",
         "en": "entry {place}, or one before it, was changed, inserted or removed",
@@ -109,7 +115,7 @@ def list_(
 
     async def print_all(settings: Settings) -> None:
         async with storage(settings) as store:
-            async for entry in entries(store):
+            async for entry in all_entries(store, archive_of(settings)):
                 if not entry.subject.startswith(subject):
                     continue
                 if as_json:
@@ -121,6 +127,14 @@ def list_(
     asyncio.run(print_all(settings_of(config, set_)))
 
 
+async def _contains(store: Store, settings: Settings, mark: bytes) -> bool:
+    """Say whether a mark, or what begins with it, is in the log."""
+    async for page in all_pages(store, archive_of(settings)):
+        if any(kept.startswith(mark) for kept in page):
+            return True
+    return False
+
+
 async def _verify(settings: Settings, head: str) -> tuple[Proof, bool]:
     async with storage(settings) as store:
         console = Console(stderr=True, highlight=False)
@@ -128,9 +142,8 @@ async def _verify(settings: Settings, head: str) -> tuple[Proof, bool]:
             SpinnerColumn(), TextColumn("{task.completed}"), console=console, transient=True
         ) as bar:
             task = bar.add_task("", total=None)
-            proof = await verify(store, lambda count: bar.update(task, completed=count))
+            proof = await verify(store, archive_of(settings), lambda count: bar.update(task, completed=count))
         contained = not head or head == proof.mark
         if not contained:
-            log = await store.log(AUDIT)
-            contained = any(kept.startswith(head.encode()) for kept in log) and len(head) >= 8
+            contained = len(head) >= 8 and await _contains(store, settings, head.encode())
         return proof, contained

@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from engine.alerting.alert import HistoryEntry
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
@@ -21,11 +20,10 @@ from engine.errors import ConfigurationError
 from engine.judging.instant import format_instant
 from engine.judging.rule import level_name
 from engine.service.audit import AUDIT, AuditEntry, append_audit, digest_of_contents
+from engine.service.case_archive import archive_of, story
 from engine.service.case_file import CaseContents, CaseFileError, Fault, public_key, read, write
-from engine.service.casebook import history_log, load
 from engine.service.key import secret_keys
 from engine.settings import DEFAULT_FILE, Settings
-from engine.store.codec import decode
 from engine.store.port import Write
 
 app = typer.Typer(
@@ -103,10 +101,7 @@ def key(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
 async def _export(settings: Settings, alert_id: str) -> bytes:
     seed, now = _seed(settings), WallClock().now()
     async with storage(settings) as store:
-        case = (await load(store, [alert_id])).get(alert_id)
-        if case is None:
-            raise ConfigurationError(f"no alert is called {alert_id}")
-        history = [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
+        case, history = await story(store, archive_of(settings), alert_id)
         mark = (await store.mark(AUDIT)).decode()
         messages = tuple(case.notifications.values())
         file = write(settings.namespace, case.alert, messages, history, mark=mark, at=now, seed=seed)

@@ -19,7 +19,6 @@ from engine.cli.named import group_named, rule_named
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
-from engine.errors import ConfigurationError
 from engine.judging.circumstances import Circumstances
 from engine.judging.expected import Silence
 from engine.judging.explain import Gate, Stand, explain_group
@@ -34,13 +33,13 @@ from engine.matching.variant import variant_of
 from engine.service.backdrop import REAL, Backdrop
 from engine.service.batch import Key
 from engine.service.books import Books
-from engine.service.casebook import history_log, load, standing
+from engine.service.case_archive import archive_of, story
+from engine.service.casebook import standing
 from engine.service.groups import read
 from engine.service.pulse import kept_gaps
 from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
 from engine.settings import DEFAULT_FILE, Settings
-from engine.store.codec import decode
 
 app = typer.Typer(no_args_is_help=True, help="Say why (not): the gates of a rule, the story of an alert.")
 
@@ -182,11 +181,8 @@ async def _state(
 
 async def _story(settings: Settings, alert_id: str) -> tuple[Any, list[HistoryEntry]]:
     async with storage(settings) as store:
-        case = (await load(store, [alert_id])).get(alert_id)
-        if case is None:
-            raise ConfigurationError(f"no alert is called {alert_id}")
-        entries = [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
-        return case.alert, entries
+        case, entries = await story(store, archive_of(settings), alert_id)
+        return case.alert, list(entries)
 
 
 def _zone(regions: RegionTable, group: str) -> str:

@@ -31,6 +31,7 @@ from engine.service.approval import Approval
 from engine.service.balances import Balances
 from engine.service.books import SILENCES, Books
 from engine.service.callbacks import Callbacks
+from engine.service.case_archive import archive_of
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
 from engine.service.escalator import Escalator
@@ -119,7 +120,8 @@ class Siaga:
         self.intake = Intake(
             store, clock, books.regions, books.kinds, settings, self.metrics, rates=self.rates
         )
-        self.desk = Desk(store, clock, books, self.metrics)
+        self.past = archive_of(settings)
+        self.desk = Desk(store, clock, books, self.metrics, self.past)
         self.links = Links(store, clock, keys)
         self.approval = Approval(
             store,
@@ -162,6 +164,8 @@ class Siaga:
                 metrics=self.metrics,
             ),
             archives=where is not None,
+            past=self.past,
+            keys=keys,
         )
         phones = Phones(store, keys)
         self.verifications = Verifications(store, books, keys)

@@ -24,6 +24,7 @@ from engine.errors import StoreError, StoreUnavailableError
 from engine.metrics import Metrics
 from engine.service.alert_lists import AlertsPage, Wanted, newest_of, page_of
 from engine.service.books import Books
+from engine.service.case_archive import CaseArchive
 from engine.service.casebook import (
     ALERTS,
     CLOSINGS,
@@ -60,7 +61,11 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 class Desk:
     """Reads and changes alerts."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, metrics: Metrics) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, books: Books, metrics: Metrics, past: CaseArchive | None = None
+    ) -> None:
+        """Take the parts; `past` is where alerts are that left the store."""
+        self._past = past
         self._store = store
         self._clock = clock
         self._books = books
@@ -87,9 +92,20 @@ class Desk:
         alerts = [decode_value(record.value, Alert) for record in records]
         return sorted(alerts, key=lambda alert: (-alert.detected_at, alert.id))
 
+    async def found(self, alert_id: str) -> Case | None:
+        """Return an alert with its notifications, from the archive where it left the store."""
+        case = await self.case(alert_id)
+        if case is not None or self._past is None:
+            return case
+        archived = await self._past.case(alert_id)
+        # Between the two looks it may have left the store, but never the archive.
+        return archived[0] if archived else None
+
     async def history(self, alert_id: str, since: int = 0) -> list[HistoryEntry]:
-        """Return the history of an alert, oldest first, without its first `since` entries."""
+        """Return the history of an alert, oldest first, without its first `since` entries; also from the archive."""
         log = await self._store.log(history_log(alert_id), since)
+        if not log and self._past is not None and (archived := await self._past.case(alert_id)) is not None:
+            return list(archived[1][since:])
         return [decode_value(entry, HistoryEntry) for entry in log]
 
     async def summary(self) -> Summary:

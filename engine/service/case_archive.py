@@ -17,16 +17,20 @@ from pathlib import Path
 import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.errors import ConfigurationError
 from engine.judging.instant import DAY, Instant
 from engine.service.case_file import without_text
-from engine.service.casebook import Case
+from engine.service.casebook import Case, history_log, load
+from engine.settings import Settings
 from engine.settings_retention import RetentionSection
 from engine.store.archive import Archive
 from engine.store.case_index import CaseIndex, Filed, Row, Text
+from engine.store.codec import decode
 from engine.store.day_file import Link
-from engine.store.port import Entry
-from engine.settings import Settings
+from engine.store.port import Entry, Store
 
+LINK = "cases"
+"""Record of the table `archive` that says where the chain of this archive stands that the store relies on."""
 FOLDER = "cases"
 """Folder of these files in the archive's folder."""
 CASE, MESSAGE, AUDIT = "case", "message", "audit"
@@ -42,11 +46,16 @@ class ArchivedCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be archived of one case: the record, and the words that lie beside it, by message and by note."""
+    """What is to be archived of one case: the record, and the words that lie beside it, by message and by note.
+
+    `last` is the last entry of its history as the store keeps it, empty where it has none.
+    """
 
     record: ArchivedCase
     words: dict[str, bytes]
     notes: dict[str, str]
+    note_versions: dict[str, int]
+    last: bytes
 
 
 _CASE = msgspec.json.Decoder(ArchivedCase)
@@ -85,9 +94,7 @@ class CaseArchive:
             return None
         words = {text.key: text.value for text in self.index.texts(alert_id) if text.kind == "message"}
         notifications = {n.id: _with_words(n, words.get(n.id)) for n in record.notifications}
-        case = Case(
-            alert=record.alert, version=0, notifications=notifications, versions={}, archived=True
-        )
+        case = Case(alert=record.alert, version=0, notifications=notifications, versions={}, archived=True)
         return case, record.history
 
     async def notes(self, alert_id: str, digests: Iterable[str]) -> dict[str, str]:
@@ -132,11 +139,11 @@ class CaseArchive:
 
     async def erase_person(self, person: str) -> dict[str, int]:
         """Erase the words of messages to a person and the notes they left; return how many of each kind."""
-        return await asyncio.to_thread(lambda: self.index.erase_texts(person=person))
+        return await asyncio.to_thread(lambda: self.index.erase_person(person))
 
     async def erase_note(self, alert_id: str, digest: str) -> None:
         """Erase one note."""
-        await asyncio.to_thread(lambda: self.index.erase_texts(record=alert_id, key=digest))
+        await asyncio.to_thread(lambda: self.index.erase_note(alert_id, digest))
 
     def _read(self, position: str, id_: str) -> ArchivedCase | Notification | None:
         entry = self.archive.at([position]).get(position)
@@ -191,6 +198,17 @@ class CaseArchive:
         ]
         self.index.file(filed, texts, link.position)
         return link
+
+
+async def story(store: Store, past: CaseArchive | None, alert_id: str) -> tuple[Case, Sequence[HistoryEntry]]:
+    """Return a case and its history from store or archive; raise `ConfigurationError` where neither has it."""
+    case = (await load(store, [alert_id])).get(alert_id)
+    if case is not None:
+        return case, [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
+    archived = await past.case(alert_id) if past is not None else None
+    if archived is None:
+        raise ConfigurationError(f"no alert is called {alert_id}")
+    return archived
 
 
 def archive_of(settings: Settings) -> CaseArchive | None:

@@ -35,6 +35,8 @@ UNRESOLVED = "unresolved"
 """Schedule that lists unresolved alerts by the instant they were detected; nothing falls due in it."""
 REVEALS = "reveals"
 """Schedule of what closed, as `space|rule|region|alert`, until the alerts that it may have hidden were looked at."""
+CLOSED = "closed"
+"""Beginning of the names of the schedules of resolved alerts, by the instant at which they were; see `closed_in`."""
 CLOSINGS = "closings"
 """Schedule of alerts that people closed and other rules count, until judging has taken note."""
 LINKS = "links"
@@ -83,6 +85,25 @@ def places_of(alert: Alert) -> tuple[Plan, ...]:
         Plan(standing_of(alert.space, alert.rule.id), member, at),
         *((Plan(hidden_by(alert.space, hidden), member, at),) if hidden else ()),
     )
+
+
+def closed_in(space: str) -> str:
+    """Return the name of the schedule that lists the resolved alerts of a space until they leave for the archive.
+
+    An alert stands in it at the instant at which it was resolved, or later where it could not leave yet.
+    """
+    return f"{CLOSED}:{space}"
+
+
+def off_all_lists(alert: Alert) -> list[Plan]:
+    """Return the plans that take a resolved alert and its messages off everything that lists them."""
+    member = f"{alert.region}|{alert.id}"
+    schedules = (ALERTS, COVERS, UNRESOLVED, CLOSINGS, closed_in(alert.space))
+    plans = [Plan(schedule, alert.id, None) for schedule in schedules]
+    plans += [Plan(OUTBOX, message, None) for message in alert.notifications]
+    plans.append(Plan(standing_of(alert.space, alert.rule.id), member, None))
+    plans.append(Plan(REVEALS, f"{alert.space}|{alert.rule.id}|{member}", None))
+    return plans
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +166,9 @@ class Changes(msgspec.Struct, kw_only=True):
             self.plans.append(Plan(standing_of(space, rule), member, at))
             if not alert.unresolved:
                 self.plans.append(Plan(REVEALS, f"{space}|{rule}|{member}", alert.resolved_at))
+            self.plans.append(
+                Plan(closed_in(space), alert.id, None if alert.unresolved else alert.resolved_at)
+            )
         was, now = _hider(before), _hider(alert)
         if was and was != now:
             self.plans.append(Plan(hidden_by(space, was), member, None))

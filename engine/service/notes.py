@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from engine.alerting.draft import Decision
 from engine.service.apply import Beside
+from engine.service.case_archive import CaseArchive
 from engine.service.casebook import Case
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Plan, Put, Store, Write
@@ -34,7 +35,7 @@ def with_note(alert_id: str, digest: str, text: str) -> Beside | None:
         return None
 
     async def beside(_case: Case, decision: Decision) -> tuple[Sequence[Put], Sequence[Plan]]:
-        return () if decision.refusal else (Put(NOTES, _key(alert_id, digest), encode(text)),), ()
+        return () if decision.refusal else (Put(NOTES, note_key(alert_id, digest), encode(text)),), ()
 
     return beside
 
@@ -42,22 +43,30 @@ def with_note(alert_id: str, digest: str, text: str) -> Beside | None:
 class Notes:
     """The notes of an installation."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, past: CaseArchive | None = None) -> None:
+        """`past` is where the notes are of alerts that left the store."""
         self._store = store
+        self._past = past
 
     async def texts(self, alert_id: str, digests: Iterable[str]) -> dict[str, str]:
         """Return the texts that are still there, by digest."""
         wanted = list(dict.fromkeys(digests))
         records = (
-            await self._store.get(NOTES, [_key(alert_id, digest) for digest in wanted]) if wanted else []
+            await self._store.get(NOTES, [note_key(alert_id, digest) for digest in wanted]) if wanted else []
         )
         found = zip(wanted, records, strict=True)
-        return {digest: decode(record.value, str) for digest, record in found if record is not None}
+        texts = {digest: decode(record.value, str) for digest, record in found if record is not None}
+        if len(texts) < len(wanted) and self._past is not None:
+            texts |= await self._past.notes(alert_id, wanted)
+        return texts
 
     async def erase(self, alert_id: str, digest: str) -> None:
         """Remove a text for good."""
-        await self._store.write(Write(name="erase_note", drops=(Drop(NOTES, _key(alert_id, digest)),)))
+        await self._store.write(Write(name="erase_note", drops=(Drop(NOTES, note_key(alert_id, digest)),)))
+        if self._past is not None:  # behind the store: what left it until now is there
+            await self._past.erase_note(alert_id, digest)
 
 
-def _key(alert_id: str, digest: str) -> str:
+def note_key(alert_id: str, digest: str) -> str:
+    """Return the id of the record of a note."""
     return f"{alert_id}/{digest}"

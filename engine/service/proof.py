@@ -6,21 +6,27 @@ history (`alerting.audit`), and printing (`cli.audit`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry
 from engine.alerting.audit import broken_link
+from engine.service.archivist import ARCHIVE
 from engine.service.audit import AUDIT, AuditEntry, pages
+from engine.service.case_archive import LINK, CaseArchive
 from engine.service.casebook import ALERTS, history_log
 from engine.store.codec import decode
-from engine.store.port import MARK_LENGTH, Store, chain_mark
+from engine.store.day_file import Link
+from engine.store.port import MARK_LENGTH, Record, Store, chain_mark
 
-Fault = Literal["changed", "cut_off", "history_changed", "history_missing", "unreadable"]
-"""What is wrong: an entry (or one before it) is not what was appended; entries at the end are missing; the history of
-an alert does not match the log, or lacks entries; an entry is none."""
+TRIES = 5
+"""So often the log is read anew where entries left for the archive while it was read."""
+Fault = Literal["archive_damaged", "changed", "cut_off", "history_changed", "history_missing", "unreadable"]
+"""What is wrong: the archive of cases is not as it was written; an entry (or one before it) is not what was appended;
+entries at the end are missing; the history of an alert does not match the log, or lacks entries; an entry is none."""
 
 
 class Proof(NamedTuple):
@@ -32,15 +38,36 @@ class Proof(NamedTuple):
     place: str = ""
 
 
-async def verify(store: Store, shown: Callable[[int], object] = lambda _count: None) -> Proof:
+async def verify(
+    store: Store, past: CaseArchive | None = None, shown: Callable[[int], object] = lambda _count: None
+) -> Proof:
     """Prove the chain of the log, and that the history of every alert is what the log says; `shown` hears progress.
 
-    While the service runs the log grows: what comes after the newest mark that was read first is not looked at.
+    Both are read from the archive as far as they left the store (`past`). While the service runs the log grows: what
+    comes after the newest mark that was read first is not looked at. Where entries leave for the archive meanwhile,
+    all is read again.
     """
+    before, tries = await _told(store), 1
+    found = await _verify(store, past, shown)
+    while found.fault is not None and tries < TRIES and (told := await _told(store)) != before:
+        before, tries = told, tries + 1
+        found = await _verify(store, past, shown)
+    return found
+
+
+async def _told(store: Store) -> Record | None:
+    return (await store.get(ARCHIVE, [LINK]))[0]
+
+
+async def _verify(store: Store, past: CaseArchive | None, shown: Callable[[int], object]) -> Proof:
     wanted = await store.mark(AUDIT)
     decoder, mark, count = msgspec.json.Decoder(AuditEntry), b"", 0
     known: dict[str, str] = {}
-    async for page in pages(store):
+    if past is not None and (record := await _told(store)) is not None:
+        damage = await asyncio.to_thread(_damage, past, record)
+        if damage:
+            return Proof(0, "", "archive_damaged", damage)
+    async for page in all_pages(store, past):
         for kept in page:
             if mark == wanted and count:
                 break
@@ -57,20 +84,70 @@ async def verify(store: Store, shown: Callable[[int], object] = lambda _count: N
         shown(count)
     if mark != wanted:
         return Proof(count, mark.decode(), "cut_off", str(count + 1))
-    return await _verify_histories(store, known, count, mark)
+    return await _verify_histories(store, past, known, Proof(count, mark.decode()))
 
 
-async def _verify_histories(store: Store, known: dict[str, str], count: int, mark: bytes) -> Proof:
-    alerts = await store.scan(ALERTS)
-    found = Proof(count, mark.decode())
-    for alert_id, record in sorted(alerts.items()):
-        history = [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
-        broken = broken_link(history, decode(record.value, Alert).head)
+def _damage(past: CaseArchive, record: Record) -> str:
+    damages = past.archive.verify(decode(record.value, Link)).damages
+    return f"{damages[0].file}:{damages[0].line}" if damages else ""
+
+
+async def all_pages(store: Store, past: CaseArchive | None) -> AsyncIterator[list[bytes]]:
+    """Yield the log as it is kept: what left the store, and what is there.
+
+    An entry that is in both, since a crash came before the store forgot it, comes once.
+    """
+    newest = b""
+    if past is not None:
+        lines = past.audit()
+        while (line := await asyncio.to_thread(next, lines, None)) is not None:
+            fresh = behind(line, newest)
+            if fresh:
+                newest = fresh[-1][:MARK_LENGTH]
+                yield fresh
+    async for page in pages(store):
+        yield behind(page, newest)
+
+
+def behind(page: list[bytes], mark: bytes) -> list[bytes]:
+    """Return the entries of a page behind the one with a mark; all where that is not among them."""
+    marks = [kept[:MARK_LENGTH] for kept in page]
+    return page[marks.index(mark) + 1 :] if mark in marks else page
+
+
+async def all_entries(store: Store, past: CaseArchive | None) -> AsyncIterator[AuditEntry]:
+    """Yield the entries of the whole log, oldest first, without proving them."""
+    decoder = msgspec.json.Decoder(AuditEntry)
+    async for page in all_pages(store, past):
+        for kept in page:
+            yield decoder.decode(kept[MARK_LENGTH:])
+
+
+async def _verify_histories(
+    store: Store, past: CaseArchive | None, known: dict[str, str], found: Proof
+) -> Proof:
+    alerts = set[str]()
+
+    def fault(alert: Alert, history: Sequence[HistoryEntry]) -> Proof | None:
+        alerts.add(alert.id)
+        broken = broken_link(history, alert.head)
         if broken is not None:
-            return found._replace(fault="history_changed", place=f"{alert_id}.{broken}")
-        for entry in history:
-            if known.pop(entry.id, entry.digest) != entry.digest:
-                return found._replace(fault="history_changed", place=entry.id)
+            return found._replace(fault="history_changed", place=f"{alert.id}.{broken}")
+        wrong = next((e.id for e in history if known.pop(e.id, e.digest) != e.digest), None)
+        return None if wrong is None else found._replace(fault="history_changed", place=wrong)
+
+    async for records in store.walk(ALERTS):
+        for alert_id, record in sorted(records.items()):
+            log = [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
+            if not log and past is not None and await past.case(alert_id) is not None:
+                continue  # it left while the alerts were walked through
+            if (wrong := fault(decode(record.value, Alert), log)) is not None:
+                return wrong
+    if past is not None:
+        cases = past.cases()
+        while (case := await asyncio.to_thread(next, cases, None)) is not None:
+            if case.alert.id not in alerts and (wrong := fault(case.alert, case.history)) is not None:
+                return wrong
     missing = next((subject for subject in known if subject.partition(".")[0] in alerts), None)
     if missing is not None:
         return found._replace(fault="history_missing", place=missing)

@@ -59,13 +59,14 @@ class Receipts:
                 return ""
 
     async def _read(self, gateway: str, reference: str) -> tuple[int, Receipt]:
-        record = (await self._store.get(RECEIPTS, [_key(gateway, reference)]))[0]
+        record = (await self._store.get(RECEIPTS, [receipt_key(gateway, reference)]))[0]
         return (record.version, decode(record.value, Receipt)) if record else (0, Receipt())
 
     async def _write(self, gateway: str, reference: str, receipt: Receipt, version: int) -> bool:
-        put = Put(RECEIPTS, _key(gateway, reference), encode(receipt), version)
+        put = Put(RECEIPTS, receipt_key(gateway, reference), encode(receipt), version)
         return isinstance(await self._store.write(Write(name="receipt", puts=(put,))), Committed)
 
 
-def _key(gateway: str, reference: str) -> str:
+def receipt_key(gateway: str, reference: str) -> str:
+    """Return the id of the record of a gateway's reference."""
     return f"{gateway}/{reference}"

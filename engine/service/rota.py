@@ -21,6 +21,7 @@ ROLE_OF = {
     "archivist": "auditor",
     "balances": "dispatcher",
     "bounces": "dispatcher",
+    "case_archivist": "auditor",
     "own_alerts": "escalator",
     "retention": "auditor",
     "rules": "evaluator",

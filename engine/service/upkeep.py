@@ -18,7 +18,11 @@ from engine.service.auditor import Auditor
 from engine.service.balances import EVERY_SECONDS as BALANCES_SECONDS
 from engine.service.balances import Balances
 from engine.service.books import Books
+from engine.service.case_archive import CaseArchive
+from engine.service.case_archivist import EVERY_SECONDS as CASES_SECONDS
+from engine.service.case_archivist import CaseArchivist
 from engine.service.heartbeat import Heartbeat
+from engine.service.key import Keys
 from engine.service.own_alerts import OWN, OwnAlerts
 from engine.service.pulse import BEAT_SECONDS, Pulse
 from engine.service.retention import EVERY_SECONDS as RETENTION_SECONDS
@@ -44,6 +48,8 @@ class Upkeep:
         *,
         balances: Balances,
         archives: bool,
+        past: CaseArchive | None,
+        keys: Keys,
     ) -> None:
         self.pulse = Pulse(store, clock, metrics)
         self.own_alerts = OwnAlerts(store, clock, books, metrics)
@@ -58,6 +64,9 @@ class Upkeep:
         if self._folder is not None:
             archive = Archive(self._folder, settings.namespace)
             self._archivist = Archivist(store, clock, metrics, archive, self._horizon)
+        self._cases = None
+        if self._folder is not None and past is not None:
+            self._cases = CaseArchivist(store, clock, metrics, past, keys, settings.retention)
 
     def join(self, rota: Rota, *, real: bool) -> None:
         """Enter the loops; `real`: time goes on by itself, else the rota has only what turns in lock-step too."""
@@ -70,6 +79,8 @@ class Upkeep:
             rota.add("balances", self._balances.turn, every=BALANCES_SECONDS)
         if self._archivist is not None:
             rota.add("archivist", self._archive, every=ARCHIVE_SECONDS)
+        if self._cases is not None:
+            rota.add("case_archivist", self._cases.turn, every=CASES_SECONDS)
         if "archivist" in rota:
             log.info("archive", folder=str(self._folder), stream_keeps=format_duration(self._horizon()))
 
@@ -77,6 +88,8 @@ class Upkeep:
         """Let another process archive at once."""
         if self._archivist is not None:
             self._archivist.release()
+        if self._cases is not None:
+            self._cases.release()
 
     async def _archive(self) -> int:
         """Turn the archivist, which must know the rules in force to know what they still need."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -143,25 +144,27 @@ class CaseIndex:
         connection.execute("DELETE FROM people WHERE record = ?", (record,))
         connection.execute("DELETE FROM texts WHERE record = ?", (record,))
 
-    def erase_texts(
-        self, *, person: str | None = None, record: str | None = None, key: str | None = None
-    ) -> dict[str, int]:
-        """Erase texts of a person, or the one of a record under a key; return how many by kind."""
+    def erase_person(self, person: str) -> dict[str, int]:
+        """Erase the texts of a person; return how many by kind."""
+        return self._erase("SELECT record, kind, key FROM texts WHERE person = ?", (person,))
+
+    def erase_note(self, record: str, digest: str) -> dict[str, int]:
+        """Erase one note of a case; return how many by kind."""
+        return self._erase(
+            "SELECT record, kind, key FROM texts WHERE record = ? AND key = ?", (record, digest)
+        )
+
+    def end_texts(self, now: Instant) -> dict[str, int]:
+        """Erase the texts whose time is over; return how many by kind."""
+        return self._erase("SELECT record, kind, key FROM texts WHERE until <= ?", (now,))
+
+    def _erase(self, found_by: str, given: Sequence[object]) -> dict[str, int]:
         if not self.is_there:
             return {}
-        where, given = ("person = ?", (person,)) if person is not None else ("record = ? AND key = ?", (record, key))
-        return self._erase(where, given)
-
-    def end_texts(self, now: Instant) -> int:
-        """Erase the texts whose time is over; return how many."""
-        return sum(self._erase("until <= ?", (now,)).values()) if self.is_there else 0
-
-    def _erase(self, where: str, given: Sequence[object]) -> dict[str, int]:
         with self._writing() as connection:
-            counted = connection.execute(f"SELECT kind, COUNT(*) FROM texts WHERE {where} GROUP BY kind", given)  # noqa: S608 -- one of three conditions above
-            found = {str(kind): int(number) for kind, number in counted}
-            connection.execute(f"DELETE FROM texts WHERE {where}", given)  # noqa: S608 -- as above
-            return found
+            found = connection.execute(found_by, given).fetchall()
+            connection.executemany("DELETE FROM texts WHERE record = ? AND kind = ? AND key = ?", found)
+            return dict(Counter(str(kind) for _, kind, _ in found))
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -189,7 +192,9 @@ class CaseIndex:
         with self._reading() as connection:
             if connection is None:
                 return []
-            return [Text(*row) for row in connection.execute("SELECT * FROM texts WHERE record = ?", (record,))]
+            return [
+                Text(*row) for row in connection.execute("SELECT * FROM texts WHERE record = ?", (record,))
+            ]
 
     def of_person(self, person: str) -> list[str]:
         """Return the records that name a person."""
@@ -246,10 +251,8 @@ class CaseIndex:
         if not self._file.exists() or not self._file.stat().st_size:
             yield None
             return
-        with (
-            self._told(),
-            closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)) as connection,
-        ):
+        where = f"{self._file.absolute().as_uri()}?mode=ro"
+        with self._told(), closing(sqlite3.connect(where, timeout=BUSY_SECONDS, uri=True)) as connection:
             yield connection
 
     @contextmanager

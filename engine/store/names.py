@@ -71,8 +71,9 @@ ServiceWrite = Literal[
     "use_session",
     "use_token",
     "verification",
-    # archivist
+    # archivists
     "archived",
+    "case_archived",
     # what a store that is older than its lists gets once
     "index_alerts",
     "index_quarantine",

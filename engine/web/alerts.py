@@ -19,7 +19,7 @@ from engine.service.tokens import Right, Scope
 from engine.web.alert_shape import AlertDetail, AlertPage, History, alert_detail, alert_shape, history
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
-from engine.web.problem import not_found, responses
+from engine.web.problem import archived, not_found, responses
 
 router = APIRouter(tags=["alerts"])
 
@@ -74,16 +74,21 @@ async def alert_history(request: Request, alert_id: str, scope: Scope = needs("r
     digests = [str(entry.details["note"]) for entry in entries if "note" in entry.details]
     may_read = "operate" in scope.rights
     siaga = siaga_of(request)
-    notes = await Notes(siaga.store).texts(case.alert.id, digests) if may_read else {}
+    notes = await Notes(siaga.store, siaga.past).texts(case.alert.id, digests) if may_read else {}
     if notes:
         await note_seen(siaga.store, siaga.clock.now(), f"notes/{case.alert.id}", scope.token_id)
     return history(case.alert.id, entries, notes)
 
 
 async def case_of(request: Request, alert_id: str, scope: Scope, right: Right) -> Case:
-    """Return the case of an id, or raise 404; 403 where its region lies outside the scope."""
-    case = await siaga_of(request).desk.case(alert_id)
+    """Return the case of an id, or raise 404; 403 where its region lies outside the scope.
+
+    409 where something is to be changed of one that is in the archive.
+    """
+    case = await siaga_of(request).desk.found(alert_id)
     if case is None:
         raise not_found("alert")
     cover(scope, case.alert.region, right)
+    if case.archived and right != "read":
+        raise archived()
     return case

@@ -74,6 +74,13 @@ def not_found(what: str) -> Problem:
     return Problem(404, "not_found", f"There is no such {what}.")
 
 
+def archived() -> Problem:
+    """Return the problem of an alert that was resolved long ago and lies in the archive: nothing of it changes."""
+    return Problem(
+        409, "archived", "This alert was closed long ago and lies in the archive; nothing of it changes."
+    )
+
+
 def store_unavailable() -> Problem:
     """Return the problem of a store that does not answer now; nothing was kept of the request."""
     return Problem(

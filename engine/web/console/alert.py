@@ -54,7 +54,7 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
     chart = chart_of(one, at, _distinct(visit, case))
     entries = await siaga.desk.history(one.id)
     digests = [str(entry.details["note"]) for entry in entries if "note" in entry.details]
-    notes = await Notes(siaga.store).texts(one.id, digests) if operates else {}
+    notes = await Notes(siaga.store, siaga.past).texts(one.id, digests) if operates else {}
     if notes:
         await note_seen(siaga.store, at, f"notes/{one.id}", visit.user)
     texts = teller.texts
@@ -86,7 +86,7 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
         offices=await _offices(visit, case, teller) if operates else (),
         says=SAYS,
         hours=[(hours, teller.voice.duration(hours * HOUR)) for hours in SILENT_HOURS],
-        operates=operates,
+        operates=operates and not case.archived,
     )
 
 
