@@ -157,7 +157,7 @@ class ClockSection(_Section):
 class IntakeSection(_Section):
     """What becomes of events at the door."""
 
-    dedup_days: int = Field(default=400, ge=1, le=3_650)
+    dedup_days: int = Field(default=60, ge=1, le=3_650)
     """Days for which a repeated event is recognised; an event that occurred before that is quarantined."""
     future_tolerance_seconds: int = Field(default=120, ge=0)
     """An event that occurred later than this after its receipt is quarantined, in seconds."""

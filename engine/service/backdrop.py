@@ -18,6 +18,8 @@ from engine.service.batch import Key
 from engine.service.books import Books
 from engine.service.rule_sets import Tenure
 
+MOST_GAPS = 1_000
+"""So many of the latest outages are remembered: what does not come is measured from much later than that."""
 REAL = "real"
 """The space in which somebody is expected to report: in an exercise nobody is."""
 
@@ -36,7 +38,7 @@ class Backdrop:
 
     def take(self, gaps: Iterable[Gap]) -> bool:
         """Take further gaps over; return whether they say anything new."""
-        before, self.gaps = self.gaps, merged((*self.gaps, *gaps))
+        before, self.gaps = self.gaps, merged((*self.gaps, *gaps))[-MOST_GAPS:]
         if self.gaps != before:
             self.forget()
         return self.gaps != before

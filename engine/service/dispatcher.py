@@ -100,7 +100,7 @@ class Dispatcher:
         self.claims = Claims(parts)
         self.replies = Replies(store, clock, books, metrics, self._phones)
         self.digests = Digests(parts)
-        self.receipts = Receipts(store)
+        self.receipts = Receipts(store, clock)
         self.reports = Reports(store, desk, self.replies, self.digests, gateways, metrics)
         self._in_order = in_order
         self.deliveries = Deliveries(gateways.places)

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from engine.clock import Clock
+from engine.judging.instant import Instant
 from engine.store.codec import decode, encode
 from engine.store.port import Committed, Put, Store, Write
 
@@ -21,17 +23,22 @@ LONGEST_REFERENCE = 200
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The notification that a reference stands for; empty while only a report with it came (`early`)."""
+    """The notification that a reference stands for.
+
+    It is empty while only a report with the reference came (`early`), at the instant `at`.
+    """
 
     notification: str = ""
     early: Early = ""
+    at: Instant = 0
 
 
 class Receipts:
     """Keeps references."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     async def keep(self, gateway: str, reference: str, notification: str) -> None:
         """Keep what a reference stands for."""
@@ -55,7 +62,7 @@ class Receipts:
             version, found = await self._read(gateway, reference)
             if found.notification or found.early == "delivered":
                 return found.notification
-            if await self._write(gateway, reference, Receipt(early=outcome), version):
+            if await self._write(gateway, reference, Receipt(early=outcome, at=self._clock.now()), version):
                 return ""
 
     async def _read(self, gateway: str, reference: str) -> tuple[int, Receipt]:

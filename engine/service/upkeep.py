@@ -56,7 +56,9 @@ class Upkeep:
         self._auditor = Auditor(
             store, clock, books, metrics, Heartbeat(settings.ops.heartbeat_url, clock, metrics)
         )
-        self._retention = Retention(store, clock, settings.retention)
+        self._retention = Retention(
+            store, clock, settings.retention, dedup_days=settings.intake.dedup_days, past=past
+        )
         self._balances = balances
         self._books = books
         self._folder = settings.archive_directory if archives else None

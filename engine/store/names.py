@@ -71,9 +71,10 @@ ServiceWrite = Literal[
     "use_session",
     "use_token",
     "verification",
-    # archivists
+    # archivists and retention
     "archived",
     "case_archived",
+    "expire",
     # what a store that is older than its lists gets once
     "index_alerts",
     "index_quarantine",

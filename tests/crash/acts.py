@@ -18,10 +18,12 @@ from argon2 import PasswordHasher
 
 from engine.alerting.alert import Alert, Notification
 from engine.clock import ManualClock
-from engine.judging.instant import HOUR, MINUTE, format_instant
+from engine.judging.instant import DAY, HOUR, MINUTE, format_instant
 from engine.loading.directory import load_directory
 from engine.service.app import Siaga
 from engine.service.archivist import Archivist
+from engine.service.case_archive import CaseArchive
+from engine.service.case_archivist import CaseArchivist
 from engine.service.casebook import ALERTS, NOTIFICATIONS
 from engine.service.drill import Drills
 from engine.service.key import Keys
@@ -29,6 +31,7 @@ from engine.service.persons import Persons
 from engine.service.pressure import BusyError, Pressure
 from engine.service.pulse import Pulse
 from engine.service.quarantine import QUARANTINE
+from engine.service.retention import Retention
 from engine.service.rule_sets import RELOADS
 from engine.service.rule_sets import RULES as RULES_TABLE
 from engine.service.sessions import SEEN_EVERY, Sessions
@@ -36,10 +39,11 @@ from engine.service.tokens import Tokens
 from engine.service.users import Users
 from engine.service.verification import Verifications
 from engine.settings import Settings
+from engine.settings_retention import RetentionSection
 from engine.store.archive import Archive
 from engine.store.codec import decode
 from engine.store.port import Drop, Plan, Put, Write
-from tests.crash.installation import DIRECTORY, RULES, SECRET, START
+from tests.crash.installation import DIRECTORY, ENVIRONMENT, RULES, SECRET, START
 
 
 def happened(id_: str, kind: str, region: str, minutes: int = 0, **changes: Any) -> dict[str, Any]:
@@ -369,6 +373,22 @@ async def end(scene: Scene) -> None:
     await scene.settle(26 * 60)
 
 
+async def forget(scene: Scene) -> None:
+    """Forty days later what is closed leaves the store, and what nothing leads to any more ends.
+
+    The audit stays: it holds random ids, over which the chain of the archive would go.
+    """
+    clock = ManualClock(scene.siaga.clock.now() + 40 * DAY)
+    past = CaseArchive(scene.folder / "cases", scene.settings.namespace)
+    days = RetentionSection(audit_days=0)
+    keys = Keys(bytes.fromhex(ENVIRONMENT["SIAGA_KEY"]))
+    archivist = CaseArchivist(scene.siaga.store, clock, scene.siaga.metrics, past, keys, days)
+    while await archivist.turn():
+        pass
+    archivist.release()
+    await Retention(scene.siaga.store, clock, days, dedup_days=10, past=past).turn()
+
+
 Act = Callable[[Scene], Awaitable[None]]
 ACTS: tuple[Act, ...] = (
     begin,
@@ -395,4 +415,5 @@ ACTS: tuple[Act, ...] = (
     archive,
     erase,
     end,
+    forget,
 )
