@@ -127,6 +127,7 @@ LOOPS = (
     "balances",
     "auditor",
     "archivist",
+    "case_archivist",
     "retention",
     "rules",
     "own_alerts",

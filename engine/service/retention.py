@@ -103,8 +103,7 @@ class Retention:
         if self._past is not None:
             past = self._past
             gone["archived_texts"] = sum((await asyncio.to_thread(past.index.end_texts, now)).values())
-        if await self._is_new_day(now):
-            gone |= await self._daily(now)
+        gone |= await self._look_through(now)
         if any(gone.values()):
             log.info("retention", **gone)
         return 0
@@ -127,14 +126,16 @@ class Retention:
             gone["families"] = await self._families(now)
         return gone
 
-    async def _is_new_day(self, now: Instant) -> bool:
-        """Say whether nobody looked through everything today; whoever is told so does it."""
+    async def _look_through(self, now: Instant) -> dict[str, int]:
+        """Do what is done once a day, where nobody has done it today. Two processes at once do no harm."""
         record = (await self._store.get(RETENTION, ["day"]))[0]
         today = now // DAY
         if record is not None and decode(record.value, int) >= today:
-            return False
+            return {}
+        gone = await self._daily(now)
         put = Put(RETENTION, "day", encode(today), record.version if record else 0)
-        return isinstance(await self._store.write(Write(name="expire", puts=(put,))), Committed)
+        await self._store.write(Write(name="expire", puts=(put,)))
+        return gone
 
     # --- what holds personal data -------------------------------------------------------------------------------------
 

@@ -18,9 +18,13 @@ next message to ask, or the same one, waits or goes at another instant than in t
 
 
 def deaths(left: Left) -> Iterator[Death]:
-    """Return every crossing of an act; of the lease, which is renewed as real time passes, the first."""
+    """Return every crossing of an act.
+
+    Of the lease, which is renewed as real time passes, the first; and so of ids of events that are forgotten, for each
+    part of them is forgotten for itself.
+    """
     for (point, side), times in sorted(left.crossed.items()):
-        for time in range(1, (1 if point == "lease" else times) + 1):
+        for time in range(1, (1 if point in ("lease", "forget_identities") else times) + 1):
             yield Death(point, side, time)
 
 
