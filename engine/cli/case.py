@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.check import Tongue
-from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError
@@ -96,6 +96,39 @@ def key(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     Example: siaga case key
     """
     typer.echo(public_key(_seed(settings_of(config, set_))))
+
+
+@app.command("list")
+def list_(
+    region: Annotated[str, typer.Option(help="Only of this region and what lies in it, by its code.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 100,
+    before: Annotated[
+        str, typer.Option(metavar="INSTANT", help="Only alerts detected before this instant.")
+    ] = "",
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """List the alerts that left the store for the archive, the newest first.
+
+    Example: siaga case list --region 73 --limit 20
+    """
+    past, until = archive_of(settings_of(config, set_)), moment("--before", before or None)
+    if past is None:
+        raise ConfigurationError("archive.enabled is false: no alert leaves the store")
+    for row in past.index.page(limit, None if until is None else (until, ""), region=region):
+        detected, resolved = (format_instant(at, "Asia/Jakarta") for at in (row.detected_at, row.resolved_at))
+        space = "" if row.space == "real" else row.space
+        parts = (
+            row.id,
+            detected,
+            resolved,
+            level_name(row.level),
+            row.rule,
+            row.region,
+            row.resolved_reason,
+            space,
+        )
+        typer.echo("  ".join(filter(None, parts)))
 
 
 async def _export(settings: Settings, alert_id: str) -> bytes:

@@ -21,6 +21,7 @@ from engine.errors import ConfigurationError
 from engine.judging.instant import DAY, Instant
 from engine.service.case_file import without_text
 from engine.service.casebook import Case, history_log, load
+from engine.service.intake import Settled
 from engine.settings import Settings
 from engine.settings_retention import RetentionSection
 from engine.store.archive import Archive
@@ -156,10 +157,13 @@ class CaseArchive:
         return None
 
     def cases(self) -> Iterator[ArchivedCase]:
-        """Yield every record of a case, oldest first; of one that was archived twice the last counts."""
+        """Yield the record of every case, oldest first; of one that was written twice the last counts."""
         for entry in self.archive.entries():
             if entry.type == CASE:
-                yield _CASE.decode(entry.values[0])
+                record = _CASE.decode(entry.values[0])
+                place = self.index.position(record.alert.id)
+                if place is None or place[0] == entry.position:
+                    yield record
 
     def audit(self) -> Iterator[list[bytes]]:
         """Yield the entries of the audit that left the store, oldest first, each behind its mark."""
@@ -269,6 +273,22 @@ def text_of(message: Notification, retention: RetentionSection) -> list[Text]:
     words = words_of(message)
     until = _until(message.planned_at, retention.messages_days)
     return [] if words is None else [Text(message.id, "message", message.id, message.person, until, words)]
+
+
+def settled_texts(settled: Iterable[bytes], retention: RetentionSection) -> list[Text]:
+    """Return the settled records of the quarantine as texts: they hold what desks wrote, and end like notes."""
+    records = [decode(entry, Settled) for entry in settled]
+    return [
+        Text(
+            f"quarantine/{one.record.id}",
+            "settled",
+            str(one.at),
+            "",
+            _until(one.at, retention.notes_days),
+            msgspec.json.encode(one),
+        )
+        for one in records
+    ]
 
 
 def words_of(message: Notification) -> bytes | None:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from hashlib import sha256
-from itertools import count
+from itertools import count, takewhile
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -36,6 +37,7 @@ from engine.service.case_archive import (
     Leaving,
     bytes_of,
     entry_of,
+    settled_texts,
     text_of,
     texts_of,
     words_of,
@@ -53,6 +55,7 @@ from engine.service.casebook import (
     off_all_lists,
 )
 from engine.service.groups import GROUPS, Head
+from engine.service.intake import SETTLED, Settled
 from engine.service.key import Keys
 from engine.service.notes import NOTES, note_key
 from engine.service.receipts import RECEIPTS, receipt_key
@@ -91,6 +94,21 @@ LISTED = "closed_listed"
 """Record of the table `archive` that is there where all resolved alerts are listed."""
 
 log = structlog.get_logger("siaga.case_archivist")
+
+
+class _Pieces(NamedTuple):
+    """What leaves in one turn: cases and messages by id, plans of cases that stay for now, and beginnings of logs."""
+
+    cases: dict[str, tuple[Case, Leaving]]
+    later: Sequence[Plan]
+    messages: dict[str, tuple[Notification, int]]
+    audit: Sequence[bytes]
+    settled: Sequence[bytes]
+
+    @property
+    def size(self) -> int:
+        """How much that is."""
+        return sum(map(len, self))
 
 
 class CaseArchivist:
@@ -140,10 +158,10 @@ class CaseArchivist:
     async def _turn(self) -> int:
         await self._list_closed()
         walked = self._walked
-        leaving, later = await self._cases()
+        cases, later = await self._cases()
         messages = await self._messages()
-        audit = await self._audit()
-        if not (leaving or later or messages or audit):
+        pieces = _Pieces(cases, later, messages, await self._audit(), await self._settled())
+        if not pieces.size:
             return self._walked - walked
         record = (await self._store.get(ARCHIVE, [LINK]))[0]
         told = decode(record.value, Link) if record else Link()
@@ -153,9 +171,8 @@ class CaseArchivist:
                 return 0
         if order_of(told.position) > order_of(self._archive.archive.link.position):
             raise DamagedError(Damage(told.position, 0, "end"))  # written meanwhile on another machine
-        link = await self._file([one for _, one in leaving.values()], [one for one, _ in messages], audit)
-        put = Put(ARCHIVE, LINK, encode(link), record.version if record else 0)
-        return await self._forget(leaving, later, messages, audit, put)
+        link = await self._file(pieces)
+        return await self._forget(pieces, Put(ARCHIVE, LINK, encode(link), record.version if record else 0))
 
     # --- what leaves --------------------------------------------------------------------------------------------------
 
@@ -177,8 +194,8 @@ class CaseArchivist:
                     later.append(Plan(closed_in(space), alert_id, None, expected=at))
                 elif alert_id in spoken or not _is_over(case):
                     later.append(Plan(closed_in(space), alert_id, until + LATER, expected=at))
-                else:
-                    found[alert_id] = case, await self._leaving(case)
+                elif (leaving := await self._leaving(case)) is not None:
+                    found[alert_id] = case, leaving
         return found, later
 
     async def _list_closed(self) -> None:
@@ -210,10 +227,13 @@ class CaseArchivist:
                 spoken.add(id_)
         return spoken
 
-    async def _leaving(self, case: Case) -> Leaving:
+    async def _leaving(self, case: Case) -> Leaving | None:
+        """Return what is to be archived of a case; None where it changed since it was read."""
         alert = case.alert
         kept = await self._store.log(history_log(alert.id))
         history = tuple(decode(entry, HistoryEntry) for entry in kept)
+        if len(history) != alert.history:
+            return None
         digests = [str(entry.details["note"]) for entry in history if "note" in entry.details]
         words = {n.id: said for n in case.notifications.values() if (said := words_of(n)) is not None}
         record = ArchivedCase(
@@ -230,7 +250,7 @@ class CaseArchivist:
             last=kept[-1] if kept else b"",
         )
 
-    async def _messages(self) -> list[tuple[Notification, int]]:
+    async def _messages(self) -> dict[str, tuple[Notification, int]]:
         """Return messages of no case that are over their time, of a piece of all: replies, situations, and digests.
 
         Once a day all are walked through.
@@ -238,24 +258,33 @@ class CaseArchivist:
         days, now = self._retention.resolved_days, self._clock.now()
         if self._walking is None:
             if not days or now < self._walked_at + LATER:
-                return []
+                return {}
             self._walking, self._walked_at = self._store.walk(NOTIFICATIONS), now
         records = await anext(self._walking, None)
         if records is None:
             self._walking = None
-            return []
+            return {}
         self._walked += 1
         until = now - days * DAY
-        found = [
-            (message, record.version)
-            for record in records.values()
+        found = {
+            id_: (message, record.version)
+            for id_, record in records.items()
             if (message := decode(record.value, Notification)).kind in LOOSE
             and message.due_at is None
             and message.planned_at < until
-        ]
-        alerts = sorted({item.alert for message, _ in found for item in message.items})
+        }
+        alerts = sorted({item.alert for message, _ in found.values() for item in message.items})
         there = dict(zip(alerts, await self._store.get(ALERTS, alerts) if alerts else (), strict=True))
-        return [one for one in found if not any(there[item.alert] for item in one[0].items)]
+        return {id_: one for id_, one in found.items() if not any(there[item.alert] for item in one[0].items)}
+
+    async def _settled(self) -> list[bytes]:
+        """Return the oldest settled records of the quarantine, as far as their time is over."""
+        days = self._retention.resolved_days
+        if not days:
+            return []
+        until = self._clock.now() - days * DAY
+        entries = await self._store.log(SETTLED, 0, AT_ONCE)
+        return list(takewhile(lambda entry: decode(entry, Settled).at <= until, entries))
 
     async def _audit(self) -> list[bytes]:
         """Return the oldest entries of the audit, as they are kept, as far as their time is over."""
@@ -272,24 +301,24 @@ class CaseArchivist:
 
     # --- leaving ------------------------------------------------------------------------------------------------------
 
-    async def _file(
-        self, leaving: Sequence[Leaving], messages: Sequence[Notification], audit: Sequence[bytes]
-    ) -> Link:
+    async def _file(self, pieces: _Pieces) -> Link:
         """Write what is not in the archive yet; return where its chain stands then."""
         values: list[tuple[str, bytes]] = []
         texts: list[Text] = []
-        for one in leaving:
+        for _, one in pieces.cases.values():
             if await self._lacks(one.record.alert.id, value := bytes_of(one.record)):
                 values.append((CASE, value))
                 texts += texts_of(one, self._retention)
-        for message in messages:
+        for message, _ in pieces.messages.values():
             if await self._lacks(message.id, value := bytes_of(without_text(message))):
                 values.append((MESSAGE, value))
                 texts += text_of(message, self._retention)
+        audit = pieces.audit
         lines = [audit[first : first + AUDIT_LINE] for first in range(0, len(audit), AUDIT_LINE)]
         values += [(AUDIT_ENTRY, msgspec.json.encode([kept.decode() for kept in line])) for line in lines]
+        texts += settled_texts(pieces.settled, self._retention)
         link = self._archive.archive.link
-        if values:
+        if values or texts:
             entries = list(_entries(values, link, self._clock.now()))
             link = await asyncio.to_thread(self._archive.append, entries, texts)
         return link
@@ -302,46 +331,28 @@ class CaseArchivist:
         place = await asyncio.to_thread(self._archive.index.position, id_)
         return place is None or place[1] not in ("", sha256(value).hexdigest())
 
-    async def _forget(
-        self,
-        leaving: dict[str, tuple[Case, Leaving]],
-        later: Sequence[Plan],
-        messages: Sequence[tuple[Notification, int]],
-        audit: Sequence[bytes],
-        put: Put,
-    ) -> int:
+    async def _forget(self, pieces: _Pieces, put: Put) -> int:
         """Let the store forget what is on the disk; what was changed meanwhile stays, and is looked at again."""
-        left = dict(leaving)
-        loose = {message.id: (message, version) for message, version in messages}
         while True:
-            write = self._write(left, later, loose, audit, put)
+            write = self._write(pieces, put)
             outcome = await self._store.write(write)
             committed = isinstance(outcome, Committed)
             self._metrics.commit(write.name, "committed" if committed else "conflict")
             if committed or not isinstance(outcome, Conflict):
-                return len(left) + len(later) + len(loose) + len(audit)
+                return pieces.size
             changed = {id_ for _, id_ in outcome.records}
-            stays = [id_ for id_, (case, one) in left.items() if changed & _records(case, one)]
-            for id_ in stays:
-                del left[id_]
-            for id_ in changed & loose.keys():
-                stays.append(id_)
-                del loose[id_]
-            if not stays:
-                return 0  # another process moved the chain or the audit: the next turn sees what it told
+            cases = {id_: one for id_, one in pieces.cases.items() if not changed & _records(*one)}
+            messages = {id_: one for id_, one in pieces.messages.items() if id_ not in changed}
+            left = pieces._replace(cases=cases, messages=messages)
+            if left.size == pieces.size:
+                return 0  # another process moved the chain or a log: the next turn sees what it told
+            pieces = left
 
-    def _write(
-        self,
-        leaving: dict[str, tuple[Case, Leaving]],
-        later: Sequence[Plan],
-        loose: dict[str, tuple[Notification, int]],
-        audit: Sequence[bytes],
-        put: Put,
-    ) -> Write:
+    def _write(self, pieces: _Pieces, put: Put) -> Write:
         drops: list[Drop] = []
-        plans = list(later)
+        plans = list(pieces.later)
         cuts: list[Cut] = []
-        for case, one in leaving.values():
+        for case, one in pieces.cases.values():
             alert = case.alert
             drops.append(Drop(ALERTS, alert.id, case.version))
             drops += [Drop(NOTIFICATIONS, n, version) for n, version in case.versions.items()]
@@ -350,11 +361,12 @@ class CaseArchivist:
             plans += off_all_lists(alert)
             if one.record.history:
                 cuts.append(Cut(history_log(alert.id), len(one.record.history), one.last))
-        for message, version in loose.values():
+        for message, version in pieces.messages.values():
             drops.append(Drop(NOTIFICATIONS, message.id, version))
             drops += self._found_by([message])
-        if audit:
-            cuts.append(Cut(AUDIT, len(audit), audit[-1]))
+        for log_name, entries in ((AUDIT, pieces.audit), (SETTLED, pieces.settled)):
+            if entries:
+                cuts.append(Cut(log_name, len(entries), entries[-1]))
         return Write(
             name="case_archived", puts=(put,), drops=_once(drops), plans=tuple(plans), cuts=tuple(cuts)
         )

@@ -25,7 +25,7 @@ from engine.store.port import START
 FILE = "index.sqlite"
 BUSY_SECONDS = 10.0
 """Whoever finds the file locked waits so long."""
-Kind = Literal["message", "note"]
+Kind = Literal["message", "note", "settled"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS standing (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -71,7 +71,10 @@ class Filed(NamedTuple):
 
 
 class Text(NamedTuple):
-    """Words that may be erased: of a message (key: its id) or a note (key: its digest), and until when they stay."""
+    """Words that may be erased, and until when they stay.
+
+    They are of a message (key: its id), a note (key: its digest), or a settled record of the quarantine (key: when).
+    """
 
     record: str
     kind: Kind

@@ -147,7 +147,7 @@ class Namespace:
         items: Counter[str] = Counter()
         for some in _pieces(keys, AT_ONCE):
             for key, _, length in await self._measured(some):
-                items[_counted(key)] += length
+                items[name_of(key)] += length
         return size_of(keys, items)
 
     async def parts(self, keys: Sequence[str], items: Counter[str]) -> AsyncGenerator[tuple[Part, bool]]:
@@ -159,7 +159,7 @@ class Namespace:
             measured = await self._measured(some)
             small: dict[str, Kind] = {}
             for key, kind, length in measured:
-                items[_counted(key)] += length
+                items[name_of(key)] += length
                 if length <= AT_ONCE and kind != "stream":
                     small[key] = kind
             for few in _pieces(list(small), max(1, AT_ONCE // 10)):
@@ -310,7 +310,7 @@ def _pieces(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
         yield items[start : start + length]
 
 
-def _counted(key: str) -> str:
+def name_of(key: str) -> str:
     """Return under which name the items of a key are counted: `table:alerts`, but all histories as one."""
     parts = key.split(":")
     return ":".join(parts[:2]) if parts[0] in ("table", "schedule", "log") else parts[0]

@@ -5,12 +5,15 @@ it its occasion in `acts`.
 """
 
 import random
+import re
 from collections import Counter
 from itertools import product
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from engine.store.copy import name_of
 from engine.store.names import ServiceWrite, StreamWrite
 from tests.crash.acts import ACTS, keys
 from tests.crash.cases import deaths, faults, outcome
@@ -29,6 +32,29 @@ async def test_every_named_write_has_its_occasion(world: World) -> None:
     crossed = {point for left in world.undisturbed for point in left.crossed}
     assert crossed == set(product(POINTS, SIDES))
     assert all(left.ends == [0] for left in world.undisturbed)
+
+
+INVENTORY = Path(__file__).parents[2] / "docs" / "retention.md"
+
+
+async def test_the_inventory_of_what_stays_how_long_has_every_key_of_a_filled_store(world: World) -> None:
+    """What the acts left at any time, by the names under which a backup counts it."""
+    rows = [line.split("|") for line in INVENTORY.read_text().splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([a-z_:]+)`", row[1])}
+    assert all(row[2].strip() and row[3].strip() for row in rows)
+    base = world.base.encode() + b":"
+    copied = [checkpoint.store for checkpoint in world.checkpoints] + [await world.copied()]
+    there = {name_of(key.removeprefix(base).decode()) for store in copied for key in store}
+    assert there - named == set()
+    assert len(there) > 30
+    constants = [text for file in sorted(SERVICE.glob("*.py")) for text in NAMES.findall(file.read_text())]
+    assert {f"{kind.lower()}:{name}" for name, kind in constants} - named == set()
+    assert len(constants) > 25
+
+
+SERVICE = Path(__file__).parents[2] / "engine" / "service"
+NAMES = re.compile(r'^[A-Z_]+ = "([a-z_]+)"\n"""(Table|Schedule|Log)\b', re.MULTILINE)
+"""Constants that name something of the store, and what their words say it is."""
 
 
 async def test_clean_restarts_change_nothing(world: World) -> None:

@@ -144,7 +144,7 @@ class World:
 
     async def _prepare(self) -> None:
         self._settings = installation(self._home, smtp=self.mails.port, sms=self.phones.port)
-        self._base = f"{{siaga:{self._settings.namespace}}}"
+        self._base = self.base = f"{{siaga:{self._settings.namespace}}}"
         store = RedisStore(self._where, self._settings.namespace)
         await store.open()
         self._token = (await Tokens(store, ManualClock(START)).create(RIGHTS)).text
@@ -208,6 +208,10 @@ class World:
             phones=self.phones.url,
             death=death,
         )
+
+    async def copied(self) -> story.Copy:
+        """Return all that is in the store now."""
+        return await story.copy(self._link, self._base)
 
     async def story(self) -> story.Story:
         """Return what is in the store now."""

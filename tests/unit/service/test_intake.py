@@ -357,8 +357,8 @@ async def test_every_document_of_a_request_is_counted_exactly_once(pieces, regio
 
 
 async def test_what_is_older_than_the_memory_for_repeats_is_kept_aside(door, document, nation):
-    """Exactly 400 days is still accepted; a millisecond more is `too_late`."""
-    oldest = NOW - 400 * DAY
+    """Exactly 60 days is still accepted; a millisecond more is `too_late`."""
+    oldest = NOW - 60 * DAY
     fine = document(id="a", occurred_at=format_instant(oldest, "WITA"))
     old = document(id="b", occurred_at=format_instant(oldest - 1, "WITA"))
     result = await door.submit([fine, old], nation)
@@ -370,7 +370,7 @@ async def test_what_is_older_than_the_memory_for_repeats_is_kept_aside(door, doc
 
 async def test_an_old_repeat_that_is_still_remembered_is_a_duplicate(door, document, nation):
     """A replay of old events changes nothing; with other content it is a conflict like any other."""
-    old = document(id="a", occurred_at=format_instant(NOW - 399 * DAY, "WITA"))
+    old = document(id="a", occurred_at=format_instant(NOW - 59 * DAY, "WITA"))
     assert (await door.submit([old], nation)).accepted == 1
     door.clock.set(NOW + 2 * DAY)
     again = await door.submit([old], nation)
