@@ -358,7 +358,7 @@ class CaseArchivist:
             drops += [Drop(NOTIFICATIONS, n, version) for n, version in case.versions.items()]
             drops += [Drop(NOTES, name, version) for name, version in one.note_versions.items()]
             drops += self._found_by(case.notifications.values())
-            plans += off_all_lists(alert)
+            plans += off_all_lists(case)
             if one.record.history:
                 cuts.append(Cut(history_log(alert.id), len(one.record.history), one.last))
         for message, version in pieces.messages.values():

@@ -95,17 +95,6 @@ def closed_in(space: str) -> str:
     return f"{CLOSED}:{space}"
 
 
-def off_all_lists(alert: Alert) -> list[Plan]:
-    """Return the plans that take a resolved alert and its messages off everything that lists them."""
-    member = f"{alert.region}|{alert.id}"
-    schedules = (ALERTS, COVERS, UNRESOLVED, CLOSINGS, closed_in(alert.space))
-    plans = [Plan(schedule, alert.id, None) for schedule in schedules]
-    plans += [Plan(OUTBOX, message, None) for message in alert.notifications]
-    plans.append(Plan(standing_of(alert.space, alert.rule.id), member, None))
-    plans.append(Plan(REVEALS, f"{alert.space}|{alert.rule.id}|{member}", None))
-    return plans
-
-
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """An alert and its notifications as they stood in the store, with the versions a write will expect.
 
@@ -117,6 +106,19 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     notifications: dict[str, Notification]
     versions: dict[str, int]
     archived: bool = False
+
+
+def off_all_lists(case: Case) -> list[Plan]:
+    """Return the plans that take a resolved alert and its messages off everything that lists them."""
+    alert = case.alert
+    member = f"{alert.region}|{alert.id}"
+    schedules = (ALERTS, COVERS, UNRESOLVED, CLOSINGS, closed_in(alert.space))
+    plans = [Plan(schedule, alert.id, None) for schedule in schedules]
+    plans += [Plan(OUTBOX, message, None) for message in alert.notifications]
+    plans.append(Plan(standing_of(alert.space, alert.rule.id), member, None))
+    plans.append(Plan(REVEALS, f"{alert.space}|{alert.rule.id}|{member}", None))
+    plans += relisted(alert, None)
+    return plans + recalled(Told(alert, case.notifications.values()), None)
 
 
 class Changes(msgspec.Struct, kw_only=True):

@@ -9,6 +9,7 @@ from engine.alerting.audit import broken_link
 from engine.alerting.command import Answer, Comment
 from engine.judging.instant import DAY, HOUR
 from engine.judging.state import GroupState, Opening
+from engine.service.alert_lists import lists_of
 from engine.service.apply import Desk
 from engine.service.audit import AUDIT
 from engine.service.case_archive import CaseArchive
@@ -94,7 +95,10 @@ async def test_it_leaves_whole_and_is_found_there(board, archive):
     assert await board.store.scan(NOTES) == {}
     members = [
         member
-        for schedule in (ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS, UNRESOLVED, closed_in("real"))
+        for schedule in (
+            *(ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS, UNRESOLVED, closed_in("real")),
+            *lists_of(before.alert),
+        )
         for member in await board.store.planned(schedule)
     ]
     assert not [member for member in members if board.over in member or member in before.notifications]
