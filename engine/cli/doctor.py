@@ -40,8 +40,9 @@ def doctor(
     """Look at everything that Siaga leans on, and say of each fault what to do about it.
 
     The rules and files, the matcher, the store and what it promises, clock and zones, the directory, permissions, disk
-    and port, what stands on every message, and each gateway: mail servers are connected to, encrypted and logged in to.
-    Nothing is sent and nothing is changed. Run it as the user and in the environment of the service.
+    and port, what stands on every message, whether people behind the proxy count by their own addresses, and each
+    gateway: mail servers are connected to, encrypted and logged in to. Nothing is sent and nothing is changed. Run it
+    as the user and in the environment of the service.
 
     Ends with 0 where Siaga can serve (warnings are advice), 1 where there are faults, 2 where the settings are wrong.
 

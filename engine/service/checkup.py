@@ -26,6 +26,7 @@ from engine.service.books import Books
 from engine.service.key import KnownKey, agreement, known_key, refusal, written_keys
 from engine.service.outlets import outlets_of
 from engine.service.probe import probe
+from engine.service.proxy_check import proxy
 from engine.service.reload import load_rule_set
 from engine.service.rule_sets import RuleSet
 from engine.service.tokens import Tokens
@@ -66,6 +67,8 @@ async def examine(
     yield machine.port(settings)
     for verdict in _addresses(settings):
         yield verdict
+    if (seen := await proxy(settings)) is not None:
+        yield seen
     try:
         outlets = outlets_of(settings, environment)
     except ConfigurationError as error:

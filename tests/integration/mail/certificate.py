@@ -14,12 +14,17 @@ from cryptography.x509.oid import NameOID
 class Certificate:
     """The files of a certificate and its key, in a folder; `file` is what a client trusts."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make both."""
+    def __init__(self, folder: Path, *names: str) -> None:
+        """Make both, for further names of servers too."""
         self.path, self.key = folder / "cert.pem", folder / "key.pem"
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "surat.example")])
-        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        here = x509.SubjectAlternativeName(
+            [
+                x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+                *(x509.DNSName(one) for one in names),
+            ]
+        )
         now = dt.datetime.now(dt.UTC)
         made = (
             x509.CertificateBuilder()
