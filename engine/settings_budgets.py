@@ -61,11 +61,21 @@ class GatewayBudgets(Section):
     """At most so many e-mails; none: as many as there are."""
 
 
+class AwasBudgets(Section):
+    """What one phone gets of awas one by one; what is beyond comes as a digest with its count and places."""
+
+    sms: Allowances = ("5/10m",)
+    """At most so many SMS."""
+    digest_every: str = Field(default="2m", pattern=r"^([0-9]+(ms|s|m|h|d|w))+$", max_length=40)
+    """At most one digest in so long."""
+
+
 class BudgetSection(Section):
     """How many messages go out; `5/15m` means at most 5 in any 15 minutes."""
 
     person: PersonBudgets = PersonBudgets()
     region: RegionBudgets = RegionBudgets()
     gateway: GatewayBudgets = GatewayBudgets()
+    awas: AwasBudgets = AwasBudgets()
     awas_reserve: str = Field(default="20%", pattern=r"^[0-9]{1,2}%$")
     """Share of a gateway's rate that is kept for awas, such as 20%."""

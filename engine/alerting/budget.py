@@ -1,7 +1,7 @@
-"""Budgets: how many messages a person, a region and a gateway take, and when the next one may go.
+"""Budgets: how many messages a person, a region, a gateway and, of awas, a phone take, and when the next one may go.
 
-Here: escalation.md 7.2 as pure functions on the instants at which messages went. Not here: keeping these instants
-(`service.accounts`), and in which order what waits goes (`alerting.turn`).
+Here: escalation.md 7.2 and trust.md 5.5 as pure functions on the instants at which messages went. Not here: keeping
+these instants (`service.accounts`), and in which order what waits goes (`alerting.turn`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import msgspec
 from engine.alerting.alert import Notification
 from engine.alerting.policy import Channel
 from engine.judging.calendar import AWAS
-from engine.judging.instant import Instant, Millis
+from engine.judging.instant import MINUTE, Instant, Millis
 from engine.judging.region import cut
 
-HELD: Mapping[str, str] = {"person": "budget", "region": "budget", "gateway": "lane"}
+STORM: Literal["storm"] = "storm"
+"""What holds a message of awas back whose phone got its share of them one by one: it goes in the next digest."""
+HELD: Mapping[str, str] = {"person": "budget", "region": "budget", "gateway": "lane", "phone": STORM}
 """The gate that holds a message back, by whose budget is spent (system.md 6)."""
-Whose = Literal["person", "region", "gateway"]
+Whose = Literal["person", "region", "gateway", "phone"]
 
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +38,7 @@ Allowances = Mapping[Channel, tuple[Allowance, ...]]
 class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     """What persons, regencies and gateways take, by channel; `awas_reserve` is the share of a gateway's for awas alone.
 
+    `awas` is what one phone takes of awas one by one; what is beyond comes as a digest, one in `awas_digest_every` ms.
     Without an entry there is no bound.
     """
 
@@ -43,6 +46,8 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     region: Allowances = {}
     gateway: Allowances = {}
     awas_reserve: float = 0.2
+    awas: Allowances = {}
+    awas_digest_every: Millis = 2 * MINUTE
 
 
 UNBOUNDED = Budgets()
@@ -51,7 +56,9 @@ UNBOUNDED = Budgets()
 class Account(msgspec.Struct, frozen=True):
     """Whose budget a message counts against, under which key it is kept, and what is left of it to this message.
 
-    `whole` is the whole budget. `holds`: it holds this message back once it is spent; the message counts all the same.
+    `whole` is the whole budget. `holds`: it holds this message back once it is spent; the message counts all the same,
+    unless it has other messages than this one to count (`counts`).
+    What is held waits until the budget has room again; where there is a `pause`, so many ms after the last that went.
     """
 
     whose: Whose
@@ -59,12 +66,22 @@ class Account(msgspec.Struct, frozen=True):
     allowances: tuple[Allowance, ...]
     whole: tuple[Allowance, ...]
     holds: bool
+    pause: Millis | None = None
+    counts: bool = True
+
+    def held_until(self, went: Sequence[Instant], now: Instant) -> Instant | None:
+        """Return until when it holds the message back, of whose kind messages `went` before; None: it may go now."""
+        at = allowed_at(went, self.allowances, now)
+        if not self.holds or at <= now:
+            return None
+        return at if self.pause is None else max(went[-1] + self.pause, now)
 
 
-def accounts(budgets: Budgets, message: Notification) -> Iterator[Account]:
+def accounts(budgets: Budgets, message: Notification, phone: str = "") -> Iterator[Account]:
     """Yield the budgets that a message counts against. A reply counts against none and is never held.
 
-    Awas is never held by a person's or region's, and has the whole of a gateway's rate. Exercises have persons' and
+    Awas is never held by a person's or region's, and has the whole of a gateway's rate; one phone (any constant name of
+    it, else the contact stands for it) gets so many of it one by one, then digests. Exercises have persons' and
     regions' budgets of their own and no part in the reserve (escalation.md 12).
     """
     if message.kind == "reply":
@@ -80,6 +97,13 @@ def accounts(budgets: Budgets, message: Notification) -> Iterator[Account]:
         share = 1.0 if urgent else 1.0 - budgets.awas_reserve
         left = tuple(_part(one, share) for one in allowed)
         yield Account("gateway", f"gateway:{channel}", left, allowed, holds=True)
+    if urgent and (allowed := budgets.awas.get(channel)):
+        key, every = phone or message.contact, budgets.awas_digest_every
+        digest = message.kind == "digest"
+        yield Account("phone", f"phone:{key}/{channel}", allowed, allowed, not digest, pause=every)
+        # While digests come nothing overtakes them one by one: what waits would wait on for it.
+        one = (Allowance(at_most=1, within=every),)
+        yield Account("phone", f"phone-digest:{key}/{channel}", one, one, holds=True, counts=digest)
 
 
 def _part(allowance: Allowance, share: float) -> Allowance:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from engine.alerting.alert import AFTER_CLOSING, Alert, Kind, Notification
+from engine.alerting.budget import STORM
 from engine.alerting.conflict import accused
 from engine.alerting.draft import Surroundings
 from engine.alerting.quiet import contact_quiet_until
@@ -30,6 +31,7 @@ ATTEMPT = (
     "digest",
     "budget",
     "lane",
+    STORM,
 )
 WHILE_ACKNOWLEDGED: frozenset[Kind] = frozenset(("taken_by", "reminder"))
 """Follow-ups that speak of who has the matter: superseded once nobody has it any more."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.alerting.alert import NOTICES, Alert, Notification
+from engine.alerting.budget import STORM
 from engine.alerting.conflict import accused
 from engine.alerting.delivery import finally_failed
 from engine.alerting.draft import Surroundings
@@ -20,17 +21,18 @@ from engine.judging.instant import Instant
 class Callee(msgspec.Struct, frozen=True, kw_only=True):
     """A person to call about an alert: as which office they were to be told, and since when nothing can reach them.
 
-    `informing`: they need not act.
+    `informing`: they need not act. `storm`: messages reach them, but so many of awas that this one waits for a digest.
     """
 
     alert: Alert
     notice: Notification
     since: Instant
+    storm: bool = False
 
     @property
-    def order(self) -> tuple[bool, int, Instant, str]:
-        """The place in the list: who must act first, then by level, then by how long it has been."""
-        return self.notice.informing, -self.alert.level, self.since, self.notice.person
+    def order(self) -> tuple[bool, bool, int, Instant, str]:
+        """The place in the list: who must act first, whom nothing reaches first, by level, by how long it has been."""
+        return self.notice.informing, self.storm, -self.alert.level, self.since, self.notice.person
 
 
 def callees(
@@ -38,8 +40,8 @@ def callees(
 ) -> list[Callee]:
     """Return whom of an unresolved alert only a call can reach, each person once.
 
-    On it stands whom every notice failed, on all contacts, or is still being tried in vain; not who was reached, took
-    or declined the matter, or is accused.
+    On it stands whom every notice failed, on all contacts, or is still being tried in vain, and who waits for a digest
+    since their phone got its share of awas; not who was reached, took or declined the matter, or is accused.
     """
     if not alert.unresolved or alert.hidden or alert.silenced:
         return []
@@ -58,7 +60,8 @@ def callees(
         if wanted and all(map(_in_vain, wanted)):
             newest = max(wanted, key=lambda n: (n.planned_at, n.id))
             since = min(n.planned_at for n in wanted if n.cause == newest.cause)
-            found.append(Callee(alert=alert, notice=newest, since=since))
+            storm = any(map(_in_storm, wanted))
+            found.append(Callee(alert=alert, notice=newest, since=since, storm=storm))
     return sorted(found, key=lambda callee: callee.order)
 
 
@@ -79,6 +82,10 @@ def may_need_call(alert: Alert, notifications: Iterable[Notification]) -> bool:
 
 
 def _in_vain(notice: Notification) -> bool:
-    """Whether a notice reached nobody and is not about to: it failed, or no gateway takes it now."""
+    """Whether a notice reached nobody and is not about to: it failed, no gateway takes it now, or a storm holds it."""
     waits_for_gateway = notice.state == "pending" and notice.reason == "breaker_open"
-    return finally_failed(notice) or waits_for_gateway
+    return finally_failed(notice) or waits_for_gateway or _in_storm(notice)
+
+
+def _in_storm(notice: Notification) -> bool:
+    return notice.state == "pending" and notice.held == STORM

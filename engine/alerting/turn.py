@@ -11,18 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from engine.alerting.alert import Notification
+from engine.alerting.budget import STORM
 from engine.alerting.policy import Channel
 from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 from engine.judging.region import cut
 
-GATHERED = frozenset(("digest", "budget", "lane"))
+GATHERED = frozenset(("digest", "budget", "lane", STORM))
 """What held a message back that goes with others to its contact once it may go."""
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """A message that waits, as far as its turn depends on it. `gateway` is the one that it must take, if it must.
 
+    `storm`: it is of awas, beyond what its phone gets of that one by one.
     `due_at` is the instant at which it stands in the outbox: later than its own once its work was put off.
     """
 
@@ -35,6 +37,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     level: int
     planned_at: Instant
     gathers: bool = False
+    storm: bool = False
     exercise: bool = False
     gateway: str = ""
     due_at: Instant | None = None
@@ -45,9 +48,12 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
         return (self.level >= AWAS and not self.exercise) or self.kind == "reply"
 
     @property
-    def bundle(self) -> tuple[str, bool]:
-        """What messages that gather have in common: an exercise and what is real never go together."""
-        return self.contact, self.exercise
+    def bundle(self) -> tuple[str, bool, bool]:
+        """What messages that gather have in common: an exercise and what is real never go together.
+
+        Nor does what a storm of awas held back with anything else: that would take room from it.
+        """
+        return self.contact, self.exercise, self.storm
 
 
 def waiting(message: Notification, due_at: Instant | None = None) -> Waiting:
@@ -65,6 +71,7 @@ def waiting(message: Notification, due_at: Instant | None = None) -> Waiting:
         level=message.level,
         planned_at=message.planned_at,
         gathers=message.held in GATHERED and message.state == "pending",
+        storm=message.held == STORM,
         exercise=message.exercise,
         gateway=message.gateway if message.kind == "digest" else "",
         due_at=due_at,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.alerting.alert import Notification
-from engine.alerting.budget import HELD, Allowance, Budgets, accounts, allowed_at, kept
+from engine.alerting.budget import HELD, Allowance, Budgets, accounts, kept
 from engine.alerting.policy import Channel
 from engine.judging.instant import Instant, parse_duration
 from engine.settings_budgets import BudgetSection
@@ -44,20 +44,21 @@ class Accounts:
         """Say whether a message counts against any account."""
         return any(True for _ in accounts(self._budgets, message))
 
-    async def ask(self, message: Notification, now: Instant) -> Verdict:
-        """Say whether a message may go now; `puts` belong into the write that claims it."""
-        concerned = list(accounts(self._budgets, message))
+    async def ask(self, message: Notification, now: Instant, phone: str = "") -> Verdict:
+        """Say whether a message may go now, to a phone by its name; `puts` belong into the write that claims it."""
+        concerned = list(accounts(self._budgets, message, phone))
         if not concerned:
             return Verdict(now, "", ())
         records = await self._store.get(ACCOUNTS, [account.key for account in concerned])
         until, held, puts = now, "", []
         for account, record in zip(concerned, records, strict=True):
             went = decode(record.value, tuple[Instant, ...]) if record else ()
-            at = allowed_at(went, account.allowances, now)
-            if account.holds and at > until:
+            at = account.held_until(went, now)
+            if at is not None and (at > until or not held):
                 until, held = at, HELD[account.whose]
-            after = kept((*went, now), account.whole)
-            puts.append(Put(ACCOUNTS, account.key, encode(after), record.version if record else 0))
+            if account.counts:
+                after = kept((*went, now), account.whole)
+                puts.append(Put(ACCOUNTS, account.key, encode(after), record.version if record else 0))
         return Verdict(until, held, tuple(puts))
 
 
@@ -68,6 +69,8 @@ def budgets_of(section: BudgetSection) -> Budgets:
         region=_by_channel({"sms": section.region.sms, "email": section.region.email}),
         gateway=_by_channel({"sms": section.gateway.sms, "email": section.gateway.email}),
         awas_reserve=int(section.awas_reserve.removesuffix("%")) / 100,
+        awas=_by_channel({"sms": section.awas.sms}),
+        awas_digest_every=parse_duration(section.awas.digest_every),
     )
 
 

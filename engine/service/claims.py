@@ -124,14 +124,15 @@ class Claims:
         if attempt(case.alert, notification, around, now) is not None:
             await self._parts.desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
             return None
+        contact = around.directory.contact(notification.contact)
+        address = contact.value if contact else ""
         budget = UNSPENT
         if notification.rendered is None:  # each message counts once, however often it is tried
-            budget = await self._parts.accounts.ask(notification, now)
+            phone = self._parts.phones.digest(address)
+            budget = await self._parts.accounts.ask(notification, now, phone)
         if budget.held:
             await self._hold(notification, case.versions[notification_id], budget)
             return None
-        contact = around.directory.contact(notification.contact)
-        address = contact.value if contact else ""
         choice = await self._parts.gateways.choose(notification.channel, address, notification_id)
         if not isinstance(choice, Choice):
             await self._parts.desk.change(alert_id, unserved(notification_id, choice), "attempted")

@@ -16,11 +16,13 @@ import msgspec
 import structlog
 
 from engine.alerting.alert import Item, Notification, Rendered
+from engine.alerting.budget import STORM
 from engine.alerting.command import Attempted, Reported, Withheld
 from engine.alerting.delivery import NOT_RENDERED, RETRIES
 from engine.alerting.digest import DIGEST, digest_of, digest_times
 from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
+from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 from engine.service.audit import AUDIT
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
@@ -58,9 +60,20 @@ class Digests:
         gathered = await self._gather(together)
         if gathered is None:
             return None
-        if len(gathered.items) == 1 and gathered.items[0][0].held != DIGEST:
+        if len(gathered.items) == 1 and await self._goes_as_itself(gathered.items[0][0]):
             return gathered.digest.items[0]
         return await self._claim(gathered)
+
+    async def _goes_as_itself(self, message: Notification) -> bool:
+        """Say whether a message that is alone goes as itself: not in a digest of its own."""
+        if message.held != STORM:
+            return message.held != DIGEST
+        phone = self._parts.phones.digest(await self._address(message))
+        return not (await self._parts.accounts.ask(message, self._parts.clock.now(), phone)).held
+
+    async def _address(self, message: Notification) -> str:
+        contact = (await self._parts.books.directory()).contact(message.contact)
+        return contact.value if contact else ""
 
     async def _gather(self, together: Sequence[Waiting]) -> Gathered | None:
         """Return what of these messages is still wanted, as one digest; what is not is dropped with its reason."""
@@ -95,12 +108,11 @@ class Digests:
     async def _claim(self, gathered: Gathered) -> Notification | None:
         """Render a digest and bind its items to it; None where a budget holds it or nothing can carry it now."""
         now, digest = self._parts.clock.now(), gathered.digest
-        budget = await self._parts.accounts.ask(digest, now)
+        address = await self._address(digest)
+        budget = await self._parts.accounts.ask(digest, now, self._parts.phones.digest(address))
         if budget.held:
             await self._hold(gathered, budget.held, budget.until)
             return None
-        contact = (await self._parts.books.directory()).contact(digest.contact)
-        address = contact.value if contact else ""
         choice = await self._parts.gateways.choose(digest.channel, address, digest.id)
         if not isinstance(choice, Choice):
             for message, case in gathered.items:
@@ -235,7 +247,7 @@ class Digests:
         writes = [Put(NOTIFICATIONS, digest.id, encode(ended), version)]
         plans = [Plan(OUTBOX, digest.id, None)]
         for message, case in bound:
-            held = DIGEST if digest_times(case.alert) else "budget"
+            held = DIGEST if digest_times(case.alert) else _held_before(message)
             waits = msgspec.structs.replace(message, state="pending", held=held, digest="", due_at=now)
             writes.append(Put(NOTIFICATIONS, message.id, encode(waits), case.versions[message.id]))
             plans.append(Plan(OUTBOX, message.id, now))
@@ -326,6 +338,11 @@ class Digests:
         if committed:
             self._parts.metrics.notification(digest)
         return committed
+
+
+def _held_before(message: Notification) -> str:
+    """Return what held a message back before it was bound to a digest, where no policy asks for digests."""
+    return STORM if message.level >= AWAS and not message.exercise else "budget"
 
 
 def _shared(digest: Notification, item: str) -> Attempted:

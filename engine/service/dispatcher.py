@@ -115,8 +115,8 @@ class Dispatcher:
         """
         now = self._clock.now()
         chosen = await self._queue.turn(now)
-        if any(together.first.gathers for together in chosen) and await self._steps_start(now):
-            chosen = [together for together in chosen if not together.first.gathers]
+        if any(_waits_for_steps(together.first) for together in chosen) and await self._steps_start(now):
+            chosen = [together for together in chosen if not _waits_for_steps(together.first)]
         await (self._one_by_one(chosen) if self._in_order else self._as_they_find_places(chosen))
         self.deliveries.look()
         return len(chosen)
@@ -418,6 +418,11 @@ class Dispatcher:
                 await notifier.close()
             except Exception:
                 log.exception("notifier_not_closed", gateway=notifier.name)
+
+
+def _waits_for_steps(message: Waiting) -> bool:
+    """Say whether a message goes in a digest that waits for what is about to start; awas does not wait."""
+    return message.gathers and not message.storm
 
 
 def _is_plain(message: Waiting) -> bool:

@@ -61,7 +61,7 @@ class Queue:
         interrupted = [gateway for gateway, breaker in breakers.items() if breaker.is_open(now)]
         ways: dict[tuple[str, str, str], str] = {}
         chosen: list[tuple[str, list[Waiting]]] = []
-        gathered: dict[tuple[str, bool], list[Waiting]] = {}
+        gathered: dict[tuple[str, bool, bool], list[Waiting]] = {}
         looked_at: Counter[str] = Counter()
         for one in in_turn(messages, self._served):
             if one.gathers and one.bundle in gathered:

@@ -48,6 +48,9 @@ class CalleeShape(BaseModel):
     level: str
     region: str
     informing: bool = Field(description="The person need only know, not act")
+    storm: bool = Field(
+        description="Messages reach the phone, but this one of awas waits for the next digest"
+    )
     since: str = Field(description="Since when no message can reach the person")
     numbers: list[str] = Field(description="Numbers of the person, the first by priority first")
     say: str = Field(description="What to say, in the person's language")
@@ -80,6 +83,8 @@ async def phone_list(
     scope: Scope = needs("operate"),
 ) -> PhoneList:
     """List whom no message can reach: every channel failed, or no gateway takes messages now.
+
+    Also whom so many alerts of awas are told that this one waits for the next digest: a call reaches them sooner.
 
     Being on the list never stops the escalation. An answer by phone is typed in as `proxy` at
     `/v1/alerts/{alert_id}/answers`. Each look stands in the audit. A page is of some alerts, the gravest first: it may
@@ -147,6 +152,7 @@ async def _shape(siaga: Siaga, callee: Callee, case: Case) -> CalleeShape:
         level=level_name(alert.level),
         region=alert.region,
         informing=notice.informing,
+        storm=callee.storm,
         since=format_instant(callee.since),
         numbers=[contact.value for contact in contacts if contact.channel == "sms"],
         say=said_by_phone(teller),

@@ -43,6 +43,8 @@ TOWARDS = frozenset(("ke", "kepada", "kpd", "to"))
 """Words that may stand between "teruskan" and whom it goes to."""
 LONGEST = 1_000
 """Characters of a text that are read; an SMS of six parts has fewer."""
+LONGEST_RANGE = 99
+"""Items that a first and a last number name; a message has no more."""
 LONGEST_SHAPE = 10
 """Characters of the longest text that may be meant as a code."""
 
@@ -52,7 +54,9 @@ _PHRASES: dict[tuple[str, ...], Said] = {
 _LONGEST_PHRASE = max(map(len, _PHRASES))
 _TOKEN = re.compile(r"[?;]|\w+(?:-\w+)*")
 """A word keeps its hyphens, for ids of people; quotes, commas, `#.:!` and pictures are no part of any word."""
-_NUMBER = re.compile(r"[0-9]{1,3}")
+_NUMBER = re.compile(r"[0-9]{1,3}(?:-[0-9]{1,3})?")
+"""The number of an item, or of the first and last of several: 1-3."""
+_SPACED_RANGE = re.compile(r"(?<![\w-])([0-9]{1,3}) *- *([0-9]{1,3})(?![\w-])")
 
 
 class Clause(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +126,8 @@ def fold(text: str) -> list[str]:
     """
     if len(text) > LONGEST:
         return []
-    return _TOKEN.findall("".join(map(_folded, unicodedata.normalize("NFKD", text).casefold())))
+    folded = "".join(map(_folded, unicodedata.normalize("NFKD", text).casefold()))
+    return _TOKEN.findall(_SPACED_RANGE.sub(r"\1-\2", folded))
 
 
 def _folded(character: str) -> str:
@@ -186,14 +191,20 @@ class _Items(TypedDict):
 
 
 def _items(tokens: Sequence[str]) -> _Items | None:
-    """Read which items are named: numbers from 1, or all of them, or none; None where it is neither."""
+    """Read which items are named: numbers from 1, as 1-3 too, or all of them, or none; None where it is neither."""
     everything = any(token in ALL for token in tokens)
     if everything and len(tokens) > 1:
         return None
     numbers = () if everything else tokens
     if not all(map(_NUMBER.fullmatch, numbers)):
         return None
-    return _Items(items=tuple(dict.fromkeys(map(int, numbers))), everything=everything)
+    found: list[int] = []
+    for first, _, last in (number.partition("-") for number in numbers):
+        named = range(int(first), int(last or first) + 1)
+        if not 0 < len(named) <= LONGEST_RANGE:  # 3-1
+            return None
+        found += named
+    return _Items(items=tuple(dict.fromkeys(found)), everything=everything)
 
 
 def _said(words: Sequence[str]) -> Said | None:

@@ -26,7 +26,10 @@ PHONE = HOME + "/phone"
 
 
 class ToCall(NamedTuple):
-    """Somebody to call about an alert: as which office, by which numbers, what to say; `informing`: need not act."""
+    """Somebody to call about an alert: as which office, by which numbers, what to say; `informing`: need not act.
+
+    `storm`: messages reach them, but this one waits for the next digest.
+    """
 
     alert: str
     level: int
@@ -37,6 +40,7 @@ class ToCall(NamedTuple):
     numbers: tuple[str, ...]
     say: str
     informing: bool
+    storm: bool
 
 
 @router.get(PHONE)
@@ -68,4 +72,5 @@ async def to_call(visit: Visit, callee: Callee, case: Case) -> ToCall:
         numbers=tuple(contact.value for contact in contacts if contact.channel == "sms"),
         say=said_by_phone(teller_of(visit, case, notice, notice.language)),
         informing=notice.informing,
+        storm=callee.storm,
     )

@@ -34,6 +34,7 @@ async def test_whom_no_message_reaches_stands_on_it_with_number_and_words(api):
     acting = [one["informing"] for one in callees]
     assert acting == sorted(acting)
     first = callees[0]
+    assert first["storm"] is False
     assert first["numbers"][0].startswith("+62")
     assert "AWAS" in first["say"]
     assert "{" not in first["say"]

@@ -98,6 +98,49 @@ def test_awas_is_held_by_nothing_but_the_whole_rate_of_its_gateway():
     assert found["gateway"].allowances == BUDGETS.gateway["sms"]
 
 
+AWAS = Budgets(awas={"sms": (Allowance(at_most=5, within=10 * MINUTE),)}, awas_digest_every=2 * MINUTE)
+
+
+def test_what_one_phone_gets_of_awas_concerns_awas_by_sms_alone():
+    whose = [account.whose for account in accounts(AWAS, message(level=4), "p")]
+    assert whose == ["phone", "phone"]
+    for other in ({"level": 3}, {"exercise": True}, {"channel": "email"}, {"kind": "reply"}):
+        assert list(accounts(AWAS, message(**{"level": 4} | other), "p")) == []
+
+
+def test_beyond_five_awas_in_ten_minutes_one_waits_two_minutes_after_the_last():
+    single, _ = accounts(AWAS, message(level=4), "p")
+    went = (0, 1, 2, 3, MINUTE)
+    assert single.held_until(went[:4], 4) is None
+    assert single.held_until(went, MINUTE) == 3 * MINUTE
+    assert (
+        single.held_until(went, 9 * MINUTE) == 9 * MINUTE
+    )  # long enough after the last: at once, in a digest
+    assert single.held_until(went, 10 * MINUTE) is None
+
+
+def test_a_digest_of_awas_waits_for_the_digest_before_it_and_for_nothing_else():
+    single, digest = accounts(AWAS, message(kind="digest", level=4), "p")
+    assert single.held_until((0, 1, 2, 3, 4), 5) is None
+    assert digest.held_until((), 5) is None
+    assert digest.held_until((5,), 6) == 5 + 2 * MINUTE
+    assert (single.counts, digest.counts) == (True, True)
+
+
+def test_nothing_overtakes_the_digests_of_a_storm_one_by_one():
+    single, digest = accounts(AWAS, message(level=4), "p")
+    assert (single.counts, digest.counts) == (True, False)
+    assert digest.held_until((MINUTE,), 2 * MINUTE) == 3 * MINUTE
+
+
+def test_a_phone_is_named_as_it_is_given_else_by_its_contact():
+    assert [account.key for account in accounts(AWAS, message(level=4), "p")] == [
+        "phone:p/sms",
+        "phone-digest:p/sms",
+    ]
+    assert next(accounts(AWAS, message(level=4))).key == "phone:sekda/sms/1/sms"
+
+
 def test_an_exercise_has_budgets_of_its_own_and_no_reserve():
     found = {account.whose: account for account in accounts(BUDGETS, message(level=4, exercise=True))}
     assert found["person"].key == "exercise:person:sekda/sms"

@@ -112,7 +112,9 @@ class Switchboard:
             in_order=in_order,
         )
 
-    async def open(self, ordinal: int = 1, *roles: str) -> str:
+    async def open(
+        self, ordinal: int = 1, *roles: str, level: int = 3, region: str = "73.15", space: str = "real"
+    ) -> str:
         """Open an alert that is told to these roles (none: sekda) and return its id."""
         await self.publish()
         rule = Rule(
@@ -127,18 +129,18 @@ class Switchboard:
         )
         targets = tuple(Target(role=role) for role in roles or ("sekda",))
         evidence = Evidence(
-            desk="73.15", id="e", kind="k", region="73.15", severity=3, occurred_at=NOW, received_at=NOW
+            desk=region, id="e", kind="k", region=region, severity=3, occurred_at=NOW, received_at=NOW
         )
         command = Open(
             rule=rule,
             policy=Policy(
                 id="uji", steps=(Step(to=targets, wait=30 * MINUTE), Step(to=targets, wait=30 * MINUTE))
             ),
-            space="real",
-            group="73.15",
-            region="73.15",
+            space=space,
+            group=region,
+            region=region,
             ordinal=ordinal,
-            opened=Opened(ordinal=ordinal, happened_at=NOW, evidence=(evidence,), level=3),
+            opened=Opened(ordinal=ordinal, happened_at=self.clock.now(), evidence=(evidence,), level=level),
         )
         decision = open_alert(command, await self.books.surroundings(), self.clock.now())
         changes = Changes()

@@ -3,9 +3,11 @@
 import re
 from email import message_from_bytes, policy
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.alerting.budget import STORM
 from engine.gsm7 import parts
 from engine.judging.region import Region, RegionTable
 from engine.wording.digest import MOST_ITEMS
@@ -49,6 +51,47 @@ def test_an_sms_says_how_many_of_the_matters_it_tells():
     assert wider > count
 
 
+def storm(places: str, kind: str = "first"):
+    """A matter of awas in each of these regions, held back by a storm."""
+    awas = change(ALERT, level=4)
+    return [
+        (change(notification(kind), held=STORM), change(awas, region=region), TOLD)
+        for region in places.split()
+    ]
+
+
+@pytest.mark.parametrize("route", [{}, {"code": "K7QR", "profile": TWO_WAY}], ids=["link", "code"])
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_a_storm_is_told_by_count_and_places_in_one_part(route, language):
+    """With the numbers by which each is answered; where the words fit they stand there too."""
+    few, count = digest(storm("73.15"), language=language, **route)
+    assert count == 1
+    assert "1) Kab. Pinrang " in few.text
+    many, count = digest(storm("73.15 " * 9), language=language, **route)
+    assert count == 9
+    assert "1-9) Kab. Pinrang." in many.text
+    assert many.text.startswith("AWAS, 9 hal: " if language == "id" else "AWAS, 9 matters: ")
+    for rendered in (few, many):
+        assert parts(rendered.text.replace(PLACEHOLDER, "x" * token_length("sms"))) == 1
+
+
+def test_places_of_a_storm_that_do_not_fit_come_as_their_provinces_and_then_in_a_further_message():
+    regencies = " ".join(f"73.{number:02}" for number in range(1, 60))
+    rendered, count = digest(storm(regencies))
+    assert count == 59
+    assert "1-59) Prov. Sulawesi Selatan." in rendered.text
+    provinces = " ".join(f"{number}.01" for number in range(10, 60))
+    rendered, count = digest(storm(provinces))
+    assert 3 < count < 50
+    assert rendered.text.startswith(f"AWAS, {count} hal: 1) ")
+    assert parts(rendered.text.replace(PLACEHOLDER, "x" * token_length("sms"))) == 1
+
+
+def test_what_a_storm_ended_is_told_apart_from_what_it_asks():
+    rendered, _ = digest([*storm("73.15 " * 4), *storm("73.15 " * 4, "resolved")])
+    assert "1-4) Kab. Pinrang; 5-8) Kab. Pinrang (selesai)." in rendered.text
+
+
 def test_what_is_alleged_is_marked_in_both():
     """A title that tells it as a fact, until it is verified; what is over needs no mark."""
     text = digest(matters(1, CLASH))[0].text
@@ -77,9 +120,10 @@ def test_a_letter_tells_every_matter_up_to_those_that_an_answer_can_name():
     language=st.sampled_from(["id", "en"]),
     space=st.sampled_from(["real", "exercise"]),
     by_code=st.booleans(),
+    held=st.sampled_from(["", STORM]),
 )
 def test_hostile_words_neither_overflow_nor_break_a_digest(
-    titles, name, role, kinds, language, space, by_code
+    titles, name, role, kinds, language, space, by_code, held
 ):
     """One part with its way to answer; one mail with its own tags and one link."""
     region = Region(
@@ -94,7 +138,7 @@ def test_hostile_words_neither_overflow_nor_break_a_digest(
     hostile = renderer(regions=RegionTable([region]), kinds={"neutrality.asn": {"id": name, "en": role}})
     cases = [
         (
-            notification(kind, role=role),
+            change(notification(kind, role=role), held=held),
             change(
                 ALERT,
                 space=space,

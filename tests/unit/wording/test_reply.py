@@ -81,6 +81,10 @@ def test_one_answer_written_in_many_ways(text):
         "1 ok 2 bukan",
         "ok; bukan",
         "semua 1 ok",
+        "3-1 ok",
+        "1-2-3 ok",
+        "1-100 ok",
+        "1-3 3-1 ok",
         "teruskan",
         "K7QR teruskan",
         "K7QR M2XT ok",
@@ -91,6 +95,12 @@ def test_one_answer_written_in_many_ways(text):
 def test_what_is_not_wholly_understood_says_nothing(text):
     assert read(text).clauses == ()
     assert not read(text).stop
+
+
+@pytest.mark.parametrize("text", ["1-3,5 ok", "1 - 3; 5 ok", "1–3 5 ok", "ok 1 -3 5"])
+def test_a_first_and_a_last_number_name_all_between(text):
+    named = [item for clause in read(text.replace(";", ",")).clauses for item in clause.items]
+    assert named == [1, 2, 3, 5]
 
 
 def test_a_code_alone_is_no_answer():
