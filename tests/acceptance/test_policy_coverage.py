@@ -91,7 +91,9 @@ def reasons():
     for state in ("cancelled", "suppressed"):
         yield from (f"notification {state} {reason}" for reason in labels.STATES[state])
     yield from (f"notification failed {reason}" for reason in FAULTS)
-    yield from (f"notification pending {reason}" for reason in ("quiet_hours", "budget", "digest", "lane"))
+    yield from (
+        f"notification pending {reason}" for reason in ("quiet_hours", "budget", "digest", "lane", "storm")
+    )
     yield from ("notification sent", "notification delivered")
 
 
@@ -112,6 +114,7 @@ def gates_passed():
         "digest": "pending digest",
         "budget": "pending budget",
         "lane": "pending lane",
+        "storm": "pending storm",
     }
     yield from (f"notification {attempts[gate]}" for gate in gates.ATTEMPT)
 
