@@ -278,7 +278,8 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One thing that happened to an alert. Holds ids, numbers and digests, never names, addresses or free text.
 
     `number` counts from 1 within the alert, `before` is the digest of the entry before, `digest` its own over all
-    other fields: a chain.
+    other fields: a chain. `by` is the id of the credential that caused it, such as `token:4be1a2c3d4` or
+    `service:escalator`; empty in entries of before credentials were kept.
     """
 
     alert: str
@@ -290,6 +291,7 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     details: dict[str, Scalar] = {}
     before: str = ""
     digest: str = ""
+    by: str = ""
 
     @property
     def id(self) -> str:

@@ -7,6 +7,7 @@ Here: the question, of one unresolved alert and one directory. Not here: refusin
 from __future__ import annotations
 
 from engine.alerting.alert import Alert
+from engine.alerting.credential import SIMULATION
 from engine.alerting.draft import Draft, Surroundings
 from engine.alerting.escalation import resolve_all
 from engine.alerting.policy import Step
@@ -17,7 +18,7 @@ def abandoned(alert: Alert, around: Surroundings, now: Instant) -> bool:
     """Say whether the current or a later step of an unresolved alert has nobody, and `on_exhausted` neither."""
     if not alert.unresolved:
         return False
-    draft = Draft(alert, {}, around, now)
+    draft = Draft(alert, {}, around, now, SIMULATION)
     if resolve_all(draft, alert.policy.on_exhausted):
         return False
     return any(not resolve_all(draft, step.to) for step in ahead(alert))

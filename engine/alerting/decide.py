@@ -32,6 +32,7 @@ from engine.alerting.command import (
     Withheld,
 )
 from engine.alerting.conflict import accused
+from engine.alerting.credential import Credential
 from engine.alerting.delivery import record_attempt, record_report
 from engine.alerting.digest import LATE
 from engine.alerting.draft import Decision, Draft, Surroundings
@@ -60,8 +61,11 @@ from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Joined, Opened, Redated, Risen, Undone
 
 
-def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
-    """Make the alert of an opening and start its policy, unless it was over before its rule was in force."""
+def open_alert(command: Open, around: Surroundings, now: Instant, *, by: Credential) -> Decision:
+    """Make the alert of an opening and start its policy, unless it was over before its rule was in force.
+
+    `by` is the credential that the history names.
+    """
     opened = command.opened
     rule = command.rule
     hidden = hider(rule.hide_while, command.region, around.standing)
@@ -93,7 +97,7 @@ def open_alert(command: Open, around: Surroundings, now: Instant) -> Decision:
         hide_while=rule.hide_while,
         hidden=hidden,
     )
-    draft = Draft(alert, {}, around, now)
+    draft = Draft(alert, {}, around, now, by)
     draft.note(
         "hidden" if hidden else "opened",
         reason=reason,
@@ -117,9 +121,14 @@ def decide(
     command: Command,
     around: Surroundings,
     now: Instant,
+    *,
+    by: Credential,
 ) -> Decision:
-    """Return what a command makes of an existing alert and its notifications at an instant."""
-    draft = Draft(alert, notifications, around, now)
+    """Return what a command makes of an existing alert and its notifications at an instant.
+
+    `by` is the credential that the history names.
+    """
+    draft = Draft(alert, notifications, around, now, by)
     reason = _carry_out(draft, command)
     acknowledge_where_satisfied(draft)
     set_wake(draft)

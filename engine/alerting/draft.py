@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from engine.alerting.alert import FINAL, Alert, HistoryEntry, Kind, Notification, State
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Contact, Directory
 from engine.alerting.hiding import Standing
 from engine.alerting.route import Route, cut_off
@@ -75,11 +76,18 @@ class Draft:
     """A mutable copy of a case while one command is worked on."""
 
     def __init__(
-        self, alert: Alert, notifications: Mapping[str, Notification], around: Surroundings, now: Instant
+        self,
+        alert: Alert,
+        notifications: Mapping[str, Notification],
+        around: Surroundings,
+        now: Instant,
+        by: Credential,
     ) -> None:
+        """Begin with a case as it is; every history entry names the credential `by`."""
         self.alert = alert
         self.around = around
         self.now = now
+        self.by = by
         self.began = alert.history + 1
         self._notifications = dict(notifications)
         self._changed: dict[str, Notification] = {}
@@ -100,6 +108,7 @@ class Draft:
             person=person,
             details=details,
             before=self.alert.head,
+            by=str(self.by),
         )
         entry = msgspec.structs.replace(entry, digest=chain_digest(entry))
         self._entries.append(entry)

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.command import Attempted, Open, Wake, Withheld
+from engine.alerting.credential import SIMULATION
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.directory import place_of
 from engine.alerting.draft import Decision, Surroundings
@@ -68,13 +69,13 @@ def outlook(
         # Among what is due at one instant a step comes before messages (escalation.md 3.2).
         if message is None or due_at is None or (wake_at is not None and wake_at <= due_at):
             now = max(now, wake_at or now)
-            decision = decide(alert, messages, Wake(), around, now)
+            decision = decide(alert, messages, Wake(), around, now, by=SIMULATION)
         else:
             now = max(now, due_at)
             held = attempt(alert, message, around, now)
             went = Attempted(notification=message.id, outcome="sent")
             command = went if held is None else Withheld(notification=message.id)
-            decision = decide(alert, messages, command, around, now)
+            decision = decide(alert, messages, command, around, now, by=SIMULATION)
         alert = decision.alert
         messages |= _by_id(decision)
         history += decision.history
@@ -128,7 +129,7 @@ def _opening(
     command = Open(
         rule=rule, policy=policy, space="real", group=region, region=region, ordinal=1, opened=opened
     )
-    return open_alert(command, around, at)
+    return open_alert(command, around, at, by=SIMULATION)
 
 
 def _by_id(decision: Decision) -> dict[str, Notification]:

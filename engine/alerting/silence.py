@@ -51,7 +51,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Nobody is told of the alerts of `match` in [since, until). Awas is covered only with `include_awas`.
 
-    `reason` is free text of the `author`; `ended_by` is who ended it before its time.
+    `reason` is free text. `author` and `ended_by` are the credentials that made it and ended it before its time.
     """
 
     id: str

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.account import os_account
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
@@ -138,7 +139,7 @@ async def _export(settings: Settings, alert_id: str) -> bytes:
         mark = (await store.mark(AUDIT)).decode()
         messages = tuple(case.notifications.values())
         file = write(settings.namespace, case.alert, messages, history, mark=mark, at=now, seed=seed)
-        done = AuditEntry(now, "exported", alert_id, digest_of_contents(file))
+        done = AuditEntry(now, "exported", alert_id, digest_of_contents(file), str(os_account()))
         await store.write(Write(name="audit", appends=(append_audit(done),)))
         return file
 

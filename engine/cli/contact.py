@@ -18,6 +18,7 @@ from engine.alerting.command import Attempted
 from engine.alerting.directory import Contact, Contents
 from engine.alerting.edit import added, removed
 from engine.alerting.policy import Channel
+from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
@@ -33,7 +34,6 @@ app = typer.Typer(no_args_is_help=True, help="Add, verify and try contacts of th
 Id = Annotated[
     str, typer.Argument(metavar="CONTACT", help="Person, channel and number, such as sekda-7315/sms/1.")
 ]
-Author = Annotated[str, typer.Option("--author", metavar="ID", help="Who does it, for the audit.")]
 
 
 @app.callback()
@@ -60,7 +60,6 @@ def add(
         str,
         typer.Argument(metavar="ADDRESS", help="Number with +, mailbox, or https address. `-`: asked for."),
     ],
-    author: Author = "",
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -74,7 +73,7 @@ def add(
     normal = address(channel, given)
     if normal is None:
         raise ConfigurationError(f"that is no address of the channel {channel}")
-    typer.echo(asyncio.run(_add(settings_of(config, set_), person, channel, normal, author)))
+    typer.echo(asyncio.run(_add(settings_of(config, set_), person, channel, normal)))
 
 
 @app.command()
@@ -90,7 +89,6 @@ def ask(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) 
 def verify(
     contact: Id,
     code: Annotated[str, typer.Argument(metavar="CODE", help="As the person reads it out.")],
-    author: Author = "",
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -98,19 +96,17 @@ def verify(
 
     Example: siaga contact verify sekda-7315/sms/2 K7QR
     """
-    asyncio.run(_verify(settings_of(config, set_), contact, code.upper().replace(" ", ""), author))
+    asyncio.run(_verify(settings_of(config, set_), contact, code.upper().replace(" ", "")))
     typer.echo(f"{contact}: verified")
 
 
 @app.command()
-def remove(
-    contact: Id, author: Author = "", config: ConfigFile = DEFAULT_FILE, set_: Overrides = None
-) -> None:
+def remove(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """Take a contact away. Refused where an unresolved alert would have nobody left whom it could tell.
 
     Example: siaga contact remove sekda-7315/sms/2
     """
-    asyncio.run(_remove(settings_of(config, set_), contact, author))
+    asyncio.run(_remove(settings_of(config, set_), contact))
     typer.echo(f"{contact}: removed")
 
 
@@ -122,7 +118,7 @@ async def _send(settings: Settings, contact: str, *, verify: bool = False) -> st
         return _told(contact, await siaga.trials.send(contact, verify=verify))
 
 
-async def _add(settings: Settings, person: str, channel: Channel, value: str, author: str) -> str:
+async def _add(settings: Settings, person: str, channel: Channel, value: str) -> str:
     made: list[Contact] = []
 
     def change(contents: Contents) -> Contents:
@@ -134,30 +130,32 @@ async def _add(settings: Settings, person: str, channel: Channel, value: str, au
         books = books_of(settings, store)
         if (await books.directory()).person(person) is None:
             raise SiagaError(f"{person}: there is no such person; `siaga directory export` writes them all")
-        await Registry(store, books).amend(change, WallClock().now(), author)
+        await Registry(store, books).amend(change, WallClock().now(), os_account())
     try:
         return await _send(settings, made[0].id, verify=True)
     except SiagaError as error:
         raise SiagaError(f"added, but no code went out; `siaga contact ask {made[0].id}`: {error}") from error
 
 
-async def _verify(settings: Settings, contact: str, code: str, author: str) -> None:
+async def _verify(settings: Settings, contact: str, code: str) -> None:
     async with storage(settings) as store:
         books = books_of(settings, store)
         keys = await agreed_keys(store, settings.key_file, os.environ)
         verifications = Verifications(store, books, keys)
-        outcome = await verifications.hear(await _found(books, contact), code, WallClock().now(), author)
+        outcome = await verifications.hear(
+            await _found(books, contact), code, WallClock().now(), os_account()
+        )
     if outcome != "verified":
         hint = "no code counts for it any more: siaga contact ask" if outcome == "not_asked" else "wrong code"
         raise SiagaError(f"{contact}: {hint}")
 
 
-async def _remove(settings: Settings, contact: str, author: str) -> None:
+async def _remove(settings: Settings, contact: str) -> None:
     async with storage(settings) as store:
         books = books_of(settings, store)
         await _found(books, contact)
         change = partial(removed, contact_id=contact)
-        await Registry(store, books).amend(change, WallClock().now(), author)
+        await Registry(store, books).amend(change, WallClock().now(), os_account())
 
 
 async def _found(books: Books, contact: str) -> Contact:

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from engine.cli.account import os_account
 from engine.cli.replay import replaying
 from engine.clock import ManualClock
 from engine.errors import ConfigurationError, SiagaError
@@ -117,8 +118,10 @@ async def _access(settings: Settings) -> tuple[str, str]:
     async with AsyncExitStack() as stack:
         _where, store = await open_store(settings, stack)
         clock, password = ManualClock(0), secrets.token_urlsafe(PASSWORD_BYTES)
-        created = await Tokens(store, clock).create(["submit", "operate", "read"], label="demo")
-        await Users(store, clock).add(USER, password, RIGHTS)
+        created = await Tokens(store, clock).create(
+            ["submit", "operate", "read"], label="demo", by=os_account()
+        )
+        await Users(store, clock).add(USER, password, RIGHTS, by=os_account())
         return created.text, password
 
 

@@ -23,6 +23,7 @@ from engine.alerting.directory import Assignment, Contents, Directory, Duty, Hol
 from engine.alerting.edit import assigned, rostered
 from engine.alerting.flaws import flaws
 from engine.alerting.reachability import Matrix, counts, offices_named
+from engine.cli.account import os_account
 from engine.cli.check import Tongue
 from engine.cli.directory_form import as_csv, as_document
 from engine.cli.inspection import Inspection
@@ -45,7 +46,6 @@ from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Bring in, change and take out who holds which office.")
 DAY = ["%Y-%m-%d"]
-Author = Annotated[str, typer.Option("--author", metavar="ID", help="Who does it, for the audit.")]
 
 
 @app.command("import")
@@ -56,7 +56,6 @@ def import_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, or why not; change nothing.")
     ] = False,
-    author: Author = "",
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -68,9 +67,7 @@ def import_(
     Example: siaga directory import config/directory.csv --dry-run
     """
     settings = settings_of(config, set_)
-    version, change = asyncio.run(
-        _import(settings, file or settings.paths.directory, author, dry_run=dry_run)
-    )
+    version, change = asyncio.run(_import(settings, file or settings.paths.directory, dry_run=dry_run))
     typer.echo("nothing was changed" if version is None else f"version {version} is in force", err=True)
     typer.echo(
         f"people: {change.people_added} new, {change.people_changed} changed, {change.people_removed} gone; "
@@ -183,7 +180,6 @@ def assign(
     until: Annotated[
         datetime | None, typer.Option("--until", formats=DAY, help="Last day; for good.")
     ] = None,
-    author: Author = "",
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -204,7 +200,7 @@ def assign(
         status=status,
         valid=Span(local_midnight(first, zone), last),
     )
-    version = asyncio.run(_place(settings, held, author))
+    version = asyncio.run(_place(settings, held))
     typer.echo(f"version {version} is in force: {person} holds {role} at {region}", err=True)
 
 
@@ -219,7 +215,6 @@ def shift(
     until: Annotated[
         str | None, typer.Option("--until", metavar="INSTANT", help="Its end, excluded.")
     ] = None,
-    author: Author = "",
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -229,7 +224,7 @@ def shift(
     """
     settings = settings_of(config, set_)
     duty = Duty(region=region, role=role, person=person, valid=_shift(since, until))
-    version = asyncio.run(_place(settings, duty, author))
+    version = asyncio.run(_place(settings, duty))
     typer.echo(f"version {version} is in force: {person} is on duty for {role} at {region}", err=True)
 
 
@@ -244,19 +239,17 @@ def _shift(since: str | None, until: str | None) -> Span:
     return Span(first, last)
 
 
-async def _import(
-    settings: Settings, file: Path, author: str, *, dry_run: bool
-) -> tuple[int | None, Difference]:
+async def _import(settings: Settings, file: Path, *, dry_run: bool) -> tuple[int | None, Difference]:
     contents = load_directory(file, load_regions(settings.paths.regions)).expect()
     now = WallClock().now()
     async with storage(settings) as store:
         registry = Registry(store, books_of(settings, store))
         change = await registry.rehearse(lambda _before: contents, now)
-        version = None if dry_run else await registry.amend(lambda _before: contents, now, author)
+        version = None if dry_run else await registry.amend(lambda _before: contents, now, os_account())
     return version, change
 
 
-async def _place(settings: Settings, entry: Assignment | Duty, author: str) -> int:
+async def _place(settings: Settings, entry: Assignment | Duty) -> int:
     if not load_regions(settings.paths.regions).known(entry.region):
         raise ConfigurationError(f"{entry.region}: there is no such region in {settings.paths.regions}")
     async with storage(settings) as store:
@@ -267,7 +260,7 @@ async def _place(settings: Settings, entry: Assignment | Duty, author: str) -> i
         def change(contents: Contents) -> Contents:
             return rostered(contents, entry) if isinstance(entry, Duty) else assigned(contents, entry)
 
-        return await Registry(store, books).amend(change, WallClock().now(), author)
+        return await Registry(store, books).amend(change, WallClock().now(), os_account())
 
 
 async def _export(settings: Settings, version: int | None) -> Directory | None:
@@ -276,5 +269,5 @@ async def _export(settings: Settings, version: int | None) -> Directory | None:
         directory = await books.directory() if version is None else await books.directory_of(version)
         if directory is None or not directory.version:
             return None
-        await note_seen(store, WallClock().now(), f"directory/v{directory.version}", "")
+        await note_seen(store, WallClock().now(), f"directory/v{directory.version}", os_account())
         return directory

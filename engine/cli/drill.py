@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, length, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
@@ -71,7 +72,7 @@ async def _start(settings: Settings, region: str, wait: int, *, dry_run: bool) -
                 typer.echo(person)
             typer.echo(f"{len(people)} people would be told", err=True)
             return
-        alert = await drills.start(region, people, wait)
+        alert = await drills.start(region, people, wait, by=os_account())
     typer.echo(
         f"{len(people)} people are told, alert {alert}; `siaga drill --region {region} --report`", err=True
     )
@@ -83,7 +84,7 @@ async def _look(settings: Settings, region: str, *, end: bool) -> None:
         if alert is None:
             raise SiagaError(f"there was no drill in {region}")
         if end:
-            await drills.end(alert)
+            await drills.end(alert, by=os_account())
         found = await drills.participants(alert)
     for one in found:
         typer.echo(line(one))

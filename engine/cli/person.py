@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
+from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
@@ -40,7 +41,10 @@ def export(
     Example: siaga person export sekda-7315 sekda-7315.json
     """
     kept = asyncio.run(
-        _with(settings_of(config, set_), lambda persons: persons.kept(person_id, WallClock().now()))
+        _with(
+            settings_of(config, set_),
+            lambda persons: persons.kept(person_id, WallClock().now(), os_account()),
+        )
     )
     if kept.person is None and not (kept.notifications or kept.history):
         raise SiagaError(f"nothing is kept of {person_id}")
@@ -72,7 +76,10 @@ def erase(
     if not yes:
         typer.confirm(f"Erase {person_id} for good?", abort=True, err=True)
     erased = asyncio.run(
-        _with(settings_of(config, set_), lambda persons: persons.erase(person_id, WallClock().now()))
+        _with(
+            settings_of(config, set_),
+            lambda persons: persons.erase(person_id, WallClock().now(), os_account()),
+        )
     )
     if not any(erased.values()):
         raise SiagaError(f"nothing is kept of {person_id}")

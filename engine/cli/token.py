@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import storage
+from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, ParseError, SiagaError
 from engine.judging.instant import DAY, Instant, Millis, local, parse_duration
@@ -42,6 +43,12 @@ def create(
     bytes_per_minute: Annotated[
         int, typer.Option(min=0, help="Bytes of events a minute, ten times that at once; 0: the default.")
     ] = 0,
+    person: Annotated[
+        str,
+        typer.Option(
+            metavar="ID", help="The person of the directory who alone holds it; it answers as them."
+        ),
+    ] = "",
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -54,13 +61,17 @@ def create(
     rights = [known for known in RIGHTS if known in right]
     if unknown := sorted(set(right).difference(rights)):
         raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(RIGHTS)}", param_hint="--right")
+    if "answer" in rights and not person:
+        raise typer.BadParameter(
+            "the right answer needs --person: a token answers as one person", param_hint="--right"
+        )
     settings = settings_of(config, set_)
     if not load_regions(settings.paths.regions).known(region):
         raise ConfigurationError(
             f"--region {region}: not in {settings.paths.regions}; write it as 73 or 73.15"
         )
     rates = {"events_per_minute": events_per_minute, "bytes_per_minute": bytes_per_minute}
-    created = asyncio.run(_create(settings, rights, region, label, rates))
+    created = asyncio.run(_create(settings, rights, region, label, person, rates))
     typer.echo(
         f"token {created.token.id}: {', '.join(created.token.rights)} in {region}. It is shown only now:",
         err=True,
@@ -154,16 +165,25 @@ def _rates(token: Token) -> str:
 
 
 async def _create(
-    settings: Settings, rights: list[Right], region: str, label: str, rates: Mapping[str, int]
+    settings: Settings,
+    rights: list[Right],
+    region: str,
+    label: str,
+    person: str,
+    rates: Mapping[str, int],
 ) -> Created:
     async with storage(settings) as store:
-        return await Tokens(store, WallClock()).create(rights, region, label, **rates)
+        if person and (await books_of(settings, store).directory()).person(person) is None:
+            raise ConfigurationError(f"--person {person}: not in the directory; see `siaga directory export`")
+        return await Tokens(store, WallClock()).create(
+            rights, region, label, person=person, by=os_account(), **rates
+        )
 
 
 async def _rotate(settings: Settings, token_id: str, overlap: Millis) -> tuple[Created | None, Instant]:
     async with storage(settings) as store:
         tokens = Tokens(store, WallClock())
-        created = await tokens.rotate(token_id, overlap)
+        created = await tokens.rotate(token_id, overlap, by=os_account())
         old = next((token for token in await tokens.list() if token.id == token_id), None)
         return created, (old.ends_at if old else None) or 0
 
@@ -175,4 +195,4 @@ async def _list(settings: Settings) -> list[Token]:
 
 async def _revoke(settings: Settings, token_id: str) -> Token | None:
     async with storage(settings) as store:
-        return await Tokens(store, WallClock()).revoke(token_id)
+        return await Tokens(store, WallClock()).revoke(token_id, by=os_account())

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
@@ -134,7 +135,7 @@ def _found(user: User | None, id_: str) -> None:
 
 async def _add(settings: Settings, id_: str, password: str, rights: list[Right], region: str) -> User:
     async with storage(settings) as store:
-        return await Users(store, WallClock()).add(id_, password, rights, region)
+        return await Users(store, WallClock()).add(id_, password, rights, region, by=os_account())
 
 
 async def _list(settings: Settings) -> list[User]:
@@ -144,9 +145,9 @@ async def _list(settings: Settings) -> list[User]:
 
 async def _set_password(settings: Settings, id_: str, password: str) -> User | None:
     async with storage(settings) as store:
-        return await Users(store, WallClock()).set_password(id_, password)
+        return await Users(store, WallClock()).set_password(id_, password, by=os_account())
 
 
 async def _disable(settings: Settings, id_: str) -> User | None:
     async with storage(settings) as store:
-        return await Users(store, WallClock()).disable(id_)
+        return await Users(store, WallClock()).disable(id_, by=os_account())

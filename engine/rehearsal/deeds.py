@@ -14,6 +14,7 @@ import msgspec
 
 from engine.alerting.alert import Alert, Notification
 from engine.alerting.command import Answer, Comment, EscalateNow, Says
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Assignment, Contact, Contents, Directory, Duty, Person, Span
 from engine.alerting.policy import Policy
 from engine.judging.region import lies_in
@@ -103,7 +104,9 @@ class Deeds:
             note_digest=digest_of(found.id, deed.who, deed.text if deed.via != "sms" else ""),
             is_operator=deed.via in ("console", "api") and await self._operates(deed.who, found),
         )
-        await self._rig.desk.answer(found.id, answer)  # a refusal is what the test may be about
+        await self._rig.desk.answer(
+            found.id, answer, by=_credential(deed)
+        )  # a refusal is what the test may be about
         return None
 
     async def _by_link(self, deed: Answering, says: Says) -> Phrase | None:
@@ -116,7 +119,9 @@ class Deeds:
             answer = Answer(
                 person=notification.person, says=says, via="link", to=deed.to, notification=notification.id
             )
-            await self._rig.desk.answer(case.alert.id, answer)
+            await self._rig.desk.answer(
+                case.alert.id, answer, by=Credential("link", notification.id, notification.person)
+            )
         return None
 
     async def _by_text(self, deed: Answering) -> Phrase | None:
@@ -153,17 +158,20 @@ class Deeds:
         found = self._alert(deed.rule, deed.group, "")
         if isinstance(found, Phrase):
             return found
+        by = Credential("user", deed.who)
         match deed.does:
             case "resolve":
                 answer = Answer(person=deed.who, says="resolved", via="console", is_operator=True)
-                await self._rig.desk.answer(found.id, answer)
+                await self._rig.desk.answer(found.id, answer, by=by)
             case "escalate":
                 await self._rig.desk.change(
-                    found.id, EscalateNow(person=deed.who, is_operator=True), "escalate"
+                    found.id, EscalateNow(person=deed.who, is_operator=True), "escalate", by=by
                 )
             case "comment":
                 note = digest_of(found.id, deed.who, deed.text)
-                await self._rig.desk.change(found.id, Comment(person=deed.who, note_digest=note), "comment")
+                await self._rig.desk.change(
+                    found.id, Comment(person=deed.who, note_digest=note), "comment", by=by
+                )
         return None
 
     def _newest(self, who: str, rule: str | None, group: Group) -> Notification | None:
@@ -222,14 +230,14 @@ class Deeds:
         if isinstance(deed, Unsilencing):
             for silence in await silences.list():
                 if silence.match == deed.match:
-                    await silences.end(silence.id, "operator")
+                    await silences.end(silence.id, Credential("user", "operator"))
             return
         await silences.make(
             deed.match,
             since=now if deed.since is None else start + deed.since,
             until=start + deed.until,
             reason=deed.reason,
-            author=deed.author,
+            by=Credential("user", deed.author),
             include_awas=deed.include_awas,
         )
 
@@ -303,6 +311,19 @@ def by_id(policies: Sequence[Policy]) -> dict[str, Policy]:
     if len(policies) == 1:
         found[""] = policies[0]
     return found
+
+
+def _credential(deed: Answering) -> Credential:
+    """Return the credential by which an answer of a policy test comes in."""
+    match deed.via:
+        case "proxy":
+            return Credential("user", deed.operator or "operator")
+        case "api":
+            return Credential("token", deed.who, deed.who)
+        case "sms":
+            return Credential("phone", deed.who, deed.who)
+        case _:
+            return Credential("user", deed.who, deed.who)
 
 
 def _newest_of(alerts: Sequence[Alert]) -> Alert:

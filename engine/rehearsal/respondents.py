@@ -14,6 +14,7 @@ import msgspec
 
 from engine.alerting.alert import NOTICES, Alert, HistoryEntry, Notification
 from engine.alerting.command import Answer, Says, Via
+from engine.alerting.credential import SIMULATION, Credential
 from engine.judging.instant import Instant, Millis
 from engine.service.apply import Desk
 from engine.service.casebook import ALERTS, NOTIFICATIONS, UNRESOLVED, history_log
@@ -72,7 +73,7 @@ class Punctual(Nobody):
             if case.alert.status == "open" or again:
                 says: Says = "resolved" if again else "taken"
                 answer = Answer(person=asked.person, says=says, via="link", notification=id_)
-                await desk.answer(asked.alert, answer)
+                await desk.answer(asked.alert, answer, by=Credential("link", id_, asked.person))
 
 
 class Recalled(msgspec.Struct, frozen=True):
@@ -104,7 +105,7 @@ class Recorded(Nobody):
             for id_ in await store.planned(UNRESOLVED):
                 case = await desk.case(id_)
                 if case and (case.alert.rule.id, case.alert.group) == (said.rule, said.group):
-                    await desk.answer(id_, said.answer)
+                    await desk.answer(id_, said.answer, by=SIMULATION)
 
 
 async def recalled(store: Store, since: Instant = 0) -> list[Recalled]:

@@ -13,6 +13,7 @@ from hashlib import blake2b
 import msgspec
 
 from engine.alerting.budget import Budgets
+from engine.alerting.credential import SIMULATION
 from engine.alerting.directory import Contents
 from engine.alerting.draft import NO_STAGES
 from engine.alerting.policy import Policy
@@ -198,7 +199,7 @@ class Rig:
 
     async def replace_directory(self, contents: Contents) -> None:
         """Put a whole new directory in force."""
-        await self.books.replace_directory(contents, self.clock.now())
+        await self.books.replace_directory(contents, self.clock.now(), SIMULATION)
 
     async def restart(
         self, down_for: Millis, meanwhile: Iterable[tuple[Instant, Sequence[Event]]] = ()

@@ -16,6 +16,7 @@ from functools import partial
 import structlog
 
 from engine.alerting.alert import Notification
+from engine.alerting.credential import START
 from engine.clock import Clock, ManualClock
 from engine.errors import ConfigurationError
 from engine.judging.instant import HOUR, MINUTE, Instant
@@ -348,7 +349,7 @@ async def open_siaga(
     if not (await books.follow()).rule_set:
         await store.write(first(read_rule_set(settings.paths, regions, kinds), clock.now()))
         await books.follow()
-    await import_directory(books, settings.paths, clock.now(), replace=False)
+    await import_directory(books, settings.paths, clock.now(), START, replace=False)
     siaga = Siaga(settings, store, clock, books, keys, outlets, where=where)
     stack.push_async_callback(siaga.close)
     return siaga

@@ -17,6 +17,7 @@ import structlog
 
 from engine.alerting.alert import Alert, HistoryEntry
 from engine.alerting.command import Answer, Command
+from engine.alerting.credential import Credential
 from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
 from engine.clock import Clock
@@ -112,9 +113,11 @@ class Desk:
         """Return what the installation has done so far."""
         return summarise(await take(self._store), await self._store.counters())
 
-    async def answer(self, alert_id: str, answer: Answer, beside: Beside | None = None) -> Answered | None:
-        """Enter a person's answer; None where there is no such alert. `beside` is as in `change`."""
-        decision = await self.change(alert_id, answer, "answer", beside)
+    async def answer(
+        self, alert_id: str, answer: Answer, beside: Beside | None = None, *, by: Credential
+    ) -> Answered | None:
+        """Enter a person's answer; None where there is no such alert. `beside` and `by` are as in `change`."""
+        decision = await self.change(alert_id, answer, "answer", beside, by=by)
         if decision is None:
             return None
         outcome = decision.refusal or decision.reason
@@ -130,18 +133,20 @@ class Desk:
         name: WriteName,
         beside: Beside | None = None,
         known: Case | None = None,
+        *,
+        by: Credential,
     ) -> Decision | None:
         """Decide a command on the alert as it is now, and commit; None where there is no such alert.
 
         Commands that others give under the same name meanwhile are committed in the same write. `beside` says what is
         written in the same step, also where the command changes nothing; then the alert is still as it was read.
-        `known` is the case as it was read before.
+        `known` is the case as it was read before. `by` is the credential that gave the command; the history names it.
         Raises `StoreError` where `ATTEMPTS` commits in a row were overtaken, and `StoreUnavailableError` where the
         store cannot be reached: then nothing of the command was done, unless the store could not even say so.
         """
         if name not in self._rounds:
             self._rounds[name] = Rounds(partial(self._round, name))
-        return await self._rounds[name].ask(_Given(alert_id, command, beside, known))
+        return await self._rounds[name].ask(_Given(alert_id, command, beside, known, by))
 
     async def _round(self, name: WriteName, given: Sequence[_Given]) -> list[Decision | Exception | None]:
         """Carry out what was given together; what is overtaken goes alone after that.
@@ -204,6 +209,7 @@ class Desk:
                 one.command,
                 await self._around(case.alert, around),
                 self._clock.now(),
+                by=one.by,
             )
             outcomes.append(decision)
             if decision.alert != case.alert or decision.notifications or decision.history:
@@ -265,6 +271,7 @@ class _Given(NamedTuple):
     command: Command
     beside: Beside | None
     known: Case | None
+    by: Credential
 
 
 class _Overtaken:

@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from engine.alerting.alert import HistoryEntry
+from engine.alerting.credential import Credential
 from engine.judging.instant import Instant
 from engine.store.port import MARK_LENGTH, Append, Store, Write
 
@@ -32,7 +33,8 @@ What = Literal[
 class AuditEntry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """One thing that was done: when, what, of which subject, the digest of what it was afterwards, and by whom.
 
-    `subject` and `by` are ids (of an alert and its entry, a silence, a token, a user), never names or addresses.
+    `subject` is an id (of an alert and its entry, a silence, a token, a user), never a name or an address. `by` is
+    the id of the credential, such as `user:siti` or `service:escalator`.
     `seen`: personal data was looked at.
     """
 
@@ -50,7 +52,9 @@ def append_audit(*entries: AuditEntry) -> Append:
 
 def append_histories(entries: Iterable[HistoryEntry]) -> Append:
     """Return what appends entries of alerts' histories to the log."""
-    return append_audit(*(AuditEntry(entry.at, "history", entry.id, entry.digest) for entry in entries))
+    return append_audit(
+        *(AuditEntry(entry.at, "history", entry.id, entry.digest, entry.by) for entry in entries)
+    )
 
 
 def digest_of_contents(value: bytes) -> str:
@@ -58,9 +62,9 @@ def digest_of_contents(value: bytes) -> str:
     return blake2b(value, digest_size=16).hexdigest()
 
 
-async def note_seen(store: Store, at: Instant, subject: str, by: str) -> None:
-    """Keep that somebody looked at personal data; `by` is the id of their token."""
-    entry = AuditEntry(at, "seen", subject, by=by)
+async def note_seen(store: Store, at: Instant, subject: str, by: Credential) -> None:
+    """Keep that somebody looked at personal data; `by` is their credential."""
+    entry = AuditEntry(at, "seen", subject, by=str(by))
     await store.write(Write(name="audit", appends=(append_audit(entry),)))
 
 

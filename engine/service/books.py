@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Contents, Directory
 from engine.alerting.draft import Surroundings
 from engine.alerting.route import Breaker, Route
@@ -115,7 +116,7 @@ class Books:
         contents = (await self._store.get(DIRECTORY, [f"v{version}"]))[0]
         return None if contents is None else Directory(decode(contents.value, Contents), version)
 
-    async def replace_directory(self, contents: Contents, at: Instant, by: str = "") -> int:
+    async def replace_directory(self, contents: Contents, at: Instant, by: Credential) -> int:
         """Put a whole new directory in force; return its version (from 1)."""
         return await self.amend_directory(lambda _before: contents, at, by)
 
@@ -123,20 +124,20 @@ class Books:
         self,
         change: Callable[[Contents], Contents],
         at: Instant,
-        by: str = "",
+        by: Credential,
         plans: tuple[Plan, ...] = (),
     ) -> int:
         """Change the directory in force, whoever else changes it meanwhile; return its version (from 1).
 
-        `at` and `by` (an id) say in the audit when and by whom; `plans` are written with it. Whether a change may be is
-        asked by `service.registry`.
+        `at` and `by` say in the audit when and by which credential; `plans` are written with it.
+        `service.registry` asks whether a change may be.
         """
         while True:
             current = (await self._store.get(DIRECTORY, ["current"]))[0]
             before = current.version if current else 0
             contents = change((await self.directory()).contents)
             value, version = encode(contents), f"v{before + 1}"
-            done = AuditEntry(at, "directory", version, digest_of_contents(value), by)
+            done = AuditEntry(at, "directory", version, digest_of_contents(value), str(by))
             outcome = await self._store.write(
                 Write(
                     name="directory",

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from engine.alerting.command import Keep
+from engine.alerting.credential import EVALUATOR
 from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
 from engine.alerting.own import Request
@@ -316,7 +317,7 @@ class Changeover:
         reason = keeping(switch.revision, switch.after, case.alert)
         rule = switch.after.rules.get(case.alert.rule.id)
         command = Keep(reason=reason or "rule_changed", version=rule.version if rule else "")
-        return decide(case.alert, case.notifications, command, around, self._clock.now())
+        return decide(case.alert, case.notifications, command, around, self._clock.now(), by=EVALUATOR)
 
     def settled(self, switch: Switch, at: Instant) -> tuple[list[Put], list[Append]]:
         """Return what is written beside the groups: the rule set in force from now on, and that it came.

@@ -19,6 +19,7 @@ import structlog
 
 from engine.alerting.alert import NOTICES, Notification, Rendered
 from engine.alerting.command import Reported, Withheld
+from engine.alerting.credential import DISPATCHER
 from engine.alerting.delivery import NOT_RENDERED
 from engine.alerting.draft import Surroundings
 from engine.alerting.gates import attempt
@@ -118,11 +119,13 @@ class Claims:
                 gateway=notification.gateway,
                 reason="no_report",
             )
-            await self._parts.desk.change(alert_id, missing, "report")
+            await self._parts.desk.change(alert_id, missing, "report", by=DISPATCHER)
             return None
         around = await self._parts.books.surroundings()
         if attempt(case.alert, notification, around, now) is not None:
-            await self._parts.desk.change(alert_id, Withheld(notification=notification_id), "drop_unwanted")
+            await self._parts.desk.change(
+                alert_id, Withheld(notification=notification_id), "drop_unwanted", by=DISPATCHER
+            )
             return None
         contact = around.directory.contact(notification.contact)
         address = contact.value if contact else ""
@@ -135,7 +138,9 @@ class Claims:
             return None
         choice = await self._parts.gateways.choose(notification.channel, address, notification_id)
         if not isinstance(choice, Choice):
-            await self._parts.desk.change(alert_id, unserved(notification_id, choice), "attempted")
+            await self._parts.desk.change(
+                alert_id, unserved(notification_id, choice), "attempted", by=DISPATCHER
+            )
             return None
         gateway = choice.gateway
         if self._parts.gateways.places.free(gateway.id) <= 0:
@@ -186,7 +191,9 @@ class Claims:
         try:
             return await self._render(case, notification, gateway, address, now)
         except NotRenderedError:
-            await self._parts.desk.change(case.alert.id, not_rendered(notification.id), "attempted")
+            await self._parts.desk.change(
+                case.alert.id, not_rendered(notification.id), "attempted", by=DISPATCHER
+            )
             return None
 
     async def _render(

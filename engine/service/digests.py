@@ -18,6 +18,7 @@ import structlog
 from engine.alerting.alert import Item, Notification, Rendered
 from engine.alerting.budget import STORM
 from engine.alerting.command import Attempted, Reported, Withheld
+from engine.alerting.credential import DISPATCHER
 from engine.alerting.delivery import NOT_RENDERED, RETRIES
 from engine.alerting.digest import DIGEST, digest_of, digest_times
 from engine.alerting.gates import attempt
@@ -90,7 +91,9 @@ class Digests:
             if attempt(case.alert, message, around, now) is None:
                 wanted.append((message, case))
             else:
-                await self._parts.desk.change(one.alert, Withheld(notification=one.id), "drop_unwanted")
+                await self._parts.desk.change(
+                    one.alert, Withheld(notification=one.id), "drop_unwanted", by=DISPATCHER
+                )
         return await self._bound(wanted, now) if wanted else None
 
     async def _bound(self, wanted: Sequence[tuple[Notification, Case]], now: Instant) -> Gathered:
@@ -116,7 +119,9 @@ class Digests:
         choice = await self._parts.gateways.choose(digest.channel, address, digest.id)
         if not isinstance(choice, Choice):
             for message, case in gathered.items:
-                await self._parts.desk.change(case.alert.id, unserved(message.id, choice), "attempted")
+                await self._parts.desk.change(
+                    case.alert.id, unserved(message.id, choice), "attempted", by=DISPATCHER
+                )
             return None
         gateway = choice.gateway
         if self._parts.gateways.places.free(gateway.id) <= 0:
@@ -125,7 +130,9 @@ class Digests:
             rendered, count, told = await self._render(gathered, gateway, address, now)
         except NotRenderedError:
             for message, case in self._unwordable(gathered, gateway, address, now):
-                await self._parts.desk.change(case.alert.id, not_rendered(message.id), "attempted")
+                await self._parts.desk.change(
+                    case.alert.id, not_rendered(message.id), "attempted", by=DISPATCHER
+                )
             return None
         claimed = msgspec.structs.replace(
             digest,
@@ -305,7 +312,9 @@ class Digests:
             if message is None or decode(message.value, Notification).digest != digest_id:
                 continue
             if decode(message.value, Notification).state == "sending":
-                await self._parts.desk.change(item.alert, _shared(digest, item.notification), "attempted")
+                await self._parts.desk.change(
+                    item.alert, _shared(digest, item.notification), "attempted", by=DISPATCHER
+                )
         digest, version = await self.read(digest_id)
         if digest is not None:
             await self._keep("settle_digest", msgspec.structs.replace(digest, due_at=None), version)
@@ -317,7 +326,7 @@ class Digests:
             return False
         for item in digest.items:
             of_item = msgspec.structs.replace(reported, notification=item.notification)
-            await self._parts.desk.change(item.alert, of_item, "report")
+            await self._parts.desk.change(item.alert, of_item, "report", by=DISPATCHER)
         state = "delivered" if reported.outcome == "delivered" else "failed"
         ended = msgspec.structs.replace(digest, state=state, reason=reported.reason, due_at=None)
         return await self._keep("report", ended, version)

@@ -20,6 +20,7 @@ import structlog
 from engine.alerting.alert import ALONE, Notification, Rendered
 from engine.alerting.budget import UNBOUNDED, Budgets
 from engine.alerting.command import Attempted, Withheld
+from engine.alerting.credential import DISPATCHER
 from engine.alerting.directory import Contact
 from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
@@ -216,11 +217,13 @@ class Dispatcher:
         alert_id, notification = claimed.case.alert.id, claimed.notification
         held, case = await self._asked.ask(claimed)
         if held:
-            await self._desk.change(alert_id, Withheld(notification=notification.id), "drop_unwanted")
+            await self._desk.change(
+                alert_id, Withheld(notification=notification.id), "drop_unwanted", by=DISPATCHER
+            )
             await self.gateways.not_sent(notification.gateway, notification.id)
             return
         outcome = await self._handed_over(notification)
-        record = partial(self._desk.change, alert_id, outcome, "attempted", known=case)
+        record = partial(self._desk.change, alert_id, outcome, "attempted", known=case, by=DISPATCHER)
         if outcome.outcome == "transient":  # where it goes next depends on the breaker
             await self._settle(outcome)
             await record()

@@ -16,6 +16,7 @@ import msgspec
 
 from engine.alerting.alert import Alert, Notification
 from engine.alerting.command import Open
+from engine.alerting.credential import EVALUATOR
 from engine.alerting.decide import decide, open_alert
 from engine.alerting.draft import Decision, Surroundings
 from engine.alerting.identity import alert_id
@@ -120,7 +121,7 @@ class Docket:
             decided[alert] = ([], case)
         decisions, before = decided[alert]
         alert_now, notifications = _latest(decisions, before)
-        decision = decide(alert_now, notifications, judgement, self._around, self._now)
+        decision = decide(alert_now, notifications, judgement, self._around, self._now, by=EVALUATOR)
         decisions.append(decision)
         return decision
 
@@ -143,7 +144,7 @@ class Docket:
             author=tenure.author if tenure else "",
             approved_by=tenure.approved_by if tenure else "",
         )
-        return open_alert(command, around, self._now)
+        return open_alert(command, around, self._now, by=EVALUATOR)
 
     def _note(self, key: Key, alert: Alert) -> None:
         """Remember whether an alert of a rule that hides is open now."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.command import Answer, Open
+from engine.alerting.credential import Credential
 from engine.alerting.decide import open_alert
 from engine.alerting.draft import Surroundings
 from engine.alerting.outlook import outlook
@@ -109,10 +110,10 @@ class Drills:
         around = await self._books.surroundings()
         return people_in(region, self._books.rule_set.policies, around, self._clock.now())
 
-    async def start(self, region: str, people: Iterable[str], wait: Millis) -> str:
-        """Ask these people; return the id of the alert."""
+    async def start(self, region: str, people: Iterable[str], wait: Millis, *, by: Credential) -> str:
+        """Ask these people; return the id of the alert. `by` is the credential of the command."""
         around, now = await self._books.surroundings(), self._clock.now()
-        decision = open_alert(drill_of(people, region, around, now, wait), around, now)
+        decision = open_alert(drill_of(people, region, around, now, wait), around, now, by=by)
         changes = Changes()
         changes.add([decision], None)
         await self._store.write(changes.write("drill"))
@@ -131,10 +132,10 @@ class Drills:
         told = tuple(case.notifications.values()) if case else ()
         return participants(alert, told, await self._desk.history(alert.id))
 
-    async def end(self, alert: Alert) -> None:
+    async def end(self, alert: Alert, *, by: Credential) -> None:
         """Resolve a drill; everybody who was told hears that it is over."""
-        answer = Answer(person="operator", says="resolved", via="console", is_operator=True)
-        await self._desk.answer(alert.id, answer)
+        answer = Answer(person=by.id, says="resolved", via="console", is_operator=True)
+        await self._desk.answer(alert.id, answer, by=by)
 
 
 def participants(

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from engine.alerting.command import Cover, Wake
+from engine.alerting.credential import ESCALATOR
 from engine.alerting.draft import Decision
 from engine.clock import Clock
 from engine.judging.instant import Instant
@@ -53,7 +54,7 @@ class Escalator:
         return lifted + len(due)
 
     async def _cover(self, alert_id: str, planned: Instant) -> None:
-        if await self._desk.change(alert_id, Cover(), "cover", _timers_anew) is None:
+        if await self._desk.change(alert_id, Cover(), "cover", _timers_anew, by=ESCALATOR) is None:
             await self._forget(COVERS, alert_id, planned)
 
     async def _silence(self) -> int:
@@ -80,7 +81,7 @@ class Escalator:
         for member in await self._store.planned(hidden_by(space, rule)):
             own, _, alert_id = member.partition("|")
             if region == NATION or region in lineage(own)[:2]:
-                await self._desk.change(alert_id, Cover(), "reveal")
+                await self._desk.change(alert_id, Cover(), "reveal", by=ESCALATOR)
         await self._store.write(Write(name="replan", plans=(Plan(REVEALS, closed, None, planned),)))
 
     async def turn(self) -> int:
@@ -98,7 +99,7 @@ class Escalator:
         return len(due)
 
     async def _wake(self, alert_id: str, planned: Instant) -> None:
-        if await self._desk.change(alert_id, Wake(), "escalate", _timers_anew) is None:
+        if await self._desk.change(alert_id, Wake(), "escalate", _timers_anew, by=ESCALATOR) is None:
             await self._forget(ALERTS, alert_id, planned)
 
     async def _forget(self, schedule: str, alert_id: str, planned: Instant) -> None:

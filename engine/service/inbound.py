@@ -17,6 +17,7 @@ import structlog
 from engine.alerting.alert import NOTICES, Notification
 from engine.alerting.answer import AGAIN
 from engine.alerting.command import Answer, Command, EscalateNow
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Assignment, Contact, Directory, Duty, Person
 from engine.alerting.draft import Decision
 from engine.alerting.edit import marked
@@ -172,9 +173,14 @@ class Inbound:
 
     async def _verified(self, writer: _Writer, code: str, now: Instant) -> bool:
         """Take a code that was sent to one of the writer's contacts to verify it; False where this is none."""
-        for _, contact in writer.owners:
+        for owner, contact in writer.owners:
             if code and await self._verifications.expects(contact, code, now):
-                return await self._verifications.hear(contact, code, now, by=contact.id) == "verified"
+                return (
+                    await self._verifications.hear(
+                        contact, code, now, by=Credential("phone", contact.id, owner.id)
+                    )
+                    == "verified"
+                )
         return False
 
     async def _withdraw(self, writer: _Writer) -> None:
@@ -189,7 +195,7 @@ class Inbound:
         await self._books.amend_directory(
             lambda contents: marked(contents, gone, verified=False),
             now,
-            by=owner,
+            by=Credential("phone", min(gone), owner),
             plans=(ask(Request("contact", region, level=2), now),),
         )
         for contact in sorted(gone):
@@ -242,7 +248,7 @@ class Inbound:
 
         command = await self._command(text, act, case)
         name: WriteName = "escalate" if isinstance(command, EscalateNow) else "answer"
-        await self._desk.change(act.alert, command, name, beside)
+        await self._desk.change(act.alert, command, name, beside, by=_phone(text, case))
         if after is begun:  # the alert is gone since
             return begun.after(Done(reason=GONE, refused=True)), None
         self._metrics.answer(act.said, "sms", "refused" if after.done[-1].refused else "recorded")
@@ -366,6 +372,12 @@ class Inbound:
         """Return what is written with every text: that it was heard, and its reply."""
         line = self._phones.put(text.writer.number, kept, hear(kept.line, text.id, recorded=recorded))
         return ((line, planned.put), (planned.plan,)) if planned else ((line,), ())
+
+
+def _phone(text: _Text, case: Case) -> Credential:
+    """Return the credential of a text: the contact that the alert's notice went to, with its owner."""
+    person, contact = _owner(text.writer, _notice(case, text.writer))
+    return Credential("phone", contact.id, person.id)
 
 
 def _international(sender: str) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import structlog
 
 from engine.alerting.command import Open
+from engine.alerting.credential import INTERNAL_ALERTS
 from engine.alerting.decide import open_alert
 from engine.alerting.own import POLICIES, Request, request_of, rule_of
 from engine.clock import Clock
@@ -88,7 +89,7 @@ class OwnAlerts:
             ordinal=ordinal + 1,
             opened=Opened(ordinal=ordinal + 1, happened_at=now, evidence=(), level=request.level),
         )
-        decision = open_alert(command, await self._books.surroundings(), now)
+        decision = open_alert(command, await self._books.surroundings(), now, by=INTERNAL_ALERTS)
         changes = Changes()
         changes.add([decision], None)
         changes.plans.append(done)

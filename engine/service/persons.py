@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification, Rendered
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Contents, Person
 from engine.alerting.edit import without
 from engine.judging.instant import Instant
@@ -47,7 +48,7 @@ class Persons:
         self._books = books
         self._notes = Notes(store)
 
-    async def kept(self, person_id: str, at: Instant) -> Kept:
+    async def kept(self, person_id: str, at: Instant, by: Credential) -> Kept:
         """Return all that is kept of a person; the look stands in the audit."""
         directory = await self._books.directory()
         contents = directory.contents
@@ -60,11 +61,11 @@ class Persons:
             history=tuple(await self._history(person_id)),
             notes=await self._texts(await self._history(person_id)),
         )
-        seen = AuditEntry(at, "seen", f"person/{person_id}")
+        seen = AuditEntry(at, "seen", f"person/{person_id}", by=str(by))
         await self._store.write(Write(name="audit", appends=(append_audit(seen),)))
         return found
 
-    async def erase(self, person_id: str, at: Instant) -> dict[str, int]:
+    async def erase(self, person_id: str, at: Instant, by: Credential) -> dict[str, int]:
         """Erase the person from the directory, the words and addresses of messages that are over, and their notes.
 
         Return how many of each. Raises `NobodyLeftError` before anything is erased. What still has to be sent to them
@@ -72,7 +73,9 @@ class Persons:
         """
         known = (await self._books.directory()).person(person_id) is not None
         if known:
-            await Registry(self._store, self._books).amend(lambda contents: without(contents, person_id), at)
+            await Registry(self._store, self._books).amend(
+                lambda contents: without(contents, person_id), at, by
+            )
         history = await self._history(person_id)
         texts = await self._texts(history)
         for key in texts:
@@ -86,7 +89,7 @@ class Persons:
             put = Put(NOTIFICATIONS, notification.id, encode(bare), version)
             wiped += isinstance(await self._store.write(Write(name="erase", puts=(put,))), Committed)
         await self._erase_from_versions(person_id)
-        done = AuditEntry(at, "erased", f"person/{person_id}")
+        done = AuditEntry(at, "erased", f"person/{person_id}", by=str(by))
         await self._store.write(Write(name="audit", appends=(append_audit(done),)))
         return {"person": int(known), "messages": wiped, "notes": len(texts)}
 

@@ -12,6 +12,7 @@ import msgspec
 
 from engine.alerting.alert import Alert
 from engine.alerting.continuity import abandoned
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Contents, Directory
 from engine.errors import SiagaError
 from engine.judging.instant import Instant
@@ -64,8 +65,8 @@ class Registry:
         self._store = store
         self._books = books
 
-    async def amend(self, change: Change, at: Instant, by: str = "") -> int:
-        """Carry out a change; return the new version. `by` is the id of who asked for it, for the audit.
+    async def amend(self, change: Change, at: Instant, by: Credential) -> int:
+        """Carry out a change; return the new version. `by` is the credential that the audit names.
 
         Raises `NobodyLeftError` where an unresolved alert that has somebody now would have nobody.
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.alerting.credential import Credential
 from engine.alerting.draft import NO_STAGES
 from engine.errors import ConfigurationError
 from engine.judging.instant import Instant
@@ -95,7 +96,9 @@ def files_of(paths: Paths) -> list[Path]:
     return found
 
 
-async def import_directory(books: Books, paths: Paths, at: Instant, *, replace: bool = True) -> int:
+async def import_directory(
+    books: Books, paths: Paths, at: Instant, by: Credential, *, replace: bool = True
+) -> int:
     """Put the directory file in force; return its version. With `replace=False` only into a store without any."""
     held = await books.directory()
     if held.version and not replace:
@@ -104,7 +107,7 @@ async def import_directory(books: Books, paths: Paths, at: Instant, *, replace: 
         if replace:
             raise ConfigurationError(f"{paths.directory}: there is no such directory file")
         return 0
-    return await books.replace_directory(load_directory(paths.directory, books.regions).expect(), at)
+    return await books.replace_directory(load_directory(paths.directory, books.regions).expect(), at, by)
 
 
 _NO_RULES = ("directory", "templates", "var")

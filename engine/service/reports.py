@@ -13,6 +13,7 @@ import structlog
 
 from engine.alerting.alert import ALONE, Notification
 from engine.alerting.command import Reported
+from engine.alerting.credential import DISPATCHER, Credential
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.casebook import NOTIFICATIONS
@@ -71,7 +72,12 @@ class Reports:
             recorded = await self._digests.report(notification.id, said)
         else:
             command = Reported(notification=notification.id, outcome=outcome, gateway=gateway, reason=reason)
-            decision = await self._desk.change(notification.alert, command, "report")
+            decision = await self._desk.change(
+                notification.alert,
+                command,
+                "report",
+                by=Credential("gateway", gateway) if gateway else DISPATCHER,
+            )
             recorded = decision is not None and decision.reason != "already_settled"
         if recorded and outcome != "delivered":
             log.warning("not_delivered", notification=notification.id, gateway=gateway, reason=reason)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from engine.alerting.credential import Credential
 from engine.clock import Clock
 from engine.judging.instant import MINUTE, Instant, Millis
 from engine.service.audit import AuditEntry, append_audit
@@ -70,7 +71,9 @@ class Sessions:
                     Plan(SESSIONS, digest(cookie), now + self.longest),
                     *(Plan(SESSIONS, id_, None) for id_ in over),
                 ),
-                appends=(append_audit(AuditEntry(now, "sign_in", user.id)),),
+                appends=(
+                    append_audit(AuditEntry(now, "sign_in", user.id, by=str(Credential("user", user.id)))),
+                ),
             )
         )
         return cookie

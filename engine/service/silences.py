@@ -13,6 +13,7 @@ import msgspec
 
 from engine.alerting.alert import Alert
 from engine.alerting.command import Cover
+from engine.alerting.credential import ESCALATOR, Credential
 from engine.alerting.identity import derive
 from engine.alerting.silence import Match, Silence
 from engine.clock import Clock
@@ -50,10 +51,10 @@ class Silences:
         since: Instant,
         until: Instant,
         reason: str,
-        author: str,
+        by: Credential,
         include_awas: bool = False,
     ) -> Silence:
-        """Keep the alerts of `match` quiet in [since, until); return the silence."""
+        """Keep the alerts of `match` quiet in [since, until); return the silence. Its author is the credential `by`."""
 
         def add(kept: Kept, version: int) -> Kept:
             silence = Silence(
@@ -62,20 +63,20 @@ class Silences:
                 since=since,
                 until=until,
                 reason=reason,
-                author=author,
+                author=str(by),
                 include_awas=include_awas,
             )
             return (*kept, silence)
 
-        return (await self._change(add, lambda kept: kept[-1], by=author))[-1]
+        return (await self._change(add, lambda kept: kept[-1], by=by))[-1]
 
-    async def end(self, silence_id: str, by: str) -> Silence | None:
+    async def end(self, silence_id: str, by: Credential) -> Silence | None:
         """End a silence now; None where there is no such one. One that is over already stays as it was."""
         now = self._clock.now()
 
         def shorten(kept: Kept, _version: int) -> Kept:
             return tuple(
-                msgspec.structs.replace(s, until=max(now, s.since), ended_by=by)
+                msgspec.structs.replace(s, until=max(now, s.since), ended_by=str(by))
                 if s.id == silence_id and s.until > now
                 else s
                 for s in kept
@@ -87,7 +88,11 @@ class Silences:
         return mine(await self._change(shorten, mine, by=by))
 
     async def _change(
-        self, change: Callable[[Kept, int], Kept], concerned: Callable[[Kept], Silence | None], *, by: str
+        self,
+        change: Callable[[Kept, int], Kept],
+        concerned: Callable[[Kept], Silence | None],
+        *,
+        by: Credential,
     ) -> Kept:
         """Change the record, whoever else changes it meanwhile, and let alerts look; what is long over is dropped.
 
@@ -104,7 +109,7 @@ class Silences:
                 return after
             one = concerned(after)
             done = one and AuditEntry(
-                self._clock.now(), "silence", one.id, digest_of_contents(encode(one)), by
+                self._clock.now(), "silence", one.id, digest_of_contents(encode(one)), str(by)
             )
             now = self._clock.now()
             write = Write(
@@ -134,7 +139,7 @@ async def look_at_silence(store: Store, desk: Desk, silence_id: str, planned: In
     records = await store.get(ALERTS, ids) if ids else []
     for alert in (decode(one.value, Alert) for one in records if one is not None):
         if silence is not None and silence.concerns(alert):
-            await desk.change(alert.id, Cover(), "cover")
+            await desk.change(alert.id, Cover(), "cover", by=ESCALATOR)
     same = Expect(SILENCES, ALL, record.version if record else 0)
     looked = Plan(SILENCES, silence_id, None, planned)
     await store.write(Write(name="replan", plans=(looked,), expects=(same,)))

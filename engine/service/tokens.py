@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
+from engine.alerting.credential import Credential
 from engine.clock import Clock, monotonic
 from engine.errors import SiagaError
 from engine.judging.instant import DAY, Instant, Millis
@@ -27,7 +28,7 @@ from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.store.codec import decode, encode
 from engine.store.port import Append, Committed, Put, Store, Write
 
-Right = Literal["submit", "verify", "operate", "policy", "read", "inbound"]
+Right = Literal["submit", "verify", "operate", "answer", "policy", "read", "inbound"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 TABLE = "tokens"
 CACHE_SECONDS = 3.0
@@ -36,9 +37,10 @@ CACHE_SIZE = 1_024
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """What the bearer of a token may: its rights, in this region and what lies in it.
+    """What a credential may: its rights, in this region and what lies in it.
 
-    A rate of 0 is the default of the settings.
+    `token_id` is the id of the token, or of the user where `kind` says so. `person` is the person of the directory
+    to whom the credential is bound; empty where it is bound to nobody. A rate of 0 is the default of the settings.
     """
 
     rights: frozenset[Right]
@@ -46,6 +48,18 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     token_id: str
     events_per_minute: int = 0
     bytes_per_minute: int = 0
+    kind: Literal["token", "user"] = "token"
+    person: str = ""
+
+    @property
+    def credential(self) -> Credential:
+        """The credential that history and audit name."""
+        return Credential(self.kind, self.token_id, self.person)
+
+    @property
+    def actor(self) -> str:
+        """The name under which history enters its acts: a person, a user, or the token itself."""
+        return self.person or (self.token_id if self.kind == "user" else str(self.credential))
 
     def covers(self, code: str) -> bool:
         """Say whether a region code lies in the token's region."""
@@ -57,6 +71,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     From `ends_at` on it is valid no more: another one stands in its place (`successor`), or it was made so. A rate of 0
     is the default of the settings.
+    A token with a `person` is that person's alone and answers as them.
     """
 
     id: str
@@ -71,6 +86,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     successor: str = ""
     events_per_minute: int = 0
     bytes_per_minute: int = 0
+    person: str = ""
 
     def ended(self, now: Instant) -> bool:
         """Say whether it is valid no more."""
@@ -110,8 +126,13 @@ class Tokens:
         *,
         events_per_minute: int = 0,
         bytes_per_minute: int = 0,
+        person: str = "",
+        by: Credential,
     ) -> Created:
-        """Make a token; its text stands only in the answer. A rate of 0 is the default of the settings."""
+        """Make a token, for a `person` of the directory where one is named; its text stands only in the answer.
+
+        `by` is the credential that the audit names. A rate of 0 is the default of the settings.
+        """
         token_id, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
         token = Token(
             id=token_id,
@@ -122,19 +143,20 @@ class Tokens:
             created_at=self._clock.now(),
             events_per_minute=events_per_minute,
             bytes_per_minute=bytes_per_minute,
+            person=person,
         )
         outcome = await self._store.write(
             Write(
                 name="create_token",
                 puts=(Put(TABLE, token_id, encode(token), expected=0),),
-                appends=(_audited(token, token.created_at),),
+                appends=(_audited(token, token.created_at, by),),
             )
         )
         if not isinstance(outcome, Committed):
             raise SiagaError(f"a token {token_id} is already there; try again")
         return Created(token, f"siaga_{token_id}_{secret}")
 
-    async def rotate(self, token_id: str, overlap: Millis) -> Created | None:
+    async def rotate(self, token_id: str, overlap: Millis, *, by: Credential) -> Created | None:
         """Make a token with the same rights, region and label; both are valid for `overlap` milliseconds more.
 
         None where there is no such token, or it has ended. One that is rotated already keeps its end.
@@ -153,6 +175,7 @@ class Tokens:
                 created_at=now,
                 events_per_minute=old.events_per_minute,
                 bytes_per_minute=old.bytes_per_minute,
+                person=old.person,
             )
             ends_at = now + overlap if old.ends_at is None else old.ends_at
             old = msgspec.structs.replace(old, ends_at=ends_at, successor=new_id)
@@ -162,7 +185,7 @@ class Tokens:
                     Put(TABLE, token_id, encode(old), expected=record.version),
                     Put(TABLE, new_id, encode(new), expected=0),
                 ),
-                appends=(_audited(old, now), _audited(new, now)),
+                appends=(_audited(old, now, by), _audited(new, now, by)),
             )
             if isinstance(await self._store.write(write), Committed):
                 return Created(new, f"siaga_{new_id}_{secret}")
@@ -174,7 +197,7 @@ class Tokens:
         tokens = [decode(record.value, Token) for record in records]
         return sorted(tokens, key=lambda token: (token.created_at, token.id))
 
-    async def revoke(self, token_id: str) -> Token | None:
+    async def revoke(self, token_id: str, *, by: Credential) -> Token | None:
         """End a token; None where there is no such token. Revoking again changes nothing."""
         while (record := (await self._store.get(TABLE, [token_id]))[0]) is not None:
             token = decode(record.value, Token)
@@ -182,7 +205,7 @@ class Tokens:
                 return token
             revoked = msgspec.structs.replace(token, revoked_at=self._clock.now())
             put = Put(TABLE, token_id, encode(revoked), expected=record.version)
-            done = _audited(revoked, revoked.revoked_at or 0)
+            done = _audited(revoked, revoked.revoked_at or 0, by)
             write = Write(name="revoke_token", puts=(put,), appends=(done,))
             if isinstance(await self._store.write(write), Committed):
                 self._cache.clear()
@@ -229,6 +252,7 @@ class Tokens:
             token_id=token_id,
             events_per_minute=token.events_per_minute,
             bytes_per_minute=token.bytes_per_minute,
+            person=token.person,
         )
 
     async def _used(self, token: Token, version: int) -> None:
@@ -244,6 +268,6 @@ def _digest(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _audited(token: Token, at: Instant) -> Append:
+def _audited(token: Token, at: Instant, by: Credential) -> Append:
     """Return the audit's entry of a token that was made or ended: its rights and region by their digest."""
-    return append_audit(AuditEntry(at, "token", token.id, digest_of_contents(encode(token))))
+    return append_audit(AuditEntry(at, "token", token.id, digest_of_contents(encode(token)), str(by)))

@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 import argon2
 import msgspec
 
+from engine.alerting.credential import Credential
 from engine.clock import Clock
 from engine.errors import SiagaError
 from engine.judging.instant import Instant
@@ -65,7 +66,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def scope(self) -> Scope:
         """Return what the user may; in the place of a token's id stands the user's."""
-        return Scope(rights=frozenset(self.rights), region=self.region, token_id=self.id)
+        return Scope(rights=frozenset(self.rights), region=self.region, token_id=self.id, kind="user")
 
 
 class Users:
@@ -81,7 +82,9 @@ class Users:
         self._reserve = asyncio.Semaphore(AT_ONCE)
         self._waiting: Counter[str] = Counter()
 
-    async def add(self, id_: str, password: str, rights: Iterable[Right], region: str = NATION) -> User:
+    async def add(
+        self, id_: str, password: str, rights: Iterable[Right], region: str = NATION, *, by: Credential
+    ) -> User:
         """Add a user; raise `UserFault` where the id is taken or not of its form, or the password is too short."""
         if not ID.fullmatch(id_):
             raise UserFault(f"{id_}: a user is 2 to 40 of a-z, 0-9 and . _ - and begins with a letter")
@@ -94,7 +97,7 @@ class Users:
             password_at=now,
             created_at=now,
         )
-        if not await self._put("add_user", user, expected=0, now=now):
+        if not await self._put("add_user", user, expected=0, now=now, by=by):
             raise UserFault(f"there is a user {id_} already; `siaga user list` shows all")
         return user
 
@@ -108,14 +111,14 @@ class Users:
         record = (await self._store.get(TABLE, [id_]))[0]
         return decode(record.value, User) if record else None
 
-    async def set_password(self, id_: str, password: str) -> User | None:
+    async def set_password(self, id_: str, password: str, *, by: Credential) -> User | None:
         """Give a user another password and end their sessions; None where there is no such user."""
         hashed = await self._hashed(id_, password)
-        return await self._change("set_password", id_, password=hashed, password_at=self._clock.now())
+        return await self._change("set_password", id_, by, password=hashed, password_at=self._clock.now())
 
-    async def disable(self, id_: str) -> User | None:
+    async def disable(self, id_: str, *, by: Credential) -> User | None:
         """Let a user in no more and end their sessions; None where there is no such user."""
-        return await self._change("disable_user", id_, disabled_at=self._clock.now())
+        return await self._change("disable_user", id_, by, disabled_at=self._clock.now())
 
     async def check(self, id_: str, password: str, *, address: str = "", known: bool = False) -> User | None:
         """Return the user whose password this is. It takes as long where there is no such user.
@@ -161,15 +164,15 @@ class Users:
         async with self._reserve:
             return await asyncio.to_thread(self._hasher.hash, password)
 
-    async def _change(self, name: WriteName, id_: str, **changes: object) -> User | None:
+    async def _change(self, name: WriteName, id_: str, by: Credential, **changes: object) -> User | None:
         while (record := (await self._store.get(TABLE, [id_]))[0]) is not None:
             user = msgspec.structs.replace(decode(record.value, User), **changes)
-            if await self._put(name, user, expected=record.version, now=self._clock.now()):
+            if await self._put(name, user, expected=record.version, now=self._clock.now(), by=by):
                 return user
         return None
 
-    async def _put(self, name: WriteName, user: User, *, expected: int, now: Instant) -> bool:
-        done = AuditEntry(now, "user", user.id, digest_of_contents(encode(user)))
+    async def _put(self, name: WriteName, user: User, *, expected: int, now: Instant, by: Credential) -> bool:
+        done = AuditEntry(now, "user", user.id, digest_of_contents(encode(user)), str(by))
         write = Write(
             name=name, puts=(Put(TABLE, user.id, encode(user), expected),), appends=(append_audit(done),)
         )

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Contact
 from engine.alerting.edit import marked
 from engine.judging.instant import DAY, Instant, Millis
@@ -61,8 +62,8 @@ class Verifications:
             if await self._keep(contact.id, asked, version):
                 return _code(key, contact, asked)
 
-    async def hear(self, contact: Contact, code: str, at: Instant, by: str = "") -> Outcome:
-        """Verify the contact where this is the code that was sent there; `by` is the id of who brings it."""
+    async def hear(self, contact: Contact, code: str, at: Instant, by: Credential) -> Outcome:
+        """Verify the contact where this is the code that was sent there; `by` is the credential that brought it."""
         while True:
             asked, version = await self._read(contact.id)
             out = self._out(asked, contact, at)

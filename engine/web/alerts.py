@@ -76,7 +76,7 @@ async def alert_history(request: Request, alert_id: str, scope: Scope = needs("r
     siaga = siaga_of(request)
     notes = await Notes(siaga.store, siaga.past).texts(case.alert.id, digests) if may_read else {}
     if notes:
-        await note_seen(siaga.store, siaga.clock.now(), f"notes/{case.alert.id}", scope.token_id)
+        await note_seen(siaga.store, siaga.clock.now(), f"notes/{case.alert.id}", scope.credential)
     return history(case.alert.id, entries, notes)
 
 

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 
 from engine.alerting.alert import Notification
 from engine.alerting.command import Answer, Says
+from engine.alerting.credential import Credential
 from engine.alerting.delegation import candidates
 from engine.alerting.directory import Found
 from engine.clock import monotonic
@@ -111,7 +112,9 @@ async def answer(request: Request, token: str) -> HTMLResponse:
             to=next((found.person for found in delegates if found.role == role), ""),
             notification=notification.id,
         )
-        answered = await desk.answer(case.alert.id, given)
+        answered = await desk.answer(
+            case.alert.id, given, by=Credential("link", notification.id, notification.person)
+        )
         after = await desk.case(case.alert.id)
         if answered is None or after is None:
             return nowhere(request)

@@ -5,7 +5,7 @@ Here: from the request to the command and back. Not here: what an answer does (`
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,13 +15,10 @@ from engine.service.notes import LONGEST, digest_of, with_note
 from engine.service.tokens import Scope
 from engine.web.alert_shape import AlertShape, alert_shape
 from engine.web.alerts import case_of
-from engine.web.auth import needs, siaga_of
+from engine.web.auth import forbidden, needs, siaga_of
 from engine.web.problem import Problem, not_found, responses
 
 router = APIRouter(tags=["alerts"])
-
-
-Person = Annotated[str, Field(description="Id of the person who does it", min_length=1, max_length=100)]
 
 
 class AnswerBody(BaseModel):
@@ -29,12 +26,16 @@ class AnswerBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    person: Person
     says: Says
     via: Literal["api", "proxy"] = Field(
         "api",
-        description="`api`: an operator answers in their own name (grade 4). `proxy`: the token's holder types in what "
-        "the person said by another way, such as by phone (counts as grade 2, the token is kept as operator).",
+        description="`api`: the person to whom the token is bound answers (grade 4). `proxy`: the token's holder "
+        "enters what a person said by another way, such as by phone (counts as grade 2; needs the right `operate`).",
+    )
+    person: str = Field(
+        "",
+        description="For `proxy`: the id of the person who said it. An answer of the token's own person names nobody.",
+        max_length=100,
     )
     to: str = Field("", description="For `delegated`: the id of the person it goes to", max_length=100)
     note: str = Field(
@@ -55,20 +56,11 @@ class AnswerDone(BaseModel):
     alert: AlertShape
 
 
-class EscalateBody(BaseModel):
-    """An operator wants the next step now."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    person: Person
-
-
 class CommentBody(BaseModel):
     """An operator remarks something."""
 
     model_config = ConfigDict(extra="forbid")
 
-    person: Person
     note: str = Field(
         description="Free text, kept beside the history and erasable; the history has only its digest",
         min_length=1,
@@ -78,27 +70,28 @@ class CommentBody(BaseModel):
 
 @router.post("/v1/alerts/{alert_id}/answers", responses=responses(401, 403, 404, 409, 413, 422, 503))
 async def answer_alert(
-    request: Request, alert_id: str, body: AnswerBody, scope: Scope = needs("operate")
+    request: Request, alert_id: str, body: AnswerBody, scope: Scope = needs("answer", "operate")
 ) -> AnswerDone:
     """Answer an alert.
 
+    Who answers follows from the token: the person to whom it is bound, or, by `proxy`, a person who was told.
     A refusal is 409 and leaves the alert as it was; its `refusal` is `not_told`, `grade_too_low`, `already_resolved`,
     `already_taken` or `conflict_of_interest`, or says why `to` cannot be the delegate: `delegate_unknown`,
     `delegate_self`, `delegate_conflict_of_interest`, `delegate_declined`, `delegate_away`, `delegate_no_contact`.
     """
-    case = await case_of(request, alert_id, scope, "operate")
-    proxy = body.via == "proxy"
+    case = await case_of(request, alert_id, scope, "operate" if body.via == "proxy" else "answer")
+    person = _answering(body, scope)
     answer = Answer(
-        person=body.person,
+        person=person,
         says=body.says,
         via=body.via,
         to=body.to,
-        operator=scope.token_id if proxy else "",
-        note_digest=digest_of(case.alert.id, body.person, body.note),
-        is_operator=not proxy,
+        operator=scope.token_id if body.via == "proxy" else "",
+        note_digest=digest_of(case.alert.id, person, body.note),
+        is_operator=body.via == "api" and "operate" in scope.rights,
     )
     note = with_note(case.alert.id, answer.note_digest, body.note)
-    answered = await siaga_of(request).desk.answer(case.alert.id, answer, note)
+    answered = await siaga_of(request).desk.answer(case.alert.id, answer, note, by=scope.credential)
     if answered is None:
         raise not_found("alert")
     if answered.refusal:
@@ -106,18 +99,38 @@ async def answer_alert(
     return AnswerDone(outcome=answered.reason, repeated=answered.repeated, alert=alert_shape(answered.alert))
 
 
+def _answering(body: AnswerBody, scope: Scope) -> str:
+    """Return the person who answers; raise the problem where the token may not answer for them."""
+    if body.via == "proxy":
+        if "operate" not in scope.rights:
+            raise forbidden("operate", "Answering for another person needs the right operate.")
+        if not body.person:
+            raise Problem(422, "person_missing", "via proxy: person names who said it.")
+        return body.person
+    if not scope.person:
+        raise Problem(
+            422,
+            "token_of_nobody",
+            "This token is bound to no person, so it answers for nobody in their own name. "
+            "Send via: proxy with person, or take a token of `siaga token create --person ID --right answer`.",
+        )
+    if body.person not in ("", scope.person):
+        raise forbidden("answer", "This token answers as the person to whom it is bound, and as nobody else.")
+    if "answer" not in scope.rights:
+        raise forbidden("answer", "This token lacks the right answer.")
+    return scope.person
+
+
 @router.post("/v1/alerts/{alert_id}/escalate", responses=responses(401, 403, 404, 409, 413, 422, 503))
-async def escalate_alert(
-    request: Request, alert_id: str, body: EscalateBody, scope: Scope = needs("operate")
-) -> AlertShape:
+async def escalate_alert(request: Request, alert_id: str, scope: Scope = needs("operate")) -> AlertShape:
     """Start the next step of an alert now, as an operator.
 
     Takings count no more. After the last step of the last round the alert is exhausted. 409 (`already_resolved`,
     `conflict_of_interest`) leaves it as it was.
     """
     case = await case_of(request, alert_id, scope, "operate")
-    command = EscalateNow(person=body.person, is_operator=True)
-    decision = await siaga_of(request).desk.change(case.alert.id, command, "escalate")
+    command = EscalateNow(person=scope.actor, is_operator=True)
+    decision = await siaga_of(request).desk.change(case.alert.id, command, "escalate", by=scope.credential)
     if decision is None:
         raise not_found("alert")
     if decision.refusal:
@@ -131,10 +144,12 @@ async def comment_alert(
 ) -> AlertShape:
     """Remark something on an alert, in whatever status it is; nobody is told."""
     case = await case_of(request, alert_id, scope, "operate")
-    digest = digest_of(case.alert.id, body.person, body.note)
-    command = Comment(person=body.person, note_digest=digest)
+    digest = digest_of(case.alert.id, scope.actor, body.note)
+    command = Comment(person=scope.actor, note_digest=digest)
     note = with_note(case.alert.id, digest, body.note)
-    decision = await siaga_of(request).desk.change(case.alert.id, command, "comment", note)
+    decision = await siaga_of(request).desk.change(
+        case.alert.id, command, "comment", note, by=scope.credential
+    )
     if decision is None:
         raise not_found("alert")
     return alert_shape(decision.alert)

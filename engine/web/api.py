@@ -130,6 +130,10 @@ def _answers(operation: dict[str, Any]) -> None:
     may = {422} if any(shapes) or types - {"string"} or "requestBody" in operation else set()
     if "security" in operation:
         may.add(429)
+        # several rights of one route are alternatives, which OpenAPI writes as several requirements
+        operation["security"] = [
+            {"token": [right]} for needed in operation["security"] for right in needed["token"]
+        ]
     for status in sorted(may):
         answers.setdefault(str(status), responses(status)[status])
 

@@ -28,14 +28,17 @@ def siaga_of(request: Request) -> Siaga:
 
 
 class Permit(SecurityBase):
-    """A dependency: the request's token must have `right`, and the whole nation where `at_nation`; gives its scope."""
+    """A dependency: the request's token must have one of `rights`, and the whole nation where `at_nation`.
 
-    def __init__(self, right: Right, *, at_nation: bool = False) -> None:
+    It gives the token's scope.
+    """
+
+    def __init__(self, *rights: Right, at_nation: bool = False) -> None:
         self.model = HTTPBearer(
             description="A token of `siaga token create`, as `Authorization: Bearer siaga_...`."
         )
         self.scheme_name = "token"
-        self._right = right
+        self._rights = rights
         self._region = NATION if at_nation else None
 
     async def __call__(self, request: Request) -> Scope:
@@ -49,16 +52,16 @@ class Permit(SecurityBase):
         if wait > 0:
             siaga_of(request).metrics.trouble.refused("rate")
             raise busy("too_many_requests", "This token asks too often.", wait, status=429)
-        if self._right not in scope.rights:
-            raise forbidden(self._right, f"This token lacks the right {self._right}.")
+        if not scope.rights.intersection(self._rights):
+            raise forbidden(self._rights[0], f"This token lacks the right {' or '.join(self._rights)}.")
         if self._region is not None:
-            cover(scope, self._region, self._right)
+            cover(scope, self._region, self._rights[0])
         return scope
 
 
-def needs(right: Right, *, at_nation: bool = False) -> Any:
-    """Return the default of a route's parameter `scope: Scope`, so that the route and its OpenAPI ask for the right."""
-    return Security(Permit(right, at_nation=at_nation), scopes=[right])
+def needs(*rights: Right, at_nation: bool = False) -> Any:
+    """Return the default of a route's parameter `scope: Scope`: the route and its OpenAPI ask for one of the rights."""
+    return Security(Permit(*rights, at_nation=at_nation), scopes=list(rights))
 
 
 def cover(scope: Scope, region: str, right: Right) -> None:

@@ -70,7 +70,7 @@ async def add_contact(request: Request, body: NewContact, scope: Scope = needs("
         made[:] = [contact]
         return changed
 
-    await Registry(siaga.store, siaga.books).amend(add, siaga.clock.now(), scope.token_id)
+    await Registry(siaga.store, siaga.books).amend(add, siaga.clock.now(), scope.credential)
     return await _asked(request, made[0])
 
 
@@ -95,7 +95,7 @@ async def verify_contact(
     siaga = siaga_of(request)
     contact = await _contact(request, f"{person}/{channel}/{number}", scope)
     outcome = await siaga.verifications.hear(
-        contact, body.code.upper().replace(" ", ""), siaga.clock.now(), scope.token_id
+        contact, body.code.upper().replace(" ", ""), siaga.clock.now(), scope.credential
     )
     if outcome == "wrong_code":
         raise Problem(422, "wrong_code", "That is not the code that was sent to this contact.")
@@ -113,7 +113,7 @@ async def remove_contact(
     contact = await _contact(request, f"{person}/{channel}/{number}", scope)
     try:
         await Registry(siaga.store, siaga.books).amend(
-            partial(removed, contact_id=contact.id), siaga.clock.now(), scope.token_id
+            partial(removed, contact_id=contact.id), siaga.clock.now(), scope.credential
         )
     except NobodyLeftError as error:
         raise Problem(409, "nobody_left", str(error)) from error

@@ -95,7 +95,7 @@ async def phone_list(
     siaga, within = siaga_of(request), region or scope.region
     found, more = await waiting(siaga, within, None if cursor is None else place_of(cursor))
     if found:
-        await note_seen(siaga.store, siaga.clock.now(), f"phone_list/{within}", scope.token_id)
+        await note_seen(siaga.store, siaga.clock.now(), f"phone_list/{within}", scope.credential)
     response.headers["Cache-Control"] = "no-store"
     next_cursor = None if more is None else cursor_of(more)
     link_next(request, response, next_cursor)
@@ -110,7 +110,7 @@ async def called(
     """Enter into the history that a person was called; nothing else changes."""
     case = await case_of(request, alert_id, scope, "operate")
     command = Called(person=body.person, reached=body.reached, operator=scope.token_id)
-    decision = await siaga_of(request).desk.change(case.alert.id, command, "called")
+    decision = await siaga_of(request).desk.change(case.alert.id, command, "called", by=scope.credential)
     if decision is None:
         raise not_found("alert")
     return alert_shape(decision.alert)

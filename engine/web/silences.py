@@ -50,7 +50,6 @@ class SilenceBody(BaseModel):
     )
     until: str = Field(description="RFC 3339; at most 7 days after its beginning", max_length=40)
     reason: str = Field(description="Why, for whoever reads the history", min_length=1, max_length=500)
-    author: str = Field(description="Id of the person who decides it", min_length=1, max_length=100)
     include_awas: StrictBool = Field(False, description="Cover alerts of level awas, too")
 
 
@@ -62,9 +61,9 @@ class SilenceShape(BaseModel):
     since: str = Field(serialization_alias="from", description="RFC 3339 in UTC")
     until: str = Field(description="RFC 3339 in UTC; where it was ended before its time, that instant")
     reason: str
-    author: str
+    author: str = Field(description="The credential that made it, such as `user:siti` or `token:4be1a2c3d4`")
     include_awas: bool
-    ended_by: str = Field(description="Id of the token that ended it before its time; empty otherwise")
+    ended_by: str = Field(description="The credential that ended it before its time; empty otherwise")
 
 
 class SilenceList(BaseModel):
@@ -103,7 +102,7 @@ async def make_silence(request: Request, body: SilenceBody, scope: Scope = needs
         since=since,
         until=until,
         reason=body.reason,
-        author=body.author,
+        by=scope.credential,
         include_awas=body.include_awas,
     )
     return shape(made)
@@ -124,7 +123,7 @@ async def end_silence(request: Request, silence_id: str, scope: Scope = needs("o
     if found is None:
         raise not_found("silence")
     cover_all(scope, found.match)
-    ended = await silences.end(silence_id, scope.token_id)
+    ended = await silences.end(silence_id, scope.credential)
     return shape(ended or found)
 
 

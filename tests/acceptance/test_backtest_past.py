@@ -23,6 +23,7 @@ from engine.settings import load
 from engine.store.archive import Archive
 from engine.store.history import History
 from engine.store.memory import MemoryStore
+from tests.credentials import OPERATOR
 
 HOME = Path(__file__).parents[2]
 CONFIG = HOME / "config" / "siaga.yaml"
@@ -50,7 +51,7 @@ async def answer_all(siaga: Siaga) -> None:
             if not told:
                 continue
             answer = Answer(person=min(n.person for n in told), says="taken", via="link")
-        await siaga.desk.answer(alert.id, answer)
+        await siaga.desk.answer(alert.id, answer, by=OPERATOR)
 
 
 async def lived(siaga: Siaga) -> None:

@@ -26,6 +26,7 @@ from engine.judging.instant import Instant, format_instant
 from engine.service.tokens import RIGHTS, Right, Tokens
 from engine.service.users import Users
 from engine.settings import Settings, load
+from tests.credentials import OPERATOR
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "tiga ekor kambing biru"
@@ -56,7 +57,7 @@ class Installation:
         async with storage(self.settings) as store:
             users = Users(store, self.clock, CHEAP)
             if await users.get(id_) is None:
-                await users.add(id_, PASSWORD, rights or RIGHTS, region)
+                await users.add(id_, PASSWORD, rights or RIGHTS, region, by=OPERATOR)
 
     async def cookie(self, id_: str) -> dict[str, str]:
         """Sign a user in and return the session's cookie for a browser."""
@@ -139,7 +140,7 @@ async def running(var: Path) -> AsyncIterator[Installation]:
         draining = asyncio.create_task(drained(child.stderr))
         settings = load(ROOT / "config/siaga.yaml", overrides=overrides)
         async with storage(settings) as store:
-            token = (await Tokens(store, WallClock()).create(RIGHTS)).text
+            token = (await Tokens(store, WallClock()).create(RIGHTS, by=OPERATOR)).text
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as client:
             yield Installation(address, settings, client)

@@ -44,6 +44,7 @@ from engine.store.archive import Archive
 from engine.store.codec import decode
 from engine.store.port import Drop, Plan, Put, Write
 from tests.crash.installation import DIRECTORY, ENVIRONMENT, RULES, SECRET, START
+from tests.credentials import OPERATOR
 
 
 def happened(id_: str, kind: str, region: str, minutes: int = 0, **changes: Any) -> dict[str, Any]:
@@ -124,15 +125,15 @@ async def begin(scene: Scene) -> None:
 
 async def keys(scene: Scene) -> None:
     """A token is made, used and ended; a user is added, signs in and out, gets another password and is disabled."""
-    made = await scene.siaga.tokens.create(["submit"])
+    made = await scene.siaga.tokens.create(["submit"], by=OPERATOR)
     fresh = Tokens(scene.siaga.store, scene.siaga.clock)
     assert await fresh.check(f"Bearer {made.text}") is not None
-    await fresh.rotate(made.token.id, 0)
-    await fresh.revoke(made.token.id)
+    await fresh.rotate(made.token.id, 0, by=OPERATOR)
+    await fresh.revoke(made.token.id, by=OPERATOR)
     clock = ManualClock(scene.siaga.clock.now())
     users = Users(scene.siaga.store, clock, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     if await users.get("petugas") is None:
-        await users.add("petugas", "sandi yang panjang", ["read"])
+        await users.add("petugas", "sandi yang panjang", ["read"], by=OPERATOR)
     user = await users.get("petugas")
     assert user is not None
     sessions = Sessions(scene.siaga.store, clock, users, idle=HOUR, longest=HOUR)
@@ -140,8 +141,8 @@ async def keys(scene: Scene) -> None:
     clock.set(clock.now() + SEEN_EVERY)
     await sessions.find(cookie)
     await sessions.end(cookie)
-    await users.set_password("petugas", "sandi lain yang panjang")
-    await users.disable("petugas")
+    await users.set_password("petugas", "sandi lain yang panjang", by=OPERATOR)
+    await users.disable("petugas", by=OPERATOR)
 
 
 class Jumped(ManualClock):
@@ -169,7 +170,7 @@ async def contact(scene: Scene) -> None:
         return
     codes = Verifications(scene.siaga.store, scene.siaga.books, Keys(b"kunci"))
     code = await codes.ask(found, scene.siaga.clock.now())
-    assert await codes.hear(found, code, scene.siaga.clock.now()) == "verified"
+    assert await codes.hear(found, code, scene.siaga.clock.now(), by=OPERATOR) == "verified"
 
 
 async def clash(scene: Scene) -> None:
@@ -202,7 +203,7 @@ async def remarks(scene: Scene) -> None:
     """An operator remarks something and calls somebody."""
     alert = await scene.alert("bentrok", "B1")
     if not await scene.history(alert, "commented"):
-        await scene.post(f"/v1/alerts/{alert.id}/comments", 200, person="sekda-7315", note="Sudah ditelepon.")
+        await scene.post(f"/v1/alerts/{alert.id}/comments", 200, note="Sudah ditelepon.")
     if not await scene.history(alert, "called"):
         await scene.post(f"/v1/alerts/{alert.id}/calls", 200, person="sekda-7315", reached=True)
 
@@ -230,7 +231,7 @@ async def umbrella(scene: Scene) -> None:
     assert await scene.report("T1", "staff.casualty", "73.15", 6) == 202
     await scene.settle(7)
     flood = await scene.alert("payung")
-    await scene.post(f"/v1/alerts/{flood.id}/answers", 200, person="sekda-7315", says="resolved", via="api")
+    await scene.post(f"/v1/alerts/{flood.id}/answers", 200, says="resolved")
     await scene.settle(8)
 
 
@@ -238,7 +239,7 @@ async def step(scene: Scene) -> None:
     """An operator escalates by hand."""
     alert = await scene.alert("terlindung")
     if not await scene.history(alert, "escalated_by_hand"):
-        await scene.post(f"/v1/alerts/{alert.id}/escalate", 200, person="sekda-73")
+        await scene.post(f"/v1/alerts/{alert.id}/escalate", 200)
     await scene.settle(10)
 
 
@@ -248,7 +249,7 @@ async def silence(scene: Scene) -> None:
     if not found:
         until = format_instant(START + 3 * HOUR)
         match = {"region": ["73.16"]}
-        await scene.post("/v1/silences", 201, match=match, until=until, reason="uji", author="sekda-73")
+        await scene.post("/v1/silences", 201, match=match, until=until, reason="uji")
     await scene.settle(12)
     (kept,) = (await scene.client.get("/v1/silences")).json()["silences"]
     ended = await scene.client.delete(f"/v1/silences/{kept['id']}")
@@ -270,7 +271,7 @@ async def failing(scene: Scene) -> None:
     file.write_text(text, encoding="utf-8")
     contents = load_directory(file, scene.siaga.books.regions).expect()
     if (await scene.siaga.books.directory()).contents != contents:
-        await scene.siaga.books.replace_directory(contents, scene.siaga.clock.now())
+        await scene.siaga.books.replace_directory(contents, scene.siaga.clock.now(), by=OPERATOR)
     await scene.settle(50)
 
 
@@ -318,12 +319,12 @@ async def drill(scene: Scene) -> None:
     drills = Drills(scene.siaga.store, scene.siaga.clock, scene.siaga.books, scene.siaga.desk)
     running = await drills.newest("73.16")
     if running is None:
-        await drills.start("73.16", await drills.people("73.16"), 30 * MINUTE)
+        await drills.start("73.16", await drills.people("73.16"), 30 * MINUTE, by=OPERATOR)
     await scene.settle(8 * 60 + 5)
     running = await drills.newest("73.16")
     assert running is not None
     if running.unresolved:
-        await drills.end(running)
+        await drills.end(running, by=OPERATOR)
     await scene.settle(8 * 60 + 6)
 
 
@@ -364,8 +365,8 @@ async def archive(scene: Scene) -> None:
 async def erase(scene: Scene) -> None:
     """A person asks what is kept of them, and then that it be erased."""
     persons = Persons(scene.siaga.store, scene.siaga.books)
-    await persons.kept("sekda-7315", scene.siaga.clock.now())
-    await persons.erase("sekda-7315", scene.siaga.clock.now())
+    await persons.kept("sekda-7315", scene.siaga.clock.now(), by=OPERATOR)
+    await persons.erase("sekda-7315", scene.siaga.clock.now(), by=OPERATOR)
 
 
 async def end(scene: Scene) -> None:

@@ -29,6 +29,7 @@ from tests.crash import story
 from tests.crash.acts import ACTS, delivered
 from tests.crash.installation import START, installation
 from tests.crash.life import Death, Plan, live
+from tests.credentials import OPERATOR
 
 DATA, ANSWER = "smtp DATA", "gateway answer"
 """The points at the servers of messages: before and after they take one."""
@@ -147,7 +148,9 @@ class World:
         self._base = self.base = f"{{siaga:{self._settings.namespace}}}"
         store = RedisStore(self._where, self._settings.namespace)
         await store.open()
-        self._token = (await Tokens(store, ManualClock(START)).create(RIGHTS)).text
+        self._token = (
+            await Tokens(store, ManualClock(START)).create(RIGHTS, person="sekda-7315", by=OPERATOR)
+        ).text
         await store.close()
 
     async def go_through(self) -> None:

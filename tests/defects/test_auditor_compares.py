@@ -22,6 +22,7 @@ from engine.service.silences import Silences
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
 
@@ -69,7 +70,7 @@ async def test_the_look_at_a_silence_and_the_list_of_what_is_open_count_too():
     alert = await desk.open()
     now = desk.clock.now()
     await desk.silences.make(
-        Match(region=("73.15",)), since=now + HOUR, until=now + 2 * HOUR, reason="uji", author="op"
+        Match(region=("73.15",)), since=now + HOUR, until=now + 2 * HOUR, reason="uji", by=OPERATOR
     )
     found = await desk.alert(alert)
     member, standing = f"{found.region}|{alert}", standing_of("real", "uji")

@@ -14,6 +14,7 @@ from engine.service.trials import Trials
 from engine.service.verification import Verifications
 from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Write
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import GATEWAY, KEY, Switchboard
 from tests.unit.service.test_digests import digests, held, later
 from tests.unit.wording.sample import CATALOGUE
@@ -130,7 +131,9 @@ async def test_a_probe_that_nobody_wants_any_more_leaves_it_to_the_next():
     await board.half_open()
     claimed = await board.dispatcher.claims.take(alert, await board.only(alert))
     assert claimed is not None
-    await board.desk.answer(alert, Answer(person="posko", says="resolved", via="console", is_operator=True))
+    await board.desk.answer(
+        alert, Answer(person="posko", says="resolved", via="console", is_operator=True), by=OPERATOR
+    )
     await board.dispatcher._delivery(claimed).work
     assert board.route.accepted == []
     assert not await board.is_open()

@@ -21,6 +21,7 @@ from engine.service.silences import Silences
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Plan, Put, Write
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
 Meanwhile = Callable[[], Awaitable[object]]
@@ -58,7 +59,7 @@ class Scene(Switchboard):
     async def silence(self) -> object:
         now = self.clock.now()
         return await self.silences.make(
-            Match(region=("73.15",)), since=now, until=now + 20 * MINUTE, reason="uji", author="op"
+            Match(region=("73.15",)), since=now, until=now + 20 * MINUTE, reason="uji", by=OPERATOR
         )
 
 
@@ -74,7 +75,7 @@ async def test_a_stale_timer_does_not_overwrite_the_next_step(scene: Scene):
 
     async def escalate() -> None:
         scene.clock.set(scene.clock.now() + 10 * MINUTE)
-        await scene.desk.change(alert, EscalateNow(person="op", is_operator=True), "answer")
+        await scene.desk.change(alert, EscalateNow(person="op", is_operator=True), "answer", by=OPERATOR)
 
     scene.store.quicker = {"replan": escalate, "escalate": escalate}
     await scene.escalator.turn()
@@ -138,7 +139,7 @@ async def test_a_second_request_for_an_own_alert_does_not_vanish(scene: Scene, l
 
     async def again() -> None:
         answer = Answer(person="posko", says="resolved", via="api", is_operator=True)
-        await scene.desk.answer(first.id, answer)
+        await scene.desk.answer(first.id, answer, by=OPERATOR)
         assert not (await scene.alert(first.id)).unresolved
         scene.clock.set(scene.clock.now() + later)
         await scene.store.write(Write(name="put_off", plans=(ask(request, scene.clock.now()),)))

@@ -9,6 +9,7 @@ from engine.alerting.command import Comment, EscalateNow
 from engine.errors import StoreUnavailableError
 from engine.service.apply import Desk
 from engine.store.memory import MemoryStore
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
 NAMES = {EscalateNow: "escalate", Comment: "comment"}
@@ -39,7 +40,7 @@ async def until_answered(desk: Desk, alert: str, given: object) -> None:
     """What a client does: it gives a command again while it is answered 503."""
     while True:
         try:
-            assert await desk.change(alert, given, NAMES[type(given)]) is not None
+            assert await desk.change(alert, given, NAMES[type(given)], by=OPERATOR) is not None
         except StoreUnavailableError:
             continue
         return
@@ -72,6 +73,6 @@ async def test_a_command_of_which_nothing_is_known_is_not_answered():
     alert = await board.open()
     store.away = "escalate", "before", 1
     with pytest.raises(StoreUnavailableError):
-        await board.desk.change(alert, command(EscalateNow, "a"), "escalate")
+        await board.desk.change(alert, command(EscalateNow, "a"), "escalate", by=OPERATOR)
     names = [entry.name for entry in await board.desk.history(alert)]
     assert "escalated_by_hand" not in names

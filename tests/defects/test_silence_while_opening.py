@@ -19,6 +19,7 @@ from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Write
 from tests.acceptance.corrections.bench import REGIONS, START, Bench
 from tests.acceptance.corrections.test_overtaken import event
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
 
@@ -45,7 +46,7 @@ class Silenced(MemoryStore):
 
 async def silence(silences: Silences, now: int) -> None:
     match = Match(region=("73", "00"))
-    await silences.make(match, since=now, until=now + 30 * MINUTE, reason="uji", author="op")
+    await silences.make(match, since=now, until=now + 30 * MINUTE, reason="uji", by=OPERATOR)
 
 
 async def covered(store: MemoryStore, alert: Alert, until: int) -> None:

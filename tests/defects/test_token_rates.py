@@ -14,6 +14,7 @@ import pytest
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.web.server import serving
+from tests.credentials import OPERATOR
 
 AT_ONCE = 500
 MEBIBYTE = 2**20
@@ -58,7 +59,7 @@ async def test_a_token_brings_ten_minutes_worth_of_events_at_once_and_no_more(ap
 
 
 async def test_many_requests_of_one_event_count_like_one_of_many(api, client):
-    made = await api.siaga.tokens.create(["submit"], events_per_minute=1)
+    made = await api.siaga.tokens.create(["submit"], events_per_minute=1, by=OPERATOR)
     desk = {"Authorization": f"Bearer {made.text}"} | LINES
     statuses = [
         (await client.post("/v1/events", content=events(api, n, 1), headers=desk)).status_code
@@ -115,9 +116,9 @@ async def test_a_body_beyond_the_rate_is_not_read(api, client):
 
 async def test_a_token_may_have_rates_of_its_own(api, client):
     """What it may never bring at once is a 413: its sender makes smaller parts of it."""
-    made = await api.siaga.tokens.create(["submit"], events_per_minute=2, bytes_per_minute=100_000)
+    made = await api.siaga.tokens.create(["submit"], events_per_minute=2, bytes_per_minute=100_000, by=OPERATOR)
     desk = {"Authorization": f"Bearer {made.text}"} | LINES
-    turned = await api.siaga.tokens.rotate(made.token.id, overlap=60_000)
+    turned = await api.siaga.tokens.rotate(made.token.id, overlap=60_000, by=OPERATOR)
     too_many = await client.post("/v1/events", content=events(api, 0, 21), headers=desk)
     assert (too_many.status_code, too_many.json()["type"]) == (413, "urn:siaga:problem:too_much_at_once")
     assert (await client.post("/v1/events", content=events(api, 0, 20), headers=desk)).status_code == 202

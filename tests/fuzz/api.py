@@ -94,7 +94,6 @@ def seeded(url: str, token: str) -> dict[str, str]:
             "match": {"region": ["94.02"]},
             "until": "2024-11-28T05:00:00Z",
             "reason": "uji",
-            "author": "operator-94",
         }
         return {
             "alert_id": asked("GET", "/v1/alerts")["alerts"][0]["id"],

@@ -56,7 +56,7 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
     digests = [str(entry.details["note"]) for entry in entries if "note" in entry.details]
     notes = await Notes(siaga.store, siaga.past).texts(one.id, digests) if operates else {}
     if notes:
-        await note_seen(siaga.store, at, f"notes/{one.id}", visit.user)
+        await note_seen(siaga.store, at, f"notes/{one.id}", visit.scope.credential)
     texts = teller.texts
     return shell.page(
         visit.request,
@@ -144,7 +144,7 @@ async def _callees(visit: Visit, case: Case) -> list[ToCall]:
     siaga, at = visit.siaga, visit.siaga.clock.now()
     found = callees(case.alert, case.notifications.values(), await siaga.books.surroundings(), at)
     if found:
-        await note_seen(siaga.store, at, f"phone_list/{case.alert.id}", visit.user)
+        await note_seen(siaga.store, at, f"phone_list/{case.alert.id}", visit.scope.credential)
     return [await to_call(visit, callee, case) for callee in found]
 
 

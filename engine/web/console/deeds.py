@@ -38,7 +38,7 @@ async def answer_for(alert_id: str, visit: Visit = visitor("operate")) -> Respon
         return await shown(visit, case, refused="incomplete")
     if visit.text("called") == "yes":  # one tap on the phone list: they were called, reached, and said so
         called = Called(person=person, reached=True, operator=visit.user)
-        await visit.siaga.desk.change(alert_id, called, "called")
+        await visit.siaga.desk.change(alert_id, called, "called", by=visit.scope.credential)
     answer = Answer(
         person=person,
         says=says,
@@ -67,7 +67,7 @@ async def escalate(alert_id: str, visit: Visit = visitor("operate")) -> Response
     """Start the next step now."""
     case = await _case(visit, alert_id)
     command = EscalateNow(person=visit.user, is_operator=True)
-    decision = await visit.siaga.desk.change(alert_id, command, "escalate")
+    decision = await visit.siaga.desk.change(alert_id, command, "escalate", by=visit.scope.credential)
     if decision is None:
         raise not_found("alert")
     if decision.refusal:
@@ -89,7 +89,7 @@ async def silence(alert_id: str, visit: Visit = visitor("operate")) -> Response:
         since=now,
         until=now + hours * HOUR,
         reason=reason,
-        author=visit.user,
+        by=visit.scope.credential,
         include_awas=visit.text("include_awas") == "yes",
     )
     return _back(visit, alert_id, "silenced")
@@ -104,7 +104,7 @@ async def comment(alert_id: str, visit: Visit = visitor("operate")) -> Response:
         return await shown(visit, case, refused="incomplete")
     digest = digest_of(alert_id, visit.user, note)
     command, kept = Comment(person=visit.user, note_digest=digest), with_note(alert_id, digest, note)
-    if await visit.siaga.desk.change(alert_id, command, "comment", kept) is None:
+    if await visit.siaga.desk.change(alert_id, command, "comment", kept, by=visit.scope.credential) is None:
         raise not_found("alert")
     return _back(visit, alert_id, "commented")
 
@@ -118,7 +118,7 @@ async def call(alert_id: str, visit: Visit = visitor("operate")) -> Response:
     if person not in told or reached not in {"yes", "no"}:
         return await shown(visit, case, refused="incomplete")
     command = Called(person=person, reached=reached == "yes", operator=visit.user)
-    if await visit.siaga.desk.change(alert_id, command, "called") is None:
+    if await visit.siaga.desk.change(alert_id, command, "called", by=visit.scope.credential) is None:
         raise not_found("alert")
     return _back(visit, alert_id, "called")
 
@@ -134,7 +134,7 @@ async def _answered(visit: Visit, case: Case, answer: Answer) -> Response:
     """Enter an answer with its note; of a refused one nothing is kept."""
     alert_id = case.alert.id
     note = with_note(alert_id, answer.note_digest, _note(visit))
-    answered = await visit.siaga.desk.answer(alert_id, answer, note)
+    answered = await visit.siaga.desk.answer(alert_id, answer, note, by=visit.scope.credential)
     if answered is None:
         raise not_found("alert")
     if answered.refusal:

@@ -49,7 +49,7 @@ async def phone(visit: Visit = visitor("operate")) -> Response:
     siaga, within = visit.siaga, visit.scope.region
     found, more = await waiting(siaga, within, asked_place(visit))
     if found:
-        await note_seen(siaga.store, siaga.clock.now(), f"phone_list/{within}", visit.user)
+        await note_seen(siaga.store, siaga.clock.now(), f"phone_list/{within}", visit.scope.credential)
     callees = [await to_call(visit, callee, case) for callee, case in found]
     return shell_of(visit.request).page(
         visit.request, "phone.html.j2", visit=visit, callees=callees, next_page=next_page(visit, more)

@@ -163,7 +163,9 @@ async def _found(visit: Visit, record_id: str) -> Quarantined:
     found = await visit.siaga.intake.kept(record_id, visit.scope)
     if found is None:
         raise not_found("record")
-    await note_seen(visit.siaga.store, visit.siaga.clock.now(), f"quarantine/{record_id}", visit.user)
+    await note_seen(
+        visit.siaga.store, visit.siaga.clock.now(), f"quarantine/{record_id}", visit.scope.credential
+    )
     return found
 
 

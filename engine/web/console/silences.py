@@ -77,7 +77,7 @@ async def make(visit: Visit = visitor("operate")) -> Response:
         since=now,
         until=now + int(length),
         reason=reason,
-        author=visit.user,
+        by=visit.scope.credential,
         include_awas="include_awas" in form,
     )
     return visit.back(PATH, said="silenced")
@@ -90,7 +90,7 @@ async def end(silence_id: str, visit: Visit = visitor("operate")) -> Response:
     if found is None:
         raise not_found("silence")
     cover_all(visit.scope, found.match)
-    await visit.siaga.silences.end(silence_id, visit.user)
+    await visit.siaga.silences.end(silence_id, visit.scope.credential)
     return visit.back(PATH, said="unsilenced")
 
 

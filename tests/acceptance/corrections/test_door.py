@@ -20,6 +20,7 @@ from engine.service.tokens import Right, Scope
 from engine.settings import Settings
 from engine.store.port import START as FIRST
 from engine.store.port import Store
+from tests.credentials import OPERATOR
 
 ROOT = Path(__file__).parents[3]
 START, _ = parse_instant("2024-11-27T12:00:00+09:00")
@@ -89,7 +90,7 @@ async def test_everybody_who_was_told_gets_a_correction(service: Service) -> Non
     await service.advance(11)
     taker = min(await service.sent("first"))[0]
     answer = Answer(person=taker, says="taken", via="api")
-    await service.siaga.desk.answer((await service.alert()).id, answer)
+    await service.siaga.desk.answer((await service.alert()).id, answer, by=OPERATOR)
     await service.advance(1)
     assert (await service.alert()).status == "acknowledged"
     told = await service.sent("first", "step")

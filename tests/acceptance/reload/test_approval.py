@@ -17,6 +17,7 @@ from engine.service.rule_sets import RuleSet
 from engine.store.archive import Archive
 from engine.store.port import START as BEGINNING
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, START, Service, rule
+from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import CONTENTS
 
 AUTHOR = {"author": "penulis", "approved_by": "penyetuju"}
@@ -41,7 +42,7 @@ def approval(service: Service, max_told: int = 50) -> Approval:
 async def service() -> Service:
     """Two events in 73.15: one alert each of `sama` and `hapus` is open there, `ubah` wants a third."""
     service = Service()
-    await service.books.replace_directory(CONTENTS, START)
+    await service.books.replace_directory(CONTENTS, START, by=OPERATOR)
     for hour in (0, 1):
         await service.report(hour, hour + 1)
     return service

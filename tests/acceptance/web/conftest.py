@@ -20,6 +20,7 @@ from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.web.api import build
 from engine.wording.link import token_for
+from tests.credentials import OPERATOR
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = "tiga ekor kambing biru"
@@ -48,9 +49,9 @@ class Api:
         self.client = client
         self._key = key
 
-    async def bearer(self, *rights: Right, region: str = "00") -> dict[str, str]:
-        """Return the header of a new token with these rights (none: all) in a region."""
-        created = await self.siaga.tokens.create(rights or RIGHTS, region)
+    async def bearer(self, *rights: Right, region: str = "00", person: str = "") -> dict[str, str]:
+        """Return the header of a new token with these rights (none: all) in a region, bound to a person if named."""
+        created = await self.siaga.tokens.create(rights or RIGHTS, region, person=person, by=OPERATOR)
         return {"Authorization": f"Bearer {created.text}"}
 
     def event(self, **changes: object) -> dict[str, object]:
@@ -63,7 +64,7 @@ class Api:
 
     async def user(self, id_: str, *rights: Right, region: str = "00") -> None:
         """Add a user with `PASSWORD`, of a digest that is cheap to make."""
-        await Users(self.siaga.store, self.siaga.clock, CHEAP).add(id_, PASSWORD, rights, region)
+        await Users(self.siaga.store, self.siaga.clock, CHEAP).add(id_, PASSWORD, rights, region, by=OPERATOR)
 
     async def sign_in(self, *rights: Right, region: str = "00") -> None:
         """Sign the client in as a new user with these rights."""

@@ -106,7 +106,7 @@ async def test_an_answer_by_phone_is_the_officials_and_keeps_who_entered_it(page
         "piket-uji",
     )
     seen = [e.by async for e in entries(page.api.siaga.store) if e.subject == f"notes/{page.alert}"]
-    assert set(seen) == {"piket-uji"}
+    assert set(seen) == {"user:piket-uji"}
 
 
 async def test_passing_on_by_phone_goes_to_an_office(page):
@@ -144,7 +144,7 @@ async def test_a_silence_keeps_this_rule_quiet_in_this_region(page):
     (silence,) = await page.api.siaga.silences.list()
     assert (silence.match.region, silence.author, silence.until - silence.since) == (
         ("94.02",),
-        "piket-uji",
+        "user:piket-uji",
         7_200_000,
     )
     assert (await page.api.siaga.desk.case(page.alert)).alert.silenced == silence.id
@@ -189,7 +189,7 @@ async def test_whom_no_message_reaches_is_called_and_answers_with_one_tap(api):
     assert "Telepon sekarang" in text
     assert re.search(r'href="tel:\+62\d+"', text)
     seen = [e.by async for e in entries(api.siaga.store) if e.subject == f"phone_list/{page.alert}"]
-    assert seen == ["piket-uji"]
+    assert seen == ["user:piket-uji"]
     assert "tidak tersambung" in await page.done("call", person=people[0], reached="no")
     text = await page.done("answer", person=people[0], says="taken", called="yes")
     assert "ditelepon dan tersambung" in text

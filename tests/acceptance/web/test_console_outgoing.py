@@ -3,6 +3,7 @@
 import re
 
 from engine.alerting.command import Attempted, Reported
+from tests.credentials import OPERATOR
 
 PATH = "/console/outgoing"
 
@@ -18,7 +19,7 @@ async def failing(api, alert: str) -> str:
                 failed = Reported(notification=n.id, outcome="failed", reason="undelivered")
             else:
                 failed = Attempted(notification=n.id, outcome="permanent", reason="recipient_refused")
-            await api.siaga.desk.change(alert, failed, "report")
+            await api.siaga.desk.change(alert, failed, "report", by=OPERATOR)
     return person
 
 

@@ -72,7 +72,7 @@ async def test_each_look_at_a_record_stands_in_the_audit(api):
     await api.client.get(PATH)
     await api.client.get(f"{PATH}/{id_}")
     seen = [e async for e in entries(api.siaga.store) if e.what == "seen"]
-    assert [(entry.subject, entry.by) for entry in seen] == [(f"quarantine/{id_}", "piket-uji")]
+    assert [(entry.subject, entry.by) for entry in seen] == [(f"quarantine/{id_}", "user:piket-uji")]
 
 
 async def test_a_record_of_another_region_is_not_there(api):

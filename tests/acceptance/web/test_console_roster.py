@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from tests.credentials import OPERATOR
+
 ROSTER, AUDIT = "/console/roster", "/console/audit"
 
 
@@ -21,7 +23,7 @@ async def test_a_vacant_office_is_named_and_whom_its_alerts_reach(api):
     contents = (await api.siaga.books.directory()).contents
     held = tuple(a for a in contents.assignments if (a.region, a.role) != ("73.15", "sekda"))
     await api.siaga.books.replace_directory(
-        msgspec.structs.replace(contents, assignments=held), api.siaga.clock.now()
+        msgspec.structs.replace(contents, assignments=held), api.siaga.clock.now(), by=OPERATOR
     )
     await api.sign_in("operate", region="73")
     page = (await api.client.get(f"{ROSTER}?region=73.15")).text

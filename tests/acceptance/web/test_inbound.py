@@ -179,8 +179,8 @@ async def test_stop_withdraws_the_contact_and_is_confirmed(desk: Desk):
     before = len(await desk.sms())
     await desk.client.post(
         f"/v1/alerts/{alert_id}/answers",
-        json={"person": "operator-94", "says": "resolved"},
-        headers=await desk.bearer("operate"),
+        json={"says": "resolved"},
+        headers=await desk.bearer("operate", "answer", person="operator-94"),
     )
     await desk.siaga.advance(desk.siaga.clock.now() + 60_000)
     assert all(n.contact != asked.contact for n in (await desk.sms())[before:])

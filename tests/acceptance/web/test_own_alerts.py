@@ -42,9 +42,10 @@ async def test_the_same_matter_opens_no_second_alert_until_it_is_settled(api):
     await quarantine(api, severity=3, number=3)
     await api.advance(minutes=2)
     (alert,) = await own(api)
-    answer = {"person": "ops", "says": "resolved"}
+    answer = {"says": "resolved"}
+    headers = await api.bearer("operate", "answer", person="ops")
     path = f"/v1/alerts/{alert.id}/answers"
-    settled = await api.client.post(path, json=answer, headers=await api.bearer("operate"))
+    settled = await api.client.post(path, json=answer, headers=headers)
     assert settled.status_code == 200, settled.text
     await quarantine(api, severity=3, number=4)
     await api.advance(minutes=3)

@@ -5,14 +5,15 @@ from itertools import product
 import pytest
 
 from engine.service.tokens import RIGHTS
+from tests.credentials import OPERATOR
 
 ADVANCE = {"advance_to": "2024-11-27T12:00:00+09:00"}
-ANSWER = {"person": "operator-94", "says": "seen"}
+ANSWER = {"says": "seen"}
+PROXY = {"says": "seen", "via": "proxy", "person": "sekda-7315"}
 SILENCE = {
     "match": {"region": ["94.02"]},
     "until": "2024-11-28T12:00:00+09:00",
     "reason": "uji",
-    "author": "operator-94",
 }
 RELOAD = {"author": "penulis", "approved_by": "penyetuju", "dry_run": True}
 ENDPOINTS = {
@@ -21,12 +22,13 @@ ENDPOINTS = {
     "alerts": ("GET", "/v1/alerts?region=94.02", None, "read", 403),
     "alert": ("GET", "/v1/alerts/{alert}", None, "read", 403),
     "history": ("GET", "/v1/alerts/{alert}/history", None, "read", 403),
-    "answer": ("POST", "/v1/alerts/{alert}/answers", ANSWER, "operate", 403),
-    "escalate": ("POST", "/v1/alerts/{alert}/escalate", {"person": "operator-94"}, "operate", 403),
+    "answer": ("POST", "/v1/alerts/{alert}/answers", ANSWER, "answer", 403),
+    "proxy": ("POST", "/v1/alerts/{alert}/answers", PROXY, "operate", 403),
+    "escalate": ("POST", "/v1/alerts/{alert}/escalate", None, "operate", 403),
     "silences": ("GET", "/v1/silences", None, "operate", 200),
     "silence": ("POST", "/v1/silences", SILENCE, "operate", 403),
     "end_silence": ("DELETE", "/v1/silences/{silence}", None, "operate", 403),
-    "comment": ("POST", "/v1/alerts/{alert}/comments", {"person": "o", "note": "x"}, "operate", 403),
+    "comment": ("POST", "/v1/alerts/{alert}/comments", {"note": "x"}, "operate", 403),
     "phone_list": ("GET", "/v1/phone-list", None, "operate", 200),
     "call": ("POST", "/v1/alerts/{alert}/calls", {"person": "o", "reached": True}, "operate", 403),
     "contact": ("POST", "/v1/contacts", "contact", "operate", 403),
@@ -44,7 +46,17 @@ ENDPOINTS = {
     "bounce": ("POST", "/v1/inbound/bounce", {"no": "mail"}, "inbound", 403),
 }
 AT_NATION = {"summary", "reload", "advance", "inbound", "bounce"}
-DONE = {"submit": 202, "contact": 201, "verify": 422, "silence": 201, "inbound": 204, "bounce": 204}
+DONE = {
+    "submit": 202,
+    "contact": 201,
+    "verify": 422,
+    "silence": 201,
+    "inbound": 204,
+    "bounce": 204,
+    "proxy": 409,
+}
+NOBODYS = {("answer", "operate"): 422, ("answer", "answer"): 409}
+"""A token bound to nobody has no answer of its own; a person who was not told has none either."""
 
 
 @pytest.fixture
@@ -80,15 +92,16 @@ async def test_each_right_opens_its_own_endpoints_only(api, ask):
         (endpoint, right): DONE.get(endpoint, 200) if right == needed else 403
         for (endpoint, (_, _, _, needed, _)), right in product(ENDPOINTS.items(), RIGHTS)
     }
+    expected |= NOBODYS
     # refusals first: what is done (such as a resubmission) can be done only once
     order = sorted(expected, key=lambda pair: expected[pair] != 403)
-    headers = {right: await api.bearer(right) for right in RIGHTS}
+    headers = {right: await api.bearer(right, person="sekda-7315" * (right == "answer")) for right in RIGHTS}
     assert {pair: await ask(pair[0], headers[pair[1]]) for pair in order} == expected
 
 
 @pytest.mark.parametrize("region", ["94.02", "94", "00"])
 async def test_a_token_for_the_region_or_above_may(api, ask, region: str):
-    headers = await api.bearer(region=region)
+    headers = await api.bearer(region=region, person="sekda-7315")
     expected = {
         endpoint: 403 if endpoint in AT_NATION and region != "00" else DONE.get(endpoint, 200)
         for endpoint in ENDPOINTS
@@ -126,8 +139,8 @@ async def test_a_token_with_another_secret_is_a_401(api, ask):
 
 
 async def test_a_revoked_token_is_a_401(api, ask):
-    created = await api.siaga.tokens.create(RIGHTS)
-    await api.siaga.tokens.revoke(created.token.id)
+    created = await api.siaga.tokens.create(RIGHTS, by=OPERATOR)
+    await api.siaga.tokens.revoke(created.token.id, by=OPERATOR)
     assert await ask("alerts", {"Authorization": f"Bearer {created.text}"}) == 401
 
 

@@ -47,10 +47,9 @@ async def test_a_user_sees_their_region_and_no_other(api):
 async def test_what_is_resolved_is_open_no_more_and_stays_in_the_last_hour(api):
     alert = await api.open_alert()
     await api.sign_in("read")
-    done = {"person": "operator-94", "says": "resolved"}
-    answer = await api.client.post(
-        f"/v1/alerts/{alert}/answers", json=done, headers=await api.bearer("operate")
-    )
+    done = {"says": "resolved"}
+    headers = await api.bearer("operate", "answer", person="operator-94")
+    answer = await api.client.post(f"/v1/alerts/{alert}/answers", json=done, headers=headers)
     assert answer.status_code == 200, answer.text
     page = await situation(api)
     assert "Tidak ada peringatan terbuka di wilayah ini." in page

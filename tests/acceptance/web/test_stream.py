@@ -8,6 +8,7 @@ import pytest
 from engine.settings import Settings
 from engine.web.server import serving
 from tests.acceptance.web.conftest import PASSWORD
+from tests.credentials import OPERATOR
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ async def test_a_tick_comes_for_what_happens_and_the_stream_ends_with_the_server
             while (
                 not telling.done()
             ):  # what happens before the first look is none; something happens until it is told
-                await api.siaga.tokens.create(["read"])
+                await api.siaga.tokens.create(["read"], by=OPERATOR)
                 await api.siaga.store.wait((), 0.2)
             assert telling.result() == "event: tick"
         await listening

@@ -34,6 +34,7 @@ from engine.service.lock_step import LockStep
 from engine.service.rule_sets import RuleSet
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
+from tests.credentials import OPERATOR
 
 START = 1_732_492_800_000
 LATEST = START + 12 * HOUR
@@ -201,7 +202,7 @@ async def test_a_closing_by_hand_ends_what_counted_it_though_nothing_arrives(sto
     (simpul,) = [a for a in await service.desk.alerts() if a.rule.id == "simpul"]
     assert simpul.unresolved
     (banjir,) = [a for a in await service.desk.alerts() if (a.rule.id, a.group) == ("banjir", "73.15")]
-    await service.desk.answer(banjir.id, CLOSE)
+    await service.desk.answer(banjir.id, CLOSE, by=OPERATOR)
     if restart:
         await service.evaluator.stand_down()
         service.begin()
@@ -220,7 +221,7 @@ async def test_what_was_hidden_is_shown_when_the_other_is_closed_though_nobody_s
     alerts = {alert.rule.id: alert for alert in await service.desk.alerts()}
     hidden = alerts["tersembunyi"]
     assert hidden.hidden == "banjir"
-    await service.desk.answer(alerts["banjir"].id, CLOSE)
+    await service.desk.answer(alerts["banjir"].id, CLOSE, by=OPERATOR)
     assert len(await store.planned(REVEALS)) == 1
     service.begin()
     await service.advance(START + 2 * MINUTE)
@@ -255,7 +256,7 @@ async def test_a_closing_that_crosses_an_opening_leaves_nobody_hidden(store):
     (simpul,) = [alert for alert in await service.desk.alerts() if alert.rule.id == "simpul"]
 
     async def close():
-        await service.desk.answer(simpul.id, CLOSE)
+        await service.desk.answer(simpul.id, CLOSE, by=OPERATOR)
         await Escalator(store, service.clock, service.desk, Metrics()).lift()
         assert await store.planned(REVEALS) == {}
 

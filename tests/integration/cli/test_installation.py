@@ -170,7 +170,7 @@ def test_a_directory_is_changed_entry_by_entry_and_an_earlier_version_comes_back
         "73.15,asisten_pem,asisten-7315,definitif,en,+6281100000002,,\n"
     )
     assert installation.siaga("directory", "import", str(source))[0] == 0
-    plh = ("73.15", "sekda", "asisten-7315", "--status", "plh", "--until", "2099-01-01", "--author", "admin")
+    plh = ("73.15", "sekda", "asisten-7315", "--status", "plh", "--until", "2099-01-01")
     assert installation.siaga("directory", "assign", *plh)[2].startswith("version 2 ")
     night = ("00", "posko_nasional", "asisten-7315", "--until", "2099-01-01 06:00 WIB")
     assert installation.siaga("directory", "shift", *night)[2].startswith("version 3 ")

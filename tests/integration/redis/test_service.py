@@ -18,6 +18,7 @@ from engine.store.port import MARK_LENGTH
 from engine.store.redis import RedisStore
 from engine.web.api import build
 from tests.crash.installation import ENVIRONMENT, START, installation
+from tests.credentials import OPERATOR
 from tests.integration.redis.conftest import Grounds
 
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
@@ -93,7 +94,7 @@ async def service(grounds, ask, monkeypatch) -> AsyncIterator[Service]:
         await store.open()
         stack.push_async_callback(store.close)
         siaga = await open_siaga(nothing, stack, store=store)
-        token = (await siaga.tokens.create(["submit"])).text
+        token = (await siaga.tokens.create(["submit"], by=OPERATOR)).text
         transport = httpx.ASGITransport(build(siaga), raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {token}"}
         client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test", headers=headers)

@@ -15,6 +15,7 @@ from engine.judging.instant import MINUTE
 from engine.judging.judgement import Evidence, Joined, Opened
 from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Rule
+from tests.credentials import OPERATOR
 
 START = 1_732_500_000_000
 """The instant at which alerts of the tests open."""
@@ -179,7 +180,7 @@ class Course:
         self.sent, self.times, self.decisions = [], [], []
         self.notifications, self.history = {}, []
         words = {"happened_at": now} | opening_words
-        self._apply(open_alert(opening(policy_ or policy(), **words), self.around, self.now))
+        self._apply(open_alert(opening(policy_ or policy(), **words), self.around, self.now, by=OPERATOR))
 
     def _apply(self, decision):
         self.alert = decision.alert
@@ -192,7 +193,9 @@ class Course:
         """Carry out a command, `minutes` after the start (default: now); messages are left lying."""
         if minutes is not None:
             self.now = self.began + round(minutes * MINUTE)
-        return self._apply(decide(self.alert, self.notifications, command, self.around, self.now))
+        return self._apply(
+            decide(self.alert, self.notifications, command, self.around, self.now, by=OPERATOR)
+        )
 
     def deliver(self, limit=1_000):
         """Send what is due now, as the dispatcher does; at most so many messages."""

@@ -9,6 +9,7 @@ from engine.alerting.decide import decide, open_alert
 from engine.alerting.policy import Acknowledge, StepCondition
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Opened, Redated, Undone
+from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import (
     START,
     Course,
@@ -26,7 +27,7 @@ from tests.unit.alerting.cases import (
 
 def test_an_opening_makes_an_open_alert_that_tells_its_first_step():
     """All of it in one decision: alert, messages, history, and when to look again."""
-    decision = open_alert(opening(policy(), level=4), around(), START)
+    decision = open_alert(opening(policy(), level=4), around(), START, by=OPERATOR)
     alert = decision.alert
     assert (alert.status, alert.level, alert.detected_at, alert.wake_at) == (
         "open",
@@ -51,7 +52,7 @@ def test_an_opening_without_evidence_has_its_instant_as_floor():
     """An absence has no event; what happened before it opens nothing again."""
     command = opening(policy())
     command = msgspec.structs.replace(command, opened=msgspec.structs.replace(command.opened, evidence=()))
-    assert open_alert(command, around(), START).alert.floor == (START, "", "")
+    assert open_alert(command, around(), START, by=OPERATOR).alert.floor == (START, "", "")
 
 
 def test_a_join_adds_evidence_and_tells_nobody():
@@ -171,7 +172,7 @@ def test_a_decision_does_not_touch_what_it_was_given():
     """Pure: the values before are as they were."""
     course = Course().until(1)
     before, notifications = course.alert, dict(course.notifications)
-    decide(before, course.notifications, says("sekda", "taken"), course.around, course.now)
+    decide(before, course.notifications, says("sekda", "taken"), course.around, course.now, by=OPERATOR)
     assert (course.alert, course.notifications) == (before, notifications)
 
 
@@ -204,10 +205,12 @@ def test_what_was_over_before_its_rule_is_recorded_and_told_to_nobody():
         author="a",
         approved_by="b",
     )
-    hidden = open_alert(opened, around(), START)
+    hidden = open_alert(opened, around(), START, by=OPERATOR)
     assert (hidden.alert.hidden, hidden.alert.wake_at, hidden.notifications) == ("before_rule", None, ())
     assert (hidden.alert.rule.author, hidden.alert.rule.approved_by) == ("a", "b")
-    over = decide(hidden.alert, {}, Ended(ordinal=1, at=START, reason="before_rule"), around(), START)
+    over = decide(
+        hidden.alert, {}, Ended(ordinal=1, at=START, reason="before_rule"), around(), START, by=OPERATOR
+    )
     assert (over.alert.status, over.alert.resolved_reason) == ("resolved", "no_longer_true")
     assert [entry.name for entry in (*hidden.history, *over.history)] == ["hidden"]
     assert over.notifications == ()

@@ -5,12 +5,13 @@ import pytest
 
 from engine.alerting.alert import AFTER_CLOSING, FINAL
 from engine.alerting.draft import Draft, chain_digest
+from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import START, Course, policy, step, target
 
 
 def draft(terms=None):
     course = Course(terms)
-    return Draft(course.alert, course.notifications, course.around, START)
+    return Draft(course.alert, course.notifications, course.around, START, OPERATOR)
 
 
 @pytest.mark.parametrize("state", sorted(FINAL))

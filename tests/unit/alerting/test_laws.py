@@ -20,6 +20,7 @@ from engine.alerting.telling import ASKING
 from engine.judging.instant import HOUR, MINUTE
 from engine.judging.judgement import Ended, Redated, Undone
 from engine.judging.rule import TellAgain
+from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import (
     OFFICES,
     START,
@@ -163,14 +164,14 @@ class Alerting(RuleBasedStateMachine):
         words = {"level": level, "seen": (evidence(subject_role=role),), "tell_again": again, "figure": 1.0}
         self.course = Course(policy, contents, **words)
         command = opening(policy, **words)
-        assert open_alert(command, around(contents), START) == self.course.decisions[0]
+        assert open_alert(command, around(contents), START, by=OPERATOR) == self.course.decisions[0]
         self.events, self.looked_at = 1, 0
         self.states, self.closed = {}, False
 
     def _do(self, command):
         """Decide twice on the same values: the decision is the same; what it plans goes to nobody excluded."""
         course = self.course
-        again = decide(course.alert, course.notifications, command, course.around, course.now)
+        again = decide(course.alert, course.notifications, command, course.around, course.now, by=OPERATOR)
         known = set(course.notifications)
         decision = course.do(command)
         assert decision == again

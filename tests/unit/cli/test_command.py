@@ -71,7 +71,7 @@ def test_alone_it_shows_what_there_is(siaga):
         (("token", "create"), "siaga: Missing option '--right'.\n"),
         (
             ("token", "create", "--right", "fly"),
-            "siaga: Invalid value for --right: fly is none of submit, verify, operate, policy, read, inbound\n",
+            "siaga: Invalid value for --right: fly is none of submit, verify, operate, answer, policy, read, inbound\n",
         ),
         (("replay",), "siaga: Missing "),
         (

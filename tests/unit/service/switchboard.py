@@ -31,6 +31,7 @@ from engine.wording.render import Renderer
 from engine.wording.response import Responses
 from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
+from tests.credentials import OPERATOR
 from tests.unit.service.country import NOW, REGIONS
 from tests.unit.wording.sample import CATALOGUE, TEMPLATES
 
@@ -142,7 +143,7 @@ class Switchboard:
             ordinal=ordinal,
             opened=Opened(ordinal=ordinal, happened_at=self.clock.now(), evidence=(evidence,), level=level),
         )
-        decision = open_alert(command, await self.books.surroundings(), self.clock.now())
+        decision = open_alert(command, await self.books.surroundings(), self.clock.now(), by=OPERATOR)
         changes = Changes()
         changes.add([decision], None)
         await self.store.write(changes.write("open"))
@@ -151,7 +152,7 @@ class Switchboard:
     async def publish(self, **changes) -> None:
         """Put the directory in force, with changes."""
         self.contents = msgspec.structs.replace(self.contents, **changes)
-        await self.books.replace_directory(self.contents, self.clock.now())
+        await self.books.replace_directory(self.contents, self.clock.now(), by=OPERATOR)
 
     async def send(self, seconds: int = 1) -> None:
         """Let time pass and everything due go out."""

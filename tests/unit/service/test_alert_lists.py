@@ -17,9 +17,10 @@ from engine.service.casebook import ALERTS, NOTIFICATIONS, Changes, load
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Put, Write
+from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import START, around, opening, policy
 
-OPENED = open_alert(opening(policy()), around(), START)
+OPENED = open_alert(opening(policy()), around(), START, by=OPERATOR)
 OPEN = OPENED.alert
 change = msgspec.structs.replace
 

@@ -35,6 +35,7 @@ from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write
 from tests.unit.service.switchboard import KEY, Switchboard
+from tests.credentials import OPERATOR
 
 NOTE = "Sudah saya hubungi."
 
@@ -47,7 +48,7 @@ async def board() -> Switchboard:
     await board.send()
     digest = digest_of(board.over, "sekda-7315", NOTE)
     answer = Answer(person="sekda-7315", says="resolved", via="sms", note_digest=digest)
-    await board.desk.change(board.over, answer, "answer", with_note(board.over, digest, NOTE))
+    await board.desk.change(board.over, answer, "answer", with_note(board.over, digest, NOTE), by=OPERATOR)
     await board.send()
     return board
 
@@ -126,7 +127,7 @@ async def test_a_crash_between_disk_and_store_leaves_it_twice_or_moved_but_never
     board = Switchboard(store=MemoryStore(crash_point=dying(side)))
     over = await board.open(1)
     await board.send()
-    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer")
+    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR)
     await board.send()
     before = await board.desk.case(over)
     await leave(board, archive, 0)  # lists what is closed
@@ -150,7 +151,7 @@ async def test_a_case_that_changed_after_it_was_written_leaves_as_it_is_then(arc
     board = Switchboard(store=MemoryStore(crash_point=dying("before")))
     over = await board.open(1)
     await board.send()
-    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer")
+    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR)
     await board.send()
     await leave(board, archive, 0)
     board.clock.set(board.clock.now() + 31 * DAY)
@@ -160,7 +161,7 @@ async def test_a_case_that_changed_after_it_was_written_leaves_as_it_is_then(arc
         await one.turn()
     dying.armed = False
     one.release()
-    await board.desk.change(over, Comment(person="sekda-7315", note_digest="ab" * 16), "comment")
+    await board.desk.change(over, Comment(person="sekda-7315", note_digest="ab" * 16), "comment", by=OPERATOR)
     history = await board.desk.history(over)
     await leave(board, archive, 0)
     assert await board.desk.case(over) is None
@@ -249,7 +250,7 @@ async def test_zero_days_keep_alerts_in_the_store(board, archive):
 async def test_another_archive_than_the_one_the_store_relies_on_is_left_alone(board, archive, tmp_path):
     await leave(board, archive)
     over = await board.open(3)
-    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer")
+    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR)
     await board.send()
     await leave(board, CaseArchive(tmp_path / "another", "uji"))
     assert await board.desk.case(over) is not None
@@ -263,7 +264,7 @@ async def test_the_audit_leaves_in_pieces_and_its_chain_goes_on(board, archive):
     assert await board.store.log(AUDIT) == []
     assert await board.store.mark(AUDIT) == mark
     assert len([kept for line in archive.audit() for kept in line]) == entries
-    await board.desk.change(board.open_one, Comment(person="posko", note_digest=""), "comment")
+    await board.desk.change(board.open_one, Comment(person="posko", note_digest=""), "comment", by=OPERATOR)
     proof = await verify(board.store, archive)
     assert (proof.fault, proof.entries > entries) == (None, True)
 

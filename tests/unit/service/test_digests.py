@@ -12,6 +12,7 @@ from engine.service.census import take
 from engine.service.reports import Reports
 from engine.store.codec import decode, encode
 from engine.store.port import Plan, Put, Write
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
 NONE_AT_FIRST = Budgets(person={"sms": (Allowance(at_most=1, within=10 * MINUTE),)})
@@ -160,7 +161,7 @@ async def test_what_is_not_wanted_any_more_falls_out():
     board = Switchboard()
     alerts = await held(board, 4)
     settled = Answer(person="sekda-7315", says="resolved", via="api", is_operator=True)
-    await board.desk.answer(alerts[0], settled)
+    await board.desk.answer(alerts[0], settled, by=OPERATOR)
     await later(board, 10)
     (digest,) = await digests(board)
     assert sorted(item.alert for item in digest.items) == sorted(alerts[1:])

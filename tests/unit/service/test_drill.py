@@ -8,6 +8,7 @@ from engine.alerting.policy import Policy, Step, Target
 from engine.judging.instant import HOUR, MINUTE
 from engine.service.drill import Drills
 from engine.service.rule_sets import RuleSet
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import OFFICES, PEOPLE, SEKDA, Switchboard, person
 
 PROVINCE = person("sekda-73", "+628110000004")
@@ -42,7 +43,7 @@ def drills(board: Switchboard) -> Drills:
 async def begun(board: Switchboard, region: str = "73.15"):
     """Start a drill and let its messages go out; return its alert."""
     drill = drills(board)
-    await drill.start(region, await drill.people(region), HOUR)
+    await drill.start(region, await drill.people(region), HOUR, by=OPERATOR)
     await board.send()
     return await drill.newest(region)
 
@@ -74,7 +75,7 @@ async def test_who_answered_and_when_and_who_did_not(board):
 async def test_it_is_over_when_all_have_answered(board):
     alert = await begun(board)
     for name in ("sekda-7315", "bpbd-7315"):
-        await board.desk.answer(alert.id, Answer(person=name, says="taken", via="link"))
+        await board.desk.answer(alert.id, Answer(person=name, says="taken", via="link"), by=OPERATOR)
     assert (await drills(board).newest("73.15")).status == "acknowledged"
 
 
@@ -89,7 +90,7 @@ async def test_who_cannot_be_reached_is_seen(board):
 
 async def test_ending_it_tells_everybody_and_the_next_is_another(board):
     first = await begun(board)
-    await drills(board).end(first)
+    await drills(board).end(first, by=OPERATOR)
     await board.send()
     assert (await board.alert(first.id)).resolved_reason == "by_hand"
     assert len(board.route.accepted) == 4

@@ -3,6 +3,7 @@
 from engine.alerting.command import Answer, Comment
 from engine.service.notes import Notes, digest_of, with_note
 from engine.store.memory import MemoryStore
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
 WHO, SAID = "sekda-7315", "sudah ditelepon"
@@ -29,7 +30,7 @@ async def test_a_note_is_found_by_its_digest_until_it_is_erased():
     notes, kept, other = Notes(board.store), digest_of(alert, WHO, SAID), digest_of(alert, WHO, "x")
     for _ in range(2):
         await board.desk.change(
-            alert, Comment(person=WHO, note_digest=kept), "comment", with_note(alert, kept, SAID)
+            alert, Comment(person=WHO, note_digest=kept), "comment", with_note(alert, kept, SAID), by=OPERATOR
         )
     assert await notes.texts(alert, [kept, other, kept]) == {kept: SAID}
     assert await notes.texts("b", [kept]) == {}
@@ -42,7 +43,7 @@ async def test_a_refused_answer_leaves_no_note():
     alert = await board.open()
     digest = digest_of(alert, "orang-lain", SAID)
     answer = Answer(person="orang-lain", says="taken", via="link", note_digest=digest)
-    answered = await board.desk.answer(alert, answer, with_note(alert, digest, SAID))
+    answered = await board.desk.answer(alert, answer, with_note(alert, digest, SAID), by=OPERATOR)
     assert answered.refusal
     assert await Notes(board.store).texts(alert, [digest]) == {}
 

@@ -9,6 +9,7 @@ from engine.service.notes import digest_of, with_note
 from engine.service.persons import Persons
 from engine.service.proof import verify
 from engine.store.codec import decode
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import SEKDA, Switchboard
 
 WHO = "sekda-7315"
@@ -21,13 +22,13 @@ async def told_and_answered() -> tuple[Switchboard, str]:
     await board.send()
     digest = digest_of(alert, WHO, "Sudah saya hubungi.")
     answer = Answer(person=WHO, says="taken", via="link", note_digest=digest)
-    await board.desk.answer(alert, answer, with_note(alert, digest, "Sudah saya hubungi."))
+    await board.desk.answer(alert, answer, with_note(alert, digest, "Sudah saya hubungi."), by=OPERATOR)
     return board, alert
 
 
 async def test_all_that_is_kept_is_given_and_the_look_stands_in_the_audit():
     board, alert = await told_and_answered()
-    kept = await Persons(board.store, board.books).kept(WHO, board.clock.now())
+    kept = await Persons(board.store, board.books).kept(WHO, board.clock.now(), by=OPERATOR)
     assert kept.person.contacts[0].value == SEKDA
     assert kept.offices == (("73.15", "sekda"),)
     assert {n.alert for n in kept.notifications} == {alert}
@@ -39,10 +40,10 @@ async def test_all_that_is_kept_is_given_and_the_look_stands_in_the_audit():
 async def test_an_erasure_leaves_no_address_no_words_and_no_note_and_every_chain_whole():
     board, _ = await told_and_answered()
     persons = Persons(board.store, board.books)
-    erased = await persons.erase(WHO, board.clock.now())
+    erased = await persons.erase(WHO, board.clock.now(), by=OPERATOR)
     assert erased == {"person": 1, "messages": 1, "notes": 1}
     assert (await board.books.directory()).person(WHO) is None
-    kept = await persons.kept(WHO, board.clock.now())
+    kept = await persons.kept(WHO, board.clock.now(), by=OPERATOR)
     assert (kept.person, kept.offices, kept.notes) == (None, (), {})
     assert all(n.rendered is None or (n.rendered.to, n.rendered.text) == ("", "") for n in kept.notifications)
     versions = [r.value for r in (await board.store.scan(DIRECTORY)).values()]
@@ -56,7 +57,7 @@ async def test_what_still_has_to_be_sent_keeps_its_words_until_it_was():
     alert = await board.open()
     board.route.become("down")
     await board.send()
-    erased = await Persons(board.store, board.books).erase(WHO, board.clock.now())
+    erased = await Persons(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
     assert erased["messages"] == 0
     records = (await board.store.scan(NOTIFICATIONS)).values()
     assert any(decode(r.value, Notification).alert == alert for r in records)
@@ -65,4 +66,6 @@ async def test_what_still_has_to_be_sent_keeps_its_words_until_it_was():
 async def test_of_an_unknown_person_nothing_is_erased():
     board = Switchboard()
     await board.publish()
-    assert not any((await Persons(board.store, board.books).erase("nobody", board.clock.now())).values())
+    assert not any(
+        (await Persons(board.store, board.books).erase("nobody", board.clock.now(), by=OPERATOR)).values()
+    )

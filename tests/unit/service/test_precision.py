@@ -6,9 +6,10 @@ import msgspec
 
 from engine.alerting.decide import open_alert
 from engine.service.precision import precision_of
+from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import START, around, opening, policy
 
-OPEN = open_alert(opening(policy()), around(), START).alert
+OPEN = open_alert(opening(policy()), around(), START, by=OPERATOR).alert
 
 
 def ended(reason: str, **over: object) -> object:

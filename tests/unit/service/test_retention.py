@@ -13,6 +13,7 @@ from engine.service.registry import Registry
 from engine.service.retention import BARE, Retention
 from engine.settings_retention import RetentionSection
 from engine.store.codec import decode
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
 SHORT = RetentionSection(messages_days=10, notes_days=5, directory_days=3)
@@ -33,7 +34,7 @@ async def board() -> Switchboard:
     digest = digest_of(over, "sekda-7315", "Sudah saya hubungi.")
     beside = with_note(over, digest, "Sudah saya hubungi.")
     answer = Answer(person="sekda-7315", says="resolved", via="sms", note_digest=digest)
-    await board.desk.change(over, answer, "answer", beside)
+    await board.desk.change(over, answer, "answer", beside, by=OPERATOR)
     return board
 
 
@@ -64,7 +65,9 @@ async def test_notes_go_by_their_own_time(board):
 async def test_versions_of_the_directory_go_and_what_is_in_force_stays(board):
     await let_go(board, 0)
     first = (await board.books.directory()).version
-    await Registry(board.store, board.books).amend(lambda c: without(c, "bpbd-7315"), board.clock.now())
+    await Registry(board.store, board.books).amend(
+        lambda c: without(c, "bpbd-7315"), board.clock.now(), by=OPERATOR
+    )
     await let_go(board, 0)
     await let_go(board, 2)
     assert await board.books.directory_of(first) is not None

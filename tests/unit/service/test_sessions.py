@@ -7,6 +7,7 @@ from engine.judging.instant import HOUR, MINUTE
 from engine.service.sessions import SESSIONS, Sessions
 from engine.service.users import Users
 from engine.store.memory import MemoryStore
+from tests.credentials import OPERATOR
 from tests.unit.service.country import NOW
 from tests.unit.service.test_users import CHEAP
 
@@ -27,7 +28,7 @@ class Desk:
 @pytest.fixture
 async def desk() -> Desk:
     desk = Desk()
-    await desk.users.add("piket-pagi", PASSWORD, ["operate"], "73")
+    await desk.users.add("piket-pagi", PASSWORD, ["operate"], "73", by=OPERATOR)
     return desk
 
 
@@ -76,12 +77,12 @@ async def test_a_sign_out_ends_it(desk, cookie):
 
 async def test_another_password_ends_it(desk, cookie):
     desk.clock.set(NOW + 1)
-    await desk.users.set_password("piket-pagi", "empat gajah di pelabuhan")
+    await desk.users.set_password("piket-pagi", "empat gajah di pelabuhan", by=OPERATOR)
     assert not await desk.signed_in(cookie)
 
 
 async def test_disabling_the_user_ends_it(desk, cookie):
-    await desk.users.disable("piket-pagi")
+    await desk.users.disable("piket-pagi", by=OPERATOR)
     assert not await desk.signed_in(cookie)
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from engine.alerting.credential import Credential
 from engine.alerting.silence import Match
 from engine.clock import ManualClock
 from engine.judging.instant import DAY, HOUR
@@ -34,13 +35,13 @@ def silences(clock):
 
 
 async def made(silences, since=START, until=START + HOUR, author="op"):
-    return await silences.make(MATCH, since=since, until=until, reason="uji", author=author)
+    return await silences.make(MATCH, since=since, until=until, reason="uji", by=Credential("user", author))
 
 
 async def test_two_made_at_once_are_both_kept(silences):
     """Each with an id of its own, derived and not random."""
     both = await asyncio.gather(made(silences, author="a"), made(silences, author="b"))
-    assert {s.author for s in await silences.list()} == {"a", "b"}
+    assert {s.author for s in await silences.list()} == {"user:a", "user:b"}
     assert len({s.id for s in both}) == 2
 
 
@@ -48,22 +49,22 @@ async def test_one_ended_early_lasted_until_then(silences, clock):
     """And says who ended it; ending it again changes nothing."""
     silence = await made(silences)
     clock.set(START + HOUR // 2)
-    ended = await silences.end(silence.id, "op2")
-    assert (ended.until, ended.ended_by) == (START + HOUR // 2, "op2")
+    ended = await silences.end(silence.id, Credential("user", "op2"))
+    assert (ended.until, ended.ended_by) == (START + HOUR // 2, "user:op2")
     clock.set(START + HOUR)
-    assert await silences.end(silence.id, "op3") == ended
+    assert await silences.end(silence.id, Credential("user", "op3")) == ended
 
 
 async def test_one_ended_before_it_began_never_lasts(silences):
     """It ends where it would have begun."""
     silence = await made(silences, since=START + HOUR, until=START + 2 * HOUR)
-    ended = await silences.end(silence.id, "op")
+    ended = await silences.end(silence.id, Credential("user", "op"))
     assert (ended.since, ended.until) == (START + HOUR, START + HOUR)
 
 
 async def test_an_unknown_one_cannot_be_ended(silences):
     """Nothing happens."""
-    assert await silences.end("x", "op") is None
+    assert await silences.end("x", Credential("user", "op")) is None
 
 
 async def test_what_is_long_over_is_forgotten_with_the_next_one(silences, clock):
@@ -71,7 +72,7 @@ async def test_what_is_long_over_is_forgotten_with_the_next_one(silences, clock)
     await made(silences, author="old")
     clock.set(START + HOUR + KEPT - 1)
     await made(silences, since=START + KEPT, until=START + KEPT + DAY, author="b")
-    assert [s.author for s in await silences.list()] == ["old", "b"]
+    assert [s.author for s in await silences.list()] == ["user:old", "user:b"]
     clock.set(START + HOUR + KEPT)
     await made(silences, since=START + KEPT, until=START + KEPT + DAY, author="c")
-    assert [s.author for s in await silences.list()] == ["b", "c"]
+    assert [s.author for s in await silences.list()] == ["user:b", "user:c"]

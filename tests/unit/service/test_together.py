@@ -11,6 +11,7 @@ from engine.judging.judgement import Opened
 from engine.service.escalator import Escalator
 from engine.service.gateways import Gateways
 from notifiers.base import Message, Receipt
+from tests.credentials import OPERATOR
 from tests.unit.service.country import NOW
 from tests.unit.service.switchboard import GATEWAY, Switchboard
 from tests.unit.service.test_gateways import ONE_WAY
@@ -117,7 +118,7 @@ async def test_what_somebody_took_after_the_claim_is_not_sent_and_the_others_are
     async def taken_meanwhile(due):
         claimed = await take(due)
         answer = Answer(person="sekda-7315", says="taken", via="link")
-        await board.desk.answer(alerts[1], answer)
+        await board.desk.answer(alerts[1], answer, by=OPERATOR)
         return claimed
 
     board.many.claims.take_together = taken_meanwhile
@@ -131,7 +132,7 @@ async def test_what_somebody_took_after_the_claim_is_not_sent_and_the_others_are
 async def test_several_commands_on_one_alert_are_each_decided_on_what_the_one_before_left(board):
     alert = await board.open()
     commands = [Comment(person="posko", note_digest=str(number)) for number in range(3)]
-    await asyncio.gather(*(board.desk.change(alert, command, "comment") for command in commands))
+    await asyncio.gather(*(board.desk.change(alert, command, "comment", by=OPERATOR) for command in commands))
     history = [entry for entry in await board.desk.history(alert) if entry.name == "commented"]
     assert [entry.details["note"] for entry in history] == ["0", "1", "2"]
     assert board.writes.count("comment") == 3
@@ -146,7 +147,7 @@ async def test_one_that_cannot_be_decided_is_told_alone(board):
         Comment(person="posko", note_digest="b"),
     ]
     found = await asyncio.gather(
-        *(board.desk.change(a, c, "comment") for a, c in zip(alerts, commands, strict=True)),
+        *(board.desk.change(a, c, "comment", by=OPERATOR) for a, c in zip(alerts, commands, strict=True)),
         return_exceptions=True,
     )
     assert [getattr(one, "reason", type(one).__name__) for one in found] == [
@@ -164,12 +165,14 @@ async def test_one_that_is_overtaken_is_decided_anew_and_the_others_with_it(boar
     async def overtakes():
         if not overtaken:
             overtaken.append(True)
-            await board.desk.change(alerts[0], Comment(person="posko", note_digest="dulu"), "called")
+            await board.desk.change(
+                alerts[0], Comment(person="posko", note_digest="dulu"), "called", by=OPERATOR
+            )
         return await decide()
 
     board.books.surroundings = overtakes
     late = Comment(person="posko", note_digest="kemudian")
-    await asyncio.gather(*(board.desk.change(alert, late, "comment") for alert in alerts))
+    await asyncio.gather(*(board.desk.change(alert, late, "comment", by=OPERATOR) for alert in alerts))
     notes = [
         [e.details["note"] for e in await board.desk.history(a) if e.name == "commented"] for a in alerts
     ]
@@ -179,10 +182,10 @@ async def test_one_that_is_overtaken_is_decided_anew_and_the_others_with_it(boar
 async def test_a_case_that_was_known_and_has_changed_is_read_again(board):
     alert = await board.open()
     known = await board.desk.case(alert)
-    await board.desk.change(alert, Comment(person="posko", note_digest="a"), "comment")
+    await board.desk.change(alert, Comment(person="posko", note_digest="a"), "comment", by=OPERATOR)
     (message,) = known.notifications
     sent = Attempted(notification=message, outcome="sent", gateway=GATEWAY.id)
-    await board.desk.change(alert, sent, "attempted", known=known)
+    await board.desk.change(alert, sent, "attempted", known=known, by=OPERATOR)
     names = [entry.name for entry in await board.desk.history(alert)]
     assert names[-2:] == ["commented", "notified"]
 

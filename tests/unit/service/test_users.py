@@ -6,6 +6,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.service.users import HASHER, TABLE, UserFault, Users, nobody
 from engine.store.memory import MemoryStore
+from tests.credentials import OPERATOR
 from tests.unit.service.country import NOW
 
 PASSWORD = "tiga ekor kambing biru"
@@ -23,7 +24,7 @@ def users(store) -> Users:
 
 
 async def test_a_user_gets_in_by_their_password_alone(users, store):
-    added = await users.add("piket-pagi", PASSWORD, ["operate", "read"], "73")
+    added = await users.add("piket-pagi", PASSWORD, ["operate", "read"], "73", by=OPERATOR)
     assert await users.check("piket-pagi", PASSWORD) == added
     assert await users.check("piket-pagi", PASSWORD + "!") is None
     assert await users.check("piket-malam", PASSWORD) is None
@@ -35,7 +36,7 @@ async def test_a_user_gets_in_by_their_password_alone(users, store):
 
 async def test_who_is_not_there_costs_as_much_as_who_is(store):
     """The password is checked against a digest of the same cost: time tells nothing of who has a user."""
-    added = await Users(store, ManualClock(NOW)).add("piket-pagi", PASSWORD, ["read"])
+    added = await Users(store, ManualClock(NOW)).add("piket-pagi", PASSWORD, ["read"], by=OPERATOR)
     assert added.password.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert nobody(HASHER).split("$")[:4] == added.password.split("$")[:4]
     assert [len(part) for part in nobody(HASHER).split("$")] == [
@@ -44,13 +45,13 @@ async def test_who_is_not_there_costs_as_much_as_who_is(store):
 
 
 async def test_another_password_and_the_end(users):
-    await users.add("piket-pagi", PASSWORD, ["read"])
-    await users.set_password("piket-pagi", "empat gajah di pelabuhan")
+    await users.add("piket-pagi", PASSWORD, ["read"], by=OPERATOR)
+    await users.set_password("piket-pagi", "empat gajah di pelabuhan", by=OPERATOR)
     assert await users.check("piket-pagi", PASSWORD) is None
     assert await users.check("piket-pagi", "empat gajah di pelabuhan") is not None
-    await users.disable("piket-pagi")
+    await users.disable("piket-pagi", by=OPERATOR)
     assert await users.check("piket-pagi", "empat gajah di pelabuhan") is None
-    assert await users.disable("nobody") is None
+    assert await users.disable("nobody", by=OPERATOR) is None
     assert [user.disabled_at for user in await users.list()] == [NOW]
 
 
@@ -67,11 +68,11 @@ async def test_another_password_and_the_end(users):
 )
 async def test_what_is_refused(users, id_, password, fault):
     with pytest.raises(UserFault, match=fault):
-        await users.add(id_, password, ["read"])
+        await users.add(id_, password, ["read"], by=OPERATOR)
     assert await users.list() == []
 
 
 async def test_an_id_is_taken_once(users):
-    await users.add("piket-pagi", PASSWORD, ["read"])
+    await users.add("piket-pagi", PASSWORD, ["read"], by=OPERATOR)
     with pytest.raises(UserFault, match="already"):
-        await users.add("piket-pagi", PASSWORD, ["policy"])
+        await users.add("piket-pagi", PASSWORD, ["policy"], by=OPERATOR)

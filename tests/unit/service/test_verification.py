@@ -11,6 +11,7 @@ from engine.service.own_alerts import OWN
 from engine.service.registry import Registry
 from engine.service.verification import TRIES, Verifications
 from engine.wording.code import valid
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import KEY, Switchboard
 
 NEW = "+628110000009"
@@ -23,7 +24,7 @@ async def board() -> Switchboard:
     board = Switchboard()
     await board.publish()
     await Registry(board.store, board.books).amend(
-        lambda contents: added(contents, WHO, "sms", NEW)[0], board.clock.now()
+        lambda contents: added(contents, WHO, "sms", NEW)[0], board.clock.now(), by=OPERATOR
     )
     board.verifications = Verifications(board.store, board.books, Keys(KEY))
     board.second = partial(_second, board)
@@ -38,37 +39,37 @@ async def test_the_right_code_verifies_once(board):
     contact, now = await board.second(), board.clock.now()
     code = await board.verifications.ask(contact, now)
     assert valid(code)
-    assert await board.verifications.hear(contact, code, now + 1) == "verified"
+    assert await board.verifications.hear(contact, code, now + 1, by=OPERATOR) == "verified"
     assert (await board.second()).verified
-    assert await board.verifications.hear(contact, code, now + 2) == "not_asked"
+    assert await board.verifications.hear(contact, code, now + 2, by=OPERATOR) == "not_asked"
 
 
 async def test_a_wrong_code_verifies_nothing_and_five_of_them_end_it(board):
     contact, now = await board.second(), board.clock.now()
     code = await board.verifications.ask(contact, now)
-    outcomes = [await board.verifications.hear(contact, "A2AA", now) for _ in range(TRIES)]
+    outcomes = [await board.verifications.hear(contact, "A2AA", now, by=OPERATOR) for _ in range(TRIES)]
     assert outcomes == ["wrong_code"] * TRIES
-    assert await board.verifications.hear(contact, code, now) == "not_asked"
+    assert await board.verifications.hear(contact, code, now, by=OPERATOR) == "not_asked"
     assert not (await board.second()).verified
     again = await board.verifications.ask(contact, now)
     assert again != code
-    assert await board.verifications.hear(contact, again, now) == "verified"
+    assert await board.verifications.hear(contact, again, now, by=OPERATOR) == "verified"
 
 
 @pytest.mark.parametrize("code", ["ÄÖÜß", "\ud800AAA", "\0\0\0\0", ""])
 async def test_what_is_no_code_at_all_is_a_wrong_one(board, code):
     contact, now = await board.second(), board.clock.now()
     await board.verifications.ask(contact, now)
-    assert await board.verifications.hear(contact, code, now) == "wrong_code"
+    assert await board.verifications.hear(contact, code, now, by=OPERATOR) == "wrong_code"
     assert not await board.verifications.expects(contact, code, now)
 
 
 async def test_a_code_ends_with_its_day_and_with_its_address(board):
     contact, now = await board.second(), board.clock.now()
     code = await board.verifications.ask(contact, now)
-    assert await board.verifications.hear(contact, code, now + DAY) == "not_asked"
+    assert await board.verifications.hear(contact, code, now + DAY, by=OPERATOR) == "not_asked"
     (first,) = [c for c in (await board.books.directory()).person(WHO).contacts if c.id.endswith("/1")]
-    assert await board.verifications.hear(first, code, now) == "not_asked"
+    assert await board.verifications.hear(first, code, now, by=OPERATOR) == "not_asked"
 
 
 async def test_the_code_comes_back_by_sms_from_the_phone_it_was_sent_to(board):
@@ -95,7 +96,7 @@ async def test_a_code_counts_though_its_key_was_replaced_until_that_is_taken_awa
     contact, now = await board.second(), board.clock.now()
     code = await board.verifications.ask(contact, now)
     without = Verifications(board.store, board.books, Keys(b"another key"))
-    assert await without.hear(contact, code, now) == "not_asked"
+    assert await without.hear(contact, code, now, by=OPERATOR) == "not_asked"
     replaced = Verifications(board.store, board.books, Keys(b"another key", (KEY,)))
     assert await replaced.expects(contact, code, now)
-    assert await replaced.hear(contact, code, now) == "verified"
+    assert await replaced.hear(contact, code, now, by=OPERATOR) == "verified"

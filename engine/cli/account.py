@@ -1,0 +1,17 @@
+"""The credential of a command: the account of this machine that started it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+from engine.alerting.credential import Credential
+
+
+def os_account() -> Credential:
+    """Return the credential `os:<name>`, by the real user of the process; `os:<uid>` where it has no name."""
+    uid = os.getuid()
+    try:
+        return Credential("os", pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return Credential("os", str(uid))
