@@ -20,6 +20,7 @@ from engine.settings_budgets import BudgetSection
 from engine.store.codec import decode
 from engine.wording.link import PLACEHOLDER, token_length
 from engine.wording.profile import Profile
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import GATEWAY, PEOPLE, SEKDA, Switchboard, person
 
 REGENCIES = ("33.74", "73.15", "92.02", "96.01", "96.71")
@@ -168,7 +169,7 @@ async def test_what_was_taken_meanwhile_falls_out_of_the_digest():
     *closed, last = [n.alert for n in await desk.notices(alerts) if n.state == "pending"]
     for alert in closed:
         await desk.desk.answer(
-            alert, Answer(person="posko", says="resolved", via="console", is_operator=True)
+            alert, Answer(person="posko", says="resolved", via="console", is_operator=True), by=OPERATOR
         )
     await desk.later(2 * MINUTE)
     (digest,) = await desk.digests()

@@ -116,7 +116,9 @@ async def test_a_body_beyond_the_rate_is_not_read(api, client):
 
 async def test_a_token_may_have_rates_of_its_own(api, client):
     """What it may never bring at once is a 413: its sender makes smaller parts of it."""
-    made = await api.siaga.tokens.create(["submit"], events_per_minute=2, bytes_per_minute=100_000, by=OPERATOR)
+    made = await api.siaga.tokens.create(
+        ["submit"], events_per_minute=2, bytes_per_minute=100_000, by=OPERATOR
+    )
     desk = {"Authorization": f"Bearer {made.text}"} | LINES
     turned = await api.siaga.tokens.rotate(made.token.id, overlap=60_000, by=OPERATOR)
     too_many = await client.post("/v1/events", content=events(api, 0, 21), headers=desk)

@@ -34,8 +34,8 @@ from engine.settings_retention import RetentionSection
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write
-from tests.unit.service.switchboard import KEY, Switchboard
 from tests.credentials import OPERATOR
+from tests.unit.service.switchboard import KEY, Switchboard
 
 NOTE = "Sudah saya hubungi."
 
@@ -127,7 +127,9 @@ async def test_a_crash_between_disk_and_store_leaves_it_twice_or_moved_but_never
     board = Switchboard(store=MemoryStore(crash_point=dying(side)))
     over = await board.open(1)
     await board.send()
-    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR)
+    await board.desk.change(
+        over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR
+    )
     await board.send()
     before = await board.desk.case(over)
     await leave(board, archive, 0)  # lists what is closed
@@ -151,7 +153,9 @@ async def test_a_case_that_changed_after_it_was_written_leaves_as_it_is_then(arc
     board = Switchboard(store=MemoryStore(crash_point=dying("before")))
     over = await board.open(1)
     await board.send()
-    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR)
+    await board.desk.change(
+        over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR
+    )
     await board.send()
     await leave(board, archive, 0)
     board.clock.set(board.clock.now() + 31 * DAY)
@@ -250,7 +254,9 @@ async def test_zero_days_keep_alerts_in_the_store(board, archive):
 async def test_another_archive_than_the_one_the_store_relies_on_is_left_alone(board, archive, tmp_path):
     await leave(board, archive)
     over = await board.open(3)
-    await board.desk.change(over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR)
+    await board.desk.change(
+        over, Answer(person="sekda-7315", says="resolved", via="sms"), "answer", by=OPERATOR
+    )
     await board.send()
     await leave(board, CaseArchive(tmp_path / "another", "uji"))
     assert await board.desk.case(over) is not None
