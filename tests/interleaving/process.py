@@ -1,0 +1,135 @@
+"""A process of an installation whose store others share: all roles, on one rule set and one clock that stands still."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from engine.alerting.directory import Contents
+from engine.alerting.policy import Policy, Step, Target
+from engine.judging.condition import EveryEvent
+from engine.judging.event import Event
+from engine.judging.instant import DAY, MINUTE, Instant
+from engine.judging.rule import Rule, Test
+from engine.matching.checked import native_alone
+from engine.service.escalator import Escalator
+from engine.service.evaluator import Evaluator
+from engine.service.event_schema import identity_of
+from engine.service.intake import Intake
+from engine.service.own_alerts import OwnAlerts
+from engine.service.rule_sets import RuleSet
+from engine.service.setback import Setbacks
+from engine.service.silences import Silences
+from engine.service.tokens import Scope, Tokens
+from engine.settings import Settings
+from engine.store.memory import MemoryStore
+from engine.store.port import Arrival
+from tests.interleaving.gate import Seat
+from tests.unit.service.country import KINDS, NOW, REGIONS
+from tests.unit.service.switchboard import OFFICES, PEOPLE, Switchboard, person
+
+TEXTS = dict.fromkeys(("title", "short_title", "owner", "why", "guide"), "Uji")
+ROLES = tuple(Target(role=role) for role in ("sekda", "bpbd"))
+POLICY = Policy(
+    id="p",
+    steps=(
+        Step(to=ROLES, wait=30 * MINUTE),
+        Step(to=(Target(role="posko_nasional", at="nation"),), wait=30 * MINUTE),
+    ),
+)
+
+
+def rule(id_: str, kind: str, **more: Any) -> Rule:
+    """Return a rule that every event of a kind opens an alert of, one for each region."""
+    watch = Test("kind", "equals", kind)
+    return Rule(id=id_, watch=watch, condition=EveryEvent(), escalate="p", version="1", **TEXTS, **more)
+
+
+RULES = {
+    one.id: one
+    for one in (rule("besar", "conflict.clash"), rule("kecil", "neutrality.asn", hide_while=("besar",)))
+}
+NATION = Scope(rights=frozenset(("submit", "operate")), region="00", token_id="t0")
+DIRECTORY = Contents(people=PEOPLE, assignments=OFFICES)
+
+
+class Process(Switchboard):
+    """All parts of one process; `number` tells it from the others."""
+
+    def __init__(self, store: MemoryStore | Seat, now: Instant = NOW, number: int = 0) -> None:
+        super().__init__(store=store)  # type: ignore[arg-type] -- a seat is a store
+        self.number = number
+        self.clock.set(now)
+        self.books.rule_set = RuleSet(RULES, {"p": POLICY})
+        self.escalator = Escalator(self.store, self.clock, self.desk, self.metrics)
+        self.silences = Silences(self.store, self.clock, self.books, self.desk)
+        self.own_alerts = OwnAlerts(self.store, self.clock, self.books, self.metrics)
+        self.setbacks = Setbacks(
+            "escalator", "alerts", store=self.store, clock=self.clock, metrics=self.metrics
+        )
+        self.tokens = Tokens(self.store, self.clock, lambda: 0.0)
+        self.intake = Intake(self.store, self.clock, REGIONS, KINDS, Settings(), self.metrics)
+        self.evaluator = Evaluator(
+            self.store, self.clock, self.books, self.metrics, native_alone, holder=f"process {number}"
+        )
+
+    async def receive(self, *events: tuple[str, str]) -> None:
+        """Let events come in, each an id and a kind, in 73.15; nothing is judged yet."""
+        now = self.clock.now()
+        arrivals = []
+        for id_, kind in events:
+            event = Event(
+                desk="73.15",
+                id=id_,
+                kind=kind,
+                region="73.15",
+                severity=3,
+                occurred_at=now,
+                received_at=now,
+            )
+            value = msgspec.json.encode(event)
+            arrivals.append(Arrival(identity_of("73.15", id_), value[-8:], value))
+        await self.store.append(arrivals, now, now // DAY)
+
+    async def judge(self) -> None:
+        """Judge what came in, if no other process leads, and let another lead after that."""
+        while await self.evaluator.turn():
+            pass
+        await self.evaluator.stand_down()
+
+    async def settle(self) -> None:
+        """Do all that is due at this instant."""
+        turns = (
+            self.escalator.lift,
+            self.evaluator.turn,
+            self.own_alerts.turn,
+            self.escalator.turn,
+            self.dispatcher.turn,
+        )
+        for _ in range(200):
+            if not any([await turn() for turn in turns]):
+                await self.evaluator.stand_down()
+                return
+        raise AssertionError("what is due does not come to rest")
+
+    async def submit(self, **changes: Any) -> None:
+        """Submit a report over the intake."""
+        await self.intake.submit(document(**changes), "application/json", NATION)
+
+
+def document(**changes: Any) -> bytes:
+    """Return a report as a desk sends it."""
+    report = {
+        "id": "Q1",
+        "kind": "desk.heartbeat",
+        "severity": 1,
+        "region": "73.15",
+        "occurred_at": "2024-11-27T09:30:00+08:00",
+        "source": {"desk": "73.15", "channel": "desk"},
+    }
+    return json.dumps(report | changes).encode()
+
+
+def newcomer(number: int):
+    """Return a person whom nobody knew yet."""
+    return person(f"baru-{number}", f"+62811000010{number}")

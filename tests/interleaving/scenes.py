@@ -1,0 +1,430 @@
+"""What is interleaved: a scene is a store at an instant and the writers that have something to do with its record.
+
+A writer is a name, what it does as one process, and what must be so exactly once afterwards.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engine.alerting.alert import Notification
+from engine.alerting.command import Answer, Called, Comment, EscalateNow
+from engine.alerting.own import Request
+from engine.alerting.silence import Match
+from engine.judging.instant import HOUR, MINUTE, Instant
+from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS
+from engine.service.intake import SETTLED
+from engine.service.own_alerts import OWN, ask
+from engine.service.quarantine import QUARANTINE, Quarantined
+from engine.store.codec import decode
+from engine.store.memory import MemoryStore
+from engine.store.port import Write
+from tests.interleaving.gate import Seat, until_stopped
+from tests.interleaving.process import NATION, NOW, Process, document, newcomer
+from tests.unit.service.switchboard import SEKDA
+
+ALERT_ENTRIES = ("answered", "also_taken", "answer_refused")
+PEOPLE = ("sekda-7315", "bpbd-7315")
+
+
+class Writer(NamedTuple):
+    """`entries` are names of history entries of which the person of the writer has exactly one afterwards.
+
+    `holds` says whether what it did is in the store, exactly once: asked of a process that settled everything, and the
+    number of the one that acted.
+    """
+
+    name: str
+    act: Callable[[Process], Awaitable[object]]
+    entries: tuple[str, ...] = ()
+    person: Callable[[int], str] = lambda number: f"op{number}"
+    holds: Callable[[Process, int], Awaitable[bool]] | None = None
+
+
+class Scene(NamedTuple):
+    """A record, the store as it is before, the instant, and who writes the record then.
+
+    `derived`: all that is written follows from what was given, so that two runs can be compared byte for byte.
+    """
+
+    name: str
+    build: Callable[[MemoryStore], Awaitable[None]]
+    now: Instant
+    writers: tuple[Writer, ...]
+    derived: bool = True
+
+
+async def alert_of(process: Process, rule: str = "besar") -> str:
+    """Return the id of the newest alert of a rule."""
+    return next(one.id for one in await process.desk.alerts() if one.rule.id == rule)
+
+
+async def messages_of(process: Process) -> list[Notification]:
+    """Return all messages, by person."""
+    found = [decode(one.value, Notification) for one in (await process.store.scan(NOTIFICATIONS)).values()]
+    return sorted(found, key=lambda one: (one.person, one.id))
+
+
+def answer(says: Any, rule: str = "besar") -> Callable[[Process], Awaitable[object]]:
+    """Let the person of the process answer the alert of a rule."""
+
+    async def act(process: Process) -> None:
+        given = Answer(person=PEOPLE[process.number - 1], says=says, via="link")
+        await process.desk.answer(await alert_of(process, rule), given)
+
+    return act
+
+
+def command(
+    name: Any, make: Callable[[str], Any], rule: str = "besar"
+) -> Callable[[Process], Awaitable[object]]:
+    """Let an operator give a command."""
+
+    async def act(process: Process) -> None:
+        await process.desk.change(await alert_of(process, rule), make(f"op{process.number}"), name)
+
+    return act
+
+
+def report(outcome: Any) -> Callable[[Process], Awaitable[object]]:
+    """Let the gateway report on the message to the first person."""
+
+    async def act(process: Process) -> None:
+        message = (await messages_of(process))[0]
+        reason = "undelivered" if outcome == "failed" else ""
+        await process.dispatcher.reports.take(message.id, outcome, reason=reason, gateway="sms")
+
+    return act
+
+
+async def silence(process: Process) -> None:
+    """Keep the province quiet from now on, or the regency from later on."""
+    now, region = process.clock.now(), ("73", "73.15")[process.number - 1]
+    since = now + (process.number - 1) * MINUTE
+    await process.silences.make(
+        Match(region=(region,)), since=since, until=now + HOUR, reason="uji", author=f"op{process.number}"
+    )
+
+
+async def end_silence(process: Process) -> None:
+    """End the silence that was made first."""
+    kept = await process.silences.list()
+    await process.silences.end(kept[0].id, f"op{process.number}")
+
+
+async def directory(process: Process) -> None:
+    """Add a person to the directory."""
+    await process.books.amend_directory(
+        lambda before: msgspec.structs.replace(before, people=(*before.people, newcomer(process.number))),
+        process.clock.now(),
+        f"op{process.number}",
+    )
+
+
+async def dispatch_failing(process: Process) -> None:
+    """Send what is due over a gateway that refuses the first person."""
+    process.route.become("refuses", SEKDA)
+    await process.dispatcher.turn()
+
+
+async def put_off(process: Process) -> None:
+    """Work on the due alerts raises: they are put off."""
+
+    async def raises() -> None:
+        raise ValueError("a policy that cannot be")
+
+    for alert, at in await process.store.due(ALERTS, process.clock.now(), 10):
+        await process.setbacks.spare_others(alert, raises(), planned=at)
+
+
+async def request(process: Process) -> None:
+    """Ask for one of Siaga's own alerts."""
+    plan = ask(Request("dead_letter"), process.clock.now())
+    await process.store.write(Write(name="put_off", plans=(plan,)))
+
+
+async def resolve_own(process: Process) -> None:
+    """Resolve Siaga's own alert, and ask for it again."""
+    given = Answer(person="posko", says="resolved", via="api", is_operator=True)
+    await process.desk.answer(await alert_of(process, "siaga.dead_letter"), given)
+    await request(process)
+
+
+async def asked_and_opened(process: Process) -> None:
+    """Ask for one of Siaga's own alerts, and open it."""
+    await request(process)
+    await process.own_alerts.turn()
+
+
+async def resubmit(process: Process) -> None:
+    """Take the report out of quarantine."""
+    for id_ in await process.store.scan(QUARANTINE):
+        await process.intake.resubmit(id_, document(), NATION)
+
+
+async def judge_another(process: Process) -> None:
+    """Let a report come in that concerns the alert, and judge it."""
+    await process.receive((f"M{process.number}", "conflict.clash"))
+    await process.judge()
+
+
+async def another_report(process: Process) -> None:
+    """Submit another report that goes into quarantine."""
+    await process.submit(id="Q2", occurred_at="2024-11-27T09:30:00")
+
+
+async def revoke(process: Process) -> None:
+    """Revoke all tokens."""
+    for token in await process.tokens.list():
+        await process.tokens.revoke(token.id)
+
+
+async def rotate(process: Process) -> None:
+    """Rotate the first token."""
+    await process.tokens.rotate((await process.tokens.list())[0].id, HOUR)
+
+
+# --- what holds afterwards ------------------------------------------------------------------------------------------
+
+
+async def is_listed(process: Process, number: int) -> bool:
+    """Say whether the silence of a process is kept, once."""
+    return [one.author for one in await process.silences.list()].count(f"op{number}") == 1
+
+
+async def is_ended(process: Process, _number: int) -> bool:
+    """Say whether the silence that was there at first has ended, and who ended it stands in the audit."""
+    first = next(one for one in await process.silences.list() if one.author == "op0")
+    return first.until <= process.clock.now() and first.ended_by != ""
+
+
+async def is_known(process: Process, number: int) -> bool:
+    """Say whether the person that a process added is in the directory, once."""
+    people = [one.id for one in (await process.books.directory()).contents.people]
+    return people.count(newcomer(number).id) == 1
+
+
+async def is_open(process: Process, _number: int) -> bool:
+    """Say whether one of Siaga's own alerts is unresolved, and the request is settled."""
+    own = [one for one in await process.desk.alerts() if one.rule.id == "siaga.dead_letter"]
+    return sum(one.unresolved for one in own) == 1 and not await process.store.planned(OWN)
+
+
+async def is_judged(process: Process, number: int) -> bool:
+    """Say whether the report that a process took in counts in one alert, once."""
+    evidence = [e.id for one in await process.desk.alerts() for e in one.evidence]
+    joined = [
+        str(entry.details["event"])
+        for one in await process.desk.alerts()
+        for entry in await process.desk.history(one.id)
+        if entry.name == "joined"
+    ]
+    return max(evidence.count(f"M{number}"), joined.count(f"M{number}")) == 1
+
+
+async def is_sent_again(process: Process, _number: int) -> bool:
+    """Say whether the report left the quarantine, once, and came into the stream once."""
+    events = [value for entry in await process.store.read("0-0", 100) for value in entry.values]
+    ids = [msgspec.json.decode(value)["id"] for value in events if b'"Q1"' in value]
+    return ids == ["Q1"] and len(await process.store.log(SETTLED)) == 1
+
+
+async def is_aside(process: Process, _number: int) -> bool:
+    """Say whether the other report is in quarantine, once."""
+    kept = [decode(one.value, Quarantined) for one in (await process.store.scan(QUARANTINE)).values()]
+    return [one.event_id for one in kept].count("Q2") == 1
+
+
+async def is_revoked(process: Process, _number: int) -> bool:
+    """Say whether the tokens that were there are revoked."""
+    tokens = await process.tokens.list()
+    return sum(one.revoked_at is not None for one in tokens) >= 2
+
+
+# --- stores ---------------------------------------------------------------------------------------------------------
+
+
+async def told(store: MemoryStore) -> None:
+    """An alert is open, nobody is told yet, and a further report waits to be judged."""
+    first = Process(store)
+    await first.publish()
+    await first.receive(("E1", "conflict.clash"))
+    await first.judge()
+    await first.receive(("E2", "conflict.clash"))
+
+
+async def due(store: MemoryStore) -> None:
+    """People were told and the wait of the first step is over."""
+    await told(store)
+    await Process(store).dispatcher.turn()
+
+
+async def claimed(store: MemoryStore) -> None:
+    """A process died between its claim of two messages and their sending; the claim is over."""
+    await told(store)
+    seat = Seat(store, stop_at=2)
+    sends = asyncio.create_task(Process(seat).dispatcher.turn())
+    await until_stopped(sends, seat)
+    sends.cancel()
+
+
+async def covered(store: MemoryStore) -> None:
+    """The same, and a silence that concerns the alert begins now."""
+    await due(store)
+    since = NOW + 30 * MINUTE
+    await Process(store).silences.make(
+        Match(region=("73",)), since=since, until=since + HOUR, reason="uji", author="op0"
+    )
+
+
+async def hidden(store: MemoryStore) -> None:
+    """An alert is hidden by one that was resolved right now."""
+    first = Process(store)
+    await first.publish()
+    await first.receive(("E1", "conflict.clash"))
+    await first.judge()
+    await first.receive(("K1", "neutrality.asn"))
+    await first.judge()
+    given = Answer(person="posko", says="resolved", via="api", is_operator=True)
+    await first.desk.answer(await alert_of(first), given)
+    await first.receive(("K2", "neutrality.asn"))
+
+
+async def own(store: MemoryStore) -> None:
+    """One of Siaga's own alerts is open, and asked for again."""
+    first = Process(store)
+    await first.publish()
+    await request(first)
+    await first.own_alerts.turn()
+    await request(first)
+
+
+async def published(store: MemoryStore) -> None:
+    """A directory is in force, and a silence of another province is kept."""
+    first = Process(store)
+    await first.publish()
+    await first.silences.make(Match(region=("33",)), since=NOW, until=NOW + HOUR, reason="uji", author="op0")
+
+
+async def aside(store: MemoryStore) -> None:
+    """A report that cannot be read well is in quarantine."""
+    await Process(store).submit(occurred_at="2024-11-27T09:30:00")
+
+
+async def with_tokens(store: MemoryStore) -> None:
+    """There are two tokens."""
+    first = Process(store)
+    await first.tokens.create(("submit",))
+    await first.tokens.create(("read",))
+
+
+# --- writers --------------------------------------------------------------------------------------------------------
+
+PERSON = {"entries": ALERT_ENTRIES, "person": lambda number: PEOPLE[number - 1]}
+
+
+def writers_of(rule: str) -> tuple[Writer, ...]:
+    """Return who writes an alert of a rule, whatever its state."""
+    return (
+        Writer("answer taken", answer("taken", rule), **PERSON),
+        Writer("answer declined", answer("declined", rule), **PERSON),
+        Writer("answer resolved", answer("resolved", rule), **PERSON),
+        Writer(
+            "escalate by hand",
+            command("escalate", lambda who: EscalateNow(person=who, is_operator=True), rule),
+            ("escalated_by_hand", "answer_refused"),
+        ),
+        Writer(
+            "comment",
+            command("comment", lambda who: Comment(person=who, note_digest="00"), rule),
+            ("commented",),
+        ),
+        Writer(
+            "call",
+            command("called", lambda who: Called(person=who, reached=True, operator="op"), rule),
+            ("called",),
+        ),
+        Writer("escalator", lambda process: process.escalator.turn()),
+        Writer("escalator lift", lambda process: process.escalator.lift()),
+        Writer("evaluator", Process.judge),
+        Writer("evaluator with a new report", judge_another, holds=is_judged),
+        Writer("dispatcher", lambda process: process.dispatcher.turn()),
+        Writer("silence", silence, holds=is_listed),
+        Writer("directory", directory, holds=is_known),
+    )
+
+
+SENDING = (Writer("dispatcher, refused", dispatch_failing),)
+REPORTED = (
+    Writer("report delivered", report("delivered")),
+    Writer("report failed", report("failed")),
+)
+SCENES = (
+    Scene("a message that is due", told, NOW, (*writers_of("besar"), *SENDING)),
+    Scene(
+        "messages that a dead process had claimed",
+        claimed,
+        NOW + CLAIM,
+        (
+            *writers_of("besar"),
+            *SENDING,
+            *REPORTED,
+            Writer("recover", lambda process: process.dispatcher.recover()),
+        ),
+    ),
+    Scene(
+        "an alert whose step is over",
+        due,
+        NOW + 30 * MINUTE,
+        (*writers_of("besar"), *REPORTED, Writer("put off", put_off)),
+    ),
+    Scene(
+        "an alert that a silence begins to cover",
+        covered,
+        NOW + 30 * MINUTE,
+        (*writers_of("besar"), Writer("end of the silence", end_silence, holds=is_ended)),
+    ),
+    Scene("an alert that is hidden no more", hidden, NOW, writers_of("kecil")),
+    Scene(
+        "one of Siaga's own alerts",
+        own,
+        NOW + 1,
+        (
+            Writer("request", request, holds=is_open),
+            Writer("opening", lambda process: process.own_alerts.turn()),
+            Writer("resolved and requested", resolve_own, holds=is_open),
+            Writer("silence", silence, holds=is_listed),
+        ),
+    ),
+    Scene(
+        "the directory and the silences",
+        published,
+        NOW,
+        (
+            Writer("directory", directory, holds=is_known),
+            Writer("silence", silence, holds=is_listed),
+            Writer("end of the silence", end_silence, holds=is_ended),
+            Writer("evaluator with a new report", judge_another, holds=is_judged),
+            Writer("request and opening", asked_and_opened, holds=is_open),
+        ),
+    ),
+    Scene(
+        "a report in quarantine",
+        aside,
+        NOW,
+        (
+            Writer("resubmit", resubmit, holds=is_sent_again),
+            Writer("the same report", lambda process: process.submit(occurred_at="2024-11-27T09:30:00")),
+            Writer("another report", another_report, holds=is_aside),
+        ),
+    ),
+    Scene(
+        "tokens",
+        with_tokens,
+        NOW,
+        (Writer("revoke", revoke, holds=is_revoked), Writer("rotate", rotate)),
+        derived=False,
+    ),
+)
