@@ -92,7 +92,7 @@ def report(outcome: Any) -> Callable[[Process], Awaitable[object]]:
     """Let the gateway report on the message to the first person."""
 
     async def act(process: Process) -> None:
-        message = (await messages_of(process))[0]
+        message = next(one for one in await messages_of(process) if one.kind == "first")
         reason = "undelivered" if outcome == "failed" else ""
         await process.dispatcher.reports.take(message.id, outcome, reason=reason, gateway="sms")
 
