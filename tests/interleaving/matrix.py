@@ -171,8 +171,9 @@ async def faults(run: Run) -> list[str]:
     except Exception as error:  # noqa: BLE001 -- told with the run
         return [f"{run}: {type(error).__name__}: {error}"]
     found = [*await _audited(left, SCENES[run.scene].now), *await _once(run, left)]
+    writers = [SCENES[run.scene].writers[place] for place in run.writers]
     single = all(crossings(run.scene, w, n) == 2 for n, w in enumerate(run.writers, start=1))
-    if not found and single and SCENES[run.scene].derived:
+    if not found and single and SCENES[run.scene].derived and all(one.serial for one in writers):
         story = await told(left.store)
         orders = await stories(run)
         if story not in orders:

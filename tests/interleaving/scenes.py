@@ -32,6 +32,8 @@ PEOPLE = ("sekda-7315", "bpbd-7315")
 class Writer(NamedTuple):
     """`entries` are names of history entries of which the person of the writer has exactly one afterwards.
 
+    `serial`: with another that writes once too, it leaves what the one behind the other leaves. Not so where it tells
+    of trouble that somebody else overtook.
     `holds` says whether what it did is in the store, exactly once: asked of a process that settled everything, and the
     number of the one that acted.
     """
@@ -41,6 +43,7 @@ class Writer(NamedTuple):
     entries: tuple[str, ...] = ()
     person: Callable[[int], str] = lambda number: f"op{number}"
     holds: Callable[[Process, int], Awaitable[bool]] | None = None
+    serial: bool = True
 
 
 class Scene(NamedTuple):
@@ -378,7 +381,7 @@ SCENES = (
         "an alert whose step is over",
         due,
         NOW + 30 * MINUTE,
-        (*writers_of("besar"), *REPORTED, Writer("put off", put_off)),
+        (*writers_of("besar"), *REPORTED, Writer("put off", put_off, serial=False)),
     ),
     Scene(
         "an alert that a silence begins to cover",
