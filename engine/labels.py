@@ -39,6 +39,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "sent": ("",),
     "delivered": ("",),
     "failed": (
+        "unknown_host",
         "refused_connection",
         "timeout",
         "tls",

@@ -9,11 +9,20 @@ This module stands below `alerting`, so a decision or notification is `Any` here
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from engine.gateway_metrics import GatewayMetrics
 from engine.labels import (
@@ -40,10 +49,13 @@ from engine.labels import (
     WRITE_OUTCOMES,
     WRITES,
 )
+from engine.release import RELEASE, commit
 from engine.trouble_metrics import TroubleMetrics
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter and histogram, which nobody asks for
 _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+_UNTIL_TOLD = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 
 
 class Metrics:
@@ -52,6 +64,10 @@ class Metrics:
     def __init__(self) -> None:  # noqa: PLR0915 -- a list of declarations, one statement each
         self.registry = CollectorRegistry()
         own: Any = {"registry": self.registry}
+        ProcessCollector(registry=self.registry)
+        Info("siaga_build", "Which software this process runs", **own).info(
+            {"version": RELEASE, "commit": commit(), "python": platform.python_version()}
+        )
 
         self._events = _counters(
             Counter("siaga_events", "Events by what became of them at the door", ["result"], **own),
@@ -118,6 +134,20 @@ class Metrics:
         for write, outcome in product(WRITES, WRITE_OUTCOMES):
             self._write(write, outcome)
 
+        self._first_message = Histogram(
+            "siaga_first_message_seconds",
+            "From the receipt of what opened an alert until a gateway took its first message, by level",
+            ["level"],
+            buckets=_UNTIL_TOLD,
+            **own,
+        )
+        for level in LEVELS:
+            self._first_message.labels(level)
+        self._backup_at = Gauge(
+            "siaga_backup_timestamp_seconds",
+            "When the newest backup was taken, as far as the store knows; 0: never",
+            **own,
+        )
         self._rules_rejected = _counters(
             Counter(
                 "siaga_rules_rejected", "Rule sets that were not put in force, by reason", ["reason"], **own
@@ -343,6 +373,14 @@ class Metrics:
     def notification(self, notification: Any) -> None:
         """Count that an `alerting.alert.Notification` is in a new state."""
         _child(self._notifications, notification.channel, notification.state, notification.reason).inc()
+
+    def first_message(self, level: int, seconds: float) -> None:
+        """Observe how long after the receipt of what opened an alert of a level a gateway took its first message."""
+        self._first_message.labels(LEVELS[level - 1]).observe(max(0.0, seconds))
+
+    def backed_up(self, at: float) -> None:
+        """Set when the newest backup was taken, in seconds since 1970."""
+        self._backup_at.set(at)
 
     def answer(self, says: str, via: str, outcome: str) -> None:
         """Count an answer: what was said, by which way, `recorded` or `refused`."""

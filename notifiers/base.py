@@ -7,6 +7,8 @@ A notifier never imports the engine. `sent` promises nothing about delivery.
 from __future__ import annotations
 
 import math
+import socket
+import ssl
 from typing import Literal, Protocol, get_args
 
 import msgspec
@@ -41,6 +43,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Reason = Literal[
+    "unknown_host",
     "refused_connection",
     "timeout",
     "tls",
@@ -58,6 +61,21 @@ Reason = Literal[
 
 `unexpected` stands for whatever a notifier raises that is no `DeliveryError`; a notifier does not say it of itself.
 """
+
+
+def reason_of(error: BaseException) -> Reason:
+    """Return why nobody could be connected to, by what lies behind an error of the connection."""
+    found: BaseException | None = error
+    reason: Reason = "refused_connection"
+    while found is not None:
+        if isinstance(found, ssl.SSLError):
+            return "tls"
+        if isinstance(found, socket.gaierror):
+            return "unknown_host"
+        if isinstance(found, TimeoutError):
+            reason = "timeout"
+        found = found.__cause__ or found.__context__
+    return reason
 
 
 class DeliveryError(Exception):

@@ -18,7 +18,7 @@ import aiosmtplib
 import msgspec
 from aiosmtplib import SMTP
 
-from notifiers.base import DeliveryError, Message, Reason, Receipt
+from notifiers.base import DeliveryError, Message, Reason, Receipt, reason_of
 from notifiers.mime import mime_bytes
 
 _CLOSING = 421
@@ -232,7 +232,7 @@ def _cause(error: Exception, code: int) -> tuple[Reason, bool]:
         case TimeoutError():
             return "timeout", True
         case aiosmtplib.SMTPConnectError():
-            return "refused_connection", True
+            return reason_of(error), True
         case aiosmtplib.SMTPNotSupported() | ValueError():
             return "recipient_refused", False  # an address that cannot be written, or not to this server
         case OSError():

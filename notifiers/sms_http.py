@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httptools
 import msgspec
 
-from notifiers.base import DeliveryError, Message, Reason, Receipt
+from notifiers.base import DeliveryError, Message, Reason, Receipt, reason_of
 from notifiers.connections import Connections, NotConnectedError, target_of
 from notifiers.exchange import Exchange, Filled, Response, fill, judge
 
@@ -107,8 +107,7 @@ class SmsHttp:
         except TimeoutError:
             raise DeliveryError("timeout", transient=True) from None
         except OSError as error:
-            reason: Reason = "tls" if _is_tls(error) else "refused_connection"
-            raise DeliveryError(reason, transient=True, detail=type(error).__name__) from None
+            raise DeliveryError(reason_of(error), transient=True, detail=type(error).__name__) from None
 
     async def close(self) -> None:
         """Let go of kept connections."""
@@ -154,7 +153,7 @@ def _cause(error: Exception) -> tuple[Reason, bool]:
         case _ if _is_tls(error):
             return "tls", True
         case NotConnectedError():
-            return "refused_connection", True
+            return reason_of(error), True
         case OSError() | httptools.HttpParserError():
             return "disconnected", True
         case _:

@@ -23,7 +23,7 @@ from functools import lru_cache
 import httptools
 import msgspec
 
-from notifiers.base import DeliveryError, Message, Reason, Receipt
+from notifiers.base import DeliveryError, Message, Reason, Receipt, reason_of
 from notifiers.connections import Answer, Connections, NotConnectedError, target_of
 from notifiers.exchange import retry_after
 
@@ -188,4 +188,4 @@ def _cause(error: BaseException) -> Reason:
         if isinstance(found, ssl.SSLError):
             return "tls"
         found = found.__cause__ or found.__context__
-    return "refused_connection" if isinstance(error, NotConnectedError) else "disconnected"
+    return reason_of(error) if isinstance(error, NotConnectedError) else "disconnected"

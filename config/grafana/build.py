@@ -317,6 +317,47 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ),
             ),
             Panel(
+                "Receipt to first message",
+                (
+                    (quantile(0.5, "siaga_first_message_seconds", "le, level"), "half, {{level}}"),
+                    (quantile(0.9, "siaga_first_message_seconds", "le, level"), "nine of ten, {{level}}"),
+                ),
+                unit="s",
+                says="Awas above a minute: evaluator, messages or gateways are behind.",
+            ),
+            Panel(
+                "Age of the newest backup",
+                (('time() - max(siaga_backup_timestamp_seconds{job="siaga"})', ""),),
+                unit="s",
+                says="Above a day: look at the timer of the backup.",
+                kind="stat",
+                red_from=93_600,
+            ),
+            Panel(
+                "Memory of the processes",
+                (('process_resident_memory_bytes{job="siaga"}', "{{instance}} {{process}}"),),
+                unit="bytes",
+            ),
+            Panel(
+                "CPU of the processes",
+                (
+                    (
+                        'rate(process_cpu_seconds_total{job="siaga"}[5m])',
+                        "{{instance}} {{process}}",
+                    ),
+                ),
+            ),
+            Panel(
+                "Software that runs",
+                (
+                    (
+                        'count by (version, commit, python) (siaga_build_info{job="siaga"})',
+                        "{{version}} {{commit}} Python {{python}}",
+                    ),
+                ),
+                says="Two lines: an upgrade is half done.",
+            ),
+            Panel(
                 "Wall clock against Siaga's",
                 (('max(siaga_clock_offset_seconds{job="siaga"})', "ahead"),),
                 unit="s",

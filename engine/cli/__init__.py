@@ -7,6 +7,7 @@ nothing that another face could want belongs in them.
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -44,6 +45,7 @@ from engine.cli.schema import schema
 from engine.cli.send import send
 from engine.cli.status import status
 from engine.errors import ConfigurationError, SiagaError
+from engine.release import RELEASE, commit
 from engine.service import logs
 from engine.settings import Log
 
@@ -58,9 +60,19 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"Siaga {RELEASE}, commit {commit()}, Python {platform.python_version()}")
+        raise typer.Exit
+
+
 @app.callback()
 def siaga(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    version: Annotated[  # noqa: ARG001 -- its callback reads it
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which Siaga this is, and end."),
+    ] = False,
 ) -> None:
     """Siaga: rules judge what election desks report; the right official is told until somebody has taken the matter.
 

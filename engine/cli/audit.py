@@ -6,6 +6,7 @@ Here: arguments and printing. Not here: the log itself (`service.audit`).
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Annotated
 
 import msgspec
@@ -14,10 +15,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from engine.cli.check import Tongue
+from engine.cli.listing import Limit, say_more
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.judging.instant import format_instant
-from engine.service.audit import AUDIT
+from engine.service.audit import AUDIT, AuditEntry
 from engine.service.case_archive import archive_of
 from engine.service.proof import Fault, Proof, all_entries, all_pages, verify
 from engine.settings import DEFAULT_FILE, Settings
@@ -54,6 +56,9 @@ _SAID = {
     "broken": {"id": "RUSAK: ", "en": "BROKEN: "},
 }
 Lang = Annotated[Tongue, typer.Option("--lang", help="Language of the answer.")]
+
+NEWEST = 1_000
+"""So many entries are listed unless more are asked for."""
 
 
 @app.command("verify")
@@ -104,27 +109,42 @@ def list_(
     subject: Annotated[
         str, typer.Option(help="Only entries whose subject begins with this, such as an alert's id.")
     ] = "",
+    limit: Limit = NEWEST,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """List entries, oldest first: when, what, of what, by whom.
+    """List the newest entries, the oldest of them first: when, what, of what, by whom.
 
     Example: siaga audit list --subject 5n3kq2
     """
 
-    async def print_all(settings: Settings) -> None:
+    def show(entry: AuditEntry) -> None:
+        if as_json:
+            typer.echo(msgspec.json.encode(msgspec.structs.asdict(entry)).decode())
+        else:
+            at = format_instant(entry.at, "Asia/Jakarta")
+            typer.echo("  ".join(filter(None, (at, entry.what, entry.subject, entry.by))))
+
+    async def print_newest(settings: Settings) -> None:
+        newest: deque[AuditEntry] = deque()
+        older = 0
         async with storage(settings) as store:
             async for entry in all_entries(store, archive_of(settings)):
                 if not entry.subject.startswith(subject):
                     continue
-                if as_json:
-                    typer.echo(msgspec.json.encode(msgspec.structs.asdict(entry)).decode())
-                else:
-                    at = format_instant(entry.at, "Asia/Jakarta")
-                    typer.echo("  ".join(filter(None, (at, entry.what, entry.subject, entry.by))))
+                if not limit:
+                    show(entry)
+                    continue
+                newest.append(entry)
+                if len(newest) > limit:
+                    newest.popleft()
+                    older += 1
+        for entry in newest:
+            show(entry)
+        say_more(older, "older entries")
 
-    asyncio.run(print_all(settings_of(config, set_)))
+    asyncio.run(print_newest(settings_of(config, set_)))
 
 
 async def _contains(store: Store, settings: Settings, mark: bytes) -> bool:

@@ -19,13 +19,16 @@ from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import server_of, store_at
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, StoreError
-from engine.judging.instant import local
+from engine.judging.instant import local, parse_instant
 from engine.service.backup import Brought, back_up
 from engine.service.backup import restore as bring_back
+from engine.service.backup_record import BackupRecord, enter_backup
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.backup import Backup, Manifest
 from engine.store.copy import Namespace
 
+SUFFIX = ".tar.gz"
+"""How the name of a backup ends."""
 _WORK = {"store": "store", "archive": "archive", "file": "writing", "verify": "verifying"}
 """What a bar says of each stretch of work."""
 
@@ -33,7 +36,10 @@ _WORK = {"store": "store", "archive": "archive", "file": "writing", "verify": "v
 def backup(
     target: Annotated[
         Path,
-        typer.Argument(metavar="DIR|FILE", help="A folder, which gets a file named by the time; or a file."),
+        typer.Argument(
+            metavar="DIR|FILE.tar.gz",
+            help="A folder, which is made where it is not there and gets a file named by the time; or the file itself.",
+        ),
     ],
     with_key: Annotated[
         bool,
@@ -54,6 +60,9 @@ def backup(
     Works while the service runs: writers wait while the store is read, requests of that time are answered late or with
     503, and nothing is lost. The file holds personal data (0600). It does not hold settings, rule files, messages in
     the outbox, or the secret key unless asked. It is read again and verified before this command says that it is there.
+
+    A name that ends in .tar.gz is a file, every other one a folder (0700 where it is made). A metric of the service
+    shows when the newest backup was taken.
 
     Example: siaga backup /srv/backup/siaga
     """
@@ -121,14 +130,15 @@ def _say(manifest: Manifest) -> None:
 
 
 def _file_in(target: Path, settings: Settings) -> Path:
-    if not target.is_dir():
+    if target.exists() and not target.is_dir():
+        raise StoreError(f"{target} is there already; name another file, or a folder")
+    if target.name.endswith(SUFFIX) and not target.is_dir():
         if not target.parent.is_dir():
             raise ConfigurationError(f"{target.parent} does not exist: make the folder first")
-        if target.exists():
-            raise StoreError(f"{target} is there already; name another file, or a folder")
         return target
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     at = local(WallClock().now(), "UTC")
-    return target / f"{settings.namespace}-{at:%Y-%m-%dT%H%M%SZ}.tar.gz"
+    return target / f"{settings.namespace}-{at:%Y-%m-%dT%H%M%SZ}{SUFFIX}"
 
 
 async def _back_up(settings: Settings, file: Path, *, with_key: bool, with_archive: bool) -> Manifest:
@@ -138,26 +148,32 @@ async def _back_up(settings: Settings, file: Path, *, with_key: bool, with_archi
         aclosing(Namespace(where, settings.namespace)) as namespace,
     ):
         with _bars() as progress:
-            return await back_up(
+            now = WallClock().now()
+            manifest = await back_up(
                 namespace,
                 store,
                 settings,
                 file,
-                WallClock().now(),
+                now,
                 progress,
                 with_key=with_key,
                 with_archive=with_archive,
             )
+        await enter_backup(store, BackupRecord(taken_at=now, bytes=file.stat().st_size))
+        return manifest
 
 
 async def _restore(settings: Settings, backup: Backup) -> Brought:
     async with (
         server_of(settings) as where,
-        store_at(where, settings, restoring=True),
+        store_at(where, settings, restoring=True) as store,
         aclosing(Namespace(where, settings.namespace)) as namespace,
     ):
         with _bars() as progress:
-            return await bring_back(backup, namespace, settings, progress)
+            brought = await bring_back(backup, namespace, settings, progress)
+        taken_at, _ = parse_instant(brought.manifest.taken_at)
+        await enter_backup(store, BackupRecord(taken_at=taken_at, bytes=backup.file.stat().st_size))
+        return brought
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from engine.cli.account import os_account
 from engine.cli.check import Tongue
 from engine.cli.directory_form import as_csv, as_document
 from engine.cli.inspection import Inspection
+from engine.cli.listing import Limit, say_more, within
 from engine.cli.named import rule_named
 from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
 from engine.cli.policy import surroundings
@@ -46,6 +47,9 @@ from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Bring in, change and take out who holds which office.")
 DAY = ["%Y-%m-%d"]
+
+MOST_LINES = 500
+"""So many lines of a check are printed unless more are asked for."""
 
 
 @app.command("import")
@@ -124,6 +128,7 @@ def check(
     region: Annotated[str | None, typer.Option(help="Only this region and what lies in it: 73.")] = None,
     rule: Annotated[str | None, typer.Option(metavar="ID", help="Only alerts of this rule.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Print also what is well.")] = False,
+    limit: Limit = MOST_LINES,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
     lang: Annotated[Tongue, typer.Option(help="Language of the lines.")] = Tongue.id,
     config: ConfigFile = DEFAULT_FILE,
@@ -163,8 +168,11 @@ def check(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(inspection)).decode())
     else:
-        for line in inspection.lines(regions, lang.value, everything=all_):
+        *lines, sums = inspection.lines(regions, lang.value, everything=all_)
+        for line in within(limit, lines):
             typer.echo(line)
+        say_more(len(lines) - len(within(limit, lines)), "lines")
+        typer.echo(sums)
     raise typer.Exit(1 if inspection.hours["nobody"] else 0)
 
 

@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from engine.cli.check import Format
+from engine.cli.listing import Limit
 from engine.cli.options import ConfigFile, Overrides, length, settings_of
 from engine.cli.storage import answers, server_of, store_at
 from engine.errors import SiagaError
@@ -33,11 +34,16 @@ _WHY: Mapping[Reason, str] = {
 }
 
 
+MOST_AWAS = 20
+"""So many awas alerts are named unless more are asked for."""
+
+
 def status(
     within: Annotated[
         str,
         typer.Option(metavar="DURATION", help="What falls due within this time speaks against a restart."),
     ] = "1m",
+    limit: Limit = MOST_AWAS,
     format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -50,7 +56,7 @@ def status(
     Example: until siaga status; do sleep 5; done; systemctl restart siaga
     """
     settings = settings_of(config, set_)
-    standing = asyncio.run(_look(settings, length("--within", within)))
+    standing = asyncio.run(_look(settings, length("--within", within), limit))
     if format_ is Format.json:
         typer.echo(msgspec.json.encode({"safe": standing.safe, **msgspec.to_builtins(standing)}))
     else:
@@ -59,7 +65,7 @@ def status(
     raise typer.Exit(0 if standing.safe else 1)
 
 
-async def _look(settings: Settings, within: int) -> Standing:
+async def _look(settings: Settings, within: int, most: int) -> Standing:
     if not await answers(settings):
         raise SiagaError(
             f"Siaga does not run: no server answers in {settings.redis_directory}; `siaga run` starts it"
@@ -67,7 +73,9 @@ async def _look(settings: Settings, within: int) -> Standing:
     async with server_of(settings) as where, store_at(where, settings) as store:
         server = await look_at_server(where, settings.namespace)
         now = (await clock_of(settings, store)).now()
-        return await look(store, server, now, within, wait_replicas=settings.redis.wait_replicas)
+        return await look(
+            store, server, now, within, wait_replicas=settings.redis.wait_replicas, most_awas=most
+        )
 
 
 def _lines(standing: Standing) -> Iterator[str]:
@@ -91,6 +99,8 @@ def _lines(standing: Standing) -> Iterator[str]:
     for alert in standing.awas:
         taken = "taken" if alert.taken else "NOBODY HAS TAKEN IT"
         yield f"  awas {alert.id} {alert.rule} {alert.region}: {taken}, next step {_time(alert.next_at)}"
+    if standing.awas_more:
+        yield f"  {standing.awas_more:,} more awas alerts; --limit 0 shows all"
     if standing.rebuild is not None:
         yield f"rebuild of new rules: {standing.rebuild:.0%}"
     yield "safe to restart now" if standing.safe else "better wait:"

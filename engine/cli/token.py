@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.account import os_account
+from engine.cli.listing import FEW, Limit, print_listing, say_more, within
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
@@ -80,14 +81,12 @@ def create(
 
 
 @app.command("list")
-def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+def list_(limit: Limit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """List all tokens, the ended ones too; the secrets are not kept.
 
     Example: siaga token list
     """
     from rich.table import Column, Table
-
-    from engine.cli.listing import print_listing
 
     table = Table(
         Column("id", no_wrap=True),
@@ -101,7 +100,8 @@ def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
         box=None,
         pad_edge=False,
     )
-    for token in asyncio.run(_list(settings_of(config, set_))):
+    found = asyncio.run(_list(settings_of(config, set_)))
+    for token in within(limit, found):
         used = "-" if token.used_on is None else f"{local(token.used_on * DAY, 'UTC'):%Y-%m-%d}"
         end = token.revoked_at or token.ends_at
         ended = "-" if end is None else f"{local(end, ZONE):%Y-%m-%d %H:%M} WIB"
@@ -109,6 +109,7 @@ def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
         rights = " ".join(token.rights)
         table.add_row(token.id, token.label, token.region, rights, _rates(token), created, used, ended)
     print_listing(table)
+    say_more(len(found) - table.row_count, "tokens")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.account import os_account
+from engine.cli.listing import FEW, Limit, print_listing, say_more, within
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
@@ -69,14 +70,12 @@ def add(
 
 
 @app.command("list")
-def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+def list_(limit: Limit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """List all users, the disabled ones too.
 
     Example: siaga user list
     """
     from rich.table import Column, Table
-
-    from engine.cli.listing import print_listing
 
     table = Table(
         Column("id", no_wrap=True),
@@ -88,13 +87,15 @@ def list_(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
         box=None,
         pad_edge=False,
     )
-    for user in asyncio.run(_list(settings_of(config, set_))):
+    found = asyncio.run(_list(settings_of(config, set_)))
+    for user in within(limit, found):
         added, password_set, disabled = (
             "-" if at is None else f"{local(at, ZONE):%Y-%m-%d %H:%M} WIB"
             for at in (user.created_at, user.password_at, user.disabled_at)
         )
         table.add_row(user.id, user.region, " ".join(user.rights), added, password_set, disabled)
     print_listing(table)
+    say_more(len(found) - table.row_count, "users")
 
 
 @app.command()

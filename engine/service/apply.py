@@ -22,6 +22,7 @@ from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
 from engine.clock import Clock
 from engine.errors import StoreError, StoreUnavailableError
+from engine.judging.instant import SECOND
 from engine.metrics import Metrics
 from engine.service.alert_lists import AlertsPage, Wanted, newest_of, page_of
 from engine.service.books import Books
@@ -197,6 +198,7 @@ class Desk:
             load(self._store, [one.alert_id for one in few], known), self._books.surroundings()
         )
         outcomes: list[Decision | Exception | _Overtaken | None] = []
+        first_messages: list[tuple[int, float]] = []
         changes, written = Changes(), False
         for one in few:
             case = cases.get(one.alert_id)
@@ -215,6 +217,7 @@ class Desk:
             if decision.alert != case.alert or decision.notifications or decision.history:
                 written = True
                 changes.add([decision], case)
+                first_messages += _first_message(case, decision)
                 if _closed_by_hand(case.alert, decision.alert, self._books.rule_set.counted):
                     changes.plans.append(Plan(CLOSINGS, one.alert_id, decision.alert.resolved_at))
             elif one.beside is not None:
@@ -231,6 +234,8 @@ class Desk:
         for done in outcomes:
             if isinstance(done, Decision):
                 self._metrics.decided(done)
+        for level, seconds in first_messages:
+            self._metrics.first_message(level, seconds)
         return outcomes
 
     async def _committed(self, write: Write) -> bool:
@@ -276,6 +281,17 @@ class _Given(NamedTuple):
 
 class _Overtaken:
     """Somebody changed an alert of the write meanwhile."""
+
+
+def _first_message(case: Case, decision: Decision) -> list[tuple[int, float]]:
+    """Return level and seconds since what opened the alert came in, where this decision sent its first message."""
+    alert, before = case.alert, case.notifications.values()
+    if alert.exercise or len(case.notifications) != len(alert.notifications):
+        return []  # an exercise waits for everything real; of an alert that lost old messages nobody knows its first
+    sent = [one.sent_at for one in decision.notifications if one.sent_at is not None]
+    if not sent or any(one.sent_at is not None for one in before):
+        return []
+    return [(alert.level, (min(sent) - alert.detected_at) / SECOND)]
 
 
 def _closed_by_hand(before: Alert, after: Alert, counted: Collection[str]) -> bool:

@@ -25,6 +25,7 @@ from engine.clock import Clock, monotonic
 from engine.judging.instant import SECOND, Instant
 from engine.judging.rule import level_name
 from engine.metrics import Metrics
+from engine.service.backup_record import newest_backup
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX, places_of
 from engine.service.heartbeat import Heartbeat
@@ -156,6 +157,8 @@ class Auditor:
         self._metrics.notifications_unaccounted.set(len(lost_notifications))
         self._metrics.alerts_nobody.set(found.nobody)
         self._metrics.alerts_now(found.unresolved, found.oldest)
+        backup, _ = await newest_backup(self._store)
+        self._metrics.backed_up(backup.taken_at / SECOND if backup else 0)
         await self._tell_of_abandoned(found.abandoned)
         if not lost_alerts and not lost_notifications:
             await self._heartbeat.beat()

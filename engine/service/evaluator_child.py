@@ -49,6 +49,8 @@ LONGEST = 64 * 1024 * 1024
 
 log = structlog.get_logger("siaga.evaluator")
 
+OWN_PROCESS = {"process": "evaluator"}
+"""The label of samples about the evaluator's process, which the service shows beside its own."""
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
 """A metric's sample: name, labels, value."""
 
@@ -258,12 +260,21 @@ def tidy() -> None:
 
 
 def samples(metrics: Metrics) -> list[Sample]:
-    """Return all samples of a process, without the instants at which its counters were made."""
+    """Return all samples of a process; those about the process itself carry its name, those of the build are left out.
+
+    The parent has the same build. A sum of two start times or memories would be nobody's.
+    """
     return [
-        (sample.name, tuple(sorted(sample.labels.items())), sample.value)
+        (
+            sample.name,
+            tuple(
+                sorted((sample.labels | (OWN_PROCESS if family.name.startswith("process_") else {})).items())
+            ),
+            sample.value,
+        )
         for family in metrics.registry.collect()
         for sample in family.samples
-        if not sample.name.endswith("_created")
+        if family.name != "siaga_build"
     ]
 
 

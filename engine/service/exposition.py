@@ -18,7 +18,7 @@ class _Sum(Collector):
     """The families of a registry with further samples added: equal ones summed, others put to their family.
 
     Every counter, histogram and gauge of Siaga is moved in one process only and stands at 0 in the other, so a sum is
-    right for all of them.
+    right for all of them. Samples about the evaluator's process itself (`process_...`) have a label of their own.
     """
 
     def __init__(self, registry: CollectorRegistry, further: Iterable[Sample]) -> None:

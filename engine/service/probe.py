@@ -15,6 +15,7 @@ from notifiers.base import DeliveryError, Notifier, Reason
 from notifiers.registry import build_one
 
 REMEDIES: Mapping[Reason, str] = {
+    "unknown_host": "is its name right, does the server of names (DNS) answer?",
     "refused_connection": "is its address and port right, does it run, does a firewall stand between?",
     "timeout": "does a firewall stand between, is its address right? Ask its operator",
     "tls": "does it offer TLS as set (starttls on 587, implicit on 465)? Does its certificate fit its name? An "

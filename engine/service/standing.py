@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.alerting.alert import Alert
 from engine.judging.instant import SECOND, Instant, Millis
 from engine.judging.rule import level_name
 from engine.service.agenda import WINDOWS
@@ -63,7 +64,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What is so at `at`; `due` counts what falls due up to `until`, and `next_due` is the earliest of all.
 
     `in_flight` are messages that are being handed over, `rebuild` the share of one under way. `wait` are the reasons
-    not to restart now.
+    not to restart now. `awas_more` awas alerts are not among `awas`.
     """
 
     at: Instant
@@ -77,6 +78,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     rebuild: float | None
     server: Server
     wait: tuple[Reason, ...]
+    awas_more: int = 0
 
     @property
     def safe(self) -> bool:
@@ -85,9 +87,18 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def look(
-    store: Store, server: Server, now: Instant, within: Millis, *, wait_replicas: int = 0
+    store: Store,
+    server: Server,
+    now: Instant,
+    within: Millis,
+    *,
+    wait_replicas: int = 0,
+    most_awas: int = 0,
 ) -> Standing:
-    """Read how an installation stands; what falls due `within` milliseconds from now counts as due soon."""
+    """Read how an installation stands; what falls due `within` milliseconds from now counts as due soon.
+
+    At most `most_awas` awas alerts are named (0: all), those first that nobody has taken.
+    """
     census = await take(store)
     until = now + within
     due = {name: len(await store.due(schedule, until, MOST_READ)) for name, schedule in DUE.items()}
@@ -105,7 +116,13 @@ async def look(
         server=server,
         wait=(),
     )
-    return msgspec.structs.replace(standing, wait=_reasons(standing, wait_replicas))
+    named = standing.awas[:most_awas] if most_awas else standing.awas
+    return msgspec.structs.replace(
+        standing,
+        wait=_reasons(standing, wait_replicas),
+        awas=named,
+        awas_more=len(standing.awas) - len(named),
+    )
 
 
 def _reasons(standing: Standing, wait_replicas: int) -> tuple[Reason, ...]:
@@ -144,9 +161,13 @@ def _awas(census: Census) -> tuple[Open, ...]:
             taken=alert.status == "acknowledged",
             next_at=alert.wake_at,
         )
-        for alert in sorted(census.alerts, key=lambda alert: (alert.wake_at or 0, alert.id))
+        for alert in sorted(census.alerts, key=_untaken_first)
         if alert.unresolved and alert.space == "real" and level_name(alert.level) == "awas"
     )
+
+
+def _untaken_first(alert: Alert) -> tuple[bool, Instant, str]:
+    return alert.status == "acknowledged", alert.wake_at or 0, alert.id
 
 
 async def _rebuild(store: Store) -> float | None:

@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +41,8 @@ KEEP_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.01
+_QUIET_SECONDS = 1.0
+"""Who waits for a lock or an answer longer than this says for what, once."""
 _LOG_BYTES = 1_048_576
 _VERSION = re.compile(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)")
 _WRITTEN = re.compile(r"(redis|valkey) (\d+)\.(\d+)\.(\d+)\n")
@@ -97,7 +100,11 @@ class EmbeddedServer:
         started: Server | None = None
         ends = monotonic() + self._patience
         await self._begin_use(ends)
+        waiting = self._waiting(
+            "the answer of the server that holds LOCK; one that reads large files takes its time"
+        )
         while monotonic() < ends:
+            waiting()
             lock = self._take("LOCK", fcntl.LOCK_EX)
             if lock is not None:
                 try:
@@ -137,7 +144,9 @@ class EmbeddedServer:
             with suppress(StoreUnavailableError):  # its answer is to hang up
                 await link.command("SHUTDOWN")
         ends = monotonic() + self._patience
+        waiting = self._waiting("the end of the server, which holds LOCK while it writes its files")
         while (lock := self._take("LOCK", fcntl.LOCK_EX)) is None:
+            waiting()
             if monotonic() > ends:
                 raise StoreError(f"the server in {self._directory} does not end: {self._last_words()}")
             await asyncio.sleep(_POLL_SECONDS)
@@ -161,10 +170,29 @@ class EmbeddedServer:
 
     async def _begin_use(self, ends: float) -> None:
         """Share the lock of those who use the server, once nobody is about to end it."""
+        waiting = self._waiting("USERS: a process that ends the server, or copies its files, holds it")
         while self._use is None and monotonic() < ends:
+            waiting()
             self._use = self._take("USERS", fcntl.LOCK_SH)
             if self._use is None:
                 await asyncio.sleep(_POLL_SECONDS)
+
+    def _waiting(self, for_what: str) -> Callable[[], None]:
+        """Return what to call while waiting: once it has lasted, it says for what, in the log."""
+        since: float | None = monotonic()
+
+        def say() -> None:
+            nonlocal since
+            if since is not None and monotonic() - since > _QUIET_SECONDS:
+                since = None
+                log.warning(
+                    "embedded_server_waited_for",
+                    directory=str(self._directory),
+                    waits_for=for_what,
+                    at_most_seconds=self._patience,
+                )
+
+        return say
 
     def _end_use(self) -> None:
         if self._use is not None:

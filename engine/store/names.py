@@ -55,6 +55,7 @@ ServiceWrite = Literal[
     # what people set up and look after
     "add_user",
     "audit",
+    "backed_up",
     "begin_session",
     "create_token",
     "directory",

@@ -22,6 +22,7 @@ from engine.judging.instant import DAY, HOUR, MINUTE, format_instant
 from engine.loading.directory import load_directory
 from engine.service.app import Siaga
 from engine.service.archivist import Archivist
+from engine.service.backup_record import BackupRecord, enter_backup
 from engine.service.case_archive import CaseArchive
 from engine.service.case_archivist import CaseArchivist
 from engine.service.casebook import ALERTS, NOTIFICATIONS
@@ -348,7 +349,7 @@ async def away(scene: Scene) -> None:
 
 
 async def archive(scene: Scene) -> None:
-    """What was applied goes to the archive and leaves the stream."""
+    """What was applied goes to the archive and leaves the stream; a backup was taken."""
     archivist = Archivist(
         scene.siaga.store,
         scene.siaga.clock,
@@ -360,6 +361,7 @@ async def archive(scene: Scene) -> None:
     while await archivist.turn():
         pass
     archivist.release()
+    await enter_backup(scene.siaga.store, BackupRecord(taken_at=scene.siaga.clock.now(), bytes=1))
 
 
 async def erase(scene: Scene) -> None:

@@ -154,7 +154,12 @@ def test_every_setting_named_exists():
 def test_every_metric_named_exists():
     """A word `siaga_*` is a metric, with or without the suffixes that Prometheus adds."""
     families = {family.name: family.type for family in Metrics().registry.collect()}
-    suffixes = {"counter": ("_total",), "histogram": ("", "_bucket", "_count", "_sum"), "gauge": ("",)}
+    suffixes = {
+        "counter": ("_total",),
+        "histogram": ("", "_bucket", "_count", "_sum"),
+        "gauge": ("",),
+        "info": ("_info",),
+    }
     known = {name + suffix for name, kind in families.items() for suffix in suffixes.get(kind, ("",))}
     named = [
         Mention(place, word) for place, code in mentions() for word in re.findall(r"\bsiaga_[a-z_]+", code)
