@@ -28,6 +28,7 @@ from notifiers.base import DeliveryError, Message
 from notifiers.email import Email, EmailSettings
 from notifiers.webhook import Webhook, WebhookSettings
 from tests.acceptance.test_clock_jumps import CLASH, START
+from tests.credentials import OPERATOR
 from tests.integration.prometheus.service import Service, running
 
 ROOT = Path(__file__).parents[2]
@@ -181,7 +182,7 @@ def test_lists_have_an_end_and_say_how_much_more_there_is(place: Place, capsys) 
         store = RedisStore(await server.start(), place.settings.namespace)
         await store.open()
         for number in range(many):
-            await Tokens(store, WallClock()).create(["submit"], "00", f"desk {number}")
+            await Tokens(store, WallClock()).create(["submit"], "00", f"desk {number}", by=OPERATOR)
         await store.close()
         await server.release()
 
