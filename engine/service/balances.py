@@ -48,7 +48,11 @@ class Balances:
     async def turn(self) -> int:
         """Ask every gateway once; return 0, since there is never more to do at once."""
         for gateway, ask_gateway in self.asks.items():
-            left = await ask_gateway()
+            try:
+                left = await ask_gateway()
+            except Exception:  # the other gateways are asked all the same
+                log.exception("balance_unknown", gateway=gateway, reason="unexpected")
+                continue
             if isinstance(left, str):
                 log.warning("balance_unknown", gateway=gateway, reason=left)
                 continue

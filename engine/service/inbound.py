@@ -127,7 +127,7 @@ class Inbound:
                 outcome: _Outcome = (
                     Answers(acts=begun.acts) if begun else dialogue(said, kept.line, unresolved, now)
                 )
-                if isinstance(outcome, Turned) and await self._verified(writer, said.code, now):
+                if isinstance(outcome, Turned) and await self._verified(text, said.code):
                     outcome = "verified"
                 heard = await self._follow(text, kept, outcome)
             except _AlreadyHeardError:
@@ -171,16 +171,21 @@ class Inbound:
         owners = self._numbers[1].get(number or "")
         return _Writer(number, tuple(owners)) if number and owners else None
 
-    async def _verified(self, writer: _Writer, code: str, now: Instant) -> bool:
-        """Take a code that was sent to one of the writer's contacts to verify it; False where this is none."""
-        for owner, contact in writer.owners:
-            if code and await self._verifications.expects(contact, code, now):
+    async def _verified(self, text: _Text, code: str) -> bool:
+        """Take a code that was sent to one of the writer's contacts to verify it; False where this is none.
+
+        A text that was interrupted after that and comes again is answered as at first.
+        """
+        for owner, contact in text.writer.owners:
+            if code and await self._verifications.expects(contact, code, text.at):
                 return (
                     await self._verifications.hear(
-                        contact, code, now, by=Credential("phone", contact.id, owner.id)
+                        contact, code, text.at, by=Credential("phone", contact.id, owner.id), text=text.id
                     )
                     == "verified"
                 )
+            if code and await self._verifications.confirmed_by(contact, text.id):
+                return True
         return False
 
     async def _withdraw(self, writer: _Writer) -> None:

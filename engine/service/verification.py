@@ -36,13 +36,17 @@ Outcome = Literal["verified", "wrong_code", "not_asked"]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a contact was asked: the how manieth time, when, at which address (a digest of it), and how many misses."""
+    """What a contact was asked: the how manieth time, when, at which address (a digest of it), and how many misses.
+
+    `text` is the id of the SMS that brought the code back, if one did.
+    """
 
     turn: int
     at: Instant
     address: str
     missed: int = 0
     done: bool = False
+    text: str = ""
 
 
 class Verifications:
@@ -62,8 +66,11 @@ class Verifications:
             if await self._keep(contact.id, asked, version):
                 return _code(key, contact, asked)
 
-    async def hear(self, contact: Contact, code: str, at: Instant, by: Credential) -> Outcome:
-        """Verify the contact where this is the code that was sent there; `by` is the credential that brought it."""
+    async def hear(self, contact: Contact, code: str, at: Instant, by: Credential, text: str = "") -> Outcome:
+        """Verify the contact where this is the code that was sent there; `by` is the credential that brought it.
+
+        `text` is the id of the SMS in which it came.
+        """
         while True:
             asked, version = await self._read(contact.id)
             out = self._out(asked, contact, at)
@@ -75,7 +82,7 @@ class Verifications:
                     lambda contents: marked(contents, {contact.id}, verified=True), at, by
                 )
             missed = asked.missed + (not right)
-            tried = msgspec.structs.replace(asked, missed=missed, done=right)
+            tried = msgspec.structs.replace(asked, missed=missed, done=right, text=text)
             if await self._keep(contact.id, tried, version):
                 return "verified" if right else "wrong_code"
 
@@ -84,6 +91,11 @@ class Verifications:
         asked, _ = await self._read(contact.id)
         out = self._out(asked, contact, at)
         return out is not None and _same(out, code)
+
+    async def confirmed_by(self, contact: Contact, text: str) -> bool:
+        """Say whether a text (its id) has verified the contact: it is answered the same when it comes again."""
+        asked, _ = await self._read(contact.id)
+        return asked is not None and asked.done and contact.verified and bool(text) and asked.text == text
 
     def _out(self, asked: Asked | None, contact: Contact, at: Instant) -> str | None:
         """Return the code that is out for a contact, made with the key with which it was asked; None where none is."""

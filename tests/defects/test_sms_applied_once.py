@@ -9,10 +9,12 @@ import pytest
 
 from engine.errors import StoreUnavailableError
 from engine.service.casebook import ALERTS
+from engine.service.key import Keys
+from engine.service.verification import Verifications
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Write
 from engine.wording.line import Told
-from tests.unit.service.switchboard import SEKDA, Switchboard
+from tests.unit.service.switchboard import KEY, PEOPLE, SEKDA, Switchboard
 
 TEXT = "1 naik; 2 terima; 3 bukan saya K7QR"
 Side = Literal["before", "after"]
@@ -124,6 +126,39 @@ async def test_two_processes_that_work_on_one_text_apply_it_once(side, number):
     heard.append(await board.inbound.hear(SEKDA, TEXT, gateway_id="g1"))
     assert sorted(heard) == ["duplicate", "recorded"]
     assert await left(board, alerts) == (await undisturbed())[0]
+
+
+@pytest.mark.parametrize(
+    ("side", "number"), [(side, number) for number in (1, 2, 3) for side in ("before", "after")]
+)
+async def test_a_text_that_verifies_its_phone_is_answered_the_same_when_it_comes_again(side, number):
+    """The code is spent by then; whoever sent it must not read that it is unknown."""
+    board = Switchboard(store=Interrupted())
+    phone = msgspec.structs.replace(PEOPLE[0].contacts[0], verified=False)
+    await board.publish(people=(msgspec.structs.replace(PEOPLE[0], contacts=(phone,)), *PEOPLE[1:]))
+    code = await Verifications(board.store, board.books, Keys(KEY)).ask(phone, board.clock.now())
+    board.store.on(side, number, away)
+    heard = []
+    with suppress(StoreUnavailableError):
+        heard.append(await board.inbound.hear(SEKDA, code, gateway_id="g1"))
+    heard.append(await board.another_inbound().hear(SEKDA, code, gateway_id="g1"))
+    assert heard == (["duplicate"] if (side, number) == ("after", 3) else ["verified"])
+    assert (await board.books.directory()).contact(phone.id).verified
+    (reply,) = await board.replies()
+    assert reply.rendered.text.startswith("Terima kasih, telepon ini tercatat.")
+
+
+@pytest.mark.parametrize(("side", "number"), [("before", 1), ("after", 1), ("before", 2), ("after", 2)])
+async def test_a_text_that_ends_messages_is_answered_the_same_when_it_comes_again(side, number):
+    board = Switchboard(store=Interrupted())
+    await board.publish()
+    board.store.on(side, number, away)
+    with pytest.raises(StoreUnavailableError):
+        await board.inbound.hear(SEKDA, "BERHENTI", gateway_id="g1")
+    await board.another_inbound().hear(SEKDA, "BERHENTI", gateway_id="g1")
+    assert not (await board.books.directory()).contact("sekda-7315/sms/1").verified
+    (reply,) = await board.replies()
+    assert reply.state == "pending"
 
 
 async def test_a_text_that_comes_again_after_it_was_applied_changes_nothing():

@@ -39,6 +39,17 @@ async def test_what_is_left_is_shown_and_stays_where_the_gateway_does_not_say():
     assert seen == [120.5, 120.5, 80.0]
 
 
+async def test_a_gateway_whose_question_raises_keeps_no_other_from_being_asked():
+    async def broken() -> float:
+        raise RuntimeError
+
+    metrics = Metrics()
+    asks = {"a": broken, "b": Purse(7.0).ask}
+    balances = Balances(asks, {}, store=MemoryStore(), clock=ManualClock(1_000), metrics=metrics)
+    await balances.turn()
+    assert (shown(metrics, "a"), shown(metrics, "b")) == (None, 7.0)
+
+
 async def test_falling_below_the_limit_asks_for_one_alert_of_ops_and_says_so():
     store, purse = MemoryStore(), Purse(100.0, 99.9, 50.0, 200.0, 10.0)
     balances = watching(purse, 100.0, Metrics(), store)
