@@ -43,8 +43,8 @@ class PageRoute(APIRoute):
                 return refusal(request, 422, "")
             except (StoreUnavailableError, BusyError) as error:
                 response = refusal(request, 503, "")
-                wait = error.retry_seconds if isinstance(error, BusyError) else RETRY_AFTER_SECONDS
-                response.headers["Retry-After"] = str(wait)
+                seconds = error.retry_seconds if isinstance(error, BusyError) else RETRY_AFTER_SECONDS
+                response.headers["Retry-After"] = str(seconds)
                 return response
             except RateExceededError as error:
                 response = refusal(request, 429, "")
@@ -54,7 +54,10 @@ class PageRoute(APIRoute):
                 return refusal(request, 413, "")
             except HTTPException as error:
                 reason = error.reason if isinstance(error, Problem) else ""
-                return refusal(request, error.status_code, reason)
+                response = refusal(request, error.status_code, reason)
+                if wait := (error.headers or {}).get("Retry-After"):
+                    response.headers["Retry-After"] = wait
+                return response
             finally:
                 await request.close()  # a file that was uploaded lies in a temporary one
 

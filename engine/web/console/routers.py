@@ -5,6 +5,8 @@ Here: the one flat list that the app reads. Not here: any route.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from fastapi import FastAPI
 
 from engine.service.app import Siaga
@@ -66,6 +68,7 @@ def install(app: FastAPI, siaga: Siaga) -> None:
     app.state.sign_in_limits = SignInLimits()
     app.state.forms = Forms(siaga)
     app.state.changes = Changes(siaga.store)
+    app.state.streams = Counter[str]()
     app.state.asked = Asked(siaga)
     app.state.recent = Recent(siaga.store, siaga.clock)
     for module in MODULES:

@@ -7,11 +7,13 @@ which that happens (`rehearsal.aside`). One question at a time per user, and so 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Literal
 
 import msgspec
 from starlette.responses import Response
 
+from engine.clock import monotonic
 from engine.judging.group import parts_of
 from engine.judging.instant import DAY, Millis
 from engine.judging.region import NATION
@@ -19,6 +21,7 @@ from engine.rehearsal.aside import WhatIf
 from engine.rehearsal.pasted import text_of
 from engine.rehearsal.what_if import PASTED, Alerted, Answer, Question, Recipient
 from engine.service.app import Siaga
+from engine.service.rate_limit import Limit, RateLimiter
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
@@ -36,10 +39,14 @@ LONGEST = 100_000
 """Characters of pasted text."""
 MOST = 2
 """Questions under way at once: each takes a processor."""
+RUNS, RUNS_SECONDS = 10, 600.0
+"""So many questions of one user at once, and again evenly over so many seconds."""
+BUSY_SECONDS = 30
 LISTED = 100
 """So many alerts and recipients are shown."""
 
-Fault = Literal["", "text", "busy"]
+Fault = Literal["", "text", "busy", "often"]
+_STATUS: dict[Fault, int] = {"": 200, "text": 422, "busy": 503, "often": 429}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -59,6 +66,8 @@ class Asked:
     def __init__(self, siaga: Siaga) -> None:
         self._siaga = siaga
         self._by_user: dict[str, WhatIf] = {}
+        self._runs = RateLimiter()
+        self._one_by_one = asyncio.Lock()
 
     def of(self, user: str) -> WhatIf | None:
         """Return the user's last question."""
@@ -69,17 +78,26 @@ class Asked:
         for asked in self._by_user.values():
             await asked.end()
 
-    async def ask(self, user: str, text: str, span: Millis) -> bool:
-        """Ask a question; one of the user's that is under way ends. False: too many others are under way."""
-        before = self._by_user.pop(user, None)
-        if before is not None:
-            await before.end()
-        if sum(not asked.over for asked in self._by_user.values()) >= MOST:
-            return False
-        now = self._siaga.clock.now()
-        question = Question(text=text, since=now - span, until=now, where=self._siaga.where)
-        self._by_user[user] = WhatIf(self._siaga.settings, question)
-        return True
+    async def ask(self, user: str, text: str, span: Millis) -> tuple[Fault, float]:
+        """Ask a question; one of the user's that is under way ends.
+
+        Refused where too many others are under way ("busy"), or the user asks too often ("often"); gives with it the
+        seconds until that may have changed.
+        """
+        wait = self._runs.take(user, Limit.per(RUNS_SECONDS, RUNS), monotonic())
+        if wait > 0:
+            return "often", wait
+        async with self._one_by_one:  # two at once would leave one behind that nobody counts or ends
+            before = self._by_user.pop(user, None)
+            if before is not None:
+                await before.end()
+            if sum(not asked.over for asked in self._by_user.values()) >= MOST:
+                self._runs.give_back(user)
+                return "busy", BUSY_SECONDS
+            now = self._siaga.clock.now()
+            question = Question(text=text, since=now - span, until=now, where=self._siaga.where)
+            self._by_user[user] = WhatIf(self._siaga.settings, question)
+            return "", 0
 
 
 @router.get(PATH)
@@ -105,9 +123,12 @@ async def ask(visit: Visit = visitor("policy")) -> Response:
         return _page(visit, text=text[:LONGEST], fault="text")
     if span not in map(str, SPANS):
         raise Problem(422, "invalid_span", "The span is none that the form offers.")
-    if not await asked_of(visit).ask(visit.user, text, int(span)):
-        return _page(visit, text=text, fault="busy")
-    return visit.back(PATH)
+    fault, wait = await asked_of(visit).ask(visit.user, text, int(span))
+    if not fault:
+        return visit.back(PATH)
+    response = _page(visit, text=text, fault=fault)
+    response.headers["Retry-After"] = str(math.ceil(wait))
+    return response
 
 
 def asked_of(visit: Visit) -> Asked:
@@ -126,7 +147,7 @@ def _page(visit: Visit, *, text: str, asked: WhatIf | None = None, fault: Fault 
         visit.request,
         "what-if.html.j2",
         visit=visit,
-        status=422 if fault == "text" else 503 if fault else 200,
+        status=_STATUS[fault],
         fault=fault,
         text=text,
         longest=LONGEST,

@@ -1,11 +1,13 @@
 """The pages of rules: reading them, approving a change as the second person, and what-if without a past."""
 
+import asyncio
 import html
 import re
 from pathlib import Path
 
 import pytest
 
+from engine.web.console.what_if import RUNS, RUNS_SECONDS
 from tests.acceptance.web.conftest import ROOT
 
 RULE = "netralitas-berulang"
@@ -133,6 +135,35 @@ async def test_a_pasted_rule_is_checked_and_tested_beside_the_service(api, chang
     shown = (await api.client.get("/console/what-if")).text
     assert says in shown
     assert ("tidak ada pembanding" in shown) == what_if.answer.valid
+
+
+async def ask(api, form: dict[str, str]):
+    return await api.client.post("/console/what-if", data=form)
+
+
+@pytest.fixture
+async def form(api) -> dict[str, str]:
+    """Return a question whose rule is no rule at all, so that its answer is quick."""
+    await api.sign_in("policy")
+    page = (await api.client.get("/console/what-if")).text
+    token = re.search(r'name="form_token" value="(\w{64})"', page).group(1)
+    return {"form_token": token, "text": "-", "span": "604800000"}
+
+
+async def test_a_user_asks_so_many_questions_and_waits_then(api, form):
+    """A what-if takes a processor; only the last of a user is under way."""
+    answers = [await ask(api, form) for _ in range(RUNS + 1)]
+    assert [answer.status_code for answer in answers] == [303] * RUNS + [429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= RUNS_SECONDS / RUNS
+    assert "Terlalu banyak percobaan" in answers[-1].text
+
+
+async def test_of_questions_in_parallel_only_the_last_is_under_way(api, form):
+    """Each of the others ended: none is left behind that nobody counts."""
+    for turn in range(2):
+        await asyncio.gather(*(ask(api, form | {"text": f"- {turn}"}) for _ in range(4)))
+    made = [task for task in asyncio.all_tasks() if task.get_name() == "what-if"]
+    assert len(made) <= 1
 
 
 async def test_nothing_pasted_is_said(api):

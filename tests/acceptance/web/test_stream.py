@@ -1,11 +1,13 @@
 """The stream of ticks: for who is signed in, a tick for what happens, and an end with the server."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 
 from engine.settings import Settings
+from engine.web.console.stream import STREAMS
 from engine.web.server import serving
 from tests.acceptance.web.conftest import PASSWORD
 from tests.credentials import OPERATOR
@@ -43,6 +45,40 @@ async def test_a_tick_comes_for_what_happens_and_the_stream_ends_with_the_server
                 await api.siaga.store.wait((), 0.2)
             assert telling.result() == "event: tick"
         await listening
+
+
+async def test_one_user_follows_from_so_many_pages_and_others_still_do(api):
+    """Each stream holds a connection for minutes; one that ended makes room."""
+    for name in ("piket", "lain"):
+        await api.user(name, "read")
+    many = httpx.Limits(max_connections=None)
+    async with serving(api.siaga) as address, AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=60, limits=many))
+            for _ in range(2)
+        ]
+        for client, name in zip(clients, ("piket", "lain"), strict=True):
+            await client.post("/console/sign-in", data={"user": name, "password": PASSWORD})
+        one, other = clients
+        async with AsyncExitStack() as first:
+            await opened(first, one)
+            for _ in range(STREAMS - 1):
+                await opened(stack, one)
+            refused = await one.get("/console/stream")
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+            assert await opened(stack, other) == 200
+        while await opened(stack, one) != 200:  # the server learns of the end a little later
+            continue
+
+
+async def opened(stack: AsyncExitStack, client: httpx.AsyncClient) -> int:
+    """Open a stream until the stack ends, and read its first line; return its status."""
+    answer = await stack.enter_async_context(client.stream("GET", "/console/stream"))
+    if answer.status_code == 200:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        stack.push_async_callback(lines.aclose)  # without it the stream would end with this function
+    return answer.status_code
 
 
 async def test_who_is_not_signed_in_hears_nothing(api):
