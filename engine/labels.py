@@ -28,6 +28,7 @@ QUARANTINED = (
     "ahead",
     "too_late",
     "id_conflict",
+    "kind_unknown",
 )
 """Why an event is kept aside (`service.event_fields`)."""
 REJECTED = ("not_json", "too_large", "too_many", "out_of_scope", "quarantine_full")

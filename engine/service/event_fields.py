@@ -31,8 +31,11 @@ Fault = Literal[
     "ahead",
     "too_late",
     "id_conflict",
+    "kind_unknown",
 ]
-"""Why an event is kept aside. `id_conflict` is found by the store: the same id came before with other content."""
+"""Why an event is kept aside. `id_conflict` is found by the store: the same id came before with other content.
+`kind_unknown`: a grave report whose kind the installation does not know, which no rule would ever judge.
+"""
 FAULTS: tuple[str, ...] = get_args(Fault)
 
 MOST_FIELDS = 100
@@ -49,7 +52,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*", re.ASCII)
 
 
 class Wrong(Exception):
-    """The first fault of a document."""
+    """One fault of a document, with the values that would mend it by field."""
 
     def __init__(self, fault: Fault, field: str, **mended: str) -> None:
         self.fault: Fault = fault
@@ -111,6 +114,17 @@ def check_fields(fields: Mapping[str, Scalar]) -> None:
         fault = check(value) if check is not None else _any_field(path, value)
         if fault:
             raise Wrong(fault, path)
+
+
+def faults_of_fields(fields: Mapping[str, Scalar]) -> list[Wrong]:
+    """Return what is wrong with each field whose value is no good."""
+    found = []
+    for path, value in fields.items():
+        try:
+            check_fields({path: value})
+        except Wrong as wrong:
+            found.append(wrong)
+    return found
 
 
 def _any_field(path: str, value: Scalar) -> Fault | None:

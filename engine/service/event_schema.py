@@ -1,18 +1,17 @@
 """From bytes to events: the schema of what desks send, and why something is not an event.
 
 Here: cutting a body into documents, and the verdict on each: an event, kept aside (quarantine), or refused. Not here:
-storing or counting them (`service.intake`), and the bounds of single fields (`service.event_fields`). Schema:
-domain.md 7.1.
+storing or counting them (`service.intake`), and the bounds of single fields (`service.event_fields`).
 
 Refused, nothing kept: not JSON, over a limit, outside the token's scope. Kept aside: whatever else is wrong. The scope
 comes first of all checks, so that a token cannot fill the quarantine of others. Nested objects become dotted paths,
-lists become numbered ones (`photos.0`), and a null is a missing field. The first fault found is the one named.
+lists become numbered ones (`photos.0`), and a null is a missing field. All faults of a document are named at once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Literal, get_args
@@ -23,7 +22,8 @@ from engine.errors import ParseError
 from engine.judging.event import Event, Scalar
 from engine.judging.instant import SECOND, Instant, parse_instant
 from engine.judging.region import NATION, RegionTable
-from engine.service.event_fields import Fault, Wrong, check_fields, flatten
+from engine.loading.guess import meant
+from engine.service.event_fields import OWN, Fault, Wrong, check_fields, faults_of_fields, flatten
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection
 from engine.store.port import ID_BYTES, Arrival
@@ -38,6 +38,11 @@ LONGEST_NAME = 64
 """Characters of an id, a desk or a kind."""
 DEEPEST = 64
 """A document nested deeper is over a limit, as one that is too long: nobody could look at it in the quarantine."""
+
+GRAVE, HIGHEST = 3, 4
+"""The severity from which on a report is somebody's business at once, and the highest there is."""
+MOST_FAULTS = 50
+"""Faults of one document that its answer names."""
 
 SCHEME = "kepmendagri-300.2.2-2138-2025"
 SCHEME_2022 = "kepmendagri-100.1.1-6117-2022"
@@ -73,14 +78,27 @@ class Accepted(Arrival, frozen=True, kw_only=True, gc=False):
     event: Event
 
 
-class KeptAside(msgspec.Struct, frozen=True, kw_only=True):
-    """Not an event yet: the first fault, where it is, what could be read, and what would mend it.
+class FieldFault(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault of a document: where it is (a dotted path; empty: the whole) and its code.
 
-    `content` is a digest of the whole document; `mended` maps a field to the value that is offered instead.
+    `instead` is the value that is offered; empty where none is.
+    """
+
+    field: str
+    reason: Fault
+    instead: str = ""
+
+
+class KeptAside(msgspec.Struct, frozen=True, kw_only=True):
+    """Not an event yet: its faults, what could be read, and what would mend it.
+
+    `fault` and `field` are those of the first of `faults`. `content` is a digest of the whole document; `mended` maps
+    fields to the values that are offered instead.
     """
 
     fault: Fault
     field: str
+    faults: tuple[FieldFault, ...] = ()
     raw: bytes
     content: bytes
     desk: str = ""
@@ -164,7 +182,7 @@ def id_digest(event_id: str) -> bytes:
 class EventSchema:
     """Gives the verdict on documents, by the regions and kinds of the installation."""
 
-    def __init__(self, regions: RegionTable, kinds: Container[str], settings: IntakeSection) -> None:
+    def __init__(self, regions: RegionTable, kinds: Collection[str], settings: IntakeSection) -> None:
         self._regions = regions
         self._kinds = kinds
         self._max_bytes = settings.max_event_bytes
@@ -186,9 +204,9 @@ class EventSchema:
         except Wrong as wrong:
             if not _within(document, DEEPEST):
                 return Refused(refusal="too_large", field=wrong.field)
-            return self._judged(flat, scope) or _aside(wrong, raw, content, flat)
+            return self._judged(flat, scope) or _aside([wrong], raw, content, flat)
         except msgspec.ValidationError:
-            return _aside(Wrong("out_of_range", ""), raw, raw, flat)
+            return _aside([Wrong("out_of_range", "")], raw, raw, flat)
         except (ValueError, RecursionError):
             return Refused(refusal="not_json")
         refused = self._judged(flat, scope)
@@ -196,8 +214,8 @@ class EventSchema:
             return refused
         try:
             event = self._event(flat, scope, received_at)
-        except Wrong as wrong:
-            return _aside(wrong, raw, content, flat)
+        except Wrong:
+            return _aside(self._faults(flat, received_at), raw, content, flat)
         return Accepted(
             event=event,
             value=_ENCODER.encode(event),
@@ -221,13 +239,9 @@ class EventSchema:
         desk = _required(flat, "source.desk", _ID)
         kind = flat.get("kind")
         if type(kind) is not str or kind not in self._kinds:
-            kind = _required(flat, "kind", _KIND)
+            kind = self._unknown_kind(flat)
         region, here = self._place(flat)
-        severity = flat.get("severity")
-        if type(severity) is not int:
-            raise Wrong("missing" if severity is None else "wrong_type", "severity")
-        if not 1 <= severity <= 4:
-            raise Wrong("out_of_range", "severity")
+        severity = _severity(flat)
         flags: tuple[str, ...] = () if kind in self._kinds else ("kind_unknown",)
         occurred_at, matches = self._instant(flat, "occurred_at", here, received_at)
         if not matches:
@@ -255,6 +269,52 @@ class EventSchema:
             reach=scope.region if acts else NATION,
             by_verifier=acts and "verify" in scope.rights,
         )
+
+    def _unknown_kind(self, flat: dict[str, Scalar]) -> str:
+        """Return a kind that the installation does not know; raise where it has no form, or the report is grave.
+
+        No rule judges a kind that is a slip of the hand: a grave report waits for a person instead.
+        """
+        kind = _required(flat, "kind", _KIND)
+        severity = flat.get("severity")
+        if type(severity) is int and GRAVE <= severity <= HIGHEST:
+            guess = self.kind_meant(kind)
+            raise Wrong("kind_unknown", "kind", **({"kind": guess} if guess else {}))
+        return kind
+
+    def kind_meant(self, kind: str) -> str:
+        """Return the known kind that was probably meant; empty where none is likely."""
+        return meant(kind, sorted(self._kinds))
+
+    def _faults(self, flat: dict[str, Scalar], received_at: Instant) -> list[Wrong]:
+        """Return all faults of a document in the order in which an event is made; the way of what is wrong only."""
+        found: list[Wrong] = []
+
+        def tried(check: Callable[[], object]) -> None:
+            try:
+                check()
+            except Wrong as wrong:
+                found.append(wrong)
+
+        here = _OFFSETS["WIB"]
+
+        def placed() -> None:
+            nonlocal here
+            _, here = self._place(flat)
+
+        tried(lambda: _required(flat, "id", _ID))
+        tried(lambda: _required(flat, "source.desk", _ID))
+        if flat.get("kind") not in self._kinds:
+            tried(lambda: self._unknown_kind(flat))
+        tried(placed)
+        tried(lambda: _severity(flat))
+        tried(lambda: self._instant(flat, "occurred_at", here, received_at))
+        if "reported_at" in flat:
+            tried(lambda: self._instant(flat, "reported_at", here, received_at))
+        if type(flat.get("exercise", False)) is not bool:
+            found.append(Wrong("wrong_type", "exercise"))
+        rest = {path: value for path, value in flat.items() if path not in OWN and path != "reported_at"}
+        return found + faults_of_fields(rest)
 
     def _place(self, flat: dict[str, Scalar]) -> _Place:
         """Return the region in the present list, and the offset of its clocks; most codes were asked for before."""
@@ -311,12 +371,17 @@ class EventSchema:
         return instant, offset == here
 
 
-def _aside(wrong: Wrong, raw: bytes, content: bytes, flat: dict[str, Scalar]) -> KeptAside:
+def _aside(faults: Sequence[Wrong], raw: bytes, content: bytes, flat: dict[str, Scalar]) -> KeptAside:
     """Keep what can be told of a faulty document: who sent it, of where, how grave."""
+    first = faults[0]
     severity, region = flat.get("severity"), _text(flat.get("region"))
     return KeptAside(
-        fault=wrong.fault,
-        field=wrong.field[:100],
+        fault=first.fault,
+        field=first.field[:100],
+        faults=tuple(
+            FieldFault(field=one.field[:100], reason=one.fault, instead=one.mended.get(one.field, ""))
+            for one in faults[:MOST_FAULTS]
+        ),
         raw=raw,
         content=blake2b(content, digest_size=16).digest(),
         desk=_text(flat.get("source.desk")),
@@ -325,8 +390,17 @@ def _aside(wrong: Wrong, raw: bytes, content: bytes, flat: dict[str, Scalar]) ->
         region=_present_code(flat, region) if _CODE.fullmatch(region) else "",
         severity=severity if type(severity) is int and 1 <= severity <= 4 else 0,
         exercise=flat.get("exercise") is True,
-        mended=wrong.mended,
+        mended={field: value for one in faults for field, value in one.mended.items()},
     )
+
+
+def _severity(flat: dict[str, Scalar]) -> int:
+    severity = flat.get("severity")
+    if type(severity) is not int:
+        raise Wrong("missing" if severity is None else "wrong_type", "severity")
+    if not 1 <= severity <= HIGHEST:
+        raise Wrong("out_of_range", "severity")
+    return severity
 
 
 def _text(value: Scalar | None) -> str:

@@ -13,7 +13,7 @@ content; so one write holds all that the request leaves in quarantine.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -24,9 +24,19 @@ from engine.clock import Clock, monotonic
 from engine.errors import StoreUnavailableError
 from engine.judging.instant import DAY, Instant
 from engine.judging.region import RegionTable, cut
+from engine.loading.event_columns import CellFault
+from engine.loading.texts import Language
 from engine.metrics import Metrics
 from engine.service.event_fields import Fault, public_name
-from engine.service.event_schema import Accepted, EventSchema, KeptAside, Refusal, Refused, documents
+from engine.service.event_schema import (
+    GRAVE,
+    Accepted,
+    EventSchema,
+    KeptAside,
+    Refusal,
+    Refused,
+    documents,
+)
 from engine.service.own_alerts import ask
 from engine.service.pressure import Pressure
 from engine.service.quarantine import (
@@ -46,10 +56,11 @@ from engine.settings import Settings
 from engine.store.codec import decode, encode
 from engine.store.port import Append, Committed, Conflict, Place, Put, Store, Write
 
-GRAVE = 3
-"""Reports from this severity on that could not be taken in are somebody's business at once (system.md 3.1)."""
 SETTLED = "quarantine_settled"
 """Log of the records that became events, so that nothing that was ever kept aside is lost."""
+
+LANGUAGES: tuple[Language, ...] = ("id", "en")
+_MEANT: Mapping[Language, str] = {"id": "mungkin maksud Anda {}?", "en": "did you mean {}?"}
 
 log = structlog.get_logger("siaga.intake")
 
@@ -63,14 +74,38 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Instant
 
 
+class FaultLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault of a document: where it is (empty: the whole), its code, its words, and what is offered instead.
+
+    `text` and `suggestion` are by language: what is wrong, and what to send instead.
+    """
+
+    field: str
+    reason: str
+    text: dict[str, str]
+    suggestion: dict[str, str]
+    instead: str = ""
+
+
 class KeptLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer for one document that was kept aside: its place in the request (from 0), and the id to find it by."""
+    """Answer for one document that was kept aside: its place in the request (from 0), and the id to find it by.
+
+    `field` and `reason` are those of the first of all its `faults`.
+    """
 
     index: int
     id: str
     field: str
     reason: Fault
     mended: dict[str, str] = {}
+    faults: tuple[FaultLine, ...] = ()
+
+
+class FlaggedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer for one event that was taken in with a remark: its place in the request (from 0), and the remarks."""
+
+    index: int
+    remarks: tuple[FaultLine, ...]
 
 
 class RefusedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,12 +117,18 @@ class RefusedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IntakeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a request: every document is in exactly one of the four."""
+    """What became of a request: every document is in exactly one of the first four.
+
+    `flagged` names events among the accepted that were taken in with a remark. `dry_run`: nothing was taken in, this
+    is what would become of the request. Both are left out of the answer where they say nothing.
+    """
 
     accepted: int = 0
     duplicate: int = 0
     quarantined: tuple[KeptLine, ...] = ()
     rejected: tuple[RefusedLine, ...] = ()
+    flagged: tuple[FlaggedLine, ...] | msgspec.UnsetType = msgspec.UNSET
+    dry_run: bool | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def full(self) -> bool:
@@ -121,7 +162,7 @@ class Intake:
         store: Store,
         clock: Clock,
         regions: RegionTable,
-        kinds: Container[str],
+        kinds: Collection[str],
         settings: Settings,
         metrics: Metrics,
         *,
@@ -159,6 +200,65 @@ class Intake:
         except StoreUnavailableError:
             self._rates.give_back(scope, "events", len(cut))
             raise
+
+    async def examine(self, body: bytes, media_type: str, scope: Scope) -> IntakeResult:
+        """Say what would become of a request, and take nothing in; its documents count into the token's rate.
+
+        A record's id is the one it would have in quarantine. Raises `RateExceededError`.
+        """
+        received_at = self._clock.now()
+        cut = documents(body, media_type)
+        if cut is None or len(cut) > self._max_events:
+            return IntakeResult(rejected=(_whole(cut, self._max_events),), dry_run=True)
+        if self._rates is not None:
+            self._rates.take(scope, "events", len(cut))
+        verdicts = [self._schema.examine(raw, scope, received_at) for raw in cut]
+        good = [(index, one) for index, one in enumerate(verdicts) if isinstance(one, Accepted)]
+        known = await self._store.known([one.identity for _, one in good]) if good else []
+        oldest = received_at - self._remembered
+        aside = [(index, one) for index, one in enumerate(verdicts) if isinstance(one, KeptAside)]
+        fresh: list[tuple[int, Accepted]] = []
+        for (index, one), content in zip(good, known, strict=True):
+            if content is not None and content != one.content:
+                aside.append((index, kept_aside(one, cut[index], "id_conflict")))
+            elif content is None and one.event.occurred_at < oldest:
+                aside.append((index, kept_aside(one, cut[index], "too_late")))
+            elif content is None:
+                fresh.append((index, one))
+        aside.sort(key=lambda pair: pair[0])
+        repeated_within = len(fresh) - len({one.identity for _, one in fresh})
+        return IntakeResult(
+            accepted=len(fresh) - repeated_within,
+            duplicate=sum(one is not None for one in known)
+            - sum(kept.fault == "id_conflict" for _, kept in aside)
+            + repeated_within,
+            quarantined=tuple(
+                _kept_line(index, kept, record(kept, scope, received_at)) for index, kept in aside
+            ),
+            rejected=tuple(
+                RefusedLine(index=index, field=one.field, reason=one.refusal)
+                for index, one in enumerate(verdicts)
+                if isinstance(one, Refused)
+            ),
+            flagged=self._flagged(fresh),
+            dry_run=True,
+        )
+
+    def _flagged(self, events: Iterable[tuple[int, Accepted]]) -> tuple[FlaggedLine, ...] | msgspec.UnsetType:
+        """Return the remarks on events that were taken in, by their places; unset where there are none."""
+        found = []
+        for index, one in events:
+            remarks = []
+            for flag in one.event.flags:
+                if flag == "kind_unknown":
+                    remarks.append(
+                        _line("kind", flag, "kind_flagged", self._schema.kind_meant(one.event.kind))
+                    )
+                else:
+                    remarks.append(_line("occurred_at", flag, "offset_flagged"))
+            if remarks:
+                found.append(FlaggedLine(index=index, remarks=tuple(remarks)))
+        return tuple(found) or msgspec.UNSET
 
     async def _take_in(
         self, cut: Sequence[bytes], scope: Scope, received_at: Instant, began: float
@@ -206,11 +306,16 @@ class Intake:
             accepted=results.count("accepted"),
             duplicate=results.count("duplicate") + repeated,
             quarantined=tuple(
-                KeptLine(index=index, id=kept.id, field=kept.field, reason=kept.reason, mended=kept.mended)
-                for (index, _), kept in zip(aside, records, strict=True)
+                _kept_line(index, verdict, kept)
+                for (index, verdict), kept in zip(aside, records, strict=True)
                 if kept.id not in full
             ),
             rejected=tuple(refused),
+            flagged=self._flagged(
+                (index, one)
+                for index, one, result in zip(places, good, results, strict=True)
+                if one.event.flags and result == "accepted"
+            ),
         )
 
     async def quarantined(self, scope: Scope, limit: int = 100, after: Place | None = None) -> QuarantinePage:
@@ -295,11 +400,7 @@ class Intake:
 
     async def _all_refused(self, cut: list[bytes] | None) -> IntakeResult:
         """Refuse a whole request: it is no JSON, or holds too many documents to name each."""
-        line = RefusedLine(
-            index=0 if cut is None else self._max_events,
-            field="",
-            reason="not_json" if cut is None else "too_many",
-        )
+        line = _whole(cut, self._max_events)
         await self._keep([], len(cut or (None,)))
         for _ in cut or (None,):
             self._metrics.rejected(line.reason)
@@ -365,6 +466,41 @@ class Intake:
             log.info("event_quarantined", record=kept.id, reason=kept.reason, field=public_name(kept.field))
         for line in refused:
             self._metrics.rejected(line.reason)
+
+
+def _whole(cut: Sequence[bytes] | None, most: int) -> RefusedLine:
+    """Return why a whole request is refused: it is no JSON, or holds more than `most` documents."""
+    return RefusedLine(
+        index=0 if cut is None else most, field="", reason="not_json" if cut is None else "too_many"
+    )
+
+
+def _kept_line(index: int, verdict: KeptAside, kept: Quarantined) -> KeptLine:
+    """Return the answer for a document that is kept aside."""
+    faults = tuple(_line(one.field, one.reason, one.reason, one.instead) for one in verdict.faults)
+    return KeptLine(
+        index=index,
+        id=kept.id,
+        field=kept.field,
+        reason=kept.reason,
+        mended=kept.mended,
+        faults=faults or (_line(kept.field, kept.reason, kept.reason),),
+    )
+
+
+def _line(field: str, reason: str, words: str, instead: str = "") -> FaultLine:
+    """Return a fault or remark with the words of the code `words` in both languages."""
+    texts = {language: CellFault(code=words).text(language) for language in LANGUAGES}
+    return FaultLine(
+        field=field,
+        reason=reason,
+        text={language: text.message for language, text in texts.items()},
+        suggestion={
+            language: f"{_MEANT[language].format(instead)} {text.suggestion}" if instead else text.suggestion
+            for language, text in texts.items()
+        },
+        instead=instead,
+    )
 
 
 def kept_aside(accepted: Accepted, raw: bytes, fault: Fault) -> KeptAside:

@@ -30,7 +30,7 @@ from engine.service.audit import AUDIT
 from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, load
 from engine.service.census import Census, take
-from engine.service.intake import GRAVE
+from engine.service.event_schema import GRAVE
 from engine.service.quarantine import Quarantined, all_of
 from engine.store.codec import encode
 from engine.store.history import History

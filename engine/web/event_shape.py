@@ -76,6 +76,7 @@ def line_schema(text: str, *, kept: bool) -> dict[str, Any]:
             "description": "Fields and values that are offered instead",
             "additionalProperties": {"type": "string"},
         }
+        properties["faults"] = {"type": "array", "items": {"$ref": "#/components/schemas/EventFault"}}
     return {"type": "object", "description": text, "required": list(properties), "properties": properties}
 
 
@@ -83,15 +84,41 @@ SCHEMAS: dict[str, Any] = {
     "Event": event_schema(),
     "QuarantinedLine": line_schema("Kept aside: not an event yet, waits for an operator.", kept=True),
     "RejectedLine": line_schema("Nothing was kept of it.", kept=False),
+    "EventFault": {
+        "type": "object",
+        "description": "One fault of a document, or one remark on an event; docs/desk.md lists the codes.",
+        "required": ["field", "reason", "text", "suggestion", "instead"],
+        "properties": {
+            "field": {"type": "string", "description": "Dotted path; empty: the whole"},
+            "reason": {"type": "string"},
+            "text": {"type": "object", "additionalProperties": {"type": "string"}},
+            "suggestion": {"type": "object", "additionalProperties": {"type": "string"}},
+            "instead": {"type": "string", "description": "The value that is offered instead; empty: none"},
+        },
+    },
+    "FlaggedLine": {
+        "type": "object",
+        "description": "An event that was taken in with remarks.",
+        "required": ["index", "remarks"],
+        "properties": {
+            "index": {"type": "integer", "description": "Place in the request, from 0"},
+            "remarks": {"type": "array", "items": {"$ref": "#/components/schemas/EventFault"}},
+        },
+    },
     "EventsTaken": {
         "type": "object",
-        "description": "What became of the documents of a request; each is in exactly one of the four.",
+        "description": "What became of the documents of a request; each is in exactly one of the first four.",
         "required": ["accepted", "duplicate", "quarantined", "rejected"],
         "properties": {
             "accepted": {"type": "integer", "description": "New events, kept durably"},
             "duplicate": {"type": "integer", "description": "Events that had come before; nothing changed"},
             "quarantined": {"type": "array", "items": {"$ref": "#/components/schemas/QuarantinedLine"}},
             "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/RejectedLine"}},
+            "flagged": {"type": "array", "items": {"$ref": "#/components/schemas/FlaggedLine"}},
+            "dry_run": {
+                "type": "boolean",
+                "description": "Nothing was taken in; this is what would become of it",
+            },
         },
     },
 }

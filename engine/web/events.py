@@ -39,8 +39,13 @@ async def submit(request: Request) -> Response:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(415, "unsupported_encoding", "The body must not be compressed.")
     siaga = siaga_of(request)
+    dry_run = _dry_run(request)
     body = await _body(request, siaga.rates, scope)
     try:
+        if dry_run:
+            return Response(
+                _encoder.encode(await siaga.intake.examine(body, media_type, scope)), 200, media_type=JSON
+            )
         result = await siaga.intake.submit(body, media_type, scope)
     except StoreUnavailableError:
         siaga.rates.give_back(scope, "bytes", len(body))
@@ -59,6 +64,14 @@ async def submit(request: Request) -> Response:
             422, "all_rejected", "Nothing was kept; `rejected` says why for each.", rejected=result.rejected
         )
     return Response(_encoder.encode(result), 202, media_type=JSON)
+
+
+def _dry_run(request: Request) -> bool:
+    """Say whether the request is only to be examined."""
+    asked = request.query_params.get("dry_run", "false").lower()
+    if asked not in ("true", "false"):
+        raise Problem(422, "invalid_request", "dry_run is true or false.")
+    return asked == "true"
 
 
 async def _body(request: Request, rates: TokenRates, scope: Scope) -> bytes:
@@ -86,6 +99,15 @@ OPENAPI: dict[str, Any] = {
         "durably and takes effect once, however often it is sent. 422 means that nothing was kept; 429 "
         "`quarantine_full` that nothing was an event and the token's share of the quarantine has no room.",
         "security": [{"token": ["submit"]}],
+        "parameters": [
+            {
+                "name": "dry_run",
+                "in": "query",
+                "required": False,
+                "schema": {"type": "boolean", "default": False},
+                "description": "true: say what would become of the events with 200, and take nothing in",
+            }
+        ],
         "requestBody": {
             "required": True,
             "content": {
@@ -94,6 +116,10 @@ OPENAPI: dict[str, Any] = {
             },
         },
         "responses": {
+            "200": {
+                "description": "Examined only (`dry_run`): nothing was taken in",
+                "content": {JSON: {"schema": {"$ref": "#/components/schemas/EventsTaken"}}},
+            },
             "202": {
                 "description": "Kept",
                 "content": {JSON: {"schema": {"$ref": "#/components/schemas/EventsTaken"}}},

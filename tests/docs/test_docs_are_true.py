@@ -12,7 +12,10 @@ import typer.main
 from pydantic import BaseModel
 from typer.core import TyperGroup
 
+from engine.labels import EVENT_FLAGS
 from engine.metrics import Metrics
+from engine.service.event_fields import FAULTS
+from engine.service.event_schema import REFUSALS
 from engine.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -185,3 +188,14 @@ def test_the_words_of_the_glossary_are_in_order_and_once():
     words = re.findall(r"^\| ([a-z ]+) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
     assert len(words) > 20
     assert len(words) == len(set(words))
+
+
+def test_every_reason_code_of_the_intake_is_documented():
+    """Developers of desks find each code of an answer in docs/desk.md, as kept or as refused."""
+    rows = re.findall(
+        r"^\| `(\w+)`(?: di `flagged`)? \| (\w+) \|", (ROOT / "docs/desk.md").read_text(), re.MULTILINE
+    )
+    kept, refused, flagged = (
+        {code for code, of in rows if of == kind} for kind in ("ditahan", "ditolak", "diterima")
+    )
+    assert (kept, refused, flagged) == (set(FAULTS), set(REFUSALS), set(EVENT_FLAGS))

@@ -233,8 +233,21 @@ def test_received_at_of_the_sender_counts_for_nothing(examine, document):
 # --- fields ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_kind_is_accepted_and_flagged(examine, document):
-    assert examine(document(kind="volcano.ash")).event.flags == ("kind_unknown",)
+def test_an_unknown_kind_is_accepted_and_flagged_below_severity_3(examine, document):
+    assert examine(document(kind="volcano.ash", severity=2)).event.flags == ("kind_unknown",)
+    assert examine(document(kind="volcano.ash", severity=3)).fault == "kind_unknown"
+
+
+def test_every_fault_of_a_document_is_named_not_the_first_alone(examine, document):
+    kept = examine(document(id="", severity="4", occurred_at=7, verification="perhaps", exercise="yes"))
+    assert [(one.field, one.reason) for one in kept.faults] == [
+        ("id", "wrong_form"),
+        ("severity", "wrong_type"),
+        ("occurred_at", "wrong_type"),
+        ("exercise", "wrong_type"),
+        ("verification", "not_one_of"),
+    ]
+    assert (kept.field, kept.fault) == ("id", "wrong_form")
 
 
 def test_nulls_are_missing_and_lists_are_numbered(examine, document):

@@ -37,7 +37,7 @@ async def test_each_document_ends_in_one_of_four_ways(door, document, pinrang):
             document(),
             document(id="b", severity=9),
             document(id="c", region="33.74"),
-            document(id="d", kind="volcano.ash"),
+            document(id="d", kind="volcano.ash", severity=2),
         ],
         pinrang,
     )
@@ -51,7 +51,8 @@ async def test_each_document_ends_in_one_of_four_ways(door, document, pinrang):
 
 async def test_the_answer_is_counted_in_the_metrics_and_in_the_store(door, document, nation):
     await door.submit(
-        [document(), document(), document(id="b", severity=9), document(id="c", kind="x.y")], nation
+        [document(), document(), document(id="b", severity=9), document(id="c", kind="x.y", severity=2)],
+        nation,
     )
     await door.submit(b"{", nation)
     assert await door.store.counters() == {
@@ -156,7 +157,7 @@ async def test_whoever_dies_in_between_loses_nothing_when_the_sender_comes_again
     """No answer was given, so the sender repeats; the end is that of an undisturbed request."""
     door = Door()
     door.store = door.intake._store = Dying(name, side)
-    documents = [document(), document(id="b", severity=9), document(id="a", kind="volcano.ash")]
+    documents = [document(), document(id="b", severity=9), document(id="a", kind="volcano.ash", severity=2)]
     with pytest.raises(StoreUnavailableError):
         await door.submit(documents, nation)
     again = await door.submit(documents, nation)

@@ -1,0 +1,5 @@
+"""What the tests of attacks share: the whole app in lock-step, as the tests of the API have it."""
+
+from tests.acceptance.web.conftest import api, directory, settings
+
+__all__ = ["api", "directory", "settings"]
