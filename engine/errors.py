@@ -33,6 +33,22 @@ class StoreUnavailableError(StoreError):
     """The store does not answer now; the same request may work later."""
 
 
+class UnreadableRecordError(StoreError):
+    """A stored record cannot be read."""
+
+    def __init__(self, table: str, id_: str, reason: str) -> None:
+        """Name the record by table and id; `reason` says what is wrong with its bytes, never what they hold."""
+        super().__init__(f"record {id_} of table {table} cannot be read: {reason}")
+        self.table = table
+        self.id = id_
+        self.reason = reason
+
+    @property
+    def record(self) -> str:
+        """The record as commands name it: `table/id`."""
+        return f"{self.table}/{self.id}"
+
+
 class WeakDurabilityError(StoreError):
     """The server does not promise to keep what it accepts, and no setting allows that."""
 

@@ -102,8 +102,8 @@ WRITES = (
 """Writes of the store that stand at zero from the start; others appear with their first, up to `MOST_WRITES`."""
 WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
-RULES_REJECTED = ("invalid", "one_person", "too_many_told", "raised")
-"""Why a rule set is not put in force (`service.approval`, and `raised` of `service.changeover`)."""
+RULES_REJECTED = ("invalid", "one_person", "too_many_told", "raised", "unreadable")
+"""Why a rule set is not put in force (`service.approval`; `raised` and `unreadable` come from `service.changeover`)."""
 REFUSED = (
     "rate",
     "event_rate",
@@ -120,6 +120,39 @@ REFUSED = (
 DEAD_LETTERS = ("event", "group", "batch", "item")
 """What was kept aside because work on it raised: a rule's question about an event, a group of a rule, a batch on which
 the evaluator's process died, one item of another loop."""
+RECORD_TABLES = (
+    "accounts",
+    "alerts",
+    "archive",
+    "breakers",
+    "clock",
+    "codes",
+    "directory",
+    "families",
+    "gaps",
+    "groups",
+    "installation",
+    "intake",
+    "layout",
+    "letters",
+    "notes",
+    "notifications",
+    "own_alerts",
+    "points",
+    "put_off_groups",
+    "quarantine",
+    "quarantine_shares",
+    "receipts",
+    "retention",
+    "rule_sets",
+    "rules",
+    "sessions",
+    "silences",
+    "tokens",
+    "users",
+    "verifications",
+)
+"""Tables whose records the record audit reads (`service.record_audit`)."""
 LOOPS = (
     "intake",
     "evaluator",
@@ -128,8 +161,10 @@ LOOPS = (
     "bounces",
     "balances",
     "auditor",
+    "backlog",
     "archivist",
     "case_archivist",
+    "records",
     "retention",
     "rules",
     "own_alerts",

@@ -222,7 +222,14 @@ class Ops(_Section):
     """What the people who run the service watch."""
 
     heartbeat_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
-    """Address that gets a POST every minute while no alert or message is lost; none: only the metric tells."""
+    """Address that gets a POST every minute while no alert or message is lost and nothing waits longer than the bounds
+    below; none: only the metric tells."""
+    max_event_age_seconds: int = Field(default=120, ge=1)
+    """The heartbeat is withheld, and /healthz says failing, while an event has waited longer than this to be judged."""
+    max_message_age_seconds: int = Field(default=120, ge=1)
+    """The heartbeat is withheld while a message has been due for longer than this."""
+    max_step_age_seconds: int = Field(default=120, ge=1)
+    """The heartbeat is withheld while the timer of an alert has been due for longer than this."""
 
 
 class Log(_Section):

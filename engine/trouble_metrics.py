@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from engine.labels import DEAD_LETTERS, REFUSED
+from engine.labels import DEAD_LETTERS, RECORD_TABLES, REFUSED
 
 
 class TroubleMetrics:
@@ -25,6 +25,14 @@ class TroubleMetrics:
             registry=registry,
         )
         """Set by the evaluator."""
+        unreadable = Gauge(
+            "siaga_records_unreadable",
+            "Stored records that cannot be read, by table",
+            ["table"],
+            registry=registry,
+        )
+        self.records_unreadable = {table: unreadable.labels(table) for table in RECORD_TABLES}
+        """Set by the record audit."""
         refused = Counter(
             "siaga_requests_refused",
             "Requests that would have been taken at another time, by reason",
@@ -36,12 +44,37 @@ class TroubleMetrics:
             "siaga_events_waiting", "Accepted events that are not judged yet", registry=registry
         )
         """Set by the intake, at most once a second, while events come in."""
+        self._event_age = Gauge(
+            "siaga_events_oldest_unjudged_seconds",
+            "How long the oldest accepted event that is not judged has waited; 0 without one",
+            registry=registry,
+        )
+        self._message_age = Gauge(
+            "siaga_messages_due_oldest_seconds",
+            "How long the oldest due message has waited to be sent; 0 without one",
+            registry=registry,
+        )
+        self._messages_due = Gauge(
+            "siaga_messages_due", "Messages that are due and not sent", registry=registry
+        )
+        self._step_age = Gauge(
+            "siaga_steps_due_oldest_seconds",
+            "How long the oldest due timer of an alert has waited; 0 without one",
+            registry=registry,
+        )
         self.clock_offset = Gauge(
             "siaga_clock_offset_seconds",
             "How far the wall clock is ahead of the clock that Siaga believes; below 0: behind",
             registry=registry,
         )
         """Set with each beat of the pulse."""
+
+    def backlog(self, *, event: float, message: float, step: float, messages: int) -> None:
+        """Set the ages (seconds) of what waits, and how many messages are due, as the auditor role measured them."""
+        self._event_age.set(event)
+        self._message_age.set(message)
+        self._step_age.set(step)
+        self._messages_due.set(messages)
 
     def refused(self, reason: str) -> None:
         """Count a request that was refused: one of `REFUSED`."""

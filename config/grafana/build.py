@@ -290,12 +290,22 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 unit="s",
             ),
             Panel(
+                "The oldest that waits",
+                (
+                    ('max(siaga_events_oldest_unjudged_seconds{job="siaga"})', "event to be judged"),
+                    ('max(siaga_steps_due_oldest_seconds{job="siaga"})', "step due"),
+                    ('max(siaga_messages_due_oldest_seconds{job="siaga"})', "message due"),
+                ),
+                unit="s",
+            ),
+            Panel(
                 "Failed turns and late timers an hour",
                 (
                     (hourly("siaga_turns_failed_total", "loop"), "{{loop}}"),
                     ('sum(increase(siaga_late_timers_total{job="siaga"}[1h]))', "late timers"),
                     ('sum(increase(siaga_dead_letters_total{job="siaga"}[1h]))', "put aside"),
                     ('max(siaga_groups_put_off{job="siaga"})', "groups not judged"),
+                    ('sum(max by (table) (siaga_records_unreadable{job="siaga"}))', "unreadable records"),
                 ),
             ),
             Panel(

@@ -15,12 +15,21 @@ from engine.judging.region import NATION
 from engine.judging.rule import Rule
 
 Matter = Literal[
-    "quarantine", "gap", "rules", "balance", "dead_letter", "contact", "vacancy", "clock", "pressure"
+    "quarantine",
+    "gap",
+    "rules",
+    "balance",
+    "dead_letter",
+    "contact",
+    "vacancy",
+    "clock",
+    "pressure",
+    "unreadable",
 ]
 MATTERS: tuple[Matter, ...] = get_args(Matter)
 """Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on a
 group, an alert or a message raised and was put off; somebody wrote STOP; time ran out and an alert has nobody left; the
-wall clock jumped; nothing more is taken in, since too much waits."""
+wall clock jumped; nothing more is taken in, since too much waits; a stored record cannot be read."""
 PREFIX = "siaga."
 """The ids of rules that begin so are Siaga's own; the loader refuses them to others."""
 OPS_POLICY = "siaga-ops"
@@ -70,6 +79,12 @@ _WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
         "Sebuah penilaian, peringatan atau pesan gagal diproses dan ditunda",
         "Penilaian atau pesan tertunda",
         "Yang lain berjalan terus. Log berisi sebabnya (dead_letter, put_off); dicoba lagi tiap lima menit.",
+        OPS_POLICY,
+    ),
+    "unreadable": (
+        "Sebuah catatan tersimpan tidak dapat dibaca; yang bergantung padanya menunggu",
+        "Catatan tidak terbaca",
+        "Yang lain berjalan terus. Jalankan siaga records list: tiap catatan disebut dengan jalan keluarnya.",
         OPS_POLICY,
     ),
     "contact": (

@@ -29,6 +29,7 @@ from engine.cli import (
     person,
     policy,
     quarantine,
+    records,
     rules,
     templates,
     token,
@@ -109,6 +110,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(directory.app, name="directory")
 app.add_typer(contact.app, name="contact")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(records.app, name="records")
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(templates.app, name="templates")
 app.add_typer(explain.app, name="explain")

@@ -35,7 +35,7 @@ from engine.service.batch import Key
 from engine.service.books import Books
 from engine.service.case_archive import archive_of, story
 from engine.service.casebook import standing
-from engine.service.groups import read
+from engine.service.groups import read, state_of
 from engine.service.pulse import kept_gaps
 from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
@@ -173,7 +173,7 @@ async def _state(
         found = rule_named(books.rule_set.rules, rule_id)
         key, backdrop = Key(REAL, rule_id, group_named(found, group, regions)), Backdrop(books, None)
         backdrop.take(await kept_gaps(store))
-        state = (await read(store, [key]))[key].state
+        state = state_of((await read(store, [key]))[key])
         open_now = frozenset((await standing(store, REAL, found.hide_while)).values())
         hidden = hider(found.hide_while, region_of_group(found.per, key.group), open_now)
         return found, state, backdrop.of(key, found), backdrop.before(found), hidden

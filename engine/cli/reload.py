@@ -171,16 +171,21 @@ async def _reload(
 
 async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) -> bool:
     """Wait until a rule set is in force; False where nobody does anything about it."""
+    from engine.service.readable import readable_or
     from engine.service.rule_sets import RULES, InForce, Progress
-    from engine.store.codec import decode
+    from engine.store.codec import decode_record
 
     idle, before = 0, -1.0
     while idle < PATIENCE:
         current, progress = await store.get(RULES, ["in_force", "progress"])
-        if current is not None and decode(current.value, InForce).rule_set == rule_set:
+        if (
+            current is not None
+            and decode_record(RULES, "in_force", current.value, InForce).rule_set == rule_set
+        ):
             shown(1.0)
             return True
-        share = decode(progress.value, Progress).share if progress is not None else 0.0
+        seen = readable_or(RULES, "progress", progress, Progress, None)
+        share = seen.share if seen is not None else 0.0
         idle, before = (0, share) if share != before else (idle + 1, share)
         shown(share)
         await asyncio.sleep(POLL_SECONDS)

@@ -25,9 +25,9 @@ from engine.loading.regions import load_regions
 from engine.loading.written import written
 from engine.service.casebook import ALERTS
 from engine.service.precision import Precision, Precisions
+from engine.service.readable import readable
 from engine.service.reload import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
-from engine.store.codec import decode
 from engine.wording.sentence import memory, sentence
 from engine.wording.texts import Catalogue, load_catalogue
 
@@ -137,7 +137,7 @@ async def _precision(settings: Settings) -> list[Precision]:
     async with storage(settings) as store:
         found = Precisions()
         async for piece in store.walk(ALERTS):
-            found.add(decode(record.value, Alert) for record in piece.values())
+            found.add(readable(ALERTS, piece, Alert).values())
         return found.by_rule()
 
 

@@ -21,7 +21,7 @@ from engine.loading.rule_tests import Group, State
 from engine.matching.variant import variant_of
 from engine.service.apply import Desk
 from engine.service.batch import key_of
-from engine.service.groups import GROUPS, read
+from engine.service.groups import GROUPS, read, state_of
 from engine.store.port import Store
 
 UNDONE = frozenset(("late_report", "corrected", "refuted"))
@@ -202,7 +202,7 @@ def _shown(value: object) -> str:
 async def group_states(store: Store) -> dict[tuple[str, str], GroupState]:
     """Return the states of all groups by (rule, group)."""
     keys = [key_of(member) for member in await store.scan(GROUPS)]
-    return {(key.rule, key.group): kept.state for key, kept in (await read(store, keys)).items()}
+    return {(key.rule, key.group): state_of(kept) for key, kept in (await read(store, keys)).items()}
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from engine.alerting.alert import Notification
 from engine.alerting.budget import HELD, Allowance, Budgets, accounts, kept
 from engine.alerting.policy import Channel
 from engine.judging.instant import Instant, parse_duration
+from engine.service.readable import readable_or
 from engine.settings_budgets import BudgetSection
-from engine.store.codec import decode, encode
+from engine.store.codec import encode
 from engine.store.port import Put, Store
 
 ACCOUNTS = "accounts"
@@ -52,7 +53,7 @@ class Accounts:
         records = await self._store.get(ACCOUNTS, [account.key for account in concerned])
         until, held, puts = now, "", []
         for account, record in zip(concerned, records, strict=True):
-            went = decode(record.value, tuple[Instant, ...]) if record else ()
+            went: tuple[Instant, ...] = readable_or(ACCOUNTS, account.key, record, tuple[Instant, ...], ())
             at = account.held_until(went, now)
             if at is not None and (at > until or not held):
                 until, held = at, HELD[account.whose]

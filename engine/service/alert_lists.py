@@ -10,20 +10,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from itertools import product
+from typing import NamedTuple, get_args
 
 import msgspec
 import structlog
 
 from engine.alerting.alert import Alert, Notification, Status
 from engine.alerting.phone_list import may_need_call
-from engine.errors import StoreError
 from engine.judging.instant import Instant
 from engine.judging.region import NATION, cut, lies_in
 from engine.judging.rule import level_name
 from engine.service.precision import OUTCOMES, Outcome, Precision, outcome_of, precision, precision_of
+from engine.service.readable import readable_of, readable_or
 from engine.store.check import LATEST
-from engine.store.codec import decode, encode
+from engine.store.codec import encode
 from engine.store.port import Conflict, Expect, Place, Plan, Put, Record, Store, Write
 from engine.wording.absence import is_absence
 from engine.wording.console.overview import awaited
@@ -106,6 +107,18 @@ def lists_of(alert: Alert) -> dict[str, Instant]:
             if is_absence(alert) and not alert.exercise:
                 found[silent(region)] = urgency(alert.level, alert.detected_at)
     return found
+
+
+def any_list(region: str, rule: str) -> Iterator[str]:
+    """Yield every list in which an alert of a rule and region may stand: for an alert that cannot be read."""
+    statuses: tuple[Status, ...] = get_args(Status)
+    outcomes: tuple[Outcome, ...] = get_args(Outcome)
+    for own in _regions(region):
+        yield from (listed(own), *(listed(own, status) for status in statuses), of_rule(rule, own))
+        yield from (ended(rule, own, outcome) for outcome in outcomes)
+        yield from (to_call(own), silent(own))
+        for level, waits, exercise in product(LEVELS, (True, False), (True, False)):
+            yield pressing(own, level, waits=waits, exercise=exercise)
 
 
 def relisted(before: Alert | None, after: Alert | None) -> list[Plan]:
@@ -355,7 +368,7 @@ async def build(store: Store) -> int:
     right is not written again.
     """
     (marker,) = await store.get(LAYOUT, [NAME])
-    if marker is not None and decode(marker.value, int) == VERSION:
+    if readable_or(LAYOUT, NAME, marker, int, 0) == VERSION:
         return 0
     built = 0
     async for piece in store.walk(TABLE):
@@ -383,7 +396,7 @@ async def _build(store: Store, piece: Mapping[str, Record]) -> int:
             alert = _alert(id_, records[id_])
             if alert is not None:
                 found = await store.get(NOTIFICATIONS, alert.notifications) if alert.notifications else []
-                told = [decode(one.value, Notification) for one in found if one is not None]
+                told = readable_of(NOTIFICATIONS, alert.notifications, found, Notification).values()
                 plans += relisted(None, alert) + recalled(None, Told(alert, told))
         outcome = await store.write(Write(name="index_alerts", plans=tuple(plans), expects=tuple(expects)))
         if not isinstance(outcome, Conflict):
@@ -416,8 +429,4 @@ async def _read(store: Store, ids: list[str]) -> dict[str, Alert]:
 
 def _alert(id_: str, record: Record) -> Alert | None:
     """Return an alert; None where its record cannot be read, which must not keep all others off the lists."""
-    try:
-        return decode(record.value, Alert)
-    except StoreError as error:
-        log.error("alert_unreadable", alert=id_, error=str(error))  # noqa: TRY400 - the text says it all
-        return None
+    return readable_or(TABLE, id_, record, Alert, None)

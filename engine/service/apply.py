@@ -37,6 +37,7 @@ from engine.service.casebook import (
     standing,
 )
 from engine.service.census import Summary, summarise, take
+from engine.service.readable import readable, readable_entries
 from engine.service.rounds import Rounds
 from engine.store.codec import decode as decode_value
 from engine.store.names import WriteName
@@ -90,8 +91,7 @@ class Desk:
 
     async def alerts(self) -> list[Alert]:
         """Return all alerts, newest first by the instant they were detected: for rehearsals, never for a request."""
-        records = (await self._store.scan(ALERTS)).values()
-        alerts = [decode_value(record.value, Alert) for record in records]
+        alerts = readable(ALERTS, await self._store.scan(ALERTS), Alert).values()
         return sorted(alerts, key=lambda alert: (-alert.detected_at, alert.id))
 
     async def found(self, alert_id: str) -> Case | None:
@@ -105,10 +105,11 @@ class Desk:
 
     async def history(self, alert_id: str, since: int = 0) -> list[HistoryEntry]:
         """Return the history of an alert, oldest first, without its first `since` entries; also from the archive."""
-        log = await self._store.log(history_log(alert_id), since)
+        name = history_log(alert_id)
+        log = await self._store.log(name, since)
         if not log and self._past is not None and (archived := await self._past.case(alert_id)) is not None:
             return list(archived[1][since:])
-        return [decode_value(entry, HistoryEntry) for entry in log]
+        return readable_entries(name, log, HistoryEntry, since)
 
     async def summary(self) -> Summary:
         """Return what the installation has done so far."""

@@ -22,7 +22,7 @@ from engine.judging.rule import Rule
 from engine.judging.window import remembered_for
 from engine.metrics import Metrics
 from engine.store.archive import Archive
-from engine.store.codec import decode, encode
+from engine.store.codec import decode_record, encode
 from engine.store.day_file import Damage, DamagedError, Link
 from engine.store.port import Committed, Entry, Put, Store, Write, before, order_of
 
@@ -46,7 +46,7 @@ def horizon(rules: Iterable[Rule]) -> Millis:
 async def told_link(store: Store) -> Link:
     """Return where the chain stood when the store was last told of it."""
     record = (await store.get(ARCHIVE, ["link"]))[0]
-    return decode(record.value, Link) if record else Link()
+    return decode_record(ARCHIVE, "link", record.value, Link) if record else Link()
 
 
 class Archivist:
@@ -94,7 +94,7 @@ class Archivist:
 
     async def _archived(self) -> int:
         record = (await self._store.get(ARCHIVE, ["link"]))[0]
-        told = decode(record.value, Link) if record else Link()
+        told = decode_record(ARCHIVE, "link", record.value, Link) if record else Link()
         if not self._writes:
             self._writes = await asyncio.to_thread(self._archive.take, told)
             if not self._writes:

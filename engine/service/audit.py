@@ -26,7 +26,17 @@ PAGE = 5_000
 """Entries read at once."""
 
 What = Literal[
-    "history", "directory", "silence", "rules", "token", "user", "sign_in", "seen", "exported", "erased"
+    "history",
+    "directory",
+    "silence",
+    "rules",
+    "token",
+    "user",
+    "sign_in",
+    "seen",
+    "exported",
+    "erased",
+    "record",
 ]
 
 

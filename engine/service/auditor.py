@@ -25,13 +25,14 @@ from engine.clock import Clock, monotonic
 from engine.judging.instant import SECOND, Instant
 from engine.judging.rule import level_name
 from engine.metrics import Metrics
+from engine.service.backlog import BacklogWatch
 from engine.service.backup_record import newest_backup
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX, places_of
 from engine.service.heartbeat import Heartbeat
 from engine.service.own_alerts import ask
+from engine.service.readable import readable
 from engine.service.setback import PUT_OFF
-from engine.store.codec import decode
 from engine.store.port import Plan, Record, Store, Write
 
 EVERY_SECONDS = 15.0
@@ -129,12 +130,21 @@ class Auditor:
     """Takes passes, and compares each with the one before."""
 
     def __init__(
-        self, store: Store, clock: Clock, books: Books, metrics: Metrics, heartbeat: Heartbeat
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        metrics: Metrics,
+        heartbeat: Heartbeat,
+        *,
+        backlog: BacklogWatch | None = None,
     ) -> None:
+        """Take the parts; the heartbeat is given while nothing is lost and nothing in the `backlog` is late."""
         self._store = store
         self._books = books
         self._abandoned: frozenset[str] = frozenset()
         self._heartbeat = heartbeat
+        self._backlog = backlog
         self._clock = clock
         self._metrics = metrics
         self._suspects = _Pass()
@@ -160,7 +170,8 @@ class Auditor:
         backup, _ = await newest_backup(self._store)
         self._metrics.backed_up(backup.taken_at / SECOND if backup else 0)
         await self._tell_of_abandoned(found.abandoned)
-        if not lost_alerts and not lost_notifications:
+        late = await self._backlog.late() if self._backlog is not None else ()
+        if not lost_alerts and not lost_notifications and not late:
             await self._heartbeat.beat()
         return 0
 
@@ -170,17 +181,20 @@ class Auditor:
         async for records in self._store.walk(NOTIFICATIONS):
             planned = await self._planned(OUTBOX, records)
             began = monotonic()
-            notifications = [decode(one.value, Notification) for one in records.values()]
+            notifications = list(readable(NOTIFICATIONS, records, Notification).values())
+            found.lost_notifications |= records.keys() - {one.id for one in notifications}
             found.add_notifications(notifications, planned)
             places = {one.id: [Plan(OUTBOX, one.id, one.due_at)] for one in notifications}
             await _rest(began)
             await self._compare(found, NOTIFICATIONS, records, places)
         async for records in self._store.walk(ALERTS):
             planned = await self._planned(ALERTS, records)
-            values = [one.value for one in records.values()]
-            for first in range(0, len(values), AT_ONCE):
+            ids = list(records)
+            for first in range(0, len(ids), AT_ONCE):
                 began = monotonic()
-                alerts = [decode(value, Alert) for value in values[first : first + AT_ONCE]]
+                few = {id_: records[id_] for id_ in ids[first : first + AT_ONCE]}
+                alerts = list(readable(ALERTS, few, Alert).values())
+                found.lost_alerts |= few.keys() - {alert.id for alert in alerts}
                 found.add_alerts(alerts, planned, around, self._clock.now())
                 own = {alert.id: places_of(alert) for alert in alerts}
                 await _rest(began)

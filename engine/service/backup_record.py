@@ -6,7 +6,8 @@ import msgspec
 
 from engine.judging.instant import Instant
 from engine.service.key import INSTALLATION
-from engine.store.codec import decode, encode
+from engine.service.readable import readable_or
+from engine.store.codec import encode
 from engine.store.port import Committed, Put, Store, Write
 
 _TRIES = 5
@@ -23,7 +24,7 @@ class BackupRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def newest_backup(store: Store) -> tuple[BackupRecord | None, int]:
     """Return what the store knows of its newest backup, and the version of that record; 0 without one."""
     record = (await store.get(INSTALLATION, ["backup"]))[0]
-    return (decode(record.value, BackupRecord), record.version) if record else (None, 0)
+    return readable_or(INSTALLATION, "backup", record, BackupRecord, None), record.version if record else 0
 
 
 async def enter_backup(store: Store, taken: BackupRecord) -> None:

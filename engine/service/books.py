@@ -13,12 +13,15 @@ from engine.alerting.directory import Contents, Directory
 from engine.alerting.draft import Surroundings
 from engine.alerting.route import Breaker, Route
 from engine.alerting.silence import Silence
+from engine.clock import monotonic
+from engine.errors import UnreadableRecordError
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.loading.kinds import Kind
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
-from engine.service.rule_sets import RULES, InForce, RuleSet, fetch
-from engine.store.codec import decode, encode
+from engine.service.readable import readable, readable_entries, readable_or, report_unreadable
+from engine.service.rule_sets import RELOADS, RULES, InForce, RuleSet, fetch
+from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Plan, Put, Record, Store, Write
 
 DIRECTORY = "directory"
@@ -31,6 +34,10 @@ SILENCES = "silences"
 
 Also the schedule of silences, by id, that were made or ended and whose alerts have yet to look."""
 ALL = "all"
+FALLBACKS = 20
+"""Where the directory in force cannot be read, so many versions before it are tried."""
+READ_AGAIN_SECONDS = 30.0
+"""How long a version that could not be read is not tried again."""
 CURRENT = ("current",)
 IN_FORCE = ("in_force", "pending")
 
@@ -61,6 +68,7 @@ class Books:
         """The proposal that waits for its rules to have seen the past (`service.changeover`)."""
         self._rules_version = 0
         self._directory = Directory(Contents())
+        self._unread = 0, 0.0
         self._silences: tuple[int, tuple[Silence, ...]] = (0, ())
 
     async def surroundings(self) -> Surroundings:
@@ -89,9 +97,20 @@ class Books:
     async def _follow(self, record: Record | None, pending: Record | None) -> None:
         self.pending = pending
         if record is not None and record.version != self._rules_version:
-            in_force = decode(record.value, InForce)
+            in_force = await self._in_force_of(record)
             self.rule_set = await fetch(self._store, in_force.rule_set)
             self.in_force, self._rules_version = in_force, record.version
+
+    async def _in_force_of(self, record: Record) -> InForce:
+        """Return which rule set is in force. Where the record cannot be read, the log of reloads says it too."""
+        try:
+            return decode_record(RULES, "in_force", record.value, InForce)
+        except UnreadableRecordError as error:
+            newest = readable_entries(RELOADS, await self._store.log(RELOADS, -1), InForce)
+            if not newest:
+                raise
+            report_unreadable(error)
+            return newest[0]
 
     async def silences(self) -> tuple[Silence, ...]:
         """Return the silences that the store keeps, also those that are over or still to come."""
@@ -99,26 +118,44 @@ class Books:
 
     def _silences_in(self, record: Record | None) -> tuple[Silence, ...]:
         if record is not None and record.version != self._silences[0]:
-            self._silences = record.version, decode(record.value, tuple[Silence, ...])
+            # While the record cannot be read, the silences known before stay; a new process knows none: alerts go out.
+            known = self._silences[1]
+            self._silences = (
+                record.version,
+                readable_or(SILENCES, ALL, record, tuple[Silence, ...], known),
+            )
         return self._silences[1]
 
     async def directory(self) -> Directory:
-        """Return the directory in force."""
+        """Return the directory in force. Where it cannot be read, return the newest version that can be."""
         return await self._directory_in(*await self._store.get(DIRECTORY, CURRENT))
 
     async def _directory_in(self, current: Record | None) -> Directory:
-        if current is not None and current.version != self._directory.version:
-            self._directory = await self.directory_of(current.version) or self._directory
+        if current is None or current.version == self._directory.version:
+            return self._directory
+        unread, again_at = self._unread
+        if current.version == unread and monotonic() < again_at:
+            return self._directory
+        for version in range(current.version, max(self._directory.version, current.version - FALLBACKS), -1):
+            try:
+                self._directory = await self.directory_of(version) or self._directory
+            except UnreadableRecordError as error:
+                report_unreadable(error)
+                self._unread = current.version, monotonic() + READ_AGAIN_SECONDS
+            else:
+                break
         return self._directory
 
     async def directory_of(self, version: int) -> Directory | None:
         """Return the directory as it was in one version (from 1); None where there was none of that number."""
         contents = (await self._store.get(DIRECTORY, [f"v{version}"]))[0]
-        return None if contents is None else Directory(decode(contents.value, Contents), version)
+        if contents is None:
+            return None
+        return Directory(decode_record(DIRECTORY, f"v{version}", contents.value, Contents), version)
 
     async def replace_directory(self, contents: Contents, at: Instant, by: Credential) -> int:
         """Put a whole new directory in force; return its version (from 1)."""
-        return await self.amend_directory(lambda _before: contents, at, by)
+        return await self.amend_directory(lambda _before: contents, at, by, whole=True)
 
     async def amend_directory(
         self,
@@ -126,8 +163,12 @@ class Books:
         at: Instant,
         by: Credential,
         plans: tuple[Plan, ...] = (),
+        *,
+        whole: bool = False,
     ) -> int:
         """Change the directory in force, whoever else changes it meanwhile; return its version (from 1).
+
+        A version that cannot be read is not amended (`UnreadableRecordError`), but a `whole` new one may follow it.
 
         `at` and `by` say in the audit when and by which credential; `plans` are written with it.
         `service.registry` asks whether a change may be.
@@ -135,7 +176,12 @@ class Books:
         while True:
             current = (await self._store.get(DIRECTORY, ["current"]))[0]
             before = current.version if current else 0
-            contents = change((await self.directory()).contents)
+            known = await self.directory()
+            if known.version < before and not whole:
+                raise UnreadableRecordError(
+                    DIRECTORY, f"v{before}", "only a whole new directory can follow it"
+                )
+            contents = change(known.contents)
             value, version = encode(contents), f"v{before + 1}"
             done = AuditEntry(at, "directory", version, digest_of_contents(value), str(by))
             outcome = await self._store.write(
@@ -155,5 +201,5 @@ class Books:
 
 def _interrupted(breakers: Iterable[tuple[str, Record | None]]) -> dict[str, Instant]:
     """Return until when which gateways are not asked; instants that are over do no harm."""
-    kept = {gateway: decode(r.value, Breaker) for gateway, r in breakers if r is not None}
+    kept = readable(BREAKERS, {gateway: r for gateway, r in breakers if r is not None}, Breaker)
     return {gateway: b.open_until for gateway, b in kept.items() if b.open_until is not None}

@@ -26,7 +26,7 @@ from engine.settings import Settings
 from engine.settings_retention import RetentionSection
 from engine.store.archive import Archive
 from engine.store.case_index import CaseIndex, Filed, Row, Text
-from engine.store.codec import decode
+from engine.store.codec import decode, decode_record
 from engine.store.day_file import Link
 from engine.store.port import Entry, Store
 
@@ -208,7 +208,9 @@ async def story(store: Store, past: CaseArchive | None, alert_id: str) -> tuple[
     """Return a case and its history from store or archive; raise `ConfigurationError` where neither has it."""
     case = (await load(store, [alert_id])).get(alert_id)
     if case is not None:
-        return case, [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
+        name = history_log(alert_id)
+        entries = enumerate(await store.log(name))
+        return case, [decode_record(name, str(number), entry, HistoryEntry) for number, entry in entries]
     archived = await past.case(alert_id) if past is not None else None
     if archived is None:
         raise ConfigurationError(f"no alert is called {alert_id}")

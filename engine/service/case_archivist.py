@@ -22,6 +22,7 @@ import structlog
 
 from engine.alerting.alert import ALONE, Alert, HistoryEntry, Notification
 from engine.clock import Clock
+from engine.errors import UnreadableRecordError
 from engine.judging.instant import DAY, Instant, Millis
 from engine.metrics import Metrics
 from engine.service.archivist import ARCHIVE
@@ -58,10 +59,11 @@ from engine.service.groups import GROUPS, Head
 from engine.service.intake import SETTLED, Settled
 from engine.service.key import Keys
 from engine.service.notes import NOTES, note_key
+from engine.service.readable import readable, readable_entries, readable_or
 from engine.service.receipts import RECEIPTS, receipt_key
 from engine.settings_retention import RetentionSection
 from engine.store.case_index import Text
-from engine.store.codec import decode, encode
+from engine.store.codec import decode, decode_record, encode
 from engine.store.day_file import Damage, DamagedError, Link
 from engine.store.port import (
     MARK_LENGTH,
@@ -164,7 +166,7 @@ class CaseArchivist:
         if not pieces.size:
             return self._walked - walked
         record = (await self._store.get(ARCHIVE, [LINK]))[0]
-        told = decode(record.value, Link) if record else Link()
+        told = decode_record(ARCHIVE, LINK, record.value, Link) if record else Link()
         if not self._writes:
             self._writes = await asyncio.to_thread(self._archive.take, told)
             if not self._writes:
@@ -186,11 +188,14 @@ class CaseArchivist:
                 continue
             until = now - days * DAY
             due = await self._store.due(closed_in(space), until, AT_ONCE)
-            cases = await load(self._store, [alert for alert, _ in due]) if due else {}
+            lost: dict[str, UnreadableRecordError] = {}
+            cases = await load(self._store, [alert for alert, _ in due], unreadable=lost) if due else {}
             spoken = await self._spoken_of(cases)
             for alert_id, at in due:
                 case = cases.get(alert_id)
-                if case is None:
+                if alert_id in lost or (case is not None and len(case.notifications) < len(case.versions)):
+                    later.append(Plan(closed_in(space), alert_id, until + LATER, expected=at))
+                elif case is None:
                     later.append(Plan(closed_in(space), alert_id, None, expected=at))
                 elif alert_id in spoken or not _is_over(case):
                     later.append(Plan(closed_in(space), alert_id, until + LATER, expected=at))
@@ -204,7 +209,7 @@ class CaseArchivist:
             return
         if (await self._store.get(ARCHIVE, [LISTED]))[0] is None:
             async for records in self._store.walk(ALERTS):
-                alerts = [decode(record.value, Alert) for record in records.values()]
+                alerts = readable(ALERTS, records, Alert).values()
                 plans = [
                     Plan(closed_in(alert.space), alert.id, alert.resolved_at)
                     for alert in alerts
@@ -222,7 +227,10 @@ class CaseArchivist:
         closing = await self._store.planned_at(CLOSINGS, list(cases)) if cases else []
         spoken = {id_ for id_, at in zip(cases, closing, strict=True) if at is not None}
         for (id_, case), head in zip(cases.items(), heads, strict=True):
-            state = decode(head.value, Head).state if head else None
+            read = readable_or(GROUPS, keys[id_], head, Head, None)
+            state = read.state if read else None
+            if head is not None and read is None:
+                spoken.add(id_)
             if state and any(opening.ordinal == case.alert.ordinal for opening in state.openings):
                 spoken.add(id_)
         return spoken
@@ -231,7 +239,7 @@ class CaseArchivist:
         """Return what is to be archived of a case; None where it changed since it was read."""
         alert = case.alert
         kept = await self._store.log(history_log(alert.id))
-        history = tuple(decode(entry, HistoryEntry) for entry in kept)
+        history = tuple(readable_entries(history_log(alert.id), kept, HistoryEntry))
         if len(history) != alert.history:
             return None
         digests = [str(entry.details["note"]) for entry in history if "note" in entry.details]
@@ -245,7 +253,7 @@ class CaseArchivist:
         return Leaving(
             record=record,
             words=words,
-            notes={name.partition("/")[2]: decode(one.value, str) for name, one in notes.items()},
+            notes={name.partition("/")[2]: text for name, text in readable(NOTES, notes, str).items()},
             note_versions={name: one.version for name, one in notes.items()},
             last=kept[-1] if kept else b"",
         )
@@ -267,11 +275,9 @@ class CaseArchivist:
         self._walked += 1
         until = now - days * DAY
         found = {
-            id_: (message, record.version)
-            for id_, record in records.items()
-            if (message := decode(record.value, Notification)).kind in LOOSE
-            and message.due_at is None
-            and message.planned_at < until
+            id_: (message, records[id_].version)
+            for id_, message in readable(NOTIFICATIONS, records, Notification).items()
+            if message.kind in LOOSE and message.due_at is None and message.planned_at < until
         }
         alerts = sorted({item.alert for message, _ in found.values() for item in message.items})
         there = dict(zip(alerts, await self._store.get(ALERTS, alerts) if alerts else (), strict=True))

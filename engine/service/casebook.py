@@ -14,11 +14,13 @@ import msgspec
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import Decision
 from engine.alerting.policy import Channel
+from engine.errors import UnreadableRecordError
 from engine.judging.instant import SECOND, Millis
 from engine.service.alert_lists import Told, recalled, relisted
 from engine.service.audit import append_histories
 from engine.service.books import ALL, SILENCES
-from engine.store.codec import decode, encode
+from engine.service.readable import readable, readable_of, report_unreadable
+from engine.store.codec import decode_record, encode
 from engine.store.names import WriteName
 from engine.store.port import Append, Drop, Expect, Fence, Plan, Put, Record, Store, Write
 from engine.wording.link import fingerprint, token_for
@@ -214,9 +216,11 @@ class Changes(msgspec.Struct, kw_only=True):
             self.appends.append(append_histories(entries))
 
 
-async def groups_of(store: Store, alerts: Sequence[str]) -> dict[str, tuple[str, str, str]]:
-    """Return space, rule and group of alerts by id."""
-    cases = await load(store, alerts) if alerts else {}
+async def groups_of(
+    store: Store, alerts: Sequence[str], unreadable: dict[str, UnreadableRecordError]
+) -> dict[str, tuple[str, str, str]]:
+    """Return space, rule and group of alerts by id; `unreadable` is filled as by `load`."""
+    cases = await load(store, alerts, unreadable=unreadable) if alerts else {}
     return {id_: (case.alert.space, case.alert.rule.id, case.alert.group) for id_, case in cases.items()}
 
 
@@ -235,8 +239,12 @@ async def load(
     alert_ids: Sequence[str],
     known: Mapping[str, Case] | None = None,
     near: Sequence[str] = (),
+    unreadable: dict[str, UnreadableRecordError] | None = None,
 ) -> dict[str, Case]:
     """Read cases; ids that the store does not know are left out.
+
+    An alert that cannot be read is entered in `unreadable` by its id. Without `unreadable`, `UnreadableRecordError` is
+    raised for it. A notification that cannot be read is logged and left out of its case, so that its alert goes on.
 
     What is `known` of before and has the same version still is not decoded again. `near` are ids of notifications that
     belong to them: nothing more is asked for where these are all.
@@ -256,8 +264,14 @@ async def load(
         case = before.get(id_)
         if case is not None and case.version == record.version:
             alerts.append((case.alert, record.version))
-        else:
-            alerts.append((decode(record.value, Alert), record.version))
+            continue
+        try:
+            alerts.append((decode_record(ALERTS, id_, record.value, Alert), record.version))
+        except UnreadableRecordError as error:
+            if unreadable is None:
+                raise
+            report_unreadable(error)
+            unreadable[id_] = error
     wanted = [n for alert, _ in alerts for n in alert.notifications if n not in found]
     if wanted:
         found.update(zip(wanted, await store.get(NOTIFICATIONS, wanted), strict=True))
@@ -265,15 +279,17 @@ async def load(
     for alert, version in alerts:
         own = {n: record for n in alert.notifications if (record := found.get(n)) is not None}
         case = before.get(alert.id)
+        same = {
+            n: case.notifications[n]
+            for n, record in own.items()
+            if case is not None and n in case.notifications and case.versions.get(n) == record.version
+        }
+        fresh = {n: record for n, record in own.items() if n not in same}
+        read = same | readable(NOTIFICATIONS, fresh, Notification)
         cases[alert.id] = Case(
             alert=alert,
             version=version,
-            notifications={
-                n: case.notifications[n]
-                if case is not None and case.versions.get(n) == record.version
-                else decode(record.value, Notification)
-                for n, record in own.items()
-            },
+            notifications={n: read[n] for n in own if n in read},
             versions={n: record.version for n, record in own.items()},
         )
     return cases
@@ -283,7 +299,7 @@ async def unresolved(store: Store) -> list[Alert]:
     """Return the unresolved alerts, by the list that is kept of them; what closed in between is left out."""
     ids = list(await store.planned(UNRESOLVED))
     records = await store.get(ALERTS, ids) if ids else []
-    alerts = [decode(record.value, Alert) for record in records if record is not None]
+    alerts = readable_of(ALERTS, ids, records, Alert).values()
     return [alert for alert in alerts if alert.unresolved]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +17,7 @@ from engine.alerting.alert import Alert, Notification
 from engine.alerting.audit import unaccounted_alerts, unaccounted_notifications
 from engine.judging.rule import level_name
 from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX
-from engine.store.codec import decode
+from engine.service.readable import readable
 from engine.store.port import Record, Store
 
 SLICE = 100
@@ -32,37 +32,43 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
     notifications: tuple[Notification, ...]
     timers: frozenset[str]
     outbox: frozenset[str]
+    unreadable_alerts: frozenset[str] = frozenset()
+    unreadable_notifications: frozenset[str] = frozenset()
 
     @property
     def lost_alerts(self) -> set[str]:
-        """Ids of alerts that are not accounted for (promise 2)."""
-        return unaccounted_alerts(self.alerts, self.timers, self.notifications)
+        """Ids of alerts that are not accounted for (promise 2), those that cannot be read among them."""
+        return unaccounted_alerts(self.alerts, self.timers, self.notifications) | self.unreadable_alerts
 
     @property
     def lost_notifications(self) -> set[str]:
-        """Ids of notifications that are not accounted for (promise 2)."""
-        return unaccounted_notifications(self.notifications, self.outbox)
+        """Ids of notifications that are not accounted for (promise 2), those that cannot be read among them."""
+        return unaccounted_notifications(self.notifications, self.outbox) | self.unreadable_notifications
 
 
 async def take(store: Store) -> Census:
     """Read the census. It is not one instant of the store: judge an id only when two in a row agree on it."""
     alerts = await store.scan(ALERTS)
     notifications = await store.scan(NOTIFICATIONS)
+    known = await _decoded(ALERTS, alerts, Alert)
+    sent = await _decoded(NOTIFICATIONS, notifications, Notification)
     return Census(
-        alerts=tuple(await _decoded(alerts.values(), Alert)),
-        notifications=tuple(await _decoded(notifications.values(), Notification)),
+        alerts=tuple(known.values()),
+        notifications=tuple(sent.values()),
+        unreadable_alerts=frozenset(alerts.keys() - known.keys()),
+        unreadable_notifications=frozenset(notifications.keys() - sent.keys()),
         timers=frozenset(await store.planned(ALERTS)),
         outbox=frozenset(await store.planned(OUTBOX)),
     )
 
 
-async def _decoded(records: Iterable[Record], type_: type[T]) -> list[T]:
-    """Decode many records; whatever else waits has its turn every so many."""
-    found = []
-    for number, record in enumerate(records, 1):
-        found.append(decode(record.value, type_))
-        if number % SLICE == 0:
-            await asyncio.sleep(0)
+async def _decoded(table: str, records: Mapping[str, Record], type_: type[T]) -> dict[str, T]:
+    """Decode the records that can be read, by id; whatever else waits has its turn every so many."""
+    found: dict[str, T] = {}
+    ids = list(records)
+    for first in range(0, len(ids), SLICE):
+        found |= readable(table, {id_: records[id_] for id_ in ids[first : first + SLICE]}, type_)
+        await asyncio.sleep(0)
     return found
 
 

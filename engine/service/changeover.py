@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import msgspec
 import structlog
@@ -21,7 +22,7 @@ from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
 from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
-from engine.errors import FencedError, SiagaError, StoreUnavailableError
+from engine.errors import FencedError, SiagaError, StoreError, StoreUnavailableError, UnreadableRecordError
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.hearing import BondGroup, Hearing, kind_of
@@ -36,7 +37,8 @@ from engine.service.batch import Key, key_of
 from engine.service.bonds import Bonds
 from engine.service.books import Books
 from engine.service.casebook import UNRESOLVED, Case, load
-from engine.service.docket import Cases, Docket, Said
+from engine.service.docket import Cases, Docket, Said, UndecidedError
+from engine.service.group_recovery import alerts_of, recovered_state, with_its_alerts
 from engine.service.groups import GROUPS, Groups, Judged
 from engine.service.leadership import KeepLead, nothing_to_keep
 from engine.service.outcome import Outcome, closing_of, due_of, newest_alert
@@ -55,7 +57,7 @@ from engine.service.rule_sets import (
     note_of,
     proposal_of,
 )
-from engine.store.codec import decode, encode
+from engine.store.codec import decode_record, encode
 from engine.store.history import History
 from engine.store.port import Append, Drop, Entry, Plan, Put, Record, Store, Write
 
@@ -65,20 +67,39 @@ TOLD_EVERY_SECONDS = 0.5
 log = structlog.get_logger(__name__)
 
 
-class UnfitRulesError(SiagaError):
-    """Rules of a proposal raise when they see the past: what is in force stays."""
+class RefusedRulesError(SiagaError):
+    """A proposal cannot be put in force: what is in force stays."""
+
+    reason: Literal["raised", "unreadable"] = "raised"
+
+
+class UnfitRulesError(RefusedRulesError):
+    """Rules of a proposal raise when they see the past."""
+
+
+class UnpreparedRulesError(RefusedRulesError):
+    """The store cannot give what a proposal needs. This says nothing about its rules."""
+
+    reason = "unreadable"
 
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn whatever the rules of a proposal raise into `UnfitRulesError`.
+    """Turn whatever the rules of a proposal raise into `UnfitRulesError`, and a `StoreError` into
+    `UnpreparedRulesError`.
 
-    A store that is away, or another evaluator that leads by now, says nothing of them.
+    A store that is away, or another evaluator that leads by now, says nothing about a proposal: the next turn tries it
+    again.
     """
     try:
         yield
-    except (StoreUnavailableError, UnfitRulesError, FencedError):
+    except (StoreUnavailableError, RefusedRulesError, FencedError):
         raise
+    except StoreError as error:
+        raise UnpreparedRulesError from error
+    except UndecidedError as error:
+        cause = next(iter(error.raised.values()))
+        raise (UnpreparedRulesError if isinstance(cause, StoreError) else UnfitRulesError) from cause
     except Exception as error:
         raise UnfitRulesError from error
 
@@ -91,6 +112,17 @@ class Switch:
         self.proposal = proposal
         self.rebuild = rebuild
         self.revision = revision(now, after)
+        self.groups = frozenset(map(key_of, proposal.groups))
+
+    @property
+    def rebuilt(self) -> set[str]:
+        """The rules that see the past: those that are judged anew, and those of single groups that are."""
+        named = {key.rule for key in self.groups if key.rule in self.after.rules}
+        return {*self.revision.rebuilt, *named}
+
+    def judges_anew(self, key: Key) -> bool:
+        """Say whether a group is judged anew by all that is stored of the past."""
+        return key.rule in self.revision.rebuilt or key in self.groups
 
 
 class Changeover:
@@ -117,6 +149,8 @@ class Changeover:
         self._history = history
         self._ready: tuple[str, Switch] | None = None
         self._told_at = float("-inf")
+        self.left_out: frozenset[Key] = frozenset()
+        """Groups that the newest switch left as they were, since a record they need cannot be read."""
 
     async def forget(self) -> None:
         """Forget what was made ready: another evaluator may have switched meanwhile."""
@@ -127,32 +161,32 @@ class Changeover:
     async def prepare(self, cursor: str) -> int:
         """Let the rules of a waiting proposal see some more of the past; return 1 while there is one.
 
-        Raises `UnfitRulesError` where they raise.
+        Raises `RefusedRulesError` where that cannot be done.
         """
         record = self._books.pending
         if record is None:
             return 0
         with refusing():
-            proposal = decode(record.value, Proposal)
+            proposal = decode_record(RULES, "pending", record.value, Proposal)
             switch = await self._switch_to(proposal)
             if await self._advance(switch, cursor):
                 await self._announce(proposal, record)
         return 1
 
-    async def give_up(self) -> None:
-        """Take a waiting proposal off, whose rules raise; somebody is told with the same write."""
+    async def give_up(self, error: RefusedRulesError) -> None:
+        """Take a waiting proposal off that cannot be put in force; the own alert is asked for in the same write."""
         record = self._books.pending
         if record is not None:
             drop = Drop(RULES, "pending", record.version)
             await self._store.write(
-                Write(name="rules_refused", drops=(drop,), plans=(refusal(self._clock.now()),))
+                Write(name="rules_refused", drops=(drop,), plans=(refusal(self._clock.now(), error),))
             )
         await self.forget()
 
     async def ready(self, entry: Entry, cursor: str) -> Switch | None:
         """Return the switch of an entry, None while its rules have not seen all of the past up to the cursor.
 
-        Raises `UnfitRulesError` where they raise.
+        Raises `RefusedRulesError` where that cannot be done.
         """
         with refusing():
             switch = await self._switch_to(proposal_of(entry))
@@ -165,8 +199,10 @@ class Changeover:
             or self._ready[0] != self._books.in_force.rule_set
             or self._ready[1].proposal != proposal
         ):
-            after = await fetch(self._store, proposal.rule_set)
-            rules = [after.rules[id_] for id_ in revision(now, after).rebuilt]
+            after = await fetch(self._store, proposal.rule_set) if proposal.rule_set else now
+            named = {key_of(member).rule for member in proposal.groups}
+            wanted = sorted({*revision(now, after).rebuilt, *(named & after.rules.keys())})
+            rules = [after.rules[id_] for id_ in wanted]
             await self.forget()
             rebuild = Rebuild(self._store, self._history, rules, self._clock.now())
             self._ready = self._books.in_force.rule_set, Switch(now, after, proposal, rebuild)
@@ -175,7 +211,7 @@ class Changeover:
         return self._ready[1]
 
     async def _advance(self, switch: Switch, cursor: str) -> bool:
-        if not switch.revision.rebuilt:
+        if not switch.rebuilt:
             return True
         done = await switch.rebuild.advance(cursor)
         if done or monotonic() - self._told_at >= TOLD_EVERY_SECONDS:
@@ -206,18 +242,20 @@ class Changeover:
         """
         rebuilt = set(switch.revision.rebuilt)
         rules = switch.after.rules
-        concerned = rebuilt.union(*(counts(rules[id_]) for id_ in rebuilt))
-        known = [key_of(member) for member in await self._store.scan(GROUPS)] if rebuilt else []
+        concerned = rebuilt.union(*(counts(rules[id_]) for id_ in switch.rebuilt))
+        known = [key_of(member) for member in await self._store.scan(GROUPS)] if switch.rebuilt else []
         found = {
-            *switch.rebuild.groups,
+            *(key for key in switch.rebuild.groups if switch.judges_anew(key)),
             *(key for key in known if key.rule in concerned and key.rule in rules),
+            *(key for key in switch.groups if key.rule in rules),
         }
         return {*found, *(await self.kept(switch))}
 
     async def kept(self, switch: Switch) -> dict[Key, Case]:
         """Return the open alerts that keep what is not in force any more, by their groups."""
         found = {}
-        for case in (await load(self._store, list(await self._store.planned(UNRESOLVED)))).values():
+        unresolved = list(await self._store.planned(UNRESOLVED))
+        for case in (await load(self._store, unresolved, unreadable={})).values():
             if keeping(switch.revision, switch.after, case.alert) is not None:
                 found[Key(case.alert.space, case.alert.rule.id, case.alert.group)] = case
         return found
@@ -232,9 +270,21 @@ class Changeover:
             if key in kept
         }
         tenures = tenures_of(self._books.in_force, switch, at)
-        groups, said, cases = await self._groups_of(switch, tenures, at, keys)
-        docket = Docket(self._store, switch.after, tenures, around, self._clock.now())
-        settled = await docket.decide(said, cases, remarks)
+        left_out: set[Key] = set()
+        settled: dict[Key, Cases] | None = None
+        groups: dict[Key, Group] = {}
+        while settled is None:
+            groups, said, cases = await self._groups_of(switch, tenures, at, keys, left_out)
+            docket = Docket(self._store, switch.after, tenures, around, self._clock.now())
+            try:
+                settled = await docket.decide(said, cases, remarks)
+            except UndecidedError as error:
+                if not all(isinstance(one, UnreadableRecordError) for one in error.raised.values()):
+                    raise
+                left_out |= error.raised.keys()
+                for key in groups:
+                    self._groups.spoil(key)
+        self.left_out = frozenset(left_out)
         return {
             key: Outcome(self._groups.taken_over(key, group), due_of(group), settled.get(key, {}))
             if (group := groups.get(key)) is not None
@@ -243,30 +293,50 @@ class Changeover:
         }
 
     async def _groups_of(
-        self, switch: Switch, tenures: Mapping[str, Tenure], at: Instant, keys: Collection[Key]
+        self,
+        switch: Switch,
+        tenures: Mapping[str, Tenure],
+        at: Instant,
+        keys: Collection[Key],
+        left_out: set[Key],
     ) -> tuple[dict[Key, Group], list[Said], dict[str, Case]]:
         """Return the groups that change, what they say, and the cases of which they may speak.
 
-        Whom others look at come first, so that a rule on rules hears of what they say now.
+        Whom others look at come first, so that a rule on rules hears of what they say now. Groups that need an
+        unreadable record are added to `left_out`. A group that is judged anew needs no record of its own: its alerts
+        tell what people know of it already.
         """
-        rules, rebuilt = switch.after.rules, set(switch.revision.rebuilt)
+        rules = switch.after.rules
         bonds = Bonds(rules, self._books.namespace)
         done: set[Key] = set()
         groups: dict[Key, Group] = {}
         said: list[Said] = []
         cases: dict[str, Case] = {}
-        while left := {key for key in (*keys, *bonds.heard) if key.rule in rules and key not in done}:
+        while left := {
+            key
+            for key in (*keys, *bonds.heard)
+            if key.rule in rules and key not in done and key not in left_out
+        }:
             depth = min(bonds.depths[key.rule] for key in left)
             now = sorted(key for key in left if bonds.depths[key.rule] == depth)
             await self._groups.fetch((*done, *now))
-            newest = {key: newest_alert(self._books.namespace, key, self._groups.head(key)) for key in now}
-            cases |= await load(self._store, [alert for alert in newest.values() if alert])
+            left_out |= await self._unreadable(switch, now)
+            newest = {
+                key: newest_alert(self._books.namespace, key, self._groups.head(key))
+                for key in now
+                if key not in left_out
+            }
+            lost: dict[str, UnreadableRecordError] = {}
+            cases |= await load(self._store, [alert for alert in newest.values() if alert], unreadable=lost)
+            left_out |= {key for key, alert in newest.items() if alert in lost}
             for key in now:
+                if key in left_out:
+                    continue
                 await self._keep()
                 whole, heard = rules[key.rule], bonds.heard.get(key, ())
                 rule = variant_of(whole, key.group, at)
                 around = self._backdrop.made(key, whole, tenures.get(key.rule))
-                if key.rule in rebuilt:
+                if switch.judges_anew(key):
                     points = self._points(switch, rule, key, heard)
                     group = await self._take_over(points, rule, key, cases.get(newest[key] or ""), around, at)
                     judgements = group.look(now=at)
@@ -277,12 +347,32 @@ class Changeover:
                     judgements = group.hear(heard) if isinstance(group, BondGroup) else ()
                 mine = [Said(at, key, judgement) for judgement in judgements]
                 judged = Judged(group, group.head())
-                if key.rule in rebuilt or self._groups.changed(key, judged):
+                if switch.judges_anew(key) or self._groups.changed(key, judged):
                     groups[key] = group  # also what was heard without a word must be in the store
                 bonds.tell(key, judged, mine, at=at, closed=None)
                 said += mine
                 done.add(key)
         return groups, said, cases
+
+    async def _unreadable(self, switch: Switch, keys: Sequence[Key]) -> set[Key]:
+        """Return which of these groups cannot be read and are not judged anew; the others get what can be recovered."""
+        left_out: set[Key] = set()
+        for key in keys:
+            fault = self._groups.fault(key)
+            if fault is None and key not in switch.groups:
+                continue
+            if not switch.judges_anew(key):
+                left_out.add(key)
+                continue
+            alerts = await alerts_of(self._store, self._books.namespace, key)
+            if fault is None:
+                self._groups.replace(key, with_its_alerts(await self._groups.state(key), alerts))
+            elif fault.state is not None:
+                state = msgspec.structs.replace(fault.state, points=())
+                self._groups.replace_unreadable(key, with_its_alerts(state, alerts))
+            else:
+                self._groups.replace_unreadable(key, recovered_state(alerts))
+        return left_out
 
     def _points(self, switch: Switch, rule: Rule, key: Key, heard: Sequence[Hearing]) -> Sequence[Point]:
         """Return what a group sees of the past: events, or the alerts of the rules that it looks at."""
@@ -325,7 +415,7 @@ class Changeover:
         Nothing where it is in force already, as at the entry of the first start.
         """
         before, proposal = self._books.in_force, switch.proposal
-        if before.rule_set == proposal.rule_set:
+        if proposal.rule_set in ("", before.rule_set):
             return [], []
         in_force = InForce(
             rule_set=proposal.rule_set,
@@ -337,9 +427,9 @@ class Changeover:
         return [Put(RULES, "in_force", encode(in_force))], list(came_into_force(in_force))
 
 
-def refusal(at: Instant) -> Plan:
-    """Return the plan of the alert that rules were refused."""
-    return ask(Request("rules"), at)
+def refusal(at: Instant, error: RefusedRulesError) -> Plan:
+    """Return the plan of the alert that rules were refused: for what they are, or for an unreadable record."""
+    return ask(Request("rules" if error.reason == "raised" else "unreadable"), at)
 
 
 def tenures_of(before: InForce, switch: Switch, at: Instant) -> dict[str, Tenure]:

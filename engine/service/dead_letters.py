@@ -17,14 +17,15 @@ import msgspec
 import structlog
 
 from engine.alerting.own import Request
-from engine.errors import places
+from engine.errors import UnreadableRecordError, places
 from engine.judging.event import Event
 from engine.judging.hearing import Hearing
 from engine.judging.instant import MINUTE, Instant
 from engine.metrics import Metrics
 from engine.service.batch import Key, Share, key_of
 from engine.service.own_alerts import ask
-from engine.store.codec import decode, encode
+from engine.service.readable import readable
+from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Drop, Plan, Put, Store
 
 PUT_OFF_GROUPS = "put_off_groups"
@@ -40,13 +41,17 @@ log = structlog.get_logger("siaga.dead_letters")
 
 
 class PutOff(msgspec.Struct, frozen=True, kw_only=True):
-    """A group that is put off: since when, until when, how many letters wait, and what raised where."""
+    """A group that is put off: since when, until when, how many letters wait, and what raised where.
+
+    `record` (`table/id`) is the record that cannot be read, where that is the cause.
+    """
 
     since: Instant
     until: Instant
     letters: int
     error: str
     at: tuple[str, ...]
+    record: str = ""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,6 +72,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     space: str = ""
     desk: str = ""
     event_id: str = ""
+    record: str = ""
+    """The record that cannot be read, as `table/id`, where that is the cause."""
 
 
 class Aside(msgspec.Struct, kw_only=True):
@@ -94,8 +101,18 @@ class DeadLetters:
     async def read(self) -> None:
         """Read which groups are put off: another evaluator may have written meanwhile."""
         records = await self._store.scan(PUT_OFF_GROUPS)
-        self._known = {key_of(member): decode(record.value, PutOff) for member, record in records.items()}
+        found = readable(PUT_OFF_GROUPS, records, PutOff)
+        for member in records.keys() - found.keys():
+            found[member] = await self._reconstructed(member)
+        self._known = {key_of(member): found[member] for member in records}
         self._metrics.trouble.groups_put_off.set(len(self._known))
+
+    async def _reconstructed(self, member: str) -> PutOff:
+        """Return what an unreadable record of a group must have said: how many letters wait; it is tried at once."""
+        letters = 0
+        while (await self._store.get(LETTERS, [f"{member}#{letters}"]))[0] is not None:
+            letters += 1
+        return PutOff(since=0, until=0, letters=letters, error=UnreadableRecordError.__name__, at=())
 
     def begin(self) -> None:
         """Begin an attempt at a batch: what an earlier attempt kept aside is forgotten."""
@@ -116,13 +133,15 @@ class DeadLetters:
         return found if found is not None and horizon < found.until else None
 
     async def letters(self, key: Key) -> tuple[Letter, ...]:
-        """Return what waits for a group, oldest first."""
+        """Return what waits for a group, oldest first; raise `UnreadableRecordError` where a letter is unreadable."""
         found = self._known.get(key)
         if found is None:
             return ()
         ids = [f"{key}#{number}" for number in range(found.letters)]
-        records = await self._store.get(LETTERS, ids)
-        return tuple(decode(record.value, Letter) for record in records if record is not None)
+        records = zip(ids, await self._store.get(LETTERS, ids), strict=True)
+        return tuple(
+            decode_record(LETTERS, id_, record.value, Letter) for id_, record in records if record is not None
+        )
 
     def keep(self, key: Key, shares: Sequence[Share], hearings: Sequence[Hearing]) -> Instant:
         """Keep what a group should have taken while it is put off; return until when it is."""
@@ -150,10 +169,17 @@ class DeadLetters:
             letters=before.letters if before else 0,
             error=name,
             at=at,
+            record=error.record if isinstance(error, UnreadableRecordError) else "",
         )
         self._put(key, found, shares, hearings)
         letter = DeadLetter(
-            rule=key.rule, space=key.space, group=key.group, instant=horizon, error=name, at=at
+            rule=key.rule,
+            space=key.space,
+            group=key.group,
+            instant=horizon,
+            error=name,
+            at=at,
+            record=found.record,
         )
         self._tell(letter, kept=before is None or (before.error, before.at) != (name, at))
         return found.until
@@ -181,9 +207,16 @@ class DeadLetters:
             self._aside.drops += [Drop(LETTERS, f"{key}#{number}") for number in range(known.letters)]
             self._aside.known[key] = None
 
-    def settle_rules(self, rebuilt: Collection[str], rules: Mapping[str, object]) -> None:
-        """Let go of the groups of rules that see the past anew, or that are in force no more."""
+    def settle_rules(
+        self, rebuilt: Collection[str], rules: Mapping[str, object], left_out: Collection[Key] = ()
+    ) -> None:
+        """Let go of the groups of rules that see the past anew, or that are in force no more.
+
+        Groups that the switch left out wait on.
+        """
         for key in list(self._known):
+            if key in left_out and key.rule in rules:
+                continue
             if key.rule in rebuilt or key.rule not in rules:
                 self.settled(key)
 
@@ -220,7 +253,9 @@ class DeadLetters:
 
     def _tell(self, letter: DeadLetter, *, kept: bool) -> None:
         self._aside.told.append(letter)
-        self._aside.plans.append(ask(Request("dead_letter"), letter.instant))
+        self._aside.plans.append(
+            ask(Request("unreadable" if letter.record else "dead_letter"), letter.instant)
+        )
         if kept:
             self._aside.appends.append(Append(DEAD_LETTERS, (encode(letter),)))
 

@@ -22,14 +22,19 @@ from engine.alerting.credential import DISPATCHER
 from engine.alerting.delivery import NOT_RENDERED, RETRIES
 from engine.alerting.digest import DIGEST, digest_of, digest_times
 from engine.alerting.gates import attempt
+from engine.alerting.own import Request
 from engine.alerting.turn import Waiting
+from engine.errors import UnreadableRecordError
 from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 from engine.service.audit import AUDIT
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
 from engine.service.gateways import Choice, Gateway, unserved
+from engine.service.own_alerts import ask
+from engine.service.readable import readable_or
 from engine.service.sending import NotRenderedError, Sending, not_rendered
-from engine.store.codec import decode, encode
+from engine.service.setback import PUT_OFF
+from engine.store.codec import decode_record, encode
 from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Write
 
@@ -79,7 +84,15 @@ class Digests:
     async def _gather(self, together: Sequence[Waiting]) -> Gathered | None:
         """Return what of these messages is still wanted, as one digest; what is not is dropped with its reason."""
         now, around = self._parts.clock.now(), await self._parts.books.surroundings()
-        cases = await load(self._parts.store, list(dict.fromkeys(one.alert for one in together)))
+        lost: dict[str, UnreadableRecordError] = {}
+        cases = await load(
+            self._parts.store, list(dict.fromkeys(one.alert for one in together)), unreadable=lost
+        )
+        if waits := [
+            Plan(OUTBOX, one.id, now + PUT_OFF, one.due_at) for one in together if one.alert in lost
+        ]:
+            asked = ask(Request("unreadable"), now)
+            await self._parts.store.write(Write(name="put_off", plans=(*waits, asked)))
         wanted: list[tuple[Notification, Case]] = []
         for one in together:
             case = cases.get(one.alert)
@@ -239,15 +252,23 @@ class Digests:
         """Ask once more right before an attempt; say whether the digest must not be sent.
 
         One that carries what is not wanted any more, or not yet, is never sent: its items wait again, each for itself,
-        and what is still wanted of them goes in another.
+        and what is still wanted of them goes in another. An item that cannot be read is not wanted.
         """
         digest, version = await self.read(claimed.id)
         if digest is None or digest.final:
             return True
         now, around = self._parts.clock.now(), await self._parts.books.surroundings()
-        cases = await load(self._parts.store, list(dict.fromkeys(item.alert for item in digest.items)))
-        bound = [(cases[i.alert].notifications[i.notification], cases[i.alert]) for i in digest.items]
-        if all(attempt(case.alert, message, around, now) is None for message, case in bound):
+        alerts = list(dict.fromkeys(item.alert for item in digest.items))
+        cases = await load(self._parts.store, alerts, unreadable={})
+        bound = [
+            (message, case)
+            for item in digest.items
+            if (case := cases.get(item.alert)) is not None
+            and (message := case.notifications.get(item.notification)) is not None
+        ]
+        if len(bound) == len(digest.items) and all(
+            attempt(case.alert, message, around, now) is None for message, case in bound
+        ):
             return False
         await self._parts.gateways.not_sent(digest.gateway, digest.id)
         ended = msgspec.structs.replace(digest, state="cancelled", reason="superseded", due_at=None)
@@ -309,9 +330,10 @@ class Digests:
             return
         for item in digest.items:
             message = (await self._parts.store.get(NOTIFICATIONS, [item.notification]))[0]
-            if message is None or decode(message.value, Notification).digest != digest_id:
+            kept = readable_or(NOTIFICATIONS, item.notification, message, Notification, None)
+            if kept is None or kept.digest != digest_id:
                 continue
-            if decode(message.value, Notification).state == "sending":
+            if kept.state == "sending":
                 await self._parts.desk.change(
                     item.alert, _shared(digest, item.notification), "attempted", by=DISPATCHER
                 )
@@ -334,7 +356,11 @@ class Digests:
     async def read(self, digest_id: str) -> tuple[Notification | None, int]:
         """Return a digest and its version; None where there is none of this id."""
         record = (await self._parts.store.get(NOTIFICATIONS, [digest_id]))[0]
-        return (decode(record.value, Notification), record.version) if record else (None, 0)
+        return (
+            (decode_record(NOTIFICATIONS, digest_id, record.value, Notification), record.version)
+            if record
+            else (None, 0)
+        )
 
     async def _keep(
         self, name: WriteName, digest: Notification, version: int, puts: Sequence[Put] = ()

@@ -25,7 +25,7 @@ from engine.alerting.directory import Contact
 from engine.alerting.gates import attempt
 from engine.alerting.turn import Waiting
 from engine.clock import Clock, monotonic
-from engine.errors import StoreUnavailableError
+from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.judging.instant import SECOND, Instant, Millis
 from engine.judging.region import NATION
 from engine.metrics import Metrics
@@ -39,13 +39,13 @@ from engine.service.digests import Digests
 from engine.service.gateways import Choice, Gateways, unserved
 from engine.service.phones import Phones
 from engine.service.queue import Queue, Together
+from engine.service.readable import readable_of
 from engine.service.receipts import Receipts
 from engine.service.replies import Replies
 from engine.service.reports import Reports
 from engine.service.rounds import Rounds
 from engine.service.sending import Sending
 from engine.service.setback import Setbacks
-from engine.store.codec import decode
 from engine.store.port import Store
 from engine.wording.link import fill, token_for
 from engine.wording.render import Renderer
@@ -195,13 +195,14 @@ class Dispatcher:
 
         Only where no other dispatcher can be under way.
         """
-        records = await self._store.get(NOTIFICATIONS, list(await self._store.planned(OUTBOX)))
+        ids = list(await self._store.planned(OUTBOX))
+        records = await self._store.get(NOTIFICATIONS, ids)
+        versions = {id_: one.version for id_, one in zip(ids, records, strict=True) if one is not None}
         changes, now = Changes(), self._clock.now()
-        for record in records:
-            claimed = decode(record.value, Notification) if record is not None else None
-            if record is not None and claimed is not None and _is_begun(claimed):
+        for id_, claimed in readable_of(NOTIFICATIONS, ids, records, Notification).items():
+            if _is_begun(claimed):
                 due = min(now, claimed.due_at or now)
-                changes.put_notification(msgspec.structs.replace(claimed, due_at=due), record.version)
+                changes.put_notification(msgspec.structs.replace(claimed, due_at=due), versions[id_])
         if changes.puts:
             await self._store.write(changes.write("replan"))
 
@@ -276,12 +277,16 @@ class Dispatcher:
     async def _ask(self, few: Sequence[Claimed]) -> list[_Asked | Exception]:
         """Ask once more right before the attempts; somebody may have taken a matter since the claims were read."""
         known = {one.case.alert.id: one.case for one in few}
+        lost: dict[str, UnreadableRecordError] = {}
         cases, around = await asyncio.gather(
-            load(self._store, list(known), known), self._books.surroundings()
+            load(self._store, list(known), known, unreadable=lost), self._books.surroundings()
         )
         now = self._clock.now()
         asked: list[_Asked | Exception] = []
         for one in few:
+            if one.case.alert.id in lost:
+                asked.append(lost[one.case.alert.id])
+                continue
             try:
                 case = cases[one.case.alert.id]
                 held = attempt(case.alert, case.notifications[one.notification.id], around, now)

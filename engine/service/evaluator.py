@@ -19,7 +19,7 @@ import structlog
 
 from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
-from engine.errors import FencedError, StoreError, places
+from engine.errors import FencedError, StoreError, StoreUnavailableError, UnreadableRecordError, places
 from engine.judging.circumstances import Circumstances
 from engine.judging.expected import Absence
 from engine.judging.instant import SECOND, Instant
@@ -33,8 +33,8 @@ from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import ALL, SILENCES, Books
 from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, groups_of
-from engine.service.changeover import Changeover, Switch, UnfitRulesError, refusal, refusing
-from engine.service.dead_letters import DeadLetters
+from engine.service.changeover import Changeover, RefusedRulesError, Switch, refusal, refusing
+from engine.service.dead_letters import PUT_OFF, DeadLetters
 from engine.service.families import Families
 from engine.service.groups import GROUPS, Groups
 from engine.service.judge import Judge, Work
@@ -43,6 +43,7 @@ from engine.service.outcome import Outcome, due_of
 from engine.service.own_alerts import ask
 from engine.service.pace import Pace
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
+from engine.service.readable import report_unreadable
 from engine.service.rule_sets import RuleSet
 from engine.store.codec import encode
 from engine.store.history import History
@@ -163,15 +164,18 @@ class Evaluator:
         if not (entries or due or closings):
             return 0
         families = Families(self._store, self._history)
+        lost: dict[str, UnreadableRecordError] = {}
         batch, closed, around = await asyncio.gather(
             sort(entries, self._matcher(again=again), families),
-            groups_of(self._store, closings),
+            groups_of(self._store, closings, lost),
             self._books.surroundings(),
         )
         judged = sum(len(entry.values) for entry in entries if entry.type == "events")
         beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches, events_evaluated=judged))
         planned = dict(found.closings)
-        beside.plans += [Plan(CLOSINGS, alert, None, planned[alert]) for alert in closings]
+        beside.plans += self._closings({alert: planned[alert] for alert in closings}, lost, found.now)
+        if families.unreadable:
+            beside.plans.append(ask(Request("unreadable"), found.now))
         if again:  # the process died on this batch: whatever it was, somebody must look
             beside.plans.append(ask(Request("dead_letter"), found.now))
         looks = {*map(key_of, due), *(Key(*place) for place in closed.values())}
@@ -185,9 +189,18 @@ class Evaluator:
             self._metrics.trouble.dead_letter("batch")
         self._observe(found)
         self._tell(families)
-        more = max(len(due), len(closed)) >= LOOKS or self._books.pending is not None
+        more = max(len(due), len(closings)) >= LOOKS or self._books.pending is not None
         self.more = more or not found.drained
         return len(entries) + len(due) + len(closed)
+
+    @staticmethod
+    def _closings(planned: Mapping[str, Instant], unreadable: Collection[str], now: Instant) -> list[Plan]:
+        """Take closings that judging takes note of off their schedule; put off those whose alert cannot be read."""
+        plans = [
+            Plan(CLOSINGS, alert, now + PUT_OFF if alert in unreadable else None, at)
+            for alert, at in planned.items()
+        ]
+        return [*plans, ask(Request("unreadable"), now)] if unreadable else plans
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -222,6 +235,8 @@ class Evaluator:
     async def _first_look(self, key: Key, rule: Rule, now: Instant) -> Instant | None:
         try:
             return due_of(await self._judge.copy(key, rule, now))
+        except StoreUnavailableError:
+            raise
         except Exception:  # noqa: BLE001 -- judging it now raises again, and keeps it aside with its reason
             return now
 
@@ -248,26 +263,28 @@ class Evaluator:
             switch = await self._changeover.ready(entry, self._cursor)
             if switch is not None:
                 await self._put_in_force(switch, entry)
-        except UnfitRulesError as error:
+        except RefusedRulesError as error:
             await self.lead()
-            await self._commit(self._nothing, (entry,), Changes(plans=[refusal(at)]))
+            await self._commit(self._nothing, (entry,), Changes(plans=[refusal(at, error)]))
             await self._refused(error)
         return 1
 
     async def _prepare(self) -> int:
         try:
             return await self._changeover.prepare(self._cursor)
-        except UnfitRulesError as error:
-            await self._changeover.give_up()
+        except RefusedRulesError as error:
+            await self._changeover.give_up(error)
             await self._refused(error)
             return 1
 
-    async def _refused(self, error: UnfitRulesError) -> None:
+    async def _refused(self, error: RefusedRulesError) -> None:
         cause = error.__cause__ or error
         if not self._letters.spares:
             raise cause
-        self._metrics.rules_rejected("raised")
-        log.error("rules_refused", error=type(cause).__name__, at=places(cause))
+        self._metrics.rules_rejected(error.reason)
+        if isinstance(cause, UnreadableRecordError):
+            report_unreadable(cause)
+        log.error("rules_refused", reason=error.reason, error=type(cause).__name__, at=places(cause))
         await self._changeover.forget()
         self._groups.clear()
 
@@ -287,9 +304,11 @@ class Evaluator:
             for key in judged:
                 self._groups.spoil(key)
             self._letters.begin()
-            self._letters.settle_rules(rebuilt, switch.after.rules)
             with refusing():
                 judged.update(await self._changeover.judge(switch, at, keys))
+            self._letters.settle_rules(rebuilt, switch.after.rules, self._changeover.left_out)
+            for key in switch.groups - self._changeover.left_out:
+                self._letters.settled(key)
             return judged
 
         await self._commit(judge, (entry,), Changes(puts=puts, appends=appends))
@@ -393,6 +412,9 @@ class Evaluator:
         for (desk, id_), reason in families.refused:
             self._metrics.correction_refused(reason)
             log.warning("correction_refused", desk=desk, event_id=id_, reason=reason)
+        for error in families.unreadable:
+            self._metrics.trouble.dead_letter("event")
+            report_unreadable(error)
 
 
 def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Collection[tuple[str, str]]) -> None:

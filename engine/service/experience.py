@@ -16,9 +16,10 @@ from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.rule import Rule
 from engine.judging.state import Point
 from engine.service.batch import Key, key_of
-from engine.service.groups import GROUPS, Head, read
+from engine.service.groups import GROUPS, Head, Kept, read
+from engine.service.readable import readable
 from engine.service.rule_sets import RULES, InForce, fetch
-from engine.store.codec import decode
+from engine.store.codec import decode_record
 from engine.store.port import Store
 
 LONG: Millis = 90 * DAY
@@ -46,14 +47,14 @@ async def experience(store: Store, now: Instant) -> Experience:
     record = (await store.get(RULES, ["in_force"]))[0]
     if record is None:
         return Experience(rules={})
-    in_force = decode(record.value, InForce)
+    in_force = decode_record(RULES, "in_force", record.value, InForce)
     rules = dict((await fetch(store, in_force.rule_set)).rules)
     groups: dict[str, list[Key]] = {}
     newest: dict[str, Instant] = {}
-    for member, head in (await store.scan(GROUPS)).items():
+    for member, head in readable(GROUPS, await store.scan(GROUPS), Head).items():
         key = key_of(member)
         groups.setdefault(key.rule, []).append(key)
-        newest[key.rule] = max(newest.get(key.rule, 0), _newest(decode(head.value, Head)))
+        newest[key.rule] = max(newest.get(key.rule, 0), _newest(head))
     unmatched = []
     for id_ in sorted(rules):
         tenure = in_force.tenures.get(id_)
@@ -64,7 +65,7 @@ async def experience(store: Store, now: Instant) -> Experience:
     for id_, rule in sorted(rules.items()):
         if isinstance(rule.condition, Silence):
             kept = await read(store, groups.get(id_, []))
-            gap = usual_gap(one.state.points for one in kept.values())
+            gap = usual_gap(one.state.points for one in kept.values() if isinstance(one, Kept))
             if gap is not None and gap > rule.condition.length:
                 hasty[id_] = gap
     return Experience(rules=rules, unmatched=tuple(unmatched), hasty=hasty)

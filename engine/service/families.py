@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from engine.errors import UnreadableRecordError
 from engine.judging.correction import (
     Member,
     Name,
@@ -32,7 +33,8 @@ from engine.judging.correction import (
 from engine.judging.event import Event
 from engine.judging.instant import Instant
 from engine.service.event_schema import id_digest
-from engine.store.codec import decode, encode
+from engine.service.readable import kept_bytes
+from engine.store.codec import decode_record, encode
 from engine.store.history import History
 from engine.store.port import Entry, Put, Store, order_of
 
@@ -85,6 +87,9 @@ class Families:
         self._store = store
         self._history = history
         self._known: dict[str, Known] = {}
+        self.unreadable: list[UnreadableRecordError] = []
+        """Records of this batch that cannot be read. Their bearers are found anew; the acts they named are not."""
+        self._unread: dict[str, bytes] = {}
         self._recorded: set[str] = set()
         """Ids that some act bears or names, as far as this batch touches them."""
         self._asked: set[str] = set()
@@ -103,21 +108,29 @@ class Families:
         ids = {event.id for event, _ in arrived}
         ids.update([names for _, names in acts])
         await self._read(ids)
-        near = {id_ for act in acts for id_ in act}
+        near = {id_ for act in acts for id_ in act} | {error.id for error in self.unreadable}
+        earliest = min((order_of(position) for _, position in arrived), default=(0, 0))
         if unrecorded := near - self._recorded:
-            await self._find(unrecorded, before=min(order_of(position) for _, position in arrived))
+            await self._find(unrecorded, before=earliest)
         near |= {id_ for id_, known in self._known.items() if known.named_by}
         while near:
             near = {id_ for known in near for id_ in self._neighbours(known)} - self._asked
             await self._read(near)
+            if lost := near & {error.id for error in self.unreadable}:
+                await self._find(lost, before=earliest)
 
     async def _read(self, ids: Iterable[str]) -> None:
         wanted = list(ids)
         self._asked.update(wanted)
         for id_, record in zip(wanted, await self._store.get(FAMILIES, wanted), strict=True):
-            if record is not None:
-                self._known[id_] = decode(record.value, Known)
+            if record is None:
+                continue
+            try:
+                self._known[id_] = decode_record(FAMILIES, id_, record.value, Known)
                 self._recorded.add(id_)
+            except UnreadableRecordError as error:
+                self.unreadable.append(error)
+                self._unread[id_] = record.value
 
     async def _find(self, ids: Iterable[str], before: tuple[Instant, int]) -> None:
         """Find the events of earlier batches that bear ids of which there is no record yet."""
@@ -227,8 +240,10 @@ class Families:
         return {name: self._events[name] for name in wanted if name in self._events}
 
     def puts(self) -> list[Put]:
-        """Return the records that changed."""
-        return [Put(FAMILIES, id_, encode(self._known[id_])) for id_ in sorted(self._changed)]
+        """Return the records that changed. The bytes of an unreadable record that is replaced are kept."""
+        puts = [Put(FAMILIES, id_, encode(self._known[id_])) for id_ in sorted(self._changed)]
+        lost = sorted(self._changed & self._unread.keys())
+        return [*puts, *(kept_bytes(FAMILIES, id_, self._unread[id_]) for id_ in lost)]
 
 
 def events_of(entry: Entry) -> list[Event]:

@@ -26,8 +26,9 @@ from engine.loading.route_profile import Rate, RouteProfile, Trust
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
 from engine.service.deliveries import AT_ONCE, Places
+from engine.service.readable import readable_of, readable_or
 from engine.service.rounds import Rounds
-from engine.store.codec import decode, encode
+from engine.store.codec import encode
 from engine.store.names import WriteName
 from engine.store.port import Committed, Put, Record, Store, Write
 from engine.wording.profile import Profile
@@ -143,7 +144,7 @@ class Gateways:
         records = await self._store.get(BREAKERS, gateways)
         now = self._clock.now()
         for gateway, record in zip(gateways, records, strict=True):
-            breaker = decode(record.value, Breaker) if record else CLOSED
+            breaker = readable_or(BREAKERS, gateway, record, Breaker, CLOSED)
             if breaker.is_open(now):
                 continue
             puts: tuple[Put, ...] = ()
@@ -165,7 +166,7 @@ class Gateways:
     async def not_sent(self, gateway: str, message: str) -> None:
         """Note that a message (its id) is not sent after all: where it was the probe, the next one is."""
         record = (await self._store.get(BREAKERS, [gateway]))[0]
-        breaker = decode(record.value, Breaker) if record else CLOSED
+        breaker = readable_or(BREAKERS, gateway, record, Breaker, CLOSED)
         after = give_up_probe(breaker, self._clock.now(), message)
         if record is not None and after != breaker:
             await self._keep("breaker", gateway, after, record.version)
@@ -179,7 +180,7 @@ class Gateways:
         """Return the breakers that are not closed, by gateway."""
         ids = list(self._gateways)
         records = await self._store.get(BREAKERS, ids)
-        kept = {i: decode(r.value, Breaker) for i, r in zip(ids, records, strict=True) if r is not None}
+        kept = readable_of(BREAKERS, ids, records, Breaker)
         return {id_: breaker for id_, breaker in kept.items() if breaker != CLOSED}
 
     def pace(self, gateway: Gateway, now: Instant) -> Instant:
@@ -196,7 +197,7 @@ class Gateways:
         """Note that a gateway answered as it should (or refused for good), or that it failed for the time being."""
         while True:
             record = await self._breakers.ask(gateway)
-            breaker = decode(record.value, Breaker) if record else CLOSED
+            breaker = readable_or(BREAKERS, gateway, record, Breaker, CLOSED)
             if well and breaker == CLOSED:
                 return
             now = self._clock.now()

@@ -15,7 +15,7 @@ from itertools import chain, islice
 
 import msgspec
 
-from engine.errors import StoreError
+from engine.errors import UnreadableRecordError
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.hearing import kind_of
@@ -24,8 +24,9 @@ from engine.judging.points import LAST
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, GroupState, Point
 from engine.service.batch import Key
-from engine.store.codec import decode, encode
-from engine.store.port import Drop, Put, Store
+from engine.service.readable import kept_bytes
+from engine.store.codec import decode_record, encode
+from engine.store.port import Drop, Put, Record, Store
 
 GROUPS = "groups"
 """Table of heads by `space|rule|group`."""
@@ -83,23 +84,46 @@ class Judged(msgspec.Struct, frozen=True):
     head: GroupState
 
 
+class UnreadableGroup(UnreadableRecordError):
+    """A group whose head or pages cannot be read.
+
+    `version` and `stored` are those of its head, for the write that replaces it. `state` and `pages` are what the head
+    says where only a page cannot be read.
+    """
+
+    def __init__(self, cause: UnreadableRecordError, record: Record, head: Head | None = None) -> None:
+        super().__init__(cause.table, cause.id, cause.reason)
+        self.version = record.version
+        self.stored = record.value
+        self.state = None if head is None else head.state
+        self.pages = () if head is None else head.pages
+
+
 class Groups:
     """The groups of one evaluator. Only it writes them, so the fence of its commits guards every page."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: dict[Key, Kept] = {}
+        self._faults: dict[Key, UnreadableGroup] = {}
+        self._replaced: dict[Key, UnreadableGroup] = {}
         self._living: dict[Key, Group] = {}
         self._to_keep: dict[Key, Kept] = {}
 
     def clear(self) -> None:
         """Forget everything: another evaluator may have written meanwhile."""
         self._kept.clear()
+        self._faults.clear()
+        self._replaced.clear()
         self._living.clear()
         self._to_keep.clear()
 
     async def fetch(self, keys: Collection[Key]) -> None:
-        """Read the groups that are not in memory; these keys are the last to be forgotten."""
+        """Read the groups that are not in memory; these keys are the last to be forgotten.
+
+        A group that cannot be read has a `fault`. Every other question about it raises that fault. The next fetch
+        reads it again.
+        """
         missing = [key for key in keys if key not in self._kept]
         for key in keys:
             if (kept := self._kept.pop(key, None)) is not None:
@@ -113,7 +137,42 @@ class Groups:
         for key in list(islice(self._living, max(0, len(self._living) - max(LIVING, len(keys))))):
             self.spoil(key)
         if missing:
-            self._kept.update(await read(self._store, missing))
+            self._take(await read(self._store, missing), missing)
+
+    def fault(self, key: Key) -> UnreadableGroup | None:
+        """Return why a group that was fetched cannot be read; None where it can."""
+        return self._faults.get(key)
+
+    def replace_unreadable(self, key: Key, state: GroupState) -> None:
+        """Let a state stand in for what cannot be read of a group.
+
+        The next commit of the group overwrites its head, and keeps the bytes of the unreadable one.
+        """
+        fault = self._faults.pop(key)
+        self._replaced[key] = fault
+        self._kept[key] = Kept(fault.version, state, fault.pages)
+
+    def replace(self, key: Key, state: GroupState) -> None:
+        """Let another state stand in for a group that was fetched; its next commit writes what follows from it."""
+        kept = self._of(key)
+        self.spoil(key)
+        self._kept[key] = Kept(kept.version, state, kept.numbers, kept.under)
+
+    def _take(self, found: Mapping[Key, Kept | UnreadableGroup], asked: Collection[Key]) -> None:
+        for key in asked:
+            self._faults.pop(key, None)
+        for key, one in found.items():
+            if isinstance(one, Kept):
+                self._kept[key] = one
+            else:
+                self._kept.pop(key, None)
+                self.spoil(key)
+                self._faults[key] = one
+
+    def _of(self, key: Key) -> Kept:
+        if (fault := self._faults.get(key)) is not None:
+            raise fault
+        return self._kept[key]
 
     async def state(self, key: Key) -> GroupState:
         """Return the committed state of a group that was fetched."""
@@ -121,17 +180,17 @@ class Groups:
 
     async def _whole(self, key: Key) -> Kept:
         """Return what the store has of a group with all points, read again where a working copy has taken them over."""
-        if self._kept[key].pages is None:
-            self._kept.update(await read(self._store, [key]))
-        return self._kept[key]
+        if self._of(key).pages is None:
+            self._take(await read(self._store, [key]), [key])
+        return self._of(key)
 
     def head(self, key: Key) -> GroupState:
         """Return that state with some of its points only, which takes no time."""
-        return self._kept[key].head
+        return self._of(key).head
 
     def over(self, key: Key, rule: Rule) -> Instant | None:
         """Return when the exception ended by which a group was judged so far; None: it goes on, or there was none."""
-        under = self._kept[key].under
+        under = self._of(key).under
         return under if under != rule.holds_until else None
 
     async def working_copy(
@@ -140,9 +199,7 @@ class Groups:
         """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
         if group is None or group.rule is not rule or group.around != around:
-            kept = self._kept[key]
-            if kept.pages is None:
-                kept = await self._whole(key)
+            kept = await self._whole(key)
             pages = [(n, len(page)) for n, page in zip(kept.numbers, kept.pages or (), strict=True)]
             group = self._live(key, kind_of(rule)(rule, kept.state, around, before=before, pages=pages))
         return group
@@ -152,12 +209,7 @@ class Groups:
     ) -> None:
         """Bring what a working copy lacks to judge what is to come (`Retaining.lacks`)."""
         while lacking := group.lacks(earliest, received_at, whole=whole):
-            pages = (await _pages(self._store, {key: lacking}))[key]
-            if len(pages) < len(lacking):
-                raise StoreError(
-                    f"pages of a group are missing in the store: {sorted(set(lacking) - set(pages))}"
-                )
-            group.bring(pages)
+            group.bring(_read_pages(key, lacking, await _pages(self._store, {key: lacking})))
 
     def taken_over(self, key: Key, group: Group) -> Judged:
         """Let a group that was made anew be the working copy."""
@@ -194,6 +246,8 @@ class Groups:
         self._to_keep[key] = Kept(kept.version + 1, state, numbers, under, None if numbers else ())
         name, head = str(key), Head(state=state, pages=numbers, under=under)
         puts = [Put(GROUPS, name, encode(head), kept.version)]
+        if (fault := self._replaced.get(key)) is not None:
+            puts.append(kept_bytes(GROUPS, name, fault.stored))
         puts += [Put(POINTS, f"{name}#{n}", encode(points.page(n))) for n in numbers if n in touched]
         return puts, [Drop(POINTS, f"{name}#{n}") for n in kept.numbers if n not in numbers]
 
@@ -205,35 +259,61 @@ class Groups:
         """
         self._kept.update(self._to_keep)
         self._to_keep.clear()
+        self._replaced.clear()
         for key, one in judged.items():
             one.group.points.touched.clear()
             if key.rule not in told:
                 one.group.put_away(at)
 
 
-async def read(store: Store, keys: Collection[Key]) -> Mapping[Key, Kept]:
-    """Read groups from the store; one that it does not have is empty."""
+def state_of(found: Kept | UnreadableGroup) -> GroupState:
+    """Return the state of a group that was read; raise its `UnreadableRecordError` where it cannot be."""
+    if isinstance(found, UnreadableGroup):
+        raise found
+    return found.state
+
+
+async def read(store: Store, keys: Collection[Key]) -> dict[Key, Kept | UnreadableGroup]:
+    """Read groups from the store; one that it does not have is empty.
+
+    A group is unreadable where its head or one of its pages cannot be read, or a page is missing.
+    """
     records = dict(zip(keys, await store.get(GROUPS, [str(key) for key in keys]), strict=True))
-    heads = {key: (record.version, decode(record.value, Head)) for key, record in records.items() if record}
+    kept: dict[Key, Kept | UnreadableGroup] = dict.fromkeys(keys, NOTHING)
+    heads: dict[Key, tuple[Record, Head]] = {}
+    for key, record in records.items():
+        if record is None:
+            continue
+        try:
+            heads[key] = record, decode_record(GROUPS, str(key), record.value, Head)
+        except UnreadableRecordError as error:
+            kept[key] = UnreadableGroup(error, record)
     found = await _pages(store, {key: head.pages for key, (_, head) in heads.items()})
-    kept = dict.fromkeys(keys, NOTHING)
-    for key, (version, head) in heads.items():
-        pages = found[key]
-        kept[key] = Kept(version, head.state, tuple(pages), head.under, tuple(pages.values()))
+    for key, (record, head) in heads.items():
+        try:
+            pages = _read_pages(key, head.pages, found)
+        except UnreadableRecordError as error:
+            kept[key] = UnreadableGroup(error, record, head)
+        else:
+            kept[key] = Kept(record.version, head.state, tuple(pages), head.under, tuple(pages.values()))
     return kept
 
 
-async def _pages(
-    store: Store, wanted: Mapping[Key, Sequence[int]]
-) -> dict[Key, dict[int, tuple[Point, ...]]]:
-    """Read pages of groups, by their numbers."""
+async def _pages(store: Store, wanted: Mapping[Key, Sequence[int]]) -> dict[str, Record | None]:
+    """Return the records of pages of groups, by their ids."""
     names = [f"{key}#{number}" for key, numbers in wanted.items() for number in numbers]
-    found = dict(zip(names, await store.get(POINTS, names) if names else (), strict=True))
-    return {
-        key: {
-            number: decode(record.value, tuple[Point, ...])
-            for number in numbers
-            if (record := found[f"{key}#{number}"]) is not None
-        }
-        for key, numbers in wanted.items()
-    }
+    return dict(zip(names, await store.get(POINTS, names) if names else (), strict=True))
+
+
+def _read_pages(
+    key: Key, numbers: Sequence[int], found: Mapping[str, Record | None]
+) -> dict[int, tuple[Point, ...]]:
+    """Return pages of a group by their numbers; raise `UnreadableRecordError` for one that is missing or unreadable."""
+    pages: dict[int, tuple[Point, ...]] = {}
+    for number in numbers:
+        name = f"{key}#{number}"
+        record = found[name]
+        if record is None:
+            raise UnreadableRecordError(POINTS, name, "the head of the group names it, and it is missing")
+        pages[number] = decode_record(POINTS, name, record.value, tuple[Point, ...])
+    return pages

@@ -1,7 +1,7 @@
-"""The dead-man heartbeat: a sign of life for whoever watches from outside, given only while the balances are 0.
+"""The dead-man heartbeat: a sign of life for whoever watches from outside, given only while nothing is lost or late.
 
-Here: giving it, as a gauge and to an address. Not here: the balances, of which the auditor alone knows
-(`service.auditor`). Who watches is told nothing but that all is well; that the sign stays away is the alarm.
+Here: giving it, as a gauge and to an address. Not here: what is lost (`service.auditor`) or late (`service.backlog`).
+Who watches is told nothing but that all is well; that the sign stays away is the alarm.
 """
 
 from __future__ import annotations

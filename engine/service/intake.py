@@ -53,7 +53,7 @@ from engine.service.quarantine import (
 from engine.service.token_rates import TokenRates
 from engine.service.tokens import Scope
 from engine.settings import Settings
-from engine.store.codec import decode, encode
+from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Conflict, Place, Put, Store, Write
 
 SETTLED = "quarantine_settled"
@@ -325,7 +325,7 @@ class Intake:
     async def kept(self, record_id: str, scope: Scope) -> Quarantined | None:
         """Return one record; None where the scope's region has none of this id."""
         found = (await self._store.get(QUARANTINE, [record_id]))[0]
-        record_ = decode(found.value, Quarantined) if found else None
+        record_ = decode_record(QUARANTINE, record_id, found.value, Quarantined) if found else None
         return record_ if record_ is not None and scope.covers(record_.region) else None
 
     async def resubmit(
@@ -336,7 +336,7 @@ class Intake:
         None where the scope has no such record. While it is not an event the record stays as it was.
         """
         found = (await self._store.get(QUARANTINE, [record_id]))[0]
-        kept = decode(found.value, Quarantined) if found else None
+        kept = decode_record(QUARANTINE, record_id, found.value, Quarantined) if found else None
         if found is None or kept is None or not scope.covers(kept.region):
             return None
         raw = event if event is not None else _mended(kept) if mended else kept.raw

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.alerting.draft import Surroundings
 from engine.clock import Clock
-from engine.errors import StoreUnavailableError
+from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.judging.evaluate import Group
 from engine.judging.hearing import BondGroup, Hearing
 from engine.judging.instant import Instant
@@ -121,13 +121,21 @@ class Judge:
         rules, namespace = self._books.rule_set.rules, self._books.namespace
         while keys := attempt.next(rules):
             await self._groups.fetch((*attempt.judged, *keys))
-            newest = {key: newest_alert(namespace, key, self._groups.head(key)) for key in keys}
-            attempt.alerts |= {key: alert for key, alert in newest.items() if alert}
-            attempt.cases |= await load(self._store, [alert for alert in newest.values() if alert])
+            faults: dict[Key, Exception] = {
+                key: f for key in keys if (f := self._groups.fault(key)) is not None
+            }
+            newest = {
+                key: newest_alert(namespace, key, self._groups.head(key)) for key in keys if key not in faults
+            }
+            lost: dict[str, UnreadableRecordError] = {}
+            found = await load(self._store, [alert for alert in newest.values() if alert], unreadable=lost)
+            faults |= {key: lost[alert] for key, alert in newest.items() if alert in lost}
+            attempt.alerts |= {key: alert for key, alert in newest.items() if alert and key not in faults}
+            attempt.cases |= found
             for key in keys:
                 await self._keep()
-                if key in raised:
-                    self._put_off(attempt, key, raised[key])
+                if (error := raised.get(key) or faults.get(key)) is not None:
+                    self._wait(attempt, key, error)
                 elif self._letters.waits(key, attempt.horizon) is not None:
                     attempt.waiting[key] = self._letters.keep(key, *attempt.of(key))
                 else:
@@ -168,6 +176,13 @@ class Judge:
             raise
         except Exception as error:  # noqa: BLE001 -- kept with its trace
             self._groups.spoil(key)
+            self._put_off(attempt, key, error)
+
+    def _wait(self, attempt: _Attempt, key: Key, error: Exception) -> None:
+        """Put a group off that cannot be judged, or let it wait on where it is not to be tried yet."""
+        if self._letters.waits(key, attempt.horizon) is not None:
+            attempt.waiting[key] = self._letters.keep(key, *attempt.of(key))
+        else:
             self._put_off(attempt, key, error)
 
     def _put_off(self, attempt: _Attempt, key: Key, error: Exception) -> None:

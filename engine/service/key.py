@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from engine.errors import ConfigurationError, StoreError
-from engine.store.codec import decode, encode
+from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Put, Record, Store, Write
 
 ENVIRONMENT = "SIAGA_KEY"
@@ -79,7 +79,9 @@ def agreement(known: KnownKey | None, keys: Keys) -> Agreement:
 async def known_key(store: Store) -> tuple[KnownKey | None, int]:
     """Return what a store knows of the keys, and the version of that record; 0 without one."""
     record: Record | None = (await store.get(INSTALLATION, ["key"]))[0]
-    return (decode(record.value, KnownKey), record.version) if record else (None, 0)
+    return (
+        (decode_record(INSTALLATION, "key", record.value, KnownKey), record.version) if record else (None, 0)
+    )
 
 
 async def agreed_keys(store: Store, file: Path, environment: Mapping[str, str]) -> Keys:

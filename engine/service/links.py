@@ -11,10 +11,11 @@ import hmac
 
 from engine.alerting.alert import Alert, Notification
 from engine.clock import Clock
+from engine.errors import UnreadableRecordError
 from engine.judging.instant import DAY, Instant
 from engine.service.casebook import LINKS, NOTIFICATIONS, Case, load
 from engine.service.key import Keys
-from engine.store.codec import decode
+from engine.service.readable import readable_or
 from engine.store.port import Store
 from engine.wording.link import as_written, fingerprint, token_for
 
@@ -32,10 +33,15 @@ class Links:
         self._keys = keys
 
     async def message(self, token: str) -> tuple[Case, Notification] | None:
-        """Return the case and the notification whose link carries this token, while the link is valid."""
+        """Return the case and the notification whose link carries this token, while the link is valid.
+
+        Raises `UnreadableRecordError` where the alert or the notification of the token cannot be read.
+        """
         alert_id, notification_id = await self._written(token)
         case = (await load(self._store, [alert_id])).get(alert_id) if alert_id else None
         notification = case.notifications.get(notification_id) if case else None
+        if case is not None and notification is None and notification_id in case.versions:
+            raise UnreadableRecordError(NOTIFICATIONS, notification_id, "a link leads to it")
         if case is None or notification is None or not self._is_ours(token, notification):
             return None
         return None if self._expired(case.alert, notification) else (case, notification)
@@ -46,21 +52,25 @@ class Links:
         if alert_id or not notification_id:
             return None
         record = (await self._store.get(NOTIFICATIONS, [notification_id]))[0]
-        digest = decode(record.value, Notification) if record else None
+        digest = readable_or(NOTIFICATIONS, notification_id, record, Notification, None)
         if digest is None or not self._is_ours(token, digest):
             return None
-        cases = await load(self._store, list(dict.fromkeys(item.alert for item in digest.items)))
+        cases = await load(
+            self._store, list(dict.fromkeys(item.alert for item in digest.items)), unreadable={}
+        )
         told = [
             (case, case.notifications[item.notification])
             for item in digest.items
-            if (case := cases.get(item.alert)) is not None
+            if (case := cases.get(item.alert)) is not None and item.notification in case.notifications
         ]
         return (digest, told) if any(not self._expired(case.alert, one) for case, one in told) else None
 
     async def _written(self, token: str) -> tuple[str, str]:
         """Return the ids of the alert (empty: a digest's link) and the notification; both empty where none is known."""
         record = (await self._store.get(LINKS, [fingerprint(token)]))[0]
-        alert_id, _, notification_id = record.value.decode().partition("/") if record else ("", "", "")
+        alert_id, _, notification_id = (
+            record.value.decode(errors="replace").partition("/") if record else ("", "", "")
+        )
         return alert_id, notification_id
 
     def _is_ours(self, token: str, notification: Notification) -> bool:

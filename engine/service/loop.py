@@ -24,6 +24,12 @@ LONGEST_WAIT = 1.0
 log = structlog.get_logger(__name__)
 
 
+def is_cancelled() -> bool:
+    """Say whether the current task was asked to end; else a `CancelledError` comes from what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class LoopState(msgspec.Struct):
     """When the loop last ended a turn (seconds, monotonic) and how long it may take until the next is late."""
 
@@ -68,7 +74,10 @@ class Loop:
         metrics.watch_loop(name, lambda: monotonic() - self.state.last_turn, self.state.bound)
 
     async def run(self) -> None:
-        """Turn until cancelled. A turn that raises is logged with its trace, counted, and tried again after a pause."""
+        """Turn until cancelled. A turn that raises is logged with its trace, counted, and tried again after a pause.
+
+        `CancelledError` out of something that the turn waited for is such a failure too: this task was not cancelled.
+        """
         while True:
             try:
                 busy = await self._turn()
@@ -79,7 +88,9 @@ class Loop:
                 log.warning("store_unavailable", loop=self.name, error=str(error))
                 self._metrics.loop_failed(self.name)
                 await asyncio.sleep(PAUSE_AFTER_FAILURE)
-            except Exception:
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                    raise
                 log.exception("turn_failed", loop=self.name)
                 self._metrics.loop_failed(self.name)
                 await asyncio.sleep(PAUSE_AFTER_FAILURE)

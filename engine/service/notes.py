@@ -13,7 +13,8 @@ from engine.alerting.draft import Decision
 from engine.service.apply import Beside
 from engine.service.case_archive import CaseArchive
 from engine.service.casebook import Case
-from engine.store.codec import decode, encode
+from engine.service.readable import readable_of
+from engine.store.codec import encode
 from engine.store.port import Drop, Plan, Put, Store, Write
 
 NOTES = "notes"
@@ -51,11 +52,10 @@ class Notes:
     async def texts(self, alert_id: str, digests: Iterable[str]) -> dict[str, str]:
         """Return the texts that are still there, by digest."""
         wanted = list(dict.fromkeys(digests))
-        records = (
-            await self._store.get(NOTES, [note_key(alert_id, digest) for digest in wanted]) if wanted else []
-        )
-        found = zip(wanted, records, strict=True)
-        texts = {digest: decode(record.value, str) for digest, record in found if record is not None}
+        names = [note_key(alert_id, digest) for digest in wanted]
+        records = await self._store.get(NOTES, names) if names else []
+        found = readable_of(NOTES, names, records, str)
+        texts = {key.partition("/")[2]: text for key, text in found.items()}
         if len(texts) < len(wanted) and self._past is not None:
             texts |= await self._past.notes(alert_id, wanted)
         return texts

@@ -12,16 +12,20 @@ import structlog
 from engine.alerting.command import Open
 from engine.alerting.credential import INTERNAL_ALERTS
 from engine.alerting.decide import open_alert
+from engine.alerting.identity import alert_id
 from engine.alerting.own import POLICIES, Request, request_of, rule_of
 from engine.clock import Clock
 from engine.errors import StoreUnavailableError
 from engine.judging.instant import MINUTE, Instant
 from engine.judging.judgement import Opened
 from engine.metrics import Metrics
+from engine.service.batch import Key
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, Changes, load
-from engine.store.codec import decode, encode
-from engine.store.port import Committed, Expect, Plan, Put, Store, Write
+from engine.service.group_recovery import alerts_of
+from engine.service.readable import readable_or
+from engine.store.codec import encode
+from engine.store.port import Committed, Expect, Plan, Put, Record, Store, Write
 
 OWN = "own_alerts"
 """Schedule of requests; also the table of the newest alert of each matter and region: its ordinal and its id."""
@@ -64,6 +68,18 @@ class OwnAlerts:
                 await self._store.write(Write(name="put_off", plans=(put_off,)))
         return len(due)
 
+    async def _newest(self, request: Request, key: str, record: Record | None) -> tuple[int, str]:
+        """Return ordinal and id of the newest alert of a matter and region; an unreadable record is made anew."""
+        if record is None:
+            return 0, ""
+        known = readable_or(OWN, key, record, tuple[int, str], None)
+        if known is not None:
+            return known
+        group = Key("real", rule_of(request.matter).id, request.region)
+        ordinal = max(await alerts_of(self._store, self._books.namespace, group), default=0)
+        id_ = alert_id(self._books.namespace, group.space, group.rule, group.group, ordinal)
+        return ordinal, id_ if ordinal else ""
+
     async def _open(self, member: str, at: Instant) -> None:
         """Open the alert of a request that stands at an instant; one that was made again meanwhile stays."""
         request, done = request_of(member), Plan(OWN, member, None, at)
@@ -72,10 +88,11 @@ class OwnAlerts:
             return
         key = f"{request.matter}|{request.region}"
         record = (await self._store.get(OWN, [key]))[0]
-        ordinal, alert_id = decode(record.value, tuple[int, str]) if record else (0, "")
-        known = (await load(self._store, [alert_id])).get(alert_id) if alert_id else None
+        ordinal, newest = await self._newest(request, key, record)
+        # An alert that cannot be read reaches nobody any more, so the next one opens.
+        known = (await load(self._store, [newest], unreadable={})).get(newest) if newest else None
         if known is not None and known.alert.unresolved:
-            still = Expect(ALERTS, alert_id, known.version)
+            still = Expect(ALERTS, newest, known.version)
             await self._store.write(Write(name="own_alert", plans=(done,), expects=(still,)))
             return
         rule, now = rule_of(request.matter), self._clock.now()

@@ -6,24 +6,30 @@ digests only, and the office that was told stays told. An id that no directory r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification, Rendered
+from engine.alerting.alert import HistoryEntry, Notification, Rendered
 from engine.alerting.credential import Credential
 from engine.alerting.directory import Contents, Person
 from engine.alerting.edit import without
+from engine.errors import SiagaError, UnreadableRecordError
 from engine.judging.instant import Instant
 from engine.service.audit import AuditEntry, append_audit
 from engine.service.books import DIRECTORY, Books
 from engine.service.casebook import ALERTS, NOTIFICATIONS, history_log
 from engine.service.notes import Notes
+from engine.service.readable import readable, readable_entries
 from engine.service.registry import Registry
-from engine.store.codec import decode, encode
-from engine.store.port import Committed, Put, Store, Write
+from engine.store.codec import decode_record, encode
+from engine.store.port import Committed, Put, Record, Store, Write
 
-BATCH = 500
+BARE = Rendered(to="", text="")
+"""What is left of a message's words and address."""
+
+T = TypeVar("T")
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +46,16 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     notes: dict[str, str]
 
 
+class ErasureIncompleteError(SiagaError):
+    """Records cannot be read, and may hold something of the person; all others are erased."""
+
+    def __init__(self, records: Iterable[str]) -> None:
+        names = ", ".join(sorted(records))
+        super().__init__(
+            f"erased but for what cannot be read: {names}; erase again when these are repaired or removed"
+        )
+
+
 class Persons:
     """The people of an installation, as somebody who asks what is kept of them."""
 
@@ -47,6 +63,7 @@ class Persons:
         self._store = store
         self._books = books
         self._notes = Notes(store)
+        self._unreadable: set[str] = set()
 
     async def kept(self, person_id: str, at: Instant, by: Credential) -> Kept:
         """Return all that is kept of a person; the look stands in the audit."""
@@ -69,8 +86,10 @@ class Persons:
         """Erase the person from the directory, the words and addresses of messages that are over, and their notes.
 
         Return how many of each. Raises `NobodyLeftError` before anything is erased. What still has to be sent to them
-        keeps its words until it was; erase again then.
+        keeps its words until it was; erase again then. Raises `ErasureIncompleteError` after everything else is erased
+        where records cannot be read, which may hold something of the person.
         """
+        self._unreadable.clear()
         known = (await self._books.directory()).person(person_id) is not None
         if known:
             await Registry(self._store, self._books).amend(
@@ -82,43 +101,69 @@ class Persons:
             alert_id, _, digest = key.partition("/")
             await self._notes.erase(alert_id, digest)
         wiped = 0
-        for notification, version in await self._notifications(person_id):
-            if notification.rendered is None or not _is_over(notification):
-                continue
-            bare = msgspec.structs.replace(notification, rendered=Rendered(to="", text=""))
-            put = Put(NOTIFICATIONS, notification.id, encode(bare), version)
-            wiped += isinstance(await self._store.write(Write(name="erase", puts=(put,))), Committed)
+        for notification, _ in await self._notifications(person_id):
+            if _holds_words(notification):
+                wiped += await self._wiped(notification.id)
         await self._erase_from_versions(person_id)
         done = AuditEntry(at, "erased", f"person/{person_id}", by=str(by))
         await self._store.write(Write(name="audit", appends=(append_audit(done),)))
+        if self._unreadable:
+            raise ErasureIncompleteError(self._unreadable)
         return {"person": int(known), "messages": wiped, "notes": len(texts)}
+
+    async def _wiped(self, notification_id: str) -> bool:
+        """Wipe the words and the address of a message that is over, whoever else changes it meanwhile."""
+        while (record := (await self._store.get(NOTIFICATIONS, [notification_id]))[0]) is not None:
+            notification = decode_record(NOTIFICATIONS, notification_id, record.value, Notification)
+            if not _holds_words(notification):
+                return False
+            bare = msgspec.structs.replace(notification, rendered=BARE)
+            put = Put(NOTIFICATIONS, notification_id, encode(bare), record.version)
+            if isinstance(await self._store.write(Write(name="erase", puts=(put,))), Committed):
+                return True
+        return False
 
     async def _erase_from_versions(self, person_id: str) -> None:
         """Take the person out of all versions of the directory that are kept; the audit has them by digest only."""
-        for version, record in (await self._store.scan(DIRECTORY)).items():
-            if version == "current":
-                continue
-            contents = decode(record.value, Contents)
+        for version in await self._store.scan(DIRECTORY):
+            if version != "current":
+                await self._erase_from_version(person_id, version)
+
+    async def _erase_from_version(self, person_id: str, version: str) -> None:
+        """Take the person out of a version of the directory, whoever else changes it meanwhile."""
+        while (record := (await self._store.get(DIRECTORY, [version]))[0]) is not None:
+            try:
+                contents = decode_record(DIRECTORY, version, record.value, Contents)
+            except UnreadableRecordError as error:
+                self._unreadable.add(error.record)
+                return
             left = without(contents, person_id)
-            if left != contents:
-                put = Put(DIRECTORY, version, encode(left), record.version)
-                await self._store.write(Write(name="erase", puts=(put,)))
+            if left == contents:
+                return
+            put = Put(DIRECTORY, version, encode(left), record.version)
+            if isinstance(await self._store.write(Write(name="erase", puts=(put,))), Committed):
+                return
 
     async def _notifications(self, person_id: str) -> list[tuple[Notification, int]]:
-        records = (await self._store.scan(NOTIFICATIONS)).values()
-        found = [(decode(record.value, Notification), record.version) for record in records]
+        records = await self._store.scan(NOTIFICATIONS)
+        found = self._read(NOTIFICATIONS, records, Notification)
         return sorted(
-            ((n, version) for n, version in found if n.person == person_id),
+            ((n, records[id_].version) for id_, n in found.items() if n.person == person_id),
             key=lambda pair: pair[0].planned_at,
         )
 
     async def _history(self, person_id: str) -> list[HistoryEntry]:
         found = []
-        for record in (await self._store.scan(ALERTS)).values():
-            alert = decode(record.value, Alert)
-            entries = [decode(e, HistoryEntry) for e in await self._store.log(history_log(alert.id))]
+        for alert_id in await self._store.scan(ALERTS):
+            name = history_log(alert_id)
+            entries = readable_entries(name, await self._store.log(name), HistoryEntry)
             found += [entry for entry in entries if entry.person == person_id]
         return sorted(found, key=lambda entry: (entry.at, entry.id))
+
+    def _read(self, table: str, records: Mapping[str, Record], type_: type[T]) -> dict[str, T]:
+        found = readable(table, records, type_)
+        self._unreadable |= {f"{table}/{id_}" for id_ in records.keys() - found.keys()}
+        return found
 
     async def _texts(self, history: Iterable[HistoryEntry]) -> dict[str, str]:
         texts = {}
@@ -128,6 +173,11 @@ class Persons:
                 found = await self._notes.texts(entry.alert, [digest])
                 texts.update({f"{entry.alert}/{digest}": text for text in found.values()})
         return texts
+
+
+def _holds_words(notification: Notification) -> bool:
+    """Say whether a message that is over still has words or an address."""
+    return notification.rendered not in (None, BARE) and _is_over(notification)
 
 
 def _is_over(notification: Notification) -> bool:

@@ -15,7 +15,8 @@ from engine.alerting.alert import Alert
 from engine.judging.instant import Instant
 from engine.service.casebook import ALERTS
 from engine.service.key import Keys
-from engine.store.codec import decode, encode
+from engine.service.readable import readable_of
+from engine.store.codec import encode
 from engine.store.port import Put, Store
 from engine.wording.line import Line, close, tell, tell_digest
 
@@ -59,20 +60,21 @@ class Phones:
         kept = await self._kept(number)
         wanted = list(dict.fromkeys(kept.alerts))
         records = await self._store.get(ALERTS, wanted) if wanted else []
-        # An alert that is not there any more was resolved long ago.
-        alerts = [decode(one.value, Alert) if one else None for one in records]
-        resolved = {
-            id_: (alert.resolved_at or 0) if alert else 0
-            for id_, alert in zip(wanted, alerts, strict=True)
-            if alert is None or not alert.unresolved
-        }
+        # An alert that is not there any more was resolved long ago; one that cannot be read may still be open.
+        alerts = readable_of(ALERTS, wanted, records, Alert)
+        resolved = {id_: 0 for id_, one in zip(wanted, records, strict=True) if one is None}
+        resolved |= {id_: alert.resolved_at or 0 for id_, alert in alerts.items() if not alert.unresolved}
         return Kept(close(kept.line, resolved, now), kept.version), frozenset(wanted) - resolved.keys()
 
     async def _kept(self, number: str) -> Kept:
-        """Return what is kept of a phone; under a key that was replaced, where nothing was written since."""
-        records = await self._store.get(CODES, [_digest(key, number) for key in self._keys.accepted])
-        newest = next((record for record in records if record is not None), None)
-        return Kept(decode(newest.value, Line) if newest else Line(), records[0].version if records[0] else 0)
+        """Return what is kept of a phone; under a key that was replaced, where nothing was written since.
+
+        A line that cannot be read is replaced by the next message: the person is told on, with new codes.
+        """
+        names = [_digest(key, number) for key in self._keys.accepted]
+        records = await self._store.get(CODES, names)
+        lines = readable_of(CODES, names, records, Line).values()
+        return Kept(next(iter(lines), Line()), records[0].version if records[0] else 0)
 
     def put(self, number: str, kept: Kept, line: Line) -> Put:
         """Return the write that keeps a line instead of the one that was read."""

@@ -14,11 +14,12 @@ import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry
 from engine.alerting.audit import broken_link
+from engine.errors import UnreadableRecordError
 from engine.service.archivist import ARCHIVE
 from engine.service.audit import AUDIT, AuditEntry, pages
 from engine.service.case_archive import LINK, CaseArchive
 from engine.service.casebook import ALERTS, history_log
-from engine.store.codec import decode
+from engine.store.codec import decode, decode_record
 from engine.store.day_file import Link
 from engine.store.port import MARK_LENGTH, Record, Store, chain_mark
 
@@ -138,10 +139,16 @@ async def _verify_histories(
 
     async for records in store.walk(ALERTS):
         for alert_id, record in sorted(records.items()):
-            log = [decode(entry, HistoryEntry) for entry in await store.log(history_log(alert_id))]
+            name = history_log(alert_id)
+            try:
+                entries = enumerate(await store.log(name))
+                log = [decode_record(name, str(number), entry, HistoryEntry) for number, entry in entries]
+                alert = decode_record(ALERTS, alert_id, record.value, Alert)
+            except UnreadableRecordError as error:
+                return found._replace(fault="unreadable", place=error.record)
             if not log and past is not None and await past.case(alert_id) is not None:
                 continue  # it left while the alerts were walked through
-            if (wrong := fault(decode(record.value, Alert), log)) is not None:
+            if (wrong := fault(alert, log)) is not None:
                 return wrong
     if past is not None:
         cases = past.cases()

@@ -22,7 +22,8 @@ from engine.judging.outage import Gap
 from engine.metrics import Metrics
 from engine.service.own_alerts import ask
 from engine.service.pressure import waiting_of
-from engine.store.codec import decode, encode
+from engine.service.readable import readable_or
+from engine.store.codec import encode
 from engine.store.port import Committed, Entry, Note, Put, Store, Write
 
 INTAKE = "intake"
@@ -84,7 +85,7 @@ class Pulse:
         """Enter that the intake lives, or the gap; return until when it was alive before."""
         now = self._clock.now()
         record = (await self._store.get(INTAKE, ["alive_until"]))[0]
-        since = decode(record.value, int) if record else now - 1
+        since = readable_or(INTAKE, "alive_until", record, int, now - 1)
         gap = Gap(since=since, until=now) if now - since > LONGEST_PAUSE else None
         if gap is None and (now <= since or not alive):
             return since
@@ -105,7 +106,7 @@ class Pulse:
 async def alive_until(store: Store) -> Instant:
     """Return until when the intake was surely alive; 0 where it never was."""
     record = (await store.get(INTAKE, ["alive_until"]))[0]
-    return decode(record.value, int) if record else 0
+    return readable_or(INTAKE, "alive_until", record, int, 0)
 
 
 async def append_gap(store: Store, gap: Gap) -> None:
@@ -122,4 +123,4 @@ def gaps_of(entries: Iterable[Entry]) -> list[Gap]:
 async def kept_gaps(store: Store) -> tuple[Gap, ...]:
     """Return the gaps that the evaluator has read, merged."""
     record = (await store.get(GAPS, ["all"]))[0]
-    return decode(record.value, tuple[Gap, ...]) if record else ()
+    return readable_or(GAPS, "all", record, tuple[Gap, ...], ())

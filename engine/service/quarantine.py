@@ -11,11 +11,11 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.errors import StoreError
 from engine.judging.instant import Instant
 from engine.judging.region import NATION, cut, lies_in
 from engine.service.event_fields import Fault
-from engine.store.codec import decode, encode
+from engine.service.readable import readable_or
+from engine.store.codec import encode
 from engine.store.port import Conflict, Drop, Expect, Place, Plan, Put, Record, Store, Write
 
 QUARANTINE = "quarantine"
@@ -106,7 +106,7 @@ def listed(record: Quarantined, at: Instant | None) -> list[Plan]:
 async def share_of(store: Store, token_id: str) -> SharePlace:
     """Return what a token takes of the quarantine now."""
     (found,) = await store.get(SHARES, [token_id])
-    share = decode(found.value, Share) if found else Share()
+    share = readable_or(SHARES, token_id, found, Share, Share())
     return SharePlace(token_id, share, found.version if found else 0)
 
 
@@ -206,8 +206,4 @@ def leaving(record: Quarantined, version: int, share: SharePlace) -> tuple[Drop,
 
 def _readable(id_: str, record: Record) -> Quarantined | None:
     """Return a record; None where it cannot be read, which must not hide all others."""
-    try:
-        return decode(record.value, Quarantined)
-    except StoreError as error:
-        log.error("quarantined_unreadable", record=id_, error=str(error))  # noqa: TRY400 - the text says it all
-        return None
+    return readable_or(QUARANTINE, id_, record, Quarantined, None)

@@ -13,12 +13,17 @@ from typing import NamedTuple
 
 from engine.alerting.alert import Notification
 from engine.alerting.directory import Directory
+from engine.alerting.own import Request
 from engine.alerting.turn import Waiting, in_turn, waiting
+from engine.errors import UnreadableRecordError
 from engine.judging.instant import Instant
 from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.gateways import Gateways
-from engine.store.codec import decode
+from engine.service.own_alerts import ask
+from engine.service.readable import report_unreadable
+from engine.service.setback import PUT_OFF
+from engine.store.codec import decode_record
 from engine.store.port import Expect, Plan, Store, Write
 
 MOST_WAITING = 20_000
@@ -99,19 +104,32 @@ class Queue:
         return way.id if way is not None else ""
 
     async def _waiting(self, now: Instant) -> list[Waiting]:
-        """Read what is due; what is planned but not there any more is taken off the plan."""
+        """Read what is due; what is planned but not there any more is taken off the plan.
+
+        A message that cannot be read is put off alone.
+        """
         due = await self._store.due(OUTBOX, now, MOST_WAITING)
         seen = {id_: known for id_, at in due if (known := self._seen.get(id_)) and known[0] == at}
         new = [(id_, at) for id_, at in due if id_ not in seen]
         records = await self._store.get(NOTIFICATIONS, [id_ for id_, _ in new]) if new else []
         gone: list[Plan] = []
+        unreadable: list[Plan] = []
         for (id_, at), record in zip(new, records, strict=True):
             if record is None:
                 gone.append(Plan(OUTBOX, id_, None, at))
+                continue
+            try:
+                message = decode_record(NOTIFICATIONS, id_, record.value, Notification)
+            except UnreadableRecordError as error:
+                report_unreadable(error)
+                unreadable.append(Plan(OUTBOX, id_, now + PUT_OFF, at))
             else:
-                seen[id_] = at, waiting(decode(record.value, Notification), at)
+                seen[id_] = at, waiting(message, at)
         if gone:  # one that came into being meanwhile holds up the others until the next turn
             missing = tuple(Expect(NOTIFICATIONS, plan.member, 0) for plan in gone)
             await self._store.write(Write(name="replan", plans=tuple(gone), expects=missing))
+        if unreadable:
+            plans = (*unreadable, ask(Request("unreadable"), now))
+            await self._store.write(Write(name="put_off", plans=plans))
         self._seen = seen
         return [message for _, message in seen.values()]

@@ -12,7 +12,8 @@ import msgspec
 
 from engine.clock import Clock
 from engine.judging.instant import Instant
-from engine.store.codec import decode, encode
+from engine.service.readable import readable_or
+from engine.store.codec import encode
 from engine.store.port import Committed, Put, Store, Write
 
 Early = Literal["", "delivered", "failed"]
@@ -66,8 +67,9 @@ class Receipts:
                 return ""
 
     async def _read(self, gateway: str, reference: str) -> tuple[int, Receipt]:
-        record = (await self._store.get(RECEIPTS, [receipt_key(gateway, reference)]))[0]
-        return (record.version, decode(record.value, Receipt)) if record else (0, Receipt())
+        key = receipt_key(gateway, reference)
+        record = (await self._store.get(RECEIPTS, [key]))[0]
+        return record.version if record else 0, readable_or(RECEIPTS, key, record, Receipt, Receipt())
 
     async def _write(self, gateway: str, reference: str, receipt: Receipt, version: int) -> bool:
         put = Put(RECEIPTS, receipt_key(gateway, reference), encode(receipt), version)

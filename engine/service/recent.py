@@ -20,7 +20,7 @@ from engine.judging.instant import HOUR, MINUTE, Instant
 from engine.judging.region import NATION, cut
 from engine.service.audit import AUDIT, AuditEntry
 from engine.service.casebook import ALERTS, history_log
-from engine.store.codec import decode
+from engine.service.readable import readable_entries, readable_of
 from engine.store.port import MARK_LENGTH, Entry, Store, before
 
 ENTRIES, READS = 50, 10
@@ -135,7 +135,7 @@ class Recent:
         found = []
         for alert, own in numbers.items():
             log = await self._store.log(history_log(alert), min(own) - 1, max(own) - min(own) + 1)
-            found += [decode(entry, HistoryEntry) for entry in log]
+            found += readable_entries(history_log(alert), log, HistoryEntry, min(own) - 1)
         self._entries.extend(
             sorted((entry for entry in found if entry.name in TOLD), key=lambda entry: (entry.at, entry.id))
         )
@@ -143,8 +143,4 @@ class Recent:
     async def _alerts(self) -> dict[str, Alert]:
         ids = list(dict.fromkeys(entry.alert for entry in self._entries))
         records = await self._store.get(ALERTS, ids) if ids else []
-        return {
-            id_: decode(record.value, Alert)
-            for id_, record in zip(ids, records, strict=True)
-            if record is not None
-        }
+        return readable_of(ALERTS, ids, records, Alert)

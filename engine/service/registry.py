@@ -18,7 +18,7 @@ from engine.errors import SiagaError
 from engine.judging.instant import Instant
 from engine.service.books import Books
 from engine.service.casebook import ALERTS
-from engine.store.codec import decode
+from engine.service.readable import readable
 from engine.store.port import Store
 
 SHOWN = 3
@@ -81,7 +81,7 @@ class Registry:
     async def _check(self, now: Instant) -> Callable[[Contents, Contents], Contents]:
         """Return what takes a directory in force and one that follows, and returns that or raises."""
         around = await self._books.surroundings()
-        alerts = [decode(record.value, Alert) for record in (await self._store.scan(ALERTS)).values()]
+        alerts = readable(ALERTS, await self._store.scan(ALERTS), Alert).values()
         unresolved = [alert for alert in alerts if alert.unresolved]
 
         def left(contents: Contents, candidates: Iterable[Alert]) -> list[Alert]:

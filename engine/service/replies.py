@@ -23,7 +23,7 @@ from engine.metrics import Metrics
 from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.phones import Phones
-from engine.store.codec import decode, encode
+from engine.store.codec import decode_record, encode
 from engine.store.names import WriteName
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 from engine.wording.line import reply
@@ -76,7 +76,7 @@ class Replies:
     async def claim(self, reply_id: str, until: Instant) -> Notification | None:
         """Mark a reply as being sent and return it with its address; None where there is nothing to send."""
         record = (await self._store.get(NOTIFICATIONS, [reply_id]))[0]
-        notification = decode(record.value, Notification) if record else None
+        notification = decode_record(NOTIFICATIONS, reply_id, record.value, Notification) if record else None
         if record is None or notification is None or notification.due_at is None or not notification.rendered:
             same = Expect(NOTIFICATIONS, reply_id, record.version if record else 0)
             off = Plan(OUTBOX, reply_id, None)
@@ -108,7 +108,7 @@ class Replies:
         if record is None:
             return
         now, attempts = self._clock.now(), claimed.attempts + 1
-        kept = decode(record.value, Notification)
+        kept = decode_record(NOTIFICATIONS, claimed.id, record.value, Notification)
         if kept.final:
             return  # a report on it came before our own record
         found = msgspec.structs.replace(kept, attempts=attempts, gateway=attempted.gateway)
@@ -126,7 +126,7 @@ class Replies:
     async def report(self, reply_id: str, outcome: str, reason: str) -> bool:
         """Keep what a gateway said later of a reply, which goes nowhere else; False where it was settled before."""
         record = (await self._store.get(NOTIFICATIONS, [reply_id]))[0]
-        found = decode(record.value, Notification) if record else None
+        found = decode_record(NOTIFICATIONS, reply_id, record.value, Notification) if record else None
         if (
             record is None
             or found is None

@@ -20,7 +20,7 @@ from engine.service.casebook import NOTIFICATIONS
 from engine.service.digests import Digests
 from engine.service.gateways import Gateways
 from engine.service.replies import Replies
-from engine.store.codec import decode
+from engine.store.codec import decode_record
 from engine.store.port import Store
 
 Outcome = Literal["delivered", "failed", "missing"]
@@ -58,7 +58,9 @@ class Reports:
         `gateway` is who says so, if it is one of ours: another than the one that took the message is not believed.
         """
         record = (await self._store.get(NOTIFICATIONS, [notification_id]))[0]
-        notification = decode(record.value, Notification) if record else None
+        notification = (
+            decode_record(NOTIFICATIONS, notification_id, record.value, Notification) if record else None
+        )
         if notification is None or (gateway and notification.gateway not in ("", gateway)):
             return "unknown"
         if gateway and outcome != "missing":

@@ -27,6 +27,7 @@ from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS
 from engine.service.dead_letters import DEAD_LETTERS
 from engine.service.families import FAMILIES, Known
 from engine.service.notes import NOTES
+from engine.service.readable import UNREADABLE, readable, readable_entries, readable_of, readable_or
 from engine.service.receipts import RECEIPTS, Receipt
 from engine.service.rule_sets import RELOADS, RULE_SETS, RULES, InForce, Progress, Proposal
 from engine.service.sessions import SESSIONS
@@ -34,7 +35,7 @@ from engine.service.tokens import TABLE as TOKENS
 from engine.service.tokens import Token
 from engine.service.verification import VERIFICATIONS
 from engine.settings_retention import RetentionSection
-from engine.store.codec import decode, encode
+from engine.store.codec import encode
 from engine.store.port import (
     IDENTITY_PARTS,
     Committed,
@@ -47,6 +48,8 @@ from engine.store.port import (
     order_of,
 )
 
+UNREADABLE_DAYS = 30
+"""How long the bytes of an unreadable record that was replaced or removed are kept."""
 RETENTION = "retention"
 """Table: `directory` says which versions of the directory were seen when, `day` on which day everything was looked
 through last, `rule_sets` which of them were named nowhere then."""
@@ -118,6 +121,7 @@ class Retention:
             "tokens": await self._tokens(now),
             "sessions": await self._sessions(now),
             "rule_sets": await self._rule_sets(),
+            "unreadable": await self._unreadable(now),
             "dead_letters": await self._shorten(DEAD_LETTERS, DEAD_LETTERS_KEPT),
             "reloads": await self._shorten(RELOADS, RELOADS_KEPT),
         }
@@ -130,7 +134,7 @@ class Retention:
         """Do what is done once a day, where nobody has done it today. Two processes at once do no harm."""
         record = (await self._store.get(RETENTION, ["day"]))[0]
         today = now // DAY
-        if record is not None and decode(record.value, int) >= today:
+        if readable_or(RETENTION, "day", record, int, 0) >= today:
             return {}
         gone = await self._daily(now)
         put = Put(RETENTION, "day", encode(today), record.version if record else 0)
@@ -146,10 +150,9 @@ class Retention:
             return 0
         async for records in self._store.walk(NOTIFICATIONS):
             found = {
-                id_: (message, record.version)
-                for id_, record in records.items()
-                if (message := decode(record.value, Notification)).rendered not in (None, BARE)
-                and message.due_at is None
+                id_: (message, records[id_].version)
+                for id_, message in readable(NOTIFICATIONS, records, Notification).items()
+                if message.rendered not in (None, BARE) and message.due_at is None
             }
             resolved = await self._resolved(message.alert for message, _ in found.values())
             puts = []
@@ -180,9 +183,9 @@ class Retention:
         ids = sorted(set(alerts) - {""})
         records = await self._store.get(ALERTS, ids) if ids else []
         return {
-            id_: at
-            for id_, record in zip(ids, records, strict=True)
-            if record is not None and (at := decode(record.value, Alert).resolved_at) is not None
+            id_: alert.resolved_at
+            for id_, alert in readable_of(ALERTS, ids, records, Alert).items()
+            if alert.resolved_at is not None
         }
 
     # --- what nothing leads to any more -------------------------------------------------------------------------------
@@ -191,7 +194,10 @@ class Retention:
         """Drop the links of messages that left the store."""
         made = 0
         async for records in self._store.walk(LINKS):
-            messages = {key: record.value.decode().rpartition("/")[2] for key, record in records.items()}
+            messages = {
+                key: record.value.decode(errors="replace").rpartition("/")[2]
+                for key, record in records.items()
+            }
             there = await self._there(NOTIFICATIONS, messages.values())
             gone = [key for key, message in messages.items() if message not in there]
             made += await self._written([Drop(LINKS, key, records[key].version) for key in gone])
@@ -201,7 +207,7 @@ class Retention:
         """Drop the receipts of messages that left the store, and those that never became one of ours."""
         made = 0
         async for records in self._store.walk(RECEIPTS):
-            found = {key: decode(record.value, Receipt) for key, record in records.items()}
+            found = readable(RECEIPTS, records, Receipt)
             there = await self._there(NOTIFICATIONS, (one.notification for one in found.values()))
             gone = [
                 key
@@ -222,9 +228,9 @@ class Retention:
         made, until = 0, now - ACCOUNTS_DAYS * DAY
         async for records in self._store.walk(ACCOUNTS):
             gone = [
-                Drop(ACCOUNTS, key, record.version)
-                for key, record in records.items()
-                if max(decode(record.value, tuple[Instant, ...]), default=0) < until
+                Drop(ACCOUNTS, key, records[key].version)
+                for key, went in readable(ACCOUNTS, records, tuple[Instant, ...]).items()
+                if max(went, default=0) < until
             ]
             made += await self._written(gone)
         return made
@@ -233,10 +239,10 @@ class Retention:
         """Drop what contacts were asked that the directory has no more."""
         current = (await self._store.get(DIRECTORY, ["current"]))[0]
         record = (await self._store.get(DIRECTORY, [f"v{current.version}"]))[0] if current else None
-        if record is None:
+        contents = readable_or(DIRECTORY, "in force", record, Contents, None)
+        if contents is None:
             return 0
-        people, made = decode(record.value, Contents).people, 0
-        contacts = {contact.id for person in people for contact in person.contacts}
+        made, contacts = 0, {contact.id for person in contents.people for contact in person.contacts}
         async for records in self._store.walk(VERIFICATIONS):
             gone = [
                 Drop(VERIFICATIONS, key, one.version) for key, one in records.items() if key not in contacts
@@ -249,11 +255,10 @@ class Retention:
         made, until = 0, now - TOKENS_DAYS * DAY
         async for records in self._store.walk(TOKENS):
             gone = []
-            for key, record in records.items():
-                token = decode(record.value, Token)
+            for key, token in readable(TOKENS, records, Token).items():
                 ends = [at for at in (token.revoked_at, token.ends_at) if at is not None]
                 if ends and min(ends) < until:
-                    gone.append(Drop(TOKENS, key, record.version))
+                    gone.append(Drop(TOKENS, key, records[key].version))
             made += await self._written(gone)
         return made
 
@@ -276,14 +281,19 @@ class Retention:
         One that was proposed a moment ago is named nowhere until its entry of the stream is read: it is met once.
         """
         log_ = await self._store.log(RELOADS, start=-RULE_SETS_KEPT)
-        named = {decode(entry, InForce).rule_set for entry in log_}
+        named = {one.rule_set for one in readable_entries(RELOADS, log_, InForce)}
         records = await self._store.get(RULES, ["in_force", "pending", "progress"])
         in_force, pending, progress = records
-        named |= {decode(in_force.value, InForce).rule_set} if in_force else set()
-        named |= {decode(pending.value, Proposal).rule_set} if pending else set()
-        named |= {decode(progress.value, Progress).rule_set} if progress else set()
+        held = (
+            readable_or(RULES, "in_force", in_force, InForce, None),
+            readable_or(RULES, "pending", pending, Proposal, None),
+            readable_or(RULES, "progress", progress, Progress, None),
+        )
+        if any(one is None and record is not None for one, record in zip(held, records, strict=True)):
+            return 0  # it may name a rule set that is needed
+        named |= {one.rule_set for one in held if one is not None}
         kept = (await self._store.get(RETENTION, ["rule_sets"]))[0]
-        met = dict(decode(kept.value, tuple[tuple[str, int], ...])) if kept else {}
+        met = dict(readable_or(RETENTION, "rule_sets", kept, tuple[tuple[str, int], ...], ()))
         found = {
             key: record.version
             for key, record in (await self._store.scan(RULE_SETS)).items()
@@ -294,6 +304,22 @@ class Retention:
         left = tuple(sorted(found.items() - {(drop.id, drop.expected) for drop in gone}))
         if left != tuple(sorted(met.items())):
             put = Put(RETENTION, "rule_sets", encode(left), kept.version if kept else 0)
+            await self._store.write(Write(name="expire", puts=(put,)))
+        return made
+
+    async def _unreadable(self, now: Instant) -> int:
+        """Drop the bytes of unreadable records that were replaced or removed, so many days after they were first met.
+
+        They may hold personal data, and nothing else says how old they are.
+        """
+        found, today = await self._store.scan(UNREADABLE), now // DAY
+        kept = (await self._store.get(RETENTION, ["unreadable"]))[0]
+        met = dict(readable_or(RETENTION, "unreadable", kept, tuple[tuple[str, int], ...], ()))
+        gone = [key for key in found if met.get(key, today) <= today - UNREADABLE_DAYS]
+        made = await self._written([Drop(UNREADABLE, key, found[key].version) for key in gone])
+        left = tuple(sorted((key, met.get(key, today)) for key in found if key not in gone))
+        if left != tuple(sorted(met.items())):
+            put = Put(RETENTION, "unreadable", encode(left), kept.version if kept else 0)
             await self._store.write(Write(name="expire", puts=(put,)))
         return made
 
@@ -326,14 +352,18 @@ class Retention:
         """Drop what is known of corrections where all events of it came in before those days."""
         made, before = 0, now - (self._dedup_days + 1) * DAY
         async for records in self._store.walk(FAMILIES):
-            found = {key: decode(record.value, Known) for key, record in records.items()}
+            found = readable(FAMILIES, records, Known)
             acts = sorted({act for known in found.values() for act in known.named_by})
-            named = zip(acts, await self._store.get(FAMILIES, acts) if acts else (), strict=True)
-            newest = {act: _newest(decode(record.value, Known)) for act, record in named if record}
+            named = await self._store.get(FAMILIES, acts) if acts else []
+            newest = {act: _newest(one) for act, one in readable_of(FAMILIES, acts, named, Known).items()}
+            lost = {
+                act for act, one in zip(acts, named, strict=True) if one is not None and act not in newest
+            }
             gone = [
                 Drop(FAMILIES, key, records[key].version)
                 for key, known in found.items()
                 if max([_newest(known), *(newest.get(act, 0) for act in known.named_by)]) < before
+                and lost.isdisjoint(known.named_by)
             ]
             made += await self._written(gone)
         return made
@@ -349,7 +379,7 @@ class Retention:
         )
         if not days or current is None:
             return 0
-        seen = decode(record.value, Seen) if record else Seen()
+        seen = readable_or(RETENTION, "directory", record, Seen, Seen())
         versions = seen.versions
         if not versions or versions[-1][0] != current.version:
             versions = (*versions, (current.version, now))

@@ -19,10 +19,12 @@ from engine.store.port import Store
 
 ROLE_OF = {
     "archivist": "auditor",
+    "backlog": "auditor",
     "balances": "dispatcher",
     "bounces": "dispatcher",
     "case_archivist": "auditor",
     "own_alerts": "escalator",
+    "records": "auditor",
     "retention": "auditor",
     "rules": "evaluator",
     "situations": "auditor",

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from engine.errors import SiagaError
 
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 AT_MOST = 100
 """Questions of one round: a server does nothing else while it does a write."""
+
+
+class RoundCancelledError(SiagaError):
+    """The round was cancelled; whether its work was done is not known."""
 
 
 class Rounds(Generic[Q, A]):
@@ -29,7 +35,8 @@ class Rounds(Generic[Q, A]):
     async def ask(self, question: Q) -> A:
         """Have a question worked on with others; raise what the work raised for it, or for its whole round.
 
-        Whoever is cancelled while waiting does not know whether the work was done.
+        Whoever is cancelled while waiting does not know whether the work was done. Raises `RoundCancelledError` where
+        the round was cancelled: the caller itself was not, so its loop must go on.
         """
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._asked.append((question, answer))
@@ -44,8 +51,7 @@ class Rounds(Generic[Q, A]):
                 await self._round([one for one in few if not one[1].done()])
         finally:
             self._under_way = None
-            for _, answer in self._asked:  # this was cancelled
-                answer.cancel()
+            _give_up(self._asked)  # this was cancelled
             self._asked = []
 
     async def _round(self, few: Sequence[tuple[Q, asyncio.Future[A]]]) -> None:
@@ -55,8 +61,7 @@ class Rounds(Generic[Q, A]):
         except Exception as error:  # noqa: BLE001 -- whoever asked is told, whatever it is
             found = [error] * len(few)
         except asyncio.CancelledError:
-            for _, answer in few:
-                answer.cancel()
+            _give_up(few)
             raise
         for (_, answer), one in zip(few, found, strict=True):
             if answer.done():
@@ -65,3 +70,10 @@ class Rounds(Generic[Q, A]):
                 answer.set_exception(one)
             else:
                 answer.set_result(one)
+
+
+def _give_up(few: Sequence[tuple[Any, asyncio.Future[Any]]]) -> None:
+    """Tell whoever still waits that the round was cancelled."""
+    for _, answer in few:
+        if not answer.done():
+            answer.set_exception(RoundCancelledError())

@@ -23,7 +23,7 @@ from engine.judging.instant import Instant
 from engine.judging.precedence import counts
 from engine.judging.rule import Rule
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
-from engine.store.codec import decode, encode
+from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Drop, Entry, Note, Put, Store, Write
 
 RULE_SETS = "rule_sets"
@@ -56,7 +56,9 @@ class RuleSet(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:16]
 
 
-class _Stored(msgspec.Struct, frozen=True):
+class StoredRuleSet(msgspec.Struct, frozen=True):
+    """What a record of a rule set holds."""
+
     rules: tuple[Rule, ...]
     policies: dict[str, Policy]
     stages: tuple[Stage, ...]
@@ -86,12 +88,17 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tenures: dict[str, Tenure] = {}
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule set that is to follow, and who wants it."""
+class Proposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule set that is to follow, and who wants it.
+
+    `groups` (`space|rule|group`) are judged anew, whether their rule changes or not. With groups alone `rule_set` is
+    empty: the rule set in force stays.
+    """
 
     rule_set: str
     author: str = ""
     approved_by: str = ""
+    groups: tuple[str, ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +110,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 def put_of(rule_set: RuleSet) -> Put:
     """Return what keeps a rule set."""
-    stored = _Stored(tuple(rule_set.rules.values()), dict(rule_set.policies), rule_set.calendar.stages)
+    stored = StoredRuleSet(tuple(rule_set.rules.values()), dict(rule_set.policies), rule_set.calendar.stages)
     return Put(RULE_SETS, rule_set.id, encode(stored))
 
 
@@ -112,7 +119,7 @@ async def fetch(store: Store, id_: str) -> RuleSet:
     record = (await store.get(RULE_SETS, [id_]))[0]
     if record is None:
         raise StoreError(f"the store keeps no rule set {id_}")
-    stored = decode(record.value, _Stored)
+    stored = decode_record(RULE_SETS, id_, record.value, StoredRuleSet)
     return RuleSet({rule.id: rule for rule in stored.rules}, stored.policies, Calendar(stored.stages))
 
 

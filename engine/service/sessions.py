@@ -18,8 +18,9 @@ from engine.alerting.credential import Credential
 from engine.clock import Clock
 from engine.judging.instant import MINUTE, Instant, Millis
 from engine.service.audit import AuditEntry, append_audit
+from engine.service.readable import readable_or
 from engine.service.users import User, Users
-from engine.store.codec import decode, encode
+from engine.store.codec import encode
 from engine.store.port import Drop, Plan, Put, Store, Write
 
 SESSIONS = "sessions"
@@ -85,10 +86,10 @@ class Sessions:
         record = (await self._store.get(SESSIONS, [digest(cookie)]))[0]
         if record is None:
             return None
-        session, now = decode(record.value, Session), self._clock.now()
-        if now >= min(session.began_at + self.longest, session.seen_at + self._idle):
+        session, now = readable_or(SESSIONS, digest(cookie), record, Session, None), self._clock.now()
+        if session is None or now >= min(session.began_at + self.longest, session.seen_at + self._idle):
             return None
-        user = await self._users.get(session.user)
+        user = await self._users.readable(session.user)
         if user is None or user.disabled_at is not None or user.password_at != session.password_at:
             return None
         if now - session.seen_at >= SEEN_EVERY:

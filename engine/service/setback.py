@@ -6,15 +6,17 @@ loop's own business (`service.loop`), and what raises in judging (`service.dead_
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 
 import structlog
 
 from engine.alerting.own import Request
 from engine.clock import Clock
-from engine.errors import StoreUnavailableError
+from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.judging.instant import MINUTE, Instant
 from engine.metrics import Metrics
+from engine.service.loop import is_cancelled
 from engine.service.own_alerts import ask
 from engine.store.port import Committed, Plan, Store, Write
 
@@ -50,11 +52,14 @@ class Setbacks:
             await work
         except StoreUnavailableError:
             raise
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
             log.exception("put_off", loop=self._loop, item=item)
             self._metrics.trouble.dead_letter("item")
             now = self._clock.now()
-            asked = ask(Request("dead_letter"), now)
+            unreadable = isinstance(error, UnreadableRecordError)
+            asked = ask(Request("unreadable" if unreadable else "dead_letter"), now)
             if self._schedule is not None:
                 self._metrics.loop_failed(self._loop)
             put_off = self._schedule is not None and planned is not None

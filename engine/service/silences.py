@@ -22,7 +22,8 @@ from engine.service.apply import Desk
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import ALL, SILENCES, Books
 from engine.service.casebook import ALERTS, UNRESOLVED
-from engine.store.codec import decode, encode
+from engine.service.readable import readable_of
+from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 
 KEPT: Millis = 30 * DAY
@@ -102,7 +103,7 @@ class Silences:
         while True:
             record = (await self._store.get(SILENCES, [ALL]))[0]
             version = record.version if record else 0
-            before = decode(record.value, Kept) if record else ()
+            before = decode_record(SILENCES, ALL, record.value, Kept) if record else ()
             recent = tuple(s for s in before if s.until > self._clock.now() - KEPT)
             after = change(recent, version)
             if after == before:
@@ -133,11 +134,11 @@ async def look_at_silence(store: Store, desk: Desk, silence_id: str, planned: In
     it (`casebook.Changes`); if the silences change meanwhile, it stays in the schedule and they look again.
     """
     record = (await store.get(SILENCES, [ALL]))[0]
-    kept = decode(record.value, Kept) if record else ()
+    kept = decode_record(SILENCES, ALL, record.value, Kept) if record else ()
     silence = next((one for one in kept if one.id == silence_id), None)
     ids = list(await store.planned(UNRESOLVED)) if silence is not None else []
     records = await store.get(ALERTS, ids) if ids else []
-    for alert in (decode(one.value, Alert) for one in records if one is not None):
+    for alert in readable_of(ALERTS, ids, records, Alert).values():
         if silence is not None and silence.concerns(alert):
             await desk.change(alert.id, Cover(), "cover", by=ESCALATOR)
     same = Expect(SILENCES, ALL, record.version if record else 0)

@@ -205,7 +205,7 @@ class Situations:
     async def _look(self) -> Seen:
         """Read what reports on all regions are made of, but the events of their periods."""
         census = await take(self._store)
-        cases = await load(self._store, list(await self._store.planned(UNRESOLVED)))
+        cases = await load(self._store, list(await self._store.planned(UNRESOLVED)), unreadable={})
         around, now = await self._books.surroundings(), self._clock.now()
         found = [
             callee

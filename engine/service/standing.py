@@ -20,8 +20,8 @@ from engine.service.agenda import WINDOWS
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.census import Census, take
 from engine.service.own_alerts import OWN
+from engine.service.readable import readable_or
 from engine.service.rule_sets import RULES, Progress
-from engine.store.codec import decode
 from engine.store.port import Store
 from engine.store.server import Server
 
@@ -172,4 +172,5 @@ def _untaken_first(alert: Alert) -> tuple[bool, Instant, str]:
 
 async def _rebuild(store: Store) -> float | None:
     record = (await store.get(RULES, ["progress"]))[0]
-    return decode(record.value, Progress).share if record else None
+    progress = readable_or(RULES, "progress", record, Progress, None)
+    return progress.share if progress else None

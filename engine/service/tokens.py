@@ -25,7 +25,8 @@ from engine.errors import SiagaError
 from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.region import NATION, lies_in
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
-from engine.store.codec import decode, encode
+from engine.service.readable import readable, readable_or
+from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Put, Store, Write
 
 Right = Literal["submit", "verify", "operate", "answer", "policy", "read", "inbound"]
@@ -162,7 +163,7 @@ class Tokens:
         None where there is no such token, or it has ended. One that is rotated already keeps its end.
         """
         while (record := (await self._store.get(TABLE, [token_id]))[0]) is not None:
-            old, now = decode(record.value, Token), self._clock.now()
+            old, now = decode_record(TABLE, token_id, record.value, Token), self._clock.now()
             if old.ended(now):
                 return None
             new_id, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
@@ -193,14 +194,14 @@ class Tokens:
 
     async def list(self) -> list[Token]:
         """Return all tokens, the revoked too, oldest first."""
-        records = (await self._store.scan(TABLE)).values()
-        tokens = [decode(record.value, Token) for record in records]
+        records = await self._store.scan(TABLE)
+        tokens = readable(TABLE, records, Token).values()
         return sorted(tokens, key=lambda token: (token.created_at, token.id))
 
     async def revoke(self, token_id: str, *, by: Credential) -> Token | None:
         """End a token; None where there is no such token. Revoking again changes nothing."""
         while (record := (await self._store.get(TABLE, [token_id]))[0]) is not None:
-            token = decode(record.value, Token)
+            token = decode_record(TABLE, token_id, record.value, Token)
             if token.revoked_at is not None:
                 return token
             revoked = msgspec.structs.replace(token, revoked_at=self._clock.now())
@@ -239,9 +240,9 @@ class Tokens:
         if prefix != "siaga" or not (token_id.isascii() and token_id.isalnum()) or len(token_id) > 32:
             return None
         record = (await self._store.get(TABLE, [token_id]))[0]
-        if record is None:
+        token = readable_or(TABLE, token_id, record, Token, None)
+        if record is None or token is None:
             return None
-        token = decode(record.value, Token)
         right = hmac.compare_digest(token.digest, _digest(secret))
         if not right or token.ended(self._clock.now()):
             return None

@@ -15,6 +15,8 @@ from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
 from engine.service.archivist import Archivist, horizon
 from engine.service.auditor import EVERY_SECONDS as AUDIT_SECONDS
 from engine.service.auditor import Auditor
+from engine.service.backlog import EVERY_SECONDS as BACKLOG_SECONDS
+from engine.service.backlog import BacklogWatch
 from engine.service.balances import EVERY_SECONDS as BALANCES_SECONDS
 from engine.service.balances import Balances
 from engine.service.books import Books
@@ -25,6 +27,8 @@ from engine.service.heartbeat import Heartbeat
 from engine.service.key import Keys
 from engine.service.own_alerts import OWN, OwnAlerts
 from engine.service.pulse import BEAT_SECONDS, Pulse
+from engine.service.record_audit import EVERY_SECONDS as RECORDS_SECONDS
+from engine.service.record_audit import RecordAudit
 from engine.service.retention import EVERY_SECONDS as RETENTION_SECONDS
 from engine.service.retention import Retention
 from engine.service.rota import Rota
@@ -53,9 +57,16 @@ class Upkeep:
     ) -> None:
         self.pulse = Pulse(store, clock, metrics)
         self.own_alerts = OwnAlerts(store, clock, books, metrics)
+        self.backlog = BacklogWatch(store, clock, metrics, settings.ops)
         self._auditor = Auditor(
-            store, clock, books, metrics, Heartbeat(settings.ops.heartbeat_url, clock, metrics)
+            store,
+            clock,
+            books,
+            metrics,
+            Heartbeat(settings.ops.heartbeat_url, clock, metrics),
+            backlog=self.backlog,
         )
+        self.records = RecordAudit(store, clock, metrics)
         self._retention = Retention(
             store, clock, settings.retention, dedup_days=settings.intake.dedup_days, past=past
         )
@@ -73,9 +84,11 @@ class Upkeep:
     def join(self, rota: Rota, *, real: bool) -> None:
         """Enter the loops; `real`: time goes on by itself, else the rota has only what turns in lock-step too."""
         rota.add("auditor", self._auditor.turn, every=AUDIT_SECONDS)
+        rota.add("backlog", self.backlog.turn, every=BACKLOG_SECONDS)
         if real:
             rota.add("intake", self.pulse.beat, every=BEAT_SECONDS)
             rota.add("own_alerts", self.own_alerts.turn, schedules=[OWN])
+            rota.add("records", self.records.turn, every=RECORDS_SECONDS)
             rota.add("retention", self._retention.turn, every=RETENTION_SECONDS)
         if self._balances.asks:
             rota.add("balances", self._balances.turn, every=BALANCES_SECONDS)

@@ -21,12 +21,13 @@ import msgspec
 
 from engine.alerting.credential import Credential
 from engine.clock import Clock
-from engine.errors import SiagaError
+from engine.errors import SiagaError, UnreadableRecordError
 from engine.judging.instant import Instant
 from engine.judging.region import NATION
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
+from engine.service.readable import readable, report_unreadable
 from engine.service.tokens import RIGHTS, Right, Scope
-from engine.store.codec import decode, encode
+from engine.store.codec import decode_record, encode
 from engine.store.names import WriteName
 from engine.store.port import Committed, Put, Store, Write
 
@@ -104,12 +105,20 @@ class Users:
     async def list(self) -> list[User]:
         """Return all users, the disabled too, by id."""
         records = await self._store.scan(TABLE)
-        return sorted((decode(record.value, User) for record in records.values()), key=lambda user: user.id)
+        return sorted(readable(TABLE, records, User).values(), key=lambda user: user.id)
 
     async def get(self, id_: str) -> User | None:
         """Return a user, the disabled too."""
         record = (await self._store.get(TABLE, [id_]))[0]
-        return decode(record.value, User) if record else None
+        return decode_record(TABLE, id_, record.value, User) if record else None
+
+    async def readable(self, id_: str) -> User | None:
+        """Return a user as `get` does; a record that cannot be read lets nobody in."""
+        try:
+            return await self.get(id_)
+        except UnreadableRecordError as error:
+            report_unreadable(error)
+            return None
 
     async def set_password(self, id_: str, password: str, *, by: Credential) -> User | None:
         """Give a user another password and end their sessions; None where there is no such user."""
@@ -127,7 +136,7 @@ class Users:
         `ManySignInsError` where too many wait, from `address` or in all.
         """
         async with self._turn(address, known=known):
-            user = await self.get(id_) if ID.fullmatch(id_) else None
+            user = await self.readable(id_) if ID.fullmatch(id_) else None
             valid = user is not None and user.disabled_at is None
             right = await asyncio.to_thread(
                 self._verified, user.password if user is not None and valid else self._nobody, password
@@ -166,7 +175,7 @@ class Users:
 
     async def _change(self, name: WriteName, id_: str, by: Credential, **changes: object) -> User | None:
         while (record := (await self._store.get(TABLE, [id_]))[0]) is not None:
-            user = msgspec.structs.replace(decode(record.value, User), **changes)
+            user = msgspec.structs.replace(decode_record(TABLE, id_, record.value, User), **changes)
             if await self._put(name, user, expected=record.version, now=self._clock.now(), by=by):
                 return user
         return None

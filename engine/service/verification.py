@@ -19,8 +19,9 @@ from engine.alerting.edit import marked
 from engine.judging.instant import DAY, Instant, Millis
 from engine.service.books import Books
 from engine.service.key import Keys
+from engine.service.readable import readable_or
 from engine.service.registry import Registry
-from engine.store.codec import decode, encode
+from engine.store.codec import encode
 from engine.store.port import Committed, Put, Store, Write
 from engine.wording.code import choose
 
@@ -106,7 +107,8 @@ class Verifications:
 
     async def _read(self, contact_id: str) -> tuple[Asked | None, int]:
         record = (await self._store.get(VERIFICATIONS, [contact_id]))[0]
-        return (decode(record.value, Asked), record.version) if record else (None, 0)
+        asked = readable_or(VERIFICATIONS, contact_id, record, Asked, None)
+        return asked, record.version if record else 0
 
     async def _keep(self, contact_id: str, asked: Asked, version: int) -> bool:
         put = Put(VERIFICATIONS, contact_id, encode(asked), version)

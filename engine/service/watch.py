@@ -21,9 +21,9 @@ from engine.metrics import Metrics
 from engine.service.approval import Approval, written
 from engine.service.books import Books
 from engine.service.own_alerts import ask
+from engine.service.readable import readable_or
 from engine.service.revision import revision
 from engine.service.rule_sets import RULES, Progress, RuleSet
-from engine.store.codec import decode
 from engine.store.port import Store, Write
 
 EVERY_SECONDS = 1.0
@@ -123,7 +123,8 @@ class Watch:
         pending, progress = await self._store.get(RULES, ["pending", "progress"])
         if pending is None:
             return None
-        return decode(progress.value, Progress).share if progress else 0.0
+        found = readable_or(RULES, "progress", progress, Progress, None)
+        return found.share if found else 0.0
 
 
 def fingerprint(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:

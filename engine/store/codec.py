@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from engine.errors import StoreError
+from engine.errors import StoreError, UnreadableRecordError
 
 VERSION = 1
 """The codec version that is written."""
@@ -37,6 +37,14 @@ def decode(stored: bytes, type_: type[_T]) -> _T:
     except msgspec.MsgspecError as error:
         raise StoreError(f"a stored {_name(type_)} cannot be read: {error}") from error
     return value
+
+
+def decode_record(table: str, id_: str, stored: bytes, type_: type[_T]) -> _T:
+    """Read the value of a record, or raise `UnreadableRecordError` with the record's name."""
+    try:
+        return decode(stored, type_)
+    except StoreError as error:
+        raise UnreadableRecordError(table, id_, str(error)) from error
 
 
 @lru_cache(maxsize=256)

@@ -158,6 +158,10 @@ class MemoryStore:
         """Return members planned at or before `until`, earliest first (equal instants: by member)."""
         return self._schedules[schedule].due(until, limit)
 
+    async def count_due(self, schedule: str, until: Instant) -> int:
+        """Return how many members are planned at or before `until`."""
+        return self._schedules[schedule].count(until)
+
     async def next_due(self, schedule: str) -> Instant | None:
         """Return the earliest planned instant of a schedule."""
         return self._schedules[schedule].first()
@@ -364,6 +368,10 @@ class _Schedule:
         """Return the earliest members up to an instant."""
         end = bisect_left(self._order, (until + 1,))
         return [(member, at) for at, member in self._order[: min(end, limit)]]
+
+    def count(self, until: Instant) -> int:
+        """Return how many members are planned up to an instant."""
+        return bisect_left(self._order, (until + 1,))
 
     def page(self, limit: int, after: Place | None, *, latest_first: bool) -> list[tuple[str, Instant]]:
         """Return members from behind a place on, the earliest first or the latest."""

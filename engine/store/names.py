@@ -65,6 +65,7 @@ ServiceWrite = Literal[
     "erase",
     "key",
     "erase_note",
+    "mend_record",
     "revoke_token",
     "rotate_token",
     "set_password",

@@ -281,6 +281,10 @@ class Store(Protocol):
         """Return members planned at or before `until`, earliest first (equal instants: by member)."""
         ...
 
+    async def count_due(self, schedule: str, until: Instant) -> int:
+        """Return how many members are planned at or before `until`."""
+        ...
+
     async def next_due(self, schedule: str) -> Instant | None:
         """Return the earliest planned instant of a schedule."""
         ...

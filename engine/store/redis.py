@@ -207,6 +207,10 @@ class RedisStore:
         found = await self._read("ZRANGE", key, "-inf", until, "BYSCORE", "LIMIT", 0, limit, "WITHSCORES")
         return reply.members(found)
 
+    async def count_due(self, schedule: str, until: Instant) -> int:
+        """Return how many members are planned at or before `until`."""
+        return int(await self._read("ZCOUNT", self._key("schedule", schedule), "-inf", until))
+
     async def next_due(self, schedule: str) -> Instant | None:
         """Return the earliest planned instant of a schedule."""
         found = reply.members(await self._read("ZRANGE", self._key("schedule", schedule), 0, 0, "WITHSCORES"))

@@ -21,10 +21,11 @@ from engine.alerting.credential import Credential
 from engine.alerting.delegation import candidates
 from engine.alerting.directory import Found
 from engine.clock import monotonic
-from engine.errors import StoreUnavailableError
+from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.casebook import Case
 from engine.service.procedures import Procedures
 from engine.service.rate_limit import Limit, RateLimiter
+from engine.service.readable import report_unreadable
 from engine.web.auth import siaga_of
 from engine.web.client_address import address_of
 from engine.web.problem import RETRY_AFTER_SECONDS, Problem, responses
@@ -66,6 +67,9 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
     try:
         found = await behind(request, token)
         return await digest_page(request, token) if found is None else await page(request, *found)
+    except UnreadableRecordError as error:
+        report_unreadable(error)
+        return unavailable(request)
     except StoreUnavailableError:
         return unavailable(request)
 
@@ -120,6 +124,9 @@ async def answer(request: Request, token: str) -> HTMLResponse:
             return nowhere(request)
         outcome = Outcome(reason=answered.reason, refusal=answered.refusal, repeated=answered.repeated)
         return await page(request, after, notification, outcome)
+    except UnreadableRecordError as error:
+        report_unreadable(error)
+        return unavailable(request)
     except StoreUnavailableError:
         return unavailable(request)
 

@@ -17,6 +17,9 @@ from starlette.responses import Response
 
 from engine.clock import monotonic
 from engine.errors import StoreError
+from engine.judging.instant import SECOND
+from engine.service.app import Siaga
+from engine.service.backlog import unjudged_for
 from engine.service.census import summarise, take
 from engine.service.tokens import Scope
 from engine.web.auth import needs, siaga_of
@@ -28,10 +31,16 @@ READY_SECONDS = 2
 """How long the store may take to answer before the installation is not ready."""
 
 
-@router.get("/healthz", response_class=Response, responses={503: {"description": "A loop stands still"}})
+@router.get(
+    "/healthz",
+    response_class=Response,
+    responses={503: {"description": "A loop stands still, or events wait too long"}},
+)
 async def healthz(request: Request) -> Response:
-    """Say whether every loop of this process turned within its bound; 503 names those that did not.
+    """Say whether every loop of this process turned within its bound, and whether events are judged in time.
 
+    503 names the loops that did not turn, or says how long the oldest event has waited to be judged, whichever process
+    should judge it. `unreadable` counts the records that the audit of this process could not read.
     `rules` tells the rule set in force, whether the files hold another one or errors, and how far a rebuild is.
     """
     now = monotonic()
@@ -43,9 +52,29 @@ async def healthz(request: Request) -> Response:
         }
         for name, loop in sorted(siaga_of(request).loops().items())
     }
-    rules = msgspec.to_builtins(siaga_of(request).watch.sight)
+    siaga = siaga_of(request)
+    rules = msgspec.to_builtins(siaga.watch.sight)
     standing = [name for name, loop in loops.items() if not loop["turning"]]
-    return _state("failing" if standing else "ok", standing=standing, loops=loops, rules=rules)
+    waited = await _unjudged_seconds(siaga)
+    bound = siaga.settings.ops.max_event_age_seconds
+    late = waited is not None and waited > bound
+    return _state(
+        "failing" if standing or late else "ok",
+        standing=standing,
+        judging={"oldest_event_seconds": waited, "bound_seconds": bound, "late": late},
+        unreadable=len(siaga.upkeep.records.found),
+        loops=loops,
+        rules=rules,
+    )
+
+
+async def _unjudged_seconds(siaga: Siaga) -> float | None:
+    """Return how long the oldest event has waited to be judged; None where the store does not answer in time."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            return await unjudged_for(siaga.store, siaga.clock.now()) / SECOND
+    except (StoreError, TimeoutError):
+        return None
 
 
 @router.get("/readyz", response_class=Response, responses={503: {"description": "The store does not answer"}})

@@ -125,7 +125,7 @@ async def waiting(
     there may be more.
     """
     ids, more = await callable_in(siaga.store, within, ALERTS_AT_ONCE, after)
-    cases = await load(siaga.store, ids) if ids else {}
+    cases = await load(siaga.store, ids, unreadable={}) if ids else {}
     around, now = await siaga.books.surroundings(), siaga.clock.now()
     found = [
         (callee, case)

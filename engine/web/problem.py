@@ -20,8 +20,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from engine.errors import StoreUnavailableError
+from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.pressure import BusyError
+from engine.service.readable import report_unreadable
 from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -72,6 +73,15 @@ class Problem(HTTPException):
 def not_found(what: str) -> Problem:
     """Return the problem of a thing that does not exist."""
     return Problem(404, "not_found", f"There is no such {what}.")
+
+
+def record_unreadable() -> Problem:
+    """Return the problem of a stored record that cannot be read; nothing was changed by the request."""
+    return Problem(
+        500,
+        "record_unreadable",
+        "A stored record that this request needs cannot be read. The operator of Siaga sees which one.",
+    )
 
 
 def archived() -> Problem:
@@ -131,6 +141,11 @@ def install(app: FastAPI) -> None:
         return Problem(
             422, "invalid_request", "The request is not of the form it should have.", faults=faults
         ).response()
+
+    @app.exception_handler(UnreadableRecordError)
+    async def unreadable(_request: Request, error: UnreadableRecordError) -> Response:
+        report_unreadable(error)
+        return record_unreadable().response()
 
     @app.exception_handler(StoreUnavailableError)
     async def unavailable(_request: Request, _error: StoreUnavailableError) -> Response:

@@ -27,11 +27,14 @@ from engine.service.case_archive import CaseArchive
 from engine.service.case_archivist import CaseArchivist
 from engine.service.casebook import ALERTS, NOTIFICATIONS
 from engine.service.drill import Drills
+from engine.service.groups import GROUPS
 from engine.service.key import Keys
 from engine.service.persons import Persons
 from engine.service.pressure import BusyError, Pressure
 from engine.service.pulse import Pulse
 from engine.service.quarantine import QUARANTINE
+from engine.service.readable import UNREADABLE
+from engine.service.record_repair import rebuild, remove
 from engine.service.retention import Retention
 from engine.service.rule_sets import RELOADS
 from engine.service.rule_sets import RULES as RULES_TABLE
@@ -364,6 +367,18 @@ async def archive(scene: Scene) -> None:
     await enter_backup(scene.siaga.store, BackupRecord(taken_at=scene.siaga.clock.now(), bytes=1))
 
 
+async def mend(scene: Scene) -> None:
+    """A record that cannot be read is removed, and a group is judged anew."""
+    siaga = scene.siaga
+    bad = Put(QUARANTINE, "rusak", b"\x01\xc1")
+    if (await siaga.store.get(UNREADABLE, [f"{QUARANTINE}/rusak"]))[0] is None:
+        await siaga.store.write(Write(name="forget", puts=(bad,)))
+        await remove(siaga.store, siaga.books, f"{QUARANTINE}/rusak", siaga.clock.now(), "os:uji")
+    member = min(await siaga.store.scan(GROUPS))
+    await rebuild(siaga.store, siaga.books, member, siaga.clock.now(), "os:uji")
+    await siaga.advance(siaga.clock.now())
+
+
 async def erase(scene: Scene) -> None:
     """A person asks what is kept of them, and then that it be erased."""
     persons = Persons(scene.siaga.store, scene.siaga.books)
@@ -416,6 +431,7 @@ ACTS: tuple[Act, ...] = (
     poison,
     away,
     archive,
+    mend,
     erase,
     end,
     forget,

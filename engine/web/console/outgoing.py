@@ -19,7 +19,7 @@ from engine.service.alert_lists import callable_in, most_pressing
 from engine.service.app import Siaga
 from engine.service.books import BREAKERS
 from engine.service.casebook import NOTIFICATIONS, OUTBOX, load
-from engine.store.codec import decode
+from engine.service.readable import readable_or
 from engine.store.port import Place
 from engine.web import phone_list
 from engine.web.console.listing import asked_place, next_page
@@ -69,7 +69,7 @@ async def outgoing(visit: Visit = visitor("operate")) -> Response:
     calls, _ = await phone_list.waiting(siaga, visit.scope.region)
     pressing = [alert.id for alert in await most_pressing(siaga.store, visit.scope.region, ALERTS + 1)]
     failing, _ = await callable_in(siaga.store, visit.scope.region, ALERTS)
-    cases = await load(siaga.store, list(dict.fromkeys([*pressing[:ALERTS], *failing])))
+    cases = await load(siaga.store, list(dict.fromkeys([*pressing[:ALERTS], *failing])), unreadable={})
     mine = [case for case in cases.values() if visit.scope.covers(case.alert.region)]
     waiting, after = await _waiting(siaga, visit)
     every = [n for case in mine for n in case.notifications.values()]
@@ -105,7 +105,7 @@ async def _waiting(siaga: Siaga, visit: Visit) -> tuple[list[Notification], Plac
             if len(found) == LISTED:
                 return found, after
             after = Place(at, id_)
-            n = None if record is None else decode(record.value, Notification)
+            n = readable_or(NOTIFICATIONS, id_, record, Notification, None)
             if n is not None and n.state in ("pending", "sending") and visit.scope.covers(n.region):
                 found.append(n)
         if len(due) < LISTED:
@@ -131,7 +131,7 @@ async def _outlets(visit: Visit, now: Instant) -> list[Outlet]:
     records = await visit.siaga.store.get(BREAKERS, [route.gateway for route in routes])
     found = []
     for route, record in zip(routes, records, strict=True):
-        breaker = decode(record.value, Breaker) if record else CLOSED
+        breaker = readable_or(BREAKERS, route.gateway, record, Breaker, CLOSED)
         found.append(
             Outlet(
                 id=route.gateway,

@@ -17,8 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.errors import StoreUnavailableError
+from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.pressure import BusyError
+from engine.service.readable import report_unreadable
 from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.visit import SignInNeeded
@@ -46,6 +47,9 @@ class PageRoute(APIRoute):
                 seconds = error.retry_seconds if isinstance(error, BusyError) else RETRY_AFTER_SECONDS
                 response.headers["Retry-After"] = str(seconds)
                 return response
+            except UnreadableRecordError as error:
+                report_unreadable(error)
+                return refusal(request, 500, "record_unreadable")
             except RateExceededError as error:
                 response = refusal(request, 429, "")
                 response.headers["Retry-After"] = str(error.retry_seconds)

@@ -81,6 +81,7 @@ async def contents(store):
         "schedules": {schedule: await store.planned(schedule) for schedule in SCHEDULES},
         "due": [await store.due(schedule, 2, 2) for schedule in SCHEDULES],
         "next": [await store.next_due(schedule) for schedule in SCHEDULES],
+        "count": [await store.count_due(schedule, 10) for schedule in SCHEDULES],
         "logs": {log: await store.log(log) for log in LOGS},
         "counters": {name: number for name, number in (await store.counters()).items() if number},
         "cursor": await store.cursor(),

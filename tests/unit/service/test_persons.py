@@ -9,15 +9,16 @@ from engine.service.notes import digest_of, with_note
 from engine.service.persons import Persons
 from engine.service.proof import verify
 from engine.store.codec import decode
+from engine.store.memory import MemoryStore
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import SEKDA, Switchboard
 
 WHO = "sekda-7315"
 
 
-async def told_and_answered() -> tuple[Switchboard, str]:
+async def told_and_answered(store: MemoryStore | None = None) -> tuple[Switchboard, str]:
     """A Sekda who was told of an alert, took it, and left a note."""
-    board = Switchboard()
+    board = Switchboard(store=store)
     alert = await board.open()
     await board.send()
     digest = digest_of(alert, WHO, "Sudah saya hubungi.")

@@ -1,0 +1,20 @@
+"""The record audit knows every table: one that it does not know would never be looked at."""
+
+import re
+from pathlib import Path
+
+from engine.labels import RECORD_TABLES
+from engine.service.record_audit import RAW, TYPES
+
+SERVICE = Path(__file__).parents[3] / "engine/service"
+TABLE = re.compile(r'^(?:\w+) = "(\w+)"\n"""(?:Table|Schedule of requests; also the table)', re.MULTILINE)
+
+
+def test_every_table_is_known():
+    found = {name for file in SERVICE.glob("*.py") for name in TABLE.findall(file.read_text())}
+    assert len(found) > 20
+    assert found - TYPES.keys() - set(RAW) == set()
+
+
+def test_the_metric_has_every_table_at_zero():
+    assert tuple(sorted(RECORD_TABLES)) == tuple(sorted(TYPES))
