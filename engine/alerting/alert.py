@@ -128,7 +128,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hides it, as long as it does, or `before_rule`. `silenced` is the silence that covers it. `cover_changes_at` is when
     either must be looked at again. `sides` are what a figure of two figures is made of. `tell_again` is the rule's,
     frozen at opening; `figure_told` the figure of which people were told last, `told_again` how often time alone told
-    them in a row. `late`: its condition came true long before it opened.
+    them in a row. `late`: its condition came true long before it opened. `keys` are those of the newest commands that
+    people gave with one.
     """
 
     id: str
@@ -180,6 +181,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notifications: tuple[str, ...] = ()
     history: int = 0
     head: str = ""
+    keys: tuple[str, ...] = ()
 
     @property
     def unresolved(self) -> bool:

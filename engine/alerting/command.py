@@ -79,17 +79,22 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
 
 
 class EscalateNow(msgspec.Struct, frozen=True, kw_only=True, tag="escalate"):
-    """A person wants the next step now."""
+    """A person wants the next step now. `key`, unless empty, is equal where the same command is given again."""
 
     person: str
     is_operator: bool = False
+    key: str = ""
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True, tag="comment"):
-    """A person remarks something; the text itself lies beside the history under its digest."""
+    """A person remarks something; the text itself lies beside the history under its digest.
+
+    `key`, unless empty, is equal where the same command is given again.
+    """
 
     person: str
     note_digest: str
+    key: str = ""
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True, tag="called"):

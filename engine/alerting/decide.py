@@ -60,6 +60,9 @@ from engine.judging.event import EventKey
 from engine.judging.instant import Instant
 from engine.judging.judgement import Ended, Joined, Opened, Redated, Risen, Undone
 
+KEYS = 16
+"""So many keys of the newest commands an alert remembers, so that one that is given again does nothing."""
+
 
 def open_alert(command: Open, around: Surroundings, now: Instant, *, by: Credential) -> Decision:
     """Make the alert of an opening and start its policy, unless it was over before its rule was in force.
@@ -129,7 +132,12 @@ def decide(
     `by` is the credential that the history names.
     """
     draft = Draft(alert, notifications, around, now, by)
+    key = command.key if isinstance(command, EscalateNow | Comment) else ""
+    if key and key in alert.keys:
+        return draft.decision(AGAIN, repeated=True)
     reason = _carry_out(draft, command)
+    if key and reason not in REFUSALS:
+        draft.change(keys=(*alert.keys, key)[-KEYS:])
     acknowledge_where_satisfied(draft)
     set_wake(draft)
     if reason == AGAIN:

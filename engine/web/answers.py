@@ -5,9 +5,10 @@ Here: from the request to the command and back. Not here: what an answer does (`
 
 from __future__ import annotations
 
-from typing import Literal
+from hashlib import blake2b
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.alerting.command import Answer, Comment, EscalateNow, Says
@@ -19,6 +20,17 @@ from engine.web.auth import forbidden, needs, siaga_of
 from engine.web.problem import Problem, not_found, responses
 
 router = APIRouter(tags=["alerts"])
+
+
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        description="The same text (such as a UUID) each time that this one request is sent, as after a 503 or a lost "
+        "answer: it takes effect once. An alert remembers the newest 16.",
+        max_length=100,
+    ),
+]
 
 
 class AnswerBody(BaseModel):
@@ -122,14 +134,16 @@ def _answering(body: AnswerBody, scope: Scope) -> str:
 
 
 @router.post("/v1/alerts/{alert_id}/escalate", responses=responses(401, 403, 404, 409, 413, 422, 503))
-async def escalate_alert(request: Request, alert_id: str, scope: Scope = needs("operate")) -> AlertShape:
+async def escalate_alert(
+    request: Request, alert_id: str, key: Key = "", scope: Scope = needs("operate")
+) -> AlertShape:
     """Start the next step of an alert now, as an operator.
 
     Takings count no more. After the last step of the last round the alert is exhausted. 409 (`already_resolved`,
     `conflict_of_interest`) leaves it as it was.
     """
     case = await case_of(request, alert_id, scope, "operate")
-    command = EscalateNow(person=scope.actor, is_operator=True)
+    command = EscalateNow(person=scope.actor, is_operator=True, key=_key_of(scope, "escalate", key))
     decision = await siaga_of(request).desk.change(case.alert.id, command, "escalate", by=scope.credential)
     if decision is None:
         raise not_found("alert")
@@ -140,12 +154,12 @@ async def escalate_alert(request: Request, alert_id: str, scope: Scope = needs("
 
 @router.post("/v1/alerts/{alert_id}/comments", responses=responses(401, 403, 404, 413, 422, 503))
 async def comment_alert(
-    request: Request, alert_id: str, body: CommentBody, scope: Scope = needs("operate")
+    request: Request, alert_id: str, body: CommentBody, key: Key = "", scope: Scope = needs("operate")
 ) -> AlertShape:
     """Remark something on an alert, in whatever status it is; nobody is told."""
     case = await case_of(request, alert_id, scope, "operate")
     digest = digest_of(case.alert.id, scope.actor, body.note)
-    command = Comment(person=scope.actor, note_digest=digest)
+    command = Comment(person=scope.actor, note_digest=digest, key=_key_of(scope, "comment", key))
     note = with_note(case.alert.id, digest, body.note)
     decision = await siaga_of(request).desk.change(
         case.alert.id, command, "comment", note, by=scope.credential
@@ -153,6 +167,13 @@ async def comment_alert(
     if decision is None:
         raise not_found("alert")
     return alert_shape(decision.alert)
+
+
+def _key_of(scope: Scope, what: str, key: str) -> str:
+    """Return what an alert remembers of a key; equal keys of two credentials, or of two kinds of command, differ."""
+    if not key:
+        return ""
+    return blake2b(f"{scope.credential}\0{what}\0{key}".encode(), digest_size=8).hexdigest()
 
 
 def refused(refusal: str) -> Problem:

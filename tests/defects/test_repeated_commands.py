@@ -9,6 +9,7 @@ from engine.alerting.command import Comment, EscalateNow
 from engine.errors import StoreUnavailableError
 from engine.service.apply import Desk
 from engine.store.memory import MemoryStore
+from engine.store.port import Outcome, Write
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
@@ -76,3 +77,50 @@ async def test_a_command_of_which_nothing_is_known_is_not_answered():
         await board.desk.change(alert, command(EscalateNow, "a"), "escalate", by=OPERATOR)
     names = [entry.name for entry in await board.desk.history(alert)]
     assert "escalated_by_hand" not in names
+
+
+class Deaf(MemoryStore):
+    """A store that does a write and is away after that, also for questions: nobody can know that it was done."""
+
+    deaf_after: str = ""
+    away = False
+
+    async def write(self, write: Write) -> Outcome:
+        outcome = await super().write(write)
+        if write.name == self.deaf_after:
+            self.deaf_after, self.away = "", True
+            raise StoreUnavailableError
+        return outcome
+
+    async def log(self, log: str, start: int = 0, limit: int | None = None) -> list[bytes]:
+        if self.away:
+            self.away = False
+            raise StoreUnavailableError
+        return await super().log(log, start, limit)
+
+
+@pytest.fixture
+def kept_in() -> Deaf:
+    """The store under the app."""
+    return Deaf()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name", "entry"),
+    [
+        ("escalate", None, "escalate", "escalated_by_hand"),
+        ("comments", {"note": "masih kosong"}, "comment", "commented"),
+    ],
+)
+async def test_a_client_that_sends_again_with_its_key_repeats_nothing(api, kept_in, path, body, name, entry):
+    """The first request was done and answered 503; the second has the same key, a third has another."""
+    alert = await api.open_alert()
+    kept_in.deaf_after = name
+    token = await api.bearer("operate")
+    statuses = []
+    for key in ("a", "a", "b"):
+        headers = token | {"Idempotency-Key": key}
+        sent = await api.client.post(f"/v1/alerts/{alert}/{path}", json=body, headers=headers)
+        statuses.append(sent.status_code)
+    assert statuses == [503, 200, 200]
+    assert [one.name for one in await api.siaga.desk.history(alert)].count(entry) == 2

@@ -11,6 +11,7 @@ import msgspec
 
 from engine.alerting.alert import Notification
 from engine.alerting.command import Answer, Called, Comment, EscalateNow
+from engine.alerting.credential import Credential
 from engine.alerting.own import Request
 from engine.alerting.silence import Match
 from engine.judging.instant import HOUR, MINUTE, Instant
@@ -59,6 +60,11 @@ class Scene(NamedTuple):
     derived: bool = True
 
 
+def credential(process: Process) -> Credential:
+    """Return the credential by which the people at a process act."""
+    return Credential("user", f"op{process.number}")
+
+
 async def alert_of(process: Process, rule: str = "besar") -> str:
     """Return the id of the newest alert of a rule."""
     return next(one.id for one in await process.desk.alerts() if one.rule.id == rule)
@@ -75,7 +81,7 @@ def answer(says: Any, rule: str = "besar") -> Callable[[Process], Awaitable[obje
 
     async def act(process: Process) -> None:
         given = Answer(person=PEOPLE[process.number - 1], says=says, via="link")
-        await process.desk.answer(await alert_of(process, rule), given)
+        await process.desk.answer(await alert_of(process, rule), given, by=credential(process))
 
     return act
 
@@ -86,7 +92,8 @@ def command(
     """Let an operator give a command."""
 
     async def act(process: Process) -> None:
-        await process.desk.change(await alert_of(process, rule), make(f"op{process.number}"), name)
+        given = make(f"op{process.number}")
+        await process.desk.change(await alert_of(process, rule), given, name, by=credential(process))
 
     return act
 
@@ -107,14 +114,14 @@ async def silence(process: Process) -> None:
     now, region = process.clock.now(), ("73", "73.15")[process.number - 1]
     since = now + (process.number - 1) * MINUTE
     await process.silences.make(
-        Match(region=(region,)), since=since, until=now + HOUR, reason="uji", author=f"op{process.number}"
+        Match(region=(region,)), since=since, until=now + HOUR, reason="uji", by=credential(process)
     )
 
 
 async def end_silence(process: Process) -> None:
     """End the silence that was made first."""
     kept = await process.silences.list()
-    await process.silences.end(kept[0].id, f"op{process.number}")
+    await process.silences.end(kept[0].id, by=credential(process))
 
 
 async def directory(process: Process) -> None:
@@ -122,7 +129,7 @@ async def directory(process: Process) -> None:
     await process.books.amend_directory(
         lambda before: msgspec.structs.replace(before, people=(*before.people, newcomer(process.number))),
         process.clock.now(),
-        f"op{process.number}",
+        credential(process),
     )
 
 
@@ -151,7 +158,8 @@ async def request(process: Process) -> None:
 async def resolve_own(process: Process) -> None:
     """Resolve Siaga's own alert, and ask for it again."""
     given = Answer(person="posko", says="resolved", via="api", is_operator=True)
-    await process.desk.answer(await alert_of(process, "siaga.dead_letter"), given)
+    alert = await alert_of(process, "siaga.dead_letter")
+    await process.desk.answer(alert, given, by=credential(process))
     await request(process)
 
 
@@ -181,12 +189,12 @@ async def another_report(process: Process) -> None:
 async def revoke(process: Process) -> None:
     """Revoke all tokens."""
     for token in await process.tokens.list():
-        await process.tokens.revoke(token.id)
+        await process.tokens.revoke(token.id, by=credential(process))
 
 
 async def rotate(process: Process) -> None:
     """Rotate the first token."""
-    await process.tokens.rotate((await process.tokens.list())[0].id, HOUR)
+    await process.tokens.rotate((await process.tokens.list())[0].id, HOUR, by=credential(process))
 
 
 # --- what holds afterwards ------------------------------------------------------------------------------------------
@@ -194,12 +202,12 @@ async def rotate(process: Process) -> None:
 
 async def is_listed(process: Process, number: int) -> bool:
     """Say whether the silence of a process is kept, once."""
-    return [one.author for one in await process.silences.list()].count(f"op{number}") == 1
+    return [one.author for one in await process.silences.list()].count(f"user:op{number}") == 1
 
 
 async def is_ended(process: Process, _number: int) -> bool:
     """Say whether the silence that was there at first has ended, and who ended it stands in the audit."""
-    first = next(one for one in await process.silences.list() if one.author == "op0")
+    first = next(one for one in await process.silences.list() if one.author == "user:op0")
     return first.until <= process.clock.now() and first.ended_by != ""
 
 
@@ -278,7 +286,7 @@ async def covered(store: MemoryStore) -> None:
     await due(store)
     since = NOW + 30 * MINUTE
     await Process(store).silences.make(
-        Match(region=("73",)), since=since, until=since + HOUR, reason="uji", author="op0"
+        Match(region=("73",)), since=since, until=since + HOUR, reason="uji", by=credential(Process(store))
     )
 
 
@@ -291,7 +299,7 @@ async def hidden(store: MemoryStore) -> None:
     await first.receive(("K1", "neutrality.asn"))
     await first.judge()
     given = Answer(person="posko", says="resolved", via="api", is_operator=True)
-    await first.desk.answer(await alert_of(first), given)
+    await first.desk.answer(await alert_of(first), given, by=credential(first))
     await first.receive(("K2", "neutrality.asn"))
 
 
@@ -308,7 +316,9 @@ async def published(store: MemoryStore) -> None:
     """A directory is in force, and a silence of another province is kept."""
     first = Process(store)
     await first.publish()
-    await first.silences.make(Match(region=("33",)), since=NOW, until=NOW + HOUR, reason="uji", author="op0")
+    await first.silences.make(
+        Match(region=("33",)), since=NOW, until=NOW + HOUR, reason="uji", by=credential(first)
+    )
 
 
 async def aside(store: MemoryStore) -> None:
@@ -319,8 +329,8 @@ async def aside(store: MemoryStore) -> None:
 async def with_tokens(store: MemoryStore) -> None:
     """There are two tokens."""
     first = Process(store)
-    await first.tokens.create(("submit",))
-    await first.tokens.create(("read",))
+    await first.tokens.create(("submit",), by=credential(first))
+    await first.tokens.create(("read",), by=credential(first))
 
 
 # --- writers --------------------------------------------------------------------------------------------------------

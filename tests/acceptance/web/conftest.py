@@ -121,10 +121,16 @@ def settings(tmp_path: Path, directory: Path) -> Settings:
 
 
 @pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[Api]:
+def kept_in() -> MemoryStore:
+    """The store under the app; a test may put another kind in its place."""
+    return MemoryStore()
+
+
+@pytest.fixture
+async def api(settings: Settings, kept_in: MemoryStore) -> AsyncIterator[Api]:
     """The app, opened on an empty store."""
     async with AsyncExitStack() as stack:
-        siaga = await open_siaga(settings, stack, store=MemoryStore())
+        siaga = await open_siaga(settings, stack, store=kept_in)
         app = build(siaga)
         stack.push_async_callback(app.state.asked.close)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
