@@ -28,8 +28,9 @@ from engine.judging.instant import Instant
 from engine.service.accounts import UNSPENT, Verdict
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, Changes, answer_link, load
 from engine.service.gateways import Choice, Gateway, unserved
+from engine.service.phones import NOTHING, Sent
 from engine.service.sending import NotRenderedError, Sending, not_rendered
-from engine.store.port import Committed, Expect, Plan, Put, Write
+from engine.store.port import Committed, Drop, Expect, Plan, Put, Write
 
 log = structlog.get_logger(__name__)
 
@@ -156,7 +157,10 @@ class Claims:
         changes = Changes()
         changes.put_notification(claimed.notification, case.versions[notification_id])
         link = answer_link(self._parts.key, notification.id, notification.channel, alert_id)
-        committed = await self._commit("claim", changes, [link, *told, *budget.puts, *choice.puts])
+        changes.plans += told.plans
+        committed = await self._commit(
+            "claim", changes, [link, *told.puts, *budget.puts, *choice.puts], told.drops
+        )
         return claimed if committed else None
 
     async def _hold(self, notification: Notification, version: int, verdict: Verdict) -> None:
@@ -166,8 +170,14 @@ class Claims:
         changes.put_notification(waits, version)
         await self._commit("hold", changes, ())
 
-    async def _commit(self, name: Literal["claim", "hold"], changes: Changes, puts: Sequence[Put]) -> bool:
-        outcome = await self._parts.store.write(changes.write(name, puts=puts))
+    async def _commit(
+        self,
+        name: Literal["claim", "hold"],
+        changes: Changes,
+        puts: Sequence[Put],
+        drops: Sequence[Drop] = (),
+    ) -> bool:
+        outcome = await self._parts.store.write(changes.write(name, puts=puts, drops=drops))
         committed = isinstance(outcome, Committed)
         self._parts.metrics.commit(name, "committed" if committed else "conflict")
         return committed
@@ -181,13 +191,13 @@ class Claims:
 
     async def _worded(
         self, case: Case, notification: Notification, gateway: Gateway, address: str, now: Instant
-    ) -> tuple[Rendered, tuple[Put, ...]] | None:
+    ) -> tuple[Rendered, Sent] | None:
         """Return the message as it goes by a gateway, and what is written beside its claim.
 
         None where there are no words for it: that is an attempt that failed.
         """
         if notification.rendered is not None and not self._carries_otherwise(gateway, notification):
-            return notification.rendered, ()
+            return notification.rendered, NOTHING
         try:
             return await self._render(case, notification, gateway, address, now)
         except NotRenderedError:
@@ -198,13 +208,13 @@ class Claims:
 
     async def _render(
         self, case: Case, notification: Notification, gateway: Gateway, address: str, now: Instant
-    ) -> tuple[Rendered, tuple[Put, ...]]:
+    ) -> tuple[Rendered, Sent]:
         """Return the message, and what is written beside its claim: that the phone was told its code."""
         if not gateway.profile.two_way or notification.channel != "sms":
-            return self._text(case, notification, gateway, address, now), ()
+            return self._text(case, notification, gateway, address, now), NOTHING
         notice = notification.kind in NOTICES
-        code, put = await self._parts.phones.tell(address, case.alert.id, now, notice=notice)
-        return self._text(case, notification, gateway, address, now, code), (put,)
+        sent = await self._parts.phones.tell(address, case.alert.id, now, notice=notice)
+        return self._text(case, notification, gateway, address, now, sent.code), sent
 
     def _text(
         self,

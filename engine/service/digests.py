@@ -31,6 +31,7 @@ from engine.service.audit import AUDIT
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
 from engine.service.gateways import Choice, Gateway, unserved
 from engine.service.own_alerts import ask
+from engine.service.phones import NOTHING, Sent
 from engine.service.readable import readable_or
 from engine.service.sending import NotRenderedError, Sending, not_rendered
 from engine.service.setback import PUT_OFF
@@ -159,27 +160,26 @@ class Digests:
         puts = [
             answer_link(self._parts.key, digest.id, digest.channel, ""),
             *links,
-            *told,
+            *told.puts,
             *budget.puts,
             *choice.puts,
         ]
-        return claimed if await self._store_bound(claimed, gathered, puts) else None
+        return claimed if await self._store_bound(claimed, gathered, puts, told) else None
 
     async def _render(
         self, gathered: Gathered, gateway: Gateway, address: str, now: Instant
-    ) -> tuple[Rendered, int, tuple[Put, ...]]:
+    ) -> tuple[Rendered, int, Sent]:
         """Return the message, how many of the items stand in it, and what is written beside its claim."""
         digest, code = gathered.digest, ""
         alerts = [item.alert for item in digest.items]
         by_code = gateway.profile.two_way and digest.channel == "sms"
         if by_code:
-            code, _ = await self._parts.phones.tell_digest(address, digest.id, alerts, now)
+            code = (await self._parts.phones.tell_digest(address, digest.id, alerts, now)).code
         mark = (await self._parts.store.mark(AUDIT)).decode()
         rendered, count = self._text(digest, gathered.items, gateway, address, now, code, mark)
         if not by_code:
-            return rendered, count, ()
-        _, put = await self._parts.phones.tell_digest(address, digest.id, alerts[:count], now)
-        return rendered, count, (put,)
+            return rendered, count, NOTHING
+        return rendered, count, await self._parts.phones.tell_digest(address, digest.id, alerts[:count], now)
 
     def _text(
         self,
@@ -218,7 +218,9 @@ class Digests:
                 found.append(item)
         return found or list(gathered.items)
 
-    async def _store_bound(self, digest: Notification, gathered: Gathered, puts: Sequence[Put]) -> bool:
+    async def _store_bound(
+        self, digest: Notification, gathered: Gathered, puts: Sequence[Put], told: Sent
+    ) -> bool:
         """Store a rendered digest, due when its claim ends, and bind its items to it; False where one has changed."""
         carried = {item.notification for item in digest.items}
         items = [(message, case) for message, case in gathered.items if message.id in carried]
@@ -230,7 +232,12 @@ class Digests:
             )
             writes.append(Put(NOTIFICATIONS, message.id, encode(bound), case.versions[message.id]))
             plans.append(Plan(OUTBOX, message.id, None))
-        write = Write(name="claim_digest", puts=(*writes, *puts), plans=tuple(plans))
+        write = Write(
+            name="claim_digest",
+            puts=(*writes, *puts),
+            drops=told.drops,
+            plans=(*plans, *told.plans),
+        )
         outcome = await self._parts.store.write(write)
         self._parts.metrics.commit(write.name, "committed" if isinstance(outcome, Committed) else "conflict")
         return isinstance(outcome, Committed)

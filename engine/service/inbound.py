@@ -118,12 +118,13 @@ class Inbound:
         phone = self._phones.digest(writer.number)
         for _ in range(ATTEMPTS):
             now = self._clock.now()
-            kept, unresolved = await self._phones.read(writer.number, now)
+            said = read(words)
+            kept, unresolved = await self._phones.read(writer.number, now, said.code)
             text = _Text(self._text_id(kept.line, phone, words, gateway_id), writer, now)
             if text.id in kept.line.heard:
                 return "duplicate"
             try:
-                said, begun = read(words), kept.line.begun_of(text.id)
+                begun = kept.line.begun_of(text.id)
                 outcome: _Outcome = (
                     Answers(acts=begun.acts) if begun else dialogue(said, kept.line, unresolved, now)
                 )
@@ -241,7 +242,7 @@ class Inbound:
 
         async def beside(case: Case, decision: Decision) -> tuple[Sequence[Put], Sequence[Plan]]:
             nonlocal after, heard, planned
-            kept, _ = await self._phones.read(text.writer.number, text.at)
+            kept = await self._phones.memory(text.writer.number, text.at)
             _still_to_do(kept, begun)
             after = begun.after(
                 Done(reason=decision.refusal or decision.reason, refused=bool(decision.refusal))
@@ -291,7 +292,7 @@ class Inbound:
         said = self._responses.answered(person.language, became, begun.unknown_items)
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
         for _ in range(ATTEMPTS):
-            kept, _ = await self._phones.read(text.writer.number, text.at)
+            kept = await self._phones.memory(text.writer.number, text.at)
             if text.id in kept.line.heard:
                 raise _AlreadyHeardError
             heard, planned = _ended(kept, begun, reply)

@@ -95,7 +95,7 @@ class Replies:
         told: tuple[Put, ...] = ()
         if notification.channel == "sms" and notification.state == "pending" and not notification.attempts:
             # Each reply counts once among the messages of its phone, however often it is tried.
-            kept, _ = await self._phones.read(contact.value, self._clock.now())
+            kept = await self._phones.memory(contact.value, self._clock.now())
             told = (self._phones.put(contact.value, kept, reply(kept.line)),)
         if not await self._keep("claim_reply", claimed, record.version, *told):
             return None

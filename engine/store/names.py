@@ -52,6 +52,7 @@ ServiceWrite = Literal[
     "reply",
     "report",
     "report_reply",
+    "sweep_codes",
     # what people set up and look after
     "add_user",
     "audit",

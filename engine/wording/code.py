@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from hashlib import blake2b
 from itertools import count
 
@@ -53,9 +53,18 @@ def choose(alert: str, phone: str, used: Collection[str]) -> str:
     seldom is another one that was really sent.
     """
     taken = frozenset(used)
-    of_length = Counter(len(code) for code in taken)
-    letters = next(n for n in count(LEAST_LETTERS) if 2 * of_length[n + 2] < capacity(n))
-    return next(code for turn in count() if (code := _hashed(alert, phone, turn, letters)) not in taken)
+    letters = letters_for(Counter(len(code) for code in taken))
+    return next(code for code in candidates(alert, phone, letters) if code not in taken)
+
+
+def letters_for(used: Mapping[int, int]) -> int:
+    """Return how many letters beside the check letter the next code of a phone has; `used` counts codes by length."""
+    return next(n for n in count(LEAST_LETTERS) if 2 * used.get(n + 2, 0) < capacity(n))
+
+
+def candidates(alert: str, phone: str, letters: int) -> Iterator[str]:
+    """Yield the codes that an alert (or digest) may have on a phone, in the order in which they are tried."""
+    return (_hashed(alert, phone, turn, letters) for turn in count())
 
 
 def capacity(letters: int) -> int:

@@ -6,12 +6,11 @@ here: keeping them (`service.phones`) and what a text leads to (`wording.dialogu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from engine.judging.instant import DAY, Instant, Millis
-from engine.wording.code import choose
 from engine.wording.reply import Said
 
 KEPT_AFTER_CLOSING: Millis = 90 * DAY
@@ -29,7 +28,8 @@ UNRECORDED_AT_MOST = 5
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A code that was sent to the phone: of one alert, or of the items of a digest in their order.
 
-    `told_at` is when a message with it last went out; `closed_at` since when all its alerts are known to be resolved.
+    `told_at` is when a message with it last went out, the `number`th of the phone; `closed_at` since when all its
+    alerts are known to be resolved.
     """
 
     code: str
@@ -37,6 +37,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     told_at: Instant
     digest: bool = False
     closed_at: Instant | None = None
+    number: int = 0
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +83,11 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of one phone.
 
-    `unrecorded` counts the replies since something was recorded or a notice went out, `turn` all messages sent to the
-    phone, `heard` are the ids of its newest texts, `begun` are texts whose answers are not all carried out.
+    `codes` are those that matter at the moment: all of them are kept one by one (`service.phones`). `used` counts them
+    by their length, and `digest` is the code of the newest digest. `home` is the name under which the codes of the
+    phone are kept, where that is not the line's own. `unrecorded` counts the replies since something was recorded or a
+    notice went out, `turn` all messages sent to the phone, `heard` are the ids of its newest texts, `begun` are texts
+    whose answers are not all carried out.
     """
 
     codes: tuple[Told, ...] = ()
@@ -91,6 +95,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     turn: int = 0
     heard: tuple[str, ...] = ()
     begun: tuple[Begun, ...] = ()
+    used: dict[int, int] = {}
+    digest: str = ""
+    home: str = ""
 
     @property
     def speaks(self) -> bool:
@@ -110,26 +117,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return next((told for told in self.codes if not told.digest and told.alerts == (alert,)), None)
 
 
-def tell(line: Line, phone: str, alert: str, at: Instant, *, notice: bool) -> tuple[Line, str]:
-    """Return the line after a message of an alert went out to it, and the alert's code, chosen where it had none.
+def told(line: Line, *, notice: bool) -> Line:
+    """Return the line after a message with a code went out to it.
 
-    `phone` is any constant name of the phone. A notice starts the count of replies that recorded nothing again.
+    A notice starts the count of replies that recorded nothing again.
     """
-    known = line.of(alert)
-    if known is None:
-        used = [told.code for told in line.codes]
-        known = Told(code=choose(alert, phone, used), alerts=(alert,), told_at=at)
-    told = msgspec.structs.replace(known, told_at=at)
-    others = tuple(one for one in line.codes if one.code != told.code)
-    unrecorded = 0 if notice else line.unrecorded
-    return _next(msgspec.structs.replace(line, codes=(*others, told), unrecorded=unrecorded)), told.code
-
-
-def tell_digest(line: Line, phone: str, digest: str, alerts: Sequence[str], at: Instant) -> tuple[Line, str]:
-    """Return the line after a digest of these alerts, in the order of its items, went out to it, and its code."""
-    code = choose(digest, phone, [told.code for told in line.codes])
-    told = Told(code=code, alerts=tuple(alerts), told_at=at, digest=True)
-    return _next(msgspec.structs.replace(line, codes=(*line.codes, told), unrecorded=0)), code
+    return _next(msgspec.structs.replace(line, unrecorded=0 if notice else line.unrecorded))
 
 
 def reply(line: Line) -> Line:
