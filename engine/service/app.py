@@ -29,6 +29,7 @@ from engine.service.accounts import budgets_of
 from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
 from engine.service.approval import Approval
+from engine.service.approval_worker import previews
 from engine.service.balances import Balances
 from engine.service.books import SILENCES, Books
 from engine.service.callbacks import Callbacks
@@ -68,6 +69,7 @@ from engine.service.users import Users
 from engine.service.verification import Verifications
 from engine.service.watch import EVERY_SECONDS as WATCH_SECONDS
 from engine.service.watch import Watch
+from engine.service.worker import Workers
 from engine.settings import Settings
 from engine.store.port import Store
 from engine.wording.link import token_for
@@ -124,6 +126,7 @@ class Siaga:
         self.past = archive_of(settings)
         self.desk = Desk(store, clock, books, self.metrics, self.past)
         self.links = Links(store, clock, keys)
+        self.workers = Workers()
         self.approval = Approval(
             store,
             clock,
@@ -131,6 +134,7 @@ class Siaga:
             self.metrics,
             max_told=settings.reload.max_told,
             history=history_of(settings, store),
+            previews=None if where is None else previews(self.workers, settings, where),
         )
         self.watch = Watch(
             store,
@@ -294,6 +298,7 @@ class Siaga:
 
     async def close(self) -> None:
         """Give the lease back and let go of the gateways."""
+        await self.workers.close()
         await self._evaluator.stand_down()
         self.upkeep.release()
         await self.dispatcher.close()

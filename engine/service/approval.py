@@ -8,7 +8,7 @@ All or nothing: where one file has an error, or more people would be told than s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -75,13 +75,29 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
+Previews = Callable[[RuleSet, Instant, str], Awaitable[Preview]]
+"""Finds what a rule set would change at an instant, for somebody."""
+
+
 class Approval:
     """Puts rule sets in force, for whoever may open the store or has the right `policy`."""
 
     def __init__(
-        self, store: Store, clock: Clock, books: Books, metrics: Metrics, *, max_told: int, history: History
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        metrics: Metrics,
+        *,
+        max_told: int,
+        history: History,
+        previews: Previews | None = None,
     ) -> None:
-        """Refuse what would tell more than `max_told` people, unless somebody says yes to the number."""
+        """Refuse what would tell more than `max_told` people, unless somebody says yes to the number.
+
+        `previews` finds previews elsewhere than in this process.
+        """
+        self._previews = previews
         self._history = history
         self._store = store
         self._clock = clock
@@ -89,12 +105,19 @@ class Approval:
         self._metrics = metrics
         self._max_told = max_told
 
-    async def preview(self, loaded: Loaded[RuleSet]) -> Approved:
-        """Say what a rule set would change, and change nothing."""
+    async def preview(self, loaded: Loaded[RuleSet], by: str = "") -> Approved:
+        """Say what a rule set would change, and change nothing; `by` is who asks, and asks one thing at a time.
+
+        Raises `WorkersBusyError` and `WorkerFailedError` where previews are found in a process of their own.
+        """
         if not loaded.valid:
             return Approved(outcome="invalid", findings=loaded.findings)
         before = (await self._books.follow()).rule_set
-        found = await self._preview(loaded.value)
+        after, now = loaded.value, self._clock.now()
+        if self._previews is not None:
+            found = await self._previews(after, now, by)
+        else:
+            found = await previewed(self._store, self._clock, self._books, self._history, after)
         outcome: Outcome = "no_difference" if loaded.value.id == before else "previewed"
         return Approved(outcome=outcome, rule_set=loaded.value.id, preview=found, findings=loaded.findings)
 
@@ -102,7 +125,7 @@ class Approval:
         self, loaded: Loaded[RuleSet], *, author: str, approved_by: str, yes: int = 0
     ) -> Approved:
         """Let a rule set follow. `yes`: so many people may be told; author and approver are different people."""
-        found = await self.preview(loaded)
+        found = await self.preview(loaded, approved_by)
         preview = found.preview
         if found.outcome == "previewed" and preview is not None:
             if not author.strip() or _same(author, approved_by):
@@ -130,44 +153,41 @@ class Approval:
         else:
             log.info("reload", outcome=found.outcome, rule_set=found.rule_set)
 
-    async def _preview(self, after: RuleSet) -> Preview:
-        """Go through the switch as the evaluator would, on what is stored now, and write nothing."""
-        now, before = self._clock.now(), self._books.rule_set
-        found = revision(before, after)
-        rules = [after.rules[id_] for id_ in found.rebuilt]
-        switch = Switch(
-            before, after, Proposal(rule_set=after.id), Rebuild(self._store, self._history, rules, now)
-        )
-        while rules and not await switch.rebuild.advance(await self._store.cursor()):
-            pass  # each step waits for the store, so requests and loops of the same process go on
-        groups, backdrop = Groups(self._store), Backdrop(self._books, None)
-        changeover = Changeover(self._store, self._clock, self._books, groups, backdrop, self._history)
-        outcomes = await changeover.judge(switch, now, await changeover.work(switch))
-        people: set[str] = set()
-        opened: dict[str, int] = {}
-        hidden: dict[str, int] = {}
-        for key, outcome in outcomes.items():
-            for decisions, case in outcome.cases.values():
-                people.update(n.person for decision in decisions for n in decision.notifications)
-                if case is None:
-                    kind = hidden if decisions[0].alert.hidden else opened
-                    kind[key.rule] = kind.get(key.rule, 0) + 1
-        late = {
-            rule.id: at for rule in rules if (at := await switch.rebuild.judges_from(rule, now)) is not None
-        }
-        kept = [case.alert for case in (await changeover.kept(switch)).values()]
-        return Preview(
-            revision=found,
-            open_alerts=tuple(
-                OpenAlert(id=alert.id, rule=alert.rule.id, group=alert.group, reason=reason)
-                for alert in kept
-                if (reason := keeping(found, after, alert)) is not None
-            ),
-            told=len(people),
-            opened=opened,
-            hidden=hidden,
-            judges_from=late,
-        )
+
+async def previewed(store: Store, clock: Clock, books: Books, history: History, after: RuleSet) -> Preview:
+    """Go through the switch as the evaluator would, on what is stored now, and write nothing."""
+    now, before = clock.now(), books.rule_set
+    found = revision(before, after)
+    rules = [after.rules[id_] for id_ in found.rebuilt]
+    switch = Switch(before, after, Proposal(rule_set=after.id), Rebuild(store, history, rules, now))
+    while rules and not await switch.rebuild.advance(await store.cursor()):
+        pass  # each step waits for the store, so requests and loops of the same process go on
+    groups, backdrop = Groups(store), Backdrop(books, None)
+    changeover = Changeover(store, clock, books, groups, backdrop, history)
+    outcomes = await changeover.judge(switch, now, await changeover.work(switch))
+    people: set[str] = set()
+    opened: dict[str, int] = {}
+    hidden: dict[str, int] = {}
+    for key, outcome in outcomes.items():
+        for decisions, case in outcome.cases.values():
+            people.update(n.person for decision in decisions for n in decision.notifications)
+            if case is None:
+                kind = hidden if decisions[0].alert.hidden else opened
+                kind[key.rule] = kind.get(key.rule, 0) + 1
+    late = {rule.id: at for rule in rules if (at := await switch.rebuild.judges_from(rule, now)) is not None}
+    kept = [case.alert for case in (await changeover.kept(switch)).values()]
+    return Preview(
+        revision=found,
+        open_alerts=tuple(
+            OpenAlert(id=alert.id, rule=alert.rule.id, group=alert.group, reason=reason)
+            for alert in kept
+            if (reason := keeping(found, after, alert)) is not None
+        ),
+        told=len(people),
+        opened=opened,
+        hidden=hidden,
+        judges_from=late,
+    )
 
 
 def written(findings: tuple[Finding, ...]) -> list[str]:

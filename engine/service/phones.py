@@ -188,7 +188,9 @@ class Phones:
         records = await self._store.get(ALERTS, alerts) if alerts else []
         found = readable_of(ALERTS, alerts, records, Alert)
         resolved = {id_: 0 for id_, record in zip(alerts, records, strict=True) if record is None}
-        return resolved | {id_: alert.resolved_at or 0 for id_, alert in found.items() if not alert.unresolved}
+        return resolved | {
+            id_: alert.resolved_at or 0 for id_, alert in found.items() if not alert.unresolved
+        }
 
     async def _kept(self, number: str) -> Kept:
         """Return what is kept of a phone; under a key that was replaced, where nothing was written since.

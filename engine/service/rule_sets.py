@@ -23,7 +23,7 @@ from engine.judging.instant import Instant
 from engine.judging.precedence import counts
 from engine.judging.rule import Rule
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
-from engine.store.codec import decode_record, encode
+from engine.store.codec import decode, decode_record, encode
 from engine.store.port import Append, Drop, Entry, Note, Put, Store, Write
 
 RULE_SETS = "rule_sets"
@@ -110,8 +110,21 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 def put_of(rule_set: RuleSet) -> Put:
     """Return what keeps a rule set."""
-    stored = StoredRuleSet(tuple(rule_set.rules.values()), dict(rule_set.policies), rule_set.calendar.stages)
-    return Put(RULE_SETS, rule_set.id, encode(stored))
+    return Put(RULE_SETS, rule_set.id, packed(rule_set))
+
+
+def packed(rule_set: RuleSet) -> bytes:
+    """Return a rule set as it is kept."""
+    return encode(StoredRuleSet(tuple(rule_set.rules.values()), dict(rule_set.policies), rule_set.calendar.stages))
+
+
+def unpacked(kept: bytes) -> RuleSet:
+    """Return the rule set that was kept so."""
+    return _rule_set(decode(kept, StoredRuleSet))
+
+
+def _rule_set(stored: StoredRuleSet) -> RuleSet:
+    return RuleSet({rule.id: rule for rule in stored.rules}, stored.policies, Calendar(stored.stages))
 
 
 async def fetch(store: Store, id_: str) -> RuleSet:
@@ -119,8 +132,7 @@ async def fetch(store: Store, id_: str) -> RuleSet:
     record = (await store.get(RULE_SETS, [id_]))[0]
     if record is None:
         raise StoreError(f"the store keeps no rule set {id_}")
-    stored = decode_record(RULE_SETS, id_, record.value, StoredRuleSet)
-    return RuleSet({rule.id: rule for rule in stored.rules}, stored.policies, Calendar(stored.stages))
+    return _rule_set(decode_record(RULE_SETS, id_, record.value, StoredRuleSet))
 
 
 def note_of(proposal: Proposal, at: Instant) -> Note:

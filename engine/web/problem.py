@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -24,10 +25,15 @@ from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.pressure import BusyError
 from engine.service.readable import report_unreadable
 from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
+from engine.service.worker import WorkerFailedError, WorkersBusyError
 
 MEDIA_TYPE = "application/problem+json"
+WORKERS_RETRY_SECONDS = 30
+"""What somebody is asked to wait while the workers of the service are busy with the questions of others."""
 RETRY_AFTER_SECONDS = 2
 """What a sender is asked to wait when the store is away; an embedded server is back within one."""
+
+log = structlog.get_logger(__name__)
 
 
 class ProblemBody(BaseModel):
@@ -162,6 +168,17 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(TooMuchAtOnceError)
     async def too_much(_request: Request, error: TooMuchAtOnceError) -> Response:
         return Problem(413, "too_much_at_once", str(error)).response()
+
+    @app.exception_handler(WorkersBusyError)
+    async def workers_busy(_request: Request, error: WorkersBusyError) -> Response:
+        return busy("workers_busy", f"{error}; ask again later.", WORKERS_RETRY_SECONDS).response()
+
+    @app.exception_handler(WorkerFailedError)
+    async def worker_failed(_request: Request, error: WorkerFailedError) -> Response:
+        log.warning("worker_failed", error=str(error))
+        return busy(
+            "worker_failed", "This was not found out; the log says why.", WORKERS_RETRY_SECONDS
+        ).response()
 
 
 def allowed(app: FastAPI, request: Request) -> str:

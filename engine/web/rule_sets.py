@@ -122,13 +122,13 @@ async def rules_in_force(request: Request, _scope: Scope = needs("read")) -> Rul
 
 @router.post("/v1/reload", responses=responses(401, 403, 409, 413, 422, 503))
 async def reload(
-    request: Request, body: ReloadBody, _scope: Scope = needs("policy", at_nation=True)
+    request: Request, body: ReloadBody, scope: Scope = needs("policy", at_nation=True)
 ) -> ReloadShape:
     """Put the files in force, or with `dry_run` only say what that would change; all is valid or nothing changes."""
     siaga = siaga_of(request)
     loaded = await asyncio.to_thread(as_they_lie, siaga.settings.paths)
     if body.dry_run:
-        found = await siaga.approval.preview(loaded)
+        found = await siaga.approval.preview(loaded, scope.token_id)
     else:
         found = await siaga.approval.propose(
             loaded, author=body.author, approved_by=body.approved_by, yes=body.yes

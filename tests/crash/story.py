@@ -114,7 +114,7 @@ def whenever(story: Story) -> Story:
         match key.split()[0], key:
             case "accounts" | "breakers", _:
                 left[key] = None
-            case "due", _ if key.startswith("due outbox "):
+            case "due", _ if key.startswith(("due outbox ", "due codes")):
                 left[key] = None
             case "alerts", _:
                 left[key] = _without(value, "head")
@@ -122,7 +122,9 @@ def whenever(story: Story) -> Story:
                 rendered = value.get("rendered") and _without(value["rendered"], "date")
                 left[key] = {**_without(value, "sent_at", "attempts", "gateway"), "rendered": rendered}
             case "codes", _:
-                left[key] = [_without(code, "told_at") for code in value["codes"]]
+                left[key] = value["used"]
+            case "told_codes", _:
+                left[key] = _without(value, "told_at", "number")
             case _, "log audit":
                 left[key] = sorted(msgspec.json.decode(entry)[1:3] for entry in value)
             case "log", _ if key.startswith("log history:"):

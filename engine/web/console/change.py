@@ -31,7 +31,7 @@ async def change_page(visit: Visit = visitor("policy")) -> Response:
     """Show what the files would change."""
     cover(visit.scope, NATION, "policy")
     loaded = await asyncio.to_thread(as_they_lie, visit.siaga.settings.paths)
-    return _page(visit, await visit.siaga.approval.preview(loaded))
+    return _page(visit, await visit.siaga.approval.preview(loaded, visit.user))
 
 
 @router.post(PATH)
@@ -44,7 +44,7 @@ async def approve(visit: Visit = visitor("policy")) -> Response:
     siaga = visit.siaga
     loaded = await asyncio.to_thread(as_they_lie, siaga.settings.paths)
     if loaded.valid and loaded.value.id != visit.text("rule_set"):
-        return _page(visit, await siaga.approval.preview(loaded), fault="other_files")
+        return _page(visit, await siaga.approval.preview(loaded, visit.user), fault="other_files")
     author, number = visit.text("author")[:LONGEST_NAME], visit.text("yes")
     yes = int(number) if number.isdecimal() and len(number) < len("1000000") else 0
     found = await siaga.approval.propose(loaded, author=author, approved_by=visit.user, yes=yes)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlencode
 
+import structlog
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -21,9 +22,12 @@ from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.pressure import BusyError
 from engine.service.readable import report_unreadable
 from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
+from engine.service.worker import WorkerFailedError, WorkersBusyError
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.visit import SignInNeeded
-from engine.web.problem import RETRY_AFTER_SECONDS, Problem
+from engine.web.problem import RETRY_AFTER_SECONDS, WORKERS_RETRY_SECONDS, Problem
+
+log = structlog.get_logger(__name__)
 
 SIGN_IN = "/console/sign-in"
 
@@ -43,19 +47,18 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return refusal(request, 422, "")
             except (StoreUnavailableError, BusyError) as error:
-                response = refusal(request, 503, "")
                 seconds = error.retry_seconds if isinstance(error, BusyError) else RETRY_AFTER_SECONDS
-                response.headers["Retry-After"] = str(seconds)
-                return response
+                return _later(request, seconds)
             except UnreadableRecordError as error:
                 report_unreadable(error)
                 return refusal(request, 500, "record_unreadable")
             except RateExceededError as error:
-                response = refusal(request, 429, "")
-                response.headers["Retry-After"] = str(error.retry_seconds)
-                return response
+                return _later(request, error.retry_seconds, status=429)
             except TooMuchAtOnceError:
                 return refusal(request, 413, "")
+            except (WorkersBusyError, WorkerFailedError) as error:
+                log.warning("worker_failed", error=str(error))
+                return _later(request, WORKERS_RETRY_SECONDS)
             except HTTPException as error:
                 reason = error.reason if isinstance(error, Problem) else ""
                 response = refusal(request, error.status_code, reason)
@@ -66,6 +69,13 @@ class PageRoute(APIRoute):
                 await request.close()  # a file that was uploaded lies in a temporary one
 
         return page
+
+
+def _later(request: Request, seconds: float, *, status: int = 503) -> Response:
+    """Return the page that asks to come again after so many seconds."""
+    response = refusal(request, status, "")
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def pages() -> APIRouter:

@@ -17,16 +17,18 @@ from engine.clock import monotonic
 from engine.judging.group import parts_of
 from engine.judging.instant import DAY, Millis
 from engine.judging.region import NATION
+from engine.rehearsal import aside
 from engine.rehearsal.aside import WhatIf
 from engine.rehearsal.pasted import text_of
 from engine.rehearsal.what_if import PASTED, Alerted, Answer, Question, Recipient
 from engine.service.app import Siaga
 from engine.service.rate_limit import Limit, RateLimiter
+from engine.service.worker import WorkersBusyError
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
-from engine.web.problem import Problem
+from engine.web.problem import WORKERS_RETRY_SECONDS, Problem
 from engine.wording.texts import Texts
 from engine.wording.voice import Voice
 
@@ -37,11 +39,8 @@ SPANS: tuple[Millis, ...] = (DAY, 7 * DAY, 30 * DAY, 90 * DAY)
 """How much of the past is taken (ms)."""
 LONGEST = 100_000
 """Characters of pasted text."""
-MOST = 2
-"""Questions under way at once: each takes a processor."""
 RUNS, RUNS_SECONDS = 10, 600.0
 """So many questions of one user at once, and again evenly over so many seconds."""
-BUSY_SECONDS = 30
 LISTED = 100
 """So many alerts and recipients are shown."""
 
@@ -67,7 +66,6 @@ class Asked:
         self._siaga = siaga
         self._by_user: dict[str, WhatIf] = {}
         self._runs = RateLimiter()
-        self._one_by_one = asyncio.Lock()
 
     def of(self, user: str) -> WhatIf | None:
         """Return the user's last question."""
@@ -75,29 +73,26 @@ class Asked:
 
     async def close(self) -> None:
         """End what is under way."""
-        for asked in self._by_user.values():
-            await asked.end()
+        await self._siaga.workers.close()
 
     async def ask(self, user: str, text: str, span: Millis) -> tuple[Fault, float]:
-        """Ask a question; one of the user's that is under way ends.
+        """Ask a question in place of the user's last one; one that is under way ends.
 
-        Refused where too many others are under way ("busy"), or the user asks too often ("often"); gives with it the
+        Refused where too many workers are under way for others ("busy": the user's last answer stays), or the user asks too often ("often"); gives with it the
         seconds until that may have changed.
         """
         wait = self._runs.take(user, Limit.per(RUNS_SECONDS, RUNS), monotonic())
         if wait > 0:
             return "often", wait
-        async with self._one_by_one:  # two at once would leave one behind that nobody counts or ends
-            before = self._by_user.pop(user, None)
-            if before is not None:
-                await before.end()
-            if sum(not asked.over for asked in self._by_user.values()) >= MOST:
-                self._runs.give_back(user)
-                return "busy", BUSY_SECONDS
-            now = self._siaga.clock.now()
-            question = Question(text=text, since=now - span, until=now, where=self._siaga.where)
-            self._by_user[user] = WhatIf(self._siaga.settings, question)
-            return "", 0
+        now = self._siaga.clock.now()
+        question = Question(text=text, since=now - span, until=now, where=self._siaga.where)
+        try:
+            asked = await aside.ask(self._siaga.workers, user, self._siaga.settings, question)
+        except WorkersBusyError:
+            self._runs.give_back(user)
+            return "busy", WORKERS_RETRY_SECONDS
+        self._by_user[user] = asked
+        return "", 0
 
 
 @router.get(PATH)

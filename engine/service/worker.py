@@ -1,0 +1,213 @@
+"""Work beside the service: a child process with bounds on memory, processor time and time, that never outlives its use.
+
+The parent writes one order as a line and keeps the pipe open; the child answers in lines, the last of them a `Result`
+or an `Unable`. A child whose parent is gone reads the end of its input and ends. Each owner has one worker at a time:
+a new order takes the place of the one before, whose process is killed first. A process that fails says so by type and
+place, never by the text of what was raised, and nothing it writes to standard error reaches the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from engine.errors import SiagaError, places
+
+LOWEST = 19
+"""Priority of a worker, as `nice` counts."""
+LONGEST_LINE = 64 << 20
+"""Bytes of a line that a worker writes."""
+MOST = 2
+"""Workers of one process at once, whoever asked."""
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker may take: bytes of address space, seconds of processor time, and seconds in all."""
+
+    memory: int = 2 << 30
+    cpu_seconds: int = 600
+    seconds: float = 600.0
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is told, as one line; `work` is the order itself, as JSON."""
+
+    bounds: Bounds
+    work: msgspec.Raw
+
+
+class Share(msgspec.Struct, frozen=True, tag="share"):
+    """Which share of the work is done, 0 to 1."""
+
+    done: float
+
+
+class Result(msgspec.Struct, frozen=True, tag="result"):
+    """What the work came to, as JSON; the last line."""
+
+    value: msgspec.Raw
+
+
+class Unable(msgspec.Struct, frozen=True, tag="unable"):
+    """The work raised something: its type, and where; the last line."""
+
+    error: str
+    at: list[str] = []
+
+
+class WorkerFailedError(SiagaError):
+    """A worker ended without a result: it raised, took too much or too long, or was killed."""
+
+
+class WorkersBusyError(SiagaError):
+    """As many workers as may run at once are under way for others."""
+
+
+class Job:
+    """One order under way."""
+
+    def __init__(self, module: str, work: Any, bounds: Bounds) -> None:
+        """Begin at once: `python -m module` does the work."""
+        self.done = 0.0
+        """Which share of the work is done, 0 to 1."""
+        self.pid: int | None = None
+        """The process, once it runs."""
+        self._task = asyncio.create_task(self._run(module, work, bounds), name=f"worker {module}")
+
+    @property
+    def over(self) -> bool:
+        """Whether its process is gone."""
+        return self._task.done()
+
+    async def result(self) -> bytes:
+        """Return what the work came to, as JSON; raises `WorkerFailedError`."""
+        try:
+            return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            if self._task.cancelled():
+                raise WorkerFailedError("another order took its place") from None
+            raise
+
+    async def end(self) -> None:
+        """End it, wherever it is, and wait until its process is gone."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.exception()  # whoever waits for it is told
+
+    async def _run(self, module: str, work: Any, bounds: Bounds) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=LONGEST_LINE,
+        )
+        self.pid = process.pid
+        try:
+            async with asyncio.timeout(bounds.seconds):
+                return await self._exchange(process, work, bounds)
+        except TimeoutError:
+            raise WorkerFailedError(f"it took longer than {bounds.seconds:.0f} s") from None
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+            await process.wait()
+
+    async def _exchange(self, process: asyncio.subprocess.Process, work: Any, bounds: Bounds) -> bytes:
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("the process was started without its pipes")
+        order = Order(bounds=bounds, work=msgspec.Raw(msgspec.json.encode(work)))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its end is told below
+            process.stdin.write(msgspec.json.encode(order) + b"\n")
+            await process.stdin.drain()
+        try:
+            async for line in process.stdout:
+                said = msgspec.json.decode(line, type=Share | Result | Unable)
+                if isinstance(said, Share):
+                    self.done = said.done
+                elif isinstance(said, Result):
+                    return bytes(said.value)
+                else:
+                    raise WorkerFailedError(f"{said.error} at {'; '.join(said.at)}")
+        except (msgspec.DecodeError, ValueError):
+            raise WorkerFailedError("it said what no worker says") from None
+        raise WorkerFailedError(f"its process ended with {await process.wait()}")
+
+
+class Workers:
+    """The jobs of this process: one of each owner, and so many in all."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._jobs: dict[str, Job] = {}
+        self._turn = asyncio.Lock()
+
+    async def begin(self, owner: str, module: str, work: Any, bounds: Bounds) -> Job:
+        """Begin a job in place of the owner's job before; raises `WorkersBusyError`, and leaves that one as it is."""
+        async with self._turn:  # of two orders of one owner at once the second ends the first
+            self._jobs = {name: job for name, job in self._jobs.items() if name == owner or not job.over}
+            before = self._jobs.get(owner)
+            if len(self._jobs) - (before is not None) >= self._most:
+                raise WorkersBusyError("as many questions as may run at once are under way")
+            if before is not None:
+                await before.end()
+            job = self._jobs[owner] = Job(module, work, bounds)
+            return job
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for job in list(self._jobs.values()):
+            await job.end()
+
+
+# --- in the process itself --------------------------------------------------------------------------------------------
+
+
+def serve(work: Callable[[bytes, Callable[[float], None]], Awaitable[Any]]) -> None:
+    """Do one order of standard input: the main function of a module that is a worker."""
+    os.nice(LOWEST)
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    resource.setrlimit(resource.RLIMIT_AS, (order.bounds.memory, order.bounds.memory))
+    seconds = order.bounds.cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    told = 0.0
+
+    def share(done: float) -> None:
+        nonlocal told
+        if done - told >= 0.01:
+            told = done
+            _say(Share(done))
+
+    async def run() -> Any:
+        return await work(bytes(order.work), share)
+
+    try:
+        _say(Result(msgspec.Raw(msgspec.json.encode(asyncio.run(run())))))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
+        _say(Unable(type(error).__name__, places(error)))
+
+
+def _end_with_parent() -> None:
+    """End the process when its input ends: its parent is gone, or wants nothing more."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
+
+
+def _say(said: Share | Result | Unable) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
+    sys.stdout.buffer.flush()
