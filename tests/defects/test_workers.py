@@ -52,7 +52,7 @@ async def taken(asked, user: str) -> bool:
 async def ended(pid: int) -> None:
     """Wait until a process is gone, or only its parent's look at it is missing."""
     async with asyncio.timeout(PATIENCE):
-        while _lives(pid):
+        while _lives(pid):  # noqa: ASYNC110 -- no process tells the parent of its parent
             await asyncio.sleep(0.01)
 
 
