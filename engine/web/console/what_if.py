@@ -78,8 +78,8 @@ class Asked:
     async def ask(self, user: str, text: str, span: Millis) -> tuple[Fault, float]:
         """Ask a question in place of the user's last one; one that is under way ends.
 
-        Refused where too many workers are under way for others ("busy": the user's last answer stays), or the user asks too often ("often"); gives with it the
-        seconds until that may have changed.
+        Refused where too many workers are under way for others ("busy": the user's last answer stays), or the user asks
+        too often ("often"); gives with it the seconds until that may have changed.
         """
         wait = self._runs.take(user, Limit.per(RUNS_SECONDS, RUNS), monotonic())
         if wait > 0:
