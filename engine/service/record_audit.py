@@ -39,7 +39,7 @@ from engine.service.key import INSTALLATION, KnownKey
 from engine.service.lock_step import CLOCK
 from engine.service.notes import NOTES
 from engine.service.own_alerts import OWN, ask
-from engine.service.phones import CODES
+from engine.service.phones import CODES, OF_ALERTS, TOLD
 from engine.service.pulse import GAPS, INTAKE
 from engine.service.quarantine import QUARANTINE, SHARES, Quarantined, Share
 from engine.service.readable import UNREADABLE
@@ -55,7 +55,7 @@ from engine.service.verification import VERIFICATIONS, Asked
 from engine.store.codec import decode_record
 from engine.store.day_file import Link
 from engine.store.port import Record, Store, Write
-from engine.wording.line import Line
+from engine.wording.line import Line, Told
 
 EVERY_SECONDS = 300.0
 """Seconds between two passes over all tables."""
@@ -78,6 +78,8 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     BREAKERS: lambda _id: Breaker,
     CLOCK: lambda _id: int,
     CODES: lambda _id: Line,
+    TOLD: lambda _id: Told,
+    OF_ALERTS: lambda _id: str,
     DIRECTORY: lambda id_: int if id_ == "current" else Contents,
     FAMILIES: lambda _id: Known,
     GAPS: lambda _id: tuple[Gap, ...],

@@ -115,7 +115,9 @@ def put_of(rule_set: RuleSet) -> Put:
 
 def packed(rule_set: RuleSet) -> bytes:
     """Return a rule set as it is kept."""
-    return encode(StoredRuleSet(tuple(rule_set.rules.values()), dict(rule_set.policies), rule_set.calendar.stages))
+    return encode(
+        StoredRuleSet(tuple(rule_set.rules.values()), dict(rule_set.policies), rule_set.calendar.stages)
+    )
 
 
 def unpacked(kept: bytes) -> RuleSet:

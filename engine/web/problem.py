@@ -169,6 +169,12 @@ def install(app: FastAPI) -> None:
     async def too_much(_request: Request, error: TooMuchAtOnceError) -> Response:
         return Problem(413, "too_much_at_once", str(error)).response()
 
+    _install_workers(app)
+
+
+def _install_workers(app: FastAPI) -> None:
+    """Answer what a worker could not do."""
+
     @app.exception_handler(WorkersBusyError)
     async def workers_busy(_request: Request, error: WorkersBusyError) -> Response:
         return busy("workers_busy", f"{error}; ask again later.", WORKERS_RETRY_SECONDS).response()
