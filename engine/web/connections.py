@@ -33,6 +33,8 @@ STALLED_SECONDS = 60.0
 """How long a client may take nothing of an answer that is ready for it."""
 PIPELINED = 16
 """Requests of one connection that may wait behind the one that is being answered."""
+HELD_BYTES = 256 * 2**20
+"""Bytes of bodies that are not complete yet, of all connections together: many of these come before any credential."""
 RESERVED_DESCRIPTORS = 256
 """Descriptors that connections leave free, or half of all where there are fewer than twice as many."""
 SWEEP_SECONDS = 1.0
@@ -85,11 +87,20 @@ def most_connections(wanted: int, descriptors: int) -> int:
 class Connections:
     """The open connections of one server. `refused` counts each that is closed for a reason."""
 
-    def __init__(self, most: int, refused: Callable[[str], None], *, most_discarded: int) -> None:
-        """Take the most connections, and how many bytes of a body are read that nobody wants any more."""
+    def __init__(
+        self,
+        most: int,
+        refused: Callable[[str], None],
+        *,
+        most_discarded: int,
+        most_held: int = HELD_BYTES,
+    ) -> None:
+        """Take the most connections, and bytes of bodies: of one that nobody wants any more, of all incomplete ones."""
         self.most = most
         self.refused = refused
         self.most_discarded = most_discarded
+        self._most_held = most_held
+        self._held = 0
         self._open: set[BoundedProtocol] = set()
         self._incomplete: OrderedDict[BoundedProtocol, None] = OrderedDict()
 
@@ -123,14 +134,32 @@ class Connections:
             self._incomplete[connection] = None
             self._incomplete.move_to_end(connection)
 
+    def holds(self, connection: BoundedProtocol, size: int) -> None:
+        """Note further bytes of a body; where all hold too many, those that have waited longest make room."""
+        if connection not in self._open:
+            return  # it was closed; what was read with the same piece goes with it
+        connection.held += size
+        self._held += size
+        while self._held > self._most_held:
+            longest = next(one for one in self._incomplete if one.held)
+            self.refused("connections")
+            self.closed(longest)
+            longest.transport.abort()
+
     def answers(self, connection: BoundedProtocol) -> None:
         """Note that a complete request of the connection is being answered."""
         self._incomplete.pop(connection, None)
+        self._release(connection)
 
     def closed(self, connection: BoundedProtocol) -> None:
         """Forget a connection."""
         self._open.discard(connection)
         self._incomplete.pop(connection, None)
+        self._release(connection)
+
+    def _release(self, connection: BoundedProtocol) -> None:
+        self._held -= connection.held
+        connection.held = 0
 
     def sweep(self, now: float) -> None:
         """Close every connection that is too slow."""
@@ -170,6 +199,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         now = self.loop.time()
         self.progress = Progress(since=now, heard_at=now)
+        self.held = 0
         self._delivered = 0
         self._refusal: Problem | None = None
         if not self.config.connections.opened(self):
@@ -225,7 +255,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._delivered += 1
         self.progress.body_bytes += len(body)
         super().on_body(body)
-        if self.cycle.response_complete and self.progress.body_bytes > self.config.connections.most_discarded:
+        connections = self.config.connections
+        if not self.cycle.response_complete:
+            connections.holds(self, len(body))
+        elif self.progress.body_bytes > connections.most_discarded:
             raise _RefusedError
 
     def on_message_complete(self) -> None:
@@ -274,6 +307,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _idle(self) -> None:
         self.progress.enter("idle", self.loop.time())
+        self.config.connections.answers(self)
         self.config.connections.waits(self)
 
 
