@@ -13,7 +13,7 @@ from engine.alerting.own import Request
 from engine.alerting.silence import Match
 from engine.judging.instant import HOUR, MINUTE
 from engine.service.apply import Desk
-from engine.service.casebook import ALERTS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS
+from engine.service.casebook import ALERTS, CLOSINGS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS
 from engine.service.escalator import Escalator
 from engine.service.own_alerts import OWN, OwnAlerts, ask
 from engine.service.setback import PUT_OFF, Setbacks
@@ -21,6 +21,8 @@ from engine.service.silences import Silences
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Plan, Put, Write
+from tests.acceptance.corrections.bench import START, Bench
+from tests.acceptance.corrections.test_overtaken import event
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 
@@ -223,3 +225,21 @@ async def test_a_silence_made_while_a_step_is_decided_is_looked_at_though_its_pr
     now, found = scene.clock.now(), await scene.alert(alert)
     assert (found.silenced != "", found.cover_changes_at) == (True, now + 20 * MINUTE)
     assert await scene.at(COVERS, alert) == found.cover_changes_at
+
+
+async def test_a_closing_that_is_planned_anew_is_taken_note_of_again():
+    """Somebody closes an alert once more while judging takes note of the closing before."""
+    store = Overtaken()
+    bench = Bench(store)
+    await bench.receive([event(0, "73.15")], START)
+    await bench.judge()
+    alert = (await bench.alerts())[0].id
+    closed, again = (Write(name="plan", plans=(Plan(CLOSINGS, alert, START + n),)) for n in (0, 1))
+    await store.write(closed)
+    store.quicker = {"evaluate": lambda: store.write(again)}
+    await bench.judge()
+    assert store.quicker == {}
+    assert await store.planned(CLOSINGS) == {alert: START + 1}
+    bench.clock.set(START + 1)
+    await bench.judge()
+    assert await store.planned(CLOSINGS) == {}
