@@ -374,7 +374,7 @@ async def mend(scene: Scene) -> None:
     siaga = scene.siaga
     bad = Put(QUARANTINE, "rusak", b"\x01\xc1")
     if (await siaga.store.get(UNREADABLE, [f"{QUARANTINE}/rusak"]))[0] is None:
-        await siaga.store.write(Write(name="forget", puts=(bad,)))
+        await siaga.store.write(Write(name="quarantine", puts=(bad,)))
         await remove(siaga.store, siaga.books, f"{QUARANTINE}/rusak", siaga.clock.now(), "os:uji")
     member = min(await siaga.store.scan(GROUPS))
     await rebuild(siaga.store, siaga.books, member, siaga.clock.now(), "os:uji")
