@@ -234,7 +234,7 @@ def _rise(draft: Draft, risen: Risen) -> str:
     """Enter how far the figure grew though nothing arrived; a risen level is told, and a doubled figure where asked."""
     if draft.alert.status == "resolved":
         return "closed"
-    draft.change(figure=risen.figure)
+    draft.change(figure=risen.figure, sides=risen.sides)
     reason = "risen"
     if risen.level > draft.alert.level:
         level_rises(draft, risen.level)

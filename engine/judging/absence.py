@@ -46,6 +46,8 @@ class Standing(NamedTuple):
 class AbsenceFold(Fold):
     """What both have in common: groups that count from some instant on, also where nothing was ever heard of them."""
 
+    has_roster = True
+
     def __init__(
         self,
         rule: Rule,

@@ -17,16 +17,26 @@ from engine.judging.completion import fold_of
 from engine.judging.event import Event, EventKey
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant
-from engine.judging.judgement import Ended, Evidence, Joined, Judgement, Opened, Redated, Risen, Undone
+from engine.judging.judgement import (
+    Ended,
+    Evidence,
+    Joined,
+    Judgement,
+    Opened,
+    Redated,
+    Risen,
+    Undone,
+    in_order,
+)
 from engine.judging.level import level_of
 from engine.judging.newcomers import Fits, Newcomer, Withdrawn, newcomers_of
-from engine.judging.opening import assign, mark_of, moved, opened, told_another, window_at
+from engine.judging.opening import assign, mark_of, moved, opened, risen, said_of, told_another, window_at
 from engine.judging.points import Points
 from engine.judging.retention import Retaining
 from engine.judging.rule import Rule
 from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Spell, gate_of
-from engine.judging.trace import earlier
-from engine.judging.window import kept_for, limit_of, opens_on_arrival, quiet_after
+from engine.judging.trace import Rise, earlier
+from engine.judging.window import climbs, kept_for, limit_of, opens_on_arrival, quiet_after
 
 
 class Group(Retaining):
@@ -57,6 +67,7 @@ class Group(Retaining):
         self._quiet = quiet_after(rule.condition)
         self._reach = kept_for(rule.condition)
         self._prompt = opens_on_arrival(rule)
+        self._climbs = climbs(rule)
         self._said: tuple[int, Instant | None] | None = None
         self._ordinals: list[int] = []
         self._hidden: Instant | None = None
@@ -210,9 +221,10 @@ class Group(Retaining):
         if seen != self._said:
             said += self._reconcile(spells, reason, gone)
             self._said = seen
-        said += self._join(spells)
-        said += self._rise(spells)
-        return said
+        joined = self._join(spells)
+        if self._climbs:
+            self._heed([*said, *joined])
+        return in_order(said, [*joined, *self._rise(spells)])
 
     def _visible(self) -> list[Spell]:
         """Return the spells as far as they may be judged; an end not ripe yet hides itself and all after it."""
@@ -299,7 +311,7 @@ class Group(Retaining):
         joins = [join for join in self._fold.joins if join.place == place]
         figures = [spell.figure, *(join.figure for join in joins)]
         level = max(level_of(self.rule, figure, (rows[i].evidence for i in fresh)) for figure in figures)
-        last = joins[-1] if joins else spell
+        last = self._newest(place, joins[-1] if joins else spell)
         said: list[Judgement] = []
         if redated:
             again = Redated(
@@ -315,19 +327,27 @@ class Group(Retaining):
         # Late events count as joined too: they may raise the level of the figure at a later instant.
         return said + [self._joined(i, ordinal, last, level) for i in fresh]
 
-    def _join(self, spells: list[Spell]) -> list[Judgement]:
+    def _newest(self, place: int, last: Join | Spell) -> Join | Spell | Rise:
+        """Return what has the newest figure of a spell: what is given, or a rise after it."""
+        if not self._climbs or not self._fold.rises:
+            return last
+        since, ripe = last.at if isinstance(last, Join) else last.happened_at, self._ripe or 0
+        later_ones = [one for one in self._fold.rises if one.place == place and since < one.at <= ripe]
+        return later_ones[-1] if later_ones else last
+
+    def _join(self, spells: list[Spell]) -> list[Joined]:
         """Say which points joined; those whose spell may not be judged yet wait.
 
         All of a request say the figure after it, and the highest level from their instant on.
         """
         heard, waiting = [], []
-        latest: dict[int, tuple[Join, int]] = {}
+        latest: dict[int, tuple[Join | Spell | Rise, int]] = {}
         for join in reversed(self._fold.joins):
             if join.place >= len(spells):
                 waiting.append(join)
                 continue
             index = self.points.at(join.key)
-            last, level = latest.get(join.place, (join, 0))
+            last, level = latest.get(join.place) or (self._newest(join.place, join), 0)
             level = max(level, level_of(self.rule, join.figure, (self.points.rows[index].evidence,)))
             latest[join.place] = last, level
             heard.append((index, self._ordinals[join.place], last, level))
@@ -335,18 +355,33 @@ class Group(Retaining):
         rows = self.points.rows
         return [self._joined(i, o, last, level) for i, o, last, level in reversed(heard) if rows[i].told < o]
 
-    def _rise(self, spells: list[Spell]) -> list[Judgement]:
-        """Say how far silences have grown though nothing arrived, as far as that may be judged."""
-        said: list[Judgement] = []
-        for at, place, figure in self._fold.rises:
-            ordinal = self._ordinals[place] if place < len(spells) and at <= (self._ripe or 0) else 0
-            for index, opening in enumerate(self._openings):
-                if opening.ordinal == ordinal and (opening.figure or 0) < figure:
-                    self._openings[index] = msgspec.structs.replace(opening, figure=figure)
-                    said.append(Risen(ordinal=ordinal, figure=figure, level=level_of(self.rule, figure, ())))
+    def _heed(self, said: Sequence[Judgement]) -> None:
+        """Remember which levels were said of the openings."""
+        places = {opening.ordinal: place for place, opening in enumerate(self._openings)}
+        for one in said:
+            if isinstance(one, Opened | Joined) and (place := places.get(one.ordinal)) is not None:
+                self._openings[place] = said_of(self._openings[place], one)
+
+    def _rise(self, spells: list[Spell]) -> list[Risen]:
+        """Say how far figures have grown though nothing arrived, as far as that may be judged."""
+        if not self._fold.rises:
+            return []
+        said: list[Risen] = []
+        places = {opening.ordinal: place for place, opening in enumerate(self._openings)}
+        for rise in self._fold.rises:
+            if rise.place >= len(spells) or rise.at > (self._ripe or 0):
+                continue
+            ordinal = self._ordinals[rise.place]
+            if (place := places.get(ordinal)) is None:
+                continue
+            opening = self._openings[place]
+            if (after := risen(opening, rise, self.rule)) != opening:
+                self._openings[place] = after
+                level = after.level or level_of(self.rule, rise.figure, ())
+                said.append(Risen(ordinal=ordinal, figure=rise.figure, level=level, sides=rise.sides))
         return said
 
-    def _joined(self, index: int, ordinal: int, last: Join | Spell, level: int) -> Joined:
+    def _joined(self, index: int, ordinal: int, last: Join | Spell | Rise, level: int) -> Joined:
         evidence = self.points.tell(index, ordinal)
         gap = self.points.gap_before(index, ordinal) if self._quiet else 0
         return Joined(

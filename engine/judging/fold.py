@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import ClassVar
 
 import msgspec
 
@@ -19,13 +20,16 @@ from engine.judging.active import Spans, spans_of
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant, Millis
+from engine.judging.level import level_of_figure, steps_met
+from engine.judging.novelty import Changed, Unseen
 from engine.judging.points import needed_from
 from engine.judging.recall import Recalling
 from engine.judging.rule import Rule
 from engine.judging.state import Join, Point, Spell, Status
-from engine.judging.trace import earlier, newer, stand
+from engine.judging.trace import Rise, earlier, newer, stand
 from engine.judging.window import (
     Window,
+    climbs,
     is_pulse,
     shrinks,
     sides_of,
@@ -40,8 +44,13 @@ class Fold(Recalling):
 
     It reads `keys` and `points`, lists in event order that its owner appends to; after any other change of them another
     fold is needed: one that stood before the change (`before`), or a new one. `done` are spells that ended, `status`
-    how it stands at `now`; `joins` collects until its owner empties it, `rises` are those of all spells.
+    how it stands at `now`; `joins` collects until its owner empties it, `rises` are those of all spells. `has_roster`:
+    groups are there though nothing was ever watched of them.
+
+    Folds are met at every event: with more than 30 attributes Python finds all of them more slowly.
     """
+
+    has_roster: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -57,11 +66,11 @@ class Fold(Recalling):
         super().__init__(rule, keys, points, base=base, status=status, around=around)
         self._marks = list(marks)
         self._pulse = is_pulse(rule.condition)
+        self._climbs = climbs(rule)
         self._slides = self._state and self._within is not None
         wait = watched_for(rule.condition)
         self._judged_from = around.since + wait if around.since is not None and wait else None
         self._active: Spans | None = spans_of(rule.active, around.zone) if rule.active else None
-        self._hops = rule.clear.limit is not None and rule.clear.limit.operator == "equals"
         self._due: Instant | None = None
         self._stale = True
         if base is not None:
@@ -119,6 +128,7 @@ class Fold(Recalling):
         self.memory.forget(at)
         del self.done[before.done :]
         self.joins = [join for join in self.joins if join.at != at]
+        self.rises = [rise for rise in self.rises if rise.at != at]
         self._before = None
         return True
 
@@ -178,16 +188,25 @@ class Fold(Recalling):
             return next((at for key in inside if (at := key.occurred_at + within) >= earliest), None)
         counted = (self._points[i] for i in range(self._high - 1, self._low - 1, -1) if self._counts(i))
         trial = window_of(self._condition)
-        found = turning(counted, self._meaning(self._window), trial, self._meaning, hops=self._hops)
+        found = turning(counted, self._meaning(self._window), trial, self._meaning, hops=self._hops())
         return None if found is None else found.key.occurred_at + within
+
+    def _hops(self) -> bool:
+        """Say whether a limit is met by one figure alone, and by none to either side of it."""
+        limits = (self._rule.clear.limit, *(step.limit for step in self._rule.levels if self._climbs))
+        return any(limit is not None and limit.operator == "equals" for limit in limits)
 
     def _untold(self) -> bool:
         """Say whether a state condition is true of which nothing has come yet."""
         status = self.status
         return self._state and not status.spell and status.true_since is None and self._window.met()
 
-    def _meaning(self, window: Window) -> tuple[bool, bool]:
-        return window.met(), self.status.spell is not None and self._over(window)
+    def _meaning(self, window: Window) -> tuple[object, ...]:
+        if self.status.spell is None:
+            return window.met(), False
+        if not self._climbs:
+            return window.met(), self._over(window)
+        return window.met(), self._over(window), *steps_met(self._rule, window.figure)
 
     # --- where it begins ---------------------------------------------------------------------------------------------
 
@@ -251,26 +270,37 @@ class Fold(Recalling):
             began = span.start
             if status.true_since is not None and status.true_since < began:
                 status.true_since = status.true_first = None
-        true = self._true(watched)
+        completing = self._completing(watched) if self._pulse else watched
+        true = self._true(completing)
         if status.spell is not None:
             self._continue(at, watched, true=true)
             if status.spell is not None:
                 return
-        if self._judged_from is not None and at < self._judged_from:
+        if self._is_too_early(at):
             return
         newest = watched[-1] if watched else status.seen
         if not true:
             status.true_since = status.true_first = None
             status.blocked = False
-        elif not status.blocked and newer(newest, status.floor):
+        elif not status.blocked and newer(completing[-1] if completing else newest, status.floor):
             # A state condition is judged where points enter or leave or `active` begins, not where only a wait ends.
             if status.true_since is None and (watched or self._left_at(at) or at == began):
                 status.true_since, status.true_first = at, newest
             if status.true_since is not None and at >= status.true_since + self._rule.hold_for:
                 self._open(at, watched, newest)
 
-    def _true(self, watched: list[EventKey]) -> bool:
-        return self._window.met() and (self._state or bool(watched))
+    def _is_too_early(self, at: Instant) -> bool:
+        """Say whether nothing may open yet: a window is not watched whole, or nothing of the group was ever watched."""
+        if self.status.seen is None and not self.has_roster:
+            return True  # an event that only clears makes no group
+        return self._judged_from is not None and at < self._judged_from
+
+    def _completing(self, watched: list[EventKey]) -> list[EventKey]:
+        """Return those of the watched events of an instant at which the condition is true, a state aside."""
+        return self._window.completing(watched) if isinstance(self._window, Changed | Unseen) else watched
+
+    def _true(self, completing: list[EventKey]) -> bool:
+        return self._window.met() and (self._state or bool(completing))
 
     def _watched(self, start: int, end: int) -> list[EventKey]:
         return [self._keys[index] for index in range(start, end) if self._points[index].watched]
@@ -296,6 +326,8 @@ class Fold(Recalling):
             figure, sides = self._window.figure, sides_of(self._window)
             self.joins.extend(Join(key, len(self.done), figure, sides, at) for key in watched)
             status.newest = watched[-1] if status.newest is None else max(status.newest, watched[-1])
+        if self._climbs and true and status.spell is not None:
+            self._climb(at, status.spell, quietly=not watched)
         if rule.clear.how in _BY_FIGURE:
             if not self._over(self._window):
                 status.over_since = None
@@ -306,6 +338,35 @@ class Fold(Recalling):
                 self._end(at, "no_longer_true", status.newest)
         elif rule.clear.how == "quiet" and at >= status.last_joined + rule.clear.quiet_for:
             self._end(at, "quiet", status.newest)
+
+    def _climb(self, at: Instant, spell: Spell, *, quietly: bool) -> None:
+        """Follow the figure of the running spell; where it reaches a level or doubles and no event says so, it rises.
+
+        The figure from which doubling is counted is that of which people were told last; what the clock tells again
+        is not known here, so where it may, that is the lowest figure said.
+        """
+        figure, again = self._window.figure, self._rule.tell_again
+        if figure is None:
+            return
+        level, base = level_of_figure(self._rule, figure), spell.counted_from
+        higher = level > spell.level
+        grows = again.value_doubles and (
+            base is None or (figure > base and (base <= 0 or figure >= 2 * base))
+        )
+        if quietly and not higher and not grows:
+            return
+        if not again.value_doubles:
+            base = None
+        elif again.every is not None and base is not None and base > 0:
+            base = min(base, figure)
+        elif higher or grows or base is None or base <= 0:
+            base = figure
+        if higher or base != spell.counted_from:
+            self.status.spell = msgspec.structs.replace(
+                spell, level=max(level, spell.level), counted_from=base
+            )
+        if quietly:
+            self.rises.append(Rise(at, len(self.done), figure, sides_of(self._window)))
 
     def _over(self, window: Window) -> bool:
         limit = self._rule.clear.limit
@@ -319,12 +380,31 @@ class Fold(Recalling):
         first, last = self._evidence(watched, newest)
         figure, sides = self._window.figure, sides_of(self._window)
         status.spell = Spell(happened_at=at, first=first, last=last, figure=figure, sides=sides)
+        if self._climbs and figure is not None:
+            status.spell = msgspec.structs.replace(
+                status.spell,
+                level=level_of_figure(self._rule, figure),
+                counted_from=figure if self._rule.tell_again.value_doubles else None,
+            )
         status.newest = newest
         status.true_since = status.true_first = None
         status.over_since = at if self._pulse and self._rule.clear.how == "no_longer_true" else None
         if self._rule.start_again and last is not None:
-            status.restart = self._keys[self._high - 1]
-            self._window, self._low = self._new_window(), self._high
+            self._start_anew(watched)
+
+    def _start_anew(self, watched: list[EventKey]) -> None:
+        """Begin with an empty window behind the newest event that completed the condition, a state behind all."""
+        keys = self._keys
+        self.status.restart = (
+            keys[self._high - 1] if self._state or not watched else self._completing(watched)[-1]
+        )
+        self._window, self._low = (
+            self._new_window(),
+            bisect_right(keys, self.status.restart, self._low, self._high),
+        )
+        for index in range(self._low, self._high):
+            if self._counts(index):
+                self._window.enter(self._points[index])
 
     def _evidence(
         self, watched: list[EventKey], newest: EventKey | None

@@ -7,7 +7,7 @@ alerts ever opened for the group, from 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from sys import intern
 from typing import Literal, get_args
 
@@ -164,11 +164,12 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
 
 
 class Risen(msgspec.Struct, frozen=True, kw_only=True, tag="risen"):
-    """The figure of an open alert reached a level, or doubled, though nothing arrived: a silence that lasts."""
+    """The figure of an open alert reached a level, or doubled, though nothing came: a silence lasts, an event left."""
 
     ordinal: int = 0
     figure: float
     level: int
+    sides: Sides | None = None
 
 
 class Redated(msgspec.Struct, frozen=True, kw_only=True, tag="redated"):
@@ -202,3 +203,14 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True, tag="undone"):
 
 
 Judgement = Opened | Joined | Risen | Redated | Ended | Undone
+
+
+def in_order(found: Sequence[Judgement], news: Sequence[Joined | Risen]) -> list[Judgement]:
+    """Return what was found of openings with what joined them or rose, which comes before they end."""
+    ending = {one.ordinal for one in found if isinstance(one, Ended)}
+    said: list[Judgement] = []
+    for one in found:
+        if isinstance(one, Ended):
+            said += [more for more in news if more.ordinal == one.ordinal]
+        said.append(one)
+    return [*said, *(more for more in news if more.ordinal not in ending)]

@@ -26,11 +26,23 @@ def level_of(rule: Rule, figure: float | None, evidence: Iterable[Evidence]) -> 
     return max((*given, *([] if given and not others else [_ordinary(rule, figure, others)])))
 
 
-def _ordinary(rule: Rule, figure: float | None, evidence: Iterable[Evidence]) -> int:
-    if rule.by_severity:
-        return max((WASPADA, *(one.severity for one in evidence)))
+def level_of_figure(rule: Rule, figure: float | None) -> int:
+    """Return the highest level of the rule's map whose limit a figure meets."""
     return max(
         step.level
         for step in rule.levels
         if step.limit is None or (figure is not None and step.limit.met_by(figure))
     )
+
+
+def steps_met(rule: Rule, figure: float | None) -> tuple[bool, ...]:
+    """Say which limits of the rule's map a figure meets, in their order."""
+    return tuple(
+        figure is not None and step.limit.met_by(figure) for step in rule.levels if step.limit is not None
+    )
+
+
+def _ordinary(rule: Rule, figure: float | None, evidence: Iterable[Evidence]) -> int:
+    if rule.by_severity:
+        return max((WASPADA, *(one.severity for one in evidence)))
+    return level_of_figure(rule, figure)

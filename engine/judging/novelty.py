@@ -6,6 +6,9 @@ here: which points are remembered and what follows (`judging.fold`). Values are 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from engine.judging.event import EventKey
 from engine.judging.instant import Instant
 from engine.judging.rule import Change
 from engine.judging.state import Measure, Point
@@ -25,23 +28,29 @@ class Changed:
         self._old, self._new = old, new
         self._latest: Point | None = None
         self._at: Instant | None = None
-        self._met = False
+        self._changing: list[EventKey] = []
 
     def enter(self, point: Point) -> None:
         """Add a watched point."""
         at = point.evidence.occurred_at
         if at != self._at:
-            self._at, self._met = at, False
-        self._met = self._met or self._changes(point)
+            self._at, self._changing = at, []
+        if self._changes(point):
+            self._changing.append(point.key)
         self._latest = point
 
     def leave(self, _point: Point) -> None:
         """Forget all; see above."""
         self._latest = self._at = None
+        self._changing = []
 
     def met(self) -> bool:
         """Say whether there was a change at the latest instant."""
-        return self._met
+        return bool(self._changing)
+
+    def completing(self, keys: Iterable[EventKey]) -> list[EventKey]:
+        """Return those of the events of the latest instant whose value is another one than before."""
+        return [key for key in keys if key in self._changing]
 
     def _changes(self, point: Point) -> bool:
         latest = self._latest
@@ -63,12 +72,14 @@ class Unseen:
         self._times: dict[Measure, int] = {}
         self._at: Instant | None = None
         self._new: set[Measure] = set()
+        self._values: dict[EventKey, Measure] = {}
 
     def enter(self, point: Point) -> None:
         """Add a watched point."""
         at, value = point.evidence.occurred_at, point.measure
         if at != self._at:
-            self._at, self._new = at, set()
+            self._at, self._new, self._values = at, set(), {}
+        self._values[point.key] = value
         if value not in self._times:
             self._new.add(value)
         self._times[value] = self._times.get(value, 0) + 1
@@ -84,3 +95,7 @@ class Unseen:
     def met(self) -> bool:
         """Say whether a value of the latest instant is new."""
         return bool(self._new)
+
+    def completing(self, keys: Iterable[EventKey]) -> list[EventKey]:
+        """Return those of the events of the latest instant whose value is new."""
+        return [key for key in keys if key in self._values and self._values[key] in self._new]

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from engine.judging.completion import END_OF_INSTANT
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
+from engine.judging.judgement import Joined, Opened
+from engine.judging.level import level_of
 from engine.judging.pattern import wait_of
 from engine.judging.points import Points
-from engine.judging.rule import Condition
+from engine.judging.rule import Condition, Rule
 from engine.judging.state import Closing, Opening, Spell
-from engine.judging.window import within_of
+from engine.judging.trace import Rise, later
+from engine.judging.window import climbs, within_of
 
 
 def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, int]:
@@ -66,7 +71,41 @@ def moved(opening: Opening, spell: Spell) -> Opening:
     """Return the opening with the instants of its spell; a closing by hand is kept."""
     ended_at = spell.ended_at if spell.ended_at is not None else opening.ended_at
     figure = opening.figure if opening.happened_at == spell.happened_at else grown(spell)
-    return Opening(ordinal=opening.ordinal, happened_at=spell.happened_at, ended_at=ended_at, figure=figure)
+    return Opening(
+        ordinal=opening.ordinal,
+        happened_at=spell.happened_at,
+        ended_at=ended_at,
+        figure=figure,
+        level=opening.level,
+        risen=opening.risen,
+        excepted=opening.excepted,
+    )
+
+
+def said_of(opening: Opening, said: Opened | Joined) -> Opening:
+    """Return the opening with the level that was said of it."""
+    evidence = said.evidence if isinstance(said, Opened) else (said.evidence,)
+    excepted = bool(evidence) and all(one.level for one in evidence)
+    if isinstance(said, Joined):
+        excepted = excepted and opening.excepted
+    if said.level <= opening.level and excepted == opening.excepted:
+        return opening
+    return msgspec.structs.replace(opening, level=max(said.level, opening.level), excepted=excepted)
+
+
+def risen(opening: Opening, rise: Rise, rule: Rule) -> Opening:
+    """Return the opening with a rise said of it; the same where that says nothing new."""
+    if not climbs(rule):
+        if (opening.figure or 0) >= rise.figure:
+            return opening
+        return msgspec.structs.replace(opening, figure=rise.figure)
+    level = opening.level if opening.excepted else level_of(rule, rise.figure, ())
+    doubles = rule.tell_again.value_doubles and (opening.risen is None or rise.at > opening.risen)
+    if level <= opening.level and not doubles:
+        return opening
+    return msgspec.structs.replace(
+        opening, level=max(level, opening.level), risen=later(opening.risen, rise.at)
+    )
 
 
 def grown(spell: Spell) -> float | None:

@@ -46,6 +46,8 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     Evidence of the opening are the watched points from `first` to `last` (None: the window was empty), of a pattern
     only those of `keys`. `since` is from when a silence is measured. `reason` and `ended_at` are None while it runs;
     `by_hand` ends at the floor of the closing, `before_rule` where the rule came into force and it did not hold.
+    Where an event that leaves may raise the level, `level` is the highest the figure had so far, and `counted_from`
+    the figure from which its doubling is counted.
     """
 
     happened_at: Instant
@@ -57,6 +59,8 @@ class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     reason: str | None = None
     keys: tuple[EventKey, ...] = ()
     since: Instant | None = None
+    level: int = 0
+    counted_from: float | None = None
 
 
 class Join(NamedTuple):
@@ -104,7 +108,9 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 
     `carried`: another version of the rule opened it and no spell of this one is its own. Nothing undoes it, and the
     next spell that is not over by `happened_at` (when this version came into force) is its own. `figure` is how far a
-    silence had grown as last said.
+    silence had grown as last said. Of a state whose level may rise when an event leaves, `level` is the highest one
+    that was said, `risen` the instant of the newest rise that was, and `excepted` whether an exception gives a level
+    to each of its evidence.
     """
 
     ordinal: int
@@ -112,6 +118,9 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     ended_at: Instant | None = None
     carried: bool = False
     figure: float | None = None
+    level: int = 0
+    risen: Instant | None = None
+    excepted: bool = False
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):

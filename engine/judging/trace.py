@@ -14,6 +14,7 @@ import msgspec
 
 from engine.judging.event import EventKey
 from engine.judging.instant import Instant
+from engine.judging.judgement import Sides
 from engine.judging.state import Status
 
 
@@ -98,6 +99,7 @@ class Rise(NamedTuple):
     at: Instant
     place: int
     figure: float
+    sides: Sides | None = None
 
 
 def newer(key: EventKey | None, floor: EventKey | None) -> bool:

@@ -330,6 +330,16 @@ def latest_needed(condition: Condition) -> int:
             return 0
 
 
+def climbs(rule: Rule) -> bool:
+    """Say whether the figure of an open alert may reach a level, or double, because an event leaves.
+
+    How far a silence has grown is followed by its own fold.
+    """
+    maps = not rule.by_severity and any(step.limit is not None for step in rule.levels)
+    follows = maps or rule.tell_again.value_doubles
+    return follows and is_state(rule.condition) and not isinstance(rule.condition, Silence)
+
+
 def opens_on_arrival(rule: Rule) -> bool:
     """Say whether more events can only make the condition truer or re-date it, so that it need not wait for them."""
     return not rule.hold_for and not can_be_undone(rule.condition)

@@ -12,7 +12,7 @@ from engine.judging.instant import Instant, Millis
 from engine.judging.rule import Rule, level_name
 from engine.judging.state import GroupState
 from engine.loading.rule_tests import Check, Expected, Group
-from engine.rehearsal.observation import Around, Happening, Standing, meant, why_not
+from engine.rehearsal.observation import Around, Happening, Standing, meant, open_by, why_not
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Row
 
@@ -129,6 +129,31 @@ class Comparison:
             per=", ".join(rule.per),
         )
 
+    def agrees(
+        self,
+        happened: Sequence[Happening],
+        stood: Mapping[Instant, Mapping[tuple[str, str], bool]],
+    ) -> None:
+        """Hold the openings and closings that happened against what was open at some instants of the clock.
+
+        `stood` says of rule and group whether an alert is open; of what it does not name none is.
+        """
+        for at, stands in stood.items():
+            listed = open_by(happened, at)
+            for rule, group in sorted(listed | stands.keys()):
+                says, found = (rule, group) in listed, stands.get((rule, group), False)
+                if says != found:
+                    self.failures.append(
+                        phrase(
+                            "contradiction",
+                            at=written_offset(at - self._start),
+                            rule=rule,
+                            group=group,
+                            listed=phrase("open" if says else "closed"),
+                            found=phrase("open" if found else "closed"),
+                        )
+                    )
+
     def check(self, line: Check, rule: Rule, found: Sequence[Standing]) -> None:
         """Hold how a group stands against a line of `check`."""
         at = written_offset(line.at)
@@ -199,7 +224,7 @@ class Comparison:
         )
 
 
-NOTHING = Standing(open=False, evidence=(), count=0, level=1, value=0.0)
+NOTHING = Standing(group="", open=False, evidence=(), count=0, level=1, value=0.0)
 
 
 def _says(line: Expected) -> int:

@@ -6,6 +6,7 @@ Here: openings, joins and closings with their instants, and how a group stands n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
@@ -51,6 +52,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How a group stands: whether an alert of it is unresolved, what that has, and the figure over the window."""
 
+    group: str
     open: bool
     evidence: tuple[str, ...]
     count: int
@@ -147,16 +149,20 @@ Around = Callable[[Rule, str], Circumstances]
 async def standing(
     store: Store, desk: Desk, rule: Rule, group: Group, at: Instant, around: Around
 ) -> list[Standing]:
-    """Return how the groups of a rule that are meant stand at an instant of the clock, each group once."""
+    """Return how the groups of a rule that are meant stand at an instant of the clock, each group once.
+
+    Of the alerts of a group the one that is unresolved speaks for it, else the one that happened last.
+    """
     alerts: dict[str, Alert] = {}
-    for alert in await desk.alerts():
-        if alert.rule.id == rule.id and alert.ordinal > getattr(alerts.get(alert.group), "ordinal", 0):
+    for alert in sorted(await desk.alerts(), key=_speaks):
+        if alert.rule.id == rule.id:
             alerts[alert.group] = alert
     known = await group_states(store)
     states = {text: state for (rule_id, text), state in known.items() if rule_id == rule.id}
     found = [text for text in {**states, **alerts} if meant(rule, group, text)]
     return [
         _standing(
+            text,
             variant_of(rule, text, at),
             alerts.get(text),
             states.get(text),
@@ -167,10 +173,38 @@ async def standing(
     ]
 
 
+def _speaks(alert: Alert) -> tuple[bool, Instant, int]:
+    """Return what tells which alert speaks for its group: the one for which this is greatest."""
+    return alert.unresolved, alert.happened_at, alert.ordinal
+
+
+async def open_now(desk: Desk) -> frozenset[tuple[str, str]]:
+    """Return rule and group of all alerts that are unresolved now."""
+    return frozenset((alert.rule.id, alert.group) for alert in await desk.alerts() if alert.unresolved)
+
+
+def open_by(happened: Iterable[Happening], at: Instant) -> frozenset[tuple[str, str]]:
+    """Return rule and group of all alerts that are open by the openings and closings noticed up to a clock instant.
+
+    What was over before its rule was in force is closed with its recording; that is no closing of its own.
+    """
+    count: Counter[tuple[str, str]] = Counter()
+    for one in happened:
+        if one.detected <= at and one.state != "joins" and one.reason != "before_rule":
+            count[one.rule, one.group] += -1 if one.state == "closes" else 1
+    return frozenset(place for place, number in count.items() if number > 0)
+
+
 def _standing(
-    rule: Rule, alert: Alert | None, state: GroupState | None, at: Instant, around: Circumstances
+    group: str,
+    rule: Rule,
+    alert: Alert | None,
+    state: GroupState | None,
+    at: Instant,
+    around: Circumstances,
 ) -> Standing:
     return Standing(
+        group=group,
         open=alert is not None and alert.unresolved,
         evidence=tuple(e.id for e in alert.evidence) if alert else (),
         count=alert.evidence_count if alert else 0,

@@ -49,6 +49,12 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "{at}: {rule} [{group}] {key}: diharapkan {expected}, didapat {got}",
         "{at}: {rule} [{group}] {key}: expected {expected}, got {got}",
     ),
+    "contradiction": (
+        "{at}: {rule} [{group}]: menurut buka dan tutupnya {listed}, padahal peringatannya {found}",
+        "{at}: {rule} [{group}]: {listed} by what opened and closed, but its alert is {found}",
+    ),
+    "open": ("terbuka", "open"),
+    "closed": ("tertutup", "closed"),
     "no_such_group": (
         "{at}: {rule} tidak punya kelompok {group}; kunci kelompoknya: {per}",
         "{at}: {rule} has no group {group}; the keys of its groups: {per}",

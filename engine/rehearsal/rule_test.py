@@ -22,7 +22,15 @@ from engine.metrics import Metrics
 from engine.rehearsal.arrival import Order, orders
 from engine.rehearsal.comparison import Comparison
 from engine.rehearsal.coverage import touched
-from engine.rehearsal.observation import Around, Happening, Standing, group_states, happenings, standing
+from engine.rehearsal.observation import (
+    Around,
+    Happening,
+    Standing,
+    group_states,
+    happenings,
+    open_now,
+    standing,
+)
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Result
 from engine.rehearsal.rig import Rig
@@ -52,10 +60,14 @@ NOWHERE = RegionTable(())
 
 
 class _Run(msgspec.Struct, frozen=True):
-    """What came of a run: happenings, how the groups stood at each `check`, and groups and circumstances at the end."""
+    """What came of a run: happenings, how the groups stood at each `check`, and groups and circumstances at the end.
+
+    `open` says of rule and group whether an alert is open, at each instant of a `check` and at the end.
+    """
 
     happened: list[Happening]
     stood: list[list[Standing]]
+    open: dict[Instant, dict[tuple[str, str], bool]]
     states: dict[tuple[str, str], GroupState]
     around: Around
 
@@ -82,6 +94,7 @@ async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
     comparison.hold(test.expect, run.happened, nothing_else=test.nothing_else)
     for line, stood in zip(_checks(test), run.stood, strict=True):
         comparison.check(line, _rule_of(line, rules), stood)
+    comparison.agrees(run.happened, run.open)
     failures = [*comparison.failures]
     if test.any_arrival_order:
         failures += await _other_orders(test, rules, events, metrics)
@@ -131,6 +144,7 @@ async def _run(
     looks = {test.start + line.at for line in checks}
     instants = {at for at in (*requests, *(at for at, _ in changes), until) if at <= until} | looks
     stood: list[list[Standing]] = []
+    opened: dict[Instant, dict[tuple[str, str], bool]] = {}
     for instant in sorted(instants):
         await rig.reach(instant)
         if instant in requests:
@@ -138,13 +152,15 @@ async def _run(
         for _, change in (pair for pair in changes if pair[0] == instant):
             await _change(rig, change, requests)
         await rig.settle()
-        stood += [
-            await standing(rig.store, rig.desk, _rule_of(line, rules), line.group, instant, rig.around)
-            for line in checks
-            if test.start + line.at == instant
-        ]
+        if instant in looks or instant == until:
+            opened[instant] = dict.fromkeys(await open_now(rig.desk), True)
+        for line in (line for line in checks if test.start + line.at == instant):
+            rule = _rule_of(line, rules)
+            stood.append(await standing(rig.store, rig.desk, rule, line.group, instant, rig.around))
+            opened[instant] |= {(rule.id, one.group): one.open for one in stood[-1]}
     occurred = {(event.desk, event.id): event.occurred_at for event, _ in arrivals}
-    return _Run(await happenings(rig.desk, occurred), stood, await group_states(rig.store), rig.around)
+    happened = await happenings(rig.desk, occurred)
+    return _Run(happened, stood, opened, await group_states(rig.store), rig.around)
 
 
 async def _change(rig: Rig, change: Restart | Reload, requests: dict[Instant, list[Event]]) -> None:
@@ -172,6 +188,9 @@ async def _other_orders(
     until = max(test.start + test.run_until, latest)
     for order in orders(events, horizon):
         run = await _run(bare, rules, order, until, metrics)
+        held = Comparison(rules, test.start, run.states, run.around)
+        held.agrees(run.happened, run.open)
+        failures += held.failures[: DIFFERENCES_SHOWN - len(failures)]
         opened = frozenset(
             (one.at, one.rule, one.group)
             for one in run.happened

@@ -222,6 +222,8 @@ _MAKERS: dict[str, Callable[[Vocabulary, list[str]], Made]] = {
 WORDS = tuple(_MAKERS)
 """The 17 conditions of rule-language.md 5; that of rules on rules comes last."""
 STATES = {"value", "aggregate", "share", "compare", "silence", "spread", "rules"}
+FIGURES_OF = {"count", "value", "distinct", "aggregate", "share", "compare", "silence", "spread", "rules"}
+"""Conditions whose level may follow a figure."""
 PATTERNS = {"sequence", "all_of", "any_of", "not_all_of"}
 
 
@@ -249,8 +251,12 @@ def rules(draw: st.DrawFn, word: str, name: str, words: Vocabulary, others: list
     if draw(st.integers(0, 4)) == 4:
         hours = st.just({"hours": "06:18-06:40 local"})
         found["active"] = draw(hours | keyed(**{"from": instants(words)}) | st.just({"days": "mon..sun"}))
-    if isinstance(body.get("at_least"), int) and draw(st.booleans()):
-        found["level"] = {"waspada": "always", "awas": {"at_least": 3}}
+    if word in FIGURES_OF and (limit := _levels(word, body)) and draw(st.booleans()):
+        found["level"] = {"waspada": "always", "awas": limit}
+        found |= draw(one_of(NOTHING, {"tell_again": ["value_doubles"]}))
+    if draw(st.integers(0, 7)) == 7:
+        bound = one_of("from", "until").flatmap(lambda key: keyed(**{key: instants(words)}))
+        found["effective"] = draw(bound)
     if others and draw(st.integers(0, 5)) == 5:
         found["hide_while"] = [draw(st.sampled_from(others))]
     if word == "count" and found["per"] in ("regency", "region") and draw(st.integers(0, 3)) == 3:
@@ -260,6 +266,23 @@ def rules(draw: st.DrawFn, word: str, name: str, words: Vocabulary, others: list
     if word == "sequence":
         assume(_valid(found))  # some guards forbid what the next step asks for, which is an error of its own
     return found
+
+
+def _levels(word: str, body: Document) -> Document:
+    """A higher level for more of what opened the alert, or for less of it where less opened it; empty: none fits."""
+    if word == "silence" or "equals" in body or "one_of" in body or isinstance(body.get("at_least"), str):
+        return {"share": {"at_least": "60%"}, "silence": {"at_least": "21m"}}.get(word, NOTHING)
+    if word == "compare":
+        relation = next(key for key in body if key.startswith(("rises", "falls")))
+        if relation.endswith("_by"):
+            return {"at_least": 2}
+        return {"at_least": 3} if relation.startswith("rises") else {"at_most": 0.25}
+    if word == "share":
+        return {"at_most": "25%"}
+    operator, number = next(
+        (key, body[key]) for key in ("at_least", "above", "at_most", "below") if key in body
+    )
+    return {"at_least": number + 1} if operator in ("at_least", "above") else {"at_most": number - 1}
 
 
 def _per(word: str, *, alone: bool) -> st.SearchStrategy[Any]:

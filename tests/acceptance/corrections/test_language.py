@@ -92,7 +92,7 @@ def crowd(chance: Random) -> list[Event]:
     return found
 
 
-@settings(derandomize=True, max_examples=20, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(derandomize=True, max_examples=30, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(found=rule_sets(VOCABULARY), seed=st.integers(0, 2**32))
 def _count(found: list[Document], seed: int) -> None:
     words = {one["id"]: one["id"].split("-", 1)[1].replace("-", "_") for one in found}

@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import ceil
 from statistics import mean
 
-from engine.judging.event import Event
+from engine.judging.event import Event, EventKey
 from engine.judging.instant import DAY, HOUR, Instant, Millis
 from engine.judging.rule import (
     Aggregate,
@@ -44,14 +44,24 @@ class Oracle:
 
     def __init__(self, rule: Rule, events: Sequence[Event]) -> None:
         self.rule = rule
-        in_order = sorted(events, key=lambda event: event.key)
+        start, self.until = rule.effective_from or 0, rule.effective_until or 2**62
+        exists = [event for event in events if start <= event.occurred_at < self.until]
+        in_order = sorted(exists, key=lambda event: event.key)
         self.events = [event for event in in_order if event.fields["watched"] and self.counts(event)]
         self.clearing = [event for event in in_order if event.fields["clear"] and rule.clear.how == "event"]
-        self.restart: Instant = -1
+        self.restart = EventKey(-1, "", "")
+        self.levels: dict[Instant, int] = {}
+        """The highest level of each alert, by the instant of its opening."""
+
+    def known(self, at: Instant) -> list[Event]:
+        """The events up to an instant that were not used up."""
+        return [event for event in self.events if event.key > self.restart and event.occurred_at <= at]
 
     def counts(self, event: Event) -> bool:
         """Whether an event has what the condition looks at."""
         condition = self.rule.condition
+        if isinstance(condition, Value):
+            return condition.field in event.fields or condition.missing is not None
         if isinstance(condition, Aggregate):
             return condition.of in event.fields or condition.missing is not None
         if isinstance(condition, Compare):
@@ -73,7 +83,7 @@ class Oracle:
 
     def sides(self, condition: Share, at: Instant) -> tuple[float, float, Event | None]:
         """Part and whole at an instant, and the latest event."""
-        known = [event for event in self.events if self.restart < event.occurred_at <= at]
+        known = self.known(at)
         if condition.within is not None:
             inside = [event for event in known if event.occurred_at > at - condition.within]
         else:
@@ -130,7 +140,7 @@ class Oracle:
 
     def pair(self, condition: Compare, at: Instant) -> tuple[Fraction | None, Fraction | None]:
         """The figure now and its reference at an instant."""
-        known = [event for event in self.events if self.restart < event.occurred_at <= at]
+        known = self.known(at)
         now = self.compared(condition, [e for e in known if e.occurred_at > at - condition.within])
         if isinstance(condition.reference, Column):
             number = condition.reference.of(known[-1].region) if known else None
@@ -180,7 +190,7 @@ class Oracle:
     def figure(self, at: Instant) -> float | None:
         """The figure over the window at an instant."""
         condition = self.rule.condition
-        known = [event for event in self.events if self.restart < event.occurred_at <= at]
+        known = self.known(at)
         match condition:
             case Count(within=within, weight=weight):
                 inside = [event for event in known if event.occurred_at > at - within]
@@ -194,8 +204,8 @@ class Oracle:
                 return self.relation(condition, at)
             case Spread(within=within, over=field):
                 return len({event.fields[field] for event in known if event.occurred_at > at - within})
-            case Value(field=field):
-                return known[-1].fields[field] if known else None
+            case Value(field=field, missing=missing):
+                return known[-1].fields.get(field, missing) if known else None
             case Aggregate(function=function):
                 numbers = self.numbers(condition, at)
                 if function != "sum" and not numbers:
@@ -217,19 +227,8 @@ class Oracle:
         match self.rule.condition:
             case EveryEvent():
                 return True
-            case Change() as condition:
-                return any(self.changes(condition, before, event) for before, event in self.pairs(at))
-            case FirstTime(of=(field,), memory=memory):
-                known = [event for event in self.events if self.restart < event.occurred_at]
-                return any(
-                    not any(
-                        at - memory < other.occurred_at < at
-                        and other.fields.get(field) == event.fields.get(field)
-                        for other in known
-                    )
-                    for event in known
-                    if event.occurred_at == at
-                )
+            case Change() | FirstTime():
+                return bool(self.completing(at))
             case Count(at_least=at_least) | Spread(at_least=at_least):
                 return figure is not None and figure >= at_least
             case Distinct(limit=limit) | Value(limit=limit):
@@ -258,9 +257,37 @@ class Oracle:
                 return figure is not None and enough and condition.limit.met_by(figure)
         raise AssertionError
 
+    def completing(self, at: Instant) -> list[Event]:
+        """The events of an instant each of which makes an event condition true."""
+        known = self.known(at)
+        match self.rule.condition:
+            case Change() as condition:
+                return [event for before, event in self.pairs(at) if self.changes(condition, before, event)]
+            case FirstTime(of=(field,), memory=memory):
+                return [
+                    event
+                    for event in known
+                    if event.occurred_at == at
+                    and not any(
+                        at - memory < other.occurred_at < at
+                        and other.fields.get(field) == event.fields.get(field)
+                        for other in known
+                    )
+                ]
+        return [event for event in known if event.occurred_at == at] if self.met(at) else []
+
+    def figure_level(self, at: Instant) -> int:
+        """The highest level whose limit the figure of an instant meets."""
+        figure = self.figure(at)
+        return max(
+            step.level
+            for step in self.rule.levels
+            if step.limit is None or (figure is not None and step.limit.met_by(float(figure)))
+        )
+
     def pairs(self, at: Instant) -> list[tuple[Event, Event]]:
         """The events of an instant, each with the one before it."""
-        known = [event for event in self.events if self.restart < event.occurred_at <= at]
+        known = self.known(at)
         return [(one, other) for one, other in pairwise(known) if other.occurred_at == at]
 
     def changes(self, condition: Change, before: Event, event: Event) -> bool:
@@ -307,6 +334,8 @@ class Oracle:
         closing: Event | None = None
         evidence: Event | None = None
         for at in looks:
+            if at >= self.until:
+                break
             now = [event for event in self.events if event.occurred_at == at]
             clearing = [event for event in self.clearing if event.occurred_at == at]
             if opened is not None and clearing and at > opened:
@@ -321,9 +350,12 @@ class Oracle:
             if true_from is not None and true_from < began:
                 true_from = None
             newer = [event for event in now if closing is None or event.key > closing.key]
+            completing: list[Event] = []
             if opened is not None:
                 if now and (not state or self.met(at)):
                     last_join, evidence = at, now[-1]
+                if self.met(at) if state else now:
+                    self.levels[opened] = max(self.levels[opened], self.figure_level(at))
                 if rule.clear.how in ("no_longer_true", "limit"):
                     pulse = isinstance(rule.condition, PULSES)
                     fresh = over_from is None or (pulse and now and self.met(at))
@@ -353,11 +385,13 @@ class Oracle:
                     true_from = at
                 opens = true_from is not None and at >= true_from + rule.hold_for
             else:
-                opens = bool(newer) and self.met(at)
+                completing = self.completing(at)
+                opens = any(event in newer for event in completing)
             if opens:
                 opened = last_join = at
+                self.levels[at] = self.figure_level(at)
                 evidence = [event for event in self.events if event.occurred_at <= at][-1]
                 over_from = at if isinstance(rule.condition, PULSES) else None
                 if rule.start_again:
-                    self.restart = at
+                    self.restart = completing[-1].key
         return [*found, (opened, None)] if opened is not None else found

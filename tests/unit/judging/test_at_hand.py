@@ -111,7 +111,7 @@ def play(one: Rule, seed: Random, more: Any = None) -> Shelved:
 @settings(max_examples=40)
 @given(one=rules(), seed=st.integers(0, 2**32))
 def test_points_that_are_away_change_no_judgement(one: Rule, seed: int) -> None:
-    play(replace(one, late_horizon=6 * HOUR), Random(seed))
+    play(replace(one, late_horizon=6 * HOUR, effective_from=None, effective_until=None), Random(seed))
 
 
 @settings(max_examples=40)

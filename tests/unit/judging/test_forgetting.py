@@ -24,6 +24,7 @@ from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules
 @given(one=rules(), seed=st.randoms(use_true_random=False))
 def test_forgetting_changes_no_judgement(one: Rule, seed: Random) -> None:
     """With a late horizon of minutes and one of days the same events, in time for both, are judged alike."""
+    one = replace(one, effective_from=None, effective_until=None)
     short, long = Group(replace(one, late_horizon=15 * MINUTE)), Group(replace(one, late_horizon=30 * DAY))
     closed: Closing | None = None
     now = kept = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 from hypothesis import given
@@ -12,7 +13,7 @@ from msgspec.msgpack import decode, encode
 from engine.judging.active import Active, NamedSpan
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
-from engine.judging.instant import MINUTE
+from engine.judging.instant import MINUTE, Instant
 from engine.judging.rule import (
     Aggregate,
     AllOf,
@@ -26,6 +27,7 @@ from engine.judging.rule import (
     EveryEvent,
     FirstTime,
     Floor,
+    LevelStep,
     Limit,
     PreviousWindow,
     Rule,
@@ -38,27 +40,33 @@ from engine.judging.state import GroupState
 from tests.unit.judging.desk import Ledger, event, feed, fits_of, rule, wait
 
 FAR = 100_000 * MINUTE
-MINUTES = st.integers(0, 40).map(lambda minute: minute * MINUTE)
 
 
 UNSTEADY: list[dict[str, object]] = [{}, {"x": 4}, {"x": -3}, {"x": 2.5}]
 """A field that is missing at times and not always above 0, by the field `metrics.n`."""
 
 
-def events() -> st.SearchStrategy[list[Event]]:
-    """Up to twelve events within forty minutes, many at the same instant; some clear, some of those are not watched."""
-    rows = st.lists(st.tuples(MINUTES, st.integers(0, 3), st.sampled_from(["A", "B", "C", "D"])), max_size=12)
-    return rows.map(
-        lambda rows: [
-            event(
-                at,
-                f"e{place}",
-                incident=incident,
-                **{"metrics.n": n, "clear": n == 3, "watched": incident != "D", **UNSTEADY[n]},
-            )
-            for place, (at, n, incident) in enumerate(rows)
-        ]
-    )
+def reported(at: Instant, place: int, n: int, incident: str) -> Event:
+    """An event that clears where `n` is 3 and is not watched where its incident is D."""
+    fields = {"metrics.n": n, "clear": n == 3, "watched": incident != "D", **UNSTEADY[n]}
+    return event(at, f"e{place:02}", incident=incident, **fields)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> list[Event]:
+    """Up to twelve events within some minutes, many at the same instant; some clear, some of those are not watched."""
+    minutes = st.integers(0, draw(st.sampled_from([3, 12, 40, 40])))
+    rows = st.lists(st.tuples(minutes, st.integers(0, 3), st.sampled_from("ABCD")), max_size=12)
+    return [reported(at * MINUTE, place, n, incident) for place, (at, n, incident) in enumerate(draw(rows))]
+
+
+def crowd(seed: int) -> list[Event]:
+    """Twenty events close to each other, by chance and not by what hypothesis likes: windows fill and run empty."""
+    chance, at, found = Random(seed), 0, []
+    for place in range(20):
+        at += chance.choice([0, 0, 1, 1, 2, 4, 9]) * MINUTE
+        found.append(reported(at, place, chance.choice([0, 0, 1, 2, 2, 3]), chance.choice("AAABBCD")))
+    return found
 
 
 PULSES = EveryEvent | Change | FirstTime
@@ -143,6 +151,23 @@ def actives(draw: st.DrawFn) -> Active:
     )
 
 
+FIGURES = Count | Distinct | Value | Aggregate | Spread | Share | Compare
+"""Conditions that have a figure, whose levels may rise with it."""
+
+
+def levels(condition: object, seed: int) -> tuple[LevelStep, ...]:
+    """A level, or where the condition has a figure a map with limits on either side of what it may be."""
+    if not isinstance(condition, FIGURES):
+        return (LevelStep(3),)
+    chance = Random(seed)
+    numbers = [25, 50, 60, 99] if isinstance(condition, Share) else [0, 0.5, 1, 1.5, 2, 3]
+    steps = []
+    for level in range(3, 3 + chance.choice([1, 2, 2])):
+        operator: Any = chance.choice(["at_least", "at_most", "above", "below", "equals"])
+        steps.append(LevelStep(level, Limit(operator, chance.choice(numbers))))
+    return (LevelStep(2), *steps)
+
+
 @st.composite
 def rules(draw: st.DrawFn, words: Any = object) -> Rule:
     """Rules of the conditions (only these, where some are named) and clearings that may stand together."""
@@ -157,6 +182,7 @@ def rules(draw: st.DrawFn, words: Any = object) -> Rule:
         Distinct(("incident",), Limit("at_least", at_least), within),
         Distinct(("incident",), Limit("at_most", at_least), within),
         Value("metrics.n", Limit("at_least", at_least)),
+        Value("x", limit, missing=2),
         *(Aggregate(function, "x", limit, within, **over) for function, over in AGGREGATES),
         Aggregate("sum", "metrics.n", Limit("at_least", at_least), within, non_negative=True),
         Change(("x",)),
@@ -177,7 +203,9 @@ def rules(draw: st.DrawFn, words: Any = object) -> Rule:
         hows.append("limit")
     how = draw(st.sampled_from(hows))
     over = Limit("at_most", at_least - 1)
-    if isinstance(condition, Aggregate | Share | Compare) and condition.limit.operator != "at_least":
+    if isinstance(condition, Aggregate | Share | Compare | Value) and condition.limit != Limit(
+        "at_least", at_least
+    ):
         over = Limit("above", 50)
     if state and isinstance(condition, Distinct):
         over = Limit("above", at_least)
@@ -192,12 +220,15 @@ def rules(draw: st.DrawFn, words: Any = object) -> Rule:
         keep = max(keep, MINUTE)
     return rule(
         condition=condition,
+        levels=levels(condition, draw(st.integers(0, 2**32))),
         clear=clear,
         keep_open_for=keep,
         hold_for=draw(st.sampled_from([0, 3 * MINUTE])) if state else 0,
         wait_for_late=draw(st.sampled_from([0, 5 * MINUTE])),
         start_again=not state and how in ("by_hand", "event", "quiet") and draw(st.booleans()),
         active=draw(st.none() | actives()),
+        effective_from=draw(st.sampled_from([None, None, None, 3 * MINUTE])),
+        effective_until=draw(st.sampled_from([None, None, None, 30 * MINUTE])),
     )
 
 
@@ -250,6 +281,18 @@ def test_every_arrival_order_gives_the_same_openings(
 def test_every_arrival_order_compares_the_same(one: Rule, reports: list[Event], data: st.DataObject) -> None:
     """The same for what holds one figure against another."""
     check_every_order(one, reports, data)
+
+
+@given(one=rules(), seed=st.integers(0, 2**32), data=st.data())
+def test_every_arrival_order_of_a_crowd_opens_the_same(one: Rule, seed: int, data: st.DataObject) -> None:
+    """The same where windows fill and run empty, and much happens at one instant."""
+    check_every_order(one, crowd(seed), data)
+
+
+@given(one=rules(Change | FirstTime), seed=st.integers(0, 2**32), data=st.data())
+def test_every_arrival_order_finds_the_same_news(one: Rule, seed: int, data: st.DataObject) -> None:
+    """The same for what is true of single events."""
+    check_every_order(one, crowd(seed), data)
 
 
 def check_every_order(one: Rule, reports: list[Event], data: st.DataObject) -> None:
