@@ -122,6 +122,7 @@ DEAD_LETTERS = ("event", "group", "batch", "item")
 the evaluator's process died, one item of another loop."""
 RECORD_TABLES = (
     "accounts",
+    "alert_codes",
     "alerts",
     "archive",
     "breakers",
@@ -149,10 +150,11 @@ RECORD_TABLES = (
     "sessions",
     "silences",
     "tokens",
+    "told_codes",
     "users",
     "verifications",
 )
-"""Tables whose records the record audit reads (`service.record_audit`)."""
+"""Tables whose records the record audit reads (`service.record_audit`): a new table goes into both lists."""
 LOOPS = (
     "intake",
     "evaluator",
