@@ -250,7 +250,7 @@ class _Run:
             self._enter(sent, parts(message.text) if message.channel == "sms" else 0)
             slim = msgspec.structs.replace(sent, rendered=None)
             puts.append(Put(NOTIFICATIONS, sent.id, encode(slim), record.version))
-            drops.append(Drop(LINKS, fingerprint(token_for(KEY, sent.id, sent.channel))))
+            drops.append(Drop(LINKS, fingerprint(KEY, token_for(KEY, sent.id, sent.channel))))
         await self._rig.store.write(Write(name="forget", puts=tuple(puts), drops=tuple(drops)))
 
     def _enter(self, sent: Notification, sms_parts: int) -> None:

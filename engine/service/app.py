@@ -47,7 +47,7 @@ from engine.service.inbound import Inbound
 from engine.service.intake import Intake
 from engine.service.key import Keys, agreed_keys
 from engine.service.known_browsers import KnownBrowsers
-from engine.service.links import Links
+from engine.service.links import Links, key_fingerprints
 from engine.service.lock_step import LockStep
 from engine.service.loop import LoopState
 from engine.service.outlets import Outlet, outlets_of
@@ -351,6 +351,7 @@ async def open_siaga(
     )
     await alert_lists.build(store)
     await quarantine.build(store)
+    await key_fingerprints(store, keys)
     if not (await books.follow()).rule_set:
         await store.write(first(read_rule_set(settings.paths, regions, kinds), clock.now()))
         await books.follow()

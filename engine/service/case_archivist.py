@@ -381,8 +381,10 @@ class CaseArchivist:
         """Return what takes away the links and receipts of messages."""
         drops = []
         for message in messages:
-            tokens = (token_for(key, message.id, message.channel) for key in self._keys.accepted)
-            drops += [Drop(LINKS, fingerprint(token)) for token in tokens]
+            drops += [
+                Drop(LINKS, fingerprint(key, token_for(key, message.id, message.channel)))
+                for key in self._keys.accepted
+            ]
             if message.gateway and message.reference:
                 drops.append(Drop(RECEIPTS, receipt_key(message.gateway, message.reference)))
         return drops

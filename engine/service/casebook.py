@@ -305,5 +305,5 @@ async def unresolved(store: Store) -> list[Alert]:
 
 def answer_link(key: bytes, notification_id: str, channel: Channel, alert_id: str) -> Put:
     """Return the record by which a message's link is found again; a digest is of no alert."""
-    mark = fingerprint(token_for(key, notification_id, channel))
+    mark = fingerprint(key, token_for(key, notification_id, channel))
     return Put(LINKS, mark, f"{alert_id}/{notification_id}".encode())

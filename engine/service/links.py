@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import hmac
 
+import structlog
+
 from engine.alerting.alert import Alert, Notification
 from engine.clock import Clock
 from engine.errors import UnreadableRecordError
 from engine.judging.instant import DAY, Instant
+from engine.service.alert_lists import LAYOUT
 from engine.service.casebook import LINKS, NOTIFICATIONS, Case, load
 from engine.service.key import Keys
-from engine.service.readable import readable_or
-from engine.store.port import Store
-from engine.wording.link import as_written, fingerprint, token_for
+from engine.service.readable import readable_of, readable_or
+from engine.store.codec import encode
+from engine.store.port import Drop, Put, Store, Write
+from engine.wording.link import KEYED, as_written, fingerprint, token_for, unkeyed_fingerprint
 
+KEYED_LINKS = "keyed_links"
+"""The mark of a store whose fingerprints of links are all under a key."""
 DAYS_AFTER_RESOLVED = 1
 DAYS_AT_MOST = 30
 """A link answers until the alert has been resolved for a day, at most 30 days (escalation.md 8.1)."""
+
+log = structlog.get_logger(__name__)
 
 
 class Links:
@@ -67,7 +75,8 @@ class Links:
 
     async def _written(self, token: str) -> tuple[str, str]:
         """Return the ids of the alert (empty: a digest's link) and the notification; both empty where none is known."""
-        record = (await self._store.get(LINKS, [fingerprint(token)]))[0]
+        marks = [fingerprint(key, token) for key in self._keys.accepted]
+        record = next((found for found in await self._store.get(LINKS, marks) if found is not None), None)
         alert_id, _, notification_id = (
             record.value.decode(errors="replace").partition("/") if record else ("", "", "")
         )
@@ -83,3 +92,38 @@ class Links:
         if alert.resolved_at is not None:
             ends = min(ends, alert.resolved_at + DAYS_AFTER_RESOLVED * DAY)
         return self._clock.now() >= ends
+
+
+async def key_fingerprints(store: Store, keys: Keys) -> int:
+    """Put fingerprints under the key in place of those without one, which an older Siaga left; return how many.
+
+    A link whose key was taken away led nowhere already: its fingerprint is dropped. It goes through the table in
+    pieces; whatever interrupts it, the next start goes on.
+    """
+    marker, *_ = await store.get(LAYOUT, [KEYED_LINKS])
+    if marker is not None:
+        return 0
+    number = 0
+    async for piece in store.walk(LINKS):
+        old = {mark: record for mark, record in piece.items() if not mark.startswith(KEYED)}
+        ids = {mark: record.value.decode(errors="replace").rpartition("/")[2] for mark, record in old.items()}
+        messages = list(dict.fromkeys(ids.values()))
+        records = await store.get(NOTIFICATIONS, messages) if messages else []
+        channels = {
+            id_: message.channel
+            for id_, message in readable_of(NOTIFICATIONS, messages, records, Notification).items()
+        }
+        puts, drops = [], []
+        for mark, record in old.items():
+            for key in keys.accepted if ids[mark] in channels else ():
+                token = token_for(key, ids[mark], channels[ids[mark]])
+                if unkeyed_fingerprint(token) == mark:
+                    puts.append(Put(LINKS, fingerprint(key, token), record.value))
+            drops.append(Drop(LINKS, mark, record.version))
+        if drops:
+            number += len(drops)
+            await store.write(Write(name="key_links", puts=tuple(puts), drops=tuple(drops)))
+    await store.write(Write(name="key_links", puts=(Put(LAYOUT, KEYED_LINKS, encode(1)),)))
+    if number:
+        log.info("link_fingerprints_keyed", links=number)
+    return number

@@ -81,6 +81,7 @@ ServiceWrite = Literal[
     # what a store that is older than its lists gets once
     "index_alerts",
     "index_quarantine",
+    "key_links",
     # lock-step time
     "clock",
 ]

@@ -16,6 +16,10 @@ PLACEHOLDER = "{{token}}"
 """Stands in stored messages where the token goes."""
 SMS_BITS = 60
 EMAIL_BITS = 128
+KEYED = "k."
+"""What the fingerprints begin with; those of before are plain SHA-256."""
+FINGERPRINT_BYTES = 20
+_LABEL = b"siaga: fingerprint of a link\0"
 _MISREAD = str.maketrans({"0": "o", "1": "l", "8": "b"})
 """Base32 has none of these digits: who types a link by hand means the letter."""
 
@@ -40,8 +44,18 @@ def as_written(typed: str) -> str:
     return typed.strip().lower().translate(_MISREAD)
 
 
-def fingerprint(token: str) -> str:
-    """Return what the store keeps of a token: enough to find it again, nothing to make it from."""
+def fingerprint(key: bytes, token: str) -> str:
+    """Return what the store keeps of a token: enough for a holder of the key to find it again.
+
+    It is an HMAC under the key, which the store does not hold. Whoever reads the store cannot tell a guess that hits
+    from one that misses, however many tokens they try (trust 4).
+    """
+    digest = hmac.digest(key, _LABEL + as_written(token).encode(), "sha256")
+    return KEYED + base64.b32encode(digest[:FINGERPRINT_BYTES]).decode().lower().rstrip("=")
+
+
+def unkeyed_fingerprint(token: str) -> str:
+    """Return what stores of before keep of a token: a digest without a key, which can be searched."""
     return hashlib.sha256(as_written(token).encode()).hexdigest()
 
 

@@ -30,14 +30,17 @@ def test_key_and_notification_both_decide():
     assert len(tokens) == 4
 
 
-def test_the_store_keeps_a_fingerprint_only():
-    """It is SHA-256, so nobody who reads the store can make the link."""
-    assert fingerprint("abc234") == sha256(b"abc234").hexdigest()
+def test_the_store_keeps_a_fingerprint_that_needs_the_key():
+    """Nobody who reads the store can make the link, or try tokens against it."""
+    assert fingerprint(b"satu", "abc234") != fingerprint(b"dua", "abc234")
+    assert sha256(b"abc234").hexdigest() not in fingerprint(b"satu", "abc234")
 
 
 def test_a_token_typed_by_hand_is_found_all_the_same():
     """Capitals, spaces around it and digits that the alphabet does not have are what people type."""
-    assert fingerprint(" ABlOb2 ") == fingerprint("ab1082") == fingerprint("ablob2")
+    assert (
+        fingerprint(b"satu", " ABlOb2 ") == fingerprint(b"satu", "ab1082") == fingerprint(b"satu", "ablob2")
+    )
 
 
 def test_the_link_takes_the_token_where_its_placeholder_stands():
