@@ -11,18 +11,36 @@ from typing import Literal, get_args
 
 import msgspec
 
-from engine.alerting.alert import AFTER_CLOSING, NOTICES, HistoryEntry, Notification, State, Status, Taking
-from engine.alerting.command import Answer, Says
+from engine.alerting.alert import (
+    AFTER_CLOSING,
+    NOTICES,
+    Alert,
+    HistoryEntry,
+    Notification,
+    State,
+    Status,
+    Taking,
+)
+from engine.alerting.command import WITHOUT_CODE, Answer, Says
 from engine.alerting.conflict import accused
 from engine.alerting.delegation import Obstacle, counted, give_back, obstacle, pass_on
 from engine.alerting.draft import Draft
 from engine.alerting.escalation import end_unanswerable_step, next_step, reopen
 from engine.alerting.need import satisfied
 from engine.alerting.telling import ASKING, CORRECTIONS, SEEKING, follow_up
+from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 
 Refusal = (
-    Literal["not_told", "grade_too_low", "already_resolved", "already_taken", "conflict_of_interest"]
+    Literal[
+        "not_told",
+        "code_missing",
+        "grade_too_low",
+        "not_taker",
+        "already_resolved",
+        "already_taken",
+        "conflict_of_interest",
+    ]
     | Obstacle
 )
 LEAST_GRADE = 2
@@ -37,6 +55,8 @@ def take_answer(draft: Draft, answer: Answer) -> str:
     refusal = may_answer(
         draft, answer.person, answer.says, is_operator=answer.is_operator, spoken_to=answer.via == "proxy"
     )
+    if refusal is None and lacks_code(draft, answer.person, says=answer.says, coded=answer.coded):
+        refusal = "code_missing"
     outcome = refusal or TABLE[answer.says][draft.alert.status](draft, answer)
     if outcome in REFUSALS:
         draft.note("answer_refused", reason=outcome, person=answer.person, says=answer.says, via=answer.via)
@@ -59,6 +79,16 @@ def may_answer(
     if any(not n.informing for n in notices) or (notices and says == "seen"):
         return None
     return "not_told"
+
+
+def lacks_code(draft: Draft, person: str, *, says: str, coded: bool) -> bool:
+    """Say whether an SMS without its code says more than it may, and enter that the person has seen the alert."""
+    if coded or says == "seen":
+        return False
+    if person not in draft.alert.seen:
+        draft.change(seen=(*draft.alert.seen, person))
+        draft.note("answered", reason="seen", person=person, via="sms", grade=WITHOUT_CODE)
+    return True
 
 
 def _in_hand(notification: Notification) -> bool:
@@ -251,9 +281,17 @@ def _resolved_unresolved(draft: Draft, answer: Answer) -> str:
     if _grade_too_low(draft, answer):
         _seen(draft, answer)
         return "grade_too_low"
+    if answer.via == "sms" and draft.alert.level >= AWAS and not has_taken(draft.alert, answer.person):
+        _seen(draft, answer)
+        return "not_taker"
     _record(draft, answer)
     resolve(draft, "by_hand", person=answer.person)
     return "resolved"
+
+
+def has_taken(alert: Alert, person: str) -> bool:
+    """Whether the person has taken the alert, as things stand."""
+    return any(taking.person == person for taking in alert.takings)
 
 
 def resolve(draft: Draft, reason: str, *, person: str = "", ended_at: Instant | None = None) -> None:

@@ -17,8 +17,10 @@ from engine.judging.rule import Rule
 
 Says = Literal["seen", "taken", "delegated", "declined", "resolved"]
 Via = Literal["link", "sms", "console", "api", "proxy"]
-GRADES: dict[Via, int] = {"link": 2, "sms": 3, "console": 4, "api": 4, "proxy": 2}
-"""How sure we are that it was the person (escalation.md 5)."""
+GRADES: dict[Via, int] = {"link": 3, "sms": 2, "console": 4, "api": 4, "proxy": 2}
+"""How sure we are that it was the person. A sender's number can be forged; the link and the code cannot."""
+WITHOUT_CODE = 1
+"""The grade of an SMS that names no code: whoever knows the number could have sent it."""
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
@@ -60,7 +62,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     """What a person said of an alert.
 
     `to` is the delegate; `operator` who typed it in for them (via proxy); `notification` the message that it answers,
-    where that is known: the link in a reminder renews, the same link again does not.
+    where that is known: the link in a reminder renews, the same link again does not. `coded`: an SMS names the code
+    that was sent to that phone; other ways need none.
     """
 
     person: str
@@ -71,18 +74,23 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     notification: str = ""
     note_digest: str = ""
     is_operator: bool = False
+    coded: bool = True
 
     @property
     def grade(self) -> int:
         """The evidence grade of the way it came."""
-        return GRADES[self.via]
+        return GRADES[self.via] if self.coded else WITHOUT_CODE
 
 
 class EscalateNow(msgspec.Struct, frozen=True, kw_only=True, tag="escalate"):
-    """A person wants the next step now. `key`, unless empty, is equal where the same command is given again."""
+    """A person wants the next step now. `key`, unless empty, is equal where the same command is given again.
+
+    `coded` is as in `Answer`.
+    """
 
     person: str
     is_operator: bool = False
+    coded: bool = True
     key: str = ""
 
 

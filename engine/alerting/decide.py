@@ -13,6 +13,7 @@ from engine.alerting.answer import (
     AGAIN,
     REFUSALS,
     acknowledge_where_satisfied,
+    lacks_code,
     may_answer,
     resolve,
     take_answer,
@@ -373,6 +374,8 @@ def _acknowledged_due(draft: Draft) -> str:
 
 def _escalate(draft: Draft, command: EscalateNow) -> str:
     refusal: str | None = may_answer(draft, command.person, "escalate", is_operator=command.is_operator)
+    if refusal is None and lacks_code(draft, command.person, says="escalate", coded=command.coded):
+        refusal = "code_missing"
     if refusal is None and draft.alert.status == "resolved":
         refusal = "already_resolved"
     if refusal is not None:

@@ -304,7 +304,7 @@ class Inbound:
         notification = _notice(case, text.writer)
         person, _ = _owner(text.writer, notification)
         if act.said == "escalate":
-            return EscalateNow(person=person.id)
+            return EscalateNow(person=person.id, coded=act.coded)
         to = await self._delegate(act.to, case.alert.region) if act.said == "delegated" else ""
         if act.said == "help":
             raise AssertionError("help is no answer")
@@ -314,6 +314,7 @@ class Inbound:
             via="sms",
             to=to,
             notification=notification.id if notification else "",
+            coded=act.coded,
         )
 
     async def _delegate(self, written: str, region: str) -> str:

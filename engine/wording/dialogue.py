@@ -3,7 +3,8 @@
 Here: escalation.md 8.3-8.5 as one pure function of what was written (`wording.reply`) and what was sent to that phone
 (`wording.line`). Not here: whether the answer is accepted (`alerting.answer`) and the words (`wording.response`).
 
-Only alerts of codes that were sent to the phone can come out of it, whatever the text.
+Only alerts of codes that were sent to the phone can come out of it, whatever the text. An answer without a code is
+found as well, so that the reply can give the code back; it does no more than `seen` (`alerting.answer`).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def dialogue(reply: Reply, line: Line, unresolved: Collection[str], now: Instant
             return Turned(why="unknown_code")
         if told not in live:
             return Turned(why="old_code")
-        return _answers(reply, told)
+        return _answers(reply, told, coded=True)
     if _asks_for_help(reply):
         return _turned("help", live)
     if reply.by_item:
@@ -93,7 +94,7 @@ def _turned(why: Why, live: list[Told]) -> Turned:
     return Turned(why=why, codes=tuple(told.code for told in live[:CODES_LISTED]))
 
 
-def _answers(reply: Reply, told: Told) -> Outcome:
+def _answers(reply: Reply, told: Told, *, coded: bool = False) -> Outcome:
     """Return what a text says of the alerts of one code."""
     if _asks_for_help(reply):
         return _turned("help", [told])
@@ -105,7 +106,7 @@ def _answers(reply: Reply, told: Told) -> Outcome:
     there = range(1, len(told.alerts) + 1)
     unknown = tuple(dict.fromkeys(item for item, _ in named if item not in there))
     acts = tuple(
-        _act(clause, told, told.alerts[item - 1], item if told.digest else None)
+        _act(clause, told, told.alerts[item - 1], item if told.digest else None, coded=coded)
         for item, clause in named
         if item in there
     )
@@ -117,5 +118,5 @@ def _items(clause: Clause, told: Told) -> Iterator[int]:
     yield from clause.items or range(1, len(told.alerts) + 1)
 
 
-def _act(clause: Clause, told: Told, alert: str, item: int | None = None) -> Act:
-    return Act(alert=alert, code=told.code, said=clause.said, to=clause.to, item=item)
+def _act(clause: Clause, told: Told, alert: str, item: int | None = None, *, coded: bool = False) -> Act:
+    return Act(alert=alert, code=told.code, said=clause.said, to=clause.to, item=item, coded=coded)

@@ -41,13 +41,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer for one alert. `item` is its number in a digest, from 1."""
+    """One answer for one alert. `item` is its number in a digest, from 1. `coded`: the text names the code itself."""
 
     alert: str
     code: str
     said: Said
     to: str = ""
     item: int | None = None
+    coded: bool = False
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -50,14 +50,16 @@ class Responses:
             return self._single(language, became[-1], became[-1].alert)
         recorded = _numbers(one.act.item for one in became if not one.refused)
         refused = _numbers(one.act.item for one in became if one.refused)
+        missing = all(one.reason == "code_missing" for one in became if one.refused)
         parts = [
             ("reply.items.recorded", recorded),
-            ("reply.items.refused", refused),
+            ("reply.items.code_missing" if missing else "reply.items.refused", refused),
             ("reply.items.unknown", _numbers(unknown_items)),
         ]
         texts = self._catalogue.texts(language)
-        said = " ".join(texts(key, items=items) for key, items in parts if items)
-        return _short(f"{became[0].act.code}: {said}")
+        code = became[0].act.code
+        said = " ".join(texts(key, items=items, code=code) for key, items in parts if items)
+        return _short(said if missing and not recorded and refused else f"{code}: {said}")
 
     def turned(self, language: str, turned: Turned, regions: Mapping[str, str]) -> str:
         """Say why nothing was recorded; `regions` are those of the codes that could be meant."""
@@ -92,6 +94,7 @@ class Responses:
             "place": voice.place(alert.region, short=True),
             "office": _taker(became.notifications, alert, voice),
             "when": voice.short_moment(alert.detected_at if moment is None else moment),
+            "word": texts[f"reply.word.{became.act.said}"],
         }
         reason = "delegate" if became.reason.startswith("delegate_") else became.reason
         if became.refused:

@@ -92,7 +92,7 @@ async def test_a_text_with_the_code_takes_the_alert_and_one_reply_says_so(desk: 
     assert await desk.text(number, f"  Terima, {code.lower()}! ") == 204
     case = await desk.siaga.desk.case(alert_id)
     assert case.alert.status == "acknowledged"
-    assert [(t.person, t.via, t.grade) for t in case.alert.takings] == [(asked.person, "sms", 3)]
+    assert [(t.person, t.via, t.grade) for t in case.alert.takings] == [(asked.person, "sms", 2)]
     (reply,) = await desk.sms("reply")
     assert (reply.person, reply.contact, reply.alert) == (asked.person, asked.contact, alert_id)
     assert reply.rendered.text.startswith(f"Tercatat {code}: Anda menangani")
@@ -107,14 +107,17 @@ async def test_a_number_is_known_however_the_gateway_writes_it(desk: Desk, writt
 
 async def test_without_a_code_the_only_open_alert_is_meant_and_then_its_code_is_old(desk: Desk):
     alert_id, _, number, code = await first_sms(desk)
-    await desk.text(number, "selesai")
+    await desk.text(number, "baca")
+    await desk.text(number, f"terima {code}")
+    await desk.text(number, f"selesai {code}")
     assert await desk.status(alert_id) == "resolved"
     await desk.text(number, f"terima {code}")
     await desk.text(number, "terima")
     said = await desk.replies()
-    assert said[0].startswith(f"Tercatat {code}: SELESAI")
-    assert said[1].startswith("Kode lama")
-    assert said[2].startswith("Tidak ada peringatan terbuka")
+    assert said[0].startswith(f"Tercatat {code}: sudah dibaca")
+    assert said[2].startswith(f"Tercatat {code}: SELESAI")
+    assert said[3].startswith("Kode lama")
+    assert said[4].startswith("Tidak ada peringatan terbuka")
 
 
 async def test_the_code_of_another_phone_touches_nothing(desk: Desk):

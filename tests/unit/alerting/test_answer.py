@@ -110,18 +110,19 @@ def test_the_closer_is_refused_a_taking_after_the_end():
 
 
 def test_the_grades_of_the_ways_are_those_of_the_design():
-    """Link 2, SMS 3, console and API 4, proxy counts as 2."""
-    assert GRADES == {"link": 2, "sms": 3, "console": 4, "api": 4, "proxy": 2}
+    """SMS without its code 1, with it 2, link 3, console and API 4, proxy counts as 2."""
+    assert GRADES == {"link": 3, "sms": 2, "console": 4, "api": 4, "proxy": 2}
+    assert says("sekda", "taken", via="sms", coded=False).grade == 1
 
 
 @pytest.mark.parametrize("status", ["open", "acknowledged"])
 @pytest.mark.parametrize("what", ["taken", "resolved"])
 def test_a_grade_too_low_is_refused_and_recorded_as_seen(status, what):
-    """A policy that asks for grade 3, answered by a link."""
+    """A policy that asks for grade 3, answered by an SMS with its code."""
     course = Course(policy(*TWO, acknowledge=Acknowledge(grade=3))).until(1)
     if status == "acknowledged":
-        course.do(says("sekda", "taken", via="sms"))
-    decision = course.do(says("bkpsdm", what))
+        course.do(says("sekda", "taken"))
+    decision = course.do(says("bkpsdm", what, via="sms"))
     assert (decision.refusal, decision.alert.status, decision.alert.seen) == (
         "grade_too_low",
         status,

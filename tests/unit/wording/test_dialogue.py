@@ -27,8 +27,8 @@ def acts(alert: str, said: str, code: str, **more) -> Answers:
 
 
 def test_the_code_says_which_alert():
-    assert outcome("TERIMA K7QR", ONE, TWO) == acts("one", "taken", "K7QR")
-    assert outcome("a2aa selesai", ONE, TWO) == acts("two", "resolved", "A2AA")
+    assert outcome("TERIMA K7QR", ONE, TWO) == acts("one", "taken", "K7QR", coded=True)
+    assert outcome("a2aa selesai", ONE, TWO) == acts("two", "resolved", "A2AA", coded=True)
 
 
 def test_without_a_code_the_only_open_alert_is_meant():
@@ -107,7 +107,7 @@ def test_a_digest_needs_items_and_one_answer_for_each():
 
 def test_items_where_there_is_no_digest():
     assert outcome("1 ok", ONE, TWO) == Turned(why="which", codes=("A2AA", "K7QR"))
-    assert outcome("1 ok K7QR", ONE) == acts("one", "taken", "K7QR")
+    assert outcome("1 ok K7QR", ONE) == acts("one", "taken", "K7QR", coded=True)
     assert outcome("2 ok K7QR", ONE) == Turned(why="unknown_items", codes=("K7QR",))
 
 
