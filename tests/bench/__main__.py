@@ -20,7 +20,18 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tests.bench import backtest, engines, evaluation, footprint, ingest, judging, latency, recovery, soak
+from tests.bench import (
+    backtest,
+    engines,
+    evaluation,
+    footprint,
+    ingest,
+    judging,
+    latency,
+    neighbours,
+    recovery,
+    soak,
+)
 from tests.bench.figure import Figure, Scale
 from tests.bench.installation import ROOT
 from tests.bench.machine import Machine, machine
@@ -31,6 +42,7 @@ BENCHMARKS = {
     "evaluation": evaluation,
     "judging": judging,
     "latency": latency,
+    "neighbours": neighbours,
     "engines": engines,
     "backtest": backtest,
     "recovery": recovery,
