@@ -62,7 +62,8 @@ class Group(Retaining):
         self._base, self._status = state.base, state.status
         self._openings = list(state.openings)
         self._opened = state.opened
-        self._marks = [gate_of(before)] if before is not None and state == EMPTY else list(state.marks)
+        new = before is not None and msgspec.structs.replace(state, opened=0) == EMPTY
+        self._marks = [gate_of(before)] if before is not None and new else list(state.marks)
         self._ripe = state.ripe
         self._quiet = quiet_after(rule.condition)
         self._reach = kept_for(rule.condition)

@@ -61,9 +61,9 @@ class BondGroup(Group):
     def put_away(self, received_at: Instant) -> None:
         """Keep all points at hand: whatever a source says is held against all that was heard of it."""
 
-    def _forget(self, received_at: Instant) -> list[Judgement]:
+    def _forget(self, received_at: Instant, *, everything: bool = False) -> list[Judgement]:
         """Judge for good what cannot change any more, and let go of what was over long ago; what is open is kept."""
-        if len(self.points) < WORTH_FORGETTING:
+        if len(self.points) < WORTH_FORGETTING and not everything:
             return []
         base = self._final(received_at)
         edge = base - self._reach
@@ -75,7 +75,8 @@ class BondGroup(Group):
             for row in self.points.rows
             if row.evidence.id in over or row.evidence.id + ENDED in over
         }
-        if len(going) < max(WORTH_FORGETTING, len(self.points) // 2):
+        enough = len(going) >= max(WORTH_FORGETTING, len(self.points) // 2)
+        if not (self._may_seal(base, len(going)) if everything else enough):
             return []
         self._seal(base)
         self.points.withdraw(going)

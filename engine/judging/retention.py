@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engine.judging.event import EventKey
+from engine.judging.expected import Absence
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant, Millis
 from engine.judging.judgement import Judgement
 from engine.judging.points import Points, needed_from
-from engine.judging.rule import Rule
+from engine.judging.rule import Bond, Rule
 from engine.judging.state import Opening, Point, Status
 from engine.judging.trace import Stand
 from engine.judging.window import latest_needed
@@ -50,18 +51,42 @@ class Retaining:
 
     # --- what is forgotten ------------------------------------------------------------------------------------------
 
-    def _forget(self, received_at: Instant) -> list[Judgement]:
+    def settle_past(self, at: Instant) -> list[Judgement]:
+        """Judge for good all that no event received from `at` on can change, however little; all points are here."""
+        return self._forget(at, everything=True)
+
+    @property
+    def is_blank(self) -> bool:
+        """Say whether a group of which nothing was ever reported would judge all that is to come as this one does.
+
+        But for the number of its alerts, and for those that listen to it.
+        """
+        condition, status, base = self.rule.condition, self._fold.status, self._base or 0
+        if isinstance(condition, Absence | Bond) or latest_needed(condition):
+            return False
+        held = len(self.points.rows) + self.points.away + len(self._openings) + len(self._marks)
+        runs = self._fold.spells or status.spell or status.true_since is not None or status.blocked
+        waits = status.anchor is not None and status.anchor.occurred_at + self._reach > base
+        return not (held or runs or waits or status.first is not None or self._fold.next_due() is not None)
+
+    def _forget(self, received_at: Instant, *, everything: bool = False) -> list[Judgement]:
         """Judge for good what no event can change any more, and let go of points no window needs."""
-        if self.points.away or not self._may_forget(received_at):
+        if self.points.away or not (everything or self._may_forget(received_at)):
             return []  # where enough could go, all points were brought
         base = self._final(received_at)
         gone = needed_from(self.rule.condition, self.points.keys, self.points.rows, base)
-        if not self._worth(gone):
+        if not self._may_seal(base, gone) if everything else not self._worth(gone):
             return []
         self._seal(base)
         self.points.forget(gone)
         self._refold()
         return self._settle(base)
+
+    def _may_seal(self, base: Instant, gone: int) -> bool:
+        """Say whether anything goes, be it points or openings, where everything up to `base` is judged for good."""
+        over = any(o.ended_at is not None and o.ended_at <= base for o in self._openings)
+        past = any(mark.occurred_at <= base for mark in self._marks)
+        return (self._base is None or base > self._base) and (gone > 0 or over or past)
 
     def _worth(self, gone: int) -> bool:
         return gone >= max(WORTH_FORGETTING, len(self.points) // 2)

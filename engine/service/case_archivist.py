@@ -412,7 +412,10 @@ def _records(case: Case, leaving: Leaving) -> set[str]:
 def _is_over(case: Case) -> bool:
     """Say whether nothing is to come of a case any more: it is resolved, and no message of it is under way."""
     messages = case.notifications.values()
-    return not case.alert.unresolved and all(n.due_at is None for n in messages)
+    whole = len(messages) == len(
+        case.alert.notifications
+    )  # one that cannot be read is left out, and must not be lost
+    return whole and not case.alert.unresolved and all(n.due_at is None for n in messages)
 
 
 def _key_of(alert: Alert) -> Key:

@@ -131,6 +131,7 @@ class Changes(msgspec.Struct, kw_only=True):
     plans: list[Plan] = msgspec.field(default_factory=list)
     appends: list[Append] = msgspec.field(default_factory=list)
     counts: Counter[str] = msgspec.field(default_factory=Counter)
+    drops: list[Drop] = msgspec.field(default_factory=list)
 
     def add(self, decisions: Sequence[Decision], before: Case | None) -> None:
         """Add what the decisions of one case, taken one after the other, change against what the store has."""
@@ -191,7 +192,7 @@ class Changes(msgspec.Struct, kw_only=True):
         return Write(
             name=name,
             puts=(*self.puts, *puts),
-            drops=tuple(drops),
+            drops=(*self.drops, *drops),
             expects=tuple(self.expects),
             plans=tuple(self.plans),
             appends=tuple(self.appends),

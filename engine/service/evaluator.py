@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -22,7 +22,7 @@ from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError, StoreUnavailableError, UnreadableRecordError, places
 from engine.judging.circumstances import Circumstances
 from engine.judging.expected import Absence
-from engine.judging.instant import SECOND, Instant
+from engine.judging.instant import DAY, SECOND, Instant
 from engine.judging.outage import Gap
 from engine.judging.rule import Rule
 from engine.matching.checked import Choice, Matcher
@@ -32,22 +32,35 @@ from engine.service.agenda import LOOKS, WINDOWS, Agenda
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Key, Share, key_of, sort
 from engine.service.books import ALL, SILENCES, Books
-from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, groups_of
+from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, groups_of, load
 from engine.service.changeover import Changeover, RefusedRulesError, Switch, refusal, refusing
 from engine.service.dead_letters import PUT_OFF, DeadLetters
 from engine.service.families import Families
-from engine.service.groups import GROUPS, Groups
+from engine.service.groups import GROUPS, Groups, Head, has_past, retired
 from engine.service.judge import Judge, Work
 from engine.service.leadership import Leadership
-from engine.service.outcome import Outcome, due_of
+from engine.service.outcome import Outcome, due_of, newest_alert
 from engine.service.own_alerts import ask
 from engine.service.pace import Pace
 from engine.service.pulse import GAPS, gaps_of, kept_gaps
-from engine.service.readable import report_unreadable
+from engine.service.readable import readable, report_unreadable
 from engine.service.rule_sets import RuleSet
 from engine.store.codec import encode
 from engine.store.history import History
-from engine.store.port import START, Conflict, Drop, Entry, Fence, Fenced, Lease, Plan, Put, Store, Write
+from engine.store.port import (
+    START,
+    Conflict,
+    Drop,
+    Entry,
+    Fence,
+    Fenced,
+    Lease,
+    Plan,
+    Put,
+    Record,
+    Store,
+    Write,
+)
 
 Matching = Callable[[tuple[Rule, ...]], Choice]
 """Makes the matchers of a rule set."""
@@ -73,11 +86,12 @@ class Evaluator:
         watched_since: Instant | None = None,
         history: History | None = None,
         spares: bool = True,
+        forgets: bool = False,
     ) -> None:
         """Take the parts. `watched_since` is the instant from which rules watch whose first load nobody kept.
 
         `history` is where events of earlier batches are found; None: in the stream only. Without `spares` what raises
-        is not kept aside: in a rehearsal somebody looks.
+        is not kept aside: in a rehearsal somebody looks. One that `forgets` looks through all groups once a day.
         """
         self._store = store
         self._clock = clock
@@ -98,6 +112,9 @@ class Evaluator:
             store, clock, books, self._groups, self._backdrop, self._history, keep=keep
         )
         self._letters = DeadLetters(store, metrics, spares=spares)
+        self._forgets = forgets
+        self._resting: AsyncIterator[dict[str, Record]] | None = None
+        self._rested_at: Instant | None = None
         self._judge = Judge(
             store,
             clock,
@@ -161,8 +178,9 @@ class Evaluator:
         if not found.drained and not found.entries:
             return 1  # what arrived meanwhile is read first: no timer is judged ahead of the backlog
         entries, due, closings = found.entries, *found.due()
+        rested = await self._rest(found) if found.drained else 0
         if not (entries or due or closings):
-            return 0
+            return rested
         families = Families(self._store, self._history)
         lost: dict[str, UnreadableRecordError] = {}
         batch, closed, around = await asyncio.gather(
@@ -201,6 +219,46 @@ class Evaluator:
             for alert, at in planned.items()
         ]
         return [*plans, ask(Request("unreadable"), now)] if unreadable else plans
+
+    # --- what is over -------------------------------------------------------------------------------------------------
+
+    async def _rest(self, found: Agenda) -> int:
+        """Let a piece of all groups rest, where it is time; return whether there was one."""
+        if self._resting is None:
+            if not self._forgets or (self._rested_at is not None and found.now < self._rested_at + DAY):
+                return 0
+            self._resting, self._rested_at = self._store.walk(GROUPS), found.now
+        records = await anext(self._resting, None)
+        if records is None:
+            self._resting = None
+            return 0
+        await self.rest({key_of(name): record for name, record in records.items()}, found.horizon)
+        self.more = True
+        return 1
+
+    async def rest(self, records: Mapping[Key, Record], now: Instant) -> None:
+        """Let those of some groups that have anything to let go of do so, in one commit."""
+        rules, changes = self._books.rule_set.rules, Changes()
+        found = readable(GROUPS, {str(key): record for key, record in records.items()}, Head)
+        heads = {key_of(name): head for name, head in found.items()}
+        open_ = {
+            key: alert
+            for key, head in heads.items()
+            if head.state.open and (alert := newest_alert(self._books.namespace, key, head.state))
+        }
+        cases = await load(self._store, list(open_.values()), unreadable={})
+        closed = {key for key, alert in open_.items() if alert in cases and not cases[alert].alert.unresolved}
+        work: dict[Key, list[Share]] = {}
+        for key, head in sorted(heads.items()):
+            rule = rules.get(key.rule)
+            if rule is None:
+                puts, gone = retired(key, head, records[key].version, now)
+                changes.puts += puts
+                changes.drops += gone
+            elif key in closed or has_past(head.state, rule, now):
+                work[key] = []
+        if work or changes.puts:
+            await self._commit(partial(self._judge.judge, work, now, rests=True), (), changes)
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -375,7 +433,7 @@ class Evaluator:
         aside = self._letters.aside
         changes.plans += aside.plans
         changes.appends += aside.appends
-        drops: list[Drop] = [*aside.drops]
+        drops: list[Drop] = [*aside.drops, *beside.drops]
         for key, outcome in outcomes.items():
             if outcome.judged is not None:
                 changed, gone = self._groups.changes(key, outcome.judged)
@@ -385,7 +443,9 @@ class Evaluator:
                 changes.plans.append(Plan(WINDOWS, str(key), outcome.due))
             for decisions, before in outcome.cases.values():
                 changes.add(decisions, before)
-        return changes.write("evaluate", fence=fence, puts=(*beside.puts, *aside.puts), drops=drops)
+        judged = {key: outcome.judged for key, outcome in outcomes.items() if outcome.judged is not None}
+        puts = (*beside.puts, *aside.puts, *self._groups.floors(judged))
+        return changes.write("evaluate", fence=fence, puts=puts, drops=drops)
 
     def _keep(self, outcomes: Mapping[Key, Outcome]) -> None:
         """Take over what is in the store now, and count it."""

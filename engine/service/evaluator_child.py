@@ -191,6 +191,7 @@ class Child:
             self._choose,
             holder=begin.holder,
             history=History(self._store, archive),
+            forgets=True,
         )
 
     @property

@@ -18,11 +18,13 @@ import msgspec
 from engine.errors import UnreadableRecordError
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
+from engine.judging.expected import Absence
 from engine.judging.hearing import kind_of
-from engine.judging.instant import Instant
+from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.points import LAST
-from engine.judging.rule import Rule
+from engine.judging.rule import Bond, Rule
 from engine.judging.state import EMPTY, GroupState, Point
+from engine.judging.window import kept_for, latest_needed
 from engine.service.batch import Key
 from engine.service.readable import kept_bytes
 from engine.store.codec import decode_record, encode
@@ -32,6 +34,12 @@ GROUPS = "groups"
 """Table of heads by `space|rule|group`."""
 POINTS = "points"
 """Table of pages by `space|rule|group#page`."""
+FLOORS = "group_floors"
+"""Table of the highest number of alerts of a group that was forgotten, by `space|rule`."""
+NUMBERED: Millis = 60 * DAY
+"""A group of which nothing matters any more keeps the number of its alerts for so long."""
+RETIRED: Millis = 30 * DAY
+"""Groups of a rule that is in force no more stay so long: it may come back."""
 CACHED = 50_000
 """Groups of which it is kept in memory what is stored (some 1 kB); beyond that those go that were not asked for the
 longest."""
@@ -78,10 +86,14 @@ NOTHING = Kept(0, EMPTY)
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A group after a batch: the working copy, and its state but for the points."""
+    """A group after a batch: the working copy, and its state but for the points.
+
+    One that is to be `forgotten` leaves nothing but the number of its alerts, where it had any.
+    """
 
     group: Group
     head: GroupState
+    forgotten: bool = False
 
 
 class UnreadableGroup(UnreadableRecordError):
@@ -109,6 +121,9 @@ class Groups:
         self._replaced: dict[Key, UnreadableGroup] = {}
         self._living: dict[Key, Group] = {}
         self._to_keep: dict[Key, Kept] = {}
+        self._floors: dict[str, tuple[int, int]] = {}
+        """Version and number of what is kept of forgotten groups, as far as it was asked for."""
+        self._new_floors: dict[str, tuple[int, int]] = {}
 
     def clear(self) -> None:
         """Forget everything: another evaluator may have written meanwhile."""
@@ -117,6 +132,8 @@ class Groups:
         self._replaced.clear()
         self._living.clear()
         self._to_keep.clear()
+        self._floors.clear()
+        self._new_floors.clear()
 
     async def fetch(self, keys: Collection[Key]) -> None:
         """Read the groups that are not in memory; these keys are the last to be forgotten.
@@ -137,7 +154,7 @@ class Groups:
         for key in list(islice(self._living, max(0, len(self._living) - max(LIVING, len(keys))))):
             self.spoil(key)
         if missing:
-            self._take(await read(self._store, missing), missing)
+            self._take(await read(self._store, missing, self._floors), missing)
 
     def fault(self, key: Key) -> UnreadableGroup | None:
         """Return why a group that was fetched cannot be read; None where it can."""
@@ -174,6 +191,9 @@ class Groups:
             raise fault
         return self._kept[key]
 
+    def _new(self, key: Key) -> Kept:
+        return _anew(self._floors.get(_floor(key), (0, 0))[1])
+
     async def state(self, key: Key) -> GroupState:
         """Return the committed state of a group that was fetched."""
         return (await self._whole(key)).state
@@ -181,7 +201,7 @@ class Groups:
     async def _whole(self, key: Key) -> Kept:
         """Return what the store has of a group with all points, read again where a working copy has taken them over."""
         if self._of(key).pages is None:
-            self._take(await read(self._store, [key]), [key])
+            self._take(await read(self._store, [key], self._floors), [key])
         return self._of(key)
 
     def head(self, key: Key) -> GroupState:
@@ -236,6 +256,8 @@ class Groups:
 
     def changes(self, key: Key, judged: Judged) -> tuple[list[Put], list[Drop]]:
         """Return what a commit writes of a judged group: its head, and the pages that were touched."""
+        if judged.forgotten:
+            return self._forgotten(key)
         if not self.changed(key, judged):
             return [], []
         kept, points, under = self._kept[key], judged.group.points, judged.group.rule.holds_until
@@ -251,12 +273,40 @@ class Groups:
         puts += [Put(POINTS, f"{name}#{n}", encode(points.page(n))) for n in numbers if n in touched]
         return puts, [Drop(POINTS, f"{name}#{n}") for n in kept.numbers if n not in numbers]
 
+    def _forgotten(self, key: Key) -> tuple[list[Put], list[Drop]]:
+        """Return what takes a group away; `floors` keeps the number of its alerts."""
+        kept, name = self._kept[key], str(key)
+        self._to_keep[key] = NOTHING
+        drops = [Drop(GROUPS, name, kept.version)] if kept.version else []
+        return [], drops + [Drop(POINTS, f"{name}#{number}") for number in kept.numbers]
+
+    def floors(self, judged: Mapping[Key, Judged]) -> list[Put]:
+        """Return what keeps the highest number of alerts of the groups that are forgotten, by space and rule.
+
+        A group that is made anew goes on behind that number: so no two alerts have one id.
+        """
+        found: dict[str, int] = {}
+        for key, one in judged.items():
+            if one.forgotten:
+                found[_floor(key)] = max(found.get(_floor(key), 0), one.head.opened)
+        higher = {
+            name: opened for name, opened in found.items() if opened > self._floors.get(name, (0, 0))[1]
+        }
+        self._new_floors = {name: (self._floors.get(name, (0, 0))[0] + 1, n) for name, n in higher.items()}
+        return [Put(FLOORS, name, encode(n), version - 1) for name, (version, n) in self._new_floors.items()]
+
     def committed(self, judged: Mapping[Key, Judged], at: Instant, *, told: Collection[str] = ()) -> None:
         """Remember that what `changes` gave of judged groups is in the store, and let go of what may lie there only.
 
         `at` is a clock instant no later than that of the next commit. `told` are the ids of rules whose groups tell
         others of all their stretches, and so keep all points at hand.
         """
+        self._floors.update(self._new_floors)
+        self._new_floors = {}
+        for key, one in judged.items():
+            if one.forgotten:  # what its copy holds besides must not go on
+                self._living.pop(key, None)
+                self._to_keep[key] = self._new(key)
         self._kept.update(self._to_keep)
         self._to_keep.clear()
         self._replaced.clear()
@@ -273,13 +323,25 @@ def state_of(found: Kept | UnreadableGroup) -> GroupState:
     return found.state
 
 
-async def read(store: Store, keys: Collection[Key]) -> dict[Key, Kept | UnreadableGroup]:
-    """Read groups from the store; one that it does not have is empty.
+async def read(
+    store: Store, keys: Collection[Key], floors: dict[str, tuple[int, int]] | None = None
+) -> dict[Key, Kept | UnreadableGroup]:
+    """Read groups from the store; one that it does not have is empty, but for the number of alerts of forgotten ones.
+
+    `floors` are those numbers as far as they are known already; what is read besides is added.
 
     A group is unreadable where its head or one of its pages cannot be read, or a page is missing.
     """
     records = dict(zip(keys, await store.get(GROUPS, [str(key) for key in keys]), strict=True))
-    kept: dict[Key, Kept | UnreadableGroup] = dict.fromkeys(keys, NOTHING)
+    known = {} if floors is None else floors
+    absent = [key for key, record in records.items() if record is None]
+    unknown = sorted({_floor(key) for key in absent} - known.keys())
+    if unknown:
+        for name, record in zip(unknown, await store.get(FLOORS, unknown), strict=True):
+            known[name] = (
+                (record.version, decode_record(FLOORS, name, record.value, int)) if record else (0, 0)
+            )
+    kept: dict[Key, Kept | UnreadableGroup] = {key: _anew(known[_floor(key)][1]) for key in absent}
     heads: dict[Key, tuple[Record, Head]] = {}
     for key, record in records.items():
         if record is None:
@@ -297,6 +359,46 @@ async def read(store: Store, keys: Collection[Key]) -> dict[Key, Kept | Unreadab
         else:
             kept[key] = Kept(record.version, head.state, tuple(pages), head.under, tuple(pages.values()))
     return kept
+
+
+def has_past(state: GroupState, rule: Rule, now: Instant) -> bool:
+    """Say whether a group may have anything to let go of at `now`: openings that are over, or points that are old.
+
+    Nothing newer than its last page is needed to know. The latest points that a condition looks at stay for good.
+    """
+    edge = now - rule.late_horizon - rule.wait_for_late - 1
+    if any(opening.ended_at is not None and opening.ended_at <= edge for opening in state.openings):
+        return True
+    if state.open is not None or isinstance(rule.condition, Absence | Bond) or latest_needed(rule.condition):
+        return False
+    if not state.points and not state.openings:
+        return not state.opened or (state.base or 0) < now - NUMBERED
+    newest = state.points[-1].evidence.occurred_at if state.points else state.base or 0
+    return newest <= edge - kept_for(rule.condition)
+
+
+def retired(key: Key, head: Head, version: int, now: Instant) -> tuple[list[Put], list[Drop]]:
+    """Return what is left of a group whose rule is in force no more, and was not for long: the number of its alerts."""
+    state = head.state
+    ends = [o.ended_at or o.happened_at for o in state.openings]
+    newest = max([state.base or 0, *ends, *(point.evidence.received_at for point in state.points)])
+    bare = GroupState(opened=state.opened, base=state.base)
+    if newest > now - RETIRED or (state == bare and not head.pages and state.opened):
+        return [], []
+    drops = [Drop(POINTS, f"{key}#{number}") for number in head.pages]
+    if not state.opened:
+        return [], [Drop(GROUPS, str(key), version), *drops]
+    return [Put(GROUPS, str(key), encode(Head(state=bare)), version)], drops
+
+
+def _floor(key: Key) -> str:
+    """Return under which id the number of alerts of forgotten groups of a rule is kept."""
+    return f"{key.space}|{key.rule}"
+
+
+def _anew(opened: int) -> Kept:
+    """Return what the store has of a group that was never there, or was forgotten."""
+    return Kept(0, GroupState(opened=opened)) if opened else NOTHING
 
 
 async def _pages(store: Store, wanted: Mapping[Key, Sequence[int]]) -> dict[str, Record | None]:

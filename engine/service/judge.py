@@ -27,7 +27,7 @@ from engine.service.books import Books
 from engine.service.casebook import Case, load
 from engine.service.dead_letters import DeadLetters, newest
 from engine.service.docket import Cases, Docket, Said, UndecidedError
-from engine.service.groups import Groups, Judged
+from engine.service.groups import NUMBERED, Groups, Judged
 from engine.service.leadership import KeepLead
 from engine.service.outcome import Outcome, after_exception, closing_of, due_of, newest_alert
 from engine.store.port import Store
@@ -67,11 +67,14 @@ class Judge:
         horizon: Instant,
         faults: Sequence[Fault] = (),
         around: Surroundings | None = None,
+        *,
+        rests: bool = False,
     ) -> dict[Key, Outcome]:
         """Return what a batch makes of its groups, all of which may be judged at `horizon`.
 
         `faults` are rules that could not be asked about an event of the batch. `around` is what surrounds the decisions
-        where it was read for this batch; it is read again where people were quicker.
+        where it was read for this batch; it is read again where people were quicker. `rests`: groups that only look let
+        go of all that no event can change any more.
 
         Where a decision on what a group says raises, the batch is judged again without that group: what others were
         told of it, and what hides or counts its alerts, must not have happened either. The same `work` once more means
@@ -89,7 +92,8 @@ class Judge:
                 for rule, event, error in faults:
                     self._letters.event(rule, event, error, horizon)
                 await self._keep()
-                attempt = _Attempt(work, horizon, Bonds(self._books.rule_set.rules, self._books.namespace))
+                bonds = Bonds(self._books.rule_set.rules, self._books.namespace)
+                attempt = _Attempt(work, horizon, bonds, rests=rests)
                 await self._judged(attempt, raised)
             around, in_force = around or await self._books.surroundings(), self._books.in_force.tenures
             await self._keep()
@@ -227,7 +231,13 @@ class Judge:
             at = due if due is not None and due <= horizon else horizon
             said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
             due = due_of(group)
-        judged = Judged(group, group.head())
+        forgotten = False
+        if attempt.rests and key in attempt.work:
+            await self._groups.bring(key, group, earliest=None, received_at=horizon, whole=True)
+            said += [Said(horizon, key, judgement) for judgement in group.settle_past(horizon)]
+            due = due_of(group)
+            forgotten = self._may_be_forgotten(key, group, horizon)
+        judged = Judged(group, group.head(), forgotten)
         # An end may move though nothing is said of it: the alert was over before and is over still.
         if just_closed is not None or judged.head.openings != self._groups.head(key).openings:
             at = max((one.at for one in said), default=horizon)
@@ -237,6 +247,18 @@ class Judge:
         if due is not None or waited is not None or not shares or key in self._letters:
             attempt.due[key] = due
         attempt.said += said
+
+    def _may_be_forgotten(self, key: Key, group: Group, now: Instant) -> bool:
+        """Say whether a group of which nothing matters any more may go.
+
+        One that had alerts stays for `NUMBERED` for the number of them, and for good where other rules count them: they
+        hold what it says against what they were told.
+        """
+        if not group.is_blank or due_of(group) is not None:
+            return False
+        head = group.head()
+        old = head.base is not None and head.base < now - NUMBERED
+        return not head.opened or (old and key.rule not in self._books.rule_set.counted)
 
     async def _bring(self, key: Key, group: Group, shares: Sequence[Share], closed: Closing | None) -> None:
         """Bring the older points that a group needs to judge its shares."""
@@ -254,8 +276,9 @@ class Judge:
 class _Attempt:
     """One way through the groups of a batch: what was judged, what was said, and who was put off until when."""
 
-    def __init__(self, work: Work, horizon: Instant, bonds: Bonds) -> None:
+    def __init__(self, work: Work, horizon: Instant, bonds: Bonds, *, rests: bool) -> None:
         self.work = work
+        self.rests = rests
         self.horizon = horizon
         self.bonds = bonds
         self.judged: dict[Key, Judged] = {}
