@@ -216,6 +216,8 @@ class ArchiveSection(_Section):
     """Archive applied events and then trim the stream; without it the stream keeps everything."""
     directory: Place | None = None
     """Folder of the archive's day files; none: archive in paths.var."""
+    stream_days: int = Field(default=30, ge=0, le=3_650)
+    """Archived events stay in the stream at most so long; 0: as long as a window or a late report may need them."""
 
 
 class Ops(_Section):

@@ -38,9 +38,13 @@ SHORTEST_HORIZON = 72 * HOUR
 log = structlog.get_logger("siaga.archivist")
 
 
-def horizon(rules: Iterable[Rule]) -> Millis:
-    """Return how long entries stay in the stream: the longest window of a rule and its late horizon, in ms."""
-    return max((remembered_for(rule) for rule in rules), default=SHORTEST_HORIZON)
+def horizon(rules: Iterable[Rule], at_most: Millis = 0) -> Millis:
+    """Return how long entries stay in the stream: the longest window of a rule and its late horizon, in ms.
+
+    `at_most` (0: no bound) is what the memory of the store allows; what is older is read from the archive.
+    """
+    needed = max((remembered_for(rule) for rule in rules), default=SHORTEST_HORIZON)
+    return max(SHORTEST_HORIZON, min(needed, at_most)) if at_most else needed
 
 
 async def told_link(store: Store) -> Link:

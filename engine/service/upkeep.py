@@ -9,7 +9,7 @@ from __future__ import annotations
 import structlog
 
 from engine.clock import Clock
-from engine.judging.instant import format_duration
+from engine.judging.instant import DAY, format_duration
 from engine.metrics import Metrics
 from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
 from engine.service.archivist import Archivist, horizon
@@ -72,6 +72,7 @@ class Upkeep:
         )
         self._balances = balances
         self._books = books
+        self._stream_days = settings.archive.stream_days
         self._folder = settings.archive_directory if archives else None
         self._archivist = None
         if self._folder is not None:
@@ -112,4 +113,4 @@ class Upkeep:
         return 0 if self._archivist is None else await self._archivist.turn()
 
     def _horizon(self) -> int:
-        return horizon(self._books.rule_set.rules.values())
+        return horizon(self._books.rule_set.rules.values(), self._stream_days * DAY)

@@ -131,6 +131,10 @@ class Namespace:
         product = "valkey" if found.get("server_name") == "valkey" else "redis"
         return f"{product} {found.get(f'{product}_version', found.get('redis_version'))}"
 
+    async def used(self) -> int:
+        """Return how many bytes of memory the server takes for all that it holds."""
+        return int((await self._link.command("INFO", "memory"))["used_memory"])
+
     async def keys(self) -> list[str]:
         """Return the names of all keys but the lease and the mark of a restore, sorted, without the namespace."""
         pattern = self._base.replace("[", r"\[") + "*"

@@ -25,6 +25,7 @@ from tests.bench import (
     engines,
     evaluation,
     footprint,
+    growth,
     ingest,
     judging,
     latency,
@@ -48,11 +49,12 @@ BENCHMARKS = {
     "recovery": recovery,
     "rules": footprint,
     "soak": soak,
+    "growth": growth,
 }
 """All that can be measured, in this order."""
 WIDTH = 190
 """Columns of the table where the terminal has fewer, or there is none."""
-APART = ("rules", "soak")
+APART = ("rules", "soak", "growth")
 """What is measured only when it is named."""
 
 
