@@ -1,7 +1,7 @@
 """`./run bench growth`: seven months in lock-step with the rules and people that ship, and what the server holds then.
 
 10,000 events come in each month and 8 % of them open an alert; everything that is due is sent into files; people
-resolve each alert within a day. Once a day the archivists, retention and the groups have their turn. At the end of each
+resolve each alert soon. Once a day the archivists, retention and the groups have their turn. At the end of each
 month the server's memory and what is in each table are measured; in the end an alert of the first month is exported and
 explained, and the audit is proved. Everything is synthetic. The months begin behind the stages of an election, in
 which all regencies must report each day.
@@ -45,6 +45,8 @@ MONTHS, EVENTS, ALERTING = 7, 10_000, 0.08
 MONTH = 30 * DAY
 REQUESTS = 6
 """Requests a day."""
+ANSWERED_AFTER = 20 * MINUTE
+"""People resolve what a request opened so long after it."""
 START, _ = parse_instant("2025-01-01T00:00:00+07:00")
 TABLE = load_regions(ROOT / "config/regions.csv")
 REGENCIES = tuple(region.code for region in TABLE if region.code.count(".") == 1)
@@ -113,12 +115,11 @@ class Course:
                 scope = Scope(rights=frozenset({"submit"}), region="00", token_id="ukur")
                 result = await self.siaga.intake.submit(body, "application/json", scope)
                 assert result.accepted == number, result
-        await self.siaga.advance(begins + 22 * HOUR)
-        for alert_id in list(await self.siaga.store.planned(UNRESOLVED)):
-            if alert_id not in self.opened:
+            await self.siaga.advance(begins + request * (20 * HOUR) // REQUESTS + ANSWERED_AFTER)
+            for alert_id in list(await self.siaga.store.planned(UNRESOLVED)):
                 self.opened.append(alert_id)
-            answer = Answer(person="piket", says="resolved", via="api", is_operator=True)
-            await self.siaga.desk.answer(alert_id, answer)
+                answer = Answer(person="piket", says="resolved", via="api", is_operator=True)
+                await self.siaga.desk.answer(alert_id, answer)
         await self.siaga.advance(begins + 23 * HOUR + 59 * MINUTE)
         await self._tidy_up()
         await self.siaga.advance(begins + DAY)
