@@ -19,6 +19,7 @@ from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
+from engine.service.case_archive import archive_of
 from engine.service.persons import Persons
 from engine.settings import DEFAULT_FILE, Settings
 
@@ -90,4 +91,4 @@ def erase(
 
 async def _with(settings: Settings, work: Callable[[Persons], Awaitable[T]]) -> T:
     async with storage(settings) as store:
-        return await work(Persons(store, books_of(settings, store)))
+        return await work(Persons(store, books_of(settings, store), archive_of(settings)))

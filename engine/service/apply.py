@@ -103,6 +103,10 @@ class Desk:
         # Between the two looks it may have left the store, but never the archive.
         return archived[0] if archived else None
 
+    async def left(self, notification_id: str) -> bool:
+        """Say whether a message left the store for the archive, with its alert or alone."""
+        return self._past is not None and await self._past.alert_of(notification_id) is not None
+
     async def history(self, alert_id: str, since: int = 0) -> list[HistoryEntry]:
         """Return the history of an alert, oldest first, without its first `since` entries; also from the archive."""
         name = history_log(alert_id)

@@ -201,6 +201,8 @@ class CaseArchivist:
                     later.append(Plan(closed_in(space), alert_id, until + LATER, expected=at))
                 elif (leaving := await self._leaving(case)) is not None:
                     found[alert_id] = case, leaving
+                else:
+                    later.append(Plan(closed_in(space), alert_id, until + LATER, expected=at))
         return found, later
 
     async def _list_closed(self) -> None:

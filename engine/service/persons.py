@@ -19,6 +19,7 @@ from engine.errors import SiagaError, UnreadableRecordError
 from engine.judging.instant import Instant
 from engine.service.audit import AuditEntry, append_audit
 from engine.service.books import DIRECTORY, Books
+from engine.service.case_archive import CaseArchive
 from engine.service.casebook import ALERTS, NOTIFICATIONS, history_log
 from engine.service.notes import Notes
 from engine.service.readable import readable, readable_entries
@@ -59,10 +60,12 @@ class ErasureIncompleteError(SiagaError):
 class Persons:
     """The people of an installation, as somebody who asks what is kept of them."""
 
-    def __init__(self, store: Store, books: Books) -> None:
+    def __init__(self, store: Store, books: Books, past: CaseArchive | None = None) -> None:
+        """`past` is where alerts are that left the store; None: there is none on this machine."""
         self._store = store
         self._books = books
-        self._notes = Notes(store)
+        self._past = past
+        self._notes = Notes(store, past)
         self._unreadable: set[str] = set()
 
     async def kept(self, person_id: str, at: Instant, by: Credential) -> Kept:
@@ -71,12 +74,15 @@ class Persons:
         contents = directory.contents
         held = [(a.region, a.role) for a in contents.assignments if a.person == person_id]
         served = [(d.region, d.role) for d in contents.roster if d.person == person_id]
+        history = await self._history(person_id)
+        past = await self._past.of_person(person_id) if self._past is not None else ([], [], {})
+        messages = {n.id: n for n in (*past[0], *(n for n, _ in await self._notifications(person_id)))}
         found = Kept(
             person=directory.person(person_id),
             offices=tuple(dict.fromkeys((*held, *served))),
-            notifications=tuple(n for n, _ in await self._notifications(person_id)),
-            history=tuple(await self._history(person_id)),
-            notes=await self._texts(await self._history(person_id)),
+            notifications=tuple(sorted(messages.values(), key=lambda n: n.planned_at)),
+            history=tuple({entry.id: entry for entry in (*past[1], *history)}.values()),
+            notes={**past[2], **await self._texts(history)},
         )
         seen = AuditEntry(at, "seen", f"person/{person_id}", by=str(by))
         await self._store.write(Write(name="audit", appends=(append_audit(seen),)))
@@ -105,11 +111,17 @@ class Persons:
             if _holds_words(notification):
                 wiped += await self._wiped(notification.id)
         await self._erase_from_versions(person_id)
+        # Behind the store: what left it until now is in the archive.
+        archived = await self._past.erase_person(person_id) if self._past is not None else {}
         done = AuditEntry(at, "erased", f"person/{person_id}", by=str(by))
         await self._store.write(Write(name="audit", appends=(append_audit(done),)))
         if self._unreadable:
             raise ErasureIncompleteError(self._unreadable)
-        return {"person": int(known), "messages": wiped, "notes": len(texts)}
+        return {
+            "person": int(known),
+            "messages": wiped + archived.get("message", 0),
+            "notes": len(texts) + archived.get("note", 0),
+        }
 
     async def _wiped(self, notification_id: str) -> bool:
         """Wipe the words and the address of a message that is over, whoever else changes it meanwhile."""

@@ -25,8 +25,8 @@ from engine.store.port import Store
 
 Outcome = Literal["delivered", "failed", "missing"]
 Taken = Literal["recorded", "settled", "doubted", "unknown"]
-"""What became of a report: `settled` before, `doubted` as its gateway's reports of failure are (`dlr_trust: none`),
-`unknown` is a message that is none of ours or of another gateway."""
+"""What became of a report: `settled` before, or its alert lies in the archive by now; `doubted` as its gateway's
+reports of failure are (`dlr_trust: none`); `unknown` is a message that is none of ours or of another gateway."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +61,8 @@ class Reports:
         notification = (
             decode_record(NOTIFICATIONS, notification_id, record.value, Notification) if record else None
         )
+        if notification is None and await self._desk.left(notification_id):
+            return "settled"
         if notification is None or (gateway and notification.gateway not in ("", gateway)):
             return "unknown"
         if gateway and outcome != "missing":

@@ -12,6 +12,7 @@ import pytest
 
 from engine.alerting.audit import broken_link
 from engine.alerting.command import Answer
+from engine.alerting.credential import Credential
 from engine.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
 from engine.service.app import open_siaga
 from engine.service.casebook import UNRESOLVED, history_log
@@ -109,7 +110,8 @@ async def a_day(siaga, day: int) -> list[str]:
     await siaga.advance(START + day * DAY + 20 * MINUTE)
     alerts = list(await siaga.store.planned(UNRESOLVED))
     for alert in alerts:
-        await siaga.desk.answer(alert, Answer(person="piket", says="resolved", via="api", is_operator=True))
+        answer = Answer(person="piket", says="resolved", via="api", is_operator=True)
+        await siaga.desk.answer(alert, answer, by=Credential("token", "desk"))
     return alerts
 
 

@@ -30,6 +30,7 @@ from engine.service.groups import Head
 from engine.service.key import Keys
 from engine.service.notes import NOTES, Notes, digest_of, with_note
 from engine.service.proof import verify
+from engine.service.reports import Reports
 from engine.settings_retention import RetentionSection
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
@@ -217,6 +218,21 @@ async def test_words_and_notes_end_by_their_own_time(board, archive):
     assert archive.index.end_texts(now + 8 * DAY) == {}
     assert archive.index.end_texts(now + 10 * DAY)["message"]
     assert archive.index.end_texts(now + 20 * DAY) == {"note": 1}
+
+
+async def test_a_report_that_comes_after_all_that_is_settled(board, archive):
+    desk = Desk(board.store, board.clock, board.books, board.metrics, archive)
+    message = next(iter((await desk.case(board.over)).notifications))
+    dispatcher = board.dispatcher
+    reports = Reports(
+        board.store, desk, dispatcher.replies, dispatcher.digests, board.gateways, board.metrics
+    )
+    await leave(board, archive)
+    assert await reports.take(message, "failed", gateway="sms") == "settled"
+    assert await reports.take("never", "failed", gateway="sms") == "unknown"
+    assert (
+        await desk.change(board.over, Comment(person="posko", note_digest=""), "comment", by=OPERATOR) is None
+    )
 
 
 async def test_what_is_still_spoken_of_stays(board, archive):
