@@ -131,6 +131,7 @@ RECORD_TABLES = (
     "directory",
     "families",
     "gaps",
+    "group_floors",
     "groups",
     "installation",
     "intake",

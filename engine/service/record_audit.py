@@ -34,7 +34,7 @@ from engine.service.case_archivist import LISTED
 from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS
 from engine.service.dead_letters import LETTERS, PUT_OFF_GROUPS, Letter, PutOff
 from engine.service.families import FAMILIES, Known
-from engine.service.groups import GROUPS, POINTS, Head
+from engine.service.groups import FLOORS, GROUPS, POINTS, Head
 from engine.service.key import INSTALLATION, KnownKey
 from engine.service.lock_step import CLOCK
 from engine.service.notes import NOTES
@@ -83,6 +83,7 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     DIRECTORY: lambda id_: int if id_ == "current" else Contents,
     FAMILIES: lambda _id: Known,
     GAPS: lambda _id: tuple[Gap, ...],
+    FLOORS: lambda _id: int,
     GROUPS: lambda _id: Head,
     INSTALLATION: lambda id_: BackupRecord if id_ == "backup" else KnownKey,
     INTAKE: lambda _id: int,
