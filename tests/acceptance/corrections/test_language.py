@@ -63,6 +63,23 @@ def test_memory_and_redis_hold_the_same_bytes(redis: Opened, found: list[Documen
     asyncio.run(run())
 
 
+@given(found=rule_sets(VOCABULARY, 3), seed=st.integers(0, 2**32))
+def test_batches_of_any_size_tell_the_same(found: list[Document], seed: int):
+    """Levels, figures, evidence and reasons do not depend on whether an instant was judged alone or with later ones."""
+    chance, rule_set = Random(seed), load(found)
+    late = [(event.occurred_at + chance.choice([0, 0, 7, 20]) * MINUTE, event) for event in crowd(chance)]
+    requests = [[event] for _, event in sorted(late, key=lambda pair: (pair[0], pair[1].id))]
+    sizes = [chance.randint(1, 6) for _ in range(20)]
+
+    async def run() -> None:
+        one_by_one, batched = Bench(MemoryStore(), rule_set), Bench(MemoryStore(), rule_set)
+        await one_by_one.play(requests)
+        await batched.play(requests, sizes)
+        assert await batched.story() == await one_by_one.story()
+
+    asyncio.run(run())
+
+
 _opened: Counter[str] = Counter()
 _undone: Counter[str] = Counter()
 

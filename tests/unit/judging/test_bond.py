@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.judging.hearing import BondGroup, Hearing
-from engine.judging.rule import Bond, Clear, Limit
+from engine.judging.judgement import Joined, Opened, Risen
+from engine.judging.rule import Bond, Clear, LevelStep, Limit
 from engine.judging.stretch import Source, Stretch
 from tests.unit.judging.desk import Ledger, rule
 
@@ -45,17 +46,22 @@ def hearing(name, told, at=END, **more):
     return Hearing(source=Source(f"{name}|73.15"), stretches=told, at=at, **more)
 
 
+def figure_at(condition, truth, at):
+    """Return how many alerts are open at an instant and count."""
+    return sum(
+        one.happened_at <= at
+        and (one.ended_at is None or at < one.ended_at)
+        and (condition.within is None or at < one.happened_at + condition.within)
+        for told in truth.values()
+        for one in told
+    )
+
+
 def oracle(condition, truth, hold_for=0):
     """Return the openings and their ends, from the definition, instant by instant (whole numbers are all there are)."""
 
     def figure(at):
-        return sum(
-            one.happened_at <= at
-            and (one.ended_at is None or at < one.ended_at)
-            and (condition.within is None or at < one.happened_at + condition.within)
-            for told in truth.values()
-            for one in told
-        )
+        return figure_at(condition, truth, at)
 
     changes = {one.happened_at for told in truth.values() for one in told}
     begins = min(changes, default=END)
@@ -105,6 +111,29 @@ def test_all_at_once_is_the_same_as_one_by_one(condition, truth, order):
     one.look(now=END)
     all_.look(now=END)
     assert one.spells == all_.spells
+
+
+@given(
+    conditions, truths, st.permutations(NAMES), st.sampled_from(["at_least", "at_most"]), st.integers(0, 3)
+)
+def test_the_level_is_the_highest_of_the_figures_while_it_was_open(condition, truth, order, operator, number):
+    """Where an alert of another rule ends, or leaves the window, as where one opens."""
+    limit = Limit(operator, number)
+    group = BondGroup(bond(condition, levels=(LevelStep(2), LevelStep(4, limit))))
+    said = [each for name in order for each in group.hear([hearing(name, truth[name], at=0)])]
+    said += group.look(now=END)
+    began = {each.ordinal: each.happened_at for each in said if isinstance(each, Opened)}
+    levels = dict.fromkeys(began.values(), 0)
+    for each in said:
+        if isinstance(each, Opened | Joined | Risen):
+            levels[began[each.ordinal]] = max(levels[began[each.ordinal]], each.level)
+    assert levels == {
+        begin: max(
+            4 if limit.met_by(figure_at(condition, truth, at)) else 2
+            for at in range(begin, 60 if end is None else end)
+        )
+        for begin, end in oracle(condition, truth)
+    }
 
 
 @given(conditions, truths)

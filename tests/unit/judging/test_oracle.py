@@ -74,7 +74,12 @@ def test_levels_are_read_word_for_word(one: Rule, seed: int, hold: Millis) -> No
     instants = groupby(sorted(reports, key=lambda report: report.key), lambda report: report.occurred_at)
     in_order = [list(together) for _, together in instants]
     assert heights(one, in_order) == oracle.levels
-    assert heights(one, [reports]) == oracle.levels
+    at_once = heights(one, [reports])
+    assert at_once.keys() == oracle.levels.keys()
+    if one.clear.how == "by_hand":
+        assert at_once == oracle.levels
+    else:  # what joined an alert that had ended by then may be evidence of the next one only
+        assert all(level <= oracle.levels[at] for at, level in at_once.items())
 
 
 def heights(one: Rule, requests: list[list[Event]]) -> dict[Instant, int]:
