@@ -168,8 +168,10 @@ class Fold(Recalling):
         ):
             due = earlier(due, self._next_leave(self._within))
         if self._active is not None:
-            changed = self.now if status.spell or self._untold() else None
-            due = self._active.judged_next(due, held=status.true_since, changed=changed)
+            held, changed = status.true_since, self.now if status.spell or self._untold() else None
+            if changed is not None and not status.spell and self._may_open():
+                held = changed  # it is judged where the next span begins, whatever was judged in this one
+            due = self._active.judged_next(due, held=held, changed=changed)
         until = self._rule.effective_until
         if due is None or (until is not None and due >= until) or (self.now is not None and due <= self.now):
             return None
@@ -190,6 +192,11 @@ class Fold(Recalling):
         trial = window_of(self._condition)
         found = turning(counted, self._meaning(self._window), trial, self._meaning, hops=self._hops())
         return None if found is None else found.key.occurred_at + within
+
+    def _may_open(self) -> bool:
+        """Say whether something newer than the last closing is there, and it was false since people closed it."""
+        status = self.status
+        return not status.blocked and status.seen is not None and newer(status.seen, status.floor)
 
     def _hops(self) -> bool:
         """Say whether a limit is met by one figure alone, and by none to either side of it."""

@@ -33,6 +33,7 @@ from engine.judging.rule import (
     Rule,
     Stage,
     Test,
+    Value,
 )
 from engine.judging.rule import Sequence as Steps
 from engine.judging.state import Spell
@@ -237,3 +238,19 @@ def test_nor_does_one_of_a_rule_on_rules() -> None:
     group = BondGroup(one)
     said = group.apply([], received_at=MINUTE, clearing=[event(MINUTE, "c")])
     assert (*said, *group.look(now=HOUR)) == ()
+
+
+def test_what_came_between_two_spans_opens_where_the_next_but_one_begins() -> None:
+    """It was no evidence of the alert that was open then, so it is newer than what closed that one."""
+    stages = ((0, 10), (20, 25), (30, 40))
+    spans = tuple(NamedSpan(id="t", since=a * MINUTE, until=b * MINUTE) for a, b in stages)
+    one = rule(
+        condition=Value("v", Limit("at_least", 1)),
+        clear=Clear("quiet", quiet_for=22 * MINUTE),
+        active=Active(stages=spans),
+    )
+    group = Group(one)
+    for minute in (1, 15):
+        group.apply([event(minute * MINUTE, v=1)], received_at=minute * MINUTE)
+    group.look(now=HOUR)
+    assert times(list(group.spells)) == [(1, 23), (30, None)]
