@@ -73,6 +73,7 @@ INBOUND_TEXTS = (
     "stopped",
     "verified",
     "muted",
+    "locked",
     "duplicate",
     "unknown_phone",
 )
@@ -127,6 +128,7 @@ RECORD_TABLES = (
     "archive",
     "breakers",
     "clock",
+    "code_misses",
     "codes",
     "directory",
     "families",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from engine.alerting.alert import Alert
 from engine.alerting.directory import Directory, PassedOver
 from engine.alerting.policy import Target
+from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 
@@ -31,7 +32,10 @@ def accused(alert: Alert, directory: Directory, at: Instant) -> frozenset[str]:
 
 def exclusions(alert: Alert, directory: Directory, at: Instant) -> dict[str, PassedOver]:
     """Return who may not be a recipient of this alert now, each with the reason."""
-    found: dict[str, PassedOver] = dict.fromkeys(alert.declined, "declined")
+    found: dict[str, PassedOver] = {}
+    if alert.level < AWAS and directory.stopped:
+        found.update(dict.fromkeys(directory.stopped, "no_contact"))
+    found.update(dict.fromkeys(alert.declined, "declined"))
     found.update(dict.fromkeys(accused(alert, directory, at), "conflict_of_interest"))
     return found
 

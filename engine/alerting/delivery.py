@@ -147,7 +147,8 @@ def _unused_contact(draft: Draft, notification: Notification) -> Contact | None:
         for n in draft.notifications
         if n.person == notification.person and _origin(draft, n).cause == cause
     }
-    unused = [contact for contact in person.reachable if contact.id not in used] if person else []
+    level = draft.alert.level
+    unused = [contact for contact in person.reachable_at(level) if contact.id not in used] if person else []
     return next((c for c in unused if not draft.around.cut_off(c, draft.now)), next(iter(unused), None))
 
 

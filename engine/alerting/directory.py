@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from engine.alerting.policy import Channel, Target
+from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant, Millis
 from engine.judging.region import NATION, RegionTable, cut
 
@@ -37,7 +38,11 @@ ALWAYS = Span()
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One address of a person. `id` is opaque (person/channel/number), `priority` lower is earlier."""
+    """One address of a person. `id` is opaque (person/channel/number), `priority` lower is earlier.
+
+    `stopped`: its owner asked by SMS, with a code, for no more messages: only awas goes there until an operator
+    confirms.
+    """
 
     id: str
     channel: Channel
@@ -46,6 +51,11 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quiet_hours: str = ""
     delay: Millis = 0
     verified: bool = True
+    stopped: bool = False
+
+    def serves(self, level: int) -> bool:
+        """Say whether messages of alerts of a level may go there."""
+        return self.verified and (not self.stopped or level >= AWAS)
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,6 +70,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def reachable(self) -> tuple[Contact, ...]:
         """Verified contacts by priority."""
         return tuple(sorted((c for c in self.contacts if c.verified), key=lambda c: c.priority))
+
+    def reachable_at(self, level: int) -> tuple[Contact, ...]:
+        """Contacts that messages of alerts of a level may use, by priority."""
+        return tuple(contact for contact in self.reachable if contact.serves(level))
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,6 +148,12 @@ class Directory:
         self.contents = contents
         self.version = version
         self._people = {person.id: person for person in contents.people}
+        self.stopped = frozenset(
+            person.id
+            for person in contents.people
+            if person.reachable and all(contact.stopped for contact in person.reachable)
+        )
+        """People of whom every contact that counts was stopped: only awas reaches them."""
         self._assignments: dict[tuple[str, str], list[Assignment]] = {}
         for assignment in contents.assignments:
             self._assignments.setdefault((assignment.region, assignment.role), []).append(assignment)

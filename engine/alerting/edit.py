@@ -42,12 +42,21 @@ def removed(contents: Contents, contact_id: str) -> Contents:
 
 
 def marked(contents: Contents, contacts: Collection[str], *, verified: bool) -> Contents:
-    """Return the directory with these contacts verified, or not any more."""
+    """Return the directory with these contacts verified, or not any more; a STOP is over with either."""
+    return _changed(contents, contacts, verified=verified, stopped=False)
+
+
+def stopped(contents: Contents, contacts: Collection[str]) -> Contents:
+    """Return the directory with these contacts kept for awas alone: their owner asked for no more messages."""
+    return _changed(contents, contacts, stopped=True)
+
+
+def _changed(contents: Contents, contacts: Collection[str], **changes: bool) -> Contents:
     people = tuple(
         msgspec.structs.replace(
             p,
             contacts=tuple(
-                msgspec.structs.replace(c, verified=verified) if c.id in contacts else c for c in p.contacts
+                msgspec.structs.replace(c, **changes) if c.id in contacts else c for c in p.contacts
             ),
         )
         for p in contents.people

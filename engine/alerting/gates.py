@@ -117,10 +117,11 @@ def _accused(alert: Alert, notification: Notification, around: Surroundings, now
 
 
 def _contact_gone(
-    _alert: Alert, notification: Notification, around: Surroundings, _now: Instant
+    alert: Alert, notification: Notification, around: Surroundings, _now: Instant
 ) -> Held | None:
     contact = around.directory.contact(notification.contact)
-    return Held("suppressed", "contact_gone") if contact is None or not contact.verified else None
+    gone = contact is None or not contact.serves(alert.level)
+    return Held("suppressed", "contact_gone") if gone else None
 
 
 def _contact_quiet(

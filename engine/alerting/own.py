@@ -21,6 +21,7 @@ Matter = Literal[
     "balance",
     "dead_letter",
     "contact",
+    "code-guessing",
     "vacancy",
     "clock",
     "pressure",
@@ -28,8 +29,9 @@ Matter = Literal[
 ]
 MATTERS: tuple[Matter, ...] = get_args(Matter)
 """Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on a
-group, an alert or a message raised and was put off; somebody wrote STOP; time ran out and an alert has nobody left; the
-wall clock jumped; nothing more is taken in, since too much waits; a stored record cannot be read."""
+group, an alert or a message raised and was put off; somebody wrote STOP; codes are guessed by SMS; time ran out and an
+alert has nobody left; the wall clock jumped; nothing more is taken in, since too much waits; a stored record cannot be
+read."""
 PREFIX = "siaga."
 """The ids of rules that begin so are Siaga's own; the loader refuses them to others."""
 OPS_POLICY = "siaga-ops"
@@ -88,9 +90,15 @@ _WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
         OPS_POLICY,
     ),
     "contact": (
-        "Seorang pejabat menghentikan SMS ke teleponnya (BERHENTI)",
-        "SMS dihentikan pejabat",
-        "Kontaknya yang lain dipakai. Pastikan ia masih terjangkau: siaga directory check; audit menyebut siapa.",
+        "BERHENTI diterima dari telepon seorang pejabat; teleponlah dia",
+        "BERHENTI dari telepon pejabat",
+        "Audit menyebut siapa. Tanpa kode tidak ada yang berubah; dengan kode AWAS tetap. Lalu: siaga contact stop.",
+        POSKO_POLICY,
+    ),
+    "code-guessing": (
+        "Kode jawaban SMS ditebak: banyak kode yang tidak pernah dikirim",
+        "Kode SMS ditebak",
+        "Nomor itu tidak dibaca selama satu jam. Telepon pemiliknya: nomornya mungkin dipalsukan. Lihat audit.",
         POSKO_POLICY,
     ),
     "vacancy": (

@@ -18,6 +18,7 @@ from engine.alerting.draft import Draft
 from engine.alerting.identity import notification_id
 from engine.alerting.policy import Channel
 from engine.alerting.quiet import contact_quiet_until
+from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 
 ASKING: frozenset[Kind] = frozenset(("first", "step"))
@@ -34,18 +35,25 @@ def told(draft: Draft, person: str) -> bool:
 
 
 def contacts_for(
-    person: Person, channels: Collection[Channel], quiet: Collection[str] = (), cut: Collection[str] = ()
+    person: Person,
+    channels: Collection[Channel],
+    quiet: Collection[str] = (),
+    cut: Collection[str] = (),
+    *,
+    level: int = AWAS,
 ) -> list[Contact]:
     """Return the contacts to use: the first by priority of each channel (empty: all), else the first of any.
 
     Those whose ids are in `quiet`, and those that no gateway serves now (`cut`), are passed over. Where nothing else is
-    left the `cut` are used all the same, to be tried again; where all are quiet, the first alone, to wait on.
+    left the `cut` are used all the same, to be tried again; where all are quiet, the first alone, to wait on. `level`
+    is that of the alert.
     """
+    reachable = person.reachable_at(level)
     for passed_over in ({*quiet, *cut}, quiet):
-        free = [contact for contact in person.reachable if contact.id not in passed_over]
+        free = [contact for contact in reachable if contact.id not in passed_over]
         if free:
             return _first_of_each(free, channels) or free[:1]
-    return (_first_of_each(person.reachable, channels) or list(person.reachable))[:1]
+    return (_first_of_each(reachable, channels) or list(reachable))[:1]
 
 
 def _first_of_each(contacts: Iterable[Contact], channels: Collection[Channel]) -> list[Contact]:
@@ -79,7 +87,7 @@ def plan_notice(
         if contact_quiet_until(draft.alert, contact, found.region, draft.around, draft.now) is not None
     }
     cut = {contact.id for contact in person.reachable if draft.around.cut_off(contact, draft.now)}
-    contacts = contacts_for(person, channels, quiet, cut)
+    contacts = contacts_for(person, channels, quiet, cut, level=draft.alert.level)
     run = draft.alert.current
     for contact in contacts:
         chosen = kind or ("step" if told(draft, person.id) else "first")

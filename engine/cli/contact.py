@@ -16,7 +16,7 @@ import typer
 
 from engine.alerting.command import Attempted
 from engine.alerting.directory import Contact, Contents
-from engine.alerting.edit import added, removed
+from engine.alerting.edit import added, marked, removed
 from engine.alerting.policy import Channel
 from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
@@ -94,10 +94,23 @@ def verify(
 ) -> None:
     """Bring back the code that was sent to a contact: messages of alerts go there from now on.
 
-    Example: siaga contact verify sekda-7315/sms/2 K7QR
+    Example: siaga contact verify sekda-7315/sms/2 407215
     """
     asyncio.run(_verify(settings_of(config, set_), contact, code.upper().replace(" ", "")))
     typer.echo(f"{contact}: verified")
+
+
+@app.command()
+def stop(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+    """Confirm that a contact gets no more messages, awas included: its owner said so to the duty desk.
+
+    STOP by SMS does less: without a code it asks for a call, with a code awas still goes there. A code that comes back
+    (`siaga contact ask`) makes the contact count again.
+
+    Example: siaga contact stop sekda-7315/sms/1
+    """
+    asyncio.run(_stop(settings_of(config, set_), contact))
+    typer.echo(f"{contact}: gets nothing more")
 
 
 @app.command()
@@ -146,7 +159,10 @@ async def _verify(settings: Settings, contact: str, code: str) -> None:
             await _found(books, contact), code, WallClock().now(), os_account()
         )
     if outcome != "verified":
-        hint = "no code counts for it any more: siaga contact ask" if outcome == "not_asked" else "wrong code"
+        hint = {
+            "not_asked": "no code counts for it any more: siaga contact ask",
+            "too_many_tries": "too many wrong codes came within the hour; try again later",
+        }.get(outcome, "wrong code")
         raise SiagaError(f"{contact}: {hint}")
 
 
@@ -155,6 +171,14 @@ async def _remove(settings: Settings, contact: str) -> None:
         books = books_of(settings, store)
         await _found(books, contact)
         change = partial(removed, contact_id=contact)
+        await Registry(store, books).amend(change, WallClock().now(), os_account())
+
+
+async def _stop(settings: Settings, contact: str) -> None:
+    async with storage(settings) as store:
+        books = books_of(settings, store)
+        await _found(books, contact)
+        change = partial(marked, contacts={contact}, verified=False)
         await Registry(store, books).amend(change, WallClock().now(), os_account())
 
 

@@ -144,6 +144,7 @@ def _contact(contact: Contact) -> dict[str, Any]:
         **({"quiet_hours": contact.quiet_hours} if contact.quiet_hours else {}),
         **({"delay": format_duration(contact.delay)} if contact.delay else {}),
         **({} if contact.verified else {"verified": False}),
+        **({"stopped": True} if contact.stopped else {}),
     }
 
 

@@ -242,6 +242,7 @@ def _contact(person: str, before: list[Contact]) -> Take[Contact]:
             quiet_hours=form.read("quiet_hours", hours, ""),
             delay=form.read("delay", duration(), 0),
             verified=form.read("verified", boolean, default=True),
+            stopped=form.read("stopped", boolean, default=False),
         )
         form.close()
         return contact

@@ -33,6 +33,8 @@ What = Literal[
     "token",
     "user",
     "sign_in",
+    "stop_asked",
+    "code_guessed",
     "seen",
     "exported",
     "erased",

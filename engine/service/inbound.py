@@ -8,7 +8,7 @@ step. Not here: what a text says (`wording.reply`, `wording.dialogue`), what an 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 import phonenumbers
@@ -20,7 +20,7 @@ from engine.alerting.command import Answer, Command, EscalateNow
 from engine.alerting.credential import Credential
 from engine.alerting.directory import Assignment, Contact, Directory, Duty, Person
 from engine.alerting.draft import Decision
-from engine.alerting.edit import marked
+from engine.alerting.edit import stopped
 from engine.alerting.identity import derive
 from engine.alerting.own import Request
 from engine.clock import Clock
@@ -29,26 +29,42 @@ from engine.judging.instant import Instant
 from engine.judging.region import NATION, cut
 from engine.metrics import Metrics
 from engine.service.apply import ATTEMPTS, Desk
+from engine.service.audit import AuditEntry, append_audit
 from engine.service.books import Books
 from engine.service.casebook import Case
+from engine.service.code_misses import misses
 from engine.service.own_alerts import ask
 from engine.service.phones import Kept, Phones
 from engine.service.replies import Planned, plan_reply
 from engine.service.verification import Verifications
 from engine.store.names import WriteName
-from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.store.port import Append, Committed, Plan, Put, Store, Write
+from engine.wording.code import CONTACT_CODE
 from engine.wording.dialogue import Answers, Stops, Turned, dialogue
-from engine.wording.line import Act, Begun, Done, Line, begin, hear
+from engine.wording.line import Act, Begun, Done, Line, begin, hear, miss
 from engine.wording.reply import bare, read
 from engine.wording.response import Became, Responses
 
-Heard = Literal["recorded", "refused", "turned", "stopped", "verified", "muted", "duplicate", "unknown_phone"]
-"""What became of a text: `turned` answered nothing, `muted` got no reply any more; a metric label."""
+Heard = Literal[
+    "recorded",
+    "refused",
+    "turned",
+    "stopped",
+    "verified",
+    "muted",
+    "locked",
+    "duplicate",
+    "unknown_phone",
+]
+"""What became of a text: `turned` answered nothing, `muted` got no reply any more, `locked` came from a phone that
+guesses codes; a metric label."""
 _Outcome = Answers | Turned | Stops | Literal["verified"]
 GONE = "gone"
 """What became of an answer whose alert is not in the store any more."""
 HOME = "ID"
 """A number without its country's prefix is one of Indonesia."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -123,13 +139,20 @@ class Inbound:
             text = _Text(self._text_id(kept.line, phone, words, gateway_id), writer, now)
             if text.id in kept.line.heard:
                 return "duplicate"
+            begun = kept.line.begun_of(text.id)
+            if begun is None and not kept.line.hears(now):
+                return "locked"
             try:
-                begun = kept.line.begun_of(text.id)
                 outcome: _Outcome = (
                     Answers(acts=begun.acts) if begun else dialogue(said, kept.line, unresolved, now)
                 )
                 if isinstance(outcome, Turned) and await self._verified(text, said.code):
                     outcome = "verified"
+                if outcome == Turned(why="unknown_code"):
+                    heard = await self._missed(text, kept)
+                    if heard is not None:
+                        return heard
+                    continue
                 heard = await self._follow(text, kept, outcome)
             except _AlreadyHeardError:
                 return "duplicate"
@@ -156,9 +179,11 @@ class Inbound:
         match outcome:
             case Answers():
                 return await self._answer(text, kept, outcome)
-            case Stops():
-                await self._withdraw(text.writer)
+            case Stops(coded=True):
+                await self._stop(text.writer)
                 return await self._respond(text, kept, "stopped")
+            case Stops():
+                return await self._ask_for_a_call(text, kept)
             case Turned() | "verified":
                 return await self._respond(text, kept, outcome)
 
@@ -177,35 +202,87 @@ class Inbound:
 
         A text that was interrupted after that and comes again is answered as at first.
         """
-        for owner, contact in text.writer.owners:
-            if code and await self._verifications.expects(contact, code, text.at):
-                return (
-                    await self._verifications.hear(
-                        contact, code, text.at, by=Credential("phone", contact.id, owner.id), text=text.id
-                    )
-                    == "verified"
-                )
-            if code and await self._verifications.confirmed_by(contact, text.id):
+        if not CONTACT_CODE.fullmatch(code):
+            return False
+        owners = text.writer.owners
+        for _, contact in owners:
+            if await self._verifications.confirmed_by(contact, text.id):
+                return True
+        # A wrong code is a try of every contact of the number that has a code out.
+        expecting = [one for one in owners if await self._verifications.expects(one[1], code, text.at)]
+        for owner, contact in expecting or owners:
+            by = Credential("phone", contact.id, owner.id)
+            outcome = await self._verifications.hear(contact, code, text.at, by=by, text=text.id)
+            if outcome == "verified":
                 return True
         return False
 
-    async def _withdraw(self, writer: _Writer) -> None:
-        """Send nothing more to the number: its contacts are not verified any more, the next contact serves.
+    async def _stop(self, writer: _Writer) -> None:
+        """Keep the number for awas alone, by a code that only the phone knows; an operator confirms the rest.
 
         The desk is told. Nobody else may refuse it, not even where an alert has nobody left then.
         """
         gone = frozenset(contact.id for _, contact in writer.owners)
         owner, now = writer.owners[0][0].id, self._clock.now()
-        offices = (await self._books.directory()).positions(owner, now)
-        region = cut(offices[0][0], "regency") or offices[0][0] if offices else NATION
         await self._books.amend_directory(
-            lambda contents: marked(contents, gone, verified=False),
+            lambda contents: stopped(contents, gone),
             now,
             by=Credential("phone", min(gone), owner),
-            plans=(ask(Request("contact", region, level=2), now),),
+            plans=(ask(Request("contact", await self._region(writer), level=2), now),),
         )
         for contact in sorted(gone):
-            log.warning("contact_withdrawn", contact=contact)
+            log.warning("contact_stopped", contact=contact)
+
+    async def _ask_for_a_call(self, text: _Text, kept: Kept) -> Heard | None:
+        """Let the duty desk call who asked by SMS, without a code, for no more messages: the number may be forged.
+
+        Nothing else changes. None where the phone's line was changed meanwhile.
+        """
+        person, contact = text.writer.owners[0]
+        said = self._responses.stopped(person.language, coded=False)
+        reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
+        planned = reply if kept.line.speaks else None
+        call = Request("contact", await self._region(text.writer), level=2)
+        written = await self._reply(
+            *(text, kept, planned),
+            recorded=False,
+            noted=_Noted(ask(call, text.at), _audited("stop_asked", text)),
+        )
+        if written:
+            log.warning("stop_asked", contact=contact.id)
+        return "stopped" if written else None
+
+    async def _missed(self, text: _Text, kept: Kept) -> Heard | None:
+        """Answer a code that was never sent to the phone; the fifth within the hour keeps the phone out for an hour.
+
+        None where the phone's line was changed meanwhile.
+        """
+        person, contact = text.writer.owners[0]
+        line, guesses = miss(kept.line, text.at)
+        everybody = (await misses(self._store, "phones", text.at)).another(text.at)
+        matters = [NATION] * everybody.too_many + [await self._region(text.writer)] * guesses
+        heard: Heard = "locked" if guesses else "turned" if kept.line.speaks else "muted"
+        said = self._responses.turned(person.language, Turned(why="unknown_code"), {})
+        if guesses:
+            said = self._responses.locked(person.language)
+        reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
+        noted = _Noted(
+            *(ask(Request("code-guessing", region), text.at) for region in dict.fromkeys(matters)),
+            *((_audited("code_guessed", text),) if guesses else ()),
+            everybody.put(),
+        )
+        planned = None if heard == "muted" else reply
+        after = kept._replace(line=line)
+        if not await self._reply(text, after, planned, recorded=False, noted=noted):
+            return None
+        if guesses:
+            log.warning("codes_guessed", contact=contact.id)
+        return heard
+
+    async def _region(self, writer: _Writer) -> str:
+        """Return the region whose duty desk looks after the owner of a phone."""
+        offices = (await self._books.directory()).positions(writer.owners[0][0].id, self._clock.now())
+        return cut(offices[0][0], "regency") or offices[0][0] if offices else NATION
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -342,17 +419,37 @@ class Inbound:
             said = self._responses.turned(person.language, outcome, await self._regions(kept, outcome))
         else:
             heard = outcome
-            speak = self._responses.stopped if outcome == "stopped" else self._responses.verified
-            said = speak(person.language)
+            language = person.language
+            said = (
+                self._responses.stopped(language, coded=True)
+                if outcome == "stopped"
+                else self._responses.verified(language)
+            )
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
         planned = None if heard == "muted" else reply
         written = await self._reply(text, kept, planned, recorded=heard in ("stopped", "verified"))
         return heard if written else None
 
-    async def _reply(self, text: _Text, kept: Kept, planned: Planned | None, *, recorded: bool) -> bool:
+    async def _reply(
+        self,
+        text: _Text,
+        kept: Kept,
+        planned: Planned | None,
+        *,
+        recorded: bool,
+        noted: _Noted | None = None,
+    ) -> bool:
         """Write the reply to a text and that it was heard; False where the phone's line was changed meanwhile."""
         puts, plans = self._memory(text, kept, planned, recorded=recorded)
-        written = await self._store.write(Write(name="reply", puts=tuple(puts), plans=tuple(plans)))
+        more = noted or _Noted()
+        written = await self._store.write(
+            Write(
+                name="reply",
+                puts=(*puts, *more.of(Put)),
+                plans=(*plans, *more.of(Plan)),
+                appends=more.of(Append),
+            )
+        )
         committed = isinstance(written, Committed)
         self._metrics.commit("reply", "committed" if committed else "conflict")
         if committed:
@@ -379,6 +476,24 @@ class Inbound:
         """Return what is written with every text: that it was heard, and its reply."""
         line = self._phones.put(text.writer.number, kept, hear(kept.line, text.id, recorded=recorded))
         return ((line, planned.put), (planned.plan,)) if planned else ((line,), ())
+
+
+class _Noted:
+    """What is written beside the reply to a text: records, requests for own alerts, entries of the audit."""
+
+    def __init__(self, *parts: Put | Plan | Append) -> None:
+        self._parts = parts
+
+    def of(self, kind: type[T]) -> tuple[T, ...]:
+        """Return the parts of a kind."""
+        return tuple(part for part in self._parts if isinstance(part, kind))
+
+
+def _audited(what: Literal["stop_asked", "code_guessed"], text: _Text) -> Append:
+    """Return the entry of the audit that names the contact from which a text seems to come."""
+    owner, contact = text.writer.owners[0]
+    by = Credential("phone", contact.id, owner.id)
+    return append_audit(AuditEntry(text.at, what, contact.id, by=str(by)))
 
 
 def _phone(text: _Text, case: Case) -> Credential:

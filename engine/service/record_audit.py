@@ -32,6 +32,7 @@ from engine.service.backup_record import BackupRecord
 from engine.service.books import BREAKERS, DIRECTORY, SILENCES
 from engine.service.case_archivist import LISTED
 from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS
+from engine.service.code_misses import CODE_MISSES
 from engine.service.dead_letters import LETTERS, PUT_OFF_GROUPS, Letter, PutOff
 from engine.service.families import FAMILIES, Known
 from engine.service.groups import FLOORS, GROUPS, POINTS, Head
@@ -78,6 +79,7 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     BREAKERS: lambda _id: Breaker,
     CLOCK: lambda _id: int,
     CODES: lambda _id: Line,
+    CODE_MISSES: lambda _id: tuple[Instant, ...],
     TOLD: lambda _id: Told,
     OF_ALERTS: lambda _id: str,
     DIRECTORY: lambda id_: int if id_ == "current" else Contents,

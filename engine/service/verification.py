@@ -18,12 +18,12 @@ from engine.alerting.directory import Contact
 from engine.alerting.edit import marked
 from engine.judging.instant import DAY, Instant, Millis
 from engine.service.books import Books
+from engine.service.code_misses import misses
 from engine.service.key import Keys
 from engine.service.readable import readable_or
 from engine.service.registry import Registry
 from engine.store.codec import encode
 from engine.store.port import Committed, Put, Store, Write
-from engine.wording.code import choose
 
 VERIFICATIONS = "verifications"
 """Table of what contacts were asked, by their ids."""
@@ -32,8 +32,11 @@ VALID: Millis = DAY
 TRIES = 5
 """A code that was answered wrongly so often counts no more."""
 
-Outcome = Literal["verified", "wrong_code", "not_asked"]
-"""`not_asked`: no code is out for the contact, it is too old, it was tried too often, or the address is another now."""
+Outcome = Literal["verified", "wrong_code", "not_asked", "too_many_tries"]
+"""`not_asked`: no code is out for the contact, it is too old, it was tried too often, or the address is another now.
+`too_many_tries`: the tries of this hour over all contacts are used up; nothing was looked at."""
+DIGITS = 6
+"""Digits of a code."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,6 +80,9 @@ class Verifications:
             out = self._out(asked, contact, at)
             if asked is None or out is None:
                 return "not_asked"
+            everybody = await misses(self._store, "contacts", at)
+            if everybody.spent:
+                return "too_many_tries"
             right = _same(out, code)
             if right:
                 await Registry(self._store, self._books).amend(
@@ -84,7 +90,8 @@ class Verifications:
                 )
             missed = asked.missed + (not right)
             tried = msgspec.structs.replace(asked, missed=missed, done=right, text=text)
-            if await self._keep(contact.id, tried, version):
+            more = () if right else (everybody.another(at).put(),)
+            if await self._keep(contact.id, tried, version, *more):
                 return "verified" if right else "wrong_code"
 
     async def expects(self, contact: Contact, code: str, at: Instant) -> bool:
@@ -110,9 +117,9 @@ class Verifications:
         asked = readable_or(VERIFICATIONS, contact_id, record, Asked, None)
         return asked, record.version if record else 0
 
-    async def _keep(self, contact_id: str, asked: Asked, version: int) -> bool:
-        put = Put(VERIFICATIONS, contact_id, encode(asked), version)
-        return isinstance(await self._store.write(Write(name="verification", puts=(put,))), Committed)
+    async def _keep(self, contact_id: str, asked: Asked, version: int, *more: Put) -> bool:
+        puts = (Put(VERIFICATIONS, contact_id, encode(asked), version), *more)
+        return isinstance(await self._store.write(Write(name="verification", puts=puts)), Committed)
 
 
 def _same(out: str, code: str) -> bool:
@@ -121,7 +128,7 @@ def _same(out: str, code: str) -> bool:
 
 def _code(key: bytes, contact: Contact, asked: Asked) -> str:
     secret = hmac.new(key, f"verify\0{contact.id}\0{asked.turn}".encode(), sha256).hexdigest()
-    return choose(secret, contact.id, ())
+    return f"{int(secret, 16) % 10**DIGITS:0{DIGITS}d}"
 
 
 def _digest(key: bytes, contact: Contact) -> str:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.alerting.directory import Contact, Contents
-from engine.alerting.edit import added, removed
+from engine.alerting.edit import added, marked, removed
 from engine.alerting.policy import Channel
 from engine.judging.region import NATION
 from engine.loading.address import address
@@ -82,7 +82,7 @@ async def ask_contact(
     return await _asked(request, await _contact(request, f"{person}/{channel}/{number}", scope))
 
 
-@router.post(f"{PATH}/verification", responses=responses(401, 403, 404, 409, 413, 422, 503))
+@router.post(f"{PATH}/verification", responses=responses(401, 403, 404, 409, 413, 422, 429, 503))
 async def verify_contact(
     request: Request,
     person: str,
@@ -99,9 +99,31 @@ async def verify_contact(
     )
     if outcome == "wrong_code":
         raise Problem(422, "wrong_code", "That is not the code that was sent to this contact.")
+    if outcome == "too_many_tries":
+        raise Problem(429, "too_many_tries", "Too many wrong codes came within the hour; try again later.")
     if outcome == "not_asked":
         raise Problem(409, "not_asked", "No code counts for this contact; send a new one.")
     return ContactShape(id=contact.id, verified=True, asked="")
+
+
+@router.post(f"{PATH}/stop", responses=responses(401, 403, 404, 409, 503))
+async def stop_contact(
+    request: Request, person: str, channel: Channel, number: int, scope: Scope = needs("operate")
+) -> ContactShape:
+    """Confirm that a contact gets no more messages, awas included: its owner said so to the duty desk.
+
+    STOP by SMS does less: without a code it asks for a call, with a code awas still goes there. Refused where an
+    unresolved alert would have nobody left whom it could tell.
+    """
+    siaga = siaga_of(request)
+    contact = await _contact(request, f"{person}/{channel}/{number}", scope)
+    try:
+        await Registry(siaga.store, siaga.books).amend(
+            partial(marked, contacts={contact.id}, verified=False), siaga.clock.now(), scope.credential
+        )
+    except NobodyLeftError as error:
+        raise Problem(409, "nobody_left", str(error)) from error
+    return ContactShape(id=contact.id, verified=False, asked="")
 
 
 @router.delete(PATH, responses=responses(401, 403, 404, 409, 503))

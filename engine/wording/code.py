@@ -22,6 +22,8 @@ LEAST_LETTERS = 2
 """Letters of the shortest code beside its check letter; a longer one has more of them behind the digit."""
 SHAPE = re.compile(r"[A-Z][0-9][A-Z]{2,8}")
 """What is meant as a code, though it may have a character that no code has."""
+CONTACT_CODE = re.compile(r"[0-9]{6}", re.ASCII)
+"""A code that verifies a contact; those of alerts begin with a letter."""
 
 
 def written(letters: str, digit: str) -> str:

@@ -42,7 +42,9 @@ class Turned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stops(msgspec.Struct, frozen=True):
-    """The phone wants no further messages."""
+    """The phone wants no further messages. `coded`: the text names a code that was sent to it."""
+
+    coded: bool = False
 
 
 Outcome = Answers | Turned | Stops
@@ -50,8 +52,8 @@ Outcome = Answers | Turned | Stops
 
 def dialogue(reply: Reply, line: Line, unresolved: Collection[str], now: Instant) -> Outcome:
     """Return what a text leads to; `unresolved` are the alerts that are open or acknowledged at this instant."""
-    if reply.stop:
-        return Stops()
+    if reply.stop and (not reply.code or line.by_code(reply.code) is not None):
+        return Stops(coded=bool(reply.code))
     live = [told for told in _newest_first(line) if any(alert in unresolved for alert in told.alerts)]
     if reply.code:
         told = line.by_code(reply.code)

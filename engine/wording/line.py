@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.judging.instant import DAY, Instant, Millis
+from engine.judging.instant import DAY, HOUR, Instant, Millis
 from engine.wording.reply import Said
 
 KEPT_AFTER_CLOSING: Millis = 90 * DAY
@@ -23,6 +23,11 @@ BEGUN_FOR: Millis = DAY
 """A text that is not brought again within this time is not gone on with."""
 UNRECORDED_AT_MOST = 5
 """Replies in a row that recorded nothing; further texts of that kind get none (two machines may talk to each other)."""
+MISSES_AT_MOST = 5
+"""So many codes that were not sent to the phone within `MISSES_WITHIN` are guessing."""
+MISSES_WITHIN: Millis = HOUR
+DEAF_FOR: Millis = HOUR
+"""A phone that guesses codes is not heard for so long."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -88,7 +93,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by their length, and `digest` is the code of the newest digest. `home` is the name under which the codes of the
     phone are kept, where that is not the line's own. `unrecorded` counts the replies since something was recorded or a
     notice went out, `turn` all messages sent to the phone, `heard` are the ids of its newest texts, `begun` are texts
-    whose answers are not all carried out.
+    whose answers are not all carried out. `misses` are the instants of codes of the last hour that were never sent to
+    it; up to `deaf_until` nothing that it says is heard.
     """
 
     codes: tuple[Told, ...] = ()
@@ -99,6 +105,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     used: dict[int, int] = {}
     digest: str = ""
     home: str = ""
+    misses: tuple[Instant, ...] = ()
+    deaf_until: Instant | None = None
+
+    def hears(self, now: Instant) -> bool:
+        """Say whether texts of the phone count at this instant: not while it is kept out for guessing codes."""
+        return self.deaf_until is None or now >= self.deaf_until
 
     @property
     def speaks(self) -> bool:
@@ -149,6 +161,17 @@ def hear(line: Line, text: str, *, recorded: bool) -> Line:
         begun=tuple(begun for begun in line.begun if begun.text != text),
         unrecorded=0 if recorded else line.unrecorded + 1,
     )
+
+
+def miss(line: Line, now: Instant) -> tuple[Line, bool]:
+    """Return the line after a code that was not sent to the phone, and whether it is kept out from now on."""
+    missed = (*(at for at in line.misses if at > now - MISSES_WITHIN), now)
+    guesses = len(missed) >= MISSES_AT_MOST
+    return msgspec.structs.replace(
+        line,
+        misses=() if guesses else missed,
+        deaf_until=now + DEAF_FOR if guesses else None,
+    ), guesses
 
 
 def close(line: Line, resolved: Mapping[str, Instant], now: Instant) -> Line:

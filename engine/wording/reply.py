@@ -17,7 +17,7 @@ from typing import Literal, TypedDict
 
 import msgspec
 
-from engine.wording.code import SHAPE, valid
+from engine.wording.code import CONTACT_CODE, SHAPE, valid
 
 Said = Literal["taken", "declined", "delegated", "resolved", "seen", "escalate", "help"]
 WORDS: dict[Said, tuple[str, ...]] = {
@@ -36,7 +36,7 @@ WORDS: dict[Said, tuple[str, ...]] = {
     "help": ("bantuan", "help", "?"),
 }
 STOP = frozenset(("berhenti", "stop"))
-"""Words that end messages to a phone; only where they stand alone."""
+"""Words that end messages to a phone; only where they stand alone or with a code."""
 ALL = frozenset(("semua", "all"))
 COURTESY = frozenset(("pak", "bapak", "bu", "ibu"))
 TOWARDS = frozenset(("ke", "kepada", "kpd", "to"))
@@ -72,7 +72,10 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a text says. `code` is empty where it names none; without clauses it is no answer."""
+    """What a text says. `code` is empty where it names none; without clauses it is no answer.
+
+    A code of six digits is one that was sent to verify a contact; nothing else is said with it.
+    """
 
     clauses: tuple[Clause, ...] = ()
     code: str = ""
@@ -93,6 +96,11 @@ def read(text: str) -> Reply:
     plain = _plain(tokens)
     if len(plain) == 1 and plain[0] in STOP:
         return Reply(stop=True)
+    if CONTACT_CODE.fullmatch(digits := "".join(plain).replace("-", "")):
+        return Reply(code=digits)
+    stops = {code for code, rest in _codes(tokens) if code and len(rest) == 1 and rest[0] in STOP}
+    if stops:
+        return Reply(stop=True, code=min(stops, key=lambda code: (not valid(code), code)))
     polite = len(tokens) - len(plain)
     readings = [
         (_rank(code, clauses, len(rest) - len(said) - polite), Reply(code=code, clauses=clauses))

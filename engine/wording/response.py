@@ -75,9 +75,14 @@ class Responses:
             texts.variants(key), {"code": code, "codes": ", ".join(turned.codes), "listed": listed}
         )
 
-    def stopped(self, language: str) -> str:
-        """Say that this phone gets no more messages."""
-        return _fitting(self._catalogue.texts(language).variants("reply.stopped"), {})
+    def stopped(self, language: str, *, coded: bool) -> str:
+        """Say that this phone gets awas alone, or, where the text named no code, that the duty desk calls."""
+        key = "reply.stopped" if coded else "reply.stop_asked"
+        return _fitting(self._catalogue.texts(language).variants(key), {})
+
+    def locked(self, language: str) -> str:
+        """Say that this phone is not heard for an hour: it brought codes that were never sent to it."""
+        return _fitting(self._catalogue.texts(language).variants("reply.locked"), {})
 
     def verified(self, language: str) -> str:
         """Say that this phone gets messages from now on."""

@@ -151,12 +151,14 @@ async def test_a_text_that_verifies_its_phone_is_answered_the_same_when_it_comes
 @pytest.mark.parametrize(("side", "number"), [("before", 1), ("after", 1), ("before", 2), ("after", 2)])
 async def test_a_text_that_ends_messages_is_answered_the_same_when_it_comes_again(side, number):
     board = Switchboard(store=Interrupted())
-    await board.publish()
+    alert_id = await board.open(1)
+    await board.send()
+    code = (await board.line(SEKDA)).of(alert_id).code
     board.store.on(side, number, away)
     with pytest.raises(StoreUnavailableError):
-        await board.inbound.hear(SEKDA, "BERHENTI", gateway_id="g1")
-    await board.another_inbound().hear(SEKDA, "BERHENTI", gateway_id="g1")
-    assert not (await board.books.directory()).contact("sekda-7315/sms/1").verified
+        await board.inbound.hear(SEKDA, f"BERHENTI {code}", gateway_id="g1")
+    await board.another_inbound().hear(SEKDA, f"BERHENTI {code}", gateway_id="g1")
+    assert (await board.books.directory()).contact("sekda-7315/sms/1").stopped
     (reply,) = await board.replies()
     assert reply.state == "pending"
 

@@ -134,6 +134,8 @@ def _state(contact: Contact, now: Instant, voice: Voice) -> str:
     """Return what speaks against a contact now: `unverified`, `quiet`, or nothing."""
     if not contact.verified:
         return "unverified"
+    if contact.stopped:
+        return "stopped"
     zone = voice.regions.timezone(voice.region)
     return "quiet" if contact.quiet_hours and within_hours(contact.quiet_hours, now, zone) else ""
 

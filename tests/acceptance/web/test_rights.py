@@ -34,6 +34,7 @@ ENDPOINTS = {
     "contact": ("POST", "/v1/contacts", "contact", "operate", 403),
     "code": ("POST", "/v1/contacts/{contact}/code", None, "operate", 403),
     "verify": ("POST", "/v1/contacts/{contact}/verification", {"code": "A2AA"}, "operate", 403),
+    "stop": ("POST", "/v1/contacts/{contact}/stop", None, "operate", 403),
     "no_contact": ("DELETE", "/v1/contacts/{contact}", None, "operate", 403),
     "quarantine": ("GET", "/v1/quarantine", None, "operate", 200),
     "resubmit": ("POST", "/v1/quarantine/{record}/resubmit", {"mended": True}, "operate", 404),

@@ -65,7 +65,7 @@ async def test_a_digest_answered_in_part(board):
     kept, _ = await board.phones.read(SEKDA, board.clock.now())
     line = msgspec.structs.replace(kept.line, codes=(*kept.line.codes, digest))
     await board.store.write(Write(name="test", puts=(board.phones.put(SEKDA, kept, line),)))
-    assert await board.inbound.hear(SEKDA, "1 ok; 2,9 bukan saya") == "recorded"
+    assert await board.inbound.hear(SEKDA, "1 ok; 2,9 bukan saya K7QR") == "recorded"
     assert (await board.alert(first)).acknowledged_by == "sekda-7315"
     assert (await board.alert(second)).declined == ("sekda-7315",)
     await board.send()
@@ -189,14 +189,16 @@ async def test_a_code_is_forgotten_ninety_days_after_its_alert_was_closed(board)
 
 async def test_stop_concerns_everybody_with_that_number_and_nobody_else():
     board = Switchboard(people=(*PEOPLE[:1], person("bpbd-7315", SEKDA), PEOPLE[2]))
-    await told(board)
-    assert await board.inbound.hear(SEKDA, "Stop") == "stopped"
+    _, code = await told(board)
+    assert await board.inbound.hear(SEKDA, f"Stop {code}") == "stopped"
     directory = await board.books.directory()
-    assert [directory.contact(f"{name}/sms/1").verified for name in ("sekda-7315", "bpbd-7315", "posko")] == [
-        False,
-        False,
-        True,
+    contacts = [directory.contact(f"{name}/sms/1") for name in ("sekda-7315", "bpbd-7315", "posko")]
+    assert [(contact.verified, contact.stopped) for contact in contacts] == [
+        (True, True),
+        (True, True),
+        (True, False),
     ]
+    assert [contact.serves(level) for contact in contacts[:1] for level in (2, 3, 4)] == [False, False, True]
     await board.send()
     assert len(await board.replies()) == 1
 

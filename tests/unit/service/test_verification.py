@@ -1,5 +1,6 @@
 """A contact that was added counts once the code that was sent there came back."""
 
+import re
 from functools import partial
 
 import pytest
@@ -10,7 +11,6 @@ from engine.service.key import Keys
 from engine.service.own_alerts import OWN
 from engine.service.registry import Registry
 from engine.service.verification import TRIES, Verifications
-from engine.wording.code import valid
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import KEY, Switchboard
 
@@ -38,7 +38,7 @@ async def _second(board):
 async def test_the_right_code_verifies_once(board):
     contact, now = await board.second(), board.clock.now()
     code = await board.verifications.ask(contact, now)
-    assert valid(code)
+    assert re.fullmatch(r"[0-9]{6}", code)
     assert await board.verifications.hear(contact, code, now + 1, by=OPERATOR) == "verified"
     assert (await board.second()).verified
     assert await board.verifications.hear(contact, code, now + 2, by=OPERATOR) == "not_asked"
@@ -47,7 +47,7 @@ async def test_the_right_code_verifies_once(board):
 async def test_a_wrong_code_verifies_nothing_and_five_of_them_end_it(board):
     contact, now = await board.second(), board.clock.now()
     code = await board.verifications.ask(contact, now)
-    outcomes = [await board.verifications.hear(contact, "A2AA", now, by=OPERATOR) for _ in range(TRIES)]
+    outcomes = [await board.verifications.hear(contact, "000000", now, by=OPERATOR) for _ in range(TRIES)]
     assert outcomes == ["wrong_code"] * TRIES
     assert await board.verifications.hear(contact, code, now, by=OPERATOR) == "not_asked"
     assert not (await board.second()).verified
@@ -74,7 +74,7 @@ async def test_a_code_ends_with_its_day_and_with_its_address(board):
 
 async def test_the_code_comes_back_by_sms_from_the_phone_it_was_sent_to(board):
     code = await board.verifications.ask(await board.second(), board.clock.now())
-    assert await board.inbound.hear(NEW, f"{code[:2]} {code[2:]}") == "verified"
+    assert await board.inbound.hear(NEW, f"{code[:3]} {code[3:]}") == "verified"
     assert (await board.second()).verified
     await board.send()
     assert "tercatat" in board.texts(NEW)[-1]

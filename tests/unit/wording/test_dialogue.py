@@ -68,6 +68,8 @@ def test_help_without_any_alert_lists_no_code():
 def test_stopping():
     assert outcome("STOP", ONE) == Stops()
     assert outcome("berhenti") == Stops()
+    assert outcome("berhenti K7QR", ONE) == Stops(coded=True)
+    assert outcome("berhenti K7QR", TWO) == Turned(why="unknown_code")
 
 
 def test_items_of_the_newest_digest():

@@ -154,7 +154,11 @@ def mail(name: str, language: str) -> str:
 
 def replies(language: str) -> str:
     """Every reply of the catalogue, under its key, about the alert that the others have."""
-    said = {"reply.stopped": RESPONSES.stopped(language)}
+    said = {
+        "reply.stopped": RESPONSES.stopped(language, coded=True),
+        "reply.stop_asked": RESPONSES.stopped(language, coded=False),
+        "reply.locked": RESPONSES.locked(language),
+    }
     act = Act(alert=TAKEN.id, code=CODE, said="taken")
     for key in CATALOGUE.pairs:
         family, _, reason = key.rpartition(".")

@@ -155,10 +155,16 @@ def test_items_of_a_digest(text, reply):
 
 
 @pytest.mark.parametrize("word", sorted(STOP))
-def test_stopping_is_one_word_alone(word):
+def test_stopping_is_one_word_alone_or_with_a_code(word):
     assert read(f" {word.upper()}! ") == Reply(stop=True)
-    assert not read(f"{word} K7QR").stop
+    assert read(f"{word} K7QR") == read(f"k7 qr {word}") == Reply(stop=True, code="K7QR")
     assert not read(f"jangan {word}").stop
+
+
+def test_six_digits_alone_are_a_code_of_a_contact():
+    assert read("407215") == read("407 215, Pak") == Reply(code="407215")
+    assert read("12 13 14 ok") == Reply(clauses=(Clause(said="taken", items=(12, 13, 14)),))
+    assert read("407215 ok") == NOTHING
 
 
 @pytest.mark.parametrize("text", ["C2W BU terima", "terima C2W-BU", "c2wbu terima pak", "Bu, terima C2W BU"])

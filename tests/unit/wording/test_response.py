@@ -157,7 +157,9 @@ def test_words_of_the_design_that_officials_are_told():
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_stopping_is_said_in_one_part(language):
-    assert parts(RESPONSES.stopped(language)) == 1
+    assert parts(RESPONSES.stopped(language, coded=True)) == 1
+    assert parts(RESPONSES.stopped(language, coded=False)) == 1
+    assert parts(RESPONSES.locked(language)) == 1
 
 
 def test_the_open_alert_has_no_taker_to_name():
