@@ -71,3 +71,9 @@ def test_every_loop_has_its_metrics():
     wiring = "".join((ROOT / f"engine/service/{name}.py").read_text() for name in ("app", "upkeep"))
     wired = re.findall(r'rota\.add\(\s*"(\w+)"', wiring)
     assert set(wired) == set(LOOPS)
+
+
+def test_decisions_have_a_number_each():
+    """Two records of one number could not be told apart where one is cited."""
+    numbers = [path.name[:4] for path in (ROOT / "docs/decisions").glob("*.md")]
+    assert len(numbers) == len(set(numbers))
