@@ -113,7 +113,14 @@ class Course:
             number = events * (request + 1) // REQUESTS - events * request // REQUESTS
             if number:
                 body = msgspec.json.encode([self._event() for _ in range(number)])
-                scope = Scope(rights=frozenset({"submit"}), region="00", token_id="ukur")
+                # Months pass in minutes here, and the rate of a token goes by real time.
+                scope = Scope(
+                    rights=frozenset({"submit"}),
+                    region="00",
+                    token_id="ukur",
+                    events_per_minute=10**9,
+                    bytes_per_minute=10**9,
+                )
                 result = await self.siaga.intake.submit(body, "application/json", scope)
                 assert result.accepted == number, result
             await self.siaga.advance(begins + request * (20 * HOUR) // REQUESTS + ANSWERED_AFTER)
