@@ -23,13 +23,16 @@ from engine.errors import ConfigurationError, StoreError
 from engine.judging.instant import Instant, format_instant
 from engine.release import RELEASE
 from engine.service.archivist import told_link
+from engine.service.case_archive import FOLDER
 from engine.settings import Settings
 from engine.store.archive import LOCK, SUFFIX, Archive
 from engine.store.backup import ARCHIVE, FORM, KEY, STORE, Backup, Content, Manifest, Spool, content_of, write
+from engine.store.case_index import FILE, CaseIndex
 from engine.store.codec import VERSION as CODEC
 from engine.store.copy import Namespace, batches, size_of
 from engine.store.port import START, Store, order_of
 
+INDEX = f"{ARCHIVE}{FOLDER}/{FILE}"
 Progress = Callable[[str, int], Callable[[int], object]]
 """Begins to show a stretch of work by its name and length; gives what is called with each piece of it that is done."""
 
@@ -68,6 +71,8 @@ async def back_up(
                     await store.last_position(),
                     await store.cursor(),
                 )
+                # The index first: no case that it names lies beyond the lengths of the files.
+                index = None if folder is None else await asyncio.to_thread(_copied, folder, Path(scratch))
                 lengths = _lengths(folder)
                 done = progress("store", len(keys))
                 async for part, last in namespace.parts(keys, items):
@@ -81,6 +86,8 @@ async def back_up(
         for day, length in lengths.items():
             sources[ARCHIVE + day] = day_file = (folder or Path()) / day
             contents[ARCHIVE + day] = await asyncio.to_thread(content_of, day_file, length)
+        if index is not None:
+            sources[INDEX], contents[INDEX] = index, await asyncio.to_thread(content_of, index)
         if with_key:
             sources[KEY] = settings.key_file
             contents[KEY] = _key_content(settings.key_file)
@@ -144,8 +151,19 @@ async def restore(backup: Backup, namespace: Namespace, settings: Settings, prog
 
 def _lengths(folder: Path | None) -> dict[str, int]:
     """Return the day files of an archive with their lengths now."""
-    found = sorted(folder.glob("*" + SUFFIX)) if folder is not None else ()
-    return {path.name: path.stat().st_size for path in found}
+    if folder is None:
+        return {}
+    found = sorted(folder.glob("*" + SUFFIX)) + sorted(folder.glob(f"{FOLDER}/*{SUFFIX}"))
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+
+
+def _copied(folder: Path, scratch: Path) -> Path | None:
+    """Copy the index of the archive of cases as it is now; None where there is none."""
+    index = CaseIndex(folder / FOLDER)
+    if not index.is_there:
+        return None
+    index.copy(scratch / FILE)
+    return scratch / FILE
 
 
 def _covers(folder: Path | None, namespace: str, told: str) -> None:

@@ -30,7 +30,9 @@ from engine.store.day_file import Link
 FORM = 1
 """The form of file that is written."""
 MANIFEST, STORE, KEY, ARCHIVE = "manifest.json", "store.jsonl", "secret.key", "archive/"
-_NAMES = re.compile(r"store\.jsonl|secret\.key|archive/\d{4}-\d\d-\d\d\.jsonl\.gz")
+_NAMES = re.compile(
+    r"store\.jsonl|secret\.key|archive/(cases/)?\d{4}-\d\d-\d\d\.jsonl\.gz|archive/cases/index\.sqlite"
+)
 _CHUNK = 1 << 20
 _PRIVATE = 0o600
 
@@ -190,7 +192,9 @@ class Backup:
         with self._members() as members:
             for name, opened, _ in members:
                 if name.startswith(ARCHIVE) and _NAMES.fullmatch(name):
-                    with open(folder / name.removeprefix(ARCHIVE), "wb", opener=_private) as written:
+                    target = folder / name.removeprefix(ARCHIVE)
+                    target.parent.mkdir(exist_ok=True, mode=0o700)
+                    with open(target, "wb", opener=_private) as written:
                         while chunk := opened.read(_CHUNK):
                             written.write(chunk)
                             step(len(chunk))

@@ -15,9 +15,12 @@ from engine.rehearsal.replay import Recorded, read_events
 from engine.service import proof
 from engine.service.app import Siaga, open_siaga
 from engine.service.archivist import Archivist
+from engine.service.case_archivist import CaseArchivist
 from engine.service.census import summarise, take
+from engine.service.key import Keys
 from engine.service.tokens import Scope
 from engine.settings import load
+from engine.settings_retention import RetentionSection
 from engine.store.archive import Archive
 from engine.store.copy import Namespace
 from tests.integration.cli.few_people import few_people
@@ -67,13 +70,20 @@ class Installation:
         while await archivist.turn():
             pass
         archivist.release()
+        assert siaga.past is not None
+        cases = CaseArchivist(
+            siaga.store, siaga.clock, siaga.metrics, siaga.past, Keys(b"k"), RetentionSection(audit_days=1)
+        )
+        while await cases.turn():
+            pass
+        cases.release()
 
     async def stands(self) -> dict[str, object]:
         """Return everything that the store and the archive hold, and what is counted and proved of it."""
         async with AsyncExitStack() as stack:
             siaga = await open_siaga(self.settings, stack)
             census = await take(siaga.store)
-            proved = await proof.verify(siaga.store)
+            proved = await proof.verify(siaga.store, siaga.past)
             assert proved.fault is None
             assert Archive(self.var / "archive", "siaga").verify().damages == ()
             where = str(self.var / "redis/redis.sock")
@@ -86,7 +96,7 @@ class Installation:
                     )
             return {
                 "held": held,
-                "archive": {path.name: path.read_bytes() for path in (self.var / "archive").glob("2*")},
+                "archive": {path.name: path.read_bytes() for path in (self.var / "archive").rglob("2*")},
                 "open": sorted(alert.id for alert in census.alerts if alert.unresolved),
                 "due": sorted(census.timers),
                 "summary": summarise(census, await siaga.store.counters()),

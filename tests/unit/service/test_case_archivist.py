@@ -12,7 +12,7 @@ from engine.judging.state import GroupState, Opening
 from engine.service.alert_lists import lists_of
 from engine.service.apply import Desk
 from engine.service.audit import AUDIT
-from engine.service.case_archive import CaseArchive
+from engine.service.case_archive import CaseArchive, bytes_of, filed_of
 from engine.service.case_archivist import CaseArchivist
 from engine.service.casebook import (
     ALERTS,
@@ -186,6 +186,23 @@ async def test_an_index_that_is_lost_is_read_again_from_the_files(board, archive
     after = await again.case(board.over)
     assert (after[0].alert, after[1]) == (before[0].alert, before[1])
     assert after[0].notifications.keys() == before[0].notifications.keys()
+
+
+async def test_a_case_that_an_index_names_and_no_file_has_is_written_again(board, archive, tmp_path):
+    """As where an older copy of the files stands beside a newer index: nothing may be dropped on its word."""
+    await leave(board, archive, 0)
+    board.clock.set(board.clock.now() + 31 * DAY)
+    cases = CaseArchive(tmp_path / "other", "test")
+    one = archivist(board, cases)
+    store, before = board.store, await board.desk.case(board.over)
+    await store.write(Write(name="bench", plans=(Plan(closed_in("real"), board.over, None),)))
+    leaving = await one._leaving(before)
+    cases.index.file([filed_of(leaving.record, "5-0", bytes_of(leaving.record))], (), "5-0")
+    await store.write(Write(name="bench", plans=(Plan(closed_in("real"), board.over, 1),)))
+    while await one.turn():
+        pass
+    assert await board.desk.case(board.over) is None
+    assert (await cases.case(board.over))[0].alert == before.alert
 
 
 async def test_what_names_a_person_is_erased_from_the_archive_and_its_chain_stays_whole(
