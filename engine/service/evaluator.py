@@ -257,7 +257,8 @@ class Evaluator:
                 changes.drops += gone
             elif key in closed or has_past(head.state, rule, now):
                 work[key] = []
-        if work or changes.puts:
+        if work or changes.puts or changes.drops:
+            await self._groups.fetch_floors(work)
             await self._commit(partial(self._judge.judge, work, now, rests=True), (), changes)
 
     @property

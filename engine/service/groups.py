@@ -280,6 +280,10 @@ class Groups:
         drops = [Drop(GROUPS, name, kept.version)] if kept.version else []
         return [], drops + [Drop(POINTS, f"{name}#{number}") for number in kept.numbers]
 
+    async def fetch_floors(self, keys: Collection[Key]) -> None:
+        """Read what is kept of forgotten groups of the rules of these groups; `floors` builds on it."""
+        await _read_floors(self._store, keys, self._floors)
+
     def floors(self, judged: Mapping[Key, Judged]) -> list[Put]:
         """Return what keeps the highest number of alerts of the groups that are forgotten, by space and rule.
 
@@ -335,12 +339,7 @@ async def read(
     records = dict(zip(keys, await store.get(GROUPS, [str(key) for key in keys]), strict=True))
     known = {} if floors is None else floors
     absent = [key for key, record in records.items() if record is None]
-    unknown = sorted({_floor(key) for key in absent} - known.keys())
-    if unknown:
-        for name, record in zip(unknown, await store.get(FLOORS, unknown), strict=True):
-            known[name] = (
-                (record.version, decode_record(FLOORS, name, record.value, int)) if record else (0, 0)
-            )
+    await _read_floors(store, absent, known)
     kept: dict[Key, Kept | UnreadableGroup] = {key: _anew(known[_floor(key)][1]) for key in absent}
     heads: dict[Key, tuple[Record, Head]] = {}
     for key, record in records.items():
@@ -359,6 +358,16 @@ async def read(
         else:
             kept[key] = Kept(record.version, head.state, tuple(pages), head.under, tuple(pages.values()))
     return kept
+
+
+async def _read_floors(store: Store, keys: Collection[Key], known: dict[str, tuple[int, int]]) -> None:
+    """Add what is kept of forgotten groups of the rules of these groups, as far as it is not known."""
+    unknown = sorted({_floor(key) for key in keys} - known.keys())
+    if unknown:
+        for name, record in zip(unknown, await store.get(FLOORS, unknown), strict=True):
+            known[name] = (
+                (record.version, decode_record(FLOORS, name, record.value, int)) if record else (0, 0)
+            )
 
 
 def has_past(state: GroupState, rule: Rule, now: Instant) -> bool:

@@ -17,7 +17,7 @@ from engine.service import groups as groups_module
 from engine.service.batch import Key
 from engine.service.groups import GROUPS, POINTS, Groups, Judged, read
 from engine.store.memory import MemoryStore
-from engine.store.port import Drop, Write
+from engine.store.port import Committed, Drop, Write
 
 START = 1_732_500_000_000 // DAY * DAY
 KEY = Key("real", "uji", "73.15")
@@ -221,3 +221,29 @@ async def test_a_page_that_is_missing_is_said():
     await store.write(Write(name="evaluate", drops=(Drop(POINTS, f"{KEY}#{group.points.pages_away[0]}"),)))
     with pytest.raises(StoreError, match="missing"):
         await groups.bring(KEY, group, earliest=None, received_at=0, whole=True)
+
+
+async def test_a_group_made_anew_goes_on_behind_the_highest_number_that_was_forgotten():
+    """Also by another evaluator, which knows nothing of what was forgotten before."""
+    store, other = MemoryStore(), Key("real", "uji", "73.16")
+    for key, opened in ((KEY, 4), (other, 6)):
+        groups = Groups(store)
+        await groups.fetch([key])
+        before = groups.head(key)
+        group = Group(RULE, GroupState(opened=opened))
+        judged = {key: Judged(group, group.head())}
+        puts, _ = groups.changes(key, judged[key])
+        await store.write(Write(name="bench", puts=tuple(puts)))
+        groups.committed(judged, START)
+        await groups.fetch_floors([key])
+        forgotten = {key: Judged(group, group.head(), forgotten=True)}
+        puts, drops = groups.changes(key, forgotten[key])
+        write = Write(name="bench", puts=(*puts, *groups.floors(forgotten)), drops=tuple(drops))
+        assert await store.write(write) == Committed()
+        groups.committed(forgotten, START)
+        await groups.fetch([key])
+        assert groups.head(key).opened == max(opened, before.opened)
+    anew = Groups(store)
+    await anew.fetch([KEY, other])
+    assert [anew.head(key).opened for key in (KEY, other)] == [6, 6]
+    assert (await store.get(GROUPS, [str(KEY), str(other)])) == [None, None]
