@@ -124,7 +124,8 @@ def list_(
             typer.echo(msgspec.json.encode(msgspec.structs.asdict(entry)).decode())
         else:
             at = format_instant(entry.at, "Asia/Jakarta")
-            typer.echo("  ".join(filter(None, (at, entry.what, entry.subject, entry.by))))
+            change = f"{entry.before} > {entry.digest or '-'}" if entry.before else ""
+            typer.echo("  ".join(filter(None, (at, entry.what, entry.subject, entry.by, change))))
 
     async def print_newest(settings: Settings) -> None:
         newest: deque[AuditEntry] = deque()

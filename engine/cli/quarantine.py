@@ -1,6 +1,6 @@
 """`siaga quarantine`: what was kept aside, and the way back in.
 
-Here: the two commands, with the rights of whoever can open the store. Not here: why something is kept aside
+Here: the commands, with the rights of whoever can open the store. Not here: why something is kept aside
 (`service.event_schema`) and what becomes of it (`service.intake`).
 """
 
@@ -16,24 +16,33 @@ from typing import Annotated
 import msgspec
 import typer
 
+from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
 from engine.errors import SiagaError
-from engine.judging.instant import from_datetime, local
+from engine.judging.instant import format_instant, from_datetime, local
 from engine.judging.region import NATION
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
 from engine.metrics import Metrics
+from engine.service.audit import note_seen
+from engine.service.case_archive import archive_of
 from engine.service.intake import Intake, Resubmitted
 from engine.service.lock_step import stored_clock
 from engine.service.quarantine import QuarantinePage, build
+from engine.service.quarantine_acts import SUBJECT, Settled, audited
+from engine.service.settled_records import settled_versions
 from engine.service.tokens import RIGHTS, Scope
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Place, read_place
 
 app = typer.Typer(no_args_is_help=True, help="Look at events that were kept aside, and send them again.")
-OPERATOR = Scope(rights=frozenset(RIGHTS), region=NATION, token_id="cli")  # noqa: S106 -- an id, no secret
+
+
+def operator() -> Scope:
+    """Return what whoever can open the store may: everything, as the account of this machine."""
+    return Scope(rights=frozenset(RIGHTS), region=NATION, token_id=os_account().id, kind="os")
 
 
 @app.command("list")
@@ -57,7 +66,7 @@ def list_(
 
     from engine.cli.listing import print_listing
 
-    scope = msgspec.structs.replace(OPERATOR, region=region)
+    scope = msgspec.structs.replace(operator(), region=region)
     begin = read_place(after) if after else None
     records, more = asyncio.run(_list(settings_of(config, set_), scope, limit, begin))
     if more is not None:
@@ -114,6 +123,66 @@ def resubmit(
     typer.echo(f"{record}: {result.outcome}", err=True)
 
 
+@app.command()
+def drop(
+    record: Annotated[str, typer.Argument(metavar="ID", help="The id, as in `siaga quarantine list`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Let it go without asking.")] = False,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Let a record go that becomes no event: nobody judges it. Its content is kept, and the act stands in the audit.
+
+    Example: siaga quarantine drop q7dk2mzp4uwe5x3a
+    """
+    if not yes:
+        typer.confirm(f"Let {record} go without being judged?", abort=True, err=True)
+
+    async def work(settings: Settings) -> Resubmitted | None:
+        async with _intake(settings) as intake:
+            return await intake.drop(record, operator())
+
+    if asyncio.run(work(settings_of(config, set_))) is None:
+        raise SiagaError(f"there is no record {record}; `siaga quarantine list` shows all")
+    typer.echo(f"{record}: dropped", err=True)
+
+
+@app.command()
+def show(
+    record: Annotated[str, typer.Argument(metavar="ID", help="The id, as `siaga audit list` names it.")],
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Show what became of a record that left the quarantine: both versions, by whom, and their digests in the audit.
+
+    That somebody looked stands in the audit.
+
+    Example: siaga quarantine show q7dk2mzp4uwe5x3a
+    """
+
+    async def work(settings: Settings) -> list[Settled]:
+        async with storage(settings) as store:
+            found = await settled_versions(store, archive_of(settings), record)
+            if found:
+                await note_seen(store, WallClock().now(), f"{SUBJECT}{record}", os_account())
+            return found
+
+    found = asyncio.run(work(settings_of(config, set_)))
+    if not found:
+        raise SiagaError(f"no record {record} left the quarantine; `siaga quarantine list` shows what waits")
+    for one in found:
+        entry = audited(one)
+        shown = {
+            "act": one.act,
+            "at": format_instant(one.at),
+            "by": one.by or f"token:{one.token_id}",
+            "before": msgspec.Raw(one.record.raw),
+            "before_digest": entry.before,
+            "after": msgspec.Raw(one.sent) if one.sent else None,
+            "after_digest": entry.digest,
+        }
+        print(msgspec.json.format(msgspec.json.encode(shown)).decode())
+
+
 async def _list(settings: Settings, scope: Scope, limit: int, after: Place | None) -> QuarantinePage:
     async with _intake(settings) as intake:
         return await intake.quarantined(scope, limit=limit, after=after)
@@ -123,7 +192,7 @@ async def _resubmit(
     settings: Settings, record: str, sent: bytes | None, *, offered: bool
 ) -> Resubmitted | None:
     async with _intake(settings) as intake:
-        return await intake.resubmit(record, sent, OPERATOR, mended=offered)
+        return await intake.resubmit(record, sent, operator(), mended=offered)
 
 
 @asynccontextmanager

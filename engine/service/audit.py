@@ -28,6 +28,7 @@ PAGE = 5_000
 What = Literal[
     "history",
     "directory",
+    "quarantine",
     "silence",
     "rules",
     "token",
@@ -47,7 +48,8 @@ class AuditEntry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
 
     `subject` is an id (of an alert and its entry, a silence, a token, a user), never a name or an address. `by` is
     the id of the credential, such as `user:siti` or `service:escalator`.
-    `seen`: personal data was looked at.
+    `seen`: personal data was looked at. `quarantine`: `digest` is that of what was sent in place of a record, empty
+    where it was dropped, and `before` that of the record's document.
     """
 
     at: Instant
@@ -55,6 +57,7 @@ class AuditEntry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
     subject: str
     digest: str = ""
     by: str = ""
+    before: str = ""
 
 
 def append_audit(*entries: AuditEntry) -> Append:

@@ -21,7 +21,7 @@ from engine.errors import ConfigurationError
 from engine.judging.instant import DAY, Instant
 from engine.service.case_file import without_text
 from engine.service.casebook import Case, history_log, load
-from engine.service.intake import Settled
+from engine.service.quarantine_acts import Settled
 from engine.settings import Settings
 from engine.settings_retention import RetentionSection
 from engine.store.archive import Archive

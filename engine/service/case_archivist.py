@@ -56,9 +56,9 @@ from engine.service.casebook import (
     off_all_lists,
 )
 from engine.service.groups import GROUPS, Head
-from engine.service.intake import SETTLED, Settled
 from engine.service.key import Keys
 from engine.service.notes import NOTES, note_key
+from engine.service.quarantine_acts import SETTLED, Settled
 from engine.service.readable import readable, readable_entries, readable_or
 from engine.service.receipts import RECEIPTS, receipt_key
 from engine.settings_retention import RetentionSection

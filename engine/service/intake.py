@@ -1,6 +1,6 @@
 """The door: events in, durably, each exactly once, or kept aside for a person, or refused with a reason.
 
-Here: one request from bytes to counts, the quarantine and the way out of it. Not here: what an event is
+Here: one request from bytes to counts, the quarantine and the ways out of it. Not here: what an event is
 (`service.event_schema`), who may come in (`service.tokens`), HTTP (`web.events`), and what events mean.
 
 Order of a request: judge every document, append all good events in one step, then keep aside what is not an event, in
@@ -27,6 +27,7 @@ from engine.judging.region import RegionTable, cut
 from engine.loading.event_columns import CellFault
 from engine.loading.texts import Language
 from engine.metrics import Metrics
+from engine.service.audit import append_audit
 from engine.service.event_fields import Fault, public_name
 from engine.service.event_schema import (
     GRAVE,
@@ -50,28 +51,17 @@ from engine.service.quarantine import (
     page_of,
     share_of,
 )
+from engine.service.quarantine_acts import SETTLED, Act, Settled, audited, lowered, settled_of
 from engine.service.token_rates import TokenRates
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Conflict, Place, Put, Store, Write
 
-SETTLED = "quarantine_settled"
-"""Log of the records that became events, so that nothing that was ever kept aside is lost."""
-
 LANGUAGES: tuple[Language, ...] = ("id", "en")
 _MEANT: Mapping[Language, str] = {"id": "mungkin maksud Anda {}?", "en": "did you mean {}?"}
 
 log = structlog.get_logger("siaga.intake")
-
-
-class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A record that left the quarantine: as it was, what was sent in its place, by which token and when."""
-
-    record: Quarantined
-    sent: bytes
-    token_id: str
-    at: Instant
 
 
 class FaultLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,16 +132,20 @@ class IntakeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resubmitted(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a record sent again: `accepted`, `duplicate`, or still not an event, with reason and field."""
+    """What became of a record sent again: `accepted`, `duplicate`, `verify_needed`, or still not an event, and why.
+
+    `lowered` names the fields that only somebody with the right `verify` may lower.
+    """
 
     outcome: str
     field: str = ""
     mended: dict[str, str] = {}
+    lowered: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:
         """Whether the record left the quarantine."""
-        return self.outcome in ("accepted", "duplicate")
+        return self.outcome in ("accepted", "duplicate", "dropped")
 
 
 class Intake:
@@ -333,7 +327,8 @@ class Intake:
     ) -> Resubmitted | None:
         """Send a record again: as it is, with what was offered instead (`mended`), or as the given document.
 
-        None where the scope has no such record. While it is not an event the record stays as it was.
+        None where the scope has no such record. While it is not an event the record stays as it was, and so it does
+        where the event says less than the record (`quarantine_acts.lowered`) and the scope lacks the right `verify`.
         """
         found = (await self._store.get(QUARANTINE, [record_id]))[0]
         kept = decode_record(QUARANTINE, record_id, found.value, Quarantined) if found else None
@@ -348,17 +343,40 @@ class Intake:
             return Resubmitted(outcome=verdict.refusal, field=verdict.field)
         if verdict.event.occurred_at < now - self._remembered:
             return Resubmitted(outcome="too_late", field="occurred_at")
+        if (less := lowered(kept, verdict.event)) and "verify" not in scope.rights:
+            return Resubmitted(outcome="verify_needed", field=less[0], lowered=less)
         (result,) = await self._append([verdict], now)
         if result == "id_conflict":
             return Resubmitted(outcome=result, field="id")
+        act: Act = "resubmitted" if raw == kept.raw else "mended" if mended and event is None else "replaced"
         # A crash before this write leaves the record; sent again it is a duplicate and is settled then.
-        await self._settle(Settled(record=kept, sent=raw, token_id=scope.token_id, at=now), found.version)
+        await self._settle(_settled(kept, raw, act, scope, now), found.version, changed=result == "accepted")
         self._metrics.events(result)
         return Resubmitted(outcome=result)
 
-    async def _settle(self, settled: Settled, version: int) -> None:
-        """Take a record out of the quarantine, unless somebody else just did."""
+    async def drop(self, record_id: str, scope: Scope) -> Resubmitted | None:
+        """Let a record go that becomes no event; its document is kept with the settled ones.
+
+        None where the scope has no such record. It needs the right `verify`: nobody will judge what it says.
+        """
+        found = (await self._store.get(QUARANTINE, [record_id]))[0]
+        kept = decode_record(QUARANTINE, record_id, found.value, Quarantined) if found else None
+        if found is None or kept is None or not scope.covers(kept.region):
+            return None
+        if "verify" not in scope.rights:
+            return Resubmitted(outcome="verify_needed", lowered=lowered(kept, None))
+        settled = _settled(kept, b"", "dropped", scope, self._clock.now())
+        done = await self._settle(settled, found.version, changed=False)
+        return Resubmitted(outcome="dropped") if done else None
+
+    async def _settle(self, settled: Settled, version: int, *, changed: bool) -> bool:
+        """Take a record out of the quarantine, with its entry in the audit; return whether this act did.
+
+        Somebody else may just have done so. Where this act `changed` what is judged and theirs was another one, only
+        the record of this act is written.
+        """
         kept = settled.record
+        recorded = (Append(SETTLED, (encode(settled),)), append_audit(audited(settled)))
         while True:
             drop, plans, put = leaving(kept, version, await share_of(self._store, kept.token_id))
             outcome = await self._store.write(
@@ -367,13 +385,19 @@ class Intake:
                     puts=(put,),
                     drops=(drop,),
                     plans=tuple(plans),
-                    appends=(Append(SETTLED, (encode(settled),)),),
-                    counts={"events_resubmitted": 1},
+                    appends=recorded,
+                    counts={} if settled.act == "dropped" else {"events_resubmitted": 1},
                 )
             )
             self._metrics.commit("resubmit", "committed" if isinstance(outcome, Committed) else "conflict")
-            if not isinstance(outcome, Conflict) or (QUARANTINE, kept.id) in outcome.records:
-                return  # where only the share of the token was changed meanwhile, once more
+            if not isinstance(outcome, Conflict):
+                return True
+            if (QUARANTINE, kept.id) in outcome.records:
+                break  # else only the share of the token was changed meanwhile: once more
+        others = await settled_of(self._store, kept.id)
+        if changed and all(one.sent != settled.sent for one in others):
+            await self._store.write(Write(name="resubmit", appends=recorded))
+        return False
 
     async def _append(self, good: Sequence[Accepted], received_at: Instant) -> Sequence[str]:
         """Append the events of one request in one step; return what became of each."""
@@ -537,6 +561,11 @@ def record(kept: KeptAside, scope: Scope, received_at: Instant) -> Quarantined:
         exercise=kept.exercise,
         mended=kept.mended,
     )
+
+
+def _settled(kept: Quarantined, sent: bytes, act: Act, scope: Scope, now: Instant) -> Settled:
+    """Return what is kept of an act by which a record leaves the quarantine."""
+    return Settled(record=kept, sent=sent, token_id=scope.token_id, at=now, act=act, by=str(scope.credential))
 
 
 def _mended(kept: Quarantined) -> bytes:

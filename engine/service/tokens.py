@@ -40,8 +40,9 @@ CACHE_SIZE = 1_024
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """What a credential may: its rights, in this region and what lies in it.
 
-    `token_id` is the id of the token, or of the user where `kind` says so. `person` is the person of the directory
-    to whom the credential is bound; empty where it is bound to nobody. A rate of 0 is the default of the settings.
+    `token_id` is the id of the token, or of the user or the account of the machine where `kind` says so. `person` is
+    the person of the directory to whom the credential is bound; empty where it is bound to nobody. A rate of 0 is the
+    default of the settings.
     """
 
     rights: frozenset[Right]
@@ -49,7 +50,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     token_id: str
     events_per_minute: int = 0
     bytes_per_minute: int = 0
-    kind: Literal["token", "user"] = "token"
+    kind: Literal["token", "user", "os"] = "token"
     person: str = ""
 
     @property

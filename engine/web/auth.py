@@ -79,7 +79,7 @@ def unauthorized(*, tried: bool) -> Problem:
     return Problem(401, "unauthorized", text, headers={"WWW-Authenticate": challenge})
 
 
-def forbidden(right: Right, text: str) -> Problem:
+def forbidden(right: Right, text: str, reason: str = "forbidden", **members: Any) -> Problem:
     """Return the problem of a valid token that may not do this."""
     challenge = f'Bearer realm="siaga", error="insufficient_scope", scope="{right}"'
-    return Problem(403, "forbidden", text, headers={"WWW-Authenticate": challenge})
+    return Problem(403, reason, text, headers={"WWW-Authenticate": challenge}, **members)

@@ -1,11 +1,13 @@
 """The quarantine over the API: what is not an event yet, and sending it again.
 
-Here: list and resubmit. Not here: why something is kept aside (`service.event_schema`).
+Here: list, resubmit, drop, and both versions of what left. Not here: why something is kept aside
+(`service.event_schema`).
 A record shows what the desk sent, which may hold personal data: the right is `operate`, not `read`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -13,9 +15,12 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.judging.instant import format_instant
+from engine.service.audit import note_seen
 from engine.service.quarantine import Quarantined
+from engine.service.quarantine_acts import Settled, audited
+from engine.service.settled_records import settled_versions
 from engine.service.tokens import Scope
-from engine.web.auth import needs, siaga_of
+from engine.web.auth import forbidden, needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, not_found, responses
 
@@ -60,6 +65,26 @@ class ResubmissionDone(BaseModel):
     outcome: str = Field(description="`accepted`, or `duplicate` where the same event had come meanwhile")
 
 
+class SettledVersion(BaseModel):
+    """One way by which a record left the quarantine: the document before, and what was sent in its place."""
+
+    act: str = Field(description="`resubmitted`, `replaced`, `mended` or `dropped`")
+    at: str
+    by: str = Field(description="The credential, such as `user:siti`")
+    before: Any = Field(description="The document as it came")
+    before_digest: str = Field(description="Its digest, as the audit has it")
+    after: Any = Field(description="What was sent in its place; null where the record was dropped")
+    after_digest: str = Field(
+        description="Its digest, as the audit has it; empty where the record was dropped"
+    )
+
+
+class SettledVersions(BaseModel):
+    """What became of a record, the newest first."""
+
+    versions: list[SettledVersion]
+
+
 @router.get("/v1/quarantine", responses=PAGED | responses(401, 403, 422, 503))
 async def list_quarantine(
     request: Request,
@@ -84,11 +109,16 @@ async def list_quarantine(
 async def resubmit(
     request: Request, record_id: str, body: Resubmission, scope: Scope = needs("operate")
 ) -> ResubmissionDone:
-    """Send a record again. Where it is still not an event this is 422, and the record stays as it was."""
+    """Send a record again. Where it is still not an event this is 422, and the record stays as it was.
+
+    An event that lowers severity, casualties or kind of the record needs the right `verify` too (403 `verify_needed`).
+    """
     event = None if body.event is None else msgspec.json.encode(body.event)
     done = await siaga_of(request).intake.resubmit(record_id, event, scope, mended=body.mended)
     if done is None:
         raise not_found("record in the token's region")
+    if done.outcome == "verify_needed":
+        raise verify_needed(done.lowered)
     if not done.settled:
         raise Problem(
             422,
@@ -99,6 +129,46 @@ async def resubmit(
             mended=done.mended,
         )
     return ResubmissionDone(outcome=done.outcome)
+
+
+@router.delete("/v1/quarantine/{record_id}", status_code=204, responses=responses(401, 403, 404, 503))
+async def drop(request: Request, record_id: str, scope: Scope = needs("verify")) -> None:
+    """Let a record go that becomes no event. Its document is kept, and the act stands in the audit."""
+    if await siaga_of(request).intake.drop(record_id, scope) is None:
+        raise not_found("record in the token's region")
+
+
+@router.get("/v1/quarantine/{record_id}/versions", responses=responses(401, 403, 404, 503))
+async def versions(request: Request, record_id: str, scope: Scope = needs("operate")) -> SettledVersions:
+    """Show what became of a record that left the quarantine; the look stands in the audit."""
+    siaga = siaga_of(request)
+    found = await settled_versions(siaga.store, siaga.past, record_id)
+    covered = [one for one in found if scope.covers(one.record.region)]
+    if not covered:
+        raise not_found("settled record in the token's region")
+    await note_seen(siaga.store, siaga.clock.now(), f"quarantine/{record_id}", scope.credential)
+    return SettledVersions(versions=[version_shape(one) for one in covered])
+
+
+def verify_needed(lowered: Sequence[str]) -> Problem:
+    """Return the problem of somebody who may not lower what a record says."""
+    named = ", ".join(lowered)
+    text = f"This says less than the record in {named}; only a token with the right verify may do that."
+    return forbidden("verify", text, "verify_needed", lowered=list(lowered))
+
+
+def version_shape(one: Settled) -> SettledVersion:
+    """Return a settled record as the API shows it."""
+    entry = audited(one)
+    return SettledVersion(
+        act=one.act,
+        at=format_instant(one.at),
+        by=one.by or f"token:{one.token_id}",
+        before=msgspec.json.decode(one.record.raw),
+        before_digest=entry.before,
+        after=msgspec.json.decode(one.sent) if one.sent else None,
+        after_digest=entry.digest,
+    )
 
 
 def shape(record: Quarantined) -> QuarantineRecord:

@@ -16,9 +16,9 @@ from engine.alerting.own import Request
 from engine.alerting.silence import Match
 from engine.judging.instant import HOUR, MINUTE, Instant
 from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS
-from engine.service.intake import SETTLED
 from engine.service.own_alerts import OWN, ask
 from engine.service.quarantine import QUARANTINE, Quarantined
+from engine.service.quarantine_acts import SETTLED
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from engine.store.port import Write

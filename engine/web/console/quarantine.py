@@ -1,7 +1,8 @@
 """The quarantine: what was not an event when it came, what is wrong with it, and sending it again mended.
 
-Here: the list, one record, and its three ways back in: with the value that is offered, with one field written anew, as
-another document. Not here: why something is kept aside (`service.event_schema`) and taking it in (`service.intake`).
+Here: the list, one record, its three ways back in (with the value that is offered, with one field written anew, as
+another document), letting it go, and both versions of a record that left. Not here: why something is
+kept aside (`service.event_schema`) and taking it in (`service.intake`).
 A record holds what a desk wrote, which may be personal data: each look at one stands in the audit.
 """
 
@@ -19,7 +20,10 @@ from engine.loading.texts import Language
 from engine.service.audit import note_seen
 from engine.service.intake import Resubmitted
 from engine.service.quarantine import Quarantined
+from engine.service.quarantine_acts import SETTLED, Settled, audited
+from engine.service.readable import readable_entries
 from engine.service.rows import fault_of
+from engine.service.settled_records import settled_versions
 from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
@@ -31,6 +35,8 @@ router = pages()
 
 PATH = "/console/quarantine"
 LISTED = 100
+LOOKED_AT, SETTLED_SHOWN = 200, 20
+"""So many of the newest records that left are looked at, and so many of them shown."""
 LONGEST = 100_000
 """Characters of a document that is written anew."""
 NUMBERS = ("severity", "confidence", "metrics.", "schema")
@@ -61,18 +67,21 @@ async def quarantine(visit: Visit = visitor("operate")) -> Response:
         visit=visit,
         lines=sorted(lines, key=lambda one: -one.severity),
         next_page=next_page(visit, page.after),
+        settled=[_settled_line(visit, one) for one in await _newest_settled(visit)],
     )
 
 
 @router.get(PATH + "/{record_id}")
 async def record(record_id: str, visit: Visit = visitor("operate")) -> Response:
-    """Show one record with the document as it came."""
+    """Show one record with the document as it came; one that left with what was sent in its place."""
+    if await visit.siaga.intake.kept(record_id, visit.scope) is None:
+        return await _settled_page(visit, record_id)
     return await _page(visit, await _found(visit, record_id))
 
 
 @router.post(PATH + "/{record_id}")
 async def resubmit(record_id: str, visit: Visit = visitor("operate")) -> Response:
-    """Send a record again; where it is still not an event, the page says why and the record stays as it was."""
+    """Send a record again, or let it go; where this cannot be, the page says why and the record stays as it was."""
     kept = await _found(visit, record_id)
     how = visit.text("how")
     document: bytes | None = None
@@ -83,7 +92,11 @@ async def resubmit(record_id: str, visit: Visit = visitor("operate")) -> Respons
         document = given.encode() if isinstance(given, str) else b""
         if len(document) > LONGEST or not _is_json(document):
             return await _page(visit, kept, Resubmitted(outcome="not_json"), document=document.decode())
-    done = await visit.siaga.intake.resubmit(record_id, document, visit.scope, mended=how == "offered")
+    intake = visit.siaga.intake
+    if how == "drop":
+        done = await intake.drop(record_id, visit.scope)
+    else:
+        done = await intake.resubmit(record_id, document, visit.scope, mended=how == "offered")
     if done is None:
         raise not_found("record")
     if done.settled:
@@ -93,8 +106,7 @@ async def resubmit(record_id: str, visit: Visit = visitor("operate")) -> Respons
 
 def line(visit: Visit, kept: Quarantined) -> Line:
     """Return a record as the list shows it."""
-    texts = shell_of(visit.request).catalogue.texts(visit.language)
-    voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, kept.region)
+    texts, voice = shell_of(visit.request).catalogue.texts(visit.language), _voice(visit, kept.region)
     names = visit.siaga.kind_names.get(kept.kind)
     language = spoken(visit)
     return Line(
@@ -173,6 +185,7 @@ async def _page(
     visit: Visit, kept: Quarantined, still: Resubmitted | None = None, *, document: str = ""
 ) -> Response:
     language = spoken(visit)
+    lowered = [field_heading(field, language) for field in still.lowered] if still else []
     value: Any = msgspec.json.decode(kept.raw)
     for name in kept.field.split("."):
         value = value.get(name) if isinstance(value, dict) else None
@@ -181,12 +194,66 @@ async def _page(
         visit.request,
         "quarantine-record.html.j2",
         visit=visit,
-        status=422 if still else 200,
+        status=(403 if lowered else 422) if still else 200,
         line=line(visit, kept),
-        still=fault_of(still.outcome, still.field).said(language) if still else "",
+        still=fault_of(still.outcome, still.field).said(language) if still and not lowered else "",
+        lowered=", ".join(lowered),
         field=kept.field if is_single else "",
         heading=field_heading(kept.field, language) if kept.field else "",
         value="" if value is None else value,
         document=document or msgspec.json.format(kept.raw).decode(),
         longest=LONGEST,
+    )
+
+
+async def _newest_settled(visit: Visit) -> list[Settled]:
+    """Return the records of the user's region among the newest that left, the newest first."""
+    kept = await visit.siaga.store.log(SETTLED, -LOOKED_AT)
+    found = [one for one in readable_entries(SETTLED, kept, Settled) if visit.scope.covers(one.record.region)]
+    return found[::-1][:SETTLED_SHOWN]
+
+
+def _settled_line(visit: Visit, one: Settled) -> dict[str, str]:
+    return {
+        "id": one.record.id,
+        "title": f"{(shown := line(visit, one.record)).kind}, {shown.place}",
+        "act": one.act or "resubmitted",
+        "at": _voice(visit, one.record.region).near_moment(one.at, visit.siaga.clock.now()),
+        "by": _author(one),
+    }
+
+
+def _author(one: Settled) -> str:
+    return one.by or f"token:{one.token_id}"
+
+
+def _voice(visit: Visit, region: str) -> Voice:
+    texts = shell_of(visit.request).catalogue.texts(visit.language)
+    return Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, region)
+
+
+async def _settled_page(visit: Visit, record_id: str) -> Response:
+    siaga = visit.siaga
+    found = await settled_versions(siaga.store, siaga.past, record_id)
+    covered = [one for one in found if visit.scope.covers(one.record.region)]
+    if not covered:
+        raise not_found("record")
+    await note_seen(siaga.store, siaga.clock.now(), f"quarantine/{record_id}", visit.scope.credential)
+    voice = _voice(visit, covered[0].record.region)
+    return shell_of(visit.request).page(
+        visit.request,
+        "quarantine-settled.html.j2",
+        visit=visit,
+        line=line(visit, covered[0].record),
+        versions=[
+            {
+                "act": one.act or "resubmitted",
+                "at": voice.moment(one.at),
+                "by": _author(one),
+                "before": msgspec.json.format(one.record.raw).decode(),
+                "after": msgspec.json.format(one.sent).decode() if one.sent else "",
+                "digests": audited(one),
+            }
+            for one in covered
+        ],
     )

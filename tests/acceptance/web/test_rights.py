@@ -38,6 +38,8 @@ ENDPOINTS = {
     "no_contact": ("DELETE", "/v1/contacts/{contact}", None, "operate", 403),
     "quarantine": ("GET", "/v1/quarantine", None, "operate", 200),
     "resubmit": ("POST", "/v1/quarantine/{record}/resubmit", {"mended": True}, "operate", 404),
+    "versions": ("GET", "/v1/quarantine/{record}/versions", None, "operate", 404),
+    "drop": ("DELETE", "/v1/quarantine/{record}", None, "verify", 404),
     "rules": ("GET", "/v1/rules", None, "read", 200),
     "reload": ("POST", "/v1/reload", RELOAD, "policy", 403),
     "summary": ("GET", "/v1/summary", None, "read", 403),
@@ -55,6 +57,7 @@ DONE = {
     "inbound": 204,
     "bounce": 204,
     "proxy": 409,
+    "drop": 404,  # the record was sent again before
 }
 NOBODYS = {("answer", "operate"): 422, ("answer", "answer"): 409}
 """A token bound to nobody has no answer of its own; a person who was not told has none either."""

@@ -11,13 +11,12 @@ from engine.errors import StoreUnavailableError
 from engine.judging.instant import DAY, HOUR, format_instant
 from engine.service.event_schema import SCHEME_2022
 from engine.service.intake import (
-    SETTLED,
     IntakeResult,
     RefusedLine,
     Resubmitted,
-    Settled,
 )
 from engine.service.quarantine import QUARANTINE, Quarantined
+from engine.service.quarantine_acts import SETTLED, Settled
 from engine.service.tokens import Scope
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
@@ -221,10 +220,10 @@ async def kept_id(door, scope) -> str:
 async def test_sent_again_with_a_correction_it_becomes_an_event_and_leaves(door, document, nation):
     await door.submit(document(severity=9), nation)
     record_id = await kept_id(door, nation)
-    sent = json.dumps(document(severity=3)).encode()
+    sent = json.dumps(document(severity=4)).encode()
     assert await door.intake.resubmit(record_id, sent, nation) == Resubmitted(outcome="accepted")
     assert (await door.intake.quarantined(nation)).records == []
-    assert [event["severity"] for event in await door.events()] == [3]
+    assert [event["severity"] for event in await door.events()] == [4]
     (entry,) = await door.store.log(SETTLED)
     settled = decode(entry, Settled)
     assert (settled.sent, settled.token_id, settled.at) == (sent, "t0", NOW)
@@ -270,8 +269,8 @@ async def test_a_taken_id_stays_taken(door, document, nation):
 async def test_if_the_sender_was_quicker_the_record_is_settled_as_a_duplicate(door, document, nation):
     await door.submit(document(severity=9), nation)
     record_id = await kept_id(door, nation)
-    await door.submit(document(severity=3), nation)
-    mended = json.dumps(document(severity=3)).encode()
+    await door.submit(document(severity=4), nation)
+    mended = json.dumps(document(severity=4)).encode()
     assert (await door.intake.resubmit(record_id, mended, nation)).outcome == "duplicate"
     assert (await door.intake.quarantined(nation)).records == []
     assert len(await door.events()) == 1
@@ -282,7 +281,7 @@ async def test_dying_between_event_and_record_settles_it_the_next_time(document,
     door.store = door.intake._store = Dying("resubmit", "before")
     await door.submit(document(severity=9), nation)
     record_id = await kept_id(door, nation)
-    sent = json.dumps(document()).encode()
+    sent = json.dumps(document(severity=4)).encode()
     with pytest.raises(StoreUnavailableError):
         await door.intake.resubmit(record_id, sent, nation)
     assert (await door.intake.resubmit(record_id, sent, nation)).outcome == "duplicate"
