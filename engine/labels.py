@@ -103,7 +103,7 @@ WRITES = (
 """Writes of the store that stand at zero from the start; others appear with their first, up to `MOST_WRITES`."""
 WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
-RULES_REJECTED = ("invalid", "one_person", "too_many_told", "raised", "unreadable")
+RULES_REJECTED = ("invalid", "too_many_told", "changed_meanwhile", "raised", "unreadable")
 """Why a rule set is not put in force (`service.approval`; `raised` and `unreadable` come from `service.changeover`)."""
 REFUSED = (
     "rate",
@@ -143,6 +143,7 @@ RECORD_TABLES = (
     "notifications",
     "own_alerts",
     "points",
+    "proposals",
     "put_off_groups",
     "quarantine",
     "quarantine_shares",
@@ -173,6 +174,7 @@ LOOPS = (
     "retention",
     "rules",
     "own_alerts",
+    "proposals",
     "situations",
 )
 WITHDRAWN = ("refuted", "corrected")

@@ -178,10 +178,13 @@ class IntakeSection(_Section):
 class Reload(_Section):
     """How changed rules and policies come into force."""
 
+    four_eyes: bool = True
+    """An account of this machine (`siaga reload`) and watched files need another person's approval. Off: they put rules
+    in force alone, and the audit says so each time."""
     auto: bool = False
-    """Let valid changes of the files follow by themselves, without a second person: for trials only."""
+    """Propose valid changes of the files by themselves; with `four_eyes` off they follow at once: for trials only."""
     max_told: int = Field(default=50, ge=0)
-    """A reload that would tell more people than this at once needs an explicit yes with the number."""
+    """Rules that would tell more people than this at once need an explicit yes with the number."""
 
 
 class Messages(_Section):

@@ -28,6 +28,7 @@ from engine.cli import (
     key,
     person,
     policy,
+    proposals,
     quarantine,
     records,
     rules,
@@ -116,6 +117,7 @@ app.add_typer(templates.app, name="templates")
 app.add_typer(explain.app, name="explain")
 app.add_typer(rules.app, name="rules")
 app.add_typer(policy.app, name="policy")
+app.add_typer(proposals.app, name="proposals")
 app.add_typer(audit.app, name="audit")
 app.add_typer(case.app, name="case")
 app.add_typer(person.app, name="person")

@@ -1,7 +1,8 @@
-"""`siaga reload`: the rules and policies of the files come into force, with what that changes and whom it reaches.
+"""`siaga reload`: proposes the rules and policies of the files, with what they change and whom that reaches.
 
-Here: arguments, printing, the bar until the switch is done. Not here: what is looked at (`service.approval`) and the
-switch (`service.changeover`). It opens the store, as whoever runs it may; a service that runs switches by itself.
+Here: arguments, printing, the bar until the switch is done. Not here: what is compared (`service.approval`), who else
+must approve (`service.proposals`), and the switch (`service.changeover`). It opens the store, as whoever runs it may;
+the account of the machine proposes. A service that runs switches by itself.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 import typer
 
+from engine.cli.account import os_account
 from engine.cli.check import Format, Tongue
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from engine.service.approval import Approved, Preview
+    from engine.clock import Clock
+    from engine.service.approval import Approval, Approved, Preview
+    from engine.service.books import Books
+    from engine.service.proposals import Proposals
     from engine.store.port import Store
 
 POLL_SECONDS = 0.2
@@ -47,7 +52,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "told": "Orang yang langsung diberi tahu: {told}; peringatan yang terbuka: {opened}, hanya dicatat: {hidden}.",
         "judges_from": "  {rule} baru dapat menilai penuh mulai {at} WIB: simpanan tidak lebih tua.",
         "invalid": "Ditolak: berkas berisi kesalahan, yang berlaku tetap berlaku.",
-        "one_person": "Ditolak: penulis dan penyetuju harus dua orang (--author A --approved-by B).",
+        "proposed": "Usulan {id} menunggu persetujuan orang lain sampai {at} WIB: siaga proposals show {id}",
+        "alone": "Berlaku tanpa orang kedua (reload.four_eyes: false); audit mencatat: alone.",
+        "changed_meanwhile": "Ditolak: yang berlaku berganti sementara itu; ulangi.",
         "too_many_told": "Ditolak: {told} orang akan diberi tahu; ulangi dengan --yes {told} bila memang begitu.",
         "nothing": "Belum ada yang berlaku: layanan mengambil berkas apa adanya saat pertama dijalankan.",
         "waiting": "Tercatat; berlaku begitu layanan yang menilai berjalan.",
@@ -66,7 +73,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "told": "People told at once: {told}; alerts that open: {opened}, only recorded: {hidden}.",
         "judges_from": "  {rule} can judge fully only from {at} WIB on: nothing older is stored.",
         "invalid": "Refused: the files have errors; what is in force stays.",
-        "one_person": "Refused: author and approver must be two people (--author A --approved-by B).",
+        "proposed": "Proposal {id} waits for another person's approval, until {at} WIB: siaga proposals show {id}",
+        "alone": "In force without a second person (reload.four_eyes: false); the audit says: alone.",
+        "changed_meanwhile": "Refused: what is in force changed meanwhile; try again.",
         "too_many_told": "Refused: {told} people would be told; repeat with --yes {told} if that is meant.",
         "nothing": "Nothing is in force yet: the first start of the service takes the files as they are.",
         "waiting": "Noted; it comes into force as soon as a service that judges is running.",
@@ -77,8 +86,6 @@ _WORDS: dict[Language, dict[str, str]] = {
 
 
 def reload(
-    author: Annotated[str, typer.Option(metavar="ID", help="Who wrote the change.")] = "",
-    approved_by: Annotated[str, typer.Option(metavar="ID", help="Who approves it: another person.")] = "",
     yes: Annotated[int, typer.Option(metavar="N", min=0, help="So many people may be told at once.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
@@ -86,87 +93,122 @@ def reload(
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Put changed rules and policies in force: all of them are valid and approved, or nothing changes.
+    """Propose changed rules and policies: all of them are valid, and another person approves, or nothing changes.
 
-    Says what differs, which open alerts keep their version, and how many people would be told. Ends with 0, with 1
-    where it is refused, with 2 for wrong usage.
+    Says what differs, which open alerts keep their version, and how many people would be told. Your account on this
+    machine proposes. With `reload.four_eyes: false` it puts them in force alone, and the audit says so. Ends with 0,
+    with 1 where it is refused, with 2 for wrong usage.
 
     Example: siaga reload --dry-run
     """
     language: Language = "id" if lang is Tongue.id else "en"
     found = asyncio.run(
-        _reload(
-            settings_of(config, set_),
-            (author, approved_by),
-            yes,
-            dry_run=dry_run,
-            language=language,
-            format_=format_,
-        )
+        _reload(settings_of(config, set_), yes, dry_run=dry_run, language=language, format_=format_)
     )
     raise typer.Exit(0 if found else 1)
 
 
 async def _reload(
-    settings: Settings,
-    people: tuple[str, str],
-    yes: int,
-    *,
-    dry_run: bool,
-    language: Language,
-    format_: Format,
+    settings: Settings, yes: int, *, dry_run: bool, language: Language, format_: Format
 ) -> bool:
     """Return whether it was accepted, or would be looked at without an error."""
     from rich.console import Console
 
+    from engine.service.approval import ACCEPTED, ALONE, REFUSED
+    from engine.service.proposals import ChangeProposal
+    from engine.service.reload import as_they_lie
+
+    console, words = Console(highlight=False, soft_wrap=True), _WORDS[language]
+    async with storage(settings) as store:
+        inbox = await inbox_of(settings, store, words["nothing"])
+        loaded = as_they_lie(settings.paths)
+        proposal: ChangeProposal | None = None
+        if not loaded.valid:
+            found = inbox.approval.refuse(loaded)
+        elif dry_run:
+            found = await inbox.approval.preview(loaded)
+        elif settings.reload.four_eyes:
+            found, proposal = await inbox.proposals.propose_rules(loaded.value, os_account())
+        else:
+            found = await inbox.approval.put_in_force(
+                loaded.value,
+                await inbox.approval.preview(loaded),
+                author=str(os_account()),
+                approved_by=ALONE,
+                yes=yes,
+            )
+        if format_ is Format.json:
+            said = as_json(found) | {"proposal": proposal.id if proposal else ""}
+            typer.echo(msgspec.json.format(msgspec.json.encode(said)).decode())
+        else:
+            print_text(found, console, language)
+            if proposal is not None:
+                until = f"{local(proposal.lapses_at, 'Asia/Jakarta'):%d-%m-%Y %H.%M}"
+                console.print(words["proposed"].format(id=proposal.id, at=until), markup=False)
+        if found.outcome in ACCEPTED:
+            if format_ is Format.text:
+                console.print(words["alone"])
+            await until_in_force(store, found.rule_set, console, language, format_)
+    return found.outcome not in REFUSED
+
+
+async def until_in_force(
+    store: Store, rule_set: str, console: Console, language: Language, format_: Format
+) -> None:
+    """Show how far the switch to a rule set is, and say at the end whether it is in force."""
+    words = _WORDS[language]
+    with _bar(words["rebuild"]) as shown:
+        done = await in_force(store, rule_set, shown)
+    if format_ is Format.text:
+        console.print(words["in_force" if done else "waiting"])
+
+
+class Inbox(NamedTuple):
+    """What proposals of an installation are compared and decided with."""
+
+    clock: Clock
+    books: Books
+    approval: Approval
+    proposals: Proposals
+
+
+async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
+    """Return the inbox; raise `ConfigurationError` with the text `nothing` where no rule set is in force yet."""
     from engine.clock import WallClock
     from engine.loading.kinds import load_kinds
     from engine.loading.regions import load_regions
     from engine.metrics import Metrics
-    from engine.service.approval import ACCEPTED, REFUSED, Approval
+    from engine.service.approval import Approval
     from engine.service.books import Books
     from engine.service.ground import history_of
     from engine.service.lock_step import stored_clock
-    from engine.service.reload import as_they_lie
+    from engine.service.proposals import Proposals
     from engine.service.rule_sets import RuleSet
 
-    console, words = Console(highlight=False, soft_wrap=True), _WORDS[language]
-    async with storage(settings) as store:
-        start = settings.clock.start
-        clock = (
-            WallClock()
-            if settings.clock.mode == "real"
-            else await stored_clock(store, 0 if start is None else from_datetime(start))
-        )
-        books = Books(
-            store,
-            namespace=settings.namespace,
-            regions=load_regions(settings.paths.regions),
-            kinds=load_kinds(settings.paths.kinds),
-            rule_set=RuleSet({}, {}),
-        )
-        if not (await books.follow()).rule_set:
-            raise ConfigurationError(words["nothing"])
-        history = history_of(settings, store)
-        approval = Approval(
-            store, clock, books, Metrics(), max_told=settings.reload.max_told, history=history
-        )
-        loaded = as_they_lie(settings.paths)
-        if dry_run:
-            found = await approval.preview(loaded)
-        else:
-            author, approved_by = people
-            found = await approval.propose(loaded, author=author, approved_by=approved_by, yes=yes)
-        if format_ is Format.json:
-            typer.echo(msgspec.json.format(msgspec.json.encode(as_json(found))).decode())
-        else:
-            print_text(found, console, language)
-        if found.outcome in ACCEPTED:
-            with _bar(words["rebuild"]) as shown:
-                done = await in_force(store, found.rule_set, shown)
-            if format_ is Format.text:
-                console.print(words["in_force" if done else "waiting"])
-    return found.outcome not in REFUSED
+    start = settings.clock.start
+    clock = (
+        WallClock()
+        if settings.clock.mode == "real"
+        else await stored_clock(store, 0 if start is None else from_datetime(start))
+    )
+    books = Books(
+        store,
+        namespace=settings.namespace,
+        regions=load_regions(settings.paths.regions),
+        kinds=load_kinds(settings.paths.kinds),
+        rule_set=RuleSet({}, {}),
+    )
+    if not (await books.follow()).rule_set:
+        raise ConfigurationError(nothing)
+    approval = Approval(
+        store,
+        clock,
+        books,
+        Metrics(),
+        max_told=settings.reload.max_told,
+        history=history_of(settings, store),
+    )
+    return Inbox(clock, books, approval, Proposals(store, clock, books, approval))
 
 
 async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) -> bool:

@@ -17,7 +17,7 @@ import typer
 from engine.cli.account import os_account
 from engine.cli.listing import FEW, Limit, print_listing, say_more, within
 from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import storage
+from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
 from engine.judging.instant import local
@@ -48,12 +48,19 @@ def add(
     region: Annotated[
         str, typer.Option(metavar="CODE", help="Where: this region and what lies in it.")
     ] = "00",
+    person: Annotated[
+        str,
+        typer.Option(
+            metavar="ID", help="The person of the directory whose user it is; they act as that person."
+        ),
+    ] = "",
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
     """Add a user. The password is asked for twice, or read as one line from standard input.
 
-    A user who is also a person of the directory takes that person's id, so that their answers are their own.
+    A user of a person of the directory is bound to them: their answers are their own, and what they propose is not
+    approved by another user or token of theirs.
 
     Example: siaga user add piket-pagi --right read --right operate --region 73
     """
@@ -65,7 +72,7 @@ def add(
         raise ConfigurationError(
             f"--region {region}: not in {settings.paths.regions}; write it as 73 or 73.15"
         )
-    user = asyncio.run(_add(settings, id_, _password(), rights, region))
+    user = asyncio.run(_add(settings, id_, _password(), rights, region, person))
     typer.echo(f"user {user.id}: {', '.join(user.rights)} in {region}", err=True)
 
 
@@ -134,9 +141,14 @@ def _found(user: User | None, id_: str) -> None:
         raise SiagaError(f"there is no user {id_}; `siaga user list` shows all")
 
 
-async def _add(settings: Settings, id_: str, password: str, rights: list[Right], region: str) -> User:
+async def _add(
+    settings: Settings, id_: str, password: str, rights: list[Right], region: str, person: str
+) -> User:
     async with storage(settings) as store:
-        return await Users(store, WallClock()).add(id_, password, rights, region, by=os_account())
+        if person and (await books_of(settings, store).directory()).person(person) is None:
+            raise ConfigurationError(f"--person {person}: not in the directory; see `siaga directory export`")
+        users = Users(store, WallClock())
+        return await users.add(id_, password, rights, region, person=person, by=os_account())
 
 
 async def _list(settings: Settings) -> list[User]:

@@ -54,6 +54,7 @@ from engine.service.outlets import Outlet, outlets_of
 from engine.service.own_alerts import OWN
 from engine.service.phones import Phones
 from engine.service.postbox import Postbox
+from engine.service.proposals import PROPOSALS, Proposals
 from engine.service.reload import as_they_lie, files_of, import_directory, read_rule_set
 from engine.service.rota import Rota
 from engine.service.rule_sets import RuleSet, first
@@ -136,15 +137,18 @@ class Siaga:
             history=history_of(settings, store),
             previews=None if where is None else previews(self.workers, settings, where),
         )
+        self.proposals = Proposals(store, clock, books, self.approval)
         self.watch = Watch(
             store,
             clock,
             books,
             self.metrics,
             self.approval,
+            self.proposals,
             read=lambda: as_they_lie(settings.paths),
             files=lambda: files_of(settings.paths),
             auto=settings.reload.auto,
+            four_eyes=settings.reload.four_eyes,
         )
         self.silences = Silences(store, clock, books, self.desk)
         self.catalogue = catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
@@ -230,6 +234,7 @@ class Siaga:
                 self._evaluator.turn,
                 self.upkeep.own_alerts.turn,
                 self._escalator.turn,
+                self.proposals.turn,
                 self.situations.turn,
                 self.dispatcher.turn,
             )
@@ -277,7 +282,18 @@ class Siaga:
         """Return the earliest instant at which something falls due though nothing arrives."""
         due = [
             await self.store.next_due(schedule)
-            for schedule in (REVEALS, SILENCES, COVERS, CLOSINGS, WINDOWS, OWN, ALERTS, SITUATIONS, OUTBOX)
+            for schedule in (
+                REVEALS,
+                SILENCES,
+                COVERS,
+                CLOSINGS,
+                WINDOWS,
+                OWN,
+                ALERTS,
+                PROPOSALS,
+                SITUATIONS,
+                OUTBOX,
+            )
         ]
         return min((instant for instant in due if instant is not None), default=None)
 
@@ -313,6 +329,7 @@ class Siaga:
             rota.add("evaluator", self._evaluate, channels=["entries"], **judging)
             rota.add("escalator", self._escalator.turn, schedules=[REVEALS, SILENCES, COVERS, ALERTS])
             rota.add("dispatcher", self.dispatcher.turn, schedules=[OUTBOX], of=self.dispatcher)
+            rota.add("proposals", self.proposals.turn, schedules=[PROPOSALS])
             rota.add("situations", self.situations.turn, schedules=[SITUATIONS])
             rota.add("rules", self.watch.turn, every=WATCH_SECONDS)
         if self.settings.gateways.smtp.bounces is not None:

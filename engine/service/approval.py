@@ -1,7 +1,7 @@
-"""Approval: from the files of a rule set to its proposal, with what it would change and whom it would reach.
+"""Approval: what a rule set would change and whom it would reach, and putting it in force.
 
-Here: who may put a rule set in force, and what they are told before. Not here: reading the files (`service.reload`),
-and the switch (`service.changeover`).
+Here: the comparison with what is in force, and the write by which a rule set follows. Not here: reading the files
+(`service.reload`), who may approve (`service.proposals`), and the switch (`service.changeover`).
 
 All or nothing: where one file has an error, or more people would be told than somebody said yes to, what was stays.
 """
@@ -9,7 +9,7 @@ All or nothing: where one file has an error, or more people would be told than s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import structlog
@@ -25,16 +25,25 @@ from engine.service.changeover import Changeover, Switch
 from engine.service.groups import Groups
 from engine.service.rebuild import Rebuild
 from engine.service.revision import Kept, Revision, keeping, revision
-from engine.service.rule_sets import Proposal, RuleSet, after_the_past, at_once
+from engine.service.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once
 from engine.store.history import History
-from engine.store.port import Store
+from engine.store.port import Append, Committed, Expect, Plan, Put, Store
 
 Outcome = Literal[
-    "at_once", "after_the_past", "previewed", "no_difference", "invalid", "one_person", "too_many_told"
+    "at_once",
+    "after_the_past",
+    "previewed",
+    "no_difference",
+    "invalid",
+    "too_many_told",
+    "changed_meanwhile",
 ]
-"""What became of a wish: on its way (at once, or when its rules have seen the past), only looked at, or refused."""
-REFUSED: tuple[Outcome, ...] = ("invalid", "one_person", "too_many_told")
+"""What became of a wish: on its way (at once, or when its rules have seen the past), only looked at, or refused.
+`changed_meanwhile`: another rule set came into force, or somebody else decided; nothing was written."""
+REFUSED: tuple[Outcome, ...] = ("invalid", "too_many_told", "changed_meanwhile")
 ACCEPTED: tuple[Outcome, ...] = ("at_once", "after_the_past")
+ALONE = "alone"
+"""Stands for the second person where the settings let one person put rules in force (`reload.four_eyes: false`)."""
 
 MOST_LINES = 20
 """Errors of files that one line of the log names."""
@@ -67,20 +76,35 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Approved(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the wish to put a rule set in force. `findings` are the errors and warnings of its files."""
+    """What became of the wish to put a rule set in force. `findings` are the errors and warnings of its files.
+
+    `base` is the rule set in force that it was compared with, and `base_version` the version of that record.
+    """
 
     outcome: Outcome
     rule_set: str = ""
+    base: str = ""
+    base_version: int = 0
     preview: Preview | None = None
     findings: tuple[Finding, ...] = ()
 
+
+class Further(NamedTuple):
+    """What the write that puts a rule set in force holds beside it: the proposal that was approved."""
+
+    puts: tuple[Put, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    appends: tuple[Append, ...] = ()
+
+
+NOTHING = Further()
 
 Previews = Callable[[RuleSet, Instant, str], Awaitable[Preview]]
 """Finds what a rule set would change at an instant, for somebody."""
 
 
 class Approval:
-    """Puts rule sets in force, for whoever may open the store or has the right `policy`."""
+    """Compares rule sets with what is in force, and puts them in force."""
 
     def __init__(
         self,
@@ -106,45 +130,82 @@ class Approval:
         self._max_told = max_told
 
     async def preview(self, loaded: Loaded[RuleSet], by: str = "") -> Approved:
+        """Say what the rule set of files would change, and change nothing; as `compare`."""
+        if not loaded.valid:
+            return Approved(outcome="invalid", findings=loaded.findings)
+        found = await self.compare(loaded.value, by)
+        return msgspec.structs.replace(found, findings=loaded.findings)
+
+    async def compare(self, after: RuleSet, by: str = "") -> Approved:
         """Say what a rule set would change, and change nothing; `by` is who asks, and asks one thing at a time.
 
         Raises `WorkersBusyError` and `WorkerFailedError` where previews are found in a process of their own.
         """
-        if not loaded.valid:
-            return Approved(outcome="invalid", findings=loaded.findings)
-        before = (await self._books.follow()).rule_set
-        after, now = loaded.value, self._clock.now()
+        (record,) = await self._store.get(RULES, ["in_force"])
+        before, now = (await self._books.follow()).rule_set, self._clock.now()
         if self._previews is not None:
             found = await self._previews(after, now, by)
         else:
             found = await previewed(self._store, self._clock, self._books, self._history, after)
-        outcome: Outcome = "no_difference" if loaded.value.id == before else "previewed"
-        return Approved(outcome=outcome, rule_set=loaded.value.id, preview=found, findings=loaded.findings)
+        return Approved(
+            outcome="no_difference" if after.id == before else "previewed",
+            rule_set=after.id,
+            base=before,
+            base_version=record.version if record else 0,
+            preview=found,
+        )
 
-    async def propose(
-        self, loaded: Loaded[RuleSet], *, author: str, approved_by: str, yes: int = 0
-    ) -> Approved:
-        """Let a rule set follow. `yes`: so many people may be told; author and approver are different people."""
-        found = await self.preview(loaded, approved_by)
-        preview = found.preview
-        if found.outcome == "previewed" and preview is not None:
-            if not author.strip() or _same(author, approved_by):
-                found = msgspec.structs.replace(found, outcome="one_person")
-            elif preview.told > max(self._max_told, yes):
-                found = msgspec.structs.replace(found, outcome="too_many_told")
-            else:
-                found = await self._write(loaded.value, found, author.strip(), approved_by.strip())
+    def refuse(self, loaded: Loaded[RuleSet]) -> Approved:
+        """Refuse files that have errors: said in the log and counted."""
+        found = Approved(outcome="invalid", findings=loaded.findings)
         self._tell(found)
         return found
 
-    async def _write(self, rule_set: RuleSet, found: Approved, author: str, approved_by: str) -> Approved:
-        proposal = Proposal(rule_set=rule_set.id, author=author, approved_by=approved_by)
-        waits = found.preview is not None and bool(found.preview.revision.rebuilt)
+    async def put_in_force(
+        self,
+        rule_set: RuleSet,
+        looked: Approved,
+        *,
+        author: str,
+        approved_by: str,
+        yes: int = 0,
+        further: Further = NOTHING,
+    ) -> Approved:
+        """Let a rule set follow that was `looked` at, if what is in force is still what it was compared with.
+
+        `author` and `approved_by` are the ids of two credentials, or `ALONE` the second. `yes`: so many people may be
+        told at once. `further` is written with it.
+        """
+        found = looked
+        preview = looked.preview
+        if looked.outcome == "previewed" and preview is not None:
+            if preview.told > max(self._max_told, yes):
+                found = msgspec.structs.replace(looked, outcome="too_many_told")
+            else:
+                proposal = Proposal(rule_set=rule_set.id, author=author, approved_by=approved_by)
+                found = await self._write(rule_set, looked, proposal, further)
+        self._tell(found)
+        return found
+
+    async def _write(
+        self, rule_set: RuleSet, looked: Approved, proposal: Proposal, further: Further
+    ) -> Approved:
+        waits = looked.preview is not None and bool(looked.preview.revision.rebuilt)
         write = (
             after_the_past(rule_set, proposal) if waits else at_once(rule_set, proposal, self._clock.now())
         )
-        await self._store.write(write)
-        return msgspec.structs.replace(found, outcome="after_the_past" if waits else "at_once")
+        outcome = await self._store.write(
+            msgspec.structs.replace(
+                write,
+                puts=(*write.puts, *further.puts),
+                plans=further.plans,
+                appends=further.appends,
+                expects=(Expect(RULES, "in_force", looked.base_version),),
+            )
+        )
+        if not isinstance(outcome, Committed):
+            return msgspec.structs.replace(looked, outcome="changed_meanwhile")
+        return msgspec.structs.replace(looked, outcome="after_the_past" if waits else "at_once")
 
     def _tell(self, found: Approved) -> None:
         if found.outcome in REFUSED:
@@ -197,7 +258,3 @@ def written(findings: tuple[Finding, ...]) -> list[str]:
         for f in findings
         if f.severity == "error"
     ][:MOST_LINES]
-
-
-def _same(one: str, other: str) -> bool:
-    return not other.strip() or one.strip().casefold() == other.strip().casefold()

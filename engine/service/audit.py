@@ -31,6 +31,7 @@ What = Literal[
     "quarantine",
     "silence",
     "rules",
+    "proposal",
     "token",
     "user",
     "sign_in",

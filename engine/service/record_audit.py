@@ -41,6 +41,7 @@ from engine.service.lock_step import CLOCK
 from engine.service.notes import NOTES
 from engine.service.own_alerts import OWN, ask
 from engine.service.phones import CODES, OF_ALERTS, TOLD
+from engine.service.proposals import PROPOSALS, ChangeProposal
 from engine.service.pulse import GAPS, INTAKE
 from engine.service.quarantine import QUARANTINE, SHARES, Quarantined, Share
 from engine.service.readable import UNREADABLE
@@ -95,6 +96,7 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     NOTIFICATIONS: lambda _id: Notification,
     OWN: lambda _id: tuple[int, str],
     POINTS: lambda _id: tuple[Point, ...],
+    PROPOSALS: lambda _id: ChangeProposal,
     PUT_OFF_GROUPS: lambda _id: PutOff,
     QUARANTINE: lambda _id: Quarantined,
     SHARES: lambda _id: Share,

@@ -27,6 +27,8 @@ from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS
 from engine.service.dead_letters import DEAD_LETTERS
 from engine.service.families import FAMILIES, Known
 from engine.service.notes import NOTES
+from engine.service.proposals import DECIDED, PROPOSALS, ChangeProposal
+from engine.service.proposals import KEPT as PROPOSALS_KEPT
 from engine.service.readable import UNREADABLE, readable, readable_entries, readable_of, readable_or
 from engine.service.receipts import RECEIPTS, Receipt
 from engine.service.rule_sets import RELOADS, RULE_SETS, RULES, InForce, Progress, Proposal
@@ -121,6 +123,7 @@ class Retention:
             "tokens": await self._tokens(now),
             "sessions": await self._sessions(now),
             "rule_sets": await self._rule_sets(),
+            "proposals": await self._proposals(now),
             "unreadable": await self._unreadable(now),
             "dead_letters": await self._shorten(DEAD_LETTERS, DEAD_LETTERS_KEPT),
             "reloads": await self._shorten(RELOADS, RELOADS_KEPT),
@@ -292,6 +295,11 @@ class Retention:
         if any(one is None and record is not None for one, record in zip(held, records, strict=True)):
             return 0  # it may name a rule set that is needed
         named |= {one.rule_set for one in held if one is not None}
+        async for piece in self._store.walk(PROPOSALS):
+            proposals = readable(PROPOSALS, piece, ChangeProposal)
+            if len(proposals) < len(piece):
+                return 0
+            named |= {one.subject.rule_set for one in proposals.values() if one.state == "waiting"}
         kept = (await self._store.get(RETENTION, ["rule_sets"]))[0]
         met = dict(readable_or(RETENTION, "rule_sets", kept, tuple[tuple[str, int], ...], ()))
         found = {
@@ -305,6 +313,19 @@ class Retention:
         if left != tuple(sorted(met.items())):
             put = Put(RETENTION, "rule_sets", encode(left), kept.version if kept else 0)
             await self._store.write(Write(name="expire", puts=(put,)))
+        return made
+
+    async def _proposals(self, now: Instant) -> int:
+        """Drop proposals that were decided long ago."""
+        made = 0
+        while over := await self._store.due(DECIDED, now - PROPOSALS_KEPT, BATCH):
+            write = Write(
+                name="expire",
+                drops=tuple(Drop(PROPOSALS, id_) for id_, _ in over),
+                plans=tuple(Plan(DECIDED, id_, None) for id_, _ in over),
+            )
+            await self._store.write(write)
+            made += len(over)
         return made
 
     async def _unreadable(self, now: Instant) -> int:

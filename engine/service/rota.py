@@ -24,6 +24,7 @@ ROLE_OF = {
     "bounces": "dispatcher",
     "case_archivist": "auditor",
     "own_alerts": "escalator",
+    "proposals": "escalator",
     "records": "auditor",
     "retention": "auditor",
     "rules": "evaluator",

@@ -4,8 +4,9 @@ Here: adding, listing, disabling them, changing and checking passwords. Not here
 (`service.sessions`), how often somebody may try (`service.sign_in_limits`), and machines (`service.tokens`).
 
 A user is an office or a shift, never a person's name: the id stands in histories. Where the user is a person of the
-directory it is that person's id, so that an answer in their own name is theirs. Of a password only argon2id's digest is
-kept; it costs memory and a tenth of a second, so that a stolen store does not give passwords away.
+directory it is bound to them, or has that person's id, so that an answer in their own name is theirs. Of a password
+only argon2id's digest is kept; it costs memory and a tenth of a second, so that a stolen store does not give passwords
+away.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ class ManySignInsError(SiagaError):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A user as it is kept. `password_at` is the instant at which the password was set: older sessions have ended."""
+    """A user as it is kept. `password_at` is the instant at which the password was set: older sessions have ended.
+
+    With a `person` of the directory the user is theirs alone.
+    """
 
     id: str
     rights: tuple[Right, ...]
@@ -63,11 +67,18 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     password_at: Instant
     created_at: Instant
     disabled_at: Instant | None = None
+    person: str = ""
 
     @property
     def scope(self) -> Scope:
         """Return what the user may; in the place of a token's id stands the user's."""
-        return Scope(rights=frozenset(self.rights), region=self.region, token_id=self.id, kind="user")
+        return Scope(
+            rights=frozenset(self.rights),
+            region=self.region,
+            token_id=self.id,
+            kind="user",
+            person=self.person,
+        )
 
 
 class Users:
@@ -84,9 +95,19 @@ class Users:
         self._waiting: Counter[str] = Counter()
 
     async def add(
-        self, id_: str, password: str, rights: Iterable[Right], region: str = NATION, *, by: Credential
+        self,
+        id_: str,
+        password: str,
+        rights: Iterable[Right],
+        region: str = NATION,
+        *,
+        person: str = "",
+        by: Credential,
     ) -> User:
-        """Add a user; raise `UserFault` where the id is taken or not of its form, or the password is too short."""
+        """Add a user, for a `person` of the directory where one is named.
+
+        Raises `UserFault` where the id is taken or not of its form, or the password is too short.
+        """
         if not ID.fullmatch(id_):
             raise UserFault(f"{id_}: a user is 2 to 40 of a-z, 0-9 and . _ - and begins with a letter")
         now = self._clock.now()
@@ -97,6 +118,7 @@ class Users:
             password=await self._hashed(id_, password),
             password_at=now,
             created_at=now,
+            person=person,
         )
         if not await self._put("add_user", user, expected=0, now=now, by=by):
             raise UserFault(f"there is a user {id_} already; `siaga user list` shows all")

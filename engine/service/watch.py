@@ -1,7 +1,8 @@
 """The watch over the files of the rule set: changes are checked and announced, and nothing becomes live by itself.
 
-Here: noticing, announcing, and what the health page shows of it; `reload.auto` lets a valid change follow, for trials.
-Not here: reading the files (`service.reload`), putting them in force by somebody's approval (`service.approval`).
+Here: noticing, announcing, and what the health page shows of it; with `reload.auto` a valid change is proposed, or
+follows alone where `reload.four_eyes` is off. Not here: reading the files (`service.reload`), and approving
+(`service.proposals`).
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ from typing import Literal
 import msgspec
 import structlog
 
+from engine.alerting.credential import Credential
 from engine.alerting.own import Request
 from engine.clock import Clock
 from engine.loading.loaded import Loaded
 from engine.metrics import Metrics
-from engine.service.approval import Approval, written
+from engine.service.approval import ALONE, Approval, written
 from engine.service.books import Books
 from engine.service.own_alerts import ask
+from engine.service.proposals import Proposals, TooManyProposalsError
 from engine.service.readable import readable_or
 from engine.service.revision import revision
 from engine.service.rule_sets import RULES, Progress, RuleSet
 from engine.store.port import Store, Write
 
 EVERY_SECONDS = 1.0
-FILES, AUTO = "files", "reload.auto"
-"""Stand for author and approver where the setting lets files follow by themselves."""
+FILES = Credential("service", "files")
+"""Proposes what changed in the files where `reload.auto` is on."""
 
 Files = Literal["unread", "in_force", "differ", "invalid"]
 
@@ -54,12 +57,17 @@ class Watch:
         books: Books,
         metrics: Metrics,
         approval: Approval,
+        proposals: Proposals,
         *,
         read: Callable[[], Loaded[RuleSet]],
         files: Callable[[], Iterable[Path]],
         auto: bool,
+        four_eyes: bool,
     ) -> None:
-        """`read` loads the rule set of the `files`, in a thread of its own; it raises nothing but what a bug does."""
+        """`read` loads the rule set of the `files`, in a thread of its own; it raises nothing but what a bug does.
+
+        With `auto` a valid change is proposed, and without `four_eyes` it follows at once.
+        """
         self._store = store
         self._clock = clock
         self._books = books
@@ -68,6 +76,8 @@ class Watch:
         self._read = read
         self._files = files
         self._auto = auto
+        self._four_eyes = four_eyes
+        self._proposals = proposals
         self._seen: object = None
         self._loaded: Loaded[RuleSet] | None = None
         self._announced: tuple[object, str] | None = None
@@ -116,7 +126,18 @@ class Watch:
         self._metrics.rule_files(differ=files == "differ", invalid=files == "invalid")
         self.sight = msgspec.structs.replace(self.sight, files=files, errors=errors)
         if files == "differ" and self._auto:
-            await self._approval.propose(loaded, author=FILES, approved_by=AUTO)
+            await self._follow(loaded.value)
+
+    async def _follow(self, rule_set: RuleSet) -> None:
+        """Propose what the files hold, or put it in force alone."""
+        if not self._four_eyes:
+            looked = await self._approval.compare(rule_set, str(FILES))
+            await self._approval.put_in_force(rule_set, looked, author=str(FILES), approved_by=ALONE)
+            return
+        try:
+            await self._proposals.propose_rules(rule_set, FILES)
+        except TooManyProposalsError as error:
+            log.warning("rules_not_proposed", rule_set=rule_set.id, error=str(error))
 
     async def _rebuild(self) -> float | None:
         """Return how far the rules of a waiting proposal have come; None where none waits."""

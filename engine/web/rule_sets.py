@@ -1,7 +1,7 @@
-"""The rule set over the API: what is in force, what the files would change, and putting them in force.
+"""The rule set over the API: what is in force and was before, what the files would change, and proposing them.
 
-Here: from the request to the approval and back. Not here: what an approval looks at (`service.approval`).
-It always speaks of the files that lie beside the process that answers.
+Here: from the request to the comparison and back. Not here: what it looks at (`service.approval`) and approving
+(`web.proposals`). It always speaks of the files that lie beside the process that answers.
 """
 
 from __future__ import annotations
@@ -9,36 +9,32 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.judging.instant import format_instant
-from engine.service.approval import Approved
+from engine.service.approval import Approved, Preview
+from engine.service.proposals import ChangeProposal, TooManyProposalsError
 from engine.service.reload import as_they_lie
-from engine.service.revision import Kept
+from engine.service.revision import Kept, Revision
+from engine.service.rule_history import page_of as history_page
 from engine.service.tokens import Scope
 from engine.web.auth import needs, siaga_of
+from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, responses
 
 router = APIRouter(tags=["rules"])
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-_DETAILS = {
-    "invalid": "A file has errors, so nothing changes; see findings.",
-    "one_person": "The author may not approve: author and approved_by must be different people.",
-    "too_many_told": "This would tell more people at once than reload.max_told; say yes with the number.",
-}
-"""Why a rule set was not put in force."""
+INVALID = "A file has errors, so nothing changes; see findings."
+HISTORY_PAGE = 50
+"""So many former rule sets come in one answer."""
 
 
 class ReloadBody(BaseModel):
-    """Who wrote the change, and who approves it: a different person."""
+    """Whether to propose what the files hold. The credential of the request proposes; no name is taken for it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    author: Name = Field(description="Id of the person who wrote it")
-    approved_by: Name = Field(description="Id of the other person who approves it")
-    yes: StrictInt = Field(0, ge=0, description="So many people may be told at once")
     dry_run: StrictBool = Field(False, description="Only say what would change")
 
 
@@ -65,13 +61,11 @@ class OpenAlertShape(BaseModel):
 
 
 class ReloadShape(BaseModel):
-    """What becomes of the rule set that the files hold.
+    """What becomes of the rule set that the files hold. `proposed`: it waits for another person's approval."""
 
-    `at_once`: it is on its way; `after_the_past`: as soon as its new rules have seen the past, see `/healthz`.
-    """
-
-    outcome: Literal["at_once", "after_the_past", "previewed", "no_difference"]
+    outcome: Literal["proposed", "previewed", "no_difference"]
     rule_set: str
+    proposal: str = Field(description="Id of the proposal that waits; empty where there is none")
     revision: RevisionShape
     open_alerts: list[OpenAlertShape]
     told: int = Field(description="People who are told at once")
@@ -85,11 +79,11 @@ class ReloadShape(BaseModel):
 
 
 class TenureShape(BaseModel):
-    """A rule in force: its version, and who brought that in; both empty where the first start did."""
+    """A rule in force: its version, and which credentials proposed and approved it; empty where the first start did."""
 
     version: str
-    author: str
-    approved_by: str
+    author: str = Field(description="The credential that proposed it")
+    approved_by: str = Field(description="The credential that approved it, or `alone`")
 
 
 class RulesShape(BaseModel):
@@ -120,36 +114,89 @@ async def rules_in_force(request: Request, _scope: Scope = needs("read")) -> Rul
     )
 
 
+class FormerShape(BaseModel):
+    """A rule set that was or is in force, since when, and by which credentials."""
+
+    rule_set: str
+    author: str
+    approved_by: str
+    since: str | None
+    kept: bool = Field(description="Whether it can be proposed again: the newest 50 are kept")
+
+
+class HistoryShape(BaseModel):
+    """Rule sets that were in force, the newest first."""
+
+    rule_sets: list[FormerShape]
+    next_cursor: str | None
+
+
+@router.get("/v1/rules/history", responses=PAGED | responses(401, 403, 503))
+async def rule_history(
+    request: Request,
+    response: Response,
+    cursor: Annotated[str | None, CURSOR] = None,
+    _scope: Scope = needs("read"),
+) -> HistoryShape:
+    """List the rule sets that were in force, the newest first, as far as the log goes back."""
+    after = None if cursor is None else place_of(cursor)
+    page = await history_page(siaga_of(request).store, HISTORY_PAGE, after)
+    further = None if page.after is None else cursor_of(page.after)
+    link_next(request, response, further)
+    return HistoryShape(
+        rule_sets=[
+            FormerShape(
+                rule_set=one.rule_set,
+                author=one.author,
+                approved_by=one.approved_by,
+                since=None if one.at is None else format_instant(one.at),
+                kept=one.rule_set in page.kept,
+            )
+            for one in page.rule_sets
+        ],
+        next_cursor=further,
+    )
+
+
 @router.post("/v1/reload", responses=responses(401, 403, 409, 413, 422, 503))
 async def reload(
     request: Request, body: ReloadBody, scope: Scope = needs("policy", at_nation=True)
 ) -> ReloadShape:
-    """Put the files in force, or with `dry_run` only say what that would change; all is valid or nothing changes."""
+    """Propose what the files hold, or with `dry_run` only say what that would change; files with errors are refused.
+
+    The proposal comes into force when the credential of another person approves it.
+    """
     siaga = siaga_of(request)
     loaded = await asyncio.to_thread(as_they_lie, siaga.settings.paths)
-    if body.dry_run:
-        found = await siaga.approval.preview(loaded, scope.token_id)
-    else:
-        found = await siaga.approval.propose(
-            loaded, author=body.author, approved_by=body.approved_by, yes=body.yes
-        )
-    return shape(found)
-
-
-def shape(found: Approved) -> ReloadShape:
-    """Return what became of a wish; raise the problem of one that was refused."""
-    preview = found.preview
-    if found.outcome == "invalid" or preview is None:
+    if not loaded.valid:
+        found = siaga.approval.refuse(loaded)
         findings = [finding.as_json() for finding in found.findings]
-        raise Problem(422, "invalid_rules", _DETAILS["invalid"], findings=findings)
-    if found.outcome == "one_person":
-        raise Problem(422, "one_person", _DETAILS["one_person"])
-    if found.outcome == "too_many_told":
-        raise Problem(409, "too_many_told", _DETAILS["too_many_told"], told=preview.told)
+        raise Problem(422, "invalid_rules", INVALID, findings=findings)
+    if body.dry_run:
+        return shape(await siaga.approval.preview(loaded, scope.token_id))
+    try:
+        made = await siaga.proposals.propose_rules(loaded.value, scope.credential)
+    except TooManyProposalsError as error:
+        raise too_many_proposals(error) from error
+    return shape(made.looked, made.proposal)
+
+
+def too_many_proposals(error: TooManyProposalsError) -> Problem:
+    """Return the problem that no further proposal is taken."""
+    return Problem(409, "too_many_proposals", str(error))
+
+
+def shape(found: Approved, proposal: ChangeProposal | None = None) -> ReloadShape:
+    """Return what a rule set would change, and the proposal that was made of it."""
+    preview = found.preview or Preview(revision=Revision())
     revision = preview.revision
+    unchanged: Literal["no_difference", "previewed"] = (
+        "no_difference" if found.outcome == "no_difference" else "previewed"
+    )
     return ReloadShape(
-        outcome=found.outcome,
+        outcome=unchanged if proposal is None else "proposed",
         rule_set=found.rule_set,
+        proposal="" if proposal is None else proposal.id,
         revision=RevisionShape(
             added=list(revision.added),
             removed=list(revision.removed),

@@ -50,7 +50,7 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
     """Return the page of an alert; `refused` names why what was asked for was not done."""
     shell, siaga, at = shell_of(visit.request), visit.siaga, visit.siaga.clock.now()
     one, operates = case.alert, visit.may("operate")
-    teller = teller_of(visit, case, speaker(case, visit.user))
+    teller = teller_of(visit, case, speaker(case, visit.scope.actor))
     chart = chart_of(one, at, _distinct(visit, case))
     entries = await siaga.desk.history(one.id)
     digests = [str(entry.details["note"]) for entry in entries if "note" in entry.details]

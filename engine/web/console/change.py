@@ -1,7 +1,7 @@
-"""Putting changed rules and policies in force: what differs, whom it would reach, and the second person's approval.
+"""Proposing changed rules and policies: what the files would change and whom that would reach.
 
-Here: the page. Not here: what an approval looks at (`service.approval`, shared with the API and `siaga reload`).
-It always speaks of the files that lie beside the process that answers.
+Here: the page. Not here: what is compared (`service.approval`, shared with the API and `siaga reload`), and approving
+(`console.proposals`). It always speaks of the files that lie beside the process that answers.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from starlette.responses import Response
 
 from engine.judging.region import NATION
 from engine.loading.texts import Language
-from engine.service.approval import ACCEPTED, Approved
+from engine.service.approval import Approved
+from engine.service.proposals import TooManyProposalsError
 from engine.service.reload import as_they_lie
 from engine.web.auth import cover
 from engine.web.console.route import pages
-from engine.web.console.shell import shell_of
+from engine.web.console.shell import PROPOSALS, shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.wording.voice import Voice
 
 router = pages()
 
 PATH = "/console/change"
-LONGEST_NAME = 100
 
 
 @router.get(PATH)
@@ -35,22 +35,25 @@ async def change_page(visit: Visit = visitor("policy")) -> Response:
 
 
 @router.post(PATH)
-async def approve(visit: Visit = visitor("policy")) -> Response:
-    """Put the files in force as the second person: whoever is signed in approves what another one wrote.
+async def propose(visit: Visit = visitor("policy")) -> Response:
+    """Propose what the files hold: whoever is signed in proposes, and somebody else approves.
 
-    What was shown is what comes in force: where the files changed since, they are shown anew.
+    What was shown is what is proposed: where the files changed since, they are shown anew.
     """
     cover(visit.scope, NATION, "policy")
     siaga = visit.siaga
     loaded = await asyncio.to_thread(as_they_lie, siaga.settings.paths)
-    if loaded.valid and loaded.value.id != visit.text("rule_set"):
+    if not loaded.valid:
+        return _page(visit, siaga.approval.refuse(loaded), fault="invalid")
+    if loaded.value.id != visit.text("rule_set"):
         return _page(visit, await siaga.approval.preview(loaded, visit.user), fault="other_files")
-    author, number = visit.text("author")[:LONGEST_NAME], visit.text("yes")
-    yes = int(number) if number.isdecimal() and len(number) < len("1000000") else 0
-    found = await siaga.approval.propose(loaded, author=author, approved_by=visit.user, yes=yes)
-    if found.outcome in ACCEPTED:
-        return visit.back("/console/rules", said=f"rules_{found.outcome}")
-    return _page(visit, found, fault=found.outcome)
+    try:
+        made = await siaga.proposals.propose_rules(loaded.value, visit.scope.credential)
+    except TooManyProposalsError:
+        return _page(visit, await siaga.approval.preview(loaded, visit.user), fault="too_many")
+    if made.proposal is None:
+        return _page(visit, made.looked, fault="no_difference")
+    return visit.back(f"{PROPOSALS}/{made.proposal.id}", said="proposed")
 
 
 def _page(visit: Visit, found: Approved, fault: str = "") -> Response:

@@ -66,7 +66,7 @@ async def resolve(alert_id: str, visit: Visit = visitor("operate")) -> Response:
 async def escalate(alert_id: str, visit: Visit = visitor("operate")) -> Response:
     """Start the next step now."""
     case = await _case(visit, alert_id)
-    command = EscalateNow(person=visit.user, is_operator=True)
+    command = EscalateNow(person=visit.scope.actor, is_operator=True)
     decision = await visit.siaga.desk.change(alert_id, command, "escalate", by=visit.scope.credential)
     if decision is None:
         raise not_found("alert")
@@ -102,8 +102,8 @@ async def comment(alert_id: str, visit: Visit = visitor("operate")) -> Response:
     note = _note(visit)
     if not note:
         return await shown(visit, case, refused="incomplete")
-    digest = digest_of(alert_id, visit.user, note)
-    command, kept = Comment(person=visit.user, note_digest=digest), with_note(alert_id, digest, note)
+    digest = digest_of(alert_id, visit.scope.actor, note)
+    command, kept = Comment(person=visit.scope.actor, note_digest=digest), with_note(alert_id, digest, note)
     if await visit.siaga.desk.change(alert_id, command, "comment", kept, by=visit.scope.credential) is None:
         raise not_found("alert")
     return _back(visit, alert_id, "commented")
@@ -125,8 +125,8 @@ async def call(alert_id: str, visit: Visit = visitor("operate")) -> Response:
 
 async def _own(visit: Visit, alert_id: str, says: Says) -> Response:
     case = await _case(visit, alert_id)
-    digest = digest_of(alert_id, visit.user, _note(visit))
-    answer = Answer(person=visit.user, says=says, via="console", is_operator=True, note_digest=digest)
+    digest = digest_of(alert_id, visit.scope.actor, _note(visit))
+    answer = Answer(person=visit.scope.actor, says=says, via="console", is_operator=True, note_digest=digest)
     return await _answered(visit, case, answer)
 
 

@@ -21,6 +21,7 @@ from engine.web.console import (
     nowhere,
     outgoing,
     phone,
+    proposals,
     quarantine,
     report,
     roster,
@@ -56,6 +57,7 @@ MODULES = (
     rules,
     what_if,
     change,
+    proposals,
     audit,
     nowhere,
 )

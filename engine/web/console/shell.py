@@ -35,13 +35,15 @@ POLICY = (
 
 
 class Place(NamedTuple):
-    """One entry of the navigation: key of its text, path, and the right without which it is not shown."""
+    """One entry of the navigation: key of its text, path, and the rights without one of which it is not shown."""
 
     key: str
     path: str
     right: Right
+    or_right: Right | None = None
 
 
+PROPOSALS = "/console/proposals"
 NAVIGATION: tuple[Place, ...] = (
     Place("console.nav.situation", HOME, "read"),
     Place("console.nav.phone", HOME + "/phone", "operate"),
@@ -52,6 +54,7 @@ NAVIGATION: tuple[Place, ...] = (
     Place("console.nav.roster", "/console/roster", "operate"),
     Place("console.nav.silences", "/console/silences", "operate"),
     Place("console.nav.rules", "/console/rules", "read"),
+    Place("console.nav.proposals", PROPOSALS, "operate", "policy"),
     Place("console.nav.audit", "/console/audit", "operate"),
 )
 """In the order shown."""
@@ -105,8 +108,9 @@ class Shell:
                 t=texts,
                 languages=LANGUAGES,
                 visit=visit,
-                navigation=[place for place in NAVIGATION if place.right in rights],
+                navigation=[place for place in NAVIGATION if {place.right, place.or_right} & set(rights)],
                 path=path,
+                inbox=PROPOSALS,
                 assets=self.assets,
                 now=self._siaga.clock.now(),
                 said=said(texts, request),

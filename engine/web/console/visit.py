@@ -40,6 +40,8 @@ class Visit(NamedTuple):
     form_token: str
     form: FormData
     language: str
+    waiting: int = 0
+    """Proposals of others that wait for this user's decision."""
 
     @property
     def user(self) -> str:
@@ -66,10 +68,10 @@ class Visit(NamedTuple):
 
 
 class Visitor:
-    """A dependency: somebody must be signed in who has `right` (None: any user); gives their visit."""
+    """A dependency: somebody must be signed in who has one of `rights` (none: any user); gives their visit."""
 
-    def __init__(self, right: Right | None) -> None:
-        self._right = right
+    def __init__(self, *rights: Right) -> None:
+        self.rights = rights
 
     async def __call__(self, request: Request) -> Visit:
         """Return the visit, or raise what is missing."""
@@ -78,18 +80,21 @@ class Visitor:
         if signed_in is None:
             raise SignInNeeded
         form = await request.form() if request.method == "POST" else FormData()
-        visit = Visit(request, signed_in.user.scope, signed_in.form_token, form, language_of(request))
+        scope = signed_in.user.scope
+        deciding = scope.rights & {"policy", "operate"} and request.method == "GET"
+        waiting = len(await siaga_of(request).proposals.waiting_for(scope)) if deciding else 0
+        visit = Visit(request, scope, signed_in.form_token, form, language_of(request), waiting)
         request.state.visit = visit  # for the frame of the page, should it be refused from here on
         if request.method == "POST":
             check_form(request, form, visit.form_token)
-        if self._right is not None and not visit.may(self._right):
-            raise forbidden(self._right, f"This user lacks the right {self._right}.")
+        if self.rights and not any(map(visit.may, self.rights)):
+            raise forbidden(self.rights[0], f"This user lacks the right {' or '.join(self.rights)}.")
         return visit
 
 
-def visitor(right: Right | None = None) -> Any:
+def visitor(*rights: Right) -> Any:
     """Return the default of a route's parameter `visit: Visit`."""
-    return Depends(Visitor(right))
+    return Depends(Visitor(*rights))
 
 
 def check_form(request: Request, form: FormData, token: str) -> None:

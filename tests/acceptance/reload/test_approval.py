@@ -20,7 +20,7 @@ from tests.acceptance.reload.service import NEW, OLD, POLICIES, START, Service, 
 from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import CONTENTS
 
-AUTHOR = {"author": "penulis", "approved_by": "penyetuju"}
+AUTHOR = {"author": "user:penulis", "approved_by": "user:penyetuju"}
 
 
 def rules(*of) -> Loaded[RuleSet]:
@@ -36,6 +36,12 @@ def approval(service: Service, max_told: int = 50) -> Approval:
         max_told=max_told,
         history=service.history,
     )
+
+
+async def put(service: Service, of: Loaded[RuleSet], *, max_told: int = 50, **people):
+    """Compare a rule set and put it in force."""
+    approved = approval(service, max_told)
+    return await approved.put_in_force(of.value, await approved.compare(of.value), **(people or AUTHOR))
 
 
 @pytest.fixture
@@ -63,27 +69,33 @@ async def test_a_preview_tells_all_and_writes_nothing(service):
     assert len(await service.store.read(BEGINNING, 10)) == 2
 
 
-async def test_it_comes_into_force_by_two_people(service):
-    for people in (
-        {"author": "", "approved_by": "b"},
-        {"author": "A", "approved_by": " a "},
-        {"author": "a", "approved_by": ""},
-    ):
-        assert (await approval(service).propose(rules(*NEW), **people)).outcome == "one_person"
-    assert (await approval(service).propose(rules(*NEW), **AUTHOR)).outcome == "after_the_past"
+async def test_it_comes_into_force_with_the_credentials_that_proposed_and_approved(service):
+    assert (await put(service, rules(*NEW))).outcome == "after_the_past"
     await service.judge()
-    assert (await service.books.follow()).author == "penulis"
-    assert (await approval(service).propose(rules(*NEW), **AUTHOR)).outcome == "no_difference"
+    in_force = await service.books.follow()
+    assert (in_force.author, in_force.approved_by) == ("user:penulis", "user:penyetuju")
+    assert (await put(service, rules(*NEW))).outcome == "no_difference"
+
+
+async def test_what_was_compared_with_other_rules_does_not_follow(service):
+    """Between the comparison and the write another rule set came into force."""
+    words = [msgspec.structs.replace(one, title="Lain", version=one.version + "'") for one in OLD]
+    looked = await approval(service).compare(rules(*NEW).value)
+    assert (await put(service, rules(*words))).outcome == "at_once"
+    await service.judge()
+    late = await approval(service).put_in_force(rules(*NEW).value, looked, **AUTHOR)
+    assert late.outcome == "changed_meanwhile"
+    assert await service.store.get("rules", ["pending"]) == [None]
 
 
 async def test_too_many_people_need_a_yes_with_the_number(service):
-    assert (await approval(service, max_told=0).propose(rules(*NEW), **AUTHOR)).outcome == "too_many_told"
+    assert (await put(service, rules(*NEW), max_told=0)).outcome == "too_many_told"
     assert await service.store.get("rules", ["pending"]) == [None]
     assert (
         service.metrics.registry.get_sample_value("siaga_rules_rejected_total", {"reason": "too_many_told"})
         == 1
     )
-    agreed = await approval(service, max_told=0).propose(rules(*NEW), **AUTHOR, yes=1)
+    agreed = await put(service, rules(*NEW), max_told=0, **AUTHOR, yes=1)
     assert agreed.outcome == "after_the_past"
 
 
@@ -91,20 +103,20 @@ async def test_a_file_with_errors_changes_nothing(service):
     findings = Findings()
     findings.add("no_rule_files", at_start("rules"))
     broken = loaded(RuleSet({}, {}), RuleSet({}, {}), findings)
-    found = await approval(service).propose(broken, **AUTHOR)
+    found = approval(service).refuse(broken)
     assert (found.outcome, found.preview, len(found.findings)) == ("invalid", None, 1)
     assert service.metrics.registry.get_sample_value("siaga_rules_rejected_total", {"reason": "invalid"}) == 1
 
 
 async def test_words_alone_are_in_force_at_once_and_keep_every_window(service):
     words = [msgspec.structs.replace(one, title="Lain", version=one.version + "'") for one in OLD]
-    assert (await approval(service).propose(rules(*words), **AUTHOR)).outcome == "at_once"
+    assert (await put(service, rules(*words))).outcome == "at_once"
     await service.judge()
     tenures = (await service.books.follow()).tenures
     assert {tenure.before for tenure in tenures.values()} == {None}
     await service.report(2, 3)
     (third,) = [alert for alert in await service.alerts() if alert.rule.id == "ubah"]
-    assert (third.evidence_count, third.rule.title, third.rule.author) == (3, "Lain", "penulis")
+    assert (third.evidence_count, third.rule.title, third.rule.author) == (3, "Lain", "user:penulis")
 
 
 async def test_a_rebuild_sees_what_lies_in_the_archive(tmp_path: Path):
@@ -118,7 +130,7 @@ async def test_a_rebuild_sees_what_lies_in_the_archive(tmp_path: Path):
         pass
     assert len(await service.store.read(BEGINNING, 10)) < 3
     long = rule("ubah", Count(3, 30 * DAY))
-    found = await approval(service).propose(rules(long), **AUTHOR)
+    found = await put(service, rules(long))
     assert (found.preview.opened, found.preview.judges_from) == ({"ubah": 1}, {})
     await service.judge()
     (opened,) = [alert for alert in await service.alerts() if alert.rule.version == long.version]

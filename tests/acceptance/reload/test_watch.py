@@ -8,7 +8,9 @@ import pytest
 
 from engine.loading.finding import Findings, at_start
 from engine.loading.loaded import Loaded, loaded
-from engine.service.approval import Approval
+from engine.service.approval import ALONE, Approval
+from engine.service.audit import entries as audited
+from engine.service.proposals import Proposals
 from engine.service.rule_sets import RuleSet, first
 from engine.service.watch import Watch
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, Service
@@ -42,7 +44,7 @@ def files(tmp_path) -> Files:
     return Files(tmp_path / "aturan.yaml")
 
 
-async def watching(files: Files, *, auto: bool = False) -> tuple[Service, Watch]:
+async def watching(files: Files, *, auto: bool = False, four_eyes: bool = True) -> tuple[Service, Watch]:
     service = Service()
     await service.store.write(first(service.rule_set, service.clock.now()))
     await service.judge()
@@ -55,9 +57,11 @@ async def watching(files: Files, *, auto: bool = False) -> tuple[Service, Watch]
         service.books,
         service.metrics,
         approval,
+        Proposals(service.store, service.clock, service.books, approval),
         read=files.read,
         files=lambda: [files.path],
         auto=auto,
+        four_eyes=four_eyes,
     )
 
 
@@ -90,14 +94,28 @@ async def test_errors_are_counted_once_and_what_was_in_force_stays(files):
     assert (watch.sight.files, watch.sight.errors, gauges(service)) == ("in_force", 0, (0, 0))
 
 
-async def test_for_trials_files_follow_by_themselves(files):
-    service, watch = await watching(files, auto=True)
+async def test_for_trials_files_follow_alone(files):
+    service, watch = await watching(files, auto=True, four_eyes=False)
     files.hold(NEW)
     await watch.turn()
     await service.judge()
     await watch.turn()
     assert (watch.sight.files, set(service.books.rule_set.rules)) == ("in_force", {"sama", "ubah", "baru"})
-    assert service.books.in_force.approved_by == "reload.auto"
+    in_force = service.books.in_force
+    assert (in_force.author, in_force.approved_by) == ("service:files", ALONE)
+    said = [entry async for entry in audited(service.store)]
+    assert [entry.by for entry in said if entry.what == "rules"][-1] == "service:files/alone"
+
+
+async def test_with_four_eyes_files_are_proposed_once_and_wait(files):
+    service, watch = await watching(files, auto=True)
+    files.hold(NEW)
+    await watch.turn()
+    await watch.turn()
+    await service.judge()
+    assert set(service.books.rule_set.rules) == {"sama", "ubah", "hapus"}
+    (waiting,) = await Proposals(service.store, service.clock, service.books, watch._approval).waiting()
+    assert str(waiting.by) == "service:files"
 
 
 async def test_who_asks_is_looked_at_again(files):

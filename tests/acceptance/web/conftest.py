@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from engine.alerting.credential import Credential
 from engine.judging.instant import format_instant, parse_instant
 from engine.service.app import Siaga, open_siaga
 from engine.service.key import secret_keys
@@ -77,6 +79,16 @@ class Api:
         shown = await self.client.get(page)
         token = re.search(r'name="form_token" value="(\w{64})"', shown.text).group(1)
         return await self.client.post(path, data={"form_token": token} | fields)
+
+    async def propose(self, by: Credential = OPERATOR, **changes: object) -> str:
+        """Propose the rules in force without one of them; return the id of the proposal."""
+        await self.siaga.books.follow()
+        rule_set = self.siaga.books.rule_set
+        left = dict(rule_set.rules)
+        left.pop(min(left))
+        after = msgspec.structs.replace(rule_set, rules=left, **changes)
+        made = await self.siaga.proposals.propose_rules(after, by)
+        return made.proposal.id
 
     async def open_alert(self, **changes: object) -> str:
         """Submit the clash, let the first messages go out, return the id of the alert."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.service.audit import newest as audited
 from engine.web.console.what_if import RUNS, RUNS_SECONDS
-from tests.acceptance.web.conftest import ROOT
+from tests.acceptance.web.conftest import PASSWORD, ROOT
 
 RULE = "netralitas-berulang"
 
@@ -59,21 +60,92 @@ def change(api, before: str = "at_least: 3, within: 7d", after: str = "at_least:
     file.write_text(file.read_text().replace(before, after))
 
 
-async def test_a_second_person_puts_a_change_in_force(api):
-    await api.sign_in("read", "policy")
+async def sign_in_as(api, user: str, *rights: str) -> None:
+    """Sign the client in as another user, who is added where there is none of the name."""
+    if await api.siaga.users.get(user) is None:
+        await api.user(user, *rights)
+    api.client.cookies.clear()
+    signed = await api.client.post("/console/sign-in", data={"user": user, "password": PASSWORD})
+    assert signed.status_code == 303, signed.text
+
+
+async def proposed(api) -> str:
+    """Propose what the files hold; return the path of the proposal's page."""
+    shown = (await api.client.get("/console/change")).text
+    rule_set = re.search(r'name="rule_set" value="(\w+)"', shown).group(1)
+    sent = await api.send("/console/change", "/console/change", rule_set=rule_set)
+    assert sent.headers["location"].endswith("?said=proposed"), sent.text
+    return sent.headers["location"].partition("?")[0]
+
+
+async def test_one_person_proposes_and_another_puts_it_in_force(api):
+    await sign_in_as(api, "penulis", "read", "policy")
     assert "Tidak ada perbedaan." in (await api.client.get("/console/change")).text
     change(api)
-    shown = (await api.client.get("/console/change")).text
-    assert RULE in shown
-    rule_set = re.search(r'name="rule_set" value="(\w+)"', shown).group(1)
-    alone = await api.send("/console/change", "/console/change", rule_set=rule_set, author="piket-uji")
-    assert alone.status_code == 422
-    assert "dua orang yang berbeda" in alone.text
-    done = await api.send("/console/change", "/console/change", rule_set=rule_set, author="penulis")
-    assert done.headers["location"] == "/console/rules?said=rules_after_the_past"
+    before = (await api.siaga.books.follow()).rule_set
+    page = await proposed(api)
     await api.advance(5)
+    assert (await api.siaga.books.follow()).rule_set == before
+    own = (await api.client.get(page)).text
+    assert "/approve" not in own
+    assert "belum ada pengguna lain yang berhak" in own
+    form = {"compared_with": before}
+    refused = await api.send(page, f"{page}/approve", **form)
+    assert (refused.status_code, "harus orang lain" in refused.text) == (422, True)
+
+    await sign_in_as(api, "penyetuju", "read", "policy")
+    assert 'class="waiting">1<' in (await api.client.get("/console")).text
+    shown = html.unescape((await api.client.get(page)).text)
+    assert "sedikitnya 3" in shown  # the sentence before
+    assert "sedikitnya 2" in shown  # and after
+    assert re.search(r'<span class="old">- .*at_least: 3', shown)
+    assert re.search(r'<span class="new">\+ .*at_least: 2', shown)
+    done = await api.send(page, f"{page}/approve", **form)
+    assert done.headers["location"] == f"{page}?said=rules_after_the_past"
+    await api.advance(6)
     in_force = await api.siaga.books.follow()
-    assert (in_force.rule_set, in_force.author, in_force.approved_by) == (rule_set, "penulis", "piket-uji")
+    assert in_force.rule_set != before
+    assert (in_force.author, in_force.approved_by) == ("user:penulis", "user:penyetuju")
+    said = [
+        (e.subject.partition("/")[2], e.by)
+        for e in await audited(api.siaga.store, 50)
+        if e.what == "proposal"
+    ]
+    assert said == [("approved", "user:penyetuju"), ("proposed", "user:penulis")]
+
+
+async def test_going_back_is_one_tap_and_a_proposal_like_any_other(api):
+    await sign_in_as(api, "penulis", "read", "policy")
+    before = (await api.siaga.books.follow()).rule_set
+    change(api)
+    page = await proposed(api)
+    await sign_in_as(api, "penyetuju", "read", "policy")
+    await api.send(page, f"{page}/approve", compared_with=before)
+    await api.advance(5)
+    assert (await api.siaga.books.follow()).rule_set != before
+    history = (await api.client.get("/console/rule-sets")).text
+    assert f"/console/rule-sets/{before}/propose" in history
+    back = await api.send("/console/rule-sets", f"/console/rule-sets/{before}/propose")
+    page = back.headers["location"].partition("?")[0]
+    await sign_in_as(api, "penulis")
+    shown = html.unescape((await api.client.get(page)).text)
+    now = re.search(r'name="compared_with" value="(\w+)"', shown).group(1)
+    await api.send(page, f"{page}/approve", compared_with=now)
+    await api.advance(10)
+    assert (await api.siaga.books.follow()).rule_set == before
+
+
+async def test_a_rejection_needs_a_reason_and_ends_the_proposal(api):
+    await sign_in_as(api, "penulis", "read", "policy")
+    change(api)
+    page = await proposed(api)
+    await sign_in_as(api, "penyetuju", "read", "policy")
+    assert (await api.send(page, f"{page}/reject", reason=" ")).status_code == 422
+    done = await api.send(page, f"{page}/reject", reason="Ambang terlalu rendah")
+    assert done.headers["location"].endswith("said=proposal_rejected")
+    shown = (await api.client.get(page)).text
+    assert "Ambang terlalu rendah" in shown
+    assert "/approve" not in shown
 
 
 async def test_what_was_not_shown_does_not_come_in_force(api):
@@ -83,7 +155,7 @@ async def test_what_was_not_shown_does_not_come_in_force(api):
     shown = (await api.client.get("/console/change")).text
     rule_set = re.search(r'name="rule_set" value="(\w+)"', shown).group(1)
     change(api, "at_least: 2, within: 7d", "at_least: 4, within: 7d")
-    refused = await api.send("/console/change", "/console/change", rule_set=rule_set, author="penulis")
+    refused = await api.send("/console/change", "/console/change", rule_set=rule_set)
     assert "Berkas berubah sejak halaman ini dibuka" in refused.text
     assert (await api.siaga.books.follow()).rule_set == before
 
@@ -94,7 +166,7 @@ async def test_files_with_errors_are_shown_with_their_lines(api):
     page = (await api.client.get("/console/change")).text
     assert re.search(r"netralitas\.yaml:\d+", page)
     assert "wach" in page
-    assert 'name="author"' not in page
+    assert 'name="rule_set"' not in page
 
 
 @pytest.mark.parametrize("path", ["/console/change", "/console/what-if"])

@@ -15,7 +15,9 @@ SILENCE = {
     "until": "2024-11-28T12:00:00+09:00",
     "reason": "uji",
 }
-RELOAD = {"author": "penulis", "approved_by": "penyetuju", "dry_run": True}
+RELOAD = {"dry_run": True}
+EARLIER = {"rule_set": "0000000000000000"}
+APPROVE = {"compared_with": "other"}
 ENDPOINTS = {
     # method, path, body, the right it needs, and what a token for another region gets
     "submit": ("POST", "/v1/events", "event", "submit", 422),
@@ -41,6 +43,16 @@ ENDPOINTS = {
     "versions": ("GET", "/v1/quarantine/{record}/versions", None, "operate", 404),
     "drop": ("DELETE", "/v1/quarantine/{record}", None, "verify", 404),
     "rules": ("GET", "/v1/rules", None, "read", 200),
+    "rule_history": ("GET", "/v1/rules/history", None, "read", 200),
+    "proposals": ("GET", "/v1/proposals", None, "policy", 200),
+    "proposals_operate": ("GET", "/v1/proposals", None, "operate", 200),
+    "earlier": ("POST", "/v1/proposals", EARLIER, "policy", 403),
+    "proposal": ("GET", "/v1/proposals/{proposal}", None, "policy", 404),
+    "proposal_operate": ("GET", "/v1/proposals/{proposal}", None, "operate", 404),
+    "approve": ("POST", "/v1/proposals/{proposal}/approve", APPROVE, "policy", 404),
+    "approve_operate": ("POST", "/v1/proposals/{proposal}/approve", APPROVE, "operate", 404),
+    "reject": ("POST", "/v1/proposals/{proposal}/reject", {}, "policy", 404),
+    "reject_operate": ("POST", "/v1/proposals/{proposal}/reject", {}, "operate", 404),
     "reload": ("POST", "/v1/reload", RELOAD, "policy", 403),
     "summary": ("GET", "/v1/summary", None, "read", 403),
     "clock": ("GET", "/v1/clock", None, "read", 200),
@@ -48,7 +60,9 @@ ENDPOINTS = {
     "inbound": ("POST", "/v1/inbound/sms", {"from": "+628999999999", "text": "ok"}, "inbound", 403),
     "bounce": ("POST", "/v1/inbound/bounce", {"no": "mail"}, "inbound", 403),
 }
-AT_NATION = {"summary", "reload", "advance", "inbound", "bounce"}
+AT_NATION = {"summary", "reload", "earlier", "advance", "inbound", "bounce"}
+OF_RULES = {"proposal", "approve", "reject"}
+"""What is of a proposal of rules: who does not cover the nation, or lacks the right `policy`, does not see it."""
 DONE = {
     "submit": 202,
     "contact": 201,
@@ -58,9 +72,25 @@ DONE = {
     "bounce": 204,
     "proxy": 409,
     "drop": 404,  # the record was sent again before
+    "earlier": 404,
+    "approve": 409,
+    "reject": 422,
 }
 NOBODYS = {("answer", "operate"): 422, ("answer", "answer"): 409}
 """A token bound to nobody has no answer of its own; a person who was not told has none either."""
+EITHER = {
+    ("proposals", "operate"): 200,
+    ("proposals_operate", "policy"): 200,
+    **{(name, "operate"): 404 for name in OF_RULES},
+    **{(f"{name}_operate", "operate"): 404 for name in OF_RULES},
+    **{(f"{name}_operate", "policy"): DONE.get(name, 200) for name in OF_RULES},
+}
+"""Two rights lead to the inbox; a proposal of rules is seen with one of them alone."""
+
+
+def name(endpoint: str) -> str:
+    """Return the name of an endpoint that stands in the table once for each of its rights."""
+    return endpoint.removesuffix("_operate")
 
 
 @pytest.fixture
@@ -73,11 +103,14 @@ async def ask(api):
     kept = await api.client.post("/v1/events", json=wrong, headers=await api.bearer("submit"))
     record = kept.json()["quarantined"][0]["id"]
     person = (await api.siaga.books.directory()).holder("94.02", "sekda", api.siaga.clock.now())
+    proposal = await api.propose()
     contact = {"person": person, "channel": "sms", "value": "+628119990001"}
 
     async def asked(endpoint: str, headers: dict[str, str]) -> int:
         method, path, body, _, _ = ENDPOINTS[endpoint]
-        path = path.format(alert=alert_id, record=record, silence=silence, contact=f"{person}/sms/1")
+        path = path.format(
+            alert=alert_id, record=record, silence=silence, proposal=proposal, contact=f"{person}/sms/1"
+        )
         json = (
             {"event": api.event(id="E10"), "contact": contact}.get(body, body) if type(body) is str else body
         )
@@ -96,7 +129,7 @@ async def test_each_right_opens_its_own_endpoints_only(api, ask):
         (endpoint, right): DONE.get(endpoint, 200) if right == needed else 403
         for (endpoint, (_, _, _, needed, _)), right in product(ENDPOINTS.items(), RIGHTS)
     }
-    expected |= NOBODYS
+    expected |= NOBODYS | EITHER
     # refusals first: what is done (such as a resubmission) can be done only once
     order = sorted(expected, key=lambda pair: expected[pair] != 403)
     headers = {right: await api.bearer(right, person="sekda-7315" * (right == "answer")) for right in RIGHTS}
@@ -107,9 +140,11 @@ async def test_each_right_opens_its_own_endpoints_only(api, ask):
 async def test_a_token_for_the_region_or_above_may(api, ask, region: str):
     headers = await api.bearer(region=region, person="sekda-7315")
     expected = {
-        endpoint: 403 if endpoint in AT_NATION and region != "00" else DONE.get(endpoint, 200)
+        endpoint: 403 if endpoint in AT_NATION and region != "00" else DONE.get(name(endpoint), 200)
         for endpoint in ENDPOINTS
     }
+    if region != "00":
+        expected |= {endpoint: 404 for endpoint in ENDPOINTS if name(endpoint) in OF_RULES}
     assert {endpoint: await ask(endpoint, headers) for endpoint in ENDPOINTS} == expected
 
 
@@ -162,6 +197,7 @@ async def test_the_table_has_every_route_that_needs_a_token(api):
         "alert_id": "alert",
         "record_id": "record",
         "silence_id": "silence",
+        "proposal_id": "proposal",
         "person}/{channel}/{number": "contact",
     }
     tabled = {(method, path.partition("?")[0], right) for method, path, _, right, _ in ENDPOINTS.values()}

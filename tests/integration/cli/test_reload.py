@@ -1,10 +1,12 @@
 """Changed rules on a running service: real processes and a server of their own.
 
-A broken file changes nothing and says why; a good one comes into force by two people; a start goes on with what was in
-force, whatever the files say by then.
+A broken file changes nothing and says why; a good one is proposed by the account of the machine and comes into force
+when another person approves, or alone where the settings say so; a start goes on with what was in force.
 """
 
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -158,7 +160,7 @@ def test_a_broken_file_is_told_and_a_good_one_comes_into_force(running):
     running.files("invalid")
     assert running.health()["rules"]["errors"] > 0
     assert "unknown_kind" in (running.home / "service.log").read_text()
-    refused = running.siaga("reload", "--author", "penulis", "--approved-by", "penyetuju", "--lang", "en")
+    refused = running.siaga("reload", "--lang", "en")
     assert refused.returncode == 1
     assert "bentrok.yaml:2:" in refused.stdout
     running.report(token, "dua")
@@ -173,14 +175,22 @@ def test_a_broken_file_is_told_and_a_good_one_comes_into_force(running):
         True,
     )
     assert "Open alerts that keep their version: 1." in shown.stdout
-    alone = running.siaga("reload", "--author", "sama", "--approved-by", "Sama", "--lang", "en")
-    assert (alone.returncode, "two people" in alone.stdout) == (1, True)
-    done = running.siaga("reload", "--author", "penulis", "--approved-by", "penyetuju", "--lang", "en")
-    assert (done.returncode, done.stdout.rstrip().endswith("In force.")) == (0, True), (
-        done.stdout + done.stderr
-    )
+    made = running.siaga("reload", "--lang", "en", "--format", "json")
+    proposal = json.loads(made.stdout)["proposal"]
+    assert (made.returncode, proposal in running.siaga("proposals", "list").stdout) == (0, True)
+    said = running.siaga("proposals", "show", proposal, "--lang", "en").stdout
+    assert "+ title: Bentrok berulang" in said
+    own = running.siaga("proposals", "approve", proposal, "--lang", "en")
+    assert (own.returncode, "another person must" in own.stdout) == (1, True)
+    assert running.http.get("/v1/rules", headers=token).json() == before
+    other = running.token("policy")
+    body = {"compared_with": before["rule_set"]}
+    done = running.http.post(f"/v1/proposals/{proposal}/approve", json=body, headers=other)
+    assert (done.status_code, done.json()["state"]) == (200, "approved")
+    running.see(lambda: running.http.get("/v1/rules", headers=token).json()["rule_set"] != before["rule_set"])
     after = running.http.get("/v1/rules", headers=token).json()
-    assert after["rules"]["bentrok"]["author"] == "penulis"
+    assert after["rules"]["bentrok"]["author"].startswith("os:")
+    assert after["rules"]["bentrok"]["approved_by"] == done.json()["decided_by"]
     assert after["rules"]["bentrok"]["version"] != before["rules"]["bentrok"]["version"]
     running.files("in_force")
     (kept,) = running.alerts(token)
@@ -214,25 +224,47 @@ def test_who_has_the_right_puts_files_in_force_over_the_api(running):
     token = running.token("submit", "read", "policy")
     running.report(token, "satu")
     running.rule(EVERY)
-    body = {"author": "penulis", "approved_by": "penyetuju"}
-    looked = running.http.post("/v1/reload", json={**body, "dry_run": True}, headers=token).json()
+    looked = running.http.post("/v1/reload", json={"dry_run": True}, headers=token).json()
     assert (looked["outcome"], looked["revision"]["rebuilt"]) == ("previewed", ["bentrok"])
-    same = running.http.post("/v1/reload", json={**body, "approved_by": "penulis"}, headers=token)
-    assert (same.status_code, same.json()["type"]) == (422, "urn:siaga:problem:one_person")
-    done = running.http.post("/v1/reload", json=body, headers=token).json()
-    assert done["outcome"] == "after_the_past"
-    running.see(lambda: running.http.get("/v1/rules", headers=token).json()["author"] == "penulis")
+    made = running.http.post("/v1/reload", json={}, headers=token).json()
+    body = {"compared_with": running.http.get("/v1/rules", headers=token).json()["rule_set"]}
+    path = f"/v1/proposals/{made['proposal']}/approve"
+    same = running.http.post(path, json=body, headers=token)
+    assert (same.status_code, same.json()["type"]) == (409, "urn:siaga:problem:one_person")
+    done = running.siaga("proposals", "approve", made["proposal"], "--lang", "en")
+    assert (done.returncode, done.stdout.rstrip().endswith("In force.")) == (0, True), (
+        done.stdout + done.stderr
+    )
+    assert running.http.get("/v1/rules", headers=token).json()["approved_by"].startswith("os:")
     (hidden,) = running.see(lambda: running.alerts(token))
     assert (hidden["hidden"], hidden["status"]) == ("before_rule", "resolved")
     running.report(token, "dua")
     running.see(lambda: [alert for alert in running.alerts(token) if alert["status"] == "open"])
 
 
-def test_trials_reload_by_themselves(running):
-    """With `reload.auto`, also at SIGHUP; what has errors changes nothing even so."""
+def test_where_one_person_works_alone_the_audit_says_so(running):
+    """The setting of the starter: the account of the machine puts rules in force without a second person."""
     running.rule()
     settings = running.home / "config/siaga.yaml"
-    settings.write_text(settings.read_text() + "reload: {auto: true}\n")
+    settings.write_text(settings.read_text() + "reload: {four_eyes: false}\n")
+    running.start()
+    token = running.token("read")
+    running.rule(title="Judul baru")
+    done = running.siaga("reload", "--lang", "en")
+    assert (done.returncode, done.stdout.rstrip().endswith("In force.")) == (0, True), (
+        done.stdout + done.stderr
+    )
+    assert "without a second person" in done.stdout
+    assert running.http.get("/v1/rules", headers=token).json()["approved_by"] == "alone"
+    said = running.siaga("audit", "list", "--json").stdout
+    assert re.search(r'"what":\s*"rules".*"by":\s*"os:[^"/]+/alone"', said)
+
+
+def test_trials_reload_by_themselves(running):
+    """With `reload.auto` and without four eyes, also at SIGHUP; what has errors changes nothing even so."""
+    running.rule()
+    settings = running.home / "config/siaga.yaml"
+    settings.write_text(settings.read_text() + "reload: {auto: true, four_eyes: false}\n")
     running.start()
     token = running.token("read")
     running.rule(title="Judul baru")
@@ -240,4 +272,4 @@ def test_trials_reload_by_themselves(running):
     seen = running.see(
         lambda: (found := running.http.get("/v1/rules", headers=token).json())["approved_by"] and found
     )
-    assert (seen["author"], seen["approved_by"]) == ("files", "reload.auto")
+    assert (seen["author"], seen["approved_by"]) == ("service:files", "alone")

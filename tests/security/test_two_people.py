@@ -1,0 +1,103 @@
+"""Two people: no name that somebody types stands for a second person, in the API, the console, or the command line."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.web.conftest import PASSWORD, ROOT
+
+RULES = ("netralitas.yaml", "netralitas.test.yaml", "kekerasan.yaml")
+
+
+@pytest.fixture
+def settings(settings, tmp_path: Path):
+    """An installation with rules of its own that a test may change."""
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    for name in RULES:
+        shutil.copy(ROOT / "rules" / name, rules / name)
+    return settings.model_copy(update={"paths": settings.paths.model_copy(update={"rules": rules})})
+
+
+def change(api) -> None:
+    file = api.siaga.settings.paths.rules / "netralitas.yaml"
+    file.write_text(file.read_text().replace("at_least: 3, within: 7d", "at_least: 2, within: 7d"))
+
+
+async def test_one_token_that_types_two_names_puts_no_rules_in_force(api):
+    before = (await api.siaga.books.follow()).rule_set
+    change(api)
+    body = {"author": "siti", "approved_by": "budi"}
+    sent = await api.client.post("/v1/reload", json=body, headers=await api.bearer("policy"))
+    await api.advance(5)
+    assert (await api.siaga.books.follow()).rule_set == before
+    assert sent.status_code == 422
+
+
+async def test_one_user_who_types_the_name_of_an_author_puts_no_rules_in_force(api):
+    await api.sign_in("read", "policy")
+    before = (await api.siaga.books.follow()).rule_set
+    change(api)
+    shown = (await api.client.get("/console/change")).text
+    rule_set = re.search(r'name="rule_set" value="(\w+)"', shown).group(1)
+    await api.send("/console/change", "/console/change", rule_set=rule_set, author="orang-lain")
+    await api.advance(5)
+    assert (await api.siaga.books.follow()).rule_set == before
+
+
+async def test_two_credentials_of_one_person_are_not_two_people(api):
+    """Two tokens that are bound to one person, and a user of the same person."""
+    before = (await api.siaga.books.follow()).rule_set
+    change(api)
+    one, other = [await api.bearer("policy", person="sekda-7315") for _ in range(2)]
+    made = (await api.client.post("/v1/reload", json={}, headers=one)).json()
+    path = f"/v1/proposals/{made['proposal']}/approve"
+    body = {"compared_with": before}
+    assert (await api.client.post(path, json=body, headers=other)).status_code == 409
+    await api.user("sekda-7315", "read", "policy")
+    await api.client.post("/console/sign-in", data={"user": "sekda-7315", "password": PASSWORD})
+    page = f"/console/proposals/{made['proposal']}"
+    assert (await api.send(page, f"{page}/approve", compared_with=before)).status_code == 422
+    await api.advance(5)
+    assert (await api.siaga.books.follow()).rule_set == before
+
+
+async def test_whoever_lacks_the_right_approves_nothing(api):
+    before = (await api.siaga.books.follow()).rule_set
+    id_ = await api.propose()
+    for headers in (await api.bearer("operate", "read"), await api.bearer("policy", region="73")):
+        path = f"/v1/proposals/{id_}/approve"
+        answer = await api.client.post(path, json={"compared_with": before}, headers=headers)
+        assert answer.status_code in (403, 404)
+    await api.advance(5)
+    assert (await api.siaga.books.follow()).rule_set == before
+
+
+def test_the_command_line_takes_no_name_for_a_person(tmp_path: Path):
+    """An installation whose first start is over: one account types an author and an approver."""
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    (tmp_path / "config").mkdir()
+    names = ("policies.yaml", "calendar.yaml", "directory.csv", "regions.csv", "kinds.yaml", "desks.yaml")
+    for name in (*names, "expected.yaml"):
+        shutil.copy(ROOT / "config" / name, tmp_path / "config" / name)
+    shutil.copytree(ROOT / "config/tables", tmp_path / "config/tables")
+    config = tmp_path / "config/siaga.yaml"
+    config.write_text(f"paths: {{templates: '{ROOT}/templates'}}\n")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SIAGA_")}
+
+    def siaga(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "engine.cli", *words, "--config", str(config)]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    typed = siaga("reload", "--author", "siti", "--approved-by", "budi")
+    assert typed.returncode == 2
+    assert "No such option" in typed.stderr

@@ -1,0 +1,41 @@
+"""Four eyes: which credentials are one person's."""
+
+import pytest
+
+from engine.alerting.credential import Credential
+from engine.alerting.four_eyes import owner, same_person
+
+TOKEN = Credential("token", "4be1a2c3d4")
+BOUND = Credential("token", "4be1a2c3d4", "siti")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (BOUND, Credential("token", "ffff000011", "siti")),
+        (BOUND, Credential("user", "piket", "siti")),
+        (BOUND, Credential("user", "siti")),
+        (BOUND, Credential("link", "n1", "siti")),
+        (TOKEN, TOKEN),
+        (Credential("os", "root"), Credential("os", "root")),
+    ],
+)
+def test_one_person(one: Credential, other: Credential) -> None:
+    assert same_person(one, other)
+    assert same_person(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (BOUND, Credential("token", "4be1a2c3d4", "budi")),
+        (TOKEN, Credential("token", "ffff000011")),
+        (TOKEN, BOUND),
+        (Credential("user", "siti", "budi"), Credential("user", "siti")),
+        (Credential("os", "siti"), Credential("user", "siti")),
+        (Credential("service", "files"), Credential("os", "files")),
+    ],
+)
+def test_two_people(one: Credential, other: Credential) -> None:
+    assert not same_person(one, other)
+    assert owner(one) != owner(other)
