@@ -16,7 +16,7 @@ from datetime import date, datetime, time, timedelta
 import msgspec
 from python_calamine import CalamineError, CalamineWorkbook
 
-from engine.loading.sheet_parts import MOST_COLUMNS, NotASheet, repacked
+from engine.loading.sheet_parts import MOST_CHARACTERS, MOST_COLUMNS, NotASheet, repacked
 
 LARGEST_BYTES = 4_194_304
 """Bytes of a file."""
@@ -49,16 +49,22 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 def read_sheet(data: bytes) -> Sheet:
     """Read the first sheet of a file, told by its content: XLSX, or CSV with `;`, `,` or tabs; else `NotASheet`."""
     if len(data) > LARGEST_BYTES:
-        raise NotASheet("file_too_large", limit=f"{LARGEST_BYTES // 1_048_576} MB")
+        raise too_large()
     if data.startswith(_OLD):
         raise NotASheet("file_old_excel")
     return _sheet(_workbook(data) if data.startswith(_ZIP) else _csv(data))
+
+
+def too_large() -> NotASheet:
+    """Return what is said of a file of more than `LARGEST_BYTES`."""
+    return NotASheet("file_too_large", limit=f"{LARGEST_BYTES // 1_048_576} MB")
 
 
 def _sheet(lines: Iterable[tuple[int, list[Cell]]]) -> Sheet:
     """Take the first row that is not empty as headings and check the rest against it."""
     headings: tuple[str, ...] = ()
     rows: list[Row] = []
+    characters = 0
     for number, found in lines:
         cells = [cell.strip() if isinstance(cell, str) else cell for cell in found]
         while cells and cells[-1] == "":
@@ -69,6 +75,9 @@ def _sheet(lines: Iterable[tuple[int, list[Cell]]]) -> Sheet:
             raise NotASheet("too_many_columns", row=str(number), limit=str(MOST_COLUMNS))
         if any(isinstance(cell, str) and len(cell) > LONGEST_CELL for cell in cells):
             raise NotASheet("cell_too_long", row=str(number), limit=str(LONGEST_CELL))
+        characters += sum(len(cell) for cell in cells if isinstance(cell, str))
+        if characters > MOST_CHARACTERS:
+            raise NotASheet("file_unpacks_too_large")
         if not headings:
             headings = tuple(str(cell) for cell in cells)
             continue

@@ -60,6 +60,7 @@ from engine.service.rota import Rota
 from engine.service.rule_sets import RuleSet, first
 from engine.service.sessions import Sessions
 from engine.service.setback import Setbacks
+from engine.service.sheet_worker import SheetReader
 from engine.service.silences import Silences
 from engine.service.situations import SITUATIONS, Situations
 from engine.service.token_rates import TokenRates
@@ -128,6 +129,7 @@ class Siaga:
         self.desk = Desk(store, clock, books, self.metrics, self.past)
         self.links = Links(store, clock, keys)
         self.workers = Workers()
+        self.sheets = SheetReader(Workers(), settings)  # of its own: a report does not wait for a what-if
         self.approval = Approval(
             store,
             clock,
@@ -315,6 +317,7 @@ class Siaga:
     async def close(self) -> None:
         """Give the lease back and let go of the gateways."""
         await self.workers.close()
+        await self.sheets.close()
         await self._evaluator.stand_down()
         self.upkeep.release()
         await self.dispatcher.close()

@@ -9,7 +9,6 @@ other words is no conflict for the quarantine: somebody went back and changed a 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -23,6 +22,7 @@ from engine.service.event_schema import Accepted, EventSchema, identity_of
 from engine.service.given import NIHIL, Event, Faulty, Given, Givens
 from engine.service.intake import Intake, IntakeResult
 from engine.service.rows import fault_of
+from engine.service.sheet_worker import SheetReader
 from engine.service.tokens import Scope
 from engine.settings import Settings
 from engine.store.port import Store
@@ -64,6 +64,7 @@ class Reporting:
         givens: Givens,
         schema: EventSchema,
         settings: Settings,
+        sheets: SheetReader,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -71,6 +72,7 @@ class Reporting:
         self._givens = givens
         self._schema = schema
         self._at_once = settings.http.max_events
+        self._sheets = sheets
 
     async def report(
         self, words: Mapping[str, str], scope: Scope, *, at: Instant, as_it_is: bool = False
@@ -98,11 +100,11 @@ class Reporting:
         return await self.report({**NIHIL, "region": region, "id": id_}, scope, at=self._clock.now())
 
     async def upload(self, data: bytes, scope: Scope, language: Language, *, send: bool) -> Uploaded:
-        """Take in the rows of a sheet that need no correcting, or only check them all; raises `NotASheet`."""
-        now = self._clock.now()
-        given = await asyncio.to_thread(
-            self._givens.sheet, data, desk=scope.region, scope=scope, now=now, language=language
-        )
+        """Take in the rows of a sheet that need no correcting, or only check them all.
+
+        Raises `NotASheet`, `WorkersBusyError` and `WorkerReplacedError`.
+        """
+        given = await self._sheets.read(data, scope, self._clock.now(), language)
         uploaded = Uploaded(good=len(given.events), faulty=given.faulty, to_correct=given.to_correct)
         return await self._sent(given, uploaded, scope) if send else uploaded
 

@@ -27,14 +27,17 @@ LONGEST_LINE = 64 << 20
 """Bytes of a line that a worker writes."""
 MOST = 2
 """Workers of one process at once, whoever asked."""
+MOST_WAITING = 16
+"""Orders of one process that wait for a place at once."""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker may take: bytes of address space, seconds of processor time, and seconds in all."""
+    """What a worker may take: bytes of address space, seconds of processor time, seconds in all, open files."""
 
     memory: int = 2 << 30
     cpu_seconds: int = 600
     seconds: float = 600.0
+    descriptors: int = 256
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +70,10 @@ class WorkerFailedError(SiagaError):
     """A worker ended without a result: it raised, took too much or too long, or was killed."""
 
 
+class WorkerReplacedError(WorkerFailedError):
+    """Another order of the same owner took the place of this one."""
+
+
 class WorkersBusyError(SiagaError):
     """As many workers as may run at once are under way for others."""
 
@@ -80,28 +87,29 @@ class Job:
         """Which share of the work is done, 0 to 1."""
         self.pid: int | None = None
         """The process, once it runs."""
-        self._task = asyncio.create_task(self._run(module, work, bounds), name=f"worker {module}")
+        self.task = asyncio.create_task(self._run(module, work, bounds), name=f"worker {module}")
+        """Is done when its process is gone."""
 
     @property
     def over(self) -> bool:
         """Whether its process is gone."""
-        return self._task.done()
+        return self.task.done()
 
     async def result(self) -> bytes:
         """Return what the work came to, as JSON; raises `WorkerFailedError`."""
         try:
-            return await asyncio.shield(self._task)
+            return await asyncio.shield(self.task)
         except asyncio.CancelledError:
-            if self._task.cancelled():
-                raise WorkerFailedError("another order took its place") from None
+            if self.task.cancelled():
+                raise WorkerReplacedError("another order took its place") from None
             raise
 
     async def end(self) -> None:
         """End it, wherever it is, and wait until its process is gone."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        if not self._task.cancelled():
-            self._task.exception()  # whoever waits for it is told
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        if not self.task.cancelled():
+            self.task.exception()  # whoever waits for it is told
 
     async def _run(self, module: str, work: Any, bounds: Bounds) -> bytes:
         process = await asyncio.create_subprocess_exec(
@@ -153,18 +161,42 @@ class Workers:
         self._most = most
         self._jobs: dict[str, Job] = {}
         self._turn = asyncio.Lock()
+        self._waiting = 0
 
-    async def begin(self, owner: str, module: str, work: Any, bounds: Bounds) -> Job:
-        """Begin a job in place of the owner's job before; raises `WorkersBusyError`, and leaves that one as it is."""
-        async with self._turn:  # of two orders of one owner at once the second ends the first
+    async def begin(
+        self, owner: str, module: str, work: Any, bounds: Bounds, *, patience: float = 0.0
+    ) -> Job:
+        """Begin a job in place of the owner's job before; wait up to `patience` seconds for a place, first come first.
+
+        Raises `WorkersBusyError` where no place gets free, and leaves the owner's job before as it is.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise WorkersBusyError("too many wait for a worker")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(patience or None), self._turn:
+                # Of two orders of one owner at once the second ends the first.
+                await self._place(owner, wait=patience > 0)
+                job = self._jobs[owner] = Job(module, work, bounds)
+                return job
+        except TimeoutError:
+            raise WorkersBusyError("no place became free in time") from None
+        finally:
+            self._waiting -= 1
+
+    async def _place(self, owner: str, *, wait: bool) -> None:
+        """End the owner's job before, or find a place beside the jobs of others."""
+        while True:
             self._jobs = {name: job for name, job in self._jobs.items() if name == owner or not job.over}
             before = self._jobs.get(owner)
-            if len(self._jobs) - (before is not None) >= self._most:
+            if len(self._jobs) - (before is not None) < self._most:
+                if before is not None:
+                    await before.end()
+                return
+            if not wait:
                 raise WorkersBusyError("as many questions as may run at once are under way")
-            if before is not None:
-                await before.end()
-            job = self._jobs[owner] = Job(module, work, bounds)
-            return job
+            others = [job for name, job in self._jobs.items() if name != owner]
+            await asyncio.wait([job.task for job in others], return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self) -> None:
         """End what is under way."""
@@ -179,10 +211,10 @@ def serve(work: Callable[[bytes, Callable[[float], None]], Awaitable[Any]]) -> N
     """Do one order of standard input: the main function of a module that is a worker."""
     os.nice(LOWEST)
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
-    resource.setrlimit(resource.RLIMIT_AS, (order.bounds.memory, order.bounds.memory))
-    seconds = order.bounds.cpu_seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _bound(resource.RLIMIT_AS, order.bounds.memory)
+    _bound(resource.RLIMIT_CPU, order.bounds.cpu_seconds)
+    _bound(resource.RLIMIT_NOFILE, order.bounds.descriptors)
+    _bound(resource.RLIMIT_CORE, 0)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     told = 0.0
 
@@ -199,6 +231,13 @@ def serve(work: Callable[[bytes, Callable[[float], None]], Awaitable[Any]]) -> N
         _say(Result(msgspec.Raw(msgspec.json.encode(asyncio.run(run())))))
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
         _say(Unable(type(error).__name__, places(error)))
+
+
+def _bound(kind: int, most: int) -> None:
+    """Bound this process for good; a narrower bound that it was started with stays."""
+    _, hard = resource.getrlimit(kind)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(kind, (most, most))
 
 
 def _end_with_parent() -> None:

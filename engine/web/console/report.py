@@ -58,7 +58,9 @@ class Forms:
         self.groups: tuple[KindGroup, ...] = (*grouped, *last)
         schema = EventSchema(books.regions, books.kinds, settings.intake)
         givens = Givens(books.regions, books.kinds, settings.intake)
-        self.reporting = Reporting(siaga.store, siaga.clock, siaga.intake, givens, schema, settings)
+        self.reporting = Reporting(
+            siaga.store, siaga.clock, siaga.intake, givens, schema, settings, siaga.sheets
+        )
 
     def offers(self, language: Language) -> Iterator[Offer]:
         """Yield the groups with the names of their kinds."""

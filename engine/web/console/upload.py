@@ -6,7 +6,6 @@ Here: the routes, and the sheet of what needs correcting on its way back. Not he
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Sequence
 
@@ -31,7 +30,6 @@ BODY_BYTES = LARGEST_BYTES + 65_536
 """A file and the rest of its form."""
 MOST_SHOWN = 200
 """Rows whose mistakes are shown; the sheet to correct has them all."""
-_one_at_a_time = asyncio.Semaphore(1)
 
 
 @router.get(PATH)
@@ -55,10 +53,9 @@ async def upload(visit: Visit = visitor("submit")) -> Response:
     if not data:
         return _page(visit, fault=CellFault(code="file_empty"))
     try:
-        async with _one_at_a_time:  # reading takes memory and a processor; who comes second waits
-            uploaded = await forms_of(visit.request).reporting.upload(
-                data, visit.scope, spoken(visit), send=visit.text("do") == "send"
-            )
+        uploaded = await forms_of(visit.request).reporting.upload(
+            data, visit.scope, spoken(visit), send=visit.text("do") == "send"
+        )
     except NotASheet as wrong:
         return _page(visit, fault=CellFault(code=wrong.reason, facts=wrong.facts))
     return _page(visit, uploaded=uploaded)
