@@ -27,7 +27,7 @@ from engine.errors import ConfigurationError, SiagaError
 from engine.rehearsal.replay import Replay, read_events
 from engine.rehearsal.service_client import ServiceClient
 from engine.service.ground import open_store
-from engine.service.tokens import RIGHTS, Tokens
+from engine.service.tokens import ANY_DESK, RIGHTS, Tokens
 from engine.service.users import Users
 from engine.settings import Settings, load
 
@@ -119,7 +119,7 @@ async def _access(settings: Settings) -> tuple[str, str]:
         _where, store = await open_store(settings, stack)
         clock, password = ManualClock(0), secrets.token_urlsafe(PASSWORD_BYTES)
         created = await Tokens(store, clock).create(
-            ["submit", "operate", "read"], label="demo", by=os_account()
+            ["submit", "operate", "read"], label="demo", desks=(ANY_DESK,), by=os_account()
         )
         await Users(store, clock).add(USER, password, RIGHTS, by=os_account())
         return created.text, password

@@ -92,7 +92,7 @@ def matcher(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     from engine.rehearsal.replay import read_events
     from engine.service.event_schema import Accepted, EventSchema
     from engine.service.reload import read_rule_set
-    from engine.service.tokens import Scope
+    from engine.service.tokens import ANY_DESK, Scope
 
     settings = settings_of(config, set_)
     regions, kinds = load_regions(settings.paths.regions), load_kinds(settings.paths.kinds)
@@ -108,7 +108,7 @@ def matcher(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
         )
         return
     schema = EventSchema(regions, kinds, settings.intake)
-    scope = Scope(rights=frozenset(), region="00", token_id="")
+    scope = Scope(rights=frozenset(), region="00", token_id="", desks=(ANY_DESK,))
     scenario = settings.paths.regions.parent.parent / SCENARIO
     events = [schema.examine(one.event, scope, one.at) for one in read_events(scenario)]
     matches = sum(len(choice.matcher.match(one.event)) for one in events if isinstance(one, Accepted))

@@ -33,7 +33,7 @@ from engine.service.lock_step import stored_clock
 from engine.service.quarantine import QuarantinePage, build
 from engine.service.quarantine_acts import SUBJECT, Settled, audited
 from engine.service.settled_records import settled_versions
-from engine.service.tokens import RIGHTS, Scope
+from engine.service.tokens import ANY_DESK, RIGHTS, Scope
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Place, read_place
 
@@ -42,7 +42,9 @@ app = typer.Typer(no_args_is_help=True, help="Look at events that were kept asid
 
 def operator() -> Scope:
     """Return what whoever can open the store may: everything, as the account of this machine."""
-    return Scope(rights=frozenset(RIGHTS), region=NATION, token_id=os_account().id, kind="os")
+    return Scope(
+        rights=frozenset(RIGHTS), region=NATION, token_id=os_account().id, kind="os", desks=(ANY_DESK,)
+    )
 
 
 @app.command("list")

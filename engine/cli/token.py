@@ -19,11 +19,23 @@ from engine.clock import WallClock
 from engine.errors import ConfigurationError, ParseError, SiagaError
 from engine.judging.instant import DAY, Instant, Millis, local, parse_duration
 from engine.loading.regions import load_regions
-from engine.service.tokens import RIGHTS, Created, Right, Token, Tokens
+from engine.service.event_schema import is_desk_name
+from engine.service.tokens import ANY_DESK, RIGHTS, Created, Right, Token, Tokens
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and end the tokens of desks and machines.")
 ZONE = "Asia/Jakarta"
+
+Desks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--desk",
+        metavar="NAME",
+        help=f"A desk it speaks for; may be given again. '{ANY_DESK}': any desk of the region, for machines that "
+        "collect for many. Default: the desk of the region.",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
@@ -44,6 +56,7 @@ def create(
     bytes_per_minute: Annotated[
         int, typer.Option(min=0, help="Bytes of events a minute, ten times that at once; 0: the default.")
     ] = 0,
+    desk: Desks = None,
     person: Annotated[
         str,
         typer.Option(
@@ -54,6 +67,8 @@ def create(
     set_: Overrides = None,
 ) -> None:
     """Make a token. Its text is shown once, here; only a digest of it is kept.
+
+    An event of another desk than those it speaks for is rejected: `out_of_scope`, field `source.desk`.
 
     The default rates are `intake.events_per_minute` and `intake.bytes_per_minute`; what is beyond is answered 429.
 
@@ -72,9 +87,10 @@ def create(
             f"--region {region}: not in {settings.paths.regions}; write it as 73 or 73.15"
         )
     rates = {"events_per_minute": events_per_minute, "bytes_per_minute": bytes_per_minute}
-    created = asyncio.run(_create(settings, rights, region, label, person, rates))
+    created = asyncio.run(_create(settings, rights, region, label, person, desks_named(desk), rates))
     typer.echo(
-        f"token {created.token.id}: {', '.join(created.token.rights)} in {region}. It is shown only now:",
+        f"token {created.token.id}: {', '.join(created.token.rights)} in {region}, {_desks(created.token)}. "
+        "It is shown only now:",
         err=True,
     )
     typer.echo(created.text)
@@ -93,6 +109,7 @@ def list_(limit: Limit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides
         "label",
         "region",
         "rights",
+        "desks",
         "rates",
         "created",
         "last used (UTC)",
@@ -107,7 +124,8 @@ def list_(limit: Limit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides
         ended = "-" if end is None else f"{local(end, ZONE):%Y-%m-%d %H:%M} WIB"
         created = f"{local(token.created_at, ZONE):%Y-%m-%d %H:%M} WIB"
         rights = " ".join(token.rights)
-        table.add_row(token.id, token.label, token.region, rights, _rates(token), created, used, ended)
+        desks = ANY_DESK if token.desks is None else " ".join(token.desks)
+        table.add_row(token.id, token.label, token.region, rights, desks, _rates(token), created, used, ended)
     print_listing(table)
     say_more(len(found) - table.row_count, "tokens")
 
@@ -118,10 +136,11 @@ def rotate(
     overlap: Annotated[
         str, typer.Option(metavar="DURATION", help="For how long the old one stays valid beside the new one.")
     ] = "24h",
+    desk: Desks = None,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Make a token that stands in for another one: same rights, region and label, both valid for a while.
+    """Make a token that stands in for another one: same rights, region, label and desks, both valid for a while.
 
     Nothing stops: give the new text to the desk or machine within the overlap, then the old one ends by itself. The
     column "last used" of `siaga token list` shows whether it has changed over.
@@ -132,7 +151,7 @@ def rotate(
         length = parse_duration(overlap)
     except ParseError as error:
         raise typer.BadParameter(str(error), param_hint="--overlap") from None
-    created, ends_at = asyncio.run(_rotate(settings_of(config, set_), token_id, length))
+    created, ends_at = asyncio.run(_rotate(settings_of(config, set_), token_id, length, desks_named(desk)))
     if created is None:
         raise SiagaError(f"there is no valid token {token_id}; `siaga token list` shows all")
     typer.echo(
@@ -159,6 +178,23 @@ def revoke(
     typer.echo(f"token {token_id} has ended", err=True)
 
 
+def desks_named(names: list[str] | None) -> list[str]:
+    """Return the desks of the options `--desk`; raise `typer.BadParameter` where one cannot stand in an event."""
+    for name in names or ():
+        if name != ANY_DESK and not is_desk_name(name):
+            raise typer.BadParameter(
+                f"{name!r} can be no desk of an event; write it as in source.desk, such as 73.15",
+                param_hint="--desk",
+            )
+    return names or []
+
+
+def _desks(token: Token) -> str:
+    if token.desks and ANY_DESK in token.desks:
+        return "for any desk"
+    return f"for desk {', '.join(token.desks or ())}"
+
+
 def _rates(token: Token) -> str:
     """Return the rates that a token has of its own."""
     own = ((token.events_per_minute, "events/min"), (token.bytes_per_minute, "bytes/min"))
@@ -171,20 +207,23 @@ async def _create(
     region: str,
     label: str,
     person: str,
+    desks: list[str],
     rates: Mapping[str, int],
 ) -> Created:
     async with storage(settings) as store:
         if person and (await books_of(settings, store).directory()).person(person) is None:
             raise ConfigurationError(f"--person {person}: not in the directory; see `siaga directory export`")
         return await Tokens(store, WallClock()).create(
-            rights, region, label, person=person, by=os_account(), **rates
+            rights, region, label, person=person, desks=desks, by=os_account(), **rates
         )
 
 
-async def _rotate(settings: Settings, token_id: str, overlap: Millis) -> tuple[Created | None, Instant]:
+async def _rotate(
+    settings: Settings, token_id: str, overlap: Millis, desks: list[str]
+) -> tuple[Created | None, Instant]:
     async with storage(settings) as store:
         tokens = Tokens(store, WallClock())
-        created = await tokens.rotate(token_id, overlap, by=os_account())
+        created = await tokens.rotate(token_id, overlap, desks=desks, by=os_account())
         old = next((token for token in await tokens.list() if token.id == token_id), None)
         return created, (old.ends_at if old else None) or 0
 

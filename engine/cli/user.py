@@ -18,6 +18,7 @@ from engine.cli.account import os_account
 from engine.cli.listing import FEW, Limit, print_listing, say_more, within
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import books_of, storage
+from engine.cli.token import desks_named
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
 from engine.judging.instant import local
@@ -54,6 +55,15 @@ def add(
             metavar="ID", help="The person of the directory whose user it is; they act as that person."
         ),
     ] = "",
+    desk: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--desk",
+            metavar="NAME",
+            help="A desk for which they report on forms and sheets; may be given again. Default: that of the region.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -72,7 +82,8 @@ def add(
         raise ConfigurationError(
             f"--region {region}: not in {settings.paths.regions}; write it as 73 or 73.15"
         )
-    user = asyncio.run(_add(settings, id_, _password(), rights, region, person))
+    desks = desks_named(desk)
+    user = asyncio.run(_add(settings, id_, _password(), rights, region, person, desks))
     typer.echo(f"user {user.id}: {', '.join(user.rights)} in {region}", err=True)
 
 
@@ -88,6 +99,7 @@ def list_(limit: Limit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides
         Column("id", no_wrap=True),
         "region",
         "rights",
+        "desks",
         "added",
         "password set",
         "disabled",
@@ -100,7 +112,8 @@ def list_(limit: Limit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides
             "-" if at is None else f"{local(at, ZONE):%Y-%m-%d %H:%M} WIB"
             for at in (user.created_at, user.password_at, user.disabled_at)
         )
-        table.add_row(user.id, user.region, " ".join(user.rights), added, password_set, disabled)
+        desks = " ".join(user.desks or (user.region,))
+        table.add_row(user.id, user.region, " ".join(user.rights), desks, added, password_set, disabled)
     print_listing(table)
     say_more(len(found) - table.row_count, "users")
 
@@ -142,13 +155,19 @@ def _found(user: User | None, id_: str) -> None:
 
 
 async def _add(
-    settings: Settings, id_: str, password: str, rights: list[Right], region: str, person: str
+    settings: Settings,
+    id_: str,
+    password: str,
+    rights: list[Right],
+    region: str,
+    person: str,
+    desks: list[str],
 ) -> User:
     async with storage(settings) as store:
         if person and (await books_of(settings, store).directory()).person(person) is None:
             raise ConfigurationError(f"--person {person}: not in the directory; see `siaga directory export`")
         users = Users(store, WallClock())
-        return await users.add(id_, password, rights, region, person=person, by=os_account())
+        return await users.add(id_, password, rights, region, person=person, desks=desks, by=os_account())
 
 
 async def _list(settings: Settings) -> list[User]:

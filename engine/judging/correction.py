@@ -41,12 +41,16 @@ followed (`service.families`)."""
 REFUSALS: tuple[str, ...] = get_args(Refusal)
 
 
+GRAVE = 3
+"""From this severity on the desk that reported an event may not take it back or correct it alone."""
+
+
 class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event as its family sees it.
 
     `names` is the id of the event that it corrects or supersedes, empty where it is no act. `reported_at` is that of
     the event, else its `occurred_at`. `subject` says whether it names a `subject.role`. `reach` is the region, and
-    `by_verifier` the right `verify`, of the token it came with.
+    `by_verifier` the right `verify`, of the token it came with. `severity` is 0 where it was not kept.
     """
 
     desk: str
@@ -59,6 +63,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reach: str = NATION
     by_verifier: bool = False
     exercise: bool = False
+    severity: int = 0
 
     @property
     def name(self) -> Name:
@@ -81,6 +86,7 @@ def member_of(event: Event) -> Member:
         reach=event.reach,
         by_verifier=event.by_verifier,
         exercise=event.exercise,
+        severity=event.severity,
     )
 
 
@@ -98,9 +104,9 @@ def named_by(event: Event) -> str:
 def refusal(act: Member, event: Member) -> Refusal | None:
     """Say why this act on this event changes nothing; None where its sender may (rule-language.md 3.7).
 
-    The source itself may, or its parent desk: an ancestor, where desks are region codes. Where the event names an
-    office of the source's own government, the source may not: its parent desk must. A token with right `verify` always
-    may, but no token beyond its own region.
+    The source itself may, or its parent desk: an ancestor, where desks are region codes. Where the event is grave, or
+    names an office of the source's own government, the source may not: its parent desk must. A token with right
+    `verify` always may, but no token beyond its own region.
     """
     if act.exercise != event.exercise:
         return "other_space"
@@ -109,7 +115,8 @@ def refusal(act: Member, event: Member) -> Refusal | None:
     if act.by_verifier:
         return None
     if act.desk == event.desk:
-        return "parent_must_confirm" if _judge_in_own_cause(event) else None
+        alone = event.severity < GRAVE and not _judge_in_own_cause(event)
+        return None if alone else "parent_must_confirm"
     codes = _CODE.fullmatch(act.desk) and _CODE.fullmatch(event.desk)
     return None if codes and lies_in(event.desk, act.desk) else "not_its_source"
 

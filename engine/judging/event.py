@@ -41,6 +41,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     `received_at` is set by the store at the append and never falls from entry to entry. `flags` are the intake's
     remarks (`kind_unknown`, `offset_mismatch`); they change nothing in judging. Of an event that names an earlier one
     the intake keeps what its token may: `reach`, the token's region, and `by_verifier`, the right `verify`.
+    `token` is the credential that brought the event, such as `token:4be1a2c3d4`: the intake sets it and believes no
+    body. It is empty for events of before it was kept; then the field `source.token` is missing.
     """
 
     desk: str
@@ -55,6 +57,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     exercise: bool = False
     reach: str = NATION
     by_verifier: bool = False
+    token: str = ""
 
     @property
     def key(self) -> EventKey:
@@ -70,7 +73,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         """Return the field at a dotted path, or None where the event lacks it."""
         if path in _OWN:
             found: Scalar = getattr(self, _OWN[path])
-            return found
+            return None if found == "" else found
         return self.fields.get(path)
 
 
@@ -80,6 +83,7 @@ _OWN = {
     "severity": "severity",
     "id": "id",
     "source.desk": "desk",
+    "source.token": "token",
     "occurred_at": "occurred_at",
     "received_at": "received_at",
     "exercise": "exercise",

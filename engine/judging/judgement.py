@@ -43,7 +43,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
 
     `impact` is None where the event gives no figure of it. Of a rule on rules it is an alert of another one: `title` is
     then the short title of that rule, and the event is that it opened. `level` is what an exception of the rule gives
-    to the event, 0 for none.
+    to the event, 0 for none. `token` is the credential that brought the event; empty where it was not kept.
     """
 
     desk: str
@@ -61,6 +61,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     impact: Impact | None = None
     title: str = ""
     level: int = 0
+    token: str = ""
 
     @property
     def key(self) -> EventKey:
@@ -97,6 +98,7 @@ def _made(event: Event) -> Evidence:
         verification=(isinstance(verification, str) and verification) or "unverified",
         channel=intern(channel) if isinstance(channel, str) else None,
         incident=incident if isinstance(incident, str) else None,
+        token=intern(event.token),
         impact=None if _FIGURES.isdisjoint(event.fields) else _impact(event.fields),
     )
 

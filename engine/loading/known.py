@@ -47,6 +47,7 @@ FIELDS: Mapping[str, Field] = {
     "time_precision": Field(texts=("exact", "approx", "day")),
     "stage": Field(texts=STAGES),
     "source.desk": TEXT,
+    "source.token": TEXT,
     "source.channel": Field(texts=CHANNELS),
     "source.reporter_role": TEXT,
     "verification": Field(texts=("unverified", "verified", "refuted")),

@@ -38,6 +38,7 @@ OWN = (
     "exercise",
     "source",
     "source.desk",
+    "source.token",
 )
 
 _KIND = re.compile(r"[a-z0-9_.]+", re.ASCII)
@@ -102,7 +103,8 @@ def occurrences(
         if (key not in OWN or key == "source") and not (key == "reported_at" and as_offset):
             fields.update(_fields(key, node, findings))
     desk = form.read("source.desk", text, "") or str(fields.pop("source.desk", ""))
-    refers = "corrects" in fields or "supersedes" in fields
+    token = form.read("source.token", text, "") or str(fields.pop("source.token", ""))
+    refers = "corrects" in fields or "supersedes" in fields  # without a desk, with the right `verify`
     for number in range(times):
         own_desk, id_ = naming.next(given_id, desk, refers=refers, repeat=number + 1)
         moved = number * every
@@ -119,6 +121,8 @@ def occurrences(
                 occurred_at=0,
                 fields=fields,
                 exercise=exercise,
+                token=token,
+                by_verifier=refers and not desk,
             ),
         )
 

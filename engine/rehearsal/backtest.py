@@ -43,7 +43,7 @@ from engine.service.intake import Intake, IntakeResult, KeptLine, RefusedLine
 from engine.service.outlets import sms_profile
 from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
-from engine.service.tokens import Scope
+from engine.service.tokens import ANY_DESK, Scope
 from engine.settings import Settings
 from engine.store.archive import Archive
 from engine.store.codec import decode, encode
@@ -53,8 +53,14 @@ from engine.wording.render import Renderer
 from engine.wording.response import Responses
 from engine.wording.texts import load_catalogue
 
-SCOPE = Scope(rights=frozenset(("submit",)), region=NATION, token_id="backtest")  # noqa: S106 -- an id, no secret
-"""With what right recorded events come in: a recording does not say by which token, so none may correct for others."""
+SCOPE = Scope(
+    rights=frozenset(("submit",)),
+    region=NATION,
+    token_id="backtest",  # noqa: S106 -- an id, no secret
+    kind="service",
+    desks=(ANY_DESK,),
+)
+"""With what right recorded events come in: from any desk, and none may correct for others."""
 KEPT = 10
 """So many lines that are no events are named; the others are counted."""
 TIDIED = 5_000

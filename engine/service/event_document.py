@@ -25,6 +25,8 @@ def document_of(event: Event, regions: RegionTable) -> dict[str, Any]:
         "received_at": format_instant(event.received_at, zone),
         "source": {"desk": event.desk},
     }
+    if event.token:
+        document["source"]["token"] = event.token
     if event.exercise:
         document["exercise"] = True
     for path, value in event.fields.items():

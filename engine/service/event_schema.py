@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from hashlib import blake2b
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -166,6 +166,11 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
+def is_desk_name(name: str) -> bool:
+    """Say whether an event may name its desk so."""
+    return _ID.fullmatch(name) is not None
+
+
 def identity_of(desk: str, event_id: str) -> bytes:
     """Return the 12 bytes by which an event is found again, which begin as its id says.
 
@@ -189,8 +194,12 @@ class EventSchema:
         self._ahead = settings.future_tolerance_seconds * SECOND
         self._places: dict[str, _Place] = {}
 
-    def examine(self, raw: bytes, scope: Scope, received_at: Instant) -> Verdict:
-        """Judge one document that came with a token of this scope at this instant."""
+    def examine(self, raw: bytes, scope: Scope, received_at: Instant, token: str = "") -> Verdict:
+        """Judge one document that came with a token of this scope at this instant.
+
+        The event names the credential of the scope as its `source.token`, or `token` where somebody sends again what
+        another one brought. What a document says there is no part of it.
+        """
         if len(raw) > self._max_bytes:
             return Refused(refusal="too_large")
         flat: dict[str, Scalar] = {}
@@ -199,6 +208,7 @@ class EventSchema:
             document = _DECODER.decode(raw)
             if type(document) is dict:
                 document.pop("received_at", None)
+                token = _without_token(document, scope) or token
             content = _CANONICAL.encode(document)
             flatten(document, "", flat)
         except Wrong as wrong:
@@ -213,7 +223,7 @@ class EventSchema:
         if refused is not None:
             return refused
         try:
-            event = self._event(flat, scope, received_at)
+            event = self._event(flat, scope, received_at, token or str(scope.credential))
         except Wrong:
             return _aside(self._faults(flat, received_at), raw, content, flat)
         return Accepted(
@@ -225,6 +235,9 @@ class EventSchema:
 
     def _judged(self, flat: dict[str, Scalar], scope: Scope) -> Refused | None:
         """Hold region and desk against the token, as far as they can be read; a desk need not be a region code."""
+        desk = flat.get("source.desk")
+        if type(desk) is str and not scope.speaks_for(desk) and _ID.fullmatch(desk):
+            return Refused(refusal="out_of_scope", field="source.desk")
         if scope.region == NATION:
             return None
         for field in ("region", "source.desk"):
@@ -233,7 +246,7 @@ class EventSchema:
                 return Refused(refusal="out_of_scope", field=field)
         return None
 
-    def _event(self, flat: dict[str, Scalar], scope: Scope, received_at: Instant) -> Event:
+    def _event(self, flat: dict[str, Scalar], scope: Scope, received_at: Instant, token: str) -> Event:
         """Make the event of flattened fields, or raise the first fault."""
         event_id = _required(flat, "id", _ID)
         desk = _required(flat, "source.desk", _ID)
@@ -268,6 +281,7 @@ class EventSchema:
             exercise=exercise,
             reach=scope.region if acts else NATION,
             by_verifier=acts and "verify" in scope.rights,
+            token=token,
         )
 
     def _unknown_kind(self, flat: dict[str, Scalar]) -> str:
@@ -369,6 +383,16 @@ class EventSchema:
             meant = offset != here and parse_instant(local)[0] <= received_at + self._ahead
             raise Wrong("ahead", field, **({field: local} if meant else {}))
         return instant, offset == here
+
+
+def _without_token(document: dict[str, Any], scope: Scope) -> str:
+    """Take out what a document says of the token it came with; return it where the scope is of a recording."""
+    claims = [document.pop("source.token", "")]
+    source = document.get("source")
+    if type(source) is dict:
+        claims.append(source.pop("token", ""))
+    believed = [claim for claim in claims if claim and isinstance(claim, str)]
+    return believed[-1] if believed and scope.kind == "service" else ""
 
 
 def _aside(faults: Sequence[Wrong], raw: bytes, content: bytes, flat: dict[str, Scalar]) -> KeptAside:

@@ -20,10 +20,10 @@ from engine.loading.sheet_parts import NotASheet
 from engine.loading.texts import Language
 from engine.service.event_schema import Accepted, EventSchema, documents
 from engine.service.rows import checked, found
-from engine.service.tokens import RIGHTS, Scope
+from engine.service.tokens import ANY_DESK, RIGHTS, Scope
 from engine.settings import IntakeSection
 
-ANYWHERE = Scope(rights=frozenset(RIGHTS), region=NATION, token_id="")
+ANYWHERE = Scope(rights=frozenset(RIGHTS), region=NATION, desks=(ANY_DESK,), token_id="")
 """Of a sender whose token nobody knows here."""
 NIHIL: Mapping[str, str] = {"kind": "desk.heartbeat", "severity": "1"}
 """The report that there is nothing to report: the sign of life of a desk (domain.md 7.1)."""

@@ -53,7 +53,7 @@ from engine.service.quarantine import (
 )
 from engine.service.quarantine_acts import SETTLED, Act, Settled, audited, lowered, settled_of
 from engine.service.token_rates import TokenRates
-from engine.service.tokens import Scope
+from engine.service.tokens import ANY_DESK, Scope
 from engine.settings import Settings
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Conflict, Place, Put, Store, Write
@@ -336,7 +336,7 @@ class Intake:
             return None
         raw = event if event is not None else _mended(kept) if mended else kept.raw
         now = self._clock.now()
-        verdict = self._schema.examine(raw, scope, now)
+        verdict = self._schema.examine(raw, _on_behalf(scope, kept), now, kept.by or f"token:{kept.token_id}")
         if isinstance(verdict, KeptAside):
             return Resubmitted(outcome=verdict.fault, field=verdict.field, mended=verdict.mended)
         if isinstance(verdict, Refused):
@@ -560,12 +560,19 @@ def record(kept: KeptAside, scope: Scope, received_at: Instant) -> Quarantined:
         severity=kept.severity,
         exercise=kept.exercise,
         mended=kept.mended,
+        by=str(scope.credential),
+        desks=scope.desks or (scope.region,),
     )
 
 
 def _settled(kept: Quarantined, sent: bytes, act: Act, scope: Scope, now: Instant) -> Settled:
     """Return what is kept of an act by which a record leaves the quarantine."""
     return Settled(record=kept, sent=sent, token_id=scope.token_id, at=now, act=act, by=str(scope.credential))
+
+
+def _on_behalf(scope: Scope, kept: Quarantined) -> Scope:
+    """Return the scope of whoever sends a record again: the event may be of any desk that its sender speaks for."""
+    return msgspec.structs.replace(scope, desks=(scope.desk, *scope.desks, *(kept.desks or (ANY_DESK,))))
 
 
 def _mended(kept: Quarantined) -> bytes:

@@ -37,6 +37,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     `reason` and `field` name the first fault. `mended` maps a field to a value that is offered instead, for one-click
     acceptance. `region` is the document's where it could be read, else the token's; `severity` 0 where it has none.
+    `by` is the credential that brought it, and `desks` those it speaks for; both are empty in records of before.
     """
 
     id: str
@@ -52,6 +53,8 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     severity: int = 0
     exercise: bool = False
     mended: dict[str, str] = {}
+    by: str = ""
+    desks: tuple[str, ...] = ()
 
 
 class Share(msgspec.Struct, frozen=True):

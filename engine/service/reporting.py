@@ -78,7 +78,7 @@ class Reporting:
         self, words: Mapping[str, str], scope: Scope, *, at: Instant, as_it_is: bool = False
     ) -> Reported:
         """Take in one event of these words by field, `id` among them; without a date it happened at `at`."""
-        given = self._givens.words(words, at=at, desk=scope.region, scope=scope, now=self._clock.now())
+        given = self._givens.words(words, at=at, desk=scope.desk, scope=scope, now=self._clock.now())
         faults = tuple(fault for faulty in given.faulty for fault in faulty.faults)
         if not given.events:
             return Reported(became="faulty", faults=faults)
@@ -94,7 +94,7 @@ class Reporting:
 
     async def nihil(self, region: str, id_: str, scope: Scope) -> Reported:
         """Take in that there is nothing to report; a second tap changes nothing."""
-        (known,) = await self._store.known([identity_of(scope.region, id_)])
+        (known,) = await self._store.known([identity_of(scope.desk, id_)])
         if known is not None:
             return Reported(became="duplicate")
         return await self.report({**NIHIL, "region": region, "id": id_}, scope, at=self._clock.now())

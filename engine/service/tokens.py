@@ -32,6 +32,8 @@ from engine.store.port import Append, Committed, Put, Store, Write
 Right = Literal["submit", "verify", "operate", "answer", "policy", "read", "inbound"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 TABLE = "tokens"
+ANY_DESK = "*"
+"""In the place of desk names: every desk in the region of the token, and every desk whose name is no region code."""
 CACHE_SECONDS = 3.0
 """A checked token is believed this long without asking the store, so a revocation counts everywhere after this time."""
 CACHE_SIZE = 1_024
@@ -43,6 +45,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     `token_id` is the id of the token, or of the user or the account of the machine where `kind` says so. `person` is
     the person of the directory to whom the credential is bound; empty where it is bound to nobody. A rate of 0 is the
     default of the settings.
+    `desks` are the names of the desks it speaks for, its own first; none: the desk of its region.
     """
 
     rights: frozenset[Right]
@@ -50,8 +53,19 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     token_id: str
     events_per_minute: int = 0
     bytes_per_minute: int = 0
-    kind: Literal["token", "user", "os"] = "token"
+    kind: Literal["token", "user", "os", "service"] = "token"
     person: str = ""
+    desks: tuple[str, ...] = ()
+
+    @property
+    def desk(self) -> str:
+        """The desk that reports where an event names none."""
+        return next((desk for desk in self.desks if desk != ANY_DESK), self.region)
+
+    def speaks_for(self, desk: str) -> bool:
+        """Say whether an event may name this desk as its source."""
+        desks = self.desks
+        return desk in desks or ANY_DESK in desks or (not desks and desk == self.region)
 
     @property
     def credential(self) -> Credential:
@@ -73,7 +87,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     From `ends_at` on it is valid no more: another one stands in its place (`successor`), or it was made so. A rate of 0
     is the default of the settings.
-    A token with a `person` is that person's alone and answers as them.
+    A token with a `person` is that person's alone and answers as them. `desks` are the desks it speaks for; None: it is
+    older than this bound and speaks for any, until it is rotated.
     """
 
     id: str
@@ -89,6 +104,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     events_per_minute: int = 0
     bytes_per_minute: int = 0
     person: str = ""
+    desks: tuple[str, ...] | None = None
 
     def ended(self, now: Instant) -> bool:
         """Say whether it is valid no more."""
@@ -129,11 +145,13 @@ class Tokens:
         events_per_minute: int = 0,
         bytes_per_minute: int = 0,
         person: str = "",
+        desks: Iterable[str] = (),
         by: Credential,
     ) -> Created:
         """Make a token, for a `person` of the directory where one is named; its text stands only in the answer.
 
-        `by` is the credential that the audit names. A rate of 0 is the default of the settings.
+        `by` is the credential that the audit names. A rate of 0 is the default of the settings. It speaks for `desks`
+        (`ANY_DESK`: for any), else for the desk of its region.
         """
         token_id, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
         token = Token(
@@ -146,6 +164,7 @@ class Tokens:
             events_per_minute=events_per_minute,
             bytes_per_minute=bytes_per_minute,
             person=person,
+            desks=tuple(dict.fromkeys(desks)) or (region,),
         )
         outcome = await self._store.write(
             Write(
@@ -158,10 +177,13 @@ class Tokens:
             raise SiagaError(f"a token {token_id} is already there; try again")
         return Created(token, f"siaga_{token_id}_{secret}")
 
-    async def rotate(self, token_id: str, overlap: Millis, *, by: Credential) -> Created | None:
+    async def rotate(
+        self, token_id: str, overlap: Millis, *, desks: Iterable[str] = (), by: Credential
+    ) -> Created | None:
         """Make a token with the same rights, region and label; both are valid for `overlap` milliseconds more.
 
-        None where there is no such token, or it has ended. One that is rotated already keeps its end.
+        None where there is no such token, or it has ended. One that is rotated already keeps its end. The new one
+        speaks for `desks`, else for those of the old one, else for the desk of its region.
         """
         while (record := (await self._store.get(TABLE, [token_id]))[0]) is not None:
             old, now = decode_record(TABLE, token_id, record.value, Token), self._clock.now()
@@ -178,6 +200,7 @@ class Tokens:
                 events_per_minute=old.events_per_minute,
                 bytes_per_minute=old.bytes_per_minute,
                 person=old.person,
+                desks=tuple(dict.fromkeys(desks)) or old.desks or (old.region,),
             )
             ends_at = now + overlap if old.ends_at is None else old.ends_at
             old = msgspec.structs.replace(old, ends_at=ends_at, successor=new_id)
@@ -255,6 +278,7 @@ class Tokens:
             events_per_minute=token.events_per_minute,
             bytes_per_minute=token.bytes_per_minute,
             person=token.person,
+            desks=(ANY_DESK,) if token.desks is None else token.desks,
         )
 
     async def _used(self, token: Token, version: int) -> None:

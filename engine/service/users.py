@@ -58,6 +58,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A user as it is kept. `password_at` is the instant at which the password was set: older sessions have ended.
 
     With a `person` of the directory the user is theirs alone.
+    On forms and sheets they report for `desks`, their own first; none: the desk of their region.
     """
 
     id: str
@@ -68,6 +69,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: Instant
     disabled_at: Instant | None = None
     person: str = ""
+    desks: tuple[str, ...] = ()
 
     @property
     def scope(self) -> Scope:
@@ -78,6 +80,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             token_id=self.id,
             kind="user",
             person=self.person,
+            desks=self.desks,
         )
 
 
@@ -102,9 +105,10 @@ class Users:
         region: str = NATION,
         *,
         person: str = "",
+        desks: Iterable[str] = (),
         by: Credential,
     ) -> User:
-        """Add a user, for a `person` of the directory where one is named.
+        """Add a user, for a `person` of the directory where one is named; they report for `desks`, else their region's.
 
         Raises `UserFault` where the id is taken or not of its form, or the password is too short.
         """
@@ -119,6 +123,7 @@ class Users:
             password_at=now,
             created_at=now,
             person=person,
+            desks=tuple(dict.fromkeys(desks)),
         )
         if not await self._put("add_user", user, expected=0, now=now, by=by):
             raise UserFault(f"there is a user {id_} already; `siaga user list` shows all")

@@ -35,6 +35,7 @@ class EvidenceShape(BaseModel):
     )
     verification: str
     channel: str | None
+    token: str = Field(description="The credential that brought the report; empty where it was not kept")
     impact: dict[str, float] = Field(
         description="Figures that the report gives: dead, injured, displaced, tps, voters"
     )
@@ -277,6 +278,7 @@ def _evidence(evidence: Evidence) -> EvidenceShape:
         time_precision=evidence.time_precision,
         verification=evidence.verification,
         channel=evidence.channel,
+        token=evidence.token,
         impact={} if evidence.impact is None else evidence.impact.figures,
     )
 

@@ -76,7 +76,7 @@ async def test_live_equals_backtest(tmp_path):
     ]
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(load(CONFIG, overrides=overrides), stack, store=MemoryStore())
-        scope = Scope(rights=frozenset(("submit",)), region="00", token_id="demo")
+        scope = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="demo")
         at = 0
         for recorded in read_events(SCENARIO):
             at = recorded.at

@@ -29,7 +29,7 @@ HOME = Path(__file__).parents[2]
 CONFIG = HOME / "config" / "siaga.yaml"
 SCENARIO = HOME / "config" / "demo" / "pilkada-2024.jsonl"
 RECORDED = read_events(SCENARIO)[:80]
-SCOPE = Scope(rights=frozenset(("submit",)), region="00", token_id="demo")
+SCOPE = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="demo")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from engine.store.memory import MemoryStore
 
 ROOT = Path(__file__).parents[2]
 START, _ = parse_instant("2024-11-27T12:00:00+09:00")
-ALL = Scope(rights=frozenset({"submit"}), region="00", token_id="t")
+ALL = Scope(desks=("*",), rights=frozenset({"submit"}), region="00", token_id="t")
 CLASH = (
     b'{"id": "E1", "kind": "conflict.clash", "severity": 4, "region": "94.02", '
     b'"occurred_at": "2024-11-27T12:00:00+09:00", "source": {"desk": "94.02", "channel": "polri"}, '

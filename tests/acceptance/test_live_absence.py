@@ -96,7 +96,7 @@ async def test_live_equals_backtest_of_what_does_not_come(tmp_path: Path):
     until = START + 3 * DAY
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack, store=MemoryStore())
-        scope = Scope(rights=frozenset(("submit",)), region="00", token_id="live")
+        scope = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="live")
         recording = Recording(tmp_path / "reports.jsonl").part()
         for line in (tmp_path / "reports.jsonl").read_bytes().splitlines():
             at, _ = parse_instant(json.loads(line)["received_at"])

@@ -35,7 +35,7 @@ VOCABULARY = Vocabulary(kind="conflict.clash", end="followup.police", number="me
 TEXTS = {"owner": "Uji", "why": "Uji sintetis.", "guide": "sop/kekerasan.md", "level": "siaga"}
 TITLES = {"title": "Uji", "short_title": "Uji"}
 POLICY = {"id": "p", "steps": [{"to": [{"role": "posko_nasional", "at": "nation"}], "wait": "30m"}]}
-SCOPE = Scope(rights=frozenset(("submit",)), region="00", token_id="live")
+SCOPE = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="live")
 JUST_AFTER = 7
 """Milliseconds by which every receipt misses the whole minutes at which things fall due.
 

@@ -112,7 +112,7 @@ async def _evaluated(work: Work, events: int, store: Store, server: int | None) 
         rule_set=RuleSet({rule.id: rule for rule in rules}, {}),
     )
     intake = Intake(store, clock, regions, KINDS, settings, metrics)
-    scope = Scope(rights=frozenset(("submit",)), region="00", token_id="")
+    scope = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="")
     documents = workload.events(events, work.matching, at=clock.now(), rules=work.rules, groups=work.groups)
     for body in workload.bodies(documents):
         await intake.submit(body, "application/x-ndjson", scope)

@@ -115,7 +115,7 @@ class Installation:
         """Make a token at the first start, start the service, and wait until it answers."""
         if not self.token:
             rights = [word for right in ("submit", "read", "operate") for word in ("--right", right)]
-            made = self.siaga("token", "create", *rights)
+            made = self.siaga("token", "create", *rights, "--desk=*")
             self.token = next(word for word in made.split() if word.startswith("siaga_"))
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:

@@ -140,7 +140,7 @@ async def running(var: Path) -> AsyncIterator[Installation]:
         draining = asyncio.create_task(drained(child.stderr))
         settings = load(ROOT / "config/siaga.yaml", overrides=overrides)
         async with storage(settings) as store:
-            token = (await Tokens(store, WallClock()).create(RIGHTS, by=OPERATOR)).text
+            token = (await Tokens(store, WallClock()).create(RIGHTS, desks=("*",), by=OPERATOR)).text
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as client:
             yield Installation(address, settings, client)

@@ -134,7 +134,7 @@ async def begin(scene: Scene) -> None:
 
 async def keys(scene: Scene) -> None:
     """A token is made, used and ended; a user is added, signs in and out, gets another password and is disabled."""
-    made = await scene.siaga.tokens.create(["submit"], by=OPERATOR)
+    made = await scene.siaga.tokens.create(["submit"], desks=("*",), by=OPERATOR)
     fresh = Tokens(scene.siaga.store, scene.siaga.clock)
     assert await fresh.check(f"Bearer {made.text}") is not None
     await fresh.rotate(made.token.id, 0, by=OPERATOR)

@@ -149,7 +149,9 @@ class World:
         store = RedisStore(self._where, self._settings.namespace)
         await store.open()
         self._token = (
-            await Tokens(store, ManualClock(START)).create(RIGHTS, person="sekda-7315", by=OPERATOR)
+            await Tokens(store, ManualClock(START)).create(
+                RIGHTS, person="sekda-7315", desks=("*",), by=OPERATOR
+            )
         ).text
         await store.close()
 

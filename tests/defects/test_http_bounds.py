@@ -174,7 +174,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     command = [sys.executable, "-m", "engine.cli"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     made = subprocess.run(
-        [*command, "token", "create", "--right", "submit", *options],
+        [*command, "token", "create", "--right", "submit", "--desk=*", *options],
         cwd=ROOT,
         env=environment,
         check=True,

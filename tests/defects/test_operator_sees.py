@@ -33,7 +33,7 @@ from tests.integration.prometheus.service import Service, running
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "http://127.0.0.1:9"
-ALL = Scope(rights=frozenset({"submit"}), region="00", token_id="t")
+ALL = Scope(desks=("*",), rights=frozenset({"submit"}), region="00", token_id="t")
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,9 @@ def test_lists_have_an_end_and_say_how_much_more_there_is(place: Place, capsys) 
         store = RedisStore(await server.start(), place.settings.namespace)
         await store.open()
         for number in range(many):
-            await Tokens(store, WallClock()).create(["submit"], "00", f"desk {number}", by=OPERATOR)
+            await Tokens(store, WallClock()).create(
+                ["submit"], "00", f"desk {number}", desks=("*",), by=OPERATOR
+            )
         await store.close()
         await server.release()
 

@@ -49,7 +49,7 @@ RULES = {
     one.id: one
     for one in (rule("besar", "conflict.clash"), rule("kecil", "neutrality.asn", hide_while=("besar",)))
 }
-NATION = Scope(rights=frozenset(("submit", "operate")), region="00", token_id="t0")
+NATION = Scope(desks=("*",), rights=frozenset(("submit", "operate")), region="00", token_id="t0")
 DIRECTORY = Contents(people=PEOPLE, assignments=OFFICES)
 
 

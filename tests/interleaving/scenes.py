@@ -329,8 +329,8 @@ async def aside(store: MemoryStore) -> None:
 async def with_tokens(store: MemoryStore) -> None:
     """There are two tokens."""
     first = Process(store)
-    await first.tokens.create(("submit",), by=credential(first))
-    await first.tokens.create(("read",), by=credential(first))
+    await first.tokens.create(("submit",), desks=("*",), by=credential(first))
+    await first.tokens.create(("read",), desks=("*",), by=credential(first))
 
 
 # --- writers --------------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ async def test_a_dry_run_says_what_would_become_of_a_request_and_takes_nothing_i
         api.event(id="E3", kind="conflict.clahs", severity=1),
         api.event(id="E4", region="73.15", source={"desk": "73.15"}),
     ]
-    headers = await api.bearer("submit", region="94")
+    headers = await api.bearer("submit", region="94.02")
     before = await api.siaga.store.last_position()
     examined = await api.client.post(EVENTS, params={"dry_run": "true"}, json=events, headers=headers)
     assert examined.status_code == 200, examined.text

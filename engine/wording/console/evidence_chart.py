@@ -29,6 +29,7 @@ FIELDS: Mapping[str, Callable[[Evidence], Hashable]] = {
     "kind": lambda e: e.kind,
     "region": lambda e: e.region,
     "source.desk": lambda e: e.desk,
+    "source.token": lambda e: e.token or None,
     "subject.role": lambda e: e.subject_role,
 }
 """What an alert keeps of the fields that a rule may count the different values of."""

@@ -34,7 +34,7 @@ class Service:
 
     async def submit(self, *rights: Right, within: str = "00", **changes: Any) -> None:
         """Submit a clash with many injured, or what differs from it, with a token of these rights in a region."""
-        scope = Scope(rights=frozenset(("submit", *rights)), region=within, token_id="t")
+        scope = Scope(desks=("*",), rights=frozenset(("submit", *rights)), region=within, token_id="t")
         document = {
             "id": "X",
             "kind": "conflict.clash",
@@ -94,7 +94,7 @@ async def test_everybody_who_was_told_gets_a_correction(service: Service) -> Non
     await service.advance(1)
     assert (await service.alert()).status == "acknowledged"
     told = await service.sent("first", "step")
-    await service.submit(id="R", corrects="X", verification="refuted")
+    await service.submit("verify", id="R", corrects="X", verification="refuted")
     alert = await service.alert()
     assert (alert.status, alert.resolved_reason) == ("resolved", "refuted")
     assert await service.sent("correction") == told
@@ -104,14 +104,14 @@ async def test_everybody_who_was_told_gets_a_correction(service: Service) -> Non
 
 async def test_a_corrected_figure_below_the_limit_undoes_the_alert(service: Service) -> None:
     await service.submit()
-    await service.submit(id="C", supersedes="X", metrics={"injured": 3}, severity=2)
+    await service.submit("verify", id="C", supersedes="X", metrics={"injured": 3}, severity=2)
     alert = await service.alert()
     assert (alert.status, alert.resolved_reason) == ("resolved", "corrected")
     assert await service.sent("correction") == await service.sent("first") != set()
 
 
 async def test_a_correction_that_comes_first_keeps_the_alert_from_opening(service: Service) -> None:
-    await service.submit(id="C", corrects="X", metrics={"injured": 3}, severity=2)
+    await service.submit("verify", id="C", corrects="X", metrics={"injured": 3}, severity=2)
     await service.submit()
     assert await service.siaga.desk.alerts() == []
 
@@ -125,7 +125,8 @@ async def test_a_correction_that_comes_first_keeps_the_alert_from_opening(servic
         (("verify",), "94", "hotline", None),
         (("read", "operate"), "94", "hotline", "not_its_source"),
         ((), "94", "94", None),
-        ((), "94.02", "94.02", None),
+        ((), "94.02", "94.02", "parent_must_confirm"),
+        (("verify",), "94.02", "94.02", None),
     ],
 )
 async def test_who_may_refute(

@@ -55,7 +55,7 @@ class Installation:
         """Return a token with exactly these rights, made at the first call."""
         if rights not in self._tokens:
             options = [f"--right={right}" for right in rights]
-            words = self.command("token", "create", *options, *self._options)
+            words = self.command("token", "create", *options, "--desk=*", *self._options)
             done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True, text=True)
             self._tokens[rights] = next(word for word in done.stdout.split() if word.startswith("siaga_"))
         return self._tokens[rights]

@@ -19,7 +19,7 @@ from engine.store.memory import MemoryStore
 from engine.web.api import build
 from tests.acceptance.demo.installation import ROOT, SCENARIO
 
-NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
+NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _SMS = re.compile(r"\S+/a/[a-z2-7]+")
 

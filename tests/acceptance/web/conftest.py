@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -51,9 +51,17 @@ class Api:
         self.client = client
         self._key = key
 
-    async def bearer(self, *rights: Right, region: str = "00", person: str = "") -> dict[str, str]:
-        """Return the header of a new token with these rights (none: all) in a region, bound to a person if named."""
-        created = await self.siaga.tokens.create(rights or RIGHTS, region, person=person, by=OPERATOR)
+    async def bearer(
+        self, *rights: Right, region: str = "00", person: str = "", desks: Iterable[str] = ()
+    ) -> dict[str, str]:
+        """Return the header of a new token with these rights (none: all) in a region, bound to a person if named.
+
+        It speaks for `desks`; of none, one of the nation for any, another one for that of its region.
+        """
+        desks = desks or (("*",) if region == "00" else ())
+        created = await self.siaga.tokens.create(
+            rights or RIGHTS, region, person=person, desks=desks, by=OPERATOR
+        )
         return {"Authorization": f"Bearer {created.text}"}
 
     def event(self, **changes: object) -> dict[str, object]:

@@ -31,7 +31,7 @@ async def test_lines_are_judged_one_by_one(api, media_type: str):
         json.dumps(api.event(id="E2", region="94.99")),
         json.dumps(api.event(id="E3", region="73.15", source={"desk": "73.15"})),
     ]
-    headers = await api.bearer("submit", region="94") | {"Content-Type": media_type}
+    headers = await api.bearer("submit", region="94", desks=["*"]) | {"Content-Type": media_type}
     answer = await api.client.post(EVENTS, content="\n".join(lines), headers=headers)
     told = answer.json()
     assert (answer.status_code, told["accepted"], told["duplicate"]) == (202, 1, 0)
@@ -58,7 +58,7 @@ async def test_an_array_is_one_request(api):
     ],
 )
 async def test_a_request_of_which_nothing_is_kept_is_a_422(api, body: str, reason: str):
-    headers = await api.bearer("submit", region="94") | JSON
+    headers = await api.bearer("submit", region="94", desks=["*"]) | JSON
     answer = await api.client.post(EVENTS, content=body, headers=headers)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"

@@ -19,7 +19,7 @@ from engine.settings import load
 from engine.store.archive import Archive
 
 ROOT = Path(__file__).parents[3]
-NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
+NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")
 START, _ = parse_instant("2024-10-01T08:00:00+08:00")
 
 

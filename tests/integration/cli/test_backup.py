@@ -26,7 +26,7 @@ from engine.store.copy import Namespace
 from tests.integration.cli.few_people import few_people
 
 ROOT = Path(__file__).parents[3]
-NATION = Scope(rights=frozenset(("submit", "verify")), region="00", token_id="t")
+NATION = Scope(desks=("*",), rights=frozenset(("submit", "verify")), region="00", token_id="t")
 FACTS = read_events(ROOT / "config/demo/pilkada-2024.jsonl")
 BEFORE, AFTER = FACTS[56:76], FACTS[76:88]
 

@@ -115,7 +115,7 @@ class Running:
 
     def token(self, *rights: str) -> dict[str, str]:
         words = [part for right in rights for part in ("--right", right)]
-        made = self.siaga("token", "create", *words)
+        made = self.siaga("token", "create", *words, "--desk=*")
         return {"Authorization": f"Bearer {made.stdout.strip()}"}
 
     def report(self, token, id_: str) -> None:

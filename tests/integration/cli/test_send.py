@@ -84,7 +84,7 @@ def against_siaga(tmp_path):
             overrides = [f"paths.var={tmp_path}/var", "http.port=0", "log.level=error"]
             async with AsyncExitStack() as stack:
                 siaga = await open_siaga(load(Path(CONFIG), overrides=overrides), stack, store=MemoryStore())
-                token = await siaga.tokens.create(("submit",), "73", by=OPERATOR)
+                token = await siaga.tokens.create(("submit",), "73", desks=("*",), by=OPERATOR)
                 url = await stack.enter_async_context(serving(siaga))
                 return await asyncio.to_thread(work, url, token.text)
 

@@ -21,7 +21,7 @@ from engine.store.port import Note, Put, Write
 from tests.integration.cli.few_people import few_people
 
 ROOT = Path(__file__).parents[3]
-NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
+NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")
 START, _ = parse_instant("2024-10-01T08:00:00+08:00")
 EVENT = {
     "id": "e",

@@ -13,7 +13,7 @@ from engine.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 START, _ = parse_instant("2024-11-27T10:15:00+08:00")
-DESK = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
+DESK = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")
 
 _RULE = """\
 version: 1

@@ -13,7 +13,7 @@ from engine.wording.link import PLACEHOLDER
 from tests.contract.notifiers.mailbox import Mailbox
 
 ROOT = Path(__file__).parents[3]
-NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
+NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")
 
 
 async def test_the_first_messages_of_the_demo_arrive_whole(tmp_path):

@@ -126,7 +126,7 @@ class Desk:
         """Make a token with every right that a desk needs."""
         rights = [word for right in ("submit", "read", "operate") for word in ("--right", right)]
         made = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "engine.cli", "token", "create", *rights, *self._options),
+            *(sys.executable, "-m", "engine.cli", "token", "create", *rights, "--desk=*", *self._options),
             cwd=ROOT,
             env=os.environ | ENVIRONMENT,
             stdout=asyncio.subprocess.PIPE,

@@ -57,7 +57,7 @@ def running(folder: Path, gateway_url: str) -> Iterator[Service]:
         )
         assert service.poll() is None, log.read_text()
         made = subprocess.run(
-            [*command, "token", "create", "--right", "submit", *options],
+            [*command, "token", "create", "--right", "submit", "--desk=*", *options],
             cwd=ROOT,
             env=environment,
             check=True,

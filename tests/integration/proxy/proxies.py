@@ -94,7 +94,7 @@ class Service:
         self._options = options
         self._trust = ssl.create_default_context(cafile=folder / "ssl/siaga/fullchain.pem")
         self.certificate = certificate
-        self.token = self.siaga("token", "create", "--right", "submit").strip()
+        self.token = self.siaga("token", "create", "--right", "submit", "--desk=*").strip()
 
     def siaga(self, *words: str, base_url: str = f"https://{NAME}", **environment: str) -> str:
         """Run a command upon the installation and return what it prints; it may end with 1."""

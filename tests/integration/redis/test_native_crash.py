@@ -17,7 +17,7 @@ from engine.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 START, _ = parse_instant("2024-11-27T12:00:00+09:00")
-ALL = Scope(rights=frozenset({"submit"}), region="00", token_id="t")
+ALL = Scope(desks=("*",), rights=frozenset({"submit"}), region="00", token_id="t")
 
 
 def event(id_: str, kind: str) -> bytes:

@@ -94,7 +94,7 @@ async def service(grounds, ask, monkeypatch) -> AsyncIterator[Service]:
         await store.open()
         stack.push_async_callback(store.close)
         siaga = await open_siaga(nothing, stack, store=store)
-        token = (await siaga.tokens.create(["submit"], by=OPERATOR)).text
+        token = (await siaga.tokens.create(["submit"], desks=("*",), by=OPERATOR)).text
         transport = httpx.ASGITransport(build(siaga), raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {token}"}
         client = httpx.AsyncClient(transport=transport, base_url="http://siaga.test", headers=headers)

@@ -153,6 +153,13 @@ def test_acts_that_go_round_in_a_circle_change_nothing() -> None:
         ({"desk": "00"}, {"subject": True, "desk": "73", "region": "73"}, None),
         ({"desk": "hotline"}, {"subject": True, "desk": "hotline"}, None),
         ({"by_verifier": True}, {"subject": True}, None),
+        # a grave event
+        ({}, {"severity": 2}, None),
+        ({}, {"severity": 3}, "parent_must_confirm"),
+        ({"desk": "hotline"}, {"desk": "hotline", "severity": 4}, "parent_must_confirm"),
+        ({"desk": "73.16"}, {"severity": 4}, "not_its_source"),
+        ({"desk": "73"}, {"severity": 4}, None),
+        ({"desk": "hotline", "by_verifier": True}, {"severity": 4}, None),
         # how far a token reaches
         ({"reach": "73"}, {}, None),
         ({"reach": "73.15"}, {"region": "73.15.01"}, None),
@@ -184,10 +191,10 @@ def test_the_parent_confirms_what_the_source_alone_may_not() -> None:
 
 def test_what_the_family_sees_of_an_event() -> None:
     plain = event(7, "x")
-    assert member_of(plain) == Member(desk="7315", id="x", region="73.15", reported_at=7)
+    assert member_of(plain) == Member(desk="7315", id="x", region="73.15", reported_at=7, severity=2)
     full = event(7, "c", corrects="x", reported_at=9, verification="refuted", **{"subject.role": "asn"})
     assert member_of(full) == Member(
-        desk="7315", id="c", region="73.15", reported_at=9, names="x", refuted=True, subject=True
+        desk="7315", id="c", region="73.15", reported_at=9, names="x", refuted=True, subject=True, severity=2
     )
     assert named_by(event(7, supersedes="y")) == "y"
     assert named_by(event(7, corrects="x", supersedes="y")) == "x"

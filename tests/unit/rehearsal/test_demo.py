@@ -44,7 +44,7 @@ def directory(regions: RegionTable) -> Contents:
 @pytest.fixture(scope="module")
 def events(regions: RegionTable) -> list[Event]:
     schema = EventSchema(regions, load_kinds(Path("config/kinds.yaml")), IntakeSection())
-    desk = Scope(rights=frozenset(["submit"]), region="00", token_id="demo")
+    desk = Scope(desks=("*",), rights=frozenset(["submit"]), region="00", token_id="demo")
     accepted = []
     for line in Path("config/demo/pilkada-2024.jsonl").read_bytes().splitlines():
         occurred_at = line.partition(b'"occurred_at":"')[2].partition(b'"')[0].decode()

@@ -14,7 +14,7 @@ REGIONS = RegionTable(
     )
     for code, parent in (("00", ""), ("73", "00"), ("73.15", "73"), ("73.16", "73"))
 )
-NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
+NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")
 
 
 async def collected(total: int, most: int = 5_000) -> list[tuple[int, tuple[bytes, ...]]]:

@@ -36,12 +36,12 @@ def document():
 
 @pytest.fixture
 def nation() -> Scope:
-    return Scope(rights=frozenset(("submit", "operate")), region="00", token_id="t0")
+    return Scope(desks=("*",), rights=frozenset(("submit", "operate")), region="00", token_id="t0")
 
 
 @pytest.fixture
 def pinrang() -> Scope:
-    return Scope(rights=frozenset(("submit", "operate")), region="73.15", token_id="t1")
+    return Scope(desks=("*",), rights=frozenset(("submit", "operate")), region="73.15", token_id="t1")
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ FIELDS = st.dictionaries(
 def test_any_bytes_get_a_verdict(raw):
     """Whatever is sent, the answer is one of the three and never an exception."""
     schema = EventSchema(REGIONS, KINDS, IntakeSection())
-    scope = Scope(rights=frozenset(), region="00", token_id="t")
+    scope = Scope(desks=("*",), rights=frozenset(), region="00", token_id="t")
     for document in documents(raw, JSON) or []:
         assert isinstance(schema.examine(document, scope, NOW), Accepted | KeptAside | Refused)
 
@@ -108,7 +108,7 @@ def test_what_is_accepted_reads_back_equal(changes, severity):
     }
     schema = EventSchema(REGIONS, KINDS, IntakeSection())
     verdict = schema.examine(
-        json.dumps(whole).encode(), Scope(rights=frozenset(), region="00", token_id="t"), NOW
+        json.dumps(whole).encode(), Scope(desks=("*",), rights=frozenset(), region="00", token_id="t"), NOW
     )
     if isinstance(verdict, Accepted):
         assert msgspec.json.decode(verdict.value, type=Event) == verdict.event

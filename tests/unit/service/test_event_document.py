@@ -8,7 +8,7 @@ from engine.service.tokens import Scope
 from engine.settings import IntakeSection
 from tests.unit.service.country import KINDS, NOW, REGIONS
 
-NATION = Scope(rights=frozenset(("submit",)), region="00", token_id="t0")
+NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t0")
 
 
 def test_a_document_comes_in_again_as_the_same_event(document):

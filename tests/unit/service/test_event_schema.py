@@ -169,7 +169,7 @@ def test_codes_of_2022_become_those_of_today(examine, document, old, new):
 
 
 def test_a_token_of_today_covers_its_codes_of_2022(examine, document):
-    sorong = Scope(rights=frozenset(("submit",)), region="96.01", token_id="t")
+    sorong = Scope(desks=("*",), rights=frozenset(("submit",)), region="96.01", token_id="t")
     changes = {"region": "92.01", "source": {"desk": "92.01"}}
     assert isinstance(examine(document(region_scheme=SCHEME_2022, **changes), sorong), Accepted)
     assert isinstance(examine(document(**changes), sorong), Refused)

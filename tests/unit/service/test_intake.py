@@ -340,7 +340,7 @@ async def test_every_document_of_a_request_is_counted_exactly_once(pieces, regio
     }
     lines = [piece if isinstance(piece, bytes) else json.dumps(base | piece).encode() for piece in pieces]
     sent = [line for line in lines if line.strip()]
-    scope = Scope(rights=frozenset(("submit",)), region=region, token_id="t")
+    scope = Scope(desks=("*",), rights=frozenset(("submit",)), region=region, token_id="t")
     door = Door()
     result = await door.submit(b"\n".join(sent), scope, LINES)
     named = [line.index for line in (*result.quarantined, *result.rejected)]
