@@ -103,7 +103,7 @@ async def place(tmp_path):
 
 async def a_day(siaga, day: int) -> list[str]:
     """Let events come in, and people resolve what they open; return the alerts."""
-    scope = Scope(rights=frozenset({"submit"}), region="00", token_id="desk")
+    scope = Scope(rights=frozenset({"submit"}), region="00", token_id="desk", desks=("*",))
     await siaga.advance(START + day * DAY)
     result = await siaga.intake.submit(events(day), "application/json", scope)
     assert result.accepted == 2 * len(REGIONS) + 1
