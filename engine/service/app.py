@@ -118,8 +118,13 @@ class Siaga:
         self.metrics.know_rules(books.rule_set.rules)
         self.tokens = Tokens(store, clock)
         self.users = Users(store, clock)
-        idle, longest = settings.console.idle_minutes * MINUTE, settings.console.session_hours * HOUR
-        self.sessions = Sessions(store, clock, self.users, idle=idle, longest=longest)
+        self.sessions = Sessions(
+            store,
+            clock,
+            self.users,
+            idle=settings.console.idle_minutes * MINUTE,
+            longest=settings.console.session_hours * HOUR,
+        )
         self.known_browsers = KnownBrowsers(keys)
         self.rates = TokenRates(settings.intake, self.metrics)
         self.intake = Intake(
