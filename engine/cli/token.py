@@ -6,22 +6,28 @@ Here: making, listing and ending them from the command line. Not here: what they
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
 
 from engine.cli.account import os_account
 from engine.cli.listing import FEW, Limit, print_listing, say_more, within
-from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, ParseError, SiagaError
-from engine.judging.instant import DAY, Instant, Millis, local, parse_duration
+from engine.judging.instant import DAY, Instant, Millis, from_datetime, local, parse_duration
+from engine.judging.rule import level_name
 from engine.loading.regions import load_regions
+from engine.service.disowning import Disowning, Outlook, Progress
 from engine.service.event_schema import is_desk_name
-from engine.service.tokens import ANY_DESK, RIGHTS, Created, Right, Token, Tokens
+from engine.service.lock_step import stored_clock
+from engine.service.tokens import ANY_DESK, CACHE_SECONDS, RIGHTS, Created, Right, Token, Tokens
 from engine.settings import DEFAULT_FILE, Settings
+from engine.store.archive import Archive
+from engine.store.history import History
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and end the tokens of desks and machines.")
 ZONE = "Asia/Jakarta"
@@ -178,6 +184,51 @@ def revoke(
     typer.echo(f"token {token_id} has ended", err=True)
 
 
+@app.command()
+def disown(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The id, as in `siaga token list`.")],
+    since: Annotated[
+        str, typer.Option(metavar="INSTANT", help="Events received from then on: 2024-11-27 11:00 WITA.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would change.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Do not end the token.")] = False,
+    config: ConfigFile = DEFAULT_FILE,
+    set_: Overrides = None,
+) -> None:
+    """Refute every event that a token brought since an instant, and end the token.
+
+    Alerts are judged anew without these events, and those who were told get their RALAT. It says first what it would
+    change. Where it breaks off, give the same command again: it refutes what is left.
+
+    Example: siaga token disown 4f1c0a9be2 --since "2024-11-27 11:00 WITA" --dry-run
+    """
+    settings, at = settings_of(config, set_), moment("--since", since) or 0
+    found = asyncio.run(_disowned(settings, token_id, at))
+    alerts = _levels(found.touched)
+    typer.echo(f"{found.events} events of token {token_id} would be refuted.", err=True)
+    typer.echo(f"Open alerts that rest on them: {alerts}; on nothing else: {_levels(found.alone)}.", err=True)
+    if dry_run:
+        return
+    if not yes:
+        typer.confirm("Refute these events?", abort=True, err=True)
+    done = asyncio.run(_disown(settings, token_id, at, keep=keep))
+    ended = "is kept" if keep else "has ended"
+    typer.echo(
+        f"token {token_id} {ended}; {done.refuted} events are refuted now, "
+        f"{done.events - done.refuted} were refuted before",
+        err=True,
+    )
+
+
+def _levels(numbers: Mapping[int, int]) -> str:
+    """Return numbers of alerts by level, the highest level first."""
+    return (
+        ", ".join(f"{numbers[level]} {level_name(level)}" for level in sorted(numbers, reverse=True))
+        or "none"
+    )
+
+
 def desks_named(names: list[str] | None) -> list[str]:
     """Return the desks of the options `--desk`; raise `typer.BadParameter` where one cannot stand in an event."""
     for name in names or ():
@@ -231,6 +282,37 @@ async def _rotate(
 async def _list(settings: Settings) -> list[Token]:
     async with storage(settings) as store:
         return await Tokens(store, WallClock()).list()
+
+
+@asynccontextmanager
+async def _disowning(settings: Settings) -> AsyncIterator[tuple[Disowning, Tokens]]:
+    folder, start = settings.archive_directory, settings.clock.start
+    async with storage(settings) as store:
+        history = History(store, None if folder is None else Archive(folder, settings.namespace))
+        clock = (
+            WallClock()
+            if settings.clock.mode == "real"
+            else await stored_clock(store, 0 if start is None else from_datetime(start))
+        )
+        yield Disowning(store, history, clock), Tokens(store, clock)
+
+
+async def _disowned(settings: Settings, token_id: str, since: Instant) -> Outlook:
+    async with _disowning(settings) as (disowning, tokens):
+        if not any(token.id == token_id for token in await tokens.list()):
+            raise SiagaError(f"there is no token {token_id}; `siaga token list` shows all")
+        return await disowning.outlook(token_id, since)
+
+
+async def _disown(settings: Settings, token_id: str, since: Instant, *, keep: bool) -> Progress:
+    """Refute in pieces, and once more when the running service believes the token no longer."""
+    async with _disowning(settings) as (disowning, _):
+        first = await disowning.carry_out(token_id, since, by=os_account(), keep=keep)
+        if keep:
+            return first
+        await asyncio.sleep(CACHE_SECONDS)
+        last = await disowning.refute(token_id, since, by=os_account())
+        return Progress(events=last.events, refuted=first.refuted + last.refuted)
 
 
 async def _revoke(settings: Settings, token_id: str) -> Token | None:

@@ -95,7 +95,7 @@ async def _answer(work: bytes, _share: Callable[[float], None]) -> msgspec.Raw:
     scope = wanted.scope
     try:
         given = givens.sheet(
-            wanted.data, desk=scope.region, scope=scope, now=wanted.now, language=wanted.language
+            wanted.data, desk=scope.desk, scope=scope, now=wanted.now, language=wanted.language
         )
         found = Found(given=given)
     except NotASheet as wrong:

@@ -88,7 +88,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     From `ends_at` on it is valid no more: another one stands in its place (`successor`), or it was made so. A rate of 0
     is the default of the settings.
     A token with a `person` is that person's alone and answers as them. `desks` are the desks it speaks for; None: it is
-    older than this bound and speaks for any, until it is rotated.
+    older than this bound and speaks for any, until it is rotated. Its events received from `disowned_since` on are
+    refuted.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes_per_minute: int = 0
     person: str = ""
     desks: tuple[str, ...] | None = None
+    disowned_since: Instant | None = None
 
     def ended(self, now: Instant) -> bool:
         """Say whether it is valid no more."""

@@ -62,6 +62,7 @@ ServiceWrite = Literal[
     "decide_proposal",
     "directory",
     "disable_user",
+    "disown_token",
     "drill",
     "end_session",
     "erase",

@@ -26,6 +26,7 @@ from engine.service.backup_record import BackupRecord, enter_backup
 from engine.service.case_archive import CaseArchive
 from engine.service.case_archivist import CaseArchivist
 from engine.service.casebook import ALERTS, NOTIFICATIONS
+from engine.service.disowning import Disowning
 from engine.service.drill import Drills
 from engine.service.groups import GROUPS
 from engine.service.key import Keys
@@ -47,6 +48,7 @@ from engine.settings import Settings
 from engine.settings_retention import RetentionSection
 from engine.store.archive import Archive
 from engine.store.codec import decode
+from engine.store.history import History
 from engine.store.port import Drop, Plan, Put, Write
 from tests.crash.installation import DIRECTORY, ENVIRONMENT, RULES, SECRET, START
 from tests.credentials import DUTY_DESK, OPERATOR
@@ -139,6 +141,8 @@ async def keys(scene: Scene) -> None:
     assert await fresh.check(f"Bearer {made.text}") is not None
     await fresh.rotate(made.token.id, 0, by=OPERATOR)
     await fresh.revoke(made.token.id, by=OPERATOR)
+    disowning = Disowning(scene.siaga.store, History(scene.siaga.store), scene.siaga.clock)
+    await disowning.carry_out(made.token.id, scene.siaga.clock.now(), by=OPERATOR)
     clock = ManualClock(scene.siaga.clock.now())
     users = Users(scene.siaga.store, clock, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     if await users.get("petugas") is None:

@@ -81,6 +81,27 @@ def test_a_token_is_made_listed_and_ended(installation):
     )
 
 
+def test_a_token_is_disowned_after_it_was_said_what_that_changes(installation):
+    _, text, _ = installation.siaga("token", "create", "--right", "submit", "--desk", "73.15", "--desk", "b")
+    token_id = text.split("_")[1]
+    disown = ("token", "disown", token_id, "--since", "2024-11-27 11:00 WITA")
+    code, _, said = installation.siaga(*disown, "--dry-run")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            f"0 events of token {token_id} would be refuted.",
+            "Open alerts that rest on them: none; on nothing else: none.",
+        ],
+    )
+    assert "73.15 b" in installation.siaga("token", "list")[1]
+    code, _, said = installation.siaga(*disown, "--yes", "--keep")
+    assert (code, said.splitlines()[-1]) == (
+        0,
+        f"token {token_id} is kept; 0 events are refuted now, 0 were refuted before",
+    )
+    assert installation.siaga(*disown[:2], "nobody", *disown[3:], "--yes")[0] == cli.FAILED
+
+
 def test_a_server_that_nobody_else_uses_is_ended_again(installation):
     installation.siaga("token", "list")
     assert not installation.server_lives

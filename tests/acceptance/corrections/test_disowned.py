@@ -1,0 +1,96 @@
+"""Disowning a token over the whole evaluator: as if each of its events had been refuted by hand, also after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import StoreUnavailableError
+from engine.judging.correction import is_refuted, named_by
+from engine.judging.event import Event
+from engine.service.disowning import Disowning
+from engine.service.tokens import Tokens
+from engine.store.history import History
+from engine.store.memory import MemoryStore
+from engine.store.port import Appended, Arrival
+from tests.acceptance.corrections.bench import Bench
+from tests.acceptance.corrections.test_order import events
+from tests.credentials import OPERATOR
+
+
+class Mortal(MemoryStore):
+    """A store that is away from a certain append on."""
+
+    appends = 0
+    dies_at: int | None = None
+
+    async def append(self, arrivals: Sequence[Arrival], received_at: int, day: int) -> Appended:
+        self.appends += 1
+        if self.dies_at is not None and self.appends >= self.dies_at:
+            raise StoreUnavailableError("away")
+        return await super().append(arrivals, received_at, day)
+
+
+@st.composite
+def plays(draw: st.DrawFn) -> tuple[list[Event], list[bool], int, list[int]]:
+    """Events, which of them the stolen token brought, at which piece the process dies, and an order by hand."""
+    reported = draw(events())
+    stolen = draw(st.lists(st.booleans(), min_size=len(reported), max_size=len(reported)))
+    return reported, stolen, draw(st.integers(1, 4)), draw(st.permutations(range(len(reported))))
+
+
+def by_hand(event: Event) -> Event:
+    """Return the refutation that the posko sends, after everything that was said of the event."""
+    return Event(
+        desk=event.desk,
+        id=f"r-{event.id}",
+        kind="correction",
+        region=event.region,
+        severity=1,
+        occurred_at=event.occurred_at,
+        fields={"corrects": event.id, "verification": "refuted", "reported_at": 1_900_000_000_000},
+        by_verifier=True,
+    )
+
+
+@given(play=plays())
+def test_it_is_as_if_its_events_had_been_refuted_one_by_one(
+    play: tuple[list[Event], list[bool], int, list[int]],
+) -> None:
+    reported, stolen, dies_at, order = play
+
+    async def run() -> None:
+        store = Mortal()
+        disowned, refuted = Bench(store), Bench(MemoryStore())
+        made = await Tokens(store, disowned.clock).create(["submit"], by=OPERATOR)
+        token = f"token:{made.token.id}"
+        brought = [
+            msgspec.structs.replace(event, token=token if taken else "token:jujur")
+            for event, taken in zip(reported, stolen, strict=True)
+        ]
+        for bench in (disowned, refuted):
+            await bench.play([[event] for event in brought])
+        disowning = Disowning(store, History(store), disowned.clock, piece=2)
+        store.dies_at = store.appends + dies_at
+        try:
+            await disowning.carry_out(made.token.id, 0, by=OPERATOR)
+        except StoreUnavailableError:
+            await disowned.judge()
+        store.dies_at = None
+        await disowning.carry_out(made.token.id, 0, by=OPERATOR)
+        await disowned.wait()
+        by_order = [brought[place] for place in order if brought[place].token == token]
+        for event in by_order:
+            if named_by(event) or not is_refuted(event):
+                await refuted.receive([by_hand(event)], refuted.clock.now())
+                await refuted.judge()
+        await refuted.wait()
+        assert await disowned.openings() == await refuted.openings()
+        open_now = {(alert.rule.id, alert.group) for alert in await disowned.alerts() if alert.unresolved}
+        assert open_now == {(a.rule.id, a.group) for a in await refuted.alerts() if a.unresolved}
+
+    asyncio.run(run())

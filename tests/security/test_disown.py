@@ -1,0 +1,120 @@
+"""A stolen token: what it brought is taken out, alerts close with a RALAT to those who were told, others stay."""
+
+import pytest
+
+from engine.judging.instant import format_instant
+from engine.service.audit import newest
+from engine.service.disowning import Disowning
+from engine.service.tokens import Tokens
+from engine.store.history import History
+from tests.credentials import OPERATOR
+
+
+class Stolen:
+    """A running service, the token of a desk that was stolen, and that of another desk of the region."""
+
+    def __init__(self, api, stolen, honest):
+        self.api = api
+        self.stolen = stolen
+        self.honest = honest
+        self.disowning = Disowning(api.siaga.store, History(api.siaga.store), api.siaga.clock)
+
+    async def send(self, made, id_, desk, region="94.02", **changes):
+        event = self.api.event(
+            id=id_,
+            region=region,
+            source={"desk": desk},
+            occurred_at=format_instant(self.api.siaga.clock.now(), "Asia/Jayapura"),
+            **changes,
+        )
+        headers = {"Authorization": f"Bearer {made.text}"}
+        answer = await self.api.client.post("/v1/events", json=event, headers=headers)
+        assert answer.json()["accepted"] == 1, answer.text
+        await self.settle()
+
+    async def settle(self):
+        await self.api.siaga.advance(self.api.siaga.clock.now() + 60_000)
+
+    async def alerts(self):
+        return {alert.region: alert for alert in await self.api.siaga.desk.alerts()}
+
+    async def told(self, alert, *kinds):
+        case = await self.api.siaga.desk.case(alert.id)
+        sent = [n for n in case.notifications.values() if n.state == "sent" and n.kind in kinds]
+        return {(n.person, n.contact) for n in sent}
+
+    async def disown(self, since=0):
+        return await self.disowning.carry_out(self.stolen.token.id, since, by=OPERATOR)
+
+
+@pytest.fixture
+async def desk(api):
+    create = api.siaga.tokens.create
+    stolen = await create(["submit"], "94", desks=["94.02"], by=OPERATOR)
+    return Stolen(api, stolen, await create(["submit"], "94", by=OPERATOR))
+
+
+async def test_its_alert_closes_with_a_ralat_to_those_told_and_another_stays(desk):
+    await desk.settle()
+    await desk.send(desk.stolen, "S1", "94.02")
+    await desk.send(desk.honest, "H1", "94", region="94")
+    mine, other = (await desk.alerts())["94.02"], (await desk.alerts())["94"]
+    told = await desk.told(mine, "first", "step")
+    assert told
+    outlook = await desk.disowning.outlook(desk.stolen.token.id, 0)
+    assert (outlook.events, outlook.touched, outlook.alone) == (1, {4: 1}, {4: 1})
+    assert (await desk.alerts())["94.02"].status == "open"
+    done = await desk.disown()
+    assert (done.events, done.refuted) == (1, 1)
+    await desk.settle()
+    after = await desk.alerts()
+    assert (after["94.02"].status, after["94.02"].resolved_reason) == ("resolved", "refuted")
+    assert await desk.told(after["94.02"], "correction") == told
+    assert (after["94"].status, await desk.told(other, "correction")) == ("open", set())
+
+
+async def test_the_token_ends_and_the_audit_names_who_disowned_it(desk):
+    await desk.send(desk.stolen, "S1", "94.02")
+    await desk.disown()
+    elsewhere = Tokens(desk.api.siaga.store, desk.api.siaga.clock)
+    assert await elsewhere.check(f"Bearer {desk.stolen.text}") is None
+    done = [entry for entry in await newest(desk.api.siaga.store, 20) if entry.what == "token"]
+    assert (done[0].subject, done[0].by) == (desk.stolen.token.id, str(OPERATOR))
+
+
+async def test_what_it_brought_before_stays(desk):
+    await desk.settle()
+    await desk.send(desk.stolen, "S1", "94.02")
+    since = desk.api.siaga.clock.now()
+    done = await desk.disown(since)
+    assert done.events == 0
+    await desk.settle()
+    assert (await desk.alerts())["94.02"].status == "open"
+
+
+async def test_a_refutation_that_it_brought_is_taken_back(desk):
+    """A small report of an honest token, refuted by the stolen one, counts again."""
+    honest = await desk.api.siaga.tokens.create(["submit"], "94.02", by=OPERATOR)
+    await desk.settle()
+    for number in range(3):
+        kind = {"kind": "neutrality.asn", "severity": 2, "metrics": {}, "incident": f"kasus-{number}"}
+        await desk.send(honest, f"N{number}", "94.02", **kind)
+    before = {alert.id for alert in await desk.api.siaga.desk.alerts() if alert.unresolved}
+    assert before
+    refutation = {"kind": "correction", "severity": 1, "metrics": {}, "verification": "refuted"}
+    await desk.send(desk.stolen, "R", "94.02", corrects="N1", **refutation)
+    assert not {alert.id for alert in await desk.api.siaga.desk.alerts() if alert.unresolved} & before
+    await desk.disown()
+    await desk.settle()
+    assert any(alert.unresolved for alert in await desk.api.siaga.desk.alerts())
+
+
+async def test_done_again_it_adds_nothing(desk):
+    await desk.settle()
+    for number in range(3):
+        await desk.send(desk.stolen, f"S{number}", "94.02")
+    assert (await desk.disown()).refuted == 3
+    last = await desk.api.siaga.store.last_position()
+    again = await desk.disown()
+    assert (again.events, again.refuted) == (3, 0)
+    assert await desk.api.siaga.store.last_position() == last
