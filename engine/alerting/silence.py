@@ -7,13 +7,14 @@ Here: the value, and whether one covers an alert, as pure functions. Not here: w
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
 from engine.alerting.alert import Alert, Kind
 from engine.judging.calendar import AWAS
 from engine.judging.instant import DAY, Instant, Millis
-from engine.judging.region import lies_in
+from engine.judging.region import NATION, RegionTable, cut, level_of, lies_in
 
 LONGEST: Millis = 7 * DAY
 """A silence lasts at most this long."""
@@ -51,7 +52,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Nobody is told of the alerts of `match` in [since, until). Awas is covered only with `include_awas`.
 
-    `reason` is free text. `author` and `ended_by` are the credentials that made it and ended it before its time.
+    `reason` is free text. `author` and `ended_by` are the credentials that made it and ended it before its time;
+    `approved_by` that of the second person, where it needed one.
     """
 
     id: str
@@ -62,10 +64,51 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     author: str
     include_awas: bool = False
     ended_by: str = ""
+    approved_by: str = ""
 
     def concerns(self, alert: Alert) -> bool:
         """Say whether it covers the alert while it lasts."""
         return (self.include_awas or alert.level < AWAS) and self.match.meets(alert)
+
+
+class SilenceWish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A silence that somebody wants; `since` None: from the instant on at which it is made."""
+
+    match: Match
+    until: Instant
+    reason: str
+    since: Instant | None = None
+    include_awas: bool = False
+
+
+Wide = Literal["covers_awas", "covers_province"]
+"""Why a silence needs a second person."""
+
+
+def width_of(match: Match, regions: RegionTable, *, include_awas: bool) -> Wide | None:
+    """Say why a silence needs a second person: it covers awas, or a whole province or more; None where neither holds.
+
+    A pattern counts as all of the region in which everything lies that it may stand for. Regencies that are listed one
+    by one cover a province where none is left out.
+    """
+    if include_awas and (not match.level or AWAS in match.level):
+        return "covers_awas"
+    if not match.region or any(level_of(root_of(one)) in ("nation", "province") for one in match.region):
+        return "covers_province"
+    left: dict[str, bool] = {}
+    for region in regions:
+        province = cut(region.code, "province")
+        if province is not None and level_of(region.code) == "regency":
+            covered = any(_fits(p, region.code) or lies_in(region.code, p) for p in match.region)
+            left[province] = left.get(province, False) or not covered
+    return None if all(left.values()) else "covers_province"
+
+
+def root_of(pattern: str) -> str:
+    """Return the region in which everything lies that a pattern may stand for: `73.*` in 73, `7*` in the nation."""
+    if not pattern.endswith("*"):
+        return pattern
+    return pattern[:-1].rpartition(".")[0] or NATION
 
 
 def covering(alert: Alert, silences: Iterable[Silence], at: Instant) -> Silence | None:

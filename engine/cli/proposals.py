@@ -197,6 +197,9 @@ def _print(settings: Settings, proposal: ChangeProposal, found: Reading | None, 
             state=proposal.state,
         )
     )
+    if proposal.subject.silence is not None:
+        typer.echo(msgspec.json.format(msgspec.json.encode(proposal.subject.silence)).decode())
+        return
     if found is None:
         typer.echo(words["gone"])
         return

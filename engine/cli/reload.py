@@ -178,12 +178,14 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     from engine.loading.kinds import load_kinds
     from engine.loading.regions import load_regions
     from engine.metrics import Metrics
+    from engine.service.apply import Desk
     from engine.service.approval import Approval
     from engine.service.books import Books
     from engine.service.ground import history_of
     from engine.service.lock_step import stored_clock
     from engine.service.proposals import Proposals
     from engine.service.rule_sets import RuleSet
+    from engine.service.silences import Silences
 
     start = settings.clock.start
     clock = (
@@ -200,15 +202,17 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     )
     if not (await books.follow()).rule_set:
         raise ConfigurationError(nothing)
+    metrics = Metrics()
+    silences = Silences(store, clock, books, Desk(store, clock, books, metrics))
     approval = Approval(
         store,
         clock,
         books,
-        Metrics(),
+        metrics,
         max_told=settings.reload.max_told,
         history=history_of(settings, store),
     )
-    return Inbox(clock, books, approval, Proposals(store, clock, books, approval))
+    return Inbox(clock, books, approval, Proposals(store, clock, books, approval, silences))
 
 
 async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) -> bool:

@@ -218,7 +218,7 @@ def _fields(struct: msgspec.Struct) -> Iterator[tuple[str, Any]]:
         if field.name in _DERIVED or value == field.default:
             continue
         if isinstance(value, Limit) and field.name in ("limit", "field_limit"):
-            yield value.operator, value.number
+            yield value.operator, _number(value.number)
         else:
             length = field.name in _LENGTHS
             yield _NAMES.get(field.name, field.name), format_duration(value) if length else _plain(value)
@@ -279,10 +279,15 @@ def _levels(levels: Iterable[LevelStep], condition: Condition) -> Written | str:
     return rows if others else first
 
 
+def _number(number: float) -> float:
+    """Return a whole number without its fraction, as a file would say it, however it was kept."""
+    return int(number) if float(number).is_integer() else number
+
+
 def _limit(limit: Limit, condition: Condition) -> Written:
     """Return a limit on the figure of a condition; that of a silence is a length."""
     length = isinstance(condition, Silence)
-    return {limit.operator: format_duration(int(limit.number)) if length else limit.number}
+    return {limit.operator: format_duration(int(limit.number)) if length else _number(limit.number)}
 
 
 def _clear(clear: Clear, condition: Condition) -> Written | str:

@@ -144,7 +144,8 @@ class Siaga:
             history=history_of(settings, store),
             previews=None if where is None else previews(self.workers, settings, where),
         )
-        self.proposals = Proposals(store, clock, books, self.approval)
+        self.silences = Silences(store, clock, books, self.desk)
+        self.proposals = Proposals(store, clock, books, self.approval, self.silences)
         self.watch = Watch(
             store,
             clock,
@@ -157,7 +158,6 @@ class Siaga:
             auto=settings.reload.auto,
             four_eyes=settings.reload.four_eyes,
         )
-        self.silences = Silences(store, clock, books, self.desk)
         self.catalogue = catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
         self.kind_names = names_by_language(books.kinds)
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -9,7 +9,7 @@ All or nothing: where one file has an error, or more people would be told than s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import structlog
@@ -22,12 +22,13 @@ from engine.metrics import Metrics
 from engine.service.backdrop import Backdrop
 from engine.service.books import Books
 from engine.service.changeover import Changeover, Switch
+from engine.service.further import NOTHING, Further
 from engine.service.groups import Groups
 from engine.service.rebuild import Rebuild
 from engine.service.revision import Kept, Revision, keeping, revision
 from engine.service.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once
 from engine.store.history import History
-from engine.store.port import Append, Committed, Expect, Plan, Put, Store
+from engine.store.port import Committed, Expect, Store
 
 Outcome = Literal[
     "at_once",
@@ -88,16 +89,6 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True):
     preview: Preview | None = None
     findings: tuple[Finding, ...] = ()
 
-
-class Further(NamedTuple):
-    """What the write that puts a rule set in force holds beside it: the proposal that was approved."""
-
-    puts: tuple[Put, ...] = ()
-    plans: tuple[Plan, ...] = ()
-    appends: tuple[Append, ...] = ()
-
-
-NOTHING = Further()
 
 Previews = Callable[[RuleSet, Instant, str], Awaitable[Preview]]
 """Finds what a rule set would change at an instant, for somebody."""

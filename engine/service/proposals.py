@@ -15,15 +15,18 @@ import msgspec
 from engine.alerting.credential import Credential
 from engine.alerting.four_eyes import owner, same_person
 from engine.alerting.identity import derive
+from engine.alerting.silence import SilenceWish, root_of
 from engine.clock import Clock
 from engine.errors import SiagaError
 from engine.judging.instant import DAY, HOUR, Instant, Millis
 from engine.judging.region import NATION
-from engine.service.approval import Approval, Approved, Further, Preview
+from engine.service.approval import Approval, Approved, Preview
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import Books
+from engine.service.further import Further
 from engine.service.readable import readable, readable_of
 from engine.service.rule_sets import RULE_SETS, RuleSet, fetch, put_of
+from engine.service.silences import Silences
 from engine.service.tokens import Right, Scope
 from engine.service.users import TABLE as USERS
 from engine.service.users import User
@@ -46,6 +49,7 @@ LONGEST_REASON = 500
 LAPSING = Credential("service", "proposals")
 """Ends what nobody decided on."""
 
+Kind = Literal["rules", "silence"]
 State = Literal["waiting", "approved", "rejected", "withdrawn", "lapsed"]
 Step = Literal["proposed", "compared", "approved", "rejected", "withdrawn", "lapsed"]
 Result = Literal[
@@ -64,14 +68,15 @@ compared again and waits. `over`: there is nothing left to change."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a proposal is to change: a rule set by its id."""
+    """What a proposal is to change: a rule set comes into force, by its id, or a silence is made."""
 
     rule_set: str = ""
+    silence: SilenceWish | None = None
 
     @property
-    def kind(self) -> Literal["rules"]:
+    def kind(self) -> Kind:
         """Which kind of change it is."""
-        return "rules"
+        return "rules" if self.silence is None else "silence"
 
 
 class ChangeProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,7 +102,7 @@ class ChangeProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     def seen_by(self, scope: Scope) -> bool:
         """Say whether a token or user may see it and decide on it, if it is of another person."""
-        right: Right = "policy" if self.subject.rule_set else "operate"
+        right: Right = "policy" if self.subject.kind == "rules" else "operate"
         return right in scope.rights and all(scope.covers(region) for region in self.regions)
 
 
@@ -134,10 +139,17 @@ class TooManyProposalsError(SiagaError):
     """So many proposals wait that no further one is taken."""
 
 
+class DecidedMeanwhileError(SiagaError):
+    """Somebody else decided on a proposal while its change was written."""
+
+
 class Proposals:
     """The inbox of an installation."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, approval: Approval) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, books: Books, approval: Approval, silences: Silences
+    ) -> None:
+        self._silences = silences
         self._store = store
         self._clock = clock
         self._books = books
@@ -177,6 +189,8 @@ class Proposals:
 
     async def rule_sets_of(self, proposal: ChangeProposal) -> tuple[RuleSet, RuleSet] | None:
         """Return the rule sets before and after a proposal of rules; None where one is not kept any more."""
+        if proposal.subject.kind != "rules":
+            return None
         ids = [proposal.base, proposal.subject.rule_set]
         if None in await self._store.get(RULE_SETS, ids):
             return None
@@ -228,6 +242,19 @@ class Proposals:
             return None
         return await self.propose_rules(await fetch(self._store, rule_set), by)
 
+    async def propose_silence(self, wish: SilenceWish, by: Credential) -> ChangeProposal:
+        """Let a silence wait for somebody else; it lapses at its end at the latest."""
+        regions = tuple(dict.fromkeys(root_of(one) for one in wish.match.region)) or (NATION,)
+        draft = ChangeProposal(
+            id="",
+            subject=Subject(silence=wish),
+            by=by,
+            at=0,
+            lapses_at=wish.until,
+            regions=regions,
+        )
+        return await self._propose(draft)
+
     async def _propose(self, draft: ChangeProposal, puts: tuple[Put, ...] = ()) -> ChangeProposal:
         """Keep a proposal; the same one that waits already is returned as it is, so that a repeat adds nothing."""
         said = digest_of_contents(encode((draft.subject, draft.by, draft.base)))
@@ -241,7 +268,8 @@ class Proposals:
             if found is not None:
                 continue
             await self._make_room(draft.by)
-            made = msgspec.structs.replace(draft, id=id_, at=now, lapses_at=now + LAPSES_AFTER)
+            lapses_at = min(now + LAPSES_AFTER, draft.lapses_at or now + LAPSES_AFTER)
+            made = msgspec.structs.replace(draft, id=id_, at=now, lapses_at=lapses_at)
             plans = Plan(PROPOSALS, id_, made.lapses_at), Plan(WAITING, id_, now)
             write = Write(
                 name="propose",
@@ -276,6 +304,8 @@ class Proposals:
                 return Decided("not_waiting", proposal)
             if same_person(proposal.by, by):
                 return Decided("one_person", proposal)
+            if proposal.subject.silence is not None:
+                return await self._approve_silence(found, proposal.subject.silence, by)
             decided = await self._approve_rules(found, by, compared_with, yes)
             if decided is not None:
                 return decided
@@ -307,6 +337,23 @@ class Proposals:
         if looked.outcome == "too_many_told":
             return Decided("too_many_told", proposal, looked)
         return None if looked.outcome == "changed_meanwhile" else Decided("approved", settled, looked)
+
+    async def _approve_silence(self, found: Found, wish: SilenceWish, by: Credential) -> Decided:
+        """Make the silence of a proposal, from now on at the earliest."""
+        done: list[ChangeProposal] = []
+
+        async def settled() -> Further:
+            now = await self._find(found.proposal.id)
+            if now is None or now.proposal.state != "waiting":
+                raise DecidedMeanwhileError
+            done[:] = [self._settled(now, "approved", by)]
+            return self._further(done[0], now.version, "approved", by)
+
+        try:
+            await self._silences.make_approved(wish, by=found.proposal.by, approved_by=by, settled=settled)
+        except DecidedMeanwhileError:
+            return Decided("not_waiting", await self.get(found.proposal.id) or found.proposal)
+        return Decided("approved", done[0])
 
     async def _compare_anew(self, found: Found, looked: Approved, by: Credential) -> Decided | None:
         """Keep what a proposal would change now; whoever decides looks at it again."""

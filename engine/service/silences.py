@@ -7,7 +7,7 @@ alert when one is made or ended, asked for with the same write. Not here: what a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -15,13 +15,14 @@ from engine.alerting.alert import Alert
 from engine.alerting.command import Cover
 from engine.alerting.credential import ESCALATOR, Credential
 from engine.alerting.identity import derive
-from engine.alerting.silence import Match, Silence
+from engine.alerting.silence import Match, Silence, SilenceWish
 from engine.clock import Clock
 from engine.judging.instant import DAY, Instant, Millis
 from engine.service.apply import Desk
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import ALL, SILENCES, Books
 from engine.service.casebook import ALERTS, UNRESOLVED
+from engine.service.further import NOTHING, Further
 from engine.service.readable import readable_of
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
@@ -56,20 +57,42 @@ class Silences:
         include_awas: bool = False,
     ) -> Silence:
         """Keep the alerts of `match` quiet in [since, until); return the silence. Its author is the credential `by`."""
+        wish = SilenceWish(match=match, since=since, until=until, reason=reason, include_awas=include_awas)
+        return await self.make_wish(wish, by=by)
+
+    async def make_wish(self, wish: SilenceWish, *, by: Credential) -> Silence:
+        """Make a silence that needs one person."""
+        return await self.make_approved(wish, by=by, approved_by=None, settled=None)
+
+    async def make_approved(
+        self,
+        wish: SilenceWish,
+        *,
+        by: Credential,
+        approved_by: Credential | None,
+        settled: Callable[[], Awaitable[Further]] | None,
+    ) -> Silence:
+        """Make a silence that `by` proposed and `approved_by` approved, in one write with its proposal.
+
+        `settled` returns what that write holds of the proposal as it is now. It raises where the proposal does not wait
+        any more: then no silence is made.
+        """
+        now = self._clock.now()
 
         def add(kept: Kept, version: int) -> Kept:
             silence = Silence(
                 id=derive("silence", self._books.namespace, str(version + 1)),
-                match=match,
-                since=since,
-                until=until,
-                reason=reason,
+                match=wish.match,
+                since=now if wish.since is None else max(wish.since, now),
+                until=wish.until,
+                reason=wish.reason,
                 author=str(by),
-                include_awas=include_awas,
+                include_awas=wish.include_awas,
+                approved_by="" if approved_by is None else str(approved_by),
             )
             return (*kept, silence)
 
-        return (await self._change(add, lambda kept: kept[-1], by=by))[-1]
+        return (await self._change(add, lambda kept: kept[-1], by=approved_by or by, settled=settled))[-1]
 
     async def end(self, silence_id: str, by: Credential) -> Silence | None:
         """End a silence now; None where there is no such one. One that is over already stays as it was."""
@@ -94,6 +117,7 @@ class Silences:
         concerned: Callable[[Kept], Silence | None],
         *,
         by: Credential,
+        settled: Callable[[], Awaitable[Further]] | None = None,
     ) -> Kept:
         """Change the record, whoever else changes it meanwhile, and let alerts look; what is long over is dropped.
 
@@ -113,11 +137,12 @@ class Silences:
                 self._clock.now(), "silence", one.id, digest_of_contents(encode(one)), str(by)
             )
             now = self._clock.now()
+            further = NOTHING if settled is None else await settled()
             write = Write(
                 name="silence",
-                puts=(Put(SILENCES, ALL, encode(after), version),),
-                plans=(Plan(SILENCES, one.id, now),) if one else (),
-                appends=(append_audit(done),) if done else (),
+                puts=(Put(SILENCES, ALL, encode(after), version), *further.puts),
+                plans=((Plan(SILENCES, one.id, now),) if one else ()) + further.plans,
+                appends=((append_audit(done),) if done else ()) + further.appends,
             )
             if isinstance(await self._store.write(write), Committed):
                 break

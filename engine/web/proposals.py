@@ -17,6 +17,7 @@ from engine.service.proposals import (
     LONGEST_REASON,
     ChangeProposal,
     Decided,
+    Kind,
     State,
     TooManyProposalsError,
 )
@@ -26,6 +27,7 @@ from engine.web.auth import needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, not_found, responses
 from engine.web.rule_sets import ReloadShape, shape, too_many_proposals
+from engine.web.silences import SilenceWishShape, wish_shape
 from engine.wording.sentence import sentence
 from engine.wording.texts import LANGUAGES
 
@@ -77,13 +79,14 @@ class ProposalShape(BaseModel):
     """A proposal, who made it, and who decided on it."""
 
     id: str
-    subject: Literal["rules"]
+    subject: Kind
     state: State
     by: str = Field(description="The credential that proposed it, such as `user:siti` or `os:root`")
     at: str = Field(description="RFC 3339 in UTC")
     lapses_at: str = Field(description="It ends then if nobody decided")
     compared_with: str = Field(description="What was in force when it was compared; an approval repeats it")
-    rule_set: str
+    rule_set: str = Field(description="Empty where it is no proposal of rules")
+    silence: SilenceWishShape | None = Field(description="What is to be silent; none where it is no silence")
     told: int = Field(description="People who would be told at once, when it was compared last")
     decided_by: str
     decided_at: str | None
@@ -226,6 +229,7 @@ def _shape(proposal: ChangeProposal) -> ProposalShape:
         lapses_at=format_instant(proposal.lapses_at),
         compared_with=proposal.base,
         rule_set=proposal.subject.rule_set,
+        silence=None if proposal.subject.silence is None else wish_shape(proposal.subject.silence),
         told=proposal.preview.told if proposal.preview else 0,
         decided_by="" if proposal.decided_by is None else str(proposal.decided_by),
         decided_at=None if proposal.decided_at is None else format_instant(proposal.decided_at),

@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
-from engine.alerting.silence import LONGEST, Match, Silence
+from engine.alerting.silence import LONGEST, Match, Silence, SilenceWish, root_of, width_of
 from engine.errors import ParseError
 from engine.judging.instant import Instant, format_instant, parse_instant
 from engine.judging.region import NATION
 from engine.judging.rule import LEVEL_NAMES, level_name
+from engine.service.proposals import TooManyProposalsError
 from engine.service.tokens import Scope
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.problem import Problem, not_found, responses
@@ -64,6 +66,28 @@ class SilenceShape(BaseModel):
     author: str = Field(description="The credential that made it, such as `user:siti` or `token:4be1a2c3d4`")
     include_awas: bool
     ended_by: str = Field(description="The credential that ended it before its time; empty otherwise")
+    approved_by: str = Field(description="The credential of the second person; empty where it needed none")
+
+
+class SilenceWishShape(BaseModel):
+    """A silence that is proposed."""
+
+    match: MatchShape
+    since: str | None = Field(serialization_alias="from", description="RFC 3339; none: from its approval on")
+    until: str
+    reason: str
+    include_awas: bool
+
+
+class WaitingSilence(BaseModel):
+    """A silence that does not hold yet: it covers awas, or a whole province or more, and needs a second person."""
+
+    proposal: str = Field(description="Id of the proposal, as in /v1/proposals")
+    why: Literal["covers_awas", "covers_province"]
+    waits_for: list[str] = Field(
+        description="Users of other people who may approve it; empty: nobody may yet"
+    )
+    lapses_at: str = Field(description="RFC 3339 in UTC; it ends then if nobody decided")
 
 
 class SilenceList(BaseModel):
@@ -72,11 +96,23 @@ class SilenceList(BaseModel):
     silences: list[SilenceShape]
 
 
-@router.post("/v1/silences", status_code=201, responses=responses(401, 403, 413, 422, 503))
-async def make_silence(request: Request, body: SilenceBody, scope: Scope = needs("operate")) -> SilenceShape:
+@router.post(
+    "/v1/silences",
+    status_code=201,
+    response_model=SilenceShape,
+    responses=responses(401, 403, 409, 413, 422, 503)
+    | {
+        202: {"model": WaitingSilence, "description": "It does not hold yet: a second person must approve it"}
+    },
+)
+async def make_silence(
+    request: Request, body: SilenceBody, scope: Scope = needs("operate")
+) -> SilenceShape | JSONResponse:
     """Make a silence: what it covers opens and changes as ever, and nobody is told until it ends.
 
     At its end each alert that is still open starts its current step anew. Answers are possible all the time.
+    One that covers awas, or a whole province or more, is proposed: 202 says whom it waits for, and that nothing is
+    silent yet.
     """
     match = Match(
         region=tuple(body.match.region),
@@ -97,15 +133,27 @@ async def make_silence(request: Request, body: SilenceBody, scope: Scope = needs
     until = instant("until", body.until)
     if not since < until <= since + LONGEST:
         raise Problem(422, "invalid_silence", "until lies after the beginning and now, by at most 7 days.")
-    made = await siaga.silences.make(
-        match,
-        since=since,
+    wide = width_of(match, siaga.books.regions, include_awas=body.include_awas)
+    wish = SilenceWish(
+        match=match,
+        since=None if body.since is None else since,
         until=until,
         reason=body.reason,
-        by=scope.credential,
         include_awas=body.include_awas,
     )
-    return shape(made)
+    if wide is not None:
+        try:
+            proposal = await siaga.proposals.propose_silence(wish, scope.credential)
+        except TooManyProposalsError as error:
+            raise Problem(409, "too_many_proposals", str(error)) from error
+        waiting = WaitingSilence(
+            proposal=proposal.id,
+            why=wide,
+            waits_for=await siaga.proposals.approvers(proposal),
+            lapses_at=format_instant(proposal.lapses_at),
+        )
+        return JSONResponse(waiting.model_dump(), 202)
+    return shape(await siaga.silences.make_wish(wish, by=scope.credential))
 
 
 @router.get("/v1/silences", responses=responses(401, 403, 503))
@@ -130,7 +178,7 @@ async def end_silence(request: Request, silence_id: str, scope: Scope = needs("o
 def cover_all(scope: Scope, match: Match) -> None:
     """Refuse where a silence reaches beyond the token's subtree."""
     for region in match.region or (NATION,):
-        cover(scope, _root(region), "operate")
+        cover(scope, root_of(region), "operate")
 
 
 def instant(key: str, text: str) -> Instant:
@@ -145,33 +193,41 @@ def instant(key: str, text: str) -> Instant:
 
 def shape(silence: Silence) -> SilenceShape:
     """Return a silence as the API shows it."""
-    match = silence.match
     return SilenceShape(
         id=silence.id,
-        match=MatchShape(
-            region=list(match.region),
-            rule=list(match.rule),
-            level=[level_name(level) for level in match.level],
-            kind=list(match.kind),
-            policy=list(match.policy),
-            incident=list(match.incident),
-        ),
+        match=_match_shape(silence.match),
         since=format_instant(silence.since),
         until=format_instant(silence.until),
         reason=silence.reason,
         author=silence.author,
         include_awas=silence.include_awas,
         ended_by=silence.ended_by,
+        approved_by=silence.approved_by,
+    )
+
+
+def wish_shape(wish: SilenceWish) -> SilenceWishShape:
+    """Return a silence that is proposed as the API shows it."""
+    return SilenceWishShape(
+        match=_match_shape(wish.match),
+        since=None if wish.since is None else format_instant(wish.since),
+        until=format_instant(wish.until),
+        reason=wish.reason,
+        include_awas=wish.include_awas,
+    )
+
+
+def _match_shape(match: Match) -> MatchShape:
+    return MatchShape(
+        region=list(match.region),
+        rule=list(match.rule),
+        level=[level_name(level) for level in match.level],
+        kind=list(match.kind),
+        policy=list(match.policy),
+        incident=list(match.incident),
     )
 
 
 def within(scope: Scope, match: Match) -> bool:
     """Say whether a silence names only regions of the scope's subtree."""
-    return all(scope.covers(_root(region)) for region in match.region or (NATION,))
-
-
-def _root(pattern: str) -> str:
-    """Return the region in which everything lies that a pattern may stand for: `73.*` in 73, `7*` in the nation."""
-    if not pattern.endswith("*"):
-        return pattern
-    return pattern[:-1].rpartition(".")[0] or NATION
+    return all(scope.covers(root_of(region)) for region in match.region or (NATION,))

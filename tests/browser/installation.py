@@ -18,11 +18,15 @@ from itertools import count
 from pathlib import Path
 
 import httpx
+import msgspec
 from argon2 import PasswordHasher
 
+from engine.alerting.credential import Credential
+from engine.cli.reload import inbox_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
 from engine.judging.instant import Instant, format_instant
+from engine.judging.rule import Distinct, Limit
 from engine.service.tokens import RIGHTS, Right, Tokens
 from engine.service.users import Users
 from engine.settings import Settings, load
@@ -105,6 +109,21 @@ class Installation:
         body = {"person": person or (await self.told(alert))[0], "says": says, "via": "proxy", "note": note}
         answered = await self.client.post(f"/v1/alerts/{alert}/answers", json=body)
         assert answered.status_code == 200, answered.text
+
+    async def propose(self, by: str) -> str:
+        """Propose, as a user, a rule that opens earlier and tells by another policy; return the proposal's id."""
+        async with storage(self.settings) as store:
+            inbox = await inbox_of(self.settings, store, "")
+            rule_set = inbox.books.rule_set
+            rule = rule_set.rules["netralitas-berulang"]
+            assert isinstance(rule.condition, Distinct)
+            other = next(id_ for id_ in sorted(rule_set.policies) if id_ != rule.escalate)
+            sooner = msgspec.structs.replace(rule.condition, limit=Limit("at_least", 2.0))
+            changed = msgspec.structs.replace(rule, condition=sooner, escalate=other, version="usulan")
+            after = msgspec.structs.replace(rule_set, rules=rule_set.rules | {rule.id: changed})
+            made = await inbox.proposals.propose_rules(after, Credential("user", by))
+            assert made.proposal is not None
+            return made.proposal.id
 
     def now(self) -> Instant:
         """Return the present instant."""

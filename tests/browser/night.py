@@ -12,6 +12,7 @@ from tests.browser.installation import UNREACHED, Installation
 USERS = {
     "piket": (("read", "operate", "verify", "submit"), "00"),
     "penulis": (("policy",), "00"),
+    "penyetuju": (("read", "policy"), "00"),
     "desk-7315": (("submit",), "73.15"),
 }
 REPORTS = (
@@ -46,6 +47,7 @@ class Night(NamedTuple):
     alert: str
     unreached: str
     resolved: str
+    proposal: str
 
 
 async def passed(installation: Installation) -> Night:
@@ -59,4 +61,5 @@ async def passed(installation: Installation) -> Night:
     await installation.answer(taken, "taken", note="Kesbangpol menuju lokasi bersama Kapolres.")
     await installation.answer(resolved, "taken")
     await installation.answer(resolved, "resolved", note="Sudah ditangani keluarga dan Dinas Kesehatan.")
-    return Night(alert, await installation.alert(UNREACHED), resolved)
+    proposal = await installation.propose("kebijakan")
+    return Night(alert, await installation.alert(UNREACHED), resolved, proposal)

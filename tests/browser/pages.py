@@ -1,6 +1,6 @@
 """The pages that are looked at: each is written as a picture by `./run screens` and asked by axe in both sizes.
 
-Here: the list, as data. A further page is one more line. `{alert}` is an alert of the night (`night`).
+Here: the list, as data. A further page is one more line. `{alert}` and `{proposal}` are of the night (`night`).
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ PAGES = (
     Shown("aturan-satu", "/console/rules/netralitas-berulang"),
     Shown("coba-perubahan", "/console/what-if?rule=netralitas-berulang", user="penulis"),
     Shown("berlakukan", "/console/change", user="penulis"),
+    Shown("usulan", "/console/proposals", user="penyetuju"),
+    Shown("usulan-satu", "/console/proposals/{proposal}", user="penyetuju"),
+    Shown("riwayat-aturan", "/console/rule-sets", user="penyetuju"),
     Shown("audit", "/console/audit"),
     Shown("bukan-wewenang", "/console", user="penulis"),
     Shown("tidak-ada", "/console/tidak-ada"),

@@ -17,6 +17,7 @@ import httpx
 from argon2 import PasswordHasher
 
 from engine.alerting.alert import Alert, Notification
+from engine.alerting.silence import Match, SilenceWish
 from engine.clock import ManualClock
 from engine.judging.instant import DAY, HOUR, MINUTE, format_instant
 from engine.loading.directory import load_directory
@@ -340,7 +341,7 @@ async def rules(scene: Scene) -> None:
 
 
 async def proposals(scene: Scene) -> None:
-    """Rules are proposed that are withdrawn, and others that nobody decides on: the end of the scenario lapses them."""
+    """Rules are proposed that are withdrawn, others that nobody decides on; a silence of a province is."""
     inbox, rule_set = scene.siaga.proposals, scene.siaga.books.rule_set
     gone = {one.by for one in await scene.decided() if one.state == "withdrawn"}
     for by, left in ((OPERATOR, 1), (DUTY_DESK, 2)):
@@ -350,6 +351,10 @@ async def proposals(scene: Scene) -> None:
     for proposal in await inbox.waiting():
         if proposal.by == OPERATOR:
             await inbox.reject(proposal.id, OPERATOR, "")
+    wish = SilenceWish(match=Match(region=("94",)), until=START + 9 * HOUR, reason="uji")
+    if not any(one.subject.silence for one in await scene.decided()):
+        proposal = await inbox.propose_silence(wish, OPERATOR)
+        await inbox.approve(proposal.id, DUTY_DESK, "")
 
 
 async def drill(scene: Scene) -> None:

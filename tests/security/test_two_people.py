@@ -101,3 +101,30 @@ def test_the_command_line_takes_no_name_for_a_person(tmp_path: Path):
     typed = siaga("reload", "--author", "siti", "--approved-by", "budi")
     assert typed.returncode == 2
     assert "No such option" in typed.stderr
+
+
+async def test_nobody_makes_a_silence_in_the_name_of_another(api):
+    body = {
+        "match": {"region": ["94.02"]},
+        "until": "2024-11-27T18:00:00+09:00",
+        "reason": "uji",
+        "author": "wamendagri",
+    }
+    await api.client.post("/v1/silences", json=body, headers=await api.bearer("operate"))
+    assert [one.author for one in await api.siaga.silences.list() if "wamendagri" in one.author] == []
+
+
+@pytest.mark.parametrize(
+    ("match", "more"),
+    [
+        ({"region": ["94.02"]}, {"include_awas": True}),
+        ({"region": ["94"]}, {}),
+        ({"rule": ["kekerasan-bentrok"]}, {}),
+    ],
+    ids=["awas", "a province", "the nation"],
+)
+async def test_one_operator_silences_neither_awas_nor_a_province_alone(api, match, more):
+    body = {"match": match, "until": "2024-11-27T18:00:00+09:00", "reason": "uji"} | more
+    sent = await api.client.post("/v1/silences", json=body, headers=await api.bearer("operate", "read"))
+    assert sent.status_code < 300, sent.text
+    assert await api.siaga.silences.list() == ()

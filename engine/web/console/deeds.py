@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from engine.alerting.command import Answer, Called, Comment, EscalateNow, Says
 from engine.alerting.delegation import candidates
-from engine.alerting.silence import Match
+from engine.alerting.silence import Match, SilenceWish
 from engine.judging.instant import HOUR
 from engine.service.casebook import Case
 from engine.service.notes import LONGEST, digest_of, with_note
@@ -21,6 +21,7 @@ from engine.web.console.alert import ALERT, SILENT_HOURS, shown
 from engine.web.console.phone import PHONE
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME
+from engine.web.console.silences import made_or_proposed
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
 
@@ -84,15 +85,14 @@ async def silence(alert_id: str, visit: Visit = visitor("operate")) -> Response:
     if hours is None or not reason:
         return await shown(visit, case, refused="incomplete")
     now = visit.siaga.clock.now()
-    await visit.siaga.silences.make(
-        Match(region=(case.alert.region,), rule=(case.alert.rule.id,)),
-        since=now,
+    wish = SilenceWish(
+        match=Match(region=(case.alert.region,), rule=(case.alert.rule.id,)),
         until=now + hours * HOUR,
         reason=reason,
-        by=visit.scope.credential,
         include_awas=visit.text("include_awas") == "yes",
     )
-    return _back(visit, alert_id, "silenced")
+    waiting = await made_or_proposed(visit, wish)
+    return waiting or _back(visit, alert_id, "silenced")
 
 
 @router.post(ALERT + "/comment")

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 import msgspec
 from starlette.responses import Response
 
+from engine.alerting.silence import Silence
+from engine.judging.instant import Instant
 from engine.judging.region import NATION
 from engine.judging.rule import Rule
 from engine.service.proposals import ChangeProposal, Decided, TooManyProposalsError
@@ -20,6 +22,8 @@ from engine.web.auth import cover
 from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import PROPOSALS, shell_of
+from engine.web.console.silences import Line as SilenceLine
+from engine.web.console.silences import line as silence_line
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
 from engine.wording.sentence import sentence
@@ -197,6 +201,7 @@ async def _page(
         proposal=proposal,
         line=_line(proposal, voice, visit),
         parts=None if kept is None else _parts(visit, kept, voice),
+        silence=_silence(proposal, voice, siaga.clock.now()),
         preview=preview,
         told=told,
         max_told=siaga.settings.reload.max_told,
@@ -228,6 +233,23 @@ def _parts(visit: Visit, kept: tuple[RuleSet, RuleSet], voice: Voice) -> list[Pa
     return rules + [
         Part(id=one.id, title=one.id, what="policy", kind=one.kind, words=one.words) for one in found.policies
     ]
+
+
+def _silence(proposal: ChangeProposal, voice: Voice, now: Instant) -> SilenceLine | None:
+    """Return the silence that is proposed, as the page of silences shows it."""
+    wish = proposal.subject.silence
+    if wish is None:
+        return None
+    made = Silence(
+        id=proposal.id,
+        match=wish.match,
+        since=max(now, wish.since or now),
+        until=wish.until,
+        reason=wish.reason,
+        author=str(proposal.by),
+        include_awas=wish.include_awas,
+    )
+    return silence_line(made, voice, now)
 
 
 def _told(told: Told, voice: Voice) -> str:

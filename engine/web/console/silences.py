@@ -11,13 +11,14 @@ from typing import Literal
 import msgspec
 from starlette.responses import Response
 
-from engine.alerting.silence import Match, Silence
+from engine.alerting.silence import Match, Silence, SilenceWish, width_of
 from engine.judging.instant import DAY, HOUR, Instant, Millis
 from engine.judging.region import NATION
 from engine.judging.rule import LEVEL_NAMES
+from engine.service.proposals import TooManyProposalsError
 from engine.web.auth import cover
 from engine.web.console.route import pages
-from engine.web.console.shell import shell_of
+from engine.web.console.shell import PROPOSALS, shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import Problem, not_found
 from engine.web.silences import cover_all, within
@@ -44,6 +45,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     include_awas: bool
     phase: Phase
     ended_by: str
+    approved_by: str
 
 
 @router.get(PATH)
@@ -71,16 +73,14 @@ async def make(visit: Visit = visitor("operate")) -> Response:
         rule=(rule,) if rule else (),
         level=(LEVEL_NAMES.index(level) + 1,) if level else (),
     )
-    now = siaga.clock.now()
-    await siaga.silences.make(
-        match,
-        since=now,
-        until=now + int(length),
+    wish = SilenceWish(
+        match=match,
+        until=siaga.clock.now() + int(length),
         reason=reason,
-        by=visit.scope.credential,
         include_awas="include_awas" in form,
     )
-    return visit.back(PATH, said="silenced")
+    waiting = await made_or_proposed(visit, wish)
+    return waiting or visit.back(PATH, said="silenced")
 
 
 @router.post(PATH + "/{silence_id}/end")
@@ -92,6 +92,19 @@ async def end(silence_id: str, visit: Visit = visitor("operate")) -> Response:
     cover_all(visit.scope, found.match)
     await visit.siaga.silences.end(silence_id, visit.scope.credential)
     return visit.back(PATH, said="unsilenced")
+
+
+async def made_or_proposed(visit: Visit, wish: SilenceWish) -> Response | None:
+    """Make a silence; return the page of its proposal where it needs a second person and does not hold yet."""
+    siaga, by = visit.siaga, visit.scope.credential
+    if width_of(wish.match, siaga.books.regions, include_awas=wish.include_awas) is None:
+        await siaga.silences.make_wish(wish, by=by)
+        return None
+    try:
+        proposal = await siaga.proposals.propose_silence(wish, by)
+    except TooManyProposalsError:
+        return visit.back(PROPOSALS, said="too_many_proposals")
+    return visit.back(f"{PROPOSALS}/{proposal.id}", said="silence_proposed")
 
 
 async def _page(visit: Visit, *, fault: str = "") -> Response:
@@ -145,6 +158,7 @@ def line(silence: Silence, voice: Voice, now: Instant) -> Line:
         include_awas=silence.include_awas,
         phase="over" if silence.until <= now else "later" if silence.since > now else "now",
         ended_by=silence.ended_by,
+        approved_by=silence.approved_by,
     )
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from engine.loading.finding import Findings, at_start
 from engine.loading.loaded import Loaded, loaded
+from engine.service.apply import Desk
 from engine.service.approval import ALONE, Approval
 from engine.service.audit import entries as audited
 from engine.service.proposals import Proposals
 from engine.service.rule_sets import RuleSet, first
+from engine.service.silences import Silences
 from engine.service.watch import Watch
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, Service
 
@@ -44,6 +46,12 @@ def files(tmp_path) -> Files:
     return Files(tmp_path / "aturan.yaml")
 
 
+def inbox(service: Service, approval: Approval) -> Proposals:
+    desk = Desk(service.store, service.clock, service.books, service.metrics)
+    silences = Silences(service.store, service.clock, service.books, desk)
+    return Proposals(service.store, service.clock, service.books, approval, silences)
+
+
 async def watching(files: Files, *, auto: bool = False, four_eyes: bool = True) -> tuple[Service, Watch]:
     service = Service()
     await service.store.write(first(service.rule_set, service.clock.now()))
@@ -57,7 +65,7 @@ async def watching(files: Files, *, auto: bool = False, four_eyes: bool = True) 
         service.books,
         service.metrics,
         approval,
-        Proposals(service.store, service.clock, service.books, approval),
+        inbox(service, approval),
         read=files.read,
         files=lambda: [files.path],
         auto=auto,
@@ -114,7 +122,7 @@ async def test_with_four_eyes_files_are_proposed_once_and_wait(files):
     await watch.turn()
     await service.judge()
     assert set(service.books.rule_set.rules) == {"sama", "ubah", "hapus"}
-    (waiting,) = await Proposals(service.store, service.clock, service.books, watch._approval).waiting()
+    (waiting,) = await inbox(service, watch._approval).waiting()
     assert str(waiting.by) == "service:files"
 
 

@@ -7,6 +7,7 @@ import pytest
 from engine.service.audit import entries
 from tests.acceptance.web.conftest import PASSWORD
 from tests.acceptance.web.test_phone_list import unreachable_alert
+from tests.credentials import OPERATOR
 
 FORMS = ("answer", "take", "resolve", "escalate", "silence", "comment", "call")
 
@@ -138,16 +139,32 @@ async def test_escalating_starts_the_next_step(page):
 
 
 async def test_a_silence_keeps_this_rule_quiet_in_this_region(page):
+    """One that covers awas does not hold before another person approved it, which the next page says."""
     text = await page.done("silence", hours="2", reason="Latihan gabungan", include_awas="yes")
+    assert "Bisukan belum berlaku." in text
+    assert await page.api.siaga.silences.list() == ()
+    (waiting,) = await page.api.siaga.proposals.waiting()
+    await page.api.siaga.proposals.approve(waiting.id, OPERATOR, "")
+    (silence,) = await page.api.siaga.silences.list()
+    assert (silence.match.region, silence.include_awas, silence.author) == (
+        ("94.02",),
+        True,
+        "user:piket-uji",
+    )
+    assert (await page.api.siaga.desk.case(page.alert)).alert.silenced == silence.id
+    shown = text_of(await page.api.client.get(f"/console/alerts/{page.alert}"))
+    assert "Dibisukan: tidak ada yang diberi tahu" in shown
+
+
+async def test_a_silence_below_awas_holds_at_once(page):
+    text = await page.done("silence", hours="2", reason="Latihan gabungan")
     assert "Bisukan berlaku sekarang." in text
-    assert "Dibisukan: tidak ada yang diberi tahu" in text
     (silence,) = await page.api.siaga.silences.list()
     assert (silence.match.region, silence.author, silence.until - silence.since) == (
         ("94.02",),
         "user:piket-uji",
         7_200_000,
     )
-    assert (await page.api.siaga.desk.case(page.alert)).alert.silenced == silence.id
 
 
 async def test_a_comment_is_kept_and_tells_nobody(page):

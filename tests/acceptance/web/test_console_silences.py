@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.acceptance.web.conftest import PASSWORD
+
 PATH = "/console/silences"
 FORM = {"region": "94.02 Kab. Puncak Jaya", "length": "3600000", "reason": "jaringan padam"}
 
@@ -83,3 +85,24 @@ async def test_a_form_without_the_token_of_the_session_makes_nothing(api):
 async def test_who_may_not_operate_gets_no_page(api):
     await api.sign_in("read")
     assert (await api.client.get(PATH)).status_code == 403
+
+
+async def test_one_of_a_province_waits_and_the_page_says_for_whom(api):
+    """Nothing is silent until another person approves; the form of whoever proposed offers no approval."""
+    await api.sign_in("read", "operate")
+    await api.user("piket-dua", "operate")
+    made = await api.send(PATH, PATH, **FORM | {"region": "94 Provinsi Papua"})
+    page = made.headers["location"]
+    assert page.endswith("?said=silence_proposed")
+    shown = (await api.client.get(page)).text
+    assert "Bisukan belum berlaku." in shown
+    assert "Yang dapat: piket-dua." in shown
+    assert "/approve" not in shown
+    assert await listed(api) == ()
+    api.client.cookies.clear()
+    await api.client.post("/console/sign-in", data={"user": "piket-dua", "password": PASSWORD})
+    path = page.partition("?")[0]
+    done = await api.send(path, f"{path}/approve", compared_with="")
+    assert done.headers["location"] == f"{path}?said=proposal_approved"
+    (silence,) = await listed(api)
+    assert (silence.author, silence.approved_by) == ("user:piket-uji", "user:piket-dua")

@@ -1,6 +1,10 @@
 """Silences over HTTP: made, seen by the alerts they concern, listed and ended, within the token's region."""
 
+import asyncio
+
 import pytest
+
+from engine.judging.instant import format_instant, parse_instant
 
 MINE = {"region": ["94.02"]}
 
@@ -20,11 +24,21 @@ async def post(api, region="94", **changes):
     return await api.client.post("/v1/silences", json=body(**changes), headers=headers)
 
 
+async def silenced(api, region="94", **changes):
+    """Make a silence that another person approves; return it."""
+    made = await post(api, region, **changes)
+    assert made.status_code == 202, made.text
+    approver = await api.bearer("operate", region=region)
+    path = f"/v1/proposals/{made.json()['proposal']}/approve"
+    done = await api.client.post(path, json={"compared_with": ""}, headers=approver)
+    assert done.status_code == 200, done.text
+    listed = (await api.client.get("/v1/silences", headers=approver)).json()["silences"]
+    return listed[-1]
+
+
 async def test_nobody_is_told_under_a_silence_and_its_end_tells_them(api):
     """The alert opens, silenced; ended by hand it starts its first step."""
-    made = await post(api)
-    assert made.status_code == 201, made.text
-    silence = made.json()
+    silence = await silenced(api)
     assert (silence["from"], silence["until"]) == ("2024-11-27T03:00:00+00:00", "2024-11-27T05:00:00+00:00")
     alert_id = await api.open_alert()
     case = await api.siaga.desk.case(alert_id)
@@ -40,7 +54,7 @@ async def test_nobody_is_told_under_a_silence_and_its_end_tells_them(api):
 
 async def test_a_silence_ends_by_itself(api):
     """At its instant, not a moment later."""
-    await post(api)
+    await silenced(api)
     alert_id = await api.open_alert()
     await api.advance(119)
     assert (await api.siaga.desk.case(alert_id)).notifications == {}
@@ -51,8 +65,8 @@ async def test_a_silence_ends_by_itself(api):
 
 async def test_the_list_shows_what_lies_in_the_region_of_the_token(api):
     """A silence without region is the nation's."""
-    await post(api)
-    await post(api, region="00", match={"rule": ["kekerasan-*"]})
+    assert (await post(api, include_awas=False)).status_code == 201
+    await silenced(api, region="00", match={"rule": ["kekerasan-*"]})
     shown = {}
     for region in ("94", "73", "00"):
         headers = await api.bearer("operate", region=region)
@@ -72,7 +86,7 @@ async def test_a_token_silences_only_its_own_region(api, match):
 
 async def test_a_token_ends_only_what_lies_in_its_region(api):
     """And an unknown silence is a 404."""
-    made = (await post(api)).json()["id"]
+    made = (await silenced(api))["id"]
     other = await api.bearer("operate", region="73")
     statuses = [
         (await api.client.delete(f"/v1/silences/{id_}", headers=other)).status_code for id_ in (made, "x")
@@ -97,3 +111,58 @@ async def test_a_silence_that_makes_no_sense_is_refused(api, changes):
     """Every silence has an end within a week, a reason and an author."""
     refused = await post(api, region="00", **changes)
     assert (refused.status_code, await api.siaga.silences.list()) == (422, ())
+
+
+async def test_one_of_a_province_waits_and_says_for_whom(api):
+    """The answer says that nothing is silent yet; from the approval on it holds, with both credentials."""
+    await api.user("piket-dua", "operate")
+    await api.user("piket-jauh", "operate", region="73")
+    wanted = body(match={"region": ["94"]}, include_awas=False)
+    operator = await api.bearer("operate", "read")
+    made = await api.client.post("/v1/silences", json=wanted, headers=operator)
+    assert (made.status_code, made.json()["why"], made.json()["waits_for"]) == (
+        202,
+        "covers_province",
+        ["piket-dua"],
+    )
+    again = await api.client.post("/v1/silences", json=wanted, headers=operator)
+    assert again.json()["proposal"] == made.json()["proposal"]
+    path = f"/v1/proposals/{made.json()['proposal']}"
+    alone = await api.client.post(f"{path}/approve", json={"compared_with": ""}, headers=operator)
+    assert (alone.status_code, alone.json()["type"]) == (409, "urn:siaga:problem:one_person")
+    for region in ("73", "94.02"):
+        far = await api.bearer("operate", region=region)
+        assert (await api.client.get(path, headers=far)).status_code == 404
+    await api.advance(10)
+    other = await api.bearer("operate", region="94")
+    shown = (await api.client.get(path, headers=other)).json()
+    assert (shown["subject"], shown["silence"]["match"]["region"]) == ("silence", ["94"])
+    done = await api.client.post(f"{path}/approve", json={"compared_with": ""}, headers=other)
+    assert (done.status_code, done.json()["state"]) == (200, "approved")
+    (silence,) = (await api.client.get("/v1/silences", headers=operator)).json()["silences"]
+    assert silence["from"] == format_instant(api.siaga.clock.now())
+    assert (silence["author"], silence["approved_by"]) == (shown["by"], done.json()["decided_by"])
+
+
+async def test_of_two_who_approve_a_silence_at_once_one_makes_it(api):
+    wanted = body(match={"region": ["94"]}, include_awas=False)
+    made = await api.client.post("/v1/silences", json=wanted, headers=await api.bearer("operate"))
+    path = f"/v1/proposals/{made.json()['proposal']}/approve"
+    people = [await api.bearer("operate") for _ in range(3)]
+    answers = await asyncio.gather(
+        *(api.client.post(path, json={"compared_with": ""}, headers=headers) for headers in people)
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+    assert len(await api.siaga.silences.list()) == 1
+
+
+async def test_a_silence_that_waits_lapses_at_its_own_end(api):
+    made = await api.client.post(
+        "/v1/silences",
+        json=body(match={"region": ["94"]}, include_awas=False),
+        headers=await api.bearer("operate"),
+    )
+    until, _ = parse_instant(body()["until"])
+    assert made.json()["lapses_at"] == format_instant(until)
+    await api.siaga.advance(until)
+    assert (await api.siaga.proposals.get(made.json()["proposal"])).state == "lapsed"

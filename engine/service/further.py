@@ -1,0 +1,18 @@
+"""Further parts of a write: what belongs to another record and must change together with it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.store.port import Append, Plan, Put
+
+
+class Further(NamedTuple):
+    """What a write holds beside its own: of a proposal that is decided in the same write."""
+
+    puts: tuple[Put, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    appends: tuple[Append, ...] = ()
+
+
+NOTHING = Further()
