@@ -61,5 +61,5 @@ async def passed(installation: Installation) -> Night:
     await installation.answer(taken, "taken", note="Kesbangpol menuju lokasi bersama Kapolres.")
     await installation.answer(resolved, "taken")
     await installation.answer(resolved, "resolved", note="Sudah ditangani keluarga dan Dinas Kesehatan.")
-    proposal = await installation.propose("kebijakan")
-    return Night(alert, await installation.alert(UNREACHED), resolved, proposal)
+    unreached = await installation.alert(UNREACHED)
+    return Night(alert, unreached, resolved, await installation.propose("kebijakan"))
