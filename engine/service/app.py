@@ -26,6 +26,7 @@ from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service import alert_lists, quarantine
 from engine.service.accounts import budgets_of
+from engine.service.admission import Admission, hold_of
 from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
 from engine.service.approval import Approval
@@ -128,7 +129,14 @@ class Siaga:
         self.known_browsers = KnownBrowsers(keys)
         self.rates = TokenRates(settings.intake, self.metrics)
         self.intake = Intake(
-            store, clock, books.regions, books.kinds, settings, self.metrics, rates=self.rates
+            store,
+            clock,
+            books.regions,
+            books.kinds,
+            settings,
+            self.metrics,
+            rates=self.rates,
+            admission=Admission(hold_of(settings.roles, real=not isinstance(clock, ManualClock))),
         )
         self.past = archive_of(settings)
         self.desk = Desk(store, clock, books, self.metrics, self.past)
@@ -347,7 +355,11 @@ class Siaga:
     async def _evaluate(self) -> int:
         """Turn the evaluator, which may judge that reports stayed away only after it was told of our own outages."""
         await self.upkeep.pulse.look()
-        return await self._evaluator.turn()
+        came = self.intake.admission.came
+        found = await self._evaluator.turn()
+        if not self._evaluator.more:
+            self.intake.admission.judged(came)
+        return found
 
 
 async def open_siaga(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 import structlog
@@ -27,6 +28,7 @@ from engine.judging.region import RegionTable, cut
 from engine.loading.event_columns import CellFault
 from engine.loading.texts import Language
 from engine.metrics import Metrics
+from engine.service.admission import Admission
 from engine.service.audit import append_audit
 from engine.service.event_fields import Fault, public_name
 from engine.service.event_schema import (
@@ -36,9 +38,11 @@ from engine.service.event_schema import (
     KeptAside,
     Refusal,
     Refused,
+    Verdict,
     documents,
 )
 from engine.service.own_alerts import ask
+from engine.service.pieces import Pieces
 from engine.service.pressure import Pressure
 from engine.service.quarantine import (
     QUARANTINE,
@@ -59,6 +63,8 @@ from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Conflict, Place, Put, Store, Write
 
 LANGUAGES: tuple[Language, ...] = ("id", "en")
+_LINES_KEPT = 1_000
+"""Faults whose words are kept: the events of a flood mostly have the same."""
 _MEANT: Mapping[Language, str] = {"id": "mungkin maksud Anda {}?", "en": "did you mean {}?"}
 
 log = structlog.get_logger("siaga.intake")
@@ -161,8 +167,12 @@ class Intake:
         metrics: Metrics,
         *,
         rates: TokenRates | None = None,
+        admission: Admission | None = None,
     ) -> None:
-        """Take in what tokens may bring by `rates`; None: whatever comes, as in a rehearsal."""
+        """Take in what tokens may bring by `rates`; None: whatever comes, as in a rehearsal.
+
+        `admission` lets long requests wait; None: none waits, as in a rehearsal.
+        """
         self._store = store
         self._clock = clock
         self._schema = EventSchema(regions, kinds, settings.intake)
@@ -170,8 +180,10 @@ class Intake:
         self._max_events = settings.http.max_events
         self._metrics = metrics
         self._rates = rates
+        self.admission = admission or Admission(0.0)
         self._bound = Share(settings.intake.quarantine_entries, settings.intake.quarantine_bytes)
         self._pressure = Pressure(store, clock, metrics, most_waiting=settings.intake.max_waiting)
+        self._pieces = Pieces()
 
     async def submit(self, body: bytes, media_type: str, scope: Scope) -> IntakeResult:
         """Take in one request; when this returns, whatever it says is in the store.
@@ -206,7 +218,7 @@ class Intake:
             return IntakeResult(rejected=(_whole(cut, self._max_events),), dry_run=True)
         if self._rates is not None:
             self._rates.take(scope, "events", len(cut))
-        verdicts = [self._schema.examine(raw, scope, received_at) for raw in cut]
+        verdicts = await self._examined(cut, scope, received_at)
         good = [(index, one) for index, one in enumerate(verdicts) if isinstance(one, Accepted)]
         known = await self._store.known([one.identity for _, one in good]) if good else []
         oldest = received_at - self._remembered
@@ -264,8 +276,7 @@ class Intake:
         aside: list[tuple[int, KeptAside]] = []
         refused: list[RefusedLine] = []
         oldest = received_at - self._remembered
-        for index, raw in enumerate(cut):
-            verdict = self._schema.examine(raw, scope, received_at)
+        for index, verdict in enumerate(await self._examined(cut, scope, received_at)):
             if isinstance(verdict, Accepted):
                 if verdict.event.occurred_at < oldest:
                     old.append((index, verdict))
@@ -276,7 +287,7 @@ class Intake:
                 aside.append((index, verdict))
             else:
                 refused.append(RefusedLine(index=index, field=verdict.field, reason=verdict.refusal))
-        results = await self._append(good, received_at)
+        results = await self._append(good)
         if "id_conflict" in results:
             aside += [
                 (index, kept_aside(accepted, cut[index], "id_conflict"))
@@ -285,7 +296,7 @@ class Intake:
             ]
         repeated, too_late = await self._old(old, cut)
         aside = sorted([*aside, *too_late], key=lambda pair: pair[0])
-        records = [record(kept, scope, received_at) for _, kept in aside]
+        records = await self._pieces.each(lambda pair: record(pair[1], scope, received_at), aside)
         full = await self._keep(records, len(refused), repeated)
         refused += [
             RefusedLine(index=index, field=kept.field, reason="quarantine_full")
@@ -311,6 +322,10 @@ class Intake:
                 if one.event.flags and result == "accepted"
             ),
         )
+
+    async def _examined(self, cut: Sequence[bytes], scope: Scope, received_at: Instant) -> list[Verdict]:
+        """Return the verdict on each document, in order."""
+        return await self._pieces.each(lambda raw: self._schema.examine(raw, scope, received_at), cut)
 
     async def quarantined(self, scope: Scope, limit: int = 100, after: Place | None = None) -> QuarantinePage:
         """Return a page of the records of the scope's region, oldest first, from behind a place on."""
@@ -345,7 +360,7 @@ class Intake:
             return Resubmitted(outcome="too_late", field="occurred_at")
         if (less := lowered(kept, verdict.event)) and "verify" not in scope.rights:
             return Resubmitted(outcome="verify_needed", field=less[0], lowered=less)
-        (result,) = await self._append([verdict], now)
+        (result,) = await self._append([verdict])
         if result == "id_conflict":
             return Resubmitted(outcome=result, field="id")
         act: Act = "resubmitted" if raw == kept.raw else "mended" if mended and event is None else "replaced"
@@ -399,10 +414,18 @@ class Intake:
             await self._store.write(Write(name="resubmit", appends=recorded))
         return False
 
-    async def _append(self, good: Sequence[Accepted], received_at: Instant) -> Sequence[str]:
-        """Append the events of one request in one step; return what became of each."""
+    async def _append(self, good: Sequence[Accepted]) -> Sequence[str]:
+        """Append the events of one request in one step, received as of now; return what became of each.
+
+        So no timer passes by events that were still examined, or waited, when it was judged.
+        """
         if not good:
             return ()
+        if any(one.event.severity >= GRAVE for one in good):
+            self.admission.grave_comes()
+        else:
+            await self.admission.enter(len(good))
+        received_at = self._clock.now()
         return (await self._store.append(good, received_at, received_at // DAY)).results
 
     async def _old(
@@ -446,7 +469,7 @@ class Intake:
             if new:
                 place = await share_of(self._store, new[0].token_id)  # all of a request are of one token
                 taken, share = fitting(place.share, new, self._bound)
-                puts = [Put(QUARANTINE, kept.id, encode(kept), expected=0) for kept in taken]
+                puts = await self._pieces.each(_put, taken)
                 puts += [place.put(share)] if taken else []
             full = frozenset(kept.id for kept in new) - {kept.id for kept in taken}
             # A grave report that finds no room is somebody's business as much as one that is kept.
@@ -492,6 +515,10 @@ class Intake:
             self._metrics.rejected(line.reason)
 
 
+def _put(kept: Quarantined) -> Put:
+    return Put(QUARANTINE, kept.id, encode(kept), expected=0)
+
+
 def _whole(cut: Sequence[bytes] | None, most: int) -> RefusedLine:
     """Return why a whole request is refused: it is no JSON, or holds more than `most` documents."""
     return RefusedLine(
@@ -512,6 +539,7 @@ def _kept_line(index: int, verdict: KeptAside, kept: Quarantined) -> KeptLine:
     )
 
 
+@lru_cache(maxsize=_LINES_KEPT)
 def _line(field: str, reason: str, words: str, instead: str = "") -> FaultLine:
     """Return a fault or remark with the words of the code `words` in both languages."""
     texts = {language: CellFault(code=words).text(language) for language in LANGUAGES}

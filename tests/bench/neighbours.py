@@ -1,17 +1,21 @@
 """What one may cost the others: an awas event beside a token that floods at its bound, and list pages of a full store.
 
 The rates of tokens are those that ship. The flood is events of another region that open no alert; the neighbour's
-events open an awas alert each, and count from the instant at which they ought to have been sent to their webhook.
+events open an awas alert each, and count from the instant at which they ought to have been sent to their webhook. They
+come at irregular intervals, so that they fall into step with nothing. A burst takes well under a second: several tokens
+flood, one after the other, until enough events were sent during bursts. Each is measured right after a while alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,7 +24,7 @@ from engine.clock import WallClock
 from engine.judging.instant import SECOND, format_instant
 from tests.bench.figure import Figure
 from tests.bench.installation import EVERY_INCIDENT, Client, Installation, receiving
-from tests.bench.latency import Arrivals
+from tests.bench.latency import PATIENCE, Arrivals
 from tests.bench.peers import Terms
 from tests.integration.mail.certificate import Certificate
 
@@ -30,8 +34,8 @@ BURST, SUSTAINED = 6_000, 600
 """Events that a token may send at once, and a minute: what `intake.events_per_minute` allows by default."""
 AT_ONCE = 500
 """Events of one request of the flood."""
-APART = 0.25
-"""Seconds between two events of the neighbour."""
+APART = 0.05
+"""Seconds between two events of the neighbour on average: from half of it to one and a half."""
 LIMIT = 2.0
 """Times that the neighbour's p99 may grow."""
 ALERTS = 50_000
@@ -46,25 +50,37 @@ QUERIES = (
 )
 
 
+class _Latencies(NamedTuple):
+    """Milliseconds of the neighbour's events: alone, sent during a burst, and beside the flood as a whole."""
+
+    alone: list[float]
+    burst: list[float]
+    flood: list[float]
+
+
 async def measure(terms: Terms) -> AsyncIterator[Figure]:
     """Yield how much slower the neighbour is told under the flood, and the time of a list page."""
     scale, _, step = terms
-    seconds = scale.of(40, 15)
-    alone, beside = [], []
+    runs: list[_Latencies] = []
     for _ in range(scale.runs):
         step("neighbours")
-        quiet, flooded = await _pair(seconds)
-        alone.append(quiet)
-        beside.append(flooded)
-    ratios = tuple(flooded / quiet for quiet, flooded in zip(alone, beside, strict=True))
-    yield Figure(
-        what=f"neighbours: p99 of an awas event beside a flood of {BURST:,}, times that alone",
-        unit="times",
-        runs=ratios,
-        better="lower",
-        target=LIMIT,
-        note=f"alone {_listed(alone)} ms, beside the flood {_listed(beside)} ms",
-    )
+        runs.append(await _run(tokens=scale.of(16, 6), seconds=2))
+    alone = [_p99(run.alone) for run in runs]
+    for when, of in (
+        (f"sent during a burst of {BURST:,}", [run.burst for run in runs]),
+        (f"beside a burst of {BURST:,} and {SUSTAINED} a minute", [run.flood for run in runs]),
+    ):
+        p99 = [_p99(one) for one in of]
+        yield Figure(
+            what=f"neighbours: p99 of an awas event {when}, times that alone",
+            unit="times",
+            runs=tuple(beside / quiet for quiet, beside in zip(alone, p99, strict=True)),
+            better="lower",
+            target=LIMIT,
+            note=f"{when}: alone {_listed(alone)} ms, beside {_listed(p99)} ms; half of all within "
+            f"{_listed([median(run.alone) for run in runs])} and {_listed(list(map(median, of)))} ms; "
+            f"{len(runs[0].alone)} and {len(of[0])} events in the first run",
+        )
     step("list pages")
     number = scale.of(ALERTS, 5_000)
     slowest, worst, cpu = await pages(number)
@@ -83,9 +99,9 @@ def _listed(milliseconds: list[float]) -> str:
     return ", ".join(f"{one:.0f}" for one in milliseconds)
 
 
-async def _pair(seconds: int) -> tuple[float, float]:
-    """Return the p99 of the neighbour alone and beside the flood, in one installation, in milliseconds."""
-    came = Arrivals()
+async def _run(*, tokens: int, seconds: int) -> _Latencies:
+    """Let several tokens flood one installation, one after the other, each for so many seconds after so many alone."""
+    came, found = Arrivals(), _Latencies([], [], [])
 
     def told(body: bytes, at: float) -> None:
         came.note([msgspec.json.decode(body)["facts"]["alert"]], at)
@@ -96,60 +112,80 @@ async def _pair(seconds: int) -> tuple[float, float]:
             installation = Installation(Path(folder), rules=AWAS, receiver=port, overrides=BOUNDS)
             installation.start()
             try:
-                other = _token(installation)
+                made = [_token(installation) for _ in range(tokens)]
                 await _neighbour(installation, came, "hangat", 3)
-                quiet = await _neighbour(installation, came, "sendiri", seconds)
-                flood = asyncio.create_task(_flood(installation.port, other, seconds))
-                beside = await _neighbour(installation, came, "bersama", seconds)
-                sent = await flood
-                if sent < BURST:
-                    raise RuntimeError(f"the flood got {sent} events in: it is none")
-                return _p99(quiet), _p99(beside)
+                for place, token in enumerate(made):
+                    bodies = _bodies(f"banjir-{place}")
+                    quiet = await _neighbour(installation, came, f"sendiri-{place}", seconds)
+                    flood = asyncio.create_task(_flood(installation.port, token, bodies, place, seconds))
+                    beside = await _neighbour(installation, came, f"bersama-{place}", seconds)
+                    began, ended = await flood
+                    found.alone.extend(quiet.values())
+                    found.burst.extend(took for at, took in beside.items() if began <= at <= ended)
+                    found.flood.extend(beside.values())
+                return found
             finally:
                 installation.stop()
 
 
 def _token(installation: Installation) -> str:
-    made = installation.siaga("token", "create", "--right", "submit", "--region", "94")
+    made = installation.siaga("token", "create", "--right", "submit", "--region", "94", "--desk", "94.02")
     return next(word for word in made.split() if word.startswith("siaga_"))
 
 
-async def _neighbour(installation: Installation, came: Arrivals, name: str, seconds: int) -> list[float]:
-    """Send an awas event every so often whatever comes back; return the milliseconds of each to its webhook."""
+async def _neighbour(
+    installation: Installation, came: Arrivals, name: str, seconds: int
+) -> dict[float, float]:
+    """Send an awas event every so often whatever comes back.
+
+    Returns the milliseconds of each to its webhook, by when it ought to have been sent.
+    """
     client = await Client(installation.port, installation.token).open()
     meant: dict[str, float] = {}
-    began = perf_counter()
-    for place in range(int(seconds / APART)):
-        id_ = f"{name}-{place}"
-        meant[id_] = began + place * APART
+    irregular, began, after = random.Random(name), perf_counter(), 0.0
+    while after < seconds:
+        id_ = f"{name}-{len(meant)}"
+        meant[id_] = began + after
+        after += APART * irregular.uniform(0.5, 1.5)
         await asyncio.sleep(max(0.0, meant[id_] - perf_counter()))
         await client.post(msgspec.json.encode(_event(id_, "conflict.clash", "73.15", 4)))
     await client.close()
     names = {id_: alert_id("siaga", "real", RULE, id_, 1) for id_ in meant}
     await came.wait_for(names.values())
-    return [1_000 * (came.at.get(names[id_], at + seconds) - at) for id_, at in meant.items()]
+    return {at: 1_000 * (came.at.get(names[id_], at + PATIENCE) - at) for id_, at in meant.items()}
 
 
-async def _flood(port: int, token: str, seconds: int) -> int:
-    """Send the burst as fast as it is taken, and then on at the bound, each event a new one; return how many."""
+def _bodies(name: str) -> list[bytes]:
+    """Return the requests of a burst: made before, so that whoever measures is not busy with them meanwhile."""
+    return [
+        b"\n".join(
+            msgspec.json.encode(_event(f"{name}-{first + n}", "desk.heartbeat", "94.02", 1))
+            for n in range(AT_ONCE)
+        )
+        for first in range(0, BURST, AT_ONCE)
+    ]
+
+
+async def _flood(port: int, token: str, bodies: list[bytes], place: int, seconds: int) -> tuple[float, float]:
+    """Send the burst as fast as it is taken, and then on at the bound; return from when to when the burst took.
+
+    Raises `RuntimeError` where the burst is not taken as a whole: then there is no flood.
+    """
     client = await Client(port, token).open()
-    began, sent = perf_counter(), 0
-    while perf_counter() - began < seconds:
-        number = AT_ONCE if sent < BURST else SUSTAINED // 60
+    began = perf_counter()
+    for body in bodies:
+        if msgspec.json.decode(await client.post(body))["accepted"] != AT_ONCE:
+            raise RuntimeError("the flood is not taken in: it is none")
+    ended, sent = perf_counter(), 0
+    while perf_counter() - began < seconds - 1:
+        await asyncio.sleep(1.0)
         lines = [
-            msgspec.json.encode(_event(f"banjir-{sent + n}", "desk.heartbeat", "94.02", 1))
-            for n in range(number)
+            _event(f"lanjut-{place}-{sent + n}", "desk.heartbeat", "94.02", 1) for n in range(SUSTAINED // 60)
         ]
-        try:
-            await client.post(b"\n".join(lines))
-            sent += number
-        except RuntimeError:  # its bound: it comes again, as a client that obeys no Retry-After
-            await asyncio.sleep(0.2)
-            continue
-        if sent >= BURST:
-            await asyncio.sleep(1.0)
+        await client.post(b"\n".join(map(msgspec.json.encode, lines)))
+        sent += len(lines)
     await client.close()
-    return sent
+    return began, ended
 
 
 def _event(id_: str, kind: str, region: str, severity: int) -> dict[str, object]:
