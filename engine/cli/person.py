@@ -16,10 +16,12 @@ import typer
 
 from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import books_of, storage
+from engine.cli.storage import books_of, server_of, storage, store_at
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
+from engine.judging.instant import format_instant
 from engine.service.case_archive import archive_of
+from engine.service.erasure import Erasure, erase_everywhere
 from engine.service.persons import Persons
 from engine.settings import DEFAULT_FILE, Settings
 
@@ -68,25 +70,62 @@ def erase(
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Erase a person: from the directory, the words and addresses of messages that are over, and their notes.
+    """Erase a person: from the directory, messages and notes, and their addresses from texts of others.
 
-    Histories and the audit stay: they hold ids and digests, and the id names nobody any more. This cannot be undone.
+    The server writes its append-only file anew. Histories and the audit stay: they hold ids and digests, and the id
+    names nobody any more. Older backups are named; delete them. Ends with 1 where something still holds the person.
+    This cannot be undone.
 
     Example: siaga person erase sekda-7315
     """
     if not yes:
         typer.confirm(f"Erase {person_id} for good?", abort=True, err=True)
-    erased = asyncio.run(
-        _with(
-            settings_of(config, set_),
-            lambda persons: persons.erase(person_id, WallClock().now(), os_account()),
+    done = asyncio.run(_erase(settings_of(config, set_), person_id))
+    erased = done.erased
+    if done.refused:
+        typer.secho(
+            f"the server did not write its append-only file anew, which still holds the person: {done.refused}. "
+            "Its operator must: redis-cli BGREWRITEAOF, on each replica too (docs/redis.md)",
+            err=True,
+            fg="red",
         )
-    )
+    for what, places in (("record", done.records), ("file", done.files)):
+        for place in places:
+            typer.secho(f"still holds an address: {what} {place}", err=True, fg="red")
+    for place in done.reports:
+        typer.secho(
+            f"still holds an address: {place}, in a report of a desk (docs/data-protection.md)",
+            err=True,
+            fg="red",
+        )
+    if erased.get("waiting"):
+        typer.echo(
+            f"{erased['waiting']} digests keep their words until they were sent: erase again then", err=True
+        )
+    for one in done.backups:
+        typer.echo(
+            f"taken before, so it holds the person until it is deleted: backup of {format_instant(one.taken_at)} "
+            f"{one.file}".rstrip(),
+            err=True,
+        )
+    if done.unreadable:
+        raise SiagaError(done.unreadable)
     if not any(erased.values()):
         raise SiagaError(f"nothing is kept of {person_id}")
     typer.echo(
-        f"erased: {erased['person']} person, {erased['messages']} messages, {erased['notes']} notes", err=True
+        f"erased: {erased['person']} person, {erased['messages']} messages, {erased['notes']} notes, "
+        f"{erased['files']} files of the outbox; redacted: {erased['redacted']} texts of others, "
+        f"{erased['reports']} quarantined reports",
+        err=True,
     )
+    if done.refused or done.records or done.files:
+        raise typer.Exit(1)
+
+
+async def _erase(settings: Settings, person_id: str) -> Erasure:
+    async with server_of(settings) as where, store_at(where, settings) as store:
+        books, now = books_of(settings, store), WallClock().now()
+        return await erase_everywhere(store, where, books, settings, person_id, now, os_account())
 
 
 async def _with(settings: Settings, work: Callable[[Persons], Awaitable[T]]) -> T:

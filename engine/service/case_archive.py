@@ -21,7 +21,8 @@ from engine.errors import ConfigurationError
 from engine.judging.instant import DAY, Instant
 from engine.service.case_file import without_text
 from engine.service.casebook import Case, history_log, load
-from engine.service.quarantine_acts import Settled
+from engine.service.contact_values import ContactValues
+from engine.service.quarantine_acts import Settled, redacted_settled
 from engine.settings import Settings
 from engine.settings_retention import RetentionSection
 from engine.store.archive import Archive
@@ -141,6 +142,10 @@ class CaseArchive:
     async def erase_person(self, person: str) -> dict[str, int]:
         """Erase the words of messages to a person and the notes they left; return how many of each kind."""
         return await asyncio.to_thread(lambda: self.index.erase_person(person))
+
+    async def redact(self, gone: ContactValues) -> int:
+        """Redact the addresses of an erased person in all texts; return in how many."""
+        return await asyncio.to_thread(lambda: self.index.rewrite(lambda text: _without(text, gone)))
 
     async def erase_note(self, alert_id: str, digest: str) -> None:
         """Erase one note."""
@@ -298,6 +303,19 @@ def words_of(message: Notification) -> bytes | None:
     rendered = message.rendered
     gone = rendered is None or without_text(message).rendered == rendered
     return None if gone else msgspec.json.encode(rendered)
+
+
+def _without(text: Text, gone: ContactValues) -> bytes:
+    """Return the bytes of a text without the addresses of an erased person."""
+    if not gone:
+        return text.value
+    if text.kind == "settled":
+        one = msgspec.json.decode(text.value, type=Settled)
+        left = redacted_settled(one, gone)
+        return text.value if left == one else msgspec.json.encode(left)
+    if text.kind == "message":
+        return gone.redacted_document(text.value)
+    return gone.redacted(text.value.decode()).encode()
 
 
 def _until(over: Instant, days: int) -> Instant | None:

@@ -1,31 +1,39 @@
 """What is kept of a person: all of it for them, and its erasure (UU PDP 27/2022).
 
-Here: finding and erasing what names or reaches a person. Not here: what must stay: histories and the audit hold ids and
-digests only, and the office that was told stays told. An id that no directory resolves any more names nobody.
+Here: finding and erasing what names or reaches a person in the store and the archive of cases. Not here: files
+(`service.erasure`), and what must stay: histories and the audit hold ids and digests only, and the office that was told
+stays told. An id that no directory resolves any more names nobody.
+
+The addresses of the person are known from the versions of the directory, so these are erased last: whoever says it
+again after a crash still finds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
 
-from engine.alerting.alert import HistoryEntry, Notification, Rendered
+from engine.alerting.alert import ALONE, HistoryEntry, Notification, Rendered
 from engine.alerting.credential import Credential
 from engine.alerting.directory import Contents, Person
 from engine.alerting.edit import without
+from engine.alerting.silence import Silence
 from engine.errors import SiagaError, UnreadableRecordError
 from engine.judging.instant import Instant
 from engine.service.audit import AuditEntry, append_audit
-from engine.service.books import DIRECTORY, Books
+from engine.service.books import ALL, DIRECTORY, SILENCES, Books
 from engine.service.case_archive import CaseArchive
-from engine.service.casebook import ALERTS, NOTIFICATIONS, history_log
-from engine.service.notes import Notes
-from engine.service.readable import readable, readable_entries
+from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX, history_log
+from engine.service.contact_values import ContactValues
+from engine.service.notes import NOTES, Notes
+from engine.service.quarantine import QUARANTINE, Quarantined, share_of
+from engine.service.quarantine_acts import SETTLED, Settled, audited, redacted_record, redacted_settled
+from engine.service.readable import UNREADABLE, readable, readable_entries, readable_or
 from engine.service.registry import Registry
 from engine.store.codec import decode_record, encode
-from engine.store.port import Committed, Put, Record, Store, Write
+from engine.store.port import Append, Committed, Cut, Drop, Plan, Put, Record, Store, Write
 
 BARE = Rendered(to="", text="")
 """What is left of a message's words and address."""
@@ -50,7 +58,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class ErasureIncompleteError(SiagaError):
     """Records cannot be read, and may hold something of the person; all others are erased."""
 
-    def __init__(self, records: Iterable[str]) -> None:
+    def __init__(self, records: Iterable[str], erased: dict[str, int]) -> None:
+        """`erased` is what `Persons.erase` would return."""
+        self.erased = erased
         names = ", ".join(sorted(records))
         super().__init__(
             f"erased but for what cannot be read: {names}; erase again when these are repaired or removed"
@@ -88,52 +98,173 @@ class Persons:
         await self._store.write(Write(name="audit", appends=(append_audit(seen),)))
         return found
 
-    async def erase(self, person_id: str, at: Instant, by: Credential) -> dict[str, int]:
-        """Erase the person from the directory, the words and addresses of messages that are over, and their notes.
+    async def addresses(self, person_id: str) -> ContactValues:
+        """Return the addresses of a person, by all versions of the directory and the messages to them.
 
-        Return how many of each. Raises `NobodyLeftError` before anything is erased. What still has to be sent to them
-        keeps its words until it was; erase again then. Raises `ErasureIncompleteError` after everything else is erased
-        where records cannot be read, which may hold something of the person.
+        An address that somebody else of the directory in force has too is not among them: it is theirs.
+        """
+        found: set[str] = set()
+        for version, record in (await self._store.scan(DIRECTORY)).items():
+            if version != "current":
+                contents = readable_or(DIRECTORY, version, record, Contents, None)
+                people = contents.people if contents is not None else ()
+                found |= {c.value for person in people if person.id == person_id for c in person.contacts}
+        for message, _ in await self._notifications(person_id):
+            found |= {message.rendered.to} if message.rendered is not None else set()
+        everybody = (await self._books.directory()).contents.people
+        return ContactValues(
+            found - {c.value for person in everybody if person.id != person_id for c in person.contacts}
+        )
+
+    async def erase(self, person_id: str, at: Instant, by: Credential) -> dict[str, int]:
+        """Erase the person from the directory, the words and addresses of messages to them, and their notes.
+
+        Their addresses are redacted in notes of others, messages to others, quarantined reports and reasons of
+        silences. A reply that still had to be sent to them is cancelled; a digest keeps its words until it was sent:
+        erase again then (`waiting`). Return how many of each. Raises `NobodyLeftError` before anything is erased, and
+        `ErasureIncompleteError` after everything else is erased where records cannot be read, which may hold something
+        of the person.
         """
         self._unreadable.clear()
+        gone = await self.addresses(person_id)
         known = (await self._books.directory()).person(person_id) is not None
         if known:
             await Registry(self._store, self._books).amend(
                 lambda contents: without(contents, person_id), at, by
             )
-        history = await self._history(person_id)
-        texts = await self._texts(history)
+        texts = await self._texts(await self._history(person_id))
         for key in texts:
             alert_id, _, digest = key.partition("/")
             await self._notes.erase(alert_id, digest)
-        wiped = 0
-        for notification, _ in await self._notifications(person_id):
-            if _holds_words(notification):
-                wiped += await self._wiped(notification.id)
-        await self._erase_from_versions(person_id)
+        wiped, waiting, redacted = await self._erase_messages(person_id, gone)
+        redacted += await self._redact_notes(gone)
+        redacted += await self._redact_silences(gone)
+        reports = await self._redact_quarantine(gone, at, by)
+        await self._drop_unreadable(gone)
         # Behind the store: what left it until now is in the archive.
         archived = await self._past.erase_person(person_id) if self._past is not None else {}
+        redacted += await self._past.redact(gone) if self._past is not None else 0
+        await self._erase_from_versions(person_id)
         done = AuditEntry(at, "erased", f"person/{person_id}", by=str(by))
         await self._store.write(Write(name="audit", appends=(append_audit(done),)))
-        if self._unreadable:
-            raise ErasureIncompleteError(self._unreadable)
-        return {
+        erased = {
             "person": int(known),
             "messages": wiped + archived.get("message", 0),
             "notes": len(texts) + archived.get("note", 0),
+            "redacted": redacted,
+            "reports": reports,
+            "waiting": waiting,
         }
+        if self._unreadable:
+            raise ErasureIncompleteError(self._unreadable, erased)
+        return erased
 
-    async def _wiped(self, notification_id: str) -> bool:
-        """Wipe the words and the address of a message that is over, whoever else changes it meanwhile."""
+    async def _erase_messages(self, person_id: str, gone: ContactValues) -> tuple[int, int, int]:
+        """Wipe messages to the person; return how many, how many keep their words for now, and how many of others
+        were redacted.
+        """
+        wiped, waiting, redacted = 0, 0, 0
+        async for records in self._store.walk(NOTIFICATIONS):
+            for id_, message in self._read(NOTIFICATIONS, records, Notification).items():
+                to = message.rendered.to if message.rendered is not None else ""
+                if message.person == person_id or to in gone.values:
+                    done = await self._changed_message(id_, _wiped)
+                    wiped += done
+                    waiting += not done and message.kind == "digest" and message.rendered not in (None, BARE)
+                elif message.rendered is not None and gone.within(records[id_].value):
+                    redacted += await self._changed_message(id_, lambda one: _redacted(one, gone))
+        return wiped, waiting, redacted
+
+    async def _changed_message(
+        self, notification_id: str, change: Callable[[Notification], Notification]
+    ) -> bool:
+        """Change a message, whoever else changes it meanwhile; return whether there was anything to change."""
         while (record := (await self._store.get(NOTIFICATIONS, [notification_id]))[0]) is not None:
             notification = decode_record(NOTIFICATIONS, notification_id, record.value, Notification)
-            if not _holds_words(notification):
+            changed = change(notification)
+            if changed == notification:
                 return False
-            bare = msgspec.structs.replace(notification, rendered=BARE)
-            put = Put(NOTIFICATIONS, notification_id, encode(bare), record.version)
-            if isinstance(await self._store.write(Write(name="erase", puts=(put,))), Committed):
+            put = Put(NOTIFICATIONS, notification_id, encode(changed), record.version)
+            over = changed.due_at is None and notification.due_at is not None
+            plans = (Plan(OUTBOX, notification_id, None),) if over else ()
+            write = Write(name="erase", puts=(put,), plans=plans)
+            if isinstance(await self._store.write(write), Committed):
                 return True
         return False
+
+    async def _redact_notes(self, gone: ContactValues) -> int:
+        """Redact the notes of others that hold an address; their digests in the histories stay as they were."""
+        made = 0
+        async for records in self._store.walk(NOTES):
+            for key, text in self._read(NOTES, records, str).items():
+                if gone.redacted(text) != text:
+                    put = Put(NOTES, key, encode(gone.redacted(text)), records[key].version)
+                    made += isinstance(await self._store.write(Write(name="erase", puts=(put,))), Committed)
+        return made
+
+    async def _redact_silences(self, gone: ContactValues) -> int:
+        while (record := (await self._store.get(SILENCES, [ALL]))[0]) is not None:
+            kept = readable_or(SILENCES, ALL, record, tuple[Silence, ...], ())
+            left = tuple(msgspec.structs.replace(one, reason=gone.redacted(one.reason)) for one in kept)
+            put = Put(SILENCES, ALL, encode(left), record.version)
+            if left == kept or isinstance(
+                await self._store.write(Write(name="erase", puts=(put,))), Committed
+            ):
+                return sum(before != after for before, after in zip(kept, left, strict=True))
+        return 0
+
+    async def _redact_quarantine(self, gone: ContactValues, at: Instant, by: Credential) -> int:
+        """Redact reports in quarantine, and both versions of those that left it; each act stands in the audit."""
+        made = 0
+        async for records in self._store.walk(QUARANTINE):
+            for id_ in self._read(QUARANTINE, records, Quarantined):
+                made += await self._redact_record(id_, gone, at, by)
+        return made + await self._redact_settled(gone)
+
+    async def _redact_record(self, record_id: str, gone: ContactValues, at: Instant, by: Credential) -> bool:
+        while (record := (await self._store.get(QUARANTINE, [record_id]))[0]) is not None:
+            kept = decode_record(QUARANTINE, record_id, record.value, Quarantined)
+            left = redacted_record(kept, gone)
+            if left == kept:
+                return False
+            place = await share_of(self._store, kept.token_id)
+            done = Settled(
+                record=kept, sent=left.raw, token_id=kept.token_id, at=at, act="redacted", by=str(by)
+            )
+            write = Write(
+                name="erase",
+                puts=(
+                    Put(QUARANTINE, record_id, encode(left), record.version),
+                    place.put(place.share.minus(kept).plus(left)),
+                ),
+                appends=(append_audit(audited(done)),),
+            )
+            if isinstance(await self._store.write(write), Committed):
+                return True
+        return False
+
+    async def _redact_settled(self, gone: ContactValues) -> int:
+        """Write the log of settled records anew without the addresses, in its order, where any entry holds one."""
+        while gone and (kept := await self._store.log(SETTLED)):
+            left = [_redacted_settled(entry, gone) for entry in kept]
+            changed = sum(before != after for before, after in zip(kept, left, strict=True))
+            write = Write(
+                name="erase",
+                cuts=(Cut(SETTLED, len(kept), kept[-1]),),
+                appends=(Append(SETTLED, tuple(left)),),
+            )
+            if not changed or isinstance(await self._store.write(write), Committed):
+                return changed
+        return 0
+
+    async def _drop_unreadable(self, gone: ContactValues) -> None:
+        """Drop the bytes of unreadable records that hold an address."""
+        async for records in self._store.walk(UNREADABLE):
+            drops = [
+                Drop(UNREADABLE, id_, one.version) for id_, one in records.items() if gone.within(one.value)
+            ]
+            if drops:
+                await self._store.write(Write(name="erase", drops=tuple(drops)))
 
     async def _erase_from_versions(self, person_id: str) -> None:
         """Take the person out of all versions of the directory that are kept; the audit has them by digest only."""
@@ -187,10 +318,38 @@ class Persons:
         return texts
 
 
-def _holds_words(notification: Notification) -> bool:
-    """Say whether a message that is over still has words or an address."""
-    return notification.rendered not in (None, BARE) and _is_over(notification)
+def _wiped(message: Notification) -> Notification:
+    """Return a message to the person without its words and address.
+
+    One that is not over yet is written anew at its next attempt, which finds that the contact is gone. A reply is of no
+    contact of the directory, so it is cancelled. A digest stays: its words are those of other messages.
+    """
+    if message.rendered in (None, BARE):
+        return message
+    if message.final or (message.state == "sent" and message.due_at is None):
+        return msgspec.structs.replace(message, rendered=BARE)
+    if message.kind == "digest":
+        return message
+    if message.alert and message.kind not in ALONE:
+        return msgspec.structs.replace(message, rendered=None)
+    return msgspec.structs.replace(
+        message, rendered=BARE, state="cancelled", reason="contact_gone", due_at=None, held=""
+    )
 
 
-def _is_over(notification: Notification) -> bool:
-    return notification.final or (notification.state == "sent" and notification.due_at is None)
+def _redacted(message: Notification, gone: ContactValues) -> Notification:
+    """Return a message to somebody else without the addresses."""
+    rendered = message.rendered
+    if rendered is None:
+        return message
+    words = {name: gone.redacted(getattr(rendered, name)) for name in ("text", "subject", "html")}
+    return msgspec.structs.replace(message, rendered=msgspec.structs.replace(rendered, **words))
+
+
+def _redacted_settled(entry: bytes, gone: ContactValues) -> bytes:
+    try:
+        one = decode_record(SETTLED, "", entry, Settled)
+    except UnreadableRecordError:
+        return entry
+    left = redacted_settled(one, gone)
+    return entry if left == one else encode(left)

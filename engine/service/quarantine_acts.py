@@ -16,6 +16,7 @@ import msgspec
 from engine.judging.event import Event
 from engine.judging.instant import Instant
 from engine.service.audit import AuditEntry, digest_of_contents
+from engine.service.contact_values import ContactValues
 from engine.service.quarantine import Quarantined
 from engine.service.readable import readable_entries
 from engine.store.port import Store
@@ -31,8 +32,11 @@ CASUALTIES = ("dead", "injured", "missing", "displaced", "ill")
 HIGHEST = 4
 """The gravest severity: a number above it can only have meant this one."""
 
-Act = Literal["resubmitted", "replaced", "mended", "dropped"]
-"""`resubmitted`: as it was. `mended`: with the values that were offered. `replaced`: as another document."""
+Act = Literal["resubmitted", "replaced", "mended", "dropped", "redacted"]
+"""What was sent: `resubmitted` the document as it was, `mended` with what was offered, `replaced` another one.
+
+`redacted`: the record still waits, without the addresses of an erased person.
+"""
 
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -93,6 +97,22 @@ def lowered(kept: Quarantined, event: Event | None) -> tuple[str, ...]:
     if event.exercise and not kept.exercise:
         found.append("exercise")
     return tuple(found)
+
+
+def redacted_record(kept: Quarantined, gone: ContactValues) -> Quarantined:
+    """Return a record without the addresses of an erased person."""
+    words = {name: gone.redacted(getattr(kept, name)) for name in ("field", "desk", "event_id", "kind")}
+    mended = {field: gone.redacted(value) for field, value in kept.mended.items()}
+    return msgspec.structs.replace(kept, raw=gone.redacted_document(kept.raw), mended=mended, **words)
+
+
+def redacted_settled(one: Settled, gone: ContactValues) -> Settled:
+    """Return a settled record without the addresses of an erased person, in both versions."""
+    return msgspec.structs.replace(
+        one,
+        record=redacted_record(one.record, gone),
+        sent=gone.redacted_document(one.sent) if one.sent else b"",
+    )
 
 
 async def settled_of(store: Store, record_id: str) -> list[Settled]:

@@ -28,7 +28,7 @@ from engine.service.accounts import ACCOUNTS
 from engine.service.alert_lists import LAYOUT
 from engine.service.archivist import ARCHIVE
 from engine.service.auditor import REST
-from engine.service.backup_record import BackupRecord
+from engine.service.backup_record import BACKUPS, BackupRecord
 from engine.service.books import BREAKERS, DIRECTORY, SILENCES
 from engine.service.case_archivist import LISTED
 from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS
@@ -67,6 +67,7 @@ AT_ONCE = 25
 log = structlog.get_logger(__name__)
 
 _RULES: Mapping[str, Any] = {"in_force": InForce, "pending": Proposal, "progress": Progress}
+_INSTALLATION: Mapping[str, Any] = {"backup": BackupRecord, BACKUPS: tuple[BackupRecord, ...]}
 _RETENTION: Mapping[str, Any] = {
     "day": int,
     "rule_sets": tuple[tuple[str, int], ...],
@@ -88,7 +89,7 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     GAPS: lambda _id: tuple[Gap, ...],
     FLOORS: lambda _id: int,
     GROUPS: lambda _id: Head,
-    INSTALLATION: lambda id_: BackupRecord if id_ == "backup" else KnownKey,
+    INSTALLATION: lambda id_: _INSTALLATION.get(id_, KnownKey),
     INTAKE: lambda _id: int,
     LAYOUT: lambda _id: int,
     LETTERS: lambda _id: Letter,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -156,6 +156,23 @@ class CaseIndex:
         return self._erase(
             "SELECT record, kind, key FROM texts WHERE record = ? AND key = ?", (record, digest)
         )
+
+    def rewrite(self, change: Callable[[Text], bytes]) -> int:
+        """Give every text other bytes where `change` does; return how many were changed."""
+        if not self.is_there:
+            return 0
+        made = 0
+        with self._writing() as connection:
+            for row in connection.execute("SELECT * FROM texts ORDER BY record, kind, key").fetchall():
+                text = Text(*row)
+                value = change(text)
+                if value != text.value:
+                    made += 1
+                    connection.execute(
+                        "UPDATE texts SET value = ? WHERE record = ? AND kind = ? AND key = ?",
+                        (value, text.record, text.kind, text.key),
+                    )
+        return made
 
     def end_texts(self, now: Instant) -> dict[str, int]:
         """Erase the texts whose time is over; return how many by kind."""

@@ -60,6 +60,8 @@ from engine.store.signal import Signals
 
 READ_PAUSES = (0.05, 0.25)
 """A read that finds no server is tried again after each of these pauses, in seconds."""
+REWRITE_SECONDS, REWRITE_PAUSE = 600.0, 0.05
+"""How long the server may take to write its file anew, and how often it is asked whether it has."""
 CANCEL_SECONDS = 0.1
 """The listener is told to end again where it did not end within so many seconds."""
 RESTORING = "restoring"
@@ -379,6 +381,28 @@ class RedisStore:
             self._listeners.add(self._listener)
             self._listener.add_done_callback(self._listeners.discard)
         await self._signals.wait(channels, seconds)
+
+    async def rewrite_files(self, seconds: float = REWRITE_SECONDS) -> None:
+        """Let the server write its append-only file anew, without what is gone; return when that is on the disk.
+
+        Raises `StoreError` where the user may not ask for it (`BGREWRITEAOF`), it fails, or it takes longer.
+        """
+        ends, asked = monotonic() + seconds, False
+        while monotonic() < ends:
+            found = await self._read("INFO", "persistence")
+            if not int(found.get("aof_rewrite_in_progress", 0)) and not int(
+                found.get("aof_rewrite_scheduled", 0)
+            ):
+                if asked:
+                    if (status := str(found.get("aof_last_bgrewrite_status", "ok"))) != "ok":
+                        raise StoreError(f"the store at {self._link.name} rewrote its file: {status}")
+                    return
+                await self._link.command("BGREWRITEAOF")
+                asked = True
+            await asyncio.sleep(REWRITE_PAUSE)
+        raise StoreError(
+            f"the store at {self._link.name} is still writing its file anew after {seconds:.0f} s"
+        )
 
     async def erase(self) -> None:
         """Remove everything of this namespace from the server: for demonstrations and tests, never for a live desk."""
