@@ -397,8 +397,12 @@ class RedisStore:
                     if (status := str(found.get("aof_last_bgrewrite_status", "ok"))) != "ok":
                         raise StoreError(f"the store at {self._link.name} rewrote its file: {status}")
                     return
-                await self._link.command("BGREWRITEAOF")
-                asked = True
+                try:
+                    await self._link.command("BGREWRITEAOF")
+                    asked = True
+                except StoreError as error:
+                    if "in progress" not in str(error):
+                        raise  # else somebody was quicker: theirs may have begun too early
             await asyncio.sleep(REWRITE_PAUSE)
         raise StoreError(
             f"the store at {self._link.name} is still writing its file anew after {seconds:.0f} s"
