@@ -75,7 +75,7 @@ class Place:
     def token(self, *rights: str) -> dict[str, str]:
         """Return the header of a new token."""
         asked = [part for right in rights for part in ("--right", right)]
-        code, out, err = run(self.capsys, "token", "create", *asked, *self.options)
+        code, out, err = run(self.capsys, "token", "create", *asked, "--desk", "94.02", *self.options)
         assert code == 0, err
         return {"Authorization": f"Bearer {re.search(r'siaga_[^ ]+', out)[0].strip()}"}
 
@@ -151,7 +151,7 @@ async def test_older_backups_are_named_and_a_report_in_the_archive_too(place):
         for file, at in (("siaga-1.tar.gz", 1), ("siaga-2.tar.gz", 2)):
             await enter_backup(siaga.store, BackupRecord(taken_at=at, bytes=1, file=file))
         grave = CLASH | {"id": "E9", "summary": f"Hubungi {PHONE}"}
-        scope = Scope(rights=frozenset(("submit",)), region="00", token_id="t")
+        scope = Scope(rights=frozenset(("submit",)), region="00", token_id="t", desks=("*",))
         await siaga.intake.submit(json.dumps(grave).encode(), "application/json", scope)
         await siaga.advance(siaga.clock.now() + 60_000)
     code, _, err = await asyncio.to_thread(run, place.capsys, "person", "erase", WHO, "--yes", *place.options)
