@@ -143,9 +143,10 @@ class Course:
     def _event(self) -> dict[str, object]:
         self._sent += 1
         number, now = self._sent, self.siaga.clock.now()
-        region = REGENCIES[number * 7 % len(REGENCIES)]
-        grave = self._chance.random() < self._alerting
-        what = GRAVE[number % len(GRAVE)] if grave else {"kind": USUAL[number % len(USUAL)], "severity": 1}
+        graves = int(number * self._alerting)
+        grave = graves > int((number - 1) * self._alerting)
+        what = GRAVE[graves % len(GRAVE)] if grave else {"kind": USUAL[number % len(USUAL)], "severity": 1}
+        region = REGENCIES[(graves if grave else number * 7) % len(REGENCIES)]
         at = now - self._chance.randrange(3 * HOUR)
         return {
             **what,
