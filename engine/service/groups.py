@@ -378,12 +378,13 @@ def has_past(state: GroupState, rule: Rule, now: Instant) -> bool:
     edge = now - rule.late_horizon - rule.wait_for_late - 1
     if any(opening.ended_at is not None and opening.ended_at <= edge for opening in state.openings):
         return True
-    if state.open is not None or isinstance(rule.condition, Absence | Bond) or latest_needed(rule.condition):
+    if state.open is not None or isinstance(rule.condition, Bond):
         return False
     if not state.points and not state.openings:
-        return not state.opened or (state.base or 0) < now - NUMBERED
-    newest = state.points[-1].evidence.occurred_at if state.points else state.base or 0
-    return newest <= edge - kept_for(rule.condition)
+        over = not state.opened or (state.base or 0) < now - NUMBERED
+        return over and not isinstance(rule.condition, Absence) and not latest_needed(rule.condition)
+    oldest = state.points[0].evidence.occurred_at if state.points else state.base or 0
+    return len(state.points) > latest_needed(rule.condition) and oldest <= edge - kept_for(rule.condition)
 
 
 def retired(key: Key, head: Head, version: int, now: Instant) -> tuple[list[Put], list[Drop]]:

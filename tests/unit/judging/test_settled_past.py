@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.judging import trace
+from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
 from engine.judging.instant import HOUR, MINUTE
@@ -20,6 +21,7 @@ from engine.judging.state import Closing, GroupState
 from engine.judging.window import kept_for
 from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules
+from tests.unit.judging.test_silence_laws import told, worlds
 
 LATE = 2 * HOUR
 
@@ -111,6 +113,28 @@ def close(pair: Pair, now: int) -> None:
 @given(one=rules(), seed=st.integers(0, 2**32))
 def test_letting_go_of_the_past_changes_no_judgement(one: Rule, seed: int) -> None:
     play(replace(one, late_horizon=LATE), Random(seed))
+
+
+@settings(max_examples=100, deadline=None)
+@given(world=worlds(), number=st.integers(0, 2**32))
+def test_nor_does_it_of_a_silence(world: tuple[Rule, list[Event], Circumstances], number: int) -> None:
+    one, _, around = world
+    one, seed, now = replace(one, late_horizon=LATE), Random(number), 0
+    whole, tidy = Group(one, around=around), Group(one, around=around)
+    for place in range(60):
+        now += seed.choice([0, 1, 2, 9, 60, 200]) * MINUTE
+        at = max(0, now - seed.choice([0, 0, 0, 1, 20, 100]) * MINUTE)
+        what = seed.choice(["watched", "watched", "clear", "both"])
+        report = event(at, f"e{place}", watched=what != "clear", clear=what in ("clear", "both"))
+        given = {**told(one, [report]), "received_at": now}
+        assert tidy.apply(**given) == whole.apply(**given)
+        assert tidy.look(now=now) == whole.look(now=now)
+        if seed.random() < 0.2:
+            assert tidy.settle_past(now) == []
+            assert not tidy.is_blank
+            tidy = Group(one, tidy.frozen(), around)
+            tidy.look(now=now)
+        assert (tidy.due, tidy.open) == (whole.due, whole.open)
 
 
 def test_most_groups_are_forgotten_in_the_end() -> None:
