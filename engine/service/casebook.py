@@ -6,8 +6,9 @@ decisions (`alerting.decide`) and the loop around them (`service.apply`).
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -22,7 +23,7 @@ from engine.service.books import ALL, SILENCES
 from engine.service.readable import readable, readable_of, report_unreadable
 from engine.store.codec import decode_record, encode
 from engine.store.names import WriteName
-from engine.store.port import Append, Drop, Expect, Fence, Plan, Put, Record, Store, Write
+from engine.store.port import PIECE, Append, Drop, Expect, Fence, Place, Plan, Put, Record, Store, Write
 from engine.wording.link import fingerprint, token_for
 
 ALERTS = "alerts"
@@ -296,12 +297,27 @@ async def load(
     return cases
 
 
+async def unresolved_pages(store: Store) -> AsyncIterator[list[Alert]]:
+    """Yield the unresolved alerts, the longest open first, by the list that is kept of them, a piece at a time.
+
+    What closed in between is left out, and so is what cannot be read.
+    """
+    after: Place | None = None
+    while True:
+        members = await store.page(UNRESOLVED, PIECE, after)
+        ids = [member for member, _ in members]
+        records = await store.get(ALERTS, ids) if ids else []
+        alerts = readable_of(ALERTS, ids, records, Alert).values()
+        yield [alert for alert in alerts if alert.unresolved]
+        if len(members) < PIECE:
+            return
+        after = Place(members[-1][1], members[-1][0])
+        await asyncio.sleep(0)
+
+
 async def unresolved(store: Store) -> list[Alert]:
-    """Return the unresolved alerts, by the list that is kept of them; what closed in between is left out."""
-    ids = list(await store.planned(UNRESOLVED))
-    records = await store.get(ALERTS, ids) if ids else []
-    alerts = readable_of(ALERTS, ids, records, Alert).values()
-    return [alert for alert in alerts if alert.unresolved]
+    """Return the unresolved alerts, the longest open first; see `unresolved_pages`."""
+    return [alert async for piece in unresolved_pages(store) for alert in piece]
 
 
 def answer_link(key: bytes, notification_id: str, channel: Channel, alert_id: str) -> Put:

@@ -17,8 +17,7 @@ from engine.alerting.directory import Contents, Directory
 from engine.errors import SiagaError
 from engine.judging.instant import Instant
 from engine.service.books import Books
-from engine.service.casebook import ALERTS
-from engine.service.readable import readable
+from engine.service.casebook import unresolved
 from engine.store.port import Store
 
 SHOWN = 3
@@ -81,15 +80,14 @@ class Registry:
     async def _check(self, now: Instant) -> Callable[[Contents, Contents], Contents]:
         """Return what takes a directory in force and one that follows, and returns that or raises."""
         around = await self._books.surroundings()
-        alerts = readable(ALERTS, await self._store.scan(ALERTS), Alert).values()
-        unresolved = [alert for alert in alerts if alert.unresolved]
+        open_now = await unresolved(self._store)
 
         def left(contents: Contents, candidates: Iterable[Alert]) -> list[Alert]:
             under = msgspec.structs.replace(around, directory=Directory(contents))
             return [alert for alert in candidates if abandoned(alert, under, now)]
 
         def check(before: Contents, after: Contents) -> Contents:
-            lost = left(after, unresolved)
+            lost = left(after, open_now)
             known = {alert.id for alert in left(before, lost)}
             if len(known) < len(lost):
                 raise NobodyLeftError(alert for alert in lost if alert.id not in known)

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from engine.alerting.alert import Alert
 from engine.alerting.command import Cover
 from engine.alerting.credential import ESCALATOR, Credential
 from engine.alerting.identity import derive
@@ -21,9 +20,8 @@ from engine.judging.instant import DAY, Instant, Millis
 from engine.service.apply import Desk
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import ALL, SILENCES, Books
-from engine.service.casebook import ALERTS, UNRESOLVED
+from engine.service.casebook import unresolved_pages
 from engine.service.further import NOTHING, Further
-from engine.service.readable import readable_of
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 
@@ -161,11 +159,10 @@ async def look_at_silence(store: Store, desk: Desk, silence_id: str, planned: In
     record = (await store.get(SILENCES, [ALL]))[0]
     kept = decode_record(SILENCES, ALL, record.value, Kept) if record else ()
     silence = next((one for one in kept if one.id == silence_id), None)
-    ids = list(await store.planned(UNRESOLVED)) if silence is not None else []
-    records = await store.get(ALERTS, ids) if ids else []
-    for alert in readable_of(ALERTS, ids, records, Alert).values():
-        if silence is not None and silence.concerns(alert):
-            await desk.change(alert.id, Cover(), "cover", by=ESCALATOR)
+    if silence is not None:
+        async for piece in unresolved_pages(store):
+            for alert in filter(silence.concerns, piece):
+                await desk.change(alert.id, Cover(), "cover", by=ESCALATOR)
     same = Expect(SILENCES, ALL, record.version if record else 0)
     looked = Plan(SILENCES, silence_id, None, planned)
     await store.write(Write(name="replan", plans=(looked,), expects=(same,)))

@@ -7,11 +7,15 @@ import msgspec
 import pytest
 
 from engine.alerting.draft import Decision
+from engine.alerting.silence import Match
+from engine.judging.instant import HOUR
 from engine.service.app import open_siaga
 from engine.service.casebook import Changes
+from engine.service.registry import Registry
 from engine.store.memory import MemoryStore
 from engine.web.api import build
 from tests.acceptance.web.conftest import Api, directory, settings
+from tests.credentials import OPERATOR
 
 __all__ = ["directory", "settings"]
 MANY = 1_200
@@ -27,6 +31,8 @@ class Counting:
     def __init__(self):
         self._store = MemoryStore()
         self.asked_for = 0
+        self.largest = 0
+        """Records or members of the largest answer."""
 
     def __getattr__(self, name):
         found = getattr(self._store, name)
@@ -35,7 +41,9 @@ class Counting:
 
         async def asked(*arguments, **options):
             answer = await found(*arguments, **options)
-            self.asked_for += sum(map(len, answer)) if name == "collect" else len(answer)
+            size = sum(map(len, answer)) if name == "collect" else len(answer)
+            self.asked_for += size
+            self.largest = max(self.largest, size)
             return answer
 
         return asked
@@ -170,3 +178,25 @@ async def test_the_phone_list_reads_a_bounded_number_of_records(stage):
     api, store = stage
     _, read = await reading(api, store, "/v1/phone-list", await api.bearer("operate"))
     assert read <= BOUND
+
+
+async def test_a_change_of_the_directory_and_a_silence_read_the_unresolved_alerts_in_pieces(stage):
+    """And no resolved one: there are as many of these, and each page is at most 100 alerts."""
+    api, store = stage
+    store.asked_for = store.largest = 0
+    registry = Registry(api.siaga.store, api.siaga.books)
+    assert (await registry.rehearse(lambda contents: contents, api.siaga.clock.now())).none
+    assert store.largest <= 100
+    assert store.asked_for <= 2 * 601 + 20, "each unresolved alert once, and its place in the list"
+
+    store.largest = 0
+    now = api.siaga.clock.now()
+    match = Match(region=("73.15",))
+    silence = await api.siaga.silences.make(
+        match, since=now, until=now + HOUR, reason="uji", include_awas=True, by=OPERATOR
+    )
+    assert store.largest <= 100
+    covered = [alert.id for alert in await api.siaga.desk.alerts() if alert.silenced == silence.id]
+    meant = [alert.id for alert in await api.siaga.desk.alerts() if alert.unresolved and match.meets(alert)]
+    assert len(meant) >= 200
+    assert sorted(covered) == sorted(meant)
