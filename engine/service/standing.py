@@ -9,20 +9,20 @@ that was being handed over goes out once more with the same bytes. The reasons s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
-from engine.alerting.alert import Alert
+from engine.alerting.alert import Alert, Notification
 from engine.judging.instant import SECOND, Instant, Millis
 from engine.judging.rule import level_name
 from engine.service.agenda import WINDOWS
-from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
-from engine.service.census import Census, take
+from engine.service.casebook import ALERTS, CLOSINGS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS, unresolved
 from engine.service.own_alerts import OWN
-from engine.service.readable import readable_or
+from engine.service.readable import readable_of, readable_or
 from engine.service.rule_sets import RULES, Progress
-from engine.store.port import Store
+from engine.store.port import PIECE, Place, Store
 from engine.store.server import Server
 
 DUE = {
@@ -99,19 +99,19 @@ async def look(
 
     At most `most_awas` awas alerts are named (0: all), those first that nobody has taken.
     """
-    census = await take(store)
+    alerts = await unresolved(store)
     until = now + within
-    due = {name: len(await store.due(schedule, until, MOST_READ)) for name, schedule in DUE.items()}
+    due = {name: await store.count_due(schedule, until) for name, schedule in DUE.items()}
     instants = [await store.next_due(schedule) for schedule in DUE.values()]
     standing = Standing(
         at=now,
         until=until,
         due=due,
         next_due=min((one for one in instants if one is not None), default=None),
-        in_flight=sum(one.state == "sending" for one in census.notifications),
+        in_flight=await _in_flight(store),
         backlog=await _backlog(store, now),
-        unresolved=_unresolved(census),
-        awas=_awas(census),
+        unresolved=_by_level(alerts),
+        awas=_awas(alerts),
         rebuild=await _rebuild(store),
         server=server,
         wait=(),
@@ -145,14 +145,26 @@ async def _backlog(store: Store, now: Instant) -> Backlog:
     return Backlog(len(entries), max(0, now - entries[0].received_at) if entries else 0)
 
 
-def _unresolved(census: Census) -> dict[str, int]:
-    levels = [
-        level_name(alert.level) for alert in census.alerts if alert.unresolved and alert.space == "real"
-    ]
+async def _in_flight(store: Store) -> int:
+    """Return how many messages are being handed over: each stands in the outbox until that is recorded."""
+    number, after = 0, None
+    while True:
+        members = await store.page(OUTBOX, PIECE, after)
+        ids = [member for member, _ in members]
+        records = await store.get(NOTIFICATIONS, ids) if ids else []
+        read = readable_of(NOTIFICATIONS, ids, records, Notification)
+        number += sum(one.state == "sending" for one in read.values())
+        if len(members) < PIECE:
+            return number
+        after = Place(members[-1][1], members[-1][0])
+
+
+def _by_level(alerts: Iterable[Alert]) -> dict[str, int]:
+    levels = [level_name(alert.level) for alert in alerts if alert.space == "real"]
     return {level: levels.count(level) for level in sorted(set(levels))}
 
 
-def _awas(census: Census) -> tuple[Open, ...]:
+def _awas(alerts: Iterable[Alert]) -> tuple[Open, ...]:
     return tuple(
         Open(
             id=alert.id,
@@ -161,8 +173,8 @@ def _awas(census: Census) -> tuple[Open, ...]:
             taken=alert.status == "acknowledged",
             next_at=alert.wake_at,
         )
-        for alert in sorted(census.alerts, key=_untaken_first)
-        if alert.unresolved and alert.space == "real" and level_name(alert.level) == "awas"
+        for alert in sorted(alerts, key=_untaken_first)
+        if alert.space == "real" and level_name(alert.level) == "awas"
     )
 
 

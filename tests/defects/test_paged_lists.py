@@ -12,7 +12,9 @@ from engine.judging.instant import HOUR
 from engine.service.app import open_siaga
 from engine.service.casebook import Changes
 from engine.service.registry import Registry
+from engine.service.standing import look
 from engine.store.memory import MemoryStore
+from engine.store.server import Server
 from engine.web.api import build
 from tests.acceptance.web.conftest import Api, directory, settings
 from tests.credentials import OPERATOR
@@ -21,6 +23,21 @@ __all__ = ["directory", "settings"]
 MANY = 1_200
 """Alerts in the store, besides the one that they are copies of."""
 RULE = "kekerasan-banyak-luka"
+SERVER = Server(
+    product="redis",
+    version="8",
+    primary=True,
+    faults=(),
+    losing=(),
+    unknown=(),
+    replicas=(),
+    needs_replicas=0,
+    memory=0,
+    most_memory=0,
+    writes_fail="",
+    now=0,
+    holder=None,
+)
 BOUND = 700
 """Records and members of schedules that one request may read."""
 
@@ -200,3 +217,15 @@ async def test_a_change_of_the_directory_and_a_silence_read_the_unresolved_alert
     meant = [alert.id for alert in await api.siaga.desk.alerts() if alert.unresolved and match.meets(alert)]
     assert len(meant) >= 200
     assert sorted(covered) == sorted(meant)
+
+
+async def test_the_status_reads_the_unresolved_alerts_in_pages_and_counts_them_exactly(stage):
+    api, store = stage
+    store.asked_for = store.largest = 0
+    standing = await look(api.siaga.store, SERVER, api.siaga.clock.now(), HOUR)
+    assert store.largest <= 100
+    alerts = [alert for alert in await api.siaga.desk.alerts() if alert.unresolved]
+    sent = [one for alert in alerts for one in (await api.siaga.desk.case(alert.id)).notifications.values()]
+    assert standing.in_flight == sum(one.state == "sending" for one in sent)
+    assert sum(standing.unresolved.values()) == len(alerts) == 601
+    assert len(standing.awas) == sum(alert.level == 4 for alert in alerts)

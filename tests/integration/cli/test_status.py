@@ -13,11 +13,11 @@ from engine import cli
 from engine.alerting.alert import Notification
 from engine.judging.instant import HOUR, MINUTE, parse_instant
 from engine.service.app import Siaga, open_siaga
-from engine.service.casebook import NOTIFICATIONS
+from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX
 from engine.service.tokens import Scope
 from engine.settings import load
 from engine.store.codec import decode, encode
-from engine.store.port import Note, Put, Write
+from engine.store.port import Note, Plan, Put, Write
 from tests.integration.cli.few_people import few_people
 
 ROOT = Path(__file__).parents[3]
@@ -117,9 +117,11 @@ def test_what_is_under_way_or_behind_is_a_reason_to_wait(running):
         await with_a_death(siaga)
         ids = await siaga.store.scan(NOTIFICATIONS)
         id_, record = next(iter(ids.items()))
-        claimed = msgspec.structs.replace(decode(record.value, Notification), state="sending")
+        due_at = siaga.clock.now() + CLAIM
+        claimed = msgspec.structs.replace(decode(record.value, Notification), state="sending", due_at=due_at)
         note = Note("gap", b'{"since":1,"until":2}', siaga.clock.now() - HOUR)
-        await siaga.store.write(Write(name="w", puts=(Put(NOTIFICATIONS, id_, encode(claimed)),), note=note))
+        put, plan = Put(NOTIFICATIONS, id_, encode(claimed)), Plan(OUTBOX, id_, due_at)
+        await siaga.store.write(Write(name="w", puts=(put,), plans=(plan,), note=note))
         siaga.clock.set(siaga.clock.now() + MINUTE)
         running.overrides.append("redis.wait_replicas=1")
         return await asyncio.to_thread(running.status, "--format", "json")
