@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
-from engine.alerting.alert import HistoryEntry
+from engine.alerting.alert import Alert, HistoryEntry
 from engine.alerting.hiding import hider
 from engine.cli.named import group_named, rule_named
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
@@ -39,7 +39,10 @@ from engine.service.groups import read, state_of
 from engine.service.pulse import kept_gaps
 from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
+from engine.service.tokens import Tokens
 from engine.settings import DEFAULT_FILE, Settings
+from engine.wording.credential import credential_words, tokens_among
+from engine.wording.texts import load_catalogue
 
 app = typer.Typer(no_args_is_help=True, help="Say why (not): the gates of a rule, the story of an alert.")
 
@@ -141,7 +144,7 @@ def alert(
     Example: siaga explain alert 7hzrn46dphmhzjhb
     """
     settings = settings_of(config, set_)
-    found, entries = asyncio.run(_story(settings, alert_id))
+    found, entries, labels = asyncio.run(_story(settings, alert_id))
     if as_json:
         typer.echo(msgspec.json.encode({"alert": found, "history": entries}).decode())
         return
@@ -149,8 +152,16 @@ def alert(
     typer.echo(
         f"{found.id}  {found.rule.id} {found.rule.version}  [{found.group}]  {level_name(found.level)}, {found.status}"
     )
+    texts = load_catalogue(settings.paths.templates / "texts.yaml").texts("en" if lang == "en" else "id")
+    brought = {"id": "dibawa oleh", "en": "brought by"}["en" if lang == "en" else "id"]
+    for evidence in found.evidence:
+        by = credential_words(evidence.token, texts, labels)
+        typer.echo(
+            f"       {_moment(evidence.occurred_at, zone)}  {evidence.desk} {evidence.id}  {brought} {by}"
+        )
     for entry in entries:
         about = " ".join([*_named(entry), *(f"{name}={value}" for name, value in entry.details.items())])
+        about = f"{about}  [{credential_words(entry.by, texts, labels)}]".strip()
         typer.echo(f"  {entry.number:>3}  {_moment(entry.at, zone)}  {entry.name:<22} {about}".rstrip())
     if found.wake_at is not None:
         typer.echo({"id": "berikutnya: ", "en": "next: "}.get(lang, "") + _moment(found.wake_at, zone))
@@ -179,10 +190,13 @@ async def _state(
         return found, state, backdrop.of(key, found), backdrop.before(found), hidden
 
 
-async def _story(settings: Settings, alert_id: str) -> tuple[Any, list[HistoryEntry]]:
+async def _story(settings: Settings, alert_id: str) -> tuple[Alert, list[HistoryEntry], dict[str, str]]:
+    """Return the alert, its history, and the labels of the tokens that either names."""
     async with storage(settings) as store:
         case, entries = await story(store, archive_of(settings), alert_id)
-        return case.alert, list(entries)
+        named = [*(entry.by for entry in entries), *(one.token for one in case.alert.evidence)]
+        labels = await Tokens(store, WallClock()).labels(tokens_among(named))
+        return case.alert, list(entries), labels
 
 
 def _zone(regions: RegionTable, group: str) -> str:

@@ -51,6 +51,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `names` is the id of the event that it corrects or supersedes, empty where it is no act. `reported_at` is that of
     the event, else its `occurred_at`. `subject` says whether it names a `subject.role`. `reach` is the region, and
     `by_verifier` the right `verify`, of the token it came with. `severity` is 0 where it was not kept.
+    `against_alert`: it came in while a siaga or awas alert rested on the event that it names.
     """
 
     desk: str
@@ -64,6 +65,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
     by_verifier: bool = False
     exercise: bool = False
     severity: int = 0
+    against_alert: bool = False
 
     @property
     def name(self) -> Name:
@@ -87,6 +89,7 @@ def member_of(event: Event) -> Member:
         by_verifier=event.by_verifier,
         exercise=event.exercise,
         severity=event.severity,
+        against_alert=event.against_alert,
     )
 
 
@@ -104,8 +107,9 @@ def named_by(event: Event) -> str:
 def refusal(act: Member, event: Member) -> Refusal | None:
     """Say why this act on this event changes nothing; None where its sender may (rule-language.md 3.7).
 
-    The source itself may, or its parent desk: an ancestor, where desks are region codes. Where the event is grave, or
-    names an office of the source's own government, the source may not: its parent desk must. A token with right
+    The source itself may, or its parent desk: an ancestor, where desks are region codes. Where the event is grave,
+    holds up a siaga or awas alert, or names an office of the source's own government, the source may not: its parent
+    desk must. A token with right
     `verify` always may, but no token beyond its own region.
     """
     if act.exercise != event.exercise:
@@ -115,7 +119,7 @@ def refusal(act: Member, event: Member) -> Refusal | None:
     if act.by_verifier:
         return None
     if act.desk == event.desk:
-        alone = event.severity < GRAVE and not _judge_in_own_cause(event)
+        alone = event.severity < GRAVE and not act.against_alert and not _judge_in_own_cause(event)
         return None if alone else "parent_must_confirm"
     codes = _CODE.fullmatch(act.desk) and _CODE.fullmatch(event.desk)
     return None if codes and lies_in(event.desk, act.desk) else "not_its_source"

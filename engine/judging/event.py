@@ -40,7 +40,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
     `received_at` is set by the store at the append and never falls from entry to entry. `flags` are the intake's
     remarks (`kind_unknown`, `offset_mismatch`); they change nothing in judging. Of an event that names an earlier one
-    the intake keeps what its token may: `reach`, the token's region, and `by_verifier`, the right `verify`.
+    the intake keeps what its token may: `reach`, the token's region, and `by_verifier`, the right `verify`; and
+    `against_alert`: when it came in, an open siaga or awas alert rested on the event of that id of its own desk.
     `token` is the credential that brought the event, such as `token:4be1a2c3d4`: the intake sets it and believes no
     body. It is empty for events of before it was kept; then the field `source.token` is missing.
     """
@@ -58,6 +59,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     reach: str = NATION
     by_verifier: bool = False
     token: str = ""
+    against_alert: bool = False
 
     @property
     def key(self) -> EventKey:

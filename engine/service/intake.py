@@ -23,6 +23,7 @@ from engine.alerting.identity import derive
 from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
 from engine.errors import StoreUnavailableError
+from engine.judging.correction import named_by
 from engine.judging.instant import DAY, Instant
 from engine.judging.region import RegionTable, cut
 from engine.loading.event_columns import CellFault
@@ -41,6 +42,7 @@ from engine.service.event_schema import (
     Verdict,
     documents,
 )
+from engine.service.grave_evidence import grave_evidence
 from engine.service.own_alerts import ask
 from engine.service.pieces import Pieces
 from engine.service.pressure import Pressure
@@ -414,6 +416,18 @@ class Intake:
             await self._store.write(Write(name="resubmit", appends=recorded))
         return False
 
+    async def _noted(self, good: Sequence[Accepted]) -> Sequence[Accepted]:
+        """Note in corrections and refutations without the right `verify` whether a siaga or awas alert is at stake."""
+        if not any(_may_undo(one) for one in good):
+            return good
+        evidence = await grave_evidence(self._store)
+        return [
+            _against_alert(one)
+            if _may_undo(one) and evidence.holds((one.event.desk, named_by(one.event)))
+            else one
+            for one in good
+        ]
+
     async def _append(self, good: Sequence[Accepted]) -> Sequence[str]:
         """Append the events of one request in one step, received as of now; return what became of each.
 
@@ -425,8 +439,8 @@ class Intake:
             self.admission.grave_comes()
         else:
             await self.admission.enter(len(good))
-        received_at = self._clock.now()
-        return (await self._store.append(good, received_at, received_at // DAY)).results
+        noted, received_at = await self._noted(good), self._clock.now()
+        return (await self._store.append(noted, received_at, received_at // DAY)).results
 
     async def _old(
         self, old: Sequence[tuple[int, Accepted]], cut: Sequence[bytes]
@@ -601,6 +615,16 @@ def _settled(kept: Quarantined, sent: bytes, act: Act, scope: Scope, now: Instan
 def _on_behalf(scope: Scope, kept: Quarantined) -> Scope:
     """Return the scope of whoever sends a record again: the event may be of any desk that its sender speaks for."""
     return msgspec.structs.replace(scope, desks=(scope.desk, *scope.desks, *(kept.desks or (ANY_DESK,))))
+
+
+def _may_undo(accepted: Accepted) -> bool:
+    """Say whether an event corrects or refutes another one, by a sender who is no verifier."""
+    return bool(named_by(accepted.event)) and not accepted.event.by_verifier
+
+
+def _against_alert(accepted: Accepted) -> Accepted:
+    event = msgspec.structs.replace(accepted.event, against_alert=True)
+    return msgspec.structs.replace(accepted, event=event, value=msgspec.json.encode(event))
 
 
 def _mended(kept: Quarantined) -> bytes:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Literal, NamedTuple, get_args
 
@@ -25,7 +25,7 @@ from engine.errors import SiagaError
 from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.region import NATION, lies_in
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
-from engine.service.readable import readable, readable_or
+from engine.service.readable import readable, readable_of, readable_or
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Put, Store, Write
 
@@ -223,6 +223,12 @@ class Tokens:
         records = await self._store.scan(TABLE)
         tokens = readable(TABLE, records, Token).values()
         return sorted(tokens, key=lambda token: (token.created_at, token.id))
+
+    async def labels(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return the labels of those tokens that have one, by id."""
+        records = await self._store.get(TABLE, list(ids)) if ids else []
+        found = readable_of(TABLE, ids, records, Token)
+        return {id_: token.label for id_, token in found.items() if token.label}
 
     async def revoke(self, token_id: str, *, by: Credential) -> Token | None:
         """End a token; None where there is no such token. Revoking again changes nothing."""

@@ -96,6 +96,31 @@ async def test_a_desk_corrects_its_own_grave_report_no_more_than_it_refutes_it(a
     assert ("open", "") in await statuses(api)
 
 
+@pytest.mark.parametrize(("region", "stays"), [("94.02", True), ("94", False)])
+async def test_a_small_report_that_holds_up_a_siaga_alert_is_not_taken_back_by_its_desk(api, region, stays):
+    """Three small cases open a siaga alert: at a2f7b6b the desk refuted one of them, and the alert closed."""
+    own = await api.bearer("submit", region="94.02")
+    for number in range(3):
+        await send(api, own, id=f"N{number}", incident=f"kasus-{number}", **BELOW)
+    before = {alert.id: alert.level for alert in await api.siaga.desk.alerts() if alert.unresolved}
+    assert 3 in before.values()
+    refutation = {"id": "R", "corrects": "N1", "verification": "refuted", "source": {"desk": region}}
+    answer = await send(api, await api.bearer("submit", region=region), **BELOW | refutation)
+    assert answer.json()["accepted"] == 1
+    after = {alert.id for alert in await api.siaga.desk.alerts() if alert.unresolved and alert.level == 3}
+    assert bool(after) is stays
+
+
+async def test_a_small_report_on_which_no_siaga_alert_rests_is_taken_back_by_its_desk(api):
+    own = await api.bearer("submit", region="94.02")
+    for number in range(2):
+        await send(api, own, id=f"N{number}", incident=f"kasus-{number}", **BELOW)
+    refutation = {"id": "R", "corrects": "N1", "verification": "refuted"}
+    await send(api, own, **BELOW | refutation)
+    await send(api, own, id="N2", incident="kasus-2", **BELOW)
+    assert await api.siaga.desk.alerts() == []
+
+
 async def test_what_waits_in_quarantine_is_mended_for_the_desks_of_its_sender_alone(api):
     """Whoever mends it may not move it to a desk for which neither of the two speaks."""
     answer = await send(api, await api.bearer("submit", region="94.02"), region="9402")

@@ -16,6 +16,7 @@ from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
+from engine.wording.credential import credential_words, tokens_among
 from engine.wording.voice import Voice
 
 router = pages()
@@ -38,15 +39,18 @@ async def audit(visit: Visit = visitor("operate")) -> Response:
         if (not what or entry.what == what) and (not by or entry.by == by)
     ]
     shell = shell_of(visit.request)
-    voice = Voice(
-        shell.catalogue.texts(visit.language), visit.siaga.books.regions, visit.siaga.kind_names, NATION
-    )
+    listed, texts = found[:LISTED], shell.catalogue.texts(visit.language)
+    labels = await visit.siaga.tokens.labels(tokens_among(entry.by for entry in listed))
+    voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, NATION)
     now = visit.siaga.clock.now()
     return shell.page(
         visit.request,
         "audit.html.j2",
         visit=visit,
-        entries=[(entry, voice.near_moment(entry.at, now)) for entry in found[:LISTED]],
+        entries=[
+            (entry, voice.near_moment(entry.at, now), credential_words(entry.by, texts, labels))
+            for entry in listed
+        ],
         mark=(await store.mark(AUDIT)).decode(),
         kinds=get_args(What),
         what=what,

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.alerting.alert import Alert, HistoryEntry
+from engine.cli.storage import storage
 from engine.rehearsal.replay import Progress
+from engine.service.audit import AuditEntry, entries
+from engine.service.casebook import ALERTS, history_log
+from engine.settings import load
+from engine.store.codec import decode
 from tests.acceptance.demo.installation import ROOT, Installation, children
 from tests.acceptance.demo.privacy import scan
 
@@ -55,6 +63,44 @@ def test_alerts_of_both_upper_levels_open_and_some_climb_while_others_are_stoppe
     assert undisturbed["alerts"]["by_level"]["awas"] > 0
     assert 0 < undisturbed["escalations"]["2"] < undisturbed["escalations"]["1"]
     assert undisturbed["answers"] > 0
+
+
+def test_every_history_and_audit_entry_names_a_credential_and_the_audit_is_whole(
+    undisturbed: dict[str, Any],
+) -> None:
+    """Nothing in the demo is done by nobody, and every report names who brought it."""
+    folder = Path(undisturbed["outbox"]).parent / "demo"
+    overrides = ["namespace=demo", f"paths.var={folder}", "clock.mode=lock_step"]
+    settings = load(ROOT / "config/siaga.yaml", overrides=overrides)
+
+    async def read() -> tuple[list[AuditEntry], list[HistoryEntry], list[Alert]]:
+        async with storage(settings) as store:
+            alerts = [decode(record.value, Alert) for record in (await store.scan(ALERTS)).values()]
+            logs = [await store.log(history_log(alert.id)) for alert in alerts]
+            histories = [decode(entry, HistoryEntry) for log in logs for entry in log]
+            return [entry async for entry in entries(store)], histories, alerts
+
+    audit, histories, alerts = asyncio.run(read())
+    assert len(alerts) > 20
+    assert len(audit) > len(histories) > len(alerts)
+    credential = re.compile(r"(token|user|link|phone|os|gateway|service):\S+")
+    nameless = {(e.what, e.subject) for e in audit if not credential.fullmatch(e.by)}
+    assert not nameless, sorted(nameless)[:10]
+    unnamed = {(e.name, e.by) for e in histories if not credential.fullmatch(e.by)}
+    assert not unnamed, sorted(unnamed)[:10]
+    reports = [one for alert in alerts for one in alert.evidence if not one.title]
+    assert reports
+    assert all(one.token.startswith("token:") for one in reports)
+    options = [part for setting in overrides for part in ("--set", setting)]
+    verify = [sys.executable, "-m", "engine.cli", "audit", "verify", *options]
+    verified = subprocess.run(
+        [*verify, "--config", str(ROOT / "config/siaga.yaml")],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (verified.returncode, verified.stdout[:5]) == (0, "Utuh:"), verified.stdout + verified.stderr
 
 
 def test_messages_hold_no_personal_data_of_their_subjects_and_name_a_zone(

@@ -160,6 +160,10 @@ def test_acts_that_go_round_in_a_circle_change_nothing() -> None:
         ({"desk": "73.16"}, {"severity": 4}, "not_its_source"),
         ({"desk": "73"}, {"severity": 4}, None),
         ({"desk": "hotline", "by_verifier": True}, {"severity": 4}, None),
+        # an event that held up a siaga or awas alert
+        ({"against_alert": True}, {"severity": 1}, "parent_must_confirm"),
+        ({"desk": "73", "against_alert": True}, {}, None),
+        ({"by_verifier": True, "against_alert": True}, {}, None),
         # how far a token reaches
         ({"reach": "73"}, {}, None),
         ({"reach": "73.15"}, {"region": "73.15.01"}, None),
