@@ -32,8 +32,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CORRECTS = {"2024-09-03-11.71-correction": "2024-09-02-11.71-attack.candidate"}
-"""The correction names the report it corrects, as the schema asks; that one outlet is enough for it is the desk's
-judgement, which a person may overrule. What follows for the alert is the engine's to say (rule-language.md 3.7)."""
+"""The correction names the report it corrects, as the schema asks. It comes from the parent desk: a report of severity
+4 is not taken back by its own. What follows for the alert is the engine's to say (rule-language.md 3.7)."""
 
 READINGS: dict[str, Reading] = {
     # before the stages

@@ -79,7 +79,10 @@ def _event(fact: Mapping[str, str], regions: RegionTable) -> tuple[Instant, dict
         "received_at": occurred_at,
         "time_precision": precision,
         "stage": reading.stage or _stage(moment.date()),
-        "source": {"desk": region.code, "channel": reading.channel},
+        "source": {
+            "desk": region.parent if identity in CORRECTS else region.code,
+            "channel": reading.channel,
+        },
         "verification": "verified" if reading.decided else "unverified",
         "corrects": CORRECTS.get(identity),
         "incident": reading.incident,

@@ -110,7 +110,8 @@ def test_events_are_of_the_schema(events: dict[str, dict]) -> None:
         assert set(event) <= FIELDS
         assert event["kind"] in kinds
         assert event["severity"] in {1, 2, 3, 4}
-        assert event["source"] == {"desk": event["region"], "channel": event["source"]["channel"]}
+        desk = "11" if event["kind"] == "correction" else event["region"]
+        assert event["source"] == {"desk": desk, "channel": event["source"]["channel"]}
         assert event["source"]["channel"] in {"desk", "hotline", "bawaslu", "kpu", "polri", "media", "system"}
         assert event["verification"] in {"unverified", "verified", "refuted"}
         assert event["time_precision"] in {"exact", "approx", "day"}
@@ -218,7 +219,7 @@ def test_the_correction_names_the_report_it_corrects(events: dict[str, dict]) ->
     correction = events["2024-09-03-11.71-correction"]
     corrected = events[correction["corrects"]]
     assert corrected["kind"] == "attack.candidate"
-    assert corrected["source"]["desk"] == correction["source"]["desk"]
+    assert (corrected["source"]["desk"], correction["source"]["desk"]) == ("11.71", "11")
     assert [event["id"] for event in events.values() if "corrects" in event] == [correction["id"]]
 
 
