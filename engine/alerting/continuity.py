@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engine.alerting.alert import Alert
 from engine.alerting.credential import SIMULATION
+from engine.alerting.directory import Contact, Directory
 from engine.alerting.draft import Draft, Surroundings
 from engine.alerting.escalation import resolve_all
 from engine.alerting.policy import Step
@@ -33,3 +34,12 @@ def ahead(alert: Alert) -> tuple[Step, ...]:
         return policy.steps[run.step - 1 : run.step]
     again = policy.steps[policy.from_step - 1 :] if run.round <= policy.rounds_after_first else ()
     return tuple(dict.fromkeys((*policy.steps[run.step - 1 :], *again)))
+
+
+def last_of_holder(directory: Directory, contact: Contact, at: Instant) -> bool:
+    """Say whether a contact is the last by which somebody who holds or serves an office now is reached."""
+    id_ = contact.id.partition("/")[0]
+    person = directory.person(id_)
+    if person is None or not directory.positions(id_, at):
+        return False
+    return [one.id for one in person.reachable] == [contact.id]

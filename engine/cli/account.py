@@ -6,6 +6,7 @@ import os
 import pwd
 
 from engine.alerting.credential import Credential
+from engine.service.approval import ALONE
 
 
 def os_account() -> Credential:
@@ -15,3 +16,8 @@ def os_account() -> Credential:
         return Credential("os", pwd.getpwuid(uid).pw_name)
     except KeyError:
         return Credential("os", str(uid))
+
+
+def alone(by: Credential) -> Credential:
+    """Return the credential of an act that would need a second person, done alone (`reload.four_eyes: false`)."""
+    return Credential(by.kind, f"{by.id}/{ALONE}", by.person)

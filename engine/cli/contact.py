@@ -15,11 +15,13 @@ from typing import Annotated
 import typer
 
 from engine.alerting.command import Attempted
+from engine.alerting.continuity import last_of_holder
 from engine.alerting.directory import Contact, Contents
 from engine.alerting.edit import added, marked, removed
 from engine.alerting.policy import Channel
-from engine.cli.account import os_account
+from engine.cli.account import alone, os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.reload import inbox_of
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, SiagaError
@@ -31,6 +33,7 @@ from engine.service.verification import Verifications
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Add, verify and try contacts of the directory.")
+NOTHING = "nothing is in force yet: start the service once"
 Id = Annotated[
     str, typer.Argument(metavar="CONTACT", help="Person, channel and number, such as sekda-7315/sms/1.")
 ]
@@ -92,12 +95,13 @@ def verify(
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Bring back the code that was sent to a contact: messages of alerts go there from now on.
+    """Bring back the code that was sent to a contact: messages of alerts go there once another person approved it.
+
+    With `reload.four_eyes: false` they go there from now on, and the audit says `alone`.
 
     Example: siaga contact verify sekda-7315/sms/2 407215
     """
-    asyncio.run(_verify(settings_of(config, set_), contact, code.upper().replace(" ", "")))
-    typer.echo(f"{contact}: verified")
+    typer.echo(asyncio.run(_verify(settings_of(config, set_), contact, code.upper().replace(" ", ""))))
 
 
 @app.command()
@@ -117,10 +121,11 @@ def stop(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None)
 def remove(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """Take a contact away. Refused where an unresolved alert would have nobody left whom it could tell.
 
+    The last working contact of an office holder goes once another person approved it (`reload.four_eyes`).
+
     Example: siaga contact remove sekda-7315/sms/2
     """
-    asyncio.run(_remove(settings_of(config, set_), contact))
-    typer.echo(f"{contact}: removed")
+    typer.echo(asyncio.run(_remove(settings_of(config, set_), contact)))
 
 
 async def _send(settings: Settings, contact: str, *, verify: bool = False) -> str:
@@ -128,7 +133,7 @@ async def _send(settings: Settings, contact: str, *, verify: bool = False) -> st
 
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack)
-        return _told(contact, await siaga.trials.send(contact, verify=verify))
+        return _told(contact, await siaga.trials.send(contact, verify=verify, by=os_account()))
 
 
 async def _add(settings: Settings, person: str, channel: Channel, value: str) -> str:
@@ -150,28 +155,38 @@ async def _add(settings: Settings, person: str, channel: Channel, value: str) ->
         raise SiagaError(f"added, but no code went out; `siaga contact ask {made[0].id}`: {error}") from error
 
 
-async def _verify(settings: Settings, contact: str, code: str) -> None:
+async def _verify(settings: Settings, contact: str, code: str) -> str:
     async with storage(settings) as store:
         books = books_of(settings, store)
         keys = await agreed_keys(store, settings.key_file, os.environ)
-        verifications = Verifications(store, books, keys)
-        outcome = await verifications.hear(
-            await _found(books, contact), code, WallClock().now(), os_account()
-        )
+        four_eyes = settings.reload.four_eyes
+        proposals = (await inbox_of(settings, store, NOTHING)).proposals if four_eyes else None
+        verifications = Verifications(store, books, keys, proposals)
+        by = os_account() if four_eyes else alone(os_account())
+        outcome = await verifications.hear(await _found(books, contact), code, WallClock().now(), by)
+    if outcome == "waits":
+        return f"{contact}: the code is right; another person must approve it (siaga proposals list)"
     if outcome != "verified":
         hint = {
             "not_asked": "no code counts for it any more: siaga contact ask",
             "too_many_tries": "too many wrong codes came within the hour; try again later",
         }.get(outcome, "wrong code")
         raise SiagaError(f"{contact}: {hint}")
+    return f"{contact}: verified"
 
 
-async def _remove(settings: Settings, contact: str) -> None:
+async def _remove(settings: Settings, contact: str) -> str:
     async with storage(settings) as store:
         books = books_of(settings, store)
-        await _found(books, contact)
+        found, by = await _found(books, contact), os_account()
+        last = last_of_holder(await books.directory(), found, WallClock().now())
+        if last and settings.reload.four_eyes:
+            inbox = await inbox_of(settings, store, NOTHING)
+            made = await inbox.proposals.propose_contact(found, "remove", by)
+            return f"{contact}: waits for another person: siaga proposals show {made.id}"
         change = partial(removed, contact_id=contact)
-        await Registry(store, books).amend(change, WallClock().now(), os_account())
+        await Registry(store, books).amend(change, WallClock().now(), alone(by) if last else by)
+        return f"{contact}: removed"
 
 
 async def _stop(settings: Settings, contact: str) -> None:

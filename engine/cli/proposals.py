@@ -47,6 +47,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "asked_anew": "Ditolak: yang berlaku berganti sejak dibandingkan. Lihat lagi: siaga proposals show {id}",
         "too_many_told": "Ditolak: {told} orang akan diberi tahu; ulangi dengan --yes {told} bila memang begitu.",
         "over": "Ditolak: tidak ada lagi yang akan diubah usulan ini.",
+        "nobody_left": "Ditolak: peringatan yang terbuka tidak punya penerima lain.",
         "no_reason": "Ditolak: penolakan perlu alasan (--reason).",
     },
     "en": {
@@ -65,6 +66,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "asked_anew": "Refused: what is in force changed since it was compared. Look again: siaga proposals show {id}",
         "too_many_told": "Refused: {told} people would be told; repeat with --yes {told} if that is meant.",
         "over": "Refused: there is nothing left that it would change.",
+        "nobody_left": "Refused: unresolved alerts would have nobody left to tell.",
         "no_reason": "Refused: a rejection needs a reason (--reason).",
     },
 }
@@ -197,8 +199,9 @@ def _print(settings: Settings, proposal: ChangeProposal, found: Reading | None, 
             state=proposal.state,
         )
     )
-    if proposal.subject.silence is not None:
-        typer.echo(msgspec.json.format(msgspec.json.encode(proposal.subject.silence)).decode())
+    other = proposal.subject.silence or proposal.subject.contact
+    if other is not None:
+        typer.echo(msgspec.json.format(msgspec.json.encode(other)).decode())
         return
     if found is None:
         typer.echo(words["gone"])

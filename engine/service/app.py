@@ -192,7 +192,7 @@ class Siaga:
             keys=keys,
         )
         phones = Phones(store, keys)
-        self.verifications = Verifications(store, books, keys)
+        self.verifications = Verifications(store, books, keys, self.proposals)
         self.inbound = Inbound(
             store,
             clock,

@@ -19,6 +19,7 @@ from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.loading.kinds import Kind
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
+from engine.service.further import NOTHING, Settled
 from engine.service.readable import readable, readable_entries, readable_or, report_unreadable
 from engine.service.rule_sets import RELOADS, RULES, InForce, RuleSet, fetch
 from engine.store.codec import decode_record, encode
@@ -165,12 +166,14 @@ class Books:
         plans: tuple[Plan, ...] = (),
         *,
         whole: bool = False,
+        settled: Settled | None = None,
     ) -> int:
         """Change the directory in force, whoever else changes it meanwhile; return its version (from 1).
 
         A version that cannot be read is not amended (`UnreadableRecordError`), but a `whole` new one may follow it.
 
-        `at` and `by` say in the audit when and by which credential; `plans` are written with it.
+        `at` and `by` say in the audit when and by which credential; `plans` are written with it, and what `settled`
+        returns of a proposal as it is then.
         `service.registry` asks whether a change may be.
         """
         while True:
@@ -184,15 +187,17 @@ class Books:
             contents = change(known.contents)
             value, version = encode(contents), f"v{before + 1}"
             done = AuditEntry(at, "directory", version, digest_of_contents(value), str(by))
+            further = NOTHING if settled is None else await settled()
             outcome = await self._store.write(
                 Write(
                     name="directory",
                     puts=(
                         Put(DIRECTORY, version, value, 0),
                         Put(DIRECTORY, "current", encode(before + 1), before),
+                        *further.puts,
                     ),
-                    appends=(append_audit(done),),
-                    plans=plans,
+                    appends=(append_audit(done), *further.appends),
+                    plans=plans + further.plans,
                 )
             )
             if isinstance(outcome, Committed):

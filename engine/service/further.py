@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from engine.store.port import Append, Plan, Put
@@ -16,3 +17,6 @@ class Further(NamedTuple):
 
 
 NOTHING = Further()
+
+Settled = Callable[[], Awaitable[Further]]
+"""Returns what belongs to another record as it is now; raises where it is not as it must be."""

@@ -36,7 +36,7 @@ from engine.service.code_misses import misses
 from engine.service.own_alerts import ask
 from engine.service.phones import Kept, Phones
 from engine.service.replies import Planned, plan_reply
-from engine.service.verification import Verifications
+from engine.service.verification import Confirmed, Verifications
 from engine.store.names import WriteName
 from engine.store.port import Append, Committed, Plan, Put, Store, Write
 from engine.wording.code import CONTACT_CODE
@@ -58,7 +58,7 @@ Heard = Literal[
 ]
 """What became of a text: `turned` answered nothing, `muted` got no reply any more, `locked` came from a phone that
 guesses codes; a metric label."""
-_Outcome = Answers | Turned | Stops | Literal["verified"]
+_Outcome = Answers | Turned | Stops | Confirmed
 GONE = "gone"
 """What became of an answer whose alert is not in the store any more."""
 HOME = "ID"
@@ -146,8 +146,8 @@ class Inbound:
                 outcome: _Outcome = (
                     Answers(acts=begun.acts) if begun else dialogue(said, kept.line, unresolved, now)
                 )
-                if isinstance(outcome, Turned) and await self._verified(text, said.code):
-                    outcome = "verified"
+                if isinstance(outcome, Turned):
+                    outcome = await self._verified(text, said.code) or outcome
                 if outcome == Turned(why="unknown_code"):
                     heard = await self._missed(text, kept)
                     if heard is not None:
@@ -184,7 +184,7 @@ class Inbound:
                 return await self._respond(text, kept, "stopped")
             case Stops():
                 return await self._ask_for_a_call(text, kept)
-            case Turned() | "verified":
+            case Turned() | "verified" | "waits":
                 return await self._respond(text, kept, outcome)
 
     # --- who wrote -----------------------------------------------------------------------------------------------
@@ -197,25 +197,25 @@ class Inbound:
         owners = self._numbers[1].get(number or "")
         return _Writer(number, tuple(owners)) if number and owners else None
 
-    async def _verified(self, text: _Text, code: str) -> bool:
-        """Take a code that was sent to one of the writer's contacts to verify it; False where this is none.
+    async def _verified(self, text: _Text, code: str) -> Confirmed | None:
+        """Take a code that was sent to one of the writer's contacts to verify it; None where this is none.
 
         A text that was interrupted after that and comes again is answered as at first.
         """
         if not CONTACT_CODE.fullmatch(code):
-            return False
+            return None
         owners = text.writer.owners
         for _, contact in owners:
-            if await self._verifications.confirmed_by(contact, text.id):
-                return True
+            if confirmed := await self._verifications.confirmed_by(contact, text.id):
+                return confirmed
         # A wrong code is a try of every contact of the number that has a code out.
         expecting = [one for one in owners if await self._verifications.expects(one[1], code, text.at)]
         for owner, contact in expecting or owners:
             by = Credential("phone", contact.id, owner.id)
             outcome = await self._verifications.hear(contact, code, text.at, by=by, text=text.id)
-            if outcome == "verified":
-                return True
-        return False
+            if outcome in ("verified", "waits"):
+                return outcome
+        return None
 
     async def _stop(self, writer: _Writer) -> None:
         """Keep the number for awas alone, by a code that only the phone knows; an operator confirms the rest.
@@ -410,7 +410,7 @@ class Inbound:
     # --- replies -------------------------------------------------------------------------------------------------
 
     async def _respond(
-        self, text: _Text, kept: Kept, outcome: Turned | Literal["stopped", "verified"]
+        self, text: _Text, kept: Kept, outcome: Turned | Literal["stopped"] | Confirmed
     ) -> Heard | None:
         """Write the reply to a text that answered nothing; None where the phone's line was changed meanwhile."""
         person, contact = text.writer.owners[0]
@@ -418,12 +418,12 @@ class Inbound:
             heard: Heard = "turned" if kept.line.speaks else "muted"
             said = self._responses.turned(person.language, outcome, await self._regions(kept, outcome))
         else:
-            heard = outcome
+            heard = "stopped" if outcome == "stopped" else "verified"
             language = person.language
             said = (
                 self._responses.stopped(language, coded=True)
                 if outcome == "stopped"
-                else self._responses.verified(language)
+                else self._responses.verified(language, waits=outcome == "waits")
             )
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
         planned = None if heard == "muted" else reply

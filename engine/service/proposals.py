@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from engine.alerting.credential import Credential
+from engine.alerting.directory import Contact, Contents
+from engine.alerting.edit import marked, removed
 from engine.alerting.four_eyes import owner, same_person
 from engine.alerting.identity import derive
 from engine.alerting.silence import SilenceWish, root_of
@@ -23,8 +25,9 @@ from engine.judging.region import NATION
 from engine.service.approval import Approval, Approved, Preview
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import Books
-from engine.service.further import Further
+from engine.service.further import Further, Settled
 from engine.service.readable import readable, readable_of
+from engine.service.registry import NobodyLeftError, Registry
 from engine.service.rule_sets import RULE_SETS, RuleSet, fetch, put_of
 from engine.service.silences import Silences
 from engine.service.tokens import Right, Scope
@@ -49,7 +52,7 @@ LONGEST_REASON = 500
 LAPSING = Credential("service", "proposals")
 """Ends what nobody decided on."""
 
-Kind = Literal["rules", "silence"]
+Kind = Literal["rules", "silence", "contact"]
 State = Literal["waiting", "approved", "rejected", "withdrawn", "lapsed"]
 Step = Literal["proposed", "compared", "approved", "rejected", "withdrawn", "lapsed"]
 Result = Literal[
@@ -62,26 +65,42 @@ Result = Literal[
     "too_many_told",
     "no_reason",
     "over",
+    "nobody_left",
 ]
 """What became of somebody's decision. `asked_anew`: what is in force is not what the proposal was compared with; it was
-compared again and waits. `over`: there is nothing left to change."""
+compared again and waits. `over`: there is nothing left to change. `nobody_left`: an alert would have nobody to tell."""
+
+
+class ContactChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A contact of a person that is to count, since its code came back, or to be removed.
+
+    `digest` is of the contact as it was proposed: of another address under the same id nothing was approved.
+    """
+
+    contact: str
+    act: Literal["count", "remove"]
+    digest: str
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a proposal is to change: a rule set comes into force, by its id, or a silence is made."""
+    """What a proposal is to change: a rule set, by its id, a silence, or a contact."""
 
     rule_set: str = ""
     silence: SilenceWish | None = None
+    contact: ContactChange | None = None
 
     @property
     def kind(self) -> Kind:
         """Which kind of change it is."""
+        if self.contact is not None:
+            return "contact"
         return "rules" if self.silence is None else "silence"
 
 
 class ChangeProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A proposal as it is kept.
 
+    `by` proposed it: of a contact it is who added it, and `brought_by` who brought its code. Neither may approve.
     `base` names what the change was compared with: of rules the rule set that was in force. `regions` are those that it
     concerns: only who covers all of them sees it and decides. `told` and the other figures of `preview` are those of
     the newest comparison.
@@ -92,6 +111,7 @@ class ChangeProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     by: Credential
     at: Instant
     lapses_at: Instant
+    brought_by: Credential | None = None
     base: str = ""
     regions: tuple[str, ...] = (NATION,)
     preview: Preview | None = None
@@ -99,6 +119,11 @@ class ChangeProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     decided_by: Credential | None = None
     decided_at: Instant | None = None
     reason: str = ""
+
+    def is_of(self, credential: Credential) -> bool:
+        """Say whether a credential belongs to one of those who proposed it."""
+        made = (self.by,) if self.brought_by is None else (self.by, self.brought_by)
+        return any(same_person(one, credential) for one in made)
 
     def seen_by(self, scope: Scope) -> bool:
         """Say whether a token or user may see it and decide on it, if it is of another person."""
@@ -200,7 +225,7 @@ class Proposals:
     async def waiting_for(self, scope: Scope) -> list[ChangeProposal]:
         """Return what waits that a token or user may decide on and did not propose, oldest first."""
         waiting = await self.waiting()
-        return [one for one in waiting if one.seen_by(scope) and not same_person(one.by, scope.credential)]
+        return [one for one in waiting if one.seen_by(scope) and not one.is_of(scope.credential)]
 
     async def approvers(self, proposal: ChangeProposal) -> list[str]:
         """Return the ids of the users who may approve a proposal: enabled, of another person, with right and region."""
@@ -210,13 +235,8 @@ class Proposals:
             for user in users
             if user.disabled_at is None
             and proposal.seen_by(user.scope)
-            and not same_person(proposal.by, user.scope.credential)
+            and not proposal.is_of(user.scope.credential)
         )
-
-    @staticmethod
-    def is_own(proposal: ChangeProposal, credential: Credential) -> bool:
-        """Say whether a credential belongs to the person who proposed."""
-        return same_person(proposal.by, credential)
 
     # --- proposing ----------------------------------------------------------------------------------------------------
 
@@ -252,6 +272,27 @@ class Proposals:
             at=0,
             lapses_at=wish.until,
             regions=regions,
+        )
+        return await self._propose(draft)
+
+    async def propose_contact(
+        self,
+        contact: Contact,
+        act: Literal["count", "remove"],
+        by: Credential,
+        brought_by: Credential | None = None,
+    ) -> ChangeProposal:
+        """Let a change of a contact wait for somebody else."""
+        person = contact.id.partition("/")[0]
+        held = (await self._books.directory()).positions(person, self._clock.now())
+        draft = ChangeProposal(
+            id="",
+            subject=Subject(contact=ContactChange(contact=contact.id, act=act, digest=_digest(contact))),
+            by=by,
+            brought_by=brought_by,
+            at=0,
+            lapses_at=0,
+            regions=tuple(dict.fromkeys(region for region, _ in held)) or (NATION,),
         )
         return await self._propose(draft)
 
@@ -302,10 +343,12 @@ class Proposals:
             proposal = found.proposal
             if proposal.state != "waiting" or proposal.lapses_at <= self._clock.now():
                 return Decided("not_waiting", proposal)
-            if same_person(proposal.by, by):
+            if proposal.is_of(by):
                 return Decided("one_person", proposal)
             if proposal.subject.silence is not None:
                 return await self._approve_silence(found, proposal.subject.silence, by)
+            if proposal.subject.contact is not None:
+                return await self._approve_contact(found, proposal.subject.contact, by)
             decided = await self._approve_rules(found, by, compared_with, yes)
             if decided is not None:
                 return decided
@@ -340,6 +383,37 @@ class Proposals:
 
     async def _approve_silence(self, found: Found, wish: SilenceWish, by: Credential) -> Decided:
         """Make the silence of a proposal, from now on at the earliest."""
+        settled, done = self._when_approved(found, by)
+        try:
+            await self._silences.make_approved(wish, by=found.proposal.by, approved_by=by, settled=settled)
+        except DecidedMeanwhileError:
+            return Decided("not_waiting", await self.get(found.proposal.id) or found.proposal)
+        return Decided("approved", done[0])
+
+    async def _approve_contact(self, found: Found, change: ContactChange, by: Credential) -> Decided:
+        """Let a contact count, or remove it."""
+        contact = (await self._books.directory()).contact(change.contact)
+        if contact is None or _digest(contact) != change.digest:
+            over = await self._settle(found, "lapsed", by, "contact_changed")
+            return Decided("over", over.proposal if over else found.proposal)
+        settled, done = self._when_approved(found, by)
+
+        def carried_out(contents: Contents) -> Contents:
+            if change.act == "remove":
+                return removed(contents, change.contact)
+            return marked(contents, {change.contact}, verified=True)
+
+        registry = Registry(self._store, self._books)
+        try:
+            await registry.amend(carried_out, self._clock.now(), by, settled)
+        except DecidedMeanwhileError:
+            return Decided("not_waiting", await self.get(found.proposal.id) or found.proposal)
+        except NobodyLeftError:
+            return Decided("nobody_left", found.proposal)
+        return Decided("approved", done[0])
+
+    def _when_approved(self, found: Found, by: Credential) -> tuple[Settled, list[ChangeProposal]]:
+        """Return what a write of the approved change holds of its proposal, and where that write leaves it."""
         done: list[ChangeProposal] = []
 
         async def settled() -> Further:
@@ -349,11 +423,7 @@ class Proposals:
             done[:] = [self._settled(now, "approved", by)]
             return self._further(done[0], now.version, "approved", by)
 
-        try:
-            await self._silences.make_approved(wish, by=found.proposal.by, approved_by=by, settled=settled)
-        except DecidedMeanwhileError:
-            return Decided("not_waiting", await self.get(found.proposal.id) or found.proposal)
-        return Decided("approved", done[0])
+        return settled, done
 
     async def _compare_anew(self, found: Found, looked: Approved, by: Credential) -> Decided | None:
         """Keep what a proposal would change now; whoever decides looks at it again."""
@@ -371,7 +441,7 @@ class Proposals:
         """End a proposal of somebody else, with a reason; None where there is none. Of one's own it is withdrawn."""
         while (found := await self._find(id_)) is not None:
             proposal = found.proposal
-            own = same_person(proposal.by, by)
+            own = proposal.is_of(by)
             if proposal.state != "waiting":
                 return Decided("not_waiting", proposal)
             if not reason and not own:
@@ -438,6 +508,11 @@ def _audited(proposal: ChangeProposal, step: Step, at: Instant, by: Credential) 
     """Return the audit's entry of a step: the subject is the proposal's id and the step."""
     digest = digest_of_contents(encode(proposal))
     return append_audit(AuditEntry(at, "proposal", f"{proposal.id}/{step}", digest, str(by)))
+
+
+def _digest(contact: Contact) -> str:
+    """Return what a proposal keeps of a contact: whether it counts already is no part of it."""
+    return digest_of_contents(encode(msgspec.structs.replace(contact, verified=False, stopped=False)))
 
 
 def _bounded(preview: Preview | None) -> Preview | None:

@@ -18,6 +18,7 @@ from engine.errors import SiagaError
 from engine.judging.instant import Instant
 from engine.service.books import Books
 from engine.service.casebook import unresolved
+from engine.service.further import Settled
 from engine.store.port import Store
 
 SHOWN = 3
@@ -64,13 +65,17 @@ class Registry:
         self._store = store
         self._books = books
 
-    async def amend(self, change: Change, at: Instant, by: Credential) -> int:
+    async def amend(self, change: Change, at: Instant, by: Credential, settled: Settled | None = None) -> int:
         """Carry out a change; return the new version. `by` is the credential that the audit names.
+
+        What `settled` returns of a proposal is written with it.
 
         Raises `NobodyLeftError` where an unresolved alert that has somebody now would have nobody.
         """
         check = await self._check(at)
-        return await self._books.amend_directory(lambda before: check(before, change(before)), at, by)
+        return await self._books.amend_directory(
+            lambda before: check(before, change(before)), at, by, settled=settled
+        )
 
     async def rehearse(self, change: Change, at: Instant) -> Difference:
         """Say what a change would do, or refuse it, without doing it."""

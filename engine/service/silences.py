@@ -7,7 +7,7 @@ alert when one is made or ended, asked for with the same write. Not here: what a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 
@@ -21,7 +21,7 @@ from engine.service.apply import Desk
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import ALL, SILENCES, Books
 from engine.service.casebook import unresolved_pages
-from engine.service.further import NOTHING, Further
+from engine.service.further import NOTHING, Settled
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 
@@ -68,7 +68,7 @@ class Silences:
         *,
         by: Credential,
         approved_by: Credential | None,
-        settled: Callable[[], Awaitable[Further]] | None,
+        settled: Settled | None,
     ) -> Silence:
         """Make a silence that `by` proposed and `approved_by` approved, in one write with its proposal.
 
@@ -115,7 +115,7 @@ class Silences:
         concerned: Callable[[Kept], Silence | None],
         *,
         by: Credential,
-        settled: Callable[[], Awaitable[Further]] | None = None,
+        settled: Settled | None = None,
     ) -> Kept:
         """Change the record, whoever else changes it meanwhile, and let alerts look; what is long over is dropped.
 

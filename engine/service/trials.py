@@ -8,6 +8,7 @@ budget.
 from __future__ import annotations
 
 from engine.alerting.command import Attempted
+from engine.alerting.credential import Credential
 from engine.alerting.identity import derive
 from engine.clock import Clock
 from engine.service.books import Books
@@ -40,7 +41,9 @@ class Trials:
         self._base_url = base_url
         self._sender = sender
 
-    async def send(self, contact_id: str, *, verify: bool = False) -> Attempted | None:
+    async def send(
+        self, contact_id: str, *, verify: bool = False, by: Credential | None = None
+    ) -> Attempted | None:
         """Send a message that asks nothing, or to `verify` one with a code; None where there is no such contact."""
         directory = await self._books.directory()
         contact = directory.contact(contact_id)
@@ -58,7 +61,7 @@ class Trials:
             base_url=self._base_url,
             sender=self._sender,
             at=now,
-            code=await self._verifications.ask(contact, now) if verify else "",
+            code=await self._verifications.ask(contact, now, by) if verify else "",
             two_way=contact.channel == "sms"
             and isinstance(choice, Choice)
             and choice.gateway.profile.two_way,

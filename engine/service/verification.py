@@ -20,6 +20,7 @@ from engine.judging.instant import DAY, Instant, Millis
 from engine.service.books import Books
 from engine.service.code_misses import misses
 from engine.service.key import Keys
+from engine.service.proposals import Proposals
 from engine.service.readable import readable_or
 from engine.service.registry import Registry
 from engine.store.codec import encode
@@ -32,8 +33,11 @@ VALID: Millis = DAY
 TRIES = 5
 """A code that was answered wrongly so often counts no more."""
 
-Outcome = Literal["verified", "wrong_code", "not_asked", "too_many_tries"]
-"""`not_asked`: no code is out for the contact, it is too old, it was tried too often, or the address is another now.
+Confirmed = Literal["verified", "waits"]
+"""What a right code makes of a contact: it counts, or it waits for another person's approval."""
+Outcome = Literal["verified", "waits", "wrong_code", "not_asked", "too_many_tries"]
+"""`waits`: the code is right, and the contact counts once another person approved it.
+`not_asked`: no code is out for the contact, it is too old, it was tried too often, or the address is another now.
 `too_many_tries`: the tries of this hour over all contacts are used up; nothing was looked at."""
 DIGITS = 6
 """Digits of a code."""
@@ -42,7 +46,8 @@ DIGITS = 6
 class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a contact was asked: the how manieth time, when, at which address (a digest of it), and how many misses.
 
-    `text` is the id of the SMS that brought the code back, if one did.
+    `text` is the id of the SMS that brought the code back, if one did. `by` is the credential that first asked this
+    address: who added it.
     """
 
     turn: int
@@ -51,22 +56,30 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     missed: int = 0
     done: bool = False
     text: str = ""
+    by: Credential | None = None
 
 
 class Verifications:
     """Asks contacts, and hears what comes back."""
 
-    def __init__(self, store: Store, books: Books, keys: Keys) -> None:
+    def __init__(self, store: Store, books: Books, keys: Keys, proposals: Proposals | None = None) -> None:
+        """With `proposals` a contact whose code came back waits for another person; without, it counts at once."""
+        self._proposals = proposals
         self._store = store
         self._books = books
         self._keys = keys
 
-    async def ask(self, contact: Contact, at: Instant) -> str:
+    async def ask(self, contact: Contact, at: Instant, by: Credential | None = None) -> str:
         """Return a new code for a contact, which alone counts from now on, to be sent there and nowhere else."""
         while True:
             before, version = await self._read(contact.id)
             key = self._keys.current
-            asked = Asked(turn=before.turn + 1 if before else 1, at=at, address=_digest(key, contact))
+            address = _digest(key, contact)
+            known = before is not None and before.address in {
+                _digest(k, contact) for k in self._keys.accepted
+            }
+            first = before.by if before is not None and known and before.by is not None else by
+            asked = Asked(turn=before.turn + 1 if before else 1, at=at, address=address, by=first)
             if await self._keep(contact.id, asked, version):
                 return _code(key, contact, asked)
 
@@ -84,7 +97,9 @@ class Verifications:
             if everybody.spent:
                 return "too_many_tries"
             right = _same(out, code)
-            if right:
+            if right and self._proposals is not None:
+                await self._proposals.propose_contact(contact, "count", asked.by or by, by)
+            elif right:
                 await Registry(self._store, self._books).amend(
                     lambda contents: marked(contents, {contact.id}, verified=True), at, by
                 )
@@ -92,7 +107,8 @@ class Verifications:
             tried = msgspec.structs.replace(asked, missed=missed, done=right, text=text)
             more = () if right else (everybody.another(at).put(),)
             if await self._keep(contact.id, tried, version, *more):
-                return "verified" if right else "wrong_code"
+                waits = self._proposals is not None
+                return "wrong_code" if not right else "waits" if waits else "verified"
 
     async def expects(self, contact: Contact, code: str, at: Instant) -> bool:
         """Say whether a code is the one that is out for a contact; asking counts as no try."""
@@ -100,10 +116,12 @@ class Verifications:
         out = self._out(asked, contact, at)
         return out is not None and _same(out, code)
 
-    async def confirmed_by(self, contact: Contact, text: str) -> bool:
-        """Say whether a text (its id) has verified the contact: it is answered the same when it comes again."""
+    async def confirmed_by(self, contact: Contact, text: str) -> Confirmed | None:
+        """Say what a text (its id) made of the contact, None for nothing: it is answered so when it comes again."""
         asked, _ = await self._read(contact.id)
-        return asked is not None and asked.done and contact.verified and bool(text) and asked.text == text
+        if asked is None or not asked.done or not text or asked.text != text:
+            return None
+        return "verified" if contact.verified else "waits" if self._proposals is not None else None
 
     def _out(self, asked: Asked | None, contact: Contact, at: Instant) -> str | None:
         """Return the code that is out for a contact, made with the key with which it was asked; None where none is."""

@@ -11,11 +11,15 @@ from functools import partial
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.alerting.continuity import last_of_holder
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Contact, Contents
 from engine.alerting.edit import added, marked, removed
 from engine.alerting.policy import Channel
 from engine.judging.region import NATION
 from engine.loading.address import address
+from engine.service.app import Siaga
+from engine.service.proposals import TooManyProposalsError
 from engine.service.registry import NobodyLeftError, Registry
 from engine.service.tokens import Scope
 from engine.web.auth import cover, needs, siaga_of
@@ -53,6 +57,10 @@ class ContactShape(BaseModel):
     asked: str = Field(
         description="`sent`, why no gateway took the message with the code, or empty: none was sent"
     )
+    proposal: str = Field(
+        "", description="Id of the proposal that waits for another person; empty: none does"
+    )
+    waits_for: list[str] = Field([], description="Users of other people who may approve it")
 
 
 @router.post("/v1/contacts", status_code=201, responses=responses(401, 403, 404, 413, 422, 503))
@@ -71,7 +79,7 @@ async def add_contact(request: Request, body: NewContact, scope: Scope = needs("
         return changed
 
     await Registry(siaga.store, siaga.books).amend(add, siaga.clock.now(), scope.credential)
-    return await _asked(request, made[0])
+    return await _asked(request, made[0], scope.credential)
 
 
 @router.post(f"{PATH}/code", responses=responses(401, 403, 404, 503))
@@ -79,7 +87,8 @@ async def ask_contact(
     request: Request, person: str, channel: Channel, number: int, scope: Scope = needs("operate")
 ) -> ContactShape:
     """Send a new code to a contact; the one before counts no more."""
-    return await _asked(request, await _contact(request, f"{person}/{channel}/{number}", scope))
+    contact = await _contact(request, f"{person}/{channel}/{number}", scope)
+    return await _asked(request, contact, scope.credential)
 
 
 @router.post(f"{PATH}/verification", responses=responses(401, 403, 404, 409, 413, 422, 429, 503))
@@ -91,18 +100,25 @@ async def verify_contact(
     body: CodeBody,
     scope: Scope = needs("operate"),
 ) -> ContactShape:
-    """Bring back the code that the person read out; the contact counts from now on."""
+    """Bring back the code that the person read out; the contact counts once another person approved it.
+
+    Neither who added the contact nor who brings the code may approve; `proposal` is what waits.
+    """
     siaga = siaga_of(request)
     contact = await _contact(request, f"{person}/{channel}/{number}", scope)
-    outcome = await siaga.verifications.hear(
-        contact, body.code.upper().replace(" ", ""), siaga.clock.now(), scope.credential
-    )
+    code = body.code.upper().replace(" ", "")
+    try:
+        outcome = await siaga.verifications.hear(contact, code, siaga.clock.now(), scope.credential)
+    except TooManyProposalsError as error:
+        raise Problem(409, "too_many_proposals", str(error)) from error
     if outcome == "wrong_code":
         raise Problem(422, "wrong_code", "That is not the code that was sent to this contact.")
     if outcome == "too_many_tries":
         raise Problem(429, "too_many_tries", "Too many wrong codes came within the hour; try again later.")
     if outcome == "not_asked":
         raise Problem(409, "not_asked", "No code counts for this contact; send a new one.")
+    if outcome == "waits":
+        return await _waiting(siaga, contact)
     return ContactShape(id=contact.id, verified=True, asked="")
 
 
@@ -130,9 +146,18 @@ async def stop_contact(
 async def remove_contact(
     request: Request, person: str, channel: Channel, number: int, scope: Scope = needs("operate")
 ) -> ContactShape:
-    """Take a contact away. Refused where an unresolved alert would have nobody left whom it could tell."""
+    """Take a contact away. Refused where an unresolved alert would have nobody left whom it could tell.
+
+    The last working contact of an office holder goes once another person approved it; `proposal` is what waits.
+    """
     siaga = siaga_of(request)
     contact = await _contact(request, f"{person}/{channel}/{number}", scope)
+    if last_of_holder(await siaga.books.directory(), contact, siaga.clock.now()):
+        try:
+            await siaga.proposals.propose_contact(contact, "remove", scope.credential)
+        except TooManyProposalsError as error:
+            raise Problem(409, "too_many_proposals", str(error)) from error
+        return await _waiting(siaga, contact)
     try:
         await Registry(siaga.store, siaga.books).amend(
             partial(removed, contact_id=contact.id), siaga.clock.now(), scope.credential
@@ -142,8 +167,25 @@ async def remove_contact(
     return ContactShape(id=contact.id, verified=False, asked="")
 
 
-async def _asked(request: Request, contact: Contact) -> ContactShape:
-    outcome = await siaga_of(request).trials.send(contact.id, verify=True)
+async def _waiting(siaga: Siaga, contact: Contact) -> ContactShape:
+    """Return a contact with the newest proposal that waits for it."""
+    mine = [
+        one
+        for one in await siaga.proposals.waiting()
+        if one.subject.contact is not None and one.subject.contact.contact == contact.id
+    ]
+    proposal = mine[-1] if mine else None
+    return ContactShape(
+        id=contact.id,
+        verified=contact.verified,
+        asked="",
+        proposal=proposal.id if proposal else "",
+        waits_for=await siaga.proposals.approvers(proposal) if proposal else [],
+    )
+
+
+async def _asked(request: Request, contact: Contact, by: Credential) -> ContactShape:
+    outcome = await siaga_of(request).trials.send(contact.id, verify=True, by=by)
     if outcome is None:
         raise not_found("contact")
     asked = outcome.outcome if outcome.outcome == "sent" else outcome.reason

@@ -42,6 +42,7 @@ _REFUSALS = {
         "This would tell more people at once than reload.max_told; say yes with the number.",
     ),
     "over": (409, "There is nothing left that this proposal would change."),
+    "nobody_left": (409, "Unresolved alerts would have nobody left to tell: name a holder first."),
     "no_reason": (422, "A rejection needs a reason."),
 }
 """Why a decision changed nothing."""
@@ -87,6 +88,7 @@ class ProposalShape(BaseModel):
     compared_with: str = Field(description="What was in force when it was compared; an approval repeats it")
     rule_set: str = Field(description="Empty where it is no proposal of rules")
     silence: SilenceWishShape | None = Field(description="What is to be silent; none where it is no silence")
+    contact: str = Field(description="Id of the contact that is to count or to go; empty where it is none")
     told: int = Field(description="People who would be told at once, when it was compared last")
     decided_by: str
     decided_at: str | None
@@ -230,6 +232,7 @@ def _shape(proposal: ChangeProposal) -> ProposalShape:
         compared_with=proposal.base,
         rule_set=proposal.subject.rule_set,
         silence=None if proposal.subject.silence is None else wish_shape(proposal.subject.silence),
+        contact=proposal.subject.contact.contact if proposal.subject.contact else "",
         told=proposal.preview.told if proposal.preview else 0,
         decided_by="" if proposal.decided_by is None else str(proposal.decided_by),
         decided_at=None if proposal.decided_at is None else format_instant(proposal.decided_at),

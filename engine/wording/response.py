@@ -84,9 +84,10 @@ class Responses:
         """Say that this phone is not heard for an hour: it brought codes that were never sent to it."""
         return _fitting(self._catalogue.texts(language).variants("reply.locked"), {})
 
-    def verified(self, language: str) -> str:
-        """Say that this phone gets messages from now on."""
-        return _fitting(self._catalogue.texts(language).variants("reply.verified"), {})
+    def verified(self, language: str, *, waits: bool = False) -> str:
+        """Say that this phone gets messages from now on, or once somebody else approved it."""
+        key = "reply.verified.waits" if waits else "reply.verified"
+        return _fitting(self._catalogue.texts(language).variants(key), {})
 
     def _single(self, language: str, became: Became, alert: Alert) -> str:
         texts = self._catalogue.texts(language)

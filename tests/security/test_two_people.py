@@ -125,6 +125,25 @@ async def test_nobody_makes_a_silence_in_the_name_of_another(api):
 )
 async def test_one_operator_silences_neither_awas_nor_a_province_alone(api, match, more):
     body = {"match": match, "until": "2024-11-27T18:00:00+09:00", "reason": "uji"} | more
-    sent = await api.client.post("/v1/silences", json=body, headers=await api.bearer("operate", "read"))
+    headers = await api.bearer("operate", "read")
+    sent = await api.client.post("/v1/silences", json=body, headers=headers)
+    if sent.status_code == 422:  # where a body had to name an author
+        sent = await api.client.post("/v1/silences", json=body | {"author": "piket"}, headers=headers)
     assert sent.status_code < 300, sent.text
     assert await api.siaga.silences.list() == ()
+
+
+async def test_an_operator_cannot_make_his_own_mailbox_an_officials(api):
+    """He adds it, brings the code that came to it, and approves with a second token that is his as well."""
+    who = (await api.siaga.books.directory()).holder("94.02", "sekda", api.siaga.clock.now())
+    headers = await api.bearer("operate")
+    body = {"person": who, "channel": "sms", "value": "+628119990001"}
+    contact = (await api.client.post("/v1/contacts", json=body, headers=headers)).json()["id"]
+    files = (api.siaga.settings.paths.var / "outbox").iterdir()
+    text = next(file.read_text() for file in files if "+628119990001" in file.read_text())
+    code = re.search(r"\b[0-9]{6}\b", text) or re.search(r"\b[A-Z0-9]{4}\b(?=\D*$)", text)
+    brought = await api.client.post(
+        f"/v1/contacts/{contact}/verification", json={"code": code[0]}, headers=headers
+    )
+    assert brought.status_code == 200, brought.text
+    assert not (await api.siaga.books.directory()).contact(contact).verified

@@ -201,12 +201,13 @@ async def _page(
         proposal=proposal,
         line=_line(proposal, voice, visit),
         parts=None if kept is None else _parts(visit, kept, voice),
+        contact=proposal.subject.contact,
         silence=_silence(proposal, voice, siaga.clock.now()),
         preview=preview,
         told=told,
         max_told=siaga.settings.reload.max_told,
         approvers=approvers,
-        mine=siaga.proposals.is_own(proposal, visit.scope.credential),
+        mine=proposal.is_of(visit.scope.credential),
     )
 
 
