@@ -93,14 +93,18 @@ def _plain(value: bytes) -> Any:
 
 
 def _audit(entries: list[bytes]) -> list[bytes]:
-    """Return the entries of the audit without their marks: none of what is random, and of what was asked twice one."""
+    """Return the entries of the audit without their marks: none of what is random, and of what was asked twice one.
+
+    Acts with the quarantine come last: where the process dies between event and act, the event is judged meanwhile.
+    """
     bare = [entry[MARK_LENGTH:] for entry in entries]
-    return [
+    kept = [
         entry
         for number, entry in enumerate(bare)
         if (what := msgspec.json.decode(entry)[1]) not in RANDOM_DEEDS
         and not (what in ASKED_AGAIN and entry in bare[:number])
     ]
+    return sorted(kept, key=lambda entry: msgspec.json.decode(entry)[1] == "quarantine")
 
 
 def whenever(story: Story) -> Story:
