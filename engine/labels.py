@@ -64,7 +64,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "suppressed": ("silenced", "hidden", "conflict_of_interest", "contact_gone"),
 }
 """States of a notification and the reasons it can have in each (escalation.md 4.6 and 4.7)."""
-SAYS = ("seen", "taken", "delegated", "declined", "resolved")
+SAYS = ("seen", "taken", "delegated", "declined", "resolved", "reopened")
 VIA = ("link", "sms", "console", "api", "proxy")
 INBOUND_TEXTS = (
     "recorded",

@@ -30,6 +30,7 @@ Kind = Literal[
     "delegated",
     "correction",
     "resolved",
+    "reopened",
     "digest",
     "unreachable",
     "reply",
@@ -177,6 +178,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolved_at: Instant | None = None
     resolved_reason: str = ""
     resolved_by: str = ""
+    undone: str = ""
+    reopened_at: Instant | None = None
+    reopened_by: str = ""
     wake_at: Instant | None = None
     notifications: tuple[str, ...] = ()
     history: int = 0

@@ -25,11 +25,11 @@ from engine.alerting.command import WITHOUT_CODE, Answer, Says
 from engine.alerting.conflict import accused
 from engine.alerting.delegation import Obstacle, counted, give_back, obstacle, pass_on
 from engine.alerting.draft import Draft
-from engine.alerting.escalation import end_unanswerable_step, next_step, reopen
+from engine.alerting.escalation import end_unanswerable_step, look_at_hiding, next_step, reopen, restart
 from engine.alerting.need import satisfied
 from engine.alerting.telling import ASKING, CORRECTIONS, SEEKING, follow_up
 from engine.judging.calendar import AWAS
-from engine.judging.instant import Instant
+from engine.judging.instant import MINUTE, Instant, Millis
 
 Refusal = (
     Literal[
@@ -37,6 +37,13 @@ Refusal = (
         "code_missing",
         "grade_too_low",
         "not_taker",
+        "confirmation_needed",
+        "not_resolved",
+        "not_closed_by_hand",
+        "undone",
+        "has_successor",
+        "not_closer",
+        "too_late",
         "already_resolved",
         "already_taken",
         "conflict_of_interest",
@@ -44,6 +51,8 @@ Refusal = (
     | Obstacle
 )
 LEAST_GRADE = 2
+TAKE_BACK_FOR: Millis = 15 * MINUTE
+"""For so long who closed an alert may take that back."""
 HANDED_OVER: frozenset[State] = frozenset(("sending", "sent", "delivered", "failed"))
 """States in which a person may have the message in hand, whatever the gateway said of it since."""
 AGAIN = "repeated"
@@ -284,6 +293,8 @@ def _resolved_unresolved(draft: Draft, answer: Answer) -> str:
     if answer.via == "sms" and draft.alert.level >= AWAS and not has_taken(draft.alert, answer.person):
         _seen(draft, answer)
         return "not_taker"
+    if needs_confirmation(draft.alert, answer.person) and not _confirmed(answer):
+        return "confirmation_needed"
     _record(draft, answer)
     resolve(draft, "by_hand", person=answer.person)
     return "resolved"
@@ -292,6 +303,17 @@ def _resolved_unresolved(draft: Draft, answer: Answer) -> str:
 def has_taken(alert: Alert, person: str) -> bool:
     """Whether the person has taken the alert, as things stand."""
     return any(taking.person == person for taking in alert.takings)
+
+
+def needs_confirmation(alert: Alert, person: str) -> bool:
+    """Whether closing asks once more, and for a reason: of any awas, and of what somebody else has taken."""
+    others = any(taking.person != person for taking in alert.takings)
+    return alert.level >= AWAS or (others and not has_taken(alert, person))
+
+
+def _confirmed(answer: Answer) -> bool:
+    """Say whether the person said so again, with a reason; an SMS is asked for no reason."""
+    return answer.confirmed and bool(answer.note_digest or answer.via == "sms")
 
 
 def resolve(draft: Draft, reason: str, *, person: str = "", ended_at: Instant | None = None) -> None:
@@ -321,6 +343,58 @@ def _already_resolved(draft: Draft, answer: Answer) -> str:
     return AGAIN if same else "already_resolved"
 
 
+def _not_resolved(draft: Draft, answer: Answer) -> str:
+    return AGAIN if draft.alert.reopened_by == answer.person else "not_resolved"
+
+
+def _reopened_resolved(draft: Draft, answer: Answer) -> str:
+    """Withdraw a closing by hand: the alert lives on under its number, and its current step starts anew."""
+    refusal = why_not_reopened(draft.alert, answer, draft.now)
+    if refusal is None and draft.around.has_successor:
+        refusal = "has_successor"
+    if refusal is not None:
+        return refusal
+    _record(draft, answer)
+    draft.cancel("superseded", kinds=frozenset(("resolved",)))
+    reopen(draft)
+    draft.change(
+        resolved_at=None,
+        resolved_reason="",
+        resolved_by="",
+        reopened_at=draft.now,
+        reopened_by=answer.person,
+    )
+    reason = "by_operator" if answer.is_operator else "taken_back"
+    cause = draft.note("reopened", reason=reason, person=answer.person)
+    reached = follow_up(draft, "reopened", cause, but={answer.person})
+    if not look_at_hiding(draft):
+        restart(draft, "reopened", but=reached)
+    return "reopened"
+
+
+def why_not_reopened(alert: Alert, answer: Answer, now: Instant) -> Refusal | None:
+    """Return why a closing may not be withdrawn: who closed it may for 15 minutes, an operator at any time.
+
+    What judging closed stays closed, and so does what it would have closed in between: its condition is not true.
+    """
+    if alert.resolved_reason != "by_hand":
+        return "not_closed_by_hand"
+    if alert.undone:
+        return "undone"
+    if answer.is_operator:
+        return None
+    if answer.person != alert.resolved_by:
+        return "not_closer"
+    return None if can_take_back(alert, answer.person, now) else "too_late"
+
+
+def can_take_back(alert: Alert, person: str, now: Instant) -> bool:
+    """Whether a person may still take back their closing; at the last millisecond of the 15 minutes they may."""
+    if alert.resolved_at is None or alert.resolved_reason != "by_hand" or alert.undone:
+        return False
+    return person == alert.resolved_by and now <= alert.resolved_at + TAKE_BACK_FOR
+
+
 Row = Callable[[Draft, Answer], str]
 TABLE: dict[Says, dict[Status, Row]] = {
     "seen": {"open": _seen, "acknowledged": _seen, "resolved": _seen},
@@ -340,6 +414,7 @@ TABLE: dict[Says, dict[Status, Row]] = {
         "acknowledged": _declined_acknowledged,
         "resolved": _already_resolved,
     },
+    "reopened": {"open": _not_resolved, "acknowledged": _not_resolved, "resolved": _reopened_resolved},
 }
 """The status table of escalation.md 5."""
 REFUSALS: frozenset[str] = frozenset(name for part in get_args(Refusal) for name in get_args(part))

@@ -15,7 +15,7 @@ from engine.judging.instant import Instant
 from engine.judging.judgement import Judgement, Opened
 from engine.judging.rule import Rule
 
-Says = Literal["seen", "taken", "delegated", "declined", "resolved"]
+Says = Literal["seen", "taken", "delegated", "declined", "resolved", "reopened"]
 Via = Literal["link", "sms", "console", "api", "proxy"]
 GRADES: dict[Via, int] = {"link": 3, "sms": 2, "console": 4, "api": 4, "proxy": 2}
 """How sure we are that it was the person. A sender's number can be forged; the link and the code cannot."""
@@ -63,7 +63,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
 
     `to` is the delegate; `operator` who typed it in for them (via proxy); `notification` the message that it answers,
     where that is known: the link in a reminder renews, the same link again does not. `coded`: an SMS names the code
-    that was sent to that phone; other ways need none.
+    that was sent to that phone; other ways need none. `confirmed`: the person was asked whether the alert is to be
+    closed, and said yes again.
     """
 
     person: str
@@ -75,6 +76,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     note_digest: str = ""
     is_operator: bool = False
     coded: bool = True
+    confirmed: bool = False
 
     @property
     def grade(self) -> int:

@@ -141,6 +141,9 @@ def decide(
         draft.change(keys=(*alert.keys, key)[-KEYS:])
     acknowledge_where_satisfied(draft)
     set_wake(draft)
+    if reason == "reopened" and draft.alert.hidden in draft.alert.hide_while:
+        # What hides it may have closed while this was decided.
+        draft.change(cover_changes_at=now)
     if reason == AGAIN:
         return draft.decision(reason, repeated=True)
     return draft.decision(reason, refusal=reason if reason in REFUSALS else "")
@@ -335,6 +338,7 @@ def _undo(draft: Draft, undone: Undone) -> None:
     if draft.alert.unresolved:
         resolve(draft, undone.reason)
     else:
+        draft.change(undone=undone.reason)
         cause = draft.note("corrected", reason=undone.reason)
         follow_up(draft, "correction", cause)
 

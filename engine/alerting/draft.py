@@ -31,6 +31,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     `silences_version` is that of the record that keeps the silences (0: none was ever made).
     `standing` is what is open of the rules that may hide the alert, where that matters.
+    `has_successor`: the group of the alert opened another one since, where that matters.
     `routes` are the ways through the gateways, `interrupted` until when which gateways are out of order.
     """
 
@@ -41,6 +42,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     silences: tuple[Silence, ...] = ()
     silences_version: int = 0
     standing: Standing = frozenset()
+    has_successor: bool = False
     routes: tuple[Route, ...] = ()
     interrupted: dict[str, Instant] = {}
 
@@ -54,7 +56,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What `decide` returns: the alert after it, changed notifications, new history, and the named reason.
 
     `refusal` is set where an answer was refused; `repeated` where it said again what is already so. `silences` is the
-    version of the silences that it was decided by.
+    version of the silences that it was decided by. `after` is, of an opening, the alert before it of the same group
+    with the version that it must still have: it is closed then.
     """
 
     alert: Alert
@@ -64,6 +67,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str = ""
     repeated: bool = False
     silences: int = 0
+    after: tuple[str, int] | None = None
 
 
 def chain_digest(entry: HistoryEntry) -> str:

@@ -89,7 +89,8 @@ def _superseded(
     overtaken = (kind in WHILE_ACKNOWLEDGED and alert.status == "open") or (
         kind == "expiry" and alert.status == "acknowledged"
     )
-    return Held("cancelled", "superseded") if restarted or overtaken else None
+    withdrawn = kind == "resolved" and alert.unresolved
+    return Held("cancelled", "superseded") if restarted or overtaken or withdrawn else None
 
 
 def _silenced(alert: Alert, notification: Notification, around: Surroundings, now: Instant) -> Held | None:

@@ -34,7 +34,17 @@ from engine.judging.opening import assign, mark_of, moved, opened, risen, said_o
 from engine.judging.points import Points
 from engine.judging.retention import Retaining
 from engine.judging.rule import Rule
-from engine.judging.state import EMPTY, Closing, GroupState, Join, Opening, Spell, gate_of
+from engine.judging.state import (
+    EMPTY,
+    ByHand,
+    Closing,
+    GroupState,
+    Join,
+    Opening,
+    Reopening,
+    Spell,
+    gate_of,
+)
 from engine.judging.trace import Rise, earlier
 from engine.judging.window import climbs, kept_for, limit_of, opens_on_arrival, quiet_after
 
@@ -116,7 +126,7 @@ class Group(Retaining):
         received_at: Instant,
         clearing: Sequence[Event] = (),
         withdrawn: Withdrawn | None = None,
-        closed: Closing | None = None,
+        closed: ByHand | None = None,
         fits: Fits | None = None,
     ) -> tuple[Judgement, ...]:
         """Judge what fell due before `received_at`, then take the events of one request, all at once.
@@ -124,9 +134,9 @@ class Group(Retaining):
         `fits` says which parts of a pattern the arrivals fit; other conditions do not need it.
         """
         said: list[Judgement] = []
-        if closed is not None:
-            self._close(closed)
         ripe = received_at - self.rule.wait_for_late - 1
+        if closed is not None and self._take_note(closed):
+            said += self._settle(ripe)
         due = self.due
         if due is not None and due < received_at:
             said += self._settle(ripe)
@@ -147,10 +157,10 @@ class Group(Retaining):
         said += self._forget(received_at)
         return tuple(said)
 
-    def look(self, *, now: Instant, closed: Closing | None = None) -> tuple[Judgement, ...]:
+    def look(self, *, now: Instant, closed: ByHand | None = None) -> tuple[Judgement, ...]:
         """Judge what is due at the clock instant `now` though nothing arrived."""
         if closed is not None:
-            self._close(closed)
+            self._take_note(closed)
         return tuple(self._settle(now - self.rule.wait_for_late))
 
     # --- what goes in -----------------------------------------------------------------------------------------------
@@ -171,19 +181,59 @@ class Group(Retaining):
         else:
             self._refold(at, [*(key for key, _ in newcomers), *(one.key for one in gone)])
 
-    def closes(self, closed: Closing) -> int | None:
-        """Return the place of the opening that a closing by hand ends; None where that is known already."""
-        ends = (o.ordinal == closed.ordinal and o.ended_at is None for o in self._openings)
-        return next((place for place, end in enumerate(ends) if end), None)
+    def heeds(self, act: ByHand) -> bool:
+        """Say whether an act of people changes something here: it is not known already."""
+        known = next((o for o in self._openings if o.ordinal == act.ordinal), None)
+        if isinstance(act, Closing):
+            return known is not None and known.ended_at is None
+        if known is None:
+            return 0 < act.ordinal == self._opened
+        return act.ordinal == self._opened and self._closed_at(known) is not None
+
+    def _closed_at(self, opening: Opening) -> EventKey | None:
+        """Return where people closed an alert; None where they did not, or where that was judged for good."""
+        if opening.mark is not None or opening.ended_at is None:
+            return opening.mark
+        # A state of before marks were kept with their openings.
+        return next((m for m in self._marks if m.desk and m.occurred_at == opening.ended_at), None)
+
+    def _take_note(self, act: ByHand) -> bool:
+        """Take note of what people did; return whether something may have to be said because of it."""
+        if not self.heeds(act):
+            return False
+        if isinstance(act, Closing):
+            self._close(act)
+            return False
+        self._reopen(act)
+        return True
 
     def _close(self, closed: Closing) -> None:
         """Mark where an alert was closed by hand: after its newest evidence, and when that had been judged."""
-        if (place := self.closes(closed)) is not None:
-            opening = self._openings[place]
-            mark = mark_of(closed, opening, self.rule.condition)
-            insort(self._marks, mark)
-            self._openings[place] = msgspec.structs.replace(opening, ended_at=mark.occurred_at)
+        place = next(p for p, o in enumerate(self._openings) if o.ordinal == closed.ordinal)
+        opening = self._openings[place]
+        mark = mark_of(closed, opening, self.rule.condition)
+        insort(self._marks, mark)
+        self._openings[place] = msgspec.structs.replace(opening, ended_at=mark.occurred_at, mark=mark)
+        self._refold(mark.occurred_at)
+
+    def _reopen(self, reopening: Reopening) -> None:
+        """Take a closing by hand away, as if it had never been.
+
+        Where it was judged for good the alert is carried, as one of another version of the rule is: it takes what runs,
+        else what comes next.
+        """
+        known = next((o for o in self._openings if o.ordinal == reopening.ordinal), None)
+        others = [o for o in self._openings if o.ordinal != reopening.ordinal]
+        mark = self._closed_at(known) if known is not None else None
+        if known is not None and mark in self._marks:
+            self._marks.remove(mark)
+            self._openings = [*others, msgspec.structs.replace(known, ended_at=None, mark=None)]
             self._refold(mark.occurred_at)
+            return
+        carried = Opening(ordinal=reopening.ordinal, happened_at=reopening.at, carried=True)
+        self._openings = [*others, carried]
+        self._status = msgspec.structs.replace(self._status, blocked=False, floor=None)
+        self._refold()
 
     def _refold(self, since: Instant | None = None, changed: Sequence[EventKey] = ()) -> None:
         """Fold anew from `since` on (None: all); `changed` are the points that came or went, where nothing else did."""

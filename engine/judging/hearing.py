@@ -15,7 +15,7 @@ from engine.judging.instant import Instant
 from engine.judging.judgement import Judgement
 from engine.judging.retention import WORTH_FORGETTING
 from engine.judging.rule import Bond, Rule
-from engine.judging.state import Closing, Point
+from engine.judging.state import ByHand, Point
 from engine.judging.stretch import ENDED, Source, Stretch, points_of
 
 
@@ -37,10 +37,13 @@ class Hearing(msgspec.Struct, frozen=True, kw_only=True):
 class BondGroup(Group):
     """The working copy of one group of a rule on rules."""
 
-    def hear(self, hearings: Sequence[Hearing], closed: Closing | None = None) -> tuple[Judgement, ...]:
+    def hear(self, hearings: Sequence[Hearing], closed: ByHand | None = None) -> tuple[Judgement, ...]:
         """Take what other groups say; judge what may be judged when the last of them said it."""
-        if closed is not None:
-            self._close(closed)
+        last = max(hearings, key=lambda one: one.at)
+        ripe = last.at - self.rule.wait_for_late - 1
+        again: list[Judgement] = []
+        if closed is not None and self._take_note(closed):
+            again = self._settle(ripe)
         gone: set[tuple[str, str]] = set()
         fresh: list[Point] = []
         for hearing in hearings:
@@ -48,15 +51,14 @@ class BondGroup(Group):
             gone |= names
             fresh += points
         if not gone and not fresh:
-            return ()
+            return tuple(again)
         withdrawn = self.points.withdraw(gone)
         for point in fresh:
             self.points.add(point)
         self._refold()
         undone = tuple(e for e in withdrawn if not e.id.endswith(ENDED))
-        last = max(hearings, key=lambda one: one.at)
-        said = self._settle(last.at - self.rule.wait_for_late - 1, last.reason, undone)
-        return (*said, *self._forget(last.at))
+        said = self._settle(ripe, last.reason, undone)
+        return (*again, *said, *self._forget(last.at))
 
     def put_away(self, received_at: Instant) -> None:
         """Keep all points at hand: whatever a source says is held against all that was heard of it."""

@@ -79,6 +79,7 @@ def moved(opening: Opening, spell: Spell) -> Opening:
         level=opening.level,
         risen=opening.risen,
         excepted=opening.excepted,
+        mark=opening.mark,
     )
 
 

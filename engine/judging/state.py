@@ -110,7 +110,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     next spell that is not over by `happened_at` (when this version came into force) is its own. `figure` is how far a
     silence had grown as last said. Of a state whose level may rise when an event leaves, `level` is the highest one
     that was said, `risen` the instant of the newest rise that was, and `excepted` whether an exception gives a level
-    to each of its evidence.
+    to each of its evidence. `mark` is where people closed it, if they did.
     """
 
     ordinal: int
@@ -121,6 +121,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     level: int = 0
     risen: Instant | None = None
     excepted: bool = False
+    mark: EventKey | None = None
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +133,20 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     ordinal: int
     floor: EventKey | None
     at: Instant
+
+
+class Reopening(msgspec.Struct, frozen=True, kw_only=True):
+    """The closing by hand of the newest alert of a group, of this ordinal, was withdrawn at the clock instant `at`.
+
+    It may be told again and again as long as the alert is open; it counts once.
+    """
+
+    ordinal: int
+    at: Instant
+
+
+ByHand = Closing | Reopening
+"""What people did last about whether an alert is open."""
 
 
 class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -19,7 +19,7 @@ from engine.judging.evaluate import Group
 from engine.judging.instant import Instant
 from engine.judging.opening import assign, mark_of, moved
 from engine.judging.rule import Rule
-from engine.judging.state import Closing, GroupState, Opening, Point, gate_of
+from engine.judging.state import ByHand, Closing, GroupState, Opening, Point, gate_of
 
 
 def take_over(
@@ -30,14 +30,14 @@ def take_over(
     before: Instant,
     around: Circumstances = UNKNOWN,
     unresolved: int = 0,
-    closed: Closing | None = None,
+    closed: ByHand | None = None,
     kind: type[Group] = Group,
 ) -> Group:
     """Return the group under `rule`, in force from `before` on; what it says then, `Group.look` says.
 
     `points` are all that the new version sees. `former` is the state under the old version. `unresolved` is the ordinal
-    of the alert that people still deal with, 0 for none; `closed` the newest one where people closed it. `kind` is that
-    of the rule's working copies.
+    of the alert that people still deal with, 0 for none; `closed` what people last did to the newest one: of one that
+    they closed and reopened no closing is left. `kind` is that of the rule's working copies.
     """
     told = {point.key: point.told for point in former.points}
     rows = tuple(
@@ -45,10 +45,16 @@ def take_over(
         for point in sorted(points, key=lambda point: point.key)
     )
     openings = [opening for opening in former.openings if opening.ordinal != unresolved]
-    marks = {mark for mark in former.marks if mark.desk}
-    if closed is not None:
+    withdrawn = {opening.mark for opening in former.openings if opening.ordinal == unresolved}
+    marks = {mark for mark in former.marks if mark.desk and mark not in withdrawn}
+    if isinstance(closed, Closing):
         known = next((opening for opening in openings if opening.ordinal == closed.ordinal), None)
-        marks.add(mark_of(closed, known or _opening_of(closed), rule.condition))
+        mark = mark_of(closed, known or _opening_of(closed), rule.condition)
+        marks.add(mark)
+        openings = [
+            msgspec.structs.replace(one, mark=mark) if one.ordinal == closed.ordinal else one
+            for one in openings
+        ]
     judged = GroupState(
         points=rows, opened=former.opened, marks=tuple(sorted(marks)), ripe=before - rule.wait_for_late
     )

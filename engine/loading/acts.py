@@ -31,7 +31,7 @@ from engine.loading.silences import Silencing, Unsilencing, silencing, unsilenci
 from engine.loading.tested_rules import inline_of
 from engine.loading.value import boolean, identifier, quoted_region, text, word
 
-SAYS = ("seen", "taken", "delegated", "declined", "resolved")
+SAYS = ("seen", "taken", "delegated", "declined", "resolved", "reopened")
 VIA = ("link", "sms", "console", "api", "proxy")
 GATEWAY_STATES = ("up", "down", "slow", "refuses")
 REPORT_STATES = ("delivered", "failed")
@@ -39,7 +39,10 @@ GatewayState = Literal["up", "down", "slow", "refuses"]
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
-    """A person answers; `phone` is another one than their own, `operator` who types it in for them."""
+    """A person answers; `phone` is another one than their own, `operator` who types it in for them.
+
+    `confirm`: where closing asks once more, they say yes, with a reason.
+    """
 
     who: str
     says: Says | None
@@ -48,6 +51,7 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     to: str = ""
     phone: str = ""
     operator: str = ""
+    confirm: bool = True
     rule: str | None = None
     group: Group = None
 
@@ -62,9 +66,9 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ByHand(msgspec.Struct, frozen=True, kw_only=True):
-    """An operator resolves, escalates or comments an alert."""
+    """An operator resolves, reopens, escalates or comments an alert."""
 
-    does: Literal["resolve", "escalate", "comment"]
+    does: Literal["resolve", "reopen", "escalate", "comment"]
     who: str
     text: str = ""
     rule: str | None = None
@@ -192,6 +196,7 @@ def _answer(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
         to=form.read("to", text, ""),
         phone=form.read("from", text, ""),
         operator=form.read("by", text, ""),
+        confirm=form.read("confirm", boolean, default=True),
         rule=form.read("rule", text, None),
         group=form.read("group", group, None),
     )
@@ -220,6 +225,22 @@ def _post(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
         says=cast("Says", form.read("says", word(*SAYS), "taken")),
         via="link",
         to=form.read("to", text, ""),
+        confirm=form.read("confirm", boolean, default=True),
+        rule=form.read("rule", text, None),
+        group=form.read("group", group, None),
+    )
+    form.close()
+    return answering
+
+
+def _withdraw(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+    """Take `{who, via}`: who closed the alert takes that back."""
+    form = form_of(node, findings)
+    answering = Answering(
+        who=form.require("who", text, ""),
+        says="reopened",
+        via=cast("Via", form.read("via", word(*VIA), "link")),
+        operator=form.read("by", text, ""),
         rule=form.read("rule", text, None),
         group=form.read("group", group, None),
     )
@@ -228,7 +249,7 @@ def _post(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
 
 
 def _by_hand(
-    does: Literal["resolve", "escalate", "comment"],
+    does: Literal["resolve", "reopen", "escalate", "comment"],
 ) -> Callable[[RegionTable, Node, Findings], Deed]:
     def read(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
         form = form_of(node, findings)
@@ -354,6 +375,8 @@ _DEEDS: Mapping[str, Callable[[RegionTable, Node, Findings], Deed]] = {
     "fetch": _fetch,
     "post": _post,
     "resolve": _by_hand("resolve"),
+    "reopen": _by_hand("reopen"),
+    "withdraw": _withdraw,
     "escalate": _by_hand("escalate"),
     "comment": _by_hand("comment"),
     "gateway": _gateway,

@@ -48,6 +48,7 @@ MESSAGES = (
     "delegated",
     "correction",
     "resolved",
+    "reopened",
     "digest",
     "unreachable",
     "reply",
@@ -67,7 +68,7 @@ ENTRIES = (
     ),
     *("answer_refused", "also_taken", "acknowledged", "reminded", "expired", "delegated", "returned"),
     *("escalated_by_hand", "silenced", "silence_ended", "commented", "exhausted", "resolved", "corrected"),
-    *("called", "redated", "restarted", "reload_kept"),
+    *("called", "redated", "restarted", "reload_kept", "reopened"),
 )
 """Names of history entries (escalation.md 10)."""
 SCENE = ("policies", "inline_policies", "directory", "inline_directory", "gateways", "settings")

@@ -44,6 +44,8 @@ from engine.service.notes import digest_of
 from engine.wording.link import token_for
 
 _CODE = re.compile(r"\{code(?::([1-9]\d?))?\}", re.ASCII)
+REASON = "selesai"
+"""Why an alert is over, where a test confirms a closing and says nothing of it."""
 OPERATING = ("posko", "posko_nasional", "ops")
 """Roles whose bearers are operators of their region."""
 
@@ -101,7 +103,8 @@ class Deeds:
             via=deed.via,
             to=deed.to,
             operator=deed.operator or ("operator" if deed.via == "proxy" else ""),
-            note_digest=digest_of(found.id, deed.who, deed.text if deed.via != "sms" else ""),
+            note_digest=digest_of(found.id, deed.who, _reason(deed)),
+            confirmed=deed.confirm,
             is_operator=deed.via in ("console", "api") and await self._operates(deed.who, found),
         )
         await self._rig.desk.answer(
@@ -117,7 +120,13 @@ class Deeds:
         if found is not None:  # a link that is not valid any more is answered 404 and changes nothing
             case, notification = found
             answer = Answer(
-                person=notification.person, says=says, via="link", to=deed.to, notification=notification.id
+                person=notification.person,
+                says=says,
+                via="link",
+                to=deed.to,
+                notification=notification.id,
+                note_digest=digest_of(case.alert.id, notification.person, _reason(deed)),
+                confirmed=deed.confirm,
             )
             await self._rig.desk.answer(
                 case.alert.id, answer, by=Credential("link", notification.id, notification.person)
@@ -159,8 +168,15 @@ class Deeds:
             return found
         by = Credential("user", deed.who)
         match deed.does:
-            case "resolve":
-                answer = Answer(person=deed.who, says="resolved", via="console", is_operator=True)
+            case "resolve" | "reopen":
+                answer = Answer(
+                    person=deed.who,
+                    says="resolved" if deed.does == "resolve" else "reopened",
+                    via="console",
+                    is_operator=True,
+                    note_digest=digest_of(found.id, deed.who, REASON if deed.does == "resolve" else ""),
+                    confirmed=True,
+                )
                 await self._rig.desk.answer(found.id, answer, by=by)
             case "escalate":
                 await self._rig.desk.change(
@@ -302,6 +318,13 @@ class Deeds:
         await self._rig.reload(rules, policies)
         self._policies = policies
         return None
+
+
+def _reason(deed: Answering) -> str:
+    """Return the note of an answer: its text, else of a closing that is confirmed a reason."""
+    if deed.via == "sms":
+        return ""
+    return deed.text or (REASON if deed.says == "resolved" and deed.confirm else "")
 
 
 def by_id(policies: Sequence[Policy]) -> dict[str, Policy]:

@@ -19,6 +19,7 @@ _STATUS_AFTER: Mapping[str, str] = {
     "escalated_by_hand": "open",
     "returned": "open",
     "resolved": "resolved",
+    "reopened": "open",
 }
 """The status in which an entry leaves its alert; the others leave it as it was."""
 

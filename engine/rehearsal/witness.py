@@ -172,6 +172,7 @@ _STATUS_ENTRIES = (
     "returned",
     "acknowledged",
     "resolved",
+    "reopened",
 )
 
 

@@ -20,6 +20,7 @@ from engine.alerting.command import Answer, Command
 from engine.alerting.credential import Credential
 from engine.alerting.decide import decide
 from engine.alerting.draft import Decision, Surroundings
+from engine.alerting.identity import alert_id
 from engine.clock import Clock
 from engine.errors import StoreError, StoreUnavailableError
 from engine.judging.instant import SECOND
@@ -214,7 +215,7 @@ class Desk:
                 case.alert,
                 case.notifications,
                 one.command,
-                await self._around(case.alert, around),
+                await self._around(case.alert, one.command, around),
                 self._clock.now(),
                 by=one.by,
             )
@@ -223,8 +224,7 @@ class Desk:
                 written = True
                 changes.add([decision], case)
                 first_messages += _first_message(case, decision)
-                if _closed_by_hand(case.alert, decision.alert, self._books.rule_set.counted):
-                    changes.plans.append(Plan(CLOSINGS, one.alert_id, decision.alert.resolved_at))
+                self._tell_judging(changes, case.alert, decision)
             elif one.beside is not None:
                 changes.expects.append(Expect(ALERTS, one.alert_id, case.version))
             if one.beside is not None:
@@ -266,8 +266,28 @@ class Desk:
                 return await self._store.log(append.log, number - 1, 1) == [append.entries[0]]
         return False
 
-    async def _around(self, alert: Alert, around: Surroundings) -> Surroundings:
-        """Return what a decision may look at; for a hidden alert with what is open of the rules that may hide it."""
+    def _tell_judging(self, changes: Changes, before: Alert, decision: Decision) -> None:
+        """Let judging take note where people closed an alert that other rules count, or reopened one."""
+        after = decision.alert
+        if _closed_by_hand(before, after, self._books.rule_set.counted):
+            changes.plans.append(Plan(CLOSINGS, after.id, after.resolved_at))
+        if decision.reason == "reopened":
+            changes.plans.append(Plan(CLOSINGS, after.id, after.reopened_at))
+            changes.expects.append(Expect(ALERTS, self._successor(after), 0))
+
+    def _successor(self, alert: Alert) -> str:
+        """Return the id that the next alert of the same group has."""
+        namespace, rule = self._books.namespace, alert.rule.id
+        return alert_id(namespace, alert.space, rule, alert.group, alert.ordinal + 1)
+
+    async def _around(self, alert: Alert, command: Command, around: Surroundings) -> Surroundings:
+        """Return what a decision may look at.
+
+        For a hidden alert with what is open of the rules that may hide it, for reopening with whether another followed.
+        """
+        if isinstance(command, Answer) and command.says == "reopened":
+            (successor,) = await self._store.get(ALERTS, [self._successor(alert)])
+            around = msgspec.structs.replace(around, has_successor=successor is not None)
         if not alert.hidden:
             return around
         found = await standing(self._store, alert.space, alert.hide_while)

@@ -41,7 +41,7 @@ REVEALS = "reveals"
 CLOSED = "closed"
 """Beginning of the names of the schedules of resolved alerts, by the instant at which they were; see `closed_in`."""
 CLOSINGS = "closings"
-"""Schedule of alerts that people closed and other rules count, until judging has taken note."""
+"""Schedule of alerts that people reopened, or closed where other rules count them, until judging has taken note."""
 LINKS = "links"
 """Table of the fingerprints of answer links, to notification ids."""
 
@@ -149,6 +149,8 @@ class Changes(msgspec.Struct, kw_only=True):
         self.puts.append(Put(ALERTS, alert.id, encode(alert), before.version if before else 0))
         if before is None:
             self._expect_silences(decisions[0].silences)
+            if decisions[0].after is not None:
+                self.expects.append(Expect(ALERTS, *decisions[0].after))
         self.plans += timers(alert)
         self.plans.append(Plan(UNRESOLVED, alert.id, alert.detected_at if alert.unresolved else None))
         for notification in changed.values():
@@ -190,11 +192,12 @@ class Changes(msgspec.Struct, kw_only=True):
         drops: Iterable[Drop] = (),
     ) -> Write:
         """Return the changes as one write, with further puts and drops."""
+        written = {(put.table, put.id) for put in self.puts}
         return Write(
             name=name,
             puts=(*self.puts, *puts),
             drops=(*self.drops, *drops),
-            expects=tuple(self.expects),
+            expects=tuple(one for one in self.expects if (one.table, one.id) not in written),
             plans=tuple(self.plans),
             appends=tuple(self.appends),
             counts=self.counts,

@@ -112,6 +112,9 @@ class Docket:
         alert = alert_id(self._around.namespace, key.space, key.rule, key.group, judgement.ordinal)
         if isinstance(judgement, Opened):
             decision = self._opened(key, judgement)
+            former = alert_id(self._around.namespace, key.space, key.rule, key.group, judgement.ordinal - 1)
+            if former in cases and former not in decided:
+                decision = msgspec.structs.replace(decision, after=(former, cases[former].version))
             decided[alert] = ([decision], None)
             return decision
         if alert not in decided:

@@ -481,14 +481,17 @@ class Evaluator:
 def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Collection[tuple[str, str]]) -> None:
     """Raise `FencedError` unless people were quicker.
 
-    They are if they answered an alert of the batch, changed a message of one, or made or ended a silence.
+    They are if they answered an alert of the batch or the one before it, changed a message of one, or made or ended a
+    silence.
     """
     if (SILENCES, ALL) in records:
         return
     changed = {id_ for table, id_ in records if table in (ALERTS, NOTIFICATIONS)}
     decided = [case for outcome in outcomes.values() for case in outcome.cases.items()]
     if not any(
-        alert in changed or any(n.id in changed for d in decisions for n in d.notifications)
+        alert in changed
+        or any(n.id in changed for d in decisions for n in d.notifications)
+        or any(d.after is not None and d.after[0] in changed for d in decisions)
         for alert, (decisions, _) in decided
     ):
         raise FencedError(f"group states were changed by another evaluator: {sorted(records)[:3]}")

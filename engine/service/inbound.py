@@ -392,6 +392,7 @@ class Inbound:
             to=to,
             notification=notification.id if notification else "",
             coded=act.coded,
+            confirmed=act.confirmed,
         )
 
     async def _delegate(self, written: str, region: str) -> str:

@@ -17,7 +17,7 @@ from engine.judging.evaluate import Group
 from engine.judging.hearing import BondGroup, Hearing
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
-from engine.judging.state import Closing
+from engine.judging.state import ByHand, Closing
 from engine.judging.trace import later
 from engine.matching.variant import changed_at, variant_of
 from engine.service.backdrop import Backdrop
@@ -148,7 +148,7 @@ class Judge:
     async def _overtaken(self, attempt: _Attempt) -> _Attempt | None:
         """Return an attempt as it is after what people did meanwhile; None where everything is to be judged again.
 
-        Of all that people do, judging knows only that they closed an alert.
+        Of all that people do, judging knows only that they closed an alert, or withdrew that.
         """
         before = {key: closing_of(attempt.case(key)) for key in attempt.alerts}
         attempt.cases = dict(await load(self._store, list(attempt.alerts.values())))
@@ -204,7 +204,8 @@ class Judge:
         case: Case | None,
     ) -> None:
         horizon = attempt.horizon
-        just_closed = closed = closing_of(case)
+        closed = closing_of(case)
+        just_closed = closed if isinstance(closed, Closing) else None
         group = await self.copy(key, self._books.rule_set.rules[key.rule], horizon, case)
         waited = due_of(group)
         if group.points.away:
@@ -260,10 +261,10 @@ class Judge:
         old = head.base is not None and head.base < now - NUMBERED
         return not head.opened or (old and key.rule not in self._books.rule_set.counted)
 
-    async def _bring(self, key: Key, group: Group, shares: Sequence[Share], closed: Closing | None) -> None:
+    async def _bring(self, key: Key, group: Group, shares: Sequence[Share], closed: ByHand | None) -> None:
         """Bring the older points that a group needs to judge its shares."""
         events = (event for share in shares for event in (*share.arrivals, *share.clearing))
-        closes = closed is not None and group.closes(closed) is not None
+        closes = closed is not None and group.heeds(closed)
         await self._groups.bring(
             key,
             group,

@@ -14,7 +14,7 @@ from engine.judging.evaluate import Group
 from engine.judging.hearing import kind_of
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
-from engine.judging.state import Closing, GroupState
+from engine.judging.state import ByHand, Closing, GroupState, Reopening
 from engine.judging.takeover import take_over
 from engine.judging.trace import earlier
 from engine.matching.variant import ends_at
@@ -39,11 +39,15 @@ def newest_alert(namespace: str, key: Key, state: GroupState) -> str | None:
     return alert_id(namespace, key.space, key.rule, key.group, ordinal) if ordinal else None
 
 
-def closing_of(newest: Case | None) -> Closing | None:
-    """Return how people closed an alert, if they did."""
-    if newest is None or newest.alert.resolved_reason != "by_hand":
+def closing_of(newest: Case | None) -> ByHand | None:
+    """Return how people closed an alert, or when they withdrew that, if they did."""
+    if newest is None:
         return None
     alert = newest.alert
+    if alert.unresolved and alert.reopened_at is not None:
+        return Reopening(ordinal=alert.ordinal, at=alert.reopened_at)
+    if alert.resolved_reason != "by_hand":
+        return None
     return Closing(floor=alert.floor, at=alert.resolved_at or 0, ordinal=alert.ordinal)
 
 

@@ -110,6 +110,8 @@ class OwnAlerts:
         changes = Changes()
         changes.add([decision], None)
         changes.plans.append(done)
+        if known is not None:  # nobody reopens it meanwhile
+            changes.expects.append(Expect(ALERTS, newest, known.version))
         mine = Put(OWN, key, encode((ordinal + 1, decision.alert.id)), record.version if record else 0)
         outcome = await self._store.write(changes.write("own_alert", puts=[mine]))
         self._metrics.commit("own_alert", "committed" if isinstance(outcome, Committed) else "conflict")

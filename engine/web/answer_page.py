@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -23,6 +23,7 @@ from engine.alerting.directory import Found
 from engine.clock import monotonic
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.casebook import Case
+from engine.service.notes import digest_of, with_note
 from engine.service.procedures import Procedures
 from engine.service.rate_limit import Limit, RateLimiter
 from engine.service.readable import report_unreadable
@@ -35,8 +36,10 @@ router = APIRouter(tags=["answer page"])
 
 PREFIX = "/a/"
 BUTTONS: tuple[Says, ...] = get_args(Says)
-BODY_BYTES = 1_024
-"""A form with one word is far smaller."""
+BODY_BYTES = 4_096
+"""A form with one word is far smaller; one with a reason of `LONGEST_REASON` characters fits."""
+LONGEST_REASON = 200
+"""Characters of why an alert is over, as the page takes them."""
 LONGEST_TOKEN = 64
 MISSES, MISSES_SECONDS = 100, 600
 """So many links that lead nowhere may come from one address at once, and again over so many seconds. Beyond that the
@@ -92,6 +95,12 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
                                 "type": "string",
                                 "description": "For `delegated`: a role of the alert's region, as the page offers them",
                             },
+                            "confirm": {
+                                "type": "string",
+                                "enum": ["yes"],
+                                "description": "For `resolved` of an awas, or of what somebody else has taken",
+                            },
+                            "reason": {"type": "string", "description": "Why it is over, with `confirm`"},
                         },
                     }
                 }
@@ -101,7 +110,8 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
 )
 async def answer(request: Request, token: str) -> HTMLResponse:
     """Answer by a button of the page; the same answer again changes nothing and says so."""
-    says, role = await said(request)
+    form = await said(request)
+    says = form.says
     desk = siaga_of(request).desk
     try:
         found = await behind(request, token)
@@ -113,12 +123,14 @@ async def answer(request: Request, token: str) -> HTMLResponse:
             person=notification.person,
             says=says,
             via="link",
-            to=next((found.person for found in delegates if found.role == role), ""),
+            to=next((found.person for found in delegates if found.role == form.role), ""),
             notification=notification.id,
+            note_digest=digest_of(case.alert.id, notification.person, form.reason),
+            confirmed=form.confirmed,
         )
-        answered = await desk.answer(
-            case.alert.id, given, by=Credential("link", notification.id, notification.person)
-        )
+        note = with_note(case.alert.id, given.note_digest, form.reason)
+        by = Credential("link", notification.id, notification.person)
+        answered = await desk.answer(case.alert.id, given, note, by=by)
         after = await desk.case(case.alert.id)
         if answered is None or after is None:
             return nowhere(request)
@@ -131,14 +143,28 @@ async def answer(request: Request, token: str) -> HTMLResponse:
         return unavailable(request)
 
 
-async def said(request: Request) -> tuple[Says, str]:
-    """Return the answer that the form holds, and the role it is passed on to."""
+class Form(NamedTuple):
+    """What a form of the page holds: the answer, the role it is passed on to, whether it confirms, and why."""
+
+    says: Says
+    role: str = ""
+    confirmed: bool = False
+    reason: str = ""
+
+
+async def said(request: Request) -> Form:
+    """Return what the form holds."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem(415, "unsupported_media_type", f"An answer comes as {FORM}.")
     form = parse_qs((await request.body()).decode("ascii", "replace"))
     for says in BUTTONS:
         if form.get("says") == [says]:
-            return says, form.get("to", [""])[0]
+            return Form(
+                says,
+                form.get("to", [""])[0],
+                form.get("confirm") == ["yes"],
+                form.get("reason", [""])[0].strip()[:LONGEST_REASON] if says == "resolved" else "",
+            )
     raise Problem(422, "invalid_request", f"The field says must be one of {', '.join(BUTTONS)}.")
 
 

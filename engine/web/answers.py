@@ -50,6 +50,15 @@ class AnswerBody(BaseModel):
         max_length=100,
     )
     to: str = Field("", description="For `delegated`: the id of the person it goes to", max_length=100)
+    confirm: bool = Field(
+        False,
+        description="For `resolved` of an awas, or of what somebody else has taken: yes, close it. Needs `reason`",
+    )
+    reason: str = Field(
+        "",
+        description="Why it is over; kept as `note` is, and instead of it",
+        max_length=LONGEST,
+    )
     note: str = Field(
         "",
         description="Free text, kept beside the history and erasable; the history has only its digest",
@@ -66,6 +75,18 @@ class AnswerDone(BaseModel):
     )
     repeated: bool = Field(description="The same person had said the same before: nothing changed")
     alert: AlertShape
+
+
+class ReopenBody(BaseModel):
+    """An operator opens a closed alert again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(
+        description="Why it is not over; kept beside the history and erasable, which has only its digest",
+        min_length=1,
+        max_length=LONGEST,
+    )
 
 
 class CommentBody(BaseModel):
@@ -87,9 +108,14 @@ async def answer_alert(
     """Answer an alert.
 
     Who answers follows from the token: the person to whom it is bound, or, by `proxy`, a person who was told.
+    To resolve an awas, or what somebody else has taken, asks for `confirm: true` and `reason`. Who closed an alert may
+    take that back for 15 minutes by `reopened`; an operator may at any time (`POST .../reopen`).
+
     A refusal is 409 and leaves the alert as it was; its `refusal` is `not_told`, `grade_too_low`, `already_resolved`,
-    `already_taken` or `conflict_of_interest`, or says why `to` cannot be the delegate: `delegate_unknown`,
-    `delegate_self`, `delegate_conflict_of_interest`, `delegate_declined`, `delegate_away`, `delegate_no_contact`.
+    `already_taken`, `confirmation_needed` or `conflict_of_interest`; of `reopened` it is `not_resolved`, `not_closer`,
+    `too_late`, `not_closed_by_hand`, `undone` or `has_successor`; or it says why `to` cannot be the delegate:
+    `delegate_unknown`, `delegate_self`, `delegate_conflict_of_interest`, `delegate_declined`, `delegate_away`,
+    `delegate_no_contact`.
     """
     case = await case_of(request, alert_id, scope, "operate" if body.via == "proxy" else "answer")
     person = _answering(body, scope)
@@ -99,10 +125,11 @@ async def answer_alert(
         via=body.via,
         to=body.to,
         operator=scope.token_id if body.via == "proxy" else "",
-        note_digest=digest_of(case.alert.id, person, body.note),
+        note_digest=digest_of(case.alert.id, person, body.reason or body.note),
+        confirmed=body.confirm,
         is_operator=body.via == "api" and "operate" in scope.rights,
     )
-    note = with_note(case.alert.id, answer.note_digest, body.note)
+    note = with_note(case.alert.id, answer.note_digest, body.reason or body.note)
     answered = await siaga_of(request).desk.answer(case.alert.id, answer, note, by=scope.credential)
     if answered is None:
         raise not_found("alert")
@@ -150,6 +177,33 @@ async def escalate_alert(
     if decision.refusal:
         raise refused(decision.refusal)
     return alert_shape(decision.alert)
+
+
+@router.post("/v1/alerts/{alert_id}/reopen", responses=responses(401, 403, 404, 409, 413, 422, 503))
+async def reopen_alert(
+    request: Request, alert_id: str, body: ReopenBody, scope: Scope = needs("operate")
+) -> AlertShape:
+    """Withdraw the closing of an alert that people closed, as an operator: it lives on under the same number.
+
+    Its current step starts anew, all who were told hear `reopened`, and judging goes on as if it had not been closed.
+    409 leaves it as it was: `not_resolved`, `not_closed_by_hand`, `undone` (a correction took away what it rested on),
+    `has_successor` (a newer alert of the same group exists).
+    """
+    case = await case_of(request, alert_id, scope, "operate")
+    answer = Answer(
+        person=scope.actor,
+        says="reopened",
+        via="api",
+        is_operator=True,
+        note_digest=digest_of(case.alert.id, scope.actor, body.reason),
+    )
+    note = with_note(case.alert.id, answer.note_digest, body.reason)
+    answered = await siaga_of(request).desk.answer(case.alert.id, answer, note, by=scope.credential)
+    if answered is None:
+        raise not_found("alert")
+    if answered.refusal:
+        raise refused(answered.refusal)
+    return alert_shape(answered.alert)
 
 
 @router.post("/v1/alerts/{alert_id}/comments", responses=responses(401, 403, 404, 413, 422, 503))

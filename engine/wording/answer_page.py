@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from engine.alerting.alert import Alert, Notification
 from engine.alerting.directory import Found
+from engine.judging.calendar import AWAS
 from engine.judging.instant import Instant
 from engine.judging.region import RegionTable
 from engine.wording.account import Case, Section, Teller
@@ -47,6 +48,15 @@ class Banner(msgspec.Struct, frozen=True, kw_only=True):
     explained: str = ""
 
 
+class Confirm(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page asks before it closes an alert that many rely on: why it asks, for a reason, and the button."""
+
+    heading: str
+    lines: tuple[str, ...]
+    reason: str
+    button: Button
+
+
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """One office that the matter can be passed on to: the role posted as `to`, and its title."""
 
@@ -69,6 +79,7 @@ class AnswerPage(msgspec.Struct, frozen=True, kw_only=True):
     impact: tuple[str, ...]
     status: str
     banner: Banner | None
+    confirm: Confirm | None
     asked: str
     buttons_heading: str
     buttons: tuple[Button, ...]
@@ -199,6 +210,7 @@ class AnswerPages:
             impact=tuple(teller.reports.impact()),
             status=status(teller),
             banner=_banner(teller, outcome) if outcome else None,
+            confirm=_confirm(teller) if outcome and outcome.refusal == "confirmation_needed" else None,
             asked=teller.asked(),
             buttons_heading=texts["page.answer"],
             buttons=tuple(button(teller, says) for says in offered(teller)),
@@ -218,6 +230,23 @@ class AnswerPages:
                 "footer", alert=alert.id, rule=plain(alert.rule.id), version=plain(alert.rule.version)
             ),
         )
+
+
+def _confirm(teller: Teller) -> Confirm:
+    alert, texts = teller.alert, teller.texts
+    others = [taking.person for taking in alert.takings if taking.person != teller.notification.person]
+    lines = [texts["page.confirm.awas"]] if alert.level >= AWAS else []
+    lines += [texts("page.confirm.taken", office=teller.office_of(person)) for person in others[-1:]]
+    return Confirm(
+        heading=texts["page.confirm"],
+        lines=tuple(lines),
+        reason=texts["page.confirm.reason"],
+        button=Button(
+            says="resolved",
+            text=texts["page.confirm.button"],
+            explained=texts["page.confirm.button.explained"],
+        ),
+    )
 
 
 def _banner(teller: Teller, outcome: Outcome) -> Banner:

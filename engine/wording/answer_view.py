@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 from markupsafe import Markup, escape
 
+from engine.alerting.answer import can_take_back
 from engine.alerting.command import Says
 from engine.wording.account import Teller
 
@@ -48,6 +49,8 @@ def offered(teller: Teller) -> Iterator[Says]:
     """Yield the answers that still make a difference, the most wanted first."""
     alert, mine = teller.alert, teller.notification
     if not alert.unresolved:
+        if can_take_back(alert, mine.person, teller.at):
+            yield "reopened"
         return
     took = _took(teller)
     if not mine.informing:

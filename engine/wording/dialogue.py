@@ -59,7 +59,7 @@ def dialogue(reply: Reply, line: Line, unresolved: Collection[str], now: Instant
         told = line.by_code(reply.code)
         if told is None:
             return Turned(why="unknown_code")
-        if told not in live:
+        if told not in live and not _only_reopens(reply):
             return Turned(why="old_code")
         return _answers(reply, told, coded=True)
     if _asks_for_help(reply):
@@ -86,6 +86,11 @@ def _newest_digest(line: Line, now: Instant) -> Told | None:
 
 def _asks_for_help(reply: Reply) -> bool:
     return not reply.clauses or any(clause.said == "help" for clause in reply.clauses)
+
+
+def _only_reopens(reply: Reply) -> bool:
+    """Say whether a text only takes closings back: for that the code of a closed alert still counts."""
+    return bool(reply.clauses) and all(clause.said == "reopened" for clause in reply.clauses)
 
 
 def _asked(live: list[Told]) -> Turned:
@@ -121,4 +126,12 @@ def _items(clause: Clause, told: Told) -> Iterator[int]:
 
 
 def _act(clause: Clause, told: Told, alert: str, item: int | None = None, *, coded: bool = False) -> Act:
-    return Act(alert=alert, code=told.code, said=clause.said, to=clause.to, item=item, coded=coded)
+    return Act(
+        alert=alert,
+        code=told.code,
+        said=clause.said,
+        to=clause.to,
+        item=item,
+        coded=coded,
+        confirmed=clause.confirmed,
+    )

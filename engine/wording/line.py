@@ -46,7 +46,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer for one alert. `item` is its number in a digest, from 1. `coded`: the text names the code itself."""
+    """One answer for one alert. `item` is its number in a digest, from 1. `coded`: the text names the code itself,
+    `confirmed`: it says a closing twice.
+    """
 
     alert: str
     code: str
@@ -54,6 +56,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     to: str = ""
     item: int | None = None
     coded: bool = False
+    confirmed: bool = False
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -44,7 +44,7 @@ CLOSING_KINDS: frozenset[Kind] = frozenset(("resolved", "correction"))
 """Kinds that tell the end, under a headline of their own."""
 CALM_KINDS: frozenset[Kind] = CLOSING_KINDS | {"taken_by"}
 """Kinds that ask nothing any more."""
-KINDS: frozenset[Kind] = NOTICE_KINDS | CALM_KINDS | {"reminder", "expiry"}
+KINDS: frozenset[Kind] = NOTICE_KINDS | CALM_KINDS | {"reminder", "expiry", "reopened"}
 """Kinds that are rendered here; `digest`, `reply` and `situation` are about more or less than one alert."""
 
 
@@ -330,6 +330,8 @@ def _sections(teller: Teller) -> tuple[Section, ...]:
             return (expected, teller.reported())
         case "taken_by" | "resolved" | "correction":
             return ()
+        case "reopened":
+            return (teller.reported(),)
         case _:
             return tuple(section for section in teller.sections() if section.lines or section.items)
 
@@ -349,6 +351,8 @@ def _lead(teller: Teller) -> Iterator[str]:
             yield texts("lead.reminder", when=voice.near_moment(since, teller.at))
         case "expiry":
             yield texts("lead.expiry", when=voice.near_moment(mine.planned_at, teller.at))
+        case "reopened":
+            yield texts("lead.reopened", when=voice.near_moment(mine.planned_at, teller.at))
         case "resolved":
             yield from _closing(teller)
         case "correction":

@@ -19,7 +19,7 @@ import msgspec
 
 from engine.wording.code import CONTACT_CODE, SHAPE, valid
 
-Said = Literal["taken", "declined", "delegated", "resolved", "seen", "escalate", "help"]
+Said = Literal["taken", "declined", "delegated", "resolved", "reopened", "seen", "escalate", "help"]
 WORDS: dict[Said, tuple[str, ...]] = {
     "taken": (
         *("terima", "ok", "oke", "ya", "siap", "ambil", "laksanakan"),
@@ -31,6 +31,7 @@ WORDS: dict[Said, tuple[str, ...]] = {
     ),
     "delegated": ("teruskan", "forward"),
     "resolved": ("selesai", "beres", "tuntas", "done", "resolved", "close"),
+    "reopened": ("batal", "batalkan", "buka lagi", "buka kembali", "reopen", "undo"),
     "seen": ("baca", "dibaca", "seen", "read"),
     "escalate": ("naik", "eskalasi", "escalate"),
     "help": ("bantuan", "help", "?"),
@@ -38,6 +39,8 @@ WORDS: dict[Said, tuple[str, ...]] = {
 STOP = frozenset(("berhenti", "stop"))
 """Words that end messages to a phone; only where they stand alone or with a code."""
 ALL = frozenset(("semua", "all"))
+CONFIRMS = frozenset(("ya", "yes"))
+"""Words that confirm a closing where they stand beside it: "SELESAI K7QR YA"."""
 COURTESY = frozenset(("pak", "bapak", "bu", "ibu"))
 TOWARDS = frozenset(("ke", "kepada", "kpd", "to"))
 """Words that may stand between "teruskan" and whom it goes to."""
@@ -62,13 +65,14 @@ _SPACED_RANGE = re.compile(r"(?<![\w-])([0-9]{1,3}) *- *([0-9]{1,3})(?![\w-])")
 class Clause(msgspec.Struct, frozen=True, kw_only=True):
     """One thing said: what, of which items of a digest (none named: of all that is meant), and to whom it goes on.
 
-    `to` is the delegate as it was written, in small letters and digits only.
+    `to` is the delegate as it was written, in small letters and digits only. `confirmed`: a closing that is said twice.
     """
 
     said: Said
     items: tuple[int, ...] = ()
     everything: bool = False
     to: str = ""
+    confirmed: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,9 +192,12 @@ def _clause(tokens: Sequence[str]) -> Clause | None:
         return None if items is None or not target else Clause(said="delegated", to=target, **items)
     numbers = [token for token in tokens if _NUMBER.fullmatch(token) or token in ALL]
     words = [token for token in tokens if token not in numbers]
-    items, said = _items(numbers), _said(words)
+    confirmed = _said(rest := [one for one in words if one not in CONFIRMS]) == "resolved" and rest != words
+    items, said = _items(numbers), "resolved" if confirmed else _said(words)
     in_order = list(tokens) in (numbers + words, words + numbers)
-    return None if items is None or said is None or not in_order else Clause(said=said, **items)
+    if items is None or said is None or not in_order:
+        return None
+    return Clause(said=said, confirmed=confirmed, **items)
 
 
 class _Items(TypedDict):

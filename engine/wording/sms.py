@@ -118,7 +118,7 @@ def _when(teller: Teller) -> str:
             return voice.short_moment(mine[-1] if mine else teller.at)
         case "resolved":
             return voice.short_moment(alert.resolved_at or teller.at)
-        case "expiry":
+        case "expiry" | "reopened":
             return voice.short_moment(teller.notification.planned_at)
         case kind:
             return teller.reports.short_moment(first=kind == "correction")

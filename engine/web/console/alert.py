@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from engine.alerting.alert import NOTICES, Notification
+from engine.alerting.answer import needs_confirmation
 from engine.alerting.delegation import candidates
 from engine.alerting.phone_list import callees
 from engine.judging.condition import Distinct
@@ -85,6 +86,8 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
         people=_people(teller),
         offices=await _offices(visit, case, teller) if operates else (),
         says=SAYS,
+        asks=needs_confirmation(one, visit.scope.actor),
+        reopens=not one.unresolved and one.resolved_reason == "by_hand" and not one.undone,
         hours=[(hours, teller.voice.duration(hours * HOUR)) for hours in SILENT_HOURS],
         operates=operates and not case.archived,
     )

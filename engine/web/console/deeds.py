@@ -47,6 +47,7 @@ async def answer_for(alert_id: str, visit: Visit = visitor("operate")) -> Respon
         operator=visit.user,
         to=await _delegate(visit, case, person) if says == "delegated" else "",
         note_digest=digest_of(alert_id, person, _note(visit)),
+        confirmed=visit.text("confirm") == "yes",
     )
     return await _answered(visit, case, answer)
 
@@ -61,6 +62,12 @@ async def take(alert_id: str, visit: Visit = visitor("operate")) -> Response:
 async def resolve(alert_id: str, visit: Visit = visitor("operate")) -> Response:
     """Resolve the alert in the user's own name."""
     return await _own(visit, alert_id, "resolved")
+
+
+@router.post(ALERT + "/reopen")
+async def reopen(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+    """Withdraw the closing of the alert."""
+    return await _own(visit, alert_id, "reopened")
 
 
 @router.post(ALERT + "/escalate")
@@ -126,7 +133,14 @@ async def call(alert_id: str, visit: Visit = visitor("operate")) -> Response:
 async def _own(visit: Visit, alert_id: str, says: Says) -> Response:
     case = await _case(visit, alert_id)
     digest = digest_of(alert_id, visit.scope.actor, _note(visit))
-    answer = Answer(person=visit.scope.actor, says=says, via="console", is_operator=True, note_digest=digest)
+    answer = Answer(
+        person=visit.scope.actor,
+        says=says,
+        via="console",
+        is_operator=True,
+        note_digest=digest,
+        confirmed=visit.text("confirm") == "yes",
+    )
     return await _answered(visit, case, answer)
 
 

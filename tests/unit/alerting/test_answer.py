@@ -34,7 +34,7 @@ RESULTS = {
     ("acknowledged", "taken"): ("also_taken", "acknowledged"),
     ("resolved", "taken"): ("already_resolved", "resolved"),
     ("open", "resolved"): ("resolved", "resolved"),
-    ("acknowledged", "resolved"): ("resolved", "resolved"),
+    ("acknowledged", "resolved"): ("confirmation_needed", "acknowledged"),
     ("resolved", "resolved"): ("already_resolved", "resolved"),
     ("open", "delegated"): ("delegated", "open"),
     ("acknowledged", "delegated"): ("already_taken", "acknowledged"),
@@ -42,6 +42,9 @@ RESULTS = {
     ("open", "declined"): ("declined", "open"),
     ("acknowledged", "declined"): ("declined", "acknowledged"),
     ("resolved", "declined"): ("already_resolved", "resolved"),
+    ("open", "reopened"): ("not_resolved", "open"),
+    ("acknowledged", "reopened"): ("not_resolved", "acknowledged"),
+    ("resolved", "reopened"): ("not_closer", "resolved"),
     ("open", "escalate"): ("escalated_by_hand", "open"),
     ("acknowledged", "escalate"): ("escalated_by_hand", "open"),
     ("resolved", "escalate"): ("already_resolved", "resolved"),
@@ -102,6 +105,15 @@ def test_the_taker_says_it(status, what):
     assert decision.repeated is ((status, what) in repeats)
     if decision.repeated:
         assert (decision.alert, decision.history, decision.notifications) == (before, (), ())
+
+
+def test_what_another_has_taken_is_closed_by_a_confirmation_with_a_reason():
+    """Neither alone will do; who has taken it is not asked."""
+    for given in ({}, {"confirmed": True}, {"note_digest": "d"}):
+        assert told("acknowledged").do(says("bkpsdm", "resolved", **given)).refusal == "confirmation_needed"
+    confirmed = says("bkpsdm", "resolved", confirmed=True, note_digest="d")
+    assert told("acknowledged").do(confirmed).alert.status == "resolved"
+    assert told("acknowledged").do(says("sekda", "resolved")).alert.status == "resolved"
 
 
 def test_the_closer_is_refused_a_taking_after_the_end():

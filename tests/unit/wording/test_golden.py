@@ -98,6 +98,7 @@ MESSAGES = {
     "taken_by": (TAKEN, notification("taken_by"), LATER),
     "reminder": (MINE, notification("reminder"), LATER + 2 * HOUR),
     "expiry": (ALERT, notification("expiry", planned_at=LATER + 12 * HOUR), LATER + 12 * HOUR),
+    "reopened": (ALERT, notification("reopened", planned_at=LATER), LATER),
     "delegated": (ALERT, notification("delegated", role="asisten_pem"), NOW + 5 * MINUTE),
     "delegated-returned": (ALERT, notification("delegated", returned=True), NOW + 9 * MINUTE),
     "unreachable": (

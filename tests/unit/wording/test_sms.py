@@ -32,6 +32,7 @@ KINDS = (
     "taken_by",
     "reminder",
     "expiry",
+    "reopened",
     "delegated",
     "unreachable",
     "resolved",
