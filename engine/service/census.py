@@ -18,10 +18,8 @@ from engine.alerting.audit import unaccounted_alerts, unaccounted_notifications
 from engine.judging.rule import level_name
 from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX
 from engine.service.readable import readable
-from engine.store.port import Record, Store
+from engine.store.port import Store
 
-SLICE = 100
-"""Records that are decoded at once, in about a millisecond."""
 T = TypeVar("T")
 
 
@@ -48,28 +46,31 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
 
 async def take(store: Store) -> Census:
     """Read the census. It is not one instant of the store: judge an id only when two in a row agree on it."""
-    alerts = await store.scan(ALERTS)
-    notifications = await store.scan(NOTIFICATIONS)
-    known = await _decoded(ALERTS, alerts, Alert)
-    sent = await _decoded(NOTIFICATIONS, notifications, Notification)
+    known, lost = await _decoded(store, ALERTS, Alert)
+    sent, lost_sent = await _decoded(store, NOTIFICATIONS, Notification)
     return Census(
-        alerts=tuple(known.values()),
-        notifications=tuple(sent.values()),
-        unreadable_alerts=frozenset(alerts.keys() - known.keys()),
-        unreadable_notifications=frozenset(notifications.keys() - sent.keys()),
+        alerts=tuple(known),
+        notifications=tuple(sent),
+        unreadable_alerts=lost,
+        unreadable_notifications=lost_sent,
         timers=frozenset(await store.planned(ALERTS)),
         outbox=frozenset(await store.planned(OUTBOX)),
     )
 
 
-async def _decoded(table: str, records: Mapping[str, Record], type_: type[T]) -> dict[str, T]:
-    """Decode the records that can be read, by id; whatever else waits has its turn every so many."""
+async def _decoded(store: Store, table: str, type_: type[T]) -> tuple[list[T], frozenset[str]]:
+    """Return the records that can be read, by their ids, and the ids of the others.
+
+    They are read in pieces: neither the server nor whatever else waits here waits for a whole table.
+    """
     found: dict[str, T] = {}
-    ids = list(records)
-    for first in range(0, len(ids), SLICE):
-        found |= readable(table, {id_: records[id_] for id_ in ids[first : first + SLICE]}, type_)
+    lost: set[str] = set()
+    async for piece in store.walk(table):
+        read = readable(table, piece, type_)
+        found |= read
+        lost |= piece.keys() - read.keys()
         await asyncio.sleep(0)
-    return found
+    return [found[id_] for id_ in sorted(found)], frozenset(lost)
 
 
 class AlertCounts(msgspec.Struct, frozen=True):

@@ -68,6 +68,7 @@ class Counting:
     async def walk(self, table):
         async for piece in self._store.walk(table):
             self.asked_for += len(piece)
+            self.largest = max(self.largest, len(piece))
             yield piece
 
 
@@ -229,3 +230,14 @@ async def test_the_status_reads_the_unresolved_alerts_in_pages_and_counts_them_e
     assert standing.in_flight == sum(one.state == "sending" for one in sent)
     assert sum(standing.unresolved.values()) == len(alerts) == 601
     assert len(standing.awas) == sum(alert.level == 4 for alert in alerts)
+
+
+async def test_the_summary_reads_no_whole_table_at_once(stage):
+    """Its figures are those of all alerts all the same."""
+    api, store = stage
+    reader = await api.bearer("read")
+    store.largest = 0
+    answer, _ = await reading(api, store, "/v1/summary", reader)
+    assert store.largest <= 100
+    assert answer.json()["alerts"]["opened"] == MANY + 1
+    assert answer.json()["alerts"]["by_level"] == {"awas": 961, "waspada": 240}

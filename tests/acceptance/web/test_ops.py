@@ -35,6 +35,10 @@ class Installation:
 
     scan = get = append = write = cursor
 
+    async def walk(self, _table: str):
+        raise StoreUnavailableError
+        yield
+
     @property
     def store(self):
         return self if self.away else self.whole.store
