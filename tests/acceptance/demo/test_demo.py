@@ -12,15 +12,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.alerting.alert import Alert, HistoryEntry
 from engine.cli.storage import storage
 from engine.rehearsal.replay import Progress
 from engine.service.audit import AuditEntry, entries
+from engine.service.case_archive import archive_of
 from engine.service.casebook import ALERTS, history_log
 from engine.settings import load
 from engine.store.codec import decode
+from engine.store.port import MARK_LENGTH
 from tests.acceptance.demo.installation import ROOT, Installation, children
 from tests.acceptance.demo.privacy import scan
 
@@ -78,7 +81,10 @@ def test_every_history_and_audit_entry_names_a_credential_and_the_audit_is_whole
             alerts = [decode(record.value, Alert) for record in (await store.scan(ALERTS)).values()]
             logs = [await store.log(history_log(alert.id)) for alert in alerts]
             histories = [decode(entry, HistoryEntry) for log in logs for entry in log]
-            return [entry async for entry in entries(store)], histories, alerts
+            past = archive_of(settings)
+            left = [] if past is None else [entry for page in past.audit() for entry in page]
+            archived = [msgspec.json.decode(entry[MARK_LENGTH:], type=AuditEntry) for entry in left]
+            return [*archived, *[entry async for entry in entries(store)]], histories, alerts
 
     audit, histories, alerts = asyncio.run(read())
     assert len(alerts) > 20
