@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from engine.alerting.credential import START
 from engine.alerting.draft import NO_STAGES
 from engine.alerting.policy import Policy
 from engine.errors import StoreError
@@ -173,9 +174,9 @@ def first(rule_set: RuleSet, at: Instant) -> Write:
 
 
 def came_into_force(in_force: InForce) -> tuple[Append, ...]:
-    """Return what the log of reloads and the audit say of a rule set that came into force."""
+    """Return what the log of reloads and the audit say of a rule set that came into force; `START` had the first."""
     value = encode(in_force)
-    who = f"{in_force.author}/{in_force.approved_by}".strip("/")
+    who = f"{in_force.author}/{in_force.approved_by}".strip("/") or str(START)
     done = AuditEntry(in_force.at or 0, "rules", in_force.rule_set, digest_of_contents(value), who)
     return Append(RELOADS, (value,)), append_audit(done)
 

@@ -15,4 +15,4 @@ async def test_another_person_reads_a_proposal_and_approves_it(open_page, instal
     assert await shown.get_by_role("heading", name="Diberi tahu juga").is_visible()
     await page.get_by_role("button", name="Setujui dan berlakukan").click()
     await page.locator(".said").wait_for()
-    assert await page.get_by_text("Disetujui user:pengulas").is_visible()
+    assert await page.get_by_text("Disetujui pengguna pengulas").is_visible()

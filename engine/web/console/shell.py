@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from engine.judging.instant import MINUTE, Instant, format_instant
 from engine.service.app import Siaga
 from engine.service.tokens import Right
 from engine.web.console.visit import Visit, language_of
+from engine.wording.credential import credential_words
 from engine.wording.layout import environment
 from engine.wording.local_time import duration
 from engine.wording.texts import LANGUAGES, Catalogue, Texts, load_catalogue
@@ -116,6 +117,7 @@ class Shell:
                 said=said(texts, request),
                 form_token=lambda: hidden(visit),
                 countdown=countdown,
+                credential=partial(credential_words, texts=texts),
                 **view,
             )
         )

@@ -33,7 +33,7 @@ async def test_a_silence_is_made_shown_and_ended(api):
     assert ended.status_code == 303
     (silence,) = await listed(api)
     assert (silence.until, silence.ended_by) == (api.siaga.clock.now(), "user:piket-uji")
-    assert "Diakhiri lebih awal oleh user:piket-uji." in (await api.client.get(PATH)).text
+    assert "Diakhiri lebih awal oleh pengguna piket-uji." in (await api.client.get(PATH)).text
 
 
 @pytest.mark.parametrize(
