@@ -109,6 +109,7 @@ REFUSED = (
     "rate",
     "event_rate",
     "byte_rate",
+    "awas_rate",
     "backlog",
     "store_full",
     "link_misses",

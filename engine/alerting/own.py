@@ -22,6 +22,7 @@ Matter = Literal[
     "dead_letter",
     "contact",
     "code-guessing",
+    "token-storm",
     "vacancy",
     "clock",
     "pressure",
@@ -29,9 +30,9 @@ Matter = Literal[
 ]
 MATTERS: tuple[Matter, ...] = get_args(Matter)
 """Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on a
-group, an alert or a message raised and was put off; somebody wrote STOP; codes are guessed by SMS; time ran out and an
-alert has nobody left; the wall clock jumped; nothing more is taken in, since too much waits; a stored record cannot be
-read."""
+group, an alert or a message raised and was put off; somebody wrote STOP; codes are guessed by SMS; one token brings
+more awas events than it may; time ran out and an alert has nobody left; the wall clock jumped; nothing more is taken
+in, since too much waits; a stored record cannot be read."""
 PREFIX = "siaga."
 """The ids of rules that begin so are Siaga's own; the loader refuses them to others."""
 OPS_POLICY = "siaga-ops"
@@ -99,6 +100,12 @@ _WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
         "Kode jawaban SMS ditebak: banyak kode yang tidak pernah dikirim",
         "Kode SMS ditebak",
         "Nomor itu tidak dibaca selama satu jam. Telepon pemiliknya: nomornya mungkin dipalsukan. Lihat audit.",
+        POSKO_POLICY,
+    ),
+    "token-storm": (
+        "Satu token mengirim laporan AWAS lebih banyak dari batasnya; sisanya menunggu",
+        "Laporan AWAS dibatasi",
+        "Pengirim mengirim ulang sendiri. Telepon desk itu. Bila benar, naikkan batasnya; bila palsu, cabut tokennya.",
         POSKO_POLICY,
     ),
     "vacancy": (

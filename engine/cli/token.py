@@ -62,6 +62,9 @@ def create(
     bytes_per_minute: Annotated[
         int, typer.Option(min=0, help="Bytes of events a minute, ten times that at once; 0: the default.")
     ] = 0,
+    awas_per_ten_minutes: Annotated[
+        int, typer.Option(min=0, help="Events of severity 4 in ten minutes; 0: the default.")
+    ] = 0,
     desk: Desks = None,
     person: Annotated[
         str,
@@ -76,7 +79,8 @@ def create(
 
     An event of another desk than those it speaks for is rejected: `out_of_scope`, field `source.desk`.
 
-    The default rates are `intake.events_per_minute` and `intake.bytes_per_minute`; what is beyond is answered 429.
+    The default rates are `intake.events_per_minute`, `intake.bytes_per_minute` and `intake.awas_per_ten_minutes`; what
+    is beyond is answered 429.
 
     Example: siaga token create --right submit --region 73.15 --label "Desk Pinrang"
     """
@@ -92,7 +96,11 @@ def create(
         raise ConfigurationError(
             f"--region {region}: not in {settings.paths.regions}; write it as 73 or 73.15"
         )
-    rates = {"events_per_minute": events_per_minute, "bytes_per_minute": bytes_per_minute}
+    rates = {
+        "events_per_minute": events_per_minute,
+        "bytes_per_minute": bytes_per_minute,
+        "awas_per_ten_minutes": awas_per_ten_minutes,
+    }
     created = asyncio.run(_create(settings, rights, region, label, person, desks_named(desk), rates))
     typer.echo(
         f"token {created.token.id}: {', '.join(created.token.rights)} in {region}, {_desks(created.token)}. "
@@ -248,7 +256,11 @@ def _desks(token: Token) -> str:
 
 def _rates(token: Token) -> str:
     """Return the rates that a token has of its own."""
-    own = ((token.events_per_minute, "events/min"), (token.bytes_per_minute, "bytes/min"))
+    own = (
+        (token.events_per_minute, "events/min"),
+        (token.bytes_per_minute, "bytes/min"),
+        (token.awas_per_ten_minutes, "awas/10 min"),
+    )
     return ", ".join(f"{rate} {unit}" for rate, unit in own if rate) or "default"
 
 

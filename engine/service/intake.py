@@ -23,6 +23,7 @@ from engine.alerting.identity import derive
 from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
 from engine.errors import StoreUnavailableError
+from engine.judging.calendar import AWAS
 from engine.judging.correction import named_by
 from engine.judging.instant import DAY, Instant
 from engine.judging.region import RegionTable, cut
@@ -58,7 +59,7 @@ from engine.service.quarantine import (
     share_of,
 )
 from engine.service.quarantine_acts import SETTLED, Act, Settled, audited, lowered, settled_of
-from engine.service.token_rates import TokenRates
+from engine.service.token_rates import RateExceededError, TokenRates, TooMuchAtOnceError
 from engine.service.tokens import ANY_DESK, Scope
 from engine.settings import Settings
 from engine.store.codec import decode_record, encode
@@ -289,7 +290,7 @@ class Intake:
                 aside.append((index, verdict))
             else:
                 refused.append(RefusedLine(index=index, field=verdict.field, reason=verdict.refusal))
-        results = await self._append(good)
+        results = await self._append_within_bounds(good, scope, received_at)
         if "id_conflict" in results:
             aside += [
                 (index, kept_aside(accepted, cut[index], "id_conflict"))
@@ -427,6 +428,36 @@ class Intake:
             else one
             for one in good
         ]
+
+    async def _append_within_bounds(
+        self, good: Sequence[Accepted], scope: Scope, received_at: Instant
+    ) -> Sequence[str]:
+        """Append the events of one request; raise where new ones of severity 4 are more than the token may bring."""
+        grave = [one for one in good if one.event.severity >= AWAS]
+        if self._rates is None or not grave:
+            return await self._append(good)
+        known = await self._store.known([one.identity for one in grave])
+        new = {
+            one.identity: one.event.exercise
+            for one, content in zip(grave, known, strict=True)
+            if content is None
+        }
+        exercise = sum(new.values())
+        real = len(new) - exercise
+        try:
+            self._rates.take_awas(scope, real, exercise, received_at)
+        except (RateExceededError, TooMuchAtOnceError):
+            if real and self._rates.storm_is_new(scope, received_at):
+                log.warning("token_storm", token=scope.token_id, region=scope.region, awas=real)
+                plan = ask(Request("token-storm", scope.region), received_at)
+                await self._store.write(Write(name="token_storm", plans=(plan,)))
+                self._rates.storm_told(scope, received_at)
+            raise
+        try:
+            return await self._append(good)
+        except StoreUnavailableError:
+            self._rates.give_awas_back(scope, real, exercise)
+            raise
 
     async def _append(self, good: Sequence[Accepted]) -> Sequence[str]:
         """Append the events of one request in one step, received as of now; return what became of each.

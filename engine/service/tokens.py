@@ -53,6 +53,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     token_id: str
     events_per_minute: int = 0
     bytes_per_minute: int = 0
+    awas_per_ten_minutes: int = 0
     kind: Literal["token", "user", "os", "service"] = "token"
     person: str = ""
     desks: tuple[str, ...] = ()
@@ -104,6 +105,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     successor: str = ""
     events_per_minute: int = 0
     bytes_per_minute: int = 0
+    awas_per_ten_minutes: int = 0
     person: str = ""
     desks: tuple[str, ...] | None = None
     disowned_since: Instant | None = None
@@ -146,6 +148,7 @@ class Tokens:
         *,
         events_per_minute: int = 0,
         bytes_per_minute: int = 0,
+        awas_per_ten_minutes: int = 0,
         person: str = "",
         desks: Iterable[str] = (),
         by: Credential,
@@ -165,6 +168,7 @@ class Tokens:
             created_at=self._clock.now(),
             events_per_minute=events_per_minute,
             bytes_per_minute=bytes_per_minute,
+            awas_per_ten_minutes=awas_per_ten_minutes,
             person=person,
             desks=tuple(dict.fromkeys(desks)) or (region,),
         )
@@ -201,6 +205,7 @@ class Tokens:
                 created_at=now,
                 events_per_minute=old.events_per_minute,
                 bytes_per_minute=old.bytes_per_minute,
+                awas_per_ten_minutes=old.awas_per_ten_minutes,
                 person=old.person,
                 desks=tuple(dict.fromkeys(desks)) or old.desks or (old.region,),
             )
@@ -285,6 +290,7 @@ class Tokens:
             token_id=token_id,
             events_per_minute=token.events_per_minute,
             bytes_per_minute=token.bytes_per_minute,
+            awas_per_ten_minutes=token.awas_per_ten_minutes,
             person=token.person,
             desks=(ANY_DESK,) if token.desks is None else token.desks,
         )

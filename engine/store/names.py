@@ -15,6 +15,7 @@ ServiceWrite = Literal[
     "clock_jumped",
     "intake_gap",
     "pressure",
+    "token_storm",
     "quarantine",
     "resubmit",
     # evaluator

@@ -48,7 +48,11 @@ tests:
 """
 
 
-UNBOUNDED = ("intake.events_per_minute=1000000000", "intake.bytes_per_minute=1000000000000")
+UNBOUNDED = (
+    "intake.events_per_minute=1000000000",
+    "intake.bytes_per_minute=1000000000000",
+    "intake.awas_per_ten_minutes=1000000000",
+)
 """A benchmark sends by one token as much as the service takes."""
 
 

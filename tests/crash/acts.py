@@ -30,6 +30,7 @@ from engine.service.casebook import ALERTS, NOTIFICATIONS
 from engine.service.disowning import Disowning
 from engine.service.drill import Drills
 from engine.service.groups import GROUPS
+from engine.service.intake import Intake
 from engine.service.key import Keys
 from engine.service.persons import Persons
 from engine.service.pressure import BusyError, Pressure
@@ -42,7 +43,8 @@ from engine.service.retention import Retention
 from engine.service.rule_sets import RELOADS, RuleSet
 from engine.service.rule_sets import RULES as RULES_TABLE
 from engine.service.sessions import SEEN_EVERY, Sessions
-from engine.service.tokens import Tokens
+from engine.service.token_rates import TokenRates, TooMuchAtOnceError
+from engine.service.tokens import Scope, Tokens
 from engine.service.users import Users
 from engine.service.verification import Verifications
 from engine.settings import Settings
@@ -166,12 +168,23 @@ class Jumped(ManualClock):
 
 
 async def troubles(scene: Scene) -> None:
-    """The clock jumps, and more events wait than are to: somebody is told of both."""
+    """The clock jumps, more events wait than are to, a token brings too many awas: somebody is told of each."""
     await Pulse(scene.siaga.store, Jumped(scene.siaga.clock.now()), scene.siaga.metrics).beat()
     await scene.settle(0)
     full = Pressure(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics, most_waiting=0)
     with contextlib.suppress(BusyError):
         await full.check()
+    await scene.settle(0)
+    siaga, bound = scene.siaga, scene.settings.intake.model_copy(update={"awas_per_ten_minutes": 1})
+    rates = TokenRates(bound, siaga.metrics)
+    books = siaga.books
+    door = Intake(
+        siaga.store, siaga.clock, books.regions, books.kinds, scene.settings, siaga.metrics, rates=rates
+    )
+    scope = Scope(rights=frozenset({"submit"}), region="00", token_id="banjir", desks=("*",))
+    events = [happened(id_, "conflict.clash", "73.15", severity=4) for id_ in ("T1", "T2")]
+    with contextlib.suppress(TooMuchAtOnceError):
+        await door.submit(json.dumps(events).encode(), "application/json", scope)
     await scene.settle(0)
 
 

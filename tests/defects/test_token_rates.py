@@ -117,7 +117,7 @@ async def test_a_body_beyond_the_rate_is_not_read(api, client):
 async def test_a_token_may_have_rates_of_its_own(api, client):
     """What it may never bring at once is a 413: its sender makes smaller parts of it."""
     made = await api.siaga.tokens.create(
-        ["submit"], events_per_minute=2, bytes_per_minute=100_000, by=OPERATOR
+        ["submit"], events_per_minute=2, bytes_per_minute=100_000, desks=("*",), by=OPERATOR
     )
     desk = {"Authorization": f"Bearer {made.text}"} | LINES
     turned = await api.siaga.tokens.rotate(made.token.id, overlap=60_000, by=OPERATOR)
@@ -144,3 +144,101 @@ async def test_a_report_by_form_counts_like_a_request(api):
     sent = await api.client.post("/lapor/nihil", data=form)
     assert (sent.status_code, sent.headers["retry-after"]) == (429, "1")
     assert "Tunggu satu menit" in sent.text
+
+
+# --- awas -------------------------------------------------------------------------------------------------------------
+
+
+def awas(api, first: int, number: int, **more) -> bytes:
+    """Return lines of events of severity 4, each of an incident of its own, in all regencies in turn."""
+    regencies = [region.code for region in api.siaga.books.regions if len(region.code) == 5]
+    return b"\n".join(
+        json.dumps(
+            api.event(id=f"A{n}", region=regencies[n % len(regencies)], incident=f"i{n}", **more)
+        ).encode()
+        for n in range(first, first + number)
+    )
+
+
+async def collector(api, region: str = "00", **more) -> dict[str, str]:
+    """Return the header of a new token that speaks for any desk of a region."""
+    made = await api.siaga.tokens.create(["submit"], region, desks=("*",), by=OPERATOR, **more)
+    return {"Authorization": f"Bearer {made.text}"} | LINES
+
+
+async def sent(client, desk, lines: bytes) -> int:
+    return (await client.post("/v1/events", content=lines, headers=desk)).status_code
+
+
+async def opened(api, rule: str = "") -> list:
+    return [alert for alert in await api.siaga.desk.alerts() if not rule or alert.rule.id == rule]
+
+
+async def test_a_token_brings_twenty_awas_events_in_ten_minutes_and_the_next_are_not_kept(api, client):
+    desk, other = await collector(api), await collector(api)
+    assert [await sent(client, desk, awas(api, n, 1)) for n in range(20)] == [202] * 20
+    refused = await client.post("/v1/events", content=awas(api, 20, 1), headers=desk)
+    assert refused.status_code == 429
+    assert refused.json()["type"] == "urn:siaga:problem:too_many_awas"
+    assert 1 <= int(refused.headers["retry-after"]) <= 30
+    assert await sent(client, desk, events(api, 0, 5)) == 202
+    assert await sent(client, other, awas(api, 100, 1)) == 202
+    assert 'siaga_requests_refused_total{reason="awas_rate"} 1.0' in (await client.get("/metrics")).text
+    await api.advance(1)
+    assert await sent(client, desk, awas(api, 20, 2)) == 202
+    assert await sent(client, desk, awas(api, 22, 1)) == 429
+
+
+async def test_a_flood_of_awas_opens_no_more_than_the_bound_and_the_posko_is_told_once(api, client):
+    """1,500 events of severity 4 of one token; a report of another region is told beside."""
+    codes = [region.code for region in api.siaga.books.regions if region.code.startswith("73.")]
+    desk, other = await collector(api, "73"), await api.bearer("submit", region="94.02")
+    statuses = []
+    for start in range(0, 1_500, 20):
+        lines = (
+            api.event(id=f"A{n}", region=codes[n % len(codes)], incident=f"i{n}")
+            for n in range(start, start + 20)
+        )
+        named = (json.dumps(line | {"source": {"desk": "73", "channel": "polri"}}).encode() for line in lines)
+        statuses.append(await sent(client, desk, b"\n".join(named)))
+    beside = await client.post("/v1/events", json=api.event(), headers=other)
+    await api.advance(1)
+    assert (statuses[0], set(statuses[1:]), beside.status_code) == (202, {429}, 202)
+    assert [alert.region for alert in await opened(api, "siaga.token-storm")] == ["73"]
+    alerts = [alert for alert in await opened(api) if not alert.rule.id.startswith("siaga.")]
+    assert 1 <= len([alert for alert in alerts if alert.region.startswith("73")]) <= 20
+    (neighbour,) = [alert for alert in alerts if alert.region.startswith("94.02")]
+    case = await api.siaga.desk.case(neighbour.id)
+    assert any(notification.state == "sent" for notification in case.notifications.values())
+
+
+async def test_a_request_of_more_awas_than_ever_may_come_at_once_is_to_be_parted(api, client):
+    answer = await client.post("/v1/events", content=awas(api, 0, 21), headers=await collector(api))
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:siaga:problem:too_much_at_once")
+
+
+async def test_what_is_there_already_is_a_duplicate_and_never_refused(api, client):
+    desk = await collector(api, awas_per_ten_minutes=3)
+    assert await sent(client, desk, awas(api, 0, 3)) == 202
+    again = await client.post("/v1/events", content=awas(api, 0, 3), headers=desk)
+    assert (again.status_code, again.json()["duplicate"]) == (202, 3)
+    assert await sent(client, desk, awas(api, 3, 1)) == 429
+
+
+async def test_exercises_count_apart_and_tell_nobody(api, client):
+    desk = await collector(api, awas_per_ten_minutes=2)
+    assert await sent(client, desk, awas(api, 0, 2, exercise=True)) == 202
+    assert await sent(client, desk, awas(api, 2, 1, exercise=True)) == 429
+    await api.advance(0)
+    assert await opened(api, "siaga.token-storm") == []
+    mixed = awas(api, 10, 1) + b"\n" + awas(api, 3, 1, exercise=True)
+    assert await sent(client, desk, mixed) == 429
+    assert await sent(client, desk, awas(api, 10, 2)) == 202
+
+
+async def test_a_token_may_have_a_bound_of_awas_of_its_own_that_rotation_keeps(api, client):
+    made = await api.siaga.tokens.create(["submit"], awas_per_ten_minutes=30, desks=("*",), by=OPERATOR)
+    turned = await api.siaga.tokens.rotate(made.token.id, overlap=60_000, by=OPERATOR)
+    desk = {"Authorization": f"Bearer {turned.text}"} | LINES
+    assert turned.token.awas_per_ten_minutes == 30
+    assert await sent(client, desk, awas(api, 0, 30)) == 202
