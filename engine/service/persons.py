@@ -28,6 +28,7 @@ from engine.service.case_archive import CaseArchive
 from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX, history_log
 from engine.service.contact_values import ContactValues
 from engine.service.notes import NOTES, Notes
+from engine.service.proposals import PROPOSALS, ChangeProposal
 from engine.service.quarantine import QUARANTINE, Quarantined, share_of
 from engine.service.quarantine_acts import SETTLED, Settled, audited, redacted_record, redacted_settled
 from engine.service.readable import UNREADABLE, readable, readable_entries, readable_or
@@ -120,10 +121,10 @@ class Persons:
         """Erase the person from the directory, the words and addresses of messages to them, and their notes.
 
         Their addresses are redacted in notes of others, messages to others, quarantined reports and reasons of
-        silences. A reply that still had to be sent to them is cancelled; a digest keeps its words until it was sent:
-        erase again then (`waiting`). Return how many of each. Raises `NobodyLeftError` before anything is erased, and
-        `ErasureIncompleteError` after everything else is erased where records cannot be read, which may hold something
-        of the person.
+        silences and proposals. A reply that still had to be sent to them is cancelled; a digest keeps its words until
+        it was sent: erase again then (`waiting`). Return how many of each. Raises `NobodyLeftError` before anything is
+        erased, and `ErasureIncompleteError` after everything else is erased where records cannot be read, which may
+        hold something of the person.
         """
         self._unreadable.clear()
         gone = await self.addresses(person_id)
@@ -139,6 +140,7 @@ class Persons:
         wiped, waiting, redacted = await self._erase_messages(person_id, gone)
         redacted += await self._redact_notes(gone)
         redacted += await self._redact_silences(gone)
+        redacted += await self._redact_proposals(gone)
         reports = await self._redact_quarantine(gone, at, by)
         await self._drop_unreadable(gone)
         # Behind the store: what left it until now is in the archive.
@@ -212,6 +214,17 @@ class Persons:
             ):
                 return sum(before != after for before, after in zip(kept, left, strict=True))
         return 0
+
+    async def _redact_proposals(self, gone: ContactValues) -> int:
+        """Redact the reasons of proposals: what is proposed of a contact names it by its id and a digest."""
+        made = 0
+        async for records in self._store.walk(PROPOSALS):
+            for id_, kept in self._read(PROPOSALS, records, ChangeProposal).items():
+                left = _redacted_proposal(kept, gone)
+                if left != kept:
+                    put = Put(PROPOSALS, id_, encode(left), records[id_].version)
+                    made += isinstance(await self._store.write(Write(name="erase", puts=(put,))), Committed)
+        return made
 
     async def _redact_quarantine(self, gone: ContactValues, at: Instant, by: Credential) -> int:
         """Redact reports in quarantine, and both versions of those that left it; each act stands in the audit."""
@@ -344,6 +357,15 @@ def _redacted(message: Notification, gone: ContactValues) -> Notification:
         return message
     words = {name: gone.redacted(getattr(rendered, name)) for name in ("text", "subject", "html")}
     return msgspec.structs.replace(message, rendered=msgspec.structs.replace(rendered, **words))
+
+
+def _redacted_proposal(kept: ChangeProposal, gone: ContactValues) -> ChangeProposal:
+    """Return a proposal without the addresses in its reasons."""
+    subject, wish = kept.subject, kept.subject.silence
+    if wish is not None:
+        wish = msgspec.structs.replace(wish, reason=gone.redacted(wish.reason))
+        subject = msgspec.structs.replace(subject, silence=wish)
+    return msgspec.structs.replace(kept, subject=subject, reason=gone.redacted(kept.reason))
 
 
 def _redacted_settled(entry: bytes, gone: ContactValues) -> bytes:

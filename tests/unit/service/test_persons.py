@@ -5,6 +5,7 @@ import msgspec
 from engine.alerting.alert import Notification, Rendered
 from engine.alerting.command import Answer, Comment
 from engine.alerting.edit import without
+from engine.alerting.silence import Match
 from engine.judging.instant import HOUR
 from engine.service.audit import AUDIT, entries
 from engine.service.books import DIRECTORY
@@ -13,6 +14,7 @@ from engine.service.contact_values import ERASED
 from engine.service.notes import NOTES, digest_of, with_note
 from engine.service.persons import Persons
 from engine.service.proof import verify
+from engine.service.proposals import PROPOSALS, ChangeProposal, SilenceWish, Subject
 from engine.service.quarantine import QUARANTINE, SHARES, Quarantined, Share
 from engine.service.quarantine_acts import SETTLED, Settled
 from engine.service.record_audit import TYPES
@@ -159,6 +161,24 @@ async def test_who_says_it_again_after_a_crash_still_finds_the_addresses():
         lambda contents: without(contents, WHO), board.clock.now(), OPERATOR
     )
     assert SEKDA in (await Persons(board.store, board.books).addresses(WHO)).values
+
+
+async def test_reasons_of_proposals_lose_the_address():
+    board, _ = await told_and_answered()
+    wish = SilenceWish(match=Match(), since=0, until=1, reason=f"telp {SEKDA}", include_awas=False)
+    proposal = ChangeProposal(
+        id="p",
+        subject=Subject(silence=wish),
+        by=OPERATOR,
+        at=0,
+        lapses_at=1,
+        reason=f"kata {SEKDA}",
+    )
+    await board.store.write(Write(name="bench", puts=(Put(PROPOSALS, "p", encode(proposal)),)))
+    await Persons(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
+    (record,) = await board.store.get(PROPOSALS, ["p"])
+    left = decode(record.value, ChangeProposal)
+    assert (left.subject.silence.reason, left.reason) == (f"telp {ERASED}", f"kata {ERASED}")
 
 
 async def test_reports_in_quarantine_and_those_that_left_it_lose_the_address_and_the_audit_says_so():
