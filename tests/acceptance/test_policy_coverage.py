@@ -49,6 +49,8 @@ def rows():
             closed = status == "resolved" and says != "seen"
             alone = says == "resolved" and not closed
             what = f"{says} refused already_resolved" if closed else f"{says} by_hand" if alone else says
+            if says == "reopened":
+                what = says if status == "resolved" else "reopened refused not_resolved"
             yield f"row {status} {what}"
     for status in ("open", "acknowledged"):
         yield from (
