@@ -76,3 +76,11 @@ async def test_an_id_is_taken_once(users):
     await users.add("piket-pagi", PASSWORD, ["read"], by=OPERATOR)
     with pytest.raises(UserFault, match="already"):
         await users.add("piket-pagi", PASSWORD, ["policy"], by=OPERATOR)
+
+
+async def test_a_user_of_a_person_acts_as_that_person(users):
+    made = await users.add("piket-pagi", PASSWORD, ["read"], person="sekda-7315", by=OPERATOR)
+    assert (made.scope.actor, made.scope.credential.person) == ("sekda-7315", "sekda-7315")
+    kept = await users.get("piket-pagi")
+    assert kept is not None
+    assert kept.person == "sekda-7315"
