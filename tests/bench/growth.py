@@ -120,6 +120,7 @@ class Course:
                     token_id="ukur",
                     events_per_minute=10**9,
                     bytes_per_minute=10**9,
+                    awas_per_ten_minutes=10**9,
                 )
                 result = await self.siaga.intake.submit(body, "application/json", scope)
                 assert result.accepted == number, result

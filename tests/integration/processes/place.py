@@ -38,7 +38,8 @@ class Place:
         self.mailbox = mailbox
         settings = installation(folder / "home", smtp=mailbox.port, sms=1)
         (folder / "home/gateways.yaml").write_text("version: 1\ngateways: []\n")
-        self.desk = Desk(settings, url, "budgets.person.email=1000/1h", *overrides)
+        bounds = ("budgets.person.email=1000/1h", "intake.awas_per_ten_minutes=1000000")
+        self.desk = Desk(settings, url, *bounds, *overrides)
         self._numbers = itertools.count(1)
         self._token = ""
 
