@@ -387,12 +387,11 @@ class EventSchema:
 
 def _without_token(document: dict[str, Any], scope: Scope) -> str:
     """Take out what a document says of the token it came with; return it where the scope is of a recording."""
-    claims = [document.pop("source.token", "")]
+    claim = document.pop("source.token", "")
     source = document.get("source")
-    if type(source) is dict:
-        claims.append(source.pop("token", ""))
-    believed = [claim for claim in claims if claim and isinstance(claim, str)]
-    return believed[-1] if believed and scope.kind == "service" else ""
+    if type(source) is dict and "token" in source:
+        claim = source.pop("token")
+    return claim if scope.kind == "service" and type(claim) is str else ""
 
 
 def _aside(faults: Sequence[Wrong], raw: bytes, content: bytes, flat: dict[str, Scalar]) -> KeptAside:

@@ -328,7 +328,8 @@ class Intake:
 
     async def _examined(self, cut: Sequence[bytes], scope: Scope, received_at: Instant) -> list[Verdict]:
         """Return the verdict on each document, in order."""
-        return await self._pieces.each(lambda raw: self._schema.examine(raw, scope, received_at), cut)
+        token = str(scope.credential)
+        return await self._pieces.each(lambda raw: self._schema.examine(raw, scope, received_at, token), cut)
 
     async def quarantined(self, scope: Scope, limit: int = 100, after: Place | None = None) -> QuarantinePage:
         """Return a page of the records of the scope's region, oldest first, from behind a place on."""
