@@ -106,7 +106,13 @@ class Installation:
 
     async def answer(self, alert: str, says: str, *, person: str = "", note: str = "") -> None:
         """Enter an answer for somebody who was told, as an operator."""
-        body = {"person": person or (await self.told(alert))[0], "says": says, "via": "proxy", "note": note}
+        body = {
+            "person": person or (await self.told(alert))[0],
+            "says": says,
+            "via": "proxy",
+            "note": note,
+            "confirm": True,
+        }
         answered = await self.client.post(f"/v1/alerts/{alert}/answers", json=body)
         assert answered.status_code == 200, answered.text
 

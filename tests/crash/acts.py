@@ -258,7 +258,7 @@ async def umbrella(scene: Scene) -> None:
     assert await scene.report("T1", "staff.casualty", "73.15", 6) == 202
     await scene.settle(7)
     flood = await scene.alert("payung")
-    await scene.post(f"/v1/alerts/{flood.id}/answers", 200, says="resolved")
+    await scene.post(f"/v1/alerts/{flood.id}/answers", 200, says="resolved", confirm=True, reason="surut")
     # A text without a code goes through the newest codes of the phone; that of the flood leaves them.
     await scene.post("/v1/inbound/sms", 204, **{"from": "+628110000001", "text": "apa lagi", "id": "t3"})
     await scene.settle(8)

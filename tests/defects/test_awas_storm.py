@@ -169,7 +169,16 @@ async def test_what_was_taken_meanwhile_falls_out_of_the_digest():
     *closed, last = [n.alert for n in await desk.notices(alerts) if n.state == "pending"]
     for alert in closed:
         await desk.desk.answer(
-            alert, Answer(person="posko", says="resolved", via="console", is_operator=True), by=OPERATOR
+            alert,
+            Answer(
+                person="posko",
+                says="resolved",
+                via="console",
+                is_operator=True,
+                confirmed=True,
+                note_digest="d",
+            ),
+            by=OPERATOR,
         )
     await desk.later(2 * MINUTE)
     (digest,) = await desk.digests()

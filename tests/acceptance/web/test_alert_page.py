@@ -125,7 +125,7 @@ async def test_passing_on_by_phone_goes_to_an_office(page):
 async def test_the_user_takes_it_and_resolves_it_in_their_own_name(page):
     assert "Tercatat sebagai diterima." in await page.done("take")
     assert await page.status() == "acknowledged"
-    text = await page.done("resolve", note="Selesai di lapangan")
+    text = await page.done("resolve", note="Selesai di lapangan", confirm="yes")
     assert "Dinyatakan selesai oleh pengguna piket-uji" in text
     assert "Peringatan ini sudah selesai." in text
     assert await page.status() == "resolved"

@@ -196,15 +196,15 @@ async def test_an_operator_escalates_and_comments_by_hand(api):
     (token,) = [one.id for one in await api.siaga.tokens.list() if one.rights == ("operate",)]
     assert (last.name, last.person, last.by) == ("commented", f"token:{token}", f"token:{token}")
     assert len(await api.siaga.store.scan("notes")) == 1
-    await answered(api, alert_id, by="op", says="resolved")
+    await answered(api, alert_id, by="op", says="resolved", confirm=True, reason="padam")
     late = await api.client.post(f"{path}/escalate", headers=headers)
     assert (late.status_code, late.json()["refusal"]) == (409, "already_resolved")
 
 
 async def test_an_answer_of_a_resolved_alert_is_refused(api):
     alert_id = await api.open_alert()
-    await answered(api, alert_id, by="operator-1", says="resolved")
-    again = await answered(api, alert_id, by="operator-1", says="resolved")
+    await answered(api, alert_id, by="operator-1", says="resolved", confirm=True, reason="padam")
+    again = await answered(api, alert_id, by="operator-1", says="resolved", confirm=True, reason="padam")
     assert (again.status_code, again.json()["repeated"]) == (200, True)
     late = await answered(api, alert_id, by="operator-2", says="taken")
     assert (late.status_code, late.json()["refusal"]) == (409, "already_resolved")

@@ -172,21 +172,14 @@ async def test_five_replies_that_recorded_nothing_are_the_last(desk: Desk):
     assert len(await desk.replies()) == 7
 
 
-async def test_stop_withdraws_the_contact_and_is_confirmed(desk: Desk):
-    alert_id, asked, number, _ = await first_sms(desk)
-    await desk.text(number, "STOP")
+async def test_stop_with_its_code_keeps_the_contact_for_awas_alone_and_is_confirmed(desk: Desk):
+    _, asked, number, code = await first_sms(desk)
+    await desk.text(number, f"STOP {code}")
     directory = await desk.siaga.books.directory()
-    assert not directory.contact(asked.contact).verified
-    assert all(c.verified for c in directory.person(asked.person).contacts if c.id != asked.contact)
-    assert (await desk.replies())[0].startswith("Telepon ini tidak akan menerima SMS")
-    before = len(await desk.sms())
-    await desk.client.post(
-        f"/v1/alerts/{alert_id}/answers",
-        json={"says": "resolved"},
-        headers=await desk.bearer("operate", "answer", person="operator-94"),
-    )
-    await desk.siaga.advance(desk.siaga.clock.now() + 60_000)
-    assert all(n.contact != asked.contact for n in (await desk.sms())[before:])
+    assert directory.contact(asked.contact).stopped
+    others = [c for c in directory.person(asked.person).contacts if c.id != asked.contact]
+    assert not any(contact.stopped for contact in others)
+    assert (await desk.replies())[0].startswith("Tercatat: telepon ini tidak lagi menerima")
 
 
 async def test_delegating_by_sms_names_an_office_of_the_region(desk: Desk):

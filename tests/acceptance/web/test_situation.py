@@ -47,7 +47,7 @@ async def test_a_user_sees_their_region_and_no_other(api):
 async def test_what_is_resolved_is_open_no_more_and_stays_in_the_last_hour(api):
     alert = await api.open_alert()
     await api.sign_in("read")
-    done = {"says": "resolved"}
+    done = {"says": "resolved", "confirm": True, "reason": "padam"}
     headers = await api.bearer("operate", "answer", person="operator-94")
     answer = await api.client.post(f"/v1/alerts/{alert}/answers", json=done, headers=headers)
     assert answer.status_code == 200, answer.text
