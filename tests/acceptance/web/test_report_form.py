@@ -197,7 +197,7 @@ async def test_right_rows_go_in_and_the_others_come_back_to_be_corrected(api):
     assert "2 baris perlu diperbaiki dan tidak dikirim." in page.text
     assert "<b>Baris 3</b>" in page.text
     assert "TPS: `tiga` bukan angka" in page.text
-    assert "Daerah: daerah atau desk ini di luar wilayah Anda" in page.text
+    assert "Daerah: daerah ini di luar wilayah Anda" in page.text
     handed_back = base64.b64decode(re.search(r"base64,([\w+/=]+)", page.text).group(1))
     assert [row.cells[3] for row in read_sheet(handed_back).rows] == ["bnjir", "banjir"]
     corrected = await upload(api, handed_back.replace(b"bnjir", b"banjir").replace(b"tiga", b"3"))
