@@ -120,7 +120,7 @@ def test_each_line_that_was_not_taken_in_is_named_and_nothing_is_lost(against_si
     assert code == AMISS
     assert out.splitlines()[0].startswith("row 2: kept aside for somebody to look at (")
     assert "Tingkat: the number is out of range -> check it" in out
-    assert "row 3: refused: Daerah: this region or desk lies outside of yours" in out
+    assert "row 3: refused: Daerah: this region lies outside of yours" in out
     assert "row 4: refused: is not JSON -> check quotes and brackets" in out
     assert out.endswith("1 accepted, 0 came before, 1 kept aside, 2 refused, 0 to correct.\n")
     (kept,) = (tmp_path / "spool/refused").iterdir()
