@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from engine.errors import ConfigurationError
+from engine.settings_backup import BackupSection
 from engine.settings_budgets import BudgetSection
 from engine.settings_gateways import Gateways
 from engine.settings_retention import RetentionSection
@@ -268,6 +269,7 @@ class Settings(_Section):
     console: Console = Console()
     archive: ArchiveSection = ArchiveSection()
     retention: RetentionSection = RetentionSection()
+    backup: BackupSection = BackupSection()
     ops: Ops = Ops()
     situation: SituationSection = SituationSection()
     log: Log = Log()

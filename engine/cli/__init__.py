@@ -36,7 +36,7 @@ from engine.cli import (
     token,
     user,
 )
-from engine.cli.backup import backup, restore
+from engine.cli.backup import backup, backup_key, restore
 from engine.cli.bounce import bounce
 from engine.cli.init import init
 from engine.cli.reload import reload
@@ -91,6 +91,7 @@ app.command()(schema)
 app.command()(bounce)
 app.command()(init)
 app.command()(backup)
+app.command("backup-key")(backup_key)
 app.command()(restore)
 app.command()(status)
 app.command()(send)

@@ -6,7 +6,7 @@ Here: arguments, bars, what is said, exit codes. Not here: what a backup holds (
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,10 @@ from engine.service.backup import Brought, back_up
 from engine.service.backup import restore as bring_back
 from engine.service.backup_record import BackupRecord, enter_backup
 from engine.settings import DEFAULT_FILE, Settings
+from engine.settings_backup import check_recipient
 from engine.store.backup import Backup, Manifest
+from engine.store.backup_encryption import SUFFIX as ENCRYPTED
+from engine.store.backup_encryption import decrypted, is_encrypted, new_identity
 from engine.store.copy import Namespace
 
 SUFFIX = ".tar.gz"
@@ -37,7 +40,7 @@ def backup(
     target: Annotated[
         Path,
         typer.Argument(
-            metavar="DIR|FILE.tar.gz",
+            metavar="DIR|FILE.tar.gz.age",
             help="A folder, which is made where it is not there and gets a file named by the time; or the file itself.",
         ),
     ],
@@ -52,25 +55,47 @@ def backup(
         bool,
         typer.Option("--without-archive", help="Leave the archive out; keep copies of its folder yourself."),
     ] = False,
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="age1...",
+            help="Encrypt for this public key; may be given again. Default: backup.recipients.",
+        ),
+    ] = None,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Do not encrypt: who finds the file reads every phone and mailbox."),
+    ] = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
     """Write everything that Siaga keeps into one file: the store and the archive, as of one moment.
 
+    The file is encrypted for the public keys of the setting backup.recipients; `siaga backup-key` makes one.
     Works while the service runs: writers wait while the store is read, requests of that time are answered late or with
     503, and nothing is lost. The file holds personal data (0600). It does not hold settings, rule files, messages in
-    the outbox, or the secret key unless asked. It is read again and verified before this command says that it is there.
+    the outbox, or the secret key unless asked. It is verified before this command says that it is there.
 
-    A name that ends in .tar.gz is a file, every other one a folder (0700 where it is made). A metric of the service
-    shows when the newest backup was taken.
+    A name that ends in .tar.gz.age (.tar.gz with --plain) is a file, every other one a folder (0700 where it is made).
+    A metric of the service shows when the newest backup was taken.
 
     Example: siaga backup /srv/backup/siaga
     """
     settings = settings_of(config, set_)
-    file = _file_in(target, settings)
-    manifest = asyncio.run(_back_up(settings, file, with_key=with_key, with_archive=not without_archive))
+    recipients = _recipients(settings, recipient or (), plain=plain)
+    file = _file_in(target, settings, SUFFIX if plain else SUFFIX + ENCRYPTED)
+    manifest = asyncio.run(
+        _back_up(settings, file, with_key=with_key, with_archive=not without_archive, recipients=recipients)
+    )
     typer.echo(file)
     _say(manifest)
+    if plain:
+        typer.secho(
+            f"NOT ENCRYPTED: {file} holds the phones and mailboxes of all officials, for whoever finds it",
+            fg="red",
+            bold=True,
+            err=True,
+        )
     if not with_key:
         typer.echo(
             f"without {settings.key_file}: keep a copy of it elsewhere, else links already sent never open again "
@@ -86,6 +111,12 @@ def restore(
     check: Annotated[
         bool, typer.Option("--check", help="Only verify the file and say what is in it; nothing is opened.")
     ] = False,
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The identity of `siaga backup-key` that opens an encrypted backup."
+        ),
+    ] = None,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -94,17 +125,18 @@ def restore(
     The file is verified first. It never mixes with what is there: where the namespace or the archive holds anything it
     refuses (exit code 1). Interrupted, it is said again; no service opens half of it. Do not start Siaga meanwhile.
 
-    Example: siaga restore /srv/backup/siaga/siaga-2024-11-27T1400Z.tar.gz
+    Example: siaga restore --identity /media/usb/backup-identity /srv/backup/siaga/siaga-2024-11-27T140000Z.tar.gz.age
     """
-    backup = Backup(file)
-    if check:
-        with _bars() as progress:
-            total = sum(content.bytes for content in backup.manifest.contents.values())
-            backup.verify(progress("verify", total))
-        _say(backup.manifest)
+    if check and not is_encrypted(file):
+        _check(Backup(file))
         return
     settings = settings_of(config, set_)
-    brought = asyncio.run(_restore(settings, backup))
+    with _opened(file, identity, settings) as backup:
+        if check:
+            _check(backup)
+            return
+
+        brought = asyncio.run(_restore(settings, backup, file.stat().st_size))
     _say(brought.manifest)
     typer.echo(
         "whole; `siaga audit verify` and `siaga archive verify` prove it, `siaga run` goes on",
@@ -118,6 +150,13 @@ def restore(
         )
 
 
+def _check(backup: Backup) -> None:
+    with _bars() as progress:
+        total = sum(content.bytes for content in backup.manifest.contents.values())
+        backup.verify(progress("verify", total))
+    _say(backup.manifest)
+
+
 def _say(manifest: Manifest) -> None:
     items = manifest.size.items
     typer.echo(
@@ -129,19 +168,68 @@ def _say(manifest: Manifest) -> None:
     )
 
 
-def _file_in(target: Path, settings: Settings) -> Path:
+def backup_key(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A new file for the identity; only its owner can read it.")
+    ],
+) -> None:
+    """Make the pair of keys that backups are encrypted with: the identity into FILE, the public key on standard output.
+
+    Put the public key into the setting backup.recipients. Keep the identity, and a copy of it, away from the machines
+    that back up: without it no backup opens, and with it all do.
+
+    Example: siaga backup-key /media/usb/backup-identity
+    """
+    typer.echo(new_identity(file))
+    typer.echo(f"{file}: keep it away from this machine; it alone opens the backups", err=True)
+
+
+def _recipients(settings: Settings, given: Sequence[str], *, plain: bool) -> tuple[str, ...]:
+    """Return for whom to encrypt, nobody with `plain`; raise where neither is said."""
+    if plain:
+        if given:
+            raise ConfigurationError("--plain and --recipient are two different things; give one of them")
+        return ()
+    try:
+        found = tuple(check_recipient(one) for one in given) or settings.backup.recipients
+    except ValueError as error:
+        raise ConfigurationError(f"--recipient {error}") from None
+    if not found:
+        raise ConfigurationError(
+            "backup.recipients names no public key, so the backup could not be encrypted: make one with "
+            "`siaga backup-key FILE`, or say --plain"
+        )
+    return found
+
+
+@contextmanager
+def _opened(file: Path, identity: Path | None, settings: Settings) -> Iterator[Backup]:
+    """Give a backup that can be read, decrypted where it must be."""
+    if not is_encrypted(file):
+        yield Backup(file)
+        return
+    if identity is None:
+        raise ConfigurationError(f"{file} is encrypted: --identity names the file that opens it")
+    settings.paths.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with decrypted(file, identity, settings.paths.var) as plain:
+        yield Backup(plain)
+
+
+def _file_in(target: Path, settings: Settings, suffix: str) -> Path:
     if target.exists() and not target.is_dir():
         raise StoreError(f"{target} is there already; name another file, or a folder")
-    if target.name.endswith(SUFFIX) and not target.is_dir():
+    if target.name.endswith(suffix) and not target.is_dir():
         if not target.parent.is_dir():
             raise ConfigurationError(f"{target.parent} does not exist: make the folder first")
         return target
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     at = local(WallClock().now(), "UTC")
-    return target / f"{settings.namespace}-{at:%Y-%m-%dT%H%M%SZ}{SUFFIX}"
+    return target / f"{settings.namespace}-{at:%Y-%m-%dT%H%M%SZ}{suffix}"
 
 
-async def _back_up(settings: Settings, file: Path, *, with_key: bool, with_archive: bool) -> Manifest:
+async def _back_up(
+    settings: Settings, file: Path, *, with_key: bool, with_archive: bool, recipients: Sequence[str]
+) -> Manifest:
     async with (
         server_of(settings) as where,
         store_at(where, settings) as store,
@@ -158,12 +246,13 @@ async def _back_up(settings: Settings, file: Path, *, with_key: bool, with_archi
                 progress,
                 with_key=with_key,
                 with_archive=with_archive,
+                recipients=recipients,
             )
         await enter_backup(store, BackupRecord(taken_at=now, bytes=file.stat().st_size))
         return manifest
 
 
-async def _restore(settings: Settings, backup: Backup) -> Brought:
+async def _restore(settings: Settings, backup: Backup, length: int) -> Brought:
     async with (
         server_of(settings) as where,
         store_at(where, settings, restoring=True) as store,
@@ -172,7 +261,7 @@ async def _restore(settings: Settings, backup: Backup) -> Brought:
         with _bars() as progress:
             brought = await bring_back(backup, namespace, settings, progress)
         taken_at, _ = parse_instant(brought.manifest.taken_at)
-        await enter_backup(store, BackupRecord(taken_at=taken_at, bytes=backup.file.stat().st_size))
+        await enter_backup(store, BackupRecord(taken_at=taken_at, bytes=length))
         return brought
 
 

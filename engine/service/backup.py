@@ -27,6 +27,7 @@ from engine.service.case_archive import FOLDER
 from engine.settings import Settings
 from engine.store.archive import LOCK, SUFFIX, Archive
 from engine.store.backup import ARCHIVE, FORM, KEY, STORE, Backup, Content, Manifest, Spool, content_of, write
+from engine.store.backup_encryption import encrypt
 from engine.store.case_index import FILE, CaseIndex
 from engine.store.codec import VERSION as CODEC
 from engine.store.copy import Namespace, batches, size_of
@@ -54,10 +55,17 @@ async def back_up(
     *,
     with_key: bool = False,
     with_archive: bool = True,
+    recipients: Sequence[str] = (),
 ) -> Manifest:
-    """Write a backup of a store, which may be in use, and of the archive on this machine, and verify it."""
+    """Write a backup of a store, which may be in use, and of the archive on this machine, and verify it.
+
+    With `recipients` (public keys) the file is encrypted: it is verified first, in a folder of its own below
+    `paths.var`, so that nothing of it lies unencrypted where backups are kept.
+    """
     folder = settings.archive_directory if with_archive else None
-    with TemporaryDirectory(prefix=".siaga-backup-", dir=file.parent) as scratch:
+    scratch_in = settings.paths.var if recipients else file.parent
+    scratch_in.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with TemporaryDirectory(prefix=".siaga-backup-", dir=scratch_in) as scratch:
         with closing(Spool(Path(scratch) / STORE)) as spool:
             async with namespace.still():
                 keys = await namespace.keys()
@@ -106,8 +114,11 @@ async def back_up(
             contents=contents,
         )
         total = sum(content.bytes for content in contents.values())
-        await asyncio.to_thread(write, file, manifest, sources, progress("file", total))
-    await asyncio.to_thread(Backup(file).verify, progress("verify", total))
+        plain = Path(scratch) / "plain.tar.gz" if recipients else file
+        await asyncio.to_thread(write, plain, manifest, sources, progress("file", total))
+        await asyncio.to_thread(Backup(plain).verify, progress("verify", total))
+        if recipients:
+            await asyncio.to_thread(encrypt, plain, file, recipients)
     return manifest
 
 

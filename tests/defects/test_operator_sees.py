@@ -159,7 +159,7 @@ def test_a_service_knows_how_old_its_newest_backup_is(place: Place, capsys) -> N
     assert asyncio.run(backup_age(place)) is None
     capsys.readouterr()
     folder = place.folder / "deep" / "backups"
-    assert place.siaga("backup", str(folder)) == 0
+    assert place.siaga("backup", "--plain", str(folder)) == 0
     printed = Path(capsys.readouterr().out.strip())
     assert (printed.parent, printed.name.endswith(".tar.gz")) == (folder, True)
     assert folder.stat().st_mode & 0o077 == 0
@@ -167,7 +167,7 @@ def test_a_service_knows_how_old_its_newest_backup_is(place: Place, capsys) -> N
     assert age is not None
     assert 0 <= age < 600
     named = folder / "named.tar.gz"
-    assert place.siaga("backup", str(named)) == 0
+    assert place.siaga("backup", "--plain", str(named)) == 0
     assert named.is_file()
 
 

@@ -61,7 +61,9 @@ class Installation:
             await siaga.advance(events[-1].at + 20 * MINUTE)
             await self._archive(siaga)
             if backup is not None:
-                await asyncio.to_thread(cli_ended, "backup", str(backup), "--with-key", *self.options)
+                await asyncio.to_thread(
+                    cli_ended, "backup", str(backup), "--plain", "--with-key", *self.options
+                )
 
     async def _archive(self, siaga: Siaga) -> None:
         archivist = Archivist(
@@ -177,7 +179,7 @@ def test_another_key_is_not_overwritten(second, backup, capsys):
 def test_a_backup_without_asking_has_no_key(first, ground, capsys):
     """It says so, and where to find the key; nobody else may read the file."""
     folder = Path(tempfile.mkdtemp(dir=ground))
-    assert cli_ended("backup", str(folder), *first.options) == 0
+    assert cli_ended("backup", str(folder), "--plain", *first.options) == 0
     printed = capsys.readouterr()
     file = Path(printed.out.strip())
     assert file.parent == folder
@@ -187,8 +189,75 @@ def test_a_backup_without_asking_has_no_key(first, ground, capsys):
         assert first.settings.key_file.read_bytes().strip() not in tar.extractfile("store.jsonl").read()
     assert file.stat().st_mode & 0o077 == 0
     assert [path for path in folder.iterdir() if path != file] == []
-    assert cli_ended("backup", str(file), *first.options) == cli.FAILED
+    assert cli_ended("backup", str(file), "--plain", *first.options) == cli.FAILED
     assert "is there already" in capsys.readouterr().err
+
+
+def test_without_a_public_key_nothing_is_written_unless_somebody_says_plain(first, ground, capsys):
+    folder = Path(tempfile.mkdtemp(dir=ground))
+    assert cli_ended("backup", str(folder), *first.options) == cli.WRONG
+    assert "siaga backup-key" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+    assert cli_ended("backup", str(folder), "--plain", *first.options) == 0
+    assert "NOT ENCRYPTED" in capsys.readouterr().err
+
+
+@pytest.fixture
+def keys(ground, capsys) -> tuple[Path, str]:
+    """An identity, and its public key."""
+    identity = Path(tempfile.mkdtemp(dir=ground)) / "identity"
+    assert cli_ended("backup-key", str(identity)) == 0
+    assert identity.stat().st_mode & 0o077 == 0
+    return identity, capsys.readouterr().out.strip()
+
+
+def test_an_encrypted_backup_opens_with_its_identity_alone(first, second, ground, keys, capsys):
+    """No phone or mailbox lies in the file or is left beside it; a restore brings the same as a plain one."""
+    identity, public = keys
+    folder = Path(tempfile.mkdtemp(dir=ground))
+    setting = ("--set", f"backup.recipients={public}")
+    assert cli_ended("backup", str(folder), "--with-key", *setting, *first.options) == 0, (
+        capsys.readouterr().err
+    )
+    (file,) = folder.iterdir()
+    assert Path(capsys.readouterr().out.strip()) == file
+    assert file.name.endswith(".tar.gz.age")
+    assert file.stat().st_mode & 0o077 == 0
+    content = file.read_bytes()
+    assert content.startswith(b"age-encryption.org/v1\n")
+    assert b"store.jsonl" not in content
+    assert [path.name for path in first.var.iterdir() if path.name.startswith(".siaga")] == []
+    assert cli_ended("restore", str(file), *second.options) == cli.WRONG
+    assert "--identity" in capsys.readouterr().err
+    other = ground / "another-identity"
+    assert cli_ended("backup-key", str(other)) == 0
+    assert cli_ended("restore", str(file), "--identity", str(other), *second.options) == cli.WRONG
+    assert asyncio.run(held(second)) == []
+    opened = ("--identity", str(identity))
+    assert cli_ended("restore", "--check", str(file), *opened, *second.options) == 0, capsys.readouterr().err
+    assert cli_ended("restore", str(file), *opened, *second.options) == 0, capsys.readouterr().err
+    assert [path.name for path in second.var.iterdir() if path.name.startswith(".siaga")] == []
+    assert asyncio.run(second.stands()) == asyncio.run(first.stands())
+
+
+def test_a_changed_byte_of_an_encrypted_backup_is_found(first, second, ground, keys, capsys):
+    identity, public = keys
+    file = ground / "sealed.tar.gz.age"
+    assert cli_ended("backup", str(file), "--recipient", public, *first.options) == 0
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    capsys.readouterr()
+    assert cli_ended("restore", str(file), "--identity", str(identity), *second.options) == cli.FAILED
+    assert "damaged" in capsys.readouterr().err
+    assert asyncio.run(held(second)) == []
+
+
+def test_an_identity_is_never_overwritten(keys, capsys):
+    identity, _ = keys
+    before = identity.read_bytes()
+    assert cli_ended("backup-key", str(identity)) == cli.WRONG
+    assert identity.read_bytes() == before
 
 
 @pytest.mark.parametrize("at", [0.2, 0.5, 0.9])

@@ -243,7 +243,7 @@ def test_the_user_that_the_file_proposes_can_do_all_that_siaga_does(site, redis,
     assert siaga_ends("token", "create", "--right", "submit") == 0
     capsys.readouterr()
     assert "desks" not in site.doctor()[1]
-    assert siaga_ends("backup", str(site.home / "b.tar.gz")) == 0, capsys.readouterr().err
+    assert siaga_ends("backup", "--plain", str(site.home / "b.tar.gz")) == 0, capsys.readouterr().err
     asked = ["redis-cli", "-p", str(redis), "--user", "siaga", "--pass", "PASSWORD", "--no-auth-warning"]
     keys = subprocess.run([*asked, "--scan"], check=True, capture_output=True, text=True).stdout.split("\n")
     subprocess.run([*asked, "unlink", *filter(None, keys)], check=True, capture_output=True)
@@ -260,7 +260,7 @@ def test_a_server_that_forbids_the_pause_is_told_by_the_backup(site, redis, caps
     )
     options = [part for name, value in site.settings.items() for part in ("--set", f"{name}={value}")]
     with pytest.raises(SystemExit) as ended:
-        cli.main(["backup", str(site.home), "--config", str(ROOT / "config/siaga.yaml"), *options])
+        cli.main(["backup", "--plain", str(site.home), "--config", str(ROOT / "config/siaga.yaml"), *options])
     assert ended.value.code == cli.FAILED
     assert "allow CLIENT PAUSE and UNPAUSE" in capsys.readouterr().err
     assert list(site.home.glob("*.tar.gz*")) == []
