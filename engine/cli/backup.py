@@ -248,7 +248,7 @@ async def _back_up(
                 with_archive=with_archive,
                 recipients=recipients,
             )
-        await enter_backup(store, BackupRecord(taken_at=now, bytes=file.stat().st_size))
+        await enter_backup(store, BackupRecord(taken_at=now, bytes=file.stat().st_size, file=file.name))
         return manifest
 
 
@@ -261,7 +261,7 @@ async def _restore(settings: Settings, backup: Backup, length: int) -> Brought:
         with _bars() as progress:
             brought = await bring_back(backup, namespace, settings, progress)
         taken_at, _ = parse_instant(brought.manifest.taken_at)
-        await enter_backup(store, BackupRecord(taken_at=taken_at, bytes=length))
+        await enter_backup(store, BackupRecord(taken_at=taken_at, bytes=length, file=backup.file.name))
         return brought
 
 
