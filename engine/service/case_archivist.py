@@ -55,6 +55,7 @@ from engine.service.casebook import (
     load,
     off_all_lists,
 )
+from engine.service.census import archived_counts
 from engine.service.groups import GROUPS, Head
 from engine.service.key import Keys
 from engine.service.notes import NOTES, note_key
@@ -378,8 +379,20 @@ class CaseArchivist:
         for log_name, entries in ((AUDIT, pieces.audit), (SETTLED, pieces.settled)):
             if entries:
                 cuts.append(Cut(log_name, len(entries), entries[-1]))
+        gone = [case for case, _ in pieces.cases.values()]
         return Write(
-            name="case_archived", puts=(put,), drops=_once(drops), plans=tuple(plans), cuts=tuple(cuts)
+            name="case_archived",
+            puts=(put,),
+            drops=_once(drops),
+            plans=tuple(plans),
+            cuts=tuple(cuts),
+            counts=archived_counts(
+                [case.alert for case in gone],
+                [
+                    *(message for case in gone for message in case.notifications.values()),
+                    *(message for message, _ in pieces.messages.values()),
+                ],
+            ),
         )
 
     def _found_by(self, messages: Iterable[Notification]) -> list[Drop]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +20,8 @@ from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX
 from engine.service.readable import readable
 from engine.store.port import Store
 
+ARCHIVED = "archived."
+"""Begins the names of the counters of what left for the archive of cases."""
 T = TypeVar("T")
 
 
@@ -74,7 +76,7 @@ async def _decoded(store: Store, table: str, type_: type[T]) -> tuple[list[T], f
 
 
 class AlertCounts(msgspec.Struct, frozen=True):
-    """Alerts ever opened, by level now and by rule."""
+    """Alerts ever opened, those in the archive too, by their last level and by rule."""
 
     opened: int
     by_level: Mapping[str, int]
@@ -106,11 +108,39 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     unaccounted: Unaccounted
 
 
+def archived_counts(alerts: Iterable[Alert], notifications: Iterable[Notification]) -> Counter[str]:
+    """Return what the store's counters gain in the write by which alerts and messages leave for the archive.
+
+    So a summary counts what ever was, though the store holds only what is recent.
+    """
+    counts = Counter[str]()
+    for alert in alerts:
+        counts[f"{ARCHIVED}level.{level_name(alert.level)}"] += 1
+        counts[f"{ARCHIVED}rule.{alert.rule.id}"] += 1
+    for notification in notifications:
+        counts[f"{ARCHIVED}message.{notification.channel}.{notification.state}"] += 1
+    return counts
+
+
+def _archived(counters: Mapping[str, int], kind: str) -> Counter[str]:
+    """Return the counts of one kind of what left for the archive, by the rest of their names."""
+    prefix = f"{ARCHIVED}{kind}."
+    return Counter({name.removeprefix(prefix): n for name, n in counters.items() if name.startswith(prefix)})
+
+
 def summarise(census: Census, counters: Mapping[str, int]) -> Summary:
     """Count a census and the store's counters into a summary; maps are sorted so that equal runs print equal."""
     by_channel: dict[str, Counter[str]] = {}
     for notification in census.notifications:
         by_channel.setdefault(notification.channel, Counter())[notification.state] += 1
+    for name, number in _archived(counters, "message").items():
+        channel, _, state = name.partition(".")
+        by_channel.setdefault(channel, Counter())[state] += number
+    by_level = _archived(counters, "level")
+    opened = len(census.alerts) + by_level.total()
+    by_level.update(level_name(alert.level) for alert in census.alerts)
+    by_rule = _archived(counters, "rule")
+    by_rule.update(alert.rule.id for alert in census.alerts)
     steps = {name.removeprefix("step."): n for name, n in counters.items() if name.startswith("step.")}
     return Summary(
         events=counters.get("events_accepted", 0),
@@ -119,9 +149,9 @@ def summarise(census: Census, counters: Mapping[str, int]) -> Summary:
         quarantined=counters.get("events_quarantined", 0),
         matches=counters.get("matches", 0),
         alerts=AlertCounts(
-            len(census.alerts),
-            _sorted(Counter(level_name(alert.level) for alert in census.alerts)),
-            _sorted(Counter(alert.rule.id for alert in census.alerts)),
+            opened,
+            _sorted(by_level),
+            _sorted(by_rule),
         ),
         notifications={channel: _sorted(states) for channel, states in sorted(by_channel.items())},
         answers=counters.get("history.answered", 0) + counters.get("history.also_taken", 0),

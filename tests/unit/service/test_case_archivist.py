@@ -106,6 +106,15 @@ async def test_it_leaves_whole_and_is_found_there(board, archive):
     assert not [member for member in members if board.over in member or member in before.notifications]
 
 
+async def test_the_summary_counts_what_left(board, archive):
+    """What an installation has done so far does not shrink with what the store holds."""
+    desk = Desk(board.store, board.clock, board.books, board.metrics, archive)
+    before = await desk.summary()
+    assert await leave(board, archive, 30)
+    assert await desk.case(board.over) is None
+    assert await desk.summary() == before
+
+
 class Killed(BaseException):
     """A process that dies at a write."""
 
