@@ -18,6 +18,8 @@ import msgspec
 from engine.alerting.alert import Kind
 from engine.judging.instant import HOUR, MINUTE, Instant, Millis
 
+CLOSED_BECAUSE = "Sudah ditangani di lapangan (jawaban sintetis)"
+"""The reason that synthetic officials give for a closing."""
 Says = Literal["seen", "taken", "resolved"]
 
 MOODS: tuple[tuple[float, float], ...] = ((0.55, 0.40), (0.30, 0.75), (0.15, 1.00))

@@ -16,8 +16,10 @@ from engine.alerting.alert import NOTICES, Alert, HistoryEntry, Notification
 from engine.alerting.command import Answer, Says, Via
 from engine.alerting.credential import SIMULATION, Credential
 from engine.judging.instant import Instant, Millis
+from engine.rehearsal.officials import CLOSED_BECAUSE
 from engine.service.apply import Desk
 from engine.service.casebook import ALERTS, NOTIFICATIONS, UNRESOLVED, history_log
+from engine.service.notes import digest_of
 from engine.store.codec import decode
 from engine.store.port import Store
 
@@ -72,7 +74,14 @@ class Punctual(Nobody):
             again = asked.kind == "expiry"
             if case.alert.status == "open" or again:
                 says: Says = "resolved" if again else "taken"
-                answer = Answer(person=asked.person, says=says, via="link", notification=id_)
+                answer = Answer(
+                    person=asked.person,
+                    says=says,
+                    via="link",
+                    notification=id_,
+                    note_digest=digest_of(asked.alert, asked.person, CLOSED_BECAUSE) if again else "",
+                    confirmed=again,
+                )
                 await desk.answer(asked.alert, answer, by=Credential("link", id_, asked.person))
 
 
@@ -130,6 +139,11 @@ def _answers(alert: Alert, entries: Iterable[HistoryEntry]) -> Iterable[Recalled
             via=via,
             operator=str(entry.details.get("operator", "")),
             to=str(entry.details.get("to", "")),
+            # closings of before confirmations have no note: their reason is the synthetic one
+            note_digest=str(entry.details.get("note", ""))
+            or digest_of(alert.id, entry.person, CLOSED_BECAUSE),
             is_operator=via in ("console", "api"),
+            coded=via == "sms",
+            confirmed=says == "resolved",
         )
         yield Recalled(entry.at, alert.rule.id, alert.group, answer)

@@ -15,6 +15,7 @@ import httpx
 from engine.clock import monotonic
 from engine.errors import SiagaError
 from engine.judging.instant import Instant, format_instant, parse_instant
+from engine.rehearsal.officials import CLOSED_BECAUSE
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between two tries while the service is away: the first, doubling up to the longest."""
@@ -79,8 +80,14 @@ class ServiceClient:
         return counts
 
     async def answer(self, link: str, says: str) -> int:
-        """Press a button of an answer page; return the status code (200, or 404 once the link is old)."""
-        response = await self._request("POST", link, data={"says": says}, headers={"Authorization": ""})
+        """Press a button of an answer page; return the status code (200, or 404 once the link is old).
+
+        A closing is confirmed with its reason at once, as the second form of the page asks it.
+        """
+        data = {"says": says}
+        if says == "resolved":
+            data |= {"confirm": "yes", "reason": CLOSED_BECAUSE}
+        response = await self._request("POST", link, data=data, headers={"Authorization": ""})
         return response.status_code
 
     async def _get(self, path: str) -> Any:
