@@ -136,7 +136,7 @@ def restore(
             _check(backup)
             return
 
-        brought = asyncio.run(_restore(settings, backup, file.stat().st_size))
+        brought = asyncio.run(_restore(settings, backup, file))
     _say(brought.manifest)
     typer.echo(
         "whole; `siaga audit verify` and `siaga archive verify` prove it, `siaga run` goes on",
@@ -252,7 +252,7 @@ async def _back_up(
         return manifest
 
 
-async def _restore(settings: Settings, backup: Backup, length: int) -> Brought:
+async def _restore(settings: Settings, backup: Backup, file: Path) -> Brought:
     async with (
         server_of(settings) as where,
         store_at(where, settings, restoring=True) as store,
@@ -261,7 +261,7 @@ async def _restore(settings: Settings, backup: Backup, length: int) -> Brought:
         with _bars() as progress:
             brought = await bring_back(backup, namespace, settings, progress)
         taken_at, _ = parse_instant(brought.manifest.taken_at)
-        await enter_backup(store, BackupRecord(taken_at=taken_at, bytes=length, file=backup.file.name))
+        await enter_backup(store, BackupRecord(taken_at=taken_at, bytes=file.stat().st_size, file=file.name))
         return brought
 
 

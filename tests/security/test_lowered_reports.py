@@ -116,7 +116,7 @@ async def test_the_console_shows_both_versions_to_who_lowered_them(api):
     assert page in (await api.client.get("/console/quarantine")).text
     shown = (await api.client.get(page)).text
     (entry,) = await acts(api, record)
-    assert "user:piket-uji" in shown
+    assert "pengguna piket-uji" in shown
     assert "conflict.death" in shown
     assert "desk.heartbeat" in shown
     assert entry.before in shown

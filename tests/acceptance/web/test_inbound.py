@@ -109,7 +109,7 @@ async def test_without_a_code_the_only_open_alert_is_meant_and_then_its_code_is_
     alert_id, _, number, code = await first_sms(desk)
     await desk.text(number, "baca")
     await desk.text(number, f"terima {code}")
-    await desk.text(number, f"selesai {code}")
+    await desk.text(number, f"selesai {code} ya")
     assert await desk.status(alert_id) == "resolved"
     await desk.text(number, f"terima {code}")
     await desk.text(number, "terima")

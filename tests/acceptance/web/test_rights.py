@@ -27,6 +27,7 @@ ENDPOINTS = {
     "answer": ("POST", "/v1/alerts/{alert}/answers", ANSWER, "answer", 403),
     "proxy": ("POST", "/v1/alerts/{alert}/answers", PROXY, "operate", 403),
     "escalate": ("POST", "/v1/alerts/{alert}/escalate", None, "operate", 403),
+    "reopen": ("POST", "/v1/alerts/{alert}/reopen", {"reason": "uji"}, "operate", 403),
     "silences": ("GET", "/v1/silences", None, "operate", 200),
     "silence": ("POST", "/v1/silences", SILENCE, "operate", 403),
     "end_silence": ("DELETE", "/v1/silences/{silence}", None, "operate", 403),
@@ -71,6 +72,7 @@ DONE = {
     "inbound": 204,
     "bounce": 204,
     "proxy": 409,
+    "reopen": 409,
     "drop": 404,  # the record was sent again before
     "earlier": 404,
     "approve": 409,

@@ -134,7 +134,7 @@ async def test_another_site_cannot_sign_anybody_in(api):
 
 
 async def test_who_lacks_the_right_reads_so(api):
-    await api.user("penulis", "policy")
+    await api.user("penulis", "inbound")
     await sign_in(api, user="penulis")
     refused = await api.client.get("/console")
     assert (refused.status_code, "bukan wewenang Anda" in refused.text) == (403, True)
