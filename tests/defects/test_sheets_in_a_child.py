@@ -180,10 +180,10 @@ async def test_who_finds_the_places_taken_waits_for_one_and_not_for_ever():
     from engine.service.worker import Bounds, Workers, WorkersBusyError
 
     pool = Workers(most=1)
-    first = await pool.begin("a", "http.server", "", Bounds(seconds=PATIENCE))
+    first = await pool.begin("a", "tests.waiting", "", Bounds(seconds=PATIENCE))
     with pytest.raises(WorkersBusyError):
-        await pool.begin("b", "http.server", "", Bounds(), patience=0.05)
-    waits = asyncio.create_task(pool.begin("b", "http.server", "", Bounds(), patience=PATIENCE))
+        await pool.begin("b", "tests.waiting", "", Bounds(), patience=0.05)
+    waits = asyncio.create_task(pool.begin("b", "tests.waiting", "", Bounds(), patience=PATIENCE))
     await asyncio.sleep(0)
     assert not waits.done()
     await first.end()
@@ -196,19 +196,19 @@ async def test_no_more_wait_than_may():
     from engine.service.worker import MOST_WAITING, Bounds, Workers, WorkersBusyError
 
     pool = Workers(most=1)
-    first = await pool.begin("a", "http.server", "", Bounds(seconds=PATIENCE))
+    first = await pool.begin("a", "tests.waiting", "", Bounds(seconds=PATIENCE))
     waiting = [
-        asyncio.create_task(pool.begin(f"b{n}", "http.server", "", Bounds(), patience=PATIENCE))
+        asyncio.create_task(pool.begin(f"b{n}", "tests.waiting", "", Bounds(), patience=PATIENCE))
         for n in range(MOST_WAITING)
     ]
     await asyncio.sleep(0)
     with pytest.raises(WorkersBusyError):
-        await pool.begin("c", "http.server", "", Bounds(), patience=PATIENCE)
+        await pool.begin("c", "tests.waiting", "", Bounds(), patience=PATIENCE)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     await first.end()
-    assert (await pool.begin("c", "http.server", "", Bounds(), patience=PATIENCE)) is not None
+    assert (await pool.begin("c", "tests.waiting", "", Bounds(), patience=PATIENCE)) is not None
     await pool.close()
 
 

@@ -225,6 +225,6 @@ async def test_a_preview_is_found_by_a_worker_and_says_what_this_process_would(s
         assert found.preview.revision.changed
         assert found == await here.preview(loaded)
         for owner in ("a", "b"):
-            await siaga.workers.begin(owner, "http.server", "", Bounds(seconds=PATIENCE))
+            await siaga.workers.begin(owner, "tests.waiting", "", Bounds(seconds=PATIENCE))
         with pytest.raises(WorkersBusyError):
             await siaga.approval.preview(loaded, "piket")

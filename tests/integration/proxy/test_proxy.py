@@ -64,7 +64,8 @@ def test_a_body_of_four_mebibytes_passes(service: Service, size: int, status: in
     """422 is Siaga's own word: what came is no event."""
     headers = {"Authorization": f"Bearer {service.token}"}
     answer = service.ask(next(people), "POST", "/v1/events", content=b" " * size, headers=headers)
-    assert answer.status_code == status
+    # Siaga answers 413 before the body is in and closes: Caddy may find the connection closed first and say 502.
+    assert answer.status_code in ({413, 502} if status == 413 else {status})
 
 
 @pytest.mark.parametrize(
