@@ -115,6 +115,7 @@ class Course:
                 body = msgspec.json.encode([self._event() for _ in range(number)])
                 # Months pass in minutes here, and the rate of a token goes by real time.
                 scope = Scope(
+                    desks=("*",),
                     rights=frozenset({"submit"}),
                     region="00",
                     token_id="ukur",
