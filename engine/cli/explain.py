@@ -22,7 +22,7 @@ from engine.clock import WallClock
 from engine.judging.circumstances import Circumstances
 from engine.judging.expected import Silence
 from engine.judging.explain import Gate, Stand, explain_group
-from engine.judging.group import region_of_group
+from engine.judging.group import Key, region_of_group
 from engine.judging.instant import Instant, format_duration, local
 from engine.judging.region import RegionTable, level_of
 from engine.judging.rule import Rule, level_name
@@ -31,12 +31,11 @@ from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
 from engine.matching.variant import variant_of
 from engine.service.backdrop import REAL, Backdrop
-from engine.service.batch import Key
 from engine.service.books import Books
 from engine.service.case_archive import archive_of, story
 from engine.service.casebook import standing
 from engine.service.groups import read, state_of
-from engine.service.pulse import kept_gaps
+from engine.service.outages import kept_gaps
 from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
 from engine.service.tokens import Tokens

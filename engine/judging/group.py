@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from engine.judging.event import Event, Scalar
 from engine.judging.region import LEVELS, NATION, cut
 from engine.judging.rule import Rule
@@ -108,3 +110,21 @@ def _depth(code: str) -> int:
 
 REGION_WORDS = frozenset((*LEVELS, "region"))
 """Words of `per` that cut the code of the region."""
+
+
+class Key(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
+    """Which group of which rule, in which space."""
+
+    space: str
+    rule: str
+    group: str
+
+    def __str__(self) -> str:
+        """Return the id of the group's record; rule ids hold no bar, groups may."""
+        return f"{self.space}|{self.rule}|{self.group}"
+
+
+def key_of(member: str) -> Key:
+    """Return the key whose text this is."""
+    space, rule, group = member.split("|", 2)
+    return Key(space, rule, group)

@@ -14,14 +14,13 @@ import msgspec
 from engine.alerting.alert import Alert, HistoryEntry
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.explain import explain_group
-from engine.judging.group import key_values
+from engine.judging.group import key_of, key_values
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
 from engine.judging.state import GroupState
 from engine.loading.rule_tests import Group, State
 from engine.matching.variant import variant_of
 from engine.service.apply import Desk
-from engine.service.batch import key_of
 from engine.service.groups import GROUPS, read, state_of
 from engine.store.port import Store
 

@@ -21,6 +21,7 @@ from engine.clock import ManualClock
 from engine.judging.calendar import Calendar
 from engine.judging.circumstances import Circumstances
 from engine.judging.event import Event
+from engine.judging.group import Key
 from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.outage import Gap
 from engine.judging.region import RegionTable
@@ -31,7 +32,6 @@ from engine.service.agenda import WINDOWS
 from engine.service.app import Notifiers
 from engine.service.apply import Desk
 from engine.service.backdrop import REAL
-from engine.service.batch import Key
 from engine.service.books import SILENCES, Books
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.service.dispatcher import Dispatcher
@@ -43,8 +43,8 @@ from engine.service.inbound import Inbound
 from engine.service.key import Keys
 from engine.service.links import Links
 from engine.service.lock_step import LockStep, Turn
+from engine.service.outages import append_gap
 from engine.service.phones import Phones
-from engine.service.pulse import append_gap
 from engine.service.rule_sets import Proposal, RuleSet, at_once
 from engine.service.silences import Silences
 from engine.service.verification import Verifications

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 
 from engine.judging.circumstances import Circumstances
 from engine.judging.expected import Absence, Member
-from engine.judging.group import region_of_group
+from engine.judging.group import Key, region_of_group
 from engine.judging.instant import Instant
 from engine.judging.outage import Gap, merged
 from engine.judging.rule import Rule
-from engine.service.batch import Key
 from engine.service.books import Books
 from engine.service.rule_sets import Tenure
 

@@ -1,6 +1,6 @@
 """A batch: the events of some entries, sorted into the groups of the rules they match.
 
-Here: keys of groups and their shares of each request. Not here: which events correct which (`service.families`),
+Here: shares of groups in each request. Not here: which events correct which (`service.families`),
 judging and committing (`service.evaluator`).
 Events of one request are applied together before anything is judged (rule-language.md 3.2), so shares are by request.
 """
@@ -15,7 +15,7 @@ import structlog
 
 from engine.judging.correction import Name
 from engine.judging.event import Event
-from engine.judging.group import group_of
+from engine.judging.group import Key, group_of
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
 from engine.matching.checked import Matcher
@@ -23,24 +23,6 @@ from engine.service.families import Arrived, Families, events_of
 from engine.store.port import Entry
 
 log = structlog.get_logger(__name__)
-
-
-class Key(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
-    """Which group of which rule, in which space."""
-
-    space: str
-    rule: str
-    group: str
-
-    def __str__(self) -> str:
-        """Return the id of the group's record; rule ids hold no bar, groups may."""
-        return f"{self.space}|{self.rule}|{self.group}"
-
-
-def key_of(member: str) -> Key:
-    """Return the key whose text this is."""
-    space, rule, group = member.split("|", 2)
-    return Key(space, rule, group)
 
 
 class Share(msgspec.Struct, frozen=True, array_like=True):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from engine.alerting.identity import alert_id
-from engine.judging.group import region_of_group
+from engine.judging.group import Key, region_of_group
 from engine.judging.hearing import Hearing
 from engine.judging.instant import Instant
 from engine.judging.judgement import Evidence, Redated, Undone
@@ -22,7 +22,6 @@ from engine.judging.rule import Bond, Rule
 from engine.judging.state import Closing, Spell
 from engine.judging.stretch import Stretch, source_of
 from engine.matching.variant import variant_of
-from engine.service.batch import Key
 from engine.service.docket import Said
 from engine.service.groups import Judged
 

@@ -21,6 +21,7 @@ from engine.clock import Clock
 from engine.judging.instant import MINUTE, SECOND
 from engine.loading.adapters import Authentication, Callback
 from engine.service.inbound import Inbound
+from engine.service.outlets import Caller
 from engine.service.receipts import Receipts
 from engine.service.reports import Reports
 from engine.service.setback import Setbacks
@@ -40,16 +41,6 @@ class Call(NamedTuple):
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
-
-
-class Caller(NamedTuple):
-    """A gateway that calls: what it brings, and the secret by which it proves itself."""
-
-    callback: Callback
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"Caller(callback={self.callback!r})"
 
 
 class NotBelievedError(Exception):

@@ -23,11 +23,11 @@ import structlog
 from engine.alerting.alert import ALONE, Alert, HistoryEntry, Notification
 from engine.clock import Clock
 from engine.errors import UnreadableRecordError
+from engine.judging.group import Key
 from engine.judging.instant import DAY, Instant, Millis
 from engine.metrics import Metrics
 from engine.service.archivist import ARCHIVE
 from engine.service.audit import AUDIT, AuditEntry
-from engine.service.batch import Key
 from engine.service.case_archive import AUDIT as AUDIT_ENTRY
 from engine.service.case_archive import (
     CASE,

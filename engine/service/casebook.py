@@ -14,8 +14,10 @@ import msgspec
 
 from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.alerting.draft import Decision
+from engine.alerting.identity import alert_id
 from engine.alerting.policy import Channel
 from engine.errors import UnreadableRecordError
+from engine.judging.group import Key
 from engine.judging.instant import SECOND, Millis
 from engine.service.alert_lists import Told, recalled, relisted
 from engine.service.audit import append_histories
@@ -327,3 +329,30 @@ def answer_link(key: bytes, notification_id: str, channel: Channel, alert_id: st
     """Return the record by which a message's link is found again; a digest is of no alert."""
     mark = fingerprint(key, token_for(key, notification_id, channel))
     return Put(LINKS, mark, f"{alert_id}/{notification_id}".encode())
+
+
+_ALERTS_AT_ONCE = 50
+"""So many ordinals are asked for at once. The search ends at a block of which the store has no alert."""
+
+
+async def alerts_of(store: Store, namespace: str, key: Key) -> Mapping[int, Alert | None]:
+    """Return the alerts of a group by ordinal, in order.
+
+    None stands for an alert that cannot be read, or of which only the history is left.
+    """
+    found: dict[int, Alert | None] = {}
+    first = 1
+    while True:
+        ordinals = range(first, first + _ALERTS_AT_ONCE)
+        ids = [alert_id(namespace, key.space, key.rule, key.group, ordinal) for ordinal in ordinals]
+        records = await store.get(ALERTS, ids)
+        alerts = readable_of(ALERTS, ids, records, Alert)
+        there = {
+            ordinal: alerts.get(id_)
+            for ordinal, id_, record in zip(ordinals, ids, records, strict=True)
+            if record is not None or await store.log(history_log(id_), 0, 1)
+        }
+        if not there:
+            return found
+        found |= there
+        first += _ALERTS_AT_ONCE

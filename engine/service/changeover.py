@@ -25,6 +25,7 @@ from engine.clock import Clock, monotonic
 from engine.errors import FencedError, SiagaError, StoreError, StoreUnavailableError, UnreadableRecordError
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
+from engine.judging.group import Key, key_of
 from engine.judging.hearing import BondGroup, Hearing, kind_of
 from engine.judging.instant import Instant
 from engine.judging.precedence import counts
@@ -33,12 +34,11 @@ from engine.judging.state import Point
 from engine.judging.takeover import take_over
 from engine.matching.variant import variant_of
 from engine.service.backdrop import Backdrop
-from engine.service.batch import Key, key_of
 from engine.service.bonds import Bonds
 from engine.service.books import Books
-from engine.service.casebook import UNRESOLVED, Case, load
+from engine.service.casebook import UNRESOLVED, Case, alerts_of, load
 from engine.service.docket import Cases, Docket, Said, UndecidedError
-from engine.service.group_recovery import alerts_of, recovered_state, with_its_alerts
+from engine.service.group_recovery import recovered_state, with_its_alerts
 from engine.service.groups import GROUPS, Groups, Judged
 from engine.service.leadership import KeepLead, nothing_to_keep
 from engine.service.outcome import Outcome, closing_of, due_of, newest_alert

@@ -19,10 +19,11 @@ import structlog
 from engine.alerting.own import Request
 from engine.errors import UnreadableRecordError, places
 from engine.judging.event import Event
+from engine.judging.group import Key, key_of
 from engine.judging.hearing import Hearing
 from engine.judging.instant import MINUTE, Instant
 from engine.metrics import Metrics
-from engine.service.batch import Key, Share, key_of
+from engine.service.batch import Share
 from engine.service.own_alerts import ask
 from engine.service.readable import readable
 from engine.store.codec import decode_record, encode

@@ -21,13 +21,12 @@ from engine.alerting.decide import decide, open_alert
 from engine.alerting.draft import Decision, Surroundings
 from engine.alerting.identity import alert_id
 from engine.errors import SiagaError, StoreError, StoreUnavailableError
-from engine.judging.group import region_of_group
+from engine.judging.group import Key, region_of_group
 from engine.judging.instant import Instant
 from engine.judging.judgement import Judgement, Opened
 from engine.judging.precedence import ranks
 from engine.judging.region import NATION
 from engine.matching.variant import variant_of
-from engine.service.batch import Key
 from engine.service.casebook import Case, load, standing
 from engine.service.rule_sets import RuleSet, Tenure
 from engine.store.port import Store

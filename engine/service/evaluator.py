@@ -22,6 +22,7 @@ from engine.clock import Clock, monotonic
 from engine.errors import FencedError, StoreError, StoreUnavailableError, UnreadableRecordError, places
 from engine.judging.circumstances import Circumstances
 from engine.judging.expected import Absence
+from engine.judging.group import Key, key_of
 from engine.judging.instant import DAY, SECOND, Instant
 from engine.judging.outage import Gap
 from engine.judging.rule import Rule
@@ -30,7 +31,7 @@ from engine.metrics import Metrics
 from engine.service import agenda
 from engine.service.agenda import LOOKS, WINDOWS, Agenda
 from engine.service.backdrop import Backdrop
-from engine.service.batch import Key, Share, key_of, sort
+from engine.service.batch import Share, sort
 from engine.service.books import ALL, SILENCES, Books
 from engine.service.casebook import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, groups_of, load
 from engine.service.changeover import Changeover, RefusedRulesError, Switch, refusal, refusing
@@ -39,10 +40,10 @@ from engine.service.families import Families
 from engine.service.groups import GROUPS, Groups, Head, has_past, retired
 from engine.service.judge import Judge, Work
 from engine.service.leadership import Leadership
+from engine.service.outages import GAPS, gaps_of, kept_gaps
 from engine.service.outcome import Outcome, due_of, newest_alert
 from engine.service.own_alerts import ask
 from engine.service.pace import Pace
-from engine.service.pulse import GAPS, gaps_of, kept_gaps
 from engine.service.readable import readable, report_unreadable
 from engine.service.rule_sets import RuleSet
 from engine.store.codec import encode

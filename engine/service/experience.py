@@ -12,10 +12,10 @@ from itertools import pairwise
 import msgspec
 
 from engine.judging.expected import Silence
+from engine.judging.group import Key, key_of
 from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.rule import Rule
 from engine.judging.state import Point
-from engine.service.batch import Key, key_of
 from engine.service.groups import GROUPS, Head, Kept, read
 from engine.service.readable import readable
 from engine.service.rule_sets import RULES, InForce, fetch

@@ -13,7 +13,7 @@ import structlog
 from engine.clock import Clock, WallClock
 from engine.judging.instant import from_datetime, parse_instant
 from engine.service.lock_step import stored_clock
-from engine.service.pulse import alive_until
+from engine.service.outages import alive_until
 from engine.settings import Settings
 from engine.store.archive import Archive
 from engine.store.embedded import EmbeddedServer

@@ -19,13 +19,13 @@ from engine.errors import UnreadableRecordError
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
 from engine.judging.expected import Absence
+from engine.judging.group import Key
 from engine.judging.hearing import kind_of
 from engine.judging.instant import DAY, Instant, Millis
 from engine.judging.points import LAST
 from engine.judging.rule import Bond, Rule
 from engine.judging.state import EMPTY, GroupState, Point
 from engine.judging.window import kept_for, latest_needed
-from engine.service.batch import Key
 from engine.service.readable import kept_bytes
 from engine.store.codec import decode_record, encode
 from engine.store.port import Drop, Put, Record, Store

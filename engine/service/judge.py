@@ -14,6 +14,7 @@ from engine.alerting.draft import Surroundings
 from engine.clock import Clock
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.judging.evaluate import Group
+from engine.judging.group import Key
 from engine.judging.hearing import BondGroup, Hearing
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
@@ -21,7 +22,7 @@ from engine.judging.state import ByHand, Closing
 from engine.judging.trace import later
 from engine.matching.variant import changed_at, variant_of
 from engine.service.backdrop import Backdrop
-from engine.service.batch import Fault, Key, Share
+from engine.service.batch import Fault, Share
 from engine.service.bonds import Bonds
 from engine.service.books import Books
 from engine.service.casebook import Case, load

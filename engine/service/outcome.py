@@ -11,6 +11,7 @@ import msgspec
 from engine.alerting.identity import alert_id
 from engine.judging.circumstances import Circumstances
 from engine.judging.evaluate import Group
+from engine.judging.group import Key
 from engine.judging.hearing import kind_of
 from engine.judging.instant import Instant
 from engine.judging.rule import Rule
@@ -18,7 +19,6 @@ from engine.judging.state import ByHand, Closing, GroupState, Reopening
 from engine.judging.takeover import take_over
 from engine.judging.trace import earlier
 from engine.matching.variant import ends_at
-from engine.service.batch import Key
 from engine.service.casebook import Case
 from engine.service.docket import Cases
 from engine.service.groups import Judged

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,9 +17,8 @@ from engine.alerting.policy import Channel
 from engine.alerting.route import Route
 from engine.errors import ConfigurationError
 from engine.judging.instant import SECOND
-from engine.loading.adapters import Adapter
+from engine.loading.adapters import Adapter, Callback
 from engine.loading.gateways import GatewayEntry, load_gateways
-from engine.service.callbacks import Caller
 from engine.service.gateways import BELIEVED, Gateway, gateway_of
 from engine.settings import Settings
 from engine.wording.profile import Profile
@@ -27,6 +26,16 @@ from engine.wording.profile import Profile
 _IN_ADDRESS = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 LAST = 1_000
 """The order of what is given by settings: gateways of the file come before it."""
+
+
+class Caller(NamedTuple):
+    """A gateway that calls: what it brings, and the secret by which it proves itself."""
+
+    callback: Callback
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Caller(callback={self.callback!r})"
 
 
 class Outlet(msgspec.Struct, frozen=True, kw_only=True):

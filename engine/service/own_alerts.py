@@ -16,13 +16,12 @@ from engine.alerting.identity import alert_id
 from engine.alerting.own import POLICIES, Request, request_of, rule_of
 from engine.clock import Clock
 from engine.errors import StoreUnavailableError
+from engine.judging.group import Key
 from engine.judging.instant import MINUTE, Instant
 from engine.judging.judgement import Opened
 from engine.metrics import Metrics
-from engine.service.batch import Key
 from engine.service.books import Books
-from engine.service.casebook import ALERTS, Changes, load
-from engine.service.group_recovery import alerts_of
+from engine.service.casebook import ALERTS, Changes, alerts_of, load
 from engine.service.readable import readable_or
 from engine.store.codec import encode
 from engine.store.port import Committed, Expect, Plan, Put, Record, Store, Write

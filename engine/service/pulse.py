@@ -1,7 +1,7 @@
 """The intake's pulse: until when it was surely alive, and the gaps in which it was not.
 
-Here: keeping `alive_until` in the store, noticing that it is old, and telling the stream so, once. Not here: what a gap
-means to conditions (`judging.outage`), and the loops that call this (`service.app`).
+Here: keeping `alive_until` in the store, noticing that it is old, and telling the stream so, once. Not here: reading gaps
+(`service.outages`), what they mean to conditions (`judging.outage`), and the loops that call this (`service.app`).
 
 `alive_until` is an instant of the clock and no TTL. The entry `gap {from, until}` goes to the stream in the same write
 that moves `alive_until` on, and that write expects the version that was read: of processes that notice together one
@@ -9,8 +9,6 @@ writes, and a crash leaves both or neither.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import msgspec
 import structlog
@@ -20,22 +18,16 @@ from engine.clock import FORWARD_JUMP_MS, Clock
 from engine.judging.instant import SECOND, Instant, Millis
 from engine.judging.outage import Gap
 from engine.metrics import Metrics
+from engine.service.outages import INTAKE, LONGEST_PAUSE
 from engine.service.own_alerts import ask
 from engine.service.pressure import waiting_of
 from engine.service.readable import readable_or
 from engine.store.codec import encode
-from engine.store.port import Committed, Entry, Note, Put, Store, Write
+from engine.store.port import Committed, Note, Put, Store, Write
 
-INTAKE = "intake"
-"""Table of the intake's state; its one record is `alive_until`."""
-GAPS = "gaps"
-"""Table of the gaps that the evaluator has read; its one record is `all`."""
 BEAT_SECONDS = 5.0
-LONGEST_PAUSE = 30 * SECOND
-"""An `alive_until` older than this is a gap, in milliseconds."""
 
 log = structlog.get_logger(__name__)
-_GAP = msgspec.json.Decoder(Gap)
 
 
 class Pulse:
@@ -101,26 +93,3 @@ class Pulse:
             self._metrics.intake_gap((gap.until - gap.since) / SECOND)
             log.warning("intake_gap", since=gap.since, until=gap.until)
         return since
-
-
-async def alive_until(store: Store) -> Instant:
-    """Return until when the intake was surely alive; 0 where it never was."""
-    record = (await store.get(INTAKE, ["alive_until"]))[0]
-    return readable_or(INTAKE, "alive_until", record, int, 0)
-
-
-async def append_gap(store: Store, gap: Gap) -> None:
-    """Tell a gap that no pulse can notice, as a manual clock stands still: a rehearsal's. A short one is none."""
-    if gap.until - gap.since > LONGEST_PAUSE:
-        await store.append_entry("gap", msgspec.json.encode(gap), gap.until)
-
-
-def gaps_of(entries: Iterable[Entry]) -> list[Gap]:
-    """Return the gaps that entries of the stream tell."""
-    return [_GAP.decode(value) for entry in entries if entry.type == "gap" for value in entry.values]
-
-
-async def kept_gaps(store: Store) -> tuple[Gap, ...]:
-    """Return the gaps that the evaluator has read, merged."""
-    record = (await store.get(GAPS, ["all"]))[0]
-    return readable_or(GAPS, "all", record, tuple[Gap, ...], ())

@@ -13,13 +13,14 @@ from collections.abc import AsyncGenerator, Sequence
 from itertools import takewhile
 
 from engine.judging.correction import member_of, verdict
+from engine.judging.group import Key
 from engine.judging.instant import MINUTE, Instant
 from engine.judging.newcomers import newcomers_of
 from engine.judging.points import Points
 from engine.judging.rule import Rule
 from engine.judging.window import kept_for, latest_needed
 from engine.matching.native import NativeMatcher
-from engine.service.batch import Key, sort
+from engine.service.batch import sort
 from engine.service.families import Arrived, Bearer, Change, Families, Known
 from engine.store.history import History
 from engine.store.port import START, Entry, Store, order_of

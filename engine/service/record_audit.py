@@ -39,10 +39,10 @@ from engine.service.groups import FLOORS, GROUPS, POINTS, Head
 from engine.service.key import INSTALLATION, KnownKey
 from engine.service.lock_step import CLOCK
 from engine.service.notes import NOTES
+from engine.service.outages import GAPS, INTAKE
 from engine.service.own_alerts import OWN, ask
 from engine.service.phones import CODES, OF_ALERTS, TOLD
 from engine.service.proposals import PROPOSALS, ChangeProposal
-from engine.service.pulse import GAPS, INTAKE
 from engine.service.quarantine import QUARANTINE, SHARES, Quarantined, Share
 from engine.service.readable import UNREADABLE
 from engine.service.receipts import RECEIPTS, Receipt

@@ -11,12 +11,12 @@ from typing import Literal
 
 from engine.alerting.own import MATTERS, PREFIX
 from engine.errors import SiagaError
+from engine.judging.group import Key
 from engine.judging.instant import Instant
 from engine.judging.region import NATION
 from engine.service.alert_lists import any_list, listed
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.backdrop import REAL
-from engine.service.batch import Key
 from engine.service.books import Books
 from engine.service.casebook import (
     ALERTS,

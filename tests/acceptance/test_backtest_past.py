@@ -17,7 +17,7 @@ from engine.rehearsal.replay import AFTERWARDS, read_events
 from engine.rehearsal.respondents import recalled
 from engine.service.app import Siaga, open_siaga
 from engine.service.archivist import Archivist
-from engine.service.pulse import append_gap
+from engine.service.outages import append_gap
 from engine.service.tokens import Scope
 from engine.settings import load
 from engine.store.archive import Archive

@@ -15,6 +15,7 @@ import msgspec
 
 from engine.judging.circumstances import UNKNOWN
 from engine.judging.event import Event
+from engine.judging.group import Key
 from engine.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
 from engine.judging.rule import (
     Aggregate,
@@ -29,7 +30,6 @@ from engine.judging.rule import (
     Rule,
     Test,
 )
-from engine.service.batch import Key
 from engine.service.groups import Groups, Judged
 from engine.store.embedded import EmbeddedServer
 from engine.store.link import Link

@@ -14,7 +14,7 @@ from engine.service.casebook import ALERTS, CLOSINGS, UNRESOLVED, standing_of
 from engine.service.dead_letters import LETTERS, PUT_OFF, PUT_OFF_GROUPS
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, POINTS
-from engine.service.pulse import GAPS
+from engine.service.outages import GAPS
 from engine.service.rule_sets import Proposal, RuleSet, after_the_past, at_once, first
 from engine.store.port import Drop, Plan, Put, Record, Write
 from tests.acceptance.poison.test_judging import BROKEN, SOUND, Poisoned

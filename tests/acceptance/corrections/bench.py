@@ -12,13 +12,13 @@ from engine.alerting.alert import Alert
 from engine.alerting.policy import Policy, Step
 from engine.clock import ManualClock
 from engine.judging.event import Event
+from engine.judging.group import key_of
 from engine.judging.instant import DAY, HOUR, MINUTE, Instant
 from engine.judging.region import Region, RegionTable
 from engine.judging.rule import Clear, Count, Distinct, Limit, Rule, Test, Value
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.agenda import WINDOWS
-from engine.service.batch import key_of
 from engine.service.books import Books
 from engine.service.casebook import ALERTS
 from engine.service.evaluator import Evaluator

@@ -21,7 +21,7 @@ from engine.service.agenda import WINDOWS
 from engine.service.casebook import ALERTS
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, POINTS
-from engine.service.pulse import append_gap
+from engine.service.outages import append_gap
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.bench import START, WATCHED, Bench, _rule
 from tests.acceptance.corrections.conftest import Opened

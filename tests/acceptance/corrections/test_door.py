@@ -15,7 +15,7 @@ from engine.alerting.command import Answer
 from engine.judging.instant import MINUTE, format_instant, parse_instant
 from engine.judging.outage import Gap
 from engine.service.app import Siaga, open_siaga
-from engine.service.pulse import append_gap, gaps_of, kept_gaps
+from engine.service.outages import append_gap, gaps_of, kept_gaps
 from engine.service.tokens import Right, Scope
 from engine.settings import Settings
 from engine.store.port import START as FIRST

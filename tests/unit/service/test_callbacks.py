@@ -10,15 +10,9 @@ from hypothesis import strategies as st
 
 from engine.alerting.own import Request
 from engine.loading.adapters import Authentication, Callback, Hearing, Reporting
-from engine.service.callbacks import (
-    Call,
-    Callbacks,
-    Caller,
-    NotBelievedError,
-    UnfinishedError,
-    UnreadableError,
-)
+from engine.service.callbacks import Call, Callbacks, NotBelievedError, UnfinishedError, UnreadableError
 from engine.service.casebook import NOTIFICATIONS
+from engine.service.outlets import Caller
 from engine.service.own_alerts import OWN
 from engine.service.setback import Setbacks
 from tests.unit.service.switchboard import SEKDA, Switchboard

@@ -9,9 +9,9 @@ import pytest
 from engine.cli.check import advice_of
 from engine.judging.evaluate import Group
 from engine.judging.expected import Expected, Silence
+from engine.judging.group import Key
 from engine.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
 from engine.judging.rule import Count, Rule, Test
-from engine.service.batch import Key
 from engine.service.experience import LONG, experience
 from engine.service.groups import Groups, Judged
 from engine.service.rule_sets import RuleSet, first

@@ -9,12 +9,12 @@ from engine.errors import StoreError
 from engine.judging.circumstances import UNKNOWN
 from engine.judging.evaluate import Group
 from engine.judging.event import Event
+from engine.judging.group import Key
 from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.points import PAGE
 from engine.judging.rule import Count, Rule
 from engine.judging.state import EMPTY, GroupState
 from engine.service import groups as groups_module
-from engine.service.batch import Key
 from engine.service.groups import GROUPS, POINTS, Groups, Judged, read
 from engine.store.memory import MemoryStore
 from engine.store.port import Committed, Drop, Write

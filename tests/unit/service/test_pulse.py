@@ -11,7 +11,8 @@ from engine.clock import ManualClock
 from engine.judging.instant import MINUTE, SECOND
 from engine.judging.outage import Gap
 from engine.metrics import Metrics
-from engine.service.pulse import LONGEST_PAUSE, Pulse, append_gap, gaps_of
+from engine.service.outages import LONGEST_PAUSE, append_gap, gaps_of
+from engine.service.pulse import Pulse
 from engine.store.memory import MemoryStore
 from engine.store.port import START, Record, Write
 

@@ -3,9 +3,8 @@
 import msgspec
 
 from engine.loading.adapters import Authentication, Callback
-from engine.service.callbacks import Caller
 from engine.service.evaluator_child import Begin, LogAs
-from engine.service.outlets import outlets_of
+from engine.service.outlets import Caller, outlets_of
 from engine.service.tokens import Created, Token
 from engine.settings import Settings
 from notifiers.email import EmailSettings
