@@ -15,7 +15,7 @@ import typer
 from engine.errors import ConfigurationError, ParseError
 from engine.judging.instant import Instant, Millis, parse_duration
 from engine.loading.finding import Findings, Mark, Source, UnusableError
-from engine.loading.marked import Scalar
+from engine.loading.marked import ScalarNode
 from engine.loading.moment import instant
 from engine.settings import DEFAULT_FILE, Settings, load
 
@@ -62,7 +62,7 @@ def moment(option: str, text: str | None) -> Instant | None:
     if text is None:
         return None
     try:
-        return instant(Scalar(text, plain=True, mark=Mark(Source(option, (text,)))), Findings())
+        return instant(ScalarNode(text, plain=True, mark=Mark(Source(option, (text,)))), Findings())
     except UnusableError as error:
         raise ConfigurationError(f"{option} {text}: write RFC 3339, or 2024-11-27 11:00 WITA") from error
 

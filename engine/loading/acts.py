@@ -19,7 +19,7 @@ from engine.judging.instant import Instant, Millis
 from engine.judging.region import RegionTable
 from engine.loading.finding import Finding, Findings
 from engine.loading.form import Take, form_of
-from engine.loading.marked import Mapping as MarkedMapping
+from engine.loading.marked import MappingNode as MarkedMapping
 from engine.loading.marked import Node
 from engine.loading.moment import hours, local_instant
 from engine.loading.occurrence import Naming, Occurrence, occurrences

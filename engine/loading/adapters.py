@@ -20,7 +20,7 @@ from engine.loading.filters import expression
 from engine.loading.finding import Findings
 from engine.loading.form import Form, form_of, list_of
 from engine.loading.loaded import Loaded, load_file
-from engine.loading.marked import Mapping, Node, Scalar, Sequence
+from engine.loading.marked import MappingNode, Node, ScalarNode, SequenceNode
 from engine.loading.value import boolean, free, scalar, text, whole, word
 
 PLACEHOLDERS = (
@@ -142,11 +142,11 @@ def _fields(placeholders: Collection[str], node: Node, findings: Findings) -> di
 def _tree(placeholders: Collection[str], node: Node, findings: Findings) -> Any:
     """Take a JSON body as it is written: maps, lists, numbers, `true` and `false`, texts with placeholders."""
     match node:
-        case Mapping():
+        case MappingNode():
             return {key: _tree(placeholders, value, findings) for key, (_, value) in node.pairs.items()}
-        case Sequence():
+        case SequenceNode():
             return [_tree(placeholders, item, findings) for item in node.items]
-        case Scalar():
+        case ScalarNode():
             value = free(node, findings)
             return _template(placeholders, node, findings) if isinstance(value, str) else value
 

@@ -14,7 +14,7 @@ import phonenumbers
 from engine.alerting.policy import Channel
 from engine.loading.finding import Findings, Mark, Source, UnusableError
 from engine.loading.form import Take
-from engine.loading.marked import Node, Scalar
+from engine.loading.marked import Node, ScalarNode
 from engine.loading.value import scalar
 
 _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
@@ -64,7 +64,7 @@ def webhook(node: Node, findings: Findings) -> str:
 
 def address(channel: Channel, text: str) -> str | None:
     """Return the normal form of an address of a channel; None where it is none."""
-    node = Scalar(text, plain=True, mark=Mark(Source("", (text,))))
+    node = ScalarNode(text, plain=True, mark=Mark(Source("", (text,))))
     try:
         return address_of(channel)(node, Findings())
     except UnusableError:

@@ -41,7 +41,7 @@ from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
 from engine.loading.limit import LIMITS, limit_of, required_limit
-from engine.loading.marked import Mapping, Node, Scalar, Sequence
+from engine.loading.marked import MappingNode, Node, ScalarNode, SequenceNode
 from engine.loading.moment import duration
 from engine.loading.patterns import all_of, any_of, not_all_of, sequence
 from engine.loading.range import Range
@@ -52,19 +52,19 @@ def condition(filters: Filters) -> Take[Condition]:
     """Return a reader of `alert_when`: exactly one condition, or the bare word `every_event`."""
 
     def read(node: Node, findings: Findings) -> Condition:
-        if isinstance(node, Scalar):
+        if isinstance(node, ScalarNode):
             word = text(node, findings)
             if word == "every_event":
                 return EveryEvent()
             _check_word(word, node, findings)
             raise findings.unusable("condition_needs_keys", node.mark, word=word)
-        if isinstance(node, Sequence) or len(node.pairs) != 1:
-            named = isinstance(node, Sequence) or any(word in _READERS for word in node.pairs)
+        if isinstance(node, SequenceNode) or len(node.pairs) != 1:
+            named = isinstance(node, SequenceNode) or any(word in _READERS for word in node.pairs)
             raise findings.unusable("one_condition" if named else "condition_missing", node.mark)
         ((key, body),) = node.pairs.values()
         _check_word(key.text, key, findings)
-        if isinstance(body, Scalar) and body.empty:
-            body = Mapping({}, body.mark)
+        if isinstance(body, ScalarNode) and body.empty:
+            body = MappingNode({}, body.mark)
         form = form_of(body, findings)
         before = findings.errors
         built = _READERS[key.text](form, filters, findings)
@@ -135,7 +135,7 @@ def opening(built: Condition) -> Range:
             return possible(built)
 
 
-def _check_word(word: str, node: Scalar, findings: Findings) -> None:
+def _check_word(word: str, node: ScalarNode, findings: Findings) -> None:
     if word not in _READERS:
         raise findings.no_choice("unknown_condition", node.mark, word, _READERS)
 

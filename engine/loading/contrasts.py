@@ -31,7 +31,7 @@ from engine.loading.filters import Filters
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, form_of, list_of
 from engine.loading.limit import LIMITS, figure, required_limit
-from engine.loading.marked import Mapping, Node, Scalar
+from engine.loading.marked import MappingNode, Node, ScalarNode
 from engine.loading.moment import duration, local_or_instant
 from engine.loading.range import Range
 from engine.loading.value import number, scalar, whole, word
@@ -65,11 +65,13 @@ def share(form: Form, filters: Filters, findings: Findings) -> Share | None:
 
 def _part(filters: Filters, node: Node, findings: Findings) -> str | Filter:
     """Take one side of a share: a field whose numbers are added up, or a filter whose events are counted."""
-    return filters.read(node, findings) if isinstance(node, Mapping) else filters.number_path(node, findings)
+    return (
+        filters.read(node, findings) if isinstance(node, MappingNode) else filters.number_path(node, findings)
+    )
 
 
 def _whole(filters: Filters, node: Node, findings: Findings) -> str | Filter | Column:
-    if isinstance(node, Scalar) and node.text.startswith(f"{DIRECTORY}."):
+    if isinstance(node, ScalarNode) and node.text.startswith(f"{DIRECTORY}."):
         return directory_column(filters.known, node, findings)
     return _part(filters, node, findings)
 
@@ -134,7 +136,7 @@ def _figure(
 
 def _reference(filters: Filters, node: Node, findings: Findings) -> Reference:
     """Take what the figure is held against."""
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         word("previous_window")(node, findings)
         return PreviousWindow()
     form, before = form_of(node, findings), findings.errors
@@ -186,7 +188,7 @@ def _times(node: Node, findings: Findings) -> float:
     found = scalar(node, findings)
     if not found.text.endswith("x"):
         raise findings.unusable("not_times", found.mark, text=found.text)
-    return number(Scalar(found.text[:-1].rstrip(), plain=found.plain, mark=found.mark), findings)
+    return number(ScalarNode(found.text[:-1].rstrip(), plain=found.plain, mark=found.mark), findings)
 
 
 def _points(node: Node, findings: Findings) -> float:
@@ -195,12 +197,12 @@ def _points(node: Node, findings: Findings) -> float:
     amount, _, unit = found.text.partition(" ")
     if unit.strip() not in POINTS:
         raise findings.unusable("not_points", found.mark, text=found.text)
-    return number(Scalar(amount, plain=found.plain, mark=found.mark), findings)
+    return number(ScalarNode(amount, plain=found.plain, mark=found.mark), findings)
 
 
 def _otherwise(node: Node, findings: Findings) -> Literal["skip", "fire"] | float:
     """Take what holds without a reference: nothing, that it is met, or a number in its place."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         if node.text == "skip":
             return "skip"
         if node.text == "fire":

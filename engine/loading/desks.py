@@ -20,7 +20,7 @@ from engine.judging.region import RegionTable, lineage
 from engine.loading.finding import Findings
 from engine.loading.form import Form, Take, form_of, list_of
 from engine.loading.loaded import Loaded, load_file
-from engine.loading.marked import Mapping as Map
+from engine.loading.marked import MappingNode as Map
 from engine.loading.marked import Node
 from engine.loading.moment import local_or_instant
 from engine.loading.value import REGION_CODE, identifier, region, text

@@ -30,7 +30,7 @@ from engine.loading.address import address_of
 from engine.loading.finding import Findings
 from engine.loading.form import Form, Take, form_of, list_of, usable
 from engine.loading.loaded import Loaded, load_file, loaded
-from engine.loading.marked import Mapping, Node, Sequence
+from engine.loading.marked import MappingNode, Node, SequenceNode
 from engine.loading.moment import day, duration, hours, local_instant
 from engine.loading.positions import Placed, check_positions
 from engine.loading.table import read_table
@@ -167,7 +167,7 @@ class _Reader:
 
     # --- CSV ---
 
-    def read_rows(self, rows: Iterable[Mapping], findings: Findings) -> Contents:
+    def read_rows(self, rows: Iterable[MappingNode], findings: Findings) -> Contents:
         """Read one line after the other; a person with several offices has several lines."""
         people: dict[str, Placed[Person]] = {}
         assignments: list[Placed[Assignment]] = []
@@ -221,7 +221,7 @@ def _span(first: date | None, last: date | None, zone_name: str) -> Span:
 
 
 def _items(node: Node, findings: Findings) -> tuple[Node, ...]:
-    if not isinstance(node, Sequence):
+    if not isinstance(node, SequenceNode):
         raise findings.unusable("not_a_list", node.mark)
     return node.items
 

@@ -7,8 +7,7 @@ fit each other (`loading.lint`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from collections.abc import Mapping as Map
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -25,7 +24,7 @@ from engine.loading.form import Form, Take, form_of, list_of, usable
 from engine.loading.known import Known
 from engine.loading.likeness import Whole
 from engine.loading.limit import LIMITS, figure, limit_of
-from engine.loading.marked import Mapping, Node, Scalar, Sequence
+from engine.loading.marked import MappingNode, Node, ScalarNode, SequenceNode
 from engine.loading.moment import duration, instant
 from engine.loading.patterns import needs_no_watch
 from engine.loading.value import identifier, level, named, short_text, text, word
@@ -67,7 +66,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: tuple[Exempted, ...] = ()
     effective: tuple[Instant | None, Instant | None] | None = None
     escalate: str | None = None
-    places: Map[str, Mark] = {}
+    places: Mapping[str, Mark] = {}
 
     def place(self, key: str) -> Mark:
         """Return where a key stands; the rule itself where the file does not give it."""
@@ -125,7 +124,7 @@ class DraftReader:
         exceptions = exempted(written, whole.node, per, findings, by_event=by_event)
         return msgspec.structs.replace(found, exceptions=exceptions)
 
-    def defaults(self, node: Node, findings: Findings, *, forbidden: Collection[str]) -> Mapping:
+    def defaults(self, node: Node, findings: Findings, *, forbidden: Collection[str]) -> MappingNode:
         """Check the `defaults` of a file, which every rule of the file has unless it gives its own; return them."""
         form = form_of(node, findings)
         for key in forbidden:
@@ -146,7 +145,7 @@ class DraftReader:
         return self._filters.group_key(node, findings, REGION_KEYS)
 
     def _clear(self, node: Node, findings: Findings) -> Clear:
-        if isinstance(node, Scalar):
+        if isinstance(node, ScalarNode):
             how = word("no_longer_true", "by_hand")(node, findings)
             return Clear("by_hand" if how == "by_hand" else "no_longer_true")
         form = form_of(node, findings)
@@ -174,9 +173,9 @@ def _rule_id(node: Node, findings: Findings) -> str:
 
 
 def _levels(node: Node, findings: Findings) -> Levels:
-    if isinstance(node, Scalar) and node.text == "severity":
+    if isinstance(node, ScalarNode) and node.text == "severity":
         return Levels(by_severity=True)
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         return Levels((LevelStep(level(node, findings)),))
     before = findings.errors
     rows = [row for pair in node.pairs.values() for row in usable((pair[0],), _row(pair[1]), findings)]
@@ -193,9 +192,9 @@ def _row(value: Node) -> Take[LevelStep]:
 
     def read(key: Node, findings: Findings) -> LevelStep:
         at = level(key, findings)
-        if isinstance(value, Scalar) and value.text == "always":
+        if isinstance(value, ScalarNode) and value.text == "always":
             return LevelStep(at)
-        if not isinstance(value, Mapping):
+        if not isinstance(value, MappingNode):
             raise findings.unusable("level_row", value.mark)
         form = form_of(value, findings)
         limit = limit_of(form, findings, take=figure)
@@ -209,8 +208,8 @@ def _row(value: Node) -> Take[LevelStep]:
 
 def _tell_again(node: Node, findings: Findings) -> TellAgain:
     again = TellAgain()
-    for item in node.items if isinstance(node, Sequence) else (node,):
-        if isinstance(item, Scalar):
+    for item in node.items if isinstance(node, SequenceNode) else (node,):
+        if isinstance(item, ScalarNode):
             if item.text != "value_doubles":
                 raise findings.unusable("tell_again_form", item.mark)
             again = msgspec.structs.replace(again, value_doubles=True)

@@ -23,7 +23,7 @@ from engine.loading.filters import Filters
 from engine.loading.finding import Findings, Mark, UnusableError
 from engine.loading.form import Take, form_of, usable
 from engine.loading.limit import LIMITS
-from engine.loading.marked import Mapping, Node, Scalar
+from engine.loading.marked import MappingNode, Node, ScalarNode
 from engine.loading.moment import instant
 from engine.loading.value import level, text
 
@@ -44,10 +44,10 @@ class Exempted(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     until: Instant | None
     level: int = 0
-    node: Mapping | None = None
+    node: MappingNode | None = None
 
 
-Written = tuple[Mark, Filter, Mapping, str, Instant | None]
+Written = tuple[Mark, Filter, MappingNode, str, Instant | None]
 
 
 def exception(filters: Filters, now: Instant | None) -> Take[Written]:
@@ -71,14 +71,14 @@ def exception(filters: Filters, now: Instant | None) -> Take[Written]:
 
 
 def exempted(
-    written: Sequence[Written], rule: Mapping, per: Sequence[str], findings: Findings, *, by_event: bool
+    written: Sequence[Written], rule: MappingNode, per: Sequence[str], findings: Findings, *, by_event: bool
 ) -> tuple[Exempted, ...]:
     """Return the exceptions of a rule with what they make of it; without `by_event` levels are set for groups too."""
     found = []
     for mark, holds, sets, reason, until in written:
         common = Exempted(mark=mark, holds=holds, keys=tuple(_plain(sets)), reason=reason, until=until)
         value = sets.get("level")
-        if by_event and list(sets.pairs) == ["level"] and isinstance(value, Scalar):
+        if by_event and list(sets.pairs) == ["level"] and isinstance(value, ScalarNode):
             levels: Take[int] = level
             found += [
                 msgspec.structs.replace(common, level=one) for one in usable((value,), levels, findings)
@@ -91,7 +91,7 @@ def exempted(
     return tuple(found)
 
 
-def _check(sets: Mapping, holds: Filter, per: Sequence[str], findings: Findings, mark: Mark) -> None:
+def _check(sets: MappingNode, holds: Filter, per: Sequence[str], findings: Findings, mark: Mark) -> None:
     for key, _ in sets.pairs.values():
         first, _, rest = key.text.partition(".")
         leaf = rest.rpartition(".")[2]
@@ -106,7 +106,7 @@ def _check(sets: Mapping, holds: Filter, per: Sequence[str], findings: Findings,
 
 
 def _words(node: Node | None) -> Sequence[str]:
-    return tuple(node.pairs) if isinstance(node, Mapping) else ()
+    return tuple(node.pairs) if isinstance(node, MappingNode) else ()
 
 
 def _of_group(per: Sequence[str]) -> Callable[[Test], bool]:
@@ -133,42 +133,44 @@ def _tests(node: Filter) -> list[Test]:
             return _tests(part)
 
 
-def _laid_over(rule: Mapping, sets: Mapping) -> Mapping:
+def _laid_over(rule: MappingNode, sets: MappingNode) -> MappingNode:
     """Return the map of a rule with keys set by their dotted paths, and without its exceptions."""
     pairs = {key: pair for key, pair in rule.pairs.items() if key != "except"}
-    whole = Mapping(pairs, rule.mark)
+    whole = MappingNode(pairs, rule.mark)
     for key, value in sets.pairs.values():
         whole = _put(whole, key.text.split("."), key, value)
     return whole
 
 
-def _put(under: Mapping, path: Sequence[str], key: Scalar, value: Node) -> Mapping:
+def _put(under: MappingNode, path: Sequence[str], key: ScalarNode, value: Node) -> MappingNode:
     name, *rest = path
     pair = under.pairs.get(name)
     if rest:
-        inner = pair[1] if pair is not None and isinstance(pair[1], Mapping) else Mapping({}, key.mark)
+        inner = (
+            pair[1] if pair is not None and isinstance(pair[1], MappingNode) else MappingNode({}, key.mark)
+        )
         value = _put(inner, rest, key, value)
     marked = msgspec.structs.replace(key, text=name)
-    return Mapping({**under.pairs, name: (marked, value)}, under.mark)
+    return MappingNode({**under.pairs, name: (marked, value)}, under.mark)
 
 
-def _map(node: Node, findings: Findings) -> Mapping:
+def _map(node: Node, findings: Findings) -> MappingNode:
     form = form_of(node, findings)
     if not form.written:
         raise findings.unusable("empty", node.mark)
     return form.only(form.written)
 
 
-def _plain(sets: Mapping) -> list[tuple[str, str]]:
+def _plain(sets: MappingNode) -> list[tuple[str, str]]:
     """Return what is set, key by key, as JSON of the texts in the file."""
     return [(key, json.dumps(_data(value))) for key, (_, value) in sets.pairs.items()]
 
 
 def _data(node: Node) -> Any:
     match node:
-        case Scalar(text=written):
+        case ScalarNode(text=written):
             return written
-        case Mapping(pairs):
+        case MappingNode(pairs):
             return {key: _data(value) for key, (_, value) in pairs.items()}
         case _:
             return [_data(item) for item in node.items]

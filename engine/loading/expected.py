@@ -25,7 +25,7 @@ from engine.loading.filters import Filters
 from engine.loading.finding import Findings
 from engine.loading.form import Form, Take, form_of
 from engine.loading.known import Field, Known
-from engine.loading.marked import Mapping as Map
+from engine.loading.marked import MappingNode as Map
 from engine.loading.marked import Node
 from engine.loading.moment import duration, local_or_instant
 from engine.loading.value import text, whole

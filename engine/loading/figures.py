@@ -27,7 +27,7 @@ from engine.loading.finding import Findings
 from engine.loading.form import Form, list_of
 from engine.loading.known import Known
 from engine.loading.limit import number_or_percent, required_limit
-from engine.loading.marked import Node, Scalar
+from engine.loading.marked import Node, ScalarNode
 from engine.loading.moment import duration
 from engine.loading.range import Range
 from engine.loading.value import free, number, whole, word
@@ -136,7 +136,7 @@ def missing_value(node: Node, findings: Findings) -> Plain | None:
 
 def missing_number(node: Node, findings: Findings) -> float | None:
     """Take what an event without the field counts: a number, or `ignore` (None)."""
-    if isinstance(node, Scalar) and node.text == "ignore":
+    if isinstance(node, ScalarNode) and node.text == "ignore":
         return None
     return number(node, findings)
 

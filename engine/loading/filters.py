@@ -15,7 +15,7 @@ from engine.judging.rule import EVERYTHING, LEVEL_NAMES, AllOf, AnyOf, Filter, T
 from engine.loading.finding import Findings, Mark, UnusableError
 from engine.loading.form import Take, list_of, usable
 from engine.loading.known import ANY, Field, Known
-from engine.loading.marked import Mapping, Node, Scalar, Sequence
+from engine.loading.marked import MappingNode, Node, ScalarNode, SequenceNode
 from engine.loading.range import Range
 from engine.loading.value import boolean, free, number, quoted_region, region, scalar, text
 
@@ -39,8 +39,8 @@ class Filters:
 
     def __init__(self, known: Known, findings: Findings) -> None:
         self._known, self._findings = known, findings
-        self._lists: dict[str, tuple[Scalar, Node]] = {}
-        self._filters: dict[str, tuple[Scalar, Node]] = {}
+        self._lists: dict[str, tuple[ScalarNode, Node]] = {}
+        self._filters: dict[str, tuple[ScalarNode, Node]] = {}
         self._resolved: dict[str, Filter] = {}
         self._resolving: list[str] = []
         self._depth = 0
@@ -75,7 +75,7 @@ class Filters:
 
     def read(self, node: Node, findings: Findings) -> Filter:
         """Take one filter: a map of which all keys must hold."""
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             raise findings.unusable("filter_not_a_map", node.mark)
         self._depth += 1
         if self._depth > MAX_NESTING:
@@ -88,7 +88,7 @@ class Filters:
             raise findings.unusable("filter_too_large", node.mark, tests=MAX_TESTS, nesting=MAX_NESTING)
         return built
 
-    def _part(self, key: Scalar, value: Node) -> Iterator[Filter]:
+    def _part(self, key: ScalarNode, value: Node) -> Iterator[Filter]:
         try:
             match key.text:
                 case "any":
@@ -155,7 +155,7 @@ class Filters:
         """Return a reader of the values, one or a list, that a field is held against."""
         return lambda node, _findings: self._values(node, path, self._known.field(path) or ANY)
 
-    def _field(self, key: Scalar, also: Iterable[str] = ("any", "unless", "where")) -> Field:
+    def _field(self, key: ScalarNode, also: Iterable[str] = ("any", "unless", "where")) -> Field:
         """Return what is known of the field that a key names."""
         found = self._known.field(key.text)
         if found is None and self._known.fields is not None:
@@ -163,12 +163,12 @@ class Filters:
         return found or ANY
 
     def _tests(self, path: str, field: Field, value: Node) -> Iterator[Filter]:
-        if isinstance(value, Mapping):
+        if isinstance(value, MappingNode):
             yield from self._limits(path, field, value)
         else:
             yield from self._one_of(path, self._values(value, path, field))
 
-    def _limits(self, path: str, field: Field, value: Mapping) -> Iterator[Filter]:
+    def _limits(self, path: str, field: Field, value: MappingNode) -> Iterator[Filter]:
         left = Range.of(field)
         if not value.pairs:
             self._findings.add("empty", value.mark)
@@ -193,13 +193,13 @@ class Filters:
             except UnusableError:
                 continue
 
-    def _list(self, operand: Node) -> Sequence:
+    def _list(self, operand: Node) -> SequenceNode:
         name = scalar(operand, self._findings)
         self._used.add(("list", name.text))
         if name.text not in self._lists:
             raise self._findings.no_choice("unknown_list", name.mark, name.text, self._lists)
         node = self._lists[name.text][1]
-        if not isinstance(node, Sequence):
+        if not isinstance(node, SequenceNode):
             raise self._findings.unusable("not_a_list", node.mark)
         return node
 
@@ -234,7 +234,7 @@ class Filters:
                 case _:
                     return value_of(field, path, item, findings)
 
-        items = node.items if isinstance(node, Sequence) else (node,)
+        items = node.items if isinstance(node, SequenceNode) else (node,)
         if not items:
             raise self._findings.unusable("list_empty", node.mark)
         values: Take[Value] = read
@@ -263,8 +263,8 @@ class Filters:
         raise findings.unusable("unknown_region_prefix", node.mark, text=found.text)
 
 
-def _add(names: dict[str, tuple[Scalar, Node]], node: Node, findings: Findings) -> None:
-    if not isinstance(node, Mapping):
+def _add(names: dict[str, tuple[ScalarNode, Node]], node: Node, findings: Findings) -> None:
+    if not isinstance(node, MappingNode):
         raise findings.unusable("not_a_map", node.mark)
     for name, (key, value) in node.pairs.items():
         if name in names:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 from engine.loading.finding import Findings, Mark, UnusableError
-from engine.loading.marked import Mapping, Node, Scalar, Sequence
+from engine.loading.marked import MappingNode, Node, ScalarNode, SequenceNode
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -22,7 +22,7 @@ Take = Callable[[Node, Findings], T]
 class Form:
     """The keys of one map. Ask for each that the language has, then `close`."""
 
-    def __init__(self, node: Mapping, findings: Findings) -> None:
+    def __init__(self, node: MappingNode, findings: Findings) -> None:
         self.mark = node.mark
         self._node, self._findings = node, findings
         self._asked: set[str] = set()
@@ -35,14 +35,14 @@ class Form:
         """The keys as they stand in the file."""
         return tuple(self._node.pairs)
 
-    def key(self, key: str) -> Scalar:
+    def key(self, key: str) -> ScalarNode:
         """Return a key itself, as it is written."""
         return self._node.pairs[key][0]
 
-    def only(self, keys: Iterable[str]) -> Mapping:
+    def only(self, keys: Iterable[str]) -> MappingNode:
         """Return the map with these of its keys alone."""
         pairs = {key: self._node.pairs[key] for key in keys if key in self._node.pairs}
-        return Mapping(pairs, self._node.mark)
+        return MappingNode(pairs, self._node.mark)
 
     def __iter__(self) -> Iterator[str]:
         """Yield the keys as they stand in the file, for maps whose keys are names."""
@@ -97,7 +97,7 @@ class Form:
 
 def form_of(node: Node, findings: Findings) -> Form:
     """Take a map, to be read key by key."""
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         raise findings.unusable("not_a_map", node.mark)
     return Form(node, findings)
 
@@ -117,10 +117,10 @@ def list_of(
     """Return a reader of lists; `single` allows one value without brackets."""
 
     def read(node: Node, findings: Findings) -> tuple[T, ...]:
-        if not isinstance(node, Sequence):
-            if not single or (isinstance(node, Scalar) and node.empty):
+        if not isinstance(node, SequenceNode):
+            if not single or (isinstance(node, ScalarNode) and node.empty):
                 raise findings.unusable("not_a_list", node.mark)
-            node = Sequence((node,), node.mark)
+            node = SequenceNode((node,), node.mark)
         if not minimum <= len(node.items) <= maximum:
             findings.add("list_length", node.mark, count=len(node.items), minimum=minimum, maximum=maximum)
         return tuple(usable(node.items, take, findings))

@@ -26,7 +26,7 @@ from engine.loading.gateways import load_gateways
 from engine.loading.kinds import read_kinds
 from engine.loading.known import Known
 from engine.loading.loaded import Loaded
-from engine.loading.marked import Mapping, compose_file
+from engine.loading.marked import MappingNode, compose_file
 from engine.loading.policies import Policies, load_policies
 from engine.loading.reference_tables import Columns, Tables, load_table
 from engine.loading.regions import load_regions
@@ -213,7 +213,7 @@ def _kind(path: Path, findings: Findings) -> str | None:
     if path.name == "siaga.yaml":
         return None
     node = compose_file(path, Findings())
-    keys = set(node.pairs) if isinstance(node, Mapping) else set()
+    keys = set(node.pairs) if isinstance(node, MappingNode) else set()
     return next((what for what, first in _KEYS.items() if keys.intersection(first)), "rules")
 
 

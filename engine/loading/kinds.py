@@ -16,7 +16,7 @@ from engine.loading.finding import Findings
 from engine.loading.form import Form, Take, form_of, list_of
 from engine.loading.known import FIELDS
 from engine.loading.loaded import Loaded, load_file
-from engine.loading.marked import Mapping, Node
+from engine.loading.marked import MappingNode, Node
 from engine.loading.texts import Language
 from engine.loading.value import short_text, text, word
 
@@ -108,7 +108,7 @@ def _group(kinds: abc.Mapping[str, Kind]) -> Take[KindGroup]:
 
 
 def _kinds(node: Node, findings: Findings) -> dict[str, Kind]:
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         raise findings.unusable("not_a_map", node.mark)
     form, kinds = Form(node, findings), {}
     for code in node.pairs:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from engine.loading.finding import Findings, Mark, UnusableError
-from engine.loading.marked import Mapping, Node
+from engine.loading.marked import MappingNode, Node
 from engine.loading.value import scalar
 
 NEVER_TAKEN = ("id", "like")
@@ -22,7 +22,7 @@ NEVER_TAKEN = ("id", "like")
 class Whole(msgspec.Struct, frozen=True):
     """A rule with all its keys. `inherited` are those of another rule; `like` is where it says so."""
 
-    node: Mapping
+    node: MappingNode
     inherited: frozenset[str] = frozenset()
     like: Mark | None = None
 
@@ -32,15 +32,15 @@ class Family:
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
-        self._rules: list[tuple[Mapping, Mapping | None]] = []
+        self._rules: list[tuple[MappingNode, MappingNode | None]] = []
         self._by_id: dict[str, int] = {}
         self._whole: dict[int, Whole] = {}
 
-    def add(self, rules: Sequence[Node], defaults: Mapping | None) -> list[int]:
+    def add(self, rules: Sequence[Node], defaults: MappingNode | None) -> list[int]:
         """Take the rules of a file with its defaults; return their numbers."""
         first = len(self._rules)
         for node in rules:
-            if not isinstance(node, Mapping):
+            if not isinstance(node, MappingNode):
                 self._findings.add("not_a_map", node.mark)
                 continue
             name = node.get("id")
@@ -101,12 +101,12 @@ class Family:
         taken = {key: pair for key, pair in self._whole[base].node.pairs.items() if key not in NEVER_TAKEN}
         like = node.get("like")
         return Whole(
-            _over(_over(node, Mapping(taken, node.mark)), defaults),
+            _over(_over(node, MappingNode(taken, node.mark)), defaults),
             frozenset(taken.keys() - node.pairs.keys()),
             like.mark if like else node.mark,
         )
 
 
-def _over(own: Mapping, under: Mapping | None) -> Mapping:
+def _over(own: MappingNode, under: MappingNode | None) -> MappingNode:
     """Return a map with the keys of another one that it does not have itself."""
-    return own if under is None else Mapping({**under.pairs, **own.pairs}, own.mark)
+    return own if under is None else MappingNode({**under.pairs, **own.pairs}, own.mark)

@@ -12,7 +12,7 @@ from typing import get_args
 from engine.judging.rule import Limit, Operator
 from engine.loading.finding import Findings
 from engine.loading.form import Form, Take
-from engine.loading.marked import Node, Scalar
+from engine.loading.marked import Node, ScalarNode
 from engine.loading.moment import duration
 from engine.loading.value import number
 
@@ -22,15 +22,15 @@ LIMITS: tuple[Operator, ...] = get_args(Operator)
 
 def figure(node: Node, findings: Findings) -> float:
     """Take the number of a limit on a figure; a percent sign may stand after it. A length is taken in milliseconds."""
-    if isinstance(node, Scalar) and _LENGTH.fullmatch(node.text):
+    if isinstance(node, ScalarNode) and _LENGTH.fullmatch(node.text):
         return duration()(node, findings)
     return number_or_percent(node, findings)[0]
 
 
 def number_or_percent(node: Node, findings: Findings) -> tuple[float, bool]:
     """Take a number, and whether a percent sign stands after it."""
-    if isinstance(node, Scalar) and node.text.endswith("%"):
-        return number(Scalar(node.text[:-1].rstrip(), plain=node.plain, mark=node.mark), findings), True
+    if isinstance(node, ScalarNode) and node.text.endswith("%"):
+        return number(ScalarNode(node.text[:-1].rstrip(), plain=node.plain, mark=node.mark), findings), True
     return number(node, findings), False
 
 

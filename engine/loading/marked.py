@@ -31,7 +31,7 @@ _CURLY = re.compile("[\u2018\u2019\u201c-\u201e].*[\u2018\u2019\u201c-\u201e]")
 _NULL = ("", "~", "null", "Null", "NULL")
 
 
-class Scalar(msgspec.Struct, frozen=True):
+class ScalarNode(msgspec.Struct, frozen=True):
     """A text and its place. `plain` is one without quotes, which other programs may take for a number."""
 
     text: str
@@ -44,17 +44,17 @@ class Scalar(msgspec.Struct, frozen=True):
         return not self.text or (self.plain and self.text in _NULL)
 
 
-class Sequence(msgspec.Struct, frozen=True):
+class SequenceNode(msgspec.Struct, frozen=True):
     """A list and its place."""
 
     items: tuple[Node, ...]
     mark: Mark
 
 
-class Mapping(msgspec.Struct, frozen=True):
+class MappingNode(msgspec.Struct, frozen=True):
     """A map and its place; its keys are texts, each once."""
 
-    pairs: dict[str, tuple[Scalar, Node]]
+    pairs: dict[str, tuple[ScalarNode, Node]]
     mark: Mark
 
     def get(self, key: str) -> Node | None:
@@ -63,7 +63,7 @@ class Mapping(msgspec.Struct, frozen=True):
         return pair[1] if pair else None
 
 
-Node = Scalar | Sequence | Mapping
+Node = ScalarNode | SequenceNode | MappingNode
 
 
 def compose_file(
@@ -109,7 +109,7 @@ def compose(
         line, column = _place(before.decode(errors="ignore"))
         findings.add("control_character", Mark(source, line, column), sign=f"U+{error.character:04X}")
         return None
-    if composer.root is None or (isinstance(composer.root, Scalar) and composer.root.empty):
+    if composer.root is None or (isinstance(composer.root, ScalarNode) and composer.root.empty):
         findings.add("file_empty", Mark(source))
         return None
     return composer.root
@@ -155,7 +155,7 @@ class _Composer:
                 if plain and _CURLY.fullmatch(text):
                     self._findings.add("curly_quotes", mark)
                     plain, text = False, text[1:-1]
-                self._put(Scalar(text, plain, mark), event.anchor)
+                self._put(ScalarNode(text, plain, mark), event.anchor)
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 if event.anchor:
                     self._anchors.pop(event.anchor, None)
@@ -202,17 +202,17 @@ class _Composer:
         ended = self._open.pop()
         node: Node
         if ended.is_map:
-            node = Mapping(self._pairs(ended.children), ended.mark)
+            node = MappingNode(self._pairs(ended.children), ended.mark)
         else:
-            node = Sequence(tuple(ended.children), ended.mark)
+            node = SequenceNode(tuple(ended.children), ended.mark)
         self._put(node, ended.anchor, ended.size, ended.height)
 
-    def _pairs(self, children: list[Node]) -> dict[str, tuple[Scalar, Node]]:
-        pairs: dict[str, tuple[Scalar, Node]] = {}
+    def _pairs(self, children: list[Node]) -> dict[str, tuple[ScalarNode, Node]]:
+        pairs: dict[str, tuple[ScalarNode, Node]] = {}
         for key, value in zip(children[::2], children[1::2], strict=True):
-            if not isinstance(key, Scalar):
+            if not isinstance(key, ScalarNode):
                 self._findings.add("key_not_text", key.mark)
-            elif key.plain and key.text.isdigit() and isinstance(value, Scalar) and value.empty:
+            elif key.plain and key.text.isdigit() and isinstance(value, ScalarNode) and value.empty:
                 self._findings.add("decimal_comma", key.mark)
             elif key.text in pairs:
                 first = pairs[key.text][0].mark.line

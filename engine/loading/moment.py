@@ -25,7 +25,7 @@ from engine.judging.instant import (
 )
 from engine.loading.finding import Findings
 from engine.loading.form import Take
-from engine.loading.marked import Node, Scalar
+from engine.loading.marked import Node, ScalarNode
 from engine.loading.value import CLOCK, LIKE_NUMBER, scalar, text
 
 LONGEST: Millis = 5 * 366 * DAY
@@ -104,7 +104,7 @@ def local_or_instant(node: Node, findings: Findings) -> datetime | Instant:
     local_time = _LOCAL.fullmatch(found.text)
     if local_time is None or local_time[3] != "local":
         return instant(node, findings)
-    instant(Scalar(f"{local_time[1]} {local_time[2]} UTC", plain=found.plain, mark=found.mark), findings)
+    instant(ScalarNode(f"{local_time[1]} {local_time[2]} UTC", plain=found.plain, mark=found.mark), findings)
     return datetime.fromisoformat(f"{local_time[1]}T{local_time[2]}")
 
 
@@ -116,7 +116,7 @@ def local_instant(zone_name: str) -> Take[Instant]:
         bare = re.fullmatch(_BARE, found.text)
         if bare is None:
             return instant(node, findings)
-        return instant(Scalar(f"{bare[0]} {zone_name}", plain=found.plain, mark=found.mark), findings)
+        return instant(ScalarNode(f"{bare[0]} {zone_name}", plain=found.plain, mark=found.mark), findings)
 
     return read
 

@@ -17,8 +17,8 @@ from engine.judging.instant import Instant, Millis
 from engine.judging.region import NATION
 from engine.loading.finding import Findings
 from engine.loading.form import Form, form_of, usable
-from engine.loading.marked import Mapping, Node, Sequence
-from engine.loading.marked import Scalar as Written
+from engine.loading.marked import MappingNode, Node, SequenceNode
+from engine.loading.marked import ScalarNode as Written
 from engine.loading.moment import duration, instant
 from engine.loading.offset import offset
 from engine.loading.value import boolean, free, quoted_region, scalar, text, whole
@@ -151,10 +151,10 @@ def _fields(path: str, node: Node | None, findings: Findings) -> Iterator[tuple[
     match node:
         case None:
             return
-        case Mapping(pairs):
+        case MappingNode(pairs):
             for key, (_, value) in pairs.items():
                 yield from _fields(f"{path}.{key}", value, findings)
-        case Sequence(items):
+        case SequenceNode(items):
             for number, item in enumerate(items):
                 yield from _fields(f"{path}.{number}", item, findings)
         case _ if node.empty and node.plain:

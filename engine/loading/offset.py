@@ -10,7 +10,7 @@ import re
 
 from engine.judging.instant import ZONES, Instant, Millis, parse_instant
 from engine.loading.finding import Findings
-from engine.loading.marked import Node, Scalar
+from engine.loading.marked import Node, ScalarNode
 from engine.loading.moment import duration, instant
 from engine.loading.value import scalar
 
@@ -28,13 +28,13 @@ def start(node: Node, findings: Findings) -> Instant:
     fine = _FRACTION.fullmatch(found.text)
     if fine is None:
         return instant(node, findings)
-    whole = instant(Scalar(fine["clock"] + fine["zone"], plain=found.plain, mark=found.mark), findings)
+    whole = instant(ScalarNode(fine["clock"] + fine["zone"], plain=found.plain, mark=found.mark), findings)
     return whole + int(fine["fraction"].ljust(3, "0"))
 
 
 def zone_of(node: Node | None) -> str:
     """Return the zone in which a start is written: a name that people use, else UTC."""
-    named = node.text.rpartition(" ")[2] if isinstance(node, Scalar) else DEFAULT_ZONE
+    named = node.text.rpartition(" ")[2] if isinstance(node, ScalarNode) else DEFAULT_ZONE
     return named if named in ZONES else "UTC"
 
 
@@ -42,5 +42,5 @@ def offset(node: Node, findings: Findings) -> Millis:
     """Take an offset from the start, such as `+2h10m`; `-1d` lies before it."""
     found = scalar(node, findings)
     sign = -1 if found.text.startswith("-") else 1
-    bare = Scalar(found.text.removeprefix("+").removeprefix("-"), plain=found.plain, mark=found.mark)
+    bare = ScalarNode(found.text.removeprefix("+").removeprefix("-"), plain=found.plain, mark=found.mark)
     return sign * _LENGTH(bare, findings)

@@ -31,7 +31,7 @@ from engine.judging.rule import (
 from engine.loading.filters import Filters
 from engine.loading.finding import Findings, Mark
 from engine.loading.form import Form, Take, form_of, list_of
-from engine.loading.marked import Mapping, Node
+from engine.loading.marked import MappingNode, Node
 from engine.loading.moment import duration
 from engine.loading.value import identifier, whole
 
@@ -102,7 +102,7 @@ def not_all_of(form: Form, filters: Filters, findings: Findings) -> NotAllItems:
 
 def needs_no_watch(node: Node | None) -> bool:
     """Say whether a rule with this `alert_when` may leave `watch` out."""
-    return isinstance(node, Mapping) and any(word in (*WORDS, "rules") for word in node.pairs)
+    return isinstance(node, MappingNode) and any(word in (*WORDS, "rules") for word in node.pairs)
 
 
 # --- steps and items ----------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def _item(filters: Filters) -> Take[Part]:
     """Return a reader of an item: a filter, or a map with `watch`, `times` and `per`."""
 
     def read(node: Node, findings: Findings) -> Part:
-        if not isinstance(node, Mapping) or "watch" not in node.pairs:
+        if not isinstance(node, MappingNode) or "watch" not in node.pairs:
             return Part(watch=filters.read(node, findings))
         form = form_of(node, findings)
         parts = _parts(form, "watch", filters)
@@ -171,7 +171,7 @@ def _renames(filters: Filters) -> Take[tuple[tuple[str, str], ...]]:
     """Return a reader of a step's `per`: a map from keys of the rule's `per`, or fields in their order (no key yet)."""
 
     def read(node: Node, findings: Findings) -> tuple[tuple[str, str], ...]:
-        if isinstance(node, Mapping):
+        if isinstance(node, MappingNode):
             return tuple((key.text, filters.path(field, findings)) for key, field in node.pairs.values())
         fields: Take[str] = filters.path
         return tuple(("", field) for field in list_of(fields, single=True, minimum=1)(node, findings))

@@ -25,7 +25,7 @@ from engine.judging.region import RegionTable
 from engine.loading.finding import Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
 from engine.loading.loaded import Loaded, load_file, load_node
-from engine.loading.marked import Mapping, Node, Scalar, Sequence
+from engine.loading.marked import MappingNode, Node, ScalarNode, SequenceNode
 from engine.loading.moment import clock_time, days, duration, hours
 from engine.loading.value import boolean, identifier, level, named, region, scalar, whole, word
 
@@ -65,32 +65,32 @@ class _File:
 
     def read(self, form: Form, findings: Findings) -> Policies:
         defaults = form.node("defaults")
-        if defaults is not None and not isinstance(defaults, Mapping):
+        if defaults is not None and not isinstance(defaults, MappingNode):
             findings.add("not_a_map", defaults.mark)
         elif defaults is not None:
             self._check_defaults(defaults, findings)
 
         def policies(node: Node, findings: Findings) -> Policies:
-            return self.policies(node, findings, defaults if isinstance(defaults, Mapping) else None)
+            return self.policies(node, findings, defaults if isinstance(defaults, MappingNode) else None)
 
         return form.require("policies", policies, ())
 
-    def policies(self, node: Node, findings: Findings, defaults: Mapping | None) -> Policies:
+    def policies(self, node: Node, findings: Findings, defaults: MappingNode | None) -> Policies:
         def policy(item: Node, findings: Findings) -> Policy:
             return self._policy(_under(item, defaults), findings)
 
         read = list_of(policy)(node, findings)
         first: dict[str, int] = {}
-        for item in node.items if isinstance(node, Sequence) else ():
-            own = item.get("id") if isinstance(item, Mapping) else None
-            if isinstance(own, Scalar) and own.text:
+        for item in node.items if isinstance(node, SequenceNode) else ():
+            own = item.get("id") if isinstance(item, MappingNode) else None
+            if isinstance(own, ScalarNode) and own.text:
                 line = first.setdefault(own.text, own.mark.line)
                 if line != own.mark.line:
                     place = f"{own.mark.source.file}:{line}"
                     findings.add("id_taken", own.mark, id=own.text, first=place)
         return read
 
-    def _check_defaults(self, defaults: Mapping, findings: Findings) -> None:
+    def _check_defaults(self, defaults: MappingNode, findings: Findings) -> None:
         form = form_of(defaults, findings)
         for key in ("id", "steps"):
             if key in form:
@@ -166,7 +166,7 @@ class _File:
 
     def target(self, node: Node, findings: Findings) -> Target:
         """Take a role, `{role, at, fallback}` or `{person}`."""
-        if isinstance(node, Scalar):
+        if isinstance(node, ScalarNode):
             return Target(role=identifier(node, findings))
         form = form_of(node, findings)
         role, person = form.read("role", identifier, ""), form.read("person", identifier, "")
@@ -188,34 +188,34 @@ class _File:
         return self._region(node, findings)
 
 
-def _under(node: Node, defaults: Mapping | None) -> Node:
+def _under(node: Node, defaults: MappingNode | None) -> Node:
     """Put the defaults under a policy: `channels` under each step, parts of a map under that map, else whole keys."""
-    if defaults is None or not isinstance(node, Mapping):
+    if defaults is None or not isinstance(node, MappingNode):
         return node
     pairs = {key: pair for key, pair in defaults.pairs.items() if key not in ("channels", "id", "steps")}
     for key, (marked, value) in node.pairs.items():
         below = defaults.get(key)
-        merge = key in _MERGED and isinstance(value, Mapping) and isinstance(below, Mapping)
+        merge = key in _MERGED and isinstance(value, MappingNode) and isinstance(below, MappingNode)
         pairs[key] = (marked, _over(value, below) if merge else value)
     steps = node.get("steps")
-    if "channels" in defaults.pairs and isinstance(steps, Sequence):
-        channels = Mapping({"channels": defaults.pairs["channels"]}, defaults.mark)
+    if "channels" in defaults.pairs and isinstance(steps, SequenceNode):
+        channels = MappingNode({"channels": defaults.pairs["channels"]}, defaults.mark)
         pairs["steps"] = (
             pairs["steps"][0],
-            Sequence(tuple(_over(s, channels) for s in steps.items), steps.mark),
+            SequenceNode(tuple(_over(s, channels) for s in steps.items), steps.mark),
         )
-    return Mapping(pairs, node.mark)
+    return MappingNode(pairs, node.mark)
 
 
 def _over(node: Node, below: Node | None) -> Node:
-    if not isinstance(node, Mapping) or not isinstance(below, Mapping):
+    if not isinstance(node, MappingNode) or not isinstance(below, MappingNode):
         return node
-    return Mapping({**below.pairs, **node.pairs}, node.mark)
+    return MappingNode({**below.pairs, **node.pairs}, node.mark)
 
 
 def _channels(node: Node, findings: Findings) -> tuple[Channel, ...]:
     """Take `all` (as the empty tuple) or a list of channels."""
-    if isinstance(node, Scalar) and node.text == "all":
+    if isinstance(node, ScalarNode) and node.text == "all":
         return ()
     return cast("tuple[Channel, ...]", list_of(word(*CHANNELS), single=True, minimum=1)(node, findings))
 
@@ -231,7 +231,7 @@ def _need(node: Node, findings: Findings) -> Need:
 
 def _repeat(node: Node, findings: Findings) -> tuple[int, int]:
     """Take the number of further rounds, and the step at which they start."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return whole(0, MOST_ROUNDS)(node, findings), 1
     form = form_of(node, findings)
     times = form.require("times", whole(0, MOST_ROUNDS), 0)
@@ -252,7 +252,7 @@ def _acknowledge(node: Node, findings: Findings) -> Acknowledge:
 
 
 def _expires(node: Node, findings: Findings) -> Millis | None:
-    if isinstance(node, Scalar) and node.text == "never":
+    if isinstance(node, ScalarNode) and node.text == "never":
         return None
     return duration(MINUTE)(node, findings)
 

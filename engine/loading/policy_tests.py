@@ -27,7 +27,7 @@ from engine.loading.directory import inline_directory, load_directory
 from engine.loading.finding import Finding, Findings, UnusableError
 from engine.loading.form import Form, Take, form_of, list_of
 from engine.loading.loaded import Loaded
-from engine.loading.marked import Mapping, Node, compose_file
+from engine.loading.marked import MappingNode, Node, compose_file
 from engine.loading.occurrence import Naming
 from engine.loading.offset import DEFAULT_START, offset, start, zone_of
 from engine.loading.policies import inline_policies, load_policies
@@ -212,18 +212,18 @@ class _Stage:
             given = set(own.pairs)
             hidden = {old for pair in _INSTEAD.items() if given & set(pair) for old in pair} - given
             pairs = {key: pair for key, pair in self._file.pairs.items() if key not in hidden}
-            return self._read(Mapping({**pairs, **own.pairs}, own.mark), rules)
+            return self._read(MappingNode({**pairs, **own.pairs}, own.mark), rules)
         if self._own is None:
             self._own = self._read(self._file, rules)
         return self._own
 
-    def _read(self, node: Mapping, rules: Loaded[Rules]) -> Scene:
+    def _read(self, node: MappingNode, rules: Loaded[Rules]) -> Scene:
         findings = Findings()
         findings.extend(rules.findings)
         form = form_of(node, findings)
         inline = form.node("inline_directory")
         regions = self._regions
-        if isinstance(inline, Mapping) and (table := inline.get("regions")) is not None:
+        if isinstance(inline, MappingNode) and (table := inline.get("regions")) is not None:
             regions = _region_table(table, findings)
         policies: tuple[Policy, ...] = ()
         if (path := form.read("policies", text, "")) != "":
@@ -260,7 +260,7 @@ class _Stage:
                 findings.add_choice("unknown_policy", mark, rule.escalate or f"({rule.id})", known)
 
 
-def _scene_keys(form: Form) -> Mapping:
+def _scene_keys(form: Form) -> MappingNode:
     return form.only([key for key in SCENE if form.node(key) is not None])
 
 

@@ -23,8 +23,8 @@ from engine.loading.finding import Finding, Findings, UnusableError
 from engine.loading.form import Form, form_of, list_of, usable
 from engine.loading.limit import figure
 from engine.loading.loaded import Loaded
-from engine.loading.marked import Mapping, Node, Scalar, compose_file
-from engine.loading.marked import Sequence as Nodes
+from engine.loading.marked import MappingNode, Node, ScalarNode, compose_file
+from engine.loading.marked import SequenceNode as Nodes
 from engine.loading.moment import duration
 from engine.loading.occurrence import Naming, Occurrence, occurrences
 from engine.loading.offset import DEFAULT_START, offset, start, zone_of
@@ -123,11 +123,11 @@ def load_rule_tests(path: Path, calendar: Calendar = NO_STAGES) -> Loaded[RuleTe
 
 def names_of(node: Node | None) -> tuple[str, ...]:
     """Return the names of the tests of a file, also of one that cannot be read whole."""
-    tests = node.get("tests") if isinstance(node, Mapping) else None
+    tests = node.get("tests") if isinstance(node, MappingNode) else None
     found = []
     for place, test in enumerate(tests.items if isinstance(tests, Nodes) else (), start=1):
-        name = test.get("name") if isinstance(test, Mapping) else None
-        found.append(name.text if isinstance(name, Scalar) and name.text else f"#{place}")
+        name = test.get("name") if isinstance(test, MappingNode) else None
+        found.append(name.text if isinstance(name, ScalarNode) and name.text else f"#{place}")
     return tuple(found)
 
 
@@ -199,7 +199,7 @@ def _entries(
 
 def down_for(node: Node, findings: Findings) -> Millis:
     """Take `true` or `{down_for: 10m}`: how long the service is down."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         boolean(node, findings)
         return 0
     form = form_of(node, findings)
@@ -252,7 +252,7 @@ def _check(node: Node, findings: Findings) -> Check:
 
 def group(node: Node, findings: Findings) -> Group:
     """Take a group: a map from keys of `per` to values, or its text."""
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         return text(node, findings)
     return {
         key: part

@@ -7,8 +7,7 @@ Either every file of a set is valid, or none of its rules is given out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from collections.abc import Mapping as Map
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from engine.loading.known import ANYTHING, Known
 from engine.loading.likeness import Family, Whole
 from engine.loading.lint import check, check_columns, check_expected, check_guide, check_tested
 from engine.loading.loaded import Loaded, loaded
-from engine.loading.marked import Mapping, Node, Scalar, Sequence, compose, compose_file
+from engine.loading.marked import MappingNode, Node, ScalarNode, SequenceNode, compose, compose_file
 from engine.loading.patterns import keyed
 from engine.loading.value import whole
 from engine.loading.version import versioned
@@ -79,13 +78,13 @@ def read_rules(texts: Iterable[tuple[str, bytes]], known: Known) -> Loaded[Rules
     return _load(nodes, known, findings)
 
 
-def inline_rules(body: Mapping, known: Known = ANYTHING) -> Loaded[Rules]:
+def inline_rules(body: MappingNode, known: Known = ANYTHING) -> Loaded[Rules]:
     """Load `inline_rules` (with `lists` and `filters` beside it) of a test: less is required, nothing is advised."""
     findings = Findings()
     pairs = {key: pair for key, pair in body.pairs.items() if key in ("lists", "filters")}
     if (rules := body.pairs.get("inline_rules")) is not None:
-        pairs["rules"] = (Scalar("rules", plain=True, mark=rules[0].mark), rules[1])
-    found = _load([Mapping(pairs, body.mark)], known, findings, inline=True)
+        pairs["rules"] = (ScalarNode("rules", plain=True, mark=rules[0].mark), rules[1])
+    found = _load([MappingNode(pairs, body.mark)], known, findings, inline=True)
     return Loaded(found.value, tuple(f for f in found.findings if f.severity == "error"))
 
 
@@ -101,14 +100,14 @@ def _tests(paths: Iterable[Path]) -> set[Path]:
 def _tested(node: Node | None) -> set[str]:
     """Return the ids that stand behind a key `rule` anywhere in a test file."""
     match node:
-        case Mapping(pairs):
+        case MappingNode(pairs):
             own = {
                 value.text
                 for key, value in pairs.values()
-                if key.text == "rule" and isinstance(value, Scalar)
+                if key.text == "rule" and isinstance(value, ScalarNode)
             }
             return own.union(*(_tested(value) for _, value in pairs.values()))
-        case Sequence(items):
+        case SequenceNode(items):
             return set().union(*(_tested(item) for item in items))
         case _:
             return set()
@@ -172,7 +171,7 @@ def _variants(draft: Draft, reader: DraftReader, findings: Findings) -> list[Dra
     return found
 
 
-def _with_exceptions(draft: Draft, *, variants: Map[str, list[Draft | None]], known: Known) -> Rule:
+def _with_exceptions(draft: Draft, *, variants: Mapping[str, list[Draft | None]], known: Known) -> Rule:
     exemptions = tuple(
         Exemption(
             holds=one.holds,

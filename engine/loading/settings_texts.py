@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from engine.loading.finding import Findings
 from engine.loading.form import form_of, list_of
-from engine.loading.marked import Node, Scalar
+from engine.loading.marked import Node, ScalarNode
 from engine.loading.value import scalar
 
 
@@ -28,13 +28,13 @@ def settings_texts(known: Collection[str] | None, node: Node, findings: Findings
 
 def _setting(node: Node, findings: Findings) -> str:
     """Return the text of a setting: a list of texts, or of budgets such as `{at_most: 5, within: 15m}`, with commas."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return node.text
     return ",".join(list_of(_setting_item)(node, findings))
 
 
 def _setting_item(node: Node, findings: Findings) -> str:
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return node.text
     form = form_of(node, findings)
     texts = {

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.loading.finding import Findings, Mark, Source, at_start
-from engine.loading.marked import Mapping, Node, Scalar
+from engine.loading.marked import MappingNode, Node, ScalarNode
 
 
 def read_table(
     path: Path, required: Sequence[str], optional: Sequence[str] | None, findings: Findings, limit: int
-) -> list[Mapping]:
+) -> list[MappingNode]:
     """Read the rows of a CSV file of at most `limit` bytes; its lines are never quoted in findings.
 
     Where `optional` is None any column may stand beside the required ones.
@@ -42,7 +42,7 @@ def read_table(
 
 def _rows(
     text: str, source: Source, required: tuple[str, ...], known: tuple[str, ...] | None, findings: Findings
-) -> Iterator[Mapping]:
+) -> Iterator[MappingNode]:
     header: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -62,15 +62,17 @@ def _rows(
             findings.add("csv_row", Mark(source, number))
         else:
             named = zip(header, cells, strict=True)
-            filled: dict[str, tuple[Scalar, Node]] = {
-                name: (Scalar(name, plain=True, mark=cell.mark), cell) for name, cell in named if cell.text
+            filled: dict[str, tuple[ScalarNode, Node]] = {
+                name: (ScalarNode(name, plain=True, mark=cell.mark), cell)
+                for name, cell in named
+                if cell.text
             }
-            yield Mapping(filled, Mark(source, number))
+            yield MappingNode(filled, Mark(source, number))
     if not header:
         findings.add("file_empty", Mark(source))
 
 
-def _cells(line: str, mark: Mark, findings: Findings) -> list[Scalar] | None:
+def _cells(line: str, mark: Mark, findings: Findings) -> list[ScalarNode] | None:
     """Split one line; a value may not run over several lines. Columns are exact unless a quote stands before them."""
     try:
         (texts,) = csv.reader([line], strict=True)
@@ -79,6 +81,6 @@ def _cells(line: str, mark: Mark, findings: Findings) -> list[Scalar] | None:
         return None
     cells, column = [], 1
     for text in texts:
-        cells.append(Scalar(text.strip(), plain=False, mark=Mark(mark.source, mark.line, column)))
+        cells.append(ScalarNode(text.strip(), plain=False, mark=Mark(mark.source, mark.line, column)))
         column += len(text) + 1
     return cells

@@ -20,7 +20,7 @@ from engine.loading.finding import Findings
 from engine.loading.form import Form, form_of, list_of
 from engine.loading.known import ANYTHING, Known
 from engine.loading.loaded import Loaded
-from engine.loading.marked import Mapping, Node
+from engine.loading.marked import MappingNode, Node
 from engine.loading.reference_tables import Tables, inline_tables
 from engine.loading.rules import Rules, inline_rules, load_rules
 from engine.loading.value import text
@@ -39,13 +39,13 @@ class Seen(msgspec.Struct, frozen=True):
     """The rules that one test sees, and what stands around them: lists and filters, and what they may name."""
 
     rules: Loaded[Rules]
-    around: Mapping
+    around: MappingNode
     known: Known
 
-    def reloaded(self, body: Mapping) -> Loaded[Rules]:
+    def reloaded(self, body: MappingNode) -> Loaded[Rules]:
         """Return the rules of a reload inside the test; they see what stands around its first ones."""
         around = {key: pair for key, pair in self.around.pairs.items() if key != "inline_rules"}
-        return inline_rules(Mapping({**around, **body.pairs}, body.mark), self.known)
+        return inline_rules(MappingNode({**around, **body.pairs}, body.mark), self.known)
 
 
 class TestedRules:
@@ -70,7 +70,7 @@ class TestedRules:
         """Return what a test sees: its own inline rules with the lists and filters around, else the file's."""
         own, counted = inline_of(form), form.read("roster", roster, self._roster)
         tables = form.read("tables", inline_tables, None)
-        around = Mapping({**self._file.pairs, **own.pairs}, own.mark)
+        around = MappingNode({**self._file.pairs, **own.pairs}, own.mark)
         known = self._known(counted, self._tables if tables is None else tables)
         if own.pairs:
             return Seen(inline_rules(around, known), around, known)
@@ -105,7 +105,7 @@ def roster(node: Node, findings: Findings) -> Roster:
     return tuple((name, form.read(name, members(None), ())) for name in form.written)
 
 
-def inline_of(form: Form) -> Mapping:
+def inline_of(form: Form) -> MappingNode:
     """Return the inline keys of a form, and mark them as read."""
     present = [key for key in INLINE if form.node(key) is not None]
     return form.only(present)

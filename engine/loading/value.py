@@ -16,7 +16,7 @@ from engine.judging.region import Region, RegionTable
 from engine.judging.rule import LEVEL_NAMES
 from engine.loading.finding import Findings
 from engine.loading.form import Take
-from engine.loading.marked import Node, Scalar
+from engine.loading.marked import Node, ScalarNode
 
 LONGEST_TEXT = 2_000
 """Characters of any text in a file."""
@@ -30,9 +30,9 @@ _BOOLEANS = {"true": True, "false": False}
 _LIKE_BOOLEAN = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-def scalar(node: Node, findings: Findings) -> Scalar:
+def scalar(node: Node, findings: Findings) -> ScalarNode:
     """Take a single value that is not empty."""
-    if not isinstance(node, Scalar):
+    if not isinstance(node, ScalarNode):
         raise findings.unusable("not_a_single_value", node.mark)
     if node.empty:
         raise findings.unusable("empty", node.mark)
@@ -144,7 +144,7 @@ def region(regions: RegionTable | None) -> Take[str]:
     return read
 
 
-def quoted_region(node: Node, findings: Findings) -> Scalar:
+def quoted_region(node: Node, findings: Findings) -> ScalarNode:
     """Take a region code, refusing one without quotes that plain YAML takes for a number."""
     found = scalar(node, findings)
     if found.plain and re.fullmatch(r"\d+(\.\d+)?", found.text, re.ASCII):

@@ -17,8 +17,8 @@ from engine.judging.rule import Rule
 from engine.loading.finding import Finding, Findings
 from engine.loading.known import ANYTHING
 from engine.loading.loaded import Loaded
-from engine.loading.marked import Mapping, compose_file
-from engine.loading.marked import Sequence as Nodes
+from engine.loading.marked import MappingNode, compose_file
+from engine.loading.marked import SequenceNode as Nodes
 from engine.loading.policy_tests import SUFFIX as POLICY_SUFFIX
 from engine.loading.policy_tests import PolicyTest, PolicyTests, load_policy_tests
 from engine.loading.rule_tests import SUFFIX as RULE_SUFFIX
@@ -88,9 +88,9 @@ def load(path: Path, premises: Premises) -> TestFile:
 
 def _has_timeline(path: Path) -> bool:
     node = compose_file(path, Findings())
-    tests = node.get("tests") if isinstance(node, Mapping) else None
+    tests = node.get("tests") if isinstance(node, MappingNode) else None
     items = tests.items if isinstance(tests, Nodes) else ()
-    return any(isinstance(test, Mapping) and "timeline" in test.pairs for test in items)
+    return any(isinstance(test, MappingNode) and "timeline" in test.pairs for test in items)
 
 
 async def run(paths: Sequence[Path], premises: Premises, done: Callable[[int], None] | None = None) -> Report:
@@ -152,4 +152,4 @@ def _rules_below(paths: Sequence[Path], calendar: Calendar) -> Rules:
 
 def _holds(path: Path, key: str) -> bool:
     node = compose_file(path, Findings())
-    return isinstance(node, Mapping) and key in node.pairs
+    return isinstance(node, MappingNode) and key in node.pairs

@@ -1,7 +1,7 @@
 """The intake's pulse: until when it was surely alive, and the gaps in which it was not.
 
-Here: keeping `alive_until` in the store, noticing that it is old, and telling the stream so, once. Not here: reading gaps
-(`service.outages`), what they mean to conditions (`judging.outage`), and the loops that call this (`service.app`).
+Here: keeping `alive_until` in the store, noticing that it is old, and telling the stream so, once. Not here: reading
+gaps (`service.outages`), what they mean to conditions (`judging.outage`), and the loops that call this (`service.app`).
 
 `alive_until` is an instant of the clock and no TTL. The entry `gap {from, until}` goes to the stream in the same write
 that moves `alive_until` on, and that write expects the version that was read: of processes that notice together one

@@ -35,7 +35,7 @@ POLICY = (
 )
 
 
-class Place(NamedTuple):
+class NavigationPlace(NamedTuple):
     """One entry of the navigation: key of its text, path, and the rights without one of which it is not shown."""
 
     key: str
@@ -45,18 +45,18 @@ class Place(NamedTuple):
 
 
 PROPOSALS = "/console/proposals"
-NAVIGATION: tuple[Place, ...] = (
-    Place("console.nav.situation", HOME, "read"),
-    Place("console.nav.phone", HOME + "/phone", "operate"),
-    Place("console.nav.situation_report", "/console/report", "read"),
-    Place("console.nav.report", REPORT, "submit"),
-    Place("console.nav.outgoing", "/console/outgoing", "operate"),
-    Place("console.nav.quarantine", "/console/quarantine", "operate"),
-    Place("console.nav.roster", "/console/roster", "operate"),
-    Place("console.nav.silences", "/console/silences", "operate"),
-    Place("console.nav.rules", "/console/rules", "read"),
-    Place("console.nav.proposals", PROPOSALS, "operate", "policy"),
-    Place("console.nav.audit", "/console/audit", "operate"),
+NAVIGATION: tuple[NavigationPlace, ...] = (
+    NavigationPlace("console.nav.situation", HOME, "read"),
+    NavigationPlace("console.nav.phone", HOME + "/phone", "operate"),
+    NavigationPlace("console.nav.situation_report", "/console/report", "read"),
+    NavigationPlace("console.nav.report", REPORT, "submit"),
+    NavigationPlace("console.nav.outgoing", "/console/outgoing", "operate"),
+    NavigationPlace("console.nav.quarantine", "/console/quarantine", "operate"),
+    NavigationPlace("console.nav.roster", "/console/roster", "operate"),
+    NavigationPlace("console.nav.silences", "/console/silences", "operate"),
+    NavigationPlace("console.nav.rules", "/console/rules", "read"),
+    NavigationPlace("console.nav.proposals", PROPOSALS, "operate", "policy"),
+    NavigationPlace("console.nav.audit", "/console/audit", "operate"),
 )
 """In the order shown."""
 

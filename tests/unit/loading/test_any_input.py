@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from engine.loading.directory import COLUMNS, inline_directory, load_directory
 from engine.loading.finding import Finding, Findings, UnusableError
 from engine.loading.known import ANYTHING, Known
-from engine.loading.marked import Mapping, compose
+from engine.loading.marked import MappingNode, compose
 from engine.loading.policies import inline_policies, read_policies
 from engine.loading.regions import load_regions
 from engine.loading.rules import inline_rules, read_rules
@@ -82,7 +82,7 @@ def load_as_everything(text: bytes) -> list[Finding]:
                 read(node, findings, REGIONS)
             except UnusableError:
                 assert findings.errors  # the one exception of the readers; it always leaves a finding
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         found += inline_rules(node).findings
     found += findings
     for finding in found:

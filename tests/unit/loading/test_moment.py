@@ -7,7 +7,7 @@ import pytest
 from engine.judging.instant import parse_instant
 from engine.loading.finding import Findings, Mark, Source, UnusableError
 from engine.loading.form import Take
-from engine.loading.marked import Scalar
+from engine.loading.marked import ScalarNode
 from engine.loading.moment import clock_time, day, days, duration, hours, instant, local_instant
 
 
@@ -15,7 +15,7 @@ def take(reader: Take[object], text: str, *, plain: bool = False) -> object:
     """Return what the reader makes of a text, or the code of its finding."""
     findings = Findings()
     try:
-        return reader(Scalar(text, plain, Mark(Source("x"))), findings)
+        return reader(ScalarNode(text, plain, Mark(Source("x"))), findings)
     except UnusableError:
         (finding,) = findings
         return finding.code

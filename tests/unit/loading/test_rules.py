@@ -29,7 +29,7 @@ from engine.judging.rule import (
 from engine.loading.finding import Findings
 from engine.loading.kinds import load_kinds
 from engine.loading.known import ANYTHING, Known
-from engine.loading.marked import Mapping, compose
+from engine.loading.marked import MappingNode, compose
 from engine.loading.policies import load_policies
 from engine.loading.regions import load_regions
 from engine.loading.rules import inline_rules, load_rules, read_rules
@@ -318,7 +318,7 @@ def test_inline_rules_of_a_test_need_little_and_know_any_name():
         "x.test.yaml",
         Findings(),
     )
-    assert isinstance(body, Mapping)
+    assert isinstance(body, MappingNode)
     (rule,) = inline_rules(body, ANYTHING).expect()
     assert (rule.title, rule.short_title, rule.levels) == ("a", "a", (LevelStep(3),))
     assert rule.watch == AllOf(

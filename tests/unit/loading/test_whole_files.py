@@ -7,7 +7,7 @@ import pytest
 
 from engine.loading.finding import Findings
 from engine.loading.inspection import inspect
-from engine.loading.marked import Mapping, compose
+from engine.loading.marked import MappingNode, compose
 from engine.loading.rules import load_rules, read_rules
 from engine.settings import Paths
 from tests.unit.loading.test_every_code import KNOWN, found, rule
@@ -80,7 +80,7 @@ def test_aliases_do_not_explode():
 def test_aliases_are_good_within_a_file():
     findings = Findings()
     node = compose(b"a: &x [1, 2]\nb: *x\n", "a.yaml", findings)
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     assert node.get("a") is node.get("b")
     assert len(findings) == 0
 

@@ -16,7 +16,7 @@ from engine.loading.calendar import load_calendar
 from engine.loading.columns import filled
 from engine.loading.finding import Findings
 from engine.loading.known import ANYTHING
-from engine.loading.marked import Mapping, compose
+from engine.loading.marked import MappingNode, compose
 from engine.loading.rule_tests import load_rule_tests
 from engine.loading.rules import inline_rules, load_rules
 from engine.loading.written import condition_written, filter_written, written
@@ -77,7 +77,7 @@ filters: {dua: {any: [{p: a*}, {p: {matches: "^b"}}], unless: {q: [1, 2]}}}
 
 def read(text: str):
     node = compose(text.encode(), "tes", Findings())
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     return inline_rules(node, KNOWN).expect()
 
 
