@@ -7,7 +7,8 @@ the same. Not here: reading (`loading.draft`, `loading.conditions`) and printing
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Parts
 from datetime import datetime
 from typing import Any
 
@@ -125,7 +126,7 @@ def filter_written(filter_: Filter) -> Written:
             return _all(parts)
 
 
-def _one_field(parts: Sequence[Filter]) -> str | None:
+def _one_field(parts: Parts[Filter]) -> str | None:
     """Return the field of which a list of values with beginnings (`a*`) was made to these parts; None: it was not."""
     first, *others = parts
     if not isinstance(first, Test) or first.operator not in _LISTED or not others:
