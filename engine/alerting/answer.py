@@ -68,8 +68,15 @@ def take_answer(draft: Draft, answer: Answer) -> str:
         refusal = "code_missing"
     outcome = refusal or TABLE[answer.says][draft.alert.status](draft, answer)
     if outcome in REFUSALS:
-        draft.note("answer_refused", reason=outcome, person=answer.person, says=answer.says, via=answer.via)
+        who = known_person(draft, answer.person, is_operator=answer.is_operator)
+        draft.note("answer_refused", reason=outcome, person=who, says=answer.says, via=answer.via)
     return outcome
+
+
+def known_person(draft: Draft, person: str, *, is_operator: bool) -> str:
+    """Return the person for the history; empty where nobody is of that id: no word that somebody typed stays there."""
+    told = any(notification.person == person for notification in draft.notifications)
+    return person if is_operator or told or draft.around.directory.person(person) is not None else ""
 
 
 def may_answer(

@@ -13,6 +13,7 @@ from engine.alerting.answer import (
     AGAIN,
     REFUSALS,
     acknowledge_where_satisfied,
+    known_person,
     lacks_code,
     may_answer,
     resolve,
@@ -311,8 +312,13 @@ def _withheld(draft: Draft, command: Withheld) -> str:
 
 
 def _remark(draft: Draft, command: Comment | Called | Keep) -> str:
-    """Enter what changes nothing: a person's remark, a call, or that a reload left the alert as it is."""
+    """Enter what changes nothing: a person's remark, a call, or that a reload left the alert as it is.
+
+    A call names somebody who is in the directory or was told: no word that somebody typed stays in the history.
+    """
     if isinstance(command, Called):
+        if not known_person(draft, command.person, is_operator=False):
+            return "not_told"
         reached = "reached" if command.reached else "not_reached"
         draft.note("called", reason=reached, person=command.person, operator=command.operator)
         return "called"
@@ -383,7 +389,8 @@ def _escalate(draft: Draft, command: EscalateNow) -> str:
     if refusal is None and draft.alert.status == "resolved":
         refusal = "already_resolved"
     if refusal is not None:
-        draft.note("answer_refused", reason=refusal, person=command.person, says="escalate")
+        who = known_person(draft, command.person, is_operator=command.is_operator)
+        draft.note("answer_refused", reason=refusal, person=who, says="escalate")
         return refusal
     reopen(draft)
     supersede(draft)

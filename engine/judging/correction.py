@@ -108,9 +108,9 @@ def refusal(act: Member, event: Member) -> Refusal | None:
     """Say why this act on this event changes nothing; None where its sender may (rule-language.md 3.7).
 
     The source itself may, or its parent desk: an ancestor, where desks are region codes. Where the event is grave,
-    holds up a siaga or awas alert, or names an office of the source's own government, the source may not: its parent
-    desk must. A token with right
-    `verify` always may, but no token beyond its own region.
+    holds up a siaga or awas alert, names an office of the source's own government, or is itself the act of somebody
+    with the right `verify`, the source may not: its parent desk must. A token with right `verify` always may, but no
+    token beyond its own region.
     """
     if act.exercise != event.exercise:
         return "other_space"
@@ -119,7 +119,8 @@ def refusal(act: Member, event: Member) -> Refusal | None:
     if act.by_verifier:
         return None
     if act.desk == event.desk:
-        alone = event.severity < GRAVE and not act.against_alert and not _judge_in_own_cause(event)
+        alone = event.severity < GRAVE and not act.against_alert and not event.by_verifier
+        alone = alone and not _judge_in_own_cause(event)
         return None if alone else "parent_must_confirm"
     codes = _CODE.fullmatch(act.desk) and _CODE.fullmatch(event.desk)
     return None if codes and lies_in(event.desk, act.desk) else "not_its_source"

@@ -101,7 +101,7 @@ class Rig:
         rule_set = RuleSet({rule.id: rule for rule in rules}, policies, calendar)
         self.books = Books(self.store, namespace=NAMESPACE, regions=regions, kinds={}, rule_set=rule_set)
         self.desk = Desk(self.store, self.clock, self.books, metrics)
-        self.links = Links(self.store, self.clock, Keys(KEY))
+        self.links = Links(self.store, self.clock, Keys(KEY), self.books)
         self.silences = Silences(self.store, self.clock, self.books, self.desk)
         self.phones = Phones(self.store, Keys(KEY))
         self._gateways = Gateways(

@@ -140,7 +140,7 @@ class Siaga:
         )
         self.past = archive_of(settings)
         self.desk = Desk(store, clock, books, self.metrics, self.past)
-        self.links = Links(store, clock, keys)
+        self.links = Links(store, clock, keys, books)
         self.workers = Workers()
         self.sheets = SheetReader(Workers(), settings)  # of its own: a report does not wait for a what-if
         self.approval = Approval(

@@ -131,11 +131,17 @@ class Disowning:
     async def _refute(self, events: list[Event], by: Credential, before: Progress) -> Progress:
         if not events:
             return before
-        now = self._clock.now()
-        taken = await self._store.append([_refutation(event, now, by) for event in events], now, now // DAY)
-        return Progress(
-            events=before.events + len(events), refuted=before.refuted + taken.results.count("accepted")
-        )
+        now, refuted, left = self._clock.now(), before.refuted, [(event, 0) for event in events]
+        while left:
+            arrivals = [_refutation(event, now, by, turn) for event, turn in left]
+            results = (await self._store.append(arrivals, now, now // DAY)).results
+            refuted += results.count("accepted")
+            left = [
+                (event, turn + 1)
+                for (event, turn), result in zip(left, results, strict=True)
+                if result == "id_conflict"
+            ]
+        return Progress(events=before.events + len(events), refuted=refuted)
 
 
 def _source(token_id: str) -> str:
@@ -147,15 +153,17 @@ def _ended(token: Token, now: Instant) -> Token:
     return msgspec.structs.replace(token, revoked_at=now)
 
 
-def _refutation(event: Event, now: Instant, by: Credential) -> Arrival:
+def _refutation(event: Event, now: Instant, by: Credential, turn: int) -> Arrival:
     """Return the refutation of an event: the same one whenever it is made again, but for its instants.
 
     It is reported after whatever the event says of itself, so that it holds against acts of the same token.
+    Whoever knows the event can reckon the id and take it before: `turn` counts how often that was so.
     """
     reported = event.fields.get("reported_at")
+    parts = ("disown", event.token, event.desk, event.id, *([str(turn)] if turn else []))
     refutation = Event(
         desk=event.desk,
-        id=f"disown-{derive('disown', event.token, event.desk, event.id)}",
+        id=f"disown-{derive(*parts)}",
         kind="correction",
         region=event.region,
         severity=1,

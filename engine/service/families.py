@@ -43,7 +43,11 @@ log = structlog.get_logger(__name__)
 FAMILIES = "families"
 """Table of what is known of an event id, by that id."""
 MOST_ACTS = 100
-"""A family is followed up to so many acts; a further one changes nothing, so that nobody can make a batch endless."""
+"""A family is followed up to so many acts of one desk; a further one of it changes nothing, so that no desk uses up
+what others may say."""
+MOST_ACTS_IN_ALL = 1_000
+"""A family is followed up to so many acts of all desks, so that nobody can make a batch endless. Who has the right
+`verify` is always followed: what a stolen token brought can be refuted however much it brought."""
 MOST_BEARERS = 200
 """So many entries are searched for the events that bear an id, for the same reason."""
 
@@ -206,8 +210,12 @@ class Families:
         )
 
     def _too_many(self, act: Member) -> bool:
-        family = self._family({act.id, act.names})
-        return sum(bool(b.member.names) for id_ in family for b in self._of(id_).bearers) >= MOST_ACTS
+        if act.by_verifier:
+            return False
+        bearers = [b.member for id_ in self._family({act.id, act.names}) for b in self._of(id_).bearers]
+        acts = [one for one in bearers if one.names and not one.by_verifier]
+        own = sum(one.desk == act.desk for one in acts)
+        return own >= MOST_ACTS or len(acts) >= MOST_ACTS_IN_ALL
 
     def _verdicts(self, concerned: set[str], new: Collection[Name]) -> tuple[Verdict, Verdict]:
         """Judge the families of these ids without and with the new events."""

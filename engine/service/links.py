@@ -16,6 +16,7 @@ from engine.clock import Clock
 from engine.errors import UnreadableRecordError
 from engine.judging.instant import DAY, Instant
 from engine.service.alert_lists import LAYOUT
+from engine.service.books import Books
 from engine.service.casebook import LINKS, NOTIFICATIONS, Case, load
 from engine.service.key import Keys
 from engine.service.readable import readable_of, readable_or
@@ -35,10 +36,11 @@ log = structlog.get_logger(__name__)
 class Links:
     """Finds what links lead to."""
 
-    def __init__(self, store: Store, clock: Clock, keys: Keys) -> None:
+    def __init__(self, store: Store, clock: Clock, keys: Keys, books: Books) -> None:
         self._store = store
         self._clock = clock
         self._keys = keys
+        self._books = books
 
     async def message(self, token: str) -> tuple[Case, Notification] | None:
         """Return the case and the notification whose link carries this token, while the link is valid.
@@ -52,6 +54,8 @@ class Links:
             raise UnreadableRecordError(NOTIFICATIONS, notification_id, "a link leads to it")
         if case is None or notification is None or not self._is_ours(token, notification):
             return None
+        if await self._contact_gone(notification):
+            return None
         return None if self._expired(case.alert, notification) else (case, notification)
 
     async def digest(self, token: str) -> tuple[Notification, list[tuple[Case, Notification]]] | None:
@@ -61,7 +65,7 @@ class Links:
             return None
         record = (await self._store.get(NOTIFICATIONS, [notification_id]))[0]
         digest = readable_or(NOTIFICATIONS, notification_id, record, Notification, None)
-        if digest is None or not self._is_ours(token, digest):
+        if digest is None or not self._is_ours(token, digest) or await self._contact_gone(digest):
             return None
         cases = await load(
             self._store, list(dict.fromkeys(item.alert for item in digest.items)), unreadable={}
@@ -72,6 +76,18 @@ class Links:
             if (case := cases.get(item.alert)) is not None and item.notification in case.notifications
         ]
         return (digest, told) if any(not self._expired(case.alert, one) for case, one in told) else None
+
+    async def _contact_gone(self, notification: Notification) -> bool:
+        """Say whether its person has the address of a message no more, or left: nobody answers by it then.
+
+        An import may number contacts anew, so the address counts as long as the message keeps it, else the contact.
+        """
+        directory = await self._books.directory()
+        person = directory.person(notification.person)
+        to = notification.rendered.to if notification.rendered is not None else ""
+        if person is None or not to:
+            return directory.contact(notification.contact) is None
+        return all(contact.value != to for contact in person.contacts)
 
     async def _written(self, token: str) -> tuple[str, str]:
         """Return the ids of the alert (empty: a digest's link) and the notification; both empty where none is known."""

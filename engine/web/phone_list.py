@@ -24,9 +24,10 @@ from engine.service.tokens import Scope
 from engine.store.port import Place
 from engine.web.alert_shape import AlertShape, alert_shape
 from engine.web.alerts import REGION, case_of
+from engine.web.answers import refused
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
-from engine.web.problem import not_found, responses
+from engine.web.problem import Problem, not_found, responses
 from engine.wording.account import Case as Spoken
 from engine.wording.account import Teller
 from engine.wording.phone import said_by_phone
@@ -103,16 +104,24 @@ async def phone_list(
     return PhoneList(callees=shapes, next_cursor=next_cursor)
 
 
-@router.post("/v1/alerts/{alert_id}/calls", responses=responses(401, 403, 404, 413, 422, 503))
+@router.post("/v1/alerts/{alert_id}/calls", responses=responses(401, 403, 404, 409, 413, 422, 503))
 async def called(
     request: Request, alert_id: str, body: CallBody, scope: Scope = needs("operate")
 ) -> AlertShape:
-    """Enter into the history that a person was called; nothing else changes."""
+    """Enter into the history that a person was called; nothing else changes.
+
+    409 (`not_told`): this person has no message of the alert, so nobody called them about it.
+    """
     case = await case_of(request, alert_id, scope, "operate")
+    if all(notification.person != body.person for notification in case.notifications.values()):
+        text = "This person has no message of the alert, so nobody called them about it. Nothing was entered."
+        raise Problem(409, "refused", text, refusal="not_told")
     command = Called(person=body.person, reached=body.reached, operator=scope.token_id)
     decision = await siaga_of(request).desk.change(case.alert.id, command, "called", by=scope.credential)
     if decision is None:
         raise not_found("alert")
+    if decision.refusal:
+        raise refused(decision.refusal)
     return alert_shape(decision.alert)
 
 

@@ -100,6 +100,11 @@ def command(
     return act
 
 
+def call_of(operator: str) -> Called:
+    """Return that an operator reached the person of their process."""
+    return Called(person=PEOPLE[int(operator[2:]) - 1], reached=True, operator=operator)
+
+
 def report(outcome: Any) -> Callable[[Process], Awaitable[object]]:
     """Let the gateway report on the message to the first person."""
 
@@ -360,8 +365,9 @@ def writers_of(rule: str) -> tuple[Writer, ...]:
         ),
         Writer(
             "call",
-            command("called", lambda who: Called(person=who, reached=True, operator="op"), rule),
+            command("called", call_of, rule),
             ("called",),
+            PERSON["person"],
         ),
         Writer("escalator", lambda process: process.escalator.turn()),
         Writer("escalator lift", lambda process: process.escalator.lift()),

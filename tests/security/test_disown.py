@@ -2,9 +2,11 @@
 
 import pytest
 
+from engine.alerting.identity import derive
 from engine.judging.instant import format_instant
 from engine.service.audit import newest
 from engine.service.disowning import Disowning
+from engine.service.families import MOST_ACTS
 from engine.service.tokens import Tokens
 from engine.store.history import History
 from tests.credentials import OPERATOR
@@ -118,3 +120,45 @@ async def test_done_again_it_adds_nothing(desk):
     again = await desk.disown()
     assert (again.events, again.refuted) == (3, 0)
     assert await desk.api.siaga.store.last_position() == last
+
+
+async def test_an_id_that_the_thief_took_before_keeps_no_event_in_force(desk):
+    """The id of a refutation follows from its event, which the thief knows as well."""
+    await desk.settle()
+    await desk.send(desk.stolen, "S1", "94.02")
+    squatted = f"disown-{derive('disown', f'token:{desk.stolen.token.id}', '94.02', 'S1')}"
+    harmless = {"kind": "neutrality.asn", "severity": 1, "metrics": {}}
+    await desk.send(desk.stolen, squatted, "94.02", **harmless)
+    done = await desk.disown()
+    assert (done.events, done.refuted) == (2, 2)
+    await desk.settle()
+    assert {alert.status for alert in await desk.api.siaga.desk.alerts()} == {"resolved"}
+    assert (await desk.disown()).refuted == 0
+
+
+async def test_a_hundred_acts_on_an_event_do_not_keep_it_in_force(desk):
+    """A family is followed up to a number of acts: the thief must not be the one who uses them up."""
+    await desk.settle()
+    await desk.send(desk.stolen, "S1", "94.02")
+    acts = {"kind": "correction", "severity": 1, "metrics": {}, "corrects": "S1"}
+    for number in range(MOST_ACTS + 1):
+        await desk.send(desk.stolen, f"N{number}", "94.02", **acts)
+    assert {alert.status for alert in await desk.api.siaga.desk.alerts()} == {"open"}
+    await desk.disown()
+    await desk.settle()
+    assert {alert.status for alert in await desk.api.siaga.desk.alerts()} == {"resolved"}
+
+
+async def test_another_token_of_the_desk_does_not_take_the_refutation_back(desk):
+    """What the posko refuted stays refuted: a refutation by `verify` is taken back by `verify` or the parent desk."""
+    second = await desk.api.siaga.tokens.create(["submit"], "94.02", by=OPERATOR)
+    await desk.settle()
+    await desk.send(desk.stolen, "S1", "94.02")
+    await desk.disown()
+    await desk.settle()
+    assert {alert.status for alert in await desk.api.siaga.desk.alerts()} == {"resolved"}
+    refutation = f"disown-{derive('disown', f'token:{desk.stolen.token.id}', '94.02', 'S1')}"
+    back = {"kind": "correction", "severity": 1, "metrics": {}, "verification": "refuted"}
+    await desk.send(second, "B", "94.02", corrects=refutation, **back)
+    await desk.settle()
+    assert {alert.status for alert in await desk.api.siaga.desk.alerts()} == {"resolved"}

@@ -21,7 +21,7 @@ class Away:
 
     @property
     def links(self) -> Links:
-        return Links(self, self.whole.clock, Keys(b""))
+        return Links(self, self.whole.clock, Keys(b""), self.whole.books)
 
     async def get(self, *_arguments: object) -> None:
         raise StoreUnavailableError
@@ -231,5 +231,6 @@ async def test_a_link_counts_as_long_as_its_key_is_accepted(api, keys: str, stat
     """A key that was replaced still counts behind the new one; what one made that was taken away is dead."""
     _, _, link = await recipient(api)
     new, old = b"n" * 32, secret_keys(api.siaga.settings.key_file, {}).current
-    api.siaga.links = Links(api.siaga.store, api.siaga.clock, Keys(new, (old,) if "old" in keys else ()))
+    accepted = Keys(new, (old,) if "old" in keys else ())
+    api.siaga.links = Links(api.siaga.store, api.siaga.clock, accepted, api.siaga.books)
     assert (await api.client.get(link)).status_code == status

@@ -33,7 +33,7 @@ ENDPOINTS = {
     "end_silence": ("DELETE", "/v1/silences/{silence}", None, "operate", 403),
     "comment": ("POST", "/v1/alerts/{alert}/comments", {"note": "x"}, "operate", 403),
     "phone_list": ("GET", "/v1/phone-list", None, "operate", 200),
-    "call": ("POST", "/v1/alerts/{alert}/calls", {"person": "o", "reached": True}, "operate", 403),
+    "call": ("POST", "/v1/alerts/{alert}/calls", "call", "operate", 403),
     "contact": ("POST", "/v1/contacts", "contact", "operate", 403),
     "code": ("POST", "/v1/contacts/{contact}/code", None, "operate", 403),
     "verify": ("POST", "/v1/contacts/{contact}/verification", {"code": "A2AA"}, "operate", 403),
@@ -113,9 +113,12 @@ async def ask(api):
         path = path.format(
             alert=alert_id, record=record, silence=silence, proposal=proposal, contact=f"{person}/sms/1"
         )
-        json = (
-            {"event": api.event(id="E10"), "contact": contact}.get(body, body) if type(body) is str else body
-        )
+        bodies = {
+            "event": api.event(id="E10"),
+            "contact": contact,
+            "call": {"person": person, "reached": True},
+        }
+        json = bodies[body] if type(body) is str else body
         answer = await api.client.request(method, path, json=json, headers=headers)
         if answer.status_code in (401, 403):
             assert answer.headers["www-authenticate"].startswith('Bearer realm="siaga"')
