@@ -65,7 +65,7 @@ def _check_holders(assignments: Sequence[Placed[Assignment]], findings: Findings
     offices: dict[tuple[str, str], list[Placed[Assignment]]] = {}
     for placed in assignments:
         offices.setdefault((placed.entry.region, placed.entry.role), []).append(placed)
-    for (region, role), held in offices.items():
+    for (code, role), held in offices.items():
         for earlier, later in pairwise(sorted(held, key=lambda p: _since(p.entry.valid))):
             if role and _overlap(earlier.entry.valid, later.entry.valid):
                 counts = min(later, earlier, key=lambda p: PRECEDENCE[p.entry.status]).entry
@@ -73,7 +73,7 @@ def _check_holders(assignments: Sequence[Placed[Assignment]], findings: Findings
                     "overlapping_assignments",
                     later.mark,
                     role=role,
-                    region=region,
+                    region=code,
                     status=f"{counts.person} ({counts.status})",
                 )
 
@@ -82,10 +82,10 @@ def _check_shifts(roster: Sequence[Placed[Duty]], findings: Findings) -> None:
     offices: dict[tuple[str, str], list[Placed[Duty]]] = {}
     for placed in roster:
         offices.setdefault((placed.entry.region, placed.entry.role), []).append(placed)
-    for (region, role), shifts in offices.items():
+    for (code, role), shifts in offices.items():
         for earlier, later in pairwise(sorted(shifts, key=lambda p: _since(p.entry.valid))):
             if role and _overlap(earlier.entry.valid, later.entry.valid):
-                findings.add("overlapping_duties", later.mark, role=role, region=region)
+                findings.add("overlapping_duties", later.mark, role=role, region=code)
 
 
 def _since(span: Span) -> float:
