@@ -55,7 +55,6 @@ GRAVE = (
     {"kind": "attack.logistics", "severity": 3},
     {"kind": "attack.candidate", "severity": 3},
     {"kind": "staff.casualty", "severity": 4, "metrics": {"dead": 1}},
-    {"kind": "neutrality.asn", "severity": 3, "subject": {"role": "kepala_daerah"}},
     {"kind": "conflict.death", "severity": 4},
 )
 """Each opens an alert in a region of its own."""
