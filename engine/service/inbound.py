@@ -33,6 +33,7 @@ from engine.service.audit import AuditEntry, append_audit
 from engine.service.books import Books
 from engine.service.casebook import Case
 from engine.service.code_misses import misses
+from engine.service.further import Further
 from engine.service.own_alerts import ask
 from engine.service.phones import Kept, Phones
 from engine.service.replies import Planned, plan_reply
@@ -180,8 +181,7 @@ class Inbound:
             case Answers():
                 return await self._answer(text, kept, outcome)
             case Stops(coded=True):
-                await self._stop(text.writer)
-                return await self._respond(text, kept, "stopped")
+                return await self._stop(text)
             case Stops():
                 return await self._ask_for_a_call(text, kept)
             case Turned() | "verified" | "waits":
@@ -217,21 +217,35 @@ class Inbound:
                 return outcome
         return None
 
-    async def _stop(self, writer: _Writer) -> None:
+    async def _stop(self, text: _Text) -> Heard:
         """Keep the number for awas alone, by a code that only the phone knows; an operator confirms the rest.
 
-        The desk is told. Nobody else may refuse it, not even where an alert has nobody left then.
+        The desk is told. Nobody else may refuse it, not even where an alert has nobody left then. The memory of the
+        text and its reply are in the same write: a text that comes again must not undo what was confirmed since.
         """
-        gone = frozenset(contact.id for _, contact in writer.owners)
-        owner, now = writer.owners[0][0].id, self._clock.now()
+        gone = frozenset(contact.id for _, contact in text.writer.owners)
+        person, contact = text.writer.owners[0]
+        said = self._responses.stopped(person.language, coded=True)
+        reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
+
+        async def heard() -> Further:
+            kept = await self._phones.memory(text.writer.number, text.at)
+            if text.id in kept.line.heard:
+                raise _AlreadyHeardError
+            puts, plans = self._memory(text, kept, reply, recorded=True)
+            return Further(puts=tuple(puts), plans=tuple(plans))
+
         await self._books.amend_directory(
             lambda contents: stopped(contents, gone),
-            now,
-            by=Credential("phone", min(gone), owner),
-            plans=(ask(Request("contact", await self._region(writer), level=2), now),),
+            text.at,
+            by=Credential("phone", min(gone), person.id),
+            plans=(ask(Request("contact", await self._region(text.writer), level=2), text.at),),
+            settled=heard,
         )
-        for contact in sorted(gone):
-            log.warning("contact_stopped", contact=contact)
+        self._count(reply)
+        for one in sorted(gone):
+            log.warning("contact_stopped", contact=one)
+        return "stopped"
 
     async def _ask_for_a_call(self, text: _Text, kept: Kept) -> Heard | None:
         """Let the duty desk call who asked by SMS, without a code, for no more messages: the number may be forged.
@@ -410,25 +424,18 @@ class Inbound:
 
     # --- replies -------------------------------------------------------------------------------------------------
 
-    async def _respond(
-        self, text: _Text, kept: Kept, outcome: Turned | Literal["stopped"] | Confirmed
-    ) -> Heard | None:
+    async def _respond(self, text: _Text, kept: Kept, outcome: Turned | Confirmed) -> Heard | None:
         """Write the reply to a text that answered nothing; None where the phone's line was changed meanwhile."""
         person, contact = text.writer.owners[0]
         if isinstance(outcome, Turned):
             heard: Heard = "turned" if kept.line.speaks else "muted"
             said = self._responses.turned(person.language, outcome, await self._regions(kept, outcome))
         else:
-            heard = "stopped" if outcome == "stopped" else "verified"
-            language = person.language
-            said = (
-                self._responses.stopped(language, coded=True)
-                if outcome == "stopped"
-                else self._responses.verified(language, waits=outcome == "waits")
-            )
+            heard = "verified"
+            said = self._responses.verified(person.language, waits=outcome == "waits")
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
         planned = None if heard == "muted" else reply
-        written = await self._reply(text, kept, planned, recorded=heard in ("stopped", "verified"))
+        written = await self._reply(text, kept, planned, recorded=heard == "verified")
         return heard if written else None
 
     async def _reply(

@@ -17,9 +17,10 @@ import httpx
 from argon2 import PasswordHasher
 
 from engine.alerting.alert import Alert, Notification
+from engine.alerting.directory import Contact
 from engine.alerting.silence import Match, SilenceWish
 from engine.clock import ManualClock
-from engine.judging.instant import DAY, HOUR, MINUTE, format_instant
+from engine.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant
 from engine.loading.directory import load_directory
 from engine.service.app import Siaga
 from engine.service.archivist import Archivist
@@ -37,10 +38,11 @@ from engine.service.pressure import BusyError, Pressure
 from engine.service.proposals import ChangeProposal
 from engine.service.pulse import Pulse
 from engine.service.quarantine import QUARANTINE
-from engine.service.readable import UNREADABLE
+from engine.service.quarantine_acts import SETTLED, Settled
+from engine.service.readable import UNREADABLE, readable_entries
 from engine.service.record_repair import rebuild, remove
 from engine.service.retention import Retention
-from engine.service.rule_sets import RELOADS, RuleSet
+from engine.service.rule_sets import RELOADS, InForce, RuleSet
 from engine.service.rule_sets import RULES as RULES_TABLE
 from engine.service.sessions import SEEN_EVERY, Sessions
 from engine.service.token_rates import TokenRates, TooMuchAtOnceError
@@ -53,11 +55,21 @@ from engine.store.archive import Archive
 from engine.store.codec import decode
 from engine.store.history import History
 from engine.store.port import Drop, Plan, Put, Write
+from engine.wording.code import DIGITS, written
 from tests.crash.installation import DIRECTORY, ENVIRONMENT, RULES, SECRET, START
 from tests.credentials import DUTY_DESK, OPERATOR
 
+PHONE = "+628110000001"
+"""Of the secretary of 73.15."""
+NATION = Scope(rights=frozenset(("operate",)), region="00", token_id="t", desks=("*",))
 
-def happened(id_: str, kind: str, region: str, minutes: int = 0, **changes: Any) -> dict[str, Any]:
+
+def moment(minutes: float) -> Instant:
+    """Return the instant so many minutes after the start."""
+    return START + round(minutes * MINUTE)
+
+
+def happened(id_: str, kind: str, region: str, minutes: float = 0, **changes: Any) -> dict[str, Any]:
     """Return the report of something that happened so many minutes after the start."""
     return {
         "id": id_,
@@ -65,7 +77,7 @@ def happened(id_: str, kind: str, region: str, minutes: int = 0, **changes: Any)
         "severity": 3,
         "region": region,
         "incident": id_,
-        "occurred_at": format_instant(START + minutes * MINUTE),
+        "occurred_at": format_instant(moment(minutes)),
         "source": {"desk": region, "channel": "desk"},
     } | changes
 
@@ -87,11 +99,15 @@ class Scene:
         assert answer.status_code in statuses, (path, answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
-    async def settle(self, minutes: int) -> None:
-        """Let time be so many minutes after the start, with everything done that falls due until then."""
-        await self.siaga.advance(START + minutes * MINUTE)
+    async def settle(self, minutes: float) -> None:
+        """Let time be so many minutes after the start, with everything done that falls due until then.
 
-    async def report(self, ids: str, kind: str, region: str, minutes: int = 0, **changes: Any) -> int:
+        Acts with alerts of several regions have instants of their own: of what is due at one instant, who goes first
+        depends on the life.
+        """
+        await self.siaga.advance(moment(minutes))
+
+    async def report(self, ids: str, kind: str, region: str, minutes: float = 0, **changes: Any) -> int:
         """Let a desk report in one request what happened; return the status of the answer."""
         events = [happened(id_, kind, region, minutes, **changes) for id_ in ids.split()]
         return (await self.client.post("/v1/events", json=events)).status_code
@@ -115,6 +131,18 @@ class Scene:
     async def decided(self) -> list[ChangeProposal]:
         """Return the proposals that were decided."""
         return (await self.siaga.proposals.page(lambda _one: True, 50, decided=True)).proposals
+
+    def before(self, minutes: float) -> bool:
+        """Say whether fewer minutes than these have passed: else what leads there was done before a kill."""
+        return self.siaga.clock.now() < moment(minutes)
+
+    async def text(self, id_: str, words: str) -> None:
+        """Let an SMS of the regency's secretary come in; a gateway that heard no answer brings it again."""
+        await self.post("/v1/inbound/sms", 204, **{"from": PHONE, "text": words, "id": id_})
+
+    async def settled(self) -> list[Settled]:
+        """Return what left the quarantine."""
+        return readable_entries(SETTLED, await self.siaga.store.log(SETTLED), Settled)
 
     async def gateway(self, **report: str) -> None:
         """Let the SMS gateway report on a message, signed."""
@@ -403,6 +431,157 @@ async def away(scene: Scene) -> None:
     await scene.settle(8 * 60 + 20)
 
 
+async def two_people(scene: Scene) -> None:
+    """Rules that another person rejects, a silence of awas that one approves, and rules of before that come back."""
+    inbox, newest = scene.siaga.proposals, scene.siaga.books.rule_set
+    decided = await scene.decided()
+    if not any(one.state == "rejected" for one in decided):
+        fewer = dict(list(newest.rules.items())[3:])
+        asked = await inbox.propose_rules(RuleSet(fewer, newest.policies, newest.calendar), OPERATOR)
+        assert asked.proposal is not None
+        rejected = await inbox.reject(asked.proposal.id, DUTY_DESK, "belum perlu")
+        assert rejected is not None
+        assert rejected.result == "rejected"
+    wish = SilenceWish(
+        match=Match(region=("94.02",)), until=START + 9 * HOUR, reason="awas", include_awas=True
+    )
+    if not any(one.subject.silence == wish for one in decided):
+        waiting = await inbox.propose_silence(wish, OPERATOR)
+        approved = await inbox.approve(waiting.id, DUTY_DESK, "")
+        assert approved is not None
+        assert approved.result == "approved"
+    await scene.settle(8 * 60 + 21)
+    before = readable_entries(RELOADS, await scene.siaga.store.log(RELOADS), InForce)
+    if len(before) < 4 and before[1].rule_set not in {one.subject.rule_set for one in decided[:1]}:
+        back = await inbox.roll_back(before[1].rule_set, OPERATOR)
+        assert back is not None
+        assert back.proposal is not None
+        done = await inbox.approve(back.proposal.id, DUTY_DESK, back.proposal.base)
+        assert done is not None
+        assert done.result == "approved"
+    await scene.settle(8 * 60 + 24)
+    assert len(await scene.siaga.store.log(RELOADS)) == 4
+
+
+async def taken_back(scene: Scene) -> None:
+    """Somebody closes an alert by SMS, and takes that back within 15 minutes."""
+    assert await scene.report("U1", "conflict.clash", "73.15", 505.1) == 202
+    await scene.settle(506.12)
+    code = (await scene.told(await scene.alert("bentrok", "U1"))).rendered.text.split()[-1]
+    await scene.text("u1", f"SELESAI {code}")
+    await scene.settle(507.14)
+    await scene.text("u2", f"BATAL {code}")
+    await scene.settle(508.16)
+    alert = await scene.alert("bentrok", "U1")
+    assert alert.unresolved
+    assert await scene.history(alert, "reopened")
+
+
+async def reopened(scene: Scene) -> None:
+    """An operator closes an alert, and opens it again when the 15 minutes are over."""
+    assert await scene.report("O1", "conflict.clash", "73.15", 509.18) == 202
+    await scene.settle(511.2)
+    alert = await scene.alert("bentrok", "O1")
+    if not await scene.history(alert, "reopened"):
+        closing = {"says": "resolved", "confirm": True, "reason": "selesai"}
+        await scene.post(f"/v1/alerts/{alert.id}/answers", 200, **closing)
+        await scene.settle(530.22)
+        await scene.post(f"/v1/alerts/{alert.id}/reopen", 200, reason="masih terjadi")
+    await scene.settle(531.24)
+    assert (await scene.alert("bentrok", "O1")).unresolved
+
+
+async def stops(scene: Scene) -> None:
+    """A phone says STOP, first without a code; an operator confirms it later. Its owner undoes both by a code."""
+
+    async def phone() -> Contact:
+        found = (await scene.siaga.books.directory()).contact("sekda-7315/sms/1")
+        assert found is not None
+        return found
+
+    async def undo() -> None:
+        codes = Verifications(scene.siaga.store, scene.siaga.books, Keys(b"kunci"))
+        code = await codes.ask(await phone(), scene.siaga.clock.now())
+        heard = await codes.hear(await phone(), code, scene.siaga.clock.now(), by=OPERATOR)
+        assert heard == "verified"
+
+    code = (await scene.told(await scene.alert("bentrok", "O1"))).rendered.text.split()[-1]
+    await scene.text("s1", "STOP")
+    await scene.settle(532.26)
+    await scene.text("s2", f"STOP {code}")
+    await scene.settle(533.28)
+    if scene.before(534.3) and (await phone()).stopped:
+        await undo()
+    await scene.settle(534.3)
+    if scene.before(535.32) and (await phone()).verified:
+        await scene.post("/v1/contacts/sekda-7315/sms/1/stop", 200)
+    await scene.settle(535.32)
+    if not (await phone()).verified:
+        await undo()
+    await scene.settle(536.34)
+
+
+async def turned(scene: Scene) -> None:
+    """Of what is kept aside one record is dropped, one sent as it was, one as mended, one as something milder."""
+    clash = happened("", "conflict.clash", "73.15", 537.36)
+    given = {
+        "V1": {"region": "99.99"},
+        "V2": {"occurred_at": "kemarin"},
+        "V3": {"occurred_at": "2024-11-27T19:12:00"},
+        "V4": {"severity": 9},
+    }
+    if scene.before(537.36):
+        await scene.settle(537.36)
+    left = {one.record.event_id for one in await scene.settled()}
+    for id_, odd in given.items():
+        if id_ not in left:
+            event = clash | {"id": id_, "incident": id_} | odd
+            assert (await scene.client.post("/v1/events", json=event)).status_code == 202
+    for kept in (await scene.siaga.intake.quarantined(NATION, limit=50)).records:
+        path = f"/v1/quarantine/{kept.id}"
+        match kept.event_id:
+            case "V1":
+                assert (await scene.client.delete(path)).status_code == 204
+            case "V3":
+                await scene.post(f"{path}/resubmit", 200, mended=True)
+            case "V2" | "V4":
+                milder = happened(kept.event_id, "count.anomaly", "73.15", 537.36, severity=1)
+                await scene.post(f"{path}/resubmit", 200, event=milder)
+    for one in await scene.settled():
+        if one.record.event_id in given:
+            answer = await scene.client.get(f"/v1/quarantine/{one.record.id}/versions")
+            assert answer.status_code == 200
+    await scene.settle(538.38)
+
+
+async def disowned(scene: Scene) -> None:
+    """All that the token brought since a minute ago is taken out; it stays, for the other acts use it."""
+    since = moment(539.4)
+    await scene.settle(539.4)
+    assert await scene.report("D1 D2", "conflict.clash", "73.15", 539.4) == 202
+    await scene.settle(540.42)
+    siaga = scene.siaga
+    token = next(one for one in await siaga.tokens.list() if one.person)
+    disowning = Disowning(siaga.store, History(siaga.store), siaga.clock, piece=1)
+    if scene.before(541.44):
+        done = await disowning.carry_out(token.id, since, by=OPERATOR, keep=True)
+        assert done.events == 2
+    await scene.settle(541.44)
+    assert (await scene.alert("bentrok", "D2")).resolved_reason == "refuted"
+
+
+async def guesses(scene: Scene) -> None:
+    """A phone brings five codes that nobody sent, and is not heard for an hour; then it is."""
+    for number, digit in enumerate(DIGITS[:5]):
+        await scene.text(f"g{number}", f"SELESAI {written('AA', digit)}")
+    await scene.text("g5", "apa ini")
+    await scene.settle(545.46)
+    assert (await scene.alert("siaga.code-guessing")).unresolved
+    await scene.settle(605.48)
+    await scene.text("g6", "apa ini")
+    await scene.settle(606.5)
+
+
 async def archive(scene: Scene) -> None:
     """What was applied goes to the archive and leaves the stream; a backup was taken."""
     archivist = Archivist(
@@ -483,6 +662,13 @@ ACTS: tuple[Act, ...] = (
     drill,
     poison,
     away,
+    two_people,
+    taken_back,
+    reopened,
+    stops,
+    turned,
+    disowned,
+    guesses,
     archive,
     mend,
     erase,

@@ -95,7 +95,7 @@ def _plain(value: bytes) -> Any:
 def _audit(entries: list[bytes]) -> list[bytes]:
     """Return the entries of the audit without their marks: none of what is random, and of what was asked twice one.
 
-    Acts with the quarantine come last: where the process dies between event and act, the event is judged meanwhile.
+    Those of one instant are sorted: which of two messages goes first then, and which of two alerts, a kill may turn.
     """
     bare = [entry[MARK_LENGTH:] for entry in entries]
     kept = [
@@ -104,7 +104,7 @@ def _audit(entries: list[bytes]) -> list[bytes]:
         if (what := msgspec.json.decode(entry)[1]) not in RANDOM_DEEDS
         and not (what in ASKED_AGAIN and entry in bare[:number])
     ]
-    return sorted(kept, key=lambda entry: msgspec.json.decode(entry)[1] == "quarantine")
+    return sorted(kept, key=lambda entry: (msgspec.json.decode(entry)[0], entry))
 
 
 def whenever(story: Story) -> Story:

@@ -11,11 +11,14 @@ from itertools import product
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
+from engine.service.proposals import Step
+from engine.service.quarantine_acts import Act as QuarantineAct
 from engine.store.copy import name_of
 from engine.store.names import ServiceWrite, StreamWrite
-from tests.crash.acts import ACTS, keys
+from tests.crash.acts import ACTS, guesses, keys
 from tests.crash.cases import deaths, faults, outcome
 from tests.crash.story import differences
 from tests.crash.world import ANSWER, DATA, Death, World
@@ -32,6 +35,75 @@ async def test_every_named_write_has_its_occasion(world: World) -> None:
     crossed = {point for left in world.undisturbed for point in left.crossed}
     assert crossed == set(product(POINTS, SIDES))
     assert all(left.ends == [0] for left in world.undisturbed)
+
+
+SINCE_THE_TRIALS = {
+    "token_storm": {"troubles"},
+    "sweep_codes": {"umbrella", "taken_back", "guesses"},
+    "backed_up": {"archive"},
+    "propose": {"rules", "proposals", "two_people"},
+    "decide_proposal": {"proposals", "two_people"},
+    "disown_token": {"keys", "disowned"},
+    "key": {"begin"},
+    "mend_record": {"mend"},
+    "case_archived": {"forget"},
+    "expire": {"forget"},
+    "forget_identities": {"forget"},
+    "index_alerts": {"begin"},
+    "index_quarantine": {"begin"},
+    "key_links": {"begin"},
+}
+"""The names that came with the defects found by the trials, and the acts that must cross each of them."""
+
+
+async def test_every_write_that_came_with_the_trials_is_crossed_by_its_acts(world: World) -> None:
+    """Whoever takes one of these acts away, or its write out of it, sees it here."""
+    assert SINCE_THE_TRIALS.keys() <= POINTS
+    crossing = {
+        name: {
+            act.__name__
+            for act, left in zip(ACTS, world.undisturbed, strict=True)
+            if (name, "after") in left.crossed
+        }
+        for name in SINCE_THE_TRIALS
+    }
+    assert {name: acts - crossing[name] for name, acts in SINCE_THE_TRIALS.items()} == {
+        name: set() for name in SINCE_THE_TRIALS
+    }
+
+
+NEVER_BY_PEOPLE = {"redacted", "resubmitted", "compared", "lapsed"}
+"""A record sent as it was, one that an erasure redacted, and two steps of the write `decide_proposal`."""
+
+
+async def test_each_step_of_a_proposal_and_each_act_with_the_quarantine_is_in_the_scenario(
+    world: World,
+) -> None:
+    """The same write stands for several of them, so the name alone would not show that one is missing."""
+    entries = [msgspec.json.decode(entry) for entry in world.undisturbed[-1].story["log audit"]]
+    done = {
+        subject.rpartition("/")[2] for _, what, subject, *_ in entries if what in ("proposal", "quarantine")
+    }
+    assert done == {*get_args(Step), *get_args(QuarantineAct)} - NEVER_BY_PEOPLE
+    said = {what for _, what, *_ in entries}
+    assert {"stop_asked", "code_guessed", "directory", "rules", "silence", "erased"} <= said
+
+
+async def test_alerts_are_taken_back_reopened_and_refuted_by_a_disowned_token(world: World) -> None:
+    """What people do with an alert, by its history and record."""
+    story = world.undisturbed[ACTS.index(guesses)].story
+    entries = [entry for key, log in story.items() if key.startswith("log history:") for entry in log]
+    reopened = [entry["by"] for entry in entries if entry["name"] == "reopened"]
+    assert sorted(by.partition(":")[0] for by in reopened) == ["phone", "token"]
+    alerts = [record for key, record in story.items() if key.startswith("alerts ")]
+    refuted = [alert["id"] for alert in alerts if alert.get("resolved_reason") == "refuted"]
+    told = {
+        record["alert"]
+        for key, record in story.items()
+        if key.startswith("notifications ") and record["kind"] == "correction"
+    }
+    assert len(refuted) == 2
+    assert set(refuted) <= told
 
 
 INVENTORY = Path(__file__).parents[2] / "docs" / "retention.md"

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 import pytest
 
+from engine.alerting.edit import marked
 from engine.errors import StoreUnavailableError
 from engine.service.casebook import ALERTS
 from engine.service.key import Keys
@@ -14,6 +15,7 @@ from engine.service.verification import Verifications
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Write
 from engine.wording.line import Told
+from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import KEY, PEOPLE, SEKDA, Switchboard
 
 TEXT = "1 naik; 2 terima; 3 bukan saya K7QR"
@@ -209,3 +211,60 @@ async def test_an_item_whose_alert_is_gone_does_not_keep_the_text_from_ending():
     (reply,) = await board.replies()
     assert reply.rendered.text.startswith("K7QR: butir 1, 2 tercatat.")
     assert await escalated(board, alerts[0]) == 1
+
+
+async def board_with_code() -> tuple[Switchboard, str]:
+    """A desk whose phone got the code of an alert."""
+    board = Switchboard(store=Interrupted())
+    await board.open()
+    await board.send()
+    return board, (await board.line(SEKDA)).codes[0].code
+
+
+async def stopped_and_undone(board: Switchboard) -> tuple[bool, int, int]:
+    """Whether the phone is stopped, how many versions of the directory there are, and how many replies."""
+    directory = await board.books.directory()
+    contact = directory.contact("sekda-7315/sms/1")
+    assert contact is not None
+    return contact.stopped, directory.version, len(await board.replies())
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_a_stop_that_comes_again_after_an_interruption_changes_the_directory_once(side):
+    board, code = await board_with_code()
+    before = (await board.books.directory()).version
+    board.store.on(side, 1, away)
+    with suppress(StoreUnavailableError):
+        await board.inbound.hear(SEKDA, f"STOP {code}", gateway_id="g1")
+    assert await board.another_inbound().hear(SEKDA, f"STOP {code}", gateway_id="g1") in (
+        "stopped",
+        "duplicate",
+    )
+    assert await stopped_and_undone(board) == (True, before + 1, 1)
+
+
+async def test_a_stop_that_comes_again_does_not_undo_what_was_confirmed_since():
+    board, code = await board_with_code()
+    before = (await board.books.directory()).version
+    board.store.on("after", 1, away)
+    with suppress(StoreUnavailableError):
+        await board.inbound.hear(SEKDA, f"STOP {code}", gateway_id="g1")
+    await board.books.amend_directory(
+        lambda contents: marked(contents, {"sekda-7315/sms/1"}, verified=True), board.clock.now(), OPERATOR
+    )
+    await board.another_inbound().hear(SEKDA, f"STOP {code}", gateway_id="g1")
+    assert await stopped_and_undone(board) == (False, before + 2, 1)
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_two_processes_that_hear_one_stop_carry_it_out_once(side):
+    board, code = await board_with_code()
+    before, other, heard = (await board.books.directory()).version, board.another_inbound(), []
+
+    async def meanwhile() -> None:
+        heard.append(await other.hear(SEKDA, f"STOP {code}", gateway_id="g1"))
+
+    board.store.on(side, 1, meanwhile)
+    heard.append(await board.inbound.hear(SEKDA, f"STOP {code}", gateway_id="g1"))
+    assert sorted(heard) == ["duplicate", "stopped"]
+    assert await stopped_and_undone(board) == (True, before + 1, 1)

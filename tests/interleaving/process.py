@@ -6,22 +6,26 @@ from typing import Any
 import msgspec
 
 from engine.alerting.directory import Contents
-from engine.alerting.policy import Policy, Step, Target
+from engine.alerting.policy import Digest, Policy, Step, Target
 from engine.judging.condition import EveryEvent
 from engine.judging.event import Event
-from engine.judging.instant import DAY, MINUTE, Instant
-from engine.judging.rule import Rule, Test
+from engine.judging.instant import DAY, HOUR, MINUTE, Instant
+from engine.judging.rule import LevelStep, Rule, Test
 from engine.matching.checked import native_alone
+from engine.service.approval import Approval
+from engine.service.disowning import Disowning
 from engine.service.escalator import Escalator
 from engine.service.evaluator import Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.intake import Intake
 from engine.service.own_alerts import OwnAlerts
+from engine.service.proposals import Proposals
 from engine.service.rule_sets import RuleSet
 from engine.service.setback import Setbacks
 from engine.service.silences import Silences
 from engine.service.tokens import Scope, Tokens
 from engine.settings import Settings
+from engine.store.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from tests.interleaving.gate import Seat
@@ -39,15 +43,35 @@ POLICY = Policy(
 )
 
 
-def rule(id_: str, kind: str, **more: Any) -> Rule:
+DIGEST = Policy(
+    id="ringkas",
+    steps=(Step(to=ROLES, wait=12 * HOUR),),
+    digest=Digest(levels=(2,), at=("18:00",)),
+)
+
+
+def rule(id_: str, kind: str, *, level: int = 3, policy: str = "p", **more: Any) -> Rule:
     """Return a rule that every event of a kind opens an alert of, one for each region."""
-    watch = Test("kind", "equals", kind)
-    return Rule(id=id_, watch=watch, condition=EveryEvent(), escalate="p", version="1", **TEXTS, **more)
+    return Rule(
+        id=id_,
+        watch=Test("kind", "equals", kind),
+        condition=EveryEvent(),
+        levels=(LevelStep(level),),
+        escalate=policy,
+        version="1",
+        **TEXTS,
+        **more,
+    )
 
 
 RULES = {
     one.id: one
-    for one in (rule("besar", "conflict.clash"), rule("kecil", "neutrality.asn", hide_while=("besar",)))
+    for one in (
+        rule("besar", "conflict.clash"),
+        rule("kecil", "neutrality.asn", hide_while=("besar",)),
+        rule("ringkas-1", "logistics.damaged", level=2, policy="ringkas"),
+        rule("ringkas-2", "logistics.damaged", level=2, policy="ringkas"),
+    )
 }
 NATION = Scope(desks=("*",), rights=frozenset(("submit", "operate")), region="00", token_id="t0")
 DIRECTORY = Contents(people=PEOPLE, assignments=OFFICES)
@@ -60,20 +84,24 @@ class Process(Switchboard):
         super().__init__(store=store)  # type: ignore[arg-type] -- a seat is a store
         self.number = number
         self.clock.set(now)
-        self.books.rule_set = RuleSet(RULES, {"p": POLICY})
+        self.books.rule_set = RuleSet(RULES, {"p": POLICY, "ringkas": DIGEST})
         self.escalator = Escalator(self.store, self.clock, self.desk, self.metrics)
         self.silences = Silences(self.store, self.clock, self.books, self.desk)
         self.own_alerts = OwnAlerts(self.store, self.clock, self.books, self.metrics)
         self.setbacks = Setbacks(
             "escalator", "alerts", store=self.store, clock=self.clock, metrics=self.metrics
         )
+        history = History(self.store)
+        approval = Approval(self.store, self.clock, self.books, self.metrics, max_told=1_000, history=history)
+        self.proposals = Proposals(self.store, self.clock, self.books, approval, self.silences)
+        self.disowning = Disowning(self.store, history, self.clock, piece=1)
         self.tokens = Tokens(self.store, self.clock, lambda: 0.0)
         self.intake = Intake(self.store, self.clock, REGIONS, KINDS, Settings(), self.metrics)
         self.evaluator = Evaluator(
             self.store, self.clock, self.books, self.metrics, native_alone, holder=f"process {number}"
         )
 
-    async def receive(self, *events: tuple[str, str]) -> None:
+    async def receive(self, *events: tuple[str, str], token: str = "", **fields: Any) -> None:
         """Let events come in, each an id and a kind, in 73.15; nothing is judged yet."""
         now = self.clock.now()
         arrivals = []
@@ -86,6 +114,9 @@ class Process(Switchboard):
                 severity=3,
                 occurred_at=now,
                 received_at=now,
+                token=token,
+                fields=fields,
+                by_verifier=bool(fields),
             )
             value = msgspec.json.encode(event)
             arrivals.append(Arrival(identity_of("73.15", id_), value[-8:], value))

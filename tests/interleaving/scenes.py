@@ -4,6 +4,7 @@ A writer is a name, what it does as one process, and what must be so exactly onc
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -13,21 +14,29 @@ from engine.alerting.alert import Notification
 from engine.alerting.command import Answer, Called, Comment, EscalateNow
 from engine.alerting.credential import Credential
 from engine.alerting.own import Request
-from engine.alerting.silence import Match
-from engine.judging.instant import HOUR, MINUTE, Instant
+from engine.alerting.silence import Match, SilenceWish
+from engine.judging.instant import HOUR, MINUTE, Instant, next_local
+from engine.service.audit import AUDIT
 from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS
 from engine.service.own_alerts import OWN, ask
+from engine.service.proposals import PROPOSALS
 from engine.service.quarantine import QUARANTINE, Quarantined
 from engine.service.quarantine_acts import SETTLED
-from engine.store.codec import decode
+from engine.service.rule_sets import RuleSet
+from engine.service.tokens import TABLE as TOKENS
+from engine.service.tokens import Token
+from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
-from engine.store.port import Write
+from engine.store.port import MARK_LENGTH, Put, Write
 from tests.interleaving.gate import Seat, until_stopped
-from tests.interleaving.process import NATION, NOW, Process, document, newcomer
-from tests.unit.service.switchboard import SEKDA
+from tests.interleaving.process import NATION, NOW, RULES, Process, document, newcomer
+from tests.unit.service.country import REGIONS
+from tests.unit.service.switchboard import BPBD, SEKDA
 
 ALERT_ENTRIES = ("answered", "also_taken", "answer_refused")
 PEOPLE = ("sekda-7315", "bpbd-7315")
+CODE = re.compile(r"\b[A-Z][2-9][A-Z]{2}\b")
+"""The code of an alert, as an SMS has it."""
 
 
 class Writer(NamedTuple):
@@ -156,6 +165,73 @@ async def put_off(process: Process) -> None:
         await process.setbacks.spare_others(alert, raises(), planned=at)
 
 
+async def approve(process: Process) -> None:
+    """Approve what waits."""
+    for one in await process.proposals.waiting():
+        await process.proposals.approve(one.id, credential(process), one.base)
+
+
+async def reject(process: Process) -> None:
+    """Reject what waits."""
+    for one in await process.proposals.waiting():
+        await process.proposals.reject(one.id, credential(process), "belum perlu")
+
+
+async def withdraw(process: Process) -> None:
+    """Withdraw what one proposed."""
+    for one in await process.proposals.waiting():
+        await process.proposals.reject(one.id, one.by, "")
+
+
+async def reopen(process: Process) -> None:
+    """Open an alert again that was closed, as an operator."""
+    given = Answer(
+        person=f"op{process.number}", says="reopened", via="console", is_operator=True, note_digest="d"
+    )
+    for one in await closed(process):
+        await process.desk.answer(one, given, by=credential(process))
+
+
+async def take_back(process: Process) -> None:
+    """Take the closing back, as who closed it."""
+    given = Answer(person=PEOPLE[0], says="reopened", via="link", note_digest="d")
+    for one in await closed(process):
+        await process.desk.answer(one, given, by=credential(process))
+
+
+async def closed(process: Process) -> list[str]:
+    """Return the first alert of the group that was closed."""
+    return [one.id for one in await process.desk.alerts() if one.rule.id == "besar" and one.ordinal == 1]
+
+
+def text(words: str, id_: str = "t{number}") -> Callable[[Process], Awaitable[object]]:
+    """Let an SMS come in from the person of the process, with the code of the phone."""
+
+    async def act(process: Process) -> None:
+        place = process.number - 1 if "{number}" in id_ else 0
+        told = [
+            one.rendered.text
+            for one in await messages_of(process)
+            if one.person == PEOPLE[place] and one.rendered
+        ]
+        code = next(found[0] for one in told if (found := CODE.findall(one)))
+        said = words.format(code=code)
+        await process.inbound.hear((SEKDA, BPBD)[place], said, gateway_id=id_.format(number=process.number))
+
+    return act
+
+
+async def disown(process: Process) -> None:
+    """Take out what the token brought."""
+    await process.disowning.carry_out("curian", 0, by=credential(process))
+
+
+async def another_of_the_token(process: Process) -> None:
+    """Let another event of the token come in, and judge it."""
+    await process.receive((f"T{process.number}", "conflict.clash"), token="token:curian")
+    await process.judge()
+
+
 async def request(process: Process) -> None:
     """Ask for one of Siaga's own alerts."""
     plan = ask(Request("dead_letter"), process.clock.now())
@@ -263,6 +339,68 @@ async def is_revoked(process: Process, _number: int) -> bool:
     return sum(one.revoked_at is not None for one in tokens) >= 2
 
 
+async def is_decided(process: Process, _number: int) -> bool:
+    """Say whether what waited is decided, once, and changed what it was to change exactly if it was approved."""
+    decided = (await process.proposals.page(lambda _one: True, 50, decided=True)).proposals
+    steps = [msgspec.json.decode(entry[MARK_LENGTH:])[1:3] for entry in await process.store.log(AUDIT)]
+    ends = [subject for what, subject in steps if what == "proposal" and not subject.endswith("/proposed")]
+    made = [one for one in await process.silences.list() if one.reason == "usulan"]
+    rules = sum(entry.type != "events" for entry in await process.store.read("0-0", 100))
+    changed = rules if decided and decided[0].subject.rule_set else len(made)
+    return (
+        not await process.proposals.waiting()
+        and len(decided) == 1
+        and len(ends) == 1
+        and ends[0].endswith(decided[0].state)
+        and changed == (decided[0].state == "approved")
+        and not await process.store.planned(PROPOSALS)
+    )
+
+
+async def is_reopened_once(process: Process, _number: int) -> bool:
+    """Say whether the closing was taken back, once, unless another alert of the group had opened."""
+    (first,) = await closed(process)
+    names = [entry.name for entry in await process.desk.history(first)]
+    others = [one for one in await process.desk.alerts() if one.rule.id == "besar" and one.ordinal > 1]
+    return names.count("reopened") == (0 if others else 1)
+
+
+async def is_over(process: Process, _number: int) -> bool:
+    """Say whether no alert stands on a report that was refuted."""
+    return not any(
+        one.unresolved and {e.id for e in one.evidence} == {"E1"} for one in await process.desk.alerts()
+    )
+
+
+async def is_heard(process: Process, number: int) -> bool:
+    """Say whether each text of the person of a process was dealt with and answered, once."""
+    heard = (await process.line((SEKDA, BPBD)[number - 1])).heard
+    replies = [one.cause for one in await process.replies() if one.person == PEOPLE[number - 1]]
+    return bool(heard) and sorted(heard) == sorted(replies)
+
+
+async def is_heard_once(process: Process, _number: int) -> bool:
+    """Say whether the one text that both processes may get was dealt with and answered, once."""
+    return await is_heard(process, 1)
+
+
+async def is_stopped(process: Process, number: int) -> bool:
+    """Say whether the phone of the process is kept for awas alone, and its text was answered once."""
+    found = (await process.books.directory()).contact(f"{PEOPLE[number - 1]}/sms/1")
+    return found is not None and found.stopped and await is_heard(process, number)
+
+
+async def is_disowned(process: Process, _number: int) -> bool:
+    """Say whether nothing stands on what the token brought, once it is refuted again as the command does."""
+    await process.disowning.refute("curian", 0, by=credential(process))
+    await process.settle()
+    (kept,) = [one for one in await process.tokens.list() if one.id == "curian"]
+    return kept.revoked_at is not None and not any(
+        one.unresolved and any(e.token == "token:curian" for e in one.evidence)
+        for one in await process.desk.alerts()
+    )
+
+
 # --- stores ---------------------------------------------------------------------------------------------------------
 
 
@@ -342,6 +480,93 @@ async def with_tokens(store: MemoryStore) -> None:
     await first.tokens.create(("read",), desks=("*",), by=credential(first))
 
 
+async def over(store: MemoryStore) -> None:
+    """An alert was told and closed by the regency's secretary; now its only report is refuted."""
+    first = Process(store)
+    await first.publish()
+    await first.receive(("E1", "conflict.clash"))
+    await first.judge()
+    await first.dispatcher.turn()
+    given = Answer(person=PEOPLE[0], says="resolved", via="link", confirmed=True, note_digest="d")
+    await first.desk.answer(await alert_of(first), given, by=credential(first))
+
+
+async def refuted(store: MemoryStore) -> None:
+    """The same, and the refutation waits to be judged."""
+    await over(store)
+    await Process(store).receive(("R1", "correction"), corrects="E1", verification="refuted", reported_at=NOW)
+
+
+async def late(store: MemoryStore) -> None:
+    """The same as the first, a minute before the wait of its step would have been over."""
+    first = Process(store)
+    await first.publish()
+    await first.receive(("E1", "conflict.clash"))
+    await first.judge()
+    await first.dispatcher.turn()
+    then = Process(store, NOW + 29 * MINUTE)
+    given = Answer(person=PEOPLE[0], says="resolved", via="link", confirmed=True, note_digest="d")
+    await then.desk.answer(await alert_of(then), given, by=credential(then))
+
+
+async def due_digest(store: MemoryStore) -> None:
+    """Two alerts wait for the evening to be told in one message to each person."""
+    first = Process(store)
+    await first.publish()
+    await first.receive(("L1", "logistics.damaged"))
+    await first.judge()
+
+
+async def claimed_digest(store: MemoryStore) -> None:
+    """A process died between its claim of such a message and its sending; the claim is over."""
+    await due_digest(store)
+    seat = Seat(store, stop_at=2)
+    sends = asyncio.create_task(Process(seat, EVENING).dispatcher.turn())
+    await until_stopped(sends, seat)
+    sends.cancel()
+
+
+async def next_step(store: MemoryStore) -> None:
+    """People were told, and the secretary by a second alert too, of which the message waits."""
+    await due(store)
+    then = Process(store, NOW + 30 * MINUTE)
+    await then.receive(("K1", "neutrality.asn"))
+    await then.escalator.turn()
+    await then.judge()
+
+
+async def silence_waits(store: MemoryStore) -> None:
+    """A silence of a province waits for a second person."""
+    await due(store)
+    first = Process(store)
+    wish = SilenceWish(match=Match(region=("73",)), until=NOW + HOUR, reason="usulan")
+    await first.proposals.propose_silence(wish, credential(first))
+
+
+async def rules_wait(store: MemoryStore) -> None:
+    """Rules wait for a second person."""
+    first = Process(store)
+    await first.publish()
+    await first.judge()
+    await first.evaluator.turn()
+    fewer = {id_: one for id_, one in RULES.items() if id_ != "kecil"}
+    await first.proposals.propose_rules(RuleSet(fewer, first.books.rule_set.policies), credential(first))
+
+
+async def stolen(store: MemoryStore) -> None:
+    """A token brought a report that opened an alert, and another one that waits to be judged."""
+    first = Process(store)
+    await first.publish()
+    token = Token(
+        id="curian", label="", rights=("submit",), region="73", digest=b"", created_at=NOW, desks=("*",)
+    )
+    await store.write(Write(name="create_token", puts=(Put(TOKENS, token.id, encode(token)),)))
+    await first.receive(("E1", "conflict.clash"), token="token:curian")
+    await first.judge()
+    await first.dispatcher.turn()
+    await first.receive(("E2", "conflict.clash"), token="token:curian")
+
+
 # --- writers --------------------------------------------------------------------------------------------------------
 
 PERSON = {"entries": ALERT_ENTRIES, "person": lambda number: PEOPLE[number - 1]}
@@ -384,6 +609,12 @@ REPORTED = (
     Writer("report delivered", report("delivered")),
     Writer("report failed", report("failed")),
 )
+DECIDING = (
+    Writer("approval", approve, holds=is_decided),
+    Writer("rejection", reject, holds=is_decided),
+    Writer("withdrawal", withdraw, holds=is_decided),
+)
+EVENING = next_local(("18:00",), REGIONS.timezone("73.15"), NOW)
 SCENES = (
     Scene("a message that is due", told, NOW, (*writers_of("besar"), *SENDING)),
     Scene(
@@ -449,5 +680,89 @@ SCENES = (
         NOW,
         (Writer("revoke", revoke, holds=is_revoked), Writer("rotate", rotate)),
         derived=False,
+    ),
+    Scene(
+        "a silence that waits for a second person",
+        silence_waits,
+        NOW,
+        (
+            *DECIDING,
+            Writer("end of what was not decided", lambda process: process.proposals.turn()),
+            Writer("escalator lift", lambda process: process.escalator.lift()),
+            Writer("evaluator with a new report", judge_another, holds=is_judged),
+        ),
+    ),
+    Scene(
+        "rules that wait for a second person",
+        rules_wait,
+        NOW,
+        (*DECIDING, Writer("evaluator", Process.judge), Writer("directory", directory, holds=is_known)),
+    ),
+    Scene(
+        "a closed alert whose report is refuted",
+        refuted,
+        NOW,
+        (
+            Writer("reopening", reopen, holds=is_over),
+            Writer("taking back", take_back, holds=is_over),
+            *(one for one in writers_of("besar") if not one.name.startswith("answer")),
+        ),
+    ),
+    Scene(
+        "a closing that is taken back when its step is over",
+        late,
+        NOW + 30 * MINUTE,
+        (
+            Writer("taking back", take_back, holds=is_reopened_once),
+            *(one for one in writers_of("besar") if not one.name.startswith("answer")),
+            *REPORTED,
+        ),
+    ),
+    Scene("a digest that is due", due_digest, EVENING, (*writers_of("ringkas-1"), *SENDING)),
+    Scene(
+        "a digest that a dead process had claimed",
+        claimed_digest,
+        EVENING + CLAIM,
+        (
+            *writers_of("ringkas-1"),
+            *SENDING,
+            Writer("recover", lambda process: process.dispatcher.recover()),
+        ),
+    ),
+    Scene(
+        "texts and links of one alert",
+        due,
+        NOW + 30 * MINUTE,
+        (
+            Writer("text taken", text("TERIMA {code}"), holds=is_heard, serial=False),
+            Writer("text declined", text("BUKAN {code}"), holds=is_heard, serial=False),
+            Writer("text resolved", text("SELESAI {code} YA"), holds=is_heard, serial=False),
+            Writer("text escalates", text("NAIK {code}"), holds=is_heard, serial=False),
+            Writer("one text twice", text("TERIMA {code}", "t0"), holds=is_heard_once, serial=False),
+            Writer("wrong code", text("TERIMA A2AA"), holds=is_heard, serial=False),
+            *(one for one in writers_of("besar") if one.name not in ("comment", "call", "directory")),
+        ),
+    ),
+    Scene(
+        "a phone that asks for no more messages",
+        next_step,
+        NOW + 30 * MINUTE,
+        (
+            Writer("stop", text("STOP {code}"), holds=is_stopped, serial=False),
+            Writer("one stop twice", text("STOP {code}", "t0"), holds=is_heard_once, serial=False),
+            Writer("stop without a code", text("STOP"), holds=is_heard, serial=False),
+            *(one for one in writers_of("besar") if one.name not in ("comment", "call")),
+            *SENDING,
+        ),
+    ),
+    Scene(
+        "a token that is disowned",
+        stolen,
+        NOW,
+        (
+            Writer("disowning", disown, holds=is_disowned, serial=False),
+            Writer("evaluator with another report of the token", another_of_the_token),
+            *(one for one in writers_of("besar") if one.name not in ("comment", "call", "directory")),
+        ),
     ),
 )
