@@ -26,7 +26,7 @@ from engine.service.further import NOTHING, Further
 from engine.service.groups import Groups
 from engine.service.rebuild import Rebuild
 from engine.service.revision import Kept, Revision, keeping, revision
-from engine.service.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once
+from engine.service.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once, refuse_look_alike
 from engine.store.history import History
 from engine.store.port import Committed, Expect, Store
 
@@ -130,10 +130,12 @@ class Approval:
     async def compare(self, after: RuleSet, by: str = "") -> Approved:
         """Say what a rule set would change, and change nothing; `by` is who asks, and asks one thing at a time.
 
-        Raises `WorkersBusyError` and `WorkerFailedError` where previews are found in a process of their own.
+        Raises `LookAlikeError`, and `WorkersBusyError` and `WorkerFailedError` where previews are found in a process of
+        their own.
         """
         (record,) = await self._store.get(RULES, ["in_force"])
         before, now = (await self._books.follow()).rule_set, self._clock.now()
+        await refuse_look_alike(self._store, after, self._books.rule_set)
         if self._previews is not None:
             found = await self._previews(after, now, by)
         else:

@@ -15,7 +15,7 @@ import msgspec
 from engine.alerting.credential import Credential
 from engine.alerting.directory import Contact, Contents
 from engine.alerting.edit import marked, removed
-from engine.alerting.four_eyes import owner, same_person
+from engine.alerting.four_eyes import may_approve, owner, same_person
 from engine.alerting.identity import derive
 from engine.alerting.silence import SilenceWish, root_of
 from engine.clock import Clock
@@ -61,14 +61,16 @@ Result = Literal[
     "withdrawn",
     "not_waiting",
     "one_person",
+    "nobodys",
     "asked_anew",
     "too_many_told",
     "no_reason",
     "over",
     "nobody_left",
 ]
-"""What became of somebody's decision. `asked_anew`: what is in force is not what the proposal was compared with; it was
-compared again and waits. `over`: there is nothing left to change. `nobody_left`: an alert would have nobody to tell."""
+"""What became of somebody's decision. `nobodys`: the credential is bound to no person. `asked_anew`: what is in force
+is not what the proposal was compared with; it was compared again and waits. `over`: there is nothing left to change.
+`nobody_left`: an alert would have nobody to tell."""
 
 
 class ContactChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -345,6 +347,8 @@ class Proposals:
                 return Decided("not_waiting", proposal)
             if proposal.is_of(by):
                 return Decided("one_person", proposal)
+            if not may_approve(by):
+                return Decided("nobodys", proposal)
             if proposal.subject.silence is not None:
                 return await self._approve_silence(found, proposal.subject.silence, by)
             if proposal.subject.contact is not None:

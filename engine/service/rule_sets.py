@@ -18,11 +18,12 @@ import msgspec
 from engine.alerting.credential import START
 from engine.alerting.draft import NO_STAGES
 from engine.alerting.policy import Policy
-from engine.errors import StoreError
+from engine.errors import SiagaError, StoreError
 from engine.judging.calendar import Calendar, Stage
 from engine.judging.instant import Instant
 from engine.judging.precedence import counts
 from engine.judging.rule import Rule
+from engine.loading.version import words_of
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.store.codec import decode, decode_record, encode
 from engine.store.port import Append, Drop, Entry, Note, Put, Store, Write
@@ -55,6 +56,35 @@ class RuleSet(msgspec.Struct, frozen=True):
         rules = sorted((rule.id, rule.version) for rule in self.rules.values())
         said = (rules, self.policies, self.calendar.stages)
         return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:16]
+
+
+class LookAlikeError(SiagaError):
+    """Other rules have the id or version of rules that are known: what people looked at is not what they say."""
+
+
+async def refuse_look_alike(store: Store, after: RuleSet, before: RuleSet) -> None:
+    """Raise `LookAlikeError` where a rule set passes for another by its id, or a rule for one in force by its version.
+
+    Versions are short: of two rules with the same one, made on purpose, a comparison would show no difference.
+    """
+    record = (await store.get(RULE_SETS, [after.id]))[0]
+    kept = (
+        None if record is None else _rule_set(decode_record(RULE_SETS, after.id, record.value, StoredRuleSet))
+    )
+    for other in (before, kept):
+        if other is None:
+            continue
+        for id_, rule in after.rules.items():
+            same = other.rules.get(id_)
+            if same is None or same.version != rule.version or same == rule:
+                continue
+            if words_of(same) != words_of(rule):
+                raise LookAlikeError(f"another rule {id_} has the version {rule.version}: change its words")
+    if kept is not None and (kept.policies, kept.calendar.stages) != (
+        dict(after.policies),
+        after.calendar.stages,
+    ):
+        raise LookAlikeError(f"another rule set has the id {after.id}: change its words")
 
 
 class StoredRuleSet(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ from engine.service.own_alerts import ask
 from engine.service.proposals import Proposals, TooManyProposalsError
 from engine.service.readable import readable_or
 from engine.service.revision import revision
-from engine.service.rule_sets import RULES, Progress, RuleSet
+from engine.service.rule_sets import RULES, LookAlikeError, Progress, RuleSet
 from engine.store.port import Store, Write
 
 EVERY_SECONDS = 1.0
@@ -131,12 +131,16 @@ class Watch:
     async def _follow(self, rule_set: RuleSet) -> None:
         """Propose what the files hold, or put it in force alone."""
         if not self._four_eyes:
-            looked = await self._approval.compare(rule_set, str(FILES))
+            try:
+                looked = await self._approval.compare(rule_set, str(FILES))
+            except LookAlikeError as error:
+                log.warning("rules_not_proposed", rule_set=rule_set.id, error=str(error))
+                return
             await self._approval.put_in_force(rule_set, looked, author=str(FILES), approved_by=ALONE)
             return
         try:
             await self._proposals.propose_rules(rule_set, FILES)
-        except TooManyProposalsError as error:
+        except (TooManyProposalsError, LookAlikeError) as error:
             log.warning("rules_not_proposed", rule_set=rule_set.id, error=str(error))
 
     async def _rebuild(self) -> float | None:

@@ -24,6 +24,7 @@ from starlette.routing import Match
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.pressure import BusyError
 from engine.service.readable import report_unreadable
+from engine.service.rule_sets import LookAlikeError
 from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
 from engine.service.worker import WorkerFailedError, WorkersBusyError
 
@@ -168,6 +169,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(TooMuchAtOnceError)
     async def too_much(_request: Request, error: TooMuchAtOnceError) -> Response:
         return Problem(413, "too_much_at_once", str(error)).response()
+
+    @app.exception_handler(LookAlikeError)
+    async def look_alike(_request: Request, error: LookAlikeError) -> Response:
+        return Problem(409, "look_alike", f"Nothing was proposed: {error}.").response()
 
     _install_workers(app)
 

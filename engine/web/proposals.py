@@ -36,6 +36,10 @@ PAGE = 50
 _REFUSALS = {
     "not_waiting": (409, "Somebody decided on this proposal already, or it lapsed."),
     "one_person": (409, "Whoever proposed this may not approve it: another person must."),
+    "nobodys": (
+        409,
+        "This token is bound to no person, so it approves nothing: take one of `siaga token create --person ID`.",
+    ),
     "asked_anew": (409, "What is in force is not what you compared it with: look again, then decide."),
     "too_many_told": (
         409,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,7 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from engine.alerting.credential import Credential
+from engine.service.rule_sets import LookAlikeError, fetch, packed
 from tests.acceptance.web.conftest import PASSWORD, ROOT
 
 RULES = ("netralitas.yaml", "netralitas.test.yaml", "kekerasan.yaml")
@@ -147,3 +151,94 @@ async def test_an_operator_cannot_make_his_own_mailbox_an_officials(api):
     )
     assert brought.status_code == 200, brought.text
     assert not (await api.siaga.books.directory()).contact(contact).verified
+
+
+async def decided(api, id_: str, headers: dict[str, str], compared_with: str):
+    path = f"/v1/proposals/{id_}/approve"
+    return await api.client.post(path, json={"compared_with": compared_with}, headers=headers)
+
+
+async def test_a_token_of_nobody_is_no_second_person(api):
+    """She has a user and was handed a token as well: nothing says that it is hers."""
+    before = (await api.siaga.books.follow()).rule_set
+    id_ = await api.propose(by=Credential("user", "siti"))
+    answer = await decided(api, id_, await api.bearer("policy"), before)
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (409, "nobodys")
+    await api.advance(5)
+    assert (await api.siaga.books.follow()).rule_set == before
+    assert (await decided(api, id_, await api.bearer("policy", person="budi"), before)).status_code == 200
+
+
+@pytest.mark.parametrize("other", ["token", "user", "os"])
+async def test_an_account_of_the_machine_is_the_user_of_the_same_name(api, other):
+    """She proposes on the machine and approves in the console, or the other way."""
+    before = (await api.siaga.books.follow()).rule_set
+    proposer = Credential("user", "siti") if other == "os" else Credential("os", "siti")
+    approver = {
+        "token": Credential("token", "4be1a2c3d4", "siti"),
+        "user": Credential("user", "siti"),
+        "os": Credential("os", "siti"),
+    }[other]
+    id_ = await api.propose(by=proposer)
+    assert (await api.siaga.proposals.approve(id_, approver, before)).result == "one_person"
+
+
+async def test_what_another_rejected_is_approved_by_who_proposed_it_no_more_than_before(api):
+    """Budi rejects; Siti proposes it again, by each of her credentials, and approves by each other one."""
+    before = (await api.siaga.books.follow()).rule_set
+    siti = [Credential("user", "siti"), Credential("token", "4be1a2c3d4", "siti"), Credential("os", "siti")]
+    first = await api.propose(by=siti[0])
+    await api.siaga.proposals.reject(first, Credential("user", "budi"), "belum perlu")
+    for proposer in siti:
+        again = await api.propose(by=proposer)
+        for approver in siti:
+            assert (await api.siaga.proposals.approve(again, approver, before)).result == "one_person"
+    assert (await api.siaga.proposals.get(first)).state == "rejected"
+
+
+async def test_rules_that_pass_for_those_somebody_looked_at_are_not_proposed(api):
+    """A version has 48 bits: who writes rules finds two texts with the same one, and so the id of the rule set."""
+    books, proposals = api.siaga.books, api.siaga.proposals
+    before = (await books.follow()).rule_set
+    id_ = await api.propose(by=Credential("user", "siti"))
+    looked = await fetch(api.siaga.store, (await proposals.get(id_)).subject.rule_set)
+    rule = next(iter(looked.rules.values()))
+    other = replace(rule, why="Kata-kata lain dengan versi yang sama")
+    alike = replace(looked, rules=dict(looked.rules) | {rule.id: other})
+    assert alike.id == looked.id
+    with contextlib.suppress(LookAlikeError):
+        await proposals.propose_rules(alike, Credential("token", "4be1a2c3d4", "siti"))
+    done = await proposals.approve(id_, Credential("user", "budi"), before)
+    assert done.result == "approved"
+    await api.advance(5)
+    await books.follow()
+    assert books.rule_set.rules[rule.id].why == rule.why
+
+
+async def test_nor_a_rule_that_passes_for_the_one_in_force(api):
+    """The page of the proposal would show the innocent part alone."""
+    books, proposals = api.siaga.books, api.siaga.proposals
+    await books.follow()
+    first, second, *_ = books.rule_set.rules.values()
+    rules = dict(books.rule_set.rules) | {first.id: replace(first, why="Lain")}
+    rules.pop(second.id)
+    with pytest.raises(LookAlikeError, match=first.id):
+        await proposals.propose_rules(replace(books.rule_set, rules=rules), Credential("user", "siti"))
+    assert await proposals.waiting() == []
+
+
+async def test_what_is_approved_is_in_force_word_for_word(api):
+    """Files that were changed after the look change nothing of what waits."""
+    books = api.siaga.books
+    before = (await books.follow()).rule_set
+    change(api)
+    made = (await api.client.post("/v1/reload", json={}, headers=await api.bearer("policy"))).json()
+    shown = packed(await fetch(api.siaga.store, made["rule_set"]))
+    file = api.siaga.settings.paths.rules / "netralitas.yaml"
+    file.write_text(file.read_text().replace("at_least: 2, within: 7d", "at_least: 9, within: 7d"))
+    headers = await api.bearer("policy", person="budi")
+    assert (await decided(api, made["proposal"], headers, before)).status_code == 200
+    for minute in range(5, 60, 5):
+        await api.advance(minute)
+    assert (await books.follow()).rule_set == made["rule_set"]
+    assert packed(books.rule_set) == shown

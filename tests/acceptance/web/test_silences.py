@@ -28,7 +28,7 @@ async def silenced(api, region="94", **changes):
     """Make a silence that another person approves; return it."""
     made = await post(api, region, **changes)
     assert made.status_code == 202, made.text
-    approver = await api.bearer("operate", region=region)
+    approver = await api.bearer("operate", region=region, person="sekda-73")
     path = f"/v1/proposals/{made.json()['proposal']}/approve"
     done = await api.client.post(path, json={"compared_with": ""}, headers=approver)
     assert done.status_code == 200, done.text
@@ -134,7 +134,7 @@ async def test_one_of_a_province_waits_and_says_for_whom(api):
         far = await api.bearer("operate", region=region)
         assert (await api.client.get(path, headers=far)).status_code == 404
     await api.advance(10)
-    other = await api.bearer("operate", region="94")
+    other = await api.bearer("operate", region="94", person="sekda-94")
     shown = (await api.client.get(path, headers=other)).json()
     assert (shown["subject"], shown["silence"]["match"]["region"]) == ("silence", ["94"])
     done = await api.client.post(f"{path}/approve", json={"compared_with": ""}, headers=other)
@@ -148,7 +148,7 @@ async def test_of_two_who_approve_a_silence_at_once_one_makes_it(api):
     wanted = body(match={"region": ["94"]}, include_awas=False)
     made = await api.client.post("/v1/silences", json=wanted, headers=await api.bearer("operate"))
     path = f"/v1/proposals/{made.json()['proposal']}/approve"
-    people = [await api.bearer("operate") for _ in range(3)]
+    people = [await api.bearer("operate", person=f"petugas-{number}") for number in range(3)]
     answers = await asyncio.gather(
         *(api.client.post(path, json={"compared_with": ""}, headers=headers) for headers in people)
     )

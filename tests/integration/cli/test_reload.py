@@ -113,8 +113,9 @@ class Running:
     def files(self, state: str):
         return self.see(lambda: self.health()["rules"]["files"] == state)
 
-    def token(self, *rights: str) -> dict[str, str]:
+    def token(self, *rights: str, person: str = "") -> dict[str, str]:
         words = [part for right in rights for part in ("--right", right)]
+        words += ["--person", person] * bool(person)
         made = self.siaga("token", "create", *words, "--desk=*")
         return {"Authorization": f"Bearer {made.stdout.strip()}"}
 
@@ -183,7 +184,7 @@ def test_a_broken_file_is_told_and_a_good_one_comes_into_force(running):
     own = running.siaga("proposals", "approve", proposal, "--lang", "en")
     assert (own.returncode, "another person must" in own.stdout) == (1, True)
     assert running.http.get("/v1/rules", headers=token).json() == before
-    other = running.token("policy")
+    other = running.token("policy", person="sekda-7315")
     body = {"compared_with": before["rule_set"]}
     done = running.http.post(f"/v1/proposals/{proposal}/approve", json=body, headers=other)
     assert (done.status_code, done.json()["state"]) == (200, "approved")

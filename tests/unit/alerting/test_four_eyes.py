@@ -3,7 +3,7 @@
 import pytest
 
 from engine.alerting.credential import Credential
-from engine.alerting.four_eyes import owner, same_person
+from engine.alerting.four_eyes import may_approve, owner, same_person
 
 TOKEN = Credential("token", "4be1a2c3d4")
 BOUND = Credential("token", "4be1a2c3d4", "siti")
@@ -18,6 +18,8 @@ BOUND = Credential("token", "4be1a2c3d4", "siti")
         (BOUND, Credential("link", "n1", "siti")),
         (TOKEN, TOKEN),
         (Credential("os", "root"), Credential("os", "root")),
+        (Credential("os", "siti"), Credential("user", "siti")),
+        (Credential("os", "siti"), BOUND),
     ],
 )
 def test_one_person(one: Credential, other: Credential) -> None:
@@ -32,10 +34,24 @@ def test_one_person(one: Credential, other: Credential) -> None:
         (TOKEN, Credential("token", "ffff000011")),
         (TOKEN, BOUND),
         (Credential("user", "siti", "budi"), Credential("user", "siti")),
-        (Credential("os", "siti"), Credential("user", "siti")),
+        (Credential("os", "siti"), Credential("user", "budi")),
         (Credential("service", "files"), Credential("os", "files")),
     ],
 )
 def test_two_people(one: Credential, other: Credential) -> None:
     assert not same_person(one, other)
     assert owner(one) != owner(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "may"),
+    [
+        (BOUND, True),
+        (Credential("user", "piket"), True),
+        (Credential("os", "root"), True),
+        (TOKEN, False),
+        (Credential("service", "files"), False),
+    ],
+)
+def test_who_belongs_to_nobody_approves_nothing(one: Credential, may: bool) -> None:
+    assert may_approve(one) is may
