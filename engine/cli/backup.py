@@ -15,11 +15,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import server_of, store_at
 from engine.clock import WallClock
 from engine.errors import ConfigurationError, StoreError
 from engine.judging.instant import local, parse_instant
+from engine.service.audit import AuditEntry, append_audit
 from engine.service.backup import Brought, back_up
 from engine.service.backup import restore as bring_back
 from engine.service.backup_record import BackupRecord, enter_backup
@@ -29,6 +31,7 @@ from engine.store.backup import Backup, Manifest
 from engine.store.backup_encryption import SUFFIX as ENCRYPTED
 from engine.store.backup_encryption import decrypted, is_encrypted, new_identity
 from engine.store.copy import Namespace
+from engine.store.port import Write
 
 SUFFIX = ".tar.gz"
 """How the name of a backup ends."""
@@ -237,6 +240,8 @@ async def _back_up(
     ):
         with _bars() as progress:
             now = WallClock().now()
+            done = AuditEntry(now, "exported", f"backup/{file.name}", by=str(os_account()))
+            await store.write(Write(name="audit", appends=(append_audit(done),)))
             manifest = await back_up(
                 namespace,
                 store,

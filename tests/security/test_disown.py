@@ -3,7 +3,8 @@
 import pytest
 
 from engine.alerting.identity import derive
-from engine.judging.instant import format_instant
+from engine.alerting.silence import Match
+from engine.judging.instant import HOUR, format_instant
 from engine.service.audit import newest
 from engine.service.disowning import Disowning
 from engine.service.families import MOST_ACTS
@@ -162,3 +163,16 @@ async def test_another_token_of_the_desk_does_not_take_the_refutation_back(desk)
     await desk.send(second, "B", "94.02", corrects=refutation, **back)
     await desk.settle()
     assert {alert.status for alert in await desk.api.siaga.desk.alerts()} == {"resolved"}
+
+
+async def test_under_a_silence_it_closes_and_who_heard_nothing_hears_no_ralat(desk):
+    silences = desk.api.siaga.silences
+    now = desk.api.siaga.clock.now()
+    match = Match(region=("94.02",))
+    await silences.make(match, since=now, until=now + HOUR, reason="uji", include_awas=True, by=OPERATOR)
+    await desk.send(desk.stolen, "S1", "94.02")
+    mine = (await desk.alerts())["94.02"]
+    assert (mine.status, await desk.told(mine, "first", "step")) == ("open", set())
+    await desk.disown()
+    await desk.settle()
+    assert ((await desk.alerts())["94.02"].status, await desk.told(mine, "correction")) == ("resolved", set())
