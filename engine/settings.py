@@ -169,7 +169,7 @@ class IntakeSection(_Section):
     bytes_per_minute: int = Field(default=1_048_576, ge=1_024)
     """Bytes of events that a token may bring in a minute, ten times that at once; a token may have its own."""
     awas_per_ten_minutes: int = Field(default=20, ge=1)
-    """Events of severity 4 that a token may bring in ten minutes, exercises apart; a token may have its own."""
+    """Events that may open an awas alert alone, by token in ten minutes, exercises apart; a token may have its own."""
     max_waiting: int = Field(default=1_000_000, ge=1)
     """Events that may wait to be judged; while more wait, and while the store is 90 % full, events are answered 503."""
     quarantine_entries: int = Field(default=2_000, ge=1)

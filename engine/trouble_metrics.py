@@ -25,6 +25,12 @@ class TroubleMetrics:
             registry=registry,
         )
         """Set by the evaluator."""
+        self.groups_to_rebuild = Gauge(
+            "siaga_groups_to_rebuild",
+            "Groups of rules whose waiting reports were too many: they wait for siaga records rebuild",
+            registry=registry,
+        )
+        """Set by the evaluator; these are among those put off."""
         unreadable = Gauge(
             "siaga_records_unreadable",
             "Stored records that cannot be read, by table",

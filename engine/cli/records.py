@@ -7,7 +7,7 @@ the remedies do (`service.record_repair`).
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -18,6 +18,9 @@ from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
 from engine.service.readable import readable
 from engine.settings import DEFAULT_FILE, Settings
+
+if TYPE_CHECKING:
+    from engine.service.dead_letters import PutOff
 
 app = typer.Typer(
     no_args_is_help=True, help="Find stored records that cannot be read, and repair what depends on them."
@@ -121,6 +124,17 @@ def remove(
     typer.echo(f"{record} is removed", err=True)
 
 
+def _why_it_waits(group: PutOff) -> str:
+    if group.dropped:
+        return f"the group waits, its letters were too many and are gone: {group.record or group.error}"
+    return f"the group waits with {group.letters} letters: {group.record or group.error}"
+
+
+def _what_helps(group: PutOff) -> str:
+    cause = "" if group.record else "a rule or version that does not raise"
+    return ", then ".join(filter(None, (cause, "rebuild" if group.record or group.dropped else "")))
+
+
 async def _rows(settings: Settings) -> list[Row]:
     from engine.service.dead_letters import PUT_OFF_GROUPS, PutOff
     from engine.service.record_audit import unreadable
@@ -135,8 +149,8 @@ async def _rows(settings: Settings) -> list[Row]:
         return rows + [
             Row(
                 record=f"{PUT_OFF_GROUPS}/{member}",
-                reason=f"the group waits with {one.letters} letters: {one.record or one.error}",
-                remedy="rebuild" if one.record else "a rule or version that does not raise",
+                reason=_why_it_waits(one),
+                remedy=_what_helps(one),
                 waits=one.since,
             )
             for member, one in sorted(waiting.items())

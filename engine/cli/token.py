@@ -63,7 +63,7 @@ def create(
         int, typer.Option(min=0, help="Bytes of events a minute, ten times that at once; 0: the default.")
     ] = 0,
     awas_per_ten_minutes: Annotated[
-        int, typer.Option(min=0, help="Events of severity 4 in ten minutes; 0: the default.")
+        int, typer.Option(min=0, help="Events that may open an awas alone, in ten minutes; 0: the default.")
     ] = 0,
     desk: Desks = None,
     person: Annotated[

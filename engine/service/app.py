@@ -31,6 +31,7 @@ from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
 from engine.service.approval import Approval
 from engine.service.approval_worker import previews
+from engine.service.awas_rules import AwasRules
 from engine.service.balances import Balances
 from engine.service.books import SILENCES, Books
 from engine.service.callbacks import Callbacks
@@ -136,6 +137,7 @@ class Siaga:
             settings,
             self.metrics,
             rates=self.rates,
+            awas=AwasRules(books),
             admission=Admission(hold_of(settings.roles, real=not isinstance(clock, ManualClock))),
         )
         self.past = archive_of(settings)

@@ -149,10 +149,10 @@ class Changes(msgspec.Struct, kw_only=True):
         told = Told(before.alert, before.notifications.values()) if before else None
         self.plans += recalled(told, Told(alert, notifications.values()))
         self.puts.append(Put(ALERTS, alert.id, encode(alert), before.version if before else 0))
-        if before is None:
+        if before is None or (alert.unresolved and not before.alert.unresolved):
             self._expect_silences(decisions[0].silences)
-            if decisions[0].after is not None:
-                self.expects.append(Expect(ALERTS, *decisions[0].after))
+        if before is None and decisions[0].after is not None:
+            self.expects.append(Expect(ALERTS, *decisions[0].after))
         self.plans += timers(alert)
         self.plans.append(Plan(UNRESOLVED, alert.id, alert.detected_at if alert.unresolved else None))
         for notification in changed.values():
@@ -160,7 +160,7 @@ class Changes(msgspec.Struct, kw_only=True):
             self.put_notification(notification, version)
 
     def _expect_silences(self, version: int) -> None:
-        """Let an opening hold only while the silences are those that it was decided by.
+        """Let an opening, or a reopening, hold only while the silences are those that it was decided by.
 
         A silence looks at the alerts that are in the store after it was made: it sees this one, or this one saw it.
         """

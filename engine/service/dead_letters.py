@@ -25,7 +25,7 @@ from engine.judging.instant import MINUTE, Instant
 from engine.metrics import Metrics
 from engine.service.batch import Share
 from engine.service.own_alerts import ask
-from engine.service.readable import readable
+from engine.service.readable import readable, readable_or
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Drop, Plan, Put, Store
 
@@ -38,13 +38,21 @@ DEAD_LETTERS = "dead_letters"
 PUT_OFF = 5 * MINUTE
 """When a group that raised is tried again, in milliseconds of the clock."""
 
+LETTERS_AT_MOST = 1_000
+"""So many letters wait for one group. A further one drops them all: then the group waits for a rebuild."""
+EVENTS_AT_MOST = 20_000
+"""So many events wait in the letters of one group."""
+TOO_MANY_LETTERS = "too_many_letters"
+"""Why letters were dropped; the reports in them stay in the stream and the archive."""
+
 log = structlog.get_logger("siaga.dead_letters")
 
 
 class PutOff(msgspec.Struct, frozen=True, kw_only=True):
     """A group that is put off: since when, until when, how many letters wait, and what raised where.
 
-    `record` (`table/id`) is the record that cannot be read, where that is the cause.
+    `record` (`table/id`) is the record that cannot be read, where that is the cause. `events` counts those in the
+    letters. `dropped`: the letters were too many and are gone; only a rebuild from stream and archive lets it go on.
     """
 
     since: Instant
@@ -53,13 +61,19 @@ class PutOff(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     at: tuple[str, ...]
     record: str = ""
+    events: int = 0
+    dropped: bool = False
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a group should have taken in one batch: events by request, and what other groups said."""
+    """What a group should have taken in one batch: events by request, and what other groups said.
+
+    `dropped`: it stands for letters that were dropped, so that this is known without the record of the group.
+    """
 
     shares: tuple[Share, ...] = ()
     hearings: tuple[Hearing, ...] = ()
+    dropped: bool = False
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,14 +120,18 @@ class DeadLetters:
         for member in records.keys() - found.keys():
             found[member] = await self._reconstructed(member)
         self._known = {key_of(member): found[member] for member in records}
-        self._metrics.trouble.groups_put_off.set(len(self._known))
+        self._count()
 
     async def _reconstructed(self, member: str) -> PutOff:
         """Return what an unreadable record of a group must have said: how many letters wait; it is tried at once."""
-        letters = 0
+        letters, first = 0, f"{member}#0"
+        dropped = readable_or(
+            LETTERS, first, (await self._store.get(LETTERS, [first]))[0], Letter, Letter()
+        ).dropped
         while (await self._store.get(LETTERS, [f"{member}#{letters}"]))[0] is not None:
             letters += 1
-        return PutOff(since=0, until=0, letters=letters, error=UnreadableRecordError.__name__, at=())
+        error = UnreadableRecordError.__name__
+        return PutOff(since=0, until=0, letters=letters, error=error, at=(), dropped=dropped)
 
     def begin(self) -> None:
         """Begin an attempt at a batch: what an earlier attempt kept aside is forgotten."""
@@ -131,7 +149,7 @@ class DeadLetters:
     def waits(self, key: Key, horizon: Instant) -> PutOff | None:
         """Return how a group is put off that is not to be tried at `horizon` yet; None where it is to be judged."""
         found = self._known.get(key)
-        return found if found is not None and horizon < found.until else None
+        return found if found is not None and (found.dropped or horizon < found.until) else None
 
     async def letters(self, key: Key) -> tuple[Letter, ...]:
         """Return what waits for a group, oldest first; raise `UnreadableRecordError` where a letter is unreadable."""
@@ -144,11 +162,11 @@ class DeadLetters:
             decode_record(LETTERS, id_, record.value, Letter) for id_, record in records if record is not None
         )
 
-    def keep(self, key: Key, shares: Sequence[Share], hearings: Sequence[Hearing]) -> Instant:
-        """Keep what a group should have taken while it is put off; return until when it is."""
-        known = self._known[key]
-        self._put(key, known, shares, hearings)
-        return known.until
+    def keep(
+        self, key: Key, shares: Sequence[Share], hearings: Sequence[Hearing], horizon: Instant
+    ) -> Instant | None:
+        """Keep what a group should have taken while it is put off; return until when (None: until it is rebuilt)."""
+        return self._put(key, self._known[key], shares, hearings, horizon)
 
     def put_off(
         self,
@@ -158,8 +176,11 @@ class DeadLetters:
         *,
         horizon: Instant,
         error: Exception,
-    ) -> Instant:
-        """Put a group off that raised, with what it should have taken in this batch; return until when."""
+    ) -> Instant | None:
+        """Put a group off that raised, with what it should have taken in this batch; return until when.
+
+        None: until it is rebuilt, since its letters were too many.
+        """
         if not self.spares:
             raise error
         before = self._known.get(key)
@@ -171,8 +192,9 @@ class DeadLetters:
             error=name,
             at=at,
             record=error.record if isinstance(error, UnreadableRecordError) else "",
+            events=before.events if before else 0,
         )
-        self._put(key, found, shares, hearings)
+        until = self._put(key, found, shares, hearings, horizon)
         letter = DeadLetter(
             rule=key.rule,
             space=key.space,
@@ -183,7 +205,7 @@ class DeadLetters:
             record=found.record,
         )
         self._tell(letter, kept=before is None or (before.error, before.at) != (name, at))
-        return found.until
+        return until
 
     def event(self, rule: str, event: Event, error: Exception, at: Instant) -> None:
         """Keep aside that a rule could not be asked about an event."""
@@ -239,18 +261,55 @@ class DeadLetters:
             self._metrics.trouble.dead_letter(of)
             fields = {name: value for name, value in msgspec.structs.asdict(letter).items() if value}
             log.error("dead_letter", of=of, **fields)
-        self._metrics.trouble.groups_put_off.set(len(self._known))
+        self._count()
         self._aside = Aside()
 
-    def _put(self, key: Key, found: PutOff, shares: Sequence[Share], hearings: Sequence[Hearing]) -> None:
+    def _count(self) -> None:
+        self._metrics.trouble.groups_put_off.set(len(self._known))
+        self._metrics.trouble.groups_to_rebuild.set(sum(one.dropped for one in self._known.values()))
+
+    def _put(
+        self,
+        key: Key,
+        found: PutOff,
+        shares: Sequence[Share],
+        hearings: Sequence[Hearing],
+        horizon: Instant,
+    ) -> Instant | None:
+        """Keep a group as it is put off, with one more letter; return until when it is."""
+        if found.dropped:
+            return None
         if shares or hearings:
             letter = Letter(shares=tuple(shares), hearings=tuple(hearings))
+            events = found.events + sum(_size(share) for share in shares)
+            if found.letters >= LETTERS_AT_MOST or events > EVENTS_AT_MOST:
+                self._drop_letters(key, found, horizon)
+                return None
             self._aside.puts.append(Put(LETTERS, f"{key}#{found.letters}", encode(letter)))
-            found = msgspec.structs.replace(found, letters=found.letters + 1)
+            found = msgspec.structs.replace(found, letters=found.letters + 1, events=events)
         elif found == self._known.get(key):
-            return
+            return found.until
         self._aside.puts.append(Put(PUT_OFF_GROUPS, str(key), encode(found)))
         self._aside.known[key] = found
+        return found.until
+
+    def _drop_letters(self, key: Key, found: PutOff, horizon: Instant) -> None:
+        """Drop all letters of a group; the first one's place keeps that this was done."""
+        self._aside.puts.append(Put(LETTERS, f"{key}#0", encode(Letter(dropped=True))))
+        self._aside.drops += [Drop(LETTERS, f"{key}#{number}") for number in range(1, found.letters)]
+        left = msgspec.structs.replace(found, letters=1, events=0, dropped=True)
+        self._aside.puts.append(Put(PUT_OFF_GROUPS, str(key), encode(left)))
+        self._aside.known[key] = left
+        letter = DeadLetter(
+            rule=key.rule,
+            space=key.space,
+            group=key.group,
+            instant=horizon,
+            error=TOO_MANY_LETTERS,
+            at=found.at,
+            record=found.record,
+        )
+        self._tell(letter, kept=True)
 
     def _tell(self, letter: DeadLetter, *, kept: bool) -> None:
         self._aside.told.append(letter)
@@ -259,6 +318,11 @@ class DeadLetters:
         )
         if kept:
             self._aside.appends.append(Append(DEAD_LETTERS, (encode(letter),)))
+
+
+def _size(share: Share) -> int:
+    """Return how many events a share holds, those that left a group among them."""
+    return len(share.arrivals) + len(share.clearing) + len(share.gone)
 
 
 def newest(hearings: Iterable[Hearing]) -> tuple[Hearing, ...]:

@@ -23,15 +23,16 @@ from engine.alerting.identity import derive
 from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
 from engine.errors import StoreUnavailableError
-from engine.judging.calendar import AWAS
 from engine.judging.correction import named_by
 from engine.judging.instant import DAY, Instant
 from engine.judging.region import RegionTable, cut
 from engine.loading.event_columns import CellFault
 from engine.loading.texts import Language
+from engine.matching.awas_alone import BY_SEVERITY
 from engine.metrics import Metrics
 from engine.service.admission import Admission
 from engine.service.audit import append_audit
+from engine.service.awas_rules import AwasRules
 from engine.service.event_fields import Fault, public_name
 from engine.service.event_schema import (
     GRAVE,
@@ -170,9 +171,12 @@ class Intake:
         metrics: Metrics,
         *,
         rates: TokenRates | None = None,
+        awas: AwasRules | None = None,
         admission: Admission | None = None,
     ) -> None:
         """Take in what tokens may bring by `rates`; None: whatever comes, as in a rehearsal.
+
+        `awas` says which events may open an awas alert alone; None: those of severity 4.
 
         `admission` lets long requests wait; None: none waits, as in a rehearsal.
         """
@@ -183,6 +187,7 @@ class Intake:
         self._max_events = settings.http.max_events
         self._metrics = metrics
         self._rates = rates
+        self._awas = awas
         self.admission = admission or Admission(0.0)
         self._bound = Share(settings.intake.quarantine_entries, settings.intake.quarantine_bytes)
         self._pressure = Pressure(store, clock, metrics, most_waiting=settings.intake.max_waiting)
@@ -433,9 +438,12 @@ class Intake:
     async def _append_within_bounds(
         self, good: Sequence[Accepted], scope: Scope, received_at: Instant
     ) -> Sequence[str]:
-        """Append the events of one request; raise where new ones of severity 4 are more than the token may bring."""
-        grave = [one for one in good if one.event.severity >= AWAS]
-        if self._rates is None or not grave:
+        """Append the events of one request; raise where new ones that may open an awas alert are too many."""
+        if self._rates is None:
+            return await self._append(good)
+        alone = BY_SEVERITY if self._awas is None else await self._awas.current()
+        grave = [one for one in good if alone.opens(one.event)]
+        if not grave:
             return await self._append(good)
         known = await self._store.known([one.identity for one in grave])
         new = {

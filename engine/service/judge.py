@@ -142,7 +142,7 @@ class Judge:
                 if (error := raised.get(key) or faults.get(key)) is not None:
                     self._wait(attempt, key, error)
                 elif self._letters.waits(key, attempt.horizon) is not None:
-                    attempt.waiting[key] = self._letters.keep(key, *attempt.of(key))
+                    attempt.waiting[key] = self._letters.keep(key, *attempt.of(key), attempt.horizon)
                 else:
                     await self._apart(attempt, key, attempt.case(key))
 
@@ -186,7 +186,7 @@ class Judge:
     def _wait(self, attempt: _Attempt, key: Key, error: Exception) -> None:
         """Put a group off that cannot be judged, or let it wait on where it is not to be tried yet."""
         if self._letters.waits(key, attempt.horizon) is not None:
-            attempt.waiting[key] = self._letters.keep(key, *attempt.of(key))
+            attempt.waiting[key] = self._letters.keep(key, *attempt.of(key), attempt.horizon)
         else:
             self._put_off(attempt, key, error)
 
@@ -287,7 +287,7 @@ class _Attempt:
         self.due: dict[Key, Instant | None] = {}
         """When judged groups are due again, but for those that waited for nothing before and wait for nothing now."""
         self.said: list[Said] = []
-        self.waiting: dict[Key, Instant] = {}
+        self.waiting: dict[Key, Instant | None] = {}
         self.alerts: dict[Key, str] = {}
         """The newest alert of each group that had one before."""
         self.cases: dict[str, Case] = {}

@@ -1,8 +1,8 @@
 """Rates of tokens: how many events, bytes of them and awas each token may bring, so that none costs the others.
 
 What a minute allows refills evenly; ten minutes' worth may come at once. A token has rates of its own or the default of
-the settings. Counts lie in this process alone. Events of severity 4 count by the clock of the service, so that a
-rehearsal in lock-step has the bound of the time that it plays.
+the settings. Counts lie in this process alone. Events that may open an awas count by the clock of the service, so that
+a rehearsal in lock-step has the bound of the time that it plays.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BURST_MINUTES = 10
 """So many minutes' worth may come at once."""
 
 AWAS_SECONDS = 600.0
-"""The time of the bound of events of severity 4, by the clock of the service."""
+"""The time of the bound of events that may open an awas, by the clock of the service."""
 _ONE_STORM = Limit.per(AWAS_SECONDS, 1)
 
 Unit = Literal["events", "bytes"]
@@ -80,7 +80,7 @@ class TokenRates:
         self._limiters[unit].give_back(scope.token_id, amount)
 
     def take_awas(self, scope: Scope, real: int, exercise: int, at: Instant) -> None:
-        """Count events of severity 4 that a token brings at an instant; raise as `take` does and count nothing."""
+        """Count what a token brings at an instant that may open an awas; raise as `take` does and count nothing."""
         most = scope.awas_per_ten_minutes or self._default_awas
         limit = Limit.per(AWAS_SECONDS, most)
         kinds = [(key, amount) for key, amount in _awas_keys(scope, real, exercise) if amount]
@@ -108,5 +108,5 @@ class TokenRates:
 
 
 def _awas_keys(scope: Scope, real: int, exercise: int) -> tuple[tuple[str, int], tuple[str, int]]:
-    """Return under which keys events of severity 4 count: exercises apart."""
+    """Return under which keys events that may open an awas count: exercises apart."""
     return (scope.token_id, real), (f"exercise:{scope.token_id}", exercise)

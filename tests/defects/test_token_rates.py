@@ -36,7 +36,7 @@ async def client(api) -> AsyncIterator[httpx.AsyncClient]:
 
 def events(api, first: int, number: int = AT_ONCE) -> bytes:
     """Return lines of events that nothing but their ids tells apart."""
-    quiet = {"severity": 1, "summary": ""}
+    quiet = {"kind": "neutrality.asn", "severity": 1, "summary": ""}
     return b"\n".join(
         json.dumps(api.event(id=f"E{n}", **quiet)).encode() for n in range(first, first + number)
     )
@@ -242,3 +242,21 @@ async def test_a_token_may_have_a_bound_of_awas_of_its_own_that_rotation_keeps(a
     desk = {"Authorization": f"Bearer {turned.text}"} | LINES
     assert turned.token.awas_per_ten_minutes == 30
     assert await sent(client, desk, awas(api, 0, 30)) == 202
+
+
+def deaths(api, first: int, number: int, **more) -> bytes:
+    """Return lines of deaths of severity 1 in all regencies in turn: a shipped rule makes an awas of each."""
+    return awas(api, first, number, kind="conflict.death", severity=1, **more)
+
+
+async def test_awas_that_rules_open_by_events_of_lower_severity_are_bounded_too(api, client):
+    desk, quiet = await collector(api), {"kind": "conflict.clash", "severity": 1, "metrics": {"injured": 2}}
+    statuses = [await sent(client, desk, deaths(api, start, 10)) for start in range(0, 200, 10)]
+    await api.advance(1)
+    found = [one for one in await opened(api) if one.level == 4 and not one.rule.id.startswith("siaga.")]
+    assert len({alert.region for alert in found}) == 20
+    assert (statuses[:2], set(statuses[2:])) == ([202, 202], {429})
+    assert len(await opened(api, "siaga.token-storm")) == 1
+    assert await sent(client, desk, awas(api, 900, 30, **quiet)) == 202
+    wounded = quiet | {"metrics": {"injured": 94}}
+    assert await sent(client, desk, awas(api, 950, 20, **wounded)) == 429

@@ -548,7 +548,6 @@ async def rules_wait(store: MemoryStore) -> None:
     first = Process(store)
     await first.publish()
     await first.judge()
-    await first.evaluator.turn()
     fewer = {id_: one for id_, one in RULES.items() if id_ != "kecil"}
     await first.proposals.propose_rules(RuleSet(fewer, first.books.rule_set.policies), credential(first))
 
@@ -703,8 +702,8 @@ SCENES = (
         refuted,
         NOW,
         (
-            Writer("reopening", reopen, holds=is_over),
-            Writer("taking back", take_back, holds=is_over),
+            Writer("reopening", reopen, holds=is_over, serial=False),
+            Writer("taking back", take_back, holds=is_over, serial=False),
             *(one for one in writers_of("besar") if not one.name.startswith("answer")),
         ),
     ),

@@ -13,10 +13,21 @@ from engine.judging.instant import DAY, HOUR, MINUTE
 from engine.judging.rule import Bond, Clear, Count, EveryEvent, Limit, Rule, Value
 from engine.matching.checked import Choice, native_alone
 from engine.matching.native import NativeMatcher
-from engine.service.dead_letters import DEAD_LETTERS, LETTERS, PUT_OFF, PUT_OFF_GROUPS, DeadLetter
+from engine.service.dead_letters import (
+    DEAD_LETTERS,
+    LETTERS,
+    LETTERS_AT_MOST,
+    PUT_OFF,
+    PUT_OFF_GROUPS,
+    TOO_MANY_LETTERS,
+    DeadLetter,
+    PutOff,
+)
 from engine.service.own_alerts import OWN
+from engine.service.record_repair import rebuild
 from engine.service.rule_sets import Proposal, RuleSet, after_the_past, at_once
 from engine.store.codec import decode
+from engine.store.port import Put, Write
 from tests.acceptance.reload.service import POLICIES, START, Service, event, rule
 
 WHOLE = rule("utuh", Count(2, DAY))
@@ -238,3 +249,45 @@ async def test_in_a_rehearsal_what_raises_raises():
     service.evaluator._letters.spares = False
     with pytest.raises(TypeError):
         await service.report(0, 1)
+
+
+async def with_too_many_letters() -> tuple[Poisoned, int]:
+    """A service with a rule that raises for ever and more reports than wait as letters; how many there were."""
+    service = Poisoned(BROKEN, WHOLE)
+    for number in range(1, LETTERS_AT_MOST + 3):
+        await service.receive(event(number, service.clock.now()))
+        await service.judge()
+    return service, number
+
+
+async def test_letters_of_a_group_that_raises_for_ever_have_an_end():
+    service, last = await with_too_many_letters()
+    assert len(await service.store.scan(LETTERS)) == 1
+    (kept,) = (await service.store.scan(PUT_OFF_GROUPS)).values()
+    assert decode(kept.value, PutOff).dropped
+    assert (await service.dead())[-1].error == TOO_MANY_LETTERS
+    assert service.count("siaga_groups_to_rebuild") == 1
+    assert Request("dead_letter").member in await service.asked()
+    for further in range(last + 1, last + 4):
+        await service.receive(event(further, service.clock.now()))
+        await service.judge()
+    await service.at(120)
+    assert len(await service.store.scan(LETTERS)) == 1
+    assert await service.rules_of_alerts() == ["utuh"]
+
+
+@pytest.mark.parametrize("loses_its_record", [False, True])
+async def test_without_its_letters_a_group_is_judged_by_a_rebuild_alone(loses_its_record: bool):
+    """Judging it with what comes next, as if nothing had been before, would be wrong without a word."""
+    service, _ = await with_too_many_letters()
+    if loses_its_record:
+        (member,) = await service.store.scan(PUT_OFF_GROUPS)
+        await service.store.write(Write(name="evaluate", puts=(Put(PUT_OFF_GROUPS, member, b"\x01\xc1"),)))
+    service.carry(SOUND, WHOLE)
+    await service.at(120)
+    assert await service.rules_of_alerts() == ["utuh"]
+    await rebuild(service.store, service.books, "real|patah|73.15", service.clock.now(), "os:uji")
+    await service.at(121)
+    assert await service.rules_of_alerts() == ["patah", "utuh"]
+    assert (await service.store.scan(PUT_OFF_GROUPS), await service.store.scan(LETTERS)) == ({}, {})
+    assert service.count("siaga_groups_to_rebuild") == 0
