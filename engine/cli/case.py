@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.cli.account import os_account
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
@@ -20,12 +22,16 @@ from engine.clock import WallClock
 from engine.errors import ConfigurationError
 from engine.judging.instant import format_instant
 from engine.judging.rule import level_name
+from engine.loading.regions import load_regions
 from engine.service.audit import AUDIT, AuditEntry, append_audit, digest_of_contents
 from engine.service.case_archive import archive_of, story
 from engine.service.case_file import CaseContents, CaseFileError, Fault, public_key, read, write
 from engine.service.key import secret_keys
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Write
+from engine.wording.credential import credential_words, offices_of
+from engine.wording.texts import LANGUAGES, load_catalogue
+from engine.wording.voice import Voice
 
 app = typer.Typer(
     no_args_is_help=True, help="Hand over one alert with everything that happened to it, signed."
@@ -74,6 +80,7 @@ def export(
 def verify_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of `siaga case export`.", exists=True)],
     key: Annotated[str, typer.Option(metavar="HEX", help="The public key that must have signed it.")] = "",
+    history: Annotated[bool, typer.Option("--history", help="List each entry, and by whom it was.")] = False,
     lang: Annotated[Tongue, typer.Option("--lang", help="Language of the answer.")] = Tongue.id,
 ) -> None:
     """Prove a case file. Needs neither an installation nor a network. Ends with 1 where it is not what was signed.
@@ -86,6 +93,8 @@ def verify_(
         typer.echo(f"{file}: {_FAULTS[error.fault][lang.value]} ({error})")
         raise typer.Exit(1) from None
     typer.echo(_said(contents, lang))
+    for line in history_lines(contents, lang) if history else ():
+        typer.echo(line)
     if not key:
         typer.echo(_NOT_PINNED[lang.value].format(key=_key_in(file)))
 
@@ -138,10 +147,45 @@ async def _export(settings: Settings, alert_id: str) -> bytes:
         case, history = await story(store, archive_of(settings), alert_id)
         mark = (await store.mark(AUDIT)).decode()
         messages = tuple(case.notifications.values())
-        file = write(settings.namespace, case.alert, messages, history, mark=mark, at=now, seed=seed)
+        file = write(
+            settings.namespace,
+            case.alert,
+            messages,
+            history,
+            credentials=credentials_in(settings, case.alert, messages, history),
+            mark=mark,
+            at=now,
+            seed=seed,
+        )
         done = AuditEntry(now, "exported", alert_id, digest_of_contents(file), str(os_account()))
         await store.write(Write(name="audit", appends=(append_audit(done),)))
         return file
+
+
+def credentials_in(
+    settings: Settings,
+    alert: Alert,
+    messages: Sequence[Notification],
+    history: Iterable[HistoryEntry],
+) -> dict[str, dict[str, str]]:
+    """Return the words, by language, for each credential that a history names."""
+    catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
+    regions, found = load_regions(settings.paths.regions), {entry.by for entry in history}
+    said: dict[str, dict[str, str]] = {by: {} for by in sorted(found)}
+    for language in LANGUAGES:
+        texts = catalogue.texts(language)
+        offices = offices_of(messages, Voice(texts, regions, {}, alert.region))
+        for by, words in said.items():
+            words[language] = credential_words(by, texts, offices=offices)
+    return said
+
+
+def history_lines(contents: CaseContents, lang: Tongue) -> Iterator[str]:
+    """Yield a line for each entry of a case's history: when, what, of whom, and by which credential."""
+    for entry in contents.history:
+        by = contents.credentials.get(entry.by, {}).get(lang.value) or entry.by
+        about = "  ".join(filter(None, (entry.name, entry.reason, entry.person, f"[{by}]")))
+        yield f"{entry.number:>4}  {format_instant(entry.at, 'Asia/Jakarta')}  {about}"
 
 
 def _seed(settings: Settings) -> bytes:

@@ -7,7 +7,7 @@ what happened (`alerting`). Answers name events, offices and people by id only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated
 
 import msgspec
@@ -41,7 +41,7 @@ from engine.service.rule_sets import RuleSet
 from engine.service.tokens import Tokens
 from engine.settings import DEFAULT_FILE, Settings
 from engine.wording.credential import credential_words, tokens_among
-from engine.wording.texts import load_catalogue
+from engine.wording.texts import Texts, load_catalogue
 
 app = typer.Typer(no_args_is_help=True, help="Say why (not): the gates of a rule, the story of an alert.")
 
@@ -158,12 +158,20 @@ def alert(
         typer.echo(
             f"       {_moment(evidence.occurred_at, zone)}  {evidence.desk} {evidence.id}  {brought} {by}"
         )
+    for line in history_lines(entries, texts, labels, zone):
+        typer.echo(line)
+    if found.wake_at is not None:
+        typer.echo({"id": "berikutnya: ", "en": "next: "}.get(lang, "") + _moment(found.wake_at, zone))
+
+
+def history_lines(
+    entries: Iterable[HistoryEntry], texts: Texts, labels: Mapping[str, str], zone: str
+) -> Iterator[str]:
+    """Yield a line for each entry; at its end the credential by which it was, in words. `labels` are of tokens."""
     for entry in entries:
         about = " ".join([*_named(entry), *(f"{name}={value}" for name, value in entry.details.items())])
         about = f"{about}  [{credential_words(entry.by, texts, labels)}]".strip()
-        typer.echo(f"  {entry.number:>3}  {_moment(entry.at, zone)}  {entry.name:<22} {about}".rstrip())
-    if found.wake_at is not None:
-        typer.echo({"id": "berikutnya: ", "en": "next: "}.get(lang, "") + _moment(found.wake_at, zone))
+        yield f"  {entry.number:>3}  {_moment(entry.at, zone)}  {entry.name:<22} {about}"
 
 
 def _named(entry: HistoryEntry) -> list[str]:

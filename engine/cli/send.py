@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,8 +25,10 @@ from engine.settings import DEFAULT_FILE, Settings
 if TYPE_CHECKING:
     from engine.cli.send_report import SendReport
     from engine.judging.instant import Instant
+    from engine.sending.own_desks import OwnDesks
     from engine.sending.spool import Spool
     from engine.service.given import Given, Givens
+    from engine.service.tokens import Scope
 
 TOKEN = "SIAGA_TOKEN"  # noqa: S105 -- the name of a variable
 AMISS, KEPT = 1, 3
@@ -59,7 +62,11 @@ def send(
     ] = False,
     desk: Annotated[
         str,
-        typer.Option(metavar="CODE", envvar="SIAGA_DESK", help="Who reports, where a row does not say."),
+        typer.Option(
+            metavar="CODE",
+            envvar="SIAGA_DESK",
+            help="Who reports, where a row does not say. Default: the desk of the token.",
+        ),
     ] = "",
     flush: Annotated[
         bool, typer.Option("--flush", help="Send what the spool holds; for cron or a timer.")
@@ -93,6 +100,9 @@ def send(
     `siaga send --flush` every few minutes. Sending again is safe: what came before counts as duplicate. Rows of a sheet
     that need correcting are written to FILE.perbaiki.csv; the others are sent.
 
+    A row reports in the name of its column `Desk`, else of --desk, else of the desk of the token, which the service
+    tells. A token that may report for any desk reports for the region of each row.
+
     Ends with 0 where all was taken in, 1 where something was kept aside, refused or needs correcting (each is named), 2
     for wrong usage, 3 where events wait in the spool.
 
@@ -113,7 +123,11 @@ def send(
             "give one of: a file, the options of one event, --flush; `siaga send --help` shows how"
         )
     report = SendReport("en" if lang is Tongue.en else "id")
-    given = _given(settings, file, words, moment("--at", at), desk, now, report)
+
+    def own() -> OwnDesks | None:
+        return None if desk else _own_desks(url or settings.base_url, token_file, ca_file, report)
+
+    given = _given(settings, file, words, moment("--at", at), desk, own, now, report)
     report.faulty(given.faulty)
     if dry_run:
         report.checked(given, [f for e in given.events if (f := _givens(settings).check(e, now))])
@@ -159,25 +173,55 @@ def _given(
     words: dict[str, str],
     at: Instant | None,
     desk: str,
+    own: Callable[[], OwnDesks | None],
     now: Instant,
     report: SendReport,
 ) -> Given:
-    """Read what is to be sent."""
+    """Read what is to be sent; `own` asks for the desks of the token where a row may name none."""
     from engine.loading.sheet_parts import NotASheet
     from engine.service.given import Given, json_events
 
     if words:
-        given = _givens(settings).words(words, at=now if at is None else at, desk=desk, now=now)
+        desk, scope = _sender(desk, own())
+        given = _givens(settings).words(words, at=now if at is None else at, desk=desk, scope=scope, now=now)
         return msgspec.structs.replace(given, events=()) if given.faulty else given
     if file is None:
         return Given()
     data = _read(file)
     try:
         if file.suffix.lower() in SHEETS:
-            return _givens(settings).sheet(data, desk=desk, now=now, language=report.language)
+            desk, scope = _sender(desk, own())
+            return _givens(settings).sheet(data, desk=desk, scope=scope, now=now, language=report.language)
         return json_events(data, lines=file.suffix.lower() != ".json")
     except NotASheet as wrong:
         raise ConfigurationError(f"{file}: {report.said(wrong)}") from None
+
+
+def _sender(desk: str, own: OwnDesks | None) -> tuple[str, Scope]:
+    """Return in whose name a row reports that names no desk (empty: its region's), and what the token may, if known."""
+    from engine.service.given import ANYWHERE, sender
+
+    if own is None:
+        return desk, ANYWHERE
+    return desk or (own.desk if own.is_bound else ""), sender(own.region, own.desks)
+
+
+def _own_desks(
+    url: str,
+    token_file: Path | None,
+    ca_file: Path | None,
+    report: SendReport,
+) -> OwnDesks | None:
+    """Ask the service for which desks the token reports."""
+    from engine.sending.own_desks import ask
+
+    token = _token_if_any(token_file)
+    if not token:
+        return None  # what sends, says so; a dry run needs none
+    found = ask(url, token, ca_file=ca_file)
+    if found is None:
+        report.desk_unknown()
+    return found
 
 
 def _givens(settings: Settings) -> Givens:
@@ -212,10 +256,16 @@ def _hand_back(file: Path, rows: bytes) -> Path:
             return path
 
 
-def _token(file: Path | None) -> str:
+def _token_if_any(file: Path | None) -> str:
+    """Return the token, empty where there is none that could be one."""
     text = os.environ.get(TOKEN, "") if file is None else file.read_text(encoding="utf-8", errors="replace")
     token = text.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
+    return token if token.isascii() and token.isprintable() and " " not in token else ""
+
+
+def _token(file: Path | None) -> str:
+    token = _token_if_any(file)
+    if not token:
         where = f"the variable {TOKEN}" if file is None else str(file)
         raise ConfigurationError(
             f"{where}: no token there; one with the right submit is made by `siaga token create`"

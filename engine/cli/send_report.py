@@ -63,6 +63,12 @@ _WORDS: dict[str, dict[Language, str]] = {
         "id": "Tidak terkirim: {why}. {n} kiriman tersimpan di {folder}; perbaiki, lalu `siaga send --flush`.",
         "en": "Not delivered: {why}. {n} batches are kept in {folder}; mend this, then `siaga send --flush`.",
     },
+    "desk_unknown": {
+        "id": "Desk token ini belum diketahui: layanan belum menjawab. Baris tanpa kolom Desk dikirim atas nama "
+        "daerahnya; bila desk Anda lain, beri --desk.",
+        "en": "The desk of this token is not known: the service has not told it. Rows without a column Desk report "
+        "for their region; where yours is another desk, give --desk.",
+    },
     "clear": {
         "id": "Peringatan: {url} tidak terenkripsi; token dan laporan dapat dibaca di jalan. Pakai https.",
         "en": "Warning: {url} is not encrypted; token and reports can be read on the way. Use https.",
@@ -132,6 +138,10 @@ class SendReport:
         """Say that nothing goes until somebody mends something."""
         self.amiss = True
         self._remark("unwelcome", folder=folder, n=waiting, why=why)
+
+    def desk_unknown(self) -> None:
+        """Say by which desk rows report that name none, where the service did not tell the token's."""
+        self._remark("desk_unknown")
 
     def in_the_clear(self, url: str) -> None:
         """Warn of an address without encryption."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Literal
 
@@ -36,7 +36,11 @@ class CaseFileError(SiagaError):
 
 
 class CaseContents(msgspec.Struct, frozen=True, kw_only=True):
-    """What is signed. `mark` is the newest of the installation's audit at `exported_at` (milliseconds UTC)."""
+    """What is signed. `mark` is the newest of the installation's audit at `exported_at` (milliseconds UTC).
+
+    `credentials` says of each credential that the history names whose it is, in words, by language. Words name offices,
+    tokens and users by id; labels of tokens are free text and stay in the installation. Files of before have none.
+    """
 
     format: str
     namespace: str
@@ -45,6 +49,7 @@ class CaseContents(msgspec.Struct, frozen=True, kw_only=True):
     alert: Alert
     notifications: tuple[Notification, ...]
     history: tuple[HistoryEntry, ...]
+    credentials: Mapping[str, Mapping[str, str]] = {}
 
 
 class _Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +64,7 @@ def write(
     notifications: Sequence[Notification],
     history: Sequence[HistoryEntry],
     *,
+    credentials: Mapping[str, Mapping[str, str]] = {},
     mark: str,
     at: Instant,
     seed: bytes,
@@ -72,6 +78,7 @@ def write(
         alert=alert,
         notifications=tuple(map(without_text, notifications)),
         history=tuple(history),
+        credentials=credentials,
     )
     signing = Ed25519PrivateKey.from_private_bytes(seed[:32])
     case = msgspec.json.encode(contents, order="sorted")

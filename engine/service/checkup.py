@@ -6,7 +6,7 @@ the machine (`service.machine`), the gateways (`service.probe`), printing (`cli.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ from engine.service.probe import probe
 from engine.service.proxy_check import proxy
 from engine.service.reload import load_rule_set
 from engine.service.rule_sets import RuleSet
-from engine.service.tokens import Tokens
+from engine.service.tokens import Token, Tokens
 from engine.service.users import Users
 from engine.service.verdict import Verdict, fault, good, warning
 from engine.settings import Settings
@@ -40,6 +40,8 @@ from engine.wording.texts import load_catalogue
 
 SYNTHETIC = ".example"
 """The end of every mailbox of the directory that is shipped; nobody can have one (RFC 2606)."""
+UNBOUND_SHOWN = 20
+"""So many tokens are named one by one."""
 SOON_FULL, FULL = 0.8, 0.95
 """Shares of its memory from which a server is soon full, and as good as full."""
 
@@ -188,26 +190,44 @@ async def _store(
     try:
         server = await look(where, settings.namespace)
         found += _server(server, settings)
-        contents, newest, reporters, known = await _held(settings, where, regions, clock)
+        held = await _held(settings, where, regions, clock)
     except SiagaError as error:
         found.append(
             fault("store", str(error), "see that the server runs and redis.url is right; then look again")
         )
         return found, Contents()
-    found += _key_of_store(settings, environment, known)
-    found += machine.clocks(clock, server.now if _is_elsewhere(where) else None, newest)
-    if not reporters:
+    found += _key_of_store(settings, environment, held.known)
+    found += machine.clocks(clock, server.now if _is_elsewhere(where) else None, held.newest)
+    found += _unbound_tokens(held.unbound)
+    if not held.reporters:
         remedy = "`siaga token create --right submit --region CODE` for each desk, or `siaga user add`"
         found.append(warning("desks", "no token and no user may report: no event can come in", remedy))
-    return found, contents
+    return found, held.contents
+
+
+def _unbound_tokens(tokens: Sequence[Token]) -> Iterator[Verdict]:
+    """Name the tokens that report for any desk of their region, since they are older than the bound to desks."""
+    for token in tokens[:UNBOUND_SHOWN]:
+        name = f"{token.id} ({token.label})" if token.label else token.id
+        says = f"{name} of region {token.region} is older than the bound to desks and reports in the name of any desk"
+        remedy = f"`siaga token rotate {token.id} --overlap 7d --desk {token.region}`, with the name of its own desk"
+        yield warning("tokens", says, remedy)
+    if len(tokens) > UNBOUND_SHOWN:
+        says = f"{len(tokens) - UNBOUND_SHOWN} more tokens report in the name of any desk"
+        yield warning("tokens", says, "rotate those above, then look again; `siaga token list` shows all")
 
 
 class Held(NamedTuple):
-    """What the store holds: the directory in force, if any, the newest instant it stamped, who may report, the key."""
+    """What the store holds.
+
+    The directory in force, if any, the newest instant it stamped, who may report, which tokens report for any desk
+    because they are older than the bound to desks, and the key.
+    """
 
     contents: Contents
     newest: Instant
     reporters: int
+    unbound: tuple[Token, ...]
     known: KnownKey | None
 
 
@@ -219,12 +239,14 @@ async def _held(settings: Settings, where: str, regions: RegionTable | None, clo
         books = Books(
             store, namespace=settings.namespace, regions=regions or empty, kinds={}, rule_set=RuleSet({}, {})
         )
-        tokens = [one.rights for one in await Tokens(store, clock).list() if not one.ended(clock.now())]
+        tokens = [one for one in await Tokens(store, clock).list() if not one.ended(clock.now())]
+        reporting = [one for one in tokens if "submit" in one.rights]
         users = [one.rights for one in await Users(store, clock).list() if one.disabled_at is None]
         return Held(
             contents=(await books.directory()).contents,
             newest=order_of(await store.last_position())[0],
-            reporters=sum("submit" in rights for rights in (*tokens, *users)),
+            reporters=len(reporting) + sum("submit" in rights for rights in users),
+            unbound=tuple(one for one in reporting if one.desks is None and not one.successor),
             known=(await known_key(store))[0],
         )
     finally:

@@ -6,7 +6,7 @@ here: reading sheets (`loading.event_sheet`), and sending (`sending`) or taking 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -27,6 +27,11 @@ ANYWHERE = Scope(rights=frozenset(RIGHTS), region=NATION, desks=(ANY_DESK,), tok
 """Of a sender whose token nobody knows here."""
 NIHIL: Mapping[str, str] = {"kind": "desk.heartbeat", "severity": "1"}
 """The report that there is nothing to report: the sign of life of a desk (domain.md 7.1)."""
+
+
+def sender(region: str, desks: Sequence[str]) -> Scope:
+    """Return the scope of a sender whose region and desks the service has told."""
+    return Scope(rights=frozenset(RIGHTS), region=region, desks=tuple(desks), token_id="")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,4 +52,5 @@ def found(verdict: KeptAside | Refused, names: Mapping[str, str] = {}) -> CellFa
 def fault_of(code: str, field: str, names: Mapping[str, str] = {}) -> CellFault:
     """Return what the door says of a field as a fault of its column."""
     heading = names.get("date" if field == "occurred_at" else field) or (field and field_heading(field, "id"))
-    return CellFault(code=code, column=heading)
+    named = "desk_out_of_scope" if (code, field) == ("out_of_scope", "source.desk") else code
+    return CellFault(code=named, column=heading)

@@ -27,6 +27,7 @@ from engine.web import (
     events,
     inbound,
     ops,
+    own_token,
     phone_list,
     problem,
     proposals,
@@ -85,6 +86,7 @@ def build(siaga: Siaga) -> FastAPI:
         quarantine,
         clock,
         ops,
+        own_token,
         answer_page,
         reference,
     ):

@@ -49,12 +49,16 @@ class Banner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Confirm(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page asks before it closes an alert that many rely on: why it asks, for a reason, and the button."""
+    """What the page asks before it closes an alert that many rely on: why it asks, for a reason, and the button.
+
+    `back` leads to the page as it was. No other answer is offered beside the question: "Batal" would be read as its no.
+    """
 
     heading: str
     lines: tuple[str, ...]
     reason: str
     button: Button
+    back: str
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,10 +193,11 @@ class AnswerPages:
         why_you, why_now, reported, who_knows, _ = teller.sections()
         heading = texts["section.next" if alert.status == "open" else "section.then"]
         afterwards = Section(heading, tuple(teller.afterwards()))
+        confirm = _confirm(teller) if outcome and outcome.refusal == "confirmation_needed" else None
         choices = tuple(
             Choice(role=found.role, text=teller.voice.office(found.role, found.region))
             for found in delegates
-            if has_it(teller)
+            if has_it(teller) and confirm is None
         )
         desk = Section(
             texts["section.duty_desk"], (dialled(plain(self._duty_desk)),) if self._duty_desk else ()
@@ -210,10 +215,10 @@ class AnswerPages:
             impact=tuple(teller.reports.impact()),
             status=status(teller),
             banner=_banner(teller, outcome) if outcome else None,
-            confirm=_confirm(teller) if outcome and outcome.refusal == "confirmation_needed" else None,
-            asked=teller.asked(),
+            confirm=confirm,
+            asked="" if confirm else teller.asked(),
             buttons_heading=texts["page.answer"],
-            buttons=tuple(button(teller, says) for says in offered(teller)),
+            buttons=() if confirm else tuple(button(teller, says) for says in offered(teller)),
             passing_on=texts["page.passing_on"],
             choose=texts["page.choose"],
             delegate=button(teller, "delegated") if choices else None,
@@ -246,6 +251,7 @@ def _confirm(teller: Teller) -> Confirm:
             text=texts["page.confirm.button"],
             explained=texts["page.confirm.button.explained"],
         ),
+        back=texts["page.confirm.back"],
     )
 
 
@@ -257,6 +263,10 @@ def _banner(teller: Teller, outcome: Outcome) -> Banner:
     ended = teller.voice.near_moment(alert.resolved_at or teller.at, teller.at)
     if outcome.refusal == "already_resolved":
         return Banner(good=True, text=texts("refusal.already_resolved", when=ended))
+    if outcome.refusal == "confirmation_needed":
+        return Banner(
+            good=False, text=texts["page.not_closed"], explained=texts["refusal.confirmation_needed"]
+        )
     if outcome.refusal:
         key = texts.first(f"refusal.{outcome.refusal}", "refusal.other")
         return Banner(good=False, text=texts["page.refused"], explained=texts(key, when=ended))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 from markupsafe import Markup, escape
 
-from engine.alerting.answer import can_take_back
+from engine.alerting.answer import TAKE_BACK_FOR, can_take_back
 from engine.alerting.command import Says
 from engine.wording.account import Teller
 
@@ -82,8 +82,12 @@ def button(teller: Teller, says: Says) -> Button:
     """Return a button; who has taken it renews and takes back what another would take and decline."""
     form = {"taken": "renewed", "declined": "withdrawn"}.get(says, says) if _took(teller) else says
     texts = teller.texts
+    closed_at = teller.alert.resolved_at
+    until = "" if closed_at is None else teller.voice.near_moment(closed_at + TAKE_BACK_FOR, teller.at)
     return Button(
-        says=says, text=texts[f"page.button.{form}"], explained=texts[f"page.button.{form}.explained"]
+        says=says,
+        text=texts[f"page.button.{form}"],
+        explained=texts(f"page.button.{form}.explained", until=until),
     )
 
 

@@ -39,7 +39,7 @@ async def test_an_awas_is_closed_on_the_page_by_a_second_form_with_a_reason(api)
     asked = await press(api, first, "resolved")
     assert (await alert_of(api, alert_id)).status == "open"
     assert asked.status_code == 409
-    assert "Benar sudah selesai?" in asked.text
+    assert "Apakah benar sudah selesai?" in asked.text
     assert re.search(r'<textarea id="reason" name="reason"[^>]* required>', asked.text)
     without = await press(api, first, "resolved", confirm="yes")
     assert (without.status_code, (await alert_of(api, alert_id)).status) == (409, "open")

@@ -32,6 +32,7 @@ from engine.wording.console.evidence_chart import Chart, chart_of, svg
 from engine.wording.console.overview import row
 from engine.wording.console.reports import reports
 from engine.wording.console.story import story
+from engine.wording.credential import tokens_among
 from engine.wording.procedure import procedure
 
 router = pages()
@@ -58,6 +59,8 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
     notes = await Notes(siaga.store, siaga.past).texts(one.id, digests) if operates else {}
     if notes:
         await note_seen(siaga.store, at, f"notes/{one.id}", visit.scope.credential)
+    named = [*(entry.by for entry in entries), *(evidence.token for evidence in one.evidence)]
+    labels = await siaga.tokens.labels(tokens_among(named))
     texts = teller.texts
     return shell.page(
         visit.request,
@@ -80,7 +83,7 @@ async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
         drawing=chart and svg(chart, *_said(chart, teller)),
         caption=chart and _said(chart, teller),
         chart=chart,
-        story=story(entries, teller, notes),
+        story=story(entries, teller, notes, labels),
         deliveries=deliveries(teller),
         callees=await _callees(visit, case) if operates else (),
         people=_people(teller),

@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 import msgspec
 from starlette.responses import Response
 
-from engine.alerting.silence import Silence
 from engine.judging.instant import Instant
 from engine.judging.region import NATION
 from engine.judging.rule import Rule
@@ -23,9 +22,10 @@ from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import PROPOSALS, shell_of
 from engine.web.console.silences import Line as SilenceLine
-from engine.web.console.silences import line as silence_line
+from engine.web.console.silences import proposed_line
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
+from engine.wording.difference import Piece, words_differing
 from engine.wording.sentence import sentence
 from engine.wording.texts import Texts
 from engine.wording.voice import Voice
@@ -38,7 +38,7 @@ DECIDED = 20
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposal as a list shows it; `until` is when it lapses, or when somebody decided."""
+    """A proposal as a list shows it; `until` is when it lapses, or when somebody decided, `about` what it is of."""
 
     id: str
     what: str
@@ -47,6 +47,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     until: str
     state: str
     decided_by: str
+    about: str
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,8 +57,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     what: Literal["rule", "policy"]
     kind: str
-    before: str = ""
-    after: str = ""
+    before: tuple[Piece, ...] = ()
+    after: tuple[Piece, ...] = ()
     more: tuple[str, ...] = ()
     less: tuple[str, ...] = ()
     words: tuple[Words, ...] = ()
@@ -214,8 +215,9 @@ async def _page(
 def _parts(visit: Visit, kept: tuple[RuleSet, RuleSet], voice: Voice) -> list[Part]:
     found, texts, kinds = reading(*kept), voice.texts, visit.siaga.kind_names
 
-    def said(rule: Rule | None) -> str:
-        return "" if rule is None else sentence(rule, texts, kinds)
+    def said(before: Rule | None, after: Rule | None) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+        old, new = ("" if rule is None else sentence(rule, texts, kinds) for rule in (before, after))
+        return words_differing(old, new)
 
     rules = [
         Part(
@@ -223,8 +225,8 @@ def _parts(visit: Visit, kept: tuple[RuleSet, RuleSet], voice: Voice) -> list[Pa
             title=next(rule.title for rule in (one.after, one.before) if rule is not None),
             what="rule",
             kind=one.kind,
-            before=said(one.before),
-            after=said(one.after),
+            before=said(one.before, one.after)[0],
+            after=said(one.before, one.after)[1],
             more=tuple(_told(told, voice) for told in one.more),
             less=tuple(_told(told, voice) for told in one.less),
             words=one.words,
@@ -238,19 +240,18 @@ def _parts(visit: Visit, kept: tuple[RuleSet, RuleSet], voice: Voice) -> list[Pa
 
 def _silence(proposal: ChangeProposal, voice: Voice, now: Instant) -> SilenceLine | None:
     """Return the silence that is proposed, as the page of silences shows it."""
-    wish = proposal.subject.silence
-    if wish is None:
-        return None
-    made = Silence(
-        id=proposal.id,
-        match=wish.match,
-        since=max(now, wish.since or now),
-        until=wish.until,
-        reason=wish.reason,
-        author=str(proposal.by),
-        include_awas=wish.include_awas,
-    )
-    return silence_line(made, voice, now)
+    return None if proposal.subject.silence is None else proposed_line(proposal, voice, now)
+
+
+def _about(proposal: ChangeProposal, voice: Voice, now: Instant) -> str:
+    """Say in one line what a silence or contact is of; of rules the page of the proposal says it."""
+    if proposal.subject.contact is not None:
+        return proposal.subject.contact.contact
+    silence = _silence(proposal, voice, now)
+    if silence is None:
+        return ""
+    keys = "; ".join(f"{key}: {value}" for key, value in silence.of)
+    return f"{keys}. {voice.texts['console.silences.with_awas']}" if silence.include_awas else keys
 
 
 def _told(told: Told, voice: Voice) -> str:
@@ -280,6 +281,7 @@ def _line(proposal: ChangeProposal, voice: Voice, visit: Visit) -> Line:
         until=voice.near_moment(until, now),
         state=proposal.state,
         decided_by="" if proposal.decided_by is None else str(proposal.decided_by),
+        about=_about(proposal, voice, now),
     )
 
 

@@ -8,6 +8,7 @@ A record holds what a desk wrote, which may be personal data: each look at one s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -29,6 +30,8 @@ from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
+from engine.wording.difference import Piece, differing
+from engine.wording.texts import Texts
 from engine.wording.voice import Voice
 
 router = pages()
@@ -109,20 +112,41 @@ def line(visit: Visit, kept: Quarantined) -> Line:
     texts, voice = shell_of(visit.request).catalogue.texts(visit.language), _voice(visit, kept.region)
     names = visit.siaga.kind_names.get(kept.kind)
     language = spoken(visit)
+
+    def names_of(kind: str) -> str:
+        known = visit.siaga.kind_names.get(kind, {})
+        return known.get(language) or known.get("id", "")
+
     return Line(
         id=kept.id,
         place=voice.place(kept.region),
-        kind=(names.get(language) or names["id"])
-        if names
-        else kept.kind or texts["console.quarantine.no_kind"],
+        kind=_kind(kept.kind, texts, names, language),
         desk=kept.desk,
         severity=kept.severity,
         received=voice.near_moment(kept.received_at, visit.siaga.clock.now()),
-        fault=fault_of(kept.reason, kept.field).said(language),
+        fault=fault_of(kept.reason, kept.field).sentences(language),
         offered=tuple(
-            (field_heading(field, language), offered(value, voice)) for field, value in kept.mended.items()
+            (
+                field_heading(field, language),
+                _of_kind(value, names_of) if field == "kind" else offered(value, voice),
+            )
+            for field, value in kept.mended.items()
         ),
     )
+
+
+def _kind(kind: str, texts: Texts, names: Mapping[str, str] | None, language: Language) -> str:
+    if names:
+        return names.get(language) or names["id"]
+    return (
+        texts("console.quarantine.unknown_kind", kind=kind) if kind else texts["console.quarantine.no_kind"]
+    )
+
+
+def _of_kind(kind: str, name_of: Callable[[str], str]) -> str:
+    """Return a kind as people read it: its name, and its code for who writes it."""
+    name = name_of(kind)
+    return f"{name} ({kind})" if name else kind
 
 
 def with_field(raw: bytes, field: str, value: str) -> bytes:
@@ -196,14 +220,21 @@ async def _page(
         visit=visit,
         status=(403 if lowered else 422) if still else 200,
         line=line(visit, kept),
-        still=fault_of(still.outcome, still.field).said(language) if still and not lowered else "",
+        still=fault_of(still.outcome, still.field).sentences(language) if still and not lowered else "",
         lowered=", ".join(lowered),
         field=kept.field if is_single else "",
         heading=field_heading(kept.field, language) if kept.field else "",
+        kinds=_kinds(visit, language) if kept.field == "kind" else (),
         value="" if value is None else value,
         document=document or msgspec.json.format(kept.raw).decode(),
         longest=LONGEST,
     )
+
+
+def _kinds(visit: Visit, language: Language) -> list[tuple[str, str]]:
+    """Return the kinds that there are: code and name, by name."""
+    names = visit.siaga.kind_names.items()
+    return sorted(((code, name.get(language) or name["id"]) for code, name in names), key=lambda one: one[1])
 
 
 async def _newest_settled(visit: Visit) -> list[Settled]:
@@ -245,15 +276,20 @@ async def _settled_page(visit: Visit, record_id: str) -> Response:
         "quarantine-settled.html.j2",
         visit=visit,
         line=line(visit, covered[0].record),
-        versions=[
-            {
-                "act": one.act or "resubmitted",
-                "at": voice.moment(one.at),
-                "by": _author(one),
-                "before": msgspec.json.format(one.record.raw).decode(),
-                "after": msgspec.json.format(one.sent).decode() if one.sent else "",
-                "digests": audited(one),
-            }
-            for one in covered
-        ],
+        versions=[_version(one, voice) for one in covered],
     )
+
+
+def _version(one: Settled, voice: Voice) -> dict[str, object]:
+    """Return one way by which a record left: both contents, and in each the lines that the other has not."""
+    before = msgspec.json.format(one.record.raw).decode().splitlines()
+    after = msgspec.json.format(one.sent).decode().splitlines() if one.sent else []
+    shown = differing(before, after) if after else (tuple(Piece(line, False) for line in before), ())
+    return {
+        "act": one.act or "resubmitted",
+        "at": voice.moment(one.at),
+        "by": _author(one),
+        "before": shown[0],
+        "after": shown[1],
+        "digests": audited(one),
+    }

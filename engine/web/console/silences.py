@@ -15,7 +15,7 @@ from engine.alerting.silence import Match, Silence, SilenceWish, width_of
 from engine.judging.instant import DAY, HOUR, Instant, Millis
 from engine.judging.region import NATION
 from engine.judging.rule import LEVEL_NAMES
-from engine.service.proposals import TooManyProposalsError
+from engine.service.proposals import ChangeProposal, TooManyProposalsError
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import PROPOSALS, shell_of
@@ -119,6 +119,9 @@ async def _page(visit: Visit, *, fault: str = "") -> Response:
             voice = Voice(texts, siaga.books.regions, siaga.kind_names, place)
             made = line(silence, voice, now)
             lines[made.phase].append(made)
+    waiting = [
+        one for one in await siaga.proposals.waiting() if one.subject.silence and one.seen_by(visit.scope)
+    ]
     regions = [r for r in siaga.books.regions if visit.scope.covers(r.code)]
     own = Voice(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)
     return shell.page(
@@ -128,6 +131,7 @@ async def _page(visit: Visit, *, fault: str = "") -> Response:
         status=422 if fault else 200,
         fault=fault,
         lines=lines,
+        waiting=[proposed_line(one, own, now) for one in waiting],
         regions=[(region.code, own.place(region.code)) for region in regions],
         rules=sorted(siaga.books.rule_set.rules.values(), key=lambda rule: rule.title),
         levels=[(name, texts[f"level.{number}"]) for number, name in enumerate(LEVEL_NAMES, 1) if number > 1],
@@ -160,6 +164,23 @@ def line(silence: Silence, voice: Voice, now: Instant) -> Line:
         ended_by=silence.ended_by,
         approved_by=silence.approved_by,
     )
+
+
+def proposed_line(proposal: ChangeProposal, voice: Voice, now: Instant) -> Line:
+    """Return the silence that a proposal is of, as it would hold if it were approved now."""
+    wish = proposal.subject.silence
+    if wish is None:
+        raise ValueError("the proposal is of no silence")
+    made = Silence(
+        id=proposal.id,
+        match=wish.match,
+        since=max(now, wish.since or now),
+        until=wish.until,
+        reason=wish.reason,
+        author=str(proposal.by),
+        include_awas=wish.include_awas,
+    )
+    return line(made, voice, now)
 
 
 def _place(code: str, voice: Voice) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from engine.alerting.alert import HistoryEntry
 from engine.judging.instant import Instant
 from engine.wording.account import Teller
+from engine.wording.credential import credential_words, offices_of
 
 ALIKE = frozenset(("notified", "joined", "recipient_passed_over", "fallback"))
 """Entries that come in rows: those of one minute are told in one line."""
@@ -21,29 +22,57 @@ MINUTE = 60_000
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened. `tone` is the name of the entry; `more` are the single ones that a line stands for."""
+    """One thing that happened. `tone` is the name of the entry; `more` are the single ones that a line stands for.
+
+    `who` names the credential by which it was done, in words; of a line for several entries each credential once.
+    """
 
     at: Instant
     when: str
     tone: str
     text: str
+    who: str
     note: str = ""
     more: tuple[str, ...] = ()
 
 
-def story(entries: Sequence[HistoryEntry], teller: Teller, notes: Mapping[str, str]) -> list[Line]:
-    """Tell what was reported and then a history, oldest first; `notes` are the texts that the reader may see."""
-    lines = list(_reports(entries, teller))
+class Credentials:
+    """Says who did an entry of an alert's history, by the credential that it holds."""
+
+    def __init__(self, teller: Teller, labels: Mapping[str, str]) -> None:
+        """Prepare the offices of the alert's messages. `labels` are those of tokens, by their id."""
+        self._texts = teller.texts
+        self._labels = labels
+        self._offices = offices_of(teller.notifications, teller.voice)
+
+    def words(self, *credentials: str) -> str:
+        """Return the words for some credentials, each once."""
+        said = (credential_words(by, self._texts, self._labels, self._offices) for by in credentials)
+        return ", ".join(dict.fromkeys(said))
+
+
+def story(
+    entries: Sequence[HistoryEntry],
+    teller: Teller,
+    notes: Mapping[str, str],
+    labels: Mapping[str, str] | None = None,
+) -> list[Line]:
+    """Tell what was reported and then a history, oldest first.
+
+    `notes` are the texts that the reader may see, `labels` those of the tokens that entries or reports name.
+    """
+    by = Credentials(teller, labels or {})
+    lines = list(_reports(entries, teller, by))
     for (name, _), group in groupby(entries, key=_alike):
         several = list(group)
         if name in ALIKE and len(several) > 1:
-            lines.append(_together(several, teller))
+            lines.append(_together(several, teller, by))
         else:
-            lines += [_line(entry, teller, notes) for entry in several]
+            lines += [_line(entry, teller, notes, by) for entry in several]
     return lines
 
 
-def _reports(entries: Sequence[HistoryEntry], teller: Teller) -> Iterator[Line]:
+def _reports(entries: Sequence[HistoryEntry], teller: Teller, by: Credentials) -> Iterator[Line]:
     """Tell what was reported when the alert opened; what joined later has entries of its own."""
     voice, alert = teller.voice, teller.alert
     joined = {(entry.details.get("desk"), entry.details.get("event")) for entry in entries}
@@ -65,6 +94,7 @@ def _reports(entries: Sequence[HistoryEntry], teller: Teller) -> Iterator[Line]:
         at=at,
         when=voice.near_moment(at, teller.at),
         tone="reported",
+        who=by.words(*(e.token for e in first)),
         text=teller.texts("console.story.reported", report=said[0]) if len(said) == 1 else several,
         more=said if len(said) > 1 else (),
     )
@@ -74,7 +104,7 @@ def _alike(entry: HistoryEntry) -> tuple[str, int]:
     return entry.name, entry.at // MINUTE if entry.name in ALIKE else entry.number
 
 
-def _together(entries: list[HistoryEntry], teller: Teller) -> Line:
+def _together(entries: list[HistoryEntry], teller: Teller, by: Credentials) -> Line:
     first = entries[0]
     text = teller.texts(f"console.story.{first.name}.several", n=teller.voice.number(len(entries)))
     return Line(
@@ -82,21 +112,23 @@ def _together(entries: list[HistoryEntry], teller: Teller) -> Line:
         when=teller.voice.near_moment(first.at, teller.at),
         tone=first.name,
         text=text,
-        more=tuple(dict.fromkeys(_text(entry, teller) for entry in entries)),
+        who=by.words(*(entry.by for entry in entries)),
+        more=tuple(dict.fromkeys(_text(entry, teller, by) for entry in entries)),
     )
 
 
-def _line(entry: HistoryEntry, teller: Teller, notes: Mapping[str, str]) -> Line:
+def _line(entry: HistoryEntry, teller: Teller, notes: Mapping[str, str], by: Credentials) -> Line:
     return Line(
         at=entry.at,
         when=teller.voice.near_moment(entry.at, teller.at),
         tone=entry.name,
-        text=_text(entry, teller),
+        text=_text(entry, teller, by),
+        who=by.words(entry.by),
         note=notes.get(str(entry.details.get("note")), ""),
     )
 
 
-def _text(entry: HistoryEntry, teller: Teller) -> str:
+def _text(entry: HistoryEntry, teller: Teller, by: Credentials) -> str:
     texts, voice, details = teller.texts, teller.voice, entry.details
     reason = entry.reason.partition(":")[0]
     key = texts.first(
@@ -129,7 +161,8 @@ def _text(entry: HistoryEntry, teller: Teller) -> str:
     if to:
         said = f"{said} {texts('console.story.to', office=office_of(str(to), teller))}"
     if operator:
-        said = f"{said} {texts('console.story.operator', operator=operator)}"
+        entered = by.words(entry.by) if entry.by.partition(":")[2] == operator else operator
+        said = f"{said} {texts('console.story.operator', operator=entered)}"
     return said
 
 

@@ -16,14 +16,24 @@ import msgspec
 import pytest
 
 from engine.alerting.alert import Alert, HistoryEntry
+from engine.cli.case import credentials_in
+from engine.cli.explain import history_lines
 from engine.cli.storage import storage
+from engine.loading.regions import load_regions
 from engine.rehearsal.replay import Progress
 from engine.service.audit import AuditEntry, entries
 from engine.service.case_archive import archive_of
+from engine.service.case_archive import story as story_of
 from engine.service.casebook import ALERTS, history_log
-from engine.settings import load
+from engine.settings import Settings, load
 from engine.store.codec import decode
-from engine.store.port import MARK_LENGTH
+from engine.store.port import MARK_LENGTH, Store
+from engine.web.console.shell import console_catalogue
+from engine.wording.account import Case as Told
+from engine.wording.account import Teller
+from engine.wording.console.story import story
+from engine.wording.texts import load_catalogue
+from engine.wording.voice import Voice
 from tests.acceptance.demo.installation import ROOT, Installation, children
 from tests.acceptance.demo.privacy import scan
 
@@ -46,6 +56,36 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads((folder / "demo/summary.json").read_text())
     summary["outbox"] = str(runner.outbox)
     return summary
+
+
+NOBODY = re.compile(r"\[\]|tidak tercatat|not recorded|(token|user|link|phone|os|gateway|service):")
+"""How a line looks that names no credential, or names it as it is kept and not in words."""
+
+
+async def spoken(store: Store, settings: Settings, alert_id: str) -> list[str]:
+    """Return what the page of an alert, its case file and `explain` say of who did each entry, as `[WHO]`."""
+    case, history = await story_of(store, archive_of(settings), alert_id)
+    messages = tuple(case.notifications.values())
+    catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
+    texts = catalogue.texts("id")
+    voice = Voice(
+        console_catalogue(
+            load_catalogue(settings.paths.templates / "texts.yaml"), settings.paths.templates
+        ).texts("id"),
+        load_regions(settings.paths.regions),
+        {},
+        case.alert.region,
+    )
+    told = Told(notification=messages[0], alert=case.alert, notifications=messages, at=history[-1].at)
+    page = story(history, Teller(voice, told), {})
+    assert sum(max(1, len(line.more)) for line in page) >= len({(one.name, one.person) for one in history})
+    words = credentials_in(settings, case.alert, messages, history)
+    assert {entry.by for entry in history} == words.keys()
+    return [
+        *(f"[{line.who}]" for line in page),
+        *(f"[{words[entry.by][language]}]" for entry in history for language in ("id", "en")),
+        *(line[line.rindex("[") :] for line in history_lines(history, texts, {}, "Asia/Jakarta")),
+    ]
 
 
 def counts(summary: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +116,7 @@ def test_every_history_and_audit_entry_names_a_credential_and_the_audit_is_whole
     overrides = ["namespace=demo", f"paths.var={folder}", "clock.mode=lock_step"]
     settings = load(ROOT / "config/siaga.yaml", overrides=overrides)
 
-    async def read() -> tuple[list[AuditEntry], list[HistoryEntry], list[Alert]]:
+    async def read() -> tuple[list[AuditEntry], list[HistoryEntry], list[Alert], list[str]]:
         async with storage(settings) as store:
             alerts = [decode(record.value, Alert) for record in (await store.scan(ALERTS)).values()]
             logs = [await store.log(history_log(alert.id)) for alert in alerts]
@@ -84,9 +124,10 @@ def test_every_history_and_audit_entry_names_a_credential_and_the_audit_is_whole
             past = archive_of(settings)
             left = [] if past is None else [entry for page in past.audit() for entry in page]
             archived = [msgspec.json.decode(entry[MARK_LENGTH:], type=AuditEntry) for entry in left]
-            return [*archived, *[entry async for entry in entries(store)]], histories, alerts
+            faces = [line for alert in alerts for line in await spoken(store, settings, alert.id)]
+            return [*archived, *[entry async for entry in entries(store)]], histories, alerts, faces
 
-    audit, histories, alerts = asyncio.run(read())
+    audit, histories, alerts, faces = asyncio.run(read())
     assert len(audit) > 1_000
     assert len(audit) > len(histories) > len(alerts)
     credential = re.compile(r"(token|user|link|phone|os|gateway|service):\S+")
@@ -94,6 +135,8 @@ def test_every_history_and_audit_entry_names_a_credential_and_the_audit_is_whole
     assert not nameless, sorted(nameless)[:10]
     unnamed = {(e.name, e.by) for e in histories if not credential.fullmatch(e.by)}
     assert not unnamed, sorted(unnamed)[:10]
+    assert len(faces) > 2 * len(histories)
+    assert not [line for line in faces if NOBODY.search(line)]
     reports = [one for alert in alerts for one in alert.evidence if not one.title]
     assert reports
     assert all(one.token.startswith("token:") for one in reports)

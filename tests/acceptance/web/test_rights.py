@@ -56,6 +56,7 @@ ENDPOINTS = {
     "reject_operate": ("POST", "/v1/proposals/{proposal}/reject", {}, "operate", 404),
     "reload": ("POST", "/v1/reload", RELOAD, "policy", 403),
     "summary": ("GET", "/v1/summary", None, "read", 403),
+    "own_token": ("GET", "/v1/token", None, "submit", 200),
     "clock": ("GET", "/v1/clock", None, "read", 200),
     "advance": ("POST", "/v1/clock", ADVANCE, "operate", 403),
     "inbound": ("POST", "/v1/inbound/sms", {"from": "+628999999999", "text": "ok"}, "inbound", 403),

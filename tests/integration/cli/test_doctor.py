@@ -1,5 +1,6 @@
 """`siaga doctor` on a set-up that is good, with a real Redis of config/redis.conf, and on broken ones."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -8,9 +9,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine import cli
+from engine.cli.storage import storage
+from engine.clock import WallClock
+from engine.service.tokens import TABLE, Tokens
+from engine.settings import load
+from engine.store.codec import encode
+from engine.store.port import Put, Write
+from tests.credentials import OPERATOR
 from tests.integration.namespace import listens, program, until
 
 ROOT = Path(__file__).parents[3]
@@ -39,6 +48,14 @@ class Site:
         for verdict in json.loads(self._capsys.readouterr().out):
             found.setdefault(verdict["area"], []).append(verdict)
         return ended.value.code, found
+
+    def typed(self, *words: str) -> None:
+        """Run a command on the set-up; it must end well."""
+        options = [part for name, value in self.settings.items() for part in ("--set", f"{name}={value}")]
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*words, "--config", str(ROOT / "config/siaga.yaml"), *options])
+        assert ended.value.code == 0
+        self._capsys.readouterr()
 
 
 def faults(found: dict[str, list[dict]]) -> dict[str, list[tuple[str, str]]]:
@@ -264,3 +281,32 @@ def test_a_server_that_forbids_the_pause_is_told_by_the_backup(site, redis, caps
     assert ended.value.code == cli.FAILED
     assert "allow CLIENT PAUSE and UNPAUSE" in capsys.readouterr().err
     assert list(site.home.glob("*.tar.gz*")) == []
+
+
+def test_tokens_of_before_the_bound_to_desks_are_named_with_what_to_type(site):
+    """Those alone that report: a token of today, one that only reads and one that has ended are none of them."""
+
+    async def kept() -> str:
+        options = [f"{name}={value}" for name, value in site.settings.items()]
+        async with storage(load(ROOT / "config/siaga.yaml", overrides=options)) as store:
+            tokens = Tokens(store, WallClock())
+            old = await tokens.create(("submit",), "73.15", label="Desk Pinrang", by=OPERATOR)
+            reads = await tokens.create(("read",), "73.15", by=OPERATOR)
+            ended = await tokens.create(("submit",), "73.15", by=OPERATOR)
+            for one in (old, reads, ended):  # as a store of before holds them
+                record = (await store.get(TABLE, [one.token.id]))[0]
+                before = msgspec.structs.replace(one.token, desks=None)
+                put = Put(TABLE, one.token.id, encode(before), expected=record.version)
+                await store.write(Write(name="revoke_token", puts=(put,)))
+            await tokens.revoke(ended.token.id, by=OPERATOR)
+            await tokens.create(("submit",), "73", desks=("*",), by=OPERATOR)
+            return old.token.id
+
+    token = asyncio.run(kept())
+    _code, found = site.doctor()
+    (verdict,) = found["tokens"]
+    assert verdict["state"] == "warning"
+    assert verdict["says"].startswith(f"{token} (Desk Pinrang) of region 73.15 ")
+    assert f"`siaga token rotate {token} --overlap 7d --desk 73.15`" in verdict["remedy"]
+    site.typed("token", "rotate", token, "--overlap", "7d", "--desk", "73.15")
+    assert "tokens" not in site.doctor()[1]

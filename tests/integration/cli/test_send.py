@@ -77,14 +77,14 @@ def lines_file(tmp_path) -> Path:
 
 @pytest.fixture
 def against_siaga(tmp_path):
-    """Run work in a thread while a service listens, with its address and a token for Sulawesi Selatan."""
+    """Run work in a thread while a service listens, with its address and a token: for any desk of Sulawesi Selatan."""
 
-    def run(work) -> object:
+    def run(work, region: str = "73", desks: tuple[str, ...] = ("*",)) -> object:
         async def serve():
             overrides = [f"paths.var={tmp_path}/var", "http.port=0", "log.level=error"]
             async with AsyncExitStack() as stack:
                 siaga = await open_siaga(load(Path(CONFIG), overrides=overrides), stack, store=MemoryStore())
-                token = await siaga.tokens.create(("submit",), "73", desks=("*",), by=OPERATOR)
+                token = await siaga.tokens.create(("submit",), region, desks=desks, by=OPERATOR)
                 url = await stack.enter_async_context(serving(siaga))
                 return await asyncio.to_thread(work, url, token.text)
 
@@ -183,6 +183,78 @@ def test_one_event_by_words_and_a_sign_of_life(against_siaga, siaga_send):
     assert (one[0], nihil[0]) == (0, 0)
     assert one[1].startswith("1 diterima")
     assert nihil[1].startswith("1 diterima")
+
+
+SHEET = ("Daerah", "Tanggal", "Jam", "Jenis", "Tingkat")
+OF_REGENCY = ("73.15", ())
+"""The region of a token, and no desk named: it reports for the desk of that regency."""
+
+
+def rows(*places: tuple[str, ...], head: tuple[str, ...] = SHEET) -> bytes:
+    """A sheet with a flood at each place; what follows the place are cells of further columns."""
+    at = local(AGO, "WITA")
+    what = (f"{at:%d/%m/%Y}", f"{at:%H.%M}", "Banjir", "waspada")
+    lines = [head, *((place, *what, *more) for place, *more in places)]
+    return "\n".join(";".join(line) for line in lines).encode()
+
+
+def test_rows_of_districts_report_for_the_desk_of_the_regencys_token(against_siaga, siaga_send, tmp_path):
+    """A district has no desk of its own: its rows were refused, since each named its region as its desk."""
+    file = tmp_path / "laporan.csv"
+    file.write_bytes(rows(("73.15.01",), ("73.15.02",)))
+    one = ("--region", "73.15.03", "--kind", "banjir", "--severity", "waspada")
+
+    def work(url, token):
+        return siaga_send(file, "--url", url, token=token), siaga_send(*one, "--url", url, token=token)
+
+    sheet, word = against_siaga(work, *OF_REGENCY)
+    assert sheet[:2] == (
+        0,
+        "2 diterima, 0 sudah pernah masuk, 0 ditahan untuk diperiksa, 0 ditolak, 0 perlu diperbaiki.\n",
+    )
+    assert word[0] == 0
+
+
+def test_a_row_in_the_name_of_another_desk_is_named_before_anything_is_sent(
+    against_siaga, siaga_send, tmp_path
+):
+    file = tmp_path / "laporan.csv"
+    head = (*SHEET, "Desk")
+    file.write_bytes(rows(("73.15.01", ""), ("73.15.02", "73.16"), ("73.15.02", "73.15"), head=head))
+    code, out, _ = against_siaga(
+        lambda url, token: siaga_send(file, "--url", url, "--lang", "en", token=token), *OF_REGENCY
+    )
+    assert code == AMISS
+    assert out.splitlines() == [
+        "row 3: not sent: Desk: this desk is not yours -> write the name of your own desk, or leave it empty",
+        "2 accepted, 0 came before, 0 kept aside, 0 refused, 1 to correct.",
+    ]
+
+
+def test_a_token_with_names_of_its_own_reports_by_its_first_one(against_siaga, siaga_send, tmp_path):
+    file = tmp_path / "laporan.csv"
+    file.write_bytes(rows(("73.15.01",)))
+    code, out, _ = against_siaga(
+        lambda url, token: siaga_send(file, "--url", url, token=token), "73", ("hotline", "73.15")
+    )
+    assert (code, out.split(",")[0]) == (0, "1 diterima")
+
+
+def test_a_token_for_any_desk_reports_for_the_region_of_each_row(against_siaga, siaga_send, tmp_path):
+    file = tmp_path / "laporan.csv"
+    file.write_bytes(rows(("73.15",), ("73.16",)))
+    code, out, _ = against_siaga(lambda url, token: siaga_send(file, "--url", url, token=token))
+    assert (code, out.split(",")[0]) == (0, "2 diterima")
+
+
+def test_while_the_service_is_away_rows_wait_in_the_spool_for_their_region(siaga_send, tmp_path):
+    file = tmp_path / "laporan.csv"
+    file.write_bytes(rows(("73.15",)))
+    code, _, err = siaga_send(file, "--url", "http://127.0.0.1:9")
+    assert code == KEPT
+    assert "Desk token ini belum diketahui" in err
+    (kept,) = spooled(tmp_path)
+    assert json.loads(kept)["source"]["desk"] == "73.15"
 
 
 def test_a_token_of_another_region_or_right_keeps_all_in_the_spool(

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from engine.alerting.alert import Rendered
+from engine.cli.case import history_lines
+from engine.cli.check import Tongue
 from engine.service.case_file import CaseFileError, public_key, read, write
 from tests.unit.alerting.cases import Course, policy
 
@@ -29,6 +31,18 @@ def test_a_file_is_read_back_as_it_was():
     assert contents.alert.id == contents.history[0].alert
     assert len(contents.history) == contents.alert.history
     assert contents.notifications != ()
+
+
+def test_it_says_in_words_by_which_credential_each_entry_was():
+    course = Course(policy()).until(40)
+    said = {entry.by: {"id": "kata", "en": "words"} for entry in course.history}
+    file = write(
+        "siaga", course.alert, (), course.history, credentials=said, mark="", at=course.now, seed=SEED
+    )
+    assert read(file, public_key(SEED)).credentials == said
+    lines = list(history_lines(read(file), Tongue.id))
+    assert len(lines) == len(course.history) > 0
+    assert all(line.endswith("[kata]") for line in lines)
 
 
 def test_no_address_and_no_text_is_in_it():

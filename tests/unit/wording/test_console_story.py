@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 
 from engine.alerting.alert import HistoryEntry
@@ -67,7 +68,9 @@ NAMES = (
 """escalation.md 10."""
 TOLD = (
     notification(state="sent", person="orang-sekda"),
-    notification(role="bkpsdm", person="orang-bkpsdm", state="failed", reason="bounced"),
+    msgspec.structs.replace(
+        notification(role="bkpsdm", person="orang-bkpsdm", state="failed", reason="bounced"), id="lain"
+    ),
 )
 
 
@@ -85,9 +88,9 @@ def told(*entries: HistoryEntry, **notes: str) -> list[str]:
     return [line.text for line in happened(*entries, **notes)]
 
 
-def happened(*entries: HistoryEntry, language: str = "id", **notes: str):
+def happened(*entries: HistoryEntry, language: str = "id", labels=None, **notes: str):
     """Return the story behind its first line, which tells of the reports."""
-    reported, *lines = story(entries, teller(language), notes)
+    reported, *lines = story(entries, teller(language), notes, labels)
     assert reported.tone == "reported"
     return lines
 
@@ -118,6 +121,37 @@ def test_answers_say_who_how_and_who_entered_it():
         "Kepala BKPSDM Kab. Pinrang: bukan wewenangnya (lewat petugas) (dicatat oleh piket)",
         "pengguna piket menyatakan selesai (konsol)",
     ]
+
+
+def test_each_line_says_by_which_credential_it_was_done():
+    """In words: whose link, whose text, which user or token, which part of Siaga; of several entries each once."""
+    message = TOLD[0]
+    lines = happened(
+        entry(1, "opened", by="service:evaluator"),
+        entry(2, "answered", reason="seen", person="orang-sekda", by=f"link:{message.id}"),
+        entry(3, "answered", reason="taken", person="orang-sekda", by=f"phone:{message.contact}"),
+        entry(
+            4,
+            "answered",
+            reason="resolved",
+            person="orang-sekda",
+            by="token:t1",
+            details={"via": "proxy", "operator": "t1"},
+        ),
+        entry(5, "notified", person="orang-sekda", by="service:dispatcher"),
+        entry(6, "notified", person="orang-bkpsdm", by="gateway:kannel"),
+        entry(7, "commented", person="piket"),
+        labels={"t1": "Posko"},
+    )
+    assert [line.who for line in lines] == [
+        "Siaga (penilaian)",
+        "tautan yang dikirim kepada Sekretaris Daerah Kab. Pinrang",
+        "SMS dari Sekretaris Daerah Kab. Pinrang",
+        "token Posko (t1)",
+        "Siaga (pengiriman), gerbang kannel",
+        "tidak tercatat",
+    ]
+    assert lines[3].text.endswith("(dicatat oleh token Posko (t1))")
 
 
 def test_a_note_stands_beside_its_entry_for_who_may_read_it():
