@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 from rich.console import Console
 
@@ -24,6 +25,7 @@ from engine.cli.account import os_account
 from engine.cli.replay import replaying
 from engine.clock import ManualClock
 from engine.errors import ConfigurationError, SiagaError
+from engine.rehearsal.mailbox import Mailbox
 from engine.rehearsal.replay import Replay, read_events
 from engine.rehearsal.service_client import ServiceClient
 from engine.service.ground import open_store
@@ -39,6 +41,8 @@ PASSWORD_BYTES = 12
 MARK = ".demo"
 """Stands in an outbox that the demo may empty at its next start."""
 STOP_SECONDS = 15.0
+LINKS_TRIED = 100
+"""So many of the newest links are tried for one that still opens."""
 
 console = Console(stderr=True, highlight=False)
 
@@ -152,21 +156,37 @@ def _write_summary(file: Path, summary: dict[str, Any]) -> None:
 
 def _say(summary: dict[str, Any], outbox: Path, file: Path) -> None:
     alerts, lost = summary["alerts"], summary["unaccounted"]
+    levels = ", ".join(f"{number} {level}" for level, number in alerts["by_level"].items())
     console.print(
-        f"{summary['events']} kejadian, {alerts['opened']} peringatan {alerts['by_level']}, "
-        f"{summary['answers']} jawaban, tak terhitung {lost['alerts']} + {lost['notifications']}"
+        f"{summary['events']} kejadian, {alerts['opened']} peringatan ({levels}), {summary['answers']} jawaban. "
+        f"Tanpa keterangan: {lost['alerts']} peringatan, {lost['notifications']} pesan.",
+        soft_wrap=True,
     )
-    console.print(f"Pesan: {outbox}   Ringkasan: {file}")
+    console.print(f"Pesan: {outbox}", soft_wrap=True)
+    console.print(f"Ringkasan: {file}", soft_wrap=True)
+
+
+async def living_link(outbox: Path, client: httpx.AsyncClient) -> str:
+    """Return the newest link of the messages that still opens, since that of a closed alert ends after a day.
+
+    Empty where none of the newest `LINKS_TRIED` opens.
+    """
+    links = [letter.link for letter in Mailbox(outbox).new_letters() if letter.link]
+    for link in links[: -LINKS_TRIED - 1 : -1]:
+        if (await client.get(link)).status_code == httpx.codes.OK:
+            return link
+    return ""
 
 
 async def _stay(settings: Settings, outbox: Path, password: str) -> None:
     console.print(
         f"Konsol: {settings.base_url}/console   pengguna: {USER}   kata sandi: {password}", soft_wrap=True
     )
-    newest = max(outbox.glob("*.eml"), default=None)
     console.print(f"API: {settings.base_url}/docs   Kesehatan: {settings.base_url}/healthz")
-    if newest is not None:
-        console.print(f"Halaman jawaban: buka tautan di {newest}")
+    async with httpx.AsyncClient() as client:
+        link = await living_link(outbox, client)
+    if link:
+        console.print(f"Halaman jawaban seorang pejabat: {link}", soft_wrap=True)
     console.print("Ctrl-C mengakhiri.")
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -65,6 +65,8 @@ def init(
     run = shlex.quote(str(SHIPPED / "run"))
     typer.echo("\nNext:", err=True)
     typer.echo(f"  export SIAGA_CONFIG={shlex.quote(str(folder.absolute() / 'config/siaga.yaml'))}", err=True)
+    if smtp_user:
+        typer.echo("  read -rs SIAGA_SMTP_PASSWORD && export SIAGA_SMTP_PASSWORD", err=True)
     typer.echo(f"  {run} siaga doctor          # what is still missing, each with its remedy", err=True)
     typer.echo(f"  {run} siaga contact test piket-posko/email/1", err=True)
     typer.echo(f"  {run} serve                 # then docs/setup.md tells how to run it for good", err=True)

@@ -98,7 +98,7 @@ async def test_an_answer_by_phone_is_the_officials_and_keeps_who_entered_it(page
     person = (await page.told())[0]
     text = await page.done("answer", person=person, says="taken", note="Menuju lokasi")
     assert "Tercatat sebagai diterima." in text
-    assert "(dicatat oleh piket-uji)" in text
+    assert "(dicatat oleh pengguna piket-uji)" in text
     assert "<blockquote>Menuju lokasi</blockquote>" in text
     alert = (await page.api.siaga.desk.case(page.alert)).alert
     assert (alert.status, alert.takings[0].person, alert.takings[0].operator) == (
@@ -130,7 +130,7 @@ async def test_the_user_takes_it_and_resolves_it_in_their_own_name(page):
     assert "Peringatan ini sudah selesai." in text
     assert await page.status() == "resolved"
     again = await page.send("take")
-    assert (again.status_code, "Tidak dicatat: Peringatan ini sudah selesai." in again.text) == (409, True)
+    assert (again.status_code, "Tidak dicatat. Peringatan ini sudah selesai." in again.text) == (409, True)
 
 
 async def test_escalating_starts_the_next_step(page):

@@ -43,7 +43,7 @@ async def test_the_field_that_is_wrong_is_written_anew(api):
     id_ = await kept(api, **LOOK_ALIKE)
     await api.sign_in("operate")
     page = (await api.client.get(f"{PATH}/{id_}")).text
-    assert "tulis kode Kemendagri seperti 73.15" in page
+    assert "Tulis kode Kemendagri seperti 73.15" in page
     assert 'value="9402"' in page
     still = await api.send(f"{PATH}/{id_}", f"{PATH}/{id_}", how="field", value="99.99")
     assert still.status_code == 422

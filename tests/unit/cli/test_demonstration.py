@@ -1,10 +1,12 @@
 """The demo's installation: whatever gateways there are, its messages become files."""
 
+import asyncio
 from pathlib import Path
 
+import httpx
 import pytest
 
-from engine.cli.demonstration import of_its_own
+from engine.cli.demonstration import living_link, of_its_own
 from engine.service.outlets import outlets_of
 from engine.settings import load
 
@@ -50,3 +52,21 @@ def test_its_state_lies_apart(config, tmp_path):
     assert (settings.namespace, settings.paths.var) == ("demo", tmp_path / "var/demo")
     assert settings.outbox_directory == tmp_path / "var/outbox"
     assert settings.http.port == 8099
+
+
+def test_the_link_that_is_shown_is_the_newest_that_still_opens(tmp_path):
+    """That of the newest message leads nowhere where its alert was closed for more than a day."""
+    for number, token in enumerate(("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc")):
+        text = f"Message-ID: <n{number}.a{number}@x>\nReferences: <a{number}@x>\n\nhttp://desk.example/a/{token}\n"
+        (tmp_path / f"2025040{number}T000000Z-n{number}-email.eml").write_text(text)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(404 if request.url.path.startswith("/a/c") else 200)
+
+    async def shown(path: Path) -> str:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            return await living_link(path, client)
+
+    assert asyncio.run(shown(tmp_path)) == "http://desk.example/a/bbbbbbbbbbbbbbbb"
+    (tmp_path / "kosong").mkdir()
+    assert asyncio.run(shown(tmp_path / "kosong")) == ""
