@@ -96,8 +96,8 @@ async def test_one_person_proposes_and_another_puts_it_in_force(api):
     await sign_in_as(api, "penyetuju", "read", "policy")
     assert 'class="waiting">1<' in (await api.client.get("/console")).text
     shown = html.unescape((await api.client.get(page)).text)
-    assert "sedikitnya 3" in shown  # the sentence before
-    assert "sedikitnya 2" in shown  # and after
+    assert 'sedikitnya <mark class="old">3</mark> ' in shown  # the sentence before
+    assert 'sedikitnya <mark class="new">2</mark> ' in shown  # and after
     assert re.search(r'<span class="old">- .*at_least: 3', shown)
     assert re.search(r'<span class="new">\+ .*at_least: 2', shown)
     done = await api.send(page, f"{page}/approve", **form)

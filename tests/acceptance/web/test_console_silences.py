@@ -96,7 +96,7 @@ async def test_one_of_a_province_waits_and_the_page_says_for_whom(api):
     assert page.endswith("?said=silence_proposed")
     shown = (await api.client.get(page)).text
     assert "Bisukan belum berlaku." in shown
-    assert "Yang dapat: piket-dua." in shown
+    assert "Yang dapat menyetujui: piket-dua." in shown
     assert "/approve" not in shown
     assert await listed(api) == ()
     api.client.cookies.clear()
