@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeGuard
 
-from engine.judging import rule as language
+from engine.judging import condition as language
 from engine.judging.absence import DeadlineFold, SilenceFold
 from engine.judging.attempt import Attempts
 from engine.judging.bond import BondFold
 from engine.judging.circumstances import UNKNOWN, Circumstances
 from engine.judging.comparison import ComparisonFold
 from engine.judging.event import EventKey
+from engine.judging.expected import Deadline, Silence
 from engine.judging.fold import Fold
 from engine.judging.instant import Instant
 from engine.judging.items import Gathering, Wait
@@ -152,7 +153,7 @@ class CompletionFold(Fold):
 _FOLDS: dict[Any, type[Fold]] = {
     language.Pattern: CompletionFold,
     language.Compare: ComparisonFold,
-    language.Silence: SilenceFold,
-    language.Deadline: DeadlineFold,
+    Silence: SilenceFold,
+    Deadline: DeadlineFold,
     language.Bond: BondFold,
 }
