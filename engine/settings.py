@@ -199,6 +199,14 @@ class Messages(_Section):
     """How people reach the duty desk, in one line of text; none: messages and pages do not say."""
 
 
+class Contacts(_Section):
+    """Changes of the contacts of people."""
+
+    objection_hours: int = Field(default=24, ge=24, le=168)
+    """A new contact whose code came back counts after this, if none of the person's other contacts objects; a second
+    person's approval makes it count at once. A contact that was removed comes back by an objection within this time."""
+
+
 class Links(_Section):
     """The links by which officials answer."""
 
@@ -265,6 +273,7 @@ class Settings(_Section):
     gateways: Gateways = Gateways()
     messages: Messages = Messages()
     budgets: BudgetSection = BudgetSection()
+    contacts: Contacts = Contacts()
     links: Links = Links()
     console: Console = Console()
     archive: ArchiveSection = ArchiveSection()

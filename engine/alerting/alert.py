@@ -35,11 +35,13 @@ Kind = Literal[
     "unreachable",
     "reply",
     "situation",
+    "contact_change",
 ]
 NOTICES: frozenset[Kind] = frozenset(("first", "step", "delegated", "digest", "unreachable"))
 """Kinds that tell a person of the alert (escalation.md 6); the others follow up."""
-ALONE: frozenset[Kind] = frozenset(("reply", "situation"))
-"""Kinds that belong to no alert: a reply to a text, and a report on the situation. No gate holds them."""
+ALONE: frozenset[Kind] = frozenset(("reply", "situation", "contact_change"))
+"""Kinds that belong to no alert: a reply to a text, a report on the situation, and the notice to a person that one of
+their contacts changes. No gate holds them."""
 AFTER_CLOSING: frozenset[Kind] = frozenset(("resolved", "correction", "reply"))
 """Kinds that are still wanted when the alert is resolved."""
 EVIDENCE_KEPT = 60

@@ -41,6 +41,22 @@ def removed(contents: Contents, contact_id: str) -> Contents:
     return msgspec.structs.replace(contents, people=people)
 
 
+def restored(contents: Contents, contact: Contact) -> Contents:
+    """Return the directory with a contact as it was before it was removed or stopped.
+
+    It gets another number where its own was given again.
+    """
+    person = next((p for p in contents.people if p.id == contact.id.partition("/")[0]), None)
+    if person is None:
+        return contents
+    others = tuple(c for c in person.contacts if c.value != contact.value)
+    if any(c.id == contact.id for c in others):
+        anew = added(contents, person.id, contact.channel, contact.value)[1]
+        contact = msgspec.structs.replace(contact, id=anew.id)
+    contacts = tuple(sorted((*others, contact), key=lambda c: c.priority))
+    return _with(contents, msgspec.structs.replace(person, contacts=contacts))
+
+
 def marked(contents: Contents, contacts: Collection[str], *, verified: bool) -> Contents:
     """Return the directory with these contacts verified, or not any more; a STOP is over with either."""
     return _changed(contents, contacts, verified=verified, stopped=False)

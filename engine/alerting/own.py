@@ -21,6 +21,7 @@ Matter = Literal[
     "balance",
     "dead_letter",
     "contact",
+    "contact-objection",
     "code-guessing",
     "token-storm",
     "vacancy",
@@ -30,9 +31,9 @@ Matter = Literal[
 ]
 MATTERS: tuple[Matter, ...] = get_args(Matter)
 """Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on a
-group, an alert or a message raised and was put off; somebody wrote STOP; codes are guessed by SMS; one token brings
-more awas events than it may; time ran out and an alert has nobody left; the wall clock jumped; nothing more is taken
-in, since too much waits; a stored record cannot be read."""
+group, an alert or a message raised and was put off; somebody wrote STOP; an official objects to a change of their
+contacts; codes are guessed by SMS; one token brings more awas events than it may; time ran out and an alert has nobody
+left; the wall clock jumped; nothing more is taken in, since too much waits; a stored record cannot be read."""
 PREFIX = "siaga."
 """The ids of rules that begin so are Siaga's own; the loader refuses them to others."""
 OPS_POLICY = "siaga-ops"
@@ -94,6 +95,12 @@ _WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
         "BERHENTI diterima dari telepon seorang pejabat; teleponlah dia",
         "BERHENTI dari telepon pejabat",
         "Audit menyebut siapa. Tanpa kode tidak ada yang berubah; dengan kode AWAS tetap. Lalu: siaga contact stop.",
+        POSKO_POLICY,
+    ),
+    "contact-objection": (
+        "Seorang pejabat keberatan atas perubahan kontaknya; perubahan itu dibatalkan",
+        "Keberatan atas perubahan kontak",
+        "Mungkin seseorang hendak mengalihkan pesannya. Telepon pejabat itu. Usulan menyebut siapa yang mengubah.",
         POSKO_POLICY,
     ),
     "code-guessing": (

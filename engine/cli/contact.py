@@ -66,7 +66,10 @@ def add(
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Add a contact, last in order, and send a code there. It counts once the code came back.
+    """Add a contact, last in order, send a code there, and notify the person's other contacts.
+
+    It counts once its code came back and none of the others objected in time (contacts.objection_hours), or another
+    person approved. With `reload.four_eyes: false` nobody is notified and the code suffices.
 
     The code comes back by an answer to the SMS where the route is two-way, else by `siaga contact verify`.
 
@@ -95,7 +98,7 @@ def verify(
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Bring back the code that was sent to a contact: messages of alerts go there once another person approved it.
+    """Bring back the code that was sent to a contact: it counts unless another contact objects, or by approval.
 
     With `reload.four_eyes: false` they go there from now on, and the audit says `alone`.
 
@@ -148,7 +151,11 @@ async def _add(settings: Settings, person: str, channel: Channel, value: str) ->
         books = books_of(settings, store)
         if (await books.directory()).person(person) is None:
             raise SiagaError(f"{person}: there is no such person; `siaga directory export` writes them all")
-        await Registry(store, books).amend(change, WallClock().now(), os_account())
+        if settings.reload.four_eyes:
+            contacts = (await inbox_of(settings, store, NOTHING)).proposals.contacts
+            made = [await contacts.add(person, channel, value, os_account())]
+        else:
+            await Registry(store, books).amend(change, WallClock().now(), os_account())
     try:
         return await _send(settings, made[0].id, verify=True)
     except SiagaError as error:
@@ -165,7 +172,10 @@ async def _verify(settings: Settings, contact: str, code: str) -> str:
         by = os_account() if four_eyes else alone(os_account())
         outcome = await verifications.hear(await _found(books, contact), code, WallClock().now(), by)
     if outcome == "waits":
-        return f"{contact}: the code is right; another person must approve it (siaga proposals list)"
+        return (
+            f"{contact}: the code is right; it counts unless another contact objects in time, or once another person "
+            "approved it (siaga proposals list)"
+        )
     if outcome != "verified":
         hint = {
             "not_asked": "no code counts for it any more: siaga contact ask",
@@ -182,8 +192,12 @@ async def _remove(settings: Settings, contact: str) -> str:
         last = last_of_holder(await books.directory(), found, WallClock().now())
         if last and settings.reload.four_eyes:
             inbox = await inbox_of(settings, store, NOTHING)
-            made = await inbox.proposals.propose_contact(found, "remove", by)
+            made = await inbox.proposals.contacts.propose_removal(found, by)
             return f"{contact}: waits for another person: siaga proposals show {made.id}"
+        if settings.reload.four_eyes:
+            inbox = await inbox_of(settings, store, NOTHING)
+            await inbox.proposals.contacts.take_away(found, "removed", by)
+            return f"{contact}: removed; an objection brings it back until the change is final"
         change = partial(removed, contact_id=contact)
         await Registry(store, books).amend(change, WallClock().now(), alone(by) if last else by)
         return f"{contact}: removed"
@@ -192,7 +206,11 @@ async def _remove(settings: Settings, contact: str) -> str:
 async def _stop(settings: Settings, contact: str) -> None:
     async with storage(settings) as store:
         books = books_of(settings, store)
-        await _found(books, contact)
+        found = await _found(books, contact)
+        if settings.reload.four_eyes:
+            inbox = await inbox_of(settings, store, NOTHING)
+            await inbox.proposals.contacts.take_away(found, "stopped", os_account())
+            return
         change = partial(marked, contacts={contact}, verified=False)
         await Registry(store, books).amend(change, WallClock().now(), os_account())
 

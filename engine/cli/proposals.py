@@ -7,6 +7,7 @@ and may not approve what it proposed itself.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -24,7 +25,7 @@ from engine.store.port import Place, read_place
 
 if TYPE_CHECKING:
     from engine.loading.texts import Language
-    from engine.service.proposals import ChangeProposal, Decided, ProposalPage
+    from engine.service.proposals import ChangeProposal, ContactChange, Decided, ProposalPage
     from engine.service.rule_difference import Reading
 
 app = typer.Typer(no_args_is_help=True, help="Decide on changes that another person proposed.")
@@ -50,6 +51,11 @@ _WORDS: dict[Language, dict[str, str]] = {
         "over": "Ditolak: tidak ada lagi yang akan diubah usulan ini.",
         "nobody_left": "Ditolak: peringatan yang terbuka tidak punya penerima lain.",
         "no_reason": "Ditolak: penolakan perlu alasan (--reason).",
+        "no_code": "Ditolak: kode kontak itu belum kembali.",
+        "counts_at": "{act} {contact}: berlaku {at} WIB bila tidak ada keberatan. {coded}",
+        "approval": "{act} {contact}: berlaku hanya dengan persetujuan. {coded}",
+        "coded": "Kodenya sudah kembali.",
+        "not_coded": "Kodenya belum kembali.",
     },
     "en": {
         "before": "  before: {text}",
@@ -70,6 +76,11 @@ _WORDS: dict[Language, dict[str, str]] = {
         "over": "Refused: there is nothing left that it would change.",
         "nobody_left": "Refused: unresolved alerts would have nobody left to tell.",
         "no_reason": "Refused: a rejection needs a reason (--reason).",
+        "no_code": "Refused: the code of that contact has not come back.",
+        "counts_at": "{act} {contact}: counts at {at} WIB unless somebody objects. {coded}",
+        "approval": "{act} {contact}: counts by approval alone. {coded}",
+        "coded": "Its code came back.",
+        "not_coded": "Its code has not come back.",
     },
 }
 
@@ -101,13 +112,15 @@ def list_(
         "proposed by",
         "at",
         "state",
+        "due",
         "decided by",
         box=None,
         pad_edge=False,
     )
     for one in page.proposals:
         by = "" if one.decided_by is None else str(one.decided_by)
-        table.add_row(one.id, one.subject.kind, str(one.by), _when(one.at), one.state, by)
+        due = _when(one.due_at) if one.state == "waiting" else ""
+        table.add_row(one.id, one.subject.kind, str(one.by), _when(one.at), one.state, due, by)
     print_listing(table)
     if page.after is not None:
         typer.echo(f"more: siaga proposals list --after {page.after}", err=True)
@@ -201,12 +214,8 @@ def _print(settings: Settings, proposal: ChangeProposal, found: Reading | None, 
             state=proposal.state,
         )
     )
-    other = proposal.subject.silence or proposal.subject.contact
-    if other is not None:
-        typer.echo(msgspec.json.format(msgspec.json.encode(other)).decode())
-        return
     if found is None:
-        typer.echo(words["gone"])
+        typer.echo(_other(proposal, words))
         return
     texts = load_catalogue(settings.paths.templates / "texts.yaml").texts(language)
     kinds = names_by_language(load_kinds(settings.paths.kinds))
@@ -227,6 +236,23 @@ def _print(settings: Settings, proposal: ChangeProposal, found: Reading | None, 
             typer.echo(f"    {_MARKS[mark]}{text}")
     if proposal.preview is not None:
         typer.echo("\n" + words["told"].format(told=proposal.preview.told))
+
+
+def _other(proposal: ChangeProposal, words: Mapping[str, str]) -> str:
+    """Return what a proposal that has no difference of rules would change."""
+    if proposal.subject.contact is not None:
+        return _contact(proposal.subject.contact, words)
+    if proposal.subject.silence is not None:
+        return msgspec.json.format(msgspec.json.encode(proposal.subject.silence)).decode()
+    return words["gone"]
+
+
+def _contact(change: ContactChange, words: Mapping[str, str]) -> str:
+    """Return what becomes of a contact, and when, in one line."""
+    key = "approval" if change.counts_at is None else "counts_at"
+    coded = words["coded" if change.coded else "not_coded"] if change.act == "count" else ""
+    at = "" if change.counts_at is None else _when(change.counts_at)
+    return words[key].format(act=change.act, contact=change.contact, at=at, coded=coded).strip()
 
 
 async def _approve(settings: Settings, id_: str, yes: int, language: Language) -> bool:

@@ -8,6 +8,7 @@ the account of the machine proposes. A service that runs switches by itself.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -20,7 +21,7 @@ from engine.cli.check import Format, Tongue
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.errors import ConfigurationError
-from engine.judging.instant import from_datetime, local
+from engine.judging.instant import HOUR, from_datetime, local
 from engine.loading.finding import advice_first
 from engine.loading.texts import Language
 from engine.settings import DEFAULT_FILE, Settings
@@ -182,6 +183,7 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     from engine.service.approval import Approval
     from engine.service.books import Books
     from engine.service.ground import history_of
+    from engine.service.key import agreed_keys
     from engine.service.lock_step import stored_clock
     from engine.service.proposals import Proposals
     from engine.service.rule_sets import RuleSet
@@ -212,7 +214,16 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
         max_told=settings.reload.max_told,
         history=history_of(settings, store),
     )
-    return Inbox(clock, books, approval, Proposals(store, clock, books, approval, silences))
+    proposals = Proposals(
+        store,
+        clock,
+        books,
+        approval,
+        silences,
+        keys=await agreed_keys(store, settings.key_file, os.environ),
+        objection=settings.contacts.objection_hours * HOUR,
+    )
+    return Inbox(clock, books, approval, proposals)
 
 
 async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) -> bool:

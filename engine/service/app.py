@@ -155,7 +155,15 @@ class Siaga:
             previews=None if where is None else previews(self.workers, settings, where),
         )
         self.silences = Silences(store, clock, books, self.desk)
-        self.proposals = Proposals(store, clock, books, self.approval, self.silences)
+        self.proposals = Proposals(
+            store,
+            clock,
+            books,
+            self.approval,
+            self.silences,
+            keys=keys,
+            objection=settings.contacts.objection_hours * HOUR,
+        )
         self.watch = Watch(
             store,
             clock,
@@ -204,6 +212,7 @@ class Siaga:
             phones=phones,
             responses=Responses(catalogue, books.regions),
             verifications=self.verifications,
+            contacts=self.proposals.contacts,
         )
         renderer = Renderer.of(settings, catalogue, self.kind_names, books.regions, partial(seal, key))
         past = history_of(settings, store)

@@ -34,6 +34,7 @@ from engine.service.apply import Desk
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS, OUTBOX, Case, Changes, load
 from engine.service.claims import Claimed, Claims
+from engine.service.contact_notices import ContactNotices
 from engine.service.deliveries import Deliveries, Delivery
 from engine.service.digests import Digests
 from engine.service.gateways import Choice, Gateways, unserved
@@ -48,6 +49,7 @@ from engine.service.sending import Sending
 from engine.service.setback import Setbacks
 from engine.store.port import Store
 from engine.wording.link import fill, token_for
+from engine.wording.objection import fill_code
 from engine.wording.render import Renderer
 from engine.wording.seal import seal
 from notifiers.base import DeliveryError, Message, Notifier, Receipt, known_refusal, receipt_to_keep
@@ -100,6 +102,7 @@ class Dispatcher:
         self._queue = Queue(store, books, gateways)
         self.claims = Claims(parts)
         self.replies = Replies(store, clock, books, metrics, self._phones)
+        self.notices = ContactNotices(store, clock, books, metrics, gateways, renderer, key)
         self.digests = Digests(parts)
         self.receipts = Receipts(store, clock)
         self.reports = Reports(store, desk, self.replies, self.digests, gateways, metrics)
@@ -185,7 +188,7 @@ class Dispatcher:
         if first.gathers:
             return await self._gather(together)
         if first.kind in ALONE:
-            return await self._reply(first.id)
+            return await self._reply(first.id, first.kind)
         if first.kind == "digest":
             return await self._digest(first.id, first.due_at)
         return await self._send(first.alert, first.id)
@@ -232,9 +235,10 @@ class Dispatcher:
             await asyncio.gather(self._settle(outcome), record())
         await self._catch_up(outcome)
 
-    async def _reply(self, reply_id: str) -> Delivery | None:
-        """Claim a reply, which no gate holds."""
-        claimed = await self.replies.claim(reply_id, self._clock.now() + CLAIM)
+    async def _reply(self, reply_id: str, kind: str) -> Delivery | None:
+        """Claim a reply, or a notice of a changed contact, which no gate holds."""
+        claims = self.notices if kind == "contact_change" else self.replies
+        claimed = await claims.claim(reply_id, self._clock.now() + CLAIM)
         if claimed is None:
             return None
         address = claimed.rendered.to if claimed.rendered else ""
@@ -387,7 +391,7 @@ class Dispatcher:
             envelope=seal(self._key, notification.id),
             channel=notification.channel,
             to=rendered.to,
-            text=fill(rendered.text, secret),
+            text=fill_code(fill(rendered.text, secret), self._key, notification.id),
             subject=rendered.subject,
             html=fill(rendered.html, secret),
             date=rendered.date,

@@ -33,6 +33,7 @@ from engine.service.audit import AuditEntry, append_audit
 from engine.service.books import Books
 from engine.service.casebook import Case
 from engine.service.code_misses import misses
+from engine.service.contact_changes import ContactChanges
 from engine.service.further import Further
 from engine.service.own_alerts import ask
 from engine.service.phones import Kept, Phones
@@ -44,7 +45,7 @@ from engine.wording.code import CONTACT_CODE
 from engine.wording.dialogue import Answers, Stops, Turned, dialogue
 from engine.wording.line import Act, Begun, Done, Line, begin, hear, miss
 from engine.wording.reply import bare, read
-from engine.wording.response import Became, Responses
+from engine.wording.response import Became, ObjectionAnswer, Responses
 
 Heard = Literal[
     "recorded",
@@ -111,7 +112,10 @@ class Inbound:
         phones: Phones,
         responses: Responses,
         verifications: Verifications,
+        contacts: ContactChanges | None = None,
     ) -> None:
+        """Without `contacts` nobody can object to a change of a contact: rehearsals."""
+        self._contacts = contacts
         self._store = store
         self._clock = clock
         self._books = books
@@ -129,13 +133,13 @@ class Inbound:
         return heard
 
     async def _hear(self, sender: str, words: str, gateway_id: str) -> Heard:
-        writer = await self._writer(sender)
+        said = read(words)
+        writer = await self._writer(sender, objects=said.objects)
         if writer is None:
             return "unknown_phone"
         phone = self._phones.digest(writer.number)
         for _ in range(ATTEMPTS):
             now = self._clock.now()
-            said = read(words)
             kept, unresolved = await self._phones.read(writer.number, now, said.code)
             text = _Text(self._text_id(kept.line, phone, words, gateway_id), writer, now)
             if text.id in kept.line.heard:
@@ -143,6 +147,11 @@ class Inbound:
             begun = kept.line.begun_of(text.id)
             if begun is None and not kept.line.hears(now):
                 return "locked"
+            if said.objects and begun is None:
+                heard = await self._object(text, kept, said.code)
+                if heard is not None:
+                    return heard
+                continue
             try:
                 outcome: _Outcome = (
                     Answers(acts=begun.acts) if begun else dialogue(said, kept.line, unresolved, now)
@@ -189,12 +198,16 @@ class Inbound:
 
     # --- who wrote -----------------------------------------------------------------------------------------------
 
-    async def _writer(self, sender: str) -> _Writer | None:
+    async def _writer(self, sender: str, *, objects: bool) -> _Writer | None:
+        """Return who wrote. Who `objects` may write from a contact that was removed, which the notice names."""
         number = _international(sender)
         directory = await self._books.directory()
         if self._numbers[0] != directory.version:
             self._numbers = directory.version, _by_number(directory)
         owners = self._numbers[1].get(number or "")
+        if number and not owners and objects and self._contacts is not None:
+            notices = await self._contacts.notices_to(number)
+            owners = [_owner_of(notice, number) for notice in notices[:1]]
         return _Writer(number, tuple(owners)) if number and owners else None
 
     async def _verified(self, text: _Text, code: str) -> Confirmed | None:
@@ -297,6 +310,30 @@ class Inbound:
         """Return the region whose duty desk looks after the owner of a phone."""
         offices = (await self._books.directory()).positions(writer.owners[0][0].id, self._clock.now())
         return cut(offices[0][0], "regency") or offices[0][0] if offices else NATION
+
+    # --- objections ----------------------------------------------------------------------------------------------
+
+    async def _object(self, text: _Text, kept: Kept, code: str) -> Heard | None:
+        """Undo the change of a contact that a text objects to; without the code of its notice nothing changes.
+
+        The objection stands before its reply: a text that comes again after a crash in between says the same again.
+        None where the phone's line was changed meanwhile.
+        """
+        person, contact = text.writer.owners[0]
+        notices = [] if self._contacts is None else await self._contacts.notices_to(text.writer.number)
+        meant = None if self._contacts is None else self._contacts.meant(notices, code)
+        if code and meant is None:
+            return await self._missed(text, kept)
+        outcome: ObjectionAnswer = "code_missing"
+        if self._contacts is not None and meant is not None:
+            by = Credential("phone", meant.contact, meant.person)
+            outcome = await self._contacts.object(meant.cause, by)
+        said = self._responses.objected(person.language, outcome)
+        reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
+        recorded = outcome in ("objected", "again")
+        heard: Heard = "recorded" if recorded else "turned" if kept.line.speaks else "muted"
+        planned = None if heard == "muted" else reply
+        return heard if await self._reply(text, kept, planned, recorded=recorded) else None
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -520,6 +557,12 @@ def _international(sender: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _owner_of(notice: Notification, number: str) -> tuple[Person, Contact]:
+    """Return whose a phone was to which a notice went, though the directory does not have it any more."""
+    contact = Contact(id=notice.contact, channel="sms", value=number, verified=False)
+    return Person(id=notice.person, language=notice.language), contact
 
 
 def _by_number(directory: Directory) -> dict[str, list[tuple[Person, Contact]]]:

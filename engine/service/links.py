@@ -89,6 +89,22 @@ class Links:
             return directory.contact(notification.contact) is None
         return all(contact.value != to for contact in person.contacts)
 
+    async def objection(self, token: str) -> Notification | None:
+        """Return the notice of a changed contact whose link carries this token, while the link is valid.
+
+        It answers though its contact was removed since: the removal may be what the person objects to.
+        """
+        alert_id, notification_id = await self._written(token)
+        if alert_id or not notification_id:
+            return None
+        record = (await self._store.get(NOTIFICATIONS, [notification_id]))[0]
+        notice = readable_or(NOTIFICATIONS, notification_id, record, Notification, None)
+        if notice is None or notice.kind != "contact_change" or not self._is_ours(token, notice):
+            return None
+        if (await self._books.directory()).person(notice.person) is None:
+            return None
+        return notice if self._clock.now() < notice.planned_at + DAYS_AT_MOST * DAY else None
+
     async def _written(self, token: str) -> tuple[str, str]:
         """Return the ids of the alert (empty: a digest's link) and the notification; both empty where none is known."""
         marks = [fingerprint(key, token) for key in self._keys.accepted]

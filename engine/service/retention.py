@@ -27,6 +27,7 @@ from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS
 from engine.service.dead_letters import DEAD_LETTERS
 from engine.service.families import FAMILIES, Known
 from engine.service.notes import NOTES
+from engine.service.proposal_records import waiting_in
 from engine.service.proposals import DECIDED, PROPOSALS, ChangeProposal
 from engine.service.proposals import KEPT as PROPOSALS_KEPT
 from engine.service.readable import UNREADABLE, readable, readable_entries, readable_of, readable_or
@@ -406,6 +407,9 @@ class Retention:
             versions = (*versions, (current.version, now))
         old = [version for version, at in versions if at < now - days * DAY]
         keep_from = max(old, default=0)
+        for one in await waiting_in(self._store):  # an objection brings back a contact as that version has it
+            change = one.subject.contact
+            keep_from = min(keep_from, change.version) if change is not None and change.is_done else keep_from
         gone = range(seen.dropped + 1, keep_from)
         dropped = await self._written([Drop(DIRECTORY, f"v{version}") for version in gone], "erase")
         after = Seen(

@@ -98,7 +98,7 @@ class Verifications:
                 return "too_many_tries"
             right = _same(out, code)
             if right and self._proposals is not None:
-                await self._proposals.propose_contact(contact, "count", asked.by or by, by)
+                await self._proposals.contacts.code_came_back(contact, asked.by or by, by)
             elif right:
                 await Registry(self._store, self._books).amend(
                     lambda contents: marked(contents, {contact.id}, verified=True), at, by

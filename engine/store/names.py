@@ -40,6 +40,7 @@ ServiceWrite = Literal[
     "breaker",
     "claim",
     "claim_digest",
+    "claim_notice",
     "claim_reply",
     "drop_unwanted",
     "hold",

@@ -23,6 +23,7 @@ from engine.alerting.directory import Found
 from engine.clock import monotonic
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.casebook import Case
+from engine.service.contact_notices import changed_of
 from engine.service.notes import digest_of, with_note
 from engine.service.procedures import Procedures
 from engine.service.rate_limit import Limit, RateLimiter
@@ -31,6 +32,7 @@ from engine.web.auth import siaga_of
 from engine.web.client_address import address_of
 from engine.web.problem import RETRY_AFTER_SECONDS, Problem, responses
 from engine.wording.answer_page import AnswerPages, Outcome
+from engine.wording.objection import ObjectionPages, Standing
 
 router = APIRouter(tags=["answer page"])
 
@@ -70,6 +72,28 @@ async def read_page(request: Request, token: str) -> HTMLResponse:
     try:
         found = await behind(request, token)
         return await digest_page(request, token) if found is None else await page(request, *found)
+    except UnreadableRecordError as error:
+        report_unreadable(error)
+        return unavailable(request)
+    except StoreUnavailableError:
+        return unavailable(request)
+
+
+@router.post(
+    "/a/{token}/objection",
+    response_class=HTMLResponse,
+    responses={**PAGE, 409: {"description": "Too late; the page says so"}, **responses(413)},
+)
+async def object_to_change(request: Request, token: str) -> HTMLResponse:
+    """Object to a change of a contact, by the link of its notice; the same again changes nothing and says so."""
+    siaga = siaga_of(request)
+    try:
+        notice = await siaga.links.objection(token) if len(token) <= LONGEST_TOKEN else None
+        if notice is None:
+            return nowhere(request)
+        by = Credential("link", notice.id, notice.person)
+        objected = await siaga.proposals.contacts.object(notice.cause, by)
+        return await objection_page(request, notice, token, 409 if objected == "over" else 200)
     except UnreadableRecordError as error:
         report_unreadable(error)
         return unavailable(request)
@@ -205,13 +229,32 @@ async def digest_page(request: Request, token: str) -> HTMLResponse:
     siaga, pages = siaga_of(request), pages_of(request)
     found = await siaga.links.digest(token) if len(token) <= LONGEST_TOKEN else None
     if found is None:
-        return nowhere(request)
+        notice = await siaga.links.objection(token) if len(token) <= LONGEST_TOKEN else None
+        return nowhere(request) if notice is None else await objection_page(request, notice, token)
     digest, told = found
     items = [
         (one, case.alert, tuple(case.notifications.values()), PREFIX + siaga.answer_token(one))
         for case, one in told
     ]
     return shown(pages, pages.digest(digest, items, at=siaga.clock.now()), 200)
+
+
+async def objection_page(
+    request: Request, notice: Notification, token: str, status: int = 200
+) -> HTMLResponse:
+    """Return the page of a notice's link: what changes, and one button while an objection is possible."""
+    pages: ObjectionPages = request.app.state.objection_pages
+    proposal = await siaga_of(request).proposals.get(notice.cause)
+    changed = changed_of(proposal) if proposal is not None else None
+    if proposal is None or changed is None:
+        return nowhere(request)
+    standing: Standing = "over"
+    if proposal.state == "waiting":
+        standing = "waits"
+    elif proposal.state == "objected":
+        standing = "objected"
+    html = pages.page(changed, standing, action=f"{PREFIX}{token}/objection")
+    return HTMLResponse(html, status, {"Content-Security-Policy": pages.content_security_policy})
 
 
 def nowhere(request: Request) -> HTMLResponse:

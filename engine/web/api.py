@@ -42,6 +42,7 @@ from engine.web.console import upload
 from engine.web.front import Front
 from engine.web.problem import responses
 from engine.wording.answer_page import AnswerPages
+from engine.wording.objection import ObjectionPages
 
 SMALL_BODY_BYTES = 131_072
 """The most a body may have where it is one JSON object: a quarantined event and its envelope."""
@@ -70,6 +71,11 @@ def build(siaga: Siaga) -> FastAPI:
         siaga.catalogue,
         siaga.kind_names,
         siaga.books.regions,
+        templates=siaga.settings.paths.templates,
+        duty_desk=siaga.settings.messages.duty_desk or "",
+    )
+    app.state.objection_pages = ObjectionPages(
+        siaga.catalogue,
         templates=siaga.settings.paths.templates,
         duty_desk=siaga.settings.messages.duty_desk or "",
     )

@@ -6,21 +6,21 @@ message that carries it (`service.trials`). An answer never holds an address.
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.alerting.continuity import last_of_holder
 from engine.alerting.credential import Credential
-from engine.alerting.directory import Contact, Contents
-from engine.alerting.edit import added, marked, removed
+from engine.alerting.directory import Contact
 from engine.alerting.policy import Channel
+from engine.judging.instant import format_instant
 from engine.judging.region import NATION
 from engine.loading.address import address
 from engine.service.app import Siaga
-from engine.service.proposals import TooManyProposalsError
-from engine.service.registry import NobodyLeftError, Registry
+from engine.service.proposals import ChangeProposal, ContactChange, TooManyProposalsError
+from engine.service.registry import NobodyLeftError
 from engine.service.tokens import Scope
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.problem import Problem, not_found, responses
@@ -61,25 +61,32 @@ class ContactShape(BaseModel):
         "", description="Id of the proposal that waits for another person; empty: none does"
     )
     waits_for: list[str] = Field([], description="Users of other people who may approve it")
+    counts_at: str | None = Field(
+        None,
+        description="It counts then at the earliest, once its code came back, unless another contact of the person "
+        "objects; null: by approval alone. RFC 3339 in UTC",
+    )
+    final_at: str | None = Field(
+        None, description="Until then an objection takes the removal or the stop back; null: there is none"
+    )
 
 
-@router.post("/v1/contacts", status_code=201, responses=responses(401, 403, 404, 413, 422, 503))
+@router.post("/v1/contacts", status_code=201, responses=responses(401, 403, 404, 409, 413, 422, 503))
 async def add_contact(request: Request, body: NewContact, scope: Scope = needs("operate")) -> ContactShape:
-    """Add a contact, last in order, and send a code there; it counts once the code came back."""
+    """Add a contact, last in order, send a code there, and notify the person's other contacts.
+
+    It counts once the code came back and none of the others objected until `counts_at`, or another person approved.
+    """
     siaga = siaga_of(request)
     await _cover(request, body.person, scope)
     value = address(body.channel, body.value)
     if value is None:
         raise Problem(422, "invalid_contact", f"value is no address of the channel {body.channel}.")
-    made: list[Contact] = []
-
-    def add(contents: Contents) -> Contents:
-        changed, contact = added(contents, body.person, body.channel, value)
-        made[:] = [contact]
-        return changed
-
-    await Registry(siaga.store, siaga.books).amend(add, siaga.clock.now(), scope.credential)
-    return await _asked(request, made[0], scope.credential)
+    try:
+        made = await siaga.proposals.contacts.add(body.person, body.channel, value, scope.credential)
+    except TooManyProposalsError as error:
+        raise Problem(409, "too_many_proposals", str(error)) from error
+    return await _asked(request, made, scope.credential)
 
 
 @router.post(f"{PATH}/code", responses=responses(401, 403, 404, 503))
@@ -100,7 +107,7 @@ async def verify_contact(
     body: CodeBody,
     scope: Scope = needs("operate"),
 ) -> ContactShape:
-    """Bring back the code that the person read out; the contact counts once another person approved it.
+    """Bring back the code that the person read out; the contact counts at `counts_at`, or by another's approval.
 
     Neither who added the contact nor who brings the code may approve; `proposal` is what waits.
     """
@@ -129,17 +136,11 @@ async def stop_contact(
     """Confirm that a contact gets no more messages, awas included: its owner said so to the duty desk.
 
     STOP by SMS does less: without a code it asks for a call, with a code awas still goes there. Refused where an
-    unresolved alert would have nobody left whom it could tell.
+    unresolved alert would have nobody left whom it could tell. All contacts of the person are notified, this one too,
+    and an objection until `final_at` takes it back.
     """
-    siaga = siaga_of(request)
     contact = await _contact(request, f"{person}/{channel}/{number}", scope)
-    try:
-        await Registry(siaga.store, siaga.books).amend(
-            partial(marked, contacts={contact.id}, verified=False), siaga.clock.now(), scope.credential
-        )
-    except NobodyLeftError as error:
-        raise Problem(409, "nobody_left", str(error)) from error
-    return ContactShape(id=contact.id, verified=False, asked="")
+    return await _taken_away(siaga_of(request), contact, "stopped", scope.credential)
 
 
 @router.delete(PATH, responses=responses(401, 403, 404, 409, 503))
@@ -148,39 +149,62 @@ async def remove_contact(
 ) -> ContactShape:
     """Take a contact away. Refused where an unresolved alert would have nobody left whom it could tell.
 
-    The last working contact of an office holder goes once another person approved it; `proposal` is what waits.
+    The last working contact of an office holder goes once another person approved it; `proposal` is what waits. All
+    contacts of the person are notified, this one too, and an objection until `final_at` brings it back.
     """
     siaga = siaga_of(request)
     contact = await _contact(request, f"{person}/{channel}/{number}", scope)
     if last_of_holder(await siaga.books.directory(), contact, siaga.clock.now()):
         try:
-            await siaga.proposals.propose_contact(contact, "remove", scope.credential)
+            await siaga.proposals.contacts.propose_removal(contact, scope.credential)
         except TooManyProposalsError as error:
             raise Problem(409, "too_many_proposals", str(error)) from error
         return await _waiting(siaga, contact)
+    return await _taken_away(siaga, contact, "removed", scope.credential)
+
+
+async def _taken_away(
+    siaga: Siaga, contact: Contact, act: Literal["removed", "stopped"], by: Credential
+) -> ContactShape:
+    """Remove or stop a contact at once."""
     try:
-        await Registry(siaga.store, siaga.books).amend(
-            partial(removed, contact_id=contact.id), siaga.clock.now(), scope.credential
-        )
+        await siaga.proposals.contacts.take_away(contact, act, by)
     except NobodyLeftError as error:
         raise Problem(409, "nobody_left", str(error)) from error
-    return ContactShape(id=contact.id, verified=False, asked="")
+    except TooManyProposalsError as error:
+        raise Problem(409, "too_many_proposals", str(error)) from error
+    _, change = await _newest(siaga, contact)
+    done = change is not None and change.is_done
+    until = None if change is None or not done or change.counts_at is None else change.counts_at
+    return ContactShape(
+        id=contact.id,
+        verified=False,
+        asked="",
+        final_at=None if until is None else format_instant(until),
+    )
 
 
-async def _waiting(siaga: Siaga, contact: Contact) -> ContactShape:
-    """Return a contact with the newest proposal that waits for it."""
+async def _newest(siaga: Siaga, contact: Contact) -> tuple[ChangeProposal | None, ContactChange | None]:
+    """Return the newest change of a contact that waits, and its proposal."""
     mine = [
-        one
+        (one, change)
         for one in await siaga.proposals.waiting()
-        if one.subject.contact is not None and one.subject.contact.contact == contact.id
+        if (change := one.subject.contact) is not None and change.contact == contact.id
     ]
-    proposal = mine[-1] if mine else None
+    return mine[-1] if mine else (None, None)
+
+
+async def _waiting(siaga: Siaga, contact: Contact, asked: str = "") -> ContactShape:
+    """Return a contact with the newest proposal that waits for it."""
+    proposal, change = await _newest(siaga, contact)
+    counts_at = change.counts_at if change is not None else None
     return ContactShape(
         id=contact.id,
         verified=contact.verified,
-        asked="",
+        asked=asked,
         proposal=proposal.id if proposal else "",
         waits_for=await siaga.proposals.approvers(proposal) if proposal else [],
+        counts_at=None if counts_at is None else format_instant(counts_at),
     )
 
 
@@ -189,7 +213,7 @@ async def _asked(request: Request, contact: Contact, by: Credential) -> ContactS
     if outcome is None:
         raise not_found("contact")
     asked = outcome.outcome if outcome.outcome == "sent" else outcome.reason
-    return ContactShape(id=contact.id, verified=contact.verified, asked=asked)
+    return await _waiting(siaga_of(request), contact, asked)
 
 
 async def _contact(request: Request, contact_id: str, scope: Scope) -> Contact:

@@ -15,7 +15,9 @@ from engine.judging.rule import Rule, level_name
 from engine.service.app import Siaga
 from engine.service.proposals import (
     LONGEST_REASON,
+    Act,
     ChangeProposal,
+    ContactChange,
     Decided,
     Kind,
     State,
@@ -47,6 +49,7 @@ _REFUSALS = {
     ),
     "over": (409, "There is nothing left that this proposal would change."),
     "nobody_left": (409, "Unresolved alerts would have nobody left to tell: name a holder first."),
+    "no_code": (409, "The code of this contact has not come back yet."),
     "no_reason": (422, "A rejection needs a reason."),
 }
 """Why a decision changed nothing."""
@@ -80,6 +83,22 @@ class ChangedShape(BaseModel):
     told_less: list[ToldShape]
 
 
+class ContactChangeShape(BaseModel):
+    """A change of a contact of a person; the person's other contacts are notified of it and may object."""
+
+    act: Act = Field(
+        description="`count`: it is to count; `remove`: the last one of an office holder is to go; `removed`, "
+        "`stopped`: it went, or gets nothing any more, and an objection takes that back"
+    )
+    coded: bool = Field(
+        description="Its code came back; without that it does not count and cannot be approved"
+    )
+    counts_at: str | None = Field(
+        description="It counts, or is final, then, unless somebody objects; null: by approval alone. RFC 3339 in UTC"
+    )
+    notified: int = Field(description="So many contacts of the person are notified")
+
+
 class ProposalShape(BaseModel):
     """A proposal, who made it, and who decided on it."""
 
@@ -93,6 +112,9 @@ class ProposalShape(BaseModel):
     rule_set: str = Field(description="Empty where it is no proposal of rules")
     silence: SilenceWishShape | None = Field(description="What is to be silent; none where it is no silence")
     contact: str = Field(description="Id of the contact that is to count or to go; empty where it is none")
+    contact_change: ContactChangeShape | None = Field(
+        description="What becomes of the contact, and when; none where it is no contact"
+    )
     told: int = Field(description="People who would be told at once, when it was compared last")
     decided_by: str
     decided_at: str | None
@@ -225,7 +247,17 @@ def _decided(decided: Decided | None) -> ProposalShape:
     return _shape(decided.proposal)
 
 
+def _contact_change(change: ContactChange) -> ContactChangeShape:
+    return ContactChangeShape(
+        act=change.act,
+        coded=change.coded,
+        counts_at=None if change.counts_at is None else format_instant(change.counts_at),
+        notified=len(change.notices),
+    )
+
+
 def _shape(proposal: ChangeProposal) -> ProposalShape:
+    change = proposal.subject.contact
     return ProposalShape(
         id=proposal.id,
         subject=proposal.subject.kind,
@@ -236,7 +268,8 @@ def _shape(proposal: ChangeProposal) -> ProposalShape:
         compared_with=proposal.base,
         rule_set=proposal.subject.rule_set,
         silence=None if proposal.subject.silence is None else wish_shape(proposal.subject.silence),
-        contact=proposal.subject.contact.contact if proposal.subject.contact else "",
+        contact="" if change is None else change.contact,
+        contact_change=None if change is None else _contact_change(change),
         told=proposal.preview.told if proposal.preview else 0,
         decided_by="" if proposal.decided_by is None else str(proposal.decided_by),
         decided_at=None if proposal.decided_at is None else format_instant(proposal.decided_at),

@@ -30,6 +30,7 @@ from engine.wording.digest import sections as digest_sections
 from engine.wording.digest import subject as digest_subject
 from engine.wording.layout import environment
 from engine.wording.link import link
+from engine.wording.objection import Changed, notice
 from engine.wording.plain import plain
 from engine.wording.profile import Profile
 from engine.wording.situation import situation_page
@@ -117,6 +118,19 @@ class Renderer:
             templates=settings.paths.templates,
             duty_desk=settings.messages.duty_desk or "",
             seal=seal,
+        )
+
+    def contact_notice(self, to: Notification, changed: Changed, *, at: Instant, two_way: bool) -> Rendered:
+        """Return the notice that a contact of its recipient changes; `two_way`: an SMS there can be answered."""
+        return notice(
+            self._catalogue,
+            changed,
+            to,
+            base_url=self._base_url,
+            sender=self._sender,
+            name=self._seal(to.id),
+            at=at,
+            two_way=two_way,
         )
 
     def render(

@@ -38,6 +38,8 @@ WORDS: dict[Said, tuple[str, ...]] = {
 }
 STOP = frozenset(("berhenti", "stop"))
 """Words that end messages to a phone; only where they stand alone or with a code."""
+OBJECTS = frozenset(("keberatan", "object"))
+"""Words that object to a change of a contact; only where they stand alone or with the code of the notice."""
 ALL = frozenset(("semua", "all"))
 CONFIRMS = frozenset(("ya", "yes"))
 """Words that confirm a closing where they stand beside it: "SELESAI K7QR YA"."""
@@ -78,12 +80,14 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True):
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What a text says. `code` is empty where it names none; without clauses it is no answer.
 
-    A code of six digits is one that was sent to verify a contact; nothing else is said with it.
+    A code of six digits is one that was sent to verify a contact, or, where the text `objects`, that of a notice that a
+    contact changes; nothing else is said with it.
     """
 
     clauses: tuple[Clause, ...] = ()
     code: str = ""
     stop: bool = False
+    objects: bool = False
 
     @property
     def by_item(self) -> bool:
@@ -100,6 +104,11 @@ def read(text: str) -> Reply:
     plain = _plain(tokens)
     if len(plain) == 1 and plain[0] in STOP:
         return Reply(stop=True)
+    if len(plain) == 1 and plain[0] in OBJECTS:
+        return Reply(objects=True)
+    for word, others in ((plain[:1], plain[1:]), (plain[-1:], plain[:-1])):
+        if word and word[0] in OBJECTS and CONTACT_CODE.fullmatch(code := "".join(others).replace("-", "")):
+            return Reply(objects=True, code=code)
     if CONTACT_CODE.fullmatch(digits := "".join(plain).replace("-", "")):
         return Reply(code=digits)
     stops = {code for code, rest in _codes(tokens) if code and len(rest) == 1 and rest[0] in STOP}

@@ -8,6 +8,7 @@ codes that were sent to that phone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,10 @@ from engine.wording.voice import LONGEST_NAME, Voice
 
 WHAT_AT_MOST = 40
 """Septets of what happened in a reply; the rest of it is what was recorded."""
+
+
+ObjectionAnswer = Literal["objected", "again", "over", "code_missing"]
+"""What became of an objection to a change of a contact. `again`: somebody objected before. `over`: it was decided."""
 
 
 class Became(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +88,10 @@ class Responses:
     def locked(self, language: str) -> str:
         """Say that this phone is not heard for an hour: it brought codes that were never sent to it."""
         return _fitting(self._catalogue.texts(language).variants("reply.locked"), {})
+
+    def objected(self, language: str, answer: ObjectionAnswer) -> str:
+        """Say what became of an objection to a change of a contact."""
+        return _fitting(self._catalogue.texts(language).variants(f"reply.objection.{answer}"), {})
 
     def verified(self, language: str, *, waits: bool = False) -> str:
         """Say that this phone gets messages from now on, or once somebody else approved it."""

@@ -48,6 +48,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     decided_by: str
     about: str
+    counts_at: str
+    """When a change of a contact counts, or is final, unless somebody objects; empty: by approval alone."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +205,7 @@ async def _page(
         line=_line(proposal, voice, visit),
         parts=None if kept is None else _parts(visit, kept, voice),
         contact=proposal.subject.contact,
+        counts_at=_counts_at(proposal, voice, siaga.clock.now()),
         silence=_silence(proposal, voice, siaga.clock.now()),
         preview=preview,
         told=told,
@@ -282,7 +285,13 @@ def _line(proposal: ChangeProposal, voice: Voice, visit: Visit) -> Line:
         state=proposal.state,
         decided_by="" if proposal.decided_by is None else str(proposal.decided_by),
         about=_about(proposal, voice, now),
+        counts_at=_counts_at(proposal, voice, now),
     )
+
+
+def _counts_at(proposal: ChangeProposal, voice: Voice, now: Instant) -> str:
+    change = proposal.subject.contact
+    return "" if change is None or change.counts_at is None else voice.near_moment(change.counts_at, now)
 
 
 def _voice(visit: Visit) -> Voice:

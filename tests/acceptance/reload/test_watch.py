@@ -11,6 +11,7 @@ from engine.loading.loaded import Loaded, loaded
 from engine.service.apply import Desk
 from engine.service.approval import ALONE, Approval
 from engine.service.audit import entries as audited
+from engine.service.key import Keys
 from engine.service.proposals import Proposals
 from engine.service.rule_sets import RuleSet, first
 from engine.service.silences import Silences
@@ -49,7 +50,7 @@ def files(tmp_path) -> Files:
 def inbox(service: Service, approval: Approval) -> Proposals:
     desk = Desk(service.store, service.clock, service.books, service.metrics)
     silences = Silences(service.store, service.clock, service.books, desk)
-    return Proposals(service.store, service.clock, service.books, approval, silences)
+    return Proposals(service.store, service.clock, service.books, approval, silences, keys=Keys(b"kunci"))
 
 
 async def watching(files: Files, *, auto: bool = False, four_eyes: bool = True) -> tuple[Service, Watch]:
