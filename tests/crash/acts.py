@@ -17,6 +17,7 @@ import httpx
 from argon2 import PasswordHasher
 
 from engine.alerting.alert import Alert, Notification
+from engine.alerting.credential import Credential
 from engine.alerting.directory import Contact
 from engine.alerting.silence import Match, SilenceWish
 from engine.clock import ManualClock
@@ -348,6 +349,62 @@ async def many(scene: Scene) -> None:
     await scene.settle(110)
 
 
+async def change_of(scene: Scene, contact: str, act: str = "count") -> ChangeProposal | None:
+    """Return the change of a contact, decided or not."""
+    kept = [*await scene.siaga.proposals.waiting(), *await scene.decided()]
+    mine = ((one, one.subject.contact) for one in kept)
+    return next((one for one, of in mine if of and (of.contact, of.act) == (contact, act)), None)
+
+
+async def code_of_contact(scene: Scene, contact: str) -> None:
+    """Bring the code of a contact that was added."""
+    siaga, now = scene.siaga, scene.siaga.clock.now()
+    change = await change_of(scene, contact)
+    found = (await siaga.books.directory()).contact(contact)
+    assert change is not None
+    if change.subject.contact.coded:
+        return
+    code = await siaga.verifications.ask(found, now, DUTY_DESK)
+    assert await siaga.verifications.hear(found, code, now, by=DUTY_DESK) == "waits"
+
+
+async def contact_changes(scene: Scene) -> None:
+    """Three contacts are added: one is approved, of one somebody objects by the link, one counts after a day.
+
+    The one that was approved is removed, and comes back by an objection.
+    """
+    siaga, changes = scene.siaga, scene.siaga.proposals.contacts
+    approved, objected, waits = "sekda-73/email/2", "sekda-73/email/3", "sekda-7316/email/2"
+    for contact in (approved, objected, waits):
+        if await change_of(scene, contact) is None:
+            person, _, number = contact.split("/")
+            await changes.add(person, "email", f"{person}-{number}@dua.example", DUTY_DESK)
+    await scene.settle(110)
+    await code_of_contact(scene, approved)
+    await code_of_contact(scene, waits)
+    change = await change_of(scene, approved)
+    assert change is not None
+    if change.state == "waiting":
+        await siaga.proposals.approve(change.id, OPERATOR, "")
+    change = await change_of(scene, objected)
+    assert change is not None
+    (record,) = await siaga.store.get(NOTIFICATIONS, change.subject.contact.notices)
+    token = siaga.answer_token(decode(record.value, Notification))
+    assert (await scene.client.post(f"/a/{token}/objection")).status_code == 200
+    if await change_of(scene, approved, "removed") is None:
+        await changes.take_away((await siaga.books.directory()).contact(approved), "removed", DUTY_DESK)
+    await scene.settle(110)
+    change = await change_of(scene, approved, "removed")
+    assert change is not None
+    assert await changes.object(change.id, Credential("link", "uji")) in ("objected", "again")
+    await scene.settle(110)
+    alert = await scene.alert("siaga.contact-objection")
+    if alert.unresolved:
+        await scene.post(f"/v1/alerts/{alert.id}/answers", 200, says="resolved", confirm=True, reason="uji")
+    await scene.settle(110)
+    assert (await siaga.books.directory()).contact(approved).verified
+
+
 async def summary(scene: Scene) -> None:
     """Matters that wait for the evening come in one digest."""
     assert await scene.report("R1 R2", "count.anomaly", "73.15", 110) == 202
@@ -618,8 +675,9 @@ async def erase(scene: Scene) -> None:
 
 
 async def end(scene: Scene) -> None:
-    """A day passes: everything climbs or is exhausted, and the silence of a region is noticed."""
+    """A day passes: everything climbs or is exhausted, the silence of a region is noticed, a new contact counts."""
     await scene.settle(26 * 60)
+    assert (await scene.siaga.books.directory()).contact("sekda-7316/email/2").verified
 
 
 async def forget(scene: Scene) -> None:
@@ -656,6 +714,7 @@ ACTS: tuple[Act, ...] = (
     failing,
     working,
     many,
+    contact_changes,
     summary,
     rules,
     proposals,

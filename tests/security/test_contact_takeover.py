@@ -21,9 +21,8 @@ async def official(api):
 
 def sent_to(api, address: str) -> list[str]:
     """Return the messages that went out to an address, the oldest first."""
-    files = sorted(
-        (api.siaga.settings.paths.var / "outbox").iterdir(), key=lambda one: one.stat().st_mtime_ns
-    )
+    folder = api.siaga.settings.paths.var / "outbox"
+    files = sorted(folder.iterdir() if folder.is_dir() else (), key=lambda one: one.stat().st_mtime_ns)
     return [text for text in map(Path.read_text, files) if address in text]
 
 
@@ -53,6 +52,7 @@ def link_in(api, address: str) -> str:
         for m in (re.search(r"/a/[a-z2-7]+", text.replace("=\n", "")) for text in sent_to(api, address))
         if m
     ]
+    assert found, "no notice with a link"
     return found[-1]
 
 
