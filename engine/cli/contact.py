@@ -193,6 +193,8 @@ async def _remove(settings: Settings, contact: str) -> str:
         if last and settings.reload.four_eyes:
             inbox = await inbox_of(settings, store, NOTHING)
             made = await inbox.proposals.contacts.propose_removal(found, by)
+            if made is None:
+                raise _unknown(contact)
             return f"{contact}: waits for another person: siaga proposals show {made.id}"
         if settings.reload.four_eyes:
             inbox = await inbox_of(settings, store, NOTHING)

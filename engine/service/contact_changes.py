@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterable
-from functools import partial
+from contextlib import suppress
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
@@ -27,7 +27,7 @@ from engine.clock import Clock
 from engine.errors import SiagaError
 from engine.judging.instant import DAY, HOUR, Instant, Millis
 from engine.judging.region import NATION, cut
-from engine.service.books import Books
+from engine.service.books import DIRECTORY, Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.further import Further, Settled
 from engine.service.key import Keys
@@ -48,7 +48,7 @@ from engine.service.proposal_records import (
 from engine.service.readable import readable_of
 from engine.service.registry import NobodyLeftError, Registry
 from engine.store.codec import encode
-from engine.store.port import Committed, Plan, Put, Store, Write
+from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 from engine.wording.objection import code_of
 
 LOOK_AGAIN: Millis = HOUR
@@ -118,12 +118,15 @@ class ContactChanges:
     async def take_away(self, contact: Contact, act: Literal["removed", "stopped"], by: Credential) -> None:
         """Remove or stop a contact at once, and notify all contacts of the person, this one too, where it counted.
 
-        Raises `NobodyLeftError` and `TooManyProposalsError`.
+        One that went meanwhile is left as it is. Raises `NobodyLeftError` and `TooManyProposalsError`.
         """
-        if act == "removed":
-            change: Callable[[Contents], Contents] = partial(removed, contact_id=contact.id)
-        else:
-            change = partial(marked, contacts={contact.id}, verified=False)
+
+        def change(contents: Contents) -> Contents:
+            if _of(contents, contact.id) is None:
+                raise _ContactChangedError(contact.id)
+            if act == "removed":
+                return removed(contents, contact.id)
+            return marked(contents, {contact.id}, verified=False)
 
         async def settled() -> Further:
             directory = await self._books.directory()
@@ -135,18 +138,22 @@ class ContactChanges:
             )
             return await self._begun(before, draft, by)
 
-        await self._registry.amend(change, self._clock.now(), by, settled)
+        with suppress(_ContactChangedError):
+            await self._registry.amend(change, self._clock.now(), by, settled)
 
-    async def propose_removal(self, contact: Contact, by: Credential) -> ChangeProposal:
-        """Let the removal of the last contact of an office holder wait for another person; the contact is notified."""
+    async def propose_removal(self, contact: Contact, by: Credential) -> ChangeProposal | None:
+        """Let the removal of the last contact of an office holder wait for another person; the contact is notified.
+
+        None where the contact went, or has another address, since.
+        """
         return await self._propose(contact, "remove", by)
 
     async def code_came_back(
         self, contact: Contact, added_by: Credential, brought_by: Credential
-    ) -> ChangeProposal:
+    ) -> ChangeProposal | None:
         """Note that the code of a contact came back: it counts once nobody objected in time, or by approval.
 
-        Where nothing waits for the contact the change begins now, with its notices.
+        Where nothing waits for the contact the change begins now, with its notices. None where the contact went since.
         """
         while True:
             found = await self._waits_for_code(contact)
@@ -172,7 +179,7 @@ class ContactChanges:
 
     async def _propose(
         self, contact: Contact, act: Act, by: Credential, brought_by: Credential | None = None
-    ) -> ChangeProposal:
+    ) -> ChangeProposal | None:
         draft = ContactChange(
             contact=contact.id, act=act, digest=self._digest(contact), coded=brought_by is not None
         )
@@ -180,8 +187,18 @@ class ContactChanges:
             id_, found = await self._records.same(_draft(draft, by), _subject(draft))
             if found is not None:
                 return found.proposal
+            directory = await self._books.directory()
+            current = directory.contact(contact.id)
+            if current is None or not self._is_of(current, draft):
+                return None
             begun = await self._begun(contact, draft, by, brought_by)
-            write = Write(name="propose", puts=begun.puts, plans=begun.plans, appends=begun.appends)
+            write = Write(
+                name="propose",
+                puts=begun.puts,
+                plans=begun.plans,
+                appends=begun.appends,
+                expects=(Expect(DIRECTORY, "current", directory.version),),
+            )
             if isinstance(await self._store.write(write), Committed):
                 made = await self._records.find(id_)
                 if made is not None:
@@ -307,8 +324,15 @@ class ContactChanges:
         current = (await self._books.directory()).contents
         if undone(current) == current:
             return await self._records.settle(found, end, by, reason, *plans)
+
+        def amended(contents: Contents) -> Contents:
+            changed = undone(contents)
+            if changed == contents:
+                raise DecidedMeanwhileError  # it is looked at again, and there is nothing left to undo
+            return changed
+
         settled, done = self._records.when_ended(found, end, by, reason, *plans)
-        return await self._amended(found, undone, settled, done, by)
+        return await self._amended(found, amended, settled, done, by)
 
     async def fall_due(self, found: Found, change: ContactChange) -> None:
         """Let a change count that nobody objected to; one that was told late counts later, others lapse.

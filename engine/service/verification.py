@@ -98,7 +98,8 @@ class Verifications:
                 return "too_many_tries"
             right = _same(out, code)
             if right and self._proposals is not None:
-                await self._proposals.contacts.code_came_back(contact, asked.by or by, by)
+                if await self._proposals.contacts.code_came_back(contact, asked.by or by, by) is None:
+                    return "not_asked"
             elif right:
                 await Registry(self._store, self._books).amend(
                     lambda contents: marked(contents, {contact.id}, verified=True), at, by

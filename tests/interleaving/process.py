@@ -18,6 +18,7 @@ from engine.service.escalator import Escalator
 from engine.service.evaluator import Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.intake import Intake
+from engine.service.key import Keys
 from engine.service.own_alerts import OwnAlerts
 from engine.service.proposals import Proposals
 from engine.service.rule_sets import RuleSet
@@ -30,7 +31,7 @@ from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from tests.interleaving.gate import Seat
 from tests.unit.service.country import KINDS, NOW, REGIONS
-from tests.unit.service.switchboard import OFFICES, PEOPLE, Switchboard, person
+from tests.unit.service.switchboard import KEY, OFFICES, PEOPLE, Switchboard, person
 
 TEXTS = dict.fromkeys(("title", "short_title", "owner", "why", "guide"), "Uji")
 ROLES = tuple(Target(role=role) for role in ("sekda", "bpbd"))
@@ -93,7 +94,9 @@ class Process(Switchboard):
         )
         history = History(self.store)
         approval = Approval(self.store, self.clock, self.books, self.metrics, max_told=1_000, history=history)
-        self.proposals = Proposals(self.store, self.clock, self.books, approval, self.silences)
+        self.proposals = Proposals(
+            self.store, self.clock, self.books, approval, self.silences, keys=Keys(KEY)
+        )
         self.disowning = Disowning(self.store, history, self.clock, piece=1)
         self.tokens = Tokens(self.store, self.clock, lambda: 0.0)
         self.intake = Intake(self.store, self.clock, REGIONS, KINDS, Settings(), self.metrics)
@@ -135,6 +138,7 @@ class Process(Switchboard):
             self.evaluator.turn,
             self.own_alerts.turn,
             self.escalator.turn,
+            self.proposals.turn,
             self.dispatcher.turn,
         )
         for _ in range(200):

@@ -5,8 +5,9 @@ A writer is a name, what it does as one process, and what must be so exactly onc
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -15,11 +16,11 @@ from engine.alerting.command import Answer, Called, Comment, EscalateNow
 from engine.alerting.credential import Credential
 from engine.alerting.own import Request
 from engine.alerting.silence import Match, SilenceWish
-from engine.judging.instant import HOUR, MINUTE, Instant, next_local
-from engine.service.audit import AUDIT
+from engine.judging.instant import DAY, HOUR, MINUTE, Instant, next_local
+from engine.service.audit import AUDIT, entries
 from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS
 from engine.service.own_alerts import OWN, ask
-from engine.service.proposals import PROPOSALS
+from engine.service.proposal_records import PROPOSALS, ChangeProposal, End
 from engine.service.quarantine import QUARANTINE, Quarantined
 from engine.service.quarantine_acts import SETTLED
 from engine.service.rule_sets import RuleSet
@@ -282,6 +283,49 @@ async def rotate(process: Process) -> None:
     await process.tokens.rotate((await process.tokens.list())[0].id, HOUR, by=credential(process))
 
 
+NEW_PHONE = "+628110000077"
+SEKDA_ID, NEW_CONTACT = "sekda-7315", "sekda-7315/sms/2"
+ADDED_BY = Credential("user", "op0")
+
+
+async def change_in(process: Process) -> ChangeProposal:
+    """Return the change of a contact, decided or not."""
+    kept = (await process.store.scan(PROPOSALS)).values()
+    return max((decode(one.value, ChangeProposal) for one in kept), key=lambda one: one.at)
+
+
+async def approve_contact(process: Process) -> None:
+    """Approve the change of a contact."""
+    change = await change_in(process)
+    await process.proposals.approve(change.id, credential(process), "")
+
+
+async def reject_contact(process: Process) -> None:
+    """Reject the change of a contact."""
+    change = await change_in(process)
+    await process.proposals.reject(change.id, credential(process), "uji")
+
+
+async def object_to_contact(process: Process) -> None:
+    """Object to the change of a contact, by the link of its notice."""
+    change = await change_in(process)
+    await process.proposals.contacts.object(change.id, Credential("link", f"l{process.number}", SEKDA_ID))
+
+
+async def contact_coded(process: Process) -> None:
+    """Let the code of the new contact come back."""
+    found = (await process.books.directory()).contact(NEW_CONTACT)
+    if found is not None and not found.verified:
+        await process.proposals.contacts.code_came_back(found, ADDED_BY, ADDED_BY)
+
+
+async def remove_new_contact(process: Process) -> None:
+    """Remove the new contact."""
+    found = (await process.books.directory()).contact(NEW_CONTACT)
+    if found is not None:
+        await process.proposals.contacts.take_away(found, "removed", credential(process))
+
+
 # --- what holds afterwards ------------------------------------------------------------------------------------------
 
 
@@ -401,6 +445,31 @@ async def is_disowned(process: Process, _number: int) -> bool:
     )
 
 
+async def is_decided_once(process: Process, _number: int) -> bool:
+    """Say whether each change of a contact was decided at most once, and the directory has what was decided."""
+    kept = [decode(one.value, ChangeProposal) for one in (await process.store.scan(PROPOSALS)).values()]
+    ends = Counter(
+        entry.subject.partition("/")[0]
+        for entry in [one async for one in entries(process.store)]
+        if entry.what == "proposal" and entry.subject.partition("/")[2] in get_args(End)
+    )
+    waiting = {one.id for one in kept if one.state == "waiting"}
+    planned = [set(await process.store.planned(name)) for name in (PROPOSALS, "proposals_waiting")]
+    last, decided = await change_in(process), Counter(one.id for one in kept if one.state != "waiting")
+    change, contact = last.subject.contact, None
+    if change is not None:
+        contact = (await process.books.directory()).contact(change.contact)
+    good = True
+    if change is not None and change.act == "count" and last.state in ("approved", "unopposed"):
+        good = contact is not None and contact.verified
+    elif change is not None and change.act == "count" and last.state == "objected":
+        good = contact is None
+    elif change is not None and change.is_done:
+        back = last.state in ("objected", "rejected", "withdrawn")
+        good = (contact is not None and contact.verified) == back
+    return good and ends == decided and planned == [waiting, waiting]
+
+
 # --- stores ---------------------------------------------------------------------------------------------------------
 
 
@@ -466,6 +535,33 @@ async def published(store: MemoryStore) -> None:
     await first.silences.make(
         Match(region=("33",)), since=NOW, until=NOW + HOUR, reason="uji", by=credential(first)
     )
+
+
+async def contact_added(store: MemoryStore) -> None:
+    """A contact was added, and nobody was notified yet."""
+    first = Process(store)
+    await first.publish()
+    await first.proposals.contacts.add(SEKDA_ID, "sms", NEW_PHONE, ADDED_BY)
+
+
+async def contact_due(store: MemoryStore) -> None:
+    """A contact whose code came back was added a day ago; the other one was notified: it counts now."""
+    first = Process(store)
+    await first.publish()
+    await first.proposals.contacts.add(SEKDA_ID, "sms", NEW_PHONE, ADDED_BY)
+    await contact_coded(first)
+    await first.dispatcher.turn()
+
+
+async def contact_removed(store: MemoryStore) -> None:
+    """A contact that counted was removed a day ago, and is about to be gone for good."""
+    await contact_due(store)
+    first = Process(store, NOW + HOUR)
+    await approve_contact(first)
+    counted = (await first.books.directory()).contact(NEW_CONTACT)
+    assert counted is not None
+    await first.proposals.contacts.take_away(counted, "removed", ADDED_BY)
+    await first.dispatcher.turn()
 
 
 async def aside(store: MemoryStore) -> None:
@@ -671,6 +767,42 @@ SCENES = (
             Writer("resubmit", resubmit, holds=is_sent_again),
             Writer("the same report", lambda process: process.submit(occurred_at="2024-11-27T09:30:00")),
             Writer("another report", another_report, holds=is_aside),
+        ),
+    ),
+    Scene(
+        "a contact that was added",
+        contact_added,
+        NOW,
+        (
+            Writer("code", contact_coded, holds=is_decided_once),
+            Writer("objection", object_to_contact, holds=is_decided_once),
+            Writer("rejection", reject_contact, holds=is_decided_once),
+            Writer("dispatcher", lambda process: process.dispatcher.turn()),
+        ),
+    ),
+    Scene(
+        "a contact that counts now",
+        contact_due,
+        NOW + DAY,
+        (
+            Writer("approval", approve_contact, holds=is_decided_once),
+            Writer("objection", object_to_contact, holds=is_decided_once),
+            Writer("timer", lambda process: process.proposals.turn(), holds=is_decided_once),
+            Writer("rejection", reject_contact, holds=is_decided_once),
+            Writer("removal", remove_new_contact, holds=is_decided_once),
+            Writer("directory", directory, holds=is_known),
+        ),
+    ),
+    Scene(
+        "a contact whose removal is final now",
+        contact_removed,
+        NOW + HOUR + DAY,
+        (
+            Writer("approval", approve_contact, holds=is_decided_once),
+            Writer("objection", object_to_contact, holds=is_decided_once),
+            Writer("timer", lambda process: process.proposals.turn(), holds=is_decided_once),
+            Writer("rejection", reject_contact, holds=is_decided_once),
+            Writer("directory", directory, holds=is_known),
         ),
     ),
     Scene(
