@@ -30,7 +30,16 @@ PUBLIC = {
     ("GET", "/console/static/{digest}/{name}"),
 }
 """Pages for whoever comes."""
-OPEN = {"/v1/address", "/a/{token}", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"}
+OPEN = {
+    "/v1/address",
+    "/a/{token}",
+    "/a/{token}/objection",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/docs",
+    "/openapi.json",
+}
 """What needs no token either: links, which are one, and what machines ask."""
 CALLED = {"/v1/gateways/{gateway}/reports", "/v1/gateways/{gateway}/inbound"}
 """Proved by the gateway's own secret (`tests/unit/service/test_callbacks.py`)."""
