@@ -379,7 +379,7 @@ async def contact_changes(scene: Scene) -> None:
         if await change_of(scene, contact) is None:
             person, _, number = contact.split("/")
             await changes.add(person, "email", f"{person}-{number}@dua.example", DUTY_DESK)
-    await scene.settle(110)
+            await scene.settle(110)
     await code_of_contact(scene, approved)
     await code_of_contact(scene, waits)
     change = await change_of(scene, approved)
@@ -391,6 +391,7 @@ async def contact_changes(scene: Scene) -> None:
     (record,) = await siaga.store.get(NOTIFICATIONS, change.subject.contact.notices)
     token = siaga.answer_token(decode(record.value, Notification))
     assert (await scene.client.post(f"/a/{token}/objection")).status_code == 200
+    await scene.settle(110)
     if await change_of(scene, approved, "removed") is None:
         await changes.take_away((await siaga.books.directory()).contact(approved), "removed", DUTY_DESK)
     await scene.settle(110)

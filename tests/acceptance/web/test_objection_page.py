@@ -103,7 +103,9 @@ async def test_the_inbox_says_when_it_counts(api):
         "notified": 2,
     }
     approve = f"/v1/proposals/{listed['id']}/approve"
-    refused = await api.client.post(approve, json={"compared_with": ""}, headers=await api.bearer("operate"))
+    refused = await api.client.post(
+        approve, json={"compared_with": ""}, headers=await api.bearer("operate", person="orang-lain")
+    )
     assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (409, "no_code")
     await api.sign_in("operate")
     for path in ("/console/proposals", f"/console/proposals/{listed['id']}"):
