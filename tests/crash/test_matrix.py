@@ -14,7 +14,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine.service.proposals import Step
+from engine.service.proposal_records import Step
 from engine.service.quarantine_acts import Act as QuarantineAct
 from engine.store.copy import name_of
 from engine.store.names import ServiceWrite, StreamWrite
@@ -72,8 +72,8 @@ async def test_every_write_that_came_with_the_trials_is_crossed_by_its_acts(worl
     }
 
 
-NEVER_BY_PEOPLE = {"redacted", "resubmitted", "compared", "lapsed"}
-"""A record sent as it was, one that an erasure redacted, and two steps of the write `decide_proposal`."""
+NEVER_BY_PEOPLE = {"redacted", "resubmitted", "compared", "lapsed", "postponed", "not_told"}
+"""A record sent as it was, one that an erasure redacted, and four steps of the write `decide_proposal`."""
 
 
 async def test_each_step_of_a_proposal_and_each_act_with_the_quarantine_is_in_the_scenario(
