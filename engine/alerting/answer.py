@@ -7,7 +7,7 @@ and judging do (`alerting.decide`). A refusal is a value with a name, recorded i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -121,8 +121,14 @@ def _record(draft: Draft, answer: Answer, says: Says | None = None) -> HistoryEn
         grade=answer.grade,
         **({"to": answer.to} if answer.says == "delegated" else {}),
         **({"operator": answer.operator} if answer.operator else {}),
+        **_as_operator(answer),
         **({"note": answer.note_digest} if answer.note_digest else {}),
     )
+
+
+def _as_operator(answer: Answer) -> dict[str, Any]:
+    """Return whether a token's answer was an operator's, which no other way leaves open: replays ask for it."""
+    return {"operates": answer.is_operator} if answer.via == "api" else {}
 
 
 def _seen(draft: Draft, answer: Answer) -> str:
@@ -214,7 +220,7 @@ def _taken_acknowledged(draft: Draft, answer: Answer) -> str:
     if answer.person in alert.also_taken:
         return AGAIN
     draft.change(also_taken=(*alert.also_taken, answer.person))
-    draft.note("also_taken", person=answer.person, via=answer.via, grade=answer.grade)
+    draft.note("also_taken", person=answer.person, via=answer.via, grade=answer.grade, **_as_operator(answer))
     return "also_taken"
 
 

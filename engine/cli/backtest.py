@@ -137,6 +137,7 @@ async def _run(
     from engine.rehearsal.feed import Past
     from engine.rehearsal.respondents import recalled
     from engine.service.books import Books
+    from engine.service.case_archive import archive_of
     from engine.service.rule_sets import RuleSet
     from engine.store.archive import Archive
     from engine.store.history import History
@@ -155,7 +156,7 @@ async def _run(
             )
             directory = (await books.directory()).contents
             if source.answers == RECORDED:
-                answers = await recalled(store, span[0] or 0)
+                answers = await recalled(store, archive_of(settings), span[0] or 0)
         else:
             feed = _feed(settings, source, span)
         run = Backtest(settings, feed, since=span[0], until=span[1], answers=answers, directory=directory)

@@ -189,7 +189,7 @@ class _Run:
         self._tidied = self._progress.sent
         while await self._archivist.turn():
             pass
-        await self._bygone.let_go(self._rig.clock.now())
+        await self._bygone.let_go(self._rig.clock.now(), self._respondents.awaits)
 
     # --- time ---
 

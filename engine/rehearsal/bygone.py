@@ -7,7 +7,7 @@ would otherwise hold the messages of all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from engine.alerting.alert import Alert, HistoryEntry
 from engine.judging.instant import DAY, Instant
@@ -31,13 +31,14 @@ class Bygone:
         self._reach = {id_: kept_for(rule.condition) + rule.late_horizon + DAY for id_, rule in rules.items()}
         self._courses: dict[str, Course] = {}
 
-    async def let_go(self, now: Instant) -> None:
+    async def let_go(self, now: Instant, awaits: Callable[[Alert], bool] = lambda _alert: False) -> None:
         """Forget messages and histories of the alerts that have been resolved for longer than anything reaches back.
 
+        Those are kept of which somebody will say something yet, as `awaits` says: a closing may be withdrawn late.
         The alerts themselves stay: a group learns of a closing by hand only when it is judged again.
         """
         for alert in await self._desk.alerts():
-            if alert.id in self._courses or alert.resolved_at is None:
+            if alert.id in self._courses or alert.resolved_at is None or awaits(alert):
                 continue
             if alert.resolved_at + self._reach[alert.rule.id] < now:
                 self._courses[alert.id] = await self._course(alert)

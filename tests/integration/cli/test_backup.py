@@ -137,6 +137,14 @@ def backup(first, ground) -> Path:
 
 
 @pytest.fixture
+def busy(ground, backup) -> Installation:
+    """An installation of this test alone to back up: the store lists its backups, so `first` must have no more."""
+    busy = Installation(Path(tempfile.mkdtemp(dir=ground)))
+    assert cli_ended("restore", str(backup), *busy.options) == 0
+    return busy
+
+
+@pytest.fixture
 def second(ground) -> Installation:
     return Installation(Path(tempfile.mkdtemp(dir=ground)))
 
@@ -176,29 +184,29 @@ def test_another_key_is_not_overwritten(second, backup, capsys):
     assert asyncio.run(held(second)) == []
 
 
-def test_a_backup_without_asking_has_no_key(first, ground, capsys):
+def test_a_backup_without_asking_has_no_key(busy, ground, capsys):
     """It says so, and where to find the key; nobody else may read the file."""
     folder = Path(tempfile.mkdtemp(dir=ground))
-    assert cli_ended("backup", str(folder), "--plain", *first.options) == 0
+    assert cli_ended("backup", str(folder), "--plain", *busy.options) == 0
     printed = capsys.readouterr()
     file = Path(printed.out.strip())
     assert file.parent == folder
-    assert f"without {first.settings.key_file}: keep a copy of it" in printed.err
+    assert f"without {busy.settings.key_file}: keep a copy of it" in printed.err
     with tarfile.open(file) as tar:
         assert "secret.key" not in tar.getnames()
-        assert first.settings.key_file.read_bytes().strip() not in tar.extractfile("store.jsonl").read()
+        assert busy.settings.key_file.read_bytes().strip() not in tar.extractfile("store.jsonl").read()
     assert file.stat().st_mode & 0o077 == 0
     assert [path for path in folder.iterdir() if path != file] == []
-    assert cli_ended("backup", str(file), "--plain", *first.options) == cli.FAILED
+    assert cli_ended("backup", str(file), "--plain", *busy.options) == cli.FAILED
     assert "is there already" in capsys.readouterr().err
 
 
-def test_without_a_public_key_nothing_is_written_unless_somebody_says_plain(first, ground, capsys):
+def test_without_a_public_key_nothing_is_written_unless_somebody_says_plain(busy, ground, capsys):
     folder = Path(tempfile.mkdtemp(dir=ground))
-    assert cli_ended("backup", str(folder), *first.options) == cli.WRONG
+    assert cli_ended("backup", str(folder), *busy.options) == cli.WRONG
     assert "siaga backup-key" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
-    assert cli_ended("backup", str(folder), "--plain", *first.options) == 0
+    assert cli_ended("backup", str(folder), "--plain", *busy.options) == 0
     assert "NOT ENCRYPTED" in capsys.readouterr().err
 
 
@@ -211,12 +219,12 @@ def keys(ground, capsys) -> tuple[Path, str]:
     return identity, capsys.readouterr().out.strip()
 
 
-def test_an_encrypted_backup_opens_with_its_identity_alone(first, second, ground, keys, capsys):
+def test_an_encrypted_backup_opens_with_its_identity_alone(busy, second, ground, keys, capsys):
     """No phone or mailbox lies in the file or is left beside it; a restore brings the same as a plain one."""
     identity, public = keys
     folder = Path(tempfile.mkdtemp(dir=ground))
     setting = ("--set", f"backup.recipients={public}")
-    assert cli_ended("backup", str(folder), "--with-key", *setting, *first.options) == 0, (
+    assert cli_ended("backup", str(folder), "--with-key", *setting, *busy.options) == 0, (
         capsys.readouterr().err
     )
     (file,) = folder.iterdir()
@@ -226,7 +234,7 @@ def test_an_encrypted_backup_opens_with_its_identity_alone(first, second, ground
     content = file.read_bytes()
     assert content.startswith(b"age-encryption.org/v1\n")
     assert b"store.jsonl" not in content
-    assert [path.name for path in first.var.iterdir() if path.name.startswith(".siaga")] == []
+    assert [path.name for path in busy.var.iterdir() if path.name.startswith(".siaga")] == []
     assert cli_ended("restore", str(file), *second.options) == cli.WRONG
     assert "--identity" in capsys.readouterr().err
     other = ground / "another-identity"
@@ -237,13 +245,13 @@ def test_an_encrypted_backup_opens_with_its_identity_alone(first, second, ground
     assert cli_ended("restore", "--check", str(file), *opened, *second.options) == 0, capsys.readouterr().err
     assert cli_ended("restore", str(file), *opened, *second.options) == 0, capsys.readouterr().err
     assert [path.name for path in second.var.iterdir() if path.name.startswith(".siaga")] == []
-    assert asyncio.run(second.stands()) == asyncio.run(first.stands())
+    assert asyncio.run(second.stands()) == asyncio.run(busy.stands())
 
 
-def test_a_changed_byte_of_an_encrypted_backup_is_found(first, second, ground, keys, capsys):
+def test_a_changed_byte_of_an_encrypted_backup_is_found(busy, second, ground, keys, capsys):
     identity, public = keys
     file = ground / "sealed.tar.gz.age"
-    assert cli_ended("backup", str(file), "--recipient", public, *first.options) == 0
+    assert cli_ended("backup", str(file), "--recipient", public, *busy.options) == 0
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
