@@ -38,12 +38,18 @@ class BondGroup(Group):
     """The working copy of one group of a rule on rules."""
 
     def hear(self, hearings: Sequence[Hearing], closed: ByHand | None = None) -> tuple[Judgement, ...]:
-        """Take what other groups say; judge what may be judged when the last of them said it."""
+        """Judge what fell due before, then take what other groups say and judge what may be judged by then.
+
+        What one source says replaces what it said before: several things that it said in turn are several calls.
+        """
         last = max(hearings, key=lambda one: one.at)
         ripe = last.at - self.rule.wait_for_late - 1
         again: list[Judgement] = []
         if closed is not None and self._take_note(closed):
             again = self._settle(ripe)
+        due = self.due
+        if due is not None and due < last.at:
+            again += self._settle(ripe)
         gone: set[tuple[str, str]] = set()
         fresh: list[Point] = []
         for hearing in hearings:

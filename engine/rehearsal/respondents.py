@@ -154,10 +154,10 @@ async def _meant(store: Store, desk: Desk, said: Recalled) -> Case | None:
             if (alert.space, alert.rule.id, alert.group) == said.of:
                 return None if alert.unresolved else await desk.case(alert.id)
         return None
-    for id_ in await store.planned(UNRESOLVED):
-        case = await desk.case(id_)
-        if case and (case.alert.space, case.alert.rule.id, case.alert.group) == said.of:
-            return case
+    for record in await store.get(ALERTS, list(await store.planned(UNRESOLVED))):
+        one = decode(record.value, Alert) if record else None
+        if one is not None and (one.space, one.rule.id, one.group) == said.of:
+            return await desk.case(one.id)
     return None
 
 

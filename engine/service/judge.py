@@ -8,7 +8,9 @@ Groups do not depend on each other but by rules on rules, so one that raises is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from engine.alerting.draft import Surroundings
 from engine.clock import Clock
@@ -17,8 +19,9 @@ from engine.judging.evaluate import Group
 from engine.judging.group import Key
 from engine.judging.hearing import BondGroup, Hearing
 from engine.judging.instant import Instant
+from engine.judging.judgement import Judgement
 from engine.judging.rule import Rule
-from engine.judging.state import ByHand, Closing
+from engine.judging.state import ByHand, Closing, Opening
 from engine.judging.trace import later
 from engine.matching.variant import changed_at, variant_of
 from engine.service.backdrop import Backdrop
@@ -212,11 +215,13 @@ class Judge:
         if group.points.away:
             await self._bring(key, group, shares, closed)
         said: list[Said] = []
+        tale = _Tale(attempt.bonds, key, group, self._groups.head(key).openings, just_closed)
         if heard and isinstance(group, BondGroup):
-            at = max(hearing.at for hearing in heard)
-            said += [Said(at, key, judgement) for judgement in group.hear(heard, closed)]
+            said += _heard(tale, group, heard, closed)
             closed = None
         for share in shares:
+            if closed is None:
+                said += tale.wait(share.received_at)
             judgements = group.apply(
                 share.arrivals,
                 received_at=share.received_at,
@@ -226,25 +231,21 @@ class Judge:
                 closed=closed,
             )
             closed = None
-            for judgement in judgements:
-                said.append(Said(share.received_at, key, judgement))
+            said += tale.go_on(judgements, share.received_at, [reason for _, reason in share.gone])
+        if closed is None:
+            said += tale.wait(horizon + 1)
         due = due_of(group)
         if closed is not None or not shares or (due is not None and due <= horizon):
             at = due if due is not None and due <= horizon else horizon
-            said += [Said(at, key, judgement) for judgement in group.look(now=horizon, closed=closed)]
+            said += tale.go_on(group.look(now=horizon, closed=closed), at)
             due = due_of(group)
         forgotten = False
         if attempt.rests and key in attempt.work:
             await self._groups.bring(key, group, earliest=None, received_at=horizon, whole=True)
-            said += [Said(horizon, key, judgement) for judgement in group.settle_past(horizon)]
+            said += tale.go_on(group.settle_past(horizon), horizon)
             due = due_of(group)
             forgotten = self._may_be_forgotten(key, group, horizon)
         judged = Judged(group, group.head(), forgotten)
-        # An end may move though nothing is said of it: the alert was over before and is over still.
-        if just_closed is not None or judged.head.openings != self._groups.head(key).openings:
-            at = max((one.at for one in said), default=horizon)
-            because = [*(reason for share in shares for _, reason in share.gone), *(h.reason for h in heard)]
-            attempt.bonds.tell(key, judged, said, at=at, closed=just_closed, because=because)
         attempt.judged[key] = judged
         if due is not None or waited is not None or not shares or key in self._letters:
             attempt.due[key] = due
@@ -273,6 +274,57 @@ class Judge:
             received_at=max((share.received_at for share in shares), default=0),
             whole=closes or any(share.withdrawn for share in shares),
         )
+
+
+class _Tale:
+    """What a group says in a batch, step by step, and what those hear who listen to it.
+
+    They hear of each request by itself, and of what fell due between two, as if each had been a batch of its own: what
+    an alert counted for a while was so, and was told, though the same batch takes it back.
+    """
+
+    def __init__(
+        self, bonds: Bonds, key: Key, group: Group, told: Sequence[Opening], closed: Closing | None
+    ) -> None:
+        """`told` are the openings that were told last, `closed` a closing by hand that is still to be told."""
+        self._bonds, self._key, self._group = bonds, key, group
+        self._told, self._closed = tuple(told), closed
+        self._heeded = bonds.heeds(key.rule)
+
+    def go_on(self, judgements: Iterable[Judgement], at: Instant, because: Iterable[str] = ()) -> list[Said]:
+        """Return what was said at an instant, and tell it to those who listen.
+
+        An end may move though nothing is said of it: the alert was over before and is over still; then `because`.
+        """
+        said = [Said(at, self._key, judgement) for judgement in judgements]
+        if self._heeded:
+            head = self._group.head()
+            if self._closed is not None or head.openings != self._told:
+                judged = Judged(self._group, head)
+                self._bonds.tell(self._key, judged, said, at=at, closed=self._closed, because=because)
+                self._told, self._closed = head.openings, None
+        return said
+
+    def wait(self, until: Instant) -> list[Said]:
+        """Judge what falls due before an instant, each at its own, where somebody listens."""
+        said: list[Said] = []
+        while self._heeded and (due := due_of(self._group)) is not None and due < until:
+            said += self.go_on(self._group.look(now=due), due)
+            if due_of(self._group) == due:
+                break
+        return said
+
+
+def _heard(tale: _Tale, group: BondGroup, heard: Sequence[Hearing], closed: ByHand | None) -> list[Said]:
+    """Let a group hear what others said, instant by instant."""
+    said: list[Said] = []
+    for at, together in groupby(sorted(heard, key=attrgetter("at")), key=attrgetter("at")):
+        hearings = list(together)
+        if closed is None:
+            said += tale.wait(at)
+        said += tale.go_on(group.hear(hearings, closed), at, [one.reason for one in hearings])
+        closed = None
+    return said
 
 
 class _Attempt:

@@ -41,9 +41,9 @@ def settings(tmp_path_factory):
 async def answer_all(siaga: Siaga) -> None:
     """Let somebody who was told take each matter that nobody has, and settle what was taken before."""
     for alert in await siaga.desk.alerts():
-        case = await siaga.desk.case(alert.id)
-        if not case.alert.unresolved:
+        if not alert.unresolved:
             continue
+        case = await siaga.desk.case(alert.id)
         if case.alert.status == "acknowledged":
             answer = Answer(person=case.alert.acknowledged_by, says="resolved", via="link")
         else:
