@@ -125,7 +125,9 @@ class Recalling(Sliding):
             *(rise._replace(place=rise.place + more) for rise in self.rises if rise.at > now),
         ]
         self.memory = start.memory.followed_by(self.memory, now, moved, more)
-        if self._before is not None:
+        if self.now == now:  # before this very instant the two may have stood differently
+            self._before = start._before
+        elif self._before is not None:
             self._before = self._before.behind(moved, more)
         self._move(moved)
 
