@@ -8,7 +8,7 @@ becomes of an alert (`alerting.decide`). Laws: rule-language.md 3.2, 3.5 to 3.9.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -269,10 +269,11 @@ class Group(Retaining):
         spells = self._visible()
         seen = (len(spells), spells[-1].ended_at if spells else None)
         said: list[Judgement] = []
+        told = self._told()
         if seen != self._said:
             said += self._reconcile(spells, reason, gone)
             self._said = seen
-        joined = self._join(spells)
+        joined = self._join(spells, told, said)
         if self._climbs:
             self._heed([*said, *joined])
         return in_order(said, [*joined, *self._rise(spells)])
@@ -386,11 +387,20 @@ class Group(Retaining):
         later_ones = [one for one in self._fold.rises if one.place == place and since < one.at <= ripe]
         return later_ones[-1] if later_ones else last
 
-    def _join(self, spells: list[Spell]) -> list[Joined]:
+    def _told(self) -> dict[EventKey, int]:
+        """Return which alert, if any, what joined was said to so far."""
+        rows = self.points.rows
+        return {join.key: rows[self.points.at(join.key)].told for join in self._fold.joins}
+
+    def _join(
+        self, spells: list[Spell], told: Mapping[EventKey, int], said: Sequence[Judgement]
+    ) -> list[Joined]:
         """Say which points joined; those whose spell may not be judged yet wait.
 
-        All of a request say the figure after it, and the highest level from their instant on.
+        All of a request say the figure after it, and the highest level from their instant on. What joined one alert may
+        be evidence of a later one whose opening is `said` just now: so it counts what was `told` before.
         """
+        now = {(one.ordinal, e.key) for one in said for e in _evidence_of(one)}
         heard, waiting = [], []
         latest: dict[int, tuple[Join | Spell | Rise, int]] = {}
         for join in reversed(self._fold.joins):
@@ -403,8 +413,12 @@ class Group(Retaining):
             latest[join.place] = last, level
             heard.append((index, self._ordinals[join.place], last, level))
         self._fold.joins[:] = reversed(waiting)
-        rows = self.points.rows
-        return [self._joined(i, o, last, level) for i, o, last, level in reversed(heard) if rows[i].told < o]
+        keys, rows = self.points.keys, self.points.rows
+        return [
+            self._joined(index, ordinal, last, level)
+            for index, ordinal, last, level in reversed(heard)
+            if told.get(keys[index], rows[index].told) < ordinal and (ordinal, keys[index]) not in now
+        ]
 
     def _heed(self, said: Sequence[Judgement]) -> None:
         """Remember which levels were said of the openings."""
@@ -448,6 +462,13 @@ class Group(Retaining):
         """Return the evidence of an opening, and remember that the alert has it."""
         indices = self.points.of(spell)
         return tuple(self.points.tell(i, ordinal) for i in indices if self.points.rows[i].watched)
+
+
+def _evidence_of(judgement: Judgement) -> tuple[Evidence, ...]:
+    """Return the evidence that a judgement gives to its alert."""
+    if isinstance(judgement, Joined):
+        return (judgement.evidence,)
+    return judgement.evidence if isinstance(judgement, Opened | Redated) else ()
 
 
 _NOTHING: tuple[int, Instant | None] = (0, None)

@@ -113,6 +113,24 @@ def test_all_at_once_is_the_same_as_one_by_one(condition, truth, order):
     assert one.spells == all_.spells
 
 
+def test_what_joined_is_said_though_a_later_alert_has_it_as_evidence_by_then():
+    """After a pause both are judged at once: one alert is open for the first, and for the second as well."""
+    condition = Bond(("p", "q", "r"), Limit("at_most", 1))
+    group = BondGroup(bond(condition, levels=(LevelStep(2), LevelStep(4, Limit("at_least", 1)))))
+    began = Stretch(alert="q0", region="73.15", level=2, happened_at=0, ended_at=1)
+    lasts = Stretch(alert="q1", region="73.15", level=2, happened_at=2)
+    short = Stretch(alert="r0", region="73.15", level=2, happened_at=3, ended_at=4)
+    early = Stretch(alert="r1", region="73.15", level=2, happened_at=0, ended_at=1)
+    assert group.hear([hearing("q", (began, lasts), at=0), hearing("r", (early, short), at=0)]) == ()
+    said = group.look(now=END)
+    assert [(type(one).__name__, one.ordinal, getattr(one, "level", None)) for one in said] == [
+        ("Opened", 1, 2),
+        ("Joined", 1, 4),
+        ("Ended", 1, None),
+        ("Opened", 2, 4),
+    ]
+
+
 @given(
     conditions, truths, st.permutations(NAMES), st.sampled_from(["at_least", "at_most"]), st.integers(0, 3)
 )
