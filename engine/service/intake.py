@@ -60,8 +60,10 @@ from engine.service.quarantine import (
     share_of,
 )
 from engine.service.quarantine_acts import SETTLED, Act, Settled, audited, lowered, settled_of
+from engine.service.readable import readable_or
 from engine.service.token_rates import RateExceededError, TokenRates, TooMuchAtOnceError
-from engine.service.tokens import ANY_DESK, Scope
+from engine.service.tokens import ANY_DESK, Scope, Token
+from engine.service.tokens import TABLE as TOKENS
 from engine.settings import Settings
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Conflict, Place, Put, Store, Write
@@ -144,7 +146,8 @@ class IntakeResult(msgspec.Struct, frozen=True, kw_only=True):
 class Resubmitted(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a record sent again: `accepted`, `duplicate`, `verify_needed`, or still not an event, and why.
 
-    `lowered` names the fields that only somebody with the right `verify` may lower.
+    `lowered` names the fields that only somebody with the right `verify` may lower; `source.token`: the token that
+    brought the record is disowned.
     """
 
     outcome: str
@@ -367,7 +370,8 @@ class Intake:
             return Resubmitted(outcome=verdict.refusal, field=verdict.field)
         if verdict.event.occurred_at < now - self._remembered:
             return Resubmitted(outcome="too_late", field="occurred_at")
-        if (less := lowered(kept, verdict.event)) and "verify" not in scope.rights:
+        less = lowered(kept, verdict.event) + await self._disowned(kept)
+        if less and "verify" not in scope.rights:
             return Resubmitted(outcome="verify_needed", field=less[0], lowered=less)
         (result,) = await self._append([verdict])
         if result == "id_conflict":
@@ -377,6 +381,13 @@ class Intake:
         await self._settle(_settled(kept, raw, act, scope, now), found.version, changed=result == "accepted")
         self._metrics.events(result)
         return Resubmitted(outcome=result)
+
+    async def _disowned(self, kept: Quarantined) -> tuple[str, ...]:
+        """Return the field `source.token` where the token that brought a record is disowned since; else nothing."""
+        (found,) = await self._store.get(TOKENS, [kept.token_id])
+        token = readable_or(TOKENS, kept.token_id, found, Token, None)
+        since = None if token is None else token.disowned_since
+        return () if since is None or kept.received_at < since else ("source.token",)
 
     async def drop(self, record_id: str, scope: Scope) -> Resubmitted | None:
         """Let a record go that becomes no event; its document is kept with the settled ones.

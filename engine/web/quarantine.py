@@ -111,7 +111,8 @@ async def resubmit(
 ) -> ResubmissionDone:
     """Send a record again. Where it is still not an event this is 422, and the record stays as it was.
 
-    An event that lowers severity, casualties or kind of the record needs the right `verify` too (403 `verify_needed`).
+    An event that lowers severity, casualties or kind of the record needs the right `verify` too (403 `verify_needed`);
+    so does a record whose token is disowned (`lowered` names `source.token`).
     """
     event = None if body.event is None else msgspec.json.encode(body.event)
     done = await siaga_of(request).intake.resubmit(record_id, event, scope, mended=body.mended)
@@ -154,6 +155,8 @@ def verify_needed(lowered: Sequence[str]) -> Problem:
     """Return the problem of somebody who may not lower what a record says."""
     named = ", ".join(lowered)
     text = f"This says less than the record in {named}; only a token with the right verify may do that."
+    if "source.token" in lowered:
+        text = "The token that brought this record is disowned; only a token with the right verify may send it again."
     return forbidden("verify", text, "verify_needed", lowered=list(lowered))
 
 

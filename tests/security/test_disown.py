@@ -176,3 +176,24 @@ async def test_under_a_silence_it_closes_and_who_heard_nothing_hears_no_ralat(de
     await desk.disown()
     await desk.settle()
     assert ((await desk.alerts())["94.02"].status, await desk.told(mine, "correction")) == ("resolved", set())
+
+
+async def test_what_it_left_in_quarantine_becomes_an_event_by_verify_alone(desk):
+    """Whoever mends the queue does not know whose report it is: with the right `operate` it stays where it is."""
+    api = desk.api
+    await desk.settle()
+    odd = api.event(kind="conflict.clahs", severity=4, region="94.02", source={"desk": "94.02"})
+    headers = {"Authorization": f"Bearer {desk.stolen.text}"}
+    (line,) = (await api.client.post("/v1/events", json=odd, headers=headers)).json()["quarantined"]
+    await desk.disown()
+    path = f"/v1/quarantine/{line['id']}/resubmit"
+    refused = await api.client.post(path, json={"mended": True}, headers=await api.bearer("operate"))
+    assert (refused.status_code, refused.json()["lowered"]) == (403, ["source.token"])
+    await desk.settle()
+    assert all(alert.rule.id.startswith("siaga.") for alert in await api.siaga.desk.alerts())
+    await api.sign_in("operate")
+    page = f"/console/quarantine/{line['id']}"
+    told = await api.send(page, page, how="offered")
+    assert (told.status_code, "sudah tidak diakui" in told.text) == (403, True)
+    done = await api.client.post(path, json={"mended": True}, headers=await api.bearer("operate", "verify"))
+    assert (done.status_code, done.json()["outcome"]) == (200, "accepted")

@@ -222,6 +222,7 @@ async def _page(
         line=line(visit, kept),
         still=fault_of(still.outcome, still.field).sentences(language) if still and not lowered else "",
         lowered=", ".join(lowered),
+        disowned=still is not None and "source.token" in still.lowered,
         field=kept.field if is_single else "",
         heading=field_heading(kept.field, language) if kept.field else "",
         kinds=_kinds(visit, language) if kept.field == "kind" else (),
