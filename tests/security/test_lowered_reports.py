@@ -100,7 +100,7 @@ async def test_the_console_says_what_would_be_lowered_and_who_may(api):
     refused = await api.send(page, page, how="document", document=document)
     assert refused.status_code == 403
     assert "mengurangi isi laporan (Jenis" in refused.text
-    assert "hak verify" in refused.text
+    assert "hak verifikasi (verify)" in refused.text
     assert 'value="drop"' not in refused.text
     dropped = await api.send(page, page, how="drop")
     assert dropped.status_code == 403
