@@ -435,12 +435,12 @@ async def is_stopped(process: Process, number: int) -> bool:
 
 
 async def is_disowned(process: Process, _number: int) -> bool:
-    """Say whether nothing stands on what the token brought, once it is refuted again as the command does."""
+    """Say whether nothing stands on what the token brought alone, once it is refuted again as by the command."""
     await process.disowning.refute("curian", 0, by=credential(process))
     await process.settle()
     (kept,) = [one for one in await process.tokens.list() if one.id == "curian"]
     return kept.revoked_at is not None and not any(
-        one.unresolved and any(e.token == "token:curian" for e in one.evidence)
+        one.unresolved and all(e.token == "token:curian" for e in one.evidence)
         for one in await process.desk.alerts()
     )
 

@@ -1,10 +1,12 @@
 """After an erasure no file of the installation holds a phone, a mailbox or a note of the person, on a real server."""
 
 import asyncio
+import base64
 import gzip
 import json
 import re
 import shutil
+import tarfile
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -165,3 +167,43 @@ async def test_older_backups_are_named_and_a_report_in_the_archive_too(place):
     )
     assert again != 0
     assert PHONE not in err
+
+
+def members(file: Path) -> bytes:
+    """Return all that a plain backup holds, unpacked; records of the store stand in it as base64."""
+    found: list[bytes] = []
+    with tarfile.open(file) as packed:
+        for one in packed.getmembers():
+            part = packed.extractfile(one) if one.isfile() else None
+            content = part.read() if part is not None else b""
+            found.append(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+            if one.name.endswith("store.jsonl"):
+                found += [
+                    base64.b64decode(text)
+                    for text in re.findall(rb'"([A-Za-z0-9+/]{8,}=*)"', content)
+                    if len(text) % 4 == 0
+                ]
+    return b"\n".join(found)
+
+
+async def test_a_backup_of_before_holds_the_person_and_one_of_after_does_not(place):
+    headers = await asyncio.to_thread(place.token, "submit", "operate", "verify", "read")
+    await live(place, headers)
+    held = []
+    for folder in ("before", "after"):
+        target = place.var.parent / folder
+        target.mkdir()
+        code, _, err = await asyncio.to_thread(
+            run, place.capsys, "backup", "--plain", str(target), *place.options
+        )
+        assert code == 0, err
+        (file,) = [one for one in target.iterdir() if tarfile.is_tarfile(one)]
+        content = members(file)
+        held.append({name for name, trace in TRACES.items() if trace in content})
+        if folder == "before":
+            code, _, err = await asyncio.to_thread(
+                run, place.capsys, "person", "erase", WHO, "--yes", *place.options
+            )
+            assert code == 0, err
+            assert file.name in err
+    assert held == [set(TRACES), set()]
