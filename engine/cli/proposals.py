@@ -259,7 +259,7 @@ async def _approve(settings: Settings, id_: str, yes: int, language: Language) -
     from rich.console import Console
 
     from engine.cli.reload import inbox_of, until_in_force
-    from engine.service.approval import ACCEPTED
+    from engine.service.revision import ACCEPTED
 
     async with storage(settings) as store:
         inbox = await inbox_of(settings, store, "nothing is in force yet")

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from engine.clock import Clock
-    from engine.service.approval import Approval, Approved, Preview
+    from engine.service.approval import Approval
     from engine.service.books import Books
     from engine.service.proposals import Proposals
+    from engine.service.revision import Approved, Preview
     from engine.store.port import Store
 
 POLL_SECONDS = 0.2
@@ -115,9 +116,10 @@ async def _reload(
     """Return whether it was accepted, or would be looked at without an error."""
     from rich.console import Console
 
-    from engine.service.approval import ACCEPTED, ALONE, REFUSED
+    from engine.service.approval import ALONE
     from engine.service.proposals import ChangeProposal
     from engine.service.reload import as_they_lie
+    from engine.service.revision import ACCEPTED, REFUSED
 
     console, words = Console(highlight=False, soft_wrap=True), _WORDS[language]
     async with storage(settings) as store:

@@ -8,8 +8,7 @@ All or nothing: where one file has an error, or more people would be told than s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
@@ -25,24 +24,18 @@ from engine.service.changeover import Changeover, Switch
 from engine.service.further import NOTHING, Further
 from engine.service.groups import Groups
 from engine.service.rebuild import Rebuild
-from engine.service.revision import Kept, Revision, keeping, revision
+from engine.service.revision import (
+    REFUSED,
+    Approved,
+    OpenAlert,
+    Preview,
+    keeping,
+    revision,
+)
 from engine.service.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once, refuse_look_alike
 from engine.store.history import History
 from engine.store.port import Committed, Expect, Store
 
-Outcome = Literal[
-    "at_once",
-    "after_the_past",
-    "previewed",
-    "no_difference",
-    "invalid",
-    "too_many_told",
-    "changed_meanwhile",
-]
-"""What became of a wish: on its way (at once, or when its rules have seen the past), only looked at, or refused.
-`changed_meanwhile`: another rule set came into force, or somebody else decided; nothing was written."""
-REFUSED: tuple[Outcome, ...] = ("invalid", "too_many_told", "changed_meanwhile")
-ACCEPTED: tuple[Outcome, ...] = ("at_once", "after_the_past")
 ALONE = "alone"
 """Stands for the second person where the settings let one person put rules in force (`reload.four_eyes: false`)."""
 
@@ -50,44 +43,6 @@ MOST_LINES = 20
 """Errors of files that one line of the log names."""
 
 log = structlog.get_logger(__name__)
-
-
-class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """An open alert that keeps what is not in force any more, and why."""
-
-    id: str
-    rule: str
-    group: str
-    reason: Kept
-
-
-class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule set would change now.
-
-    `told` people would be told at once; `opened` and `hidden` count by rule the alerts that would open, told or only
-    recorded. `judges_from`: rules that see all they need only from then on, since less is stored.
-    """
-
-    revision: Revision
-    open_alerts: tuple[OpenAlert, ...] = ()
-    told: int = 0
-    opened: Mapping[str, int] = {}
-    hidden: Mapping[str, int] = {}
-    judges_from: Mapping[str, Instant] = {}
-
-
-class Approved(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the wish to put a rule set in force. `findings` are the errors and warnings of its files.
-
-    `base` is the rule set in force that it was compared with, and `base_version` the version of that record.
-    """
-
-    outcome: Outcome
-    rule_set: str = ""
-    base: str = ""
-    base_version: int = 0
-    preview: Preview | None = None
-    findings: tuple[Finding, ...] = ()
 
 
 Previews = Callable[[RuleSet, Instant, str], Awaitable[Preview]]

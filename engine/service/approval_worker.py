@@ -14,9 +14,10 @@ from engine.judging.instant import Instant
 from engine.loading.kinds import load_kinds
 from engine.loading.regions import load_regions
 from engine.service import logs
-from engine.service.approval import Preview, Previews, previewed
+from engine.service.approval import Previews, previewed
 from engine.service.books import Books
 from engine.service.ground import history_of
+from engine.service.revision import Preview
 from engine.service.rule_sets import RuleSet, packed, unpacked
 from engine.service.worker import Bounds, Workers, serve
 from engine.settings import Log, Settings

@@ -18,11 +18,11 @@ from engine.clock import Clock
 from engine.errors import SiagaError
 from engine.judging.instant import DAY, HOUR, Instant, Millis
 from engine.judging.region import NATION
-from engine.service.approval import Approved, Preview
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import Books
 from engine.service.further import Further, Settled
 from engine.service.readable import readable_of
+from engine.service.revision import Approved, Preview
 from engine.service.tokens import Right, Scope
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Plan, Put, Store, Write

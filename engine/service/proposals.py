@@ -18,7 +18,7 @@ from engine.alerting.silence import SilenceWish, root_of
 from engine.clock import Clock
 from engine.judging.instant import DAY, Millis
 from engine.judging.region import NATION
-from engine.service.approval import Approval, Approved, Preview
+from engine.service.approval import Approval
 from engine.service.books import Books
 from engine.service.contact_changes import ContactChanges
 from engine.service.key import Keys
@@ -47,6 +47,7 @@ from engine.service.proposal_records import (
     TooManyProposalsError,
 )
 from engine.service.readable import readable, readable_of
+from engine.service.revision import Approved, Preview
 from engine.service.rule_sets import RULE_SETS, RuleSet, fetch, put_of
 from engine.service.silences import Silences
 from engine.service.tokens import Scope

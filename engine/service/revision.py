@@ -1,4 +1,4 @@
-"""A revision: what differs between two rule sets.
+"""A revision: what differs between two rule sets, and what following one with the other would change.
 
 Here: a pure comparison, and which differences change how a rule judges. Not here: reading either, and what follows
 (`service.reload`, `service.changeover`).
@@ -12,7 +12,9 @@ from typing import Literal
 import msgspec
 
 from engine.alerting.alert import Alert
+from engine.judging.instant import Instant
 from engine.judging.rule import Rule
+from engine.loading.finding import Finding
 from engine.service.rule_sets import RuleSet
 
 WORDS = (
@@ -97,3 +99,60 @@ def _differing(old: Rule, new: Rule) -> tuple[str, ...]:
         return ()
     fields = (name for name in Rule.__struct_fields__ if name not in ("version", "source"))
     return tuple(name for name in fields if getattr(old, name) != getattr(new, name))
+
+
+Outcome = Literal[
+    "at_once",
+    "after_the_past",
+    "previewed",
+    "no_difference",
+    "invalid",
+    "too_many_told",
+    "changed_meanwhile",
+]
+"""What became of a wish: on its way (at once, or when its rules have seen the past), only looked at, or refused.
+`changed_meanwhile`: another rule set came into force, or somebody else decided; nothing was written."""
+
+
+REFUSED: tuple[Outcome, ...] = ("invalid", "too_many_told", "changed_meanwhile")
+
+
+ACCEPTED: tuple[Outcome, ...] = ("at_once", "after_the_past")
+
+
+class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An open alert that keeps what is not in force any more, and why."""
+
+    id: str
+    rule: str
+    group: str
+    reason: Kept
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule set would change now.
+
+    `told` people would be told at once; `opened` and `hidden` count by rule the alerts that would open, told or only
+    recorded. `judges_from`: rules that see all they need only from then on, since less is stored.
+    """
+
+    revision: Revision
+    open_alerts: tuple[OpenAlert, ...] = ()
+    told: int = 0
+    opened: Mapping[str, int] = {}
+    hidden: Mapping[str, int] = {}
+    judges_from: Mapping[str, Instant] = {}
+
+
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the wish to put a rule set in force. `findings` are the errors and warnings of its files.
+
+    `base` is the rule set in force that it was compared with, and `base_version` the version of that record.
+    """
+
+    outcome: Outcome
+    rule_set: str = ""
+    base: str = ""
+    base_version: int = 0
+    preview: Preview | None = None
+    findings: tuple[Finding, ...] = ()

@@ -13,10 +13,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.judging.instant import format_instant
-from engine.service.approval import Approved, Preview
 from engine.service.proposals import ChangeProposal, TooManyProposalsError
 from engine.service.reload import as_they_lie
-from engine.service.revision import Kept, Revision
+from engine.service.revision import Approved, Kept, Preview, Revision
 from engine.service.rule_history import page_of as history_page
 from engine.service.tokens import Scope
 from engine.web.auth import needs, siaga_of

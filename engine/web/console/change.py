@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from engine.judging.region import NATION
 from engine.loading.texts import Language
-from engine.service.approval import Approved
 from engine.service.proposals import TooManyProposalsError
 from engine.service.reload import as_they_lie
+from engine.service.revision import Approved
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import PROPOSALS, shell_of
