@@ -42,7 +42,8 @@ async def test_a_reply_that_the_other_is_sending_is_not_sent_again():
     await board.open()
     await board.send()
     await board.inbound.hear(SEKDA, "apa ini")
-    await board.dispatcher_of(sms=Interrupted(board, board.dispatcher._reply)).turn()
+    gateway = Interrupted(board, lambda id_: board.dispatcher._reply(id_, "reply"))
+    await board.dispatcher_of(sms=gateway).turn()
     _notice, *replies = board.route.accepted
     assert len(replies) == 1
 
