@@ -84,4 +84,6 @@ def _readable(value: Any) -> Any:
         return {str(_readable(key)): _readable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_readable(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # a number that was read back may be the other of the two; both mean the same
     return shown(value) if isinstance(value, bytes) else value

@@ -1,4 +1,7 @@
-"""What every output is freed of before it is recorded: places of this machine, versions, and names of modules."""
+"""What outputs are freed of before they are recorded.
+
+These are places of this machine, versions, names of modules, and how long something took.
+"""
 
 import re
 from pathlib import Path
@@ -11,6 +14,9 @@ from engine.release import RELEASE, commit
 HOME = Path(__file__).resolve().parents[3]
 _MODULE = re.compile(r"\b(?:engine|notifiers)(?:[./]\w+)+(?:\.py)?\b")
 
+_ELAPSED = re.compile(r"^(\d+/\d+ ━.*) \d+:\d\d:\d\d$", re.MULTILINE)
+"""How long it took, at the end of a bar of progress."""
+
 
 def plain(text: str, **places: object) -> str:
     """Return a text with the value of each place replaced by its name, and no trailing blanks."""
@@ -21,6 +27,7 @@ def plain(text: str, **places: object) -> str:
     if len(commit()) >= 7:
         text = text.replace(commit(), "COMMIT")
     text = _MODULE.sub("MODULE", text)
+    text = _ELAPSED.sub(r"\1", text)
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n")
 
 

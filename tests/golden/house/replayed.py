@@ -16,7 +16,7 @@ from engine.settings import load
 from engine.store.embedded import EmbeddedServer
 from tests.golden.house.commands import ENVIRONMENT, environment, said
 from tests.golden.house.keyspace import keyspace
-from tests.golden.house.plain import HOME
+from tests.golden.house.plain import HOME, plain
 from tests.golden.house.record import Documents
 
 CONFIG = HOME / "config" / "siaga.yaml"
@@ -66,7 +66,7 @@ async def _store(var: Path) -> Documents:
     where = await server.start()
     try:
         return {
-            _named(name): _ACCOUNT.sub("os:ACCOUNT", text)
+            _named(name): _ACCOUNT.sub("os:ACCOUNT", plain(text))
             for name, text in keyspace(where, bare=True)
             if not any(part in name for part in _OUTSIDE)
         }
