@@ -22,7 +22,6 @@ def main() -> int:
     arguments.add_argument("parts", nargs="*", metavar="part", help="parts; all where none is named")
     arguments.add_argument("--quick", action="store_true", help="leave the slow parts out")
     given = arguments.parse_args()
-    logs.set_up(Log(level="error"))
     if unknown := sorted(set(given.parts) - {part.name for part in PARTS}):
         arguments.error(f"no such part: {', '.join(unknown)}; there are {', '.join(p.name for p in PARTS)}")
     chosen = [
@@ -41,6 +40,7 @@ def main() -> int:
 
 def _do(act: str, part: Part, *, is_named: bool) -> int:
     began = time.monotonic()
+    logs.set_up(Log(level="error"))  # each time: a part may set up the log of its own
     try:
         documents = part.make()
     except Exception:  # noqa: BLE001 -- it is shown, and the other parts are still compared
