@@ -1,8 +1,8 @@
 """The one error root of Siaga and its few children.
 
 Here: errors that cross a module border, each with a docstring that is its default message.
-Not here: refusals of a decision (those are values with a named reason, see `alerting.decide`) and findings in files
-(`loading.finding`).
+Not here: refusals of a decision (those are values with a named reason, see `core.alerting.decide`) and findings in
+files (`documents.finding`).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ QUARANTINED = (
     "id_conflict",
     "kind_unknown",
 )
-"""Why an event is kept aside (`service.event_fields`)."""
+"""Why an event is kept aside (`documents.event_fields`)."""
 REJECTED = ("not_json", "too_large", "too_many", "out_of_scope", "quarantine_full")
 """Why nothing is kept of an event (`service.event_schema`)."""
 EVENT_FLAGS = ("kind_unknown", "offset_mismatch")
@@ -179,7 +179,7 @@ LOOPS = (
     "situations",
 )
 WITHDRAWN = ("refuted", "corrected")
-"""Why earlier events do not count any more (`judging.correction`)."""
+"""Why earlier events do not count any more (`core.judging.correction`)."""
 CORRECTIONS_REFUSED = (
     "not_its_source",
     "parent_must_confirm",
@@ -189,4 +189,4 @@ CORRECTIONS_REFUSED = (
     "circular",
     "too_many",
 )
-"""Why a correction or refutation changes nothing (`judging.correction`)."""
+"""Why a correction or refutation changes nothing (`core.judging.correction`)."""

@@ -341,7 +341,7 @@ class Metrics:
         self._heartbeat.set(at)
 
     def decided(self, decision: Any) -> None:
-        """Count what a committed `alerting.draft.Decision` did: openings, steps, endings, states of notifications.
+        """Count what a committed `Decision` did: openings, steps, endings, states of notifications.
 
         Of an exercise only the messages count, which real gateways carry.
         """
@@ -371,7 +371,7 @@ class Metrics:
                 pass
 
     def notification(self, notification: Any) -> None:
-        """Count that an `alerting.alert.Notification` is in a new state."""
+        """Count that an `core.alerting.alert.Notification` is in a new state."""
         _child(self._notifications, notification.channel, notification.state, notification.reason).inc()
 
     def first_message(self, level: int, seconds: float) -> None:

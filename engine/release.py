@@ -1,7 +1,7 @@
 """Which release of Siaga this is; `pyproject.toml` says the same.
 
 Here: the number and the commit, for what is written today and read by another release. Not here: versions of rules
-(`loading.version`), stored values (`store.codec`) or files, which change apart from it.
+(`documents.rules.rules`), stored values (`store.codec`) or files, which change apart from it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The settings of budgets: how many messages persons, regencies and gateways get (escalation.md 7.2).
 
-Here: the section and its defaults, as text. Not here: what a budget does (`alerting.budget`).
+Here: the section and its defaults, as text. Not here: what a budget does (`core.alerting.budget`).
 """
 
 from __future__ import annotations

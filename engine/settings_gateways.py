@@ -1,7 +1,7 @@
 """The section `gateways` of the settings: how messages leave where no file of gateways says it.
 
 Here: the outbox, the mail server and what the route of SMS carries. Not here: `config/gateways.yaml`
-(`loading.gateways`) and what becomes of both (`service.outlets`).
+(`documents.gateways`) and what becomes of both (`service.outlets`).
 """
 
 from __future__ import annotations

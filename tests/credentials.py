@@ -1,6 +1,6 @@
 """Credentials that tests act with where it does not matter whose they are."""
 
-from engine.alerting.credential import Credential
+from engine.core.alerting.credential import Credential
 
 OPERATOR = Credential("os", "operator")
 """An account of the machine."""

@@ -1,9 +1,4 @@
-"""The command `siaga`: one module per group of commands.
-
-Here: the list of commands, and what an error looks like: one line on standard error, and exit code 1 (it did not work)
-or 2 (the command or the configuration is wrong). Commands read arguments, call the service or its API, and print;
-nothing that another face could want belongs in them.
-"""
+"""The command `siaga`: one module per group of commands; those of policy staff lie in `policy_staff`."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 
-from engine.alerting.credential import Credential
+from engine.core.alerting.credential import Credential
 from engine.service.approval import ALONE
 
 

@@ -1,6 +1,6 @@
 """`siaga archive`: whether the archive is as it was written, and its events as a file.
 
-Here: arguments, printing, the exit code. Not here: the archive itself (`store.archive`).
+Here: arguments, printing, the exit code. Not here: the archive itself (`store.archive.events`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import typer
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
+from engine.core.judging.instant import Instant
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant
-from engine.loading.regions import load_regions
 from engine.service.archivist import told_link
 from engine.service.event_document import document_of
 from engine.service.families import events_of
 from engine.settings import DEFAULT_FILE, Settings
-from engine.store.archive import Archive, Inspection
-from engine.store.history import History
+from engine.store.archive.events import Archive, Inspection
+from engine.store.archive.history import History
 
 app = typer.Typer(no_args_is_help=True, help="The archive of applied events: verify it, export from it.")
 

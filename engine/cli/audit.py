@@ -18,7 +18,7 @@ from engine.cli.check import Tongue
 from engine.cli.listing import Limit, say_more
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
-from engine.judging.instant import format_instant
+from engine.core.judging.instant import format_instant
 from engine.service.audit import AUDIT, AuditEntry
 from engine.service.case_archive import archive_of
 from engine.service.proof import Fault, Proof, all_entries, all_pages, verify

@@ -18,8 +18,8 @@ import typer
 
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
+from engine.core.judging.instant import Instant, Millis, parse_duration
 from engine.errors import ConfigurationError, ParseError
-from engine.judging.instant import Instant, Millis, parse_duration
 from engine.service import logs
 from engine.settings import DEFAULT_FILE, Log, Settings
 
@@ -84,7 +84,7 @@ def backtest(
     """
     from rich.console import Console
 
-    from engine.loading.regions import load_regions
+    from engine.documents.regions import load_regions
     from engine.rehearsal.backtest_report import Printer, as_json
     from engine.rehearsal.difference import difference
 
@@ -132,15 +132,15 @@ async def _run(
 
     from engine.cli.replay import replaying
     from engine.cli.storage import storage
-    from engine.loading.regions import load_regions
+    from engine.documents.regions import load_regions
     from engine.rehearsal.backtest import Backtest
     from engine.rehearsal.feed import Past
     from engine.rehearsal.respondents import recalled
     from engine.service.books import Books
     from engine.service.case_archive import archive_of
     from engine.service.rule_sets import RuleSet
-    from engine.store.archive import Archive
-    from engine.store.history import History
+    from engine.store.archive.events import Archive
+    from engine.store.archive.history import History
 
     async with AsyncExitStack() as stack:
         answers: Millis | list[Recalled] | None = _answers(source)
@@ -170,8 +170,8 @@ async def _run(
 
 
 def _feed(settings: Settings, source: Source, span: tuple[Instant | None, Instant | None]) -> Feed:
-    from engine.loading.kinds import load_kinds
-    from engine.loading.regions import load_regions
+    from engine.documents.kinds import load_kinds
+    from engine.documents.regions import load_regions
     from engine.rehearsal.feed import Synthetic
     from engine.rehearsal.recording import Recording
 

@@ -19,18 +19,18 @@ from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import server_of, store_at
 from engine.clock import WallClock
+from engine.core.judging.instant import local, parse_instant
 from engine.errors import ConfigurationError, StoreError
-from engine.judging.instant import local, parse_instant
 from engine.service.audit import AuditEntry, append_audit
 from engine.service.backup import Brought, back_up
 from engine.service.backup import restore as bring_back
 from engine.service.backup_record import BackupRecord, enter_backup
 from engine.settings import DEFAULT_FILE, Settings
 from engine.settings_backup import check_recipient
-from engine.store.backup import Backup, Manifest
-from engine.store.backup_encryption import SUFFIX as ENCRYPTED
-from engine.store.backup_encryption import decrypted, is_encrypted, new_identity
-from engine.store.copy import Namespace
+from engine.store.backup.copy import Namespace
+from engine.store.backup.encryption import SUFFIX as ENCRYPTED
+from engine.store.backup.encryption import decrypted, is_encrypted, new_identity
+from engine.store.backup.file import Backup, Manifest
 from engine.store.port import Write
 
 SUFFIX = ".tar.gz"

@@ -13,25 +13,25 @@ from typing import Annotated
 
 import typer
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
 from engine.cli.account import os_account
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
+from engine.core.alerting.alert import Alert, HistoryEntry, Notification
+from engine.core.judging.instant import format_instant
+from engine.core.judging.rule import level_name
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.judging.instant import format_instant
-from engine.judging.rule import level_name
-from engine.loading.regions import load_regions
 from engine.service.audit import AUDIT, AuditEntry, append_audit, digest_of_contents
 from engine.service.case_archive import archive_of, story
 from engine.service.case_file import CaseContents, CaseFileError, Fault, public_key, read, write
 from engine.service.key import secret_keys
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Write
-from engine.wording.credential import credential_words, offices_of
-from engine.wording.texts import LANGUAGES, load_catalogue
-from engine.wording.voice import Voice
+from engine.texts.catalogue import LANGUAGES, load_catalogue
+from engine.texts.credential_words import credential_words, offices_of
+from engine.texts.localizer import Voice
 
 app = typer.Typer(
     no_args_is_help=True, help="Hand over one alert with everything that happened to it, signed."

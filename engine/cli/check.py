@@ -1,6 +1,6 @@
 """`siaga check`: every finding on rules, policies and directories, printed for people or for machines.
 
-Here: arguments, printing, the exit code. Not here: what is checked (`loading.inspection`) and in which words
+Here: arguments, printing, the exit code. Not here: what is checked (`documents.check`) and in which words
 (`loading/texts.yaml`).
 """
 
@@ -20,12 +20,11 @@ from rich.text import Text
 from engine.cli.options import ConfigFile
 from engine.cli.storage import answers, storage
 from engine.clock import WallClock
+from engine.core.judging.instant import DAY, format_duration
+from engine.core.judging.rule import Rule
+from engine.documents.check import Inspected, inspect
+from engine.documents.finding import Finding, Findings, Language, Mark, Source, advice_first
 from engine.errors import StoreUnavailableError
-from engine.judging.instant import DAY, format_duration
-from engine.judging.rule import Rule
-from engine.loading.finding import Finding, Findings, Mark, Source, advice_first
-from engine.loading.inspection import Inspected, inspect
-from engine.loading.texts import Language
 from engine.service.experience import LONG, Experience, experience
 from engine.settings import DEFAULT_FILE, Settings, load
 

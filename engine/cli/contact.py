@@ -1,6 +1,6 @@
 """`siaga contact`: does a message reach this contact, and whose is it?
 
-Here: arguments and printing. Not here: the message (`wording.trial`), its way (`service.dispatcher`), the code that it
+Here: arguments and printing. Not here: the message (`texts.preview`), its way (`service.dispatcher`), the code that it
 carries (`service.verification`), and whether a contact may go (`service.registry`).
 """
 
@@ -14,18 +14,17 @@ from typing import Annotated
 
 import typer
 
-from engine.alerting.command import Attempted
-from engine.alerting.continuity import last_of_holder
-from engine.alerting.directory import Contact, Contents
-from engine.alerting.edit import added, marked, removed
-from engine.alerting.policy import Channel
 from engine.cli.account import alone, os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.reload import inbox_of
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
+from engine.core.alerting.command import Attempted
+from engine.core.alerting.directory import Contact, Contents, added, marked, removed
+from engine.core.alerting.escalation import last_of_holder
+from engine.core.alerting.policy import Channel
+from engine.documents.address import address
 from engine.errors import ConfigurationError, SiagaError
-from engine.loading.address import address
 from engine.service.books import Books
 from engine.service.key import agreed_keys
 from engine.service.registry import Registry

@@ -1,9 +1,9 @@
 """`siaga directory`: who holds which office, into the store and out of it again.
 
 Here: the commands. Not here: the forms in which it is exported (`cli.directory_form`), reading and checking a file
-(`loading.directory`), whether a change may be (`service.registry`) and what it means (`alerting.directory`). An export
-holds numbers and addresses of people: it goes to a file that only its owner reads, and nothing of it is printed or
-logged.
+(`documents.directory`), whether a change may be (`service.registry`) and what it means (`core.alerting.directory`). An
+export holds numbers and addresses of people: it goes to a file that only its owner reads, and nothing of it is printed
+or logged.
 """
 
 from __future__ import annotations
@@ -19,10 +19,6 @@ import typer
 import yaml
 from rich.console import Console
 
-from engine.alerting.directory import Assignment, Contents, Directory, Duty, Holding, Span
-from engine.alerting.edit import assigned, rostered
-from engine.alerting.flaws import flaws
-from engine.alerting.reachability import Matrix, counts, offices_named
 from engine.cli.account import os_account
 from engine.cli.check import Tongue
 from engine.cli.directory_form import as_csv, as_document
@@ -34,12 +30,23 @@ from engine.cli.policy import surroundings
 from engine.cli.progress import counting
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
+from engine.core.alerting.directory import (
+    Assignment,
+    Contents,
+    Directory,
+    Duty,
+    Holding,
+    Span,
+    assigned,
+    rostered,
+)
+from engine.core.alerting.reachability import Matrix, counts, flaws, offices_named
+from engine.core.judging.instant import HOUR, MINUTE, local, local_midnight
+from engine.core.judging.region import lies_in
+from engine.documents.directory import load_directory
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import HOUR, MINUTE, local, local_midnight
-from engine.judging.region import lies_in
-from engine.loading.directory import load_directory
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
 from engine.service.audit import note_seen
 from engine.service.registry import Difference, Registry
 from engine.service.reload import read_rule_set

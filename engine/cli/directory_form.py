@@ -1,6 +1,6 @@
 """The directory as it is exported: YAML with everything, CSV with what a table can hold (escalation.md 2).
 
-Here: from the contents to plain maps, lists and lines. Not here: reading them again (`loading.directory`), and files.
+Here: from the contents to plain maps, lists and lines. Not here: reading them again (`documents.directory`), and files.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from engine.alerting.directory import ALWAYS, Assignment, Contact, Contents, Directory, Person, Span
+from engine.core.alerting.directory import ALWAYS, Assignment, Contact, Contents, Directory, Person, Span
+from engine.core.judging.instant import Instant, format_duration, local
+from engine.core.judging.region import NATION, RegionTable
 from engine.errors import SiagaError
-from engine.judging.instant import Instant, format_duration, local
-from engine.judging.region import NATION, RegionTable
 
 COLUMNS = (
     "region",

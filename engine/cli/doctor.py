@@ -86,8 +86,8 @@ def matcher(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     Example: siaga doctor matcher
     """
     from engine.cli.demonstration import SCENARIO
-    from engine.loading.kinds import load_kinds
-    from engine.loading.regions import load_regions
+    from engine.documents.kinds import load_kinds
+    from engine.documents.regions import load_regions
     from engine.matching.checked import Disagreement, choose, open_shards
     from engine.rehearsal.replay import read_events
     from engine.service.event_schema import Accepted, EventSchema

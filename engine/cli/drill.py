@@ -16,10 +16,10 @@ from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, length, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
+from engine.core.judging.instant import format_duration
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import format_duration
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.books import Books

@@ -1,7 +1,7 @@
 """`siaga explain`: why an alert is as it is, and why a rule did, or did not, open one.
 
-Here: asking the store and putting gates and history into words. Not here: the gates themselves (`judging.explain`) and
-what happened (`alerting`). Answers name events, offices and people by id only.
+Here: asking the store and putting gates and history into words. Not here: the gates themselves
+(`core.judging.explanation`) and what happened (`alerting`). Answers name events, offices and people by id only.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.alerting.alert import Alert, HistoryEntry
-from engine.alerting.hiding import hider
 from engine.cli.named import group_named, rule_named
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
-from engine.judging.circumstances import Circumstances
-from engine.judging.expected import Silence
-from engine.judging.explain import Gate, Stand, explain_group
-from engine.judging.group import Key, region_of_group
-from engine.judging.instant import Instant, format_duration, local
-from engine.judging.region import RegionTable, level_of
-from engine.judging.rule import Rule, level_name
-from engine.judging.state import GroupState
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
+from engine.core.alerting.alert import Alert, HistoryEntry
+from engine.core.alerting.silence import hider
+from engine.core.judging.condition import Silence
+from engine.core.judging.explanation import Gate, Stand, explain_group
+from engine.core.judging.group_key import Key, region_of_group
+from engine.core.judging.group_state import Circumstances, GroupState
+from engine.core.judging.instant import Instant, format_duration, local
+from engine.core.judging.region import RegionTable, level_of
+from engine.core.judging.rule import Rule, level_name
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.matching.variant import variant_of
 from engine.service.backdrop import REAL, Backdrop
 from engine.service.books import Books
@@ -40,8 +39,8 @@ from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
 from engine.service.tokens import Tokens
 from engine.settings import DEFAULT_FILE, Settings
-from engine.wording.credential import credential_words, tokens_among
-from engine.wording.texts import Texts, load_catalogue
+from engine.texts.catalogue import Texts, load_catalogue
+from engine.texts.credential_words import credential_words, tokens_among
 
 app = typer.Typer(no_args_is_help=True, help="Say why (not): the gates of a rule, the story of an alert.")
 

@@ -13,8 +13,8 @@ from typing import Annotated
 
 import typer
 
+from engine.documents.address import address
 from engine.errors import ConfigurationError
-from engine.loading.address import address
 
 STARTER = Path(__file__).with_name("starter")
 SHIPPED = Path(__file__).resolve().parents[2]

@@ -1,6 +1,7 @@
 """What `siaga directory check` found, in lines.
 
-Here: the words for stretches and flaws. Not here: how they are found (`alerting.reachability`, `alerting.flaws`).
+Here: the words for stretches and flaws. Not here: how they are found (`core.alerting.reachability`,
+`core.alerting.reachability`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from engine.alerting.flaws import Flaw, FlawKind
-from engine.alerting.outlook import Reach
-from engine.alerting.reachability import Stretch
-from engine.judging.instant import Instant, local
-from engine.judging.region import RegionTable
+from engine.core.alerting.reachability import Flaw, FlawKind, Reach, Stretch
+from engine.core.judging.instant import Instant, local
+from engine.core.judging.region import RegionTable
 
 _REACH: Mapping[Reach, Mapping[str, str]] = {
     "told": {"id": "diberi tahu", "en": "told"},

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.core.judging.group_key import REGION_WORDS, key_values
+from engine.core.judging.region import RegionTable, level_of
+from engine.core.judging.rule import Rule
+from engine.documents.fields import code_of
+from engine.documents.suggestion import meant
 from engine.errors import ConfigurationError
-from engine.judging.group import REGION_WORDS, key_values
-from engine.judging.region import RegionTable, level_of
-from engine.judging.rule import Rule
-from engine.loading.guess import meant
-from engine.loading.value import code_of
 
 
 def rule_named(rules: Mapping[str, Rule], rule_id: str) -> Rule:

@@ -12,11 +12,11 @@ from typing import Annotated
 
 import typer
 
+from engine.core.judging.instant import Instant, Millis, parse_duration
+from engine.documents.finding import Findings, Mark, Source, UnusableError
+from engine.documents.times import instant
+from engine.documents.yaml_tree import ScalarNode
 from engine.errors import ConfigurationError, ParseError
-from engine.judging.instant import Instant, Millis, parse_duration
-from engine.loading.finding import Findings, Mark, Source, UnusableError
-from engine.loading.marked import ScalarNode
-from engine.loading.moment import instant
 from engine.settings import DEFAULT_FILE, Settings, load
 
 ConfigFile = Annotated[

@@ -18,8 +18,8 @@ from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import books_of, server_of, storage, store_at
 from engine.clock import WallClock
+from engine.core.judging.instant import format_instant
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import format_instant
 from engine.service.case_archive import archive_of
 from engine.service.erasure import Erasure, erase_everywhere
 from engine.service.persons import Persons

@@ -1,7 +1,7 @@
 """`siaga policy`: how an escalation would run, and whether it reaches anybody.
 
-Here: arguments, printing, the exit code. Not here: the escalation itself (`alerting.outlook`). People are named by id,
-role and place, never by name or address.
+Here: arguments, printing, the exit code. Not here: the escalation itself (`core.alerting.reachability`). People are
+named by id, role and place, never by name or address.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.alerting.alert import HistoryEntry, Notification
-from engine.alerting.draft import Surroundings
-from engine.alerting.outlook import Outlook, outlook
-from engine.alerting.policy import Policy
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
+from engine.core.alerting.alert import HistoryEntry, Notification
+from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.policy import Policy
+from engine.core.alerting.reachability import Outlook, outlook
+from engine.core.judging.instant import Instant, format_duration, local
+from engine.core.judging.region import RegionTable
+from engine.core.judging.rule import LEVEL_NAMES, Rule
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant, format_duration, local
-from engine.judging.region import RegionTable
-from engine.judging.rule import LEVEL_NAMES, Rule
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
 from engine.service.books import Books
 from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet

@@ -18,14 +18,15 @@ from engine.cli.check import Format, Tongue
 from engine.cli.listing import print_listing
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
+from engine.core.judging.instant import Instant, local
 from engine.errors import SiagaError
-from engine.judging.instant import Instant, local
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Place, read_place
 
 if TYPE_CHECKING:
-    from engine.loading.texts import Language
-    from engine.service.proposals import ChangeProposal, ContactChange, Decided, ProposalPage
+    from engine.documents.finding import Language
+    from engine.service.proposal_records import ChangeProposal, ContactChange, Decided
+    from engine.service.proposals import ProposalPage
     from engine.service.rule_difference import Reading
 
 app = typer.Typer(no_args_is_help=True, help="Decide on changes that another person proposed.")
@@ -199,9 +200,9 @@ async def _show(settings: Settings, id_: str, language: Language, format_: Forma
 
 
 def _print(settings: Settings, proposal: ChangeProposal, found: Reading | None, language: Language) -> None:
-    from engine.loading.kinds import load_kinds, names_by_language
-    from engine.wording.sentence import sentence
-    from engine.wording.texts import load_catalogue
+    from engine.documents.kinds import load_kinds, names_by_language
+    from engine.texts.catalogue import load_catalogue
+    from engine.texts.rule_sentence import sentence
 
     words = _WORDS[language]
     typer.echo(

@@ -20,11 +20,11 @@ from engine.cli.account import os_account
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
+from engine.core.judging.instant import format_instant, from_datetime, local
+from engine.core.judging.region import NATION
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.errors import SiagaError
-from engine.judging.instant import format_instant, from_datetime, local
-from engine.judging.region import NATION
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
 from engine.metrics import Metrics
 from engine.service.audit import note_seen
 from engine.service.case_archive import archive_of

@@ -49,7 +49,7 @@ def list_(
     from rich.table import Column, Table
 
     from engine.cli.listing import print_listing
-    from engine.judging.instant import format_instant
+    from engine.core.judging.instant import format_instant
 
     rows = asyncio.run(_rows(settings_of(config, set_)))
     if as_json:

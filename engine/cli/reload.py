@@ -20,10 +20,9 @@ from engine.cli.account import os_account
 from engine.cli.check import Format, Tongue
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
+from engine.core.judging.instant import HOUR, from_datetime, local
+from engine.documents.finding import Language, advice_first
 from engine.errors import ConfigurationError
-from engine.judging.instant import HOUR, from_datetime, local
-from engine.loading.finding import advice_first
-from engine.loading.texts import Language
 from engine.settings import DEFAULT_FILE, Settings
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ async def _reload(
     from rich.console import Console
 
     from engine.service.approval import ALONE
-    from engine.service.proposals import ChangeProposal
+    from engine.service.proposal_records import ChangeProposal
     from engine.service.reload import as_they_lie
     from engine.service.revision import ACCEPTED, REFUSED
 
@@ -178,8 +177,8 @@ class Inbox(NamedTuple):
 async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     """Return the inbox; raise `ConfigurationError` with the text `nothing` where no rule set is in force yet."""
     from engine.clock import WallClock
-    from engine.loading.kinds import load_kinds
-    from engine.loading.regions import load_regions
+    from engine.documents.kinds import load_kinds
+    from engine.documents.regions import load_regions
     from engine.metrics import Metrics
     from engine.service.apply import Desk
     from engine.service.approval import Approval

@@ -87,7 +87,7 @@ def replaying(events: int, console: Console) -> Iterator[Callable[[State], None]
     """Show a progress bar while the context lasts; gives what a replay calls with its progress."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from engine.judging.instant import local
+    from engine.core.judging.instant import local
 
     columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:

@@ -1,6 +1,6 @@
 """`siaga report`: the report on the situation as it would go out, without sending it.
 
-Here: arguments and printing. Not here: what it says (`wording.situation`) and when it goes to whom
+Here: arguments and printing. Not here: what it says (`texts.situation`) and when it goes to whom
 (`service.situations`).
 """
 
@@ -16,9 +16,9 @@ import typer
 
 from engine.cli.check import Tongue
 from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant
-from engine.judging.region import NATION
 from engine.settings import DEFAULT_FILE, Settings
 
 

@@ -1,6 +1,7 @@
 """`siaga rules`: the rules of this installation, each in a plain sentence and as it was resolved.
 
-Here: arguments and printing. Not here: the sentence (`wording.sentence`) and the resolved form (`loading.written`).
+Here: arguments and printing. Not here: the sentence (`texts.rule_sentence`) and the resolved form
+(`documents.rules.resolved`).
 """
 
 from __future__ import annotations
@@ -13,23 +14,23 @@ import msgspec
 import typer
 import yaml
 
-from engine.alerting.alert import Alert
 from engine.cli.named import rule_named
 from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import storage
-from engine.judging.retention import KEPT_WHILE_OPEN
-from engine.judging.rule import Rule
-from engine.judging.window import remembered_for
-from engine.loading.kinds import load_kinds, names_by_language
-from engine.loading.regions import load_regions
-from engine.loading.written import written
+from engine.core.alerting.alert import Alert
+from engine.core.judging.retention import KEPT_WHILE_OPEN
+from engine.core.judging.rule import Rule
+from engine.core.judging.window import remembered_for
+from engine.documents.kinds import load_kinds, names_by_language
+from engine.documents.regions import load_regions
+from engine.documents.rules.resolved import written
 from engine.service.casebook import ALERTS
 from engine.service.precision import Precision, Precisions
 from engine.service.readable import readable
 from engine.service.reload import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
-from engine.wording.sentence import memory, sentence
-from engine.wording.texts import Catalogue, load_catalogue
+from engine.texts.catalogue import Catalogue, load_catalogue
+from engine.texts.rule_sentence import memory, sentence
 
 app = typer.Typer(no_args_is_help=True, help="Read the rules: what each does, in a plain sentence.")
 

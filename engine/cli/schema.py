@@ -1,6 +1,6 @@
 """`siaga schema`: JSON Schema of rule files, policies and their tests, for editors.
 
-Here: arguments and writing. Not here: the schemas themselves (`loading.schema`).
+Here: arguments and writing. Not here: the schemas themselves (`documents.rules.schema`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from engine.documents.rules.schema import documents, schema_of
 from engine.errors import ConfigurationError
-from engine.loading.schema import documents, schema_of
 
 
 def schema(

@@ -24,7 +24,7 @@ from engine.settings import DEFAULT_FILE, Settings
 
 if TYPE_CHECKING:
     from engine.cli.send_report import SendReport
-    from engine.judging.instant import Instant
+    from engine.core.judging.instant import Instant
     from engine.sending.own_desks import OwnDesks
     from engine.sending.spool import Spool
     from engine.service.given import Given, Givens
@@ -110,7 +110,7 @@ def send(
     siaga send --region 73.15 --kind conflict.clash --severity siaga --field metrics.injured=12
     """
     from engine.cli.send_report import SendReport
-    from engine.loading.event_sheet import template as empty_sheet
+    from engine.documents.sheets.event_sheet import template as empty_sheet
     from engine.sending.spool import Spool
 
     if template:
@@ -178,7 +178,7 @@ def _given(
     report: SendReport,
 ) -> Given:
     """Read what is to be sent; `own` asks for the desks of the token where a row may name none."""
-    from engine.loading.sheet_parts import NotASheet
+    from engine.documents.sheets.sheet import NotASheet
     from engine.service.given import Given, json_events
 
     if words:
@@ -225,8 +225,8 @@ def _own_desks(
 
 
 def _givens(settings: Settings) -> Givens:
-    from engine.loading.kinds import load_kinds
-    from engine.loading.regions import load_regions
+    from engine.documents.kinds import load_kinds
+    from engine.documents.regions import load_regions
     from engine.service.given import Givens
 
     return Givens(load_regions(settings.paths.regions), load_kinds(settings.paths.kinds), settings.intake)

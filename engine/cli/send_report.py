@@ -1,8 +1,8 @@
 """What `siaga send` says of each event, and in the end: Indonesian first, English by `--lang en`.
 
 Here: the words and what counts as amiss. Not here: what was sent or why something was refused (`sending`,
-`loading.event_columns`). Lines on single rows and the last line go to standard output, remarks to standard error. No
-line holds what a report says, nor the token.
+`documents.sheets.event_columns`). Lines on single rows and the last line go to standard output, remarks to standard
+error. No line holds what a report says, nor the token.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.loading.event_columns import CellFault
-from engine.loading.texts import Language
+from engine.documents.finding import Language
+from engine.documents.sheets.event_columns import CellFault
 from engine.service.rows import fault_of
 
 if TYPE_CHECKING:
-    from engine.loading.sheet_parts import NotASheet
+    from engine.documents.sheets.sheet import NotASheet
     from engine.sending.courier import Delivery, Line
     from engine.service.given import Faulty, Given
 

@@ -16,12 +16,12 @@ from engine.cli.check import Format
 from engine.cli.listing import Limit
 from engine.cli.options import ConfigFile, Overrides, length, settings_of
 from engine.cli.storage import answers, server_of, store_at
+from engine.core.judging.instant import SECOND, Instant, format_duration, local
 from engine.errors import SiagaError
-from engine.judging.instant import SECOND, Instant, format_duration, local
 from engine.service.ground import clock_of
 from engine.service.standing import Reason, Standing, look
 from engine.settings import DEFAULT_FILE, Settings
-from engine.store.server import look as look_at_server
+from engine.store.redis.server import look as look_at_server
 
 _WHY: Mapping[Reason, str] = {
     "writes_fail": "the server cannot write to its disk: mend that first",

@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.loading.regions import load_regions
 from engine.service.books import Books
 from engine.service.rule_sets import RuleSet
 from engine.settings import Settings
-from engine.store.embedded import EmbeddedServer
 from engine.store.port import Store
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 
 
 async def answers(settings: Settings) -> bool:

@@ -1,7 +1,7 @@
 """`siaga templates`: do all messages fit and arrive, and how does one read?
 
-Here: arguments, printing, the exit code. Not here: what is examined (`wording.specimen`) and as whom a message is told
-(`wording.preview`).
+Here: arguments, printing, the exit code. Not here: what is examined (`texts.sms_length_check`) and as whom a message is
+told (`texts.preview`).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def check(
 
     Example: siaga templates check --set gateways.sms.two_way=true --set gateways.sms.banned_words=otp,pin
     """
-    from engine.loading.kinds import load_kinds, names_by_language
-    from engine.loading.regions import load_regions
+    from engine.documents.kinds import load_kinds, names_by_language
+    from engine.documents.regions import load_regions
     from engine.service.outlets import sms_profiles
     from engine.service.reload import read_rule_set
-    from engine.wording.specimen import Specimens, short_titles
-    from engine.wording.texts import load_catalogue
+    from engine.texts.catalogue import load_catalogue
+    from engine.texts.sms_length_check import Specimens, short_titles
 
     settings = settings_of(config, set_)
     regions, kinds = load_regions(settings.paths.regions), load_kinds(settings.paths.kinds)
@@ -88,14 +88,14 @@ def preview(
 
     Example: siaga templates preview first --alert abcdefgh23456772 --channel sms
     """
+    from engine.documents.kinds import load_kinds, names_by_language
+    from engine.documents.regions import load_regions
     from engine.gsm7 import parts, septets
-    from engine.loading.kinds import load_kinds, names_by_language
-    from engine.loading.regions import load_regions
     from engine.service.outlets import sms_profile
-    from engine.wording import preview as previews
-    from engine.wording.link import fill, token_length
-    from engine.wording.render import Renderer
-    from engine.wording.texts import load_catalogue
+    from engine.texts import preview as previews
+    from engine.texts.answer_link import fill, token_length
+    from engine.texts.catalogue import load_catalogue
+    from engine.texts.render import Renderer
 
     if name not in previews.NAMES:
         raise ConfigurationError(f"no message is called {name}; there are: {', '.join(previews.NAMES)}")

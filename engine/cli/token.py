@@ -17,17 +17,17 @@ from engine.cli.listing import FEW, Limit, print_listing, say_more, within
 from engine.cli.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.storage import books_of, storage
 from engine.clock import WallClock
+from engine.core.judging.instant import DAY, Instant, Millis, from_datetime, local, parse_duration
+from engine.core.judging.rule import level_name
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, ParseError, SiagaError
-from engine.judging.instant import DAY, Instant, Millis, from_datetime, local, parse_duration
-from engine.judging.rule import level_name
-from engine.loading.regions import load_regions
 from engine.service.disowning import Disowning, Outlook, Progress
 from engine.service.event_schema import is_desk_name
 from engine.service.lock_step import stored_clock
 from engine.service.tokens import ANY_DESK, CACHE_SECONDS, RIGHTS, Created, Right, Token, Tokens
 from engine.settings import DEFAULT_FILE, Settings
-from engine.store.archive import Archive
-from engine.store.history import History
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and end the tokens of desks and machines.")
 ZONE = "Asia/Jakarta"

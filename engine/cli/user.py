@@ -20,9 +20,9 @@ from engine.cli.options import ConfigFile, Overrides, settings_of
 from engine.cli.storage import books_of, storage
 from engine.cli.token import desks_named
 from engine.clock import WallClock
+from engine.core.judging.instant import local
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import local
-from engine.loading.regions import load_regions
 from engine.service.tokens import RIGHTS, Right
 from engine.service.users import SHORTEST, User, Users
 from engine.settings import DEFAULT_FILE, Settings

@@ -10,12 +10,22 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from engine.judging.calendar import AWAS
-from engine.judging.condition import AllItems, Bond, Count, Distinct, NotAllItems, Spread, Value
-from engine.judging.condition import Sequence as Steps
-from engine.judging.event import Event, number
-from engine.judging.expected import Deadline, Silence
-from engine.judging.rule import AllOf, LevelStep, Rule
+from engine.core.judging.calendar import AWAS
+from engine.core.judging.condition import (
+    AllItems,
+    Bond,
+    Count,
+    Deadline,
+    Distinct,
+    NotAllItems,
+    Silence,
+    Spread,
+    Value,
+)
+from engine.core.judging.condition import Sequence as Steps
+from engine.core.judging.event import Event, number
+from engine.core.judging.filter import AllOf
+from engine.core.judging.rule import LevelStep, Rule
 from engine.matching.native import NativeMatcher
 
 ONE = 1.0

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from engine.core.judging.event import Event
+from engine.core.judging.rule import Rule
 from engine.errors import MatcherFault
-from engine.judging.event import Event
-from engine.judging.rule import Rule
 from engine.matching.native import NativeMatcher
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ Here: the way down to the clause, for `siaga explain`. Not here: matching as suc
 
 from __future__ import annotations
 
-from engine.judging.event import Event
-from engine.judging.rule import AllOf, Filter
+from engine.core.judging.event import Event
+from engine.core.judging.filter import AllOf, Filter
 from engine.matching.native import compile_filter
 
 

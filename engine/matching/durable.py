@@ -20,10 +20,11 @@ import durable_rules_engine
 import msgspec
 from durable.engine import Promise, Ruleset
 
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Filter, kinds_of
+from engine.core.judging.pattern import watched_by
+from engine.core.judging.rule import Rule
 from engine.errors import MatcherFault
-from engine.judging.event import Event
-from engine.judging.pattern import watched_by
-from engine.judging.rule import Filter, Rule, kinds_of
 from engine.matching.native import possible
 from engine.matching.projection import Comparison, Projection, json_text
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from engine.judging.event import Event
-from engine.judging.group import group_of, group_under
-from engine.judging.pattern import fits_of, parts_of
-from engine.judging.rule import Filter, Part, Rule
+from engine.core.judging.condition import Part
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Filter
+from engine.core.judging.group_key import group_of, group_under
+from engine.core.judging.pattern import fits_of, parts_of
+from engine.core.judging.rule import Rule
 
 
 class Membership:

@@ -15,11 +15,12 @@ from operator import ge, gt, le, lt
 
 import re2
 
+from engine.core.judging.event import Event, Scalar, number
+from engine.core.judging.filter import EVERYTHING, NOTHING, AllOf, AnyOf, Filter, Test, Unless, kinds_of
+from engine.core.judging.pattern import watched_by
+from engine.core.judging.region import lineage
+from engine.core.judging.rule import Rule
 from engine.errors import ConfigurationError
-from engine.judging.event import Event, Scalar, number
-from engine.judging.pattern import watched_by
-from engine.judging.region import lineage
-from engine.judging.rule import EVERYTHING, NOTHING, AllOf, AnyOf, Filter, Rule, Test, Unless, kinds_of
 from engine.matching.membership import Membership
 
 Verdict = Callable[[Event], bool]

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine.judging.event import Event, Scalar, number
-from engine.judging.rule import AllOf, AnyOf, Filter, Test, Unless
+from engine.core.judging.event import Event, Scalar, number
+from engine.core.judging.filter import AllOf, AnyOf, Filter, Test, Unless
 from engine.matching.native import compile_filter
 
 Comparison = dict[str, Any]

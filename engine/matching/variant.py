@@ -1,7 +1,7 @@
 """Variants: which exception of a rule holds for a group as a whole, and when that ends.
 
 Here: the choice, by the keys of the group and the clock. Not here: exceptions for single events
-(`matching.membership`), and how a group goes on when one ends (`judging.takeover`).
+(`matching.membership`), and how a group goes on when one ends (`core.judging.group_evaluation`).
 
 An exception ends when all instants before its `until` are judged: a group is judged by one rule at a time.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from engine.judging.event import Event
-from engine.judging.group import key_values, region_of_group
-from engine.judging.instant import Instant
-from engine.judging.rule import Rule
+from engine.core.judging.event import Event
+from engine.core.judging.group_key import key_values, region_of_group
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule
 from engine.matching.native import compile_filter
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from random import Random
 
-from engine.judging.event import Event
-from engine.judging.instant import Instant, Millis
+from engine.core.judging.event import Event
+from engine.core.judging.instant import Instant, Millis
 
 ALL_UP_TO = 5
 """Up to so many events all orders are run ..."""

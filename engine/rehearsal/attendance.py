@@ -10,17 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from engine.alerting.alert import Alert, Notification
-from engine.judging.instant import Instant
-from engine.judging.rule import Rule, level_name
-from engine.loading.policy_tests import Awaited
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule, level_name
+from engine.documents.test_files.policy_tests import Awaited
 from engine.rehearsal.comparison import written_group
 from engine.rehearsal.observation import meant
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Row
 from engine.rehearsal.rig import KEY
 from engine.rehearsal.witness import Turn, Witness
-from engine.wording.link import fill, token_for
+from engine.texts.answer_link import fill, token_for
 
 OPENINGS = ("opens", "hidden")
 

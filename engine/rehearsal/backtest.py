@@ -17,16 +17,16 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from engine.alerting.alert import Notification
-from engine.alerting.directory import Contents
-from engine.alerting.route import Route
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.directory import Contents
+from engine.core.alerting.route import Route
+from engine.core.judging.event import Event
+from engine.core.judging.instant import DAY, Instant, Millis
+from engine.core.judging.region import NATION
+from engine.documents.directory import load_directory
+from engine.documents.kinds import load_kinds, names_by_language
+from engine.documents.regions import load_regions
 from engine.gsm7 import parts
-from engine.judging.event import Event
-from engine.judging.instant import DAY, Instant, Millis
-from engine.judging.region import NATION
-from engine.loading.directory import load_directory
-from engine.loading.kinds import load_kinds, names_by_language
-from engine.loading.regions import load_regions
 from engine.metrics import Metrics
 from engine.rehearsal.bygone import Bygone
 from engine.rehearsal.feed import Accepted, Feed, Other, Request
@@ -45,13 +45,13 @@ from engine.service.reload import read_rule_set
 from engine.service.rule_sets import RuleSet
 from engine.service.tokens import ANY_DESK, Scope
 from engine.settings import Settings
-from engine.store.archive import Archive
+from engine.store.archive.events import Archive
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Put, Write
-from engine.wording.link import fingerprint, token_for
-from engine.wording.render import Renderer
-from engine.wording.response import Responses
-from engine.wording.texts import load_catalogue
+from engine.texts.answer_link import fingerprint, token_for
+from engine.texts.catalogue import load_catalogue
+from engine.texts.render import Renderer
+from engine.texts.response import Responses
 
 SCOPE = Scope(
     rights=frozenset(("submit",)),

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.judging.instant import Instant, format_duration, format_instant, local
-from engine.judging.region import RegionTable
-from engine.judging.rule import LEVEL_NAMES, level_name
+from engine.core.judging.instant import Instant, format_duration, format_instant, local
+from engine.core.judging.region import RegionTable
+from engine.core.judging.rule import LEVEL_NAMES, level_name
 from engine.rehearsal.difference import Difference, Pair
 from engine.rehearsal.ledger import Course, Delay, Ledger
 from engine.rehearsal.phrase import Language

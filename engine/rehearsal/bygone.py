@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from engine.alerting.alert import Alert, HistoryEntry
-from engine.judging.instant import DAY, Instant
-from engine.judging.rule import Rule
-from engine.judging.window import kept_for
+from engine.core.alerting.alert import Alert, HistoryEntry
+from engine.core.judging.instant import DAY, Instant
+from engine.core.judging.rule import Rule
+from engine.core.judging.window import kept_for
 from engine.rehearsal.ledger import Course
 from engine.rehearsal.observation import UNDONE
 from engine.service.apply import Desk

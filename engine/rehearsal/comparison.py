@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.judging.instant import Instant, Millis
-from engine.judging.rule import Rule, level_name
-from engine.judging.state import GroupState
-from engine.loading.rule_tests import Check, Expected, Group
+from engine.core.judging.group_state import GroupState
+from engine.core.judging.instant import Instant, Millis
+from engine.core.judging.rule import Rule, level_name
+from engine.documents.test_files.rule_tests import Check, Expected, Group
 from engine.rehearsal.observation import Around, Happening, Standing, meant, open_by, why_not
 from engine.rehearsal.phrase import Phrase, phrase, written_offset
 from engine.rehearsal.result import Row

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from engine.judging.event import Event
-from engine.judging.pattern import watched_by
-from engine.judging.rule import EVERYTHING, AllOf, AnyOf, Filter, Rule, Unless, level_name
+from engine.core.judging.event import Event
+from engine.core.judging.filter import EVERYTHING, AllOf, AnyOf, Filter, Unless
+from engine.core.judging.pattern import watched_by
+from engine.core.judging.rule import Rule, level_name
 from engine.matching.native import compile_filter
 from engine.rehearsal.observation import Happening
 

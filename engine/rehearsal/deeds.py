@@ -1,8 +1,8 @@
 """Deeds: doing what a policy test says people, gateways and the desk do.
 
-Here: from an act to the service's own commands. Not here: the form of acts (`loading.acts`) and when they happen
-(`rehearsal.policy_test`). Who is a person of the directory answers in their own right; the duty desk, and whoever the
-directory does not know, acts on the console and the API as an operator.
+Here: from an act to the service's own commands. Not here: the form of acts (`documents.test_files.steps`) and when they
+happen (`rehearsal.policy_test`). Who is a person of the directory answers in their own right; the duty desk, and
+whoever the directory does not know, acts on the console and the API as an operator.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from engine.alerting.alert import Alert, Notification
-from engine.alerting.command import Answer, Comment, EscalateNow, Says
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Assignment, Contact, Contents, Directory, Duty, Person, Span
-from engine.alerting.policy import Policy
-from engine.judging.region import lies_in
-from engine.loading.acts import (
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.alerting.command import Answer, Comment, EscalateNow, Says
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import Assignment, Contact, Contents, Directory, Duty, Person, Span
+from engine.core.alerting.policy import Policy
+from engine.core.judging.region import lies_in
+from engine.documents.silences import Silencing, Unsilencing
+from engine.documents.test_files.rule_tests import Group
+from engine.documents.test_files.steps import (
     Answering,
     Assign,
     ByHand,
@@ -32,8 +34,6 @@ from engine.loading.acts import (
     Reporting,
     Restarting,
 )
-from engine.loading.rule_tests import Group
-from engine.loading.silences import Silencing, Unsilencing
 from engine.rehearsal.comparison import written_group
 from engine.rehearsal.observation import meant
 from engine.rehearsal.phrase import Phrase, phrase
@@ -41,7 +41,7 @@ from engine.rehearsal.rig import KEY, Rig
 from engine.rehearsal.witness import Witness
 from engine.service.app import CollectingByChannel
 from engine.service.notes import digest_of
-from engine.wording.link import token_for
+from engine.texts.answer_link import token_for
 
 _CODE = re.compile(r"\{code(?::([1-9]\d?))?\}", re.ASCII)
 REASON = "selesai"

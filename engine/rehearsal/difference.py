@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from engine.judging.instant import Instant
+from engine.core.judging.instant import Instant
 from engine.rehearsal.ledger import Course, Ledger, Told
 
 

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import msgspec
 
+from engine.core.judging.instant import SECOND, Instant, format_instant, parse_instant
+from engine.core.judging.region import RegionTable
 from engine.errors import ConfigurationError
-from engine.judging.instant import SECOND, Instant, format_instant, parse_instant
-from engine.judging.region import RegionTable
-from engine.store.history import History
+from engine.store.archive.history import History
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.alerting.alert import NOTICES, Kind
-from engine.alerting.policy import Channel
-from engine.judging.instant import Instant, Millis
+from engine.core.alerting.alert import NOTICES, Kind
+from engine.core.alerting.policy import Channel
+from engine.core.judging.instant import Instant, Millis
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):

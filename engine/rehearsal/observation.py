@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from engine.alerting.alert import Alert, HistoryEntry
-from engine.judging.circumstances import UNKNOWN, Circumstances
-from engine.judging.explain import explain_group
-from engine.judging.group import key_of, key_values
-from engine.judging.instant import Instant
-from engine.judging.rule import Rule
-from engine.judging.state import GroupState
-from engine.loading.rule_tests import Group, State
+from engine.core.alerting.alert import Alert, HistoryEntry
+from engine.core.judging.explanation import explain_group
+from engine.core.judging.group_key import key_of, key_values
+from engine.core.judging.group_state import UNKNOWN, Circumstances, GroupState
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule
+from engine.documents.test_files.rule_tests import Group, State
 from engine.matching.variant import variant_of
 from engine.service.apply import Desk
 from engine.service.groups import GROUPS, read, state_of

@@ -15,8 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from engine.alerting.alert import Kind
-from engine.judging.instant import HOUR, MINUTE, Instant, Millis
+from engine.core.alerting.alert import Kind
+from engine.core.judging.instant import HOUR, MINUTE, Instant, Millis
 
 CLOSED_BECAUSE = "Sudah ditangani di lapangan (jawaban sintetis)"
 """The reason that synthetic officials give for a closing."""

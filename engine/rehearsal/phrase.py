@@ -11,8 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from engine.judging.instant import Millis, format_duration
-from engine.loading.finding import Finding
+from engine.core.judging.instant import Millis, format_duration
+from engine.documents.finding import Finding
 
 Language = Literal["id", "en"]
 

@@ -1,7 +1,8 @@
 """Running one policy test: acts in at their instants, messages and states out (policy-tests.md).
 
-Here: the run itself. Not here: the form of the file (`loading.policy_tests`), the service that runs (`rehearsal.rig`),
-doing single acts (`rehearsal.deeds`) and holding what came against what was awaited (`rehearsal.attendance`).
+Here: the run itself. Not here: the form of the file (`documents.test_files.policy_tests`), the service that runs
+(`rehearsal.rig`), doing single acts (`rehearsal.deeds`) and holding what came against what was awaited
+(`rehearsal.attendance`).
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from engine.alerting.policy import Channel
-from engine.alerting.route import Route
+from engine.core.alerting.policy import Channel
+from engine.core.alerting.route import Route
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule
+from engine.documents.gateways import RouteProfile
+from engine.documents.test_files.occurrence import Occurrence
+from engine.documents.test_files.policy_tests import PolicyTest
+from engine.documents.test_files.steps import Act, Reloading
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant
-from engine.judging.rule import Rule
-from engine.loading.acts import Act, Reloading
-from engine.loading.occurrence import Occurrence
-from engine.loading.policy_tests import PolicyTest
-from engine.loading.route_profile import RouteProfile
 from engine.metrics import Metrics
 from engine.rehearsal.attendance import Attendance
 from engine.rehearsal.coverage import touched

@@ -1,7 +1,7 @@
 """The premises of rehearsals: what all tests of a run share and nothing of which a test changes.
 
 Here: the installation's settings, regions, kinds and texts, and renderers, each made once. Not here: what a single test
-brings (`loading.policy_tests`). Without an installation around, what Siaga ships is used.
+brings (`documents.test_files.policy_tests`). Without an installation around, what Siaga ships is used.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from engine.alerting.draft import NO_STAGES
-from engine.judging.calendar import Calendar
-from engine.judging.region import RegionTable
-from engine.loading.calendar import load_calendar
-from engine.loading.kinds import Kind, load_kinds
-from engine.loading.regions import load_regions
+from engine.core.alerting.case_editor import NO_STAGES
+from engine.core.judging.calendar import Calendar
+from engine.core.judging.region import RegionTable
+from engine.documents.calendar import load_calendar
+from engine.documents.kinds import Kind, load_kinds
+from engine.documents.regions import load_regions
 from engine.settings import DEFAULT_FILE, Settings, load, names
-from engine.wording.render import Renderer
-from engine.wording.response import Responses
-from engine.wording.texts import Catalogue, load_catalogue
+from engine.texts.catalogue import Catalogue, load_catalogue
+from engine.texts.render import Renderer
+from engine.texts.response import Responses
 
 SHIPPED = Path(__file__).resolve().parent.parent.parent
 """The folder that holds `config/` and `templates/` of the sources."""

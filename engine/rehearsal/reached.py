@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from engine.alerting.alert import WENT_OUT, HistoryEntry
+from engine.core.alerting.alert import WENT_OUT, HistoryEntry
 from engine.rehearsal.witness import Turn
 
 _STATUS_AFTER: Mapping[str, str] = {

@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 import msgspec
 
+from engine.core.judging.instant import Instant, parse_instant
 from engine.errors import ConfigurationError, ParseError
-from engine.judging.instant import Instant, parse_instant
 from engine.rehearsal.feed import Line, Request
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
+from engine.core.judging.instant import DAY, Instant, parse_instant
 from engine.errors import ConfigurationError, ParseError
-from engine.judging.instant import DAY, Instant, parse_instant
 from engine.rehearsal.mailbox import Letter, Mailbox
 from engine.rehearsal.officials import plan
 from engine.rehearsal.service_client import RefusedError, ServiceClient

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.judging.instant import Instant, local
+from engine.core.judging.instant import Instant, local
 from engine.rehearsal.phrase import Language, phrase, written_offset
 from engine.rehearsal.result import Result
 from engine.rehearsal.suite import Report

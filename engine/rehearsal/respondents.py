@@ -14,11 +14,11 @@ from typing import get_args
 
 import msgspec
 
-from engine.alerting.alert import NOTICES, Alert, HistoryEntry, Notification
-from engine.alerting.answer import HANDED_OVER
-from engine.alerting.command import WITHOUT_CODE, Answer, EscalateNow, Says, Via
-from engine.alerting.credential import SIMULATION, Credential
-from engine.judging.instant import Instant, Millis
+from engine.core.alerting.alert import NOTICES, Alert, HistoryEntry, Notification
+from engine.core.alerting.answer import HANDED_OVER
+from engine.core.alerting.command import WITHOUT_CODE, Answer, EscalateNow, Says, Via
+from engine.core.alerting.credential import SIMULATION, Credential
+from engine.core.judging.instant import Instant, Millis
 from engine.rehearsal.officials import CLOSED_BECAUSE
 from engine.service.alert_lists import Wanted, newest_of
 from engine.service.apply import Desk

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.judging.instant import Instant, Millis
+from engine.core.judging.instant import Instant, Millis
 from engine.rehearsal.phrase import Phrase
 
 

@@ -12,20 +12,19 @@ from hashlib import blake2b
 
 import msgspec
 
-from engine.alerting.budget import Budgets
-from engine.alerting.credential import SIMULATION
-from engine.alerting.directory import Contents
-from engine.alerting.draft import NO_STAGES
-from engine.alerting.policy import Policy
 from engine.clock import ManualClock
-from engine.judging.calendar import Calendar
-from engine.judging.circumstances import Circumstances
-from engine.judging.event import Event
-from engine.judging.group import Key
-from engine.judging.instant import DAY, Instant, Millis
-from engine.judging.outage import Gap
-from engine.judging.region import RegionTable
-from engine.judging.rule import Rule
+from engine.core.alerting.budget import Budgets
+from engine.core.alerting.case_editor import NO_STAGES
+from engine.core.alerting.credential import SIMULATION
+from engine.core.alerting.directory import Contents
+from engine.core.alerting.policy import Policy
+from engine.core.judging.calendar import Calendar
+from engine.core.judging.event import Event
+from engine.core.judging.group_key import Key
+from engine.core.judging.group_state import Circumstances, Gap
+from engine.core.judging.instant import DAY, Instant, Millis
+from engine.core.judging.region import RegionTable
+from engine.core.judging.rule import Rule
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.agenda import WINDOWS
@@ -48,12 +47,12 @@ from engine.service.phones import Phones
 from engine.service.rule_sets import Proposal, RuleSet, at_once
 from engine.service.silences import Silences
 from engine.service.verification import Verifications
-from engine.store.archive import Archive
-from engine.store.history import History
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
-from engine.wording.render import Renderer
-from engine.wording.response import Responses
+from engine.texts.render import Renderer
+from engine.texts.response import Responses
 
 NAMESPACE = "rehearsal"
 KEY = b"rehearsal: this key opens nothing"

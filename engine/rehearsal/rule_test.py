@@ -1,7 +1,8 @@
 """Running one rule test: events in at their instants, openings and closings out (rule-language.md 6).
 
-Here: the run itself and its other orders of arrival. Not here: the form of the file (`loading.rule_tests`), the service
-that runs (`rehearsal.rig`), and holding what happened against what was expected (`rehearsal.comparison`).
+Here: the run itself and its other orders of arrival. Not here: the form of the file
+(`documents.test_files.rule_tests`), the service that runs (`rehearsal.rig`), and holding what happened against what was
+expected (`rehearsal.comparison`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from itertools import groupby
 
 import msgspec
 
-from engine.alerting.policy import Policy
-from engine.judging.event import Event
-from engine.judging.instant import Instant, Millis
-from engine.judging.region import RegionTable
-from engine.judging.rule import Rule
-from engine.judging.state import GroupState
-from engine.loading.rule_tests import Check, Reload, Restart, RuleTest
+from engine.core.alerting.policy import Policy
+from engine.core.judging.event import Event
+from engine.core.judging.group_state import GroupState
+from engine.core.judging.instant import Instant, Millis
+from engine.core.judging.region import RegionTable
+from engine.core.judging.rule import Rule
+from engine.documents.test_files.rule_tests import Check, Reload, Restart, RuleTest
 from engine.metrics import Metrics
 from engine.rehearsal.arrival import Order, orders
 from engine.rehearsal.comparison import Comparison

@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
+from engine.core.judging.instant import Instant, format_instant, from_datetime, zone
+from engine.core.judging.region import Region, RegionTable
 from engine.errors import ParseError
-from engine.judging.instant import Instant, format_instant, from_datetime, zone
-from engine.judging.region import Region, RegionTable
 from engine.rehearsal.pilkada_2024 import CORRECTS, READINGS, Reading
 
 NOON = time(12)

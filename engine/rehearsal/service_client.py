@@ -13,8 +13,8 @@ from typing import Any, Self
 import httpx
 
 from engine.clock import monotonic
+from engine.core.judging.instant import Instant, format_instant, parse_instant
 from engine.errors import SiagaError
-from engine.judging.instant import Instant, format_instant, parse_instant
 from engine.rehearsal.officials import CLOSED_BECAUSE
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0

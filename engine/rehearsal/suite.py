@@ -12,18 +12,18 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from engine.judging.calendar import Calendar
-from engine.judging.rule import Rule
-from engine.loading.finding import Finding, Findings
-from engine.loading.known import ANYTHING
-from engine.loading.loaded import Loaded
-from engine.loading.marked import MappingNode, compose_file
-from engine.loading.marked import SequenceNode as Nodes
-from engine.loading.policy_tests import SUFFIX as POLICY_SUFFIX
-from engine.loading.policy_tests import PolicyTest, PolicyTests, load_policy_tests
-from engine.loading.rule_tests import SUFFIX as RULE_SUFFIX
-from engine.loading.rule_tests import RuleTest, RuleTests, load_rule_tests
-from engine.loading.rules import Rules, load_rules, rule_files, yaml_files
+from engine.core.judging.calendar import Calendar
+from engine.core.judging.rule import Rule
+from engine.documents.finding import Finding, Findings
+from engine.documents.loaded import Loaded
+from engine.documents.reference_data import ANYTHING
+from engine.documents.rules.rules import Rules, load_rules, rule_files, yaml_files
+from engine.documents.test_files.policy_tests import SUFFIX as POLICY_SUFFIX
+from engine.documents.test_files.policy_tests import PolicyTest, PolicyTests, load_policy_tests
+from engine.documents.test_files.rule_tests import SUFFIX as RULE_SUFFIX
+from engine.documents.test_files.rule_tests import RuleTest, RuleTests, load_rule_tests
+from engine.documents.yaml_tree import MappingNode, compose_file
+from engine.documents.yaml_tree import SequenceNode as Nodes
 from engine.metrics import Metrics
 from engine.rehearsal.coverage import Coverage, coverage
 from engine.rehearsal.phrase import phrase

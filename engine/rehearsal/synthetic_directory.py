@@ -1,7 +1,7 @@
 """A directory of office holders who do not exist, for demos and tests.
 
 Here: who holds which office in every region, made from the region table alone, always the same. Not here: reading or
-checking a directory (`loading.directory`). No real person, number or mailbox may ever come from this module: ids are
+checking a directory (`documents.directory`). No real person, number or mailbox may ever come from this module: ids are
 office and region code, numbers are `+6281100`, the code and two digits for the office, mailboxes end in `.example`.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from engine.judging.region import NATION, Region
+from engine.core.judging.region import NATION, Region
 
 REGION_ROLES = (
     "kepala_daerah",

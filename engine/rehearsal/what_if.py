@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import level_name
+from engine.documents.finding import Finding
+from engine.documents.test_files.rule_tests import SUFFIX
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant
-from engine.judging.rule import level_name
-from engine.loading.finding import Finding
-from engine.loading.rule_tests import SUFFIX
 from engine.rehearsal import suite
 from engine.rehearsal.backtest import Backtest
 from engine.rehearsal.difference import Change, Difference, difference
@@ -30,9 +30,9 @@ from engine.service.books import Books
 from engine.service.reload import load_rule_set
 from engine.service.rule_sets import RuleSet
 from engine.settings import Settings
-from engine.store.archive import Archive
-from engine.store.history import History
-from engine.store.redis import RedisStore
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
+from engine.store.redis.store import RedisStore
 
 PASTED = "-"
 """Stands for the pasted text where a finding names its file."""

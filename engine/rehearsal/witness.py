@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from engine.alerting.alert import WENT_OUT, Alert, HistoryEntry, Notification
-from engine.judging.instant import Instant
+from engine.core.alerting.alert import WENT_OUT, Alert, HistoryEntry, Notification
+from engine.core.judging.instant import Instant
 from engine.rehearsal.rig import Rig
 from engine.service.casebook import NOTIFICATIONS
 from engine.store.codec import decode

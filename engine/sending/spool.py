@@ -20,8 +20,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.core.judging.instant import Instant
 from engine.errors import SiagaError
-from engine.judging.instant import Instant
 
 BATCH_EVENTS, BATCH_BYTES = 500, 1_000_000
 """The most that one file holds: far below what a service takes in one request."""

@@ -1,7 +1,7 @@
 """Accounts: when messages went, as far as budgets depend on it, and whether one more may go now.
 
 Here: the table of instants by account, and the budgets as the settings say them. Not here: what budgets mean
-(`alerting.budget`), and what becomes of a message that is held (`service.dispatcher`).
+(`core.alerting.budget`), and what becomes of a message that is held (`service.dispatcher`).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from engine.alerting.alert import Notification
-from engine.alerting.budget import HELD, Allowance, Budgets, accounts, kept
-from engine.alerting.policy import Channel
-from engine.judging.instant import Instant, parse_duration
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.budget import HELD, Allowance, Budgets, accounts, kept
+from engine.core.alerting.policy import Channel
+from engine.core.judging.instant import Instant, parse_duration
 from engine.service.readable import readable_or
 from engine.settings_budgets import BudgetSection
 from engine.store.codec import encode

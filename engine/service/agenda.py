@@ -9,7 +9,7 @@ import asyncio
 from typing import NamedTuple
 
 from engine.clock import Clock, monotonic
-from engine.judging.instant import Instant
+from engine.core.judging.instant import Instant
 from engine.service.casebook import CLOSINGS
 from engine.service.pace import Pace
 from engine.service.rule_sets import ENTRY, up_to_next

@@ -16,18 +16,18 @@ from typing import NamedTuple, get_args
 import msgspec
 import structlog
 
-from engine.alerting.alert import Alert, Notification, Status
-from engine.alerting.phone_list import may_need_call
-from engine.judging.instant import Instant
-from engine.judging.region import NATION, cut, lies_in
-from engine.judging.rule import level_name
+from engine.core.alerting.alert import Alert, Notification, Status
+from engine.core.alerting.phone_list import may_need_call
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION, cut, lies_in
+from engine.core.judging.rule import level_name
 from engine.service.precision import OUTCOMES, Outcome, Precision, outcome_of, precision, precision_of
 from engine.service.readable import readable_of, readable_or
-from engine.store.check import LATEST
 from engine.store.codec import encode
 from engine.store.port import Conflict, Expect, Place, Plan, Put, Record, Store, Write
-from engine.wording.absence import is_absence
-from engine.wording.console.overview import awaited
+from engine.store.validation import LATEST
+from engine.texts.console.alert_rows import awaited
+from engine.texts.event_list import is_absence
 
 TABLE, NOTIFICATIONS = "alerts", "notifications"
 """The tables of `casebook`, which keeps these lists."""

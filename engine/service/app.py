@@ -15,13 +15,13 @@ from functools import partial
 
 import structlog
 
-from engine.alerting.alert import Notification
-from engine.alerting.credential import START
 from engine.clock import Clock, ManualClock
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.credential import START
+from engine.core.judging.instant import HOUR, MINUTE, Instant
+from engine.documents.kinds import load_kinds, names_by_language
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.judging.instant import HOUR, MINUTE, Instant
-from engine.loading.kinds import load_kinds, names_by_language
-from engine.loading.regions import load_regions
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service import alert_lists, quarantine
@@ -56,7 +56,8 @@ from engine.service.outlets import Outlet, outlets_of
 from engine.service.own_alerts import OWN
 from engine.service.phones import Phones
 from engine.service.postbox import Postbox
-from engine.service.proposals import PROPOSALS, Proposals
+from engine.service.proposal_records import PROPOSALS
+from engine.service.proposals import Proposals
 from engine.service.reload import as_they_lie, files_of, import_directory, read_rule_set
 from engine.service.rota import Rota
 from engine.service.rule_sets import RuleSet, first
@@ -76,11 +77,10 @@ from engine.service.watch import Watch
 from engine.service.worker import Workers
 from engine.settings import Settings
 from engine.store.port import Store
-from engine.wording.link import token_for
-from engine.wording.render import Renderer
-from engine.wording.response import Responses
-from engine.wording.seal import seal
-from engine.wording.texts import load_catalogue
+from engine.texts.answer_link import seal, token_for
+from engine.texts.catalogue import load_catalogue
+from engine.texts.render import Renderer
+from engine.texts.response import Responses
 from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.registry import build, prepaid

@@ -1,7 +1,7 @@
 """Reading and changing single alerts: load, decide, commit, and again where somebody else was quicker.
 
 Here: the one way by which answers, timers and deliveries change an alert (system.md 3.6). Not here: what they decide
-(`alerting.decide`) and the evaluator's commit of whole batches.
+(`core.alerting.decide`) and the evaluator's commit of whole batches.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.alert import Alert, HistoryEntry
-from engine.alerting.command import Answer, Command
-from engine.alerting.credential import Credential
-from engine.alerting.decide import decide
-from engine.alerting.draft import Decision, Surroundings
-from engine.alerting.identity import alert_id
 from engine.clock import Clock
+from engine.core.alerting.alert import Alert, HistoryEntry
+from engine.core.alerting.case_editor import Decision, Surroundings
+from engine.core.alerting.command import Answer, Command
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.decide import decide
+from engine.core.alerting.ids import alert_id
+from engine.core.judging.instant import SECOND
 from engine.errors import StoreError, StoreUnavailableError
-from engine.judging.instant import SECOND
 from engine.metrics import Metrics
 from engine.service.alert_lists import AlertsPage, Wanted, newest_of, page_of
 from engine.service.books import Books
@@ -41,8 +41,8 @@ from engine.service.census import Summary, summarise, take
 from engine.service.readable import readable, readable_entries
 from engine.service.rounds import Rounds
 from engine.store.codec import decode as decode_value
-from engine.store.names import WriteName
 from engine.store.port import Committed, Expect, Place, Plan, Put, Store, Write
+from engine.store.write_names import WriteName
 
 ATTEMPTS = 50
 """A command is decided anew this often when others change the same alert meanwhile; each round somebody got through."""

@@ -14,9 +14,9 @@ import msgspec
 import structlog
 
 from engine.clock import Clock
-from engine.judging.instant import Instant
-from engine.loading.finding import Finding
-from engine.loading.loaded import Loaded
+from engine.core.judging.instant import Instant
+from engine.documents.finding import Finding
+from engine.documents.loaded import Loaded
 from engine.metrics import Metrics
 from engine.service.backdrop import Backdrop
 from engine.service.books import Books
@@ -33,7 +33,7 @@ from engine.service.revision import (
     revision,
 )
 from engine.service.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once, refuse_look_alike
-from engine.store.history import History
+from engine.store.archive.history import History
 from engine.store.port import Committed, Expect, Store
 
 ALONE = "alone"

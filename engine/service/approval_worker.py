@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from engine.clock import ManualClock
-from engine.judging.instant import Instant
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
+from engine.core.judging.instant import Instant
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.service import logs
 from engine.service.approval import Previews, previewed
 from engine.service.books import Books
@@ -21,7 +21,7 @@ from engine.service.revision import Preview
 from engine.service.rule_sets import RuleSet, packed, unpacked
 from engine.service.worker import Bounds, Workers, serve
 from engine.settings import Log, Settings
-from engine.store.redis import RedisStore
+from engine.store.redis.store import RedisStore
 
 BOUNDS = Bounds(memory=2 << 30, cpu_seconds=120, seconds=120.0)
 """What a preview may take."""

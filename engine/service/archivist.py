@@ -1,7 +1,7 @@
 """The archivist: brings applied events into the archive, and then trims the stream.
 
 Here: what is archived when, how far the stream is trimmed, and what the store keeps of both. Not here: files
-(`store.archive`), and reading them again (`store.history`).
+(`store.archive.events`), and reading them again (`store.archive.history`).
 
 In this order, so that a crash between any two steps loses nothing: the entries are on the disk; the store is told where
 the chain stands (write `archived`); the stream is trimmed (write `trim`), never beyond what the store was told, the
@@ -17,13 +17,13 @@ from itertools import islice
 import structlog
 
 from engine.clock import Clock
-from engine.judging.instant import HOUR, MINUTE, Instant, Millis
-from engine.judging.rule import Rule
-from engine.judging.window import remembered_for
+from engine.core.judging.instant import HOUR, MINUTE, Instant, Millis
+from engine.core.judging.rule import Rule
+from engine.core.judging.window import remembered_for
 from engine.metrics import Metrics
-from engine.store.archive import Archive
+from engine.store.archive.day_file import Damage, DamagedError, Link
+from engine.store.archive.events import Archive
 from engine.store.codec import decode_record, encode
-from engine.store.day_file import Damage, DamagedError, Link
 from engine.store.port import Committed, Entry, Put, Store, Write, before, order_of
 
 ARCHIVE = "archive"

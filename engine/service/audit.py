@@ -1,7 +1,7 @@
 """The audit: one chained log of everything that was done, in ids and digests only.
 
 Here: what an entry holds, how it is appended with the write it belongs to, and reading. Not here: proving the log
-(`service.proof`), and the history of one alert, which has a chain of its own (`alerting.audit`).
+(`service.proof`), and the history of one alert, which has a chain of its own (`core.alerting.integrity`).
 
 Whoever can write to the store could write the whole chain anew; therefore its newest mark is told outside: `siaga audit
 head` prints it, to be kept where the store's owner cannot reach it.
@@ -15,9 +15,9 @@ from typing import Literal
 
 import msgspec
 
-from engine.alerting.alert import HistoryEntry
-from engine.alerting.credential import Credential
-from engine.judging.instant import Instant
+from engine.core.alerting.alert import HistoryEntry
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import Instant
 from engine.store.port import MARK_LENGTH, Append, Store, Write
 
 AUDIT = "audit"

@@ -1,6 +1,6 @@
 """The auditor: counts from time to time whether every alert and notification is accounted for.
 
-Here: the turn of its loop and the gauges it sets. Not here: what accounted for means (`alerting.audit`).
+Here: the turn of its loop and the gauges it sets. Not here: what accounted for means (`core.alerting.integrity`).
 An id counts only after two passes in a row found it, because a pass is no single instant of the store: it walks through
 the tables in pieces, and rests after each, so that no message waits for it. Instants are compared exactly: what a
 schedule says counts only if the record still has the version that was read before.
@@ -16,14 +16,14 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.alert import Alert, Notification
-from engine.alerting.audit import misplaced, unaccounted_alerts, unaccounted_notifications
-from engine.alerting.continuity import abandoned
-from engine.alerting.draft import Surroundings
-from engine.alerting.own import Request, is_own
 from engine.clock import Clock, monotonic
-from engine.judging.instant import SECOND, Instant
-from engine.judging.rule import level_name
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.escalation import abandoned
+from engine.core.alerting.integrity import misplaced, unaccounted_alerts, unaccounted_notifications
+from engine.core.alerting.internal_alerts import Request, is_own
+from engine.core.judging.instant import SECOND, Instant
+from engine.core.judging.rule import level_name
 from engine.metrics import Metrics
 from engine.service.backlog import BacklogWatch
 from engine.service.backup_record import newest_backup

@@ -1,19 +1,18 @@
 """The backdrop of judging: what the evaluator knows of a group besides its rule and events.
 
 Here: since when rules watch, in which zone a group lies, and the outages of the intake, made into the circumstances of
-a group. Not here: what they change (`engine.judging`) and the commit (`service.evaluator`).
+a group. Not here: what they change (`engine.core.judging`) and the commit (`service.evaluator`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.expected import Absence, Member
-from engine.judging.group import Key, region_of_group
-from engine.judging.instant import Instant
-from engine.judging.outage import Gap, merged
-from engine.judging.rule import Rule
+from engine.core.judging.condition import Absence, Member
+from engine.core.judging.group_key import Key, region_of_group
+from engine.core.judging.group_state import Circumstances, Gap, merged
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule
 from engine.service.books import Books
 from engine.service.rule_sets import Tenure
 

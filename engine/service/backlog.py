@@ -13,7 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from engine.clock import Clock
-from engine.judging.instant import SECOND, Instant, Millis
+from engine.core.judging.instant import SECOND, Instant, Millis
 from engine.metrics import Metrics
 from engine.service.casebook import ALERTS, OUTBOX
 from engine.settings import Ops

@@ -1,7 +1,8 @@
 """Backing an installation up while it runs, and bringing it back: its store and its archive, as of one moment.
 
-Here: what goes in, in which order, and what is refused. Not here: the file (`store.backup`), the server (`store.copy`),
-and commands (`cli.backup`). Why the copy is of one moment: `docs/decisions/0022-backups-of-one-moment.md`.
+Here: what goes in, in which order, and what is refused. Not here: the file (`store.backup.file`), the server
+(`store.backup.copy`), and commands (`cli.backup`). Why the copy is of one moment:
+`docs/decisions/0022-backups-of-one-moment.md`.
 
 Day files of the archive only grow, and the store is told of a block after it is on the disk: so what they hold while
 the store stands still is at least what the store relies on, and copying that beginning of them may take its time.
@@ -19,18 +20,29 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from engine.core.judging.instant import Instant, format_instant
 from engine.errors import ConfigurationError, StoreError
-from engine.judging.instant import Instant, format_instant
 from engine.release import RELEASE
 from engine.service.archivist import told_link
 from engine.service.case_archive import FOLDER
 from engine.settings import Settings
-from engine.store.archive import LOCK, SUFFIX, Archive
-from engine.store.backup import ARCHIVE, FORM, KEY, STORE, Backup, Content, Manifest, Spool, content_of, write
-from engine.store.backup_encryption import encrypt
-from engine.store.case_index import FILE, CaseIndex
+from engine.store.archive.case_index import FILE, CaseIndex
+from engine.store.archive.events import LOCK, SUFFIX, Archive
+from engine.store.backup.copy import Namespace, batches, size_of
+from engine.store.backup.encryption import encrypt
+from engine.store.backup.file import (
+    ARCHIVE,
+    FORM,
+    KEY,
+    STORE,
+    Backup,
+    Content,
+    Manifest,
+    Spool,
+    content_of,
+    write,
+)
 from engine.store.codec import VERSION as CODEC
-from engine.store.copy import Namespace, batches, size_of
 from engine.store.port import START, Store, order_of
 
 INDEX = f"{ARCHIVE}{FOLDER}/{FILE}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.judging.instant import Instant
+from engine.core.judging.instant import Instant
 from engine.service.key import INSTALLATION
 from engine.service.readable import readable_or
 from engine.store.codec import encode

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from engine.alerting.own import Request
 from engine.clock import Clock
+from engine.core.alerting.internal_alerts import Request
 from engine.metrics import Metrics
 from engine.service.own_alerts import ask
 from engine.store.port import Store, Write

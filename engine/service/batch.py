@@ -13,11 +13,11 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.judging.correction import Name
-from engine.judging.event import Event
-from engine.judging.group import Key, group_of
-from engine.judging.instant import Instant
-from engine.judging.rule import Rule
+from engine.core.judging.correction import Name
+from engine.core.judging.event import Event
+from engine.core.judging.group_key import Key, group_of
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule
 from engine.matching.checked import Matcher
 from engine.service.families import Arrived, Families, events_of
 from engine.store.port import Entry

@@ -1,7 +1,7 @@
 """Bonds of one batch: which groups of rules on rules hear of the groups that were judged, and what.
 
-Here: who listens to whom, and gathering what is said. Not here: what a group makes of it (`judging.hearing`), and the
-order in which groups are judged (`service.evaluator`).
+Here: who listens to whom, and gathering what is said. Not here: what a group makes of it
+(`core.judging.rule_dependency`), and the order in which groups are judged (`service.evaluator`).
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
-from engine.alerting.identity import alert_id
-from engine.judging.group import Key, region_of_group
-from engine.judging.hearing import Hearing
-from engine.judging.instant import Instant
-from engine.judging.judgement import Evidence, Redated, Undone
-from engine.judging.level import level_of
-from engine.judging.opening import assign
-from engine.judging.precedence import counts, ranks
-from engine.judging.rule import Bond, Rule
-from engine.judging.state import Closing, Spell
-from engine.judging.stretch import Stretch, source_of
+from engine.core.alerting.ids import alert_id
+from engine.core.judging.condition import Bond
+from engine.core.judging.group_key import Key, region_of_group
+from engine.core.judging.group_state import Closing, Spell
+from engine.core.judging.instant import Instant
+from engine.core.judging.judgement import Evidence, Redated, Undone
+from engine.core.judging.open_interval import Stretch, source_of
+from engine.core.judging.opening import assign
+from engine.core.judging.rule import Rule, counts, level_of, ranks
+from engine.core.judging.rule_dependency import Hearing
 from engine.matching.variant import variant_of
 from engine.service.docket import Said
 from engine.service.groups import Judged

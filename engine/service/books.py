@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Contents, Directory
-from engine.alerting.draft import Surroundings
-from engine.alerting.route import Breaker, Route
-from engine.alerting.silence import Silence
 from engine.clock import monotonic
+from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import Contents, Directory
+from engine.core.alerting.route import Breaker, Route
+from engine.core.alerting.silence import Silence
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import RegionTable
+from engine.documents.kinds import Kind
 from engine.errors import UnreadableRecordError
-from engine.judging.instant import Instant
-from engine.judging.region import RegionTable
-from engine.loading.kinds import Kind
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.further import NOTHING, Settled
 from engine.service.readable import readable, readable_entries, readable_or, report_unreadable
@@ -29,7 +29,7 @@ DIRECTORY = "directory"
 """Table of the directory: `current` holds the number of the version in force, `v<number>` its contents."""
 
 BREAKERS = "breakers"
-"""Table of the `alerting.route.Breaker`s of gateways that failed lately, by gateway (`service.gateways`)."""
+"""Table of the `core.alerting.route.Breaker`s of gateways that failed lately, by gateway (`service.gateways`)."""
 SILENCES = "silences"
 """Table of the silences; its one record `all` holds every silence kept (`service.silences`).
 

@@ -18,8 +18,8 @@ import msgspec
 import structlog
 
 from engine.clock import Clock
-from engine.judging.instant import MINUTE, SECOND
-from engine.loading.adapters import Authentication, Callback
+from engine.core.judging.instant import MINUTE, SECOND
+from engine.documents.adapters import Authentication, Callback
 from engine.service.inbound import Inbound
 from engine.service.outlets import Caller
 from engine.service.receipts import Receipts

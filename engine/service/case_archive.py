@@ -1,7 +1,8 @@
 """The archive of cases: alerts that are long resolved, with all that belonged to them, outside the store.
 
 Here: what a record holds, its bytes, and reading it again. Not here: when a case leaves the store
-(`service.case_archivist`), the chained files (`store.archive`), and finding a record in them (`store.case_index`).
+(`service.case_archivist`), the chained files (`store.archive.events`), and finding a record in them
+(`store.archive.case_index`).
 
 A record holds ids, numbers and digests only, for nothing can be erased from a chained file. Words and addresses of
 messages and free text lie in the index, from which they go after their time or with their person.
@@ -16,19 +17,19 @@ from pathlib import Path
 
 import msgspec
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
+from engine.core.alerting.alert import Alert, HistoryEntry, Notification
+from engine.core.judging.instant import DAY, Instant
 from engine.errors import ConfigurationError
-from engine.judging.instant import DAY, Instant
 from engine.service.case_file import without_text
 from engine.service.casebook import Case, history_log, load
 from engine.service.contact_values import ContactValues
 from engine.service.quarantine_acts import Settled, redacted_settled
 from engine.settings import Settings
 from engine.settings_retention import RetentionSection
-from engine.store.archive import Archive
-from engine.store.case_index import CaseIndex, Filed, Row, Text
+from engine.store.archive.case_index import CaseIndex, Filed, Row, Text
+from engine.store.archive.day_file import Link
+from engine.store.archive.events import Archive
 from engine.store.codec import decode, decode_record
-from engine.store.day_file import Link
 from engine.store.port import Entry, Store
 
 LINK = "cases"

@@ -20,11 +20,11 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.alert import ALONE, Alert, HistoryEntry, Notification
 from engine.clock import Clock
+from engine.core.alerting.alert import ALONE, Alert, HistoryEntry, Notification
+from engine.core.judging.group_key import Key
+from engine.core.judging.instant import DAY, Instant, Millis
 from engine.errors import UnreadableRecordError
-from engine.judging.group import Key
-from engine.judging.instant import DAY, Instant, Millis
 from engine.metrics import Metrics
 from engine.service.archivist import ARCHIVE
 from engine.service.audit import AUDIT, AuditEntry
@@ -63,9 +63,9 @@ from engine.service.quarantine_acts import SETTLED, Settled
 from engine.service.readable import readable, readable_entries, readable_or
 from engine.service.receipts import RECEIPTS, receipt_key
 from engine.settings_retention import RetentionSection
-from engine.store.case_index import Text
+from engine.store.archive.case_index import Text
+from engine.store.archive.day_file import Damage, DamagedError, Link
 from engine.store.codec import decode, decode_record, encode
-from engine.store.day_file import Damage, DamagedError, Link
 from engine.store.port import (
     MARK_LENGTH,
     Committed,
@@ -80,7 +80,7 @@ from engine.store.port import (
     Write,
     order_of,
 )
-from engine.wording.link import fingerprint, token_for
+from engine.texts.answer_link import fingerprint, token_for
 
 EVERY_SECONDS = 60.0
 SPACES = ("real", "exercise")

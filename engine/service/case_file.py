@@ -17,10 +17,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification, Rendered
-from engine.alerting.audit import broken_link
+from engine.core.alerting.alert import Alert, HistoryEntry, Notification, Rendered
+from engine.core.alerting.integrity import broken_link
+from engine.core.judging.instant import Instant
 from engine.errors import SiagaError
-from engine.judging.instant import Instant
 
 FORMAT = "siaga-case-1"
 _DIGEST = "blake2b:"

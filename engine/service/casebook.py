@@ -1,7 +1,7 @@
 """Cases in the store: an alert with its notifications, how they are read, and what a decision writes.
 
 Here: the tables, schedules and counters of alerting, and the translation between decisions and store writes. Not here:
-decisions (`alerting.decide`) and the loop around them (`service.apply`).
+decisions (`core.alerting.decide`) and the loop around them (`service.apply`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import msgspec
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
-from engine.alerting.draft import Decision
-from engine.alerting.identity import alert_id
-from engine.alerting.policy import Channel
+from engine.core.alerting.alert import Alert, HistoryEntry, Notification
+from engine.core.alerting.case_editor import Decision
+from engine.core.alerting.ids import alert_id
+from engine.core.alerting.policy import Channel
+from engine.core.judging.group_key import Key
+from engine.core.judging.instant import SECOND, Millis
 from engine.errors import UnreadableRecordError
-from engine.judging.group import Key
-from engine.judging.instant import SECOND, Millis
 from engine.service.alert_lists import Told, recalled, relisted
 from engine.service.audit import append_histories
 from engine.service.books import ALL, SILENCES
 from engine.service.readable import readable, readable_of, report_unreadable
 from engine.store.codec import decode_record, encode
-from engine.store.names import WriteName
 from engine.store.port import PIECE, Append, Drop, Expect, Fence, Place, Plan, Put, Record, Store, Write
-from engine.wording.link import fingerprint, token_for
+from engine.store.write_names import WriteName
+from engine.texts.answer_link import fingerprint, token_for
 
 ALERTS = "alerts"
 """Table of alerts by id; also the schedule of their timers."""

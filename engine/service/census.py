@@ -1,7 +1,7 @@
 """The census: everything of alerting that the store holds, counted once.
 
 Here: reading all alerts and notifications with their schedules, the balances and the summary of an installation. Not
-here: acting on what is found (`service.auditor`) and what counts as accounted for (`alerting.audit`).
+here: acting on what is found (`service.auditor`) and what counts as accounted for (`core.alerting.integrity`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import msgspec
 
-from engine.alerting.alert import Alert, Notification
-from engine.alerting.audit import unaccounted_alerts, unaccounted_notifications
-from engine.judging.rule import level_name
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.alerting.integrity import unaccounted_alerts, unaccounted_notifications
+from engine.core.judging.rule import level_name
 from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX
 from engine.service.readable import readable
 from engine.store.port import Store

@@ -1,7 +1,8 @@
 """The changeover: how the evaluator goes from one rule set to the next.
 
 Here: letting the rules of a proposal see the past while the others go on judging, and what the switch itself says and
-writes. Not here: the commit (`service.evaluator`), single groups (`judging.takeover`), proposing (`service.reload`).
+writes. Not here: the commit (`service.evaluator`), single groups (`core.judging.group_evaluation`), proposing
+(`service.reload`).
 
 The switch stands at an entry of the stream. What it needs is made before, as far as there is time for it; whoever comes
 to the entry without it (after a crash, on another machine) makes it there. So the outcome depends on the stream alone.
@@ -16,22 +17,20 @@ from typing import Literal
 import msgspec
 import structlog
 
-from engine.alerting.command import Keep
-from engine.alerting.credential import EVALUATOR
-from engine.alerting.decide import decide
-from engine.alerting.draft import Decision, Surroundings
-from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
+from engine.core.alerting.case_editor import Decision, Surroundings
+from engine.core.alerting.command import Keep
+from engine.core.alerting.credential import EVALUATOR
+from engine.core.alerting.decide import decide
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.condition import Bond
+from engine.core.judging.group_evaluation import Group, take_over
+from engine.core.judging.group_key import Key, key_of
+from engine.core.judging.group_state import Circumstances, Point
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule, counts
+from engine.core.judging.rule_dependency import BondGroup, Hearing, kind_of
 from engine.errors import FencedError, SiagaError, StoreError, StoreUnavailableError, UnreadableRecordError
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.group import Key, key_of
-from engine.judging.hearing import BondGroup, Hearing, kind_of
-from engine.judging.instant import Instant
-from engine.judging.precedence import counts
-from engine.judging.rule import Bond, Rule
-from engine.judging.state import Point
-from engine.judging.takeover import take_over
 from engine.matching.variant import variant_of
 from engine.service.backdrop import Backdrop
 from engine.service.bonds import Bonds
@@ -57,8 +56,8 @@ from engine.service.rule_sets import (
     note_of,
     proposal_of,
 )
+from engine.store.archive.history import History
 from engine.store.codec import decode_record, encode
-from engine.store.history import History
 from engine.store.port import Append, Drop, Entry, Plan, Put, Record, Store, Write
 
 TOLD_EVERY_SECONDS = 0.5

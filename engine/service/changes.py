@@ -17,8 +17,8 @@ from collections.abc import AsyncIterator
 
 import structlog
 
+from engine.core.judging.instant import Instant
 from engine.errors import StoreUnavailableError
-from engine.judging.instant import Instant
 from engine.service.audit import AUDIT
 from engine.service.casebook import OUTBOX
 from engine.store.port import Store

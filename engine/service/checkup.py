@@ -10,16 +10,15 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from engine.alerting.directory import Contents, Directory
-from engine.alerting.flaws import flaws
-from engine.alerting.reachability import offices_named
 from engine.clock import WallClock
+from engine.core.alerting.directory import Contents, Directory
+from engine.core.alerting.reachability import flaws, offices_named
+from engine.core.judging.instant import DAY, Instant
+from engine.core.judging.region import RegionTable
+from engine.documents.directory import load_directory
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
-from engine.judging.instant import DAY, Instant
-from engine.judging.region import RegionTable
-from engine.loading.directory import load_directory
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
 from engine.matching.checked import open_shards
 from engine.service import machine
 from engine.service.books import Books
@@ -34,9 +33,9 @@ from engine.service.users import Users
 from engine.service.verdict import Verdict, fault, good, warning
 from engine.settings import Settings
 from engine.store.port import order_of
-from engine.store.redis import OLDEST_SERVER, RedisStore
-from engine.store.server import Server, look
-from engine.wording.texts import load_catalogue
+from engine.store.redis.server import Server, look
+from engine.store.redis.store import OLDEST_SERVER, RedisStore
+from engine.texts.catalogue import load_catalogue
 
 SYNTHETIC = ".example"
 """The end of every mailbox of the directory that is shipped; nobody can have one (RFC 2606)."""

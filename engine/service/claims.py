@@ -17,14 +17,14 @@ from typing import Literal, NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.alert import NOTICES, Notification, Rendered
-from engine.alerting.command import Reported, Withheld
-from engine.alerting.credential import DISPATCHER
-from engine.alerting.delivery import NOT_RENDERED
-from engine.alerting.draft import Surroundings
-from engine.alerting.gates import attempt
-from engine.alerting.turn import Waiting
-from engine.judging.instant import Instant
+from engine.core.alerting.alert import NOTICES, Notification, Rendered
+from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.command import Reported, Withheld
+from engine.core.alerting.credential import DISPATCHER
+from engine.core.alerting.delivery import NOT_RENDERED
+from engine.core.alerting.gates import attempt
+from engine.core.alerting.send_order import Waiting
+from engine.core.judging.instant import Instant
 from engine.service.accounts import UNSPENT, Verdict
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, Changes, answer_link, load
 from engine.service.gateways import Choice, Gateway, unserved

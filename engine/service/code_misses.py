@@ -1,14 +1,14 @@
 """Code misses: when codes came in that nobody was sent, over all phones or all contacts.
 
 Here: one bounded record for each of the two kinds, and whether too many came within an hour. Not here: what one phone
-brought (`wording.line`), what one contact was asked (`service.verification`).
+brought (`texts.conversation`), what one contact was asked (`service.verification`).
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from engine.judging.instant import HOUR, Instant, Millis
+from engine.core.judging.instant import HOUR, Instant, Millis
 from engine.service.readable import readable_or
 from engine.store.codec import encode
 from engine.store.port import Put, Store

@@ -16,17 +16,25 @@ from typing import Literal, NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.alert import WENT_OUT, Notification, Rendered
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Contact, Contents, Directory, Person
-from engine.alerting.edit import added, marked, removed, restored
-from engine.alerting.identity import notification_id
-from engine.alerting.own import Request
-from engine.alerting.policy import Channel
 from engine.clock import Clock
+from engine.core.alerting.alert import WENT_OUT, Notification, Rendered
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import (
+    Contact,
+    Contents,
+    Directory,
+    Person,
+    added,
+    marked,
+    removed,
+    restored,
+)
+from engine.core.alerting.ids import notification_id
+from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.policy import Channel
+from engine.core.judging.instant import DAY, HOUR, Instant, Millis
+from engine.core.judging.region import NATION, cut
 from engine.errors import SiagaError
-from engine.judging.instant import DAY, HOUR, Instant, Millis
-from engine.judging.region import NATION, cut
 from engine.service.books import DIRECTORY, Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.further import Further, Settled
@@ -49,7 +57,7 @@ from engine.service.readable import readable_of
 from engine.service.registry import NobodyLeftError, Registry
 from engine.store.codec import encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
-from engine.wording.objection import code_of
+from engine.texts.objection import code_of
 
 LOOK_AGAIN: Millis = HOUR
 """A change whose notices still wait to be sent is looked at again after this."""

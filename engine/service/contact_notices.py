@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.alerting.alert import Notification, Rendered
-from engine.alerting.policy import Channel
 from engine.clock import Clock
-from engine.judging.instant import Instant
+from engine.core.alerting.alert import Notification, Rendered
+from engine.core.alerting.policy import Channel
+from engine.core.judging.instant import Instant
 from engine.metrics import Metrics
 from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX, answer_link
@@ -19,8 +19,8 @@ from engine.service.gateways import Gateways
 from engine.service.proposal_records import ChangeProposal, ProposalRecords
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
-from engine.wording.objection import Changed
-from engine.wording.render import Renderer
+from engine.texts.objection import Changed
+from engine.texts.render import Renderer
 
 
 class ContactNotices:

@@ -16,12 +16,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 import structlog
 
-from engine.alerting.own import Request
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.event import Event
+from engine.core.judging.group_key import Key, key_of
+from engine.core.judging.instant import MINUTE, Instant
+from engine.core.judging.rule_dependency import Hearing
 from engine.errors import UnreadableRecordError, places
-from engine.judging.event import Event
-from engine.judging.group import Key, key_of
-from engine.judging.hearing import Hearing
-from engine.judging.instant import MINUTE, Instant
 from engine.metrics import Metrics
 from engine.service.batch import Share
 from engine.service.own_alerts import ask

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from engine.clock import monotonic
-from engine.judging.instant import Instant
+from engine.core.judging.instant import Instant
 
 AT_ONCE = 40
 """Messages that a gateway carries at once where it does not say how many."""

@@ -1,7 +1,7 @@
 """Digests in the store: several messages to one contact claimed as one, sent as one, settled one by one.
 
 Here: the claim that binds the items to their digest, and what becomes of them after an attempt or a report. Not here:
-which messages go together (`service.queue`), their words (`wording.digest`) and the attempt (`service.dispatcher`).
+which messages go together (`service.queue`), their words (`texts.digest`) and the attempt (`service.dispatcher`).
 
 From the claim on the digest stands in the outbox and its items do not. It leaves the outbox only when every item has
 been told what came of it, so that a crash in between loses nothing; until then each turn goes on where it stood.
@@ -15,18 +15,18 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.alert import Item, Notification, Rendered
-from engine.alerting.budget import STORM
-from engine.alerting.command import Attempted, Reported, Withheld
-from engine.alerting.credential import DISPATCHER
-from engine.alerting.delivery import NOT_RENDERED, RETRIES
-from engine.alerting.digest import DIGEST, digest_of, digest_times
-from engine.alerting.gates import attempt
-from engine.alerting.own import Request
-from engine.alerting.turn import Waiting
+from engine.core.alerting.alert import Item, Notification, Rendered
+from engine.core.alerting.budget import STORM
+from engine.core.alerting.command import Attempted, Reported, Withheld
+from engine.core.alerting.credential import DISPATCHER
+from engine.core.alerting.delivery import NOT_RENDERED, RETRIES
+from engine.core.alerting.digest import DIGEST, digest_of, digest_times
+from engine.core.alerting.gates import attempt
+from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.send_order import Waiting
+from engine.core.judging.calendar import AWAS
+from engine.core.judging.instant import Instant
 from engine.errors import UnreadableRecordError
-from engine.judging.calendar import AWAS
-from engine.judging.instant import Instant
 from engine.service.audit import AUDIT
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
 from engine.service.gateways import Choice, Gateway, unserved
@@ -36,8 +36,8 @@ from engine.service.readable import readable_or
 from engine.service.sending import NotRenderedError, Sending, not_rendered
 from engine.service.setback import PUT_OFF
 from engine.store.codec import decode_record, encode
-from engine.store.names import WriteName
 from engine.store.port import Committed, Plan, Put, Write
+from engine.store.write_names import WriteName
 
 
 class Gathered(NamedTuple):

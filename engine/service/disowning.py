@@ -15,21 +15,21 @@ from hashlib import blake2b
 import msgspec
 import structlog
 
-from engine.alerting.alert import Alert
-from engine.alerting.credential import Credential
-from engine.alerting.identity import derive
 from engine.clock import Clock
-from engine.judging.correction import is_refuted, named_by
-from engine.judging.event import Event
-from engine.judging.instant import DAY, Instant
+from engine.core.alerting.alert import Alert
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.ids import derive
+from engine.core.judging.correction import is_refuted, named_by
+from engine.core.judging.event import Event
+from engine.core.judging.instant import DAY, Instant
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.casebook import ALERTS
 from engine.service.event_schema import identity_of
 from engine.service.families import events_of
 from engine.service.readable import readable
 from engine.service.tokens import TABLE, Token
+from engine.store.archive.history import History
 from engine.store.codec import decode_record, encode
-from engine.store.history import History
 from engine.store.port import Arrival, Committed, Put, Store, Write
 
 PIECE = 100

@@ -1,7 +1,8 @@
 """The dispatcher: claims notifications that are due, renders them, hands them to a gateway, records what came of it.
 
-Here: the turn of its loop. Not here: claiming (`service.claims`), whether a message is still wanted (`alerting.gates`),
-what a failure leads to (`alerting.telling`), or how gateways speak (`notifiers`). Any number of dispatchers may run.
+Here: the turn of its loop. Not here: claiming (`service.claims`), whether a message is still wanted
+(`core.alerting.gates`), what a failure leads to (`core.alerting.notification_planning`), or how gateways speak
+(`notifiers`). Any number of dispatchers may run.
 
 A message goes at least once. The claim stores the rendered message; an attempt after a crash sends exactly that again.
 """
@@ -17,17 +18,17 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.alert import ALONE, Notification, Rendered
-from engine.alerting.budget import UNBOUNDED, Budgets
-from engine.alerting.command import Attempted, Withheld
-from engine.alerting.credential import DISPATCHER
-from engine.alerting.directory import Contact
-from engine.alerting.gates import attempt
-from engine.alerting.turn import Waiting
 from engine.clock import Clock, monotonic
+from engine.core.alerting.alert import ALONE, Notification, Rendered
+from engine.core.alerting.budget import UNBOUNDED, Budgets
+from engine.core.alerting.command import Attempted, Withheld
+from engine.core.alerting.credential import DISPATCHER
+from engine.core.alerting.directory import Contact
+from engine.core.alerting.gates import attempt
+from engine.core.alerting.send_order import Waiting
+from engine.core.judging.instant import SECOND, Instant, Millis
+from engine.core.judging.region import NATION
 from engine.errors import StoreUnavailableError, UnreadableRecordError
-from engine.judging.instant import SECOND, Instant, Millis
-from engine.judging.region import NATION
 from engine.metrics import Metrics
 from engine.service.accounts import Accounts
 from engine.service.apply import Desk
@@ -48,10 +49,9 @@ from engine.service.rounds import Rounds
 from engine.service.sending import Sending
 from engine.service.setback import Setbacks
 from engine.store.port import Store
-from engine.wording.link import fill, token_for
-from engine.wording.objection import fill_code
-from engine.wording.render import Renderer
-from engine.wording.seal import seal
+from engine.texts.answer_link import fill, seal, token_for
+from engine.texts.objection import fill_code
+from engine.texts.render import Renderer
 from notifiers.base import DeliveryError, Message, Notifier, Receipt, known_refusal, receipt_to_keep
 
 LOOK_SECONDS = 0.1

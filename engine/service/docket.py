@@ -1,7 +1,7 @@
 """The docket: what the groups of a batch say, and the decisions that follow, alert by alert.
 
 Here: the order in which judgements of one batch are decided, and which alert each is about. Not here: judging
-(`judging.evaluate`), what a decision is (`alerting.decide`) and the commit (`service.evaluator`).
+(`core.judging.group_evaluation`), what a decision is (`core.alerting.decide`) and the commit (`service.evaluator`).
 
 Judgements are decided in the order of the clock, and at one instant those of a rule that hides come before those of a
 rule that it hides. What is open of the hiding rules is what the store has and what this batch opened and closed so far.
@@ -14,18 +14,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.alert import Alert, Notification
-from engine.alerting.command import Open
-from engine.alerting.credential import EVALUATOR
-from engine.alerting.decide import decide, open_alert
-from engine.alerting.draft import Decision, Surroundings
-from engine.alerting.identity import alert_id
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.alerting.case_editor import Decision, Surroundings
+from engine.core.alerting.command import Open
+from engine.core.alerting.credential import EVALUATOR
+from engine.core.alerting.decide import decide, open_alert
+from engine.core.alerting.ids import alert_id
+from engine.core.judging.group_key import Key, region_of_group
+from engine.core.judging.instant import Instant
+from engine.core.judging.judgement import Judgement, Opened
+from engine.core.judging.region import NATION
+from engine.core.judging.rule import ranks
 from engine.errors import SiagaError, StoreError, StoreUnavailableError
-from engine.judging.group import Key, region_of_group
-from engine.judging.instant import Instant
-from engine.judging.judgement import Judgement, Opened
-from engine.judging.precedence import ranks
-from engine.judging.region import NATION
 from engine.matching.variant import variant_of
 from engine.service.casebook import Case, load, standing
 from engine.service.rule_sets import RuleSet, Tenure

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
-from engine.alerting.command import Answer, Open
-from engine.alerting.credential import Credential
-from engine.alerting.decide import open_alert
-from engine.alerting.draft import Surroundings
-from engine.alerting.outlook import outlook
-from engine.alerting.policy import Acknowledge, Policy, Step, Target
 from engine.clock import Clock
-from engine.judging.instant import Instant, Millis, format_instant
-from engine.judging.judgement import Evidence, Opened
-from engine.judging.region import lies_in
-from engine.judging.rule import Rule
+from engine.core.alerting.alert import Alert, HistoryEntry, Notification
+from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.command import Answer, Open
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.decide import open_alert
+from engine.core.alerting.policy import Acknowledge, Policy, Step, Target
+from engine.core.alerting.reachability import outlook
+from engine.core.judging.instant import Instant, Millis, format_instant
+from engine.core.judging.judgement import Evidence, Opened
+from engine.core.judging.region import lies_in
+from engine.core.judging.rule import Rule
 from engine.service.alert_lists import Wanted, newest_of
 from engine.service.apply import Desk
 from engine.service.books import Books

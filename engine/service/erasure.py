@@ -17,19 +17,19 @@ from pathlib import Path
 
 import msgspec
 
-from engine.alerting.credential import Credential
 from engine.clock import monotonic
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import Instant
 from engine.errors import StoreError
-from engine.judging.instant import Instant
 from engine.service.backup_record import BackupRecord, backups
 from engine.service.books import Books
 from engine.service.case_archive import archive_of
 from engine.service.contact_values import ContactValues
 from engine.service.persons import ErasureIncompleteError, Persons
 from engine.settings import Settings
-from engine.store.archive import SUFFIX
-from engine.store.copy import Namespace
-from engine.store.redis import RedisStore
+from engine.store.archive.events import SUFFIX
+from engine.store.backup.copy import Namespace
+from engine.store.redis.store import RedisStore
 
 WINDOW = 1_048_576
 """Bytes of a file that are looked through at once."""

@@ -1,7 +1,7 @@
 """The escalator: alert timers, beginnings and ends of silences, and what a closing shows; all through `apply`.
 
-Here: only the turn of its loop. Not here: what a timer does (`alerting.decide`). Any number may run. What falls due
-together is asked for together: `apply` reads and writes many alerts at once, each decided by itself.
+Here: only the turn of its loop. Not here: what a timer does (`core.alerting.decide`). Any number may run. What falls
+due together is asked for together: `apply` reads and writes many alerts at once, each decided by itself.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from engine.alerting.command import Cover, Wake
-from engine.alerting.credential import ESCALATOR
-from engine.alerting.draft import Decision
 from engine.clock import Clock
-from engine.judging.instant import Instant
-from engine.judging.region import NATION, lineage
+from engine.core.alerting.case_editor import Decision
+from engine.core.alerting.command import Cover, Wake
+from engine.core.alerting.credential import ESCALATOR
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION, lineage
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.books import SILENCES

@@ -1,7 +1,7 @@
 """The evaluator: reads entries, lets them be judged, and commits one batch at a time.
 
 Here: the turn of its loop: lease, cursor, cache of group states, the one commit. Not here: sorting events into groups
-(`service.batch`), judging the groups (`service.judge`), what openings lead to (`alerting.decide`).
+(`service.batch`), judging the groups (`service.judge`), what openings lead to (`core.alerting.decide`).
 
 Exactly one evaluator is active per namespace: every commit carries the lease's epoch and the cursor it read from.
 What raises is kept aside with the commit of its batch (`service.dead_letters`), rules that raise are refused, and the
@@ -17,15 +17,14 @@ from functools import partial
 
 import structlog
 
-from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.condition import Absence
+from engine.core.judging.group_key import Key, key_of
+from engine.core.judging.group_state import Circumstances, Gap
+from engine.core.judging.instant import DAY, SECOND, Instant
+from engine.core.judging.rule import Rule
 from engine.errors import FencedError, StoreError, StoreUnavailableError, UnreadableRecordError, places
-from engine.judging.circumstances import Circumstances
-from engine.judging.expected import Absence
-from engine.judging.group import Key, key_of
-from engine.judging.instant import DAY, SECOND, Instant
-from engine.judging.outage import Gap
-from engine.judging.rule import Rule
 from engine.matching.checked import Choice, Matcher
 from engine.metrics import Metrics
 from engine.service import agenda
@@ -46,8 +45,8 @@ from engine.service.own_alerts import ask
 from engine.service.pace import Pace
 from engine.service.readable import readable, report_unreadable
 from engine.service.rule_sets import RuleSet
+from engine.store.archive.history import History
 from engine.store.codec import encode
-from engine.store.history import History
 from engine.store.port import (
     START,
     Conflict,

@@ -22,12 +22,12 @@ from typing import BinaryIO
 import msgspec
 import structlog
 
-from engine.alerting.route import Route
 from engine.clock import ManualClock
+from engine.core.alerting.route import Route
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import Region, RegionTable
+from engine.core.judging.rule import Rule
 from engine.errors import SiagaError, StoreUnavailableError
-from engine.judging.instant import Instant
-from engine.judging.region import Region, RegionTable
-from engine.judging.rule import Rule
 from engine.matching.checked import MOST_REGISTERED, Choice, Disagreement, choose, open_shards
 from engine.metrics import Metrics
 from engine.service import logs
@@ -35,9 +35,9 @@ from engine.service.books import Books
 from engine.service.evaluator import Evaluator
 from engine.service.event_loop import loop_factory
 from engine.service.rule_sets import RuleSet
-from engine.store.archive import Archive
-from engine.store.history import History
-from engine.store.redis import RedisStore
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
+from engine.store.redis.store import RedisStore
 
 LENGTH_BYTES = 4
 SOME_OBJECTS = 2_000

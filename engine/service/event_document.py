@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.judging.event import Event
-from engine.judging.instant import format_instant
-from engine.judging.region import RegionTable
+from engine.core.judging.event import Event
+from engine.core.judging.instant import format_instant
+from engine.core.judging.region import RegionTable
 
 
 def document_of(event: Event, regions: RegionTable) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """From bytes to events: the schema of what desks send, and why something is not an event.
 
 Here: cutting a body into documents, and the verdict on each: an event, kept aside (quarantine), or refused. Not here:
-storing or counting them (`service.intake`), and the bounds of single fields (`service.event_fields`).
+storing or counting them (`service.intake`), and the bounds of single fields (`documents.event_fields`).
 
 Refused, nothing kept: not JSON, over a limit, outside the token's scope. Kept aside: whatever else is wrong. The scope
 comes first of all checks, so that a token cannot fill the quarantine of others. Nested objects become dotted paths,
@@ -18,12 +18,12 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from engine.core.judging.event import Event, Scalar
+from engine.core.judging.instant import SECOND, Instant, parse_instant
+from engine.core.judging.region import NATION, RegionTable
+from engine.documents.event_fields import OWN, Fault, Wrong, check_fields, faults_of_fields, flatten
+from engine.documents.suggestion import meant
 from engine.errors import ParseError
-from engine.judging.event import Event, Scalar
-from engine.judging.instant import SECOND, Instant, parse_instant
-from engine.judging.region import NATION, RegionTable
-from engine.loading.guess import meant
-from engine.service.event_fields import OWN, Fault, Wrong, check_fields, faults_of_fields, flatten
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection
 from engine.store.port import ID_BYTES, Arrival

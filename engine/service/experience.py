@@ -1,7 +1,7 @@
 """Experience: what the store has seen of the rules in force, for advice about them.
 
 Here: which rules matched nothing for long, and which wait shorter for silence than reports usually are apart. Not here:
-the words of the advice (`loading.texts`) and what can be told from the files alone (`loading.lint`).
+the words of the advice (`documents.finding`) and what can be told from the files alone (`documents.rules.lint`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from itertools import pairwise
 
 import msgspec
 
-from engine.judging.expected import Silence
-from engine.judging.group import Key, key_of
-from engine.judging.instant import DAY, Instant, Millis
-from engine.judging.rule import Rule
-from engine.judging.state import Point
+from engine.core.judging.condition import Silence
+from engine.core.judging.group_key import Key, key_of
+from engine.core.judging.group_state import Point
+from engine.core.judging.instant import DAY, Instant, Millis
+from engine.core.judging.rule import Rule
 from engine.service.groups import GROUPS, Head, Kept, read
 from engine.service.readable import readable
 from engine.service.rule_sets import RULES, InForce, fetch

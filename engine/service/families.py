@@ -2,7 +2,7 @@
 
 Here: a record for each event id that an act bears or names, of who bears it and which events name it, so that an act
 finds its event and an event finds the acts that came before it. Not here: the outcome for a family
-(`judging.correction`), what it does to groups (`service.batch`).
+(`core.judging.correction`), what it does to groups (`service.batch`).
 
 The whole batch asks the store once for the records of all its ids; only where there are acts is the family followed
 further, id by id. An event that is no act and that none names is let through as it is. The first act that bears or
@@ -19,8 +19,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.errors import UnreadableRecordError
-from engine.judging.correction import (
+from engine.core.judging.correction import (
     Member,
     Name,
     Refusal,
@@ -30,12 +29,13 @@ from engine.judging.correction import (
     named_by,
     verdict,
 )
-from engine.judging.event import Event
-from engine.judging.instant import Instant
+from engine.core.judging.event import Event
+from engine.core.judging.instant import Instant
+from engine.errors import UnreadableRecordError
 from engine.service.event_schema import id_digest
 from engine.service.readable import kept_bytes
+from engine.store.archive.history import History
 from engine.store.codec import decode_record, encode
-from engine.store.history import History
 from engine.store.port import Entry, Put, Store, order_of
 
 log = structlog.get_logger(__name__)

@@ -1,7 +1,7 @@
 """The gateways of an installation: what each can do, which one a message takes, and the breaker of each.
 
 Here: the choice for one message, and what its outcome does to the breaker and the metrics. Not here: the rule of the
-choice (`alerting.route`), sending (`service.dispatcher`, `notifiers`) and reading the file (`loading.gateways`).
+choice (`core.alerting.route`), sending (`service.dispatcher`, `notifiers`) and reading the file (`documents.gateways`).
 
 Breakers lie in the store: whoever plans a message passes over what is out of order, in whichever process. Of all
 dispatchers one makes the probe: choosing writes nothing, the write that claims the message makes it the probe too.
@@ -16,22 +16,30 @@ from typing import Literal, NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.command import Attempted
-from engine.alerting.policy import Channel
-from engine.alerting.route import CLOSED, Breaker, Route, after_failure, begin_probe, give_up_probe, routes_to
 from engine.clock import Clock
+from engine.core.alerting.command import Attempted
+from engine.core.alerting.policy import Channel
+from engine.core.alerting.route import (
+    CLOSED,
+    Breaker,
+    Route,
+    after_failure,
+    begin_probe,
+    give_up_probe,
+    routes_to,
+)
+from engine.core.judging.instant import MINUTE, Instant, Millis
+from engine.documents.gateways import Rate, RouteProfile, Trust
 from engine.errors import StoreError
-from engine.judging.instant import MINUTE, Instant, Millis
-from engine.loading.route_profile import Rate, RouteProfile, Trust
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
 from engine.service.deliveries import AT_ONCE, Places
 from engine.service.readable import readable_of, readable_or
 from engine.service.rounds import Rounds
 from engine.store.codec import encode
-from engine.store.names import WriteName
 from engine.store.port import Committed, Put, Record, Store, Write
-from engine.wording.profile import Profile
+from engine.store.write_names import WriteName
+from engine.texts.sms_profile import Profile
 
 BELIEVED: Mapping[Channel, Trust] = {"sms": "none", "email": "low", "webhook": "none"}
 """What reports of a channel are worth where its gateway does not say: a bounced mail did not arrive."""

@@ -1,7 +1,7 @@
 """What somebody gives to be sent: a file of JSON lines, a JSON array, a sheet, or the few words of one event.
 
 Here: from bytes or words to events, each with the name of the row it came from, and the rows that are no event yet. Not
-here: reading sheets (`loading.event_sheet`), and sending (`sending`) or taking in (`service.intake`).
+here: reading sheets (`documents.sheets.event_sheet`), and sending (`sending`) or taking in (`service.intake`).
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from engine.judging.instant import Instant, local
-from engine.judging.region import NATION, RegionTable
-from engine.loading.event_columns import REQUIRED, CellFault
-from engine.loading.event_sheet import EventRow, EventSheets, to_correct
-from engine.loading.kinds import Kind
-from engine.loading.sheet import Row, Sheet, read_sheet
-from engine.loading.sheet_parts import NotASheet
-from engine.loading.texts import Language
+from engine.core.judging.instant import Instant, local
+from engine.core.judging.region import NATION, RegionTable
+from engine.documents.finding import Language
+from engine.documents.kinds import Kind
+from engine.documents.sheets.event_columns import REQUIRED, CellFault
+from engine.documents.sheets.event_sheet import EventRow, EventSheets, to_correct
+from engine.documents.sheets.sheet import NotASheet, Row, Sheet, read_sheet
 from engine.service.event_schema import Accepted, EventSchema, documents
 from engine.service.rows import checked, found
 from engine.service.tokens import ANY_DESK, RIGHTS, Scope

@@ -1,16 +1,16 @@
 """Which reports hold up a siaga or awas alert now: their own desk may not take them back alone.
 
 The intake asks when an event comes in that corrects or refutes another one, and notes the answer in it. So the law
-(`judging.correction`) depends on nothing but events, and a replay of the past finds the same.
+(`core.judging.correction`) depends on nothing but events, and a replay of the past finds the same.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.alerting.alert import Alert
-from engine.judging.correction import GRAVE, Name
-from engine.judging.region import NATION
+from engine.core.alerting.alert import Alert
+from engine.core.judging.correction import GRAVE, Name
+from engine.core.judging.region import NATION
 from engine.service.alert_lists import LEVELS, TABLE, pressing
 from engine.service.readable import readable_of
 from engine.store.port import Place, Store

@@ -11,15 +11,15 @@ from contextlib import AsyncExitStack, suppress
 import structlog
 
 from engine.clock import Clock, WallClock
-from engine.judging.instant import from_datetime, parse_instant
+from engine.core.judging.instant import from_datetime, parse_instant
 from engine.service.lock_step import stored_clock
 from engine.service.outages import alive_until
 from engine.settings import Settings
-from engine.store.archive import Archive
-from engine.store.embedded import EmbeddedServer
-from engine.store.history import History
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 from engine.store.port import Store
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 
 LOCK_STEP_START, _ = parse_instant("2024-01-01T00:00:00Z")
 

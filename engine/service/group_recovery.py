@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.alerting.alert import Alert
-from engine.judging.state import GroupState, Opening
+from engine.core.alerting.alert import Alert
+from engine.core.judging.group_state import GroupState, Opening
 
 
 def recovered_state(alerts: Mapping[int, Alert | None]) -> GroupState:

@@ -1,11 +1,11 @@
 """The groups that an evaluator works on: as the store has them, and as living working copies.
 
-Here: a group's head and its pages of points in the store, and the cache of both. Not here: judging (`judging.evaluate`)
-and the commit (`service.evaluator`).
+Here: a group's head and its pages of points in the store, and the cache of both. Not here: judging
+(`core.judging.group_evaluation`) and the commit (`service.evaluator`).
 
 A working copy lives on after the commit that stored it, so that the next batch need not fold anew. Its older pages lie
-in the store alone until they are needed (`judging.retention`). Beside it stands what is in the store of the head; where
-a copy was thrown away, another one is made of what is read again.
+in the store alone until they are needed (`core.judging.retention`). Beside it stands what is in the store of the head;
+where a copy was thrown away, another one is made of what is read again.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from itertools import chain, islice
 
 import msgspec
 
+from engine.core.judging.condition import Absence, Bond
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_key import Key
+from engine.core.judging.group_state import EMPTY, Circumstances, GroupState, Point
+from engine.core.judging.instant import DAY, Instant, Millis
+from engine.core.judging.points import LAST
+from engine.core.judging.rule import Rule
+from engine.core.judging.rule_dependency import kind_of
+from engine.core.judging.window import kept_for, latest_needed
 from engine.errors import UnreadableRecordError
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.expected import Absence
-from engine.judging.group import Key
-from engine.judging.hearing import kind_of
-from engine.judging.instant import DAY, Instant, Millis
-from engine.judging.points import LAST
-from engine.judging.rule import Bond, Rule
-from engine.judging.state import EMPTY, GroupState, Point
-from engine.judging.window import kept_for, latest_needed
 from engine.service.readable import kept_bytes
 from engine.store.codec import decode_record, encode
 from engine.store.port import Drop, Put, Record, Store

@@ -10,7 +10,7 @@ import httpx
 import structlog
 
 from engine.clock import Clock
-from engine.judging.instant import SECOND, Instant
+from engine.core.judging.instant import SECOND, Instant
 from engine.metrics import Metrics
 
 EVERY_SECONDS = 60.0

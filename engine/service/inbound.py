@@ -1,8 +1,9 @@
 """Texts that come in by SMS: from a number and its words to an answer, and to the reply.
 
 Here: finding who wrote, carrying out what the text says, and writing answer, reply and the memory of the text in one
-step. Not here: what a text says (`wording.reply`, `wording.dialogue`), what an answer does (`alerting.answer`), HTTP
-(`web.inbound`). A number that nobody in the directory has gets no reply and leaves nothing but a count.
+step. Not here: what a text says (`texts.reply_parser`, `texts.reply_routing`), what an answer does
+(`core.alerting.answer`), HTTP (`web.inbound`). A number that nobody in the directory has gets no reply and leaves
+nothing but a count.
 """
 
 from __future__ import annotations
@@ -14,19 +15,18 @@ import msgspec
 import phonenumbers
 import structlog
 
-from engine.alerting.alert import NOTICES, Notification
-from engine.alerting.answer import AGAIN
-from engine.alerting.command import Answer, Command, EscalateNow
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Assignment, Contact, Directory, Duty, Person
-from engine.alerting.draft import Decision
-from engine.alerting.edit import stopped
-from engine.alerting.identity import derive
-from engine.alerting.own import Request
 from engine.clock import Clock
+from engine.core.alerting.alert import NOTICES, Notification
+from engine.core.alerting.answer import AGAIN
+from engine.core.alerting.case_editor import Decision
+from engine.core.alerting.command import Answer, Command, EscalateNow
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import Assignment, Contact, Directory, Duty, Person, stopped
+from engine.core.alerting.ids import derive
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION, cut
 from engine.errors import SiagaError, StoreError
-from engine.judging.instant import Instant
-from engine.judging.region import NATION, cut
 from engine.metrics import Metrics
 from engine.service.apply import ATTEMPTS, Desk
 from engine.service.audit import AuditEntry, append_audit
@@ -39,13 +39,13 @@ from engine.service.own_alerts import ask
 from engine.service.phones import Kept, Phones
 from engine.service.replies import Planned, plan_reply
 from engine.service.verification import Confirmed, Verifications
-from engine.store.names import WriteName
 from engine.store.port import Append, Committed, Plan, Put, Store, Write
-from engine.wording.code import CONTACT_CODE
-from engine.wording.dialogue import Answers, Stops, Turned, dialogue
-from engine.wording.line import Act, Begun, Done, Line, begin, hear, miss
-from engine.wording.reply import bare, read
-from engine.wording.response import Became, ObjectionAnswer, Responses
+from engine.store.write_names import WriteName
+from engine.texts.conversation import Act, Begun, Done, Line, begin, hear, miss
+from engine.texts.reply_code import CONTACT_CODE
+from engine.texts.reply_parser import bare, read
+from engine.texts.reply_routing import Answers, Stops, Turned, dialogue
+from engine.texts.response import Became, ObjectionAnswer, Responses
 
 Heard = Literal[
     "recorded",

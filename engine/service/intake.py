@@ -19,21 +19,21 @@ from functools import lru_cache
 import msgspec
 import structlog
 
-from engine.alerting.identity import derive
-from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
+from engine.core.alerting.ids import derive
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.correction import named_by
+from engine.core.judging.instant import DAY, Instant
+from engine.core.judging.region import RegionTable, cut
+from engine.documents.event_fields import Fault, public_name
+from engine.documents.finding import Language
+from engine.documents.sheets.event_columns import CellFault
 from engine.errors import StoreUnavailableError
-from engine.judging.correction import named_by
-from engine.judging.instant import DAY, Instant
-from engine.judging.region import RegionTable, cut
-from engine.loading.event_columns import CellFault
-from engine.loading.texts import Language
 from engine.matching.awas_alone import BY_SEVERITY
 from engine.metrics import Metrics
 from engine.service.admission import Admission
 from engine.service.audit import append_audit
 from engine.service.awas_rules import AwasRules
-from engine.service.event_fields import Fault, public_name
 from engine.service.event_schema import (
     GRAVE,
     Accepted,

@@ -12,17 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from engine.alerting.draft import Surroundings
 from engine.clock import Clock
+from engine.core.alerting.case_editor import Surroundings
+from engine.core.judging.fold import later
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_key import Key
+from engine.core.judging.group_state import ByHand, Closing, Opening
+from engine.core.judging.instant import Instant
+from engine.core.judging.judgement import Judgement
+from engine.core.judging.rule import Rule
+from engine.core.judging.rule_dependency import BondGroup, Hearing
 from engine.errors import StoreUnavailableError, UnreadableRecordError
-from engine.judging.evaluate import Group
-from engine.judging.group import Key
-from engine.judging.hearing import BondGroup, Hearing
-from engine.judging.instant import Instant
-from engine.judging.judgement import Judgement
-from engine.judging.rule import Rule
-from engine.judging.state import ByHand, Closing, Opening
-from engine.judging.trace import later
 from engine.matching.variant import changed_at, variant_of
 from engine.service.backdrop import Backdrop
 from engine.service.batch import Fault, Share

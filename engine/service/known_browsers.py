@@ -12,7 +12,7 @@ import re
 import secrets
 from base64 import urlsafe_b64encode
 
-from engine.judging.instant import DAY, Instant
+from engine.core.judging.instant import DAY, Instant
 from engine.service.key import Keys
 
 DAYS = 400

@@ -1,6 +1,6 @@
 """Links: which message, and which alert or digest, a token on an answer page belongs to, and whether it still answers.
 
-Here: finding them. Not here: making tokens (`wording.link`), keeping their fingerprints (a claim does, with
+Here: finding them. Not here: making tokens (`texts.answer_link`), keeping their fingerprints (a claim does, with
 `casebook.answer_link`), and the page (`web.answer_page`). A token counts as long as one of the installation's keys
 makes it: one made with a key that was taken away leads nowhere, though the store knows its fingerprint.
 """
@@ -11,10 +11,10 @@ import hmac
 
 import structlog
 
-from engine.alerting.alert import Alert, Notification
 from engine.clock import Clock
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.judging.instant import DAY, Instant
 from engine.errors import UnreadableRecordError
-from engine.judging.instant import DAY, Instant
 from engine.service.alert_lists import LAYOUT
 from engine.service.books import Books
 from engine.service.casebook import LINKS, NOTIFICATIONS, Case, load
@@ -22,7 +22,7 @@ from engine.service.key import Keys
 from engine.service.readable import readable_of, readable_or
 from engine.store.codec import encode
 from engine.store.port import Drop, Put, Store, Write
-from engine.wording.link import KEYED, as_written, fingerprint, token_for, unkeyed_fingerprint
+from engine.texts.answer_link import KEYED, as_written, fingerprint, token_for, unkeyed_fingerprint
 
 KEYED_LINKS = "keyed_links"
 """The mark of a store whose fingerprints of links are all under a key."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from engine.clock import ManualClock
-from engine.judging.instant import Instant
+from engine.core.judging.instant import Instant
 from engine.store.codec import decode, encode
 from engine.store.port import Put, Store, Write
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.clock import WallClock, synchronised
+from engine.core.judging.instant import SECOND, Instant, Millis, format_duration
+from engine.core.judging.region import RegionTable
 from engine.errors import ConfigurationError
-from engine.judging.instant import SECOND, Instant, Millis, format_duration
-from engine.judging.region import RegionTable
 from engine.service.key import ENVIRONMENT, written_keys
 from engine.service.verdict import Verdict, fault, good, warning
 from engine.settings import Settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
-from engine.alerting.draft import Decision
+from engine.core.alerting.case_editor import Decision
 from engine.service.apply import Beside
 from engine.service.case_archive import CaseArchive
 from engine.service.casebook import Case

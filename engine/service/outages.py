@@ -1,6 +1,6 @@
 """Outages of the intake as the store keeps them: until when it was surely alive, and the gaps in which it was not.
 
-Not here: noticing a gap (`service.pulse`), and what a gap means to conditions (`judging.outage`).
+Not here: noticing a gap (`service.pulse`), and what a gap means to conditions (`core.judging.group_state`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from engine.judging.instant import SECOND, Instant
-from engine.judging.outage import Gap
+from engine.core.judging.group_state import Gap
+from engine.core.judging.instant import SECOND, Instant
 from engine.service.readable import readable_or
 from engine.store.port import Entry, Store
 

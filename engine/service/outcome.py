@@ -1,23 +1,22 @@
 """Outcomes: what judging made of one group of a batch.
 
 Here: the value that a commit writes, when the group is due again, and what its newest alert tells judging. Not here:
-judging (`judging.evaluate`), what follows from it (`service.docket`), and writing it all (`service.evaluator`).
+judging (`core.judging.group_evaluation`), what follows from it (`service.docket`), and writing it all
+(`service.evaluator`).
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from engine.alerting.identity import alert_id
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.group import Key
-from engine.judging.hearing import kind_of
-from engine.judging.instant import Instant
-from engine.judging.rule import Rule
-from engine.judging.state import ByHand, Closing, GroupState, Reopening
-from engine.judging.takeover import take_over
-from engine.judging.trace import earlier
+from engine.core.alerting.ids import alert_id
+from engine.core.judging.fold import earlier
+from engine.core.judging.group_evaluation import Group, take_over
+from engine.core.judging.group_key import Key
+from engine.core.judging.group_state import ByHand, Circumstances, Closing, GroupState, Reopening
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule
+from engine.core.judging.rule_dependency import kind_of
 from engine.matching.variant import ends_at
 from engine.service.casebook import Case
 from engine.service.docket import Cases

@@ -1,7 +1,7 @@
 """The ways out of an installation: for each gateway what it can do, and from what settings its notifier is built.
 
 Here: gathering them from `config/gateways.yaml` and the settings. Not here: what that file may say
-(`loading.gateways`), building notifiers (`service.app`) and choosing among gateways
+(`documents.gateways`), building notifiers (`service.app`) and choosing among gateways
 (`service.gateways`). The outbox takes what has no other gateway.
 """
 
@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engine.alerting.policy import Channel
-from engine.alerting.route import Route
+from engine.core.alerting.policy import Channel
+from engine.core.alerting.route import Route
+from engine.core.judging.instant import SECOND
+from engine.documents.adapters import Adapter, Callback
+from engine.documents.gateways import GatewayEntry, load_gateways
 from engine.errors import ConfigurationError
-from engine.judging.instant import SECOND
-from engine.loading.adapters import Adapter, Callback
-from engine.loading.gateways import GatewayEntry, load_gateways
 from engine.service.gateways import BELIEVED, Gateway, gateway_of
 from engine.settings import Settings
-from engine.wording.profile import Profile
+from engine.texts.sms_profile import Profile
 
 _IN_ADDRESS = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 LAST = 1_000

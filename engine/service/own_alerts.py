@@ -1,24 +1,24 @@
 """Siaga's own alerts in the store: asked for with the write that gave cause, opened by whoever turns next.
 
-Here: the schedule of requests, and opening the alert of one. Not here: which there are (`alerting.own`), and the parts
-that ask. A request is a plan of the write that gave cause, so neither is lost without the other; the same request asked
-for again while its alert is unresolved opens no second one.
+Here: the schedule of requests, and opening the alert of one. Not here: which there are
+(`core.alerting.internal_alerts`), and the parts that ask. A request is a plan of the write that gave cause, so neither
+is lost without the other; the same request asked for again while its alert is unresolved opens no second one.
 """
 
 from __future__ import annotations
 
 import structlog
 
-from engine.alerting.command import Open
-from engine.alerting.credential import INTERNAL_ALERTS
-from engine.alerting.decide import open_alert
-from engine.alerting.identity import alert_id
-from engine.alerting.own import POLICIES, Request, request_of, rule_of
 from engine.clock import Clock
+from engine.core.alerting.command import Open
+from engine.core.alerting.credential import INTERNAL_ALERTS
+from engine.core.alerting.decide import open_alert
+from engine.core.alerting.ids import alert_id
+from engine.core.alerting.internal_alerts import POLICIES, Request, request_of, rule_of
+from engine.core.judging.group_key import Key
+from engine.core.judging.instant import MINUTE, Instant
+from engine.core.judging.judgement import Opened
 from engine.errors import StoreUnavailableError
-from engine.judging.group import Key
-from engine.judging.instant import MINUTE, Instant
-from engine.judging.judgement import Opened
 from engine.metrics import Metrics
 from engine.service.books import Books
 from engine.service.casebook import ALERTS, Changes, alerts_of, load

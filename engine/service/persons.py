@@ -15,20 +15,19 @@ from typing import TypeVar
 
 import msgspec
 
-from engine.alerting.alert import ALONE, HistoryEntry, Notification, Rendered
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Contents, Person
-from engine.alerting.edit import without
-from engine.alerting.silence import Silence
+from engine.core.alerting.alert import ALONE, HistoryEntry, Notification, Rendered
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import Contents, Person, without
+from engine.core.alerting.silence import Silence
+from engine.core.judging.instant import Instant
 from engine.errors import SiagaError, UnreadableRecordError
-from engine.judging.instant import Instant
 from engine.service.audit import AuditEntry, append_audit
 from engine.service.books import ALL, DIRECTORY, SILENCES, Books
 from engine.service.case_archive import CaseArchive
 from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX, history_log
 from engine.service.contact_values import ContactValues
 from engine.service.notes import NOTES, Notes
-from engine.service.proposals import PROPOSALS, ChangeProposal
+from engine.service.proposal_records import PROPOSALS, ChangeProposal
 from engine.service.quarantine import QUARANTINE, Quarantined, share_of
 from engine.service.quarantine_acts import SETTLED, Settled, audited, redacted_record, redacted_settled
 from engine.service.readable import UNREADABLE, readable, readable_entries, readable_or

@@ -16,16 +16,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.alert import Alert
-from engine.judging.instant import Instant
+from engine.core.alerting.alert import Alert
+from engine.core.judging.instant import Instant
 from engine.service.casebook import ALERTS
 from engine.service.key import Keys
 from engine.service.readable import readable_of, readable_or
 from engine.store.codec import encode
 from engine.store.port import Drop, Place, Plan, Put, Store, Write
-from engine.wording import line as lines
-from engine.wording.code import candidates, letters_for
-from engine.wording.line import KEPT_AFTER_CLOSING, Line, Told, close
+from engine.texts import conversation as lines
+from engine.texts.conversation import KEPT_AFTER_CLOSING, Line, Told, close
+from engine.texts.reply_code import candidates, letters_for
 
 CODES = "codes"
 """Table of `Line`s by digest of the number."""

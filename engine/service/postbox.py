@@ -19,7 +19,7 @@ from engine.service.bounce import READ_BYTES, Bounce, read_bounce
 from engine.service.key import Keys
 from engine.service.reports import Outcome, Reports
 from engine.service.setback import Setbacks
-from engine.wording.seal import unseal
+from engine.texts.answer_link import unseal
 
 Result = Literal["failed", "delivered", "delayed", "settled", "stranger", "no_bounce"]
 """What a mail was: of a message that was `settled` before, of none that carries our seal (`stranger`), or no bounce."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.alerting.alert import Alert
+from engine.core.alerting.alert import Alert
 
 NO_VIOLATION = "refuted"
 """Why an alert closed where what was reported is no violation ("bukan pelanggaran"): whoever may has refuted it."""

@@ -11,8 +11,8 @@ from typing import Literal
 
 import structlog
 
-from engine.alerting.own import Request
 from engine.clock import Clock, monotonic
+from engine.core.alerting.internal_alerts import Request
 from engine.errors import SiagaError
 from engine.metrics import Metrics
 from engine.service.own_alerts import ask

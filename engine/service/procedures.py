@@ -1,6 +1,6 @@
 """The procedures of an installation: the files that rules name as their `guide`.
 
-Here: finding and reading them. Not here: how they look on a page (`wording.procedure`). A file is read when it is
+Here: finding and reading them. Not here: how they look on a page (`texts.answer_page`). A file is read when it is
 looked at, so that a corrected one shows at once, without a reload.
 """
 

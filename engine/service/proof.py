@@ -1,7 +1,7 @@
 """The proof of the audit: that nothing of its log was changed, and that every alert's history is what it says.
 
 Here: reading the whole log and all histories against their marks. Not here: the log (`service.audit`), the chain of one
-history (`alerting.audit`), and printing (`cli.audit`).
+history (`core.alerting.integrity`), and printing (`cli.audit`).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from engine.alerting.alert import Alert, HistoryEntry
-from engine.alerting.audit import broken_link
+from engine.core.alerting.alert import Alert, HistoryEntry
+from engine.core.alerting.integrity import broken_link
 from engine.errors import UnreadableRecordError
 from engine.service.archivist import ARCHIVE
 from engine.service.audit import AUDIT, AuditEntry, pages
 from engine.service.case_archive import LINK, CaseArchive
 from engine.service.casebook import ALERTS, history_log
+from engine.store.archive.day_file import Link
 from engine.store.codec import decode, decode_record
-from engine.store.day_file import Link
 from engine.store.port import MARK_LENGTH, Record, Store, chain_mark
 
 TRIES = 5

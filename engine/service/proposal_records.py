@@ -10,14 +10,13 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from engine.alerting.credential import Credential
-from engine.alerting.four_eyes import owner, same_person
-from engine.alerting.identity import derive
-from engine.alerting.silence import SilenceWish
 from engine.clock import Clock
+from engine.core.alerting.credential import Credential, owner, same_person
+from engine.core.alerting.ids import derive
+from engine.core.alerting.silence import SilenceWish
+from engine.core.judging.instant import DAY, HOUR, Instant, Millis
+from engine.core.judging.region import NATION
 from engine.errors import SiagaError
-from engine.judging.instant import DAY, HOUR, Instant, Millis
-from engine.judging.region import NATION
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import Books
 from engine.service.further import Further, Settled

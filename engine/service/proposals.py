@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.credential import Credential
-from engine.alerting.four_eyes import may_approve
-from engine.alerting.silence import SilenceWish, root_of
 from engine.clock import Clock
-from engine.judging.instant import DAY, Millis
-from engine.judging.region import NATION
+from engine.core.alerting.credential import Credential, may_approve
+from engine.core.alerting.silence import SilenceWish, root_of
+from engine.core.judging.instant import DAY, Millis
+from engine.core.judging.region import NATION
 from engine.service.approval import Approval
 from engine.service.books import Books
 from engine.service.contact_changes import ContactChanges

@@ -1,7 +1,8 @@
 """The intake's pulse: until when it was surely alive, and the gaps in which it was not.
 
 Here: keeping `alive_until` in the store, noticing that it is old, and telling the stream so, once. Not here: reading
-gaps (`service.outages`), what they mean to conditions (`judging.outage`), and the loops that call this (`service.app`).
+gaps (`service.outages`), what they mean to conditions (`core.judging.group_state`), and the loops that call this
+(`service.app`).
 
 `alive_until` is an instant of the clock and no TTL. The entry `gap {from, until}` goes to the stream in the same write
 that moves `alive_until` on, and that write expects the version that was read: of processes that notice together one
@@ -13,10 +14,10 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from engine.alerting.own import Request
 from engine.clock import FORWARD_JUMP_MS, Clock
-from engine.judging.instant import SECOND, Instant, Millis
-from engine.judging.outage import Gap
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.group_state import Gap
+from engine.core.judging.instant import SECOND, Instant, Millis
 from engine.metrics import Metrics
 from engine.service.outages import INTAKE, LONGEST_PAUSE
 from engine.service.own_alerts import ask

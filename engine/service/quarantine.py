@@ -11,9 +11,9 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.judging.instant import Instant
-from engine.judging.region import NATION, cut, lies_in
-from engine.service.event_fields import Fault
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION, cut, lies_in
+from engine.documents.event_fields import Fault
 from engine.service.readable import readable_or
 from engine.store.codec import encode
 from engine.store.port import Conflict, Drop, Expect, Place, Plan, Put, Record, Store, Write

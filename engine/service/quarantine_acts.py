@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.judging.event import Event
-from engine.judging.instant import Instant
+from engine.core.judging.event import Event
+from engine.core.judging.instant import Instant
 from engine.service.audit import AuditEntry, digest_of_contents
 from engine.service.contact_values import ContactValues
 from engine.service.quarantine import Quarantined

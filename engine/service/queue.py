@@ -1,7 +1,7 @@
 """The queue: what waits in the outbox now, in the order in which it goes, each by the gateway that it will take.
 
 Here: reading it, which messages go together, and how many of a gateway are looked at in a turn. Not here: the order
-itself (`alerting.turn`), and sending (`service.dispatcher`).
+itself (`core.alerting.send_order`), and sending (`service.dispatcher`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from engine.alerting.alert import Notification
-from engine.alerting.directory import Directory
-from engine.alerting.own import Request
-from engine.alerting.turn import Waiting, in_turn, waiting
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.directory import Directory
+from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.send_order import Waiting, in_turn, waiting
+from engine.core.judging.instant import Instant
 from engine.errors import UnreadableRecordError
-from engine.judging.instant import Instant
 from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.gateways import Gateways

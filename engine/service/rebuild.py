@@ -1,7 +1,7 @@
 """A rebuild: what new or changed rules see of the past.
 
 Here: going through the stored entries some at a time, and the points that these rules would have kept of each group.
-Not here: what follows from the points (`judging.takeover`), and when it happens (`service.changeover`).
+Not here: what follows from the points (`core.judging.group_evaluation`), and when it happens (`service.changeover`).
 
 Groups are folded once, at the end, so going through costs matching only. Events that are out by now are left out: what
 the store knows of their families is asked, and nothing is added to it.
@@ -12,17 +12,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from itertools import takewhile
 
-from engine.judging.correction import member_of, verdict
-from engine.judging.group import Key
-from engine.judging.instant import MINUTE, Instant
-from engine.judging.newcomers import newcomers_of
-from engine.judging.points import Points
-from engine.judging.rule import Rule
-from engine.judging.window import kept_for, latest_needed
+from engine.core.judging.correction import member_of, verdict
+from engine.core.judging.group_evaluation import newcomers_of
+from engine.core.judging.group_key import Key
+from engine.core.judging.instant import MINUTE, Instant
+from engine.core.judging.points import Points
+from engine.core.judging.rule import Rule
+from engine.core.judging.window import kept_for, latest_needed
 from engine.matching.native import NativeMatcher
 from engine.service.batch import sort
 from engine.service.families import Arrived, Bearer, Change, Families, Known
-from engine.store.history import History
+from engine.store.archive.history import History
 from engine.store.port import START, Entry, Store, order_of
 
 AT_ONCE = 5

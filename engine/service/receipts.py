@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from engine.clock import Clock
-from engine.judging.instant import Instant
+from engine.core.judging.instant import Instant
 from engine.service.readable import readable_or
 from engine.store.codec import encode
 from engine.store.port import Committed, Put, Store, Write

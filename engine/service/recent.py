@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.alert import Alert, HistoryEntry
 from engine.clock import Clock
-from engine.judging.instant import HOUR, MINUTE, Instant
-from engine.judging.region import NATION, cut
+from engine.core.alerting.alert import Alert, HistoryEntry
+from engine.core.judging.instant import HOUR, MINUTE, Instant
+from engine.core.judging.region import NATION, cut
 from engine.service.audit import AUDIT, AuditEntry
 from engine.service.casebook import ALERTS, history_log
 from engine.service.readable import readable_entries, readable_of

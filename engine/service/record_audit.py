@@ -13,16 +13,15 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from engine.alerting.alert import Alert, Notification
-from engine.alerting.directory import Contents
-from engine.alerting.own import Request
-from engine.alerting.route import Breaker
-from engine.alerting.silence import Silence
 from engine.clock import Clock, monotonic
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.alerting.directory import Contents
+from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.route import Breaker
+from engine.core.alerting.silence import Silence
+from engine.core.judging.group_state import Gap, Point
+from engine.core.judging.instant import Instant
 from engine.errors import UnreadableRecordError
-from engine.judging.instant import Instant
-from engine.judging.outage import Gap
-from engine.judging.state import Point
 from engine.metrics import Metrics
 from engine.service.accounts import ACCOUNTS
 from engine.service.alert_lists import LAYOUT
@@ -42,7 +41,7 @@ from engine.service.notes import NOTES
 from engine.service.outages import GAPS, INTAKE
 from engine.service.own_alerts import OWN, ask
 from engine.service.phones import CODES, OF_ALERTS, TOLD
-from engine.service.proposals import PROPOSALS, ChangeProposal
+from engine.service.proposal_records import PROPOSALS, ChangeProposal
 from engine.service.quarantine import QUARANTINE, SHARES, Quarantined, Share
 from engine.service.readable import UNREADABLE
 from engine.service.receipts import RECEIPTS, Receipt
@@ -54,10 +53,10 @@ from engine.service.tokens import Token
 from engine.service.users import TABLE as USERS
 from engine.service.users import User
 from engine.service.verification import VERIFICATIONS, Asked
+from engine.store.archive.day_file import Link
 from engine.store.codec import decode_record
-from engine.store.day_file import Link
 from engine.store.port import Record, Store, Write
-from engine.wording.line import Line, Told
+from engine.texts.conversation import Line, Told
 
 EVERY_SECONDS = 300.0
 """Seconds between two passes over all tables."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from engine.alerting.own import MATTERS, PREFIX
+from engine.core.alerting.internal_alerts import MATTERS, PREFIX
+from engine.core.judging.group_key import Key
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION
 from engine.errors import SiagaError
-from engine.judging.group import Key
-from engine.judging.instant import Instant
-from engine.judging.region import NATION
 from engine.service.alert_lists import any_list, listed
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.backdrop import REAL

@@ -1,7 +1,8 @@
 """The registry: every change of the directory in force, and that none of them leaves an alert without anybody.
 
 Here: carrying out a change, and refusing it (escalation.md 3.11). Not here: reading the directory (`service.books`),
-what a change makes of it (`alerting.edit`, `loading.directory`), and the codes of contacts (`service.verification`).
+what a change makes of it (`core.alerting.directory`, `documents.directory`), and the codes of contacts
+(`service.verification`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from engine.alerting.alert import Alert
-from engine.alerting.continuity import abandoned
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Contents, Directory
+from engine.core.alerting.alert import Alert
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import Contents, Directory
+from engine.core.alerting.escalation import abandoned
+from engine.core.judging.instant import Instant
 from engine.errors import SiagaError
-from engine.judging.instant import Instant
 from engine.service.books import Books
 from engine.service.casebook import unresolved
 from engine.service.further import Settled

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.alerting.credential import Credential
-from engine.alerting.draft import NO_STAGES
+from engine.core.alerting.case_editor import NO_STAGES
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import RegionTable
+from engine.documents.calendar import load_calendar
+from engine.documents.desks import NO_LISTS, Desks, Lists, load_desks, load_expected
+from engine.documents.directory import load_directory
+from engine.documents.finding import Findings, at_start
+from engine.documents.kinds import Kind, load_kinds
+from engine.documents.loaded import Loaded, loaded
+from engine.documents.policies import load_policies
+from engine.documents.reference_data import Known
+from engine.documents.reference_tables import load_tables
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import load_rules
 from engine.errors import ConfigurationError
-from engine.judging.instant import Instant
-from engine.judging.region import RegionTable
-from engine.loading.calendar import load_calendar
-from engine.loading.desks import NO_LISTS, Desks, Lists, load_desks, load_expected
-from engine.loading.directory import load_directory
-from engine.loading.finding import Findings, at_start
-from engine.loading.kinds import Kind, load_kinds
-from engine.loading.known import Known
-from engine.loading.loaded import Loaded, loaded
-from engine.loading.policies import load_policies
-from engine.loading.reference_tables import load_tables
-from engine.loading.regions import load_regions
-from engine.loading.rules import load_rules
 from engine.service.books import Books
 from engine.service.rule_sets import RuleSet
 from engine.settings import Paths

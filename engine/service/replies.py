@@ -1,7 +1,7 @@
 """Replies to texts: planned with what the text led to, claimed and settled by the dispatcher.
 
 Here: the life of a message that belongs to a contact and not to a case, a `reply` or a report on the `situation`: no
-gate holds it, no other contact gets it. Not here: its words (`wording.response`, `wording.situation`), and sending
+gate holds it, no other contact gets it. Not here: its words (`texts.response`, `texts.situation`), and sending
 (`service.dispatcher`). The address is looked up at each attempt and kept nowhere.
 """
 
@@ -11,22 +11,22 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.alert import Alert, Notification, Rendered, State
-from engine.alerting.command import Attempted
-from engine.alerting.delivery import RETRIES
-from engine.alerting.directory import Contact
-from engine.alerting.identity import notification_id
 from engine.clock import Clock
-from engine.judging.instant import Instant
-from engine.judging.region import NATION
+from engine.core.alerting.alert import Alert, Notification, Rendered, State
+from engine.core.alerting.command import Attempted
+from engine.core.alerting.delivery import RETRIES
+from engine.core.alerting.directory import Contact
+from engine.core.alerting.ids import notification_id
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION
 from engine.metrics import Metrics
 from engine.service.books import Books
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.phones import Phones
 from engine.store.codec import decode_record, encode
-from engine.store.names import WriteName
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
-from engine.wording.line import reply
+from engine.store.write_names import WriteName
+from engine.texts.conversation import reply
 
 
 class Planned(NamedTuple):

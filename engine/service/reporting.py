@@ -15,9 +15,9 @@ from typing import Literal
 import msgspec
 
 from engine.clock import Clock
-from engine.judging.instant import Instant
-from engine.loading.event_columns import CellFault
-from engine.loading.texts import Language
+from engine.core.judging.instant import Instant
+from engine.documents.finding import Language
+from engine.documents.sheets.event_columns import CellFault
 from engine.service.event_schema import Accepted, EventSchema, identity_of
 from engine.service.given import NIHIL, Event, Faulty, Given, Givens
 from engine.service.intake import Intake, IntakeResult

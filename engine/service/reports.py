@@ -1,8 +1,8 @@
 """Delivery reports: what a gateway, or a bounced mail, says later of a message that was accepted.
 
 Here: from the id of a notification to the change of its alert, or of the reply it is. Not here: what a report changes
-(`alerting.delivery`), how gateways write reports (`service.callbacks`) and how bounces are read. A report that names no
-message of ours, or one of another gateway, changes nothing.
+(`core.alerting.delivery`), how gateways write reports (`service.callbacks`) and how bounces are read. A report that
+names no message of ours, or one of another gateway, changes nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Literal
 
 import structlog
 
-from engine.alerting.alert import ALONE, Notification
-from engine.alerting.command import Reported
-from engine.alerting.credential import DISPATCHER, Credential
+from engine.core.alerting.alert import ALONE, Notification
+from engine.core.alerting.command import Reported
+from engine.core.alerting.credential import DISPATCHER, Credential
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.casebook import NOTIFICATIONS
@@ -53,7 +53,7 @@ class Reports:
     async def take(
         self, notification_id: str, outcome: Outcome, *, reason: str = "", gateway: str = ""
     ) -> Taken:
-        """Enter a report on a notification; `reason` is that of a failure, one of `alerting.delivery.REASONS`.
+        """Enter a report on a notification; `reason` is that of a failure, one of `core.alerting.delivery.REASONS`.
 
         `gateway` is who says so, if it is one of ours: another than the one that took the message is not believed.
         """

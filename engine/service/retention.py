@@ -16,10 +16,10 @@ from typing import Literal
 import msgspec
 import structlog
 
-from engine.alerting.alert import Alert, Notification, Rendered
-from engine.alerting.directory import Contents
 from engine.clock import Clock
-from engine.judging.instant import DAY, Instant
+from engine.core.alerting.alert import Alert, Notification, Rendered
+from engine.core.alerting.directory import Contents
+from engine.core.judging.instant import DAY, Instant
 from engine.service.accounts import ACCOUNTS
 from engine.service.books import DIRECTORY
 from engine.service.case_archive import CaseArchive
@@ -27,9 +27,8 @@ from engine.service.casebook import ALERTS, LINKS, NOTIFICATIONS
 from engine.service.dead_letters import DEAD_LETTERS
 from engine.service.families import FAMILIES, Known
 from engine.service.notes import NOTES
-from engine.service.proposal_records import waiting_in
-from engine.service.proposals import DECIDED, PROPOSALS, ChangeProposal
-from engine.service.proposals import KEPT as PROPOSALS_KEPT
+from engine.service.proposal_records import DECIDED, PROPOSALS, ChangeProposal, waiting_in
+from engine.service.proposal_records import KEPT as PROPOSALS_KEPT
 from engine.service.readable import UNREADABLE, readable, readable_entries, readable_of, readable_or
 from engine.service.receipts import RECEIPTS, Receipt
 from engine.service.rule_sets import RELOADS, RULE_SETS, RULES, InForce, Progress, Proposal

@@ -11,10 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from engine.alerting.alert import Alert
-from engine.judging.instant import Instant
-from engine.judging.rule import Rule
-from engine.loading.finding import Finding
+from engine.core.alerting.alert import Alert
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule
+from engine.documents.finding import Finding
 from engine.service.rule_sets import RuleSet
 
 WORDS = (

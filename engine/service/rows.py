@@ -1,8 +1,8 @@
 """Rows of a sheet, held against what the door asks of an event before anything is sent.
 
 Here: from the rows that could be read to those that the door would take in, and the faults of the others in the words
-of the sheet. Not here: reading a sheet (`loading.event_sheet`) and the schema itself (`service.event_schema`). What
-only the store can say, that an id is taken by other content, comes with the answer of the door.
+of the sheet. Not here: reading a sheet (`documents.sheets.event_sheet`) and the schema itself (`service.event_schema`).
+What only the store can say, that an id is taken by other content, comes with the answer of the door.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from engine.judging.instant import Instant
-from engine.loading.event_columns import CellFault, column_of, field_heading
-from engine.loading.event_sheet import EventRow
+from engine.core.judging.instant import Instant
+from engine.documents.sheets.event_columns import CellFault, column_of, field_heading
+from engine.documents.sheets.event_sheet import EventRow
 from engine.service.event_schema import Accepted, EventSchema, KeptAside, Refused
 from engine.service.tokens import Scope
 

@@ -1,7 +1,7 @@
 """What changes for a reader where one rule set follows another: the words of rules and policies, and who is told.
 
 Here: a pure comparison of two rule sets. Not here: what differs in judging (`service.revision`) and sentences
-(`wording.sentence`).
+(`texts.rule_sentence`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 import msgspec
 import yaml
 
-from engine.alerting.policy import Policy, Target
-from engine.judging.rule import LEVEL_NAMES, Rule
-from engine.loading.written import written
+from engine.core.alerting.policy import Policy, Target
+from engine.core.judging.rule import LEVEL_NAMES, Rule
+from engine.documents.rules.resolved import written
 from engine.service.rule_sets import RuleSet
 
 WIDTH = 100

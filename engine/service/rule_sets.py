@@ -15,15 +15,14 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from engine.alerting.credential import START
-from engine.alerting.draft import NO_STAGES
-from engine.alerting.policy import Policy
+from engine.core.alerting.case_editor import NO_STAGES
+from engine.core.alerting.credential import START
+from engine.core.alerting.policy import Policy
+from engine.core.judging.calendar import Calendar, Stage
+from engine.core.judging.instant import Instant
+from engine.core.judging.rule import Rule, counts
+from engine.documents.rules.rules import words_of
 from engine.errors import SiagaError, StoreError
-from engine.judging.calendar import Calendar, Stage
-from engine.judging.instant import Instant
-from engine.judging.precedence import counts
-from engine.judging.rule import Rule
-from engine.loading.version import words_of
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.store.codec import decode, decode_record, encode
 from engine.store.port import Append, Drop, Entry, Note, Put, Store, Write

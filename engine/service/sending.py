@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.alerting.command import Attempted
-from engine.alerting.delivery import NOT_RENDERED
 from engine.clock import Clock
+from engine.core.alerting.command import Attempted
+from engine.core.alerting.delivery import NOT_RENDERED
 from engine.errors import SiagaError
 from engine.metrics import Metrics
 from engine.service.accounts import Accounts
@@ -18,7 +18,7 @@ from engine.service.books import Books
 from engine.service.gateways import Gateways
 from engine.service.phones import Phones
 from engine.store.port import Store
-from engine.wording.render import Renderer
+from engine.texts.render import Renderer
 
 
 class Sending(NamedTuple):

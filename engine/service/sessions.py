@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.credential import Credential
 from engine.clock import Clock
-from engine.judging.instant import MINUTE, Instant, Millis
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import MINUTE, Instant, Millis
 from engine.service.audit import AuditEntry, append_audit
 from engine.service.readable import readable_or
 from engine.service.users import User, Users

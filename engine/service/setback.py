@@ -11,10 +11,10 @@ from collections.abc import Awaitable
 
 import structlog
 
-from engine.alerting.own import Request
 from engine.clock import Clock
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.instant import MINUTE, Instant
 from engine.errors import StoreUnavailableError, UnreadableRecordError
-from engine.judging.instant import MINUTE, Instant
 from engine.metrics import Metrics
 from engine.service.loop import is_cancelled
 from engine.service.own_alerts import ask

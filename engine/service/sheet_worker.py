@@ -12,12 +12,11 @@ from typing import Any
 import msgspec
 import structlog
 
-from engine.judging.instant import Instant
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
-from engine.loading.sheet import LARGEST_BYTES, too_large
-from engine.loading.sheet_parts import NotASheet
-from engine.loading.texts import Language
+from engine.core.judging.instant import Instant
+from engine.documents.finding import Language
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
+from engine.documents.sheets.sheet import LARGEST_BYTES, NotASheet, too_large
 from engine.service import logs
 from engine.service.given import Given, Givens
 from engine.service.tokens import Scope

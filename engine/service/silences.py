@@ -1,8 +1,8 @@
 """Silences in the store: making, ending and listing them, and telling the alerts they concern.
 
 Here: the one record that holds all of them, so that every process sees them by its version, and the look at each
-alert when one is made or ended, asked for with the same write. Not here: what a silence does (`alerting.silence`,
-`alerting.escalation`); beginnings and ends that fall due are the escalator's.
+alert when one is made or ended, asked for with the same write. Not here: what a silence does (`core.alerting.silence`,
+`core.alerting.escalation`); beginnings and ends that fall due are the escalator's.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from engine.alerting.command import Cover
-from engine.alerting.credential import ESCALATOR, Credential
-from engine.alerting.identity import derive
-from engine.alerting.silence import Match, Silence, SilenceWish
 from engine.clock import Clock
-from engine.judging.instant import DAY, Instant, Millis
+from engine.core.alerting.command import Cover
+from engine.core.alerting.credential import ESCALATOR, Credential
+from engine.core.alerting.ids import derive
+from engine.core.alerting.silence import Match, Silence, SilenceWish
+from engine.core.judging.instant import DAY, Instant, Millis
 from engine.service.apply import Desk
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.books import ALL, SILENCES, Books

@@ -1,7 +1,7 @@
 """Reports on the situation: twice a day, by letter, to the offices that the settings name.
 
 Here: when each is due, what the store says of the period, and planning the letters. Not here: what counts as what
-(`alerting.situation`), words (`wording.situation`), and sending: a letter waits in the outbox like a reply
+(`core.alerting.situation`), words (`texts.situation`), and sending: a letter waits in the outbox like a reply
 (`service.replies`). The id of a letter follows from its contact and its instant, and it is planned in one write with
 the next report: so neither a restart nor a second process sends one twice, and none is lost. What was due while the
 service was away is told once, of the last instant.
@@ -17,14 +17,14 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from engine.alerting.alert import Notification, Rendered
-from engine.alerting.directory import Found, Person
-from engine.alerting.identity import derive
-from engine.alerting.phone_list import Callee, callees
-from engine.alerting.situation import REPORT_AT, Aside, Period, Situation, below, situation
 from engine.clock import Clock
-from engine.judging.instant import Instant, last_local, local, next_local
-from engine.judging.region import NATION, RegionTable, cut, lies_in
+from engine.core.alerting.alert import Notification, Rendered
+from engine.core.alerting.directory import Found, Person
+from engine.core.alerting.ids import derive
+from engine.core.alerting.phone_list import Callee, callees
+from engine.core.alerting.situation import REPORT_AT, Aside, Period, Situation, below, situation
+from engine.core.judging.instant import Instant, last_local, local, next_local
+from engine.core.judging.region import NATION, RegionTable, cut, lies_in
 from engine.metrics import Metrics
 from engine.service.audit import AUDIT
 from engine.service.books import Books
@@ -32,10 +32,10 @@ from engine.service.casebook import NOTIFICATIONS, OUTBOX, UNRESOLVED, load
 from engine.service.census import Census, take
 from engine.service.event_schema import GRAVE
 from engine.service.quarantine import Quarantined, all_of
+from engine.store.archive.history import History
 from engine.store.codec import encode
-from engine.store.history import History
 from engine.store.port import Committed, Plan, Put, Store, Write
-from engine.wording.render import Renderer
+from engine.texts.render import Renderer
 
 SITUATIONS = "situation_reports"
 """Schedule of the next report of each recipient, as `role|region`."""

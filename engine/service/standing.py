@@ -14,16 +14,16 @@ from typing import Literal
 
 import msgspec
 
-from engine.alerting.alert import Alert, Notification
-from engine.judging.instant import SECOND, Instant, Millis
-from engine.judging.rule import level_name
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.judging.instant import SECOND, Instant, Millis
+from engine.core.judging.rule import level_name
 from engine.service.agenda import WINDOWS
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS, unresolved
 from engine.service.own_alerts import OWN
 from engine.service.readable import readable_of, readable_or
 from engine.service.rule_sets import RULES, Progress
 from engine.store.port import PIECE, Place, Store
-from engine.store.server import Server
+from engine.store.redis.server import Server
 
 DUE = {
     "steps": ALERTS,

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from engine.clock import monotonic
+from engine.core.judging.instant import SECOND, Instant
 from engine.errors import SiagaError
-from engine.judging.instant import SECOND, Instant
 from engine.metrics import Metrics
 from engine.service.rate_limit import Limit, RateLimiter
 from engine.service.tokens import Scope

@@ -1,7 +1,7 @@
 """Tokens of machines: who may use the API, with which rights and for which region.
 
 Here: making, listing, revoking and checking them. Not here: reading a header off a request and answering 401 or 403
-(`web.auth`), and the tokens in links, which are derived (`wording.link`).
+(`web.auth`), and the tokens in links, which are derived (`texts.answer_link`).
 
 A token reads `siaga_<id>_<secret>`. The id is for lists and logs; the secret has 256 random bits, so one SHA-256 of it
 is kept: nobody can guess such a secret, and the slow salted hash that a password needs would only slow each request.
@@ -19,11 +19,11 @@ from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
-from engine.alerting.credential import Credential
 from engine.clock import Clock, monotonic
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import DAY, Instant, Millis
+from engine.core.judging.region import NATION, lies_in
 from engine.errors import SiagaError
-from engine.judging.instant import DAY, Instant, Millis
-from engine.judging.region import NATION, lies_in
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.readable import readable, readable_of, readable_or
 from engine.store.codec import decode_record, encode

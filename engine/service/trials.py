@@ -1,22 +1,22 @@
 """Trials: one message to one contact, by the way that alerts take, so that somebody sees whether it arrives.
 
-Here: from the id of a contact to the attempt. Not here: the words (`wording.trial`) and the code that one may carry
+Here: from the id of a contact to the attempt. Not here: the words (`texts.preview`) and the code that one may carry
 (`service.verification`). A trial belongs to no alert and is kept nowhere: no report on it is known, and it counts in no
 budget.
 """
 
 from __future__ import annotations
 
-from engine.alerting.command import Attempted
-from engine.alerting.credential import Credential
-from engine.alerting.identity import derive
 from engine.clock import Clock
+from engine.core.alerting.command import Attempted
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.ids import derive
 from engine.service.books import Books
 from engine.service.dispatcher import Dispatcher
 from engine.service.gateways import Choice
 from engine.service.verification import Verifications
-from engine.wording.texts import Catalogue
-from engine.wording.trial import trial
+from engine.texts.catalogue import Catalogue
+from engine.texts.preview import trial
 
 
 class Trials:

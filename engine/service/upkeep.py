@@ -9,7 +9,7 @@ from __future__ import annotations
 import structlog
 
 from engine.clock import Clock
-from engine.judging.instant import DAY, format_duration
+from engine.core.judging.instant import DAY, format_duration
 from engine.metrics import Metrics
 from engine.service.archivist import EVERY_SECONDS as ARCHIVE_SECONDS
 from engine.service.archivist import Archivist, horizon
@@ -33,7 +33,7 @@ from engine.service.retention import EVERY_SECONDS as RETENTION_SECONDS
 from engine.service.retention import Retention
 from engine.service.rota import Rota
 from engine.settings import Settings
-from engine.store.archive import Archive
+from engine.store.archive.events import Archive
 from engine.store.port import Store
 
 log = structlog.get_logger(__name__)

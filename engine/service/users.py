@@ -20,17 +20,17 @@ from contextlib import asynccontextmanager
 import argon2
 import msgspec
 
-from engine.alerting.credential import Credential
 from engine.clock import Clock
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION
 from engine.errors import SiagaError, UnreadableRecordError
-from engine.judging.instant import Instant
-from engine.judging.region import NATION
 from engine.service.audit import AuditEntry, append_audit, digest_of_contents
 from engine.service.readable import readable, report_unreadable
 from engine.service.tokens import RIGHTS, Right, Scope
 from engine.store.codec import decode_record, encode
-from engine.store.names import WriteName
 from engine.store.port import Committed, Put, Store, Write
+from engine.store.write_names import WriteName
 
 TABLE = "users"
 ID = re.compile(r"[a-z][a-z0-9._-]{1,39}")

@@ -13,10 +13,9 @@ from typing import Literal
 
 import msgspec
 
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Contact
-from engine.alerting.edit import marked
-from engine.judging.instant import DAY, Instant, Millis
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import Contact, marked
+from engine.core.judging.instant import DAY, Instant, Millis
 from engine.service.books import Books
 from engine.service.code_misses import misses
 from engine.service.key import Keys

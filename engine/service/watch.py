@@ -15,15 +15,16 @@ from typing import Literal
 import msgspec
 import structlog
 
-from engine.alerting.credential import Credential
-from engine.alerting.own import Request
 from engine.clock import Clock
-from engine.loading.loaded import Loaded
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.internal_alerts import Request
+from engine.documents.loaded import Loaded
 from engine.metrics import Metrics
 from engine.service.approval import ALONE, Approval, written
 from engine.service.books import Books
 from engine.service.own_alerts import ask
-from engine.service.proposals import Proposals, TooManyProposalsError
+from engine.service.proposal_records import TooManyProposalsError
+from engine.service.proposals import Proposals
 from engine.service.readable import readable_or
 from engine.service.revision import revision
 from engine.service.rule_sets import RULES, LookAlikeError, Progress, RuleSet

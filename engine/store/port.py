@@ -1,8 +1,8 @@
 """The port to the store: records with versions, schedules, logs, counters and the event stream.
 
 Here: the few verbs that every store has, and their values. Not here: what the bytes mean (`store.codec`) or any
-domain decision. One `Write` is atomic; its `name` (`store.names`) is the crash point that tests kill the process at.
-No TTL, server time or idle time carries domain time.
+domain decision. One `Write` is atomic; its `name` (`store.write_names`) is the crash point that tests kill the process
+at. No TTL, server time or idle time carries domain time.
 
 Tables hold records `id -> (version, bytes)`; a version starts at 1 and grows by one with every put. Schedules hold
 `member -> instant` in milliseconds UTC. Logs are append-only lists of bytes. Counters only add.
@@ -17,9 +17,9 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from engine.core.judging.instant import Instant
 from engine.errors import ParseError
-from engine.judging.instant import Instant
-from engine.store.names import WriteName
+from engine.store.write_names import WriteName
 
 
 class Record(NamedTuple):

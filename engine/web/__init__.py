@@ -1,4 +1,4 @@
-"""The faces over HTTP: the API, the answer page of an official, health and metrics.
+"""The faces over HTTP: the API, the answer page, the console, health and metrics.
 
-Translates between HTTP and the service. Only a POST changes anything; no domain rule lives here.
+Start with `app`. Each resource of the API has a module in `api`, each page a module in `console`.
 """

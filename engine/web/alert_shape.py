@@ -13,11 +13,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
-from engine.judging.event import Scalar
-from engine.judging.instant import Instant, format_instant
-from engine.judging.judgement import Evidence
-from engine.judging.rule import level_name
+from engine.core.alerting.alert import Alert, HistoryEntry, Notification
+from engine.core.judging.event import Scalar
+from engine.core.judging.instant import Instant, format_instant
+from engine.core.judging.judgement import Evidence
+from engine.core.judging.rule import level_name
 
 
 class EvidenceShape(BaseModel):

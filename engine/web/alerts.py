@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from engine.alerting.alert import Status
+from engine.core.alerting.alert import Status
 from engine.service.alert_lists import Wanted
 from engine.service.audit import note_seen
 from engine.service.casebook import Case

@@ -1,7 +1,7 @@
 """The answer page behind the link of a message: reading it, and answering by a button.
 
 Here: from the link's token to the page and back, and the headers that keep the page private. Not here: what the page
-says (`wording.answer_page`) and what an answer does (`alerting.answer`).
+says (`texts.answer_page`) and what an answer does (`core.alerting.answer`).
 GET and HEAD change nothing, whoever fetches them: mail scanners and previews open every link. Only a POST answers.
 """
 
@@ -15,12 +15,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from engine.alerting.alert import Notification
-from engine.alerting.command import Answer, Says
-from engine.alerting.credential import Credential
-from engine.alerting.delegation import candidates
-from engine.alerting.directory import Found
 from engine.clock import monotonic
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.command import Answer, Says
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.delegation import candidates
+from engine.core.alerting.directory import Found
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.service.casebook import Case
 from engine.service.contact_notices import changed_of
@@ -28,11 +28,11 @@ from engine.service.notes import digest_of, with_note
 from engine.service.procedures import Procedures
 from engine.service.rate_limit import Limit, RateLimiter
 from engine.service.readable import report_unreadable
+from engine.texts.answer_page import AnswerPages, Outcome
+from engine.texts.objection import ObjectionPages, Standing
 from engine.web.auth import siaga_of
 from engine.web.client_address import address_of
 from engine.web.problem import RETRY_AFTER_SECONDS, Problem, responses
-from engine.wording.answer_page import AnswerPages, Outcome
-from engine.wording.objection import ObjectionPages, Standing
 
 router = APIRouter(tags=["answer page"])
 

@@ -1,6 +1,7 @@
 """Answering over the API: a person's answer, given by themself or typed in for them; escalating and commenting by hand.
 
-Here: from the request to the command and back. Not here: what an answer does (`alerting.answer`) and the answer page.
+Here: from the request to the command and back. Not here: what an answer does (`core.alerting.answer`) and the answer
+page.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.alerting.command import Answer, Comment, EscalateNow, Says
+from engine.core.alerting.command import Answer, Comment, EscalateNow, Says
 from engine.service.notes import LONGEST, digest_of, with_note
 from engine.service.tokens import Scope
 from engine.web.alert_shape import AlertShape, alert_shape

@@ -15,6 +15,8 @@ from fastapi import FastAPI
 from engine.service.app import Siaga
 from engine.service.procedures import Procedures
 from engine.service.rate_limit import Limit, RateLimiter
+from engine.texts.answer_page import AnswerPages
+from engine.texts.objection import ObjectionPages
 from engine.web import (
     alerts,
     answer_page,
@@ -41,8 +43,6 @@ from engine.web.console import routers as console
 from engine.web.console import upload
 from engine.web.front import Front
 from engine.web.problem import responses
-from engine.wording.answer_page import AnswerPages
-from engine.wording.objection import ObjectionPages
 
 SMALL_BODY_BYTES = 131_072
 """The most a body may have where it is one JSON object: a quarantined event and its envelope."""

@@ -14,7 +14,7 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
 from engine.clock import monotonic
-from engine.judging.region import NATION
+from engine.core.judging.region import NATION
 from engine.service.app import Siaga
 from engine.service.rate_limit import RateLimiter
 from engine.service.tokens import Right, Scope

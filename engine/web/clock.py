@@ -8,8 +8,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.core.judging.instant import format_instant, parse_instant
 from engine.errors import ParseError
-from engine.judging.instant import format_instant, parse_instant
 from engine.service.app import Siaga
 from engine.service.tokens import Scope
 from engine.web.auth import needs, siaga_of

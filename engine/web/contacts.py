@@ -11,15 +11,15 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.alerting.continuity import last_of_holder
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Contact
-from engine.alerting.policy import Channel
-from engine.judging.instant import format_instant
-from engine.judging.region import NATION
-from engine.loading.address import address
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import Contact
+from engine.core.alerting.escalation import last_of_holder
+from engine.core.alerting.policy import Channel
+from engine.core.judging.instant import format_instant
+from engine.core.judging.region import NATION
+from engine.documents.address import address
 from engine.service.app import Siaga
-from engine.service.proposals import ChangeProposal, ContactChange, TooManyProposalsError
+from engine.service.proposal_records import ChangeProposal, ContactChange, TooManyProposalsError
 from engine.service.registry import NobodyLeftError
 from engine.service.tokens import Scope
 from engine.web.auth import cover, needs, siaga_of

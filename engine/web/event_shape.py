@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.loading.known import FIELDS, Field
+from engine.documents.reference_data import FIELDS, Field
 
 REQUIRED = ("id", "kind", "region", "severity", "occurred_at", "source")
 EXAMPLE = {

@@ -16,8 +16,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from engine.clock import monotonic
+from engine.core.judging.instant import SECOND
 from engine.errors import StoreError
-from engine.judging.instant import SECOND
 from engine.service.app import Siaga
 from engine.service.backlog import unjudged_for
 from engine.service.census import summarise, take

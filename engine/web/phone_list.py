@@ -1,7 +1,7 @@
 """The phone list over the API: whom only a call can reach, with number and words, and what came of a call.
 
-Here: the routes and the shape. Not here: who stands on the list (`alerting.phone_list`). It shows numbers of people, so
-every look at it stands in the audit, and nothing of it may be cached.
+Here: the routes and the shape. Not here: who stands on the list (`core.alerting.phone_list`). It shows numbers of
+people, so every look at it stands in the audit, and nothing of it may be cached.
 """
 
 from __future__ import annotations
@@ -11,27 +11,26 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from engine.alerting.command import Called
-from engine.alerting.phone_list import Callee, callees
-from engine.judging.instant import format_instant
-from engine.judging.region import lies_in
-from engine.judging.rule import level_name
+from engine.core.alerting.command import Called
+from engine.core.alerting.phone_list import Callee, callees
+from engine.core.judging.instant import format_instant
+from engine.core.judging.region import lies_in
+from engine.core.judging.rule import level_name
 from engine.service.alert_lists import callable_in
 from engine.service.app import Siaga
 from engine.service.audit import note_seen
 from engine.service.casebook import Case, load
 from engine.service.tokens import Scope
 from engine.store.port import Place
+from engine.texts.alert_text import Case as Spoken
+from engine.texts.alert_text import Teller, said_by_phone
+from engine.texts.localizer import Voice
 from engine.web.alert_shape import AlertShape, alert_shape
 from engine.web.alerts import REGION, case_of
 from engine.web.answers import refused
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, not_found, responses
-from engine.wording.account import Case as Spoken
-from engine.wording.account import Teller
-from engine.wording.phone import said_by_phone
-from engine.wording.voice import Voice
 
 router = APIRouter(tags=["alerts"])
 

@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from engine.judging.instant import format_instant
-from engine.judging.rule import Rule, level_name
+from engine.core.judging.instant import format_instant
+from engine.core.judging.rule import Rule, level_name
 from engine.service.app import Siaga
-from engine.service.proposals import (
+from engine.service.proposal_records import (
     LONGEST_REASON,
     Act,
     ChangeProposal,
@@ -25,13 +25,13 @@ from engine.service.proposals import (
 )
 from engine.service.rule_difference import Told, reading
 from engine.service.tokens import Scope
+from engine.texts.catalogue import LANGUAGES
+from engine.texts.rule_sentence import sentence
 from engine.web.auth import needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, not_found, responses
 from engine.web.rule_sets import ReloadShape, shape, too_many_proposals
 from engine.web.silences import SilenceWishShape, wish_shape
-from engine.wording.sentence import sentence
-from engine.wording.texts import LANGUAGES
 
 router = APIRouter(tags=["proposals"])
 PAGE = 50

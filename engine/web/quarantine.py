@@ -14,7 +14,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from engine.judging.instant import format_instant
+from engine.core.judging.instant import format_instant
 from engine.service.audit import note_seen
 from engine.service.quarantine import Quarantined
 from engine.service.quarantine_acts import Settled, audited

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from engine.judging.instant import format_instant
-from engine.service.proposals import ChangeProposal, TooManyProposalsError
+from engine.core.judging.instant import format_instant
+from engine.service.proposal_records import ChangeProposal, TooManyProposalsError
 from engine.service.reload import as_they_lie
 from engine.service.revision import Approved, Kept, Preview, Revision
 from engine.service.rule_history import page_of as history_page

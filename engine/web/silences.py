@@ -1,7 +1,7 @@
 """Silences over the API: make, list, end.
 
 Here: from the request to the silence and back, and its scope: who makes or ends one must cover every region it names.
-Not here: what a silence does (`alerting.silence`) and keeping it (`service.silences`).
+Not here: what a silence does (`core.alerting.silence`) and keeping it (`service.silences`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
-from engine.alerting.silence import LONGEST, Match, Silence, SilenceWish, root_of, width_of
+from engine.core.alerting.silence import LONGEST, Match, Silence, SilenceWish, root_of, width_of
+from engine.core.judging.instant import Instant, format_instant, parse_instant
+from engine.core.judging.region import NATION
+from engine.core.judging.rule import LEVEL_NAMES, level_name
 from engine.errors import ParseError
-from engine.judging.instant import Instant, format_instant, parse_instant
-from engine.judging.region import NATION
-from engine.judging.rule import LEVEL_NAMES, level_name
-from engine.service.proposals import TooManyProposalsError
+from engine.service.proposal_records import TooManyProposalsError
 from engine.service.tokens import Scope
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.problem import Problem, not_found, responses

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.cli import app
+from engine.core.judging.instant import MINUTE
 from engine.errors import ConfigurationError
-from engine.judging.instant import MINUTE
 from engine.rehearsal.backtest import Backtest
 from engine.rehearsal.recording import Recording
 from engine.rehearsal.replay import AFTERWARDS, read_events

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerting.alert import Notification
-from engine.judging.instant import DAY, MINUTE
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
+from engine.core.alerting.alert import Notification
+from engine.core.judging.instant import DAY, MINUTE
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.rehearsal.backtest import IN_MEMORY, TIDIED, Backtest, _Run
 from engine.rehearsal.feed import RATE, TOGETHER, Synthetic
 from engine.service.casebook import LINKS, NOTIFICATIONS

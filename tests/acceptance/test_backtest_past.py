@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerting.command import Answer
+from engine.core.alerting.command import Answer
+from engine.core.judging.group_state import Gap
+from engine.core.judging.instant import DAY, MINUTE
 from engine.errors import ConfigurationError
-from engine.judging.instant import DAY, MINUTE
-from engine.judging.outage import Gap
 from engine.rehearsal.backtest import Backtest
 from engine.rehearsal.feed import Other, Past
 from engine.rehearsal.replay import AFTERWARDS, read_events
@@ -20,8 +20,8 @@ from engine.service.archivist import Archivist
 from engine.service.outages import append_gap
 from engine.service.tokens import Scope
 from engine.settings import load
-from engine.store.archive import Archive
-from engine.store.history import History
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from tests.credentials import OPERATOR
 

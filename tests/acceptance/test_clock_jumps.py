@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import FORWARD_JUMP_PATIENCE_MS, LONGEST_LEAD_MS, WallClock
-from engine.judging.instant import HOUR, MINUTE, SECOND, parse_instant
+from engine.core.judging.instant import HOUR, MINUTE, SECOND, parse_instant
 from engine.service.app import Siaga, open_siaga
 from engine.service.ground import clock_of
 from engine.service.own_alerts import OWN

@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.alerting.alert import Alert
-from engine.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
+from engine.core.alerting.alert import Alert
+from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
 from engine.rehearsal.backtest import Backtest
 from engine.rehearsal.recording import Recording
 from engine.service.app import Siaga, open_siaga

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from engine.alerting.alert import Alert
-from engine.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
+from engine.core.alerting.alert import Alert
+from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
 from engine.rehearsal.backtest import Backtest
 from engine.rehearsal.ledger import Course
 from engine.rehearsal.recording import Recording

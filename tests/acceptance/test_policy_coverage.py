@@ -8,10 +8,10 @@ from typing import get_args
 import pytest
 
 from engine import labels
-from engine.alerting import gates
-from engine.alerting.answer import TABLE
-from engine.alerting.directory import PassedOver
-from engine.loading.policy_tests import ENTRIES, MESSAGES
+from engine.core.alerting import gates
+from engine.core.alerting.answer import TABLE
+from engine.core.alerting.directory import PassedOver
+from engine.documents.test_files.policy_tests import ENTRIES, MESSAGES
 from tests.acceptance.shipped import POLICY_FILES, report
 
 SCENARIOS = {

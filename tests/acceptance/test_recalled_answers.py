@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerting.alert import Alert
-from engine.alerting.command import Answer, EscalateNow
-from engine.alerting.credential import Credential
-from engine.judging.instant import DAY, MINUTE, SECOND, format_instant, parse_instant
+from engine.core.alerting.alert import Alert
+from engine.core.alerting.command import Answer, EscalateNow
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import DAY, MINUTE, SECOND, format_instant, parse_instant
 from engine.rehearsal.backtest import Backtest
 from engine.rehearsal.feed import Past
 from engine.rehearsal.ledger import Ledger
@@ -28,7 +28,7 @@ from engine.service.notes import digest_of
 from engine.service.tokens import Scope
 from engine.settings import Settings, load
 from engine.settings_retention import RetentionSection
-from engine.store.history import History
+from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Write
 from tests.credentials import DUTY_DESK, OPERATOR

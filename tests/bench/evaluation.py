@@ -15,7 +15,7 @@ from time import perf_counter, process_time
 import msgspec
 
 from engine.clock import WallClock
-from engine.loading.regions import load_regions
+from engine.documents.regions import load_regions
 from engine.matching.checked import choose, open_shards
 from engine.metrics import Metrics
 from engine.service.books import Books
@@ -25,10 +25,10 @@ from engine.service.intake import Intake
 from engine.service.rule_sets import RuleSet
 from engine.service.tokens import Scope
 from engine.settings import Settings
-from engine.store.embedded import EmbeddedServer
 from engine.store.memory import MemoryStore
 from engine.store.port import Store
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 from tests.bench import workload
 from tests.bench.figure import Figure
 from tests.bench.machine import cpu_seconds

@@ -13,28 +13,26 @@ from pathlib import Path
 
 import msgspec
 
-from engine.judging.circumstances import UNKNOWN
-from engine.judging.event import Event
-from engine.judging.group import Key
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
-from engine.judging.rule import (
+from engine.core.judging.condition import (
     Aggregate,
-    Clear,
     Compare,
     Condition,
     Count,
     Distinct,
     FirstTime,
-    Limit,
     PreviousWindow,
-    Rule,
-    Test,
 )
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit, Test
+from engine.core.judging.group_key import Key
+from engine.core.judging.group_state import UNKNOWN
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
+from engine.core.judging.rule import Clear, Rule
 from engine.service.groups import Groups, Judged
-from engine.store.embedded import EmbeddedServer
-from engine.store.link import Link
 from engine.store.port import Write
-from engine.store.redis import RedisStore
+from engine.store.redis.client import Link
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 from tests.bench.figure import Figure
 from tests.bench.peers import Terms
 

@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.command import Answer
-from engine.alerting.credential import Credential
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant, parse_instant
-from engine.loading.regions import load_regions
+from engine.core.alerting.command import Answer
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant, parse_instant
+from engine.documents.regions import load_regions
 from engine.service.app import Siaga, open_siaga
 from engine.service.archivist import Archivist, horizon
 from engine.service.case_archivist import CaseArchivist
@@ -35,9 +35,9 @@ from engine.service.proof import Proof, verify
 from engine.service.retention import Retention
 from engine.service.tokens import Scope
 from engine.settings import Settings, load
-from engine.store.archive import Archive
-from engine.store.copy import Namespace
-from engine.store.redis import RedisStore
+from engine.store.archive.events import Archive
+from engine.store.backup.copy import Namespace
+from engine.store.redis.store import RedisStore
 from tests.bench.figure import Figure
 from tests.bench.installation import ROOT
 from tests.bench.peers import Terms

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from engine.clock import WallClock
-from engine.store.embedded import EmbeddedServer
+from engine.store.redis.embedded import EmbeddedServer
 from tests.bench import workload
 from tests.bench.figure import Figure
 from tests.bench.installation import Client, Installation

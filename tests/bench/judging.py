@@ -12,15 +12,24 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from time import thread_time
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.event import Event
-from engine.judging.expected import Expected, Member, Silence
-from engine.judging.filter import Limit
-from engine.judging.hearing import kind_of
-from engine.judging.instant import HOUR, Instant
-from engine.judging.rule import Clear, Compare, Condition, Count, Distinct, PreviousWindow, Rule
-from engine.judging.window import can_be_undone
-from engine.loading.rules import WAIT_FOR_LATE
+from engine.core.judging.condition import (
+    Compare,
+    Condition,
+    Count,
+    Distinct,
+    Expected,
+    Member,
+    PreviousWindow,
+    Silence,
+)
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_state import Circumstances
+from engine.core.judging.instant import HOUR, Instant
+from engine.core.judging.rule import Clear, Rule
+from engine.core.judging.rule_dependency import kind_of
+from engine.core.judging.window import can_be_undone
+from engine.documents.rules.rules import WAIT_FOR_LATE
 from tests.bench.figure import Figure
 from tests.bench.peers import ELASTALERT, Terms
 

@@ -16,9 +16,9 @@ from time import perf_counter
 
 import msgspec
 
-from engine.alerting.identity import alert_id
 from engine.clock import WallClock
-from engine.judging.instant import SECOND, format_instant
+from engine.core.alerting.ids import alert_id
+from engine.core.judging.instant import SECOND, format_instant
 from tests.bench import alertmanager, workload
 from tests.bench.figure import Figure, Scale
 from tests.bench.installation import Client, Installation, receiving

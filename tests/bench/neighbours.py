@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.alerting.identity import alert_id
 from engine.clock import WallClock
-from engine.judging.instant import SECOND, format_instant
+from engine.core.alerting.ids import alert_id
+from engine.core.judging.instant import SECOND, format_instant
 from tests.bench.figure import Figure
 from tests.bench.installation import EVERY_INCIDENT, Client, Installation, receiving
 from tests.bench.latency import PATIENCE, Arrivals

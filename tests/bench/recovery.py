@@ -12,8 +12,8 @@ from pathlib import Path
 from time import perf_counter
 
 from engine.clock import WallClock
-from engine.store.embedded import EmbeddedServer
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 from tests.bench import workload
 from tests.bench.figure import Figure
 from tests.bench.installation import Client, Installation

@@ -25,10 +25,10 @@ from typing import NamedTuple
 import msgspec
 
 from engine.clock import WallClock
-from engine.judging.instant import HOUR, MINUTE, SECOND, Millis, format_instant
-from engine.loading.regions import load_regions
-from engine.store.embedded import EmbeddedServer
-from engine.store.redis import RedisStore
+from engine.core.judging.instant import HOUR, MINUTE, SECOND, Millis, format_instant
+from engine.documents.regions import load_regions
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 from tests.bench.figure import Figure, Scale
 from tests.bench.installation import ROOT, Client, Installation
 from tests.bench.machine import resident

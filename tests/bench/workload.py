@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from engine.judging.event import Event
-from engine.judging.filter import AllOf, Limit, Test
-from engine.judging.instant import DAY, HOUR, SECOND, Instant, format_instant
-from engine.judging.rule import Clear, Condition, Count, Distinct, Rule, Value
+from engine.core.judging.condition import Condition, Count, Distinct, Value
+from engine.core.judging.event import Event
+from engine.core.judging.filter import AllOf, Limit, Test
+from engine.core.judging.instant import DAY, HOUR, SECOND, Instant, format_instant
+from engine.core.judging.rule import Clear, Rule
 
 KINDS = 40
 LINES = 500

@@ -21,12 +21,13 @@ import httpx
 import msgspec
 from argon2 import PasswordHasher
 
-from engine.alerting.credential import Credential
 from engine.cli.reload import inbox_of
 from engine.cli.storage import storage
 from engine.clock import WallClock
-from engine.judging.instant import Instant, format_instant
-from engine.judging.rule import Distinct, Limit
+from engine.core.alerting.credential import Credential
+from engine.core.judging.condition import Distinct
+from engine.core.judging.filter import Limit
+from engine.core.judging.instant import Instant, format_instant
 from engine.service.tokens import RIGHTS, Right, Tokens
 from engine.service.users import Users
 from engine.settings import Settings, load

@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from engine.judging.instant import MINUTE, local, parse_instant
+from engine.core.judging.instant import MINUTE, local, parse_instant
 from engine.rehearsal.mailbox import Mailbox
 from tests.browser.browser import DESKTOP, faults
 

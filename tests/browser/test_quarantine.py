@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.judging.instant import HOUR, format_instant
+from engine.core.judging.instant import HOUR, format_instant
 from tests.browser.browser import DESKTOP, PHONE, faults
 
 

@@ -2,8 +2,8 @@
 
 import pytest_asyncio
 
-from engine.judging.instant import local
-from engine.loading.sheet import read_sheet
+from engine.core.judging.instant import local
+from engine.documents.sheets.sheet import read_sheet
 from tests.browser.browser import PHONE, faults
 
 

@@ -16,13 +16,13 @@ from typing import Any
 import httpx
 from argon2 import PasswordHasher
 
-from engine.alerting.alert import Alert, Notification
-from engine.alerting.credential import Credential
-from engine.alerting.directory import Contact
-from engine.alerting.silence import Match, SilenceWish
 from engine.clock import ManualClock
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant
-from engine.loading.directory import load_directory
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.directory import Contact
+from engine.core.alerting.silence import Match, SilenceWish
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant
+from engine.documents.directory import load_directory
 from engine.service.app import Siaga
 from engine.service.archivist import Archivist
 from engine.service.backup_record import BackupRecord, enter_backup
@@ -36,7 +36,7 @@ from engine.service.intake import Intake
 from engine.service.key import Keys
 from engine.service.persons import Persons
 from engine.service.pressure import BusyError, Pressure
-from engine.service.proposals import ChangeProposal
+from engine.service.proposal_records import ChangeProposal
 from engine.service.pulse import Pulse
 from engine.service.quarantine import QUARANTINE
 from engine.service.quarantine_acts import SETTLED, Settled
@@ -52,11 +52,11 @@ from engine.service.users import Users
 from engine.service.verification import Verifications
 from engine.settings import Settings
 from engine.settings_retention import RetentionSection
-from engine.store.archive import Archive
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 from engine.store.codec import decode
-from engine.store.history import History
 from engine.store.port import Drop, Plan, Put, Write
-from engine.wording.code import DIGITS, written
+from engine.texts.reply_code import DIGITS, written
 from tests.crash.installation import DIRECTORY, ENVIRONMENT, RULES, SECRET, START
 from tests.credentials import DUTY_DESK, OPERATOR
 

@@ -6,7 +6,7 @@ here: what happens in it (`acts`).
 
 from pathlib import Path
 
-from engine.judging.instant import format_instant, parse_instant
+from engine.core.judging.instant import format_instant, parse_instant
 from engine.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -16,8 +16,8 @@ from engine.service.sessions import SESSIONS
 from engine.service.tokens import TABLE as TOKENS
 from engine.service.users import TABLE as USERS
 from engine.service.verification import VERIFICATIONS
-from engine.store.link import Link
 from engine.store.port import MARK_LENGTH
+from engine.store.redis.client import Link
 
 REPEATS = (b"events_duplicate", b"events_rejected")
 """Counters that a client's repeat may raise."""

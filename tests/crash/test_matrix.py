@@ -16,8 +16,8 @@ import pytest
 
 from engine.service.proposal_records import Step
 from engine.service.quarantine_acts import Act as QuarantineAct
-from engine.store.copy import name_of
-from engine.store.names import ServiceWrite, StreamWrite
+from engine.store.backup.copy import name_of
+from engine.store.write_names import ServiceWrite, StreamWrite
 from tests.crash.acts import ACTS, guesses, keys
 from tests.crash.cases import deaths, faults, outcome
 from tests.crash.story import differences
@@ -31,7 +31,7 @@ SAMPLE = 5
 
 
 async def test_every_named_write_has_its_occasion(world: World) -> None:
-    """The list in `store.names` is that of the crash points, and each of them is crossed on both sides."""
+    """The list in `store.write_names` is that of the crash points, and each of them is crossed on both sides."""
     crossed = {point for left in world.undisturbed for point in left.crossed}
     assert crossed == set(product(POINTS, SIDES))
     assert all(left.ends == [0] for left in world.undisturbed)
@@ -119,12 +119,12 @@ async def test_the_inventory_of_what_stays_how_long_has_every_key_of_a_filled_st
     there = {name_of(key.removeprefix(base).decode()) for store in copied for key in store}
     assert there - named == set()
     assert len(there) > 30
-    constants = [text for file in sorted(SERVICE.glob("*.py")) for text in NAMES.findall(file.read_text())]
+    constants = [text for file in sorted(ENGINE.rglob("*.py")) for text in NAMES.findall(file.read_text())]
     assert {f"{kind.lower()}:{name}" for name, kind in constants} - named == set()
     assert len(constants) > 25
 
 
-SERVICE = Path(__file__).parents[2] / "engine" / "service"
+ENGINE = Path(__file__).parents[2] / "engine"
 NAMES = re.compile(r'^[A-Z_]+ = "([a-z_]+)"\n"""(Table|Schedule|Log)\b', re.MULTILINE)
 """Constants that name something of the store, and what their words say it is."""
 

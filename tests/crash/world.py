@@ -20,9 +20,9 @@ from typing import NamedTuple, Self
 
 from engine.clock import ManualClock
 from engine.service.tokens import RIGHTS, Tokens
-from engine.store.embedded import EmbeddedServer
-from engine.store.link import Link
-from engine.store.redis import RedisStore
+from engine.store.redis.client import Link
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 from tests.contract.notifiers.aggregator import Aggregator, Request
 from tests.contract.notifiers.mailbox import Mailbox
 from tests.crash import story

@@ -14,10 +14,10 @@ import pytest
 
 from engine import cli
 from engine.errors import StoreUnavailableError, WeakDurabilityError
-from engine.store.embedded import EmbeddedServer
-from engine.store.link import Link
 from engine.store.port import START, Append, Arrival, Plan, Put, Write
-from engine.store.redis import RedisStore
+from engine.store.redis.client import Link
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 from tests.defects.redis_by_the_docs import ROOT, Machine, blocks, free_port, program_of, until
 from tests.integration.processes.place import Counting, Place
 

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 import structlog
 
-from engine.alerting.alert import Alert
-from engine.alerting.silence import Match
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.alert import Alert
+from engine.core.alerting.silence import Match
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.auditor import Auditor
 from engine.service.casebook import (
     ALERTS,

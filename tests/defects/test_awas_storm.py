@@ -7,19 +7,19 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from engine.alerting.alert import Notification
-from engine.alerting.command import Answer
-from engine.alerting.directory import Assignment
-from engine.alerting.phone_list import callees
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.command import Answer
+from engine.core.alerting.directory import Assignment
+from engine.core.alerting.phone_list import callees
+from engine.core.judging.instant import MINUTE, SECOND, Instant
 from engine.gsm7 import parts
-from engine.judging.instant import MINUTE, SECOND, Instant
 from engine.service.accounts import budgets_of
 from engine.service.casebook import NOTIFICATIONS
 from engine.service.census import take
 from engine.settings_budgets import BudgetSection
 from engine.store.codec import decode
-from engine.wording.link import PLACEHOLDER, token_length
-from engine.wording.profile import Profile
+from engine.texts.answer_link import PLACEHOLDER, token_length
+from engine.texts.sms_profile import Profile
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import GATEWAY, PEOPLE, SEKDA, Switchboard, person
 

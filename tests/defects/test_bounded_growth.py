@@ -10,16 +10,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.alerting.audit import broken_link
-from engine.alerting.command import Answer
-from engine.alerting.credential import Credential
-from engine.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
+from engine.core.alerting.command import Answer
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.integrity import broken_link
+from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
 from engine.service.app import open_siaga
 from engine.service.casebook import UNRESOLVED, history_log
 from engine.service.tokens import Scope
 from engine.settings import load
-from engine.store.copy import Namespace
-from engine.store.embedded import EmbeddedServer
+from engine.store.backup.copy import Namespace
+from engine.store.redis.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parents[2]
 START, _ = parse_instant("2025-01-01T08:00:00+07:00")

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from engine.alerting.command import Answer
-from engine.alerting.route import FAILURES_TO_OPEN, OPEN_FOR
-from engine.judging.instant import SECOND
-from engine.loading.route_profile import Rate
+from engine.core.alerting.command import Answer
+from engine.core.alerting.route import FAILURES_TO_OPEN, OPEN_FOR
+from engine.core.judging.instant import SECOND
+from engine.documents.gateways import Rate
 from engine.service.key import Keys
 from engine.service.trials import Trials
 from engine.service.verification import Verifications

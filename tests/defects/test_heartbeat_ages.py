@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from engine.clock import ManualClock
-from engine.judging.instant import MINUTE, SECOND
+from engine.core.judging.instant import MINUTE, SECOND
 from engine.metrics import Metrics
 from engine.service.app import Siaga, open_siaga
 from engine.service.casebook import ALERTS, OUTBOX

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from engine.clock import WallClock
-from engine.judging.instant import MINUTE, format_instant
+from engine.core.judging.instant import MINUTE, format_instant
 from engine.settings import Settings
 from engine.web.server import serving
 from tests.integration.namespace import program, until

@@ -16,8 +16,8 @@ import structlog
 
 from engine import cli
 from engine.clock import LONGEST_LEAD_MS, WallClock
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.errors import ConfigurationError
-from engine.judging.instant import HOUR, MINUTE
 from engine.service.app import Siaga, open_siaga
 from engine.service.ground import clock_of
 from engine.service.own_alerts import OWN

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from engine.alerting.command import Answer, EscalateNow
-from engine.alerting.own import Request
-from engine.alerting.silence import Match
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.command import Answer, EscalateNow
+from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.silence import Match
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.apply import Desk
 from engine.service.casebook import ALERTS, CLOSINGS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS
 from engine.service.escalator import Escalator

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from engine import labels
-from engine.alerting.directory import Contact
-from engine.alerting.route import FAILURES_TO_OPEN, Route
-from engine.judging.instant import MINUTE
-from engine.loading.adapters import load_adapter
+from engine.core.alerting.directory import Contact
+from engine.core.alerting.route import FAILURES_TO_OPEN, Route
+from engine.core.judging.instant import MINUTE
+from engine.documents.adapters import load_adapter
 from engine.service.gateways import Gateway, Gateways
-from engine.wording.render import Renderer
+from engine.texts.render import Renderer
 from notifiers.base import DeliveryError, Message, Reason, Receipt
 from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.registry import build_one

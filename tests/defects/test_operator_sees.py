@@ -17,13 +17,13 @@ import structlog
 
 from engine import cli
 from engine.clock import ManualClock, WallClock
-from engine.judging.instant import MINUTE, SECOND, format_instant
+from engine.core.judging.instant import MINUTE, SECOND, format_instant
 from engine.service.app import Siaga, open_siaga
 from engine.service.tokens import Scope, Tokens
 from engine.settings import Settings
-from engine.store.embedded import EmbeddedServer
 from engine.store.memory import MemoryStore
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 from notifiers.base import DeliveryError, Message
 from notifiers.email import Email, EmailSettings
 from notifiers.webhook import Webhook, WebhookSettings

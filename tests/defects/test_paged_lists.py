@@ -6,15 +6,15 @@ import httpx
 import msgspec
 import pytest
 
-from engine.alerting.draft import Decision
-from engine.alerting.silence import Match
-from engine.judging.instant import HOUR
+from engine.core.alerting.case_editor import Decision
+from engine.core.alerting.silence import Match
+from engine.core.judging.instant import HOUR
 from engine.service.app import open_siaga
 from engine.service.casebook import Changes
 from engine.service.registry import Registry
 from engine.service.standing import look
 from engine.store.memory import MemoryStore
-from engine.store.server import Server
+from engine.store.redis.server import Server
 from engine.web.api import build
 from tests.acceptance.web.conftest import Api, directory, settings
 from tests.credentials import OPERATOR

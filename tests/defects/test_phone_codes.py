@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from engine.judging.instant import DAY, MINUTE
+from engine.core.judging.instant import DAY, MINUTE
 from engine.service.casebook import ALERTS
 from engine.service.phones import CODES
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Plan, Put, Write
-from engine.wording.line import Line
+from engine.texts.conversation import Line
 from tests.defects.test_paged_lists import Counting
 from tests.unit.service.switchboard import SEKDA, Switchboard
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.alerting.alert import Notification, Rendered
 from engine.clock import ManualClock
+from engine.core.alerting.alert import Notification, Rendered
+from engine.core.judging.condition import Count
 from engine.errors import SiagaError, StoreUnavailableError
-from engine.judging.rule import Count
 from engine.metrics import Metrics
 from engine.service.books import DIRECTORY
 from engine.service.casebook import NOTIFICATIONS

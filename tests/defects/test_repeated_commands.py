@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from engine.alerting.command import Comment, EscalateNow
+from engine.core.alerting.command import Comment, EscalateNow
 from engine.errors import StoreUnavailableError
 from engine.service.apply import Desk
 from engine.store.memory import MemoryStore

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.instant import format_instant
-from engine.loading.sheet import read_sheet
-from engine.loading.sheet_parts import NotASheet
+from engine.core.judging.instant import format_instant
+from engine.documents.sheets.sheet import NotASheet, read_sheet
 from tests.acceptance.web.conftest import ROOT, START
 from tests.unit.loading.workbook import packed, parts
 

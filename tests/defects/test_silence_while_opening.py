@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from engine.alerting.alert import Alert
-from engine.alerting.own import Request
-from engine.alerting.silence import Match
-from engine.judging.instant import MINUTE
+from engine.core.alerting.alert import Alert
+from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.silence import Match
+from engine.core.judging.instant import MINUTE
 from engine.service.apply import Desk
 from engine.service.books import Books
 from engine.service.casebook import COVERS

@@ -7,14 +7,14 @@ from typing import Literal
 import msgspec
 import pytest
 
-from engine.alerting.edit import marked
+from engine.core.alerting.directory import marked
 from engine.errors import StoreUnavailableError
 from engine.service.casebook import ALERTS
 from engine.service.key import Keys
 from engine.service.verification import Verifications
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Write
-from engine.wording.line import Told
+from engine.texts.conversation import Told
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import KEY, PEOPLE, SEKDA, Switchboard
 

@@ -4,11 +4,13 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from engine.alerting.own import Request
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.condition import Bond, Count
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit
+from engine.core.judging.instant import DAY
+from engine.core.judging.rule import Clear
 from engine.errors import SiagaError
-from engine.judging.event import Event
-from engine.judging.instant import DAY
-from engine.judging.rule import Bond, Clear, Count, Limit
 from engine.service.books import DIRECTORY, SILENCES
 from engine.service.casebook import ALERTS, CLOSINGS, UNRESOLVED, standing_of
 from engine.service.dead_letters import LETTERS, PUT_OFF, PUT_OFF_GROUPS

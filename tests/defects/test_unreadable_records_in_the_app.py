@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from engine.alerting.command import Answer
-from engine.alerting.silence import Match
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.command import Answer
+from engine.core.alerting.silence import Match
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.app import open_siaga
 from engine.service.casebook import ALERTS, NOTIFICATIONS
 from engine.service.notes import digest_of, with_note

@@ -12,9 +12,9 @@ import typer.main
 from pydantic import BaseModel
 from typer.core import TyperGroup
 
+from engine.documents.event_fields import FAULTS
 from engine.labels import EVENT_FLAGS
 from engine.metrics import Metrics
-from engine.service.event_fields import FAULTS
 from engine.service.event_schema import REFUSALS
 from engine.settings import Settings
 

@@ -10,9 +10,9 @@ from typing import NamedTuple, get_args
 
 import pytest
 
-from engine.judging.rule import Condition
-from engine.loading.draft import Draft
-from engine.loading.inspection import inspect
+from engine.core.judging.condition import Condition
+from engine.documents.check import inspect
+from engine.documents.rules.rule_document import Draft
 from engine.rehearsal import suite
 from engine.rehearsal.premises import Premises
 from engine.settings import DEFAULT_FILE, load

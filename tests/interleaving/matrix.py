@@ -13,9 +13,9 @@ from functools import cache
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
-from engine.alerting.alert import Alert, Notification
-from engine.alerting.audit import broken_link
-from engine.alerting.silence import covering, next_change
+from engine.core.alerting.alert import Alert, Notification
+from engine.core.alerting.integrity import broken_link
+from engine.core.alerting.silence import covering, next_change
 from engine.service.auditor import misplaced_in
 from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX, places_of
 from engine.service.census import take

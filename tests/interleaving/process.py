@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 
-from engine.alerting.directory import Contents
-from engine.alerting.policy import Digest, Policy, Step, Target
-from engine.judging.condition import EveryEvent
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant
-from engine.judging.rule import LevelStep, Rule, Test
+from engine.core.alerting.directory import Contents
+from engine.core.alerting.policy import Digest, Policy, Step, Target
+from engine.core.judging.condition import EveryEvent
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Test
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant
+from engine.core.judging.rule import LevelStep, Rule
 from engine.matching.checked import native_alone
 from engine.service.approval import Approval
 from engine.service.disowning import Disowning
@@ -26,7 +27,7 @@ from engine.service.setback import Setbacks
 from engine.service.silences import Silences
 from engine.service.tokens import Scope, Tokens
 from engine.settings import Settings
-from engine.store.history import History
+from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from tests.interleaving.gate import Seat

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
-from engine.alerting.alert import Notification
-from engine.alerting.command import Answer, Called, Comment, EscalateNow
-from engine.alerting.credential import Credential
-from engine.alerting.own import Request
-from engine.alerting.silence import Match, SilenceWish
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant, next_local
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.command import Answer, Called, Comment, EscalateNow
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.silence import Match, SilenceWish
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, next_local
 from engine.service.audit import AUDIT, entries
 from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS
 from engine.service.own_alerts import OWN, ask

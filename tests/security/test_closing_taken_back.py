@@ -5,12 +5,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from engine.alerting.alert import NOTICES, Notification
-from engine.alerting.answer import TAKE_BACK_FOR
-from engine.alerting.command import Answer
+from engine.core.alerting.alert import NOTICES, Notification
+from engine.core.alerting.answer import TAKE_BACK_FOR
+from engine.core.alerting.command import Answer
 from engine.service.casebook import NOTIFICATIONS
 from engine.store.codec import decode
-from engine.wording.link import token_for
+from engine.texts.answer_link import token_for
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.instant import HOUR
+from engine.core.judging.instant import HOUR
 from engine.service.audit import entries
 from tests.acceptance.web.conftest import START
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.judging.instant import format_instant
+from engine.core.judging.instant import format_instant
 from engine.service.tokens import Token
 from engine.store.codec import encode
 from engine.store.port import Put, Write

@@ -2,14 +2,14 @@
 
 import pytest
 
-from engine.alerting.identity import derive
-from engine.alerting.silence import Match
-from engine.judging.instant import HOUR, format_instant
+from engine.core.alerting.ids import derive
+from engine.core.alerting.silence import Match
+from engine.core.judging.instant import HOUR, format_instant
 from engine.service.audit import newest
 from engine.service.disowning import Disowning
 from engine.service.families import MOST_ACTS
 from engine.service.tokens import Tokens
-from engine.store.history import History
+from engine.store.archive.history import History
 from tests.credentials import OPERATOR
 
 

@@ -2,12 +2,12 @@
 
 from itertools import product
 
-from engine.judging.instant import HOUR
+from engine.core.judging.instant import HOUR
 from engine.service.code_misses import AT_MOST, CODE_MISSES
 from engine.service.phones import CODES
 from engine.store.codec import decode
-from engine.wording.code import DIGITS, LETTERS, written
-from engine.wording.line import MISSES_AT_MOST, Line
+from engine.texts.conversation import MISSES_AT_MOST, Line
+from engine.texts.reply_code import DIGITS, LETTERS, written
 from tests.acceptance.web.test_inbound import desk, first_sms
 from tests.security.test_forged_stop import numbers
 

@@ -2,11 +2,10 @@
 
 from msgspec.structs import replace
 
-from engine.alerting.directory import Contents
-from engine.alerting.edit import removed
+from engine.core.alerting.directory import Contents, removed
 from engine.service.persons import Persons
 from engine.service.registry import Registry
-from engine.wording.link import token_for
+from engine.texts.answer_link import token_for
 from tests.credentials import OPERATOR
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.judging.instant import format_instant
+from engine.core.judging.instant import format_instant
 from engine.service.families import events_of
 from engine.settings import Settings
 from engine.store.port import START as FIRST

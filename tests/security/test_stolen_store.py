@@ -5,13 +5,13 @@ import os
 
 import pytest
 
-from engine.alerting.alert import Notification
+from engine.core.alerting.alert import Notification
 from engine.service.casebook import LINKS, NOTIFICATIONS
 from engine.service.key import secret_keys
 from engine.service.links import key_fingerprints
 from engine.store.codec import decode
 from engine.store.port import Drop, Put, Write
-from engine.wording.link import as_written, token_for
+from engine.texts.answer_link import as_written, token_for
 
 DIGESTS = ("sha256", "sha1", "md5", "blake2b", "blake2s", "sha512", "sha3_256")
 

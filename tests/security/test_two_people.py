@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.alerting.credential import Credential
+from engine.core.alerting.credential import Credential
 from engine.service.rule_sets import LookAlikeError, fetch, packed
 from tests.acceptance.web.conftest import PASSWORD, ROOT
 

@@ -5,9 +5,9 @@ from typing import get_args
 import pytest
 
 from engine import labels
-from engine.alerting import alert, command
-from engine.alerting.delivery import REASONS
-from engine.judging.rule import LEVEL_NAMES
+from engine.core.alerting import alert, command
+from engine.core.alerting.delivery import REASONS
+from engine.core.judging.rule import LEVEL_NAMES
 from engine.metrics import Metrics
 from notifiers.base import Reason
 

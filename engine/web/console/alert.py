@@ -10,15 +10,23 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from engine.alerting.alert import NOTICES, Notification
-from engine.alerting.answer import needs_confirmation
-from engine.alerting.delegation import candidates
-from engine.alerting.phone_list import callees
-from engine.judging.condition import Distinct
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.alert import NOTICES, Notification
+from engine.core.alerting.answer import needs_confirmation
+from engine.core.alerting.delegation import candidates
+from engine.core.alerting.phone_list import callees
+from engine.core.judging.condition import Distinct
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.audit import note_seen
 from engine.service.casebook import Case
 from engine.service.notes import Notes
+from engine.texts.alert_text import Teller
+from engine.texts.answer_page import procedure
+from engine.texts.console.alert_rows import row
+from engine.texts.console.alert_story import story
+from engine.texts.console.deliveries import deliveries
+from engine.texts.console.event_table import reports
+from engine.texts.console.evidence_chart import Chart, chart_of, svg
+from engine.texts.credential_words import tokens_among
 from engine.web.alerts import case_of
 from engine.web.answer_page import procedures_of
 from engine.web.console.phone import ToCall, to_call
@@ -26,14 +34,6 @@ from engine.web.console.route import pages
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.teller import teller_of
 from engine.web.console.visit import Visit, visitor
-from engine.wording.account import Teller
-from engine.wording.console.deliveries import deliveries
-from engine.wording.console.evidence_chart import Chart, chart_of, svg
-from engine.wording.console.overview import row
-from engine.wording.console.reports import reports
-from engine.wording.console.story import story
-from engine.wording.credential import tokens_among
-from engine.wording.procedure import procedure
 
 router = pages()
 ALERT = HOME + "/alerts/{alert_id}"

@@ -10,14 +10,14 @@ from typing import get_args
 
 from starlette.responses import Response
 
-from engine.judging.region import NATION
+from engine.core.judging.region import NATION
 from engine.service.audit import AUDIT, What, newest
+from engine.texts.credential_words import credential_words, tokens_among
+from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
-from engine.wording.credential import credential_words, tokens_among
-from engine.wording.voice import Voice
 
 router = pages()
 

@@ -10,16 +10,16 @@ import asyncio
 
 from starlette.responses import Response
 
-from engine.judging.region import NATION
-from engine.loading.texts import Language
-from engine.service.proposals import TooManyProposalsError
+from engine.core.judging.region import NATION
+from engine.documents.finding import Language
+from engine.service.proposal_records import TooManyProposalsError
 from engine.service.reload import as_they_lie
 from engine.service.revision import Approved
+from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import PROPOSALS, shell_of
 from engine.web.console.visit import Visit, visitor
-from engine.wording.voice import Voice
 
 router = pages()
 

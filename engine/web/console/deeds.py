@@ -1,7 +1,7 @@
 """What a user does with an alert: answers, for somebody or in their own name; escalating, resolving, silencing, calls.
 
 Here: one route for each form of the alert's page, from the form to the command. Not here: the page (`console.alert`)
-and what a command does (`alerting.answer`). What is refused is told on the page and leaves the alert as it was.
+and what a command does (`core.alerting.answer`). What is refused is told on the page and leaves the alert as it was.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import get_args
 
 from starlette.responses import Response
 
-from engine.alerting.command import Answer, Called, Comment, EscalateNow, Says
-from engine.alerting.delegation import candidates
-from engine.alerting.silence import Match, SilenceWish
-from engine.judging.instant import HOUR
+from engine.core.alerting.command import Answer, Called, Comment, EscalateNow, Says
+from engine.core.alerting.delegation import candidates
+from engine.core.alerting.silence import Match, SilenceWish
+from engine.core.judging.instant import HOUR
 from engine.service.casebook import Case
 from engine.service.notes import LONGEST, digest_of, with_note
 from engine.web.alerts import case_of

@@ -12,22 +12,22 @@ from typing import get_args
 import msgspec
 from starlette.responses import Response
 
-from engine.alerting.alert import Notification, State
-from engine.alerting.route import CLOSED, Breaker
-from engine.judging.instant import Instant
+from engine.core.alerting.alert import Notification, State
+from engine.core.alerting.route import CLOSED, Breaker
+from engine.core.judging.instant import Instant
 from engine.service.alert_lists import callable_in, most_pressing
 from engine.service.app import Siaga
 from engine.service.books import BREAKERS
 from engine.service.casebook import NOTIFICATIONS, OUTBOX, load
 from engine.service.readable import readable_or
 from engine.store.port import Place
+from engine.texts.console.deliveries import Way, way
+from engine.texts.localizer import Voice
 from engine.web import phone_list
 from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
-from engine.wording.console.deliveries import Way, way
-from engine.wording.voice import Voice
 
 router = pages()
 

@@ -1,7 +1,7 @@
 """The phone list: whom no message can reach, over all alerts of the user's region, in the order in which to call.
 
-Here: the page, and one person to call as pages show them. Not here: who stands on the list (`alerting.phone_list`) and
-what came of a call (`console.deeds`). It shows numbers of people: each look stands in the audit.
+Here: the page, and one person to call as pages show them. Not here: who stands on the list (`core.alerting.phone_list`)
+and what came of a call (`console.deeds`). It shows numbers of people: each look stands in the audit.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from engine.alerting.phone_list import Callee
+from engine.core.alerting.phone_list import Callee
 from engine.service.audit import note_seen
 from engine.service.casebook import Case
+from engine.texts.alert_text import said_by_phone
 from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.teller import teller_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.phone_list import waiting
-from engine.wording.phone import said_by_phone
 
 router = pages()
 PHONE = HOME + "/phone"

@@ -10,13 +10,17 @@ from typing import Literal, NamedTuple
 import msgspec
 from starlette.responses import Response
 
-from engine.judging.instant import Instant
-from engine.judging.region import NATION
-from engine.judging.rule import Rule
-from engine.service.proposals import ChangeProposal, Decided, TooManyProposalsError
+from engine.core.judging.instant import Instant
+from engine.core.judging.region import NATION
+from engine.core.judging.rule import Rule
+from engine.service.proposal_records import ChangeProposal, Decided, TooManyProposalsError
 from engine.service.rule_difference import Told, Words, reading
 from engine.service.rule_history import page_of as history_page
 from engine.service.rule_sets import RuleSet
+from engine.texts.catalogue import Texts
+from engine.texts.difference import Piece, words_differing
+from engine.texts.localizer import Voice
+from engine.texts.rule_sentence import sentence
 from engine.web.auth import cover
 from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
@@ -25,10 +29,6 @@ from engine.web.console.silences import Line as SilenceLine
 from engine.web.console.silences import proposed_line
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
-from engine.wording.difference import Piece, words_differing
-from engine.wording.sentence import sentence
-from engine.wording.texts import Texts
-from engine.wording.voice import Voice
 
 router = pages()
 

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from engine.core.judging.instant import parse_instant
+from engine.documents.finding import Language
+from engine.documents.sheets.event_columns import field_heading
 from engine.errors import ParseError
-from engine.judging.instant import parse_instant
-from engine.loading.event_columns import field_heading
-from engine.loading.texts import Language
 from engine.service.audit import note_seen
 from engine.service.intake import Resubmitted
 from engine.service.quarantine import Quarantined
@@ -25,14 +25,14 @@ from engine.service.quarantine_acts import SETTLED, Settled, audited
 from engine.service.readable import readable_entries
 from engine.service.rows import fault_of
 from engine.service.settled_records import settled_versions
+from engine.texts.catalogue import Texts
+from engine.texts.difference import Piece, differing
+from engine.texts.localizer import Voice
 from engine.web.console.listing import asked_place, next_page
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
-from engine.wording.difference import Piece, differing
-from engine.wording.texts import Texts
-from engine.wording.voice import Voice
 
 router = pages()
 

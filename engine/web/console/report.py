@@ -13,22 +13,22 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine.judging.instant import Instant, format_instant, local, parse_instant
-from engine.judging.region import Region
-from engine.loading.event_columns import field_heading
-from engine.loading.kinds import KindGroup, load_groups
-from engine.loading.texts import Language
+from engine.core.judging.instant import Instant, format_instant, local, parse_instant
+from engine.core.judging.region import Region
+from engine.documents.finding import Language
+from engine.documents.kinds import KindGroup, load_groups
+from engine.documents.sheets.event_columns import field_heading
 from engine.service.app import Siaga
 from engine.service.event_schema import EventSchema
 from engine.service.given import NIHIL, Givens
 from engine.service.reporting import Reported, Reporting
+from engine.texts.local_time import full_moment
+from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import REPORT, shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import Problem, not_found
-from engine.wording.local_time import full_moment
-from engine.wording.voice import Voice
 
 router = pages()
 FIELDS = ("region", "severity", "verification", "summary")

@@ -1,8 +1,8 @@
 """The roster: who holds and stands in for the offices of a region now, how they are reached, and where nobody would be.
 
-Here: the page. Not here: who is found for an alert (`alerting.directory`), what is wrong with offices
-(`alerting.flaws`), and whom an alert would reach (`alerting.reachability`). It shows ids, offices and ways to reach
-people, never numbers, addresses or names; changes are made by `siaga directory`.
+Here: the page. Not here: who is found for an alert (`core.alerting.directory`), what is wrong with offices
+(`core.alerting.reachability`), and whom an alert would reach (`core.alerting.reachability`). It shows ids, offices and
+ways to reach people, never numbers, addresses or names; changes are made by `siaga directory`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ import asyncio
 import msgspec
 from starlette.responses import Response
 
-from engine.alerting.directory import Contact, Directory
-from engine.alerting.draft import Surroundings
-from engine.alerting.flaws import Flaw, flaws
-from engine.alerting.reachability import Matrix, Stretch, offices_named
-from engine.judging.calendar import within_hours
-from engine.judging.instant import DAY, HOUR, Instant
-from engine.judging.region import NATION, level_of, lies_in
+from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.directory import Contact, Directory
+from engine.core.alerting.reachability import Flaw, Matrix, Stretch, flaws, offices_named
+from engine.core.judging.calendar import within_hours
+from engine.core.judging.instant import DAY, HOUR, Instant
+from engine.core.judging.region import NATION, level_of, lies_in
 from engine.service.rule_sets import RuleSet
+from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
-from engine.wording.voice import Voice
 
 router = pages()
 

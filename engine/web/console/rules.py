@@ -14,20 +14,20 @@ import msgspec
 import yaml
 from starlette.responses import Response
 
-from engine.alerting.alert import Alert
-from engine.judging.calendar import Calendar
-from engine.judging.region import NATION
-from engine.judging.rule import Rule
-from engine.loading.rule_tests import SUFFIX, load_rule_tests
-from engine.loading.written import written
+from engine.core.alerting.alert import Alert
+from engine.core.judging.calendar import Calendar
+from engine.core.judging.region import NATION
+from engine.core.judging.rule import Rule
+from engine.documents.rules.resolved import written
+from engine.documents.test_files.rule_tests import SUFFIX, load_rule_tests
 from engine.service.alert_lists import Wanted, open_by_rule, precision_in
+from engine.texts.catalogue import Texts
+from engine.texts.localizer import Voice
+from engine.texts.rule_sentence import memory, sentence
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
-from engine.wording.sentence import memory, sentence
-from engine.wording.texts import Texts
-from engine.wording.voice import Voice
 
 router = pages()
 

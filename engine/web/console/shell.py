@@ -16,14 +16,13 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from engine.judging.instant import MINUTE, Instant, format_instant
+from engine.core.judging.instant import MINUTE, Instant, format_instant
 from engine.service.app import Siaga
 from engine.service.tokens import Right
+from engine.texts.catalogue import LANGUAGES, Catalogue, Texts, environment, load_catalogue
+from engine.texts.credential_words import credential_words
+from engine.texts.local_time import duration
 from engine.web.console.visit import Visit, language_of
-from engine.wording.credential import credential_words
-from engine.wording.layout import environment
-from engine.wording.local_time import duration
-from engine.wording.texts import LANGUAGES, Catalogue, Texts, load_catalogue
 
 HOME = "/console"
 REPORT = "/lapor"

@@ -12,9 +12,10 @@ import re
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.judging.instant import SECOND
+from engine.core.judging.instant import SECOND
 from engine.service.sign_in_limits import SignInLimits
 from engine.service.users import LONGEST, ManySignInsError
+from engine.texts.catalogue import LANGUAGES
 from engine.web.auth import siaga_of
 from engine.web.client_address import address_of
 from engine.web.console.route import SIGN_IN, pages
@@ -30,7 +31,6 @@ from engine.web.console.visit import (
     set_language,
     visitor,
 )
-from engine.wording.texts import LANGUAGES
 
 router = pages()
 OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")

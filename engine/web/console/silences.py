@@ -1,6 +1,6 @@
 """Silences: which alerts nobody is told of, until when, by whom and why; making one and ending it.
 
-Here: the routes and what the page shows. Not here: what a silence does (`alerting.silence`), keeping it
+Here: the routes and what the page shows. Not here: what a silence does (`core.alerting.silence`), keeping it
 (`service.silences`), and how far a user's region reaches (`web.silences`, shared with the API).
 """
 
@@ -11,18 +11,18 @@ from typing import Literal
 import msgspec
 from starlette.responses import Response
 
-from engine.alerting.silence import Match, Silence, SilenceWish, width_of
-from engine.judging.instant import DAY, HOUR, Instant, Millis
-from engine.judging.region import NATION
-from engine.judging.rule import LEVEL_NAMES
-from engine.service.proposals import ChangeProposal, TooManyProposalsError
+from engine.core.alerting.silence import Match, Silence, SilenceWish, width_of
+from engine.core.judging.instant import DAY, HOUR, Instant, Millis
+from engine.core.judging.region import NATION
+from engine.core.judging.rule import LEVEL_NAMES
+from engine.service.proposal_records import ChangeProposal, TooManyProposalsError
+from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import PROPOSALS, shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import Problem, not_found
 from engine.web.silences import cover_all, within
-from engine.wording.voice import Voice
 
 router = pages()
 

@@ -16,8 +16,8 @@ import yaml
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.alerting.alert import Alert, Status
-from engine.judging.region import NATION, lies_in
+from engine.core.alerting.alert import Alert, Status
+from engine.core.judging.region import NATION, lies_in
 from engine.service.alert_lists import (
     LEVELS,
     Counts,
@@ -28,17 +28,17 @@ from engine.service.alert_lists import (
     silent_in,
 )
 from engine.service.recent import Recent
+from engine.texts.catalogue import Texts
+from engine.texts.console.alert_rows import row
+from engine.texts.console.last_hour import bars, done, totals
+from engine.texts.console.tile_map import Layout, Tile, tile
+from engine.texts.event_list import why_now as absence
+from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
-from engine.wording.absence import why_now as absence
-from engine.wording.console.hour import bars, done, totals
-from engine.wording.console.overview import row
-from engine.wording.console.tiles import Layout, Tile, tile
-from engine.wording.texts import Texts
-from engine.wording.voice import Voice
 
 router = pages()
 MOST_ROWS, MOST_DONE, MOST_SILENT = 100, 12, 100

@@ -1,19 +1,19 @@
 """The report on the situation as a page: what the offices get by letter, as it is now.
 
-Here: the route. Not here: what it says (`wording.situation`) and when it goes to whom (`service.situations`).
+Here: the route. Not here: what it says (`texts.situation`) and when it goes to whom (`service.situations`).
 """
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
+from engine.texts.localizer import Voice
+from engine.texts.situation import situation_page
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import HOME, shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
-from engine.wording.situation import situation_page
-from engine.wording.voice import Voice
 
 router = pages()
 

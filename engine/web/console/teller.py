@@ -1,17 +1,17 @@
 """Who tells of a case on a page: its words in the language of the page, or of whom they are for.
 
-Here: from a visit and a case to the teller of messages and pages (`wording.account`). Not here: any sentence.
+Here: from a visit and a case to the teller of messages and pages (`texts.alert_text`). Not here: any sentence.
 """
 
 from __future__ import annotations
 
-from engine.alerting.alert import Notification
+from engine.core.alerting.alert import Notification
 from engine.service.casebook import Case
+from engine.texts.alert_text import Case as Spoken
+from engine.texts.alert_text import Teller
+from engine.texts.localizer import Voice
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit
-from engine.wording.account import Case as Spoken
-from engine.wording.account import Teller
-from engine.wording.voice import Voice
 
 
 def teller_of(visit: Visit, case: Case, mine: Notification, language: str = "") -> Teller:

@@ -1,7 +1,7 @@
 """Reporting by a sheet: CSV or XLSX, row by row.
 
 Here: the routes, and the sheet of what needs correcting on its way back. Not here: reading sheets
-(`loading.event_sheet`) and what becomes of a row (`service.reporting`).
+(`documents.sheets.event_sheet`) and what becomes of a row (`service.reporting`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from engine.loading.event_columns import CellFault
-from engine.loading.event_sheet import template
-from engine.loading.sheet import LARGEST_BYTES
-from engine.loading.sheet_parts import NotASheet
-from engine.loading.texts import Language
+from engine.documents.finding import Language
+from engine.documents.sheets.event_columns import CellFault
+from engine.documents.sheets.event_sheet import template
+from engine.documents.sheets.sheet import LARGEST_BYTES, NotASheet
 from engine.service.given import Faulty
 from engine.service.reporting import Uploaded
 from engine.web.console.report import forms_of, spoken

@@ -18,9 +18,9 @@ from starlette.responses import RedirectResponse, Response
 from engine.service.app import Siaga
 from engine.service.known_browsers import DAYS
 from engine.service.tokens import Right, Scope
+from engine.texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES
 from engine.web.auth import forbidden, siaga_of
 from engine.web.problem import Problem
-from engine.wording.texts import DEFAULT_LANGUAGE, LANGUAGES
 
 COOKIE = "siaga"
 LANGUAGE_COOKIE = "siaga-language"

@@ -14,9 +14,9 @@ import msgspec
 from starlette.responses import Response
 
 from engine.clock import monotonic
-from engine.judging.group import parts_of
-from engine.judging.instant import DAY, Millis
-from engine.judging.region import NATION
+from engine.core.judging.group_key import parts_of
+from engine.core.judging.instant import DAY, Millis
+from engine.core.judging.region import NATION
 from engine.rehearsal import aside
 from engine.rehearsal.aside import WhatIf
 from engine.rehearsal.pasted import text_of
@@ -24,13 +24,13 @@ from engine.rehearsal.what_if import PASTED, Alerted, Answer, Question, Recipien
 from engine.service.app import Siaga
 from engine.service.rate_limit import Limit, RateLimiter
 from engine.service.worker import WorkersBusyError
+from engine.texts.catalogue import Texts
+from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.route import pages
 from engine.web.console.shell import shell_of
 from engine.web.console.visit import Visit, visitor
 from engine.web.problem import WORKERS_RETRY_SECONDS, Problem
-from engine.wording.texts import Texts
-from engine.wording.voice import Voice
 
 router = pages()
 

@@ -1,13 +1,14 @@
 """What the history of an alert says up to an instant, and whether a message about it has lost its reason.
 
 Here: escalation.md 3, 5, 6 and 9 told a second time, from nothing but history entries and what the test itself did to
-the directory and the silences. Not here: any function of `engine.alerting` that decides; the two are held together.
+the directory and the silences. Not here: any function of `engine.core.alerting` that decides; the two are held
+together.
 """
 
 from collections.abc import Iterable, Sequence
 
-from engine.alerting.alert import Alert, HistoryEntry, Notification
-from engine.alerting.directory import Contents
+from engine.core.alerting.alert import Alert, HistoryEntry, Notification
+from engine.core.alerting.directory import Contents
 
 QUIET_KINDS = {"first", "step", "reminder", "expiry", "unreachable"}
 BEGINS_RESTART = {"expired", "silence_ended", "shown", "level_rose"}

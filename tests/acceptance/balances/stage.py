@@ -12,17 +12,17 @@ from typing import get_args
 
 import msgspec
 
-from engine.alerting.alert import ALONE, Alert, Notification, State
-from engine.alerting.directory import Span
-from engine.alerting.route import Route
-from engine.alerting.silence import Silence
-from engine.judging.event import Event
-from engine.judging.instant import DAY
-from engine.judging.region import lies_in
-from engine.loading.acts import Answering
-from engine.loading.policy_tests import Scene, load_policy_tests
-from engine.loading.route_profile import RouteProfile
-from engine.loading.silences import Silencing, Unsilencing
+from engine.core.alerting.alert import ALONE, Alert, Notification, State
+from engine.core.alerting.directory import Span
+from engine.core.alerting.route import Route
+from engine.core.alerting.silence import Silence
+from engine.core.judging.event import Event
+from engine.core.judging.instant import DAY
+from engine.core.judging.region import lies_in
+from engine.documents.gateways import RouteProfile
+from engine.documents.silences import Silencing, Unsilencing
+from engine.documents.test_files.policy_tests import Scene, load_policy_tests
+from engine.documents.test_files.steps import Answering
 from engine.metrics import Metrics
 from engine.rehearsal.deeds import Deeds
 from engine.rehearsal.rig import Outgoing, Rig

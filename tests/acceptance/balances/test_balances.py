@@ -8,9 +8,9 @@ import asyncio
 
 from hypothesis import given, settings
 
-from engine.alerting.directory import Assignment, Contact, Contents, Person
-from engine.alerting.policy import Acknowledge, Policy, Step, Target
-from engine.judging.instant import HOUR
+from engine.core.alerting.directory import Assignment, Contact, Contents, Person
+from engine.core.alerting.policy import Acknowledge, Policy, Step, Target
+from engine.core.judging.instant import HOUR
 from tests.acceptance.balances.stage import Stage
 from tests.acceptance.balances.timelines import Answer, Happening, Timeline, timelines
 

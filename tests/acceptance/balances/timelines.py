@@ -10,11 +10,19 @@ from typing import NamedTuple
 import msgspec
 from hypothesis import strategies as st
 
-from engine.alerting.directory import Assignment, Contact, Contents, Deputy, Duty, Person, Span
-from engine.alerting.policy import Acknowledge, Digest, Policy, Quiet, Step, StepCondition, Target
-from engine.alerting.silence import Match
-from engine.judging.instant import HOUR, MINUTE, SECOND
-from engine.loading.acts import Assign, ByHand, ContactChange, GatewayChange, OnDuty, Reporting, Restarting
+from engine.core.alerting.directory import Assignment, Contact, Contents, Deputy, Duty, Person, Span
+from engine.core.alerting.policy import Acknowledge, Digest, Policy, Quiet, Step, StepCondition, Target
+from engine.core.alerting.silence import Match
+from engine.core.judging.instant import HOUR, MINUTE, SECOND
+from engine.documents.test_files.steps import (
+    Assign,
+    ByHand,
+    ContactChange,
+    GatewayChange,
+    OnDuty,
+    Reporting,
+    Restarting,
+)
 
 START = 1_732_658_400_000
 """27 November 2024, 05:00 WIB, 06:00 WITA, 07:00 WIT."""

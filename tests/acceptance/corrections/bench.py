@@ -8,14 +8,16 @@ from typing import Any
 
 import msgspec
 
-from engine.alerting.alert import Alert
-from engine.alerting.policy import Policy, Step
 from engine.clock import ManualClock
-from engine.judging.event import Event
-from engine.judging.group import key_of
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant
-from engine.judging.region import Region, RegionTable
-from engine.judging.rule import Clear, Count, Distinct, Limit, Rule, Test, Value
+from engine.core.alerting.alert import Alert
+from engine.core.alerting.policy import Policy, Step
+from engine.core.judging.condition import Count, Distinct, Value
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit, Test
+from engine.core.judging.group_key import key_of
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant
+from engine.core.judging.region import Region, RegionTable
+from engine.core.judging.rule import Clear, Rule
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.agenda import WINDOWS
@@ -26,9 +28,9 @@ from engine.service.event_schema import identity_of
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, read
 from engine.service.rule_sets import RuleSet
-from engine.store.archive import Archive
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 from engine.store.codec import decode
-from engine.store.history import History
 from engine.store.port import Arrival, Store
 
 START: Instant = 1_700_000_000_000

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging import points, retention, trace
-from engine.store.embedded import EmbeddedServer
+from engine.core.judging import fold, points, retention
 from engine.store.memory import MemoryStore
 from engine.store.port import Store
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 
 _numbers = itertools.count()
 Opened = Callable[[], AbstractAsyncContextManager[Store]]
@@ -28,7 +28,7 @@ def small() -> Iterator[None]:
     """Groups of random plays are small: let pages be so, folds remember often, and few points be at hand."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(points, "PAGE", 3)
-        patch.setattr(trace, "REMEMBERED_EVERY", 2)
+        patch.setattr(fold, "REMEMBERED_EVERY", 2)
         patch.setattr(retention, "AT_HAND", 5)
         patch.setattr(retention, "NEWEST", 2)
         yield

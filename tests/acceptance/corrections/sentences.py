@@ -15,13 +15,13 @@ import msgspec
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from engine.judging.instant import MINUTE, Instant, format_instant
-from engine.judging.rule import Rule
-from engine.loading.calendar import EMPTY
-from engine.loading.finding import Findings
-from engine.loading.form import form_of
-from engine.loading.marked import compose
-from engine.loading.tested_rules import TestedRules
+from engine.core.judging.instant import MINUTE, Instant, format_instant
+from engine.core.judging.rule import Rule
+from engine.documents.calendar import EMPTY
+from engine.documents.fields import form_of
+from engine.documents.finding import Findings
+from engine.documents.test_files.tested_rules import TestedRules
+from engine.documents.yaml_tree import compose
 
 Document = dict[str, Any]
 Made = st.SearchStrategy[Document]

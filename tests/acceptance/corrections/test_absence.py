@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.core.judging.condition import Deadline, Expected, Member, Silence
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit, Test
+from engine.core.judging.group_state import Gap
+from engine.core.judging.instant import HOUR, MINUTE, Instant
+from engine.core.judging.rule import Clear, LevelStep, Rule
 from engine.errors import StoreError
-from engine.judging.event import Event
-from engine.judging.expected import Deadline, Expected, Member, Silence
-from engine.judging.filter import Limit, Test
-from engine.judging.instant import HOUR, MINUTE, Instant
-from engine.judging.outage import Gap
-from engine.judging.rule import Clear, LevelStep, Rule
 from engine.service.agenda import WINDOWS
 from engine.service.casebook import ALERTS
 from engine.service.families import FAMILIES

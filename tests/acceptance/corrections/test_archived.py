@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.event import Event
-from engine.judging.instant import DAY
+from engine.core.judging.event import Event
+from engine.core.judging.instant import DAY
 from engine.service.archivist import Archivist
-from engine.store.archive import Archive
+from engine.store.archive.events import Archive
 from engine.store.memory import MemoryStore
 from engine.store.port import START as FIRST
 from tests.acceptance.corrections.bench import START, Bench

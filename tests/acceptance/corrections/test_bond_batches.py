@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.judging.event import Event
-from engine.judging.instant import MINUTE
+from engine.core.judging.event import Event
+from engine.core.judging.instant import MINUTE
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.bench import START, Bench
 from tests.acceptance.corrections.sentences import Document, load

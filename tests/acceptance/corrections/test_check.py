@@ -8,9 +8,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.instant import HOUR, MINUTE
-from engine.loading.occurrence import Occurrence
-from engine.loading.rule_tests import Check, RuleTest
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.documents.test_files.occurrence import Occurrence
+from engine.documents.test_files.rule_tests import Check, RuleTest
 from engine.metrics import Metrics
 from engine.rehearsal.rule_test import run_rule_test
 from tests.acceptance.corrections.bench import START

@@ -9,13 +9,15 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.judging.condition import Bond
+from engine.core.judging.correction import is_refuted, named_by
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit
+from engine.core.judging.rule import Clear
 from engine.errors import StoreUnavailableError
-from engine.judging.correction import is_refuted, named_by
-from engine.judging.event import Event
-from engine.judging.rule import Bond, Clear, Limit
 from engine.service.disowning import Disowning
 from engine.service.tokens import Tokens
-from engine.store.history import History
+from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Appended, Arrival
 from tests.acceptance.corrections.bench import RULES, Bench, _rule

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.judging.event import Event
+from engine.core.judging.event import Event
 from engine.service.families import FAMILIES, MOST_ACTS
 from engine.service.pace import ENTRIES
 from engine.store.memory import MemoryStore

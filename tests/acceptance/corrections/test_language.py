@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from engine.judging.event import Event
-from engine.judging.instant import MINUTE
+from engine.core.judging.event import Event
+from engine.core.judging.instant import MINUTE
 from engine.service.agenda import WINDOWS
 from engine.service.casebook import ALERTS
 from engine.service.families import FAMILIES

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.judging.correction import Member, member_of, verdict
-from engine.judging.event import Event
-from engine.judging.instant import MINUTE
+from engine.core.judging.correction import Member, member_of, verdict
+from engine.core.judging.event import Event
+from engine.core.judging.instant import MINUTE
 from engine.service.casebook import ALERTS
 from engine.service.families import FAMILIES
 from engine.service.groups import GROUPS, POINTS

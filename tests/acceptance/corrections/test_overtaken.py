@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 import pytest
 
-from engine.alerting.alert import Alert
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import MINUTE, Instant
-from engine.judging.judgement import Judgement
+from engine.core.alerting.alert import Alert
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import MINUTE, Instant
+from engine.core.judging.judgement import Judgement
 from engine.service.casebook import ALERTS
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore

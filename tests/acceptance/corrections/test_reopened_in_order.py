@@ -7,9 +7,9 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.alerting.command import Answer
-from engine.judging.event import Event
-from engine.judging.instant import MINUTE
+from engine.core.alerting.command import Answer
+from engine.core.judging.event import Event
+from engine.core.judging.instant import MINUTE
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.books import Books

@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.alerting.alert import Alert, HistoryEntry
 from engine.cli.case import credentials_in
 from engine.cli.explain import history_lines
 from engine.cli.storage import storage
-from engine.loading.regions import load_regions
+from engine.core.alerting.alert import Alert, HistoryEntry
+from engine.documents.regions import load_regions
 from engine.rehearsal.replay import Progress
 from engine.service.audit import AuditEntry, entries
 from engine.service.case_archive import archive_of
@@ -28,12 +28,12 @@ from engine.service.casebook import ALERTS, history_log
 from engine.settings import Settings, load
 from engine.store.codec import decode
 from engine.store.port import MARK_LENGTH, Store
+from engine.texts.alert_text import Case as Told
+from engine.texts.alert_text import Teller
+from engine.texts.catalogue import load_catalogue
+from engine.texts.console.alert_story import story
+from engine.texts.localizer import Voice
 from engine.web.console.shell import console_catalogue
-from engine.wording.account import Case as Told
-from engine.wording.account import Teller
-from engine.wording.console.story import story
-from engine.wording.texts import load_catalogue
-from engine.wording.voice import Voice
 from tests.acceptance.demo.installation import ROOT, Installation, children
 from tests.acceptance.demo.privacy import scan
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import pytest
 
-from engine.alerting.own import Request
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.rule import Bond, Clear, Count, EveryEvent, Limit, Rule, Value
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.condition import Bond, Count, EveryEvent, Value
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.rule import Clear, Rule
 from engine.matching.checked import Choice, native_alone
 from engine.matching.native import NativeMatcher
 from engine.service.dead_letters import (

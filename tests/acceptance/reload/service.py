@@ -7,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from engine.alerting.alert import Alert
-from engine.alerting.policy import Policy, Step, Target
 from engine.clock import ManualClock
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR
-from engine.judging.rule import Clear, Count, EveryEvent, Limit, Rule, Value
+from engine.core.alerting.alert import Alert
+from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.judging.condition import Count, EveryEvent, Value
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit
+from engine.core.judging.instant import DAY, HOUR
+from engine.core.judging.rule import Clear, Rule
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.service.apply import Desk
@@ -20,8 +22,8 @@ from engine.service.books import Books
 from engine.service.evaluator import Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.rule_sets import RuleSet
-from engine.store.archive import Archive
-from engine.store.history import History
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from tests.unit.alerting.cases import REGIONS

@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.judging.instant import DAY
-from engine.judging.rule import Count
-from engine.loading.finding import Findings, at_start
-from engine.loading.loaded import Loaded, loaded
+from engine.core.judging.condition import Count
+from engine.core.judging.instant import DAY
+from engine.documents.finding import Findings, at_start
+from engine.documents.loaded import Loaded, loaded
 from engine.service.approval import Approval
 from engine.service.archivist import Archivist
 from engine.service.rule_sets import RuleSet
-from engine.store.archive import Archive
+from engine.store.archive.events import Archive
 from engine.store.port import START as BEGINNING
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, START, Service, rule
 from tests.credentials import OPERATOR

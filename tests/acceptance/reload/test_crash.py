@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.judging.instant import HOUR
+from engine.core.judging.instant import HOUR
 from engine.service.apply import Desk
 from engine.service.rule_sets import InForce, Proposal, RuleSet, after_the_past, at_once
 from tests.acceptance.reload.service import NEW, POLICIES, START, Service

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.loading.finding import Findings, at_start
-from engine.loading.loaded import Loaded, loaded
+from engine.documents.finding import Findings, at_start
+from engine.documents.loaded import Loaded, loaded
 from engine.service.apply import Desk
 from engine.service.approval import ALONE, Approval
 from engine.service.audit import entries as audited

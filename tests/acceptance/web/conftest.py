@@ -12,16 +12,16 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
-from engine.alerting.credential import Credential
-from engine.judging.instant import format_instant, parse_instant
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import format_instant, parse_instant
 from engine.service.app import Siaga, open_siaga
 from engine.service.key import secret_keys
 from engine.service.tokens import RIGHTS, Right
 from engine.service.users import Users
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
+from engine.texts.answer_link import token_for
 from engine.web.api import build
-from engine.wording.link import token_for
 from tests.credentials import OPERATOR
 
 ROOT = Path(__file__).parents[3]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from engine.cli.bounce import TRY_AGAIN
 from engine.service.bounce import READ_BYTES
+from engine.texts.answer_link import seal
 from engine.web.server import serving
-from engine.wording.seal import seal
 from tests.acceptance.web.conftest import Api
 from tests.unit.service.returned import VACATION, postfix
 

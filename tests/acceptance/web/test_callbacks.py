@@ -10,13 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.alerting.alert import Notification
+from engine.core.alerting.alert import Notification
 from engine.errors import ConfigurationError
 from engine.service.app import open_siaga
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
+from engine.texts.reply_code import valid
 from engine.web.api import build
-from engine.wording.code import valid
 from tests.acceptance.web.conftest import ROOT, Api
 from tests.contract.notifiers.aggregator import Aggregator
 

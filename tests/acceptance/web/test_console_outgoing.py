@@ -2,7 +2,7 @@
 
 import re
 
-from engine.alerting.command import Attempted, Reported
+from engine.core.alerting.command import Attempted, Reported
 from tests.credentials import OPERATOR
 
 PATH = "/console/outgoing"

@@ -2,8 +2,8 @@
 
 import re
 
-from engine.alerting.alert import Notification
-from engine.judging.instant import HOUR, MINUTE, format_instant
+from engine.core.alerting.alert import Notification
+from engine.core.judging.instant import HOUR, MINUTE, format_instant
 from engine.service.casebook import NOTIFICATIONS
 from engine.store.codec import decode
 from tests.acceptance.web.conftest import START

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import pytest
 
-from engine.alerting.alert import Notification
+from engine.core.alerting.alert import Notification
 from engine.service.app import open_siaga
 from engine.service.casebook import NOTIFICATIONS
 from engine.service.key import secret_keys
@@ -16,8 +16,8 @@ from engine.service.phones import CODES
 from engine.settings import Settings
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
+from engine.texts.reply_code import valid
 from engine.web.api import build
-from engine.wording.code import valid
 from tests.acceptance.web.conftest import Api
 
 PATH = "/v1/inbound/sms"

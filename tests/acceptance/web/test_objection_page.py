@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from engine.alerting.alert import Notification
-from engine.judging.instant import HOUR
+from engine.core.alerting.alert import Notification
+from engine.core.judging.instant import HOUR
 from engine.service.casebook import NOTIFICATIONS
 from engine.store.codec import decode
 from tests.acceptance.web.conftest import START

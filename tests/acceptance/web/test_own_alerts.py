@@ -1,6 +1,6 @@
 """Siaga's own alerts: what of its own work needs somebody reaches the posko or ops, once, and escalates like others."""
 
-from engine.alerting.own import Request
+from engine.core.alerting.internal_alerts import Request
 from engine.service.census import take
 from engine.service.own_alerts import OWN, ask
 from engine.store.port import Plan, Write

@@ -7,15 +7,10 @@ import asyncio
 import msgspec
 import pytest
 
-from engine.alerting.credential import Credential
-from engine.judging.instant import HOUR
+from engine.core.alerting.credential import Credential
+from engine.core.judging.instant import HOUR
 from engine.service.audit import entries as audited
-from engine.service.proposals import (
-    LAPSES_AFTER,
-    MOST_OF_ONE,
-    WAITING,
-    TooManyProposalsError,
-)
+from engine.service.proposal_records import LAPSES_AFTER, MOST_OF_ONE, WAITING, TooManyProposalsError
 from engine.service.retention import Retention
 from engine.settings_retention import RetentionSection
 from tests.acceptance.web.conftest import START

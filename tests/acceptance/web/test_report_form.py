@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from engine.judging.instant import MINUTE, parse_instant
-from engine.loading.event_columns import headings
-from engine.loading.sheet import read_sheet
+from engine.core.judging.instant import MINUTE, parse_instant
+from engine.documents.sheets.event_columns import headings
+from engine.documents.sheets.sheet import read_sheet
 from tests.acceptance.web.conftest import PASSWORD, START
 
 CLASH = "/lapor/jenis/conflict.clash"

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.sign_in_limits import BOTH, KNOWN
 from engine.web.api import build
 from tests.acceptance.web.conftest import PASSWORD

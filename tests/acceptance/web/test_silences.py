@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from engine.judging.instant import format_instant, parse_instant
+from engine.core.judging.instant import format_instant, parse_instant
 
 MINE = {"region": ["94.02"]}
 

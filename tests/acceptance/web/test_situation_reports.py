@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from engine.alerting.alert import Notification
-from engine.alerting.situation import STATES
-from engine.judging.instant import HOUR, MINUTE, parse_instant
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.situation import STATES
+from engine.core.judging.instant import HOUR, MINUTE, parse_instant
 from engine.service.casebook import NOTIFICATIONS
 from engine.service.situations import SITUATIONS
 from engine.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.loading.adapters import load_adapter
+from engine.documents.adapters import load_adapter
 from notifiers.base import DeliveryError, Message, Notifier
 from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.registry import build_one

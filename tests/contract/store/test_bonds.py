@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.alerting.command import Answer
 from engine.clock import ManualClock
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.region import RegionTable
-from engine.loading.finding import Findings
-from engine.loading.marked import compose
-from engine.loading.rules import inline_rules
+from engine.core.alerting.command import Answer
+from engine.core.judging.event import Event
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.region import RegionTable
+from engine.documents.finding import Findings
+from engine.documents.rules.rules import inline_rules
+from engine.documents.yaml_tree import compose
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.rehearsal.rule_test import SILENT

@@ -4,11 +4,11 @@ import hashlib
 
 import pytest
 
+from engine.core.judging.instant import DAY
 from engine.errors import StoreError
-from engine.judging.instant import DAY
-from engine.store.archive import Archive
-from engine.store.day_file import Link
-from engine.store.history import History
+from engine.store.archive.day_file import Link
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 from engine.store.port import START, Arrival, Fence, Write
 
 NOON = 1_732_708_800_000

@@ -8,7 +8,7 @@ import pytest
 from redis import exceptions
 from redis.asyncio import Redis
 
-from engine.store.wire import Ear, Wire, packed
+from engine.store.redis.connection import Ear, Wire, packed
 
 
 class Server:

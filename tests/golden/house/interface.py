@@ -14,16 +14,16 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from engine.clock import ManualClock
-from engine.judging.instant import parse_instant
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
-from engine.loading.texts import CODES
+from engine.core.judging.instant import parse_instant
+from engine.documents.finding import CODES
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.metrics import Metrics
 from engine.service.app import open_siaga
 from engine.service.reload import read_rule_set
 from engine.settings import Settings, load
 from engine.store.memory import MemoryStore
-from engine.store.names import RehearsalWrite, ServiceWrite, StreamWrite
+from engine.store.write_names import RehearsalWrite, ServiceWrite, StreamWrite
 from engine.web.api import build
 from tests.golden.house.plain import HOME, plain, written
 from tests.golden.house.record import Documents

@@ -8,9 +8,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from engine.judging.instant import parse_instant
-from engine.loading.finding import advice_first
-from engine.loading.inspection import inspect
+from engine.core.judging.instant import parse_instant
+from engine.documents.check import inspect
+from engine.documents.finding import advice_first
 from engine.settings import Paths
 from tests.golden.house.plain import plain
 from tests.golden.house.record import Documents

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.settings import load
-from engine.store.embedded import EmbeddedServer
+from engine.store.redis.embedded import EmbeddedServer
 from tests.golden.house.commands import ENVIRONMENT, environment, said
 from tests.golden.house.keyspace import keyspace
 from tests.golden.house.plain import HOME, plain

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect as shapes
 
-from engine.alerting.alert import HistoryEntry
-from engine.alerting.directory import Contents
+from engine.core.alerting.alert import HistoryEntry
+from engine.core.alerting.directory import Contents
 from engine.service.audit import AuditEntry
 from engine.service.backup_record import BACKUPS
 from engine.service.case_archive import ArchivedCase
@@ -26,10 +26,9 @@ from engine.service.quarantine_acts import SETTLED, Settled
 from engine.service.record_audit import TYPES
 from engine.service.rule_sets import RELOADS, InForce
 from engine.service.rule_sets import Proposal as RuleProposal
-from engine.store.backup import Manifest
+from engine.store.archive.day_file import Link
+from engine.store.backup.file import Manifest
 from engine.store.codec import decode, encode
-from engine.store.day_file import Link
-from engine.store.embedded import EmbeddedServer
 from engine.store.port import (
     Append,
     Arrival,
@@ -40,7 +39,8 @@ from engine.store.port import (
     Put,
     Write,
 )
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 from tests.golden.house.keyspace import keyspace, shown
 from tests.golden.house.record import Documents
 

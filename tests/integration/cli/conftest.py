@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from engine import cli
-from engine.judging.instant import HOUR, MINUTE, parse_instant
+from engine.core.judging.instant import HOUR, MINUTE, parse_instant
 from engine.service.app import open_siaga
 from engine.service.tokens import Scope
 from engine.settings import load

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from engine import cli
-from engine.judging.instant import DAY, parse_instant
+from engine.core.judging.instant import DAY, parse_instant
 from engine.service.app import open_siaga
 from engine.service.archivist import Archivist
 from engine.service.tokens import Scope
 from engine.settings import load
-from engine.store.archive import Archive
+from engine.store.archive.events import Archive
 
 ROOT = Path(__file__).parents[3]
 NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")

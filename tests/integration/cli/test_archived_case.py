@@ -12,15 +12,15 @@ import httpx
 import pytest
 
 from engine import cli
-from engine.alerting.alert import NOTICES
-from engine.judging.instant import DAY, MINUTE, parse_instant
+from engine.core.alerting.alert import NOTICES
+from engine.core.judging.instant import DAY, MINUTE, parse_instant
 from engine.service.app import open_siaga
 from engine.service.case_archivist import CaseArchivist
 from engine.service.casebook import ALERTS
 from engine.service.key import secret_keys
 from engine.settings import Settings, load
+from engine.texts.answer_link import token_for
 from engine.web.api import build
-from engine.wording.link import token_for
 from tests.credentials import OPERATOR
 
 ROOT = Path(__file__).parents[3]

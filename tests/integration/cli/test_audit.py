@@ -9,11 +9,11 @@ import pytest
 import redis
 
 from engine import cli
-from engine.judging.instant import MINUTE, parse_instant
+from engine.core.judging.instant import MINUTE, parse_instant
 from engine.service.app import open_siaga
 from engine.service.tokens import Scope
 from engine.settings import load
-from engine.store.embedded import EmbeddedServer
+from engine.store.redis.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parents[3]
 NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine import cli
-from engine.judging.instant import DAY, MINUTE
+from engine.core.judging.instant import DAY, MINUTE
 from engine.rehearsal.replay import Recorded, read_events
 from engine.service import proof
 from engine.service.app import Siaga, open_siaga
@@ -21,8 +21,8 @@ from engine.service.key import Keys
 from engine.service.tokens import Scope
 from engine.settings import load
 from engine.settings_retention import RetentionSection
-from engine.store.archive import Archive
-from engine.store.copy import Namespace
+from engine.store.archive.events import Archive
+from engine.store.backup.copy import Namespace
 from tests.integration.cli.few_people import few_people
 
 ROOT = Path(__file__).parents[3]

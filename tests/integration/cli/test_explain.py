@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine import cli
-from engine.judging.instant import parse_instant
+from engine.core.judging.instant import parse_instant
 from engine.service.app import open_siaga
 from engine.settings import load
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine import cli
-from engine.loading.gateways import load_gateways
+from engine.documents.gateways import load_gateways
 from engine.settings import load
 
 ROOT = Path(__file__).parents[3]

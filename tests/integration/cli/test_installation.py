@@ -10,11 +10,11 @@ import pytest
 from engine import cli
 from engine.cli.account import os_account
 from engine.clock import WallClock
-from engine.judging.instant import format_instant
+from engine.core.judging.instant import format_instant
 from engine.service.tokens import Tokens
 from engine.settings import load
-from engine.store.embedded import EmbeddedServer
-from engine.store.redis import RedisStore
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 
 ROOT = Path(__file__).parents[3]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.judging.instant import format_instant
+from engine.core.judging.instant import format_instant
 
 ROOT = Path(__file__).parents[3]
 TRIES, PAUSE = 300, 0.1

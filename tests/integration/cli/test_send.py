@@ -17,8 +17,8 @@ import pytest
 from engine import cli
 from engine.cli.send import AMISS, KEPT, TOKEN
 from engine.clock import WallClock
-from engine.judging.instant import HOUR, format_instant, local
-from engine.loading.sheet import read_sheet
+from engine.core.judging.instant import HOUR, format_instant, local
+from engine.documents.sheets.sheet import read_sheet
 from engine.service.app import open_siaga
 from engine.settings import load
 from engine.store.memory import MemoryStore

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from engine import cli
-from engine.alerting.alert import Notification
-from engine.judging.instant import HOUR, MINUTE, parse_instant
+from engine.core.alerting.alert import Notification
+from engine.core.judging.instant import HOUR, MINUTE, parse_instant
 from engine.service.app import Siaga, open_siaga
 from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX
 from engine.service.tokens import Scope

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 
 from engine.service.app import open_siaga
 from engine.settings import Settings
-from engine.store.redis import RedisStore
+from engine.store.redis.store import RedisStore
 from tests.integration.mail.office import ROOT, START, report
 
 

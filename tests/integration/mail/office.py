@@ -6,7 +6,7 @@ Here: its files and settings, in lock-step, and the event that opens the alert. 
 from pathlib import Path
 from typing import Any
 
-from engine.judging.instant import format_instant, parse_instant
+from engine.core.judging.instant import format_instant, parse_instant
 from engine.service.app import Siaga
 from engine.service.tokens import Scope
 from engine.settings import Settings

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.service.dispatcher import CLAIM
+from engine.service.casebook import CLAIM
 from engine.settings import Settings
-from engine.store.embedded import EmbeddedServer
+from engine.store.redis.embedded import EmbeddedServer
 from tests.contract.notifiers.mailbox import Mailbox
 from tests.integration.mail.office import ROOT, office
 

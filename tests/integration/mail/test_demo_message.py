@@ -9,7 +9,7 @@ from engine.service.app import open_siaga
 from engine.service.tokens import Scope
 from engine.settings import load
 from engine.store.memory import MemoryStore
-from engine.wording.link import PLACEHOLDER
+from engine.texts.answer_link import PLACEHOLDER
 from tests.contract.notifiers.mailbox import Mailbox
 
 ROOT = Path(__file__).parents[3]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from engine.clock import WallClock
-from engine.judging.instant import format_instant
+from engine.core.judging.instant import format_instant
 from tests.contract.notifiers.mailbox import Mailbox
 from tests.crash.installation import installation
 from tests.integration.processes.desk import Desk, Service

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store.embedded import EmbeddedServer
+from engine.store.redis.embedded import EmbeddedServer
 from tests.integration.processes.place import Counting, Place
 
 pytestmark = [

@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from engine.clock import WallClock
-from engine.judging.instant import MINUTE, format_instant
+from engine.core.judging.instant import MINUTE, format_instant
 from tests.integration.namespace import program, until
 
 ROOT = Path(__file__).parents[3]

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from engine.clock import WallClock
-from engine.judging.instant import MINUTE, format_instant
+from engine.core.judging.instant import MINUTE, format_instant
 from tests.integration.mail.certificate import Certificate
 from tests.integration.namespace import program, until
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.store.embedded import EmbeddedServer
-from engine.store.link import Link
+from engine.store.redis.client import Link
+from engine.store.redis.embedded import EmbeddedServer
 
 
 class Grounds:

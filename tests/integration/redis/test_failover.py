@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 
 from engine.errors import StoreUnavailableError
 from engine.store.port import START, Arrival
-from engine.store.redis import RedisStore
-from engine.store.sentinel import PrimaryPool
-from engine.store.sentinel import watched as address
+from engine.store.redis.sentinel import PrimaryPool
+from engine.store.redis.sentinel import watched as address
+from engine.store.redis.store import RedisStore
 from tests.integration.redis.watched import Watched
 
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")

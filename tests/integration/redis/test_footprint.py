@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from engine.judging.instant import DAY
-from engine.judging.window import within_of
+from engine.core.judging.instant import DAY
+from engine.core.judging.window import within_of
 from tests.bench.footprint import CONDITIONS, footprint
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerting.own import Request
-from engine.judging.instant import format_instant, parse_instant
+from engine.core.alerting.internal_alerts import Request
+from engine.core.judging.instant import format_instant, parse_instant
 from engine.matching.checked import open_shards
 from engine.service.app import open_siaga
 from engine.service.own_alerts import OWN

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import ConfigurationError, StoreUnavailableError, WeakDurabilityError
 from engine.store.port import Append, Arrival, Committed, Plan, Put, Record, Write
-from engine.store.redis import RedisStore
+from engine.store.redis.store import RedisStore
 
 EVENT = Arrival(b"i" * 12, b"c" * 8, b"{}")
 WRITE = Write(

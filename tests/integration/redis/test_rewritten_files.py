@@ -8,10 +8,10 @@ import pytest
 
 from engine import cli
 from engine.errors import StoreError
-from engine.store.embedded import EmbeddedServer
-from engine.store.link import Link
 from engine.store.port import Drop, Put, Write
-from engine.store.redis import RedisStore
+from engine.store.redis.client import Link
+from engine.store.redis.embedded import EmbeddedServer
+from engine.store.redis.store import RedisStore
 
 ROOT = Path(__file__).parents[3]
 RIGHTS = "on >p ~{siaga:*}* &{siaga:*}* +@all -@dangerous +info +config|get +client +keys +acl|getuser"

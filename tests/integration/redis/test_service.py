@@ -10,12 +10,12 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from engine.alerting.alert import Alert
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant
+from engine.core.alerting.alert import Alert
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant
 from engine.service.app import Siaga, open_siaga
 from engine.service.audit import AUDIT
 from engine.store.port import MARK_LENGTH
-from engine.store.redis import RedisStore
+from engine.store.redis.store import RedisStore
 from engine.web.api import build
 from tests.crash.installation import ENVIRONMENT, START, installation
 from tests.credentials import OPERATOR

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.loading.adapters import load_adapter
+from engine.documents.adapters import load_adapter
 from engine.service.app import Siaga, open_siaga
 from engine.store.memory import MemoryStore
+from engine.texts.reply_code import valid
 from engine.web.server import serving
-from engine.wording.code import valid
 from notifiers.base import DeliveryError
 from notifiers.registry import build_one
 from tests.contract.notifiers.test_notifier import (  # noqa: F401 -- the tests run here on the fixture of this module

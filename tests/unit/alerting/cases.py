@@ -5,16 +5,16 @@ Here: plain builders with one word for each thing, and `Course`, which carries o
 
 import msgspec
 
-from engine.alerting.command import Answer, Attempted, Cover, Open, Wake, Withheld
-from engine.alerting.decide import decide, open_alert
-from engine.alerting.directory import Assignment, Contact, Contents, Directory, Person
-from engine.alerting.draft import NO_STAGES, Surroundings
-from engine.alerting.gates import attempt
-from engine.alerting.policy import Policy, Step, Target
-from engine.judging.instant import MINUTE
-from engine.judging.judgement import Evidence, Joined, Opened
-from engine.judging.region import Region, RegionTable
-from engine.judging.rule import Rule
+from engine.core.alerting.case_editor import NO_STAGES, Surroundings
+from engine.core.alerting.command import Answer, Attempted, Cover, Open, Wake, Withheld
+from engine.core.alerting.decide import decide, open_alert
+from engine.core.alerting.directory import Assignment, Contact, Contents, Directory, Person
+from engine.core.alerting.gates import attempt
+from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.judging.instant import MINUTE
+from engine.core.judging.judgement import Evidence, Joined, Opened
+from engine.core.judging.region import Region, RegionTable
+from engine.core.judging.rule import Rule
 from tests.credentials import OPERATOR
 
 START = 1_732_500_000_000

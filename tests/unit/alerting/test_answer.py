@@ -4,11 +4,11 @@ from typing import get_args
 
 import pytest
 
-from engine.alerting.alert import Status
-from engine.alerting.answer import REFUSALS, TABLE
-from engine.alerting.command import GRADES, Comment, EscalateNow, Says, Wake
-from engine.alerting.policy import Acknowledge
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.alert import Status
+from engine.core.alerting.answer import REFUSALS, TABLE
+from engine.core.alerting.command import GRADES, Comment, EscalateNow, Says, Wake
+from engine.core.alerting.policy import Acknowledge
+from engine.core.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import START, Course, joined, policy, says, step, target
 
 TWO = (step("sekda", "bkpsdm"),)

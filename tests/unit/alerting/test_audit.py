@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.alert import HistoryEntry
-from engine.alerting.audit import broken_link, unaccounted_alerts, unaccounted_notifications
-from engine.alerting.draft import chain_digest
+from engine.core.alerting.alert import HistoryEntry
+from engine.core.alerting.case_editor import chain_digest
+from engine.core.alerting.integrity import broken_link, unaccounted_alerts, unaccounted_notifications
 from tests.unit.alerting.cases import CONTENTS, Course, policy, says, step, without
 
 

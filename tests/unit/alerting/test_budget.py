@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.alert import Notification
-from engine.alerting.budget import Allowance, Budgets, accounts, allowed_at, kept
-from engine.alerting.turn import in_turn, waiting
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.budget import Allowance, Budgets, accounts, allowed_at, kept
+from engine.core.alerting.send_order import in_turn, waiting
+from engine.core.judging.instant import HOUR, MINUTE
 
 FIVE = Allowance(at_most=5, within=15 * MINUTE)
 

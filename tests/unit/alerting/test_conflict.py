@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from engine.alerting.command import Attempted
-from engine.alerting.conflict import accused, exclusions, substitutes
-from engine.alerting.directory import Deputy, Directory, Duty
-from engine.alerting.policy import Target
+from engine.core.alerting.command import Attempted
+from engine.core.alerting.conflict_of_interest import accused, exclusions, substitutes
+from engine.core.alerting.directory import Deputy, Directory, Duty
+from engine.core.alerting.policy import Target
 from tests.unit.alerting.cases import (
     CONTENTS,
     OFFICES,

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from engine.alerting.continuity import abandoned, ahead
-from engine.alerting.policy import Target
-from engine.judging.instant import MINUTE
+from engine.core.alerting.escalation import abandoned, ahead
+from engine.core.alerting.policy import Target
+from engine.core.judging.instant import MINUTE
 from tests.unit.alerting.cases import CONTENTS, START, Course, around, policy, says, step, without
 
 NONE = policy(

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from engine.alerting.alert import EVIDENCE_KEPT
-from engine.alerting.command import Keep, Wake, Withheld
-from engine.alerting.decide import decide, open_alert
-from engine.alerting.policy import Acknowledge, StepCondition
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.judgement import Ended, Opened, Redated, Undone
+from engine.core.alerting.alert import EVIDENCE_KEPT
+from engine.core.alerting.command import Keep, Wake, Withheld
+from engine.core.alerting.decide import decide, open_alert
+from engine.core.alerting.policy import Acknowledge, StepCondition
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Opened, Redated, Undone
 from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import (
     START,

@@ -1,7 +1,7 @@
 """Declining: who is dropped, what ends, what comes back; and the renewal by a reminder's link."""
 
-from engine.alerting.policy import Acknowledge
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.policy import Acknowledge
+from engine.core.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import START, Course, having, joined, person, policy, says, step
 
 TWO = (step("sekda", "bkpsdm"), step("province:sekda"))

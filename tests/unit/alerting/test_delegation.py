@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from engine.alerting.command import Wake
-from engine.alerting.directory import ALWAYS
-from engine.alerting.policy import Acknowledge
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.command import Wake
+from engine.core.alerting.directory import ALWAYS
+from engine.core.alerting.policy import Acknowledge
+from engine.core.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import (
     START,
     Course,

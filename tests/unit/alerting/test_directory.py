@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.directory import (
+from engine.core.alerting.directory import (
     Assignment,
     Contents,
     Deputy,
@@ -17,7 +17,7 @@ from engine.alerting.directory import (
     place_of,
     resolve,
 )
-from engine.alerting.policy import Target
+from engine.core.alerting.policy import Target
 from tests.unit.alerting.cases import CONTENTS, REGIONS, START, contact, holder, person, target, without
 
 POSKO = Found(person="posko", capacity="holder", role="posko_nasional", region="00")

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from engine.alerting.alert import AFTER_CLOSING, FINAL
-from engine.alerting.draft import Draft, chain_digest
+from engine.core.alerting.alert import AFTER_CLOSING, FINAL
+from engine.core.alerting.case_editor import Draft, chain_digest
 from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import START, Course, policy, step, target
 

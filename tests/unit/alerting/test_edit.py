@@ -4,8 +4,18 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.directory import Assignment, Directory, Duty, Span
-from engine.alerting.edit import added, assigned, marked, removed, rostered, without
+from engine.core.alerting.directory import (
+    Assignment,
+    Directory,
+    Duty,
+    Span,
+    added,
+    assigned,
+    marked,
+    removed,
+    rostered,
+    without,
+)
 from tests.unit.alerting.cases import CONTENTS, OFFICES, START
 
 NAMES = st.sampled_from(sorted(OFFICES))

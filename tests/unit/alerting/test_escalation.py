@@ -2,10 +2,10 @@
 
 import msgspec
 
-from engine.alerting.command import EscalateNow, Wake
-from engine.alerting.directory import Duty, Span
-from engine.alerting.policy import Acknowledge, StepCondition
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.command import EscalateNow, Wake
+from engine.core.alerting.directory import Duty, Span
+from engine.core.alerting.policy import Acknowledge, StepCondition
+from engine.core.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import (
     CONTENTS,
     START,

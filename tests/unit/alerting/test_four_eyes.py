@@ -2,8 +2,7 @@
 
 import pytest
 
-from engine.alerting.credential import Credential
-from engine.alerting.four_eyes import may_approve, owner, same_person
+from engine.core.alerting.credential import Credential, may_approve, owner, same_person
 
 TOKEN = Credential("token", "4be1a2c3d4")
 BOUND = Credential("token", "4be1a2c3d4", "siti")

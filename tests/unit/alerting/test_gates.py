@@ -5,11 +5,11 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine.alerting.alert import AFTER_CLOSING, Kind
-from engine.alerting.command import Wake
-from engine.alerting.directory import PassedOver
-from engine.alerting.gates import PERSON, attempt
-from engine.alerting.policy import StepCondition
+from engine.core.alerting.alert import AFTER_CLOSING, Kind
+from engine.core.alerting.command import Wake
+from engine.core.alerting.directory import PassedOver
+from engine.core.alerting.gates import PERSON, attempt
+from engine.core.alerting.policy import StepCondition
 from tests.unit.alerting.cases import (
     START,
     Course,

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from engine.alerting.audit import unaccounted_alerts
-from engine.alerting.command import Cover, EscalateNow, Wake
-from engine.alerting.hiding import hider
-from engine.judging.judgement import Ended
+from engine.core.alerting.command import Cover, EscalateNow, Wake
+from engine.core.alerting.integrity import unaccounted_alerts
+from engine.core.alerting.silence import hider
+from engine.core.judging.judgement import Ended
 from tests.unit.alerting.cases import START, Course, joined, says
 
 

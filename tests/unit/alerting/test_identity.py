@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.identity import alert_id, derive, notification_id
+from engine.core.alerting.ids import alert_id, derive, notification_id
 
 PARTS = st.lists(st.text(), max_size=4)
 

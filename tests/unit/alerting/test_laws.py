@@ -8,18 +8,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.alerting.alert import AFTER_CLOSING, FINAL
-from engine.alerting.audit import broken_link, unaccounted_alerts, unaccounted_notifications
-from engine.alerting.command import Attempted, Comment, Cover, EscalateNow, Wake
-from engine.alerting.conflict import accused
-from engine.alerting.decide import decide, open_alert
-from engine.alerting.directory import Contents, Deputy, Duty, Span
-from engine.alerting.policy import Acknowledge, Policy, Quiet, Step, StepCondition, Target
-from engine.alerting.silence import Match, Silence
-from engine.alerting.telling import ASKING
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.judgement import Ended, Redated, Undone
-from engine.judging.rule import TellAgain
+from engine.core.alerting.alert import AFTER_CLOSING, FINAL
+from engine.core.alerting.command import Attempted, Comment, Cover, EscalateNow, Wake
+from engine.core.alerting.conflict_of_interest import accused
+from engine.core.alerting.decide import decide, open_alert
+from engine.core.alerting.directory import Contents, Deputy, Duty, Span
+from engine.core.alerting.integrity import broken_link, unaccounted_alerts, unaccounted_notifications
+from engine.core.alerting.notification_planning import ASKING
+from engine.core.alerting.policy import Acknowledge, Policy, Quiet, Step, StepCondition, Target
+from engine.core.alerting.silence import Match, Silence
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Redated, Undone
+from engine.core.judging.rule import TellAgain
 from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import (
     OFFICES,

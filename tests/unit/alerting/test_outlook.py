@@ -3,13 +3,11 @@
 import msgspec
 import pytest
 
-from engine.alerting.directory import Duty, Person, Span
-from engine.alerting.flaws import Flaw, flaws
-from engine.alerting.outlook import outlook, reach
-from engine.alerting.policy import Quiet, StepCondition
-from engine.alerting.reachability import Matrix, counts, offices_named
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.rule import LevelStep
+from engine.core.alerting.directory import Duty, Person, Span
+from engine.core.alerting.policy import Quiet, StepCondition
+from engine.core.alerting.reachability import Flaw, Matrix, counts, flaws, offices_named, outlook, reach
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.rule import LevelStep
 from tests.unit.alerting.cases import (
     CONTENTS,
     REGIONS,

@@ -5,12 +5,12 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from engine.alerting.command import EscalateNow
-from engine.alerting.policy import Acknowledge, Quiet, StepCondition
-from engine.alerting.quiet import contact_quiet_until
-from engine.judging.calendar import Calendar, Stage
-from engine.judging.instant import HOUR, MINUTE, from_datetime, zone
-from engine.judging.region import RegionTable
+from engine.core.alerting.command import EscalateNow
+from engine.core.alerting.notification_planning import contact_quiet_until
+from engine.core.alerting.policy import Acknowledge, Quiet, StepCondition
+from engine.core.judging.calendar import Calendar, Stage
+from engine.core.judging.instant import HOUR, MINUTE, from_datetime, zone
+from engine.core.judging.region import RegionTable
 from tests.unit.alerting.cases import (
     REGIONS,
     Course,

@@ -1,8 +1,8 @@
 """Told again though no step is due: a figure that doubles, and time alone (escalation.md 3.10)."""
 
-from engine.alerting.policy import Acknowledge, Quiet
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.rule import TellAgain
+from engine.core.alerting.policy import Acknowledge, Quiet
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.rule import TellAgain
 from tests.unit.alerting.cases import Course, joined, policy, says, step, target
 
 DOUBLES = TellAgain(value_doubles=True)

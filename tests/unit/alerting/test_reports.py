@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.alert import FINAL
-from engine.alerting.command import Attempted, Reported
-from engine.judging.instant import MINUTE
+from engine.core.alerting.alert import FINAL
+from engine.core.alerting.command import Attempted, Reported
+from engine.core.judging.instant import MINUTE
 from tests.unit.alerting.cases import Course, having, person, policy, says, step
 
 BOTH = person("sekda", "sms", "email")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.command import Attempted
-from engine.alerting.route import (
+from engine.core.alerting.command import Attempted
+from engine.core.alerting.route import (
     CLOSED,
     FAILURES_TO_OPEN,
     OPEN_FOR,

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from engine.alerting.alert import AFTER_CLOSING
-from engine.alerting.command import Cover, EscalateNow, Wake
-from engine.alerting.policy import Acknowledge
-from engine.alerting.silence import Match, Silence, covering, next_change
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.alert import AFTER_CLOSING
+from engine.core.alerting.command import Cover, EscalateNow, Wake
+from engine.core.alerting.policy import Acknowledge
+from engine.core.alerting.silence import Match, Silence, covering, next_change
+from engine.core.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import START, Course, evidence, joined, policy, says, step
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.alerting.silence import Match, root_of, width_of
-from engine.judging.region import Region, RegionTable, level_of
+from engine.core.alerting.silence import Match, root_of, width_of
+from engine.core.judging.region import Region, RegionTable, level_of
 
 CODES = ("00", "73", "73.15", "73.16", "94", "94.02")
 REGIONS = RegionTable(

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.situation import STATES, Period, below, situation
+from engine.core.alerting.situation import STATES, Period, below, situation
 from tests.unit.wording.sample import ALERT, NOW, notification
 
 PERIOD = Period(NOW - 100, NOW)

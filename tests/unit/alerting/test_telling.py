@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.command import Attempted, Wake
-from engine.alerting.delivery import JITTER, LONGEST_RETRY, _wait
-from engine.alerting.telling import contacts_for
-from engine.judging.instant import MINUTE, SECOND
-from engine.judging.judgement import Undone
+from engine.core.alerting.command import Attempted, Wake
+from engine.core.alerting.delivery import JITTER, LONGEST_RETRY, _wait
+from engine.core.alerting.notification_planning import contacts_for
+from engine.core.judging.instant import MINUTE, SECOND
+from engine.core.judging.judgement import Undone
 from tests.unit.alerting.cases import (
     CONTENTS,
     START,

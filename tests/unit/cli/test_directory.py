@@ -8,11 +8,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.directory import ALWAYS, Assignment, Contact, Contents, Deputy, Duty, Person, Span
 from engine.cli.directory_form import as_csv, as_document
+from engine.core.alerting.directory import ALWAYS, Assignment, Contact, Contents, Deputy, Duty, Person, Span
+from engine.core.judging.instant import MINUTE, local_midnight
+from engine.documents.directory import load_directory
 from engine.errors import SiagaError
-from engine.judging.instant import MINUTE, local_midnight
-from engine.loading.directory import load_directory
 from tests.unit.service.country import REGIONS
 
 PLACES = ("33.74", "73.15", "96.01")

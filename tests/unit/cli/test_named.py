@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.cli.named import group_named, rule_named
+from engine.core.judging.rule import Rule
+from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.judging.rule import Rule
-from engine.loading.regions import load_regions
 
 REGIONS = load_regions(Path("config/regions.csv"))
 

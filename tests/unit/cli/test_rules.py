@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.loading.calendar import load_calendar
-from engine.loading.known import ANYTHING
-from engine.loading.rules import load_rules
+from engine.documents.calendar import load_calendar
+from engine.documents.reference_data import ANYTHING
+from engine.documents.rules.rules import load_rules
 
 ROOT = Path(__file__).parents[3]
 KNOWN = msgspec.structs.replace(ANYTHING, calendar=load_calendar(ROOT / "config/calendar.yaml").expect())

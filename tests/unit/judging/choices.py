@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, product
 
-from engine.judging.event import EventKey
-from engine.judging.instant import Instant
-from engine.judging.pattern import RETENTION, parts_of
-from engine.judging.rule import AllItems, AnyItem, Guard, NotAllItems, Part, Pattern, Stage
-from engine.judging.rule import Sequence as Steps
-from engine.judging.state import Point
+from engine.core.judging.condition import AllItems, AnyItem, Guard, NotAllItems, Part, Pattern, Stage
+from engine.core.judging.condition import Sequence as Steps
+from engine.core.judging.event import EventKey
+from engine.core.judging.group_state import Point
+from engine.core.judging.instant import Instant
+from engine.core.judging.pattern import RETENTION, parts_of
 
 Choice = tuple[EventKey, ...]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.judging import trace
+from engine.core.judging import fold
 
 
 @pytest.fixture(scope="module", autouse=True)
 def mindful() -> Iterator[None]:
     """Remember after every second point."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trace, "REMEMBERED_EVERY", 2)
+        patch.setattr(fold, "REMEMBERED_EVERY", 2)
         yield

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import MINUTE, Instant
-from engine.judging.judgement import Ended, Judgement, Opened, Redated, Undone
-from engine.judging.rule import Rule
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import MINUTE, Instant
+from engine.core.judging.judgement import Ended, Judgement, Opened, Redated, Undone
+from engine.core.judging.rule import Rule
 from engine.matching.membership import Membership
 from engine.matching.native import compile_filter
 

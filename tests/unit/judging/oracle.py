@@ -12,9 +12,7 @@ from itertools import pairwise
 from math import ceil
 from statistics import mean
 
-from engine.judging.event import Event, EventKey
-from engine.judging.instant import DAY, HOUR, Instant, Millis
-from engine.judging.rule import (
+from engine.core.judging.condition import (
     Aggregate,
     Change,
     Column,
@@ -26,12 +24,14 @@ from engine.judging.rule import (
     FirstTime,
     Floor,
     PreviousWindow,
-    Rule,
     SameHour,
     Share,
     Spread,
     Value,
 )
+from engine.core.judging.event import Event, EventKey
+from engine.core.judging.instant import DAY, HOUR, Instant, Millis
+from engine.core.judging.rule import Rule
 from engine.matching.native import compile_filter
 
 PULSES = EveryEvent | Change | FirstTime

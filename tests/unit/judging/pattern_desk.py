@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR, Instant
-from engine.judging.judgement import Judgement
-from engine.judging.rule import (
-    EVERYTHING,
-    Guard,
-    Part,
-    Stage,
-)
-from engine.judging.rule import Sequence as Steps
+from engine.core.judging.condition import Guard, Part, Stage
+from engine.core.judging.condition import Sequence as Steps
+from engine.core.judging.event import Event
+from engine.core.judging.filter import EVERYTHING
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import DAY, HOUR, Instant
+from engine.core.judging.judgement import Judgement
 from tests.unit.judging.desk import event
 
 FAR = 100 * DAY

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.event import Event
-from engine.judging.expected import Silence
-from engine.judging.instant import MINUTE, Instant, Millis
-from engine.judging.rule import Rule
+from engine.core.judging.condition import Silence
+from engine.core.judging.event import Event
+from engine.core.judging.group_state import Circumstances
+from engine.core.judging.instant import MINUTE, Instant, Millis
+from engine.core.judging.rule import Rule
 
 Stretch = tuple[Instant, tuple[Instant, str] | None]
 

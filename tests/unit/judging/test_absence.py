@@ -7,17 +7,15 @@ from typing import Any
 
 import pytest
 
-from engine.judging.active import Active
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.expected import Deadline, Expected, Member, Silence
-from engine.judging.explain import Stand, explain_group
-from engine.judging.filter import Limit
-from engine.judging.instant import HOUR, MINUTE, Instant, from_datetime, zone
-from engine.judging.judgement import Judgement, Opened, Risen
-from engine.judging.outage import Gap
-from engine.judging.rule import Clear, LevelStep, Rule, TellAgain
-from engine.judging.state import Closing
+from engine.core.judging.calendar import Active
+from engine.core.judging.condition import Deadline, Expected, Member, Silence
+from engine.core.judging.explanation import Stand, explain_group
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances, Closing, Gap
+from engine.core.judging.instant import HOUR, MINUTE, Instant, from_datetime, zone
+from engine.core.judging.judgement import Judgement, Opened, Risen
+from engine.core.judging.rule import Clear, LevelStep, Rule, TellAgain
 from tests.unit.judging.desk import Ledger, event, feed, rule, wait
 
 NOBODY = Expected()

@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.active import Active, NamedSpan, Spans
-from engine.judging.calendar import within_days, within_hours
-from engine.judging.circumstances import Circumstances
-from engine.judging.condition import Count, EveryEvent, Value
-from engine.judging.evaluate import Group
-from engine.judging.filter import Limit, Test
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant, from_datetime, zone
-from engine.judging.rule import Clear
+from engine.core.judging.calendar import Active, NamedSpan, Spans, within_days, within_hours
+from engine.core.judging.condition import Count, EveryEvent, Value
+from engine.core.judging.filter import Limit, Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, from_datetime, zone
+from engine.core.judging.rule import Clear
 from tests.unit.judging.desk import Ledger, event, feed, rule, wait
 
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.judging import points, retention
-from engine.judging.circumstances import UNKNOWN, Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.rule import Clear, Count, Rule
-from engine.judging.state import Closing, GroupState, Point
+from engine.core.judging import points, retention
+from engine.core.judging.condition import Count
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import UNKNOWN, Circumstances, Closing, GroupState, Point
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.rule import Clear, Rule
 from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules
 from tests.unit.judging.test_silence_laws import told, worlds

@@ -7,10 +7,12 @@ back, moved or shortened, and the openings that were not undone must be those of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.hearing import BondGroup, Hearing
-from engine.judging.judgement import Joined, Opened, Risen
-from engine.judging.rule import Bond, Clear, LevelStep, Limit
-from engine.judging.stretch import Source, Stretch
+from engine.core.judging.condition import Bond
+from engine.core.judging.filter import Limit
+from engine.core.judging.judgement import Joined, Opened, Risen
+from engine.core.judging.open_interval import Source, Stretch
+from engine.core.judging.rule import Clear, LevelStep
+from engine.core.judging.rule_dependency import BondGroup, Hearing
 from tests.unit.judging.desk import Ledger, rule
 
 END = 1_000

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.judgement import Ended, Joined, Opened
-from engine.judging.rule import Clear, Count, Distinct, EveryEvent, Limit, Test, Value
+from engine.core.judging.condition import Count, Distinct, EveryEvent, Value
+from engine.core.judging.filter import Limit, Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Joined, Opened
+from engine.core.judging.rule import Clear
 from tests.unit.judging.desk import Ledger, event, feed, rule, wait
 
 FAR = 60 * HOUR

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.evaluate import Group
-from engine.judging.event import EventKey
-from engine.judging.instant import HOUR, MINUTE, Instant
-from engine.judging.judgement import Ended, Joined, Opened, Redated, Undone
-from engine.judging.rule import Clear, Count, Distinct, Limit, Rule, Value
-from engine.judging.state import Closing
+from engine.core.judging.condition import Count, Distinct, Value
+from engine.core.judging.event import EventKey
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Closing
+from engine.core.judging.instant import HOUR, MINUTE, Instant
+from engine.core.judging.judgement import Ended, Joined, Opened, Redated, Undone
+from engine.core.judging.rule import Clear, Rule
 from tests.unit.judging.desk import event, minutes, rule
 
 

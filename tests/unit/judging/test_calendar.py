@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.calendar import Calendar, Stage, hours_end, within_days, within_hours
-from engine.judging.instant import DAY, HOUR, MINUTE, from_datetime, local, zone
+from engine.core.judging.calendar import Calendar, Stage, hours_end, within_days, within_hours
+from engine.core.judging.instant import DAY, HOUR, MINUTE, from_datetime, local, zone
 
 WIB, WITA, WIT = "Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"
 

@@ -10,34 +10,27 @@ import pytest
 from msgspec.msgpack import decode, encode
 from msgspec.structs import replace
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.hearing import BondGroup
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.judgement import Ended, Joined, Judgement, Opened, Risen
-from engine.judging.rule import (
+from engine.core.judging.condition import (
     Aggregate,
-    AllOf,
     Bond,
-    Clear,
     Compare,
     Condition,
     Count,
     Distinct,
-    Exemption,
-    LevelStep,
-    Limit,
     PreviousWindow,
-    Rule,
     Share,
     Spread,
-    TellAgain,
-    Test,
     Value,
 )
-from engine.judging.state import GroupState
-from engine.judging.stretch import Stretch
+from engine.core.judging.event import Event
+from engine.core.judging.filter import AllOf, Limit, Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances, GroupState
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Joined, Judgement, Opened, Risen
+from engine.core.judging.open_interval import Stretch
+from engine.core.judging.rule import Clear, Exemption, LevelStep, Rule, TellAgain
+from engine.core.judging.rule_dependency import BondGroup
 from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.test_bond import hearing
 

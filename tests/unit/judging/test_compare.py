@@ -7,24 +7,15 @@ from typing import Any
 
 import pytest
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.explain import explain_group
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant
-from engine.judging.judgement import Joined, Opened, Undone
-from engine.judging.rule import (
-    Clear,
-    Column,
-    Compare,
-    Earlier,
-    Floor,
-    LevelStep,
-    Limit,
-    PreviousWindow,
-    Rule,
-    SameHour,
-)
+from engine.core.judging.condition import Column, Compare, Earlier, Floor, PreviousWindow, SameHour
+from engine.core.judging.event import Event
+from engine.core.judging.explanation import explain_group
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant
+from engine.core.judging.judgement import Joined, Opened, Undone
+from engine.core.judging.rule import Clear, LevelStep, Rule
 from tests.unit.judging.desk import event, feed, fits_of, rule
 
 FAR = 90 * DAY

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import labels
-from engine.judging.correction import REFUSALS, Member, member_of, named_by, refusal, verdict
+from engine.core.judging.correction import REFUSALS, Member, member_of, named_by, refusal, verdict
 from tests.unit.judging.desk import event
 
 

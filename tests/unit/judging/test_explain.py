@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from engine.judging.evaluate import Group
-from engine.judging.event import EventKey
-from engine.judging.explain import OPENING_GATES, OWN_GATES, Stand, explain_event, explain_group
-from engine.judging.instant import HOUR, MINUTE, Instant
-from engine.judging.rule import Count, Limit, Rule, Value
-from engine.judging.state import Closing
+from engine.core.judging.condition import Count, Value
+from engine.core.judging.event import EventKey
+from engine.core.judging.explanation import OPENING_GATES, OWN_GATES, Stand, explain_event, explain_group
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Closing
+from engine.core.judging.instant import HOUR, MINUTE, Instant
+from engine.core.judging.rule import Rule
 from tests.unit.judging.desk import event, minutes, rule
 
 COUNT = rule(condition=Count(3, HOUR))

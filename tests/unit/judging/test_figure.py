@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.completion import fold_of
-from engine.judging.evaluate import Group
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.judgement import Ended, Opened, Undone
-from engine.judging.rule import Aggregate, Clear, Function, LevelStep, Limit, Rule
+from engine.core.judging.condition import Aggregate, Function
+from engine.core.judging.condition_folds import fold_of
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Opened, Undone
+from engine.core.judging.rule import Clear, LevelStep, Rule
 from tests.unit.judging.desk import event, feed, rule, wait
 
 FAR = 60 * HOUR

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.group import canonical, group_of, region_of_group
+from engine.core.judging.group_key import canonical, group_of, region_of_group
 from tests.unit.judging.desk import event, rule
 
 

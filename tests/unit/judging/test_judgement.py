@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from engine.judging.event import Event
-from engine.judging.judgement import Evidence, Impact, evidence_of
+from engine.core.judging.event import Event
+from engine.core.judging.judgement import Evidence, Impact, evidence_of
 
 START = 1_732_500_000_000
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.evaluate import Group
-from engine.judging.event import number
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.judgement import Joined, Opened
-from engine.judging.level import level_of
-from engine.judging.rule import Count, Distinct, LevelStep, Limit, Value
+from engine.core.judging.condition import Count, Distinct, Value
+from engine.core.judging.event import number
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.judgement import Joined, Opened
+from engine.core.judging.rule import LevelStep, level_of
 from tests.unit.judging.desk import event, rule
 
 LADDER = (LevelStep(2), LevelStep(3, Limit("at_least", 5)), LevelStep(4, Limit("above", 19)))

@@ -6,11 +6,12 @@ from itertools import permutations
 
 import pytest
 
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Opened, Redated, Undone
-from engine.judging.rule import Change, Clear, FirstTime, Rule
+from engine.core.judging.condition import Change, FirstTime
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Opened, Redated, Undone
+from engine.core.judging.rule import Clear, Rule
 from tests.unit.judging.desk import event, feed, rule
 
 FAR = 1_000 * HOUR

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
-from engine.judging.judgement import Ended, Joined, Judgement, Opened, Risen
-from engine.judging.rule import Change, Clear, Compare, FirstTime, Rule, SameHour, Share
-from engine.judging.window import is_state
+from engine.core.judging.condition import Change, Compare, FirstTime, SameHour, Share
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
+from engine.core.judging.judgement import Ended, Joined, Judgement, Opened, Risen
+from engine.core.judging.rule import Clear, Rule
+from engine.core.judging.window import is_state
 from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.oracle import Oracle, Stretch
 from tests.unit.judging.test_order import FAR, FIGURES, clearing_of, crowd, events, levels, rules, watched_by

@@ -10,15 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import decode, encode
 
-from engine.judging.active import Active, NamedSpan
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import MINUTE, Instant
-from engine.judging.rule import (
+from engine.core.judging.calendar import Active, NamedSpan
+from engine.core.judging.condition import (
     Aggregate,
-    AllOf,
     Change,
-    Clear,
     Column,
     Compare,
     Count,
@@ -27,16 +22,17 @@ from engine.judging.rule import (
     EveryEvent,
     FirstTime,
     Floor,
-    LevelStep,
-    Limit,
     PreviousWindow,
-    Rule,
     Share,
     Spread,
-    Test,
     Value,
 )
-from engine.judging.state import GroupState
+from engine.core.judging.event import Event
+from engine.core.judging.filter import AllOf, Limit, Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import GroupState
+from engine.core.judging.instant import MINUTE, Instant
+from engine.core.judging.rule import Clear, LevelStep, Rule
 from tests.unit.judging.desk import Ledger, event, feed, fits_of, rule, wait
 
 FAR = 100_000 * MINUTE

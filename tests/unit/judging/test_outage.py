@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.outage import Gap, covered, merged
+from engine.core.judging.group_state import Gap, covered, merged
 
 GAPS = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 20)).map(

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.event import EventKey
-from engine.judging.explain import explain_group
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Ended, Joined, Opened, Redated, Undone
-from engine.judging.rule import (
-    AllItems,
-    Clear,
-    NotAllItems,
-    Test,
-)
-from engine.judging.rule import Sequence as Steps
-from engine.judging.state import Closing
+from engine.core.judging.condition import AllItems, NotAllItems
+from engine.core.judging.condition import Sequence as Steps
+from engine.core.judging.event import EventKey
+from engine.core.judging.explanation import explain_group
+from engine.core.judging.filter import Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances, Closing
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Joined, Opened, Redated, Undone
+from engine.core.judging.rule import Clear
 from tests.unit.judging.desk import event, rule
 from tests.unit.judging.pattern_desk import (
     CLASH_WITHOUT_POLICE,

@@ -10,20 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import decode, encode
 
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Opened
-from engine.judging.pattern import can_be_cancelled, parts_of
-from engine.judging.rule import (
-    AllItems,
-    AnyItem,
-    Clear,
-    NotAllItems,
-    Rule,
-)
-from engine.judging.rule import Sequence as Steps
-from engine.judging.state import GroupState
+from engine.core.judging.condition import AllItems, AnyItem, NotAllItems
+from engine.core.judging.condition import Sequence as Steps
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import GroupState
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Opened
+from engine.core.judging.pattern import can_be_cancelled, parts_of
+from engine.core.judging.rule import Clear, Rule
 from tests.unit.judging.choices import Choices
 from tests.unit.judging.desk import Ledger, rule
 from tests.unit.judging.pattern_desk import (

@@ -5,12 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.judging.completion import pattern_of
-from engine.judging.instant import Instant
-from engine.judging.judgement import evidence_of
-from engine.judging.pattern import parts_of
-from engine.judging.rule import (
-    EVERYTHING,
+from engine.core.judging.condition import (
     AllItems,
     AnyItem,
     Guard,
@@ -20,7 +15,12 @@ from engine.judging.rule import (
     Sequence,
     Stage,
 )
-from engine.judging.state import Point
+from engine.core.judging.condition_folds import pattern_of
+from engine.core.judging.filter import EVERYTHING
+from engine.core.judging.group_state import Point
+from engine.core.judging.instant import Instant
+from engine.core.judging.judgement import evidence_of
+from engine.core.judging.pattern import parts_of
 from tests.unit.judging.choices import Choices
 from tests.unit.judging.desk import event
 

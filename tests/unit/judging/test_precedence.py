@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.precedence import looks_at, ranks, ring_of
+from engine.core.judging.rule import looks_at, ranks, ring_of
 from tests.unit.judging.desk import rule
 
 IDS = [f"r{n}" for n in range(6)]

@@ -6,10 +6,12 @@ from itertools import permutations
 
 import pytest
 
-from engine.judging.evaluate import Group
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Opened, Undone
-from engine.judging.rule import EVERYTHING, Clear, Column, Floor, LevelStep, Limit, Rule, Share, Test
+from engine.core.judging.condition import Column, Floor, Share
+from engine.core.judging.filter import EVERYTHING, Limit, Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Opened, Undone
+from engine.core.judging.rule import Clear, LevelStep, Rule
 from tests.unit.judging.desk import event, feed, fits_of, rule, wait
 
 FAR = 90 * DAY

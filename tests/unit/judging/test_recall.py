@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.evaluate import Group
-from engine.judging.fold import Fold
-from engine.judging.instant import MINUTE
-from engine.judging.rule import Count, Distinct, Limit
+from engine.core.judging.condition import Count, Distinct
+from engine.core.judging.filter import Limit
+from engine.core.judging.fold import Fold
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import MINUTE
 from tests.unit.judging.desk import event, rule
 
 

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.judging.evaluate import Group
-from engine.judging.instant import HOUR, MINUTE, Instant
-from engine.judging.judgement import Ended, Joined, Judgement, Opened, Redated, Undone
-from engine.judging.rule import Clear, Count, Limit, Rule, Value
-from engine.judging.state import Closing, Reopening
+from engine.core.judging.condition import Count, Value
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Closing, Reopening
+from engine.core.judging.instant import HOUR, MINUTE, Instant
+from engine.core.judging.judgement import Ended, Joined, Judgement, Opened, Redated, Undone
+from engine.core.judging.rule import Clear, Rule
 from tests.unit.judging.desk import event, fits_of, minutes, rule
 from tests.unit.judging.test_by_hand import closed
 from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules

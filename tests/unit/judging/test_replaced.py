@@ -9,11 +9,11 @@ from weakref import ref
 import pytest
 from hypothesis import given
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.rule import Rule
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.rule import Rule
 from tests.unit.judging.desk import event, rule
 from tests.unit.judging.pattern_desk import CLASH_WITHOUT_POLICE, report, tell
 from tests.unit.judging.test_order import clearing_of, rules

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.judging import trace
-from engine.judging.evaluate import Group
-from engine.judging.instant import MINUTE
-from engine.judging.judgement import Judgement, Opened
-from engine.judging.rule import Clear, Limit, Value
-from engine.judging.state import Closing
+from engine.core.judging import fold
+from engine.core.judging.condition import Value
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Closing
+from engine.core.judging.instant import MINUTE
+from engine.core.judging.judgement import Judgement, Opened
+from engine.core.judging.rule import Clear
 from tests.unit.judging.desk import event, rule
 
 HIGH = rule(condition=Value("metrics.n", Limit("at_least", 2)), clear=Clear("by_hand"), wait_for_late=0)
@@ -21,7 +23,7 @@ HIGH = rule(condition=Value("metrics.n", Limit("at_least", 2)), clear=Clear("by_
 def remembering(request) -> Iterator[int]:
     """As in the other tests of judging, and as in the service."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trace, "REMEMBERED_EVERY", request.param)
+        patch.setattr(fold, "REMEMBERED_EVERY", request.param)
         yield request.param
 
 

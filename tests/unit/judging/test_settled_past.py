@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.judging import trace
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.rule import Count, EveryEvent, Rule
-from engine.judging.state import Closing, GroupState
-from engine.judging.window import kept_for
+from engine.core.judging import fold
+from engine.core.judging.condition import Count, EveryEvent
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances, Closing, GroupState
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.rule import Rule
+from engine.core.judging.window import kept_for
 from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.test_order import UNSTEADY, clearing_of, rules
 from tests.unit.judging.test_silence_laws import told, worlds
@@ -30,7 +30,7 @@ LATE = 2 * HOUR
 def remembering() -> Iterator[None]:
     """Folds remember as seldom as in the service: what a copy remembers goes when it is made anew."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trace, "REMEMBERED_EVERY", 32)
+        patch.setattr(fold, "REMEMBERED_EVERY", 32)
         yield
 
 

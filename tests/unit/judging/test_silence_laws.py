@@ -10,16 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import decode, encode
 
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.expected import Expected, Member, Silence
-from engine.judging.filter import Limit, Test
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Ended, Opened, Risen
-from engine.judging.outage import Gap, merged
-from engine.judging.rule import Clear, LevelStep, Rule
-from engine.judging.state import GroupState
+from engine.core.judging.condition import Expected, Member, Silence
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit, Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances, Gap, GroupState, merged
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Opened, Risen
+from engine.core.judging.rule import Clear, LevelStep, Rule
 from tests.unit.judging.desk import Ledger, event, rule, wait
 from tests.unit.judging.silence_oracle import SilenceOracle
 from tests.unit.judging.test_order import actives

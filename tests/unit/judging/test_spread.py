@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.evaluate import Group
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Opened, Undone
-from engine.judging.rule import Clear, Rule, Spread
+from engine.core.judging.condition import Spread
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Opened, Undone
+from engine.core.judging.rule import Clear, Rule
 from tests.unit.judging.desk import event, feed, rule, wait
 
 FAR = 90 * DAY

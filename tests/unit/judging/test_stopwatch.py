@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.active import Active, NamedSpan, Spans
-from engine.judging.outage import Gap, merged
-from engine.judging.stopwatch import Stopwatch
+from engine.core.judging.absence import Stopwatch
+from engine.core.judging.calendar import Active, NamedSpan, Spans
+from engine.core.judging.group_state import Gap, merged
 
 GAP = (Gap(since=10, until=20),)
 

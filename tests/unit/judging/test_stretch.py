@@ -2,9 +2,18 @@
 
 import pytest
 
-from engine.judging.group import key_values
-from engine.judging.rule import Bond, Limit
-from engine.judging.stretch import ENDED, Source, Standing, Stretch, names_key, points_of, source_of
+from engine.core.judging.condition import Bond
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_key import key_values
+from engine.core.judging.open_interval import (
+    ENDED,
+    Source,
+    Standing,
+    Stretch,
+    names_key,
+    points_of,
+    source_of,
+)
 from tests.unit.judging.desk import rule
 
 

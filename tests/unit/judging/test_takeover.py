@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.judging.evaluate import Group
-from engine.judging.event import Event, EventKey
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.judgement import Ended, Joined, Judgement, Opened
-from engine.judging.newcomers import newcomers_of
-from engine.judging.points import Points
-from engine.judging.rule import Aggregate, Clear, Count, EveryEvent, Limit, Rule, Value
-from engine.judging.state import EMPTY, Closing, GroupState, Point
-from engine.judging.takeover import take_over
+from engine.core.judging.condition import Aggregate, Count, EveryEvent, Value
+from engine.core.judging.event import Event, EventKey
+from engine.core.judging.filter import Limit
+from engine.core.judging.group_evaluation import Group, newcomers_of, take_over
+from engine.core.judging.group_state import EMPTY, Closing, GroupState, Point
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Joined, Judgement, Opened
+from engine.core.judging.points import Points
+from engine.core.judging.rule import Clear, Rule
 from tests.unit.judging.desk import event, rule
 
 B = 10 * HOUR

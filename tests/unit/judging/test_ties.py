@@ -7,36 +7,32 @@ from typing import Any
 
 import pytest
 
-from engine.judging.active import Active, NamedSpan
-from engine.judging.circumstances import Circumstances
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.hearing import BondGroup
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Judgement, Opened
-from engine.judging.rule import (
-    EVERYTHING,
+from engine.core.judging.calendar import Active, NamedSpan
+from engine.core.judging.condition import (
     Aggregate,
     AllItems,
     Bond,
     Change,
-    Clear,
     Compare,
     Condition,
     Count,
     Distinct,
     EveryEvent,
     FirstTime,
-    Limit,
     Part,
     PreviousWindow,
-    Rule,
     Stage,
-    Test,
     Value,
 )
-from engine.judging.rule import Sequence as Steps
-from engine.judging.state import Spell
+from engine.core.judging.condition import Sequence as Steps
+from engine.core.judging.event import Event
+from engine.core.judging.filter import EVERYTHING, Limit, Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_state import Circumstances, Spell
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Judgement, Opened
+from engine.core.judging.rule import Clear, Rule
+from engine.core.judging.rule_dependency import BondGroup
 from tests.unit.judging.desk import event, rule
 
 BY_EVENT = Clear("event", event=Test("clear", "equals", True))

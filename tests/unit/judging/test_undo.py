@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from engine.judging.evaluate import Group
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Ended, Joined, Opened, Redated, Undone
-from engine.judging.retention import KEPT_WHILE_OPEN
-from engine.judging.rule import Clear, Count, EveryEvent, Limit, Test, Value
+from engine.core.judging.condition import Count, EveryEvent, Value
+from engine.core.judging.filter import Limit, Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Ended, Joined, Opened, Redated, Undone
+from engine.core.judging.retention import KEPT_WHILE_OPEN
+from engine.core.judging.rule import Clear
 from tests.unit.judging.desk import Ledger, event, feed, minutes, rule
 
 THREE = rule(condition=Count(3, HOUR))

@@ -5,19 +5,19 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.loading.directory import COLUMNS, inline_directory, load_directory
-from engine.loading.finding import Finding, Findings, UnusableError
-from engine.loading.known import ANYTHING, Known
-from engine.loading.marked import MappingNode, compose
-from engine.loading.policies import inline_policies, read_policies
-from engine.loading.regions import load_regions
-from engine.loading.rules import inline_rules, read_rules
+from engine.documents.directory import COLUMNS, inline_directory, load_directory
+from engine.documents.finding import Finding, Findings, UnusableError
+from engine.documents.policies import inline_policies, read_policies
+from engine.documents.reference_data import ANYTHING, Known
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import inline_rules, read_rules
+from engine.documents.yaml_tree import MappingNode, compose
 
 REGIONS = load_regions(Path("config/regions.csv"))
 KNOWN = Known(
     kinds=frozenset({"neutrality.asn", "conflict.clash"}), regions=REGIONS, policies=frozenset({"a"})
 )
-EXAMPLE = Path("tests/unit/loading/golden/ten-mistakes.yaml").read_bytes()
+EXAMPLE = Path("tests/unit/documents/golden/ten-mistakes.yaml").read_bytes()
 SHIPPED = [
     path.read_bytes() for path in (*sorted(Path("rules").glob("*.yaml")), Path("config/policies.yaml"))
 ]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.calendar import Stage
-from engine.judging.instant import parse_instant
-from engine.loading.calendar import load_calendar
+from engine.core.judging.calendar import Stage
+from engine.core.judging.instant import parse_instant
+from engine.documents.calendar import load_calendar
 
 SHIPPED = Path(__file__).parents[3] / "config/calendar.yaml"
 

@@ -6,24 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.instant import DAY, HOUR
-from engine.judging.rule import (
-    Clear,
+from engine.core.judging.condition import (
     Column,
     Compare,
     Earlier,
     Floor,
-    Limit,
     PreviousWindow,
     Reference,
     SameHour,
     Share,
 )
-from engine.judging.window import is_state
-from engine.loading.known import Known
-from engine.loading.reference_tables import load_tables
-from engine.loading.regions import load_regions
-from engine.loading.rules import read_rules
+from engine.core.judging.filter import Limit
+from engine.core.judging.instant import DAY, HOUR
+from engine.core.judging.rule import Clear
+from engine.core.judging.window import is_state
+from engine.documents.reference_data import Known
+from engine.documents.reference_tables import load_tables
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import read_rules
 from tests.unit.loading.test_rules import one, text
 
 ROOT = Path(__file__).parents[3]

@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.judging.expected import Deadline, Member, Silence
-from engine.judging.instant import Instant, from_datetime, zone
-from engine.judging.region import RegionTable
-from engine.judging.rule import Rule
-from engine.loading.desks import Desk, activation, load_desks, load_expected
-from engine.loading.known import Known
-from engine.loading.regions import load_regions
-from engine.loading.rules import read_rules
+from engine.core.judging.condition import Deadline, Member, Silence
+from engine.core.judging.instant import Instant, from_datetime, zone
+from engine.core.judging.region import RegionTable
+from engine.core.judging.rule import Rule
+from engine.documents.desks import Desk, activation, load_desks, load_expected
+from engine.documents.reference_data import Known
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import read_rules
 from engine.store.codec import decode, encode
 from tests.unit.loading.test_every_code import KNOWN as NAMES
 from tests.unit.loading.test_every_code import found, rule

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerting.directory import Assignment, Contact, Contents, Deputy, Duty, Person, Span
-from engine.judging.instant import MINUTE, parse_instant
-from engine.loading.directory import inline_directory, load_directory
-from engine.loading.finding import Findings
-from engine.loading.loaded import Loaded
-from engine.loading.marked import compose
-from engine.loading.regions import load_regions
+from engine.core.alerting.directory import Assignment, Contact, Contents, Deputy, Duty, Person, Span
+from engine.core.judging.instant import MINUTE, parse_instant
+from engine.documents.directory import inline_directory, load_directory
+from engine.documents.finding import Findings
+from engine.documents.loaded import Loaded
+from engine.documents.regions import load_regions
+from engine.documents.yaml_tree import compose
 
 REGIONS = load_regions(Path("config/regions.csv"))
 HEADER = "region,role,person,status,language,sms,email,deputy"

@@ -11,15 +11,22 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.loading.cell import ClockTime, Unreadable, clock_time_of, code_text, day_of, number_of, whole_of
-from engine.loading.event_columns import COLUMNS, FAULTS, CellFault, folded, headings
-from engine.loading.event_sheet import EventSheets, template, to_correct
-from engine.loading.kinds import load_kinds
-from engine.loading.known import FIELDS
-from engine.loading.regions import load_regions
-from engine.loading.sheet import read_sheet
-from engine.loading.sheet_parts import NotASheet
-from engine.service.event_fields import FAULTS as OF_THE_DOOR
+from engine.documents.event_fields import FAULTS as OF_THE_DOOR
+from engine.documents.kinds import load_kinds
+from engine.documents.reference_data import FIELDS
+from engine.documents.regions import load_regions
+from engine.documents.sheets.cell import (
+    ClockTime,
+    Unreadable,
+    clock_time_of,
+    code_text,
+    day_of,
+    number_of,
+    whole_of,
+)
+from engine.documents.sheets.event_columns import COLUMNS, FAULTS, CellFault, folded, headings
+from engine.documents.sheets.event_sheet import EventSheets, template, to_correct
+from engine.documents.sheets.sheet import NotASheet, read_sheet
 from engine.service.event_schema import REFUSALS
 from tests.unit.loading.workbook import DATE, TIME, filled
 
@@ -192,7 +199,7 @@ def test_the_page_for_desks_tells_every_column():
 
 def test_every_text_has_both_languages_and_what_to_write_instead():
     """A comma without quotes would make a further key of the rest of a sentence."""
-    read = yaml.safe_load((ROOT / "engine/loading/event_columns.yaml").read_text())
+    read = yaml.safe_load((ROOT / "engine/documents/sheets/event_columns.yaml").read_text())
     texts = [*read["faults"].values(), *(column["note"] for column in read["columns"])]
     assert [text for text in texts if set(text) != {"id", "en"}] == []
     assert [

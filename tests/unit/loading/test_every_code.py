@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.region import Region, RegionTable
-from engine.loading.directory import load_directory
-from engine.loading.finding import Finding
-from engine.loading.inspection import inspect
-from engine.loading.known import Known
-from engine.loading.policies import load_policies
-from engine.loading.reference_tables import load_table
-from engine.loading.rules import read_rules
-from engine.loading.texts import CODES
+from engine.core.judging.region import Region, RegionTable
+from engine.documents.check import inspect
+from engine.documents.directory import load_directory
+from engine.documents.finding import CODES, Finding
+from engine.documents.policies import load_policies
+from engine.documents.reference_data import Known
+from engine.documents.reference_tables import load_table
+from engine.documents.rules.rules import read_rules
 from engine.settings import Paths
 
 

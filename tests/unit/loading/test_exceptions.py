@@ -3,12 +3,13 @@
 import msgspec
 import pytest
 
-from engine.judging.instant import HOUR
-from engine.judging.rule import Clear, Count
-from engine.loading.finding import Findings
-from engine.loading.known import ANYTHING
-from engine.loading.marked import compose
-from engine.loading.rules import inline_rules, read_rules
+from engine.core.judging.condition import Count
+from engine.core.judging.instant import HOUR
+from engine.core.judging.rule import Clear
+from engine.documents.finding import Findings
+from engine.documents.reference_data import ANYTHING
+from engine.documents.rules.rules import inline_rules, read_rules
+from engine.documents.yaml_tree import compose
 from engine.matching.variant import variant_of
 
 RULE = """inline_rules:

@@ -6,24 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.rule import (
-    EVERYTHING,
-    Aggregate,
-    Change,
-    Clear,
-    Condition,
-    FirstTime,
-    Floor,
-    LevelStep,
-    Limit,
-    Share,
-    Spread,
-    Test,
-)
-from engine.loading.known import Known
-from engine.loading.regions import load_regions
-from engine.loading.rules import read_rules
+from engine.core.judging.condition import Aggregate, Change, Condition, FirstTime, Floor, Share, Spread
+from engine.core.judging.filter import EVERYTHING, Limit, Test
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.rule import Clear, LevelStep
+from engine.documents.reference_data import Known
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import read_rules
 from tests.unit.loading.test_rules import one, text
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.loading.adapters import load_adapter
-from engine.loading.gateways import load_gateways
-from engine.loading.inspection import inspect
+from engine.documents.adapters import load_adapter
+from engine.documents.check import inspect
+from engine.documents.gateways import load_gateways
 from engine.settings import Paths
 
 HOME = Path(__file__).parents[3]

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.calendar import Calendar, Stage
-from engine.loading.finding import Finding
-from engine.loading.known import Known
-from engine.loading.rules import read_rules
-from engine.loading.texts import CODES, Language, text_of
+from engine.core.judging.calendar import Calendar, Stage
+from engine.documents.finding import CODES, Finding, Language, text_of
+from engine.documents.reference_data import Known
+from engine.documents.rules.rules import read_rules
 
 GOLDEN = Path(__file__).parent / "golden"
 KNOWN = Known(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.rule import LEVEL_NAMES
-from engine.loading.guess import TRANSLATED, meant
-from engine.loading.kinds import load_kinds
-from engine.loading.known import FIELDS
+from engine.core.judging.rule import LEVEL_NAMES
+from engine.documents.kinds import load_kinds
+from engine.documents.reference_data import FIELDS
+from engine.documents.suggestion import TRANSLATED, meant
 
 PLACES = ("nation", "province", "regency", "district", "village", "region")
 
@@ -37,5 +37,5 @@ def test_every_translation_is_a_word_of_the_language_or_of_events() -> None:
     """No guess leads to a word that nothing knows: neither the readers, nor the fields, nor the shipped kinds."""
     kinds = load_kinds(Path("config/kinds.yaml"))
     known = {part for kind in kinds for part in kind.split(".")} | set(FIELDS) | set(LEVEL_NAMES)
-    readers = "".join(path.read_text(encoding="utf-8") for path in Path("engine/loading").glob("*.py"))
+    readers = "".join(path.read_text(encoding="utf-8") for path in Path("engine/documents").glob("*.py"))
     assert [w for w in TRANSLATED.values() if w not in known and readers.count(f'"{w}"') < 2] == []

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from engine.cli.check import check
-from engine.loading.inspection import inspect
+from engine.documents.check import inspect
 from engine.settings import Paths
 
 RULE = """version: 1

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.documents.kinds import Kind, load_groups, load_kinds
 from engine.errors import ConfigurationError
-from engine.loading.kinds import Kind, load_groups, load_kinds
 
 SHIPPED = Path("config/kinds.yaml")
 SCHEMA = {

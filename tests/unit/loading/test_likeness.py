@@ -1,8 +1,9 @@
 """Rules that are like another one: what they take over, from which file, and where a mistake is reported."""
 
-from engine.judging.rule import Count, LevelStep
-from engine.loading.known import Known
-from engine.loading.rules import read_rules
+from engine.core.judging.condition import Count
+from engine.core.judging.rule import LevelStep
+from engine.documents.reference_data import Known
+from engine.documents.rules.rules import read_rules
 
 KNOWN = Known(policies=frozenset({"netralitas", "kekerasan"}))
 BASE = """version: 1

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.region import RegionTable
-from engine.loading.directory import load_directory
-from engine.loading.finding import Findings
-from engine.loading.known import Known
-from engine.loading.marked import compose
-from engine.loading.policies import read_policies
-from engine.loading.regions import load_regions
-from engine.loading.rules import read_rules
-from engine.loading.table import read_table
+from engine.core.judging.region import RegionTable
+from engine.documents.csv_table import read_table
+from engine.documents.directory import load_directory
+from engine.documents.finding import Findings
+from engine.documents.policies import read_policies
+from engine.documents.reference_data import Known
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import read_rules
+from engine.documents.yaml_tree import compose
 
 REGIONS = load_regions(Path("config/regions.csv"))
 KEYS = {

@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from engine.judging.instant import parse_instant
-from engine.loading.finding import Findings, Mark, Source, UnusableError
-from engine.loading.form import Take
-from engine.loading.marked import ScalarNode
-from engine.loading.moment import clock_time, day, days, duration, hours, instant, local_instant
+from engine.core.judging.instant import parse_instant
+from engine.documents.fields import Take
+from engine.documents.finding import Findings, Mark, Source, UnusableError
+from engine.documents.times import clock_time, day, days, duration, hours, instant, local_instant
+from engine.documents.yaml_tree import ScalarNode
 
 
 def take(reader: Take[object], text: str, *, plain: bool = False) -> object:

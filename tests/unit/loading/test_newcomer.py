@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.loading.kinds import load_kinds
-from engine.loading.known import Known
-from engine.loading.regions import load_regions
-from engine.loading.rules import read_rules
+from engine.documents.kinds import load_kinds
+from engine.documents.reference_data import Known
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import read_rules
 
 KNOWN = Known(
     kinds=frozenset(load_kinds(Path("config/kinds.yaml"))),

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.pattern import fits_of, watched_by
-from engine.judging.rule import (
+from engine.core.judging.condition import (
     AllItems,
-    AllOf,
     AnyItem,
-    AnyOf,
     Condition,
     Guard,
     NotAllItems,
     Part,
     Sequence,
     Stage,
-    Test,
 )
-from engine.loading.known import Known
-from engine.loading.rules import read_rules
+from engine.core.judging.filter import AllOf, AnyOf, Test
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.pattern import fits_of, watched_by
+from engine.documents.reference_data import Known
+from engine.documents.rules.rules import read_rules
 from tests.unit.loading.test_rules import one, text
 
 A, B = Test("kind", "equals", "conflict.clash"), Test("kind", "equals", "followup.police")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerting.policy import (
+from engine.core.alerting.policy import (
     POSKO_NASIONAL,
     Acknowledge,
     Digest,
@@ -14,11 +14,11 @@ from engine.alerting.policy import (
     StepCondition,
     Target,
 )
-from engine.judging.instant import HOUR, MINUTE
-from engine.loading.finding import Findings
-from engine.loading.loaded import Loaded
-from engine.loading.marked import compose
-from engine.loading.policies import inline_policies, load_policies, read_policies
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.documents.finding import Findings
+from engine.documents.loaded import Loaded
+from engine.documents.policies import inline_policies, load_policies, read_policies
+from engine.documents.yaml_tree import compose
 
 STEPS = "    steps: [{to: [sekda], wait: 30m}]\n"
 

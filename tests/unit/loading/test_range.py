@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.rule import Limit
-from engine.loading.range import Range
+from engine.core.judging.filter import Limit
+from engine.documents.rules.limit import Range
 
 OPERATORS = st.sampled_from(["at_least", "at_most", "above", "below", "equals"])
 LIMITS = st.lists(st.builds(Limit, OPERATORS, st.integers(-8, 8).map(lambda n: n / 2)), max_size=4)

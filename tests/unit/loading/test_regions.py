@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.judging.region import RegionTable
+from engine.documents.regions import COLUMNS, load_regions
 from engine.errors import ConfigurationError
-from engine.judging.region import RegionTable
-from engine.loading.regions import COLUMNS, load_regions
 
 SHIPPED = Path("config/regions.csv")
 HEADER = ",".join(COLUMNS)

@@ -6,34 +6,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.core.judging.condition import Condition, Count, Distinct, EveryEvent, Value
+from engine.core.judging.filter import EVERYTHING, AllOf, AnyOf, Filter, Limit, Test, Unless
+from engine.core.judging.instant import DAY, HOUR, MINUTE, parse_instant
+from engine.core.judging.rule import Clear, LevelStep, Rule, TellAgain
+from engine.documents.finding import Findings
+from engine.documents.kinds import load_kinds
+from engine.documents.policies import load_policies
+from engine.documents.reference_data import ANYTHING, Known
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import inline_rules, load_rules, read_rules, version_of
+from engine.documents.yaml_tree import MappingNode, compose
 from engine.errors import ConfigurationError
-from engine.judging.instant import DAY, HOUR, MINUTE, parse_instant
-from engine.judging.rule import (
-    EVERYTHING,
-    AllOf,
-    AnyOf,
-    Clear,
-    Condition,
-    Count,
-    Distinct,
-    EveryEvent,
-    Filter,
-    LevelStep,
-    Limit,
-    Rule,
-    TellAgain,
-    Test,
-    Unless,
-    Value,
-)
-from engine.loading.finding import Findings
-from engine.loading.kinds import load_kinds
-from engine.loading.known import ANYTHING, Known
-from engine.loading.marked import MappingNode, compose
-from engine.loading.policies import load_policies
-from engine.loading.regions import load_regions
-from engine.loading.rules import inline_rules, load_rules, read_rules
-from engine.loading.version import version_of
 
 KEYS = {
     "id": "satu",

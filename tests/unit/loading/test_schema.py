@@ -12,18 +12,18 @@ import pytest
 import yaml
 
 from engine.cli.schema import text_of
-from engine.judging.region import RegionTable
-from engine.loading.conditions import words
-from engine.loading.draft import DraftReader
-from engine.loading.filters import Filters
-from engine.loading.finding import Findings
-from engine.loading.known import ANYTHING
-from engine.loading.marked import compose
-from engine.loading.policies import read_policies
-from engine.loading.policy_tests import load_policy_tests
-from engine.loading.rule_tests import load_rule_tests
-from engine.loading.rules import read_rules
-from engine.loading.schema import documents, keys_of, schema_of
+from engine.core.judging.region import RegionTable
+from engine.documents.finding import Findings
+from engine.documents.policies import read_policies
+from engine.documents.reference_data import ANYTHING
+from engine.documents.rules.conditions import words
+from engine.documents.rules.filters import Filters
+from engine.documents.rules.rule_document import DraftReader
+from engine.documents.rules.rules import read_rules
+from engine.documents.rules.schema import documents, keys_of, schema_of
+from engine.documents.test_files.policy_tests import load_policy_tests
+from engine.documents.test_files.rule_tests import load_rule_tests
+from engine.documents.yaml_tree import compose
 
 ROOT = Path(__file__).parents[3]
 STRANGE = "zzz_kunci_asing"

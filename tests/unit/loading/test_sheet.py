@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.loading.event_columns import FAULTS
-from engine.loading.sheet import LARGEST_BYTES, LONGEST_CELL, MOST_ROWS, Sheet, read_sheet
-from engine.loading.sheet_parts import LARGEST_UNPACKED, LAST_ROW, MOST_COLUMNS, MOST_PARTS, NotASheet
+from engine.documents.sheets.event_columns import FAULTS
+from engine.documents.sheets.sheet import (
+    LARGEST_BYTES,
+    LARGEST_UNPACKED,
+    LAST_ROW,
+    LONGEST_CELL,
+    MOST_COLUMNS,
+    MOST_PARTS,
+    MOST_ROWS,
+    NotASheet,
+    Sheet,
+    read_sheet,
+)
 from tests.unit.loading.workbook import DATE, TIME, filled, packed, parts, workbook
 
 

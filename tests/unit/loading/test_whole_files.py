@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.loading.finding import Findings
-from engine.loading.inspection import inspect
-from engine.loading.marked import MappingNode, compose
-from engine.loading.rules import load_rules, read_rules
+from engine.documents.check import inspect
+from engine.documents.finding import Findings
+from engine.documents.rules.rules import load_rules, read_rules
+from engine.documents.yaml_tree import MappingNode, compose
 from engine.settings import Paths
 from tests.unit.loading.test_every_code import KNOWN, found, rule
 

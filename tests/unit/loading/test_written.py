@@ -7,19 +7,19 @@ import msgspec
 import pytest
 import yaml
 
-from engine.judging.calendar import Calendar
-from engine.judging.calendar import Stage as CalendarStage
-from engine.judging.expected import Deadline, Silence
-from engine.judging.precedence import looks_at
-from engine.judging.rule import AllItems, AllOf, AnyOf, Guard, Part, Sequence, Spread, Stage, Test
-from engine.loading.calendar import load_calendar
-from engine.loading.columns import filled
-from engine.loading.finding import Findings
-from engine.loading.known import ANYTHING
-from engine.loading.marked import MappingNode, compose
-from engine.loading.rule_tests import load_rule_tests
-from engine.loading.rules import inline_rules, load_rules
-from engine.loading.written import condition_written, filter_written, written
+from engine.core.judging.calendar import Calendar
+from engine.core.judging.calendar import Stage as CalendarStage
+from engine.core.judging.condition import AllItems, Deadline, Guard, Part, Sequence, Silence, Spread, Stage
+from engine.core.judging.filter import AllOf, AnyOf, Test
+from engine.core.judging.rule import looks_at
+from engine.documents.calendar import load_calendar
+from engine.documents.finding import Findings
+from engine.documents.reference_data import ANYTHING
+from engine.documents.rules.columns import filled
+from engine.documents.rules.resolved import condition_written, filter_written, written
+from engine.documents.rules.rules import inline_rules, load_rules
+from engine.documents.test_files.rule_tests import load_rule_tests
+from engine.documents.yaml_tree import MappingNode, compose
 
 ROOT = Path(__file__).parents[3]
 CALENDAR = load_calendar(ROOT / "config/calendar.yaml").expect()

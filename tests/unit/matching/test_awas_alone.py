@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.judging.condition import (
+from engine.core.judging.condition import (
     Aggregate,
     AllItems,
     AnyItem,
@@ -15,11 +15,12 @@ from engine.judging.condition import (
     Spread,
     Value,
 )
-from engine.judging.condition import Sequence as Steps
-from engine.judging.condition import Stage as Step
-from engine.judging.event import Event
-from engine.judging.instant import DAY
-from engine.judging.rule import Exemption, LevelStep, Limit, Rule, Test
+from engine.core.judging.condition import Sequence as Steps
+from engine.core.judging.condition import Stage as Step
+from engine.core.judging.event import Event
+from engine.core.judging.filter import Limit, Test
+from engine.core.judging.instant import DAY
+from engine.core.judging.rule import Exemption, LevelStep, Rule
 from engine.matching.awas_alone import BY_SEVERITY, AwasAlone
 
 DEATH = Test("kind", "equals", "conflict.death")

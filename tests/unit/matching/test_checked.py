@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.judging.event import Event
-from engine.judging.rule import AllOf, AnyOf, Filter, Rule, Test, Unless
+from engine.core.judging.event import Event
+from engine.core.judging.filter import AllOf, AnyOf, Filter, Test, Unless
+from engine.core.judging.rule import Rule
 from engine.matching.checked import CheckedMatcher, Disagreement, choose, open_shards
 from engine.matching.native import NativeMatcher
 from engine.matching.projection import Decimal9, Projection, decimal, json_text

@@ -1,6 +1,6 @@
 """Which clause of a filter failed."""
 
-from engine.judging.rule import AllOf, AnyOf, Test, Unless
+from engine.core.judging.filter import AllOf, AnyOf, Test, Unless
 from engine.matching.clause import failed_clause
 from tests.unit.judging.desk import event
 

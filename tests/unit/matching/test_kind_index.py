@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.event import Event
-from engine.judging.rule import AllOf, AnyOf, Filter, Test, Unless
+from engine.core.judging.event import Event
+from engine.core.judging.filter import AllOf, AnyOf, Filter, Test, Unless
 from engine.matching.native import compile_filter, of_kind
 
 KINDS = ("a.x", "a.y", "b")

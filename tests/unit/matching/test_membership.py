@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from engine.judging.rule import AllItems, Guard, Part, Rule, Sequence, Stage, Test
+from engine.core.judging.condition import AllItems, Guard, Part, Sequence, Stage
+from engine.core.judging.filter import Test
+from engine.core.judging.rule import Rule
 from engine.matching.native import NativeMatcher
 from tests.unit.judging.desk import event, rule
 

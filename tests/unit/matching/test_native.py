@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from engine.core.judging.filter import AllOf, AnyOf, Filter, Test, Unless
+from engine.core.judging.rule import Clear
 from engine.errors import ConfigurationError
-from engine.judging.rule import AllOf, AnyOf, Clear, Filter, Test, Unless
 from engine.matching.native import NativeMatcher, compile_filter
 from tests.unit.judging.desk import event, rule
 

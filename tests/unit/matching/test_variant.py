@@ -1,7 +1,7 @@
 """Variants: which exception holds for a group, and until when."""
 
-from engine.judging.filter import Test
-from engine.judging.rule import Exemption
+from engine.core.judging.filter import Test
+from engine.core.judging.rule import Exemption
 from engine.matching.variant import changed_at, ends_at, variant_of
 from tests.unit.judging.desk import rule
 

@@ -5,8 +5,8 @@ from math import factorial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.event import Event
-from engine.judging.instant import DAY, HOUR
+from engine.core.judging.event import Event
+from engine.core.judging.instant import DAY, HOUR
 from engine.rehearsal.arrival import RANDOM_ORDERS, orders
 
 

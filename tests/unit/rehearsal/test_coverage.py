@@ -2,8 +2,9 @@
 
 from msgspec.structs import replace
 
-from engine.judging.event import Event
-from engine.judging.rule import AllOf, AnyOf, LevelStep, Limit, Rule, Test, Unless
+from engine.core.judging.event import Event
+from engine.core.judging.filter import AllOf, AnyOf, Limit, Test, Unless
+from engine.core.judging.rule import LevelStep, Rule
 from engine.rehearsal.coverage import coverage, touched
 from engine.rehearsal.observation import Happening
 

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.alerting.directory import Contents
-from engine.alerting.policy import Policy
-from engine.judging.event import Event
-from engine.judging.instant import HOUR, MINUTE, parse_instant
-from engine.judging.region import RegionTable, level_of
-from engine.judging.rule import Rule
-from engine.loading.calendar import load_calendar
-from engine.loading.directory import load_directory
-from engine.loading.kinds import load_kinds
-from engine.loading.known import Known
-from engine.loading.policies import load_policies
-from engine.loading.regions import load_regions
-from engine.loading.rules import load_rules
+from engine.core.alerting.directory import Contents
+from engine.core.alerting.policy import Policy
+from engine.core.judging.event import Event
+from engine.core.judging.instant import HOUR, MINUTE, parse_instant
+from engine.core.judging.region import RegionTable, level_of
+from engine.core.judging.rule import Rule
+from engine.documents.calendar import load_calendar
+from engine.documents.directory import load_directory
+from engine.documents.kinds import load_kinds
+from engine.documents.policies import load_policies
+from engine.documents.reference_data import Known
+from engine.documents.regions import load_regions
+from engine.documents.rules.rules import load_rules
 from engine.service.event_schema import Accepted, EventSchema
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection

@@ -1,7 +1,7 @@
 """Synthetic events: as many as asked for, the same at every run, each taken in at the door."""
 
-from engine.judging.instant import DAY
-from engine.judging.region import Region, RegionTable
+from engine.core.judging.instant import DAY
+from engine.core.judging.region import Region, RegionTable
 from engine.rehearsal.feed import GRAVE, RATE, SYNTHETIC_START, Synthetic
 from engine.service.event_schema import Accepted, EventSchema
 from engine.service.tokens import Scope

@@ -2,10 +2,10 @@
 
 import pytest
 
-from engine.judging.instant import HOUR, MINUTE, SECOND, parse_instant
-from engine.judging.region import RegionTable
-from engine.loading.policy_tests import load_policy_tests
-from engine.loading.rule_tests import load_rule_tests
+from engine.core.judging.instant import HOUR, MINUTE, SECOND, parse_instant
+from engine.core.judging.region import RegionTable
+from engine.documents.test_files.policy_tests import load_policy_tests
+from engine.documents.test_files.rule_tests import load_rule_tests
 
 HEAD = "inline_rules: [{id: r, watch: {kind: a.b}, alert_when: every_event}]\n"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.instant import MINUTE
+from engine.core.judging.instant import MINUTE
 from engine.rehearsal.officials import (
     EXPIRY_IGNORED,
     MOODS,

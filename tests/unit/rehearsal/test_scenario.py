@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.judging.region import RegionTable
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
 from engine.errors import ParseError
-from engine.judging.region import RegionTable
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
 from engine.rehearsal.pilkada_2024 import CORRECTS, READINGS
 from engine.rehearsal.scenario import event_id, load_facts, make_scenario, write_scenario
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.judging.region import RegionTable
-from engine.loading.regions import load_regions
+from engine.core.judging.region import RegionTable
+from engine.documents.regions import load_regions
 from engine.rehearsal.synthetic_directory import (
     HEADER,
     NATION_ROLES,

@@ -1,7 +1,7 @@
 """A small country for the tests at the door: a few regions of all three zones, three kinds, and an instant."""
 
-from engine.judging.instant import parse_instant
-from engine.judging.region import Region, RegionTable
+from engine.core.judging.instant import parse_instant
+from engine.core.judging.region import Region, RegionTable
 
 NOW, _ = parse_instant("2024-11-27T10:00:00+08:00")
 KINDS = {"conflict.clash", "neutrality.asn", "desk.heartbeat"}

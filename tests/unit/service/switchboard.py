@@ -2,17 +2,17 @@
 
 import msgspec
 
-from engine.alerting.alert import Notification
-from engine.alerting.budget import UNBOUNDED, Budgets
-from engine.alerting.command import Open
-from engine.alerting.decide import open_alert
-from engine.alerting.directory import Assignment, Contact, Contents, Person
-from engine.alerting.policy import Policy, Step, Target
-from engine.alerting.route import Route
 from engine.clock import ManualClock
-from engine.judging.instant import MINUTE
-from engine.judging.judgement import Evidence, Opened
-from engine.judging.rule import Rule
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.budget import UNBOUNDED, Budgets
+from engine.core.alerting.command import Open
+from engine.core.alerting.decide import open_alert
+from engine.core.alerting.directory import Assignment, Contact, Contents, Person
+from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.alerting.route import Route
+from engine.core.judging.instant import MINUTE
+from engine.core.judging.judgement import Evidence, Opened
+from engine.core.judging.rule import Rule
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.books import Books
@@ -26,9 +26,9 @@ from engine.service.rule_sets import RuleSet
 from engine.service.verification import Verifications
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
-from engine.wording.profile import Profile
-from engine.wording.render import Renderer
-from engine.wording.response import Responses
+from engine.texts.render import Renderer
+from engine.texts.response import Responses
+from engine.texts.sms_profile import Profile
 from notifiers.base import Notifier
 from notifiers.collecting import Collecting, CollectingSettings
 from tests.credentials import OPERATOR

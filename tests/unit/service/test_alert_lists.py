@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.decide import open_alert
-from engine.alerting.draft import Decision
-from engine.alerting.phone_list import callees, may_need_call
+from engine.core.alerting.case_editor import Decision
+from engine.core.alerting.decide import open_alert
+from engine.core.alerting.phone_list import callees, may_need_call
 from engine.service import alert_lists
 from engine.service.alert_lists import LAYOUT, Told, Wanted, build, lists_of, page_of, recalled, relisted
 from engine.service.casebook import ALERTS, NOTIFICATIONS, Changes, load

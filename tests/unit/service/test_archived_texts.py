@@ -2,12 +2,12 @@
 
 import msgspec
 
-from engine.alerting.alert import Rendered
+from engine.core.alerting.alert import Rendered
 from engine.service.case_archive import CaseArchive
 from engine.service.contact_values import ERASED, ContactValues
 from engine.service.quarantine import Quarantined
 from engine.service.quarantine_acts import Settled
-from engine.store.case_index import FILE, Text
+from engine.store.archive.case_index import FILE, Text
 
 PHONE = "+6281234567801"
 GONE = ContactValues([PHONE])

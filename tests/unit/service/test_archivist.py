@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from engine.clock import ManualClock
-from engine.judging.condition import Count
-from engine.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.condition import Count
+from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.metrics import Metrics
 from engine.service.archivist import ARCHIVE, WAITS, Archivist, horizon, told_link
-from engine.store.archive import Archive
+from engine.store.archive.day_file import Link
+from engine.store.archive.events import Archive
+from engine.store.archive.history import History
 from engine.store.codec import encode
-from engine.store.day_file import Link
-from engine.store.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import START, Arrival, Fence, Put, Write
 from tests.acceptance.corrections.bench import RULES

@@ -2,8 +2,8 @@
 
 from structlog.testing import capture_logs
 
-from engine.alerting.own import Request
 from engine.clock import ManualClock
+from engine.core.alerting.internal_alerts import Request
 from engine.metrics import Metrics
 from engine.service.balances import Balances
 from engine.service.own_alerts import OWN

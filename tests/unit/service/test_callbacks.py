@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.alerting.own import Request
-from engine.loading.adapters import Authentication, Callback, Hearing, Reporting
+from engine.core.alerting.internal_alerts import Request
+from engine.documents.adapters import Authentication, Callback, Hearing, Reporting
 from engine.service.callbacks import Call, Callbacks, NotBelievedError, UnfinishedError, UnreadableError
 from engine.service.casebook import NOTIFICATIONS
 from engine.service.outlets import Caller

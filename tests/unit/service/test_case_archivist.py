@@ -4,11 +4,11 @@ import gzip
 
 import pytest
 
-from engine.alerting.alert import Notification
-from engine.alerting.audit import broken_link
-from engine.alerting.command import Answer, Comment
-from engine.judging.instant import DAY, HOUR
-from engine.judging.state import GroupState, Opening
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.command import Answer, Comment
+from engine.core.alerting.integrity import broken_link
+from engine.core.judging.group_state import GroupState, Opening
+from engine.core.judging.instant import DAY, HOUR
 from engine.service.alert_lists import lists_of
 from engine.service.apply import Desk
 from engine.service.audit import AUDIT

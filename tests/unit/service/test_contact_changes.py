@@ -5,8 +5,8 @@ import re
 import msgspec
 import pytest
 
-from engine.alerting.directory import Contact
-from engine.judging.instant import DAY, HOUR, MINUTE
+from engine.core.alerting.directory import Contact
+from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.service.approval import Approval
 from engine.service.casebook import NOTIFICATIONS
 from engine.service.key import Keys
@@ -16,8 +16,8 @@ from engine.service.proposals import Proposals
 from engine.service.retention import Retention
 from engine.service.silences import Silences
 from engine.settings_retention import RetentionSection
+from engine.store.archive.history import History
 from engine.store.codec import decode
-from engine.store.history import History
 from tests.credentials import DUTY_DESK, OPERATOR
 from tests.unit.service.switchboard import KEY, SEKDA, Switchboard
 

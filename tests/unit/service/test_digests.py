@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from engine.alerting.alert import Notification
-from engine.alerting.budget import Allowance, Budgets
-from engine.alerting.command import Answer
-from engine.judging.instant import MINUTE, SECOND
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.budget import Allowance, Budgets
+from engine.core.alerting.command import Answer
+from engine.core.judging.instant import MINUTE, SECOND
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
 from engine.service.census import take
 from engine.service.reports import Reports

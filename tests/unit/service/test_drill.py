@@ -2,10 +2,10 @@
 
 import pytest
 
-from engine.alerting.command import Answer
-from engine.alerting.directory import Assignment
-from engine.alerting.policy import Policy, Step, Target
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.command import Answer
+from engine.core.alerting.directory import Assignment
+from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.drill import Drills
 from engine.service.rule_sets import RuleSet
 from tests.credentials import OPERATOR

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.judging.event import Event
+from engine.core.judging.event import Event
 from engine.service.event_schema import SCHEME_2022, Accepted, EventSchema, KeptAside, Refused, documents
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection

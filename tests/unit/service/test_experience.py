@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from engine.cli.check import advice_of
-from engine.judging.evaluate import Group
-from engine.judging.expected import Expected, Silence
-from engine.judging.group import Key
-from engine.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
-from engine.judging.rule import Count, Rule, Test
+from engine.core.judging.condition import Count, Expected, Silence
+from engine.core.judging.filter import Test
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_key import Key
+from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
+from engine.core.judging.rule import Rule
 from engine.service.experience import LONG, experience
 from engine.service.groups import Groups, Judged
 from engine.service.rule_sets import RuleSet, first

@@ -5,15 +5,15 @@ import asyncio
 import msgspec
 import pytest
 
-from engine.alerting.route import FAILURES_TO_OPEN, OPEN_FOR, Route
 from engine.clock import ManualClock
-from engine.loading.route_profile import Rate
+from engine.core.alerting.route import FAILURES_TO_OPEN, OPEN_FOR, Route
+from engine.documents.gateways import Rate
 from engine.metrics import Metrics
 from engine.service.books import BREAKERS
 from engine.service.gateways import Gateway, Gateways
 from engine.store.memory import MemoryStore
-from engine.wording.code import valid
-from engine.wording.profile import Profile
+from engine.texts.reply_code import valid
+from engine.texts.sms_profile import Profile
 from notifiers.collecting import Collecting, CollectingSettings
 from tests.unit.service.switchboard import GATEWAY, SEKDA, Switchboard
 

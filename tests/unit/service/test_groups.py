@@ -5,15 +5,15 @@ from collections.abc import Collection
 import pytest
 from msgspec.structs import replace
 
+from engine.core.judging.condition import Count
+from engine.core.judging.event import Event
+from engine.core.judging.group_evaluation import Group
+from engine.core.judging.group_key import Key
+from engine.core.judging.group_state import EMPTY, UNKNOWN, GroupState
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.points import PAGE
+from engine.core.judging.rule import Rule
 from engine.errors import StoreError
-from engine.judging.circumstances import UNKNOWN
-from engine.judging.evaluate import Group
-from engine.judging.event import Event
-from engine.judging.group import Key
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.points import PAGE
-from engine.judging.rule import Count, Rule
-from engine.judging.state import EMPTY, GroupState
 from engine.service import groups as groups_module
 from engine.service.groups import GROUPS, POINTS, Groups, Judged, read
 from engine.store.memory import MemoryStore

@@ -4,9 +4,9 @@ import asyncio
 
 import msgspec
 
-from engine.alerting.directory import Span
 from engine.clock import ManualClock
-from engine.judging.instant import MINUTE
+from engine.core.alerting.directory import Span
+from engine.core.judging.instant import MINUTE
 from engine.metrics import Metrics
 from engine.service.auditor import Auditor
 from engine.service.books import Books

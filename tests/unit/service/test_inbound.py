@@ -5,13 +5,13 @@ import asyncio
 import msgspec
 import pytest
 
-from engine.judging.instant import DAY
+from engine.core.judging.instant import DAY
 from engine.service.casebook import NOTIFICATIONS
 from engine.service.key import Keys
 from engine.service.phones import CODES, OF_ALERTS, TOLD, Kept, Phones
 from engine.store.codec import decode, encode
 from engine.store.port import Put, Write
-from engine.wording.line import Line, Told
+from engine.texts.conversation import Line, Told
 from tests.unit.service.switchboard import BPBD, KEY, PEOPLE, POSKO, SEKDA, Switchboard, person
 
 

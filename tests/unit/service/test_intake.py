@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.judging.instant import DAY, HOUR, format_instant
 from engine.errors import StoreUnavailableError
-from engine.judging.instant import DAY, HOUR, format_instant
 from engine.service.event_schema import SCHEME_2022
 from engine.service.intake import (
     IntakeResult,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.instant import DAY
+from engine.core.judging.instant import DAY
 from engine.service.key import Keys
 from engine.service.known_browsers import DAYS, USERS, KnownBrowsers
 

@@ -1,6 +1,6 @@
 """Notes: beside the history, found by their digest, erasable."""
 
-from engine.alerting.command import Answer, Comment
+from engine.core.alerting.command import Answer, Comment
 from engine.service.notes import Notes, digest_of, with_note
 from engine.store.memory import MemoryStore
 from tests.credentials import OPERATOR

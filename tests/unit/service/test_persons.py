@@ -2,11 +2,11 @@
 
 import msgspec
 
-from engine.alerting.alert import Notification, Rendered
-from engine.alerting.command import Answer, Comment
-from engine.alerting.edit import without
-from engine.alerting.silence import Match
-from engine.judging.instant import HOUR
+from engine.core.alerting.alert import Notification, Rendered
+from engine.core.alerting.command import Answer, Comment
+from engine.core.alerting.directory import without
+from engine.core.alerting.silence import Match, SilenceWish
+from engine.core.judging.instant import HOUR
 from engine.service.audit import AUDIT, entries
 from engine.service.books import DIRECTORY
 from engine.service.casebook import NOTIFICATIONS, OUTBOX
@@ -14,7 +14,7 @@ from engine.service.contact_values import ERASED
 from engine.service.notes import NOTES, digest_of, with_note
 from engine.service.persons import Persons
 from engine.service.proof import verify
-from engine.service.proposals import PROPOSALS, ChangeProposal, SilenceWish, Subject
+from engine.service.proposal_records import PROPOSALS, ChangeProposal, Subject
 from engine.service.quarantine import QUARANTINE, SHARES, Quarantined, Share
 from engine.service.quarantine_acts import SETTLED, Settled
 from engine.service.record_audit import TYPES

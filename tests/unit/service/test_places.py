@@ -5,9 +5,9 @@ from math import inf
 
 import pytest
 
-from engine.alerting.directory import Contact, Person
-from engine.alerting.route import FAILURES_TO_OPEN, Route
 from engine.clock import monotonic
+from engine.core.alerting.directory import Contact, Person
+from engine.core.alerting.route import FAILURES_TO_OPEN, Route
 from engine.service.deliveries import AT_ONCE, Deliveries, Delivery, Places
 from engine.service.gateways import Gateway, Gateways
 from engine.service.queue import TIMES

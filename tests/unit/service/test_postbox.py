@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.alerting.directory import Contact
+from engine.core.alerting.directory import Contact
 from engine.labels import BOUNCES
 from engine.service.casebook import ALERTS
 from engine.service.key import Keys
@@ -13,7 +13,7 @@ from engine.service.postbox import RESULTS, Postbox
 from engine.service.reports import Reports
 from engine.service.setback import Setbacks
 from engine.store.port import Put, Write
-from engine.wording.seal import seal
+from engine.texts.answer_link import seal
 from tests.unit.service.returned import QMAIL, VACATION, postfix
 from tests.unit.service.switchboard import KEY, PEOPLE, SEKDA, Switchboard, person
 

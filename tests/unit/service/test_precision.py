@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.alerting.decide import open_alert
+from engine.core.alerting.decide import open_alert
 from engine.service.precision import precision_of
 from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import START, around, opening, policy

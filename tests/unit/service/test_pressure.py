@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.alerting.own import Request
 from engine.clock import ManualClock
+from engine.core.alerting.internal_alerts import Request
 from engine.metrics import Metrics
 from engine.service.own_alerts import OWN
 from engine.service.pressure import FULL, LOOK_SECONDS, BusyError, Pressure

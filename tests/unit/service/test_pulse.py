@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from engine.clock import ManualClock
-from engine.judging.instant import MINUTE, SECOND
-from engine.judging.outage import Gap
+from engine.core.judging.group_state import Gap
+from engine.core.judging.instant import MINUTE, SECOND
 from engine.metrics import Metrics
 from engine.service.outages import LONGEST_PAUSE, append_gap, gaps_of
 from engine.service.pulse import Pulse

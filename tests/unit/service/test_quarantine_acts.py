@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from engine.judging.event import Event
+from engine.core.judging.event import Event
 from engine.service.quarantine import Quarantined
 from engine.service.quarantine_acts import lowered
 

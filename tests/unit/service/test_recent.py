@@ -5,9 +5,9 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from engine.alerting.alert import HistoryEntry
 from engine.clock import ManualClock
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.alert import HistoryEntry
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.audit import append_histories
 from engine.service.casebook import ALERTS, history_log
 from engine.service.recent import Recent

@@ -5,8 +5,8 @@ from functools import partial
 import msgspec
 import pytest
 
-from engine.alerting.command import Answer
-from engine.alerting.edit import marked, without
+from engine.core.alerting.command import Answer
+from engine.core.alerting.directory import marked, without
 from engine.service.audit import entries
 from engine.service.registry import Difference, NobodyLeftError, Registry, difference
 from tests.credentials import OPERATOR

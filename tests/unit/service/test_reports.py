@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from engine.alerting.directory import Contact
+from engine.core.alerting.directory import Contact
 from engine.service.reports import Reports
 from tests.unit.service.switchboard import PEOPLE, SEKDA, Switchboard, person
 

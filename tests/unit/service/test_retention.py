@@ -2,10 +2,10 @@
 
 import pytest
 
-from engine.alerting.alert import Notification
-from engine.alerting.command import Answer
-from engine.alerting.edit import without
-from engine.judging.instant import DAY, HOUR
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.command import Answer
+from engine.core.alerting.directory import without
+from engine.core.judging.instant import DAY, HOUR
 from engine.service.casebook import NOTIFICATIONS
 from engine.service.notes import NOTES, digest_of, with_note
 from engine.service.proof import verify

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine.loading.adapters import Authentication, Callback
+from engine.documents.adapters import Authentication, Callback
 from engine.service.evaluator_child import Begin, LogAs
 from engine.service.outlets import Caller, outlets_of
 from engine.service.tokens import Created, Token

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.clock import ManualClock
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.sessions import SESSIONS, Sessions
 from engine.service.users import Users
 from engine.store.memory import MemoryStore

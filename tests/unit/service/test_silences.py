@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from engine.alerting.credential import Credential
-from engine.alerting.silence import Match
 from engine.clock import ManualClock
-from engine.judging.instant import DAY, HOUR
-from engine.judging.region import RegionTable
+from engine.core.alerting.credential import Credential
+from engine.core.alerting.silence import Match
+from engine.core.judging.instant import DAY, HOUR
+from engine.core.judging.region import RegionTable
 from engine.metrics import Metrics
 from engine.service.apply import Desk
 from engine.service.books import Books

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from engine.alerting.command import Answer, Attempted, Comment
+from engine.core.alerting.command import Answer, Attempted, Comment
+from engine.core.judging.instant import MINUTE
+from engine.core.judging.judgement import Opened
 from engine.errors import StoreUnavailableError
-from engine.judging.instant import MINUTE
-from engine.judging.judgement import Opened
 from engine.service.escalator import Escalator
 from engine.service.gateways import Gateways
 from notifiers.base import Message, Receipt

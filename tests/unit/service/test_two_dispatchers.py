@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from engine.judging.instant import MINUTE
+from engine.core.judging.instant import MINUTE
 from engine.service.casebook import CLAIM
 from engine.service.deliveries import Delivery
 from notifiers.base import Message, Receipt

@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from engine.alerting.edit import added
-from engine.judging.instant import DAY
+from engine.core.alerting.directory import added
+from engine.core.judging.instant import DAY
 from engine.service.key import Keys
 from engine.service.own_alerts import OWN
 from engine.service.registry import Registry

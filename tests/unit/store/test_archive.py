@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.instant import DAY, HOUR
-from engine.store.archive import LOCK, Archive
-from engine.store.block import blocks, pack
-from engine.store.day_file import FIRST, Damage, DamagedError, Link
+from engine.core.judging.instant import DAY, HOUR
+from engine.store.archive.day_file import FIRST, Damage, DamagedError, Link, blocks, pack
+from engine.store.archive.events import LOCK, Archive
 from engine.store.port import START, Entry
 
 NOON = 1_732_665_600_000 + 12 * HOUR  # 2024-11-27 12:00 UTC
@@ -105,7 +104,7 @@ def test_the_chain_does_not_depend_on_the_appends(tmp_path_factory, cuts):
 
 
 def _whole() -> Link:
-    from engine.store.day_file import entry_line, head_line
+    from engine.store.archive.day_file import entry_line, head_line
 
     link, days = Link(), {}
     for one in ENTRIES:

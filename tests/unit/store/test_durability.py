@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.store.durability import faults, settings
+from engine.store.redis.store import faults, settings
 
 KEEPS = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from engine.store.together import HEAVY, Together
+from engine.store.redis.connection import HEAVY, Together
 
 
 class Server:

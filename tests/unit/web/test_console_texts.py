@@ -8,7 +8,7 @@ from tests.unit.wording.sample import CATALOGUE, ROOT, TEMPLATES
 
 SOURCES = [
     *(ROOT / "engine/web/console").glob("*.py"),
-    *(ROOT / "engine/wording/console").glob("*.py"),
+    *(ROOT / "engine/texts/console").glob("*.py"),
     *(TEMPLATES / "console").glob("*.j2"),
 ]
 TEXTS = console_catalogue(CATALOGUE, TEMPLATES).pairs

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.web.front import places, template
+from engine.errors import places
+from engine.web.front import template
 
 
 def test_a_route_without_parameters_is_its_own_template():

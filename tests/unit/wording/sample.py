@@ -7,17 +7,17 @@ from pathlib import Path
 
 import msgspec
 
-from engine.alerting.alert import Alert, Notification, RuleWords, Run, Taking
-from engine.alerting.policy import Policy, Step, StepCondition, Target
-from engine.judging.event import EventKey
-from engine.judging.instant import DAY, HOUR, MINUTE, parse_instant
-from engine.judging.judgement import Evidence
-from engine.loading.kinds import load_kinds
-from engine.loading.regions import load_regions
-from engine.wording.account import Case, Teller
-from engine.wording.render import Renderer
-from engine.wording.texts import load_catalogue
-from engine.wording.voice import Voice
+from engine.core.alerting.alert import Alert, Notification, RuleWords, Run, Taking
+from engine.core.alerting.policy import Policy, Step, StepCondition, Target
+from engine.core.judging.event import EventKey
+from engine.core.judging.instant import DAY, HOUR, MINUTE, parse_instant
+from engine.core.judging.judgement import Evidence
+from engine.documents.kinds import load_kinds
+from engine.documents.regions import load_regions
+from engine.texts.alert_text import Case, Teller
+from engine.texts.catalogue import load_catalogue
+from engine.texts.localizer import Voice
+from engine.texts.render import Renderer
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = ROOT / "templates"

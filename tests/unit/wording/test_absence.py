@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.alerting.alert import Alert
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.wording.account import Teller
+from engine.core.alerting.alert import Alert
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.texts.alert_text import Teller
 from tests.unit.wording.sample import ALERT, NOW, RULE, change, notification
 from tests.unit.wording.sample import teller as tell
 

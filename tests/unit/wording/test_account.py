@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.alerting.alert import Run, Taking
-from engine.judging.instant import DAY, HOUR, MINUTE
+from engine.core.alerting.alert import Run, Taking
+from engine.core.judging.instant import DAY, HOUR, MINUTE
 from tests.unit.wording.sample import (
     ALERT,
     CLASH,

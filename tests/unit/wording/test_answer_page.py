@@ -8,12 +8,12 @@ from html import unescape
 import pytest
 from hypothesis import given
 
-from engine.alerting.alert import Delegation, Taking
-from engine.alerting.directory import Found
-from engine.judging.instant import HOUR
-from engine.judging.judgement import Impact
-from engine.wording.answer_page import STYLES, AnswerPages, Outcome
-from engine.wording.digest import MOST_ITEMS
+from engine.core.alerting.alert import Delegation, Taking
+from engine.core.alerting.directory import Found
+from engine.core.judging.instant import HOUR
+from engine.core.judging.judgement import Impact
+from engine.texts.answer_page import STYLES, AnswerPages, Outcome
+from engine.texts.digest import MOST_ITEMS
 from tests.unit.wording.sample import (
     ALERT,
     CATALOGUE,

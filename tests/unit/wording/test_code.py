@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.wording.code import DIGITS, LETTERS, SHAPE, capacity, choose, valid, written
+from engine.texts.reply_code import DIGITS, LETTERS, SHAPE, capacity, choose, valid, written
 
 codes = st.builds(written, st.text(LETTERS, min_size=2, max_size=5), st.sampled_from(DIGITS))
 alphabet = st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")

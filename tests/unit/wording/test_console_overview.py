@@ -4,12 +4,12 @@ import msgspec
 import pytest
 import yaml
 
-from engine.alerting.alert import Postponed, Run
-from engine.judging.instant import HOUR, MINUTE
+from engine.core.alerting.alert import Postponed, Run
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.texts.console.alert_rows import pressing, row, upcoming
+from engine.texts.console.last_hour import bars
+from engine.texts.console.tile_map import Layout, tile
 from engine.web.console.shell import console_catalogue
-from engine.wording.console.hour import bars
-from engine.wording.console.overview import pressing, row, upcoming
-from engine.wording.console.tiles import Layout, tile
 from tests.unit.wording.sample import ALERT, CATALOGUE, KINDS, REGIONS, TEMPLATES
 
 TEXTS = console_catalogue(CATALOGUE, TEMPLATES).texts("id")

@@ -5,15 +5,15 @@ import re
 import msgspec
 import pytest
 
-from engine.alerting.alert import HistoryEntry
-from engine.judging.instant import MINUTE
+from engine.core.alerting.alert import HistoryEntry
+from engine.core.judging.instant import MINUTE
 from engine.labels import CHANNELS, STATES
+from engine.texts.alert_text import Case, Teller
+from engine.texts.console.alert_story import story
+from engine.texts.console.deliveries import deliveries
+from engine.texts.console.event_table import reports
+from engine.texts.localizer import Voice
 from engine.web.console.shell import console_catalogue
-from engine.wording.account import Case, Teller
-from engine.wording.console.deliveries import deliveries
-from engine.wording.console.reports import reports
-from engine.wording.console.story import story
-from engine.wording.voice import Voice
 from tests.unit.web.test_console_texts import TEXTS
 from tests.unit.wording.sample import ALERT, CATALOGUE, KINDS, NOW, REGIONS, TEMPLATES, notification
 

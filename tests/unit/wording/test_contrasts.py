@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from engine.judging.instant import HOUR
-from engine.judging.rule import Column, Condition, Earlier, Floor, Limit, PreviousWindow, SameHour
+from engine.core.judging.condition import Column, Condition, Earlier, Floor, PreviousWindow, SameHour
+from engine.core.judging.filter import Limit
+from engine.core.judging.instant import HOUR
 from tests.unit.wording.test_sentence import CONDITIONS, said
 
 SHARE, COMPARE = CONDITIONS["share"][0], CONDITIONS["compare"][0]

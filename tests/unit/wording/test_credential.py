@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.alerting import credential
-from engine.alerting.credential import Credential
-from engine.service.proposals import LAPSING
-from engine.wording.credential import credential_words, offices_of, tokens_among
-from engine.wording.voice import Voice
+from engine.core.alerting import credential
+from engine.core.alerting.credential import Credential
+from engine.service.proposal_records import LAPSING
+from engine.texts.credential_words import credential_words, offices_of, tokens_among
+from engine.texts.localizer import Voice
 from tests.unit.wording.sample import CATALOGUE, KINDS, REGIONS, notification
 
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.instant import DAY, HOUR
-from engine.wording.code import DIGITS, LETTERS, valid, written
-from engine.wording.dialogue import Answers, Stops, Turned, dialogue
-from engine.wording.line import Act, Line, Told
-from engine.wording.reply import WORDS, read
+from engine.core.judging.instant import DAY, HOUR
+from engine.texts.conversation import Act, Line, Told
+from engine.texts.reply_code import DIGITS, LETTERS, valid, written
+from engine.texts.reply_parser import WORDS, read
+from engine.texts.reply_routing import Answers, Stops, Turned, dialogue
 
 NOW = 1_732_500_000_000
 ONE = Told(code="K7QR", alerts=("one",), told_at=NOW - HOUR)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.budget import STORM
+from engine.core.alerting.budget import STORM
+from engine.core.judging.region import Region, RegionTable
 from engine.gsm7 import parts
-from engine.judging.region import Region, RegionTable
-from engine.wording.digest import MOST_ITEMS
-from engine.wording.link import PLACEHOLDER, token_length
-from engine.wording.profile import Profile
-from engine.wording.render import KINDS
+from engine.texts.answer_link import PLACEHOLDER, token_length
+from engine.texts.digest import MOST_ITEMS
+from engine.texts.render import KINDS
+from engine.texts.sms_profile import Profile
 from tests.unit.wording.sample import (
     ALERT,
     CLASH,

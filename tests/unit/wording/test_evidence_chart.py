@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.wording.console.evidence_chart import HEIGHT, WIDTH, Chart, Point, chart_of, svg, window_steps
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.texts.console.evidence_chart import HEIGHT, WIDTH, Chart, Point, chart_of, svg, window_steps
 from tests.unit.wording.sample import ALERT, NOW, THREE, change, evidence
 
 SILENT = change(

@@ -11,17 +11,17 @@ from typing import get_args
 
 import pytest
 
-from engine.alerting.alert import Rendered, Run
+from engine.core.alerting.alert import Rendered, Run
+from engine.core.judging.instant import HOUR, MINUTE
+from engine.core.judging.judgement import Impact
 from engine.gsm7 import parts, septets
-from engine.judging.instant import HOUR, MINUTE
-from engine.judging.judgement import Impact
-from engine.wording.dialogue import Turned, Why
-from engine.wording.line import Act
-from engine.wording.link import PLACEHOLDER, token_length
-from engine.wording.profile import Profile
-from engine.wording.render import KINDS
-from engine.wording.response import Became, Responses
-from engine.wording.texts import LANGUAGES
+from engine.texts.answer_link import PLACEHOLDER, token_length
+from engine.texts.catalogue import LANGUAGES
+from engine.texts.conversation import Act
+from engine.texts.render import KINDS
+from engine.texts.reply_routing import Turned, Why
+from engine.texts.response import Became, Responses
+from engine.texts.sms_profile import Profile
 from tests.unit.wording.sample import (
     ALERT,
     CATALOGUE,

@@ -1,7 +1,7 @@
 """One phone: its codes over time, and the counts behind the dialogue."""
 
-from engine.judging.instant import DAY, HOUR
-from engine.wording.line import (
+from engine.core.judging.instant import DAY, HOUR
+from engine.texts.conversation import (
     BEGUN_FOR,
     BEGUN_KEPT,
     HEARD_KEPT,

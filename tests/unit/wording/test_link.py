@@ -5,7 +5,7 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.wording.link import PLACEHOLDER, fill, fingerprint, link, token_for, token_length
+from engine.texts.answer_link import PLACEHOLDER, fill, fingerprint, link, token_for, token_length
 
 KEY = b"kunci uji"
 

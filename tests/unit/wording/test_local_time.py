@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.judging.instant import DAY, HOUR, MINUTE, SECOND
-from engine.wording import local_time
+from engine.core.judging.instant import DAY, HOUR, MINUTE, SECOND
+from engine.texts import local_time
 from tests.unit.wording.sample import CATALOGUE, instant
 
 ID, EN = CATALOGUE.texts("id"), CATALOGUE.texts("en")

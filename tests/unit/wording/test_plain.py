@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.wording.link import PLACEHOLDER
-from engine.wording.plain import plain
+from engine.texts.answer_link import PLACEHOLDER
+from engine.texts.sanitize import plain
 
 HOSTILE = (
     st.text()

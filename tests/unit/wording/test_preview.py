@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.wording.preview import NAMES, preview
+from engine.texts.preview import NAMES, preview
 from tests.unit.wording.sample import ALERT, NOW, RENDERER, RESOLVED, TAKEN, TOLD, change
 
 

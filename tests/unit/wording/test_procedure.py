@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.wording.procedure import procedure
+from engine.texts.answer_page import procedure
 from tests.unit.wording.test_render import Shape
 
 SHIPPED = sorted((Path(__file__).parents[3] / "docs/sop").glob("*.md"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.wording.profile import Profile, faults
+from engine.texts.sms_profile import Profile, faults
 
 
 def found(text: str, link: str = "", code: str = "", **fields) -> list[str]:

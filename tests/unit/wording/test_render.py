@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.alerting.alert import RuleWords
-from engine.judging.region import Region, RegionTable
-from engine.wording.link import PLACEHOLDER
-from engine.wording.render import KINDS
+from engine.core.alerting.alert import RuleWords
+from engine.core.judging.region import Region, RegionTable
+from engine.texts.answer_link import PLACEHOLDER
+from engine.texts.render import KINDS
 from notifiers.base import Message
 from notifiers.mime import mime_bytes
 from tests.unit.wording.sample import (

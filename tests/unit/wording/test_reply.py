@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.wording.code import DIGITS, LETTERS, written
-from engine.wording.reply import COURTESY, LONGEST, NOTHING, STOP, WORDS, Clause, Reply, bare, read
+from engine.texts.reply_code import DIGITS, LETTERS, written
+from engine.texts.reply_parser import COURTESY, LONGEST, NOTHING, STOP, WORDS, Clause, Reply, bare, read
 
 codes = st.builds(written, st.text(LETTERS, min_size=2, max_size=4), st.sampled_from(DIGITS))
 phrases = st.sampled_from(

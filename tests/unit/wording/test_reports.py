@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.alerting.alert import Alert
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.judgement import Impact
-from engine.wording.reports import Reports
-from engine.wording.voice import Voice
+from engine.core.alerting.alert import Alert
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.judgement import Impact
+from engine.texts.event_list import Reports
+from engine.texts.localizer import Voice
 from tests.unit.wording.sample import (
     ALERT,
     CATALOGUE,

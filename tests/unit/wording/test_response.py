@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.judging.region import Region, RegionTable
 from engine.gsm7 import parts, septets
-from engine.judging.region import Region, RegionTable
-from engine.wording.dialogue import Turned
-from engine.wording.line import Act
-from engine.wording.response import Became, Responses
+from engine.texts.conversation import Act
+from engine.texts.reply_routing import Turned
+from engine.texts.response import Became, Responses
 from tests.unit.wording.sample import ALERT, CATALOGUE, REGIONS, RESOLVED, RULE, TAKEN, TOLD, change
 from tests.unit.wording.test_render import HOSTILE
 

@@ -3,8 +3,8 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.alerting.identity import derive
-from engine.wording.seal import SEAL_CHARACTERS, seal, unseal
+from engine.core.alerting.ids import derive
+from engine.texts.answer_link import SEAL_CHARACTERS, seal, unseal
 
 KEY = b"kunci uji"
 ids = st.text(max_size=8).map(derive)

@@ -11,46 +11,40 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine.judging.active import Active, NamedSpan
-from engine.judging.expected import Deadline, Expected, Silence
-from engine.judging.instant import DAY, HOUR, MINUTE
-from engine.judging.rule import (
+from engine.core.judging.calendar import Active, NamedSpan
+from engine.core.judging.condition import (
     Aggregate,
     AllItems,
-    AllOf,
     AnyItem,
-    AnyOf,
     Bond,
     Change,
-    Clear,
     Column,
     Compare,
     Condition,
     Count,
+    Deadline,
     Distinct,
     EveryEvent,
-    Exemption,
+    Expected,
     FirstTime,
     Floor,
     Guard,
-    LevelStep,
-    Limit,
     NotAllItems,
     Part,
-    Rule,
     Sequence,
     Share,
+    Silence,
     Spread,
     Stage,
-    TellAgain,
-    Test,
-    Unless,
     Value,
 )
-from engine.loading.calendar import load_calendar
-from engine.loading.known import ANYTHING
-from engine.loading.rules import load_rules
-from engine.wording.sentence import sentence
+from engine.core.judging.filter import AllOf, AnyOf, Limit, Test, Unless
+from engine.core.judging.instant import DAY, HOUR, MINUTE
+from engine.core.judging.rule import Clear, Exemption, LevelStep, Rule, TellAgain
+from engine.documents.calendar import load_calendar
+from engine.documents.reference_data import ANYTHING
+from engine.documents.rules.rules import load_rules
+from engine.texts.rule_sentence import sentence
 from tests.unit.wording.sample import CATALOGUE, KINDS, ROOT
 
 GOLDEN = Path(__file__).parent / "sentences.txt"

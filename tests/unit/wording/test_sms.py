@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.judging.instant import DAY, MINUTE
+from engine.core.judging.judgement import Impact
+from engine.core.judging.region import Region, RegionTable
 from engine.gsm7 import parts
-from engine.judging.instant import DAY, MINUTE
-from engine.judging.judgement import Impact
-from engine.judging.region import Region, RegionTable
-from engine.wording.link import PLACEHOLDER
-from engine.wording.sms import length
+from engine.texts.answer_link import PLACEHOLDER
+from engine.texts.sms import length
 from tests.unit.wording.sample import (
     ALERT,
     NOW,

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.gsm7 import ONE_PART, parts
-from engine.wording.profile import Profile
-from engine.wording.render import KINDS
-from engine.wording.sms import length, sms
+from engine.texts.render import KINDS
+from engine.texts.sms import length, sms
+from engine.texts.sms_profile import Profile
 from tests.unit.wording.sample import (
     ALERT,
     BASE_URL,

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from engine.wording.profile import Profile
-from engine.wording.specimen import Specimens
-from engine.wording.texts import Catalogue, Pair
+from engine.texts.catalogue import Catalogue, Pair
+from engine.texts.sms_length_check import Specimens
+from engine.texts.sms_profile import Profile
 from tests.unit.wording.sample import CATALOGUE, KINDS, REGIONS
 
 TITLES = ("3 dugaan netralitas ASN",)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigurationError
-from engine.wording.texts import LANGUAGES, load_catalogue, placeholders
+from engine.texts.catalogue import LANGUAGES, load_catalogue, placeholders
 from tests.unit.wording.sample import CATALOGUE, ROOT, TEMPLATES
 
-SOURCES = [*(ROOT / "engine/wording").glob("*.py"), *TEMPLATES.glob("*.j2")]
+SOURCES = [*(ROOT / "engine/texts").glob("*.py"), *TEMPLATES.glob("*.j2")]
 ROLES = [
     *("menteri", "wamendagri", "dirjen_otda", "dirjen_polpum", "itjen", "dirjen_keuda", "posko_nasional"),
     *("kepala_daerah", "sekda", "asisten_pem", "kesbangpol", "tapem", "satpolpp", "bkpsdm", "inspektorat"),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.judging.region import Region, RegionTable
-from engine.wording.voice import Voice
+from engine.core.judging.region import Region, RegionTable
+from engine.texts.localizer import Voice
 from tests.unit.wording.sample import CATALOGUE, KINDS, NOW, REGIONS, evidence
 
 

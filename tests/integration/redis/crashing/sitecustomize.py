@@ -7,7 +7,7 @@ process that begins so: the children of a test.
 import os
 import signal
 
-from engine.judging.event import Event
+from engine.core.judging.event import Event
 from engine.matching.durable import Part
 
 KIND = "conflict.clash"

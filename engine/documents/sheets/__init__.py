@@ -1,0 +1,1 @@
+"""Sheets that desks fill in: CSV and XLSX, row by row, from cells to events."""
