@@ -1,7 +1,7 @@
 """Every metric of Siaga, declared once, in a registry of its own.
 
 Here: names, units and what each counts. Not here: the values of labels (`engine.labels`), when something is counted
-(the loops do that) or how it is scraped (`web.ops`). No global state: one `Metrics` per process, passed down.
+(the loops do that) or how it is scraped (`web.api.ops`). No global state: one `Metrics` per process, passed down.
 Labels are bounded, and every combination that can occur stands at zero from the start, so that the first increase is
 seen as one. A value outside its list is counted as `other`. Never a label: a contact, an event, a person, free text.
 This module stands below `alerting`, so a decision or notification is `Any` here; only names of its fields are read.

@@ -1,7 +1,7 @@
 """A gateway for tests: it keeps what it is given, and is up, down, slow or refuses as it is told.
 
 Here: the gateway of rehearsals, under the same contract as the real ones. Not here: files (`notifiers.outbox`) and who
-tells it how to behave (`engine.rehearsal`). Nothing leaves the process.
+tells it how to behave (`engine.simulation`). Nothing leaves the process.
 """
 
 from __future__ import annotations

@@ -19,26 +19,21 @@ from engine.cli import (
     contact,
     directory,
     doctor,
-    explain,
     key,
     person,
-    policy,
-    proposals,
     quarantine,
     records,
-    rules,
-    templates,
     token,
     user,
 )
 from engine.cli.backup import backup, backup_key, restore
 from engine.cli.bounce import bounce
-from engine.cli.init import init
-from engine.cli.reload import reload
-from engine.cli.replay import replay
+from engine.cli.config import init, schema
+from engine.cli.policy_staff import explain, policy, proposals, rules, templates
+from engine.cli.policy_staff.reload import reload
+from engine.cli.policy_staff.replay import replay
 from engine.cli.report import report
 from engine.cli.run import run
-from engine.cli.schema import schema
 from engine.cli.send import send
 from engine.cli.status import status
 from engine.errors import ConfigurationError, SiagaError

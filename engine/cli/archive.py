@@ -14,9 +14,9 @@ from typing import IO, Annotated
 import msgspec
 import typer
 
-from engine.cli.check import Tongue
-from engine.cli.options import ConfigFile, Overrides, moment, settings_of
-from engine.cli.storage import storage
+from engine.cli.common.options import ConfigFile, Overrides, moment, settings_of
+from engine.cli.common.storage import storage
+from engine.cli.policy_staff.check import Tongue
 from engine.core.judging.instant import Instant
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError

@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from engine.cli.check import Tongue
-from engine.cli.listing import Limit, say_more
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import storage
+from engine.cli.common.options import ConfigFile, Overrides, settings_of
+from engine.cli.common.output import Limit, say_more
+from engine.cli.common.storage import storage
+from engine.cli.policy_staff.check import Tongue
 from engine.core.judging.instant import format_instant
 from engine.service.audit import AUDIT, AuditEntry
 from engine.service.case_archive import archive_of

@@ -15,9 +15,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from engine.cli.account import os_account
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import server_of, store_at
+from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
+from engine.cli.common.storage import server_of, store_at
 from engine.clock import WallClock
 from engine.core.judging.instant import local, parse_instant
 from engine.errors import ConfigurationError, StoreError

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from engine.cli.options import ConfigFile, Overrides, Url, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, Url, settings_of
 from engine.settings import DEFAULT_FILE
 
 TOKEN = "SIAGA_TOKEN"  # noqa: S105 -- the name of a variable, not a token
@@ -39,7 +39,7 @@ def bounce(
     """
     import httpx
 
-    from engine.web.bounce import BODY_BYTES, MEDIA_TYPE, PATH
+    from engine.web.api.bounce import BODY_BYTES, MEDIA_TYPE, PATH
 
     settings = settings_of(config, set_)
     content = sys.stdin.buffer.read(BODY_BYTES)

@@ -13,10 +13,9 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.account import os_account
-from engine.cli.check import Tongue
-from engine.cli.options import ConfigFile, Overrides, moment, settings_of
-from engine.cli.storage import storage
+from engine.cli.common.options import ConfigFile, Overrides, moment, os_account, settings_of
+from engine.cli.common.storage import storage
+from engine.cli.policy_staff.check import Tongue
 from engine.clock import WallClock
 from engine.core.alerting.alert import Alert, HistoryEntry, Notification
 from engine.core.judging.instant import format_instant

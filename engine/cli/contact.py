@@ -14,10 +14,9 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.account import alone, os_account
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.reload import inbox_of
-from engine.cli.storage import books_of, storage
+from engine.cli.common.options import ConfigFile, Overrides, alone, os_account, settings_of
+from engine.cli.common.storage import books_of, storage
+from engine.cli.policy_staff.reload import inbox_of
 from engine.clock import WallClock
 from engine.core.alerting.command import Attempted
 from engine.core.alerting.directory import Contact, Contents, added, marked, removed

@@ -1,48 +1,60 @@
-"""`siaga directory`: who holds which office, into the store and out of it again.
-
-Here: the commands. Not here: the forms in which it is exported (`cli.directory_form`), reading and checking a file
-(`documents.directory`), whether a change may be (`service.registry`) and what it means (`core.alerting.directory`). An
-export holds numbers and addresses of people: it goes to a file that only its owner reads, and nothing of it is printed
-or logged.
-"""
+"""`siaga directory`: importing, exporting and checking who holds which office, and changing assignments."""
 
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import os
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 import yaml
 from rich.console import Console
 
-from engine.cli.account import os_account
-from engine.cli.check import Tongue
-from engine.cli.directory_form import as_csv, as_document
-from engine.cli.inspection import Inspection
-from engine.cli.listing import Limit, say_more, within
-from engine.cli.named import rule_named
-from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
-from engine.cli.policy import surroundings
-from engine.cli.progress import counting
-from engine.cli.storage import books_of, storage
+from engine.cli.common.options import (
+    ConfigFile,
+    Moment,
+    Overrides,
+    moment,
+    os_account,
+    rule_named,
+    settings_of,
+)
+from engine.cli.common.output import Limit, counting, say_more, within
+from engine.cli.common.storage import books_of, storage
+from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.policy import surroundings
 from engine.clock import WallClock
 from engine.core.alerting.directory import (
+    ALWAYS,
     Assignment,
+    Contact,
     Contents,
     Directory,
     Duty,
     Holding,
+    Person,
     Span,
     assigned,
     rostered,
 )
-from engine.core.alerting.reachability import Matrix, counts, flaws, offices_named
-from engine.core.judging.instant import HOUR, MINUTE, local, local_midnight
-from engine.core.judging.region import lies_in
+from engine.core.alerting.reachability import (
+    Flaw,
+    FlawKind,
+    Matrix,
+    Reach,
+    Stretch,
+    counts,
+    flaws,
+    offices_named,
+)
+from engine.core.judging.instant import HOUR, MINUTE, Instant, format_duration, local, local_midnight
+from engine.core.judging.region import NATION, RegionTable, lies_in
 from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
@@ -51,6 +63,221 @@ from engine.service.audit import note_seen
 from engine.service.registry import Difference, Registry
 from engine.service.reload import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
+
+_REACH: Mapping[Reach, Mapping[str, str]] = {
+    "told": {"id": "diberi tahu", "en": "told"},
+    "elsewhere": {"id": "hanya pengganti di tempat atau jabatan lain", "en": "only a fallback elsewhere"},
+    "waits": {"id": "baru sesudah jam tenang", "en": "only after quiet hours"},
+    "later": {"id": "baru pada tahap berikut", "en": "only in a later step"},
+    "nobody": {"id": "TIDAK SEORANG PUN", "en": "NOBODY"},
+}
+_FLAW: Mapping[FlawKind, Mapping[str, str]] = {
+    "vacant": {"id": "kosong", "en": "vacant"},
+    "unreachable": {
+        "id": "pejabatnya tanpa kontak yang terverifikasi",
+        "en": "its holder has no verified contact",
+    },
+    "away": {"id": "pejabatnya berhalangan tanpa wakil", "en": "its holder is away without a deputy"},
+    "uncovered": {"id": "tidak ada yang piket", "en": "nobody is on duty"},
+    "overlapping": {"id": "dua pemegang berstatus sama", "en": "two holders of the same status"},
+}
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "cells": {"id": "jam menurut aturan dan daerah", "en": "hours by rule and region"},
+    "well": {"id": "Semua jabatan terisi dan terjangkau.", "en": "All offices are held and reachable."},
+    "open": {"id": "seterusnya", "en": "on"},
+}
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    """All that was found: who is reached when, what is wrong with offices, and how many hours are of each kind."""
+
+    stretches: list[Stretch]
+    flaws: list[Flaw]
+    hours: dict[Reach, int]
+
+    def lines(self, regions: RegionTable, lang: str, *, everything: bool) -> Iterator[str]:
+        """Yield a line for each stretch that is not well (or for all), for each flaw, and the sums."""
+        for one in self.stretches:
+            if everything or one.reach != "told":
+                who = f": {', '.join(one.people)}" if one.people else ""
+                span = _span(one.since, one.until, one.region, regions, lang)
+                yield f"{one.rule}  {_shown_place(one.region, regions)}  {span}  {_REACH[one.reach][lang]}{who}"
+        for flaw in self.flaws:
+            who = f" ({flaw.person})" if flaw.person else ""
+            span = _span(flaw.since, flaw.until, flaw.region, regions, lang)
+            yield f"{flaw.role}  {_shown_place(flaw.region, regions)}  {span}  {_FLAW[flaw.kind][lang]}{who}"
+        if not self.flaws:
+            yield _WORDS["well"][lang]
+        sums = ", ".join(f"{_REACH[kind][lang]} {number}" for kind, number in self.hours.items() if number)
+        yield f"{_WORDS['cells'][lang]}: {sums}"
+
+
+def _shown_place(code: str, regions: RegionTable) -> str:
+    region = regions.get(code)
+    return f"{code} {region.short_name}" if region else code
+
+
+def _span(since: Instant, until: Instant | None, code: str, regions: RegionTable, lang: str) -> str:
+    zone = regions.timezone(code)
+    region = regions.nearest(code)
+    begins, ends = local(since, zone), None if until is None else local(until, zone)
+    if ends is None:
+        end = _WORDS["open"][lang]
+    else:
+        end = f"{ends:%H.%M}" if ends.date() == begins.date() else f"{ends:%Y-%m-%d %H.%M}"
+    return f"{begins:%Y-%m-%d %H.%M}-{end} {region.zone if region else 'WIB'}"
+
+
+COLUMNS = (
+    "region",
+    "role",
+    "person",
+    "status",
+    "language",
+    "sms",
+    "email",
+    "deputy",
+    "valid_from",
+    "valid_to",
+)
+
+
+def as_csv(contents: Contents, regions: RegionTable) -> str:
+    """Return the directory as CSV, a line for each office that somebody holds.
+
+    Raises `SiagaError` where it holds what a line has no column for, naming it.
+    """
+    directory, written = Directory(contents), io.StringIO()
+    _fits(contents)
+    table = csv.DictWriter(written, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for held in contents.assignments:
+        person = directory.person(held.person) or Person(id=held.person)
+        deputies = [d.deputy for d in contents.deputies if d.of == held.person]
+        table.writerow(_row(held, person, deputies, regions))
+    return written.getvalue()
+
+
+def _row(held: Assignment, person: Person, deputies: list[str], regions: RegionTable) -> dict[str, str]:
+    zone = regions.timezone(held.region)
+    return {
+        "region": held.region,
+        "role": held.role,
+        "person": held.person,
+        "status": held.status,
+        "language": person.language,
+        **{contact.channel: contact.value for contact in person.contacts},
+        "deputy": next(iter(deputies), ""),
+        **_days(held.valid, zone, "valid_from", "valid_to"),
+    }
+
+
+def _fits(contents: Contents) -> None:
+    """Raise where a CSV would lose something."""
+    holders = {held.person for held in contents.assignments}
+    if contents.roster:
+        raise _unfit("shifts of the roster")
+    for person in contents.people:
+        plain = tuple(
+            Contact(id=f"{person.id}/{channel}/1", channel=channel, value=contact.value, priority=priority)
+            for priority, channel in ((1, "sms"), (2, "email"))
+            for contact in person.contacts
+            if contact.channel == channel
+        )
+        if msgspec.structs.replace(person, contacts=plain, away=()) != person:
+            raise _unfit(
+                f"absences, or contacts beyond one plain phone and one plain mailbox, of {person.id}"
+            )
+        if person.id not in holders:
+            raise _unfit(f"{person.id}, who holds no office")
+    of = [deputy.of for deputy in contents.deputies]
+    for deputy in contents.deputies:
+        if deputy.valid != ALWAYS or of.count(deputy.of) > 1 or deputy.of not in holders:
+            raise _unfit(f"deputies of {deputy.of} for a time, or several of them")
+
+
+def _unfit(what: str) -> SiagaError:
+    return SiagaError(f"a CSV has no columns for everything: {what}. Export to a .yaml file")
+
+
+def as_document(contents: Contents, regions: RegionTable) -> dict[str, Any]:
+    """Return the directory as plain maps and lists in the form of its YAML file."""
+    places: dict[str, str] = {}
+    for assignment in contents.assignments:
+        places.setdefault(assignment.person, assignment.region)
+
+    def zone_of(person: str) -> str:
+        return regions.timezone(places.get(person, NATION))
+
+    return {
+        "version": 1,
+        "people": [_person(person, zone_of(person.id)) for person in contents.people],
+        "assignments": [
+            {
+                "position": {"region": held.region, "role": held.role},
+                "person": held.person,
+                "status": held.status,
+                **_days(held.valid, regions.timezone(held.region), "valid_from", "valid_to"),
+            }
+            for held in contents.assignments
+        ],
+        "deputies": [
+            {"of": one.of, "deputy": one.deputy, **_days(one.valid, zone_of(one.of), "from", "until")}
+            for one in contents.deputies
+        ],
+        "roster": [
+            {
+                "position": {"region": duty.region, "role": duty.role},
+                "person": duty.person,
+                **dict(_moments(duty.valid, regions.timezone(duty.region))),
+            }
+            for duty in contents.roster
+        ],
+    }
+
+
+def _person(person: Person, zone: str) -> dict[str, Any]:
+    away = [_days(span, zone, "from", "until") for span in person.away]
+    contacts = [_contact(contact) for contact in person.contacts]
+    return {
+        "id": person.id,
+        "language": person.language,
+        "contacts": contacts,
+        **({"away": away} if away else {}),
+    }
+
+
+def _contact(contact: Contact) -> dict[str, Any]:
+    return {
+        "channel": contact.channel,
+        "value": contact.value,
+        "priority": contact.priority,
+        **({"quiet_hours": contact.quiet_hours} if contact.quiet_hours else {}),
+        **({"delay": format_duration(contact.delay)} if contact.delay else {}),
+        **({} if contact.verified else {"verified": False}),
+        **({"stopped": True} if contact.stopped else {}),
+    }
+
+
+def _days(span: Span, zone: str, first: str, last: str) -> dict[str, str]:
+    """Return a span of whole days by its first and last day."""
+    days = {}
+    if span.since is not None:
+        days[first] = f"{local(span.since, zone):%Y-%m-%d}"
+    if span.until is not None:
+        days[last] = f"{local(span.until - 1, zone):%Y-%m-%d}"
+    return days
+
+
+def _moments(span: Span, zone: str) -> Iterator[tuple[str, str]]:
+    for name, instant in (("from", span.since), ("until", span.until)):
+        if instant is not None:
+            yield name, _moment(instant, zone)
+
+
+def _moment(instant: Instant, zone: str) -> str:
+    return f"{local(instant, zone):%Y-%m-%d %H:%M}"
+
 
 app = typer.Typer(no_args_is_help=True, help="Bring in, change and take out who holds which office.")
 DAY = ["%Y-%m-%d"]

@@ -16,9 +16,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.cli.check import Format
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import server_of
+from engine.cli.common.options import ConfigFile, Overrides, settings_of
+from engine.cli.common.storage import server_of
+from engine.cli.policy_staff.check import Format
 from engine.clock import WallClock
 from engine.errors import SiagaError
 from engine.service.checkup import examine
@@ -85,14 +85,14 @@ def matcher(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
 
     Example: siaga doctor matcher
     """
-    from engine.cli.demonstration import SCENARIO
+    from engine.cli.demo import SCENARIO
     from engine.documents.kinds import load_kinds
     from engine.documents.regions import load_regions
     from engine.matching.checked import Disagreement, choose, open_shards
-    from engine.rehearsal.replay import read_events
     from engine.service.event_schema import Accepted, EventSchema
     from engine.service.reload import read_rule_set
     from engine.service.tokens import ANY_DESK, Scope
+    from engine.simulation.replay import read_events
 
     settings = settings_of(config, set_)
     regions, kinds = load_regions(settings.paths.regions), load_kinds(settings.paths.kinds)

@@ -12,9 +12,8 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.account import os_account
-from engine.cli.options import ConfigFile, Overrides, length, settings_of
-from engine.cli.storage import storage
+from engine.cli.common.options import ConfigFile, Overrides, length, os_account, settings_of
+from engine.cli.common.storage import storage
 from engine.clock import WallClock
 from engine.core.judging.instant import format_duration
 from engine.documents.kinds import load_kinds

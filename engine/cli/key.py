@@ -7,8 +7,8 @@ import os
 
 import typer
 
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import storage
+from engine.cli.common.options import ConfigFile, Overrides, settings_of
+from engine.cli.common.storage import storage
 from engine.service.key import Keys, adopt, agreement, fingerprint, known_key, secret_keys, written_keys
 from engine.settings import DEFAULT_FILE, Settings
 

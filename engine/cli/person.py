@@ -14,9 +14,8 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from engine.cli.account import os_account
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import books_of, server_of, storage, store_at
+from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
+from engine.cli.common.storage import books_of, server_of, storage, store_at
 from engine.clock import WallClock
 from engine.core.judging.instant import format_instant
 from engine.errors import ConfigurationError, SiagaError

@@ -16,9 +16,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.cli.account import os_account
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import storage
+from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
+from engine.cli.common.storage import storage
 from engine.clock import WallClock
 from engine.core.judging.instant import format_instant, from_datetime, local
 from engine.core.judging.region import NATION
@@ -66,7 +65,7 @@ def list_(
     """
     from rich.table import Column, Table
 
-    from engine.cli.listing import print_listing
+    from engine.cli.common.output import print_listing
 
     scope = msgspec.structs.replace(operator(), region=region)
     begin = read_place(after) if after else None

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from engine.cli.account import os_account
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import books_of, storage
+from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
+from engine.cli.common.storage import books_of, storage
 from engine.clock import WallClock
 from engine.service.readable import readable
 from engine.settings import DEFAULT_FILE, Settings
@@ -48,7 +47,7 @@ def list_(
     """
     from rich.table import Column, Table
 
-    from engine.cli.listing import print_listing
+    from engine.cli.common.output import print_listing
     from engine.core.judging.instant import format_instant
 
     rows = asyncio.run(_rows(settings_of(config, set_)))

@@ -14,8 +14,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.cli.check import Tongue
-from engine.cli.options import ConfigFile, Moment, Overrides, moment, settings_of
+from engine.cli.common.options import ConfigFile, Moment, Overrides, moment, settings_of
+from engine.cli.policy_staff.check import Tongue
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION
 from engine.errors import ConfigurationError

@@ -15,7 +15,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from engine.cli.options import ConfigFile, Overrides, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, settings_of
 from engine.service import logs
 from engine.service.event_loop import loop_factory
 from engine.settings import DEFAULT_FILE, Settings

@@ -12,10 +12,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.cli.check import Format
-from engine.cli.listing import Limit
-from engine.cli.options import ConfigFile, Overrides, length, settings_of
-from engine.cli.storage import answers, server_of, store_at
+from engine.cli.common.options import ConfigFile, Overrides, length, settings_of
+from engine.cli.common.output import Limit
+from engine.cli.common.storage import answers, server_of, store_at
+from engine.cli.policy_staff.check import Format
 from engine.core.judging.instant import SECOND, Instant, format_duration, local
 from engine.errors import SiagaError
 from engine.service.ground import clock_of

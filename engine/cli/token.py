@@ -12,10 +12,9 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.account import os_account
-from engine.cli.listing import FEW, Limit, print_listing, say_more, within
-from engine.cli.options import ConfigFile, Overrides, moment, settings_of
-from engine.cli.storage import books_of, storage
+from engine.cli.common.options import ConfigFile, Overrides, moment, os_account, settings_of
+from engine.cli.common.output import FEW, Limit, print_listing, say_more, within
+from engine.cli.common.storage import books_of, storage
 from engine.clock import WallClock
 from engine.core.judging.instant import DAY, Instant, Millis, from_datetime, local, parse_duration
 from engine.core.judging.rule import level_name

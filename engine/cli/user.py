@@ -14,10 +14,9 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.account import os_account
-from engine.cli.listing import FEW, Limit, print_listing, say_more, within
-from engine.cli.options import ConfigFile, Overrides, settings_of
-from engine.cli.storage import books_of, storage
+from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
+from engine.cli.common.output import FEW, Limit, print_listing, say_more, within
+from engine.cli.common.storage import books_of, storage
 from engine.cli.token import desks_named
 from engine.clock import WallClock
 from engine.core.judging.instant import local

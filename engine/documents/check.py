@@ -1,7 +1,7 @@
 """Checking files of any kind, as `siaga check` does: everything there is to say about them, at once.
 
 Here: telling what a file is, and reading each with what it refers to. Not here: the readers themselves, and printing
-(`cli.check`).
+(`cli.policy_staff.check`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a gateway brings by calling us: delivery reports, and texts of phones, in the shape that its description tells.
 
-Here: whether the caller is the gateway, and from fields to reports and texts. Not here: HTTP (`web.callbacks`), what a
-report changes (`service.reports`) and what a text leads to (`service.inbound`). Who is not believed learns nothing, not
-even whether there is such a gateway.
+Here: whether the caller is the gateway, and from fields to reports and texts. Not here: HTTP (`web.api.callbacks`),
+what a report changes (`service.reports`) and what a text leads to (`service.inbound`). Who is not believed learns
+nothing, not even whether there is such a gateway.
 """
 
 from __future__ import annotations

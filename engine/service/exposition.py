@@ -1,6 +1,6 @@
 """What a scrape reads: the metrics of this process and what the evaluator process counted, as one.
 
-Here: adding the two. Not here: the metrics themselves (`engine.metrics`) and the route (`web.ops`).
+Here: adding the two. Not here: the metrics themselves (`engine.metrics`) and the route (`web.api.ops`).
 """
 
 from __future__ import annotations

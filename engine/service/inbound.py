@@ -2,7 +2,7 @@
 
 Here: finding who wrote, carrying out what the text says, and writing answer, reply and the memory of the text in one
 step. Not here: what a text says (`texts.reply_parser`, `texts.reply_routing`), what an answer does
-(`core.alerting.answer`), HTTP (`web.inbound`). A number that nobody in the directory has gets no reply and leaves
+(`core.alerting.answer`), HTTP (`web.api.inbound`). A number that nobody in the directory has gets no reply and leaves
 nothing but a count.
 """
 

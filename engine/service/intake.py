@@ -1,7 +1,7 @@
 """The door: events in, durably, each exactly once, or kept aside for a person, or refused with a reason.
 
 Here: one request from bytes to counts, the quarantine and the ways out of it. Not here: what an event is
-(`service.event_schema`), who may come in (`service.tokens`), HTTP (`web.events`), and what events mean.
+(`service.event_schema`), who may come in (`service.tokens`), HTTP (`web.api.events`), and what events mean.
 
 Order of a request: judge every document, append all good events in one step, then keep aside what is not an event, in
 one write, and only then answer. A process that dies between the two has answered nothing, so the sender comes again:

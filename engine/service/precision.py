@@ -1,6 +1,6 @@
 """Precision: how often the alerts of a rule were about something that turned out to be none.
 
-Here: counting alerts by rule. Not here: reading them (`service.apply`) and printing (`cli.rules`).
+Here: counting alerts by rule. Not here: reading them (`service.apply`) and printing (`cli.policy_staff.rules`).
 """
 
 from __future__ import annotations

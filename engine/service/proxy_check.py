@@ -14,7 +14,7 @@ from engine.service.verdict import Verdict, fault, good, warning
 from engine.settings import Settings
 
 PATH = "/v1/address"
-"""Says under which address the asker counts (`web.ops`)."""
+"""Says under which address the asker counts (`web.api.ops`)."""
 CLAIMED = "192.0.2.1"
 """An address that nobody has (RFC 5737)."""
 PATIENCE_SECONDS = 10.0

@@ -1,8 +1,8 @@
 """Sessions of the pages: from a sign-in until a sign-out, a long pause, or the end of a shift.
 
-Here: beginning, finding and ending them. Not here: who a user is (`service.users`), the cookie (`web.console.visit`).
-The cookie holds 256 random bits; the store has their digest, so that nobody who reads the store can sign in with it.
-The token against forged requests follows from the cookie and is kept nowhere.
+Here: beginning, finding and ending them. Not here: who a user is (`service.users`), the cookie
+(`web.console.current_user`). The cookie holds 256 random bits; the store has their digest, so that nobody who reads the
+store can sign in with it. The token against forged requests follows from the cookie and is kept nowhere.
 """
 
 from __future__ import annotations

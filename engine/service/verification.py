@@ -1,7 +1,7 @@
 """Verification: a contact that was added counts only once the code that was sent there came back.
 
 Here: the record of what was asked, the code, and what came back. Not here: sending it (`service.trials`), who may add a
-contact (`web.contacts`, `cli.contact`). The code follows from the installation's key and is kept nowhere; a key
+contact (`web.api.contacts`, `cli.contact`). The code follows from the installation's key and is kept nowhere; a key
 that was replaced still counts for what was asked before.
 """
 

@@ -1,7 +1,8 @@
 """Specimens of every message at its longest, to see before anybody is told that all of them fit and arrive.
 
 Here: worst cases of each kind of SMS, of each reply, and of each text of the catalogue, and what is wrong with them on
-a route. Not here: what a route carries (`texts.sms_profile`) and printing the findings (`cli.templates`). Pure.
+a route. Not here: what a route carries (`texts.sms_profile`) and printing the findings (`cli.policy_staff.templates`).
+Pure.
 """
 
 from __future__ import annotations

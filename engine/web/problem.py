@@ -1,7 +1,7 @@
 """Errors as problem JSON (RFC 9457), each with a named reason and a clear text.
 
 Here: the one shape of every error of the API, and which of our errors becomes which status. Not here: refusals of an
-answer by a domain rule (`web.answers` turns those into a problem) and pages for people (`web.answer_page`).
+answer by a domain rule (`web.api.answers` turns those into a problem) and pages for people (`web.answer_page`).
 A problem never repeats what the sender sent, since that may hold personal data.
 """
 

@@ -1,6 +1,6 @@
 """The API's reference for people at `/docs`, made of its OpenAPI alone.
 
-Here: from the OpenAPI to what the page shows. Not here: the OpenAPI itself (`web.api`). FastAPI's own pages load
+Here: from the OpenAPI to what the page shows. Not here: the OpenAPI itself (`web.app`). FastAPI's own pages load
 scripts from another host; this one has no script at all.
 """
 

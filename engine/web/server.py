@@ -1,6 +1,6 @@
 """The HTTP server around the app.
 
-Here: how uvicorn is set up and bound to the life of the service. Not here: any route (`web.api`) and the bounds of a
+Here: how uvicorn is set up and bound to the life of the service. Not here: any route (`web.app`) and the bounds of a
 connection (`web.connections`).
 Signals belong to the service, which ends its loops in its own order; the server only stops when told.
 """
@@ -16,7 +16,7 @@ import uvicorn
 
 from engine.errors import ConfigurationError
 from engine.service.app import Siaga
-from engine.web.api import build
+from engine.web.app import build
 from engine.web.connections import SILENT_SECONDS, BoundedConfig, Connections
 
 BACKLOG = 128

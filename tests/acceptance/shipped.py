@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from engine.rehearsal import suite
-from engine.rehearsal.premises import Premises
+from engine.simulation import suite
+from engine.simulation.simulator import Premises
 
 HERE = Path(__file__).parent
 HOME = HERE.parent.parent

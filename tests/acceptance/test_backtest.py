@@ -12,12 +12,11 @@ from typer.testing import CliRunner
 from engine.cli import app
 from engine.core.judging.instant import MINUTE
 from engine.errors import ConfigurationError
-from engine.rehearsal.backtest import Backtest
-from engine.rehearsal.recording import Recording
-from engine.rehearsal.replay import AFTERWARDS, read_events
 from engine.service.app import open_siaga
 from engine.service.tokens import Scope
 from engine.settings import load
+from engine.simulation.backtest import Backtest
+from engine.simulation.replay import AFTERWARDS, Recording, read_events
 from engine.store.memory import MemoryStore
 
 HOME = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ from engine.core.alerting.alert import Notification
 from engine.core.judging.instant import DAY, MINUTE
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
-from engine.rehearsal.backtest import IN_MEMORY, TIDIED, Backtest, _Run
-from engine.rehearsal.feed import RATE, TOGETHER, Synthetic
 from engine.service.casebook import LINKS, NOTIFICATIONS
 from engine.settings import load
+from engine.simulation.backtest import IN_MEMORY, TIDIED, Backtest, _Run
+from engine.simulation.feed import RATE, TOGETHER, Synthetic
 from engine.store.codec import decode
 
 HOME = Path(__file__).parents[2]

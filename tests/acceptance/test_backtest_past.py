@@ -11,15 +11,15 @@ from engine.core.alerting.command import Answer
 from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import DAY, MINUTE
 from engine.errors import ConfigurationError
-from engine.rehearsal.backtest import Backtest
-from engine.rehearsal.feed import Other, Past
-from engine.rehearsal.replay import AFTERWARDS, read_events
-from engine.rehearsal.respondents import recalled
 from engine.service.app import Siaga, open_siaga
 from engine.service.archivist import Archivist
 from engine.service.outages import append_gap
 from engine.service.tokens import Scope
 from engine.settings import load
+from engine.simulation.backtest import Backtest
+from engine.simulation.feed import Other, Past
+from engine.simulation.replay import AFTERWARDS, read_events
+from engine.simulation.respondents import recalled
 from engine.store.archive.events import Archive
 from engine.store.archive.history import History
 from engine.store.memory import MemoryStore

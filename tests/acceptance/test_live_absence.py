@@ -10,11 +10,11 @@ from typing import Any
 
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
-from engine.rehearsal.backtest import Backtest
-from engine.rehearsal.recording import Recording
 from engine.service.app import Siaga, open_siaga
 from engine.service.tokens import Scope
 from engine.settings import load
+from engine.simulation.backtest import Backtest
+from engine.simulation.replay import Recording
 from engine.store.memory import MemoryStore
 
 CONFIG = Path(__file__).parents[2] / "config" / "siaga.yaml"

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
-from engine.rehearsal.backtest import Backtest
-from engine.rehearsal.ledger import Course
-from engine.rehearsal.recording import Recording
 from engine.service.app import Siaga, open_siaga
 from engine.service.tokens import Scope
 from engine.settings import Settings, load
+from engine.simulation.backtest import Backtest
+from engine.simulation.ledger import Course
+from engine.simulation.replay import Recording
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.sentences import ROSTER, TABLES, Document, Vocabulary, rule_sets
 

@@ -43,7 +43,7 @@ async def all_reached() -> set[str]:
 
 
 def rows():
-    """Yield every row of the status table in every status that it is told for, as `rehearsal.reached` names it."""
+    """Yield every row of the status table in every status that it is told for, as `simulation.coverage` names it."""
     for says, by_status in TABLE.items():
         for status in by_status:
             closed = status == "resolved" and says != "seen"

@@ -14,10 +14,6 @@ from engine.core.alerting.alert import Alert
 from engine.core.alerting.command import Answer, EscalateNow
 from engine.core.alerting.credential import Credential
 from engine.core.judging.instant import DAY, MINUTE, SECOND, format_instant, parse_instant
-from engine.rehearsal.backtest import Backtest
-from engine.rehearsal.feed import Past
-from engine.rehearsal.ledger import Ledger
-from engine.rehearsal.respondents import recalled
 from engine.service.app import Siaga, open_siaga
 from engine.service.case_archivist import CaseArchivist
 from engine.service.casebook import Case
@@ -28,6 +24,10 @@ from engine.service.notes import digest_of
 from engine.service.tokens import Scope
 from engine.settings import Settings, load
 from engine.settings_retention import RetentionSection
+from engine.simulation.backtest import Backtest
+from engine.simulation.feed import Past
+from engine.simulation.ledger import Ledger
+from engine.simulation.respondents import recalled
 from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Write
@@ -321,7 +321,7 @@ async def test_answers_of_an_alert_that_left_the_store_count_too(settings):
 
 async def test_a_closing_is_withdrawn_weeks_later(settings, monkeypatch):
     """Though a backtest lets go of alerts that nothing changes any more, and has done so by then."""
-    monkeypatch.setattr("engine.rehearsal.backtest.TIDIED", 1)
+    monkeypatch.setattr("engine.simulation.backtest.TIDIED", 1)
     story = [
         (30, by_operator("resolved")),
         (20 * 1440, reported("e9", kind="desk.readiness", severity=2)),

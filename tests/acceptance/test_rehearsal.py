@@ -10,7 +10,7 @@ import structlog
 from typer.testing import CliRunner
 
 from engine.cli import app
-from engine.rehearsal import suite
+from engine.simulation import suite
 from tests.acceptance import shipped
 from tests.acceptance.shipped import FILES, PREMISES
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from engine.rehearsal.backtest import Backtest
-from engine.rehearsal.recording import Recording
 from engine.settings import load
+from engine.simulation.backtest import Backtest
+from engine.simulation.replay import Recording
 
 HOME = Path(__file__).parents[2]
 

@@ -1,6 +1,6 @@
 """The backtest: synthetic events through the whole chain on the memory store, as `siaga backtest` runs them.
 
-Here: the command with the shipped rules, its start included. Not here: the command (`cli.backtest`).
+Here: the command with the shipped rules, its start included. Not here: the command (`cli.policy_staff.backtest`).
 """
 
 from __future__ import annotations

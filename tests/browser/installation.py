@@ -21,8 +21,8 @@ import httpx
 import msgspec
 from argon2 import PasswordHasher
 
-from engine.cli.reload import inbox_of
-from engine.cli.storage import storage
+from engine.cli.common.storage import storage
+from engine.cli.policy_staff.reload import inbox_of
 from engine.clock import WallClock
 from engine.core.alerting.credential import Credential
 from engine.core.judging.condition import Distinct

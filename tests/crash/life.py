@@ -24,7 +24,7 @@ from engine.service.app import open_siaga
 from engine.settings import Settings
 from engine.store.port import CrashPoint
 from engine.store.redis.store import RedisStore
-from engine.web.api import build
+from engine.web.app import build
 from tests.crash.acts import ACTS, Scene
 from tests.crash.installation import ENVIRONMENT, ROOT
 

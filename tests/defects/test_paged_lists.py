@@ -15,7 +15,7 @@ from engine.service.registry import Registry
 from engine.service.standing import look
 from engine.store.memory import MemoryStore
 from engine.store.redis.server import Server
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import Api, directory, settings
 from tests.credentials import OPERATOR
 

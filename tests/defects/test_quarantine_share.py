@@ -8,7 +8,7 @@ import pytest
 
 from engine.service.app import open_siaga
 from engine.settings import Settings
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import CLASH, Api, directory, settings
 from tests.defects.test_paged_lists import Counting, reading
 

@@ -14,7 +14,7 @@ from engine.service.notes import digest_of, with_note
 from engine.service.own_alerts import OWN
 from engine.service.pulse import Pulse
 from engine.service.sessions import Sessions
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import START
 from tests.acceptance.web.test_inbound import Desk, desk
 from tests.credentials import OPERATOR

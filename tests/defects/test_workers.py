@@ -11,7 +11,7 @@ import pytest
 
 from engine.service.app import open_siaga
 from engine.store.memory import MemoryStore
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import ROOT, Api, directory, settings
 
 __all__ = ["directory", "settings"]
@@ -39,7 +39,7 @@ def workers() -> set[int]:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes()
             except OSError:
                 continue
-            if b"engine.rehearsal.aside" in words:
+            if b"engine.simulation.what_if_worker" in words:
                 found.add(int(pid))
     return found
 

@@ -13,9 +13,9 @@ import pytest
 from engine.core.judging.condition import Condition
 from engine.documents.check import inspect
 from engine.documents.rules.rule_document import Draft
-from engine.rehearsal import suite
-from engine.rehearsal.premises import Premises
 from engine.settings import DEFAULT_FILE, load
+from engine.simulation import suite
+from engine.simulation.simulator import Premises
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/aturan.md"

@@ -19,7 +19,7 @@ from engine.service.app import open_siaga
 from engine.service.backup_record import BackupRecord, enter_backup
 from engine.service.tokens import Scope
 from engine.settings import Settings, load
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import CLASH, ROOT
 
 WHO = "sekda-9402"

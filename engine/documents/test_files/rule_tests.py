@@ -2,7 +2,7 @@
 
 Here: the keys of a test, of what it expects and checks. Not here: the events themselves
 (`documents.test_files.occurrence`), which rules a test sees (`documents.test_files.tested_rules`), and running it
-(`rehearsal.rule_test`). All offsets are milliseconds from the start of the test.
+(`simulation.rule_test`). All offsets are milliseconds from the start of the test.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The acts of a policy test: what people, gateways and the desk do at an instant (policy-tests.md).
 
-Here: one entry under `timeline` to a value. Not here: doing it (`rehearsal.deeds`) and what is expected
+Here: one entry under `timeline` to a value. Not here: doing it (`simulation.run_steps`) and what is expected
 (`documents.test_files.policy_tests`).
 """
 

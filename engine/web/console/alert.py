@@ -27,13 +27,12 @@ from engine.texts.console.deliveries import deliveries
 from engine.texts.console.event_table import reports
 from engine.texts.console.evidence_chart import Chart, chart_of, svg
 from engine.texts.credential_words import tokens_among
-from engine.web.alerts import case_of
 from engine.web.answer_page import procedures_of
-from engine.web.console.phone import ToCall, to_call
-from engine.web.console.route import pages
-from engine.web.console.shell import HOME, shell_of
-from engine.web.console.teller import teller_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.api.alerts import case_of
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import HOME, shell_of, teller_of
+from engine.web.console.phone_list import ToCall, to_call
+from engine.web.console.routing import pages
 
 router = pages()
 ALERT = HOME + "/alerts/{alert_id}"

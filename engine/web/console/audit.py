@@ -15,9 +15,9 @@ from engine.service.audit import AUDIT, What, newest
 from engine.texts.credential_words import credential_words, tokens_among
 from engine.texts.localizer import Voice
 from engine.web.auth import cover
-from engine.web.console.route import pages
-from engine.web.console.shell import shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import shell_of
+from engine.web.console.routing import pages
 
 router = pages()
 

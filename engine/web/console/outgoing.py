@@ -23,11 +23,10 @@ from engine.service.readable import readable_or
 from engine.store.port import Place
 from engine.texts.console.deliveries import Way, way
 from engine.texts.localizer import Voice
-from engine.web import phone_list
-from engine.web.console.listing import asked_place, next_page
-from engine.web.console.route import pages
-from engine.web.console.shell import shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.api import phone_list
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import asked_place, next_page, shell_of
+from engine.web.console.routing import pages
 
 router = pages()
 

@@ -22,12 +22,11 @@ from engine.texts.difference import Piece, words_differing
 from engine.texts.localizer import Voice
 from engine.texts.rule_sentence import sentence
 from engine.web.auth import cover
-from engine.web.console.listing import asked_place, next_page
-from engine.web.console.route import pages
-from engine.web.console.shell import PROPOSALS, shell_of
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import PROPOSALS, asked_place, next_page, shell_of
+from engine.web.console.routing import pages
 from engine.web.console.silences import Line as SilenceLine
 from engine.web.console.silences import proposed_line
-from engine.web.console.visit import Visit, visitor
 from engine.web.problem import not_found
 
 router = pages()

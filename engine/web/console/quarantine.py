@@ -28,10 +28,9 @@ from engine.service.settled_records import settled_versions
 from engine.texts.catalogue import Texts
 from engine.texts.difference import Piece, differing
 from engine.texts.localizer import Voice
-from engine.web.console.listing import asked_place, next_page
-from engine.web.console.route import pages
-from engine.web.console.shell import shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import asked_place, next_page, shell_of
+from engine.web.console.routing import pages
 from engine.web.problem import not_found
 
 router = pages()

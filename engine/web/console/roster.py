@@ -21,9 +21,9 @@ from engine.core.judging.region import NATION, level_of, lies_in
 from engine.service.rule_sets import RuleSet
 from engine.texts.localizer import Voice
 from engine.web.auth import cover
-from engine.web.console.route import pages
-from engine.web.console.shell import shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import shell_of
+from engine.web.console.routing import pages
 
 router = pages()
 

@@ -24,9 +24,9 @@ from engine.service.alert_lists import Wanted, open_by_rule, precision_in
 from engine.texts.catalogue import Texts
 from engine.texts.localizer import Voice
 from engine.texts.rule_sentence import memory, sentence
-from engine.web.console.route import pages
-from engine.web.console.shell import shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import shell_of
+from engine.web.console.routing import pages
 from engine.web.problem import not_found
 
 router = pages()

@@ -18,9 +18,7 @@ from engine.service.users import LONGEST, ManySignInsError
 from engine.texts.catalogue import LANGUAGES
 from engine.web.auth import siaga_of
 from engine.web.client_address import address_of
-from engine.web.console.route import SIGN_IN, pages
-from engine.web.console.shell import HOME, REPORT, shell_of
-from engine.web.console.visit import (
+from engine.web.console.current_user import (
     Visit,
     cookie_name,
     delete_cookie,
@@ -31,6 +29,8 @@ from engine.web.console.visit import (
     set_language,
     visitor,
 )
+from engine.web.console.page_renderer import HOME, REPORT, shell_of
+from engine.web.console.routing import SIGN_IN, pages
 
 router = pages()
 OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")

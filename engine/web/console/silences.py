@@ -1,7 +1,7 @@
 """Silences: which alerts nobody is told of, until when, by whom and why; making one and ending it.
 
 Here: the routes and what the page shows. Not here: what a silence does (`core.alerting.silence`), keeping it
-(`service.silences`), and how far a user's region reaches (`web.silences`, shared with the API).
+(`service.silences`), and how far a user's region reaches (`web.api.silences`, shared with the API).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from engine.core.judging.region import NATION
 from engine.core.judging.rule import LEVEL_NAMES
 from engine.service.proposal_records import ChangeProposal, TooManyProposalsError
 from engine.texts.localizer import Voice
+from engine.web.api.silences import cover_all, within
 from engine.web.auth import cover
-from engine.web.console.route import pages
-from engine.web.console.shell import PROPOSALS, shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import PROPOSALS, shell_of
+from engine.web.console.routing import pages
 from engine.web.problem import Problem, not_found
-from engine.web.silences import cover_all, within
 
 router = pages()
 

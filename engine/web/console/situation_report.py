@@ -10,9 +10,9 @@ from starlette.responses import Response
 from engine.texts.localizer import Voice
 from engine.texts.situation import situation_page
 from engine.web.auth import cover
-from engine.web.console.route import pages
-from engine.web.console.shell import HOME, shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import HOME, shell_of
+from engine.web.console.routing import pages
 from engine.web.problem import not_found
 
 router = pages()

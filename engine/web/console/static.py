@@ -9,8 +9,8 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from engine.web.console.route import pages
-from engine.web.console.shell import STATIC, shell_of
+from engine.web.console.page_renderer import STATIC, shell_of
+from engine.web.console.routing import pages
 from engine.web.problem import not_found
 
 router = pages()

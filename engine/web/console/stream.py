@@ -14,8 +14,8 @@ from starlette.responses import Response, StreamingResponse
 
 from engine.clock import monotonic
 from engine.service.changes import Changes
-from engine.web.console.route import pages
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.routing import pages
 from engine.web.problem import busy
 
 router = pages()

@@ -18,10 +18,10 @@ from engine.documents.sheets.event_sheet import template
 from engine.documents.sheets.sheet import LARGEST_BYTES, NotASheet
 from engine.service.given import Faulty
 from engine.service.reporting import Uploaded
-from engine.web.console.report import forms_of, spoken
-from engine.web.console.route import pages
-from engine.web.console.shell import REPORT, shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import REPORT, shell_of
+from engine.web.console.report_form import forms_of, spoken
+from engine.web.console.routing import pages
 
 router = pages()
 PATH = REPORT + "/berkas"

@@ -1,7 +1,7 @@
 """What if: a changed rule is pasted, checked, tested and held against the past, beside the service; nothing is saved.
 
-Here: the page and who has a question under way. Not here: finding the answer (`rehearsal.what_if`) and the process in
-which that happens (`rehearsal.aside`). One question at a time per user, and so many in this process.
+Here: the page and who has a question under way. Not here: finding the answer (`simulation.what_if`) and the process in
+which that happens (`simulation.what_if_worker`). One question at a time per user, and so many in this process.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from engine.clock import monotonic
 from engine.core.judging.group_key import parts_of
 from engine.core.judging.instant import DAY, Millis
 from engine.core.judging.region import NATION
-from engine.rehearsal import aside
-from engine.rehearsal.aside import WhatIf
-from engine.rehearsal.pasted import text_of
-from engine.rehearsal.what_if import PASTED, Alerted, Answer, Question, Recipient
 from engine.service.app import Siaga
 from engine.service.rate_limit import Limit, RateLimiter
 from engine.service.worker import WorkersBusyError
+from engine.simulation import what_if_worker
+from engine.simulation.what_if import PASTED, Alerted, Answer, Question, Recipient, text_of
+from engine.simulation.what_if_worker import WhatIf
 from engine.texts.catalogue import Texts
 from engine.texts.localizer import Voice
 from engine.web.auth import cover
-from engine.web.console.route import pages
-from engine.web.console.shell import shell_of
-from engine.web.console.visit import Visit, visitor
+from engine.web.console.current_user import Visit, visitor
+from engine.web.console.page_renderer import shell_of
+from engine.web.console.routing import pages
 from engine.web.problem import WORKERS_RETRY_SECONDS, Problem
 
 router = pages()
@@ -87,7 +86,7 @@ class Asked:
         now = self._siaga.clock.now()
         question = Question(text=text, since=now - span, until=now, where=self._siaga.where)
         try:
-            asked = await aside.ask(self._siaga.workers, user, self._siaga.settings, question)
+            asked = await what_if_worker.ask(self._siaga.workers, user, self._siaga.settings, question)
         except WorkersBusyError:
             self._runs.give_back(user)
             return "busy", WORKERS_RETRY_SECONDS

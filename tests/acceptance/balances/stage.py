@@ -24,14 +24,14 @@ from engine.documents.silences import Silencing, Unsilencing
 from engine.documents.test_files.policy_tests import Scene, load_policy_tests
 from engine.documents.test_files.steps import Answering
 from engine.metrics import Metrics
-from engine.rehearsal.deeds import Deeds
-from engine.rehearsal.rig import Outgoing, Rig
-from engine.rehearsal.witness import Witness
 from engine.service.accounts import budgets_of
 from engine.service.casebook import ALERTS, NOTIFICATIONS
 from engine.service.census import take
 from engine.service.gateways import gateway_of
 from engine.settings import Settings
+from engine.simulation.recorder import Witness
+from engine.simulation.run_steps import Deeds
+from engine.simulation.simulator import Outgoing, Rig
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Write

@@ -12,7 +12,7 @@ from engine.core.judging.instant import HOUR, MINUTE
 from engine.documents.test_files.occurrence import Occurrence
 from engine.documents.test_files.rule_tests import Check, RuleTest
 from engine.metrics import Metrics
-from engine.rehearsal.rule_test import run_rule_test
+from engine.simulation.rule_test import run_rule_test
 from tests.acceptance.corrections.bench import START
 from tests.acceptance.corrections.sentences import Document, Vocabulary, load, rule_sets
 from tests.acceptance.corrections.test_language import crowd

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.rehearsal.replay import Progress, Replay, read_events
-from engine.rehearsal.service_client import ServiceClient
+from engine.simulation.replay import Progress, Replay, read_events
+from engine.simulation.service_client import ServiceClient
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = ROOT / "config/demo/pilkada-2024.jsonl"

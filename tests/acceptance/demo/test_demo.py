@@ -16,16 +16,16 @@ import msgspec
 import pytest
 
 from engine.cli.case import credentials_in
-from engine.cli.explain import history_lines
-from engine.cli.storage import storage
+from engine.cli.common.storage import storage
+from engine.cli.policy_staff.explain import history_lines
 from engine.core.alerting.alert import Alert, HistoryEntry
 from engine.documents.regions import load_regions
-from engine.rehearsal.replay import Progress
 from engine.service.audit import AuditEntry, entries
 from engine.service.case_archive import archive_of
 from engine.service.case_archive import story as story_of
 from engine.service.casebook import ALERTS, history_log
 from engine.settings import Settings, load
+from engine.simulation.replay import Progress
 from engine.store.codec import decode
 from engine.store.port import MARK_LENGTH, Store
 from engine.texts.alert_text import Case as Told
@@ -33,7 +33,7 @@ from engine.texts.alert_text import Teller
 from engine.texts.catalogue import load_catalogue
 from engine.texts.console.alert_story import story
 from engine.texts.localizer import Voice
-from engine.web.console.shell import console_catalogue
+from engine.web.console.page_renderer import console_catalogue
 from tests.acceptance.demo.installation import ROOT, Installation, children
 from tests.acceptance.demo.privacy import scan
 

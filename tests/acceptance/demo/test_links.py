@@ -10,13 +10,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from engine.rehearsal.mailbox import Mailbox
-from engine.rehearsal.replay import read_events
 from engine.service.app import open_siaga
 from engine.service.tokens import Scope
 from engine.settings import load
+from engine.simulation.officials import Mailbox
+from engine.simulation.replay import read_events
 from engine.store.memory import MemoryStore
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.demo.installation import ROOT, SCENARIO
 
 NATION = Scope(desks=("*",), rights=frozenset(("submit",)), region="00", token_id="t")

@@ -21,7 +21,7 @@ from engine.service.users import Users
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.texts.answer_link import token_for
-from engine.web.api import build
+from engine.web.app import build
 from tests.credentials import OPERATOR
 
 ROOT = Path(__file__).parents[3]

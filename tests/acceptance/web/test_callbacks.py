@@ -16,7 +16,7 @@ from engine.service.app import open_siaga
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.texts.reply_code import valid
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import ROOT, Api
 from tests.contract.notifiers.aggregator import Aggregator
 

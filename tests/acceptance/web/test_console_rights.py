@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute, Route
 from engine.service.audit import AUDIT
 from engine.service.sessions import form_token
 from engine.service.tokens import RIGHTS
-from engine.web.api import build
-from engine.web.console import routers
-from engine.web.console.shell import POLICY
-from engine.web.console.visit import Visitor
+from engine.web.app import build
+from engine.web.console import routes as routers
+from engine.web.console.current_user import Visitor
+from engine.web.console.page_renderer import POLICY
 
 PUBLIC = {
     ("GET", "/"),

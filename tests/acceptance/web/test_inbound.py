@@ -17,7 +17,7 @@ from engine.settings import Settings
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from engine.texts.reply_code import valid
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import Api
 
 PATH = "/v1/inbound/sms"

@@ -7,7 +7,7 @@ from engine.errors import StoreUnavailableError
 from engine.service.app import Siaga
 from engine.service.key import Keys, secret_keys
 from engine.service.links import Links
-from engine.web.api import build
+from engine.web.app import build
 
 
 class Away:

@@ -12,8 +12,8 @@ from engine.errors import StoreUnavailableError
 from engine.service.app import Siaga, open_siaga
 from engine.service.loop import LoopState
 from engine.settings import ClockSection
-from engine.web.api import build
-from engine.web.front import HEADERS
+from engine.web.app import build
+from engine.web.middleware import HEADERS
 
 
 @dataclasses.dataclass

@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.service.sign_in_limits import BOTH, KNOWN
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import PASSWORD
 
 SIGN_IN = {"user": "piket-pagi", "password": PASSWORD, "next": "/console"}

@@ -11,7 +11,7 @@ import pytest
 from engine.service.app import open_siaga
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
-from engine.web.api import build
+from engine.web.app import build
 from notifiers.webhook import SIGNATURE, TIMESTAMP, signature
 from tests.acceptance.web.conftest import Api
 from tests.contract.notifiers.aggregator import Aggregator

@@ -22,7 +22,6 @@ from engine.documents.rules.rules import inline_rules
 from engine.documents.yaml_tree import compose
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
-from engine.rehearsal.rule_test import SILENT
 from engine.service.agenda import WINDOWS
 from engine.service.apply import Desk
 from engine.service.books import Books
@@ -32,6 +31,7 @@ from engine.service.evaluator import Evaluator
 from engine.service.event_schema import identity_of
 from engine.service.lock_step import LockStep
 from engine.service.rule_sets import RuleSet
+from engine.simulation.rule_test import SILENT
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from tests.credentials import OPERATOR

@@ -24,7 +24,7 @@ from engine.service.reload import read_rule_set
 from engine.settings import Settings, load
 from engine.store.memory import MemoryStore
 from engine.store.write_names import RehearsalWrite, ServiceWrite, StreamWrite
-from engine.web.api import build
+from engine.web.app import build
 from tests.golden.house.plain import HOME, plain, written
 from tests.golden.house.record import Documents
 

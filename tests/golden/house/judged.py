@@ -2,8 +2,8 @@
 
 import asyncio
 
-from engine.rehearsal.report import as_json
-from engine.rehearsal.result import Result
+from engine.simulation.result import Result
+from engine.simulation.suite import as_json
 from tests.acceptance.shipped import FILES, report
 from tests.golden.house.plain import HOME, plain, written
 from tests.golden.house.record import Documents

@@ -21,7 +21,7 @@ from engine.service.app import open_siaga
 from engine.service.tokens import RIGHTS, Tokens
 from engine.store.memory import MemoryStore
 from engine.store.port import Committed, Outcome, Write
-from engine.web.api import build
+from engine.web.app import build
 from tests.crash.acts import ACTS, Scene
 from tests.crash.installation import ENVIRONMENT, START, installation
 from tests.crash.world import Mails, Phones, Watch

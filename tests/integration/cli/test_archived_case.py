@@ -20,7 +20,7 @@ from engine.service.casebook import ALERTS
 from engine.service.key import secret_keys
 from engine.settings import Settings, load
 from engine.texts.answer_link import token_for
-from engine.web.api import build
+from engine.web.app import build
 from tests.credentials import OPERATOR
 
 ROOT = Path(__file__).parents[3]

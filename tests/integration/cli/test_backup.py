@@ -11,7 +11,6 @@ import pytest
 
 from engine import cli
 from engine.core.judging.instant import DAY, MINUTE
-from engine.rehearsal.replay import Recorded, read_events
 from engine.service import proof
 from engine.service.app import Siaga, open_siaga
 from engine.service.archivist import Archivist
@@ -21,6 +20,7 @@ from engine.service.key import Keys
 from engine.service.tokens import Scope
 from engine.settings import load
 from engine.settings_retention import RetentionSection
+from engine.simulation.replay import Recorded, read_events
 from engine.store.archive.events import Archive
 from engine.store.backup.copy import Namespace
 from tests.integration.cli.few_people import few_people
@@ -304,7 +304,7 @@ def test_an_interrupted_restore_is_said_again(second, backup, capsys, monkeypatc
 
 async def held(installation: Installation) -> list[str]:
     """Return the keys that an installation's server holds."""
-    from engine.cli.storage import server_of
+    from engine.cli.common.storage import server_of
 
     async with server_of(installation.settings) as where, aclosing(Namespace(where, "siaga")) as namespace:
         return await namespace.keys()

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from engine import cli
-from engine.cli.storage import storage
+from engine.cli.common.storage import storage
 from engine.clock import WallClock
 from engine.service.tokens import TABLE, Tokens
 from engine.settings import load

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine import cli
-from engine.cli.account import os_account
+from engine.cli.common.options import os_account
 from engine.clock import WallClock
 from engine.core.judging.instant import format_instant
 from engine.service.tokens import Tokens

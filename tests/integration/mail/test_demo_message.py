@@ -4,10 +4,10 @@ from contextlib import AsyncExitStack
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from engine.rehearsal.replay import read_events
 from engine.service.app import open_siaga
 from engine.service.tokens import Scope
 from engine.settings import load
+from engine.simulation.replay import read_events
 from engine.store.memory import MemoryStore
 from engine.texts.answer_link import PLACEHOLDER
 from tests.contract.notifiers.mailbox import Mailbox

@@ -16,7 +16,7 @@ from engine.service.app import Siaga, open_siaga
 from engine.service.audit import AUDIT
 from engine.store.port import MARK_LENGTH
 from engine.store.redis.store import RedisStore
-from engine.web.api import build
+from engine.web.app import build
 from tests.crash.installation import ENVIRONMENT, START, installation
 from tests.credentials import OPERATOR
 from tests.integration.redis.conftest import Grounds

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.cli.demonstration import living_link, of_its_own
+from engine.cli.demo import living_link, of_its_own
 from engine.service.outlets import outlets_of
 from engine.settings import load
 

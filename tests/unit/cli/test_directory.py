@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli.directory_form import as_csv, as_document
+from engine.cli.directory import as_csv, as_document
 from engine.core.alerting.directory import ALWAYS, Assignment, Contact, Contents, Deputy, Duty, Person, Span
 from engine.core.judging.instant import MINUTE, local_midnight
 from engine.documents.directory import load_directory

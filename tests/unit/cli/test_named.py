@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.named import group_named, rule_named
+from engine.cli.common.options import group_named, rule_named
 from engine.core.judging.rule import Rule
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError

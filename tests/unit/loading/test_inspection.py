@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engine.cli.check import check
+from engine.cli.policy_staff.check import check
 from engine.documents.check import inspect
 from engine.settings import Paths
 

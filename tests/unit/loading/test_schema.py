@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from engine.cli.schema import text_of
+from engine.cli.config import text_of
 from engine.core.judging.region import RegionTable
 from engine.documents.finding import Findings
 from engine.documents.policies import read_policies

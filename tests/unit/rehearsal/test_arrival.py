@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.core.judging.event import Event
 from engine.core.judging.instant import DAY, HOUR
-from engine.rehearsal.arrival import RANDOM_ORDERS, orders
+from engine.simulation.rule_test import RANDOM_ORDERS, orders
 
 
 def event(id_: str, occurred_at: int) -> Event:

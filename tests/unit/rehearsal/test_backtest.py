@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from engine.errors import ConfigurationError
-from engine.rehearsal.difference import difference
-from engine.rehearsal.ledger import Course, Ledger, Received, Told
-from engine.rehearsal.recording import Recording
+from engine.simulation.backtest_report import difference
+from engine.simulation.ledger import Course, Ledger, Received, Told
+from engine.simulation.replay import Recording
 
 COURSE = Course(
     id="a", rule="r", group="73", ordinal=1, level=2, happened_at=100, detected_at=100, closed_at=500

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 from engine.core.judging.event import Event
 from engine.core.judging.filter import AllOf, AnyOf, Limit, Test, Unless
 from engine.core.judging.rule import LevelStep, Rule
-from engine.rehearsal.coverage import coverage, touched
-from engine.rehearsal.observation import Happening
+from engine.simulation.coverage import coverage, touched
+from engine.simulation.recorder import Happening
 
 RULE = Rule(
     id="r",

@@ -2,10 +2,10 @@
 
 from engine.core.judging.instant import DAY
 from engine.core.judging.region import Region, RegionTable
-from engine.rehearsal.feed import GRAVE, RATE, SYNTHETIC_START, Synthetic
 from engine.service.event_schema import Accepted, EventSchema
 from engine.service.tokens import Scope
 from engine.settings import IntakeSection
+from engine.simulation.feed import GRAVE, RATE, SYNTHETIC_START, Synthetic
 
 KINDS = ("turnout.reading", "followup.police", "conflict.clash", "attack.office")
 REGIONS = RegionTable(

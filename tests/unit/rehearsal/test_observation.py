@@ -6,7 +6,7 @@ from engine.core.judging.condition import Count
 from engine.core.judging.group_state import GroupState, Point
 from engine.core.judging.judgement import Evidence
 from engine.core.judging.rule import Rule
-from engine.rehearsal.observation import figure, meant
+from engine.simulation.recorder import figure, meant
 
 RULE = Rule(id="r", title="", short_title="", owner="", why="", guide="", per=("region", "incident"))
 

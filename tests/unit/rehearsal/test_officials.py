@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.judging.instant import MINUTE
-from engine.rehearsal.officials import (
+from engine.simulation.officials import (
     EXPIRY_IGNORED,
     MOODS,
     ONLY_SEEN,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.rehearsal.pasted import FOR_NEW, find, paste, text_of
+from engine.simulation.what_if import FOR_NEW, find, paste, text_of
 
 FILE = """\
 version: 1

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine.core.judging.region import RegionTable
+from engine.demo.scenario import CORRECTS, READINGS, event_id, load_facts, make_scenario, write_scenario
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ParseError
-from engine.rehearsal.pilkada_2024 import CORRECTS, READINGS
-from engine.rehearsal.scenario import event_id, load_facts, make_scenario, write_scenario
 
 FACTS = load_facts(Path("config/demo/pilkada-2024-facts.csv"))
 COMMITTED = Path("config/demo/pilkada-2024.jsonl")

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.judging.region import RegionTable
-from engine.documents.regions import load_regions
-from engine.rehearsal.synthetic_directory import (
+from engine.demo.synthetic_directory import (
     HEADER,
     NATION_ROLES,
     REGION_ROLES,
@@ -18,6 +17,7 @@ from engine.rehearsal.synthetic_directory import (
     office_holders,
     person_id,
 )
+from engine.documents.regions import load_regions
 
 COMMITTED = Path("config/directory.csv")
 

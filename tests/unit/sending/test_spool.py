@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sending.spool import BATCH_BYTES, BATCH_EVENTS, RefusedEvent, Spool, SpoolBusyError
+from engine.desk_client.spool import BATCH_BYTES, BATCH_EVENTS, RefusedEvent, Spool, SpoolBusyError
 
 NOW = 1_732_665_600_000
 
@@ -81,7 +81,7 @@ def test_half_a_file_of_a_process_that_died_is_never_sent(spool):
 WRITER = """
 import sys
 from pathlib import Path
-from engine.sending.spool import Spool
+from engine.desk_client.spool import Spool
 spool, number = Spool(Path(sys.argv[1])), 0
 while True:
     spool.add([b'{"id":"%d"}' % number], number)

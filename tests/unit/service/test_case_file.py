@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from engine.cli.case import history_lines
-from engine.cli.check import Tongue
+from engine.cli.policy_staff.check import Tongue
 from engine.core.alerting.alert import Rendered
 from engine.service.case_file import CaseFileError, public_key, read, write
 from tests.unit.alerting.cases import Course, policy

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.check import advice_of
+from engine.cli.policy_staff.check import advice_of
 from engine.core.judging.condition import Count, Expected, Silence
 from engine.core.judging.filter import Test
 from engine.core.judging.group_evaluation import Group

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from engine.web.console.shell import console_catalogue
+from engine.web.console.page_renderer import console_catalogue
 from tests.unit.wording.sample import CATALOGUE, ROOT, TEMPLATES
 
 SOURCES = [

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from engine.errors import places
-from engine.web.front import template
+from engine.web.middleware import template
 
 
 def test_a_route_without_parameters_is_its_own_template():

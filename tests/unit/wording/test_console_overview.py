@@ -9,7 +9,7 @@ from engine.core.judging.instant import HOUR, MINUTE
 from engine.texts.console.alert_rows import pressing, row, upcoming
 from engine.texts.console.last_hour import bars
 from engine.texts.console.tile_map import Layout, tile
-from engine.web.console.shell import console_catalogue
+from engine.web.console.page_renderer import console_catalogue
 from tests.unit.wording.sample import ALERT, CATALOGUE, KINDS, REGIONS, TEMPLATES
 
 TEXTS = console_catalogue(CATALOGUE, TEMPLATES).texts("id")

@@ -13,7 +13,7 @@ from engine.texts.console.alert_story import story
 from engine.texts.console.deliveries import deliveries
 from engine.texts.console.event_table import reports
 from engine.texts.localizer import Voice
-from engine.web.console.shell import console_catalogue
+from engine.web.console.page_renderer import console_catalogue
 from tests.unit.web.test_console_texts import TEXTS
 from tests.unit.wording.sample import ALERT, CATALOGUE, KINDS, NOW, REGIONS, TEMPLATES, notification
 

@@ -1,0 +1,166 @@
+"""The courier: brings the batches of a spool to the service, again and again until it has answered for each event.
+
+Here: requests, what an answer means for the batch, and the pauses between tries. Not here: the folder
+(`desk_client.spool`). Only a 202 (or a 422 that names every event) takes a batch out of the spool; whatever else
+happens, it stays. Sending again is always safe. The token goes into one header and nowhere else.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import msgspec
+
+from engine.desk_client.spool import RefusedEvent, Spool
+from engine.errors import SiagaError
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+"""Seconds between two tries while the service is away: the first, doubling up to the longest, with jitter."""
+REQUEST_SECONDS = 30.0
+MEDIA_TYPE = "application/x-ndjson"
+
+
+class AwayError(SiagaError):
+    """The service did not take the events in time; they are kept."""
+
+
+class UnwelcomeError(SiagaError):
+    """The service refuses whatever comes with this address or token; the events are kept."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service says of one event that it did not take in: `index` is its place in the batch."""
+
+    index: int
+    reason: str
+    field: str = ""
+    id: str = ""
+    mended: dict[str, str] = {}
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the events of one request."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    quarantined: tuple[Line, ...] = ()
+    rejected: tuple[Line, ...] = ()
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch that the service has answered for. `events` are its lines, `kept` where those refused lie."""
+
+    batch: Path
+    events: tuple[bytes, ...]
+    answer: Answer
+    kept: Path | None = None
+
+
+class Courier:
+    """Speaks to one service for up to `patience` seconds; `sleep` and `monotonic` are the passing of time."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        patience: float,
+        sleep: Callable[[float], None],
+        monotonic: Callable[[], float],
+        ca_file: Path | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        verify: Any = str(ca_file) if ca_file else True
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": MEDIA_TYPE},
+            timeout=REQUEST_SECONDS,
+            follow_redirects=False,  # a redirect would carry the token elsewhere
+            verify=verify,
+            transport=transport,
+        )
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._ends = monotonic() + patience
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def deliver(self, spool: Spool) -> Iterator[Delivery]:
+        """Send what waits, the oldest first, and yield each batch when it is settled.
+
+        Raises `AwayError` and `UnwelcomeError`, after which the rest waits for the next time.
+        """
+        while waiting := spool.waiting():
+            batch = waiting[0]
+            events = tuple(line for line in batch.read_bytes().split(b"\n") if line.strip())
+            answer = self._send(events) if events else Answer()
+            if answer is None and len(events) > 1:
+                spool.split(batch, events)
+                continue
+            answer = answer or Answer(rejected=(Line(index=0, reason="too_large"),))
+            refused = [
+                RefusedEvent(
+                    reason=line.reason,
+                    field=line.field,
+                    event=events[line.index].decode("utf-8", "replace"),
+                )
+                for line in answer.rejected
+            ]
+            kept = spool.settle(batch, refused)
+            yield Delivery(batch=batch, events=events, answer=answer, kept=kept)
+
+    def _send(self, events: tuple[bytes, ...]) -> Answer | None:
+        """Send one batch until it is answered; None where it is too large in one piece."""
+        pause = FIRST_PAUSE
+        while True:
+            wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 -- so that desks do not come in step
+            try:
+                response = self._http.post("/v1/events", content=b"\n".join(events))
+            except httpx.TransportError as error:
+                why = type(error).__name__
+            else:
+                if response.status_code not in (408, 425, 429) and response.status_code < 500:
+                    return _answer(response, len(events))
+                why = str(response.status_code)
+                asked = response.headers.get("retry-after", "")
+                wait = max(wait, min(float(asked), LONGEST_PAUSE)) if asked.isdigit() else wait
+            if self._monotonic() + wait > self._ends:
+                raise AwayError(f"the service does not take events now ({why})")
+            self._sleep(wait)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _answer(response: httpx.Response, events: int) -> Answer | None:
+    status = response.status_code
+    if status == 413:
+        return None
+    if status in (401, 403):
+        raise UnwelcomeError(
+            f"the service refuses this token ({status}): it must be valid and have the right submit"
+        )
+    if status not in (202, 422):
+        raise UnwelcomeError(f"{response.request.url}: {status} is no answer of a Siaga; check the address")
+    try:
+        answer = msgspec.json.decode(response.content, type=Answer)
+    except msgspec.DecodeError:
+        raise UnwelcomeError(
+            f"{response.request.url}: this is no answer of a Siaga; check the address"
+        ) from None
+    if any(line.reason == "too_many" for line in answer.rejected):
+        return None
+    lines = (*answer.quarantined, *answer.rejected)
+    told = answer.accepted + answer.duplicate + len(lines)
+    if told != events or any(not 0 <= line.index < events for line in lines):
+        raise UnwelcomeError(f"the service answered for {told} events of {events}; nothing was taken off")
+    return answer

@@ -1,0 +1,280 @@
+"""A backtest: recorded events through the service's own parts on a virtual clock, with nothing sent.
+
+Here: the run, from the door to collecting gateways. Not here: where events come from (`simulation.feed`,
+`simulation.replay`), who answers (`simulation.respondents`), what the run came to (`simulation.ledger`), printing
+(`simulation.backtest_report`).
+
+Bounded: what was judged goes to an archive in a temporary folder and leaves memory after a day. What stays is of an
+event the place where it lies (some 40 bytes), of an alert that nothing can change any more its course, and of a message
+one line of the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from engine.core.alerting.alert import Notification
+from engine.core.alerting.directory import Contents
+from engine.core.alerting.route import Route
+from engine.core.judging.event import Event
+from engine.core.judging.instant import DAY, Instant, Millis
+from engine.core.judging.region import NATION
+from engine.documents.directory import load_directory
+from engine.documents.kinds import load_kinds, names_by_language
+from engine.documents.regions import load_regions
+from engine.gsm7 import parts
+from engine.metrics import Metrics
+from engine.service.accounts import budgets_of
+from engine.service.app import collecting
+from engine.service.archivist import Archivist
+from engine.service.casebook import LINKS, NOTIFICATIONS
+from engine.service.gateways import Gateway
+from engine.service.intake import Intake, IntakeResult, KeptLine, RefusedLine
+from engine.service.outlets import sms_profile
+from engine.service.reload import read_rule_set
+from engine.service.rule_sets import RuleSet
+from engine.service.tokens import ANY_DESK, Scope
+from engine.settings import Settings
+from engine.simulation.feed import Accepted, Feed, Other, Request
+from engine.simulation.ledger import Bygone, Kept, Ledger, Received, Told
+from engine.simulation.replay import AFTERWARDS, Progress
+from engine.simulation.respondents import Nobody, Punctual, Recalled, Recorded
+from engine.simulation.simulator import KEY, NAMESPACE, Outgoing, Rig
+from engine.store.archive.events import Archive
+from engine.store.codec import decode, encode
+from engine.store.port import Drop, Put, Write
+from engine.texts.answer_link import fingerprint, token_for
+from engine.texts.catalogue import load_catalogue
+from engine.texts.render import Renderer
+from engine.texts.response import Responses
+
+SCOPE = Scope(
+    rights=frozenset(("submit",)),
+    region=NATION,
+    token_id="backtest",  # noqa: S106 -- an id, no secret
+    kind="service",
+    desks=(ANY_DESK,),
+)
+"""With what right recorded events come in: from any desk, and none may correct for others."""
+KEPT = 10
+"""So many lines that are no events are named; the others are counted."""
+TIDIED = 5_000
+"""After so many events what was judged leaves memory ..."""
+IN_MEMORY = DAY
+"""... but for that of so many milliseconds, since most corrections come soon; others are found in the archive."""
+
+_EVENT = msgspec.json.Decoder(Event)
+
+
+class Backtest:
+    """The installation, the events and the span that several rule sets are run over."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        feed: Feed,
+        *,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        answers: Millis | Sequence[Recalled] | None = None,
+        directory: Contents | None = None,
+    ) -> None:
+        """Read regions, kinds, texts and directory once.
+
+        The rules watch from `since`, else from the first event; the clock stops at `until`, else `AFTERWARDS` behind
+        the last one. `answers` milliseconds after a message whoever must act takes the matter if nobody has, and
+        settles it when asked again; or people say what they once said; None: nobody answers. `directory` stands in for
+        the file.
+        """
+        self.settings, self.feed, self._answers = settings, feed, answers
+        self.since = feed.first if since is None else since
+        self.until = feed.last + AFTERWARDS if until is None else until
+        self.regions = load_regions(settings.paths.regions)
+        self.kinds = load_kinds(settings.paths.kinds)
+        self.directory = directory or load_directory(settings.paths.directory, self.regions).expect()
+        catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
+        self.responses = Responses(catalogue, self.regions)
+        self.gateways = (
+            Gateway(route=Route(gateway="sms", channel="sms"), profile=sms_profile(settings)),
+            Gateway(route=Route(gateway="email", channel="email")),
+        )
+        self.renderer = Renderer.of(settings, catalogue, names_by_language(self.kinds), self.regions)
+
+    def rule_set(self, rules: Path | None = None) -> RuleSet:
+        """Read the installation's rules, or those of another folder beside the same policies and calendar."""
+        paths = self.settings.paths
+        if rules is not None:
+            paths = paths.model_copy(update={"rules": rules})
+        return read_rule_set(paths, self.regions, self.kinds)
+
+    def respondents(self) -> Nobody:
+        """Return those who answer in one run."""
+        if self._answers is None:
+            return Nobody()
+        return Punctual(self._answers) if isinstance(self._answers, int) else Recorded(self._answers)
+
+    async def run(
+        self, rule_set: RuleSet, shown: Callable[[Progress], None] = lambda _progress: None
+    ) -> Ledger:
+        """Run the events past a rule set."""
+        with TemporaryDirectory(prefix="siaga-backtest-") as folder:
+            return await _Run(self, rule_set, shown, Path(folder)).run()
+
+
+class _Run:
+    """One rule set, one empty store, and a folder for what leaves that."""
+
+    def __init__(
+        self, test: Backtest, rule_set: RuleSet, shown: Callable[[Progress], None], folder: Path
+    ) -> None:
+        self._test, self._rules, self._shown = test, rule_set, shown
+        self._notifiers = collecting(gateway.id for gateway in test.gateways)
+        metrics = Metrics()
+        archive = Archive(folder, NAMESPACE, durable=False)
+        self._rig = Rig(
+            rules=rule_set.rules.values(),
+            policies=rule_set.policies,
+            start=test.since,
+            regions=test.regions,
+            metrics=metrics,
+            outgoing=Outgoing(
+                test.renderer,
+                test.responses,
+                self._notifiers,
+                test.gateways,
+                budgets_of(test.settings.budgets),
+            ),
+            calendar=rule_set.calendar,
+            archive=archive,
+        )
+        rig = self._rig
+        self._archivist = Archivist(rig.store, rig.clock, metrics, archive, lambda: IN_MEMORY, waits=0)
+        self._door = Intake(rig.store, rig.clock, test.regions, test.kinds, test.settings, metrics)
+        self._bygone = Bygone(rig.store, rig.desk, rule_set.rules)
+        self._respondents = test.respondents()
+        self._received = Received()
+        self._told: list[Told] = []
+        self._progress = Progress(total=test.feed.total)
+        self._tidied = 0
+
+    async def run(self) -> Ledger:
+        await self._rig.replace_directory(self._test.directory)
+        most = self._test.settings.http.max_events
+        async for request in self._test.feed.requests(most):
+            await self._reach(request.at)
+            await self._submit(request)
+            await self._settle()
+            await self._tidy()
+        await self._reach(self._test.until)
+        await self._settle()
+        self._archivist.release()
+        return Ledger(
+            rules=len(self._rules.rules),
+            since=self._test.since,
+            until=self._test.until,
+            received=self._received,
+            courses=await self._bygone.courses(),
+            told=tuple(self._told),
+        )
+
+    async def _tidy(self) -> None:
+        """Bring what was judged into the archive from time to time, and let go of what nothing can change."""
+        if self._progress.sent - self._tidied < TIDIED:
+            return
+        self._tidied = self._progress.sent
+        while await self._archivist.turn():
+            pass
+        await self._bygone.let_go(self._rig.clock.now(), self._respondents.awaits)
+
+    # --- time ---
+
+    async def _reach(self, instant: Instant) -> None:
+        """Let everything before an instant happen, answers among it, and stand at the instant."""
+        while (stop := await self._next_stop()) is not None and stop < instant:
+            await self._rig.reach(stop)
+            await self._answer()
+            await self._settle()
+        await self._rig.reach(instant)
+        await self._answer()
+
+    async def _next_stop(self) -> Instant | None:
+        due = await self._rig.next_due()
+        return min((at for at in (due, self._respondents.next_at()) if at is not None), default=None)
+
+    async def _settle(self) -> None:
+        await self._rig.settle()
+        await self._collect()
+        self._progress.now = self._rig.clock.now()
+        self._shown(self._progress)
+
+    # --- in ---
+
+    async def _submit(self, request: Request | Accepted | Other) -> None:
+        match request:
+            case Request():
+                body = b"\n".join(line.event for line in request.lines)
+                self._count(request, await self._door.submit(body, "application/x-ndjson", SCOPE))
+                self._progress.sent += len(request.lines)
+            case Accepted():
+                await self._rig.receive([_EVENT.decode(value) for value in request.values], request.at)
+                self._received.accepted += len(request.values)
+                self._progress.sent += len(request.values)
+            case Other():
+                await self._rig.store.append_entry(request.type, request.value, request.at)
+
+    def _count(self, request: Request, result: IntakeResult) -> None:
+        counts = self._received
+        counts.accepted += result.accepted
+        counts.duplicate += result.duplicate
+        counts.quarantined += len(result.quarantined)
+        counts.rejected += len(result.rejected)
+        lines: list[KeptLine | RefusedLine] = [*result.quarantined, *result.rejected]
+        for one in lines:
+            if len(counts.kept) < KEPT:
+                counts.kept.append(Kept(request.lines[one.index].number, one.field, one.reason))
+
+    # --- out ---
+
+    async def _collect(self) -> None:
+        """Enter what the gateways took into the ledger, and forget its text and link."""
+        taken = [message for gateway in self._notifiers.values() for message in gateway.accepted]
+        if not taken:
+            return
+        for gateway in self._notifiers.values():
+            gateway.accepted.clear()
+        records = await self._rig.store.get(NOTIFICATIONS, [message.id for message in taken])
+        puts, drops = [], []
+        for message, record in zip(taken, records, strict=True):
+            if record is None:  # a reply to a text; nobody texts in a backtest
+                continue
+            sent = decode(record.value, Notification)
+            self._enter(sent, parts(message.text) if message.channel == "sms" else 0)
+            slim = msgspec.structs.replace(sent, rendered=None)
+            puts.append(Put(NOTIFICATIONS, sent.id, encode(slim), record.version))
+            drops.append(Drop(LINKS, fingerprint(KEY, token_for(KEY, sent.id, sent.channel))))
+        await self._rig.store.write(Write(name="forget", puts=tuple(puts), drops=tuple(drops)))
+
+    def _enter(self, sent: Notification, sms_parts: int) -> None:
+        sent_at = self._rig.clock.now() if sent.sent_at is None else sent.sent_at
+        self._told.append(
+            Told(
+                alert=sent.alert,
+                kind=sent.kind,
+                step=sent.step,
+                person=sent.person,
+                role=sent.role,
+                office=sent.office,
+                channel=sent.channel,
+                informing=sent.informing,
+                sent_at=sent_at,
+                parts=sms_parts,
+            )
+        )
+        self._respondents.told(sent, sent_at)
+
+    async def _answer(self) -> None:
+        await self._respondents.answer(self._rig.store, self._rig.desk, self._rig.clock.now())

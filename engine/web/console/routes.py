@@ -1,0 +1,77 @@
+"""The list of all modules of pages.
+
+Here: the one flat list that the app reads. Not here: any route.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fastapi import FastAPI
+
+from engine.service.app import Siaga
+from engine.service.changes import Changes
+from engine.service.recent import Recent
+from engine.service.sign_in_limits import SignInLimits
+from engine.web.console import (
+    alert,
+    alert_actions,
+    audit,
+    not_found,
+    outgoing,
+    phone_list,
+    proposals,
+    quarantine,
+    report_form,
+    roster,
+    rule_change,
+    rules,
+    sign_in,
+    silences,
+    situation,
+    situation_report,
+    static,
+    stream,
+    upload,
+    what_if,
+)
+from engine.web.console.page_renderer import Shell
+from engine.web.console.report_form import Forms
+from engine.web.console.what_if import Asked
+
+MODULES = (
+    sign_in,
+    static,
+    stream,
+    situation,
+    alert,
+    alert_actions,
+    phone_list,
+    situation_report,
+    report_form,
+    upload,
+    outgoing,
+    quarantine,
+    roster,
+    silences,
+    rules,
+    what_if,
+    rule_change,
+    proposals,
+    audit,
+    not_found,
+)
+"""`nowhere` is the last: it takes every path that no other has."""
+
+
+def install(app: FastAPI, siaga: Siaga) -> None:
+    """Let the app serve the pages of an installation."""
+    app.state.shell = Shell(siaga)
+    app.state.sign_in_limits = SignInLimits()
+    app.state.forms = Forms(siaga)
+    app.state.changes = Changes(siaga.store)
+    app.state.streams = Counter[str]()
+    app.state.asked = Asked(siaga)
+    app.state.recent = Recent(siaga.store, siaga.clock)
+    for module in MODULES:
+        app.include_router(module.router)
