@@ -1,11 +1,4 @@
-"""Every metric of Siaga, declared once, in a registry of its own.
-
-Here: names, units and what each counts. Not here: the values of labels (`engine.labels`), when something is counted
-(the loops do that) or how it is scraped (`web.api.ops`). No global state: one `Metrics` per process, passed down.
-Labels are bounded, and every combination that can occur stands at zero from the start, so that the first increase is
-seen as one. A value outside its list is counted as `other`. Never a label: a contact, an event, a person, free text.
-This module stands below `alerting`, so a decision or notification is `Any` here; only names of its fields are read.
-"""
+"""Every metric of Siaga, declared once, in a registry of its own."""
 
 from __future__ import annotations
 
@@ -24,12 +17,12 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from engine.gateway_metrics import GatewayMetrics
-from engine.labels import (
+from engine.metric_labels import (
     ANSWER_OUTCOMES,
     BOUNCES,
     CHANNELS,
     CORRECTIONS_REFUSED,
+    DEAD_LETTERS,
     EVENT_FLAGS,
     EVENT_RESULTS,
     INBOUND_TEXTS,
@@ -38,6 +31,8 @@ from engine.labels import (
     MOST_WRITES,
     OTHER,
     QUARANTINED,
+    RECORD_TABLES,
+    REFUSED,
     REJECTED,
     RESOLVED,
     RULES_REJECTED,
@@ -50,7 +45,145 @@ from engine.labels import (
     WRITES,
 )
 from engine.release import RELEASE, commit
-from engine.trouble_metrics import TroubleMetrics
+
+RESULTS = ("submitted", "accepted", "refused", "delivered", "failed")
+"""A message was handed over, and taken or not; what the gateway said later of one that it took."""
+_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class GatewayMetrics:
+    """Counts what gateways do."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._messages = Counter(
+            "siaga_gateway_messages",
+            "Messages by gateway and what became of them",
+            ["gateway", "result"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "siaga_gateway_seconds",
+            "From handing a message over to the answer",
+            ["gateway"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._breaker_open = Gauge(
+            "siaga_gateway_breaker_open",
+            "1 from the opening of a breaker until a message got through again",
+            ["gateway"],
+            registry=registry,
+        )
+        self._balance = Gauge(
+            "siaga_gateway_balance",
+            "What a prepaid gateway says is left, in its own unit",
+            ["gateway"],
+            registry=registry,
+        )
+
+    def know(self, gateways: Iterable[str]) -> None:
+        """Put the gateways of this installation at zero."""
+        for gateway, result in product(gateways, RESULTS):
+            self._messages.labels(gateway, result)
+            self._seconds.labels(gateway)
+            self._breaker_open.labels(gateway)
+
+    def message(self, gateway: str, result: str) -> None:
+        """Count a message: one of `RESULTS`."""
+        self._messages.labels(gateway, result).inc()
+
+    def took(self, gateway: str, seconds: float) -> None:
+        """Observe how long a gateway took to answer, in seconds."""
+        self._seconds.labels(gateway).observe(seconds)
+
+    def breaker(self, gateway: str, *, is_open: bool) -> None:
+        """Set whether a breaker is open."""
+        self._breaker_open.labels(gateway).set(is_open)
+
+    def balance(self, gateway: str, left: float) -> None:
+        """Set what is left, in the gateway's own unit."""
+        self._balance.labels(gateway).set(left)
+
+
+class TroubleMetrics:
+    """What one process contained."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        dead_letters = Counter(
+            "siaga_dead_letters", "What was kept aside because work on it raised", ["of"], registry=registry
+        )
+        self._dead_letters = {of: dead_letters.labels(of) for of in DEAD_LETTERS}
+        self.groups_put_off = Gauge(
+            "siaga_groups_put_off",
+            "Groups of rules that raised in judging and are tried again",
+            registry=registry,
+        )
+        """Set by the evaluator."""
+        self.groups_to_rebuild = Gauge(
+            "siaga_groups_to_rebuild",
+            "Groups of rules whose waiting reports were too many: they wait for siaga records rebuild",
+            registry=registry,
+        )
+        """Set by the evaluator; these are among those put off."""
+        unreadable = Gauge(
+            "siaga_records_unreadable",
+            "Stored records that cannot be read, by table",
+            ["table"],
+            registry=registry,
+        )
+        self.records_unreadable = {table: unreadable.labels(table) for table in RECORD_TABLES}
+        """Set by the record audit."""
+        refused = Counter(
+            "siaga_requests_refused",
+            "Requests that would have been taken at another time, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self._refused = {reason: refused.labels(reason) for reason in REFUSED}
+        self.events_waiting = Gauge(
+            "siaga_events_waiting", "Accepted events that are not judged yet", registry=registry
+        )
+        """Set by the intake, at most once a second, while events come in."""
+        self._event_age = Gauge(
+            "siaga_events_oldest_unjudged_seconds",
+            "How long the oldest accepted event that is not judged has waited; 0 without one",
+            registry=registry,
+        )
+        self._message_age = Gauge(
+            "siaga_messages_due_oldest_seconds",
+            "How long the oldest due message has waited to be sent; 0 without one",
+            registry=registry,
+        )
+        self._messages_due = Gauge(
+            "siaga_messages_due", "Messages that are due and not sent", registry=registry
+        )
+        self._step_age = Gauge(
+            "siaga_steps_due_oldest_seconds",
+            "How long the oldest due timer of an alert has waited; 0 without one",
+            registry=registry,
+        )
+        self.clock_offset = Gauge(
+            "siaga_clock_offset_seconds",
+            "How far the wall clock is ahead of the clock that Siaga believes; below 0: behind",
+            registry=registry,
+        )
+        """Set with each beat of the pulse."""
+
+    def backlog(self, *, event: float, message: float, step: float, messages: int) -> None:
+        """Set the ages (seconds) of what waits, and how many messages are due, as the auditor role measured them."""
+        self._event_age.set(event)
+        self._message_age.set(message)
+        self._step_age.set(step)
+        self._messages_due.set(messages)
+
+    def refused(self, reason: str) -> None:
+        """Count a request that was refused: one of `REFUSED`."""
+        self._refused[reason].inc()
+
+    def dead_letter(self, of: str) -> None:
+        """Count what was kept aside because work on it raised: one of `DEAD_LETTERS`."""
+        self._dead_letters[of].inc()
+
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter and histogram, which nobody asks for
 _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)

@@ -27,14 +27,16 @@ from pydantic import (
 )
 
 from engine.errors import ConfigurationError
-from engine.settings_backup import BackupSection
-from engine.settings_budgets import BudgetSection
-from engine.settings_gateways import Gateways
-from engine.settings_retention import RetentionSection
-from engine.settings_section import Place
-from engine.settings_section import Section as _Section
-from engine.settings_section import listed as _listed
-from engine.settings_situation import SituationSection
+from engine.settings_sections import (
+    BackupSection,
+    BudgetSection,
+    Gateways,
+    Place,
+    RetentionSection,
+    SituationSection,
+)
+from engine.settings_sections import Section as _Section
+from engine.settings_sections import listed as _listed
 from engine.settings_sources import from_environment, from_file, from_overrides, nested
 
 DEFAULT_FILE = Path("config/siaga.yaml")

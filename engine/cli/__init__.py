@@ -38,7 +38,7 @@ from engine.cli.send import send
 from engine.cli.status import status
 from engine.errors import ConfigurationError, SiagaError
 from engine.release import RELEASE, commit
-from engine.service import logs
+from engine.runtime import logging
 from engine.settings import Log
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
@@ -71,7 +71,7 @@ def siaga(
     Begin with `siaga demo`. Each command teaches itself: `siaga token create --help`.
     """
     # Standard output is the command's own; `run` sets up what the settings say.
-    logs.set_up(Log(level="debug" if debug else "warning"))
+    logging.set_up(Log(level="debug" if debug else "warning"))
 
 
 app.command()(run)

@@ -20,9 +20,9 @@ from engine.cli.policy_staff.check import Tongue
 from engine.core.judging.instant import Instant
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.service.archivist import told_link
-from engine.service.event_document import document_of
-from engine.service.families import events_of
+from engine.intake.event_families import events_of
+from engine.intake.event_schema import document_of
+from engine.operations.event_archiver import told_link
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.archive.events import Archive, Inspection
 from engine.store.archive.history import History

@@ -1,6 +1,6 @@
 """`siaga audit`: the log of everything that was done, and the proof that nothing of it was changed.
 
-Here: arguments and printing. Not here: the log itself (`service.audit`).
+Here: arguments and printing. Not here: the log itself (`records.audit_log`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from engine.cli.common.output import Limit, say_more
 from engine.cli.common.storage import storage
 from engine.cli.policy_staff.check import Tongue
 from engine.core.judging.instant import format_instant
-from engine.service.audit import AUDIT, AuditEntry
-from engine.service.case_archive import archive_of
-from engine.service.proof import Fault, Proof, all_entries, all_pages, verify
+from engine.operations.audit_proof import Fault, Proof, all_entries, all_pages, verify
+from engine.records.audit_log import AUDIT, AuditEntry
+from engine.records.case_archive import archive_of
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Store
 

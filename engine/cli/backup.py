@@ -1,6 +1,6 @@
 """`siaga backup` and `siaga restore`: an installation as one file, and back.
 
-Here: arguments, bars, what is said, exit codes. Not here: what a backup holds (`service.backup`).
+Here: arguments, bars, what is said, exit codes. Not here: what a backup holds (`operations.backup`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from engine.cli.common.storage import server_of, store_at
 from engine.clock import WallClock
 from engine.core.judging.instant import local, parse_instant
 from engine.errors import ConfigurationError, StoreError
-from engine.service.audit import AuditEntry, append_audit
-from engine.service.backup import Brought, back_up
-from engine.service.backup import restore as bring_back
-from engine.service.backup_record import BackupRecord, enter_backup
+from engine.operations.backup import Brought, back_up
+from engine.operations.backup import restore as bring_back
+from engine.records.audit_log import AuditEntry, append_audit
+from engine.records.backup_record import BackupRecord, enter_backup
 from engine.settings import DEFAULT_FILE, Settings
-from engine.settings_backup import check_recipient
+from engine.settings_sections import check_recipient
 from engine.store.backup.copy import Namespace
 from engine.store.backup.encryption import SUFFIX as ENCRYPTED
 from engine.store.backup.encryption import decrypted, is_encrypted, new_identity

@@ -1,7 +1,7 @@
 """`siaga bounce`: the end of a mail server's pipe, for mails that came back.
 
 Here: from standard input to the service, and the exit code that a mail server understands. Not here: what a mail says
-(`service.bounce`). Whatever goes wrong, the mail server keeps the mail and tries again: a bounce is never bounced.
+(`answers.bounces`). Whatever goes wrong, the mail server keeps the mail and tries again: a bounce is never bounced.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`siaga case`: one alert with everything that happened to it, as a signed file, and the proof of one.
 
-Here: arguments and printing. Not here: what a file holds (`service.case_file`).
+Here: arguments and printing. Not here: what a file holds (`records.case_file`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from engine.core.judging.instant import format_instant
 from engine.core.judging.rule import level_name
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.service.audit import AUDIT, AuditEntry, append_audit, digest_of_contents
-from engine.service.case_archive import archive_of, story
-from engine.service.case_file import CaseContents, CaseFileError, Fault, public_key, read, write
-from engine.service.key import secret_keys
+from engine.records.audit_log import AUDIT, AuditEntry, append_audit, digest_of_contents
+from engine.records.case_archive import archive_of, story
+from engine.records.case_file import CaseContents, CaseFileError, Fault, public_key, read, write
+from engine.runtime.keys import secret_keys
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Write
 from engine.texts.catalogue import LANGUAGES, load_catalogue

@@ -1,7 +1,7 @@
 """`siaga contact`: does a message reach this contact, and whose is it?
 
-Here: arguments and printing. Not here: the message (`texts.preview`), its way (`service.dispatcher`), the code that it
-carries (`service.verification`), and whether a contact may go (`service.registry`).
+Here: arguments and printing. Not here: the message (`texts.preview`), its way (`delivery.dispatcher`), the code that it
+carries (`answers.verification`), and whether a contact may go (`people.directory_service`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from engine.answers.verification import Verifications
 from engine.cli.common.options import ConfigFile, Overrides, alone, os_account, settings_of
 from engine.cli.common.storage import books_of, storage
 from engine.cli.policy_staff.reload import inbox_of
@@ -24,10 +25,9 @@ from engine.core.alerting.escalation import last_of_holder
 from engine.core.alerting.policy import Channel
 from engine.documents.address import address
 from engine.errors import ConfigurationError, SiagaError
-from engine.service.books import Books
-from engine.service.key import agreed_keys
-from engine.service.registry import Registry
-from engine.service.verification import Verifications
+from engine.people.directory_service import Registry
+from engine.records.runtime_config import Books
+from engine.runtime.keys import agreed_keys
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Add, verify and try contacts of the directory.")
@@ -130,7 +130,7 @@ def remove(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = Non
 
 
 async def _send(settings: Settings, contact: str, *, verify: bool = False) -> str:
-    from engine.service.app import open_siaga
+    from engine.app import open_siaga
 
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack)

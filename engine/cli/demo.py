@@ -18,13 +18,13 @@ import msgspec
 import typer
 from rich.console import Console
 
+from engine.bootstrap import open_store
 from engine.cli.common.options import ConfigFile, Overrides, os_account
 from engine.cli.policy_staff.replay import replaying, speed_of
 from engine.clock import ManualClock
 from engine.errors import ConfigurationError, SiagaError
-from engine.service.ground import open_store
-from engine.service.tokens import ANY_DESK, RIGHTS, Tokens
-from engine.service.users import Users
+from engine.people.tokens import ANY_DESK, RIGHTS, Tokens
+from engine.people.users import Users
 from engine.settings import DEFAULT_FILE, Settings, load
 from engine.simulation.officials import Mailbox
 from engine.simulation.replay import Replay, read_events

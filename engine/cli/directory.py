@@ -59,9 +59,9 @@ from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
-from engine.service.audit import note_seen
-from engine.service.registry import Difference, Registry
-from engine.service.reload import read_rule_set
+from engine.people.directory_service import Difference, Registry
+from engine.records.audit_log import note_seen
+from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 
 _REACH: Mapping[Reach, Mapping[str, str]] = {

@@ -1,7 +1,7 @@
 """`siaga doctor`: is this installation fit to serve?
 
 Here: arguments, printing, the exit code, and holding the two matchers against each other. Not here: what is looked at
-(`service.checkup`).
+(`operations.doctor`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from engine.cli.common.storage import server_of
 from engine.cli.policy_staff.check import Format
 from engine.clock import WallClock
 from engine.errors import SiagaError
-from engine.service.checkup import examine
-from engine.service.verdict import State, Verdict, fault
+from engine.operations.doctor import State, Verdict, examine, fault
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(help="Say whether this installation is fit to serve.", invoke_without_command=True)
@@ -88,10 +87,10 @@ def matcher(config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     from engine.cli.demo import SCENARIO
     from engine.documents.kinds import load_kinds
     from engine.documents.regions import load_regions
+    from engine.intake.event_schema import Accepted, EventSchema
     from engine.matching.checked import Disagreement, choose, open_shards
-    from engine.service.event_schema import Accepted, EventSchema
-    from engine.service.reload import read_rule_set
-    from engine.service.tokens import ANY_DESK, Scope
+    from engine.people.tokens import ANY_DESK, Scope
+    from engine.rule_sets.rule_files import read_rule_set
     from engine.simulation.replay import read_events
 
     settings = settings_of(config, set_)

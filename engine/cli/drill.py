@@ -1,6 +1,7 @@
 """`siaga drill`: a LATIHAN to everybody who would be told in a region, and who answered it.
 
-Here: arguments and printing. Not here: who that is and what they are asked (`service.drill`). People are named by id.
+Here: arguments and printing. Not here: who that is and what they are asked (`escalation.drills`). People are named by
+id.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from engine.core.judging.instant import format_duration
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
+from engine.escalation.alert_commands import Desk
+from engine.escalation.drills import Drills, Participant
 from engine.metrics import Metrics
-from engine.service.apply import Desk
-from engine.service.books import Books
-from engine.service.drill import Drills, Participant
-from engine.service.reload import read_rule_set
+from engine.records.runtime_config import Books
+from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 
 

@@ -9,7 +9,7 @@ import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, settings_of
 from engine.cli.common.storage import storage
-from engine.service.key import Keys, adopt, agreement, fingerprint, known_key, secret_keys, written_keys
+from engine.runtime.keys import Keys, adopt, agreement, fingerprint, known_key, secret_keys, written_keys
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(

@@ -1,6 +1,6 @@
 """`siaga person`: what is kept of a person, and its erasure (UU PDP 27/2022).
 
-Here: arguments and printing. Not here: what is found and erased (`service.persons`).
+Here: arguments and printing. Not here: what is found and erased (`operations.personal_data`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from engine.cli.common.storage import books_of, server_of, storage, store_at
 from engine.clock import WallClock
 from engine.core.judging.instant import format_instant
 from engine.errors import ConfigurationError, SiagaError
-from engine.service.case_archive import archive_of
-from engine.service.erasure import Erasure, erase_everywhere
-from engine.service.persons import Persons
+from engine.operations.personal_data import Erasure, Persons, erase_everywhere
+from engine.records.case_archive import archive_of
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Give a person what is kept of them, or erase it.")

@@ -1,7 +1,7 @@
 """`siaga quarantine`: what was kept aside, and the way back in.
 
 Here: the commands, with the rights of whoever can open the store. Not here: why something is kept aside
-(`service.event_schema`) and what becomes of it (`service.intake`).
+(`intake.event_schema`) and what becomes of it (`intake.submission`).
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from engine.core.judging.region import NATION
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import SiagaError
+from engine.intake.submission import Intake, Resubmitted
 from engine.metrics import Metrics
-from engine.service.audit import note_seen
-from engine.service.case_archive import archive_of
-from engine.service.intake import Intake, Resubmitted
-from engine.service.lock_step import stored_clock
-from engine.service.quarantine import QuarantinePage, build
-from engine.service.quarantine_acts import SUBJECT, Settled, audited
-from engine.service.settled_records import settled_versions
-from engine.service.tokens import ANY_DESK, RIGHTS, Scope
+from engine.people.tokens import ANY_DESK, RIGHTS, Scope
+from engine.records.audit_log import note_seen
+from engine.records.case_archive import archive_of, settled_versions
+from engine.records.quarantine import QuarantinePage, build
+from engine.records.quarantine_acts import SUBJECT, Settled, audited
+from engine.runtime.lock_step import stored_clock
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Place, read_place
 

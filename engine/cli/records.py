@@ -1,7 +1,7 @@
 """`siaga records`: stored records that cannot be read, and what helps.
 
-Here: the three commands, for whoever can open the store. Not here: what reading means (`service.record_audit`) and what
-the remedies do (`service.record_repair`).
+Here: the three commands, for whoever can open the store. Not here: what reading means (`operations.unreadable_records`)
+and what the remedies do (`operations.unreadable_records`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import typer
 from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
 from engine.cli.common.storage import books_of, storage
 from engine.clock import WallClock
-from engine.service.readable import readable
+from engine.records.readable import readable
 from engine.settings import DEFAULT_FILE, Settings
 
 if TYPE_CHECKING:
-    from engine.service.dead_letters import PutOff
+    from engine.evaluation.dead_letters import PutOff
 
 app = typer.Typer(
     no_args_is_help=True, help="Find stored records that cannot be read, and repair what depends on them."
@@ -84,7 +84,7 @@ def rebuild(
 
     Example: siaga records rebuild 'groups/real|kekerasan-luka|94.02'
     """
-    from engine.service.record_repair import rebuild as ask
+    from engine.operations.unreadable_records import rebuild as ask
 
     async def work(settings: Settings) -> str:
         async with storage(settings) as store:
@@ -108,7 +108,7 @@ def remove(
 
     Example: siaga records remove users/piket-uji
     """
-    from engine.service.record_repair import remove as remove_record
+    from engine.operations.unreadable_records import remove as remove_record
 
     if not yes:
         typer.confirm(f"Remove {record}?", abort=True, err=True)
@@ -135,9 +135,8 @@ def _what_helps(group: PutOff) -> str:
 
 
 async def _rows(settings: Settings) -> list[Row]:
-    from engine.service.dead_letters import PUT_OFF_GROUPS, PutOff
-    from engine.service.record_audit import unreadable
-    from engine.service.record_repair import remedy_of
+    from engine.evaluation.dead_letters import PUT_OFF_GROUPS, PutOff
+    from engine.operations.unreadable_records import remedy_of, unreadable
 
     async with storage(settings) as store:
         rows = [

@@ -1,7 +1,7 @@
 """`siaga report`: the report on the situation as it would go out, without sending it.
 
 Here: arguments and printing. Not here: what it says (`texts.situation`) and when it goes to whom
-(`service.situations`).
+(`operations.situation_report`).
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def report(
 
 
 async def _report(settings: Settings, region: str, at: Instant | None, language: str) -> tuple[str, str]:
-    from engine.service.app import open_siaga
-    from engine.service.situations import letter_of
+    from engine.app import open_siaga
+    from engine.operations.situation_report import letter_of
 
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack)

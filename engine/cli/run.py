@@ -1,6 +1,6 @@
 """`siaga run`: the service, until it is told to stop.
 
-Here: signals, and the order of starting and ending. Not here: what the service is made of (`service.app`) and how it is
+Here: signals, and the order of starting and ending. Not here: what the service is made of (`app`) and how it is
 served (`web.server`).
 """
 
@@ -16,8 +16,8 @@ import structlog
 import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, settings_of
-from engine.service import logs
-from engine.service.event_loop import loop_factory
+from engine.runtime import logging
+from engine.runtime.event_loop import loop_factory
 from engine.settings import DEFAULT_FILE, Settings
 
 log = structlog.get_logger("siaga.run")
@@ -42,14 +42,14 @@ def run(
     """
     overrides = [*(set_ or ()), *([f"roles={roles}"] if roles else ())]
     settings = settings_of(config, overrides)
-    logs.set_up(settings.log)
+    logging.set_up(settings.log)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(settings))
 
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; then end the loops, the requests under way and the connections, in this order."""
-    from engine.service.app import open_siaga
+    from engine.app import open_siaga
     from engine.web.server import serving
 
     stopped = asyncio.Event()

@@ -18,7 +18,7 @@ from engine.clock import WallClock, monotonic
 from engine.documents.finding import Language
 from engine.documents.sheets.event_columns import CellFault
 from engine.errors import ConfigurationError
-from engine.service.rows import fault_of
+from engine.intake.form_input import fault_of
 from engine.settings import DEFAULT_FILE, Settings
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from engine.desk_client.spool import Spool
     from engine.desk_client.uploader import Delivery, Line
     from engine.documents.sheets.sheet import NotASheet
-    from engine.service.given import Faulty, Given, Givens
-    from engine.service.tokens import Scope
+    from engine.intake.form_input import Faulty, Given, Givens
+    from engine.people.tokens import Scope
 
 MOST_LINES = 200
 """Rows that are named one by one; a file with more mistakes has one that is the same in all."""
@@ -306,7 +306,7 @@ def _words(
     region: str, kind: str, severity: str, summary: str, fields: list[str] | tuple[str, ...], *, nihil: bool
 ) -> dict[str, str]:
     """Return what the options say of one event, by field; nothing where none of them is given."""
-    from engine.service.given import NIHIL
+    from engine.intake.form_input import NIHIL
 
     words = {"region": region, "kind": kind, "severity": severity, "summary": summary}
     for given in fields:
@@ -337,7 +337,7 @@ def _given(
 ) -> Given:
     """Read what is to be sent; `own` asks for the desks of the token where a row may name none."""
     from engine.documents.sheets.sheet import NotASheet
-    from engine.service.given import Given, json_events
+    from engine.intake.form_input import Given, json_events
 
     if words:
         desk, scope = _sender(desk, own())
@@ -357,7 +357,7 @@ def _given(
 
 def _sender(desk: str, own: OwnDesks | None) -> tuple[str, Scope]:
     """Return in whose name a row reports that names no desk (empty: its region's), and what the token may, if known."""
-    from engine.service.given import ANYWHERE, sender
+    from engine.intake.form_input import ANYWHERE, sender
 
     if own is None:
         return desk, ANYWHERE
@@ -385,7 +385,7 @@ def _own_desks(
 def _givens(settings: Settings) -> Givens:
     from engine.documents.kinds import load_kinds
     from engine.documents.regions import load_regions
-    from engine.service.given import Givens
+    from engine.intake.form_input import Givens
 
     return Givens(load_regions(settings.paths.regions), load_kinds(settings.paths.kinds), settings.intake)
 

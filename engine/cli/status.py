@@ -1,6 +1,6 @@
 """`siaga status`: how the installation stands, and whether this is a good moment to restart it.
 
-Here: arguments, words, the exit code. Not here: what is read and what speaks against a restart (`service.standing`).
+Here: arguments, words, the exit code. Not here: what is read and what speaks against a restart (`operations.status`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Annotated
 import msgspec
 import typer
 
+from engine.bootstrap import clock_of
 from engine.cli.common.options import ConfigFile, Overrides, length, settings_of
 from engine.cli.common.output import Limit
 from engine.cli.common.storage import answers, server_of, store_at
 from engine.cli.policy_staff.check import Format
 from engine.core.judging.instant import SECOND, Instant, format_duration, local
 from engine.errors import SiagaError
-from engine.service.ground import clock_of
-from engine.service.standing import Reason, Standing, look
+from engine.operations.status import Reason, Standing, look
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.redis.server import look as look_at_server
 

@@ -1,6 +1,6 @@
 """`siaga token`: the tokens by which desks and machines use the API.
 
-Here: making, listing and ending them from the command line. Not here: what they are (`service.tokens`).
+Here: making, listing and ending them from the command line. Not here: what they are (`people.tokens`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from engine.core.judging.instant import DAY, Instant, Millis, from_datetime, loc
 from engine.core.judging.rule import level_name
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, ParseError, SiagaError
-from engine.service.disowning import Disowning, Outlook, Progress
-from engine.service.event_schema import is_desk_name
-from engine.service.lock_step import stored_clock
-from engine.service.tokens import ANY_DESK, CACHE_SECONDS, RIGHTS, Created, Right, Token, Tokens
+from engine.intake.disowning import Disowning, Outlook, Progress
+from engine.intake.event_schema import is_desk_name
+from engine.people.tokens import ANY_DESK, CACHE_SECONDS, RIGHTS, Created, Right, Token, Tokens
+from engine.runtime.lock_step import stored_clock
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.archive.events import Archive
 from engine.store.archive.history import History

@@ -1,7 +1,7 @@
 """`siaga user`: who may sign in to the pages.
 
 Here: adding, listing, disabling them and setting passwords from the command line. Not here: what a user is
-(`service.users`). A password is asked for without echo, or read as one line from standard input; it is never an
+(`people.users`). A password is asked for without echo, or read as one line from standard input; it is never an
 argument, since those stand in histories and lists of processes.
 """
 
@@ -22,8 +22,8 @@ from engine.clock import WallClock
 from engine.core.judging.instant import local
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
-from engine.service.tokens import RIGHTS, Right
-from engine.service.users import SHORTEST, User, Users
+from engine.people.tokens import RIGHTS, Right
+from engine.people.users import SHORTEST, User, Users
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Say who may sign in to the pages.")

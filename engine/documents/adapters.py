@@ -1,7 +1,7 @@
 """Descriptions of SMS gateways, from `config/adapters/*.yaml` to values: how they are asked, how they report.
 
 Here: the keys of a description. Not here: which gateways an installation has (`documents.gateways`), sending
-(`notifiers.sms_http`) and taking in what a gateway brings (`service.callbacks`). `send` and `balance` stay plain maps,
+(`notifiers.sms_http`) and taking in what a gateway brings (`answers.callbacks`). `send` and `balance` stay plain maps,
 in the form of the notifier's `Exchange`.
 """
 

@@ -1,7 +1,7 @@
 """The fields of an event: dotted paths, and what each may hold.
 
 Here: flattening a JSON object, and the check of every field that the event does not hold itself. Not here: the fields
-that make an event what it is (`service.event_schema`), and their types and bounds, which stand in
+that make an event what it is (`intake.event_schema`), and their types and bounds, which stand in
 `documents.reference_data`, so that a rule and the door never disagree.
 """
 

@@ -1,6 +1,6 @@
 """Kinds of events and their names, and the groups in which a form offers them, read from YAML.
 
-Here: the form of `config/kinds.yaml`. Not here: what happens to an event of an unknown kind (`service.intake`) and
+Here: the form of `config/kinds.yaml`. Not here: what happens to an event of an unknown kind (`intake.submission`) and
 how a name is worked into a message (`wording`).
 """
 

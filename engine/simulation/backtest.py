@@ -17,27 +17,26 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from engine.app import collecting
 from engine.core.alerting.alert import Notification
 from engine.core.alerting.directory import Contents
 from engine.core.alerting.route import Route
 from engine.core.judging.event import Event
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.region import NATION
+from engine.delivery.gateways import Gateway, sms_profile
+from engine.delivery.send_budgets import budgets_of
 from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds, names_by_language
 from engine.documents.regions import load_regions
 from engine.gsm7 import parts
+from engine.intake.submission import Intake, IntakeResult, KeptLine, RefusedLine
 from engine.metrics import Metrics
-from engine.service.accounts import budgets_of
-from engine.service.app import collecting
-from engine.service.archivist import Archivist
-from engine.service.casebook import LINKS, NOTIFICATIONS
-from engine.service.gateways import Gateway
-from engine.service.intake import Intake, IntakeResult, KeptLine, RefusedLine
-from engine.service.outlets import sms_profile
-from engine.service.reload import read_rule_set
-from engine.service.rule_sets import RuleSet
-from engine.service.tokens import ANY_DESK, Scope
+from engine.operations.event_archiver import Archivist
+from engine.people.tokens import ANY_DESK, Scope
+from engine.records.alert_repository import LINKS, NOTIFICATIONS
+from engine.records.rule_sets import RuleSet
+from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import Settings
 from engine.simulation.feed import Accepted, Feed, Other, Request
 from engine.simulation.ledger import Bygone, Kept, Ledger, Received, Told

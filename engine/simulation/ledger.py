@@ -15,8 +15,8 @@ from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.rule import Rule
 from engine.core.judging.window import kept_for
-from engine.service.apply import Desk
-from engine.service.casebook import NOTIFICATIONS, history_log
+from engine.escalation.alert_commands import Desk
+from engine.records.alert_repository import NOTIFICATIONS, history_log
 from engine.simulation.recorder import UNDONE
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Write

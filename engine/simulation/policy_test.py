@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from engine.app import collecting
 from engine.core.alerting.policy import Channel
 from engine.core.alerting.route import Route
 from engine.core.judging.instant import Instant
 from engine.core.judging.rule import Rule
+from engine.delivery.gateways import gateway_of
+from engine.delivery.send_budgets import budgets_of
 from engine.documents.gateways import RouteProfile
 from engine.documents.test_files.occurrence import Occurrence
 from engine.documents.test_files.policy_tests import PolicyTest
 from engine.documents.test_files.steps import Act, Reloading
 from engine.errors import ConfigurationError
 from engine.metrics import Metrics
-from engine.service.accounts import budgets_of
-from engine.service.app import collecting
-from engine.service.gateways import gateway_of
 from engine.simulation.coverage import reached, touched
 from engine.simulation.expectations import Attendance
 from engine.simulation.phrases import Phrase, phrase, written_offset

@@ -15,10 +15,10 @@ from engine.core.judging.group_state import UNKNOWN, Circumstances, GroupState
 from engine.core.judging.instant import Instant
 from engine.core.judging.rule import Rule
 from engine.documents.test_files.rule_tests import Group, State
+from engine.escalation.alert_commands import Desk
+from engine.evaluation.groups import GROUPS, read, state_of
 from engine.matching.variant import variant_of
-from engine.service.apply import Desk
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.groups import GROUPS, read, state_of
+from engine.records.alert_repository import NOTIFICATIONS
 from engine.simulation.simulator import Rig
 from engine.store.codec import decode
 from engine.store.port import Store

@@ -19,11 +19,11 @@ from engine.core.alerting.answer import HANDED_OVER
 from engine.core.alerting.command import WITHOUT_CODE, Answer, EscalateNow, Says, Via
 from engine.core.alerting.credential import SIMULATION, Credential
 from engine.core.judging.instant import Instant, Millis
-from engine.service.alert_lists import Wanted, newest_of
-from engine.service.apply import Desk
-from engine.service.case_archive import CaseArchive
-from engine.service.casebook import ALERTS, NOTIFICATIONS, UNRESOLVED, Case, history_log
-from engine.service.notes import digest_of
+from engine.escalation.alert_commands import Desk
+from engine.escalation.notes import digest_of
+from engine.records.alert_lists import Wanted, newest_of
+from engine.records.alert_repository import ALERTS, NOTIFICATIONS, UNRESOLVED, Case, history_log
+from engine.records.case_archive import CaseArchive
 from engine.simulation.officials import CLOSED_BECAUSE
 from engine.store.codec import decode
 from engine.store.port import Store

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from engine.app import CollectingByChannel
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.command import Answer, Comment, EscalateNow, Says
 from engine.core.alerting.credential import Credential
@@ -34,8 +35,7 @@ from engine.documents.test_files.steps import (
     Reporting,
     Restarting,
 )
-from engine.service.app import CollectingByChannel
-from engine.service.notes import digest_of
+from engine.escalation.notes import digest_of
 from engine.simulation.expectations import written_group
 from engine.simulation.phrases import Phrase, phrase
 from engine.simulation.recorder import Witness, meant

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from engine.answers.links import Links
+from engine.answers.sms_inbound import Inbound
+from engine.answers.verification import Verifications
+from engine.app import Notifiers
 from engine.clock import ManualClock
 from engine.core.alerting.budget import Budgets
 from engine.core.alerting.case_editor import NO_STAGES
@@ -22,31 +26,27 @@ from engine.core.judging.group_state import Circumstances, Gap
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import Rule
+from engine.delivery.dispatcher import Dispatcher
+from engine.delivery.gateways import Gateway, Gateways
+from engine.delivery.reply_codes import Phones
 from engine.documents.calendar import load_calendar
 from engine.documents.kinds import Kind, load_kinds
 from engine.documents.regions import load_regions
+from engine.escalation.alert_commands import Desk
+from engine.escalation.silences import Silences
+from engine.escalation.timers import Escalator
+from engine.evaluation.evaluator import Evaluator
+from engine.evaluation.group_context import REAL
+from engine.evaluation.poll import WINDOWS
+from engine.intake.event_schema import identity_of
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
-from engine.service.agenda import WINDOWS
-from engine.service.app import Notifiers
-from engine.service.apply import Desk
-from engine.service.backdrop import REAL
-from engine.service.books import SILENCES, Books
-from engine.service.casebook import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
-from engine.service.dispatcher import Dispatcher
-from engine.service.escalator import Escalator
-from engine.service.evaluator import Evaluator
-from engine.service.event_schema import identity_of
-from engine.service.gateways import Gateway, Gateways
-from engine.service.inbound import Inbound
-from engine.service.key import Keys
-from engine.service.links import Links
-from engine.service.lock_step import LockStep, Turn
-from engine.service.outages import append_gap
-from engine.service.phones import Phones
-from engine.service.rule_sets import Proposal, RuleSet, at_once
-from engine.service.silences import Silences
-from engine.service.verification import Verifications
+from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
+from engine.records.outages import append_gap
+from engine.records.rule_sets import Proposal, RuleSet, at_once
+from engine.records.runtime_config import SILENCES, Books
+from engine.runtime.keys import Keys
+from engine.runtime.lock_step import LockStep, Turn
 from engine.settings import DEFAULT_FILE, Settings, load, names
 from engine.store.archive.events import Archive
 from engine.store.archive.history import History

@@ -18,9 +18,9 @@ from engine.core.judging.rule import level_name
 from engine.documents.finding import Finding
 from engine.documents.test_files.rule_tests import SUFFIX
 from engine.errors import ConfigurationError
-from engine.service.books import Books
-from engine.service.reload import load_rule_set
-from engine.service.rule_sets import RuleSet
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
+from engine.rule_sets.rule_files import load_rule_set
 from engine.settings import Settings
 from engine.simulation import suite
 from engine.simulation.backtest import Backtest

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from engine.service import logs
-from engine.service.worker import Bounds, Job, WorkerFailedError, Workers, serve
+from engine.runtime import logging as logs
+from engine.runtime.worker import Bounds, Job, WorkerFailedError, Workers, serve
 from engine.settings import Log, Settings
 from engine.simulation.what_if import Answer, Question, what_if
 

@@ -1,7 +1,7 @@
 """One phone: the codes it was sent, and what it wrote.
 
 Here: frozen values, their changes as pure functions, and when a code may be used again (escalation.md 8.2, 8.5). Not
-here: keeping them (`service.phones`) and what a text leads to (`texts.reply_routing`). The number itself is in no
+here: keeping them (`delivery.reply_codes`) and what a text leads to (`texts.reply_routing`). The number itself is in no
 value.
 """
 
@@ -93,8 +93,8 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of one phone.
 
-    `codes` are those that matter at the moment: all of them are kept one by one (`service.phones`). `used` counts them
-    by their length, and `digest` is the code of the newest digest. `home` is the name under which the codes of the
+    `codes` are those that matter at the moment: all of them are kept one by one (`delivery.reply_codes`). `used` counts
+    them by their length, and `digest` is the code of the newest digest. `home` is the name under which the codes of the
     phone are kept, where that is not the line's own. `unrecorded` counts the replies since something was recorded or a
     notice went out, `turn` all messages sent to the phone, `heard` are the ids of its newest texts, `begun` are texts
     whose answers are not all carried out. `misses` are the instants of codes of the last hour that were never sent to

@@ -1,7 +1,7 @@
 """The report on a situation in words: one page, in a letter, as text and for the console.
 
 Here: its headline and its sections. Not here: what counts as what (`core.alerting.situation`), when it goes to whom
-(`service.situations`) and layout (templates). Nothing in it names a person; people are offices.
+(`operations.situation_report`) and layout (templates). Nothing in it names a person; people are offices.
 """
 
 from __future__ import annotations

@@ -21,13 +21,13 @@ from engine.core.alerting.command import Answer, Says
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.delegation import candidates
 from engine.core.alerting.directory import Found
+from engine.delivery.contact_notices import changed_of
 from engine.errors import StoreUnavailableError, UnreadableRecordError
-from engine.service.casebook import Case
-from engine.service.contact_notices import changed_of
-from engine.service.notes import digest_of, with_note
-from engine.service.procedures import Procedures
-from engine.service.rate_limit import Limit, RateLimiter
-from engine.service.readable import report_unreadable
+from engine.escalation.notes import digest_of, with_note
+from engine.records.alert_repository import Case
+from engine.records.readable import report_unreadable
+from engine.rule_sets.procedures import Procedures
+from engine.runtime.rate_limit import Limit, RateLimiter
 from engine.texts.answer_page import AnswerPages, Outcome
 from engine.texts.objection import ObjectionPages, Standing
 from engine.web.auth import siaga_of

@@ -12,9 +12,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from engine.service.app import Siaga
-from engine.service.procedures import Procedures
-from engine.service.rate_limit import Limit, RateLimiter
+from engine.app import Siaga
+from engine.rule_sets.procedures import Procedures
+from engine.runtime.rate_limit import Limit, RateLimiter
 from engine.texts.answer_page import AnswerPages
 from engine.texts.objection import ObjectionPages
 from engine.web import answer_page, problem, reference

@@ -1,7 +1,7 @@
 """Who may: bearer tokens, each with rights and a region subtree.
 
 Here: from a request to the scope of its token, or 401 and 403. Not here: how tokens are made and kept
-(`service.tokens`), and which right a route asks for (the route says it).
+(`people.tokens`), and which right a route asks for (the route says it).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
+from engine.app import Siaga
 from engine.clock import monotonic
 from engine.core.judging.region import NATION
-from engine.service.app import Siaga
-from engine.service.rate_limit import RateLimiter
-from engine.service.tokens import Right, Scope
+from engine.people.tokens import Right, Scope
+from engine.runtime.rate_limit import RateLimiter
 from engine.web.problem import Problem, busy
 
 

@@ -22,11 +22,11 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from engine.errors import StoreUnavailableError, UnreadableRecordError
-from engine.service.pressure import BusyError
-from engine.service.readable import report_unreadable
-from engine.service.rule_sets import LookAlikeError
-from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
-from engine.service.worker import WorkerFailedError, WorkersBusyError
+from engine.intake.backpressure import BusyError
+from engine.intake.token_rates import RateExceededError, TooMuchAtOnceError
+from engine.records.readable import report_unreadable
+from engine.records.rule_sets import LookAlikeError
+from engine.runtime.worker import WorkerFailedError, WorkersBusyError
 
 MEDIA_TYPE = "application/problem+json"
 WORKERS_RETRY_SECONDS = 30

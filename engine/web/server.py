@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import uvicorn
 
+from engine.app import Siaga
 from engine.errors import ConfigurationError
-from engine.service.app import Siaga
 from engine.web.app import build
 from engine.web.connections import SILENT_SECONDS, BoundedConfig, Connections
 

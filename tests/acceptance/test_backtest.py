@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from engine.app import open_siaga
 from engine.cli import app
 from engine.core.judging.instant import MINUTE
 from engine.errors import ConfigurationError
-from engine.service.app import open_siaga
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import load
 from engine.simulation.backtest import Backtest
 from engine.simulation.replay import AFTERWARDS, Recording, read_events

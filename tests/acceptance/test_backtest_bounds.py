@@ -10,7 +10,7 @@ from engine.core.alerting.alert import Notification
 from engine.core.judging.instant import DAY, MINUTE
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
-from engine.service.casebook import LINKS, NOTIFICATIONS
+from engine.records.alert_repository import LINKS, NOTIFICATIONS
 from engine.settings import load
 from engine.simulation.backtest import IN_MEMORY, TIDIED, Backtest, _Run
 from engine.simulation.feed import RATE, TOGETHER, Synthetic

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.command import Answer
 from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import DAY, MINUTE
 from engine.errors import ConfigurationError
-from engine.service.app import Siaga, open_siaga
-from engine.service.archivist import Archivist
-from engine.service.outages import append_gap
-from engine.service.tokens import Scope
+from engine.operations.event_archiver import Archivist
+from engine.people.tokens import Scope
+from engine.records.outages import append_gap
 from engine.settings import load
 from engine.simulation.backtest import Backtest
 from engine.simulation.feed import Other, Past

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.app import Siaga, open_siaga
+from engine.bootstrap import clock_of
 from engine.clock import FORWARD_JUMP_PATIENCE_MS, LONGEST_LEAD_MS, WallClock
 from engine.core.judging.instant import HOUR, MINUTE, SECOND, parse_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.ground import clock_of
-from engine.service.own_alerts import OWN
-from engine.service.tokens import Scope
+from engine.escalation.internal_alerts import OWN
+from engine.people.tokens import Scope
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 

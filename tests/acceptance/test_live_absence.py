@@ -8,10 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import load
 from engine.simulation.backtest import Backtest
 from engine.simulation.replay import Recording

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import Settings, load
 from engine.simulation.backtest import Backtest
 from engine.simulation.ledger import Course

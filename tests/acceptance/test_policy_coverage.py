@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from engine import labels
+from engine import metric_labels
 from engine.core.alerting import gates
 from engine.core.alerting.answer import TABLE
 from engine.core.alerting.directory import PassedOver
@@ -91,7 +91,7 @@ def rows():
 def reasons():
     """Yield every state and reason of a notification that a policy test can lead to."""
     for state in ("cancelled", "suppressed"):
-        yield from (f"notification {state} {reason}" for reason in labels.STATES[state])
+        yield from (f"notification {state} {reason}" for reason in metric_labels.STATES[state])
     yield from (f"notification failed {reason}" for reason in FAULTS)
     yield from (
         f"notification pending {reason}" for reason in ("quiet_hours", "budget", "digest", "lane", "storm")
@@ -129,7 +129,7 @@ def gates_passed():
         pytest.param({f"entry {name}" for name in ENTRIES}, id="every history entry"),
         pytest.param(set(reasons()), id="every state and reason of a message"),
         pytest.param(set(gates_passed()), id="every gate"),
-        pytest.param({f"closed {reason}" for reason in labels.RESOLVED}, id="every way to end"),
+        pytest.param({f"closed {reason}" for reason in metric_labels.RESOLVED}, id="every way to end"),
     ],
 )
 async def test_some_policy_test_reaches(wanted):

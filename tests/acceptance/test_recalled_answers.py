@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.alert import Alert
 from engine.core.alerting.command import Answer, EscalateNow
 from engine.core.alerting.credential import Credential
 from engine.core.judging.instant import DAY, MINUTE, SECOND, format_instant, parse_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.case_archivist import CaseArchivist
-from engine.service.casebook import Case
-from engine.service.disowning import Disowning
-from engine.service.groups import GROUPS
-from engine.service.key import Keys
-from engine.service.notes import digest_of
-from engine.service.tokens import Scope
+from engine.escalation.notes import digest_of
+from engine.evaluation.groups import GROUPS
+from engine.intake.disowning import Disowning
+from engine.operations.case_archiver import CaseArchivist
+from engine.people.tokens import Scope
+from engine.records.alert_repository import Case
+from engine.runtime.keys import Keys
 from engine.settings import Settings, load
-from engine.settings_retention import RetentionSection
+from engine.settings_sections import RetentionSection
 from engine.simulation.backtest import Backtest
 from engine.simulation.feed import Past
 from engine.simulation.ledger import Ledger

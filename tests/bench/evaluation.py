@@ -16,14 +16,14 @@ import msgspec
 
 from engine.clock import WallClock
 from engine.documents.regions import load_regions
+from engine.evaluation.evaluator import Evaluator
+from engine.evaluation.evaluator_child import tidy
+from engine.intake.submission import Intake
 from engine.matching.checked import choose, open_shards
 from engine.metrics import Metrics
-from engine.service.books import Books
-from engine.service.evaluator import Evaluator
-from engine.service.evaluator_child import tidy
-from engine.service.intake import Intake
-from engine.service.rule_sets import RuleSet
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.store.port import Store

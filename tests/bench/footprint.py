@@ -28,7 +28,7 @@ from engine.core.judging.group_key import Key
 from engine.core.judging.group_state import UNKNOWN
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
 from engine.core.judging.rule import Clear, Rule
-from engine.service.groups import Groups, Judged
+from engine.evaluation.groups import Groups, Judged
 from engine.store.port import Write
 from engine.store.redis.client import Link
 from engine.store.redis.embedded import EmbeddedServer

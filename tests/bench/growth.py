@@ -22,18 +22,18 @@ from typing import NamedTuple
 
 import msgspec
 
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.command import Answer
 from engine.core.alerting.credential import Credential
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant, parse_instant
 from engine.documents.regions import load_regions
-from engine.service.app import Siaga, open_siaga
-from engine.service.archivist import Archivist, horizon
-from engine.service.case_archivist import CaseArchivist
-from engine.service.casebook import UNRESOLVED
-from engine.service.key import secret_keys
-from engine.service.proof import Proof, verify
-from engine.service.retention import Retention
-from engine.service.tokens import Scope
+from engine.operations.audit_proof import Proof, verify
+from engine.operations.case_archiver import CaseArchivist
+from engine.operations.event_archiver import Archivist, horizon
+from engine.operations.retention import Retention
+from engine.people.tokens import Scope
+from engine.records.alert_repository import UNRESOLVED
+from engine.runtime.keys import secret_keys
 from engine.settings import Settings, load
 from engine.store.archive.events import Archive
 from engine.store.backup.copy import Namespace

@@ -1,13 +1,12 @@
 """`./run bench soak`: a polling day at 120 times its speed, then five minutes of the worst burst, on two servers.
 
 Here: the load of a model (docs/benchmarks.md), sent over HTTP to the service with the rules and people that ship; what
-was accepted is counted against what was sent, and memory is sampled. Not here: what the counts mean (`service.census`).
-One connection sends; some events come behind newer ones of their groups, as `LATE` says.
-What grows by design: the server keeps all that came in. The growth of the others must end: that of the second half is
-told by the minute and by the event.
-All of it is synthetic: the number of reports and their hours are a model of polling day, no report is anybody's.
-The soak ends by itself: the day after `SECONDS`, the burst after `BURST_SECONDS`, waiting for the end of the backlog
-after `DRAIN_SECONDS`; messages go to files of a folder that is removed.
+was accepted is counted against what was sent, and memory is sampled. Not here: what the counts mean
+(`records.statistics`). One connection sends; some events come behind newer ones of their groups, as `LATE` says. What
+grows by design: the server keeps all that came in. The growth of the others must end: that of the second half is told
+by the minute and by the event. All of it is synthetic: the number of reports and their hours are a model of polling
+day, no report is anybody's. The soak ends by itself: the day after `SECONDS`, the burst after `BURST_SECONDS`, waiting
+for the end of the backlog after `DRAIN_SECONDS`; messages go to files of a folder that is removed.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from engine.core.alerting.credential import Credential
 from engine.core.judging.condition import Distinct
 from engine.core.judging.filter import Limit
 from engine.core.judging.instant import Instant, format_instant
-from engine.service.tokens import RIGHTS, Right, Tokens
-from engine.service.users import Users
+from engine.people.tokens import RIGHTS, Right, Tokens
+from engine.people.users import Users
 from engine.settings import Settings, load
 from tests.credentials import OPERATOR
 

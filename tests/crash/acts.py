@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 from argon2 import PasswordHasher
 
+from engine.answers.verification import Verifications
+from engine.app import Siaga
 from engine.clock import ManualClock
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.credential import Credential
@@ -23,35 +25,33 @@ from engine.core.alerting.directory import Contact
 from engine.core.alerting.silence import Match, SilenceWish
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant
 from engine.documents.directory import load_directory
-from engine.service.app import Siaga
-from engine.service.archivist import Archivist
-from engine.service.backup_record import BackupRecord, enter_backup
-from engine.service.case_archive import CaseArchive
-from engine.service.case_archivist import CaseArchivist
-from engine.service.casebook import ALERTS, NOTIFICATIONS
-from engine.service.disowning import Disowning
-from engine.service.drill import Drills
-from engine.service.groups import GROUPS
-from engine.service.intake import Intake
-from engine.service.key import Keys
-from engine.service.persons import Persons
-from engine.service.pressure import BusyError, Pressure
-from engine.service.proposal_records import ChangeProposal
-from engine.service.pulse import Pulse
-from engine.service.quarantine import QUARANTINE
-from engine.service.quarantine_acts import SETTLED, Settled
-from engine.service.readable import UNREADABLE, readable_entries
-from engine.service.record_repair import rebuild, remove
-from engine.service.retention import Retention
-from engine.service.rule_sets import RELOADS, InForce, RuleSet
-from engine.service.rule_sets import RULES as RULES_TABLE
-from engine.service.sessions import SEEN_EVERY, Sessions
-from engine.service.token_rates import TokenRates, TooMuchAtOnceError
-from engine.service.tokens import Scope, Tokens
-from engine.service.users import Users
-from engine.service.verification import Verifications
+from engine.escalation.drills import Drills
+from engine.evaluation.groups import GROUPS
+from engine.intake.backpressure import BusyError, Pressure
+from engine.intake.disowning import Disowning
+from engine.intake.outage_monitor import Pulse
+from engine.intake.submission import Intake
+from engine.intake.token_rates import TokenRates, TooMuchAtOnceError
+from engine.operations.case_archiver import CaseArchivist
+from engine.operations.event_archiver import Archivist
+from engine.operations.personal_data import Persons
+from engine.operations.retention import Retention
+from engine.operations.unreadable_records import rebuild, remove
+from engine.people.proposal_records import ChangeProposal
+from engine.people.sessions import SEEN_EVERY, Sessions
+from engine.people.tokens import Scope, Tokens
+from engine.people.users import Users
+from engine.records.alert_repository import ALERTS, NOTIFICATIONS
+from engine.records.backup_record import BackupRecord, enter_backup
+from engine.records.case_archive import CaseArchive
+from engine.records.quarantine import QUARANTINE
+from engine.records.quarantine_acts import SETTLED, Settled
+from engine.records.readable import UNREADABLE, readable_entries
+from engine.records.rule_sets import RELOADS, InForce, RuleSet
+from engine.records.rule_sets import RULES as RULES_TABLE
+from engine.runtime.keys import Keys
 from engine.settings import Settings
-from engine.settings_retention import RetentionSection
+from engine.settings_sections import RetentionSection
 from engine.store.archive.events import Archive
 from engine.store.archive.history import History
 from engine.store.codec import decode

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import httpx
 import structlog
 
-from engine.service.app import open_siaga
+from engine.app import open_siaga
 from engine.settings import Settings
 from engine.store.port import CrashPoint
 from engine.store.redis.store import RedisStore

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from engine.service.audit import AUDIT
-from engine.service.sessions import SESSIONS
-from engine.service.tokens import TABLE as TOKENS
-from engine.service.users import TABLE as USERS
-from engine.service.verification import VERIFICATIONS
+from engine.answers.verification import VERIFICATIONS
+from engine.people.sessions import SESSIONS
+from engine.people.tokens import TABLE as TOKENS
+from engine.people.users import TABLE as USERS
+from engine.records.audit_log import AUDIT
 from engine.store.port import MARK_LENGTH
 from engine.store.redis.client import Link
 

@@ -14,8 +14,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine.service.proposal_records import Step
-from engine.service.quarantine_acts import Act as QuarantineAct
+from engine.people.proposal_records import Step
+from engine.records.quarantine_acts import Act as QuarantineAct
 from engine.store.backup.copy import name_of
 from engine.store.write_names import ServiceWrite, StreamWrite
 from tests.crash.acts import ACTS, guesses, keys

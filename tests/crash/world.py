@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from engine.clock import ManualClock
-from engine.service.tokens import RIGHTS, Tokens
+from engine.people.tokens import RIGHTS, Tokens
 from engine.store.redis.client import Link
 from engine.store.redis.embedded import EmbeddedServer
 from engine.store.redis.store import RedisStore

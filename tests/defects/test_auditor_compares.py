@@ -7,8 +7,10 @@ import structlog
 from engine.core.alerting.alert import Alert
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.service.auditor import Auditor
-from engine.service.casebook import (
+from engine.escalation.silences import Silences
+from engine.operations.auditor import Auditor
+from engine.operations.heartbeat import Heartbeat
+from engine.records.alert_repository import (
     ALERTS,
     COVERS,
     NOTIFICATIONS,
@@ -17,8 +19,6 @@ from engine.service.casebook import (
     hidden_by,
     standing_of,
 )
-from engine.service.heartbeat import Heartbeat
-from engine.service.silences import Silences
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write

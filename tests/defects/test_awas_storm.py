@@ -12,11 +12,11 @@ from engine.core.alerting.command import Answer
 from engine.core.alerting.directory import Assignment
 from engine.core.alerting.phone_list import callees
 from engine.core.judging.instant import MINUTE, SECOND, Instant
+from engine.delivery.send_budgets import budgets_of
 from engine.gsm7 import parts
-from engine.service.accounts import budgets_of
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.census import take
-from engine.settings_budgets import BudgetSection
+from engine.records.alert_repository import NOTIFICATIONS
+from engine.records.statistics import take
+from engine.settings_sections import BudgetSection
 from engine.store.codec import decode
 from engine.texts.answer_link import PLACEHOLDER, token_length
 from engine.texts.sms_profile import Profile

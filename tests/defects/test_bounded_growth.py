@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.app import open_siaga
 from engine.core.alerting.command import Answer
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.integrity import broken_link
 from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
-from engine.service.app import open_siaga
-from engine.service.casebook import UNRESOLVED, history_log
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
+from engine.records.alert_repository import UNRESOLVED, history_log
 from engine.settings import load
 from engine.store.backup.copy import Namespace
 from engine.store.redis.embedded import EmbeddedServer

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
+from engine.answers.test_messages import Trials
+from engine.answers.verification import Verifications
 from engine.core.alerting.command import Answer
 from engine.core.alerting.route import FAILURES_TO_OPEN, OPEN_FOR
 from engine.core.judging.instant import SECOND
 from engine.documents.gateways import Rate
-from engine.service.key import Keys
-from engine.service.trials import Trials
-from engine.service.verification import Verifications
+from engine.runtime.keys import Keys
 from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Write
 from tests.credentials import OPERATOR

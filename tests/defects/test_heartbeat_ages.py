@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from engine.app import Siaga, open_siaga
 from engine.clock import ManualClock
 from engine.core.judging.instant import MINUTE, SECOND
 from engine.metrics import Metrics
-from engine.service.app import Siaga, open_siaga
-from engine.service.casebook import ALERTS, OUTBOX
+from engine.records.alert_repository import ALERTS, OUTBOX
 from engine.store.port import Plan, Write
 from tests.acceptance.web.conftest import START, Api
 
@@ -94,7 +94,7 @@ async def test_due_messages_are_counted_and_those_of_later_are_not(watched: Watc
 
 async def test_the_gauges_are_set_between_the_passes_of_the_auditor(watched: Watched):
     """A pass over many alerts takes longer than a message may be late."""
-    from engine.service.rota import Rota
+    from engine.runtime.loop_runner import Rota
 
     rota = Rota(["auditor"], store=watched.api.siaga.store, clock=watched.clock, metrics=watched.metrics)
     watched.upkeep.join(rota, real=True)

@@ -15,12 +15,12 @@ import pytest
 import structlog
 
 from engine import cli
+from engine.app import Siaga, open_siaga
+from engine.bootstrap import clock_of
 from engine.clock import LONGEST_LEAD_MS, WallClock
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.errors import ConfigurationError
-from engine.service.app import Siaga, open_siaga
-from engine.service.ground import clock_of
-from engine.service.own_alerts import OWN
+from engine.escalation.internal_alerts import OWN
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from tests.acceptance.test_clock_jumps import START, Times

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from engine.clock import ManualClock
+from engine.intake.submission import Intake
 from engine.metrics import Metrics
-from engine.service.intake import Intake
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from tests.unit.service.country import KINDS, NOW, REGIONS

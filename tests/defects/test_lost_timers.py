@@ -12,12 +12,12 @@ from engine.core.alerting.command import Answer, EscalateNow
 from engine.core.alerting.internal_alerts import Request
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.service.apply import Desk
-from engine.service.casebook import ALERTS, CLOSINGS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS
-from engine.service.escalator import Escalator
-from engine.service.own_alerts import OWN, OwnAlerts, ask
-from engine.service.setback import PUT_OFF, Setbacks
-from engine.service.silences import Silences
+from engine.escalation.alert_commands import Desk
+from engine.escalation.internal_alerts import OWN, OwnAlerts, ask
+from engine.escalation.item_retry import PUT_OFF, Setbacks
+from engine.escalation.silences import Silences
+from engine.escalation.timers import Escalator
+from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Plan, Put, Write

@@ -9,12 +9,12 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine import labels
+from engine import metric_labels
 from engine.core.alerting.directory import Contact
 from engine.core.alerting.route import FAILURES_TO_OPEN, Route
 from engine.core.judging.instant import MINUTE
+from engine.delivery.gateways import Gateway, Gateways
 from engine.documents.adapters import load_adapter
-from engine.service.gateways import Gateway, Gateways
 from engine.texts.render import Renderer
 from notifiers.base import DeliveryError, Message, Reason, Receipt
 from notifiers.collecting import Collecting, CollectingSettings
@@ -240,7 +240,7 @@ async def test_whatever_a_notifier_raises_is_tried_again_and_falls_back(surprise
         await board.send(seconds)
     first, second = (await board.desk.case(alert)).notifications.values()
     assert (first.state, first.attempts, notifier.tried) == ("failed", 3, 3)
-    assert first.reason in labels.STATES["failed"]
+    assert first.reason in metric_labels.STATES["failed"]
     assert (second.state, second.instead_of) == ("sent", first.id)
     assert len(spare.accepted) == 1
 
@@ -443,4 +443,4 @@ async def test_an_item_of_a_digest_that_cannot_be_worded_leaves_it_and_the_other
 
 
 def test_every_reason_is_a_label():
-    assert set(get_args(Reason)) <= set(labels.STATES["failed"])
+    assert set(get_args(Reason)) <= set(metric_labels.STATES["failed"])

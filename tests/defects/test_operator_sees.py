@@ -16,10 +16,10 @@ import pytest
 import structlog
 
 from engine import cli
+from engine.app import Siaga, open_siaga
 from engine.clock import ManualClock, WallClock
 from engine.core.judging.instant import MINUTE, SECOND, format_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.tokens import Scope, Tokens
+from engine.people.tokens import Scope, Tokens
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.store.redis.embedded import EmbeddedServer

@@ -6,13 +6,13 @@ import httpx
 import msgspec
 import pytest
 
+from engine.app import open_siaga
 from engine.core.alerting.case_editor import Decision
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR
-from engine.service.app import open_siaga
-from engine.service.casebook import Changes
-from engine.service.registry import Registry
-from engine.service.standing import look
+from engine.operations.status import look
+from engine.people.directory_service import Registry
+from engine.records.alert_repository import Changes
 from engine.store.memory import MemoryStore
 from engine.store.redis.server import Server
 from engine.web.app import build

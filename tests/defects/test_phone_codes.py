@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from engine.core.judging.instant import DAY, MINUTE
-from engine.service.casebook import ALERTS
-from engine.service.phones import CODES
+from engine.delivery.reply_codes import CODES
+from engine.records.alert_repository import ALERTS
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Plan, Put, Write
 from engine.texts.conversation import Line

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from engine.service.app import open_siaga
+from engine.app import open_siaga
 from engine.settings import Settings
 from engine.web.app import build
 from tests.acceptance.web.conftest import CLASH, Api, directory, settings

@@ -9,15 +9,15 @@ from engine.clock import ManualClock
 from engine.core.alerting.alert import Notification, Rendered
 from engine.core.judging.condition import Count
 from engine.errors import SiagaError, StoreUnavailableError
+from engine.escalation.item_retry import PUT_OFF, Setbacks
+from engine.escalation.notes import NOTES, Notes
 from engine.metrics import Metrics
-from engine.service.books import DIRECTORY
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.loop import Loop
-from engine.service.notes import NOTES, Notes
-from engine.service.persons import Persons
-from engine.service.rounds import Rounds
-from engine.service.rule_sets import RULES
-from engine.service.setback import PUT_OFF, Setbacks
+from engine.operations.personal_data import Persons
+from engine.records.alert_repository import NOTIFICATIONS
+from engine.records.rule_sets import RULES
+from engine.records.runtime_config import DIRECTORY
+from engine.runtime.batcher import Rounds
+from engine.runtime.loop_runner import Loop
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Plan, Put, Write

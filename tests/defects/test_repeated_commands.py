@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.alerting.command import Comment, EscalateNow
 from engine.errors import StoreUnavailableError
-from engine.service.apply import Desk
+from engine.escalation.alert_commands import Desk
 from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Write
 from tests.credentials import OPERATOR

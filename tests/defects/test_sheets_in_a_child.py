@@ -44,7 +44,7 @@ from pathlib import Path
 
 import httpx
 
-from engine.service.app import open_siaga
+from engine.app import open_siaga
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.web.api import build
@@ -159,8 +159,8 @@ async def test_others_are_served_while_a_sheet_is_read_in_a_child(api):
     "bounds", [{"memory": 48 << 20}, {"cpu_seconds": 0}, {"seconds": 0.001}, {"descriptors": 3}], ids=str
 )
 async def test_a_child_that_dies_or_is_ended_is_said_to_the_person(api, bounds):
-    from engine.service.sheet_worker import SheetReader
-    from engine.service.worker import Bounds, Workers
+    from engine.intake.sheet_worker import SheetReader
+    from engine.runtime.worker import Bounds, Workers
 
     api.app.state.forms.reporting = reporting(
         api, SheetReader(Workers(), api.siaga.settings, Bounds(**bounds))
@@ -176,7 +176,7 @@ async def test_a_child_that_dies_or_is_ended_is_said_to_the_person(api, bounds):
 
 
 async def test_who_finds_the_places_taken_waits_for_one_and_not_for_ever():
-    from engine.service.worker import Bounds, Workers, WorkersBusyError
+    from engine.runtime.worker import Bounds, Workers, WorkersBusyError
 
     pool = Workers(most=1)
     first = await pool.begin("a", "tests.waiting", "", Bounds(seconds=PATIENCE))
@@ -192,7 +192,7 @@ async def test_who_finds_the_places_taken_waits_for_one_and_not_for_ever():
 
 
 async def test_no_more_wait_than_may():
-    from engine.service.worker import MOST_WAITING, Bounds, Workers, WorkersBusyError
+    from engine.runtime.worker import MOST_WAITING, Bounds, Workers, WorkersBusyError
 
     pool = Workers(most=1)
     first = await pool.begin("a", "tests.waiting", "", Bounds(seconds=PATIENCE))
@@ -239,15 +239,15 @@ def children() -> set[int]:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes()
             except OSError:
                 continue
-            if b"engine.service.sheet_worker" in words:
+            if b"engine.intake.sheet_worker" in words:
                 found.add(int(pid))
     return found
 
 
 def reporting(api, sheets):
-    from engine.service.event_schema import EventSchema
-    from engine.service.given import Givens
-    from engine.service.reporting import Reporting
+    from engine.intake.event_forms import Reporting
+    from engine.intake.event_schema import EventSchema
+    from engine.intake.form_input import Givens
 
     siaga = api.siaga
     known = siaga.books.regions, siaga.books.kinds, siaga.settings.intake

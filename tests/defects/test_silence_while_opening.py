@@ -8,13 +8,13 @@ from engine.core.alerting.alert import Alert
 from engine.core.alerting.internal_alerts import Request
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import MINUTE
-from engine.service.apply import Desk
-from engine.service.books import Books
-from engine.service.casebook import COVERS
-from engine.service.escalator import Escalator
-from engine.service.own_alerts import OwnAlerts, ask
-from engine.service.rule_sets import RuleSet
-from engine.service.silences import Silences
+from engine.escalation.alert_commands import Desk
+from engine.escalation.internal_alerts import OwnAlerts, ask
+from engine.escalation.silences import Silences
+from engine.escalation.timers import Escalator
+from engine.records.alert_repository import COVERS
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
 from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Write
 from tests.acceptance.corrections.bench import REGIONS, START, Bench

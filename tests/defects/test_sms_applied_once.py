@@ -7,11 +7,11 @@ from typing import Literal
 import msgspec
 import pytest
 
+from engine.answers.verification import Verifications
 from engine.core.alerting.directory import marked
 from engine.errors import StoreUnavailableError
-from engine.service.casebook import ALERTS
-from engine.service.key import Keys
-from engine.service.verification import Verifications
+from engine.records.alert_repository import ALERTS
+from engine.runtime.keys import Keys
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Write
 from engine.texts.conversation import Told

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import Settings
 from engine.web.server import serving
 from tests.credentials import OPERATOR

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from engine.service.users import Users
+from engine.people.users import Users
 from engine.settings import Settings
 from engine.web.server import serving
 from tests.acceptance.web.conftest import CHEAP, PASSWORD, Api

@@ -11,13 +11,13 @@ from engine.core.judging.filter import Limit
 from engine.core.judging.instant import DAY
 from engine.core.judging.rule import Clear
 from engine.errors import SiagaError
-from engine.service.books import DIRECTORY, SILENCES
-from engine.service.casebook import ALERTS, CLOSINGS, UNRESOLVED, standing_of
-from engine.service.dead_letters import LETTERS, PUT_OFF, PUT_OFF_GROUPS
-from engine.service.families import FAMILIES
-from engine.service.groups import GROUPS, POINTS
-from engine.service.outages import GAPS
-from engine.service.rule_sets import Proposal, RuleSet, after_the_past, at_once, first
+from engine.evaluation.dead_letters import LETTERS, PUT_OFF, PUT_OFF_GROUPS
+from engine.evaluation.groups import GROUPS, POINTS
+from engine.intake.event_families import FAMILIES
+from engine.records.alert_repository import ALERTS, CLOSINGS, UNRESOLVED, standing_of
+from engine.records.outages import GAPS
+from engine.records.rule_sets import Proposal, RuleSet, after_the_past, at_once, first
+from engine.records.runtime_config import DIRECTORY, SILENCES
 from engine.store.port import Drop, Plan, Put, Record, Write
 from tests.acceptance.poison.test_judging import BROKEN, SOUND, Poisoned
 from tests.acceptance.reload.service import POLICIES, START, event, rule
@@ -289,7 +289,7 @@ async def test_an_unreadable_alert_does_not_refuse_a_changed_rule():
 
 async def rebuilt(service: Poisoned, group: str) -> None:
     """Do what `siaga records rebuild` does, and let it be judged."""
-    from engine.service.record_repair import rebuild
+    from engine.operations.unreadable_records import rebuild
 
     await rebuild(service.store, service.books, group, service.clock.now(), "os:uji")
     await service.judge()
@@ -334,7 +334,7 @@ async def test_other_groups_of_the_rule_are_left_as_they_are():
 
 
 async def test_an_unreadable_alert_is_removed_and_its_matter_opens_under_the_next_number():
-    from engine.service.record_repair import remove
+    from engine.operations.unreadable_records import remove
 
     service = Poisoned(TWO)
     await service.store.write(first_rules(service))
@@ -357,7 +357,7 @@ async def test_an_unreadable_alert_is_removed_and_its_matter_opens_under_the_nex
 
 
 async def test_what_another_remedy_helps_is_not_removed():
-    from engine.service.record_repair import remove
+    from engine.operations.unreadable_records import remove
 
     service, _ = await unreadable_head()
     with pytest.raises(SiagaError, match="rebuild"):

@@ -5,15 +5,15 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
+from engine.app import open_siaga
 from engine.core.alerting.command import Answer
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.service.app import open_siaga
-from engine.service.casebook import ALERTS, NOTIFICATIONS
-from engine.service.notes import digest_of, with_note
-from engine.service.own_alerts import OWN
-from engine.service.pulse import Pulse
-from engine.service.sessions import Sessions
+from engine.escalation.internal_alerts import OWN
+from engine.escalation.notes import digest_of, with_note
+from engine.intake.outage_monitor import Pulse
+from engine.people.sessions import Sessions
+from engine.records.alert_repository import ALERTS, NOTIFICATIONS
 from engine.web.app import build
 from tests.acceptance.web.conftest import START
 from tests.acceptance.web.test_inbound import Desk, desk
@@ -203,7 +203,7 @@ async def test_an_unreadable_token_user_or_session_lets_nobody_in(desk: Desk):
 
 
 async def test_the_record_audit_counts_them_by_table_and_asks_for_one_alert(desk: Desk):
-    from engine.service.record_audit import RecordAudit
+    from engine.operations.unreadable_records import RecordAudit
 
     await story(desk)
     siaga = desk.siaga
@@ -221,8 +221,8 @@ async def test_the_record_audit_counts_them_by_table_and_asks_for_one_alert(desk
 
 
 async def test_an_unreadable_alert_is_not_accounted_for(desk: Desk):
-    from engine.service.auditor import Auditor
-    from engine.service.heartbeat import Heartbeat
+    from engine.operations.auditor import Auditor
+    from engine.operations.heartbeat import Heartbeat
 
     alert_id = await desk.open_alert()
     siaga = desk.siaga

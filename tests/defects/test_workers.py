@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.service.app import open_siaga
+from engine.app import open_siaga
 from engine.store.memory import MemoryStore
 from engine.web.app import build
 from tests.acceptance.web.conftest import ROOT, Api, directory, settings
@@ -105,7 +105,7 @@ async def test_a_what_if_that_raises_writes_no_traceback_into_the_log(api, capfd
 
 HANGS = """
 import asyncio, os
-from engine.service.worker import serve
+from engine.runtime.worker import serve
 
 async def work(order, share):
     share(0.5)
@@ -142,7 +142,7 @@ def module(tmp_path, monkeypatch):
     ],
 )
 async def test_a_worker_that_takes_too_much_or_raises_ends(module, order, says):
-    from engine.service.worker import Bounds, WorkerFailedError, Workers
+    from engine.runtime.worker import Bounds, WorkerFailedError, Workers
 
     pool = Workers()
     seconds = 2.0 if order == "hangs" else PATIENCE
@@ -155,7 +155,7 @@ async def test_a_worker_that_takes_too_much_or_raises_ends(module, order, says):
 
 
 async def test_a_worker_gives_its_result_and_its_place(module):
-    from engine.service.worker import Bounds, Workers, WorkersBusyError
+    from engine.runtime.worker import Bounds, Workers, WorkersBusyError
 
     pool = Workers(most=1)
     job = await pool.begin("a", module, "hangs", Bounds())
@@ -169,7 +169,7 @@ async def test_a_worker_gives_its_result_and_its_place(module):
 
 PARENT = """
 import asyncio, sys
-from engine.service.worker import Bounds, Workers
+from engine.runtime.worker import Bounds, Workers
 
 async def main():
     job = await Workers().begin("a", "worker_of_tests", "hangs", Bounds())
@@ -198,10 +198,10 @@ async def test_a_worker_does_not_outlive_a_parent_that_is_killed(module):
 
 
 async def test_a_preview_is_found_by_a_worker_and_says_what_this_process_would(settings, tmp_path):
-    from engine.service.approval import Approval
-    from engine.service.ground import history_of
-    from engine.service.reload import as_they_lie
-    from engine.service.worker import Bounds, WorkersBusyError
+    from engine.bootstrap import history_of
+    from engine.rule_sets.approval import Approval
+    from engine.rule_sets.rule_files import as_they_lie
+    from engine.runtime.worker import Bounds, WorkersBusyError
 
     rules = tmp_path / "rules"
     shutil.copytree(ROOT / "rules", rules)

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from engine.documents.event_fields import FAULTS
-from engine.labels import EVENT_FLAGS
+from engine.intake.event_schema import REFUSALS
+from engine.metric_labels import EVENT_FLAGS
 from engine.metrics import Metrics
-from engine.service.event_schema import REFUSALS
 from engine.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.labels import LOOPS
+from engine.metric_labels import LOOPS
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for package in ("engine", "notifiers") for path in (ROOT / package).rglob("*.py"))

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.integrity import broken_link
 from engine.core.alerting.silence import covering, next_change
-from engine.service.auditor import misplaced_in
-from engine.service.casebook import ALERTS, NOTIFICATIONS, OUTBOX, places_of
-from engine.service.census import take
+from engine.operations.auditor import misplaced_in
+from engine.records.alert_repository import ALERTS, NOTIFICATIONS, OUTBOX, places_of
+from engine.records.statistics import take
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan

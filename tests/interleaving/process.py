@@ -12,20 +12,20 @@ from engine.core.judging.event import Event
 from engine.core.judging.filter import Test
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant
 from engine.core.judging.rule import LevelStep, Rule
+from engine.escalation.internal_alerts import OwnAlerts
+from engine.escalation.item_retry import Setbacks
+from engine.escalation.silences import Silences
+from engine.escalation.timers import Escalator
+from engine.evaluation.evaluator import Evaluator
+from engine.intake.disowning import Disowning
+from engine.intake.event_schema import identity_of
+from engine.intake.submission import Intake
 from engine.matching.checked import native_alone
-from engine.service.approval import Approval
-from engine.service.disowning import Disowning
-from engine.service.escalator import Escalator
-from engine.service.evaluator import Evaluator
-from engine.service.event_schema import identity_of
-from engine.service.intake import Intake
-from engine.service.key import Keys
-from engine.service.own_alerts import OwnAlerts
-from engine.service.proposals import Proposals
-from engine.service.rule_sets import RuleSet
-from engine.service.setback import Setbacks
-from engine.service.silences import Silences
-from engine.service.tokens import Scope, Tokens
+from engine.people.tokens import Scope, Tokens
+from engine.records.rule_sets import RuleSet
+from engine.rule_sets.approval import Approval
+from engine.rule_sets.proposals import Proposals
+from engine.runtime.keys import Keys
 from engine.settings import Settings
 from engine.store.archive.history import History
 from engine.store.memory import MemoryStore

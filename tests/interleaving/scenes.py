@@ -17,15 +17,15 @@ from engine.core.alerting.credential import Credential
 from engine.core.alerting.internal_alerts import Request
 from engine.core.alerting.silence import Match, SilenceWish
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, next_local
-from engine.service.audit import AUDIT, entries
-from engine.service.casebook import ALERTS, CLAIM, NOTIFICATIONS
-from engine.service.own_alerts import OWN, ask
-from engine.service.proposal_records import PROPOSALS, ChangeProposal, End
-from engine.service.quarantine import QUARANTINE, Quarantined
-from engine.service.quarantine_acts import SETTLED
-from engine.service.rule_sets import RuleSet
-from engine.service.tokens import TABLE as TOKENS
-from engine.service.tokens import Token
+from engine.escalation.internal_alerts import OWN, ask
+from engine.people.proposal_records import PROPOSALS, ChangeProposal, End
+from engine.people.tokens import TABLE as TOKENS
+from engine.people.tokens import Token
+from engine.records.alert_repository import ALERTS, CLAIM, NOTIFICATIONS
+from engine.records.audit_log import AUDIT, entries
+from engine.records.quarantine import QUARANTINE, Quarantined
+from engine.records.quarantine_acts import SETTLED
+from engine.records.rule_sets import RuleSet
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import MARK_LENGTH, Put, Write

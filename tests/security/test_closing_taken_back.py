@@ -8,7 +8,7 @@ import pytest
 from engine.core.alerting.alert import NOTICES, Notification
 from engine.core.alerting.answer import TAKE_BACK_FOR
 from engine.core.alerting.command import Answer
-from engine.service.casebook import NOTIFICATIONS
+from engine.records.alert_repository import NOTIFICATIONS
 from engine.store.codec import decode
 from engine.texts.answer_link import token_for
 from tests.credentials import OPERATOR

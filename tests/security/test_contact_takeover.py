@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.judging.instant import HOUR
-from engine.service.audit import entries
+from engine.records.audit_log import entries
 from tests.acceptance.web.conftest import START
 
 MINE = "operator-sendiri@contoh.example"

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.judging.instant import format_instant
-from engine.service.tokens import Token
+from engine.people.tokens import Token
 from engine.store.codec import encode
 from engine.store.port import Put, Write
 

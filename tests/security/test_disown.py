@@ -5,10 +5,10 @@ import pytest
 from engine.core.alerting.ids import derive
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR, format_instant
-from engine.service.audit import newest
-from engine.service.disowning import Disowning
-from engine.service.families import MOST_ACTS
-from engine.service.tokens import Tokens
+from engine.intake.disowning import Disowning
+from engine.intake.event_families import MOST_ACTS
+from engine.people.tokens import Tokens
+from engine.records.audit_log import newest
 from engine.store.archive.history import History
 from tests.credentials import OPERATOR
 

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from engine import cli
-from engine.service.app import open_siaga
-from engine.service.backup_record import BackupRecord, enter_backup
-from engine.service.tokens import Scope
+from engine.app import open_siaga
+from engine.people.tokens import Scope
+from engine.records.backup_record import BackupRecord, enter_backup
 from engine.settings import Settings, load
 from engine.web.app import build
 from tests.acceptance.web.conftest import CLASH, ROOT

@@ -1,7 +1,7 @@
 """STOP from forged numbers: whoever knows the numbers of all officials must not be able to silence an awas."""
 
 from engine.core.alerting.alert import NOTICES
-from engine.service.own_alerts import OWN
+from engine.escalation.internal_alerts import OWN
 from tests.acceptance.web.test_inbound import desk, first_sms
 
 __all__ = ["desk"]

@@ -3,8 +3,7 @@
 from itertools import product
 
 from engine.core.judging.instant import HOUR
-from engine.service.code_misses import AT_MOST, CODE_MISSES
-from engine.service.phones import CODES
+from engine.delivery.reply_codes import AT_MOST, CODE_MISSES, CODES
 from engine.store.codec import decode
 from engine.texts.conversation import MISSES_AT_MOST, Line
 from engine.texts.reply_code import DIGITS, LETTERS, written

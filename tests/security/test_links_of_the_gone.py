@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from engine.core.alerting.directory import Contents, removed
-from engine.service.persons import Persons
-from engine.service.registry import Registry
+from engine.operations.personal_data import Persons
+from engine.people.directory_service import Registry
 from engine.texts.answer_link import token_for
 from tests.credentials import OPERATOR
 

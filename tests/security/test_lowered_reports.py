@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from engine.service.audit import entries
-from engine.service.proof import verify
+from engine.operations.audit_proof import verify
+from engine.records.audit_log import entries
 
 GRAVE = {"id": "E1", "kind": "conflict.death", "severity": 4, "region": "9402", "metrics": {"dead": 3}}
 HEARTBEAT = {"id": "E1", "kind": "desk.heartbeat", "severity": 1, "metrics": {}}

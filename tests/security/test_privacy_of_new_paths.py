@@ -6,7 +6,7 @@ import re
 import pytest
 import structlog
 
-from engine.service.audit import entries
+from engine.records.audit_log import entries
 from tests.acceptance.web.test_inbound import desk, first_sms
 
 __all__ = ["desk"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.core.judging.instant import format_instant
-from engine.service.families import events_of
+from engine.intake.event_families import events_of
 from engine.settings import Settings
 from engine.store.port import START as FIRST
 from tests.acceptance.web.conftest import ROOT, START

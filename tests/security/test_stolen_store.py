@@ -5,10 +5,10 @@ import os
 
 import pytest
 
+from engine.answers.links import key_fingerprints
 from engine.core.alerting.alert import Notification
-from engine.service.casebook import LINKS, NOTIFICATIONS
-from engine.service.key import secret_keys
-from engine.service.links import key_fingerprints
+from engine.records.alert_repository import LINKS, NOTIFICATIONS
+from engine.runtime.keys import secret_keys
 from engine.store.codec import decode
 from engine.store.port import Drop, Put, Write
 from engine.texts.answer_link import as_written, token_for

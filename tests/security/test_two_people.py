@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.alerting.credential import Credential
-from engine.service.rule_sets import LookAlikeError, fetch, packed
+from engine.records.rule_sets import LookAlikeError, fetch, packed
 from tests.acceptance.web.conftest import PASSWORD, ROOT
 
 RULES = ("netralitas.yaml", "netralitas.test.yaml", "kekerasan.yaml")

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from engine import labels
+from engine import metric_labels
 from engine.core.alerting import alert, command
 from engine.core.alerting.delivery import REASONS
 from engine.core.judging.rule import LEVEL_NAMES
@@ -41,11 +41,11 @@ class Decided:
 
 def test_label_values_are_those_of_the_values_that_are_counted():
     """The metrics cannot import what stands above them; this keeps the lists equal."""
-    assert labels.LEVELS == LEVEL_NAMES
-    assert set(labels.STATES) == set(get_args(alert.State))
-    assert set(labels.STATES["failed"]) == {*get_args(Reason), *REASONS, labels.OTHER}
-    assert get_args(command.Says) == labels.SAYS
-    assert get_args(command.Via) == labels.VIA
+    assert metric_labels.LEVELS == LEVEL_NAMES
+    assert set(metric_labels.STATES) == set(get_args(alert.State))
+    assert set(metric_labels.STATES["failed"]) == {*get_args(Reason), *REASONS, metric_labels.OTHER}
+    assert get_args(command.Says) == metric_labels.SAYS
+    assert get_args(command.Via) == metric_labels.VIA
 
 
 def test_names_begin_with_siaga_and_every_child_starts_at_zero():
@@ -100,7 +100,7 @@ def test_the_names_of_writes_are_bounded():
     counted = Metrics()
     for number in range(1_000):
         counted.commit(f"write_{number}", "committed")
-    assert len(samples(counted, "siaga_commits_total")) <= labels.MOST_WRITES * 3
+    assert len(samples(counted, "siaga_commits_total")) <= metric_labels.MOST_WRITES * 3
     assert sum(samples(counted, "siaga_commits_total").values()) == 1_000
 
 

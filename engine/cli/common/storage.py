@@ -13,8 +13,8 @@ from pathlib import Path
 
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.service.books import Books
-from engine.service.rule_sets import RuleSet
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
 from engine.settings import Settings
 from engine.store.port import Store
 from engine.store.redis.embedded import EmbeddedServer

@@ -20,7 +20,7 @@ from engine.cli.common.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.policy_staff.check import Tongue
 from engine.core.judging.instant import Instant, Millis, parse_duration
 from engine.errors import ConfigurationError, ParseError
-from engine.service import logs
+from engine.runtime import logging as logs
 from engine.settings import DEFAULT_FILE, Log, Settings
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ async def _run(
     from engine.cli.common.storage import storage
     from engine.cli.policy_staff.replay import replaying
     from engine.documents.regions import load_regions
-    from engine.service.books import Books
-    from engine.service.case_archive import archive_of
-    from engine.service.rule_sets import RuleSet
+    from engine.records.case_archive import archive_of
+    from engine.records.rule_sets import RuleSet
+    from engine.records.runtime_config import Books
     from engine.simulation.backtest import Backtest
     from engine.simulation.feed import Past
     from engine.simulation.respondents import recalled

@@ -25,7 +25,7 @@ from engine.core.judging.rule import Rule
 from engine.documents.check import Inspected, inspect
 from engine.documents.finding import Finding, Findings, Language, Mark, Source, advice_first
 from engine.errors import StoreUnavailableError
-from engine.service.experience import LONG, Experience, experience
+from engine.rule_sets.rule_experience import LONG, Experience, experience
 from engine.settings import DEFAULT_FILE, Settings, load
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}

@@ -27,16 +27,16 @@ from engine.core.judging.region import RegionTable, level_of
 from engine.core.judging.rule import Rule, level_name
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
+from engine.evaluation.group_context import REAL, Backdrop
+from engine.evaluation.groups import read, state_of
 from engine.matching.variant import variant_of
-from engine.service.backdrop import REAL, Backdrop
-from engine.service.books import Books
-from engine.service.case_archive import archive_of, story
-from engine.service.casebook import standing
-from engine.service.groups import read, state_of
-from engine.service.outages import kept_gaps
-from engine.service.reload import read_rule_set
-from engine.service.rule_sets import RuleSet
-from engine.service.tokens import Tokens
+from engine.people.tokens import Tokens
+from engine.records.alert_repository import standing
+from engine.records.case_archive import archive_of, story
+from engine.records.outages import kept_gaps
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
+from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 from engine.texts.catalogue import Texts, load_catalogue
 from engine.texts.credential_words import credential_words, tokens_among

@@ -27,9 +27,9 @@ from engine.core.judging.rule import LEVEL_NAMES, Rule
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.service.books import Books
-from engine.service.reload import read_rule_set
-from engine.service.rule_sets import RuleSet
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
+from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Look at escalation policies: who would be told, and when.")

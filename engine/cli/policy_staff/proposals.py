@@ -1,7 +1,7 @@
 """`siaga proposals`: changes that wait for another person, and deciding on them from the machine itself.
 
-Here: arguments and printing. Not here: what a decision does (`service.proposals`). The account of the machine decides,
-and may not approve what it proposed itself.
+Here: arguments and printing. Not here: what a decision does (`rule_sets.proposals`). The account of the machine
+decides, and may not approve what it proposed itself.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from engine.store.port import Place, read_place
 
 if TYPE_CHECKING:
     from engine.documents.finding import Language
-    from engine.service.proposal_records import ChangeProposal, ContactChange, Decided
-    from engine.service.proposals import ProposalPage
-    from engine.service.rule_difference import Reading
+    from engine.people.proposal_records import ChangeProposal, ContactChange, Decided
+    from engine.rule_sets.proposals import ProposalPage
+    from engine.rule_sets.rule_difference import Reading
 
 app = typer.Typer(no_args_is_help=True, help="Decide on changes that another person proposed.")
 ZONE = "Asia/Jakarta"
@@ -184,7 +184,7 @@ async def _list(settings: Settings, limit: int, after: Place | None, *, decided:
 
 async def _show(settings: Settings, id_: str, language: Language, format_: Format) -> None:
     from engine.cli.policy_staff.reload import inbox_of
-    from engine.service.rule_difference import reading
+    from engine.rule_sets.rule_difference import reading
 
     async with storage(settings) as store:
         inbox = await inbox_of(settings, store, "nothing is in force yet")
@@ -259,7 +259,7 @@ async def _approve(settings: Settings, id_: str, yes: int, language: Language) -
     from rich.console import Console
 
     from engine.cli.policy_staff.reload import inbox_of, until_in_force
-    from engine.service.revision import ACCEPTED
+    from engine.records.rule_set_diff import ACCEPTED
 
     async with storage(settings) as store:
         inbox = await inbox_of(settings, store, "nothing is in force yet")

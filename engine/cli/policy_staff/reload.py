@@ -1,8 +1,8 @@
 """`siaga reload`: proposes the rules and policies of the files, with what they change and whom that reaches.
 
-Here: arguments, printing, the bar until the switch is done. Not here: what is compared (`service.approval`), who else
-must approve (`service.proposals`), and the switch (`service.changeover`). It opens the store, as whoever runs it may;
-the account of the machine proposes. A service that runs switches by itself.
+Here: arguments, printing, the bar until the switch is done. Not here: what is compared (`rule_sets.approval`), who else
+must approve (`rule_sets.proposals`), and the switch (`evaluation.activation`). It opens the store, as whoever runs it
+may; the account of the machine proposes. A service that runs switches by itself.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from engine.clock import Clock
-    from engine.service.approval import Approval
-    from engine.service.books import Books
-    from engine.service.proposals import Proposals
-    from engine.service.revision import Approved, Preview
+    from engine.records.rule_set_diff import Approved, Preview
+    from engine.records.runtime_config import Books
+    from engine.rule_sets.approval import Approval
+    from engine.rule_sets.proposals import Proposals
     from engine.store.port import Store
 
 POLL_SECONDS = 0.2
@@ -114,10 +114,10 @@ async def _reload(
     """Return whether it was accepted, or would be looked at without an error."""
     from rich.console import Console
 
-    from engine.service.approval import ALONE
-    from engine.service.proposal_records import ChangeProposal
-    from engine.service.reload import as_they_lie
-    from engine.service.revision import ACCEPTED, REFUSED
+    from engine.people.proposal_records import ChangeProposal
+    from engine.records.rule_set_diff import ACCEPTED, REFUSED
+    from engine.rule_sets.approval import ALONE
+    from engine.rule_sets.rule_files import as_they_lie
 
     console, words = Console(highlight=False, soft_wrap=True), _WORDS[language]
     async with storage(settings) as store:
@@ -175,19 +175,19 @@ class Inbox(NamedTuple):
 
 async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     """Return the inbox; raise `ConfigurationError` with the text `nothing` where no rule set is in force yet."""
+    from engine.bootstrap import history_of
     from engine.clock import WallClock
     from engine.documents.kinds import load_kinds
     from engine.documents.regions import load_regions
+    from engine.escalation.alert_commands import Desk
+    from engine.escalation.silences import Silences
     from engine.metrics import Metrics
-    from engine.service.apply import Desk
-    from engine.service.approval import Approval
-    from engine.service.books import Books
-    from engine.service.ground import history_of
-    from engine.service.key import agreed_keys
-    from engine.service.lock_step import stored_clock
-    from engine.service.proposals import Proposals
-    from engine.service.rule_sets import RuleSet
-    from engine.service.silences import Silences
+    from engine.records.rule_sets import RuleSet
+    from engine.records.runtime_config import Books
+    from engine.rule_sets.approval import Approval
+    from engine.rule_sets.proposals import Proposals
+    from engine.runtime.keys import agreed_keys
+    from engine.runtime.lock_step import stored_clock
 
     start = settings.clock.start
     clock = (
@@ -228,8 +228,8 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
 
 async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) -> bool:
     """Wait until a rule set is in force; False where nobody does anything about it."""
-    from engine.service.readable import readable_or
-    from engine.service.rule_sets import RULES, InForce, Progress
+    from engine.records.readable import readable_or
+    from engine.records.rule_sets import RULES, InForce, Progress
     from engine.store.codec import decode_record
 
     idle, before = 0, -1.0

@@ -23,10 +23,10 @@ from engine.core.judging.window import remembered_for
 from engine.documents.kinds import load_kinds, names_by_language
 from engine.documents.regions import load_regions
 from engine.documents.rules.resolved import written
-from engine.service.casebook import ALERTS
-from engine.service.precision import Precision, Precisions
-from engine.service.readable import readable
-from engine.service.reload import read_rule_set
+from engine.records.alert_lists import Precision, Precisions
+from engine.records.alert_repository import ALERTS
+from engine.records.readable import readable
+from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 from engine.texts.catalogue import Catalogue, load_catalogue
 from engine.texts.rule_sentence import memory, sentence

@@ -17,7 +17,7 @@ from engine.errors import ConfigurationError, SiagaError
 from engine.settings import DEFAULT_FILE, Settings
 
 if TYPE_CHECKING:
-    from engine.service.casebook import Case
+    from engine.records.alert_repository import Case
 
 CODE = "K7QR"
 """Stands for a code; a preview tells no real one, nor a link that opens."""
@@ -38,10 +38,10 @@ def check(
 
     Example: siaga templates check --set gateways.sms.two_way=true --set gateways.sms.banned_words=otp,pin
     """
+    from engine.delivery.gateways import sms_profiles
     from engine.documents.kinds import load_kinds, names_by_language
     from engine.documents.regions import load_regions
-    from engine.service.outlets import sms_profiles
-    from engine.service.reload import read_rule_set
+    from engine.rule_sets.rule_files import read_rule_set
     from engine.texts.catalogue import load_catalogue
     from engine.texts.sms_length_check import Specimens, short_titles
 
@@ -88,10 +88,10 @@ def preview(
 
     Example: siaga templates preview first --alert abcdefgh23456772 --channel sms
     """
+    from engine.delivery.gateways import sms_profile
     from engine.documents.kinds import load_kinds, names_by_language
     from engine.documents.regions import load_regions
     from engine.gsm7 import parts, septets
-    from engine.service.outlets import sms_profile
     from engine.texts import preview as previews
     from engine.texts.answer_link import fill, token_length
     from engine.texts.catalogue import load_catalogue
@@ -132,9 +132,9 @@ async def _case(settings: Settings, alert_id: str | None) -> tuple[Case, int]:
     """Return an alert with its notifications, the newest where none is named, and the present instant."""
     from engine.cli.common.storage import storage
     from engine.clock import WallClock
-    from engine.service.alert_lists import Wanted, build, page_of
-    from engine.service.casebook import load
-    from engine.service.lock_step import stored_clock
+    from engine.records.alert_lists import Wanted, build, page_of
+    from engine.records.alert_repository import load
+    from engine.runtime.lock_step import stored_clock
 
     async with storage(settings) as store:
         if alert_id is None:

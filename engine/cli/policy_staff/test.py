@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from engine.cli.common.options import ConfigFile
 from engine.cli.policy_staff.check import Tongue
 from engine.errors import ConfigurationError
-from engine.service import logs
+from engine.runtime import logging as logs
 from engine.settings import DEFAULT_FILE, Log
 from engine.simulation.phrases import Language, phrase
 from engine.simulation.simulator import Premises

@@ -1,7 +1,7 @@
 """Budgets: how many messages a person, a region, a gateway and, of awas, a phone take, and when the next one may go.
 
 Here: escalation.md 7.2 and trust.md 5.5 as pure functions on the instants at which messages went. Not here: keeping
-these instants (`service.accounts`), and in which order what waits goes (`core.alerting.send_order`).
+these instants (`delivery.send_budgets`), and in which order what waits goes (`core.alerting.send_order`).
 """
 
 from __future__ import annotations

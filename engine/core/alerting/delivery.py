@@ -2,7 +2,7 @@
 
 Here: escalation.md 4.4 and 4.6 as pure functions on a draft. Not here: who is told what
 (`core.alerting.notification_planning`), whether a message is still wanted (`core.alerting.gates`), and the sending
-itself (`service.dispatcher`).
+itself (`delivery.dispatcher`).
 """
 
 from __future__ import annotations

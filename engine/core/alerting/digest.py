@@ -1,7 +1,7 @@
 """Digests: which alerts people are told of only at certain clock times, and what one message of several says.
 
 Here: when the next digest of an alert is due, and the message that stands for several. Not here: putting off a step
-(`core.alerting.escalation`), planning (`core.alerting.notification_planning`), sending (`service.digests`). Meaning:
+(`core.alerting.escalation`), planning (`core.alerting.notification_planning`), sending (`delivery.digests`). Meaning:
 escalation.md 7.1, 7.3.
 """
 

@@ -1,7 +1,7 @@
 """The two balances of promise 2, and the proof of a history chain, as pure functions.
 
 Here: which alerts and notifications are accounted for, and whether a chain is whole. Not here: reading them from the
-store and the two passes of the auditor (`service.auditor`).
+store and the two passes of the auditor (`operations.auditor`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Siaga's own alerts: what of its own work somebody must look after, as built-in rules (system.md 6).
 
 Here: the rules `siaga.*`, the policy by which they escalate, and the names by which they are asked for. Not here:
-noticing what they are about, and opening them (`service.own_alerts`).
+noticing what they are about, and opening them (`escalation.internal_alerts`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which gateways can carry a message to a contact, in which order, and which of them are out of order now.
 
 Here: escalation.md 9 (the longest matching prefix, then `order`) and the breaker of 4.5 as pure values. Not here: what
-a gateway's route carries (`texts.sms_profile`), and keeping breakers (`service.gateways`).
+a gateway's route carries (`texts.sms_profile`), and keeping breakers (`delivery.gateways`).
 """
 
 from __future__ import annotations

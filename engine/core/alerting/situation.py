@@ -1,9 +1,9 @@
 """The situation of a region over a span of time: what is open, what changed, what was said and what waits.
 
-Here: the value, and how it is made of alerts and messages. Not here: reading them (`service.situations`) and words
-(`texts.situation`). Exercises and what is hidden are no part of it. Every number is that of a list which somebody can
-ask for, so that it agrees with the metrics of the same span: each message planned in it is in exactly one state, each
-event taken in is in exactly one region.
+Here: the value, and how it is made of alerts and messages. Not here: reading them (`operations.situation_report`) and
+words (`texts.situation`). Exercises and what is hidden are no part of it. Every number is that of a list which somebody
+can ask for, so that it agrees with the metrics of the same span: each message planned in it is in exactly one state,
+each event taken in is in exactly one region.
 """
 
 from __future__ import annotations

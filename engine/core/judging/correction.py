@@ -2,7 +2,7 @@
 
 Here: what an event says of an earlier one, who may say it, and the outcome for a whole family of events that name
 each other; nothing that depends on arrival. Not here: taking points out of a fold (`core.judging.group_evaluation`),
-finding the family in the store (`service.families`). Law: rule-language.md 3.7.
+finding the family in the store (`intake.event_families`). Law: rule-language.md 3.7.
 
 An *act* is an event that names an earlier event in `corrects` or `supersedes`: a refutation where its own verification
 is `refuted`, else a correction.
@@ -37,7 +37,7 @@ Refusal = Literal[
     "too_many",
 ]
 """Why an act changes nothing. `ambiguous`: it may mean several events. `too_many`: its family has grown beyond what is
-followed (`service.families`)."""
+followed (`intake.event_families`)."""
 REFUSALS: tuple[str, ...] = get_args(Refusal)
 
 

@@ -1,6 +1,6 @@
 """The event: an immutable report of something observed.
 
-Here: the value and how its fields are looked up. Not here: reading it from JSON (`service.intake`) or judging it.
+Here: the value and how its fields are looked up. Not here: reading it from JSON (`intake.submission`) or judging it.
 Schema: domain.md 7.1. `occurred_at` is the rule's clock (rule-language.md 3.1).
 """
 

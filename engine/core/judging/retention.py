@@ -2,7 +2,8 @@
 
 Here: judging for good what no event can change any more and forgetting what no window needs then; putting older pages
 away while they lie in the store, and what has to be brought back before something may be judged. Not here: judging
-(`core.judging.group_evaluation`), the points and their pages (`core.judging.points`), reading them (`service.groups`).
+(`core.judging.group_evaluation`), the points and their pages (`core.judging.points`), reading them
+(`evaluation.groups`).
 
 Points are put away up to where the fold stood at one of the instants that it remembers (`core.judging.fold`): from
 there it can be walked again with the points that were in a window then. What changes nothing before that instant is

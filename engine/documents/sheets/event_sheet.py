@@ -1,7 +1,7 @@
 """Sheets of reports: from the rows that somebody filled in to events as the service takes them, row by row.
 
 Here: headings, cells of a row, the document of an event, its id. Not here: what is said of a mistake
-(`event_columns.yaml`) and whether a document is an event (`service.event_schema`). A row with a mistake becomes no
+(`event_columns.yaml`) and whether a document is an event (`intake.event_schema`). A row with a mistake becomes no
 document; the others do, so that one mistake holds nobody up.
 
 A row without a number of its own gets an id that follows from its content, so that the same file sent again brings

@@ -1,7 +1,7 @@
 """The index of the archive of cases: where each case lies, and the texts of it that may be erased.
 
 Here: one SQLite file beside the archive's files. Not here: those files (`store.archive.events`) and what a case is
-(`service.case_archive`). Which case lies where can be read again from the files; the texts are nowhere else, for what
+(`records.case_archive`). Which case lies where can be read again from the files; the texts are nowhere else, for what
 is in a chained file cannot be erased (`docs/decisions/0028-cases-leave-for-the-archive.md`).
 
 SQLite overwrites what is deleted. One process writes, the one that has the archive's lock, and whoever erases a person;

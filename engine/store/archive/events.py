@@ -1,8 +1,8 @@
 """The archive: a folder of day files, one hash chain over all of them.
 
 Here: which file an entry belongs to, writing safely, reading in order, and verifying the whole. Not here: the form of a
-file (`store.archive.day_file`), when entries are archived and trimmed (`service.archivist`), and reading on into the
-stream (`store.archive.history`).
+file (`store.archive.day_file`), when entries are archived and trimmed (`operations.event_archiver`), and reading on
+into the stream (`store.archive.history`).
 
 The archive is a function of the stream: the same entries give the same lines and the same chain, however they were
 cut into appends. A day is the UTC day of `received_at`, which never falls, so days never alternate. One process

@@ -1,7 +1,7 @@
 """A backup as one file: what a store and its archive held at one moment, and a manifest that says what must be in it.
 
 Here: the form of the file, writing it and finding out whether it is as it was written. Not here: reading a server or
-filling one (`store.backup.copy`), and what goes into a backup when (`service.backup`).
+filling one (`store.backup.copy`), and what goes into a backup when (`operations.backup`).
 
 The file is a `.tar.gz` that any tar opens: `manifest.json`, `store.jsonl` (a `Part` a line, bytes in base64), the
 archive's day files, and the secret key where somebody asked for it. It appears under its name only when it is whole.

@@ -1,7 +1,8 @@
 """A server as it is now: its product, what it promises, its replicas, its memory, and who holds the evaluator's lease.
 
 Here: asking it, for people who run it. Not here: what is kept there (`store.redis.store`), and what any of it means for
-a restart (`service.standing`) or an installation (`service.checkup`). Nothing is changed and nothing is refused here.
+a restart (`operations.status`) or an installation (`operations.doctor`). Nothing is changed and nothing is refused
+here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The last hour as a page tells it: counts, events by five minutes as bars, and what was done, newest first.
 
-Here: its words and its small chart. Not here: following what happens (`service.recent`).
+Here: its words and its small chart. Not here: following what happens (`operations.recent_activity`).
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from engine.core.judging.event import Scalar
 from engine.core.judging.instant import Instant, format_instant
 from engine.core.judging.judgement import Evidence
 from engine.core.judging.rule import level_name
-from engine.service.alert_lists import Wanted
-from engine.service.audit import note_seen
-from engine.service.casebook import Case
-from engine.service.notes import Notes
-from engine.service.tokens import Right, Scope
+from engine.escalation.notes import Notes
+from engine.people.tokens import Right, Scope
+from engine.records.alert_lists import Wanted
+from engine.records.alert_repository import Case
+from engine.records.audit_log import note_seen
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import archived, not_found, responses

@@ -13,8 +13,8 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.alerting.command import Answer, Comment, EscalateNow, Says
-from engine.service.notes import LONGEST, digest_of, with_note
-from engine.service.tokens import Scope
+from engine.escalation.notes import LONGEST, digest_of, with_note
+from engine.people.tokens import Scope
 from engine.web.api.alerts import AlertShape, alert_shape, case_of
 from engine.web.auth import forbidden, needs, siaga_of
 from engine.web.problem import Problem, not_found, responses

@@ -1,7 +1,7 @@
 """Mails that came back, as a mail server's pipe brings them.
 
 Here: from the call to the mail, and an answer that says nothing. Not here: what a mail says and whether it is believed
-(`service.postbox`). The pipe proves itself by a token with the right `inbound`, as an SMS gateway does.
+(`answers.bounces`). The pipe proves itself by a token with the right `inbound`, as an SMS gateway does.
 
 The answer is 204 for every mail, also one that was no bounce: whoever wrote to the address of bounces learns nothing.
 """
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from engine.service.bounce import READ_BYTES
+from engine.answers.bounces import READ_BYTES
 from engine.web.auth import Permit, siaga_of
 from engine.web.problem import responses
 

@@ -1,7 +1,7 @@
 """The addresses that gateways call: delivery reports and texts, each in the shape of its own description.
 
 Here: from the request to the call, and an answer that says nothing. Not here: whether the caller is believed and what
-it brings (`service.callbacks`). Some gateways can only GET: what proves them stands in the address then, and nothing of
+it brings (`answers.callbacks`). Some gateways can only GET: what proves them stands in the address then, and nothing of
 an address is logged but the route. A gateway of any shape with a token uses `web.api.inbound` instead.
 """
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from engine.service.callbacks import Call, Callbacks, NotBelievedError, UnfinishedError, UnreadableError
+from engine.answers.callbacks import Call, Callbacks, NotBelievedError, UnfinishedError, UnreadableError
 from engine.web.auth import siaga_of
 from engine.web.problem import Problem, responses, unexpected
 

@@ -1,6 +1,6 @@
 """The clock over the API: what instant it is, and, in lock-step only, moving it.
 
-Here: the two routes that a replay drives the service by. Not here: what settling an instant means (`service.app`).
+Here: the two routes that a replay drives the service by. Not here: what settling an instant means (`app`).
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.app import Siaga
 from engine.core.judging.instant import format_instant, parse_instant
 from engine.errors import ParseError
-from engine.service.app import Siaga
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.web.auth import needs, siaga_of
 from engine.web.problem import Problem, responses
 

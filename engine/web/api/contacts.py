@@ -1,7 +1,7 @@
 """Contacts over the API: add one, take one away, bring back the code that was sent to it.
 
-Here: from the request to the directory and back, and its scope. Not here: the code (`service.verification`) and the
-message that carries it (`service.trials`). An answer never holds an address.
+Here: from the request to the directory and back, and its scope. Not here: the code (`answers.verification`) and the
+message that carries it (`answers.test_messages`). An answer never holds an address.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.app import Siaga
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contact
 from engine.core.alerting.escalation import last_of_holder
@@ -18,10 +19,9 @@ from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import format_instant
 from engine.core.judging.region import NATION
 from engine.documents.address import address
-from engine.service.app import Siaga
-from engine.service.proposal_records import ChangeProposal, ContactChange, TooManyProposalsError
-from engine.service.registry import NobodyLeftError
-from engine.service.tokens import Scope
+from engine.people.directory_service import NobodyLeftError
+from engine.people.proposal_records import ChangeProposal, ContactChange, TooManyProposalsError
+from engine.people.tokens import Scope
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.problem import Problem, not_found, responses
 

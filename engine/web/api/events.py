@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from engine.documents.reference_data import FIELDS, Field
 from engine.errors import StoreUnavailableError
-from engine.service.quarantine import FULL_RETRY_SECONDS
-from engine.service.token_rates import TokenRates
-from engine.service.tokens import Scope
+from engine.intake.token_rates import TokenRates
+from engine.people.tokens import Scope
+from engine.records.quarantine import FULL_RETRY_SECONDS
 from engine.web.auth import Permit, siaga_of
 from engine.web.problem import Problem, responses
 

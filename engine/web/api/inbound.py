@@ -1,8 +1,8 @@
 """Texts that come in by SMS, as the gateway brings them.
 
 Here: from the gateway's call to the text, and an answer that says nothing. Not here: what the text leads to
-(`service.inbound`). A gateway proves itself by a bearer token with the right `inbound`, made and revoked as any other:
-no secret stands in a file, and a token that leaks can do nothing else.
+(`answers.sms_inbound`). A gateway proves itself by a bearer token with the right `inbound`, made and revoked as any
+other: no secret stands in a file, and a token that leaks can do nothing else.
 
 The answer is 204 for every text that was dealt with, also one of an unknown phone: some gateways send the body of an
 answer to the phone, and nobody shall learn here whose number is known. Without a 204 a gateway brings the text again.

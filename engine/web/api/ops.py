@@ -1,8 +1,8 @@
 """What operators and their machines ask: health, readiness, metrics, and the counts of the installation.
 
 Here: those routes, and one that says under which address a client counts. Not here: what is counted (`engine.metrics`,
-`service.apply`) and the bounds of the loops (`service.app`). Health, readiness and metrics need no token and hold no
-personal data; the port belongs behind a proxy that keeps them inside.
+`escalation.alert_commands`) and the bounds of the loops (`app`). Health, readiness and metrics need no token and hold
+no personal data; the port belongs behind a proxy that keeps them inside.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
+from engine.app import Siaga
 from engine.clock import monotonic
 from engine.core.judging.instant import SECOND
 from engine.errors import StoreError
-from engine.service.app import Siaga
-from engine.service.backlog import unjudged_for
-from engine.service.census import summarise, take
-from engine.service.tokens import Scope
+from engine.operations.backlog import unjudged_for
+from engine.people.tokens import Scope
+from engine.records.statistics import summarise, take
 from engine.web.auth import needs, siaga_of
 from engine.web.client_address import address_of, peer_of
 from engine.web.problem import responses

@@ -11,16 +11,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from engine.app import Siaga
 from engine.core.alerting.command import Called
 from engine.core.alerting.phone_list import Callee, callees
 from engine.core.judging.instant import format_instant
 from engine.core.judging.region import lies_in
 from engine.core.judging.rule import level_name
-from engine.service.alert_lists import callable_in
-from engine.service.app import Siaga
-from engine.service.audit import note_seen
-from engine.service.casebook import Case, load
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
+from engine.records.alert_lists import callable_in
+from engine.records.alert_repository import Case, load
+from engine.records.audit_log import note_seen
 from engine.store.port import Place
 from engine.texts.alert_text import Case as Spoken
 from engine.texts.alert_text import Teller, said_by_phone

@@ -1,6 +1,6 @@
 """Proposals over the API: what waits for another person, approving, rejecting and withdrawing it, and going back.
 
-Here: from the request to the decision and back. Not here: what a decision does (`service.proposals`).
+Here: from the request to the decision and back. Not here: what a decision does (`rule_sets.proposals`).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from engine.app import Siaga
 from engine.core.judging.instant import format_instant
 from engine.core.judging.rule import Rule, level_name
-from engine.service.app import Siaga
-from engine.service.proposal_records import (
+from engine.people.proposal_records import (
     LONGEST_REASON,
     Act,
     ChangeProposal,
@@ -23,8 +23,8 @@ from engine.service.proposal_records import (
     State,
     TooManyProposalsError,
 )
-from engine.service.rule_difference import Told, reading
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
+from engine.rule_sets.rule_difference import Told, reading
 from engine.texts.catalogue import LANGUAGES
 from engine.texts.rule_sentence import sentence
 from engine.web.api.rule_sets import ReloadShape, shape, too_many_proposals

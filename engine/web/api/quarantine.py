@@ -1,7 +1,7 @@
 """The quarantine over the API: what is not an event yet, and sending it again.
 
 Here: list, resubmit, drop, and both versions of what left. Not here: why something is kept aside
-(`service.event_schema`).
+(`intake.event_schema`).
 A record shows what the desk sent, which may hold personal data: the right is `operate`, not `read`.
 """
 
@@ -15,11 +15,11 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.core.judging.instant import format_instant
-from engine.service.audit import note_seen
-from engine.service.quarantine import Quarantined
-from engine.service.quarantine_acts import Settled, audited
-from engine.service.settled_records import settled_versions
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
+from engine.records.audit_log import note_seen
+from engine.records.case_archive import settled_versions
+from engine.records.quarantine import Quarantined
+from engine.records.quarantine_acts import Settled, audited
 from engine.web.auth import forbidden, needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, not_found, responses

@@ -1,6 +1,6 @@
 """The rule set over the API: what is in force and was before, what the files would change, and proposing them.
 
-Here: from the request to the comparison and back. Not here: what it looks at (`service.approval`) and approving
+Here: from the request to the comparison and back. Not here: what it looks at (`rule_sets.approval`) and approving
 (`web.api.proposals`). It always speaks of the files that lie beside the process that answers.
 """
 
@@ -13,11 +13,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.core.judging.instant import format_instant
-from engine.service.proposal_records import ChangeProposal, TooManyProposalsError
-from engine.service.reload import as_they_lie
-from engine.service.revision import Approved, Kept, Preview, Revision
-from engine.service.rule_history import page_of as history_page
-from engine.service.tokens import Scope
+from engine.people.proposal_records import ChangeProposal, TooManyProposalsError
+from engine.people.tokens import Scope
+from engine.records.rule_set_diff import Approved, Kept, Preview, Revision
+from engine.records.rule_sets import page_of as history_page
+from engine.rule_sets.rule_files import as_they_lie
 from engine.web.auth import needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, responses

@@ -1,7 +1,7 @@
 """Silences over the API: make, list, end.
 
 Here: from the request to the silence and back, and its scope: who makes or ends one must cover every region it names.
-Not here: what a silence does (`core.alerting.silence`) and keeping it (`service.silences`).
+Not here: what a silence does (`core.alerting.silence`) and keeping it (`escalation.silences`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from engine.core.judging.instant import Instant, format_instant, parse_instant
 from engine.core.judging.region import NATION
 from engine.core.judging.rule import LEVEL_NAMES, level_name
 from engine.errors import ParseError
-from engine.service.proposal_records import TooManyProposalsError
-from engine.service.tokens import Scope
+from engine.people.proposal_records import TooManyProposalsError
+from engine.people.tokens import Scope
 from engine.web.auth import cover, needs, siaga_of
 from engine.web.problem import Problem, not_found, responses
 

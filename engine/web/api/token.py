@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from engine.service.tokens import RIGHTS, Right, Scope
+from engine.people.tokens import RIGHTS, Right, Scope
 from engine.web.auth import needs
 from engine.web.problem import responses
 

@@ -16,9 +16,9 @@ from engine.core.alerting.delegation import candidates
 from engine.core.alerting.phone_list import callees
 from engine.core.judging.condition import Distinct
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.service.audit import note_seen
-from engine.service.casebook import Case
-from engine.service.notes import Notes
+from engine.escalation.notes import Notes
+from engine.records.alert_repository import Case
+from engine.records.audit_log import note_seen
 from engine.texts.alert_text import Teller
 from engine.texts.answer_page import procedure
 from engine.texts.console.alert_rows import row

@@ -14,8 +14,8 @@ from engine.core.alerting.command import Answer, Called, Comment, EscalateNow, S
 from engine.core.alerting.delegation import candidates
 from engine.core.alerting.silence import Match, SilenceWish
 from engine.core.judging.instant import HOUR
-from engine.service.casebook import Case
-from engine.service.notes import LONGEST, digest_of, with_note
+from engine.escalation.notes import LONGEST, digest_of, with_note
+from engine.records.alert_repository import Case
 from engine.web.api.alerts import case_of
 from engine.web.console.alert import ALERT, SILENT_HOURS, shown
 from engine.web.console.current_user import Visit, visitor

@@ -1,7 +1,7 @@
 """The audit: the newest things that were done, by whom, and the mark by which the whole is proved.
 
-Here: the page. Not here: the log (`service.audit`) and its proof (`service.proof`), which reads all of it and is a
-command. The log has no regions, so only who sees the whole nation sees it.
+Here: the page. Not here: the log (`records.audit_log`) and its proof (`operations.audit_proof`), which reads all of it
+and is a command. The log has no regions, so only who sees the whole nation sees it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import get_args
 from starlette.responses import Response
 
 from engine.core.judging.region import NATION
-from engine.service.audit import AUDIT, What, newest
+from engine.records.audit_log import AUDIT, What, newest
 from engine.texts.credential_words import credential_words, tokens_among
 from engine.texts.localizer import Voice
 from engine.web.auth import cover

@@ -1,7 +1,7 @@
 """Who is signed in on a request: from its cookie to the user, their rights, and the form they sent.
 
 Here: the cookie, the dependency of every route that needs a user, the check of a form's token, and the language. Not
-here: sessions themselves (`service.sessions`) and the sign-in (`console.sign_in`).
+here: sessions themselves (`people.sessions`) and the sign-in (`console.sign_in`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.service.app import Siaga
-from engine.service.known_browsers import DAYS
-from engine.service.tokens import Right, Scope
+from engine.app import Siaga
+from engine.people.sessions import DAYS
+from engine.people.tokens import Right, Scope
 from engine.texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES
 from engine.web.auth import forbidden, siaga_of
 from engine.web.problem import Problem
@@ -147,7 +147,7 @@ def known_browser_of(request: Request) -> str:
 
 
 def set_known_browser(request: Request, response: Response, cookie: str) -> None:
-    """Give the browser the cookie of `service.known_browsers`, which outlives the session."""
+    """Give the browser the cookie of `people.sessions`, which outlives the session."""
     response.set_cookie(
         _known_browser(request),
         cookie,

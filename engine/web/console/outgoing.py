@@ -1,6 +1,6 @@
 """Outgoing messages: what waits and why, what failed, and how the gateways are.
 
-Here: the page. Not here: when a message goes (`service.dispatcher`) and whom only a call can reach (`console.phone`).
+Here: the page. Not here: when a message goes (`delivery.dispatcher`) and whom only a call can reach (`console.phone`).
 It shows offices and states, never texts, numbers or addresses.
 """
 
@@ -12,14 +12,14 @@ from typing import get_args
 import msgspec
 from starlette.responses import Response
 
+from engine.app import Siaga
 from engine.core.alerting.alert import Notification, State
 from engine.core.alerting.route import CLOSED, Breaker
 from engine.core.judging.instant import Instant
-from engine.service.alert_lists import callable_in, most_pressing
-from engine.service.app import Siaga
-from engine.service.books import BREAKERS
-from engine.service.casebook import NOTIFICATIONS, OUTBOX, load
-from engine.service.readable import readable_or
+from engine.records.alert_lists import callable_in, most_pressing
+from engine.records.alert_repository import NOTIFICATIONS, OUTBOX, load
+from engine.records.readable import readable_or
+from engine.records.runtime_config import BREAKERS
 from engine.store.port import Place
 from engine.texts.console.deliveries import Way, way
 from engine.texts.localizer import Voice

@@ -12,11 +12,11 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from engine.app import Siaga
 from engine.core.alerting.alert import Notification
 from engine.core.judging.instant import MINUTE, Instant, format_instant
-from engine.service.app import Siaga
-from engine.service.casebook import Case
-from engine.service.tokens import Right
+from engine.people.tokens import Right
+from engine.records.alert_repository import Case
 from engine.store.port import Place
 from engine.texts.alert_text import Case as Spoken
 from engine.texts.alert_text import Teller

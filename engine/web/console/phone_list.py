@@ -11,8 +11,8 @@ from typing import NamedTuple
 from starlette.responses import Response
 
 from engine.core.alerting.phone_list import Callee
-from engine.service.audit import note_seen
-from engine.service.casebook import Case
+from engine.records.alert_repository import Case
+from engine.records.audit_log import note_seen
 from engine.texts.alert_text import said_by_phone
 from engine.web.api.phone_list import waiting
 from engine.web.console.current_user import Visit, visitor

@@ -1,6 +1,6 @@
 """Proposals: the inbox of changes that wait for another person, one proposal with its difference, and the history.
 
-Here: the pages. Not here: what a decision does (`service.proposals`) and what differs (`service.rule_difference`).
+Here: the pages. Not here: what a decision does (`rule_sets.proposals`) and what differs (`rule_sets.rule_difference`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from starlette.responses import Response
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION
 from engine.core.judging.rule import Rule
-from engine.service.proposal_records import ChangeProposal, Decided, TooManyProposalsError
-from engine.service.rule_difference import Told, Words, reading
-from engine.service.rule_history import page_of as history_page
-from engine.service.rule_sets import RuleSet
+from engine.people.proposal_records import ChangeProposal, Decided, TooManyProposalsError
+from engine.records.rule_sets import RuleSet
+from engine.records.rule_sets import page_of as history_page
+from engine.rule_sets.rule_difference import Told, Words, reading
 from engine.texts.catalogue import Texts
 from engine.texts.difference import Piece, words_differing
 from engine.texts.localizer import Voice

@@ -2,7 +2,7 @@
 
 Here: the list, one record, its three ways back in (with the value that is offered, with one field written anew, as
 another document), letting it go, and both versions of a record that left. Not here: why something is
-kept aside (`service.event_schema`) and taking it in (`service.intake`).
+kept aside (`intake.event_schema`) and taking it in (`intake.submission`).
 A record holds what a desk wrote, which may be personal data: each look at one stands in the audit.
 """
 
@@ -18,13 +18,13 @@ from engine.core.judging.instant import parse_instant
 from engine.documents.finding import Language
 from engine.documents.sheets.event_columns import field_heading
 from engine.errors import ParseError
-from engine.service.audit import note_seen
-from engine.service.intake import Resubmitted
-from engine.service.quarantine import Quarantined
-from engine.service.quarantine_acts import SETTLED, Settled, audited
-from engine.service.readable import readable_entries
-from engine.service.rows import fault_of
-from engine.service.settled_records import settled_versions
+from engine.intake.form_input import fault_of
+from engine.intake.submission import Resubmitted
+from engine.records.audit_log import note_seen
+from engine.records.case_archive import settled_versions
+from engine.records.quarantine import Quarantined
+from engine.records.quarantine_acts import SETTLED, Settled, audited
+from engine.records.readable import readable_entries
 from engine.texts.catalogue import Texts
 from engine.texts.difference import Piece, differing
 from engine.texts.localizer import Voice

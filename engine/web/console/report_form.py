@@ -1,6 +1,6 @@
 """Reporting from a phone: what happened, in words that are chosen, or that nothing did.
 
-Here: the routes of the form. Not here: what becomes of a report (`service.reporting`), sheets (`console.upload`) and
+Here: the routes of the form. Not here: what becomes of a report (`intake.event_forms`), sheets (`console.upload`) and
 the words (`templates/console/texts/report.yaml`).
 """
 
@@ -13,15 +13,15 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.app import Siaga
 from engine.core.judging.instant import Instant, format_instant, local, parse_instant
 from engine.core.judging.region import Region
 from engine.documents.finding import Language
 from engine.documents.kinds import KindGroup, load_groups
 from engine.documents.sheets.event_columns import field_heading
-from engine.service.app import Siaga
-from engine.service.event_schema import EventSchema
-from engine.service.given import NIHIL, Givens
-from engine.service.reporting import Reported, Reporting
+from engine.intake.event_forms import Reported, Reporting
+from engine.intake.event_schema import EventSchema
+from engine.intake.form_input import NIHIL, Givens
 from engine.texts.local_time import full_moment
 from engine.texts.localizer import Voice
 from engine.web.auth import cover

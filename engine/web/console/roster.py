@@ -18,7 +18,7 @@ from engine.core.alerting.reachability import Flaw, Matrix, Stretch, flaws, offi
 from engine.core.judging.calendar import within_hours
 from engine.core.judging.instant import DAY, HOUR, Instant
 from engine.core.judging.region import NATION, level_of, lies_in
-from engine.service.rule_sets import RuleSet
+from engine.records.rule_sets import RuleSet
 from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.current_user import Visit, visitor

@@ -9,10 +9,10 @@ from collections import Counter
 
 from fastapi import FastAPI
 
-from engine.service.app import Siaga
-from engine.service.changes import Changes
-from engine.service.recent import Recent
-from engine.service.sign_in_limits import SignInLimits
+from engine.app import Siaga
+from engine.operations.recent_activity import Recent
+from engine.operations.ui_feed import Changes
+from engine.people.sessions import SignInLimits
 from engine.web.console import (
     alert,
     alert_actions,

@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from engine.errors import StoreUnavailableError, UnreadableRecordError
-from engine.service.pressure import BusyError
-from engine.service.readable import report_unreadable
-from engine.service.token_rates import RateExceededError, TooMuchAtOnceError
-from engine.service.worker import WorkerFailedError, WorkersBusyError
+from engine.intake.backpressure import BusyError
+from engine.intake.token_rates import RateExceededError, TooMuchAtOnceError
+from engine.records.readable import report_unreadable
+from engine.runtime.worker import WorkerFailedError, WorkersBusyError
 from engine.web.console.current_user import SignInNeeded
 from engine.web.console.page_renderer import HOME, shell_of
 from engine.web.problem import RETRY_AFTER_SECONDS, WORKERS_RETRY_SECONDS, Problem

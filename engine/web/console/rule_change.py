@@ -1,6 +1,6 @@
 """Proposing changed rules and policies: what the files would change and whom that would reach.
 
-Here: the page. Not here: what is compared (`service.approval`, shared with the API and `siaga reload`), and approving
+Here: the page. Not here: what is compared (`rule_sets.approval`, shared with the API and `siaga reload`), and approving
 (`console.proposals`). It always speaks of the files that lie beside the process that answers.
 """
 
@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from engine.core.judging.region import NATION
 from engine.documents.finding import Language
-from engine.service.proposal_records import TooManyProposalsError
-from engine.service.reload import as_they_lie
-from engine.service.revision import Approved
+from engine.people.proposal_records import TooManyProposalsError
+from engine.records.rule_set_diff import Approved
+from engine.rule_sets.rule_files import as_they_lie
 from engine.texts.localizer import Voice
 from engine.web.auth import cover
 from engine.web.console.current_user import Visit, visitor

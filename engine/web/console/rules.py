@@ -20,7 +20,7 @@ from engine.core.judging.region import NATION
 from engine.core.judging.rule import Rule
 from engine.documents.rules.resolved import written
 from engine.documents.test_files.rule_tests import SUFFIX, load_rule_tests
-from engine.service.alert_lists import Wanted, open_by_rule, precision_in
+from engine.records.alert_lists import Wanted, open_by_rule, precision_in
 from engine.texts.catalogue import Texts
 from engine.texts.localizer import Voice
 from engine.texts.rule_sentence import memory, sentence

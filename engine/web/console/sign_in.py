@@ -1,6 +1,6 @@
 """Signing in and out, and choosing the language.
 
-Here: these routes. Not here: passwords (`service.users`), sessions (`service.sessions`), the cookie (`console.visit`).
+Here: these routes. Not here: passwords (`people.users`), sessions (`people.sessions`), the cookie (`console.visit`).
 Whether the name is unknown, the user disabled or the password wrong, the page says the same after the same time.
 """
 
@@ -13,8 +13,8 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from engine.core.judging.instant import SECOND
-from engine.service.sign_in_limits import SignInLimits
-from engine.service.users import LONGEST, ManySignInsError
+from engine.people.sessions import SignInLimits
+from engine.people.users import LONGEST, ManySignInsError
 from engine.texts.catalogue import LANGUAGES
 from engine.web.auth import siaga_of
 from engine.web.client_address import address_of

@@ -1,7 +1,7 @@
 """Silences: which alerts nobody is told of, until when, by whom and why; making one and ending it.
 
 Here: the routes and what the page shows. Not here: what a silence does (`core.alerting.silence`), keeping it
-(`service.silences`), and how far a user's region reaches (`web.api.silences`, shared with the API).
+(`escalation.silences`), and how far a user's region reaches (`web.api.silences`, shared with the API).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.core.alerting.silence import Match, Silence, SilenceWish, width_of
 from engine.core.judging.instant import DAY, HOUR, Instant, Millis
 from engine.core.judging.region import NATION
 from engine.core.judging.rule import LEVEL_NAMES
-from engine.service.proposal_records import ChangeProposal, TooManyProposalsError
+from engine.people.proposal_records import ChangeProposal, TooManyProposalsError
 from engine.texts.localizer import Voice
 from engine.web.api.silences import cover_all, within
 from engine.web.auth import cover

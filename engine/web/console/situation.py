@@ -1,7 +1,7 @@
 """The situation: what is open where, what comes next, what the last hour brought, and who is silent.
 
 Here: the routes of the nation, a province and a regency, each as far as the user's region reaches. Not here: words and
-order (`wording.console`), and following what happens (`service.recent`).
+order (`wording.console`), and following what happens (`operations.recent_activity`).
 """
 
 from __future__ import annotations
@@ -18,16 +18,8 @@ from starlette.responses import RedirectResponse, Response
 
 from engine.core.alerting.alert import Alert, Status
 from engine.core.judging.region import NATION, lies_in
-from engine.service.alert_lists import (
-    LEVELS,
-    Counts,
-    Wanted,
-    counts_in,
-    counts_of,
-    most_pressing,
-    silent_in,
-)
-from engine.service.recent import Recent
+from engine.operations.recent_activity import Recent
+from engine.records.alert_lists import LEVELS, Counts, Wanted, counts_in, counts_of, most_pressing, silent_in
 from engine.texts.catalogue import Texts
 from engine.texts.console.alert_rows import row
 from engine.texts.console.last_hour import bars, done, totals

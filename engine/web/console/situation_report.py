@@ -1,6 +1,6 @@
 """The report on the situation as a page: what the offices get by letter, as it is now.
 
-Here: the route. Not here: what it says (`texts.situation`) and when it goes to whom (`service.situations`).
+Here: the route. Not here: what it says (`texts.situation`) and when it goes to whom (`operations.situation_report`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The stream of ticks by which an open page follows what happens.
 
-Here: the route of server-sent events. Not here: noticing that something happened (`service.changes`), and what the page
-then does (`templates/console/console.js`). A tick says nothing but that it is worth looking: what the user may see is
-decided by the page that they then get.
+Here: the route of server-sent events. Not here: noticing that something happened (`operations.ui_feed`), and what the
+page then does (`templates/console/console.js`). A tick says nothing but that it is worth looking: what the user may see
+is decided by the page that they then get.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response, StreamingResponse
 
 from engine.clock import monotonic
-from engine.service.changes import Changes
+from engine.operations.ui_feed import Changes
 from engine.web.console.current_user import Visit, visitor
 from engine.web.console.routing import pages
 from engine.web.problem import busy

@@ -1,7 +1,7 @@
 """Reporting by a sheet: CSV or XLSX, row by row.
 
 Here: the routes, and the sheet of what needs correcting on its way back. Not here: reading sheets
-(`documents.sheets.event_sheet`) and what becomes of a row (`service.reporting`).
+(`documents.sheets.event_sheet`) and what becomes of a row (`intake.event_forms`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from engine.documents.finding import Language
 from engine.documents.sheets.event_columns import CellFault
 from engine.documents.sheets.event_sheet import template
 from engine.documents.sheets.sheet import LARGEST_BYTES, NotASheet
-from engine.service.given import Faulty
-from engine.service.reporting import Uploaded
+from engine.intake.event_forms import Uploaded
+from engine.intake.form_input import Faulty
 from engine.web.console.current_user import Visit, visitor
 from engine.web.console.page_renderer import REPORT, shell_of
 from engine.web.console.report_form import forms_of, spoken

@@ -13,13 +13,13 @@ from typing import Literal
 import msgspec
 from starlette.responses import Response
 
+from engine.app import Siaga
 from engine.clock import monotonic
 from engine.core.judging.group_key import parts_of
 from engine.core.judging.instant import DAY, Millis
 from engine.core.judging.region import NATION
-from engine.service.app import Siaga
-from engine.service.rate_limit import Limit, RateLimiter
-from engine.service.worker import WorkersBusyError
+from engine.runtime.rate_limit import Limit, RateLimiter
+from engine.runtime.worker import WorkersBusyError
 from engine.simulation import what_if_worker
 from engine.simulation.what_if import PASTED, Alerted, Answer, Question, Recipient, text_of
 from engine.simulation.what_if_worker import WhatIf

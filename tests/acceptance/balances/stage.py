@@ -19,15 +19,15 @@ from engine.core.alerting.silence import Silence
 from engine.core.judging.event import Event
 from engine.core.judging.instant import DAY
 from engine.core.judging.region import lies_in
+from engine.delivery.gateways import gateway_of
+from engine.delivery.send_budgets import budgets_of
 from engine.documents.gateways import RouteProfile
 from engine.documents.silences import Silencing, Unsilencing
 from engine.documents.test_files.policy_tests import Scene, load_policy_tests
 from engine.documents.test_files.steps import Answering
 from engine.metrics import Metrics
-from engine.service.accounts import budgets_of
-from engine.service.casebook import ALERTS, NOTIFICATIONS
-from engine.service.census import take
-from engine.service.gateways import gateway_of
+from engine.records.alert_repository import ALERTS, NOTIFICATIONS
+from engine.records.statistics import take
 from engine.settings import Settings
 from engine.simulation.recorder import Witness
 from engine.simulation.run_steps import Deeds

@@ -18,16 +18,16 @@ from engine.core.judging.group_key import key_of
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant
 from engine.core.judging.region import Region, RegionTable
 from engine.core.judging.rule import Clear, Rule
+from engine.evaluation.evaluator import Evaluator
+from engine.evaluation.groups import GROUPS, read
+from engine.evaluation.poll import WINDOWS
+from engine.intake.event_families import FAMILIES
+from engine.intake.event_schema import identity_of
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
-from engine.service.agenda import WINDOWS
-from engine.service.books import Books
-from engine.service.casebook import ALERTS
-from engine.service.evaluator import Evaluator
-from engine.service.event_schema import identity_of
-from engine.service.families import FAMILIES
-from engine.service.groups import GROUPS, read
-from engine.service.rule_sets import RuleSet
+from engine.records.alert_repository import ALERTS
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
 from engine.store.archive.events import Archive
 from engine.store.archive.history import History
 from engine.store.codec import decode

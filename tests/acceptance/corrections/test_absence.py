@@ -17,11 +17,11 @@ from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import HOUR, MINUTE, Instant
 from engine.core.judging.rule import Clear, LevelStep, Rule
 from engine.errors import StoreError
-from engine.service.agenda import WINDOWS
-from engine.service.casebook import ALERTS
-from engine.service.families import FAMILIES
-from engine.service.groups import GROUPS, POINTS
-from engine.service.outages import append_gap
+from engine.evaluation.groups import GROUPS, POINTS
+from engine.evaluation.poll import WINDOWS
+from engine.intake.event_families import FAMILIES
+from engine.records.alert_repository import ALERTS
+from engine.records.outages import append_gap
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.bench import START, WATCHED, Bench, _rule
 from tests.acceptance.corrections.conftest import Opened

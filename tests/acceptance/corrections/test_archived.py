@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.judging.event import Event
 from engine.core.judging.instant import DAY
-from engine.service.archivist import Archivist
+from engine.operations.event_archiver import Archivist
 from engine.store.archive.events import Archive
 from engine.store.memory import MemoryStore
 from engine.store.port import START as FIRST

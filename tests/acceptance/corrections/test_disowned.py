@@ -15,8 +15,8 @@ from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit
 from engine.core.judging.rule import Clear
 from engine.errors import StoreUnavailableError
-from engine.service.disowning import Disowning
-from engine.service.tokens import Tokens
+from engine.intake.disowning import Disowning
+from engine.people.tokens import Tokens
 from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Appended, Arrival

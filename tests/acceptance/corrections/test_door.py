@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.command import Answer
 from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import MINUTE, format_instant, parse_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.outages import append_gap, gaps_of, kept_gaps
-from engine.service.tokens import Right, Scope
+from engine.people.tokens import Right, Scope
+from engine.records.outages import append_gap, gaps_of, kept_gaps
 from engine.settings import Settings
 from engine.store.port import START as FIRST
 from engine.store.port import Store

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from engine.core.judging.event import Event
-from engine.service.families import FAMILIES, MOST_ACTS
-from engine.service.pace import ENTRIES
+from engine.evaluation.poll import ENTRIES
+from engine.intake.event_families import FAMILIES, MOST_ACTS
 from engine.store.memory import MemoryStore
 from engine.store.port import Entry, Record
 from tests.acceptance.corrections.bench import START, Bench

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from engine.core.judging.event import Event
 from engine.core.judging.instant import MINUTE
-from engine.service.agenda import WINDOWS
-from engine.service.casebook import ALERTS
-from engine.service.families import FAMILIES
-from engine.service.groups import GROUPS, POINTS
+from engine.evaluation.groups import GROUPS, POINTS
+from engine.evaluation.poll import WINDOWS
+from engine.intake.event_families import FAMILIES
+from engine.records.alert_repository import ALERTS
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.bench import START, Bench
 from tests.acceptance.corrections.conftest import Opened

@@ -13,7 +13,7 @@ from engine.core.judging.event import Event
 from engine.core.judging.group_evaluation import Group
 from engine.core.judging.instant import MINUTE, Instant
 from engine.core.judging.judgement import Judgement
-from engine.service.casebook import ALERTS
+from engine.records.alert_repository import ALERTS
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Put, Write

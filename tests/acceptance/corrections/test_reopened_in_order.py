@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from engine.core.alerting.command import Answer
 from engine.core.judging.event import Event
 from engine.core.judging.instant import MINUTE
+from engine.escalation.alert_commands import Desk
 from engine.metrics import Metrics
-from engine.service.apply import Desk
-from engine.service.books import Books
-from engine.service.rule_sets import RuleSet
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.bench import REGIONS, RULES, Bench
 from tests.acceptance.corrections.test_order import events, true_events

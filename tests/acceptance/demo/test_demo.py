@@ -20,10 +20,10 @@ from engine.cli.common.storage import storage
 from engine.cli.policy_staff.explain import history_lines
 from engine.core.alerting.alert import Alert, HistoryEntry
 from engine.documents.regions import load_regions
-from engine.service.audit import AuditEntry, entries
-from engine.service.case_archive import archive_of
-from engine.service.case_archive import story as story_of
-from engine.service.casebook import ALERTS, history_log
+from engine.records.alert_repository import ALERTS, history_log
+from engine.records.audit_log import AuditEntry, entries
+from engine.records.case_archive import archive_of
+from engine.records.case_archive import story as story_of
 from engine.settings import Settings, load
 from engine.simulation.replay import Progress
 from engine.store.codec import decode

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from engine.service.app import open_siaga
-from engine.service.tokens import Scope
+from engine.app import open_siaga
+from engine.people.tokens import Scope
 from engine.settings import load
 from engine.simulation.officials import Mailbox
 from engine.simulation.replay import read_events

@@ -13,9 +13,8 @@ from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.rule import Clear, Rule
-from engine.matching.checked import Choice, native_alone
-from engine.matching.native import NativeMatcher
-from engine.service.dead_letters import (
+from engine.escalation.internal_alerts import OWN
+from engine.evaluation.dead_letters import (
     DEAD_LETTERS,
     LETTERS,
     LETTERS_AT_MOST,
@@ -25,9 +24,10 @@ from engine.service.dead_letters import (
     DeadLetter,
     PutOff,
 )
-from engine.service.own_alerts import OWN
-from engine.service.record_repair import rebuild
-from engine.service.rule_sets import Proposal, RuleSet, after_the_past, at_once
+from engine.matching.checked import Choice, native_alone
+from engine.matching.native import NativeMatcher
+from engine.operations.unreadable_records import rebuild
+from engine.records.rule_sets import Proposal, RuleSet, after_the_past, at_once
 from engine.store.codec import decode
 from engine.store.port import Put, Write
 from tests.acceptance.reload.service import POLICIES, START, Service, event, rule

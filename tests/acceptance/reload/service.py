@@ -15,13 +15,13 @@ from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit
 from engine.core.judging.instant import DAY, HOUR
 from engine.core.judging.rule import Clear, Rule
+from engine.escalation.alert_commands import Desk
+from engine.evaluation.evaluator import Evaluator
+from engine.intake.event_schema import identity_of
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
-from engine.service.apply import Desk
-from engine.service.books import Books
-from engine.service.evaluator import Evaluator
-from engine.service.event_schema import identity_of
-from engine.service.rule_sets import RuleSet
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
 from engine.store.archive.events import Archive
 from engine.store.archive.history import History
 from engine.store.memory import MemoryStore

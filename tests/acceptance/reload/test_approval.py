@@ -11,9 +11,9 @@ from engine.core.judging.condition import Count
 from engine.core.judging.instant import DAY
 from engine.documents.finding import Findings, at_start
 from engine.documents.loaded import Loaded, loaded
-from engine.service.approval import Approval
-from engine.service.archivist import Archivist
-from engine.service.rule_sets import RuleSet
+from engine.operations.event_archiver import Archivist
+from engine.records.rule_sets import RuleSet
+from engine.rule_sets.approval import Approval
 from engine.store.archive.events import Archive
 from engine.store.port import START as BEGINNING
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, START, Service, rule

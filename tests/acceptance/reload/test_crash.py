@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from engine.core.judging.instant import HOUR
-from engine.service.apply import Desk
-from engine.service.rule_sets import InForce, Proposal, RuleSet, after_the_past, at_once
+from engine.escalation.alert_commands import Desk
+from engine.records.rule_sets import InForce, Proposal, RuleSet, after_the_past, at_once
 from tests.acceptance.reload.service import NEW, POLICIES, START, Service
 
 NAMES = ("switch_announced", "rebuild_progress", "evaluate")

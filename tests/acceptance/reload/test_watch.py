@@ -8,14 +8,14 @@ import pytest
 
 from engine.documents.finding import Findings, at_start
 from engine.documents.loaded import Loaded, loaded
-from engine.service.apply import Desk
-from engine.service.approval import ALONE, Approval
-from engine.service.audit import entries as audited
-from engine.service.key import Keys
-from engine.service.proposals import Proposals
-from engine.service.rule_sets import RuleSet, first
-from engine.service.silences import Silences
-from engine.service.watch import Watch
+from engine.escalation.alert_commands import Desk
+from engine.escalation.silences import Silences
+from engine.records.audit_log import entries as audited
+from engine.records.rule_sets import RuleSet, first
+from engine.rule_sets.approval import ALONE, Approval
+from engine.rule_sets.proposals import Proposals
+from engine.rule_sets.rule_files import Watch
+from engine.runtime.keys import Keys
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, Service
 
 

@@ -12,12 +12,12 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.credential import Credential
 from engine.core.judging.instant import format_instant, parse_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.key import secret_keys
-from engine.service.tokens import RIGHTS, Right
-from engine.service.users import Users
+from engine.people.tokens import RIGHTS, Right
+from engine.people.users import Users
+from engine.runtime.keys import secret_keys
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.texts.answer_link import token_for

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engine.service.audit import entries
+from engine.records.audit_log import entries
 from tests.acceptance.web.conftest import PASSWORD
 from tests.acceptance.web.test_phone_list import unreachable_alert
 from tests.credentials import OPERATOR

@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from engine.answers.bounces import READ_BYTES
 from engine.cli.bounce import TRY_AGAIN
-from engine.service.bounce import READ_BYTES
 from engine.texts.answer_link import seal
 from engine.web.server import serving
 from tests.acceptance.web.conftest import Api

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from engine.app import open_siaga
 from engine.core.alerting.alert import Notification
 from engine.errors import ConfigurationError
-from engine.service.app import open_siaga
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.texts.reply_code import valid

@@ -5,7 +5,7 @@ import re
 import msgspec
 import pytest
 
-from engine.service.audit import entries
+from engine.records.audit_log import entries
 from engine.web.console.quarantine import with_field
 
 PATH = "/console/quarantine"

@@ -14,9 +14,9 @@ import httpx
 import pytest
 from starlette.routing import BaseRoute, Route
 
-from engine.service.audit import AUDIT
-from engine.service.sessions import form_token
-from engine.service.tokens import RIGHTS
+from engine.people.sessions import form_token
+from engine.people.tokens import RIGHTS
+from engine.records.audit_log import AUDIT
 from engine.web.app import build
 from engine.web.console import routes as routers
 from engine.web.console.current_user import Visitor

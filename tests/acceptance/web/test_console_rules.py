@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.service.audit import newest as audited
+from engine.records.audit_log import newest as audited
 from engine.web.console.what_if import RUNS, RUNS_SECONDS
 from tests.acceptance.web.conftest import PASSWORD, ROOT
 

@@ -4,7 +4,7 @@ import re
 
 from engine.core.alerting.alert import Notification
 from engine.core.judging.instant import HOUR, MINUTE, format_instant
-from engine.service.casebook import NOTIFICATIONS
+from engine.records.alert_repository import NOTIFICATIONS
 from engine.store.codec import decode
 from tests.acceptance.web.conftest import START
 

@@ -8,11 +8,11 @@ import httpx
 import msgspec
 import pytest
 
+from engine.app import open_siaga
 from engine.core.alerting.alert import Notification
-from engine.service.app import open_siaga
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.key import secret_keys
-from engine.service.phones import CODES
+from engine.delivery.reply_codes import CODES
+from engine.records.alert_repository import NOTIFICATIONS
+from engine.runtime.keys import secret_keys
 from engine.settings import Settings
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
+from engine.answers.links import Links
+from engine.app import Siaga
 from engine.errors import StoreUnavailableError
-from engine.service.app import Siaga
-from engine.service.key import Keys, secret_keys
-from engine.service.links import Links
+from engine.runtime.keys import Keys, secret_keys
 from engine.web.app import build
 
 

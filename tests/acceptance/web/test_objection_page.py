@@ -5,7 +5,7 @@ import pytest
 
 from engine.core.alerting.alert import Notification
 from engine.core.judging.instant import HOUR
-from engine.service.casebook import NOTIFICATIONS
+from engine.records.alert_repository import NOTIFICATIONS
 from engine.store.codec import decode
 from tests.acceptance.web.conftest import START
 

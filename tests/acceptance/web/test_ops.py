@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
+from engine.app import Siaga, open_siaga
 from engine.clock import monotonic
 from engine.errors import StoreUnavailableError
-from engine.service.app import Siaga, open_siaga
-from engine.service.loop import LoopState
+from engine.runtime.loop_runner import LoopState
 from engine.settings import ClockSection
 from engine.web.app import build
 from engine.web.middleware import HEADERS

@@ -1,8 +1,8 @@
 """Siaga's own alerts: what of its own work needs somebody reaches the posko or ops, once, and escalates like others."""
 
 from engine.core.alerting.internal_alerts import Request
-from engine.service.census import take
-from engine.service.own_alerts import OWN, ask
+from engine.escalation.internal_alerts import OWN, ask
+from engine.records.statistics import take
 from engine.store.port import Plan, Write
 
 

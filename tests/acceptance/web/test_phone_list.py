@@ -1,6 +1,6 @@
 """The phone list: whom no message can reach, with number and words, and the history of calls."""
 
-from engine.service.audit import entries
+from engine.records.audit_log import entries
 from notifiers.collecting import Collecting, CollectingSettings
 from tests.acceptance.web.conftest import START
 

@@ -9,10 +9,10 @@ import pytest
 
 from engine.core.alerting.credential import Credential
 from engine.core.judging.instant import HOUR
-from engine.service.audit import entries as audited
-from engine.service.proposal_records import LAPSES_AFTER, MOST_OF_ONE, WAITING, TooManyProposalsError
-from engine.service.retention import Retention
-from engine.settings_retention import RetentionSection
+from engine.operations.retention import Retention
+from engine.people.proposal_records import LAPSES_AFTER, MOST_OF_ONE, WAITING, TooManyProposalsError
+from engine.records.audit_log import entries as audited
+from engine.settings_sections import RetentionSection
 from tests.acceptance.web.conftest import START
 
 

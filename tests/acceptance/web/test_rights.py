@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from engine.service.tokens import RIGHTS
+from engine.people.tokens import RIGHTS
 from tests.credentials import OPERATOR
 
 ADVANCE = {"advance_to": "2024-11-27T12:00:00+09:00"}

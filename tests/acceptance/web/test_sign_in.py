@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.service.sign_in_limits import BOTH, KNOWN
+from engine.people.sessions import BOTH, KNOWN
 from engine.web.app import build
 from tests.acceptance.web.conftest import PASSWORD
 

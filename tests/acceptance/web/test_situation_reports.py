@@ -6,10 +6,10 @@ from pydantic import ValidationError
 from engine.core.alerting.alert import Notification
 from engine.core.alerting.situation import STATES
 from engine.core.judging.instant import HOUR, MINUTE, parse_instant
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.situations import SITUATIONS
+from engine.operations.situation_report import SITUATIONS
+from engine.records.alert_repository import NOTIFICATIONS
 from engine.settings import Settings
-from engine.settings_situation import SituationSection
+from engine.settings_sections import SituationSection
 from engine.store.codec import decode
 from engine.store.port import Plan, Write
 from tests.acceptance.web.conftest import START

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.gsm7 import parts
-from engine.service.casebook import NOTIFICATIONS, OUTBOX
+from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
 from tests.acceptance.web.conftest import Api
 
 

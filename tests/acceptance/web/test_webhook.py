@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.service.app import open_siaga
+from engine.app import open_siaga
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.web.app import build

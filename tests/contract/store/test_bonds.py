@@ -20,17 +20,17 @@ from engine.core.judging.region import RegionTable
 from engine.documents.finding import Findings
 from engine.documents.rules.rules import inline_rules
 from engine.documents.yaml_tree import compose
+from engine.escalation.alert_commands import Desk
+from engine.escalation.timers import Escalator
+from engine.evaluation.evaluator import Evaluator
+from engine.evaluation.poll import WINDOWS
+from engine.intake.event_schema import identity_of
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
-from engine.service.agenda import WINDOWS
-from engine.service.apply import Desk
-from engine.service.books import Books
-from engine.service.casebook import ALERTS, CLOSINGS, COVERS, REVEALS
-from engine.service.escalator import Escalator
-from engine.service.evaluator import Evaluator
-from engine.service.event_schema import identity_of
-from engine.service.lock_step import LockStep
-from engine.service.rule_sets import RuleSet
+from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, REVEALS
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
+from engine.runtime.lock_step import LockStep
 from engine.simulation.rule_test import SILENT
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 
-from engine.service import logs
+from engine.runtime import logging
 from engine.settings import Log
 from tests.golden.house.parts import PARTS
 from tests.golden.house.record import Part, differences, recorded, save
@@ -40,7 +40,7 @@ def main() -> int:
 
 def _do(act: str, part: Part, *, is_named: bool) -> int:
     began = time.monotonic()
-    logs.set_up(Log(level="error"))  # each time: a part may set up the log of its own
+    logging.set_up(Log(level="error"))  # each time: a part may set up the log of its own
     try:
         documents = part.make()
     except Exception:  # noqa: BLE001 -- it is shown, and the other parts are still compared

@@ -13,14 +13,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from engine.app import open_siaga
 from engine.clock import ManualClock
 from engine.core.judging.instant import parse_instant
 from engine.documents.finding import CODES
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.metrics import Metrics
-from engine.service.app import open_siaga
-from engine.service.reload import read_rule_set
+from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import Settings, load
 from engine.store.memory import MemoryStore
 from engine.store.write_names import RehearsalWrite, ServiceWrite, StreamWrite

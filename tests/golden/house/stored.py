@@ -18,14 +18,14 @@ from msgspec import inspect as shapes
 
 from engine.core.alerting.alert import HistoryEntry
 from engine.core.alerting.directory import Contents
-from engine.service.audit import AuditEntry
-from engine.service.backup_record import BACKUPS
-from engine.service.case_archive import ArchivedCase
-from engine.service.dead_letters import DEAD_LETTERS, DeadLetter
-from engine.service.quarantine_acts import SETTLED, Settled
-from engine.service.record_audit import TYPES
-from engine.service.rule_sets import RELOADS, InForce
-from engine.service.rule_sets import Proposal as RuleProposal
+from engine.evaluation.dead_letters import DEAD_LETTERS, DeadLetter
+from engine.operations.unreadable_records import TYPES
+from engine.records.audit_log import AuditEntry
+from engine.records.backup_record import BACKUPS
+from engine.records.case_archive import ArchivedCase
+from engine.records.quarantine_acts import SETTLED, Settled
+from engine.records.rule_sets import RELOADS, InForce
+from engine.records.rule_sets import Proposal as RuleProposal
 from engine.store.archive.day_file import Link
 from engine.store.backup.file import Manifest
 from engine.store.codec import decode, encode

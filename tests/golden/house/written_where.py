@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import structlog
 
+from engine.app import open_siaga
 from engine.clock import ManualClock
-from engine.service.app import open_siaga
-from engine.service.tokens import RIGHTS, Tokens
+from engine.people.tokens import RIGHTS, Tokens
 from engine.store.memory import MemoryStore
 from engine.store.port import Committed, Outcome, Write
 from engine.web.app import build

@@ -10,9 +10,9 @@ import pytest
 import structlog
 
 from engine import cli
+from engine.app import open_siaga
 from engine.core.judging.instant import HOUR, MINUTE, parse_instant
-from engine.service.app import open_siaga
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import load
 
 ROOT = Path(__file__).parents[3]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from engine import cli
+from engine.app import open_siaga
 from engine.core.judging.instant import DAY, parse_instant
-from engine.service.app import open_siaga
-from engine.service.archivist import Archivist
-from engine.service.tokens import Scope
+from engine.operations.event_archiver import Archivist
+from engine.people.tokens import Scope
 from engine.settings import load
 from engine.store.archive.events import Archive
 

@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from engine import cli
+from engine.app import open_siaga
 from engine.core.alerting.alert import NOTICES
 from engine.core.judging.instant import DAY, MINUTE, parse_instant
-from engine.service.app import open_siaga
-from engine.service.case_archivist import CaseArchivist
-from engine.service.casebook import ALERTS
-from engine.service.key import secret_keys
+from engine.operations.case_archiver import CaseArchivist
+from engine.records.alert_repository import ALERTS
+from engine.runtime.keys import secret_keys
 from engine.settings import Settings, load
 from engine.texts.answer_link import token_for
 from engine.web.app import build

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from engine import cli
+from engine.app import open_siaga
 from engine.core.judging.instant import MINUTE, parse_instant
-from engine.service.app import open_siaga
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import load
 from engine.store.redis.embedded import EmbeddedServer
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from engine import cli
+from engine.app import Siaga, open_siaga
 from engine.core.judging.instant import DAY, MINUTE
-from engine.service import proof
-from engine.service.app import Siaga, open_siaga
-from engine.service.archivist import Archivist
-from engine.service.case_archivist import CaseArchivist
-from engine.service.census import summarise, take
-from engine.service.key import Keys
-from engine.service.tokens import Scope
+from engine.operations import audit_proof
+from engine.operations.case_archiver import CaseArchivist
+from engine.operations.event_archiver import Archivist
+from engine.people.tokens import Scope
+from engine.records.statistics import summarise, take
+from engine.runtime.keys import Keys
 from engine.settings import load
-from engine.settings_retention import RetentionSection
+from engine.settings_sections import RetentionSection
 from engine.simulation.replay import Recorded, read_events
 from engine.store.archive.events import Archive
 from engine.store.backup.copy import Namespace
@@ -85,7 +85,7 @@ class Installation:
         async with AsyncExitStack() as stack:
             siaga = await open_siaga(self.settings, stack)
             census = await take(siaga.store)
-            proved = await proof.verify(siaga.store, siaga.past)
+            proved = await audit_proof.verify(siaga.store, siaga.past)
             assert proved.fault is None
             assert Archive(self.var / "archive", "siaga").verify().damages == ()
             where = str(self.var / "redis/redis.sock")

@@ -15,7 +15,7 @@ import pytest
 from engine import cli
 from engine.cli.common.storage import storage
 from engine.clock import WallClock
-from engine.service.tokens import TABLE, Tokens
+from engine.people.tokens import TABLE, Tokens
 from engine.settings import load
 from engine.store.codec import encode
 from engine.store.port import Put, Write

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine import cli
+from engine.app import open_siaga
 from engine.core.judging.instant import parse_instant
-from engine.service.app import open_siaga
 from engine.settings import load
 
 ROOT = Path(__file__).parents[3]

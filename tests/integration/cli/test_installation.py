@@ -11,7 +11,7 @@ from engine import cli
 from engine.cli.common.options import os_account
 from engine.clock import WallClock
 from engine.core.judging.instant import format_instant
-from engine.service.tokens import Tokens
+from engine.people.tokens import Tokens
 from engine.settings import load
 from engine.store.redis.embedded import EmbeddedServer
 from engine.store.redis.store import RedisStore

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine import cli
+from engine.app import open_siaga
 from engine.cli.common.storage import storage
-from engine.service.app import open_siaga
 from engine.settings import Settings, load
 from engine.store.port import Put, Write
 from tests.integration.cli.conftest import START

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from engine import cli
+from engine.app import open_siaga
 from engine.cli.send import AMISS, KEPT, TOKEN
 from engine.clock import WallClock
 from engine.core.judging.instant import HOUR, format_instant, local
 from engine.documents.sheets.sheet import read_sheet
-from engine.service.app import open_siaga
 from engine.settings import load
 from engine.store.memory import MemoryStore
 from engine.web.server import serving

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from engine import cli
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.alert import Notification
 from engine.core.judging.instant import HOUR, MINUTE, parse_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.casebook import CLAIM, NOTIFICATIONS, OUTBOX
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
+from engine.records.alert_repository import CLAIM, NOTIFICATIONS, OUTBOX
 from engine.settings import load
 from engine.store.codec import decode, encode
 from engine.store.port import Note, Plan, Put, Write

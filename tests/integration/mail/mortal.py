@@ -11,7 +11,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 
-from engine.service.app import open_siaga
+from engine.app import open_siaga
 from engine.settings import Settings
 from engine.store.redis.store import RedisStore
 from tests.integration.mail.office import ROOT, START, report

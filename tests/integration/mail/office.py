@@ -6,9 +6,9 @@ Here: its files and settings, in lock-step, and the event that opens the alert. 
 from pathlib import Path
 from typing import Any
 
+from engine.app import Siaga
 from engine.core.judging.instant import format_instant, parse_instant
-from engine.service.app import Siaga
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import Settings
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.service.casebook import CLAIM
+from engine.records.alert_repository import CLAIM
 from engine.settings import Settings
 from engine.store.redis.embedded import EmbeddedServer
 from tests.contract.notifiers.mailbox import Mailbox

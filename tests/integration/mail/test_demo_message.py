@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from engine.service.app import open_siaga
-from engine.service.tokens import Scope
+from engine.app import open_siaga
+from engine.people.tokens import Scope
 from engine.settings import load
 from engine.simulation.replay import read_events
 from engine.store.memory import MemoryStore

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 
-from engine.service.app import open_siaga
+from engine.app import open_siaga
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from tests.integration.mail.office import ROOT, office

@@ -6,8 +6,8 @@ from email import message_from_bytes, policy
 import msgspec
 import pytest
 
-from engine.service.app import open_siaga
-from engine.service.bounce import read_bounce
+from engine.answers.bounces import read_bounce
+from engine.app import open_siaga
 from engine.store.memory import MemoryStore
 from notifiers.base import DeliveryError
 from notifiers.email import Email, EmailSettings

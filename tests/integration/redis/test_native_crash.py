@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.app import open_siaga
 from engine.core.alerting.internal_alerts import Request
 from engine.core.judging.instant import format_instant, parse_instant
+from engine.escalation.internal_alerts import OWN
 from engine.matching.checked import open_shards
-from engine.service.app import open_siaga
-from engine.service.own_alerts import OWN
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import Settings
 
 ROOT = Path(__file__).parents[3]

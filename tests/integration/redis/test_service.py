@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
+from engine.app import Siaga, open_siaga
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant
-from engine.service.app import Siaga, open_siaga
-from engine.service.audit import AUDIT
+from engine.records.audit_log import AUDIT
 from engine.store.port import MARK_LENGTH
 from engine.store.redis.store import RedisStore
 from engine.web.app import build

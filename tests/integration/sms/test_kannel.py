@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.app import Siaga, open_siaga
 from engine.documents.adapters import load_adapter
-from engine.service.app import Siaga, open_siaga
 from engine.store.memory import MemoryStore
 from engine.texts.reply_code import valid
 from engine.web.server import serving

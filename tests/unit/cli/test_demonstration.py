@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from engine.cli.demo import living_link, of_its_own
-from engine.service.outlets import outlets_of
+from engine.delivery.gateways import outlets_of
 from engine.settings import load
 
 GATEWAYS = """\

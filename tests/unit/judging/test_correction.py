@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import labels
+from engine import metric_labels
 from engine.core.judging.correction import REFUSALS, Member, member_of, named_by, refusal, verdict
 from tests.unit.judging.desk import event
 
@@ -206,7 +206,7 @@ def test_what_the_family_sees_of_an_event() -> None:
 
 
 def test_every_reason_is_a_label() -> None:
-    assert labels.CORRECTIONS_REFUSED == REFUSALS
+    assert metric_labels.CORRECTIONS_REFUSED == REFUSALS
 
 
 IDS = st.sampled_from("abcdef")

@@ -27,7 +27,7 @@ from engine.documents.sheets.cell import (
 from engine.documents.sheets.event_columns import COLUMNS, FAULTS, CellFault, folded, headings
 from engine.documents.sheets.event_sheet import EventSheets, template, to_correct
 from engine.documents.sheets.sheet import NotASheet, read_sheet
-from engine.service.event_schema import REFUSALS
+from engine.intake.event_schema import REFUSALS
 from tests.unit.loading.workbook import DATE, TIME, filled
 
 ROOT = Path(__file__).parents[3]

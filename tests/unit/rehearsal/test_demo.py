@@ -17,8 +17,8 @@ from engine.documents.policies import load_policies
 from engine.documents.reference_data import Known
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import load_rules
-from engine.service.event_schema import Accepted, EventSchema
-from engine.service.tokens import Scope
+from engine.intake.event_schema import Accepted, EventSchema
+from engine.people.tokens import Scope
 from engine.settings import IntakeSection
 
 

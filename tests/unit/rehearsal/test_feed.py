@@ -2,8 +2,8 @@
 
 from engine.core.judging.instant import DAY
 from engine.core.judging.region import Region, RegionTable
-from engine.service.event_schema import Accepted, EventSchema
-from engine.service.tokens import Scope
+from engine.intake.event_schema import Accepted, EventSchema
+from engine.people.tokens import Scope
 from engine.settings import IntakeSection
 from engine.simulation.feed import GRAVE, RATE, SYNTHETIC_START, Synthetic
 

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from engine.clock import ManualClock
+from engine.intake.event_schema import EventSchema
+from engine.intake.submission import Intake
 from engine.metrics import Metrics
-from engine.service.event_schema import EventSchema
-from engine.service.intake import Intake
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import IntakeSection, Settings
 from engine.store.memory import MemoryStore
 from tests.unit.service.country import KINDS, NOW, REGIONS

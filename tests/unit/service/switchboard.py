@@ -2,6 +2,8 @@
 
 import msgspec
 
+from engine.answers.sms_inbound import Inbound
+from engine.answers.verification import Verifications
 from engine.clock import ManualClock
 from engine.core.alerting.alert import Notification
 from engine.core.alerting.budget import UNBOUNDED, Budgets
@@ -13,17 +15,15 @@ from engine.core.alerting.route import Route
 from engine.core.judging.instant import MINUTE
 from engine.core.judging.judgement import Evidence, Opened
 from engine.core.judging.rule import Rule
+from engine.delivery.dispatcher import Dispatcher
+from engine.delivery.gateways import Gateway, Gateways
+from engine.delivery.reply_codes import Phones
+from engine.escalation.alert_commands import Desk
 from engine.metrics import Metrics
-from engine.service.apply import Desk
-from engine.service.books import Books
-from engine.service.casebook import NOTIFICATIONS, OUTBOX, Changes
-from engine.service.dispatcher import Dispatcher
-from engine.service.gateways import Gateway, Gateways
-from engine.service.inbound import Inbound
-from engine.service.key import Keys
-from engine.service.phones import Phones
-from engine.service.rule_sets import RuleSet
-from engine.service.verification import Verifications
+from engine.records.alert_repository import NOTIFICATIONS, OUTBOX, Changes
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
+from engine.runtime.keys import Keys
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from engine.texts.render import Renderer

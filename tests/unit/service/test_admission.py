@@ -5,10 +5,10 @@ import json
 import pytest
 
 from engine.clock import ManualClock
+from engine.intake.backpressure import HOLD_SECONDS, LONG, Admission
+from engine.intake.submission import Intake
 from engine.metrics import Metrics
-from engine.service.admission import HOLD_SECONDS, LONG, Admission
-from engine.service.intake import Intake
-from engine.service.tokens import Scope
+from engine.people.tokens import Scope
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from tests.unit.service.country import KINDS, NOW, REGIONS

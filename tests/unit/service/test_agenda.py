@@ -1,8 +1,8 @@
 """What a turn of the evaluator takes: whole requests, up to so many events, and timers behind them."""
 
 from engine.clock import ManualClock
-from engine.service import agenda
-from engine.service.pace import Pace
+from engine.evaluation import poll
+from engine.evaluation.poll import Pace
 from engine.store.memory import MemoryStore
 from engine.store.port import START, Arrival, Plan, Write
 
@@ -21,10 +21,10 @@ async def waiting(*requests: int) -> MemoryStore:
     return store
 
 
-async def taken(store: MemoryStore, cursor: str = START) -> agenda.Agenda:
+async def taken(store: MemoryStore, cursor: str = START) -> poll.Agenda:
     pace = Pace()
     pace.events = 250
-    return await agenda.read(store, ManualClock(NOW + 60_000), cursor, pace)
+    return await poll.read(store, ManualClock(NOW + 60_000), cursor, pace)
 
 
 async def test_a_batch_ends_behind_the_request_with_which_it_has_enough():
@@ -39,7 +39,7 @@ async def test_a_batch_ends_behind_the_request_with_which_it_has_enough():
 async def test_timers_are_looked_at_up_to_what_was_read():
     """What is left behind the batch may have come before them."""
     store = await waiting(300, 300)
-    plans = (Plan(agenda.WINDOWS, "s|r|early", NOW - 1), Plan(agenda.WINDOWS, "s|r|late", NOW + 30_000))
+    plans = (Plan(poll.WINDOWS, "s|r|early", NOW - 1), Plan(poll.WINDOWS, "s|r|late", NOW + 30_000))
     await store.write(Write(name="plan", plans=plans))
     first = await taken(store)
     assert (first.horizon, first.due()) == (NOW - 1, (["s|r|early"], []))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from engine.core.alerting.case_editor import Decision
 from engine.core.alerting.decide import open_alert
 from engine.core.alerting.phone_list import callees, may_need_call
-from engine.service import alert_lists
-from engine.service.alert_lists import LAYOUT, Told, Wanted, build, lists_of, page_of, recalled, relisted
-from engine.service.casebook import ALERTS, NOTIFICATIONS, Changes, load
+from engine.records import alert_lists
+from engine.records.alert_lists import LAYOUT, Told, Wanted, build, lists_of, page_of, recalled, relisted
+from engine.records.alert_repository import ALERTS, NOTIFICATIONS, Changes, load
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Put, Write

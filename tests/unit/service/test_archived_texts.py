@@ -3,10 +3,10 @@
 import msgspec
 
 from engine.core.alerting.alert import Rendered
-from engine.service.case_archive import CaseArchive
-from engine.service.contact_values import ERASED, ContactValues
-from engine.service.quarantine import Quarantined
-from engine.service.quarantine_acts import Settled
+from engine.records.case_archive import CaseArchive
+from engine.records.contact_values import ERASED, ContactValues
+from engine.records.quarantine import Quarantined
+from engine.records.quarantine_acts import Settled
 from engine.store.archive.case_index import FILE, Text
 
 PHONE = "+6281234567801"

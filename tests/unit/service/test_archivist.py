@@ -12,7 +12,7 @@ from engine.clock import ManualClock
 from engine.core.judging.condition import Count
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.metrics import Metrics
-from engine.service.archivist import ARCHIVE, WAITS, Archivist, horizon, told_link
+from engine.operations.event_archiver import ARCHIVE, WAITS, Archivist, horizon, told_link
 from engine.store.archive.day_file import Link
 from engine.store.archive.events import Archive
 from engine.store.archive.history import History

@@ -4,9 +4,9 @@ from structlog.testing import capture_logs
 
 from engine.clock import ManualClock
 from engine.core.alerting.internal_alerts import Request
+from engine.delivery.prepaid_credit import Balances
+from engine.escalation.internal_alerts import OWN
 from engine.metrics import Metrics
-from engine.service.balances import Balances
-from engine.service.own_alerts import OWN
 from engine.store.memory import MemoryStore
 
 

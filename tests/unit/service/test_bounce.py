@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.service.bounce import MOST_NAMES, READ_BYTES, Bounce, read_bounce
+from engine.answers.bounces import MOST_NAMES, READ_BYTES, Bounce, read_bounce
 from tests.unit.service.returned import EXCHANGE, POSTFIX, QMAIL, VACATION, postfix
 
 NAME = "abcdefghijklmnop.qrstuvwxyz234567"

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.answers.callbacks import Call, Callbacks, NotBelievedError, UnfinishedError, UnreadableError
 from engine.core.alerting.internal_alerts import Request
+from engine.delivery.gateways import Caller
 from engine.documents.adapters import Authentication, Callback, Hearing, Reporting
-from engine.service.callbacks import Call, Callbacks, NotBelievedError, UnfinishedError, UnreadableError
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.outlets import Caller
-from engine.service.own_alerts import OWN
-from engine.service.setback import Setbacks
+from engine.escalation.internal_alerts import OWN
+from engine.escalation.item_retry import Setbacks
+from engine.records.alert_repository import NOTIFICATIONS
 from tests.unit.service.switchboard import SEKDA, Switchboard
 
 SECRET = "rahasia"

@@ -9,12 +9,14 @@ from engine.core.alerting.command import Answer, Comment
 from engine.core.alerting.integrity import broken_link
 from engine.core.judging.group_state import GroupState, Opening
 from engine.core.judging.instant import DAY, HOUR
-from engine.service.alert_lists import lists_of
-from engine.service.apply import Desk
-from engine.service.audit import AUDIT
-from engine.service.case_archive import CaseArchive, bytes_of, filed_of
-from engine.service.case_archivist import CaseArchivist
-from engine.service.casebook import (
+from engine.delivery.delivery_reports import Reports
+from engine.escalation.alert_commands import Desk
+from engine.escalation.notes import NOTES, Notes, digest_of, with_note
+from engine.evaluation.groups import Head
+from engine.operations.audit_proof import verify
+from engine.operations.case_archiver import CaseArchivist
+from engine.records.alert_lists import lists_of
+from engine.records.alert_repository import (
     ALERTS,
     CLOSINGS,
     COVERS,
@@ -26,12 +28,10 @@ from engine.service.casebook import (
     closed_in,
     history_log,
 )
-from engine.service.groups import Head
-from engine.service.key import Keys
-from engine.service.notes import NOTES, Notes, digest_of, with_note
-from engine.service.proof import verify
-from engine.service.reports import Reports
-from engine.settings_retention import RetentionSection
+from engine.records.audit_log import AUDIT
+from engine.records.case_archive import CaseArchive, bytes_of, filed_of
+from engine.runtime.keys import Keys
+from engine.settings_sections import RetentionSection
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write

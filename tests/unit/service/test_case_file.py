@@ -8,7 +8,7 @@ import pytest
 from engine.cli.case import history_lines
 from engine.cli.policy_staff.check import Tongue
 from engine.core.alerting.alert import Rendered
-from engine.service.case_file import CaseFileError, public_key, read, write
+from engine.records.case_file import CaseFileError, public_key, read, write
 from tests.unit.alerting.cases import Course, policy
 
 SEED, OTHER = b"1" * 32, b"2" * 32

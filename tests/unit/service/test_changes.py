@@ -2,8 +2,8 @@
 
 import asyncio
 
-from engine.service.audit import AuditEntry, append_audit
-from engine.service.changes import EVENTS_EVERY, Changes
+from engine.operations.ui_feed import EVENTS_EVERY, Changes
+from engine.records.audit_log import AuditEntry, append_audit
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Write
 

@@ -7,15 +7,15 @@ import pytest
 
 from engine.core.alerting.directory import Contact
 from engine.core.judging.instant import DAY, HOUR, MINUTE
-from engine.service.approval import Approval
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.key import Keys
-from engine.service.own_alerts import OWN
-from engine.service.proposal_records import MOST_OF_HOLDER, PROPOSALS, ChangeProposal, TooManyProposalsError
-from engine.service.proposals import Proposals
-from engine.service.retention import Retention
-from engine.service.silences import Silences
-from engine.settings_retention import RetentionSection
+from engine.escalation.internal_alerts import OWN
+from engine.escalation.silences import Silences
+from engine.operations.retention import Retention
+from engine.people.proposal_records import MOST_OF_HOLDER, PROPOSALS, ChangeProposal, TooManyProposalsError
+from engine.records.alert_repository import NOTIFICATIONS
+from engine.rule_sets.approval import Approval
+from engine.rule_sets.proposals import Proposals
+from engine.runtime.keys import Keys
+from engine.settings_sections import RetentionSection
 from engine.store.archive.history import History
 from engine.store.codec import decode
 from tests.credentials import DUTY_DESK, OPERATOR

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from engine.service.contact_values import ERASED, ContactValues
+from engine.records.contact_values import ERASED, ContactValues
 
 GONE = ContactValues(["+6281234567801", "sekda@pinrang.example"])
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from engine.service.deliveries import Deliveries, Delivery, Places
+from engine.delivery.deliveries import Deliveries, Delivery, Places
 
 
 async def test_a_stop_lets_what_is_under_way_end():

@@ -7,9 +7,9 @@ from engine.core.alerting.alert import Notification
 from engine.core.alerting.budget import Allowance, Budgets
 from engine.core.alerting.command import Answer
 from engine.core.judging.instant import MINUTE, SECOND
-from engine.service.casebook import NOTIFICATIONS, OUTBOX
-from engine.service.census import take
-from engine.service.reports import Reports
+from engine.delivery.delivery_reports import Reports
+from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
+from engine.records.statistics import take
 from engine.store.codec import decode, encode
 from engine.store.port import Plan, Put, Write
 from tests.credentials import OPERATOR

@@ -6,8 +6,8 @@ from engine.core.alerting.command import Answer
 from engine.core.alerting.directory import Assignment
 from engine.core.alerting.policy import Policy, Step, Target
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.service.drill import Drills
-from engine.service.rule_sets import RuleSet
+from engine.escalation.drills import Drills
+from engine.records.rule_sets import RuleSet
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import OFFICES, PEOPLE, SEKDA, Switchboard, person
 

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.core.judging.event import Event
-from engine.service.event_schema import SCHEME_2022, Accepted, EventSchema, KeptAside, Refused, documents
-from engine.service.tokens import Scope
+from engine.intake.event_schema import SCHEME_2022, Accepted, EventSchema, KeptAside, Refused, documents
+from engine.people.tokens import Scope
 from engine.settings import IntakeSection
 from tests.unit.service.country import KINDS, NOW, REGIONS
 

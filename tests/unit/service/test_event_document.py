@@ -2,9 +2,8 @@
 
 import msgspec
 
-from engine.service.event_document import document_of
-from engine.service.event_schema import Accepted, EventSchema
-from engine.service.tokens import Scope
+from engine.intake.event_schema import Accepted, EventSchema, document_of
+from engine.people.tokens import Scope
 from engine.settings import IntakeSection
 from tests.unit.service.country import KINDS, NOW, REGIONS
 

@@ -6,9 +6,9 @@ import pytest
 
 from engine.core.judging.instant import MINUTE, format_instant, parse_instant
 from engine.documents.event_fields import LENGTHS, LONGEST_TEXT, MOST_FIELDS
-from engine.service import event_schema
-from engine.service.event_schema import SCHEME_2022, Accepted, EventSchema, KeptAside, Refused
-from engine.service.tokens import Scope
+from engine.intake import event_schema
+from engine.intake.event_schema import SCHEME_2022, Accepted, EventSchema, KeptAside, Refused
+from engine.people.tokens import Scope
 from engine.settings import IntakeSection
 from tests.unit.service.country import KINDS, NOW, REGIONS
 
@@ -295,8 +295,8 @@ def test_what_is_kept_aside_says_who_sent_what_from_where(examine, document):
 
 
 def test_the_lists_of_faults_and_refusals_are_those_of_the_metrics():
-    from engine import labels
+    from engine import metric_labels
     from engine.documents.event_fields import FAULTS
 
-    assert labels.QUARANTINED == FAULTS
-    assert labels.REJECTED == event_schema.REFUSALS
+    assert metric_labels.QUARANTINED == FAULTS
+    assert metric_labels.REJECTED == event_schema.REFUSALS

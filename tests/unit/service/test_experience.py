@@ -13,9 +13,9 @@ from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_key import Key
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
 from engine.core.judging.rule import Rule
-from engine.service.experience import LONG, experience
-from engine.service.groups import Groups, Judged
-from engine.service.rule_sets import RuleSet, first
+from engine.evaluation.groups import Groups, Judged
+from engine.records.rule_sets import RuleSet, first
+from engine.rule_sets.rule_experience import LONG, experience
 from engine.store.memory import MemoryStore
 from engine.store.port import Write
 from tests.unit.judging.desk import event, rule

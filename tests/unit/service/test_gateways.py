@@ -7,10 +7,10 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.core.alerting.route import FAILURES_TO_OPEN, OPEN_FOR, Route
+from engine.delivery.gateways import Gateway, Gateways
 from engine.documents.gateways import Rate
 from engine.metrics import Metrics
-from engine.service.books import BREAKERS
-from engine.service.gateways import Gateway, Gateways
+from engine.records.runtime_config import BREAKERS
 from engine.store.memory import MemoryStore
 from engine.texts.reply_code import valid
 from engine.texts.sms_profile import Profile

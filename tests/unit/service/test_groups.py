@@ -14,8 +14,8 @@ from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.points import PAGE
 from engine.core.judging.rule import Rule
 from engine.errors import StoreError
-from engine.service import groups as groups_module
-from engine.service.groups import GROUPS, POINTS, Groups, Judged, read
+from engine.evaluation import groups as groups_module
+from engine.evaluation.groups import GROUPS, POINTS, Groups, Judged, read
 from engine.store.memory import MemoryStore
 from engine.store.port import Committed, Drop, Write
 
@@ -194,7 +194,7 @@ async def test_older_pages_lie_in_the_store_only_until_they_are_needed():
 
 
 async def test_who_tells_others_of_all_its_stretches_keeps_all_points_at_hand():
-    """Their evidence is asked for at any time (`service.bonds`)."""
+    """Their evidence is asked for at any time (`evaluation.dependencies`)."""
     _, _, group = await long_group(told=[LONG.id])
     assert len(group.points) == len(group.points.rows) == 5 * PAGE
 

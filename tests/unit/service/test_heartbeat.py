@@ -7,14 +7,14 @@ import msgspec
 from engine.clock import ManualClock
 from engine.core.alerting.directory import Span
 from engine.core.judging.instant import MINUTE
+from engine.escalation.internal_alerts import OWN
 from engine.metrics import Metrics
-from engine.service.auditor import Auditor
-from engine.service.books import Books
-from engine.service.casebook import ALERTS, NOTIFICATIONS, places_of
-from engine.service.census import take
-from engine.service.heartbeat import Heartbeat
-from engine.service.own_alerts import OWN
-from engine.service.rule_sets import RuleSet
+from engine.operations.auditor import Auditor
+from engine.operations.heartbeat import Heartbeat
+from engine.records.alert_repository import ALERTS, NOTIFICATIONS, places_of
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
+from engine.records.statistics import take
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from engine.core.judging.instant import DAY
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.key import Keys
-from engine.service.phones import CODES, OF_ALERTS, TOLD, Kept, Phones
+from engine.delivery.reply_codes import CODES, OF_ALERTS, TOLD, Kept, Phones
+from engine.records.alert_repository import NOTIFICATIONS
+from engine.runtime.keys import Keys
 from engine.store.codec import decode, encode
 from engine.store.port import Put, Write
 from engine.texts.conversation import Line, Told

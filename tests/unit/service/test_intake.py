@@ -9,15 +9,11 @@ from hypothesis import strategies as st
 
 from engine.core.judging.instant import DAY, HOUR, format_instant
 from engine.errors import StoreUnavailableError
-from engine.service.event_schema import SCHEME_2022
-from engine.service.intake import (
-    IntakeResult,
-    RefusedLine,
-    Resubmitted,
-)
-from engine.service.quarantine import QUARANTINE, Quarantined
-from engine.service.quarantine_acts import SETTLED, Settled
-from engine.service.tokens import Scope
+from engine.intake.event_schema import SCHEME_2022
+from engine.intake.submission import IntakeResult, RefusedLine, Resubmitted
+from engine.people.tokens import Scope
+from engine.records.quarantine import QUARANTINE, Quarantined
+from engine.records.quarantine_acts import SETTLED, Settled
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from tests.unit.service.conftest import Door

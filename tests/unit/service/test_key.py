@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigurationError
-from engine.service.key import ENVIRONMENT, Keys, secret_keys
+from engine.runtime.keys import ENVIRONMENT, Keys, secret_keys
 
 NEW, OLD, OLDER = (bytes([number]) * 32 for number in (1, 2, 3))
 

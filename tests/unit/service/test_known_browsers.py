@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.judging.instant import DAY
-from engine.service.key import Keys
-from engine.service.known_browsers import DAYS, USERS, KnownBrowsers
+from engine.people.sessions import DAYS, USERS, KnownBrowsers
+from engine.runtime.keys import Keys
 
 KEYS = Keys(b"k" * 32)
 NOW = 20_000 * DAY

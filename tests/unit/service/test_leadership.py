@@ -3,9 +3,9 @@
 import pytest
 
 from engine.errors import FencedError
+from engine.evaluation.leadership import LEASE_SECONDS, RENEWAL_SECONDS, Leadership
 from engine.metrics import Metrics
-from engine.service.leadership import LEASE_SECONDS, RENEWAL_SECONDS, Leadership
-from engine.service.loop import LONGEST_WAIT
+from engine.runtime.loop_runner import LONGEST_WAIT
 from engine.store.memory import MemoryStore
 
 TAKEN_OVER_WITHIN = 5.0

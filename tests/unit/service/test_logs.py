@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
-from engine.service import logs
+from engine.runtime import logging as logs
 from engine.settings import Log
 
 

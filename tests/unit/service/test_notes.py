@@ -1,7 +1,7 @@
 """Notes: beside the history, found by their digest, erasable."""
 
 from engine.core.alerting.command import Answer, Comment
-from engine.service.notes import Notes, digest_of, with_note
+from engine.escalation.notes import Notes, digest_of, with_note
 from engine.store.memory import MemoryStore
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.service.outlets import outlets_of
+from engine.delivery.gateways import outlets_of
 from engine.settings import Settings
 from notifiers.registry import build_one
 

@@ -1,6 +1,6 @@
 """The pace of the evaluator."""
 
-from engine.service.pace import ENTRIES, FEW, LONG_SECONDS, MANY, Pace
+from engine.evaluation.poll import ENTRIES, FEW, LONG_SECONDS, MANY, Pace
 
 
 def test_long_batches_become_smaller_until_one_entry_is_left() -> None:

@@ -7,18 +7,18 @@ from engine.core.alerting.command import Answer, Comment
 from engine.core.alerting.directory import without
 from engine.core.alerting.silence import Match, SilenceWish
 from engine.core.judging.instant import HOUR
-from engine.service.audit import AUDIT, entries
-from engine.service.books import DIRECTORY
-from engine.service.casebook import NOTIFICATIONS, OUTBOX
-from engine.service.contact_values import ERASED
-from engine.service.notes import NOTES, digest_of, with_note
-from engine.service.persons import Persons
-from engine.service.proof import verify
-from engine.service.proposal_records import PROPOSALS, ChangeProposal, Subject
-from engine.service.quarantine import QUARANTINE, SHARES, Quarantined, Share
-from engine.service.quarantine_acts import SETTLED, Settled
-from engine.service.record_audit import TYPES
-from engine.service.registry import Registry
+from engine.escalation.notes import NOTES, digest_of, with_note
+from engine.operations.audit_proof import verify
+from engine.operations.personal_data import Persons
+from engine.operations.unreadable_records import TYPES
+from engine.people.directory_service import Registry
+from engine.people.proposal_records import PROPOSALS, ChangeProposal, Subject
+from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
+from engine.records.audit_log import AUDIT, entries
+from engine.records.contact_values import ERASED
+from engine.records.quarantine import QUARANTINE, SHARES, Quarantined, Share
+from engine.records.quarantine_acts import SETTLED, Settled
+from engine.records.runtime_config import DIRECTORY
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Append, Plan, Put, Write

@@ -8,9 +8,9 @@ import pytest
 from engine.clock import monotonic
 from engine.core.alerting.directory import Contact, Person
 from engine.core.alerting.route import FAILURES_TO_OPEN, Route
-from engine.service.deliveries import AT_ONCE, Deliveries, Delivery, Places
-from engine.service.gateways import Gateway, Gateways
-from engine.service.queue import TIMES
+from engine.delivery.deliveries import AT_ONCE, Deliveries, Delivery, Places
+from engine.delivery.gateways import Gateway, Gateways
+from engine.delivery.queue import TIMES
 from notifiers.base import Message, Notifier, Receipt
 from notifiers.email import Email, EmailSettings
 from tests.contract.notifiers.mailbox import Mailbox

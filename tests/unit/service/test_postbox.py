@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from engine.answers.bounces import RESULTS, Postbox
 from engine.core.alerting.directory import Contact
-from engine.labels import BOUNCES
-from engine.service.casebook import ALERTS
-from engine.service.key import Keys
-from engine.service.postbox import RESULTS, Postbox
-from engine.service.reports import Reports
-from engine.service.setback import Setbacks
+from engine.delivery.delivery_reports import Reports
+from engine.escalation.item_retry import Setbacks
+from engine.metric_labels import BOUNCES
+from engine.records.alert_repository import ALERTS
+from engine.runtime.keys import Keys
 from engine.store.port import Put, Write
 from engine.texts.answer_link import seal
 from tests.unit.service.returned import QMAIL, VACATION, postfix

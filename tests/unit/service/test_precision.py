@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.core.alerting.decide import open_alert
-from engine.service.precision import precision_of
+from engine.records.alert_lists import precision_of
 from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import START, around, opening, policy
 

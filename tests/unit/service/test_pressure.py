@@ -4,9 +4,9 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.core.alerting.internal_alerts import Request
+from engine.escalation.internal_alerts import OWN
+from engine.intake.backpressure import FULL, LOOK_SECONDS, BusyError, Pressure
 from engine.metrics import Metrics
-from engine.service.own_alerts import OWN
-from engine.service.pressure import FULL, LOOK_SECONDS, BusyError, Pressure
 from engine.store.memory import MemoryStore
 from engine.store.port import Write
 from tests.unit.service.country import NOW

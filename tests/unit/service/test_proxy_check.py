@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.service.proxy_check import CLAIMED, judge
+from engine.operations.doctor import CLAIMED, judge
 
 
 def seen(address: str = "198.51.100.7", *, forwarded: bool = True, ignored: bool = False) -> dict:

@@ -10,9 +10,9 @@ import pytest
 from engine.clock import ManualClock
 from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import MINUTE, SECOND
+from engine.intake.outage_monitor import Pulse
 from engine.metrics import Metrics
-from engine.service.outages import LONGEST_PAUSE, append_gap, gaps_of
-from engine.service.pulse import Pulse
+from engine.records.outages import LONGEST_PAUSE, append_gap, gaps_of
 from engine.store.memory import MemoryStore
 from engine.store.port import START, Record, Write
 

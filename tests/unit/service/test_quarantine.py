@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from engine.service.quarantine import (
+from engine.records.quarantine import (
     QUARANTINE,
     SHARES,
     Quarantined,

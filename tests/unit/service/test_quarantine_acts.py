@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from engine.core.judging.event import Event
-from engine.service.quarantine import Quarantined
-from engine.service.quarantine_acts import lowered
+from engine.records.quarantine import Quarantined
+from engine.records.quarantine_acts import lowered
 
 
 def record_of(mended=(), **document):

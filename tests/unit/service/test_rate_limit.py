@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.service.rate_limit import REMEMBERED, Limit, RateLimiter
+from engine.runtime.rate_limit import REMEMBERED, Limit, RateLimiter
 
 SLOW = Limit(per_second=0.001, burst=1)
 

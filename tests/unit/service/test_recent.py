@@ -8,9 +8,9 @@ import pytest
 from engine.clock import ManualClock
 from engine.core.alerting.alert import HistoryEntry
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.service.audit import append_histories
-from engine.service.casebook import ALERTS, history_log
-from engine.service.recent import Recent
+from engine.operations.recent_activity import Recent
+from engine.records.alert_repository import ALERTS, history_log
+from engine.records.audit_log import append_histories
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Append, Arrival, Put, Write

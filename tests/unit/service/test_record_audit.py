@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from engine.labels import RECORD_TABLES
-from engine.service.record_audit import RAW, TYPES
+from engine.metric_labels import RECORD_TABLES
+from engine.operations.unreadable_records import RAW, TYPES
 
 SERVICE = Path(__file__).parents[3] / "engine/service"
 TABLE = re.compile(r'^(?:\w+) = "(\w+)"\n"""(?:Table|Schedule of requests; also the table)', re.MULTILINE)

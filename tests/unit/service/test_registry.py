@@ -7,8 +7,8 @@ import pytest
 
 from engine.core.alerting.command import Answer
 from engine.core.alerting.directory import marked, without
-from engine.service.audit import entries
-from engine.service.registry import Difference, NobodyLeftError, Registry, difference
+from engine.people.directory_service import Difference, NobodyLeftError, Registry, difference
+from engine.records.audit_log import entries
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import PEOPLE, Switchboard
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.alerting.directory import Contact
-from engine.service.reports import Reports
+from engine.delivery.delivery_reports import Reports
 from tests.unit.service.switchboard import PEOPLE, SEKDA, Switchboard, person
 
 

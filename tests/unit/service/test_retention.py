@@ -6,12 +6,12 @@ from engine.core.alerting.alert import Notification
 from engine.core.alerting.command import Answer
 from engine.core.alerting.directory import without
 from engine.core.judging.instant import DAY, HOUR
-from engine.service.casebook import NOTIFICATIONS
-from engine.service.notes import NOTES, digest_of, with_note
-from engine.service.proof import verify
-from engine.service.registry import Registry
-from engine.service.retention import BARE, Retention
-from engine.settings_retention import RetentionSection
+from engine.escalation.notes import NOTES, digest_of, with_note
+from engine.operations.audit_proof import verify
+from engine.operations.retention import BARE, Retention
+from engine.people.directory_service import Registry
+from engine.records.alert_repository import NOTIFICATIONS
+from engine.settings_sections import RetentionSection
 from engine.store.codec import decode
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import Switchboard

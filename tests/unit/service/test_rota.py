@@ -2,7 +2,7 @@
 
 from engine.clock import ManualClock
 from engine.metrics import Metrics
-from engine.service.rota import Rota
+from engine.runtime.loop_runner import Rota
 from engine.store.memory import MemoryStore
 from tests.unit.service.country import NOW
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from engine.service.rounds import AT_MOST, Rounds
+from engine.runtime.batcher import AT_MOST, Rounds
 
 
 class Work:

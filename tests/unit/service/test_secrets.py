@@ -2,10 +2,10 @@
 
 import msgspec
 
+from engine.delivery.gateways import Caller, outlets_of
 from engine.documents.adapters import Authentication, Callback
-from engine.service.evaluator_child import Begin, LogAs
-from engine.service.outlets import Caller, outlets_of
-from engine.service.tokens import Created, Token
+from engine.evaluation.evaluator_child import Begin, LogAs
+from engine.people.tokens import Created, Token
 from engine.settings import Settings
 from notifiers.email import EmailSettings
 from notifiers.exchange import Exchange

@@ -4,8 +4,8 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.service.sessions import SESSIONS, Sessions
-from engine.service.users import Users
+from engine.people.sessions import SESSIONS, Sessions
+from engine.people.users import Users
 from engine.store.memory import MemoryStore
 from tests.credentials import OPERATOR
 from tests.unit.service.country import NOW

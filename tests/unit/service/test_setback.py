@@ -4,8 +4,8 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.errors import StoreUnavailableError
+from engine.escalation.item_retry import PUT_OFF, Setbacks
 from engine.metrics import Metrics
-from engine.service.setback import PUT_OFF, Setbacks
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Write
 

@@ -1,6 +1,6 @@
 """Limits of sign-in: guesses are few, a right one is given back, and a stranger shuts nobody out elsewhere."""
 
-from engine.service.sign_in_limits import ADDRESS, BOTH, KNOWN, NAME, WITHIN_SECONDS, SignInLimits
+from engine.people.sessions import ADDRESS, BOTH, KNOWN, NAME, WITHIN_SECONDS, SignInLimits
 
 DESK, STRANGER = "192.0.2.1", "203.0.113.7"
 

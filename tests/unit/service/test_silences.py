@@ -9,11 +9,11 @@ from engine.core.alerting.credential import Credential
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import DAY, HOUR
 from engine.core.judging.region import RegionTable
+from engine.escalation.alert_commands import Desk
+from engine.escalation.silences import KEPT, Silences
 from engine.metrics import Metrics
-from engine.service.apply import Desk
-from engine.service.books import Books
-from engine.service.rule_sets import RuleSet
-from engine.service.silences import KEPT, Silences
+from engine.records.rule_sets import RuleSet
+from engine.records.runtime_config import Books
 from engine.store.memory import MemoryStore
 
 START = 1_732_500_000_000

@@ -7,9 +7,9 @@ import pytest
 from engine.core.alerting.command import Answer, Attempted, Comment
 from engine.core.judging.instant import MINUTE
 from engine.core.judging.judgement import Opened
+from engine.delivery.gateways import Gateways
 from engine.errors import StoreUnavailableError
-from engine.service.escalator import Escalator
-from engine.service.gateways import Gateways
+from engine.escalation.timers import Escalator
 from notifiers.base import Message, Receipt
 from tests.credentials import OPERATOR
 from tests.unit.service.country import NOW

@@ -4,7 +4,7 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.core.judging.instant import DAY
-from engine.service.tokens import CACHE_SECONDS, CACHE_SIZE, RIGHTS, TABLE, Tokens
+from engine.people.tokens import CACHE_SECONDS, CACHE_SIZE, RIGHTS, TABLE, Tokens
 from engine.store.memory import MemoryStore
 from tests.credentials import OPERATOR
 from tests.unit.service.country import NOW

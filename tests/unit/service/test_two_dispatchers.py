@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from engine.core.judging.instant import MINUTE
-from engine.service.casebook import CLAIM
-from engine.service.deliveries import Delivery
+from engine.delivery.deliveries import Delivery
+from engine.records.alert_repository import CLAIM
 from notifiers.base import Message, Receipt
 from tests.unit.service.switchboard import SEKDA, Switchboard
 from tests.unit.service.test_digests import digests, held, later, notices

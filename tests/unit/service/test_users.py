@@ -4,7 +4,7 @@ import argon2
 import pytest
 
 from engine.clock import ManualClock
-from engine.service.users import HASHER, TABLE, UserFault, Users, nobody
+from engine.people.users import HASHER, TABLE, UserFault, Users, nobody
 from engine.store.memory import MemoryStore
 from tests.credentials import OPERATOR
 from tests.unit.service.country import NOW

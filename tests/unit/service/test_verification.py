@@ -5,12 +5,12 @@ from functools import partial
 
 import pytest
 
+from engine.answers.verification import TRIES, Verifications
 from engine.core.alerting.directory import added
 from engine.core.judging.instant import DAY
-from engine.service.key import Keys
-from engine.service.own_alerts import OWN
-from engine.service.registry import Registry
-from engine.service.verification import TRIES, Verifications
+from engine.escalation.internal_alerts import OWN
+from engine.people.directory_service import Registry
+from engine.runtime.keys import Keys
 from tests.credentials import OPERATOR
 from tests.unit.service.switchboard import KEY, Switchboard
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.alerting.alert import HistoryEntry
 from engine.core.judging.instant import MINUTE
-from engine.labels import CHANNELS, STATES
+from engine.metric_labels import CHANNELS, STATES
 from engine.texts.alert_text import Case, Teller
 from engine.texts.console.alert_story import story
 from engine.texts.console.deliveries import deliveries

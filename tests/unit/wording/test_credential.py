@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.alerting import credential
 from engine.core.alerting.credential import Credential
-from engine.service.proposal_records import LAPSING
+from engine.people.proposal_records import LAPSING
 from engine.texts.credential_words import credential_words, offices_of, tokens_among
 from engine.texts.localizer import Voice
 from tests.unit.wording.sample import CATALOGUE, KINDS, REGIONS, notification

@@ -1,0 +1,200 @@
+"""Approval: what a rule set would change and whom it would reach, and putting it in force.
+
+Here: the comparison with what is in force, and the write by which a rule set follows. Not here: reading the files
+(`rule_sets.rule_files`), who may approve (`rule_sets.proposals`), and the switch (`evaluation.activation`).
+
+All or nothing: where one file has an error, or more people would be told than somebody said yes to, what was stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+
+from engine.clock import Clock
+from engine.core.judging.instant import Instant
+from engine.documents.finding import Finding
+from engine.documents.loaded import Loaded
+from engine.evaluation.activation import Changeover, Rebuild, Switch
+from engine.evaluation.group_context import Backdrop
+from engine.evaluation.groups import Groups
+from engine.metrics import Metrics
+from engine.records.rule_set_diff import REFUSED, Approved, OpenAlert, Preview, keeping, revision
+from engine.records.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once, refuse_look_alike
+from engine.records.runtime_config import Books
+from engine.records.write_parts import NOTHING, Further
+from engine.store.archive.history import History
+from engine.store.port import Committed, Expect, Store
+
+ALONE = "alone"
+"""Stands for the second person where the settings let one person put rules in force (`reload.four_eyes: false`)."""
+
+MOST_LINES = 20
+"""Errors of files that one line of the log names."""
+
+log = structlog.get_logger(__name__)
+
+
+Previews = Callable[[RuleSet, Instant, str], Awaitable[Preview]]
+"""Finds what a rule set would change at an instant, for somebody."""
+
+
+class Approval:
+    """Compares rule sets with what is in force, and puts them in force."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        books: Books,
+        metrics: Metrics,
+        *,
+        max_told: int,
+        history: History,
+        previews: Previews | None = None,
+    ) -> None:
+        """Refuse what would tell more than `max_told` people, unless somebody says yes to the number.
+
+        `previews` finds previews elsewhere than in this process.
+        """
+        self._previews = previews
+        self._history = history
+        self._store = store
+        self._clock = clock
+        self._books = books
+        self._metrics = metrics
+        self._max_told = max_told
+
+    async def preview(self, loaded: Loaded[RuleSet], by: str = "") -> Approved:
+        """Say what the rule set of files would change, and change nothing; as `compare`."""
+        if not loaded.valid:
+            return Approved(outcome="invalid", findings=loaded.findings)
+        found = await self.compare(loaded.value, by)
+        return msgspec.structs.replace(found, findings=loaded.findings)
+
+    async def compare(self, after: RuleSet, by: str = "") -> Approved:
+        """Say what a rule set would change, and change nothing; `by` is who asks, and asks one thing at a time.
+
+        Raises `LookAlikeError`, and `WorkersBusyError` and `WorkerFailedError` where previews are found in a process of
+        their own.
+        """
+        (record,) = await self._store.get(RULES, ["in_force"])
+        before, now = (await self._books.follow()).rule_set, self._clock.now()
+        await refuse_look_alike(self._store, after, self._books.rule_set)
+        if self._previews is not None:
+            found = await self._previews(after, now, by)
+        else:
+            found = await previewed(self._store, self._clock, self._books, self._history, after)
+        return Approved(
+            outcome="no_difference" if after.id == before else "previewed",
+            rule_set=after.id,
+            base=before,
+            base_version=record.version if record else 0,
+            preview=found,
+        )
+
+    def refuse(self, loaded: Loaded[RuleSet]) -> Approved:
+        """Refuse files that have errors: said in the log and counted."""
+        found = Approved(outcome="invalid", findings=loaded.findings)
+        self._tell(found)
+        return found
+
+    async def put_in_force(
+        self,
+        rule_set: RuleSet,
+        looked: Approved,
+        *,
+        author: str,
+        approved_by: str,
+        yes: int = 0,
+        further: Further = NOTHING,
+    ) -> Approved:
+        """Let a rule set follow that was `looked` at, if what is in force is still what it was compared with.
+
+        `author` and `approved_by` are the ids of two credentials, or `ALONE` the second. `yes`: so many people may be
+        told at once. `further` is written with it.
+        """
+        found = looked
+        preview = looked.preview
+        if looked.outcome == "previewed" and preview is not None:
+            if preview.told > max(self._max_told, yes):
+                found = msgspec.structs.replace(looked, outcome="too_many_told")
+            else:
+                proposal = Proposal(rule_set=rule_set.id, author=author, approved_by=approved_by)
+                found = await self._write(rule_set, looked, proposal, further)
+        self._tell(found)
+        return found
+
+    async def _write(
+        self, rule_set: RuleSet, looked: Approved, proposal: Proposal, further: Further
+    ) -> Approved:
+        waits = looked.preview is not None and bool(looked.preview.revision.rebuilt)
+        write = (
+            after_the_past(rule_set, proposal) if waits else at_once(rule_set, proposal, self._clock.now())
+        )
+        outcome = await self._store.write(
+            msgspec.structs.replace(
+                write,
+                puts=(*write.puts, *further.puts),
+                plans=further.plans,
+                appends=further.appends,
+                expects=(Expect(RULES, "in_force", looked.base_version),),
+            )
+        )
+        if not isinstance(outcome, Committed):
+            return msgspec.structs.replace(looked, outcome="changed_meanwhile")
+        return msgspec.structs.replace(looked, outcome="after_the_past" if waits else "at_once")
+
+    def _tell(self, found: Approved) -> None:
+        if found.outcome in REFUSED:
+            self._metrics.rules_rejected(found.outcome)
+            log.error("reload_rejected", reason=found.outcome, findings=written(found.findings))
+        else:
+            log.info("reload", outcome=found.outcome, rule_set=found.rule_set)
+
+
+async def previewed(store: Store, clock: Clock, books: Books, history: History, after: RuleSet) -> Preview:
+    """Go through the switch as the evaluator would, on what is stored now, and write nothing."""
+    now, before = clock.now(), books.rule_set
+    found = revision(before, after)
+    rules = [after.rules[id_] for id_ in found.rebuilt]
+    switch = Switch(before, after, Proposal(rule_set=after.id), Rebuild(store, history, rules, now))
+    while rules and not await switch.rebuild.advance(await store.cursor()):
+        pass  # each step waits for the store, so requests and loops of the same process go on
+    groups, backdrop = Groups(store), Backdrop(books, None)
+    changeover = Changeover(store, clock, books, groups, backdrop, history)
+    outcomes = await changeover.judge(switch, now, await changeover.work(switch))
+    people: set[str] = set()
+    opened: dict[str, int] = {}
+    hidden: dict[str, int] = {}
+    for key, outcome in outcomes.items():
+        for decisions, case in outcome.cases.values():
+            people.update(n.person for decision in decisions for n in decision.notifications)
+            if case is None:
+                kind = hidden if decisions[0].alert.hidden else opened
+                kind[key.rule] = kind.get(key.rule, 0) + 1
+    late = {rule.id: at for rule in rules if (at := await switch.rebuild.judges_from(rule, now)) is not None}
+    kept = [case.alert for case in (await changeover.kept(switch)).values()]
+    return Preview(
+        revision=found,
+        open_alerts=tuple(
+            OpenAlert(id=alert.id, rule=alert.rule.id, group=alert.group, reason=reason)
+            for alert in kept
+            if (reason := keeping(found, after, alert)) is not None
+        ),
+        told=len(people),
+        opened=opened,
+        hidden=hidden,
+        judges_from=late,
+    )
+
+
+def written(findings: tuple[Finding, ...]) -> list[str]:
+    """Return the errors among findings, each in a line, for the log."""
+    return [
+        f"{f.file}:{f.line}:{f.column}: {f.code} {f.text('en').message}"
+        for f in findings
+        if f.severity == "error"
+    ][:MOST_LINES]

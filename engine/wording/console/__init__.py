@@ -1,1 +1,0 @@
-"""What the pages of the console say: view data in one language, of values alone; no HTTP and no store."""
