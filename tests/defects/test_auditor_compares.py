@@ -23,7 +23,7 @@ from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Put, Write
 from tests.credentials import OPERATOR
-from tests.unit.service.switchboard import Switchboard
+from tests.unit.support.switchboard import Switchboard
 
 
 class Audited(Switchboard):

@@ -21,7 +21,7 @@ from engine.store.codec import decode
 from engine.texts.answer_link import PLACEHOLDER, token_length
 from engine.texts.sms_profile import Profile
 from tests.credentials import OPERATOR
-from tests.unit.service.switchboard import GATEWAY, PEOPLE, SEKDA, Switchboard, person
+from tests.unit.support.switchboard import GATEWAY, PEOPLE, SEKDA, Switchboard, person
 
 REGENCIES = ("33.74", "73.15", "92.02", "96.01", "96.71")
 SETTINGS = BudgetSection()

@@ -15,9 +15,9 @@ from engine.runtime.keys import Keys
 from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Write
 from tests.credentials import OPERATOR
-from tests.unit.service.switchboard import GATEWAY, KEY, Switchboard
-from tests.unit.service.test_digests import digests, held, later
-from tests.unit.wording.sample import CATALOGUE
+from tests.unit.delivery.test_digests import digests, held, later
+from tests.unit.support.switchboard import GATEWAY, KEY, Switchboard
+from tests.unit.texts.sample import CATALOGUE
 
 
 class Half(Switchboard):

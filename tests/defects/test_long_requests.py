@@ -11,7 +11,7 @@ from engine.metrics import Metrics
 from engine.people.tokens import Scope
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
-from tests.unit.service.country import KINDS, NOW, REGIONS
+from tests.unit.support.country import KINDS, NOW, REGIONS
 
 LINES = "application/x-ndjson"
 FLOOD = 5_000

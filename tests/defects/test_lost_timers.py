@@ -24,7 +24,7 @@ from engine.store.port import Drop, Outcome, Plan, Put, Write
 from tests.acceptance.corrections.bench import START, Bench
 from tests.acceptance.corrections.test_overtaken import event
 from tests.credentials import OPERATOR
-from tests.unit.service.switchboard import Switchboard
+from tests.unit.support.switchboard import Switchboard
 
 Meanwhile = Callable[[], Awaitable[object]]
 

@@ -20,10 +20,10 @@ from notifiers.base import DeliveryError, Message, Reason, Receipt
 from notifiers.collecting import Collecting, CollectingSettings
 from notifiers.registry import build_one
 from tests.contract.notifiers.test_notifier import ADAPTERS, MESSAGE, SMS
-from tests.unit.service.country import REGIONS
-from tests.unit.service.switchboard import GATEWAY, PEOPLE, SEKDA, Switchboard
-from tests.unit.service.test_digests import digests, held, later, notices
-from tests.unit.wording.sample import CATALOGUE, TEMPLATES
+from tests.unit.delivery.test_digests import digests, held, later, notices
+from tests.unit.support.country import REGIONS
+from tests.unit.support.switchboard import GATEWAY, PEOPLE, SEKDA, Switchboard
+from tests.unit.texts.sample import CATALOGUE, TEMPLATES
 
 # --- real notifiers, hostile servers ----------------------------------------------------------------------------------
 

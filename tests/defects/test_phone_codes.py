@@ -10,7 +10,7 @@ from engine.store.codec import decode, encode
 from engine.store.port import Drop, Plan, Put, Write
 from engine.texts.conversation import Line
 from tests.defects.test_paged_lists import Counting
-from tests.unit.service.switchboard import SEKDA, Switchboard
+from tests.unit.support.switchboard import SEKDA, Switchboard
 
 MANY = 700
 """Codes of the phone besides the one that is told."""

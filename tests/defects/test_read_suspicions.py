@@ -25,7 +25,7 @@ from tests.acceptance.poison.test_judging import Poisoned
 from tests.acceptance.reload.service import START, rule
 from tests.credentials import OPERATOR
 from tests.defects.test_unreadable_records import BAD, HERE, opened, proposed, reports
-from tests.unit.service.test_persons import WHO, told_and_answered
+from tests.unit.operations.test_personal_data import WHO, told_and_answered
 
 TWO = rule("dua", Count(2, 86_400_000))
 THREE = rule("dua", Count(3, 86_400_000))

@@ -11,7 +11,7 @@ from engine.escalation.alert_commands import Desk
 from engine.store.memory import MemoryStore
 from engine.store.port import Outcome, Write
 from tests.credentials import OPERATOR
-from tests.unit.service.switchboard import Switchboard
+from tests.unit.support.switchboard import Switchboard
 
 NAMES = {EscalateNow: "escalate", Comment: "comment"}
 ENTRIES = {EscalateNow: "escalated_by_hand", Comment: "commented"}

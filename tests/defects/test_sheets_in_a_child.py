@@ -13,7 +13,7 @@ import pytest
 from engine.core.judging.instant import format_instant
 from engine.documents.sheets.sheet import NotASheet, read_sheet
 from tests.acceptance.web.conftest import ROOT, START
-from tests.unit.loading.workbook import packed, parts
+from tests.unit.documents.workbook import packed, parts
 
 OURS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PATIENCE = 60.0

@@ -20,7 +20,7 @@ from engine.store.port import Outcome, Write
 from tests.acceptance.corrections.bench import REGIONS, START, Bench
 from tests.acceptance.corrections.test_overtaken import event
 from tests.credentials import OPERATOR
-from tests.unit.service.switchboard import Switchboard
+from tests.unit.support.switchboard import Switchboard
 
 
 class Silenced(MemoryStore):

@@ -16,7 +16,7 @@ from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Outcome, Write
 from engine.texts.conversation import Told
 from tests.credentials import OPERATOR
-from tests.unit.service.switchboard import KEY, PEOPLE, SEKDA, Switchboard
+from tests.unit.support.switchboard import KEY, PEOPLE, SEKDA, Switchboard
 
 TEXT = "1 naik; 2 terima; 3 bukan saya K7QR"
 Side = Literal["before", "after"]

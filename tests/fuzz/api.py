@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
                     f"{runner.url}/openapi.json",
                     f"--header=Authorization: Bearer {token}",
                     f"--max-examples={options.examples}",
-                    "--exclude-path=/v1/inbound/bounce",  # a mail; tests/unit/service/test_bounce.py makes those up
+                    "--exclude-path=/v1/inbound/bounce",  # a mail; tests/unit/answers/test_bounce.py makes those up
                     "--continue-on-failure",
                     *further,
                 ],

@@ -31,8 +31,8 @@ from engine.store.archive.history import History
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from tests.interleaving.gate import Seat
-from tests.unit.service.country import KINDS, NOW, REGIONS
-from tests.unit.service.switchboard import KEY, OFFICES, PEOPLE, Switchboard, person
+from tests.unit.support.country import KINDS, NOW, REGIONS
+from tests.unit.support.switchboard import KEY, OFFICES, PEOPLE, Switchboard, person
 
 TEXTS = dict.fromkeys(("title", "short_title", "owner", "why", "guide"), "Uji")
 ROLES = tuple(Target(role=role) for role in ("sekda", "bpbd"))

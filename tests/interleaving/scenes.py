@@ -31,8 +31,8 @@ from engine.store.memory import MemoryStore
 from engine.store.port import MARK_LENGTH, Put, Write
 from tests.interleaving.gate import Seat, until_stopped
 from tests.interleaving.process import NATION, NOW, RULES, Process, document, newcomer
-from tests.unit.service.country import REGIONS
-from tests.unit.service.switchboard import BPBD, SEKDA
+from tests.unit.support.country import REGIONS
+from tests.unit.support.switchboard import BPBD, SEKDA
 
 ALERT_ENTRIES = ("answered", "also_taken", "answer_refused")
 PEOPLE = ("sekda-7315", "bpbd-7315")

@@ -12,7 +12,7 @@ from engine.records.alert_repository import NOTIFICATIONS
 from engine.store.codec import decode
 from engine.texts.answer_link import token_for
 from tests.credentials import OPERATOR
-from tests.unit.service.switchboard import Switchboard
+from tests.unit.support.switchboard import Switchboard
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -10,7 +10,7 @@ from engine.cli.bounce import TRY_AGAIN
 from engine.texts.answer_link import seal
 from engine.web.server import serving
 from tests.acceptance.web.conftest import Api
-from tests.unit.service.returned import VACATION, postfix
+from tests.unit.support.returned import VACATION, postfix
 
 ROOT = Path(__file__).parents[3]
 PATH = "/v1/inbound/bounce"

@@ -42,7 +42,7 @@ OPEN = {
 }
 """What needs no token either: links, which are one, and what machines ask."""
 CALLED = {"/v1/gateways/{gateway}/reports", "/v1/gateways/{gateway}/inbound"}
-"""Proved by the gateway's own secret (`tests/unit/service/test_callbacks.py`)."""
+"""Proved by the gateway's own secret (`tests/unit/answers/test_callbacks.py`)."""
 SECRET = "Bentrok antarpendukung"
 """Words that stand in the report of 94.02 alone."""
 STREAMS = {"/console/stream"}

@@ -24,7 +24,7 @@ from engine.settings import load
 from engine.store.memory import MemoryStore
 from engine.web.server import serving
 from tests.credentials import OPERATOR
-from tests.unit.loading.workbook import filled
+from tests.unit.documents.workbook import filled
 
 ROOT = Path(__file__).parents[3]
 CONFIG = str(ROOT / "config/siaga.yaml")

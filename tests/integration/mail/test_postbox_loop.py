@@ -10,7 +10,7 @@ from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from tests.integration.mail.office import ROOT, office
 from tests.integration.namespace import until
-from tests.unit.service.returned import postfix
+from tests.unit.support.returned import postfix
 
 
 def installation(folder, **changes) -> Settings:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.alerting.situation import STATES, Period, below, situation
-from tests.unit.wording.sample import ALERT, NOW, notification
+from tests.unit.texts.sample import ALERT, NOW, notification
 
 PERIOD = Period(NOW - 100, NOW)
 change = msgspec.structs.replace

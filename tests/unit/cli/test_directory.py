@@ -13,7 +13,7 @@ from engine.core.alerting.directory import ALWAYS, Assignment, Contact, Contents
 from engine.core.judging.instant import MINUTE, local_midnight
 from engine.documents.directory import load_directory
 from engine.errors import SiagaError
-from tests.unit.service.country import REGIONS
+from tests.unit.support.country import REGIONS
 
 PLACES = ("33.74", "73.15", "96.01")
 DAYS = st.none() | st.dates(min_value=date(2024, 1, 1), max_value=date(2025, 12, 31))

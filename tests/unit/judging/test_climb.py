@@ -32,7 +32,7 @@ from engine.core.judging.open_interval import Stretch
 from engine.core.judging.rule import Clear, Exemption, LevelStep, Rule, TellAgain
 from engine.core.judging.rule_dependency import BondGroup
 from tests.unit.judging.desk import event, fits_of, rule
-from tests.unit.judging.test_bond import hearing
+from tests.unit.judging.test_condition_folds import hearing
 
 W = 10 * MINUTE
 ALL = AllOf(())

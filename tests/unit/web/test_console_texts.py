@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from engine.web.console.page_renderer import console_catalogue
-from tests.unit.wording.sample import CATALOGUE, ROOT, TEMPLATES
+from tests.unit.texts.sample import CATALOGUE, ROOT, TEMPLATES
 
 SOURCES = [
     *(ROOT / "engine/web/console").glob("*.py"),
