@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Annotated, NoReturn
 
 import typer
@@ -29,9 +28,14 @@ from engine.cli import (
 from engine.cli.backup import backup, backup_key, restore
 from engine.cli.bounce import bounce
 from engine.cli.config import init, schema
+from engine.cli.demo import demo
+from engine.cli.drill import drill
 from engine.cli.policy_staff import explain, policy, proposals, rules, templates
+from engine.cli.policy_staff.backtest import backtest
+from engine.cli.policy_staff.check import check
 from engine.cli.policy_staff.reload import reload
 from engine.cli.policy_staff.replay import replay
+from engine.cli.policy_staff.test import test
 from engine.cli.report import report
 from engine.cli.run import run
 from engine.cli.send import send
@@ -86,14 +90,11 @@ app.command()(restore)
 app.command()(status)
 app.command()(send)
 app.command()(report)
-for _name in ("demo", "drill", "check", "test", "backtest"):
-    try:
-        _module = import_module(f"engine.cli.{_name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"engine.cli.{_name}":
-            raise
-    else:
-        app.command()(getattr(_module, _name))
+app.command()(demo)
+app.command()(drill)
+app.command()(check)
+app.command()(test)
+app.command()(backtest)
 app.add_typer(archive.app, name="archive")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")

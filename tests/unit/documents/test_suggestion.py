@@ -37,5 +37,5 @@ def test_every_translation_is_a_word_of_the_language_or_of_events() -> None:
     """No guess leads to a word that nothing knows: neither the readers, nor the fields, nor the shipped kinds."""
     kinds = load_kinds(Path("config/kinds.yaml"))
     known = {part for kind in kinds for part in kind.split(".")} | set(FIELDS) | set(LEVEL_NAMES)
-    readers = "".join(path.read_text(encoding="utf-8") for path in Path("engine/documents").glob("*.py"))
+    readers = "".join(path.read_text(encoding="utf-8") for path in Path("engine/documents").rglob("*.py"))
     assert [w for w in TRANSLATED.values() if w not in known and readers.count(f'"{w}"') < 2] == []

@@ -99,7 +99,7 @@ def test_an_exception_is_written_without_its_text_unless_it_is_one_of_siaga(caps
                 structlog.get_logger("x").exception("broken")
         written = capsys.readouterr().err
         assert "Yohanes" not in written
-        assert all(word in written for word in ("KeyError", "RuntimeError", "test_logs.py"))
+        assert all(word in written for word in ("KeyError", "RuntimeError", "test_logging.py"))
         assert "a stored alert cannot be read" in written
 
 

@@ -36,5 +36,5 @@ def test_the_places_of_an_error_lack_its_text():
     with pytest.raises(ValueError, match="Yohanes") as raised:
         int("Yohanes")
     (place,) = places(raised.value)
-    assert place.startswith("test_front.py:")
+    assert place.startswith("test_middleware.py:")
     assert "Yohanes" not in place
