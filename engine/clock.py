@@ -15,7 +15,7 @@ from typing import Protocol
 FORWARD_JUMP_MS = 60_000
 """A forward step of the wall clock against the monotonic clock by more than this is not believed at once."""
 FORWARD_JUMP_PATIENCE_MS = 600_000
-"""... but followed after it has lasted this long (escalation.md 3.13)."""
+"""... but followed after it has lasted this long (docs/specification/escalation.md#clock)."""
 LONGEST_LEAD_MS = 7_200_000
 """A start goes on from where an earlier process was, if that is at most so far ahead of the wall clock."""
 
@@ -65,7 +65,9 @@ _UNSYNCHRONISED = 0x0040
 
 
 class WallClock:
-    """Wall time that never goes back and does not follow a sudden forward jump (escalation.md 3.13).
+    """Wall time that never goes back and does not follow a sudden forward jump.
+
+    Specification: docs/specification/escalation.md#clock.
 
     `now` is the larger of wall time and the previous `now` plus the monotonic time passed. A jump forward of more than
     60 s is followed only after 10 minutes; `jump_ms` shows it meanwhile, so that ops can be told at once.

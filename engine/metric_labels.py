@@ -63,7 +63,10 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "cancelled": ("taken", "resolved", "declined", "delegated", "superseded"),
     "suppressed": ("silenced", "hidden", "conflict_of_interest", "contact_gone"),
 }
-"""States of a notification and the reasons it can have in each (escalation.md 4.6 and 4.7)."""
+"""States of a notification and the reasons it can have in each.
+
+Specification: docs/specification/escalation.md#delivery-reports, #last-check.
+"""
 SAYS = ("seen", "taken", "delegated", "declined", "resolved", "reopened")
 VIA = ("link", "sms", "console", "api", "proxy")
 INBOUND_TEXTS = (

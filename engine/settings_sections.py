@@ -1,4 +1,7 @@
-"""The sections of the settings: budgets, gateways, retention, backup and situation reports."""
+"""The sections of the settings: budgets, gateways, retention, backup and situation reports.
+
+Specification: docs/specification/escalation.md#budgets.
+"""
 
 from __future__ import annotations
 

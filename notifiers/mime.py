@@ -1,7 +1,8 @@
 """A message as the bytes of an e-mail; equal messages give equal bytes.
 
 Here: headers and the two parts. Not here: sending (`email`, `outbox`) and what the message says. Deterministic, because
-a repeated message must be byte-identical (system.md 1): Message-ID and Date are given, the boundary comes from the id.
+a repeated message must be byte-identical (docs/specification/trust.md#messages-go-at-least-once): Message-ID and Date
+are given, the boundary comes from the id.
 """
 
 from __future__ import annotations

@@ -28,7 +28,10 @@ KEYED_LINKS = "keyed_links"
 """The mark of a store whose fingerprints of links are all under a key."""
 DAYS_AFTER_RESOLVED = 1
 DAYS_AT_MOST = 30
-"""A link answers until the alert has been resolved for a day, at most 30 days (escalation.md 8.1)."""
+"""A link answers until the alert has been resolved for a day, at most 30 days.
+
+Specification: docs/specification/escalation.md#links.
+"""
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,7 @@
-"""`siaga directory`: importing, exporting and checking who holds which office, and changing assignments."""
+"""`siaga directory`: importing, exporting and checking who holds which office, and changing assignments.
+
+Specification: docs/specification/escalation.md#directory.
+"""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ Figure = int | float | str
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One fact, read by a person.
 
-    `channel` is who told it (domain.md 7.1), `stage` replaces the stage of the day, `incident` groups facts that
-    clearly belong together, `role` is the office the fact names as subject, `decided` says that the body whose matter
-    it is has decided (Bawaslu's finding, KPU's order to vote later or again, the Court).
+    `channel` is who told it (docs/specification/rules.md#event-document), `stage` replaces the stage of the day,
+    `incident` groups facts that clearly belong together, `role` is the office the fact names as subject, `decided` says
+    that the body whose matter it is has decided (Bawaslu's finding, KPU's order to vote later or again, the Court).
     """
 
     channel: str = "media"
@@ -36,7 +36,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 CORRECTS = {"2024-09-03-11.71-correction": "2024-09-02-11.71-attack.candidate"}
 """The correction names the report it corrects, as the schema asks. It comes from the parent desk: a report of severity
-4 is not taken back by its own. What follows for the alert is the engine's to say (rule-language.md 3.7)."""
+4 is not taken back by its own. What follows for the alert is the engine's to say (docs/specification/rules.md#undo)."""
 
 READINGS: dict[str, Reading] = {
     # before the stages
@@ -207,7 +207,10 @@ def load_facts(path: Path) -> list[dict[str, str]]:
 
 
 def make_scenario(facts: Iterable[Mapping[str, str]], regions: RegionTable) -> list[dict[str, Any]]:
-    """Return one event a fact, by the schema of domain.md 7.1, in the order of events: instant, desk, id."""
+    """Return one event a fact, by the schema, in the order of events: instant, desk, id.
+
+    Specification: docs/specification/rules.md#event-document.
+    """
     return [event for _, event in sorted((_event(fact, regions) for fact in facts), key=_order)]
 
 

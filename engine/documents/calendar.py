@@ -1,4 +1,4 @@
-"""The stages of the election, from `config/calendar.yaml` to values (escalation.md 9).
+"""The stages of the election, from `config/calendar.yaml` to values (docs/specification/escalation.md#calendar).
 
 Here: the keys of a stage. Not here: what a stage changes (`core.judging.calendar`).
 """

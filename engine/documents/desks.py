@@ -1,4 +1,4 @@
-"""Who is to report: desks with the time of their activation, and named lists (rule-language.md 5, tables).
+"""Who is to report: desks with the time of their activation, and named lists (docs/specification/rules.md#rosters).
 
 Here: `config/desks.yaml` and `config/expected.yaml`. Not here: how a rule names them (`documents.rules.absence`).
 A desk covers its region and all that lies in it; of several the narrowest holds.

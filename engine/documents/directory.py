@@ -1,4 +1,7 @@
-"""The directory of people and offices, from YAML or CSV to values, with checks across entries (escalation.md 2)."""
+"""The directory of people and offices, from YAML or CSV to values, with checks across entries.
+
+Specification: docs/specification/escalation.md#directory.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The gateways of an installation, from `config/gateways.yaml` to values, and what each route carries."""
+"""The gateways of an installation, from `config/gateways.yaml` to values, and what each route carries.
+
+Specification: docs/specification/escalation.md#gateways.
+"""
 
 from __future__ import annotations
 

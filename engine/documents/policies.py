@@ -1,4 +1,4 @@
-"""Escalation policies, from `config/policies.yaml` to values (escalation.md 1).
+"""Escalation policies, from `config/policies.yaml` to values (docs/specification/escalation.md#policies).
 
 Here: the keys of a policy, a step, a target. Not here: walking the steps (`core.alerting.escalation`).
 """
@@ -254,7 +254,8 @@ def _repeat(node: Node, findings: Findings) -> tuple[int, int]:
 
 def _acknowledge(node: Node, findings: Findings) -> Acknowledge:
     form = form_of(node, findings)
-    grade = max(2, form.read("grade", whole(1, 4), 2))  # 1 is read as 2 (escalation.md 1)
+    # 1 is read as 2 (docs/specification/escalation.md#policies)
+    grade = max(2, form.read("grade", whole(1, 4), 2))
     expires = form.read("expires", _expires, Acknowledge().expires)
     remind = form.read("remind", list_of(duration(MINUTE), single=True), ())
     form.close()

@@ -70,7 +70,10 @@ FIELDS: Mapping[str, Field] = {
         for name in ("dead", "injured", "displaced", "tps", "voters", "dpt", "amount_rp", "count")
     },
 }
-"""Fields of an event that rules can test (domain.md 7.1); the instants are the business of windows, not of filters."""
+"""Fields of an event that rules can test; the instants are the business of windows, not of filters.
+
+Specification: docs/specification/rules.md#event-document.
+"""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

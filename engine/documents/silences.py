@@ -1,4 +1,6 @@
-"""Silences as people write them: the match, and the acts of a policy test that make and end them (escalation.md 9).
+"""Silences as people write them: the match, and the acts of a policy test that make and end them.
+
+Specification: docs/specification/escalation.md#silences.
 
 Here: keys and patterns. Not here: which alerts a silence means (`core.alerting.silence`) and other acts
 (`documents.test_files.steps`).

@@ -1,7 +1,7 @@
 """Readers of times: durations, instants, days, hours of the day.
 
-Here: what forms of rule-language.md 2 a file may use for a time. Not here: other values (`documents.fields`).
-Instants are milliseconds UTC, durations milliseconds.
+Here: what forms of docs/specification/rules.md#values a file may use for a time. Not here: other values
+(`documents.fields`). Instants are milliseconds UTC, durations milliseconds.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def _glued_before(source: Source, mark: Mark) -> Mark | None:
 
 
 MAX_BYTES = 1024 * 1024
-"""A rule file is at most this large (rule-language.md 1)."""
+"""A rule file is at most this large (docs/specification/rules.md#loading)."""
 MAX_DEPTH = 50
 """Nodes lie at most this deep in each other, aliases followed: readers may recurse."""
 MAX_COPIES = 100_000

@@ -1,7 +1,8 @@
 """Reading and changing single alerts: load, decide, commit, and again where somebody else was quicker.
 
-Here: the one way by which answers, timers and deliveries change an alert (system.md 3.6). Not here: what they decide
-(`core.alerting.decide`) and the evaluator's commit of whole batches.
+Here: the one way by which answers, timers and deliveries change an alert
+(docs/specification/trust.md#one-way-to-change-an-alert). Not here: what they decide (`core.alerting.decide`) and the
+evaluator's commit of whole batches.
 """
 
 from __future__ import annotations

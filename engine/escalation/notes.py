@@ -1,7 +1,8 @@
 """Free text that people leave with an answer: kept beside the history, so that it can be erased.
 
-Here: keeping, reading and erasing it. Not here: the history, which holds only a digest (system.md 3), and who may read
-it (`web.api.alerts`). A text erased leaves its digest: the chain of the history stays whole.
+Here: keeping, reading and erasing it. Not here: the history, which holds only a digest
+(docs/specification/escalation.md#history), and who may read it (`web.api.alerts`). A text erased leaves its digest: the
+chain of the history stays whole.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ class Escalator:
     async def lift(self) -> int:
         """Look at the alerts for which a silence begins or ends now, or what hid them closed; return how many.
 
-        In lock-step this comes before everything else that falls due at an instant (escalation.md 3.2).
+        In lock-step this comes before everything else that falls due at an instant
+        (docs/specification/escalation.md#order-at-an-instant).
         """
         lifted = await self._reveal() + await self._silence()
         due = await self._store.due(COVERS, self._clock.now(), BATCH)

@@ -2,7 +2,8 @@
 
 Here: shares of groups in each request. Not here: which events correct which (`intake.event_families`),
 judging and committing (`evaluation.evaluator`).
-Events of one request are applied together before anything is judged (rule-language.md 3.2), so shares are by request.
+Events of one request are applied together before anything is judged (docs/specification/rules.md#event-order), so
+shares are by request.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@ Here: the groups that are put off with all that they should have taken, and the 
 judging (`evaluation.evaluator`), and alerts or messages that raise (`escalation.item_retry`).
 
 A group whose judging raises keeps the state it had. What it should have taken waits as letters; when it is tried again
-it takes all of them, oldest first, as if they had come late: by the law of the fold (rule-language.md 3.3) it then says
-what it would have said. Everything here is written with the commit of its batch, so a restart changes nothing of it.
-What raises is told by its type and where it came through, never by its text, which may hold what a person wrote.
+it takes all of them, oldest first, as if they had come late: by the law of the fold
+(docs/specification/rules.md#arrival-order) it then says what it would have said. Everything here is written with the
+commit of its batch, so a restart changes nothing of it. What raises is told by its type and where it came through,
+never by its text, which may hold what a person wrote.
 """
 
 from __future__ import annotations

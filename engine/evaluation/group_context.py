@@ -83,6 +83,9 @@ class Backdrop:
         return known[1]
 
     def _since(self, rule: Rule, tenure: Tenure | None) -> Instant | None:
-        """Return the instant from which a rule watches its groups (rule-language.md 3.5): its first load at least."""
+        """Return the instant from which a rule watches its groups: its first load at least.
+
+        Specification: docs/specification/rules.md#watched-for-long-enough.
+        """
         loaded_at = tenure.loaded_at if tenure and tenure.loaded_at is not None else self._watched_since
         return None if loaded_at is None else max(loaded_at, rule.effective_from or loaded_at)

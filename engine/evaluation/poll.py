@@ -1,4 +1,7 @@
-"""One poll of the evaluator: the events that arrived and the instants that fell due, within a bounded batch."""
+"""One poll of the evaluator: the events that arrived and the instants that fell due, within a bounded batch.
+
+Specification: docs/specification/rules.md#event-order.
+"""
 
 from __future__ import annotations
 

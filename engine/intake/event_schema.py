@@ -46,7 +46,7 @@ _MOVED = {
     "92.10": "96.05",
     "92.71": "96.71",
 }
-"""Papua Barat Daya had no codes of its own in the list of 2022 [domain.md 7.1]."""
+"""Papua Barat Daya had no codes of its own in the list of 2022 [docs/specification/rules.md#event-document]."""
 _OFFSETS = {"WIB": timedelta(hours=7), "WITA": timedelta(hours=8), "WIT": timedelta(hours=9)}
 
 _Place = tuple[str, timedelta]

@@ -20,7 +20,10 @@ from engine.settings import IntakeSection
 ANYWHERE = Scope(rights=frozenset(RIGHTS), region=NATION, desks=(ANY_DESK,), token_id="")
 """Of a sender whose token nobody knows here."""
 NIHIL: Mapping[str, str] = {"kind": "desk.heartbeat", "severity": "1"}
-"""The report that there is nothing to report: the sign of life of a desk (domain.md 7.1)."""
+"""The report that there is nothing to report: the sign of life of a desk.
+
+Specification: docs/specification/rules.md#event-document.
+"""
 
 
 def sender(region: str, desks: Sequence[str]) -> Scope:

@@ -1,7 +1,8 @@
 """Both matchers, one verdict: durable-rules matches, the native matcher checks every event and decides.
 
 Here: holding the two against each other, and choosing what serves. Not here: either matcher. Where they differ the
-native result stands, the difference is told, and that shard is native only until the next reload (system.md 4).
+native result stands, the difference is told, and that shard is native only until the next reload
+(docs/specification/rules.md#matching).
 """
 
 from __future__ import annotations

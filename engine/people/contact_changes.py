@@ -1,4 +1,6 @@
-"""Changes of contacts of people: who is notified, when one counts, and what an objection undoes (trust 3).
+"""Changes of contacts of people: who is notified, when one counts, and what an objection undoes.
+
+Specification: docs/specification/trust.md#new-contacts.
 
 The person's other contacts get a notice in the write that makes the change. A new contact counts once its code came
 back and nobody objected in time, or a second person approved. A contact that was removed or stopped stays so unless

@@ -1,8 +1,8 @@
 """The registry: every change of the directory in force, and that none of them leaves an alert without anybody.
 
-Here: carrying out a change, and refusing it (escalation.md 3.11). Not here: reading the directory
-(`records.runtime_config`), what a change makes of it (`core.alerting.directory`, `documents.directory`), and the codes
-of contacts (`answers.verification`).
+Here: carrying out a change, and refusing it (docs/specification/escalation.md#frozen-policy). Not here: reading the
+directory (`records.runtime_config`), what a change makes of it (`core.alerting.directory`, `documents.directory`), and
+the codes of contacts (`answers.verification`).
 """
 
 from __future__ import annotations

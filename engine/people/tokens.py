@@ -5,7 +5,8 @@ Here: making, listing, revoking and checking them. Not here: reading a header of
 
 A token reads `siaga_<id>_<secret>`. The id is for lists and logs; the secret has 256 random bits, so one SHA-256 of it
 is kept: nobody can guess such a secret, and the slow salted hash that a password needs would only slow each request.
-Ids and secrets are random and not derived (system.md 3), because a credential must not follow from anything.
+Ids and secrets are random and not derived (docs/specification/trust.md#derived-ids), because a credential must not
+follow from anything.
 """
 
 from __future__ import annotations

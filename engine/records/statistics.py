@@ -37,12 +37,18 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lost_alerts(self) -> set[str]:
-        """Ids of alerts that are not accounted for (promise 2), those that cannot be read among them."""
+        """Ids of alerts that are not accounted for, those that cannot be read among them.
+
+        Specification: docs/specification/trust.md#every-alert-is-accounted-for.
+        """
         return unaccounted_alerts(self.alerts, self.timers, self.notifications) | self.unreadable_alerts
 
     @property
     def lost_notifications(self) -> set[str]:
-        """Ids of notifications that are not accounted for (promise 2), those that cannot be read among them."""
+        """Ids of notifications that are not accounted for, those that cannot be read among them.
+
+        Specification: docs/specification/trust.md#every-alert-is-accounted-for.
+        """
         return unaccounted_notifications(self.notifications, self.outbox) | self.unreadable_notifications
 
 

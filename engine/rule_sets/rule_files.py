@@ -1,4 +1,7 @@
-"""The files of the rule set: reading them, and noticing and announcing changes; nothing takes effect by itself."""
+"""The files of the rule set: reading them, and noticing and announcing changes; nothing takes effect by itself.
+
+Specification: docs/specification/rules.md#rule-set.
+"""
 
 from __future__ import annotations
 

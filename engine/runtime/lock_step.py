@@ -1,7 +1,8 @@
 """Lock-step time: the clock stands still until everything of its instant is settled, then moves to the next.
 
-Here: `advance`, the order of what falls due at one instant (escalation.md 3.2), and the clock's value in the store. Not
-here: the turns themselves. One process drives all roles; replays, rehearsals and tests use it, never a live desk.
+Here: `advance`, the order of what falls due at one instant (docs/specification/escalation.md#order-at-an-instant), and
+the clock's value in the store. Not here: the turns themselves. One process drives all roles; replays, rehearsals and
+tests use it, never a live desk.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Running one policy test: acts in at their instants, messages and states out (policy-tests.md).
+"""Running one policy test: acts in at their instants, messages and states out.
+
+Specification: docs/specification/tests.md#policy-tests.
 
 Here: the run itself. Not here: the form of the file (`documents.test_files.policy_tests`), the service that runs
 (`simulation.simulator`), doing single acts (`simulation.run_steps`) and holding what came against what was awaited

@@ -28,7 +28,9 @@ UNDONE = frozenset(("late_report", "corrected", "refuted"))
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened to an alert: `at` in event time (see rule-language.md 6), `detected` on the clock.
+    """One thing that happened to an alert: `at` in event time, `detected` on the clock.
+
+    Specification: docs/specification/tests.md#rule-tests.
 
     `evidence` are ids of events in event order, `count` how many; `undone` marks an opening that was taken back.
     `level` is that of the instant, of an opening; `highest` the one the alert has by the end of the run.

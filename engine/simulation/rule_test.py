@@ -1,4 +1,7 @@
-"""Running one rule test: events in at their instants, in several orders of arrival; openings and closings out."""
+"""Running one rule test: events in at their instants, in several orders of arrival; openings and closings out.
+
+Specification: docs/specification/rules.md#arrival-order, docs/specification/tests.md#rule-tests.
+"""
 
 from __future__ import annotations
 

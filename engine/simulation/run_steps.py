@@ -80,7 +80,8 @@ class Deeds:
             case Reloading():
                 return await self._reload(deed)
             case ClockJump():
-                # `now` never goes back (escalation.md 3.13): a jump back of the wall clock changes nothing.
+                # `now` never goes back (docs/specification/escalation.md#clock): a jump back of the wall clock changes
+                # nothing.
                 return None if deed.jump <= 0 else phrase("not_available", what="clock: jump +")
         return None
 

@@ -1,4 +1,7 @@
-"""The simulator: the parts of the service on a memory store and a manual clock, driven step by step."""
+"""The simulator: the parts of the service on a memory store and a manual clock, driven step by step.
+
+Specification: docs/specification/tests.md#policy-tests.
+"""
 
 from __future__ import annotations
 

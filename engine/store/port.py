@@ -200,7 +200,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     `position` serves as cursor, and `order_of` it sorts entries. `type` is `events`, `gap` or `rules`.
     `values` are the JSON bytes of its events (or of the one value of another type). `last` marks the last entry of one
-    request: events of one request are applied together before anything is judged (rule-language.md 3.2).
+    request: events of one request are applied together before anything is judged
+    (docs/specification/rules.md#event-order).
     """
 
     position: str

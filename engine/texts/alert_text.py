@@ -1,4 +1,7 @@
-"""The text of an alert for one person: headline, threshold, and the sections that messages and pages share."""
+"""The text of an alert for one person: headline, threshold, and the sections that messages and pages share.
+
+Specification: docs/specification/escalation.md#message-words.
+"""
 
 from __future__ import annotations
 

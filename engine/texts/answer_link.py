@@ -1,4 +1,7 @@
-"""Links to the answer page: tokens and their fingerprints, and the signed name under which a mail travels."""
+"""Links to the answer page: tokens and their fingerprints, and the signed name under which a mail travels.
+
+Specification: docs/specification/escalation.md#links.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def fingerprint(key: bytes, token: str) -> str:
     """Return what the store keeps of a token: enough for a holder of the key to find it again.
 
     It is an HMAC under the key, which the store does not hold. Whoever reads the store cannot tell a guess that hits
-    from one that misses, however many tokens they try (trust 4).
+    from one that misses, however many tokens they try (docs/specification/trust.md#link-fingerprints).
     """
     digest = hmac.digest(key, _LABEL + as_written(token).encode(), "sha256")
     return KEYED + base64.b32encode(digest[:FINGERPRINT_BYTES]).decode().lower().rstrip("=")

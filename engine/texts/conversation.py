@@ -1,8 +1,8 @@
 """One phone: the codes it was sent, and what it wrote.
 
-Here: frozen values, their changes as pure functions, and when a code may be used again (escalation.md 8.2, 8.5). Not
-here: keeping them (`delivery.reply_codes`) and what a text leads to (`texts.reply_routing`). The number itself is in no
-value.
+Here: frozen values, their changes as pure functions, and when a code may be used again
+(docs/specification/escalation.md#codes, #replies). Not here: keeping them (`delivery.reply_codes`) and what a text
+leads to (`texts.reply_routing`). The number itself is in no value.
 """
 
 from __future__ import annotations

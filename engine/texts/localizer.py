@@ -1,7 +1,8 @@
 """One language, speaking of one region: its places, offices, kinds, instants and numbers.
 
 Here: names of single things. Not here: sentences about an alert (`texts.alert_text`). The zone is always that of the
-region spoken of (system.md 7). Offices are named by role and place, never by a person's name.
+region spoken of (docs/specification/escalation.md#pages-for-people). Offices are named by role and place, never by a
+person's name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What people write back by SMS: from a text to what it says.
 
-Here: the grammar of escalation.md 8.3, in both languages at once. Not here: which alert is meant and what follows
-(`texts.reply_routing`), and the words that go back (`texts.response`). Pure; any text at all gives a `Reply`.
+Here: the grammar of docs/specification/escalation.md#reply-grammar, in both languages at once. Not here: which alert is
+meant and what follows (`texts.reply_routing`), and the words that go back (`texts.response`). Pure; any text at all
+gives a `Reply`.
 
 A text is read whole or not at all: one word that is not understood makes it no answer, since "belum selesai" must never
 pass for "selesai". Only courtesy ("siap, Pak") is read over.

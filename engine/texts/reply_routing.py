@@ -1,8 +1,8 @@
 """What a text of a phone leads to: which alert and which answer, or what to say instead.
 
-Here: escalation.md 8.3-8.5 as one pure function of what was written (`texts.reply_parser`) and what was sent to that
-phone (`texts.conversation`). Not here: whether the answer is accepted (`core.alerting.answer`) and the words
-(`texts.response`).
+Here: docs/specification/escalation.md#reply-grammar, #texts-without-their-code, #replies as one pure function of what
+was written (`texts.reply_parser`) and what was sent to that phone (`texts.conversation`). Not here: whether the answer
+is accepted (`core.alerting.answer`) and the words (`texts.response`).
 
 Only alerts of codes that were sent to the phone can come out of it, whatever the text. An answer without a code is
 found as well, so that the reply can give the code back; it does no more than `seen` (`core.alerting.answer`).

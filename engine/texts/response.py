@@ -1,8 +1,8 @@
 """The words that go back to who wrote an SMS: what was recorded, or what was wrong.
 
-Here: one part of 160 septets in the language of the phone (escalation.md 8.3-8.5). Not here: what a text leads to
-(`texts.reply_routing`) and what an answer does (`core.alerting.answer`). Nothing is echoed of what somebody wrote, but
-for codes that were sent to that phone.
+Here: one part of 160 septets in the language of the phone (docs/specification/escalation.md#reply-grammar,
+#texts-without-their-code, #replies). Not here: what a text leads to (`texts.reply_routing`) and what an answer does
+(`core.alerting.answer`). Nothing is echoed of what somebody wrote, but for codes that were sent to that phone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A rule in one plain sentence: when it opens an alert, at which level, and how the alert ends."""
+"""A rule in one plain sentence: when it opens an alert, at which level, and how the alert ends.
+
+Specification: docs/specification/rules.md#keys, #conditions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the route of an SMS can carry, as data of its gateway (escalation.md 9).
+"""What the route of an SMS can carry, as data of its gateway (docs/specification/escalation.md#gateways).
 
 Here: the profile, and what is wrong with a text on such a route. Not here: which gateway a message takes, and its rate
 (the dispatcher's). Pure.

@@ -67,7 +67,10 @@ def copy_of_rules(tmp_path: Path, name: str, before: str, after: str) -> Path:
 
 
 async def test_live_equals_backtest(tmp_path):
-    """The service itself, fed event by event as `siaga demo` is but without answers, opens the same alerts."""
+    """The service itself, fed event by event as `siaga demo` is but without answers, opens the same alerts.
+
+    Law: docs/specification/trust.md#same-openings-everywhere.
+    """
     overrides = [
         f"paths.var={tmp_path}",
         "clock.mode=lock_step",

@@ -102,7 +102,7 @@ async def test_live_with_its_answers_equals_its_backtest(settings, tmp_path):
 
 
 async def test_a_span_of_the_past_is_taken_by_receipt(settings):
-    """From its start on and before its end; the total is that of the span."""
+    """From its start on and before its end; the total is that of the span (docs/specification/rules.md#backtests)."""
     recorded = RECORDED
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack, store=MemoryStore())

@@ -115,6 +115,7 @@ async def test_without_a_jump_the_steps_come_by_their_policy(machine):
 
 
 async def test_an_hour_forward_is_told_at_once_and_followed_after_ten_minutes(machine):
+    """Law: docs/specification/escalation.md#clock."""
     alert = await machine.open()
     await machine.passes(2 * MINUTE)
     machine.jump(HOUR)

@@ -100,7 +100,10 @@ def reasons():
 
 
 def gates_passed():
-    """Yield every gate in front of a step, a person and an attempt, by what it leaves behind (system.md 6)."""
+    """Yield every gate in front of a step, a person and an attempt, by what it leaves behind.
+
+    Specification: docs/specification/escalation.md#gates.
+    """
     steps = {"hidden": "entry hidden", "silenced": "entry silenced", "when": "skipped level"}
     yield from (steps.get(gate, f"skipped {gate}") for gate in gates.STEP)
     yield from (f"skipped {part}" for part in ("level", "hours", "days", "stage", "nobody"))

@@ -284,7 +284,10 @@ def ends_again(ledger: Ledger) -> set[tuple[object, ...]]:
 
 @pytest.mark.parametrize("name", STORIES)
 async def test_what_was_accepted_is_accepted_again(settings, name):
-    """Alerts end at the same instants for the same reasons, and the same people are told the same."""
+    """Alerts end at the same instants for the same reasons, and the same people are told the same.
+
+    Law: docs/specification/rules.md#recorded-answers.
+    """
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack, store=MemoryStore())
         await live(siaga, STORIES[name])

@@ -77,7 +77,7 @@ async def test_a_test_that_says_what_happens_passes(tmp_path, expected):
     ],
 )
 async def test_a_test_that_says_otherwise_fails(tmp_path, expected, said):
-    """And says what happened instead."""
+    """And says what happened instead (docs/specification/tests.md#expected-openings)."""
     failures = (await outcome(tmp_path, COUNT + f"    expect: [{expected}]\n"))["uji"]
     assert any(said in failure for failure in failures), failures
 
@@ -94,7 +94,7 @@ async def test_a_test_that_says_otherwise_fails(tmp_path, expected, said):
     ],
 )
 async def test_checks_look_at_their_instant(tmp_path, line, passes):
-    """After all that came and all that was due by then, to the millisecond."""
+    """After all that came and all that was due by then, to the millisecond (docs/specification/tests.md#checks)."""
     failures = (await outcome(tmp_path, COUNT + f"    expect: [{RIGHT}]\n    check: [{line}]\n"))["uji"]
     assert bool(failures) is not passes
 
@@ -116,7 +116,7 @@ tests:
 
 
 async def test_nothing_else_may_be_waived(tmp_path):
-    """Then openings that are not listed are no failure."""
+    """Then openings that are not listed are no failure (docs/specification/tests.md#nothing-else)."""
     text = COUNT + "    expect: []\n    nothing_else: false\n"
     assert await outcome(tmp_path, text) == {"uji": []}
 
@@ -170,7 +170,10 @@ tests:
 
 @pytest.mark.parametrize(("at", "passes"), [("+1h", True), ("+1h30m", True), ("+1h15m", False)])
 async def test_a_closing_that_was_put_off_has_two_instants(tmp_path, at, passes):
-    """The one at which the condition stopped being true, and the one at which `keep_open_for` was over."""
+    """The one at which the condition stopped being true, and the one at which `keep_open_for` was over.
+
+    Law: docs/specification/rules.md#closing-reasons.
+    """
     text = COUNT.replace("clear_when: no_longer_true", "clear_when: no_longer_true, keep_open_for: 30m")
     text += f"    expect: [{{at: +59m59s999ms, state: opens}}, {{at: {at}, state: closes}}]\n"
     failures = (await outcome(tmp_path, text))["uji"]
@@ -178,7 +181,10 @@ async def test_a_closing_that_was_put_off_has_two_instants(tmp_path, at, passes)
 
 
 async def test_a_correction_undoes_the_opening_in_every_order(tmp_path):
-    """Named events come from one desk unless they say otherwise, so that one may refute the other."""
+    """Named events come from one desk unless they say otherwise, so that one may refute the other.
+
+    Law: docs/specification/tests.md#corrections-in-tests.
+    """
     text = """
 inline_rules: [{id: r, watch: {kind: a.b}, alert_when: {count: {at_least: 2, within: 1h}}}]
 tests:
@@ -253,14 +259,20 @@ FIRST = "{at: +0m, message: first, to: s, channel: [sms, email]}"
     ],
 )
 async def test_policy_tests_pass_or_say_what_came(tmp_path, acts, expected, said):
-    """What is expected, what is not, and acts that this version cannot do."""
+    """What is expected, what is not, and acts that this version cannot do.
+
+    Law: docs/specification/tests.md#unlisted-messages.
+    """
     text = POLICY % acts + f"    expect: [{expected}]\n"
     failures = (await outcome(tmp_path, text, "satu.policy-test.yaml"))["uji"]
     assert any(said in failure for failure in failures) if said else failures == []
 
 
 async def test_states_count_too_where_a_test_says_so(tmp_path):
-    """`nothing_else: all` wants every change of an alert's status listed."""
+    """`nothing_else: all` wants every change of an alert's status listed.
+
+    Law: docs/specification/tests.md#expectations.
+    """
     text = POLICY % "" + f"    expect: [{FIRST}]\n    nothing_else: all\n"
     (failure,) = (await outcome(tmp_path, text, "satu.policy-test.yaml"))["uji"]
     assert "alert opens r [73]" in failure
@@ -285,7 +297,7 @@ def command(*arguments: str) -> tuple[int, str]:
 
 @pytest.mark.usefixtures("log")
 def test_the_command_says_it_in_one_json_object(tmp_path):
-    """Of exactly these keys; exit code 1 where a test fails."""
+    """Of exactly these keys; exit code 1 where a test fails (docs/specification/tests.md#reports-of-a-run)."""
     (tmp_path / "a.test.yaml").write_text(COUNT + "    expect: []\n", encoding="utf-8")
     code, said = command(str(tmp_path), "--format", "json")
     found = json.loads(said)
@@ -298,7 +310,10 @@ def test_the_command_says_it_in_one_json_object(tmp_path):
 
 @pytest.mark.usefixtures("log")
 def test_the_command_prints_a_table_by_time(tmp_path):
-    """Indonesian first, English when asked; exit code 0 where all is well."""
+    """Indonesian first, English when asked; exit code 0 where all is well.
+
+    Law: docs/specification/tests.md#failures-of-a-test.
+    """
     path = tmp_path / "a.test.yaml"
     path.write_text(COUNT + "    expect: [{at: +2h, rule: r, state: opens}]\n", encoding="utf-8")
     code, said = command(str(path))

@@ -106,7 +106,10 @@ async def test_the_gauges_are_set_between_the_passes_of_the_auditor(watched: Wat
 
 
 async def test_health_says_failing_while_events_are_not_judged_and_ready_stays(watched: Watched):
-    """Whoever asks this process hears it, though another one should judge; desks may go on sending."""
+    """Whoever asks this process hears it, though another one should judge; desks may go on sending.
+
+    Law: docs/specification/trust.md#health-checks.
+    """
     api = watched.api
     await watched.report()
     fine = await api.client.get("/healthz")

@@ -116,7 +116,7 @@ async def test_requests_without_an_end_on_one_connection_are_bounded(port: int):
 
 
 async def test_a_head_that_trickles_is_given_up(port: int):
-    """It sends a byte now and then, so that it is never silent."""
+    """It sends a byte now and then, so that it is never silent (docs/specification/trust.md#connections)."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(HEAD + b"X: ")
     closed = asyncio.create_task(reader.read())

@@ -128,7 +128,10 @@ QUERIES = [
 async def test_a_page_of_alerts_reads_a_bounded_number_of_records_and_the_pages_hold_all_of_them(
     stage, query
 ):
-    """A page may be short; walking to the end gives each wanted alert once, newest first."""
+    """A page may be short; walking to the end gives each wanted alert once, newest first.
+
+    Law: docs/specification/escalation.md#lists.
+    """
     api, store = stage
     reader = await api.bearer("read")
     level = {"waspada": 2, None: None}[query.get("level")]

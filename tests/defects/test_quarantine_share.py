@@ -46,6 +46,7 @@ async def send(api, headers, body):
 
 
 async def test_a_full_share_refuses_its_token_alone_and_says_when_to_come_again(stage):
+    """Law: docs/specification/trust.md#quarantine-share."""
     api, _ = stage
     first, second = await api.bearer("submit"), await api.bearer("submit")
     for start in range(0, 50, 25):

@@ -92,6 +92,7 @@ def test_three_kilobytes_do_not_end_the_service(tmp_path, directory):
 
 
 def test_what_the_cells_become_is_bounded_before_a_reader_sees_it():
+    """Law: docs/specification/trust.md#files-from-people."""
     assert refused(BOMB) == "file_unpacks_too_large"
     assert len(read_sheet(shared("A" * 1_000, 5_000)).rows) == 49
     assert refused(shared("A" * 1_000, 10_000)) == "file_unpacks_too_large"

@@ -105,6 +105,7 @@ async def test_an_undisturbed_text_makes_one_write_an_item():
 
 @pytest.mark.parametrize(("side", "number"), POINTS)
 async def test_what_is_interrupted_is_gone_on_with_when_the_text_comes_again(side, number):
+    """Law: docs/specification/escalation.md#texts-with-several-items."""
     board, alerts = await board_with_digest()
     board.store.on(side, number, away)
     heard = []

@@ -43,6 +43,7 @@ def events(api, first: int, number: int = AT_ONCE) -> bytes:
 
 
 async def test_a_token_brings_ten_minutes_worth_of_events_at_once_and_no_more(api, client):
+    """Law: docs/specification/trust.md#rates."""
     desk, other = await api.bearer("submit"), await api.bearer("submit")
     taken = [
         (await client.post("/v1/events", content=events(api, n * AT_ONCE), headers=desk | LINES)).status_code
@@ -175,6 +176,7 @@ async def opened(api, rule: str = "") -> list:
 
 
 async def test_a_token_brings_twenty_awas_events_in_ten_minutes_and_the_next_are_not_kept(api, client):
+    """Law: docs/specification/trust.md#awas-bound."""
     desk, other = await collector(api), await collector(api)
     assert [await sent(client, desk, awas(api, n, 1)) for n in range(20)] == [202] * 20
     refused = await client.post("/v1/events", content=awas(api, 20, 1), headers=desk)

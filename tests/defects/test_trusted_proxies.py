@@ -62,7 +62,7 @@ async def test_bad_links_of_one_person_shut_no_other_out_behind_the_proxy(api):
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_link_that_leads_somewhere_opens_from_the_address_of_a_guesser_too(api, method: str):
-    """Behind one address of a mobile network are thousands of people."""
+    """Behind one address of a mobile network are thousands of people (docs/specification/trust.md#misses)."""
     link = await a_link(api)
     async with serving(api.siaga) as address, connected(address, PROXY) as proxy:
         for number in range(MISSES + 1):

@@ -137,6 +137,7 @@ async def everything_else_goes_on(desk: Desk) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 async def test_one_unreadable_record_stops_nothing_else(desk: Desk, table: str):
+    """Law: docs/specification/trust.md#unreadable-records."""
     await story(desk)
     if table == "rules":
         await desk.siaga.store.write(bad(table, "progress"))

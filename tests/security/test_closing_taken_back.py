@@ -50,6 +50,7 @@ async def test_an_awas_is_closed_on_the_page_by_a_second_form_with_a_reason(api)
 
 @pytest.mark.parametrize(("late", "opens"), [(0, True), (1, False)])
 async def test_on_the_page_it_is_taken_back_up_to_the_millisecond(api, late, opens):
+    """Law: docs/specification/trust.md#taking-back."""
     alert_id = await api.open_alert()
     first, *_ = await told(api, alert_id)
     await press(api, first, "resolved", confirm="yes", reason="selesai")

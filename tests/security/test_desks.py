@@ -29,6 +29,7 @@ async def statuses(api):
 
 
 async def test_a_token_of_a_region_speaks_for_the_desk_of_that_region_alone(api):
+    """Law: docs/specification/trust.md#desks-of-a-token."""
     province = await api.bearer("submit", region="94")
     answer = await send(api, province)
     assert (answer.status_code, rejected(answer)) == (422, [("source.desk", "out_of_scope")])
@@ -81,7 +82,10 @@ async def test_a_correction_means_the_event_of_its_own_desk(api):
     ],
 )
 async def test_a_grave_report_is_taken_back_by_the_parent_desk_or_verify_alone(api, rights, region, closed):
-    """At a2f7b6b the desk that reported a clash with 94 injured closed its awas alert by itself."""
+    """At a2f7b6b the desk that reported a clash with 94 injured closed its awas alert by itself.
+
+    Law: docs/specification/rules.md#grave-events.
+    """
     await send(api, await api.bearer("submit", region="94.02"))
     refutation = {"id": "R", "corrects": "E1", "verification": "refuted", "source": {"desk": region}}
     answer = await send(api, await api.bearer(*rights, region=region), **refutation)

@@ -58,6 +58,7 @@ async def desk(api):
 
 
 async def test_its_alert_closes_with_a_ralat_to_those_told_and_another_stays(desk):
+    """Law: docs/specification/trust.md#disowning."""
     await desk.settle()
     await desk.send(desk.stolen, "S1", "94.02")
     await desk.send(desk.honest, "H1", "94", region="94")

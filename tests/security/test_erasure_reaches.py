@@ -127,6 +127,7 @@ async def live(place: Place, headers: dict[str, str]) -> str:
 
 
 async def test_no_file_holds_what_was_erased_and_the_colleagues_note_keeps_its_words(place):
+    """Law: docs/specification/trust.md#erasing-a-person."""
     headers = await asyncio.to_thread(place.token, "submit", "operate", "verify", "read")
     await live(place, headers)
     before = holding(place.var)

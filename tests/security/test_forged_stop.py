@@ -38,6 +38,7 @@ async def test_a_stop_without_code_calls_the_desk_and_changes_nothing(desk):
 
 
 async def test_a_stop_with_its_code_keeps_awas_until_an_operator_confirms(desk):
+    """Law: docs/specification/trust.md#stop."""
     _, asked, number, code = await first_sms(desk)
     await desk.text(number, f"STOP {code}")
     contact = (await desk.siaga.books.directory()).contact(asked.contact)

@@ -25,6 +25,7 @@ async def guessing(desk):
 
 
 async def test_of_4232_codes_tried_none_is_heard(desk):
+    """Law: docs/specification/trust.md#code-guessing."""
     alert_id, _asked, number, _code = await first_sms(desk)
     assert len(ALL_CODES) == 4_232
     before = (await desk.siaga.desk.case(alert_id)).alert

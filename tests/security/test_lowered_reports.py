@@ -29,6 +29,7 @@ async def acts(api, record):
 
 
 async def test_an_operate_token_does_not_replace_three_dead_by_a_heartbeat(api):
+    """Law: docs/specification/trust.md#lowering-a-report."""
     record = await kept(api, **GRAVE)
     before = await api.siaga.store.last_position()
     answer = await send_again(api, record, api.event(**HEARTBEAT), "operate")
@@ -60,7 +61,10 @@ async def test_with_verify_it_is_possible_and_both_versions_stand_in_the_audit(a
     ("how", "act"), [({}, "resubmitted"), ({"mended": True}, "mended"), ({"event": None}, "replaced")]
 )
 async def test_each_act_names_its_credential_and_the_digests_of_both_documents(api, how, act):
-    """A report two hours ahead is sent again later, with the offered instant, or as the same with another time."""
+    """A report two hours ahead is sent again later, with the offered instant, or as the same with another time.
+
+    Law: docs/specification/trust.md#quarantine-acts.
+    """
     changes = {"occurred_at": "2024-11-27T12:00:00+07:00"}
     document = api.event(**changes)
     record = await kept(api, **changes)

@@ -23,7 +23,10 @@ async def history(api, alert_id: str) -> str:
 @pytest.mark.parametrize("via", ["api", "proxy"])
 @pytest.mark.parametrize("says", ["taken", "resolved", "declined"])
 async def test_an_operate_token_answers_not_as_an_untold_person(api, via, says):
-    """At a2f7b6b an operator's token answered as the minister, with the highest grade."""
+    """At a2f7b6b an operator's token answered as the minister, with the highest grade.
+
+    Law: docs/specification/trust.md#proxy-answers.
+    """
     alert_id = await api.open_alert()
     body = {"says": says, "via": via, "person": await untold(api, alert_id)}
     answer = await api.client.post(

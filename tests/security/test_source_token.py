@@ -63,7 +63,10 @@ async def send(api, headers, number, **source):
 
 @pytest.mark.parametrize("counted", ["source.desk"])
 async def test_three_desks_that_one_token_invents_open_nothing(api):
-    """At a2f7b6b one token met the rule alone: it wrote three names of desks."""
+    """At a2f7b6b one token met the rule alone: it wrote three names of desks.
+
+    Law: docs/specification/trust.md#source-token.
+    """
     headers = await api.bearer("submit", region="94.02")
     for number in range(3):
         await send(api, headers, number, desk=f"desk-{number}")

@@ -29,7 +29,10 @@ async def kept(api):
 
 
 async def test_no_digest_of_a_token_can_be_tried_offline(api):
-    """At 60 bits a plain digest of an SMS token falls within hours; without the key nothing can be compared."""
+    """At 60 bits a plain digest of an SMS token falls within hours; without the key nothing can be compared.
+
+    Law: docs/specification/trust.md#link-fingerprints.
+    """
     found, dump = await tokens(api), await kept(api)
     assert found
     for token in found:

@@ -36,6 +36,7 @@ def change(api) -> None:
 
 
 async def test_one_token_that_types_two_names_puts_no_rules_in_force(api):
+    """Law: docs/specification/trust.md#credentials."""
     before = (await api.siaga.books.follow()).rule_set
     change(api)
     body = {"author": "siti", "approved_by": "budi"}
@@ -57,7 +58,10 @@ async def test_one_user_who_types_the_name_of_an_author_puts_no_rules_in_force(a
 
 
 async def test_two_credentials_of_one_person_are_not_two_people(api):
-    """Two tokens that are bound to one person, and a user of the same person."""
+    """Two tokens that are bound to one person, and a user of the same person.
+
+    Law: docs/specification/trust.md#one-person.
+    """
     before = (await api.siaga.books.follow()).rule_set
     change(api)
     one, other = [await api.bearer("policy", person="sekda-7315") for _ in range(2)]
@@ -128,6 +132,7 @@ async def test_nobody_makes_a_silence_in_the_name_of_another(api):
     ids=["awas", "a province", "the nation"],
 )
 async def test_one_operator_silences_neither_awas_nor_a_province_alone(api, match, more):
+    """Law: docs/specification/trust.md#wide-silences."""
     body = {"match": match, "until": "2024-11-27T18:00:00+09:00", "reason": "uji"} | more
     headers = await api.bearer("operate", "read")
     sent = await api.client.post("/v1/silences", json=body, headers=headers)
@@ -197,7 +202,10 @@ async def test_what_another_rejected_is_approved_by_who_proposed_it_no_more_than
 
 
 async def test_rules_that_pass_for_those_somebody_looked_at_are_not_proposed(api):
-    """A version has 48 bits: who writes rules finds two texts with the same one, and so the id of the rule set."""
+    """A version has 48 bits: who writes rules finds two texts with the same one, and so the id of the rule set.
+
+    Law: docs/specification/trust.md#what-is-approved.
+    """
     books, proposals = api.siaga.books, api.siaga.proposals
     before = (await books.follow()).rule_set
     id_ = await api.propose(by=Credential("user", "siti"))

@@ -65,7 +65,7 @@ GATES: dict[str, dict[str, str]] = {
         "en": "the condition holds: an alert opens",
     },
 }
-"""What it means that a gate lets pass, by its name (system.md 6)."""
+"""What it means that a gate lets pass, by its name (docs/specification/escalation.md#gates)."""
 DETAILS: dict[str, dict[str, str]] = {
     "figure": {"id": "angka", "en": "figure"},
     "limit": {"id": "ambang", "en": "limit"},

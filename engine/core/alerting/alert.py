@@ -1,6 +1,8 @@
 """The alert, its notifications and its history, as values.
 
 The evidence of an alert is bounded: the first events and the newest events stay.
+
+Specification: docs/specification/escalation.md#delivery-reports, #status-table, #history.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from engine.core.judging.rule import TellAgain
 def bounded(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     """Bound the evidence an alert carries: the first third and the newest of the rest, in event order.
 
-    The first event that names an office always stays: whoever bears it may not be told (escalation.md 2.4).
+    The first event that names an office always stays: whoever bears it may not be told
+    (docs/specification/escalation.md#conflict-of-interest).
     """
     ordered = sorted(evidence, key=lambda e: e.key)
     if len(ordered) <= EVIDENCE_KEPT:
@@ -73,7 +76,7 @@ Kind = Literal[
     "contact_change",
 ]
 NOTICES: frozenset[Kind] = frozenset(("first", "step", "delegated", "digest", "unreachable"))
-"""Kinds that tell a person of the alert (escalation.md 6); the others follow up."""
+"""Kinds that tell a person of the alert (docs/specification/escalation.md#message-kinds); the others follow up."""
 ALONE: frozenset[Kind] = frozenset(("reply", "situation", "contact_change"))
 """Kinds that belong to no alert: a reply to a text, a report on the situation, and the notice to a person that one of
 their contacts changes. No gate holds them."""

@@ -1,8 +1,8 @@
 """The status table: what a person's answer does to an alert in each status.
 
-Here: escalation.md 5 for the people's commands, one function a row, and the table that names them. Not here: what time
-and judging do (`core.alerting.decide`). A refusal is a value with a name, recorded in the history; it changes nothing
-else.
+Here: docs/specification/escalation.md#status-table for the people's commands, one function a row, and the table that
+names them. Not here: what time and judging do (`core.alerting.decide`). A refusal is a value with a name, recorded in
+the history; it changes nothing else.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def may_answer(
 ) -> Refusal | None:
     """Say why the person may not answer: only recipients who were told and operators may; inform people only `seen`.
 
-    `spoken_to`: an operator has just told them what a message that still waits would (escalation.md 11).
+    `spoken_to`: an operator has just told them what a message that still waits would
+    (docs/specification/escalation.md#phone-list).
     """
     if person in accused(draft.alert, draft.around.directory, draft.now):
         return "conflict_of_interest"
@@ -237,7 +238,7 @@ def _renew(draft: Draft, answer: Answer, own: Taking) -> str:
         answered = draft.notification(answer.notification)
         last = own.renewed_at or own.at
         if answered is None or answered.kind != "reminder" or answered.planned_at <= last:
-            return AGAIN  # the same POST twice changes nothing (escalation.md 8.1)
+            return AGAIN  # the same POST twice changes nothing (docs/specification/escalation.md#links)
     terms, renewed = draft.alert.policy.acknowledge, msgspec.structs.replace(own, renewed_at=draft.now)
     draft.change(
         takings=tuple(renewed if taking is own else taking for taking in draft.alert.takings),
@@ -436,5 +437,5 @@ TABLE: dict[Says, dict[Status, Row]] = {
     },
     "reopened": {"open": _not_resolved, "acknowledged": _not_resolved, "resolved": _reopened_resolved},
 }
-"""The status table of escalation.md 5."""
+"""The status table (docs/specification/escalation.md#status-table)."""
 REFUSALS: frozenset[str] = frozenset(name for part in get_args(Refusal) for name in get_args(part))

@@ -1,7 +1,8 @@
 """Budgets: how many messages a person, a region, a gateway and, of awas, a phone take, and when the next one may go.
 
-Here: escalation.md 7.2 and trust.md 5.5 as pure functions on the instants at which messages went. Not here: keeping
-these instants (`delivery.send_budgets`), and in which order what waits goes (`core.alerting.send_order`).
+Here: docs/specification/escalation.md#budgets and docs/specification/escalation.md#storms as pure functions on the
+instants at which messages went. Not here: keeping these instants (`delivery.send_budgets`), and in which order what
+waits goes (`core.alerting.send_order`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from engine.core.judging.region import cut
 STORM: Literal["storm"] = "storm"
 """What holds a message of awas back whose phone got its share of them one by one: it goes in the next digest."""
 HELD: Mapping[str, str] = {"person": "budget", "region": "budget", "gateway": "lane", "phone": STORM}
-"""The gate that holds a message back, by whose budget is spent (system.md 6)."""
+"""The gate that holds a message back, by whose budget is spent (docs/specification/escalation.md#gates)."""
 Whose = Literal["person", "region", "gateway", "phone"]
 
 
@@ -82,7 +83,7 @@ def accounts(budgets: Budgets, message: Notification, phone: str = "") -> Iterat
 
     Awas is never held by a person's or region's, and has the whole of a gateway's rate; one phone (any constant name of
     it, else the contact stands for it) gets so many of it one by one, then digests. Exercises have persons' and
-    regions' budgets of their own and no part in the reserve (escalation.md 12).
+    regions' budgets of their own and no part in the reserve (docs/specification/escalation.md#exercises).
     """
     if message.kind == "reply":
         return

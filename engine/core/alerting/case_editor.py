@@ -1,7 +1,8 @@
 """The working copy of one case inside one decision, and the decision it becomes.
 
 Here: the private mutable `Draft` (alert, notifications, new history) and the frozen `Decision`. Not here: what should
-change (`escalation`, `answer`, `telling`). History is a hash chain over ids and numbers (system.md 3).
+change (`escalation`, `answer`, `telling`). History is a hash chain over ids and numbers
+(docs/specification/escalation.md#history).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     interrupted: dict[str, Instant] = {}
 
     def cut_off(self, contact: Contact, now: Instant) -> bool:
-        """Whether no gateway serves a contact at an instant (escalation.md 4.1)."""
+        """Whether no gateway serves a contact at an instant (docs/specification/escalation.md#contact-choice)."""
         interrupted = {gateway for gateway, until in self.interrupted.items() if now < until}
         return cut_off(self.routes, interrupted, contact)
 
@@ -153,7 +154,7 @@ class Draft:
         """Cancel pending notifications: of some kinds, not of others, of one person, not to those only informed.
 
         What was claimed but not yet handed over stays `sending`: the dispatcher asks once more right before the
-        attempt and cancels it then (escalation.md 4.7).
+        attempt and cancels it then (docs/specification/escalation.md#last-check).
         """
         for notification in self.notifications:
             if notification.state == "pending":

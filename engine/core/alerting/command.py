@@ -108,7 +108,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True, tag="comment"):
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True, tag="called"):
-    """Somebody of the duty desk called a person on the phone list (escalation.md 11)."""
+    """Somebody of the duty desk called a person on the phone list (docs/specification/escalation.md#phone-list)."""
 
     person: str
     reached: bool
@@ -146,7 +146,10 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True, tag="reported"):
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
-    """The check right before an attempt found that the message is not wanted any more (escalation.md 4.7)."""
+    """The check right before an attempt found that the message is not wanted any more.
+
+    Specification: docs/specification/escalation.md#last-check.
+    """
 
     notification: str
 

@@ -1,6 +1,7 @@
 """Conflicts of interest: who is accused in an alert's evidence, and who stands in for them.
 
-Here: escalation.md 2.4 as pure functions. Not here: the resolution of ordinary targets (`core.alerting.directory`).
+Here: docs/specification/escalation.md#conflict-of-interest as pure functions. Not here: the resolution of ordinary
+targets (`core.alerting.directory`).
 """
 
 from __future__ import annotations

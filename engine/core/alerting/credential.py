@@ -1,6 +1,8 @@
 """Credentials: what proves who acts, and whether two credentials belong to two people.
 
-Every command, history entry and audit entry carries one (docs/readings.md, identity and two people).
+Every command, history entry and audit entry carries one (docs/specification/trust.md#credentials and two people).
+
+Specification: docs/specification/trust.md#one-person.
 """
 
 from __future__ import annotations

@@ -272,7 +272,10 @@ def _redate(draft: Draft, redated: Redated) -> str:
 
 
 def _suppress_accused(draft: Draft) -> None:
-    """Take back what still waits for people whom the evidence names now (escalation.md 2.4)."""
+    """Take back what still waits for people whom the evidence names now.
+
+    Specification: docs/specification/escalation.md#conflict-of-interest.
+    """
     named = accused(draft.alert, draft.around.directory, draft.now)
     waiting = [n for n in draft.notifications if n.state == "pending" and n.person in named]
     for person in sorted({n.person for n in waiting}):
@@ -356,7 +359,10 @@ def _uncover(draft: Draft) -> str:
 
 
 def _wake(draft: Draft) -> str:
-    """Do what fell due: cover, expiry, reminder, step, repetition (3.2); what is overdue runs once (3.13)."""
+    """Do what fell due: cover, expiry, reminder, step, repetition; what is overdue runs once.
+
+    Specification: docs/specification/escalation.md#order-at-an-instant, #downtime.
+    """
     reason = look_at_cover(draft) or "nothing_due"
     if draft.alert.status == "acknowledged":
         reason = _acknowledged_due(draft) or reason

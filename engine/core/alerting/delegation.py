@@ -1,8 +1,8 @@
 """Delegations: an official passes the matter on to another person, who takes it or gives it back.
 
 Here: who may be a delegate, what passing on and giving back plan, and for whom a taking counts. Not here: the status
-table that calls it (`core.alerting.answer`). Meaning: escalation.md 5; the giver keeps what they took until the
-delegate takes it.
+table that calls it (`core.alerting.answer`). Meaning: docs/specification/escalation.md#status-table; the giver keeps
+what they took until the delegate takes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Delivery: what comes of an attempt to send and of a report on it, and which contact serves instead.
 
-Here: escalation.md 4.4 and 4.6 as pure functions on a draft. Not here: who is told what
-(`core.alerting.notification_planning`), whether a message is still wanted (`core.alerting.gates`), and the sending
+Here: docs/specification/escalation.md#failures, #delivery-reports as pure functions on a draft. Not here: who is told
+what (`core.alerting.notification_planning`), whether a message is still wanted (`core.alerting.gates`), and the sending
 itself (`delivery.dispatcher`).
 """
 
@@ -31,7 +31,9 @@ REASONS = ("breaker_open", "undelivered", "bounced", "no_report", NOT_RENDERED)
 
 
 def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, str] | None = None) -> str:
-    """Enter what came of an attempt (escalation.md 4.4) and return the reason; plan a fallback where it failed.
+    """Enter what came of an attempt and return the reason; plan a fallback where it failed.
+
+    Specification: docs/specification/escalation.md#failures.
 
     `unwanted` is how a message ends that need not be said any more: it is neither tried again nor sent elsewhere.
     """
@@ -69,7 +71,9 @@ def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, st
 
 
 def record_report(draft: Draft, reported: Reported, unwanted: tuple[State, str] | None = None) -> str:
-    """Enter what a gateway said later of a message (escalation.md 4.6) and return the reason; a failure falls back.
+    """Enter what a gateway said later of a message and return the reason; a failure falls back.
+
+    Specification: docs/specification/escalation.md#delivery-reports.
 
     States never go back, in whatever order reports come: after the first final one nothing counts. A report may
     overtake our own record of the receipt; of a message that nobody ever tried to send it says nothing.
@@ -175,14 +179,20 @@ def _wait(notification: Notification) -> Millis:
 
 
 def finally_failed(notification: Notification) -> bool:
-    """Whether a notice counts as failed for `step_unreachable` and the phone list (escalation.md 4.4)."""
+    """Whether a notice counts as failed for `step_unreachable` and the phone list.
+
+    Specification: docs/specification/escalation.md#failures.
+    """
     return notification.state == "failed" or (
         notification.state == "pending" and notification.reason == "retrying"
     )
 
 
 def may_have_word(draft: Draft, person: str) -> bool:
-    """Whether anything that asks the person went out, or may still go out: then they can answer (3.4)."""
+    """Whether anything that asks the person went out, or may still go out: then they can answer.
+
+    Specification: docs/specification/escalation.md#next-step-at-once.
+    """
     return any(
         n.person == person
         and n.kind in NOTICES

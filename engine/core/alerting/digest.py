@@ -2,7 +2,7 @@
 
 Here: when the next digest of an alert is due, and the message that stands for several. Not here: putting off a step
 (`core.alerting.escalation`), planning (`core.alerting.notification_planning`), sending (`delivery.digests`). Meaning:
-escalation.md 7.1, 7.3.
+docs/specification/escalation.md#digests, #held-messages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The directory: who holds which office and when, how a person is reached, and edits as pure functions."""
+"""The directory: who holds which office and when, how a person is reached, and edits as pure functions.
+
+Specification: docs/specification/escalation.md#directory.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from engine.core.judging.region import NATION, RegionTable, cut
 
 Holding = Literal["definitif", "pj", "pjs", "plt", "plh"]
 PRECEDENCE: Mapping[str, int] = {"plh": 0, "plt": 1, "pjs": 2, "pj": 3, "definitif": 4}
-"""Of two overlapping assignments the one with the lower number counts (escalation.md 2.1)."""
+"""Of two overlapping assignments the one with the lower number counts (docs/specification/escalation.md#holders)."""
 PassedOver = Literal["vacant", "away", "no_contact", "conflict_of_interest", "declined"]
 
 
@@ -188,7 +191,10 @@ class Directory:
         return (d.deputy for d in self._deputies.get(person_id, ()) if d.valid.covers(at))
 
     def occupants(self, region: str, role: str, at: Instant) -> Iterator[tuple[str, str]]:
-        """Yield (person, capacity) of a position in the order of escalation.md 2.3 a-c, each person once."""
+        """Yield (person, capacity) of a position in their order, each person once.
+
+        Specification: docs/specification/escalation.md#resolution.
+        """
         seen: set[str] = set()
         candidates: list[tuple[str, str]] = []
         if (duty := self.on_duty(region, role, at)) is not None:
@@ -248,7 +254,7 @@ def resolve(
     at: Instant,
     excluded: Mapping[str, PassedOver],
 ) -> Resolution:
-    """Resolve one target for an alert of `region` at an instant (escalation.md 2.3).
+    """Resolve one target for an alert of `region` at an instant (docs/specification/escalation.md#resolution).
 
     On duty, holder, deputies; then the same role at the parents up to the nation; then `posko_nasional`. The first
     usable person wins. `excluded` names people who may not be recipients of this alert, with the reason.

@@ -1,6 +1,9 @@
 """Walking an escalation policy: steps, rounds, repetition, restarts, exhaustion, and whether it is satisfied.
 
 Every function takes the working copy of one alert and `now`, and plans what falls due next.
+
+Specification: docs/specification/escalation.md#frozen-policy, #steps, docs/specification/rules.md#keys,
+docs/specification/escalation.md#telling-again.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from engine.core.judging.instant import Instant
 
 
 def satisfied(draft: Draft) -> bool:
-    """Whether the takings that count meet the need of any started step (escalation.md 5, Need)."""
+    """Whether the takings that count meet the need of any started step (docs/specification/escalation.md#need)."""
     alert = draft.alert
     takers = {taking.person for taking in alert.takings}
     taken = counted(takers, alert.delegations)
@@ -139,16 +142,22 @@ def start(draft: Draft) -> None:
 
 
 def start_anew(draft: Draft) -> None:
-    """Start step 1 of round 1 anew after a quiet time or exhaustion; nothing is cancelled, takings stay (3.12)."""
+    """Start step 1 of round 1 anew after a quiet time or exhaustion; nothing is cancelled, takings stay.
+
+    Specification: docs/specification/escalation.md#new-after-quiet.
+    """
     draft.note("restarted", reason="new_after_quiet")
     start(draft)
 
 
 def begin(draft: Draft, round_: int, step: int, *, by_hand: bool = False) -> None:
-    """Start the first step from (round, step) on that can start; exhausted where there is none (3.3, 3.5, 3.6).
+    """Start the first step from (round, step) on that can start; exhausted where there is none.
 
-    In the policy's quiet hours the start is put off to their end (3.8), of what is told in digests to the next of them
-    (7.1), unless a person wants it now. Under a silence nothing starts: its end starts the current step anew.
+    Specification: docs/specification/escalation.md#skipped-steps, #rounds, #exhausted.
+
+    In the policy's quiet hours the start is put off to their end (docs/specification/escalation.md#policy-quiet-hours),
+    of what is told in digests to the next of them (docs/specification/escalation.md#digests), unless a person wants it
+    now. Under a silence nothing starts: its end starts the current step anew.
     """
     if _kept_quiet(draft):
         return
@@ -326,7 +335,7 @@ def following(policy: Policy, run: Run) -> tuple[int, int] | None:
 
 
 def exhaust(draft: Draft) -> None:
-    """No step is left: tell `on_exhausted`; the alert stays open (3.6)."""
+    """No step is left: tell `on_exhausted`; the alert stays open (docs/specification/escalation.md#exhausted)."""
     found = resolve_all(draft, draft.alert.policy.on_exhausted)
     draft.change(exhausted_at=draft.now, nobody=not found, postponed=None)
     cause = draft.note("exhausted", reason="" if found else "nobody", recipients=len(found))
@@ -335,7 +344,10 @@ def exhaust(draft: Draft) -> None:
 
 
 def restart(draft: Draft, reason: str, *, but: Collection[str] = ()) -> None:
-    """Start the current step anew (3.7): messages of earlier starts are superseded, earlier takings count no more."""
+    """Start the current step anew: messages of earlier starts are superseded, earlier takings count no more.
+
+    Specification: docs/specification/escalation.md#restart-of-a-step.
+    """
     supersede(draft)
     draft.note("restarted", reason=reason)
     run = draft.alert.current
@@ -356,7 +368,10 @@ def supersede(draft: Draft) -> None:
 
 
 def end_unanswerable_step(draft: Draft) -> None:
-    """End the current step at once when none of its recipients can answer any more (3.4)."""
+    """End the current step at once when none of its recipients can answer any more.
+
+    Specification: docs/specification/escalation.md#next-step-at-once.
+    """
     alert, run = draft.alert, draft.alert.current
     if alert.status != "open" or run is None or not run.recipients:
         return
@@ -432,9 +447,11 @@ def _cover_ended(draft: Draft) -> bool:
 
 
 def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
-    """The level rose (3.9): tell at once everybody told so far, and take an acknowledgement back.
+    """The level rose: tell at once everybody told so far, and take an acknowledgement back.
 
-    `anew`: the match that raised it also starts step 1 anew (3.12).
+    Specification: docs/specification/escalation.md#level-rises.
+
+    `anew`: the match that raised it also starts step 1 anew (docs/specification/escalation.md#new-after-quiet).
     """
     before = draft.alert.level
     draft.change(level=level, figure_told=draft.alert.figure)

@@ -1,7 +1,7 @@
 """Gates: the ordered lists of what can hold something back, each with its name.
 
-Here: the names and order of system.md 6 (they are code, documentation and label set at once) and the gate in front of
-each attempt to send. Not here: the gates of opening, which judging passes.
+Here: the names and order of docs/specification/escalation.md#gates (they are code, documentation and label set at once)
+and the gate in front of each attempt to send. Not here: the gates of opening, which judging passes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ Gate = Callable[[Alert, Notification, Surroundings, Instant], Held | None]
 
 
 def attempt(alert: Alert, notification: Notification, around: Surroundings, now: Instant) -> Held | None:
-    """Ask right before an attempt whether the message is still wanted (escalation.md 4.7); the first gate decides."""
+    """Ask right before an attempt whether the message is still wanted; the first gate decides.
+
+    Specification: docs/specification/escalation.md#last-check.
+    """
     return next((held for gate in _ATTEMPT if (held := gate(alert, notification, around, now))), None)
 
 
@@ -61,8 +64,9 @@ def _resolved(alert: Alert, notification: Notification, _around: Surroundings, _
 def _taken(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
     if notification.kind not in SEEKING:
         return None
-    # A level that rose after somebody took, or a figure that doubled, is told to them too (3.9, 3.10): only what was
-    # planned before is not wanted. Entries say what came before, also within one millisecond.
+    # A level that rose after somebody took, or a figure that doubled, is told to them too
+    # (docs/specification/escalation.md#level-rises, #telling-again): only what was planned before is not wanted.
+    # Entries say what came before, also within one millisecond.
     own = next((t for t in alert.takings if t.person == notification.person), None)
     if own is not None and notification.entry < own.entry:
         return Held("cancelled", "taken")

@@ -1,4 +1,4 @@
-"""The two balances of promise 2, and the proof of a history chain, as pure functions.
+"""The two balances, and the proof of a history chain, as pure functions.
 
 Here: which alerts and notifications are accounted for, and whether a chain is whole. Not here: reading them from the
 store and the two passes of the auditor (`operations.auditor`).

@@ -1,4 +1,6 @@
-"""Siaga's own alerts: what of its own work somebody must look after, as built-in rules (system.md 6).
+"""Siaga's own alerts: what of its own work somebody must look after, as built-in rules.
+
+Specification: docs/specification/escalation.md#siagas-own-alerts.
 
 Here: the rules `siaga.*`, the policy by which they escalate, and the names by which they are asked for. Not here:
 noticing what they are about, and opening them (`escalation.internal_alerts`).

@@ -1,4 +1,7 @@
-"""Planning of notifications: who is told on which contact and when, quiet hours, and who receives follow-ups."""
+"""Planning of notifications: who is told on which contact and when, quiet hours, and who receives follow-ups.
+
+Specification: docs/specification/escalation.md#policy-quiet-hours, #contact-quiet-hours, #contact-choice.
+"""
 
 from __future__ import annotations
 
@@ -246,7 +249,9 @@ def follow_up(
     but: Collection[str] = (),
     returned: bool = False,
 ) -> set[str]:
-    """Plan a follow-up once for each contact on which a notice went out (escalation.md 6); return who gets one.
+    """Plan a follow-up once for each contact on which a notice went out; return who gets one.
+
+    Specification: docs/specification/escalation.md#message-kinds.
 
     Only to people in `to`, where given; never to people in `but`, who declined, or who are accused. `returned` marks
     what a delegate gave back.

@@ -1,7 +1,7 @@
 """The phone list: who must be called because no message can reach them.
 
-Here: who stands on it, and in which order (escalation.md 11). Not here: numbers and words. Being on the list never
-stops the escalation.
+Here: who stands on it, and in which order (docs/specification/escalation.md#phone-list). Not here: numbers and words.
+Being on the list never stops the escalation.
 """
 
 from __future__ import annotations

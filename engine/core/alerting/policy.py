@@ -1,7 +1,8 @@
 """Escalation policies as values: ordered steps, who is named in each, what an acknowledgement needs.
 
 Here: frozen values that `loading` makes and an alert freezes at its opening. Not here: walking the steps
-(`core.alerting.escalation`) and resolving targets to people (`core.alerting.directory`). Meaning: escalation.md 1.
+(`core.alerting.escalation`) and resolving targets to people (`core.alerting.directory`). Meaning:
+docs/specification/escalation.md#policies.
 """
 
 from __future__ import annotations

@@ -166,7 +166,8 @@ def outlook(
 ) -> Outlook:
     """Return how an alert of a rule that opens for a region at an instant would escalate if nobody answered.
 
-    `subject_role` is the office that its evidence names (escalation.md 2.4); whoever bears it is passed over.
+    `subject_role` is the office that its evidence names (docs/specification/escalation.md#conflict-of-interest);
+    whoever bears it is passed over.
     """
     decision = _opening(rule, policy, region, level, around, at, subject_role)
     alert, messages, history = decision.alert, _by_id(decision), list(decision.history)
@@ -178,7 +179,8 @@ def outlook(
         due_at = message.due_at if message is not None else None
         if wake_at is None and due_at is None:
             break
-        # Among what is due at one instant a step comes before messages (escalation.md 3.2).
+        # Among what is due at one instant a step comes before messages
+        # (docs/specification/escalation.md#order-at-an-instant).
         if message is None or due_at is None or (wake_at is not None and wake_at <= due_at):
             now = max(now, wake_at or now)
             decision = decide(alert, messages, Wake(), around, now, by=SIMULATION)

@@ -1,7 +1,8 @@
 """Which gateways can carry a message to a contact, in which order, and which of them are out of order now.
 
-Here: escalation.md 9 (the longest matching prefix, then `order`) and the breaker of 4.5 as pure values. Not here: what
-a gateway's route carries (`texts.sms_profile`), and keeping breakers (`delivery.gateways`).
+Here: docs/specification/escalation.md#gateways (the longest matching prefix, then `order`) and the breaker
+(docs/specification/escalation.md#breaker) as pure values. Not here: what a gateway's route carries
+(`texts.sms_profile`), and keeping breakers (`delivery.gateways`).
 """
 
 from __future__ import annotations

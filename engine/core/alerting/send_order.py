@@ -1,7 +1,7 @@
 """Turns: in which order the messages go that wait at one instant.
 
-Here: escalation.md 7.3 and 12 as a pure function: awas first, then regions in turn, then exercises. Not here: whether a
-message may go at all (`core.alerting.gates`, `core.alerting.budget`).
+Here: docs/specification/escalation.md#held-messages, #exercises as a pure function: awas first, then regions in turn,
+then exercises. Not here: whether a message may go at all (`core.alerting.gates`, `core.alerting.budget`).
 """
 
 from __future__ import annotations

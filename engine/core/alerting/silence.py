@@ -1,4 +1,7 @@
-"""Silences and inhibition: which alerts are kept quiet, from when until when, by whom and why."""
+"""Silences and inhibition: which alerts are kept quiet, from when until when, by whom and why.
+
+Specification: docs/specification/rules.md#hiding, docs/specification/escalation.md#silences.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Absence: the folds of `silence` and `deadline`, which hold because something did not arrive.
 
 The stopwatch counts only time in which a report was possible: outages of the intake do not count.
+
+Specification: docs/specification/rules.md#distance, #watermark, #rosters, #active, #outages.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Aggregates over the points of a window: sums, ratios, comparisons with a reference span, changes and first values.
 
 Numbers are exact: fractions of a billionth, never floats.
+
+Specification: docs/specification/rules.md#matching.
 """
 
 from __future__ import annotations
@@ -280,7 +282,7 @@ def _passes(limit: Limit | None, total: int) -> bool:
 
 
 BASELINE_DELAY: Millis = 12 * HOUR
-"""An event enters a reference only if it was received within this time (rule-language.md 3.3)."""
+"""An event enters a reference only if it was received within this time (docs/specification/rules.md#arrival-order)."""
 Span = tuple[Millis, Millis]
 """A window before an instant t: (t - second, t - first]."""
 

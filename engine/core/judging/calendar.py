@@ -1,6 +1,8 @@
 """Calendar time: hours of the day, days of the week, named stages of the election, and the `active` times of a rule.
 
 All of it is judged in the zone of the region. Functions return when a span ends, so that a caller can plan the instant.
+
+Specification: docs/specification/rules.md#active, #values, docs/specification/escalation.md#calendar.
 """
 
 from __future__ import annotations

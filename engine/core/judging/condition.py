@@ -2,6 +2,8 @@
 
 A condition is a value. `window`, `pattern`, `absence` and `aggregate` evaluate it. A condition on absent events names
 who is expected to report. A column is one number for each region, out of a table of reference figures.
+
+Specification: docs/specification/rules.md#rosters.
 """
 
 from __future__ import annotations
@@ -152,7 +154,7 @@ Pattern = Sequence | AllItems | AnyItem | NotAllItems
 """What events come between those that fit does not count."""
 
 
-# --- conditions (rule-language.md 5) -----------------------------------------------------------------------------
+# --- conditions (docs/specification/rules.md#conditions) --------------------------------------------------------------
 
 
 class EveryEvent(msgspec.Struct, frozen=True, cache_hash=True, tag="every_event"):

@@ -2,7 +2,7 @@
 
 Here: what an event says of an earlier one, who may say it, and the outcome for a whole family of events that name
 each other; nothing that depends on arrival. Not here: taking points out of a fold (`core.judging.group_evaluation`),
-finding the family in the store (`intake.event_families`). Law: rule-language.md 3.7.
+finding the family in the store (`intake.event_families`). Law: docs/specification/rules.md#who-may-correct.
 
 An *act* is an event that names an earlier event in `corrects` or `supersedes`: a refutation where its own verification
 is `refuted`, else a correction.
@@ -105,7 +105,9 @@ def named_by(event: Event) -> str:
 
 
 def refusal(act: Member, event: Member) -> Refusal | None:
-    """Say why this act on this event changes nothing; None where its sender may (rule-language.md 3.7).
+    """Say why this act on this event changes nothing; None where its sender may.
+
+    Specification: docs/specification/rules.md#who-may-correct.
 
     The source itself may, or its parent desk: an ancestor, where desks are region codes. Where the event is grave,
     holds up a siaga or awas alert, names an office of the source's own government, or is itself the act of somebody

@@ -1,7 +1,8 @@
 """The event: an immutable report of something observed.
 
 Here: the value and how its fields are looked up. Not here: reading it from JSON (`intake.submission`) or judging it.
-Schema: domain.md 7.1. `occurred_at` is the rule's clock (rule-language.md 3.1).
+Schema: docs/specification/rules.md#event-document. `occurred_at` is the rule's clock
+(docs/specification/rules.md#event-identity).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def number(value: Scalar | None) -> float | None:
 
 
 class EventKey(NamedTuple):
-    """The order of events (rule-language.md 3.2): occurred_at, then desk, then id."""
+    """The order of events (docs/specification/rules.md#event-order): occurred_at, then desk, then id."""
 
     occurred_at: Instant
     desk: str

@@ -24,7 +24,7 @@ from engine.core.judging.rule import Rule
 from engine.core.judging.window import limit_of, within_of
 
 OPENING_GATES = ("effective", "active", "too_late", "before_rule")
-"""Gates before a rule's own reasons, in their order (system.md 6)."""
+"""Gates before a rule's own reasons, in their order (docs/specification/rules.md#explanation)."""
 OWN_GATES = (
     "key_missing",
     "field_missing",

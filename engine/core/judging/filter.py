@@ -1,7 +1,7 @@
 """Filters and limits: what one event must be like, and what one number.
 
 Here: frozen values that `loading` makes from YAML. Not here: holding an event against a filter (`engine.matching`).
-Words: rule-language.md 4 and 5.
+Words: docs/specification/rules.md#filters, #conditions.
 """
 
 from __future__ import annotations

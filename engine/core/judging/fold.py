@@ -3,6 +3,8 @@
 The fold keeps snapshots of its progress (`Stand`). When a late point arrives, or a point is removed, the fold restores
 the newest snapshot before that point and continues from there. Example: snapshots at points 32 and 64, a late point at
 position 50: the fold restores the snapshot at 32 and reads the points from 33 on.
+
+Specification: docs/specification/rules.md#event-order, #arrival-order, #distance, #one-open-alert.
 """
 
 from __future__ import annotations

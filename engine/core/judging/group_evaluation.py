@@ -2,6 +2,9 @@
 
 A `Group` is a working copy of the stored state. `take_over` carries a group to another version of its rule.
 The result depends on the events and their times, and not on the order in which the events arrived.
+
+Specification: docs/specification/rules.md#event-order, #watermark, #late-events, #undo, #future-events,
+#one-open-alert, #rule-change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Groups: for whom a rule counts on its own.
 
 Here: the key an event has under `per`, and the region such a group stands for. Not here: the group's state
-(`core.judging.group_state`) or its judging. Keys: rule-language.md 2, `per`.
+(`core.judging.group_state`) or its judging. Keys: docs/specification/rules.md#groups.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The stored state of a group: its points, snapshots of its fold, its open spell and the alerts it has opened.
 
 `Circumstances` holds what judging needs besides the rule and the events: outages of the intake, exceptions, members.
+
+Specification: docs/specification/rules.md#outages, #arrival-order.
 """
 
 from __future__ import annotations

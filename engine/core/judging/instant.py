@@ -1,7 +1,8 @@
 """Instants, durations and local time, as values.
 
 Here: parsing, formatting and arithmetic. Not here: reading a clock (`engine.clock`) and words for people (`wording`).
-`Instant` is milliseconds since 1970 UTC, `Millis` a length in milliseconds. Formats: rule-language.md 2.
+`Instant` is milliseconds since 1970 UTC, `Millis` a length in milliseconds. Formats:
+docs/specification/rules.md#values.
 """
 
 from __future__ import annotations

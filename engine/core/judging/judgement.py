@@ -1,8 +1,9 @@
 """What judging says: openings, joins, re-datings, endings.
 
 Here: the values that `evaluate` returns and `core.alerting.decide` takes as commands. Not here: how they are found.
-Meaning: rule-language.md 3.6, 3.7, 3.9 and escalation.md 5. Each names its alert by `ordinal`, which counts the
-alerts ever opened for the group, from 1.
+Meaning: docs/specification/rules.md#late-events, #undo, #one-open-alert and
+docs/specification/escalation.md#status-table. Each names its alert by `ordinal`, which counts the alerts ever opened
+for the group, from 1.
 """
 
 from __future__ import annotations
@@ -154,7 +155,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
 class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
     """A further match of an open alert: its evidence, the figure now, the level this figure has.
 
-    `new_after_quiet`: it occurred `within` or more after the newest earlier evidence (rule-language.md 3.9).
+    `new_after_quiet`: it occurred `within` or more after the newest earlier evidence
+    (docs/specification/rules.md#one-open-alert).
     """
 
     ordinal: int = 0

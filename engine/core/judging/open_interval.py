@@ -4,7 +4,7 @@ Here: a stretch as a value, the two points that a group keeps of it, its group u
 Not here: when that opens an alert (`core.judging.condition_folds`) and how it is heard of
 (`core.judging.rule_dependency`). A stretch is what the fold of the other rule finds, not what was said of it: an alert
 that was closed too early and opened anew is one stretch. Only a closing by hand ends it at the instant of the act
-(rule-language.md 3.9).
+(docs/specification/rules.md#opening-after-closing).
 """
 
 from __future__ import annotations

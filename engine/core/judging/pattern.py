@@ -2,6 +2,8 @@
 
 A pattern reads the events of a group in order of time and yields the instants at which it is complete. Attempts at a
 sequence are judged by existence: a sequence is complete if any choice of events completes it.
+
+Specification: docs/specification/rules.md#sequence, #items, #distance, #conditions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The rule as a value: its filter, its groups, when an alert opens, at which level, and how the alert ends.
 
 `ranks` orders rules: a rule that looks at alerts of another rule is judged after it.
+
+Specification: docs/specification/rules.md#hiding, #conditions.
 """
 
 from __future__ import annotations
@@ -91,7 +93,7 @@ class Clear(msgspec.Struct, frozen=True):
 
 
 class TellAgain(msgspec.Struct, frozen=True):
-    """When people are told again though nothing else changed; all off by default (rule-language.md 2)."""
+    """When people are told again though nothing else changed; all off by default (docs/specification/rules.md#keys)."""
 
     value_doubles: bool = False
     every: Millis | None = None

@@ -276,7 +276,10 @@ def remembered_for(rule: Rule) -> Millis:
 
 @_once_a_condition
 def quiet_after(condition: Condition) -> Millis:
-    """Return after how long without evidence a join counts as new (`within`, rule-language.md 3.9); 0: never."""
+    """Return after how long without evidence a join counts as new; 0: never.
+
+    Specification: docs/specification/rules.md#one-open-alert.
+    """
     return (condition.within if isinstance(condition, Pattern) else within_of(condition)) or 0
 
 
@@ -297,7 +300,10 @@ def limit_of(condition: Condition) -> Limit | None:
 
 @_once_a_condition
 def is_state(condition: Condition) -> bool:
-    """Say whether the condition is true over stretches of time (marked S in rule-language.md 5), not at events only."""
+    """Say whether the condition is true over stretches of time, not at events only.
+
+    Specification: docs/specification/rules.md#conditions.
+    """
     match condition:
         case Value() | Aggregate() | Spread() | Share() | Silence() | Bond():
             return True
@@ -344,7 +350,10 @@ def opens_on_arrival(rule: Rule) -> bool:
 
 @_once_a_condition
 def can_be_undone(condition: Condition) -> bool:
-    """Say whether more events can make the condition untrue, so that late ones are waited for (rule-language 3.5)."""
+    """Say whether more events can make the condition untrue, so that late ones are waited for.
+
+    Specification: docs/specification/rules.md#watermark.
+    """
     match condition:
         case Distinct():
             return condition.limit.operator in _LOW
@@ -359,7 +368,9 @@ def can_be_undone(condition: Condition) -> bool:
 
 @_once_a_condition
 def watched_for(condition: Condition) -> Millis:
-    """Return how long a group must have been watched before it is judged (rule-language.md 3.5).
+    """Return how long a group must have been watched before it is judged.
+
+    Specification: docs/specification/rules.md#watched-for-long-enough.
 
     A figure that is low for want of events is not low before a whole window was watched.
     """

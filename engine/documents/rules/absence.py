@@ -1,4 +1,4 @@
-"""Conditions on what does not come, and whom they expect to report (rule-language.md 5).
+"""Conditions on what does not come, and whom they expect to report (docs/specification/rules.md#rosters).
 
 Here: `silence`, `deadline` and `expected_from`, and finding the members that it names for the groups of a rule. Not
 here: the files that say who is activated and who must report (`documents.desks`), and judging (`core.judging.absence`).

@@ -1,4 +1,4 @@
-"""The conditions of `alert_when` that look at the values of fields over time (rule-language.md 5).
+"""The conditions of `alert_when` that look at the values of fields over time (docs/specification/rules.md#conditions).
 
 Here: one reader for each word. Not here: counting and the other conditions (`documents.rules.conditions`), judging
 (`core.judging.aggregate`, `core.judging.aggregate`).

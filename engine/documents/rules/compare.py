@@ -1,4 +1,6 @@
-"""The conditions of `alert_when` that hold one figure against another: `share` and `compare` (rule-language.md 5).
+"""The conditions of `alert_when` that hold one figure against another: `share` and `compare`.
+
+Specification: docs/specification/rules.md#conditions.
 
 Here: one reader for each word, and the floor that both have. Not here: figures on their own
 (`documents.rules.aggregate`), the numbers of a column (`documents.rules.columns`), judging (`core.judging.aggregate`,

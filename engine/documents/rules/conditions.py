@@ -1,4 +1,6 @@
-"""The conditions of `alert_when`, and what follows from each for the other keys of a rule (rule-language.md 5).
+"""The conditions of `alert_when`, and what follows from each for the other keys of a rule.
+
+Specification: docs/specification/rules.md#conditions.
 
 Here: one reader for each word of the language (of figures out of fields: `documents.rules.aggregate`, of several kinds
 of events: `documents.rules.sequence`), and which figures a condition has. Not here: judging (`engine.core.judging`). A

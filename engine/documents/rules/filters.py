@@ -1,4 +1,4 @@
-"""Filters on one event, from YAML to the condition tree (rule-language.md 4).
+"""Filters on one event, from YAML to the condition tree (docs/specification/rules.md#filters).
 
 Here: reading filters and the named lists and filters of a rule set. Not here: matching (`engine.matching`).
 """

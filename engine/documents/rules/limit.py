@@ -1,4 +1,7 @@
-"""Limits of a condition, a level or an ending: one of five words and a number, and the range it allows."""
+"""Limits of a condition, a level or an ending: one of five words and a number, and the range it allows.
+
+Specification: docs/specification/rules.md#conditions.
+"""
 
 from __future__ import annotations
 

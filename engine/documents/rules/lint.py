@@ -1,4 +1,4 @@
-"""Advice on what a rule means, and checks across a whole rule set (rule-language.md 7)."""
+"""Advice on what a rule means, and checks across a whole rule set (docs/specification/rules.md#tools)."""
 
 from __future__ import annotations
 

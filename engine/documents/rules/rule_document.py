@@ -1,4 +1,9 @@
-"""One rule as a file gives it: its keys, `like` and `defaults`, `active`, and its exceptions (rule-language.md 2)."""
+"""One rule as a file gives it: its keys, `like` and `defaults`, `active`, and its exceptions.
+
+Specification: docs/specification/rules.md#active.
+
+Specification: docs/specification/rules.md#keys, #exceptions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule files, from YAML to values, and the version of each rule (rule-language.md 1 and 2).
+"""Rule files, from YAML to values, and the version of each rule (docs/specification/rules.md#rule-files, #keys).
 
 The version is a digest over the judging values of a rule: a change of spelling does not change it.
 """

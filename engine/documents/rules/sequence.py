@@ -1,4 +1,6 @@
-"""The conditions of `alert_when` on several events: sequences and items in any order (rule-language.md 5).
+"""The conditions of `alert_when` on several events: sequences and items in any order.
+
+Specification: docs/specification/rules.md#conditions.
 
 Here: one reader for each word, and what must fit together in it. Not here: judging (`core.judging.pattern`,
 `core.judging.pattern`), and what `watch` means for steps and items (`core.judging.pattern`).

@@ -1,4 +1,7 @@
-"""The events of a test and their times, as people write them: only `at` and `kind` are required."""
+"""The events of a test and their times, as people write them: only `at` and `kind` are required.
+
+Specification: docs/specification/tests.md#policy-tests, #rule-tests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policy tests, from `*.policy-test.yaml` to values (policy-tests.md)."""
+"""Policy tests, from `*.policy-test.yaml` to values (docs/specification/tests.md#policy-tests)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ ENTRIES = (
     *("escalated_by_hand", "silenced", "silence_ended", "commented", "exhausted", "resolved", "corrected"),
     *("called", "redated", "restarted", "reload_kept", "reopened"),
 )
-"""Names of history entries (escalation.md 10)."""
+"""Names of history entries (docs/specification/escalation.md#history)."""
 SCENE = ("policies", "inline_policies", "directory", "inline_directory", "gateways", "settings")
 _INSTEAD = {"policies": "inline_policies", "directory": "inline_directory"}
 """Keys of which a test's own replaces the file's other one too."""

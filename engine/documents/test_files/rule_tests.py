@@ -1,4 +1,4 @@
-"""Rule tests, from `rules/<name>.test.yaml` to values (rule-language.md 6).
+"""Rule tests, from `rules/<name>.test.yaml` to values (docs/specification/tests.md#rule-tests).
 
 Here: the keys of a test, of what it expects and checks. Not here: the events themselves
 (`documents.test_files.occurrence`), which rules a test sees (`documents.test_files.tested_rules`), and running it
@@ -54,7 +54,7 @@ SUFFIX = ".test.yaml"
 State = Literal["opens", "joins", "closes", "hidden"]
 STATES = ("opens", "joins", "closes", "hidden")
 REASONS = ("by_hand", "no_longer_true", "event", "quiet", "late_report", "corrected", "refuted")
-"""Why an alert closes (rule-language.md 3.9)."""
+"""Why an alert closes (docs/specification/rules.md#closing-reasons)."""
 Group = dict[str, str] | str | None
 """Which group: the values of the keys of `per`, or the group's own text; None: whichever there is."""
 

@@ -1,4 +1,6 @@
-"""The acts of a policy test: what people, gateways and the desk do at an instant (policy-tests.md).
+"""The acts of a policy test: what people, gateways and the desk do at an instant.
+
+Specification: docs/specification/tests.md#policy-tests.
 
 Here: one entry under `timeline` to a value. Not here: doing it (`simulation.run_steps`) and what is expected
 (`documents.test_files.policy_tests`).

@@ -1,8 +1,8 @@
 """What the history of an alert says up to an instant, and whether a message about it has lost its reason.
 
-Here: escalation.md 3, 5, 6 and 9 told a second time, from nothing but history entries and what the test itself did to
-the directory and the silences. Not here: any function of `engine.core.alerting` that decides; the two are held
-together.
+Here: docs/specification/escalation.md#steps, #status-table, #message-kinds, #silences told a second time, from nothing
+but history entries and what the test itself did to the directory and the silences. Not here: any function of
+`engine.core.alerting` that decides; the two are held together.
 """
 
 from collections.abc import Iterable, Sequence

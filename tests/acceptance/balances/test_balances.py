@@ -18,6 +18,7 @@ from tests.acceptance.balances.timelines import Answer, Happening, Timeline, tim
 @settings(max_examples=settings().max_examples // 4)
 @given(timeline=timelines)
 def test_the_balances_are_0_and_no_message_outlives_its_reason(timeline):
+    """Law: docs/specification/trust.md#every-alert-is-accounted-for."""
     asyncio.run(Stage(timeline).play())
 
 

@@ -220,7 +220,7 @@ _MAKERS: dict[str, Callable[[Vocabulary, list[str]], Made]] = {
     "rules": _rules,
 }
 WORDS = tuple(_MAKERS)
-"""The 17 conditions of rule-language.md 5; that of rules on rules comes last."""
+"""The 17 conditions of docs/specification/rules.md#conditions; that of rules on rules comes last."""
 STATES = {"value", "aggregate", "share", "compare", "silence", "spread", "rules"}
 FIGURES_OF = {"count", "value", "distinct", "aggregate", "share", "compare", "silence", "spread", "rules"}
 """Conditions whose level may follow a figure."""

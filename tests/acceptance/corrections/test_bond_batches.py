@@ -1,4 +1,7 @@
-"""Rules on rules hear of each request by itself, whatever batch it is judged in: how busy Siaga is means nothing."""
+"""Rules on rules hear of each request by itself, whatever batch it is judged in: how busy Siaga is means nothing.
+
+Law: docs/specification/rules.md#batches.
+"""
 
 from __future__ import annotations
 

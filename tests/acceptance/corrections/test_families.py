@@ -91,6 +91,8 @@ async def test_a_family_is_followed_up_to_a_limit(bench: Bench, together: int, c
     """A further act changes nothing, is counted as refused, and its event counts; batches make no difference.
 
     Who corrects such an act begins a family of its own.
+
+    Law: docs/specification/rules.md#correction-bounds.
     """
     acts = range(1, MOST_ACTS + 6)
     reports = [report("e0"), *(report(f"e{n}", f"e{n - 1}" if chain else "e0", at=n) for n in acts)]

@@ -106,6 +106,7 @@ async def undisturbed(*rules: Rule, until: int = 120) -> list[tuple[object, ...]
 
 
 async def test_a_rule_that_raises_is_put_off_alone_and_told():
+    """Law: docs/specification/trust.md#nothing-bad-spreads."""
     service = Poisoned(BROKEN, WHOLE)
     await two_reports(service)
     assert await service.rules_of_alerts() == ["utuh"]
@@ -263,6 +264,7 @@ async def with_too_many_letters() -> tuple[Poisoned, int]:
 
 
 async def test_letters_of_a_group_that_raises_for_ever_have_an_end():
+    """Law: docs/specification/rules.md#failing-work."""
     service, last = await with_too_many_letters()
     assert len(await service.store.scan(LETTERS)) == 1
     (kept,) = (await service.store.scan(PUT_OFF_GROUPS)).values()

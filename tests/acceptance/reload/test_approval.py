@@ -89,6 +89,7 @@ async def test_what_was_compared_with_other_rules_does_not_follow(service):
 
 
 async def test_too_many_people_need_a_yes_with_the_number(service):
+    """Law: docs/specification/rules.md#reload."""
     assert (await put(service, rules(*NEW), max_told=0)).outcome == "too_many_told"
     assert await service.store.get("rules", ["pending"]) == [None]
     assert (

@@ -132,7 +132,10 @@ async def test_an_operator_takes_an_alert_in_their_own_name(api):
 
 
 async def test_a_proxy_answer_is_the_persons_and_names_the_token(api, reader):
-    """It counts as the person's own, of grade 2, and who typed it in stays known (escalation.md 5)."""
+    """It counts as the person's own, of grade 2, and who typed it in stays known.
+
+    Specification: docs/specification/trust.md#evidence-grades.
+    """
     alert_id = await api.open_alert()
     recipient = (await api.siaga.desk.case(alert_id)).alert.current.recipients[0]
     answer = await answered(api, alert_id, person=recipient, says="taken", via="proxy")

@@ -48,7 +48,10 @@ async def everything(api, alert_id: str) -> tuple:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_reading_every_link_changes_nothing(api, method: str):
-    """Mail scanners and previews open every link (escalation.md 8.1)."""
+    """Mail scanners and previews open every link (docs/specification/escalation.md#links).
+
+    Law: docs/specification/trust.md#only-people-acknowledge.
+    """
     alert_id = await api.open_alert()
     before = await everything(api, alert_id)
     links = await api.links(alert_id)
@@ -90,6 +93,7 @@ async def test_the_page_names_no_person(api):
     ("says", "status"), [("taken", "acknowledged"), ("seen", "open"), ("resolved", "resolved")]
 )
 async def test_a_post_answers_and_the_same_again_is_polite(api, says: str, status: str):
+    """Law: docs/specification/escalation.md#answers-by-page."""
     alert_id, person, link = await recipient(api)
     form = {"says": says} | (SURE if says == "resolved" else {})
     first = await api.client.post(link, data=form)

@@ -19,6 +19,7 @@ async def quarantine(api, severity: int, number: int = 1) -> None:
 
 
 async def test_a_grave_report_in_quarantine_is_told_to_the_posko_at_once(api):
+    """Law: docs/specification/rules.md#quarantine."""
     await quarantine(api, severity=4)
     await api.advance(minutes=1)
     (alert,) = await own(api)
@@ -36,6 +37,7 @@ async def test_a_grave_report_in_quarantine_is_told_to_the_posko_at_once(api):
 
 
 async def test_the_same_matter_opens_no_second_alert_until_it_is_settled(api):
+    """Law: docs/specification/escalation.md#siagas-own-alerts."""
     await quarantine(api, severity=3)
     await quarantine(api, severity=3, number=2)
     await api.advance(minutes=1)

@@ -24,6 +24,7 @@ async def test_nobody_stands_on_it_while_messages_arrive(api):
 
 
 async def test_whom_no_message_reaches_stands_on_it_with_number_and_words(api):
+    """Law: docs/specification/escalation.md#phone-list."""
     alert_id = await unreachable_alert(api)
     listed = await api.client.get("/v1/phone-list", headers=await api.bearer("operate", region="94.02"))
     callees = listed.json()["callees"]

@@ -96,6 +96,7 @@ async def test_ones_own_is_withdrawn_without_a_reason(api):
 
 
 async def test_nobody_decided_for_72_hours(api):
+    """Law: docs/specification/trust.md#proposals."""
     id_ = await api.propose()
     await api.siaga.advance(START + LAPSES_AFTER - HOUR)
     assert (await api.siaga.proposals.get(id_)).state == "waiting"

@@ -74,7 +74,10 @@ async def test_what_was_missed_is_told_once_of_the_last_instant(api):
 
 
 async def test_its_numbers_are_those_of_the_metrics_of_the_same_span(api):
-    """What was planned is in exactly one state, and each event in exactly one region."""
+    """What was planned is in exactly one state, and each event in exactly one region.
+
+    Law: docs/specification/escalation.md#situation-report.
+    """
     headers = await api.bearer()
     events = [api.event(id="E1"), api.event(id="E2", region="73.15"), api.event(id="E3", severity=9)]
     events += [

@@ -13,7 +13,7 @@ def chained(*entries: bytes) -> list[bytes]:
 
 
 async def test_every_entry_lies_behind_the_mark_of_all_up_to_it(store):
-    """One chain over all writes, whatever else they change."""
+    """One chain over all writes, whatever else they change (docs/specification/trust.md#audit-marks)."""
     entries = (b"satu", b"", bytes(range(256)), b"\n")
     first = Write(name="t", appends=(Append("a", entries[:3], chained=True), Append("l", (b"x",))))
     assert await store.write(first) == Committed()

@@ -43,7 +43,10 @@ async def test_a_request_of_known_events_appends_nothing(store):
 
 
 async def test_received_at_never_falls(store):
-    """The store stamps the later of what it is told and the entry before; that one is in the entry."""
+    """The store stamps the later of what it is told and the entry before; that one is in the entry.
+
+    Law: docs/specification/rules.md#received-at.
+    """
     stamped = []
     for name, told in (("a", 100), ("b", 90), ("c", 100), ("d", 101), ("e", 5)):
         stamped.append((await store.append([arrival(name)], told, 0)).received_at)

@@ -97,7 +97,10 @@ def test_a_damage_is_told_with_its_place(capsys, options, var):
 
 
 def test_what_is_exported_is_what_came_in(capsys, options, tmp_path):
-    """The same documents, from archive and stream, in the offsets of their region."""
+    """The same documents, from archive and stream, in the offsets of their region.
+
+    Law: docs/specification/rules.md#exports.
+    """
     file = tmp_path / "out.jsonl"
     said(capsys, "export", *options, "--from", "2024-10-03 00:00 WITA", "--output", str(file))
     lines = [json.loads(line) for line in file.read_text().splitlines()]

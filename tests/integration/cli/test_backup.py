@@ -202,6 +202,7 @@ def test_a_backup_without_asking_has_no_key(busy, ground, capsys):
 
 
 def test_without_a_public_key_nothing_is_written_unless_somebody_says_plain(busy, ground, capsys):
+    """Law: docs/specification/trust.md#backups."""
     folder = Path(tempfile.mkdtemp(dir=ground))
     assert cli_ended("backup", str(folder), *busy.options) == cli.WRONG
     assert "siaga backup-key" in capsys.readouterr().err

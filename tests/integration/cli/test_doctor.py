@@ -90,7 +90,7 @@ def redis(site):
 
 
 def test_a_good_set_up_has_no_fault(site, redis):
-    """With the Redis that is shipped for; what is advice does not count."""
+    """With the Redis that is shipped for; what is advice does not count (docs/specification/trust.md#doctor)."""
     site.settings |= {
         "http.base_url": "https://siaga.pilkada.go.id",
         "messages.sender": "Siaga <siaga@pilkada.go.id>",

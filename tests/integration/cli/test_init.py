@@ -36,7 +36,7 @@ def siaga(capsys, monkeypatch):
 
 
 def test_the_starter_passes_check_test_and_doctor(siaga, home, monkeypatch):
-    """Without a change, from any folder, by the variable that it says to set."""
+    """Without a change, from any folder, by the variable that it says to set (docs/specification/trust.md#starter)."""
     code, made, said = siaga("init", home / "uji")
     assert code == 0
     assert all(Path(line).is_file() for line in made.splitlines())

@@ -248,6 +248,7 @@ def test_a_token_for_any_desk_reports_for_the_region_of_each_row(against_siaga, 
 
 
 def test_while_the_service_is_away_rows_wait_in_the_spool_for_their_region(siaga_send, tmp_path):
+    """Law: docs/specification/trust.md#desk-of-a-spool."""
     file = tmp_path / "laporan.csv"
     file.write_bytes(rows(("73.15",)))
     code, _, err = siaga_send(file, "--url", "http://127.0.0.1:9")

@@ -91,7 +91,10 @@ def test_a_quiet_moment_is_safe(running):
 
 
 def test_an_awas_alert_that_nobody_took_is_a_reason_to_wait(running):
-    """It is named with its next step; when that falls due within the time asked for, that is a second reason."""
+    """It is named with its next step; when that falls due within the time asked for, that is a second reason.
+
+    Law: docs/specification/trust.md#safe-to-restart.
+    """
 
     async def work(siaga):
         await with_a_death(siaga)

@@ -69,7 +69,10 @@ async def lives():
     [("claim", "before", 1), ("claim", "after", 1), ("attempted", "before", 2), ("attempted", "after", 1)],
 )
 async def test_a_kill_repeats_at_most_what_was_in_flight(lives: Lives, write: str, side: str, mails: int):
-    """Only where the server had said yes and we had not written it down; the repeat is the same mail."""
+    """Only where the server had said yes and we had not written it down; the repeat is the same mail.
+
+    Law: docs/specification/trust.md#messages-go-at-least-once.
+    """
     assert await lives.live(0, write, side) == KILLED
     assert await lives.live(AGAIN) == 0
     assert await lives.live(2 * AGAIN) == 0

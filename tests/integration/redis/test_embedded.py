@@ -191,7 +191,7 @@ async def test_a_server_that_is_kept_is_started_anew_when_it_died(grounds, ask):
 
 
 async def test_another_product_is_refused_with_the_remedy(grounds):
-    """Append-only files are not portable between servers."""
+    """Append-only files are not portable between servers (docs/specification/trust.md#embedded-server)."""
     await grounds.server().start()
     await grounds.server().stop()
     with pytest.raises(ConfigurationError, match=r"written by redis \d.*valkey 9.*install redis \d"):

@@ -34,7 +34,10 @@ async def store(socket):
     [("appendonly", "no"), ("appendfsync", "everysec"), ("maxmemory-policy", "allkeys-lru")],
 )
 async def test_weak_durability_is_refused_or_said(socket, ask, setting, weak):
-    """A server that may lose what it accepted is refused; where the setting allows it, its promise says so."""
+    """A server that may lose what it accepted is refused; where the setting allows it, its promise says so.
+
+    Law: docs/specification/trust.md#no-event-is-lost.
+    """
     await ask(socket, "CONFIG SET", setting, weak)
     store = RedisStore(socket, "weak")
     with pytest.raises(WeakDurabilityError, match=f"{setting} is '{weak}'.*CONFIG SET {setting}"):

@@ -1,4 +1,7 @@
-"""What people's answers do in each status: the status table of escalation.md 5, row by row."""
+"""What people's answers do in each status: the status table, row by row.
+
+Specification: docs/specification/escalation.md#status-table.
+"""
 
 from typing import get_args
 
@@ -108,7 +111,7 @@ def test_the_taker_says_it(status, what):
 
 
 def test_what_another_has_taken_is_closed_by_a_confirmation_with_a_reason():
-    """Neither alone will do; who has taken it is not asked."""
+    """Neither alone will do; who has taken it is not asked (docs/specification/trust.md#closing)."""
     for given in ({}, {"confirmed": True}, {"note_digest": "d"}):
         assert told("acknowledged").do(says("bkpsdm", "resolved", **given)).refusal == "confirmation_needed"
     confirmed = says("bkpsdm", "resolved", confirmed=True, note_digest="d")
@@ -153,7 +156,7 @@ def test_a_grade_of_one_is_read_as_two():
 
 
 def test_who_is_only_informed_may_only_say_seen():
-    """Told, but not asked."""
+    """Told, but not asked (docs/specification/escalation.md#who-may-answer)."""
     course = Course(policy(step("sekda", inform=(target("kesbangpol"),)))).until(1)
     assert course.do(says("kesbangpol", "taken")).refusal == "not_told"
     assert course.do(says("kesbangpol", "seen")).reason == "seen"
@@ -193,7 +196,7 @@ def test_an_answer_while_the_message_is_being_handed_over_counts():
     ],
 )
 def test_a_step_is_satisfied_by_as_many_takings_as_it_needs(need, takers, status):
-    """One, all, or n, which is at most the number of recipients."""
+    """One, all, or n, which is at most the number of recipients (docs/specification/escalation.md#need)."""
     course = Course(policy(step("sekda", "bkpsdm", "kesbangpol", need=need))).until(1)
     for who in ("sekda", "bkpsdm", "kesbangpol")[:takers]:
         course.do(says(who, "taken"))

@@ -41,7 +41,10 @@ def message(number=1, **more):
     ],
 )
 def test_one_more_may_go_once_fewer_than_so_many_went_in_the_stretch(went, now, expected):
-    """(t - within, t]: a message that went exactly `within` ago counts no more."""
+    """(t - within, t]: a message that went exactly `within` ago counts no more.
+
+    Law: docs/specification/escalation.md#budgets.
+    """
     assert allowed_at(went, [FIVE], now) == expected
 
 
@@ -173,6 +176,7 @@ def test_an_exercise_waits_for_everything_real_also_where_it_is_awas():
 
 
 def test_the_region_served_longest_ago_comes_first():
+    """Law: docs/specification/escalation.md#held-messages."""
     messages = [message(1, region="73.15"), message(2, region="73.16"), message(3, region="73.17")]
     assert order(*messages, served={"73.15": 9, "73.16": 3, "73.17": 5}) == ["n2", "n3", "n1"]
 

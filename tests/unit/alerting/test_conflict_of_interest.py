@@ -1,4 +1,7 @@
-"""Conflicts of interest: who is accused, who is told instead, and what if it shows later (escalation.md 2.4)."""
+"""Conflicts of interest: who is accused, who is told instead, and what if it shows later.
+
+Specification: docs/specification/escalation.md#conflict-of-interest.
+"""
 
 import msgspec
 import pytest

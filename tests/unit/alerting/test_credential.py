@@ -1,4 +1,4 @@
-"""Four eyes: which credentials are one person's."""
+"""Four eyes: which credentials are one person's (docs/specification/trust.md#four-eyes)."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""What judging and time do to an alert: openings, joins, re-datings, ends, undoings, wakings (escalation.md 5)."""
+"""What judging and time do to an alert: openings, joins, re-datings, ends, undoings, wakings.
+
+Specification: docs/specification/escalation.md#status-table.
+"""
 
 import msgspec
 import pytest
@@ -56,7 +59,7 @@ def test_an_opening_without_evidence_has_its_instant_as_floor():
 
 
 def test_a_join_adds_evidence_and_tells_nobody():
-    """Without a cause in `tell_again` (3.10)."""
+    """Without a cause in `tell_again` (docs/specification/escalation.md#telling-again)."""
     course = Course().until(1)
     decision = course.do(joined(2, at=START + 5, figure=2.0))
     assert (decision.reason, decision.notifications) == ("joined", ())
@@ -169,7 +172,7 @@ def test_a_resolved_alert_is_never_woken():
 
 
 def test_a_decision_does_not_touch_what_it_was_given():
-    """Pure: the values before are as they were."""
+    """Pure: the values before are as they were (docs/specification/trust.md#one-way-to-change-an-alert)."""
     course = Course().until(1)
     before, notifications = course.alert, dict(course.notifications)
     decide(before, course.notifications, says("sekda", "taken"), course.around, course.now, by=OPERATOR)

@@ -1,4 +1,4 @@
-"""Who holds an office, and whom a target resolves to (escalation.md 2)."""
+"""Who holds an office, and whom a target resolves to (docs/specification/escalation.md#directory)."""
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,7 @@ def passed(contents, named, excluded=None):
 
 @given(st.integers(-5, 5), st.one_of(st.none(), st.integers(-5, 5)), st.one_of(st.none(), st.integers(-5, 5)))
 def test_a_span_holds_from_its_first_to_before_its_last_instant(at, since, until):
-    """[from, until); an open end holds for ever."""
+    """[from, until); an open end holds for ever (docs/specification/escalation.md#dates)."""
     expected = at in range(-5 if since is None else since, 6 if until is None else until)
     assert Span(since, until).covers(at) is expected
 
@@ -162,7 +162,7 @@ def test_a_named_person_never_falls_back():
     ],
 )
 def test_who_cannot_be_a_recipient_is_passed_over_with_the_first_reason_that_holds(changes, excluded, reason):
-    """Conflict of interest, declined, away, no contact, in this order (system.md 6)."""
+    """Conflict of interest, declined, away, no contact, in this order (docs/specification/escalation.md#gates)."""
     people = tuple(p for p in CONTENTS.people if p.id != "sekda")
     contents = Contents(
         people=(*people, person("sekda", **changes) if "contacts" not in changes else _person(changes)),

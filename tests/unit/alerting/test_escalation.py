@@ -1,4 +1,7 @@
-"""The walk of the steps, on time: waits, skips, rounds, exhaustion, restarts, rising levels (escalation.md 3)."""
+"""The walk of the steps, on time: waits, skips, rounds, exhaustion, restarts, rising levels.
+
+Specification: docs/specification/escalation.md#steps.
+"""
 
 import msgspec
 
@@ -56,13 +59,13 @@ def test_further_rounds_start_at_their_step():
 
 
 def test_the_wait_runs_though_nothing_can_be_sent():
-    """Messages that nobody sends do not hold the clock."""
+    """Messages that nobody sends do not hold the clock (docs/specification/escalation.md#start-of-a-step)."""
     course = Course()
     assert course.alert.wake_at == START + 30 * MINUTE
 
 
 def test_a_step_below_its_level_is_skipped_and_the_next_tried_at_the_same_instant():
-    """`when: {level: {at_least: awas}}` on a siaga alert."""
+    """`when: {level: {at_least: awas}}` on a siaga alert (docs/specification/escalation.md#skipped-steps)."""
     terms = policy(step("sekda", when=StepCondition(level_at_least=4)), step("bkpsdm"))
     course = Course(terms).until(0)
     assert course.sent == [("first", "bkpsdm")]
@@ -80,7 +83,7 @@ def test_a_chain_of_skips_in_the_middle_leads_into_the_next_round_at_once():
 
 
 def test_a_round_that_starts_no_step_ends_the_escalation_at_once():
-    """The remaining rounds are not walked through."""
+    """The remaining rounds are not walked through (docs/specification/escalation.md#rounds)."""
     terms = policy(
         step("sekda", wait=10),
         step("bkpsdm", wait=10, when=StepCondition(level_at_least=4)),
@@ -93,7 +96,7 @@ def test_a_round_that_starts_no_step_ends_the_escalation_at_once():
 
 
 def test_where_no_step_has_a_recipient_the_alert_is_exhausted_at_its_opening():
-    """`unreachable` at once."""
+    """`unreachable` at once (docs/specification/escalation.md#exhausted)."""
     course = Course(policy(step(), step())).until(0)
     assert (course.sent, course.alert.exhausted_at) == ([("unreachable", "posko")], START)
 
@@ -143,7 +146,7 @@ def test_one_to_inform_is_told_once_with_the_first_started_step():
 
 
 def test_a_step_whose_every_message_failed_ends_at_once():
-    """No wait for people whom nothing can reach (3.4)."""
+    """No wait for people whom nothing can reach (docs/specification/escalation.md#next-step-at-once)."""
     course = Course()
     course.down["sekda/sms/1"] = "permanent"
     course.until(0)
@@ -160,7 +163,10 @@ def test_one_recipient_who_can_answer_keeps_the_step():
 
 
 def test_what_is_still_being_tried_for_ever_counts_as_failed():
-    """The last contact goes on being tried, the step does not wait for it (4.4)."""
+    """The last contact goes on being tried, the step does not wait for it.
+
+    Specification: docs/specification/escalation.md#failures.
+    """
     course = Course()
     course.down["sekda/sms/1"] = "transient"
     course.until(2)
@@ -180,7 +186,10 @@ def test_who_was_told_before_can_answer_though_the_repeat_failed():
 
 
 def test_a_taking_at_the_very_end_of_the_wait_is_in_time():
-    """What people do at an instant goes before what falls due at it (3.2)."""
+    """What people do at an instant goes before what falls due at it.
+
+    Specification: docs/specification/escalation.md#order-at-an-instant.
+    """
     course = Course().until(29)
     course.do(says("sekda", "taken"), 30)
     course.until(300)
@@ -293,7 +302,7 @@ def test_a_level_that_rises_after_a_taking_opens_the_alert_again_and_restarts_th
 
 
 def test_a_match_after_a_quiet_time_starts_the_first_step_anew():
-    """Step 1 of round 1; nothing pending is cancelled."""
+    """Step 1 of round 1; nothing pending is cancelled (docs/specification/escalation.md#new-after-quiet)."""
     course = Course().until(31)
     course.do(joined(new_after_quiet=True), 45)
     course.until(46)
@@ -371,7 +380,7 @@ def test_after_the_last_step_escalating_by_hand_exhausts():
 
 
 def test_what_is_overdue_runs_once_and_the_next_wait_counts_from_then():
-    """After two hours of downtime one step starts, not four."""
+    """After two hours of downtime one step starts, not four (docs/specification/escalation.md#downtime)."""
     course = Course(policy(step("sekda", wait=30), rounds_after_first=9)).until(0)
     course.do(Wake(), 120)
     assert (len(course.alert.runs), course.alert.wake_at) == (2, START + 150 * MINUTE)
@@ -387,7 +396,7 @@ def test_who_took_already_satisfies_a_later_step_that_needs_only_them():
 
 
 def test_away_people_are_passed_over_with_their_reason_in_the_history():
-    """Resolution (2.3) leaves its trace."""
+    """Resolution (docs/specification/escalation.md#resolution) leaves its trace."""
     course = Course(contents=having(person("sekda", away=(Span(),))))
     passed = [(e.person, e.reason) for e in course.history if e.name == "recipient_passed_over"]
     assert passed == [("sekda", "away")]

@@ -1,4 +1,7 @@
-"""The question asked right before each attempt: is this still wanted? (escalation.md 4.7, system.md 6)."""
+"""The question asked right before each attempt: is this still wanted?.
+
+Specification: docs/specification/escalation.md#last-check, #gates.
+"""
 
 from typing import get_args
 
@@ -93,7 +96,10 @@ def test_a_step_that_runs_while_acknowledged_is_wanted_then():
 
 
 def test_who_took_is_not_asked_again_until_the_level_rises():
-    """Planned before the taking: cancelled; planned by the rise after it: wanted (3.9)."""
+    """Planned before the taking: cancelled; planned by the rise after it: wanted.
+
+    Specification: docs/specification/escalation.md#level-rises.
+    """
     course = Course(policy(step("sekda", "bkpsdm", need="all"))).until(1)
     course.do(says("sekda", "taken"))
     assert ask(course, notice(course), state="pending") == ("cancelled", "taken")

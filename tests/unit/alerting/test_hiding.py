@@ -1,4 +1,7 @@
-"""Hiding: which rule hides an alert, and what a hidden one does until it is shown (escalation.md 3.7, 9)."""
+"""Hiding: which rule hides an alert, and what a hidden one does until it is shown.
+
+Specification: docs/specification/escalation.md#restart-of-a-step, #silences.
+"""
 
 import msgspec
 import pytest

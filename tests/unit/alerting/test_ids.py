@@ -27,7 +27,10 @@ def test_an_id_is_sixteen_characters_that_can_stand_in_any_link(parts):
 
 
 def test_space_and_ordinal_tell_alerts_of_one_group_apart():
-    """An exercise never has the id of a real alert, nor the second alert that of the first."""
+    """An exercise never has the id of a real alert, nor the second alert that of the first.
+
+    Law: docs/specification/trust.md#derived-ids.
+    """
     ids = {alert_id("n", space, "r", "g", ordinal) for space in ("real", "exercise") for ordinal in (1, 2)}
     assert len(ids) == 4
 

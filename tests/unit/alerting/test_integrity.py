@@ -1,4 +1,4 @@
-"""The two balances of promise 2, and the proof of a history: what is lost or touched is found."""
+"""The two balances, and the proof of a history: what is lost or touched is found."""
 
 import msgspec
 import pytest

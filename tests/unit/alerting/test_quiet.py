@@ -45,7 +45,7 @@ POLLING = Calendar(
 )
 
 
-# --- the policy's quiet hours (3.8) ---------------------------------------------------------------------------------
+# --- the policy's quiet hours (docs/specification/escalation.md#policy-quiet-hours) -----------------------------------
 
 
 def quiet_policy(*steps, levels=(2,), **more):
@@ -116,7 +116,7 @@ def test_an_operator_who_escalates_does_not_wait_for_the_morning():
     assert course.sent == [("first", "sekda")]
 
 
-# --- quiet hours of a contact (4.2) ---------------------------------------------------------------------------------
+# --- quiet hours of a contact (docs/specification/escalation.md#contact-quiet-hours) ----------------------------------
 
 
 def sleeper(*channels, name="sekda"):
@@ -167,7 +167,7 @@ def test_a_level_that_rises_to_awas_lets_go_of_what_waits():
 
 @pytest.mark.parametrize(("level", "sent"), [(3, [("first", "sekda")]), (2, [])])
 def test_the_stage_says_to_which_levels_the_peace_yields(level, sent):
-    """On polling day from siaga on."""
+    """On polling day from siaga on (docs/specification/escalation.md#calendar)."""
     now = at("2024-11-27 03:00")
     course = Course(contents=having(sleeper("sms")), now=now, level=level, calendar=POLLING)
     assert course.until(1).sent == sent

@@ -1,4 +1,7 @@
-"""Told again though no step is due: a figure that doubles, and time alone (escalation.md 3.10)."""
+"""Told again though no step is due: a figure that doubles, and time alone.
+
+Specification: docs/specification/escalation.md#telling-again.
+"""
 
 from engine.core.alerting.policy import Acknowledge, Quiet
 from engine.core.judging.instant import HOUR, MINUTE

@@ -1,4 +1,7 @@
-"""Delivery reports: states never go back, whatever order reports come in; a failure falls back (escalation.md 4.6)."""
+"""Delivery reports: states never go back, whatever order reports come in; a failure falls back.
+
+Specification: docs/specification/escalation.md#delivery-reports.
+"""
 
 import msgspec
 import pytest

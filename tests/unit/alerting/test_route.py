@@ -1,4 +1,7 @@
-"""Which gateway carries a message, and what its breaker does (escalation.md 4.1, 4.5 and 9)."""
+"""Which gateway carries a message, and what its breaker does.
+
+Specification: docs/specification/escalation.md#contact-choice, #breaker, #gateways.
+"""
 
 import pytest
 from hypothesis import given

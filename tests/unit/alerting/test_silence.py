@@ -1,4 +1,7 @@
-"""Silences: which alerts they mean, what they hold back, and what their end does (escalation.md 9)."""
+"""Silences: which alerts they mean, what they hold back, and what their end does.
+
+Specification: docs/specification/escalation.md#silences.
+"""
 
 import msgspec
 import pytest

@@ -1,4 +1,7 @@
-"""Whom a message goes to, on which contact, and what a failure leads to (escalation.md 4 and 6)."""
+"""Whom a message goes to, on which contact, and what a failure leads to.
+
+Specification: docs/specification/escalation.md#contacts, #message-kinds.
+"""
 
 import msgspec
 import pytest

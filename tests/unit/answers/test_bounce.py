@@ -33,7 +33,7 @@ def test_a_server_with_words_of_its_own_is_understood_where_it_is_plain():
 
 @pytest.mark.parametrize("action", ["delayed", "delivered"])
 def test_what_is_no_failure_is_told_apart(action: str):
-    """A delay is not the end."""
+    """A delay is not the end (docs/specification/escalation.md#bounces)."""
     assert read_bounce(postfix(NAME, action, "4.4.1")).action == action
 
 

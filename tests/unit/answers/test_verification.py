@@ -45,6 +45,7 @@ async def test_the_right_code_verifies_once(board):
 
 
 async def test_a_wrong_code_verifies_nothing_and_five_of_them_end_it(board):
+    """Law: docs/specification/trust.md#verification-codes."""
     contact, now = await board.second(), board.clock.now()
     code = await board.verifications.ask(contact, now)
     outcomes = [await board.verifications.hear(contact, "000000", now, by=OPERATOR) for _ in range(TRIES)]

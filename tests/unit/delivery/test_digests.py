@@ -83,7 +83,10 @@ async def test_a_digest_that_may_still_arrive_is_tried_again_as_it_was():
 
 
 async def test_a_digest_that_cannot_arrive_leaves_its_items_each_to_its_own_way():
-    """No other contact is left: each goes on being tried while it is wanted (escalation.md 4.4)."""
+    """No other contact is left: each goes on being tried while it is wanted.
+
+    Specification: docs/specification/escalation.md#failures.
+    """
     board = Switchboard()
     alerts = await held(board)
     board.route.become("down")

@@ -114,7 +114,10 @@ def with_spare(board: Switchboard) -> Collecting:
 
 
 async def test_failover_writes_the_message_for_the_route_it_takes():
-    """A code is of no use where no answer comes back; where the routes are alike the bytes stay as they were."""
+    """A code is of no use where no answer comes back; where the routes are alike the bytes stay as they were.
+
+    Law: docs/specification/escalation.md#changed-gateway.
+    """
     board = Switchboard()
     spare = with_spare(board)
     board.route.become("down")

@@ -94,6 +94,7 @@ def test_a_misspelt_list_is_guessed():
 
 
 def test_regions_are_those_that_hold_an_election_under_an_activated_desk():
+    """Law: docs/specification/rules.md#rosters."""
     members = silent("regions")
     assert len(members) == sum(r.code.startswith("73.") and r.election_local for r in REGIONS) == 24
     assert Member("73.15") in members

@@ -191,7 +191,10 @@ def test_unknown_columns_are_not_passed_over(tmp_path: Path):
     ],
 )
 def test_two_holders_of_one_office_at_a_time(first: str, second: str, warned: bool, tmp_path: Path):
-    """Advice only: escalation.md 2.1 says who counts. The last day of the one belongs to it still."""
+    """Advice only: the specification says who counts. The last day of the one belongs to it still.
+
+    Specification: docs/specification/escalation.md#holders.
+    """
     rows = [
         f"{HEADER},valid_from,valid_to",
         f"73.15,kepala_daerah,a,pjs,id,+628110000001,,,{first}",

@@ -1,6 +1,8 @@
 """A file with ten mistakes prints ten findings, in both languages, each with its place, line, caret and suggestion.
 
 The expected prints lie beside the file in `golden/`; read them as a policy officer would before accepting a change.
+
+Law: docs/specification/rules.md#findings.
 """
 
 from pathlib import Path

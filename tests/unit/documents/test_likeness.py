@@ -43,6 +43,7 @@ def test_everything_is_taken_and_single_keys_are_replaced():
 
 
 def test_own_keys_come_before_those_of_the_other_rule_and_these_before_defaults():
+    """Law: docs/specification/rules.md#inheritance."""
     head = "defaults: {owner: Biro B, guide: sop/b.md, late_horizon: 48h}\n"
     rules = {r.id: r for r in load(BASE, derived("{id: b, like: dasar, guide: sop/c.md}", head)).expect()}
     assert (rules["b"].owner, rules["b"].guide, rules["b"].late_horizon) == (
@@ -63,7 +64,10 @@ def test_a_chain_in_any_order_of_files():
 
 
 def test_the_version_is_that_of_the_resolved_rule():
-    """A change of the other rule changes it, and so does nothing else that stands beside it."""
+    """A change of the other rule changes it, and so does nothing else that stands beside it.
+
+    Law: docs/specification/rules.md#rule-version.
+    """
     own = derived("{id: b, like: dasar, level: awas}")
     before = {rule.id: rule.version for rule in load(BASE, own).expect()}
     for text, same in (

@@ -1,4 +1,7 @@
-"""Policies as they come out of their file: every key of escalation.md 1, its default and its bounds."""
+"""Policies as they come out of their file: every key, its default and its bounds.
+
+Specification: docs/specification/escalation.md#policies.
+"""
 
 from pathlib import Path
 
@@ -125,7 +128,10 @@ def test_rounds(written: str, rounds: tuple[int, int]):
     ],
 )
 def test_acknowledgements(written: str, acknowledge: Acknowledge):
-    """Grade 1 is read as 2 (escalation.md 1); what never expires may be reminded of at any time."""
+    """Grade 1 is read as 2; what never expires may be reminded of at any time.
+
+    Specification: docs/specification/escalation.md#policies.
+    """
     assert one(f"    acknowledge: {written}\n").acknowledge == acknowledge
 
 

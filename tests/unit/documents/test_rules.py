@@ -232,6 +232,7 @@ def test_lists_and_filters_are_known_in_every_file():
 
 
 def test_all_of_it_is_valid_or_nothing_is_loaded():
+    """Law: docs/specification/rules.md#rule-set."""
     good, bad = text().encode(), text(id="dua", level="merah").encode()
     loaded = read_rules([("a.yaml", good), ("b.yaml", bad)], Known())
     assert (loaded.value, loaded.valid) == ((), False)

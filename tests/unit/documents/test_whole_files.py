@@ -62,6 +62,7 @@ def test_a_file_with_endless_mistakes():
 
 @pytest.mark.parametrize("size", [1024 * 1024, 1024 * 1024 + 1])
 def test_a_rule_file_has_at_most_a_mebibyte(size: int):
+    """Law: docs/specification/rules.md#loading."""
     text = rule().encode()
     padded = text + b"#" * (size - len(text) - 1) + b"\n"
     findings = read_rules([("r.yaml", padded)], KNOWN).findings

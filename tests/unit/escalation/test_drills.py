@@ -49,6 +49,7 @@ async def begun(board: Switchboard, region: str = "73.15"):
 
 
 async def test_everybody_of_the_region_whom_any_policy_would_tell(board):
+    """Law: docs/specification/escalation.md#drills."""
     assert await drills(board).people("73.15") == ("bpbd-7315", "sekda-7315")
     assert await drills(board).people("73") == ("bpbd-7315", "sekda-73", "sekda-7315")
 

@@ -30,6 +30,7 @@ def test_a_standby_leads_within_the_promised_time():
 
 
 async def test_a_standby_takes_over_when_the_lease_is_over():
+    """Law: docs/specification/rules.md#one-evaluator."""
     two = Two()
     first = await two.one.take()
     assert await two.other.take() is None

@@ -189,6 +189,7 @@ def test_up_to_two_minutes_ahead_is_now(examine, document, ahead):
 
 
 def test_more_than_two_minutes_ahead_is_kept_aside(examine, document):
+    """Law: docs/specification/rules.md#future-events."""
     verdict = examine(document(occurred_at=format_instant(NOW + 2 * MINUTE + 1, "WITA")))
     assert (verdict.fault, verdict.field, verdict.mended) == ("ahead", "occurred_at", {})
 

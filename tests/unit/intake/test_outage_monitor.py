@@ -74,7 +74,10 @@ async def test_regular_beats_leave_no_gap(station: Station) -> None:
 
 
 async def test_a_longer_pause_is_a_gap_told_once(station: Station) -> None:
-    """One millisecond more than the longest pause, with its metric; the next beats tell nothing more."""
+    """One millisecond more than the longest pause, with its metric; the next beats tell nothing more.
+
+    Law: docs/specification/rules.md#outages.
+    """
     await station.pulse().beat()
     station.wait(LONGEST_PAUSE + 1)
     again = station.pulse()

@@ -25,7 +25,10 @@ FUTURE = "2024-11-27T10:30:00+07:00"
 
 
 async def test_each_document_ends_in_one_of_four_ways(door, document, pinrang):
-    """Accepted, duplicate, kept aside with the reason, refused with the reason; each by its place."""
+    """Accepted, duplicate, kept aside with the reason, refused with the reason; each by its place.
+
+    Law: docs/specification/rules.md#intake.
+    """
     result = await door.submit(
         [
             document(),
@@ -64,6 +67,7 @@ async def test_the_answer_is_counted_in_the_metrics_and_in_the_store(door, docum
 
 
 async def test_a_request_is_one_entry_stamped_with_the_clock(door, document, nation):
+    """Law: docs/specification/rules.md#requests."""
     body = "\n".join(json.dumps(document(id=f"e{number}")) for number in range(50)).encode()
     await door.submit(body, nation, LINES)
     (entry,) = await door.store.read("0-0", 10)
@@ -99,6 +103,7 @@ async def test_what_was_kept_aside_does_not_block_its_id(door, document, nation)
 
 
 async def test_same_id_at_two_desks_is_two_events(door, document, nation):
+    """Law: docs/specification/rules.md#event-identity."""
     result = await door.submit([document(), document(source={"desk": "73"})], nation)
     assert result.accepted == 2
 
@@ -365,7 +370,10 @@ async def test_what_is_older_than_the_memory_for_repeats_is_kept_aside(door, doc
 
 
 async def test_an_old_repeat_that_is_still_remembered_is_a_duplicate(door, document, nation):
-    """A replay of old events changes nothing; with other content it is a conflict like any other."""
+    """A replay of old events changes nothing; with other content it is a conflict like any other.
+
+    Law: docs/specification/rules.md#duplicates.
+    """
     old = document(id="a", occurred_at=format_instant(NOW - 59 * DAY, "WITA"))
     assert (await door.submit([old], nation)).accepted == 1
     door.clock.set(NOW + 2 * DAY)

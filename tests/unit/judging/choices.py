@@ -1,7 +1,7 @@
 """Patterns read word for word: every choice of events is tried.
 
-An independent reading of rule-language.md 5 that the patterns are held against. It knows no state and no order of
-arrival, and is exponential: for a handful of events only.
+An independent reading of docs/specification/rules.md#conditions that the patterns are held against. It knows no state
+and no order of arrival, and is exponential: for a handful of events only.
 """
 
 from __future__ import annotations

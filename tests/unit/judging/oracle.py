@@ -1,7 +1,7 @@
 """The language read word for word: one look a minute, everything counted anew each time.
 
-An independent reading of rule-language.md 3.4, 3.9 and 5 that the fold is held against. It knows no timers, no running
-figures and no arrival: whole minutes only, and quadratic.
+An independent reading of docs/specification/rules.md#distance, #one-open-alert, #conditions that the fold is held
+against. It knows no timers, no running figures and no arrival: whole minutes only, and quadratic.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Silence read word for word: one look a minute, the time that counts counted minute by minute.
 
-An independent reading of rule-language.md 3.4, 3.5, 3.9 and 5 that the fold of `silence` is held against. It knows no
-due instants and no order of arrival: whole minutes only.
+An independent reading of docs/specification/rules.md#distance, #watermark, #one-open-alert, #conditions that the fold
+of `silence` is held against. It knows no due instants and no order of arrival: whole minutes only.
 """
 
 from __future__ import annotations

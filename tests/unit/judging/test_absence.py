@@ -96,6 +96,7 @@ def test_an_outage_is_no_silence():
 
 
 def test_the_level_rises_and_doubled_lengths_are_told_though_nothing_arrives():
+    """Law: docs/specification/rules.md#silence-levels."""
     levels = (LevelStep(2), LevelStep(3, Limit("at_least", 3 * HOUR)), LevelStep(4, Limit("above", 5 * HOUR)))
     one = silence(levels=levels, tell_again=TellAgain(value_doubles=True), wait_for_late=MINUTE)
     found = [one for one in said(one, 13 * HOUR) if isinstance(one, Risen)]
@@ -145,6 +146,7 @@ def deadline(by: datetime | Instant = 5 * HOUR, **over: Any) -> Rule:
 
 @pytest.mark.parametrize(("at", "opens"), [(5 * HOUR, set()), (5 * HOUR + 1, {5 * HOUR}), (-HOUR, set())])
 def test_a_deadline_is_met_up_to_its_instant(at: Instant, opens: set[Instant]):
+    """Law: docs/specification/rules.md#deadline."""
     assert openings(deadline(), at).openings == opens
 
 

@@ -117,6 +117,7 @@ def openings(one, *reports, until: Instant = NEXT + DAY) -> Ledger:
 
 
 def test_no_event_outside_opens_but_it_counts_inside():
+    """Law: docs/specification/rules.md#active."""
     one = rule(condition=Count(2, DAY), active=WORK)
     assert openings(one, event(EVENING), event(EVENING + HOUR)).openings == set()
     assert openings(one, event(EVENING), event(NEXT)).openings == {NEXT}

@@ -1,4 +1,4 @@
-"""One millisecond inside, on and outside every window, wait and hold (rule-language.md 3.4)."""
+"""One millisecond inside, on and outside every window, wait and hold (docs/specification/rules.md#distance)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ def test_a_clearing_event_must_be_newer_than_the_opening(at: int, *, ends: bool)
 
 
 def test_a_count_falls_when_its_oldest_leaves() -> None:
-    """`no_longer_true` ends at the instant the figure falls under the limit: W after the oldest one needed."""
+    """`no_longer_true` ends at the instant the figure falls under the limit: W after the oldest one needed.
+
+    Law: docs/specification/rules.md#clearing.
+    """
     group = Group(rule(condition=Count(2, HOUR), clear=Clear("no_longer_true")))
     ledger = feed(group, [[event(0)], [event(MINUTE)]], until=HOUR - 1)
     assert ledger.open == [1]
@@ -133,7 +136,10 @@ def test_a_join_after_a_window_of_quiet_says_so(gap: int, *, anew: bool) -> None
 
 @pytest.mark.parametrize(("since", "opens"), [(0, HOUR), (1, 70 * MINUTE), (None, 0)])
 def test_a_low_figure_is_judged_once_it_was_watched_for_a_window(since: int | None, opens: int) -> None:
-    """`at_most` waits until the rule has watched the group for W; then it is judged as points enter or leave."""
+    """`at_most` waits until the rule has watched the group for W; then it is judged as points enter or leave.
+
+    Law: docs/specification/rules.md#watched-for-long-enough.
+    """
     low = rule(condition=Distinct(("id",), Limit("at_most", 3), HOUR))
     ledger = feed(
         Group(low, around=Circumstances(since=since)), [[event(0)], [event(10 * MINUTE)]], until=FAR
@@ -142,7 +148,10 @@ def test_a_low_figure_is_judged_once_it_was_watched_for_a_window(since: int | No
 
 
 def test_all_events_of_an_instant_are_applied_before_it_is_judged() -> None:
-    """Of one request or of several: several completions at one instant are one opening."""
+    """Of one request or of several: several completions at one instant are one opening.
+
+    Law: docs/specification/rules.md#event-order.
+    """
     together = Group(rule(condition=Count(2, HOUR)))
     (opened,) = together.apply([event(0, "a"), event(0, "b"), event(0, "c")], received_at=0)
     assert isinstance(opened, Opened)

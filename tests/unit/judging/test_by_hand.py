@@ -1,4 +1,4 @@
-"""Closing by hand, and what may open after it (rule-language.md 3.9)."""
+"""Closing by hand, and what may open after it (docs/specification/rules.md#opening-after-closing)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def test_a_new_event_opens_a_new_alert_that_counts_the_old_window() -> None:
 
 
 def test_start_again_never_counts_what_led_to_an_opening() -> None:
-    """`start_again`: events up to and including the completing one are never counted again."""
+    """`start_again`: events up to and including the completing one are never counted again.
+
+    Law: docs/specification/rules.md#start-again.
+    """
     group = Group(rule(condition=Count(3, HOUR), start_again=True))
     group.apply(minutes(0, 10, 20), received_at=20 * MINUTE)
     assert group.apply(minutes(30, 31), received_at=31 * MINUTE, closed=closed(20 * MINUTE)) == ()

@@ -125,7 +125,7 @@ STATES: dict[str, tuple[Condition, Limit, list[Event], int, float]] = {
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("thaw", [False, True])
 def test_the_level_rises_when_an_event_leaves(name: str, *, thaw: bool) -> None:
-    """At that instant, once, with the figure that stands then."""
+    """At that instant, once, with the figure that stands then (docs/specification/rules.md#level-of-a-state)."""
     condition, limit, found, minute, figure = STATES[name]
     one = laddered(condition, limit)
     said = lived(one, found, thaw=thaw)
@@ -174,7 +174,10 @@ def test_events_only_conditions_have_the_level_of_their_events() -> None:
 
 
 def test_a_rise_waits_for_late_reports_and_is_not_said_where_one_comes() -> None:
-    """Another event in the window makes the figure what it is not: the level stays."""
+    """Another event in the window makes the figure what it is not: the level stays.
+
+    Law: docs/specification/rules.md#rise-without-an-event.
+    """
     one = laddered(Distinct(("m",), Limit("at_most", 3), W), Limit("at_most", 0), wait_for_late=5 * MINUTE)
     for late in (False, True):
         group = Group(one)
@@ -202,7 +205,10 @@ def test_a_rise_is_said_once_whatever_comes_late() -> None:
 
 
 def test_what_passed_while_nobody_looked_is_said_in_its_order() -> None:
-    """Down from before the rise until after the end: the alert rises, then it ends."""
+    """Down from before the rise until after the end: the alert rises, then it ends.
+
+    Law: docs/specification/rules.md#rise-after-downtime.
+    """
     one = laddered(
         Aggregate("lowest", "n", Limit("at_least", 1), W), Limit("at_least", 8), clear=Clear("no_longer_true")
     )

@@ -66,7 +66,10 @@ def test_the_reference_begins_two_windows_back(gap: int, *, opens: bool) -> None
 
 @pytest.mark.parametrize(("first", "opens"), [(HOUR, True), (HOUR + 1, False)])
 def test_a_reference_lies_after_the_first_event(first: Instant, *, opens: bool) -> None:
-    """Its whole window does: that of 3 hours reaches back to the first hour, not included."""
+    """Its whole window does: that of 3 hours reaches back to the first hour, not included.
+
+    Law: docs/specification/rules.md#references.
+    """
     ref, now = HOUR + 30 * MINUTE, 3 * HOUR
     held = openings(state(compare(number=1)), event(first), event(ref), event(now), until=now)
     assert held == ({now} if opens else set())
@@ -138,7 +141,10 @@ BASELINE = Column(name="acuan", regions=("73.15", "73.16"), numbers=(76.1, 80.0)
     [("73.15", 64.1, True), ("73.15", 64.2, False), ("73.16", 68, True), ("73.17", 10, False)],
 )
 def test_a_baseline_is_that_of_the_region(region: str, n: float, *, opens: bool) -> None:
-    """Twelve points below what the table has for it; a region that is not in the table has none."""
+    """Twelve points below what the table has for it; a region that is not in the table has none.
+
+    Law: docs/specification/rules.md#reference-tables.
+    """
     one = state(compare("falls_by", 12, figure="latest", of=("n",), reference=BASELINE))
     assert openings(one, reading(0, n, region=region), until=0) == ({0} if opens else set())
 

@@ -89,7 +89,10 @@ def openings(ledger):
 
 @given(conditions, truths, st.sampled_from([0, 4]), st.data())
 def test_the_openings_are_those_of_the_definition_in_every_order_of_hearing(condition, truth, hold_for, data):
-    """Whatever was heard in between, and however much of it is no longer so."""
+    """Whatever was heard in between, and however much of it is no longer so.
+
+    Law: docs/specification/rules.md#rules-on-rules.
+    """
     before = data.draw(
         st.lists(st.sampled_from(NAMES).flatmap(lambda n: st.tuples(st.just(n), stretches(n))))
     )

@@ -47,7 +47,10 @@ def test_a_correction_without_its_event_counts_and_waits() -> None:
 
 
 def test_of_two_corrections_the_later_reported_holds() -> None:
-    """Then the greater desk, then the greater id; not the one that came in last."""
+    """Then the greater desk, then the greater id; not the one that came in last.
+
+    Law: docs/specification/rules.md#order-of-corrections.
+    """
     first, second = member("c1", "x", at=5), member("c2", "x", at=4)
     assert out(member("x"), first, second) == {"x": "corrected", "c2": "corrected"}
     assert out(member("x"), member("c1", "x", at=5), member("c2", "x", at=5)) == {
@@ -174,7 +177,7 @@ def test_acts_that_go_round_in_a_circle_change_nothing() -> None:
     ],
 )
 def test_who_may_say_it(act: dict[str, Any], event_: dict[str, Any], expected: str | None) -> None:
-    """The source, its parent, a verifier; each within its region."""
+    """The source, its parent, a verifier; each within its region (docs/specification/rules.md#who-may-correct)."""
     assert refusal(member("c", "x", **act), member("x", **event_)) == expected
 
 

@@ -67,7 +67,7 @@ def test_not_newer_than_the_closing() -> None:
 
 
 def test_outside_its_time_a_rule_does_not_exist() -> None:
-    """`effective` comes before all else."""
+    """`effective` comes before all else (docs/specification/rules.md#explanation)."""
     one = rule(effective_from=HOUR)
     assert stand(one, Group(one), 0)[1] == "effective"
 

@@ -135,7 +135,7 @@ def test_fewer_than_min_events_meet_no_limit(count: int, *, opens: bool) -> None
 def test_what_more_events_could_undo_waits(
     function: Function, limit: Limit, detected: int, *, non_negative: bool
 ) -> None:
-    """The others open on arrival (rule-language.md 3.5)."""
+    """The others open on arrival (docs/specification/rules.md#watermark)."""
     one = rule(condition=aggregate(function, limit, non_negative=non_negative), wait_for_late=10 * MINUTE)
     group = Group(one)
     said = group.apply([event(0, n=5)], received_at=0)

@@ -31,7 +31,10 @@ from tests.unit.judging.desk import event, rule
     ],
 )
 def test_the_key_of_a_group(per: tuple[str, ...], region: str, group: str | None) -> None:
-    """Regions are cut to their level; an event without a key belongs to no group."""
+    """Regions are cut to their level; an event without a key belongs to no group.
+
+    Law: docs/specification/rules.md#groups.
+    """
     report = event(0, region=region, incident="A|B", n=3.0, truth=True, empty="")
     assert group_of(rule(per=per), report) == group
 

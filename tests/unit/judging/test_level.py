@@ -18,7 +18,7 @@ LADDER = (LevelStep(2), LevelStep(3, Limit("at_least", 5)), LevelStep(4, Limit("
 
 @pytest.mark.parametrize(("figure", "level"), [(None, 2), (4, 2), (5, 3), (19, 3), (19.5, 4)])
 def test_a_level_map_gives_the_highest_level_whose_limit_is_met(figure: float | None, level: int) -> None:
-    """Exactly one row is `always`."""
+    """Exactly one row is `always` (docs/specification/rules.md#levels)."""
     assert level_of(rule(levels=LADDER), figure, ()) == level
 
 
@@ -117,7 +117,7 @@ def test_a_value_is_held_against_its_limit_as_a_number(field: object, *, opens: 
 
 
 def test_an_event_without_the_field_is_no_value() -> None:
-    """The latest event that has the field counts."""
+    """The latest event that has the field counts (docs/specification/rules.md#missing-fields)."""
     group = Group(rule(condition=Value("status", one_of=("ditunda", 3))))
     assert group.apply([event(0)], received_at=0) == ()
     assert len(group.apply([event(1, status="ditunda")], received_at=1)) == 1

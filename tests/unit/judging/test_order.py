@@ -269,7 +269,10 @@ def play(one: Rule, requests: list[list[Report]], *, thaw: bool = False) -> Ledg
 def test_every_arrival_order_gives_the_same_openings(
     one: Rule, reports: list[Event], data: st.DataObject
 ) -> None:
-    """Section 3.3: openings that were not undone are equal for all orders and all cuts into requests."""
+    """Section 3.3: openings that were not undone are equal for all orders and all cuts into requests.
+
+    Law: docs/specification/rules.md#arrival-order.
+    """
     check_every_order(one, reports, data)
 
 

@@ -195,7 +195,10 @@ def test_an_alert_of_a_pattern_stays_open_for_as_long_as_it_is_kept_after_its_la
 
 
 def test_late_news_takes_an_opening_back() -> None:
-    """The example of rule-language 6: the police had been there after an hour, and says so after three."""
+    """The example of a rule test: the police had been there after an hour, and says so after three.
+
+    Specification: docs/specification/tests.md#rule-tests.
+    """
     group = Group(rule(condition=CLASH_WITHOUT_POLICE, wait_for_late=10 * MINUTE))
     tell(group, [report(0, A)])
     assert group.due == 2 * HOUR + 10 * MINUTE

@@ -74,7 +74,7 @@ def play(one: Rule, requests: Sequence[Sequence[Event]], refuted: set[str], *, t
 def test_every_arrival_order_gives_the_same_openings(
     world: tuple[Rule, list[Event]], data: st.DataObject
 ) -> None:
-    """Section 3.3, with refuted events and states that are stored between requests."""
+    """With refuted events and states that are stored between requests (docs/specification/rules.md#arrival-order)."""
     one, reports = world
     refuted = data.draw(st.sets(st.sampled_from([r.id for r in reports]))) if reports else set()
     true = sorted((r for r in reports if r.id not in refuted), key=lambda r: r.key)

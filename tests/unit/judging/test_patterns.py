@@ -1,4 +1,4 @@
-"""Patterns against every choice of events, tried one by one (rule-language.md 5)."""
+"""Patterns against every choice of events, tried one by one (docs/specification/rules.md#conditions)."""
 
 from __future__ import annotations
 

@@ -66,7 +66,10 @@ def test_a_share_of_numbers() -> None:
 
 
 def test_an_empty_whole_is_not_judged() -> None:
-    """Neither a high nor a low limit is met by nothing; when the window empties the condition is over."""
+    """Neither a high nor a low limit is met by nothing; when the window empties the condition is over.
+
+    Law: docs/specification/rules.md#shares.
+    """
     for limit in (HALF, Limit("below", 50)):
         assert not feed(Group(share(limit, **FIELDS)), [[event(0, late=0, all=0)]], until=FAR).openings
     ledger = feed(Group(share(Limit("below", 50))), [[event(0)]], until=FAR)

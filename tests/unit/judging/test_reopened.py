@@ -31,7 +31,7 @@ def kinds(said: tuple[Judgement, ...]) -> list[tuple[str, int]]:
 
 
 def test_a_new_event_joins_the_reopened_alert_instead_of_opening_another() -> None:
-    """As if it had not been closed."""
+    """As if it had not been closed (docs/specification/trust.md#reopened-alerts)."""
     group = Group(rule(condition=Count(3, HOUR)))
     group.apply(minutes(0, 10, 20), received_at=20 * MINUTE)
     group.look(now=21 * MINUTE, closed=closed(20 * MINUTE))

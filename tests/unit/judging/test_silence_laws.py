@@ -87,7 +87,10 @@ def test_the_fold_reads_silence_word_for_word(world: tuple[Rule, list[Event], Ci
 def test_every_arrival_order_gives_the_same_openings(
     world: tuple[Rule, list[Event], Circumstances], data: st.DataObject
 ):
-    """Section 3.3, with refuted reports, stored states, and a member that is first looked at late."""
+    """With refuted reports, stored states, and a member that is first looked at late.
+
+    Specification: docs/specification/rules.md#arrival-order.
+    """
     one, reports, around = world
     refuted = data.draw(st.sets(st.sampled_from([r.id for r in reports]))) if reports else set()
     true = sorted((r for r in reports if r.id not in refuted), key=lambda r: r.key)

@@ -66,7 +66,10 @@ def times(spells: list[Spell]) -> list[tuple[int, int | None]]:
 
 @pytest.mark.parametrize("condition", [Change(("v",)), Change(("v",), missing="x"), FirstTime(("v",), HOUR)])
 def test_what_completes_must_be_newer_than_what_closed(condition: Condition) -> None:
-    """At minute 2 the new value comes before the clearing event; what comes after it is nothing new."""
+    """At minute 2 the new value comes before the clearing event; what comes after it is nothing new.
+
+    Law: docs/specification/rules.md#completing-events.
+    """
     news = "z" if isinstance(condition, FirstTime) else "x"
     rows = [(0, "e", "x"), (1, "e", "y"), (2, "e", news), (2, "c", ""), (2, "e", "x")]
     first = (0, 2) if isinstance(condition, FirstTime) else (1, 2)
@@ -103,7 +106,7 @@ def test_a_refuted_event_leaves_no_opening_that_the_others_do_not_give() -> None
 
 
 def test_of_two_clearing_events_of_an_instant_the_newest_closes() -> None:
-    """What lies between them is not newer than the closing one."""
+    """What lies between them is not newer than the closing one (docs/specification/rules.md#clearing-event)."""
     one = rule(condition=EveryEvent(), clear=BY_EVENT)
     assert times(played(one, [(0, "e", ""), (1, "c", ""), (1, "e", ""), (1, "c", "")])) == [(0, 1)]
     assert times(played(one, [(0, "e", ""), (1, "c", ""), (1, "c", ""), (1, "e", "")])) == [(0, 1), (1, None)]
@@ -157,7 +160,10 @@ def evidence(one: Rule, found: list[Event], bits: tuple[int, ...] = ()) -> list[
 
 
 def test_evidence_of_a_figure_is_its_window_and_that_of_a_sequence_is_its_choice() -> None:
-    """All that the figure is made of; of a sequence only the events that fill its steps."""
+    """All that the figure is made of; of a sequence only the events that fill its steps.
+
+    Law: docs/specification/rules.md#evidence.
+    """
     found = [event(at * MINUTE, "abcd"[at], n=at) for at in range(4)]
     figure = rule(condition=Aggregate("sum", "n", Limit("at_least", 6), HOUR))
     assert evidence(figure, found) == ["a", "b", "c", "d"]

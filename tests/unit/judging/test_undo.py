@@ -1,4 +1,4 @@
-"""Late, refuted and corrected events: re-dating and undoing (rule-language.md 3.6, 3.7)."""
+"""Late, refuted and corrected events: re-dating and undoing (docs/specification/rules.md#late-events, #undo)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def test_a_late_event_that_completes_earlier_redates_and_counts_as_joined() -> N
 
 
 def test_a_late_event_that_changes_no_opening_joins() -> None:
-    """Between the completion and now it joins; before the window it is no evidence."""
+    """Between the completion and now it joins; before the window it is no evidence.
+
+    Law: docs/specification/rules.md#joins.
+    """
     group = Group(THREE)
     group.apply(minutes(60, 61, 62, 65), received_at=65 * MINUTE)
     assert [type(one) for one in group.apply(minutes(64), received_at=66 * MINUTE)] == [Joined]

@@ -174,7 +174,7 @@ def test_durable_equals_native_on_a_hundred_thousand_events() -> None:
     "planted", [Test("severity", "at_least", 3), Unless(Test("severity", "at_least", 2))]
 )
 def test_a_planted_fault_is_told_once_and_the_native_verdict_stands(planted: Filter) -> None:
-    """The shard that differed is native only from then on."""
+    """The shard that differed is native only from then on (docs/specification/rules.md#matching)."""
     assert SHARDS is not None
     right = rule(id="adil", watch=Test("severity", "at_least", 2))
     told: list[Disagreement] = []

@@ -1,4 +1,4 @@
-"""The filter language, test by test (rule-language.md 4)."""
+"""The filter language, test by test (docs/specification/rules.md#filters)."""
 
 from __future__ import annotations
 
@@ -131,7 +131,10 @@ def test_what_is_no_test_is_refused_with_a_clear_error(test: Test) -> None:
 
 
 def test_rules_are_found_by_kind_and_come_in_the_order_of_the_set() -> None:
-    """The index changes no verdict: exact kinds, prefixes, lists, and rules that watch any kind."""
+    """The index changes no verdict: exact kinds, prefixes, lists, and rules that watch any kind.
+
+    Law: docs/specification/rules.md#every-rule-fires.
+    """
     clash = Test("kind", "equals", "conflict.clash")
     rules = [
         rule(id="prefix", watch=Test("kind", "prefix", "conflict.")),
@@ -162,7 +165,7 @@ def test_rules_are_found_by_kind_and_come_in_the_order_of_the_set() -> None:
 
 
 def test_clearing_events_are_found_whether_watched_or_not() -> None:
-    """`clear_when: {event: filter}` is asked apart from `watch`."""
+    """`clear_when: {event: filter}` is asked apart from `watch` (docs/specification/rules.md#watch)."""
     arrived = Clear("event", event=Test("kind", "equals", "logistics.arrived"))
     rules = [rule(id="a", watch=Test("kind", "equals", "logistics.late"), clear=arrived), rule(id="b")]
     matcher = NativeMatcher(rules)

@@ -107,7 +107,10 @@ async def test_it_leaves_whole_and_is_found_there(board, archive):
 
 
 async def test_the_summary_counts_what_left(board, archive):
-    """What an installation has done so far does not shrink with what the store holds."""
+    """What an installation has done so far does not shrink with what the store holds.
+
+    Law: docs/specification/trust.md#counters.
+    """
     desk = Desk(board.store, board.clock, board.books, board.metrics, archive)
     before = await desk.summary()
     assert await leave(board, archive, 30)

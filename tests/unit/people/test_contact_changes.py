@@ -74,6 +74,7 @@ def code_in(board, number: str = SEKDA) -> str:
 
 
 async def test_the_notice_names_the_kind_of_contact_and_the_credential_and_no_address(board):
+    """Law: docs/specification/trust.md#contact-notices."""
     await added(board)
     await board.send()
     (text,) = board.texts(SEKDA)
@@ -93,6 +94,7 @@ async def test_a_stored_notice_holds_neither_its_code_nor_its_token(board):
 
 
 async def test_it_counts_a_day_after_the_notice_and_not_before(board):
+    """Law: docs/specification/trust.md#new-contacts."""
     await coded(board)
     await board.send()
     await later(board, DAY - 2_000)
@@ -167,6 +169,7 @@ async def test_a_person_with_no_other_contact_needs_a_second_person(board):
 
 
 async def test_keberatan_with_the_code_voids_it_and_asks_the_posko(board):
+    """Law: docs/specification/trust.md#objections."""
     await coded(board)
     await board.send()
     assert await board.inbound.hear(SEKDA, f"keberatan {code_in(board)}", gateway_id="1") == "recorded"
@@ -222,6 +225,7 @@ async def test_a_removed_phone_objects_by_sms_and_comes_back(board):
 
 
 async def test_a_rejected_removal_brings_the_contact_back_and_an_approved_one_is_final(board):
+    """Law: docs/specification/trust.md#removed-contacts."""
     await coded(board)
     await board.proposals.approve((await change(board)).id, DUTY_DESK, "")
     board.clock.set(board.clock.now() + MINUTE)
@@ -239,6 +243,7 @@ async def test_a_rejected_removal_brings_the_contact_back_and_an_approved_one_is
 
 
 async def test_so_many_changes_of_one_person_wait_at_most(board):
+    """Law: docs/specification/trust.md#contact-change-bounds."""
     for number in range(MOST_OF_HOLDER):
         await board.changes.add(WHO, "email", f"satu{number}@contoh.example", OPERATOR)
     with pytest.raises(TooManyProposalsError):

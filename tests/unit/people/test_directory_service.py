@@ -28,6 +28,7 @@ def silent(contents):
 
 
 async def test_a_change_that_leaves_an_alert_with_nobody_is_refused_and_names_it(board):
+    """Law: docs/specification/escalation.md#frozen-policy."""
     registry, now = Registry(board.store, board.books), board.clock.now()
     for attempt in (registry.rehearse, partial(registry.amend, by=OPERATOR)):
         with pytest.raises(NobodyLeftError, match=board.alert_id) as caught:

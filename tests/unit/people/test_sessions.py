@@ -82,6 +82,7 @@ async def test_another_password_ends_it(desk, cookie):
 
 
 async def test_disabling_the_user_ends_it(desk, cookie):
+    """Law: docs/specification/escalation.md#sessions."""
     await desk.users.disable("piket-pagi", by=OPERATOR)
     assert not await desk.signed_in(cookie)
 

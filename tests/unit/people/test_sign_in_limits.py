@@ -10,6 +10,7 @@ def refused(limits: SignInLimits, name: str, address: str, now: float = 0, brows
 
 
 def test_guesses_of_one_name_from_one_address_are_few():
+    """Law: docs/specification/trust.md#signing-in."""
     limits = SignInLimits()
     assert [refused(limits, "piket", DESK) for _ in range(BOTH + 1)] == [False] * BOTH + [True]
     assert refused(limits, "piket", DESK, WITHIN_SECONDS / BOTH - 1)

@@ -130,6 +130,7 @@ async def test_the_hot_route_does_not_ask_the_store_each_time(office):
 
 
 async def test_a_revocation_counts_here_at_once_and_elsewhere_within_seconds(office):
+    """Law: docs/specification/trust.md#tokens-and-requests."""
     token, text = await office.tokens.create(["submit"], by=OPERATOR)
     elsewhere = Tokens(office.store, office.clock, office.watch)
     for tokens in (office.tokens, elsewhere):

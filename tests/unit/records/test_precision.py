@@ -17,7 +17,10 @@ def ended(reason: str, **over: object) -> object:
 
 
 def test_what_was_refuted_is_no_violation():
-    """Of those that are over; what was only recorded, and exercises, do not count."""
+    """Of those that are over; what was only recorded, and exercises, do not count.
+
+    Law: docs/specification/escalation.md#precision.
+    """
     alerts = [
         OPEN,
         ended("refuted"),

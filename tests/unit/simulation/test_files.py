@@ -27,13 +27,16 @@ def rule_test(tmp_path, body: str):
     ],
 )
 def test_a_start_may_carry_milliseconds(tmp_path, written, instant):
-    """With an offset or with the name of a zone."""
+    """With an offset or with the name of a zone (docs/specification/tests.md#offsets)."""
     test, _ = rule_test(tmp_path, f'start: "{written}"')
     assert test.start == parse_instant(instant)[0]
 
 
 def test_only_instant_and_kind_are_needed(tmp_path):
-    """The rest has a default; names are made so that no two events are one."""
+    """The rest has a default; names are made so that no two events are one.
+
+    Law: docs/specification/tests.md#events-of-a-test.
+    """
     test, findings = rule_test(tmp_path, "events: [{at: +0m, kind: a.b}, {at: +1m, kind: a.b}]")
     first, second = (occurrence.event for occurrence in test.events)
     assert findings == []
@@ -111,7 +114,7 @@ def test_mistakes_are_found_where_they_stand(tmp_path, body, code):
     ],
 )
 def test_mistakes_of_policy_tests_too(tmp_path, body, code):
-    """With the same findings as every other file."""
+    """With the same findings as every other file (docs/specification/tests.md#acts)."""
     path = tmp_path / "a.policy-test.yaml"
     path.write_text(f"{HEAD}tests:\n  - name: uji\n    {body}\n", encoding="utf-8")
     loaded = load_policy_tests(path, RegionTable(()))
@@ -121,7 +124,7 @@ def test_mistakes_of_policy_tests_too(tmp_path, body, code):
 
 
 def test_what_a_test_brings_replaces_what_its_file_says(tmp_path):
-    """Its own policies also where the file names a file of them."""
+    """Its own policies also where the file names a file of them (docs/specification/tests.md#rules-of-a-test)."""
     path = tmp_path / "a.policy-test.yaml"
     own = "inline_policies: [{id: p, steps: [{to: [sekda], wait: 10m}]}]"
     path.write_text(

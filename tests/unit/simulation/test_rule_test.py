@@ -15,7 +15,10 @@ def event(id_: str, occurred_at: int) -> Event:
 
 
 def test_all_orders_of_a_few_events():
-    """Five events inside the horizon: all 120 orders, the first that in which they occurred."""
+    """Five events inside the horizon: all 120 orders, the first that in which they occurred.
+
+    Law: docs/specification/tests.md#arrival-orders.
+    """
     events = [event(str(number), number * HOUR) for number in range(5)]
     found = list(orders(events, 3 * DAY))
     assert len({tuple(one.id for one, _ in order) for order in found}) == factorial(5)

@@ -142,7 +142,7 @@ def test_a_flipped_bit_anywhere_is_found(tmp_path_factory, data):
 @pytest.mark.parametrize("change", ["removed", "put in", "changed", "swapped"])
 @pytest.mark.parametrize("file", ["2024-11-27", "2024-11-28"])
 def test_a_line_removed_put_in_changed_or_swapped_is_found(archive, file, change):
-    """Also where the compression was done anew and is as it should be."""
+    """Also where the compression was done anew and is as it should be (docs/specification/rules.md#archive)."""
     written(archive).release()
     path = archive.folder / f"{file}.jsonl.gz"
     lines = lines_of(path)

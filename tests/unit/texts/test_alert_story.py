@@ -65,7 +65,7 @@ NAMES = (
         "reload_kept",
     ),
 )
-"""escalation.md 10."""
+"""docs/specification/escalation.md#history."""
 TOLD = (
     notification(state="sent", person="orang-sekda"),
     msgspec.structs.replace(

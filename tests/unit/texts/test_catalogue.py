@@ -76,7 +76,10 @@ def test_nothing_is_left_over_in_the_catalogue():
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_role_of_the_directory_has_a_title_and_a_short_title(role: str):
-    """Officials are addressed by their office (domain.md 7.2), never by the name of a database column."""
+    """Officials are addressed by their office, never by the name of a database column.
+
+    Specification: docs/specification/escalation.md#message-words.
+    """
     forms = ("", ".regency", ".city", ".province")
     assert any(f"office.{role}{form}" in CATALOGUE.pairs for form in forms)
     assert any(f"office.short.{role}{form}" in CATALOGUE.pairs for form in forms)

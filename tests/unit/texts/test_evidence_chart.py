@@ -50,7 +50,10 @@ def test_different_values_are_counted_where_the_rule_says_of_which_field():
 
 
 def test_what_does_not_add_up_to_the_figure_is_no_count():
-    """Evidence that is no longer whole would draw another figure than the one that people were told."""
+    """Evidence that is no longer whole would draw another figure than the one that people were told.
+
+    Law: docs/specification/escalation.md#drawn-evidence.
+    """
     chart = chart_of(change(ALERT, figure=9.0), NOW)
     assert (chart.form, chart.limit, figures(chart)) == ("reports", None, [1, 2, 3])
 

@@ -74,7 +74,10 @@ def sent(rendered) -> bytes:
 
 
 def test_the_headers_thread_one_alert_and_stop_automatic_answers():
-    """Every message has its own Message-ID and refers to its alert."""
+    """Every message has its own Message-ID and refers to its alert.
+
+    Law: docs/specification/escalation.md#e-mail-threads.
+    """
     mail = render()
     assert mail.reference == "<pemberitahuanfirstemail@siaga.example>"
     assert mail.date == "Wed, 27 Nov 2024 10:15:00 +0800"

@@ -29,6 +29,7 @@ def test_the_alphabet_is_that_of_the_design():
     ],
 )
 def test_the_check_letter_by_hand(letters, digit, code):
+    """Law: docs/specification/escalation.md#codes."""
     assert written(letters, digit) == code
 
 

@@ -1,4 +1,7 @@
-"""What a text leads to: escalation.md 8.3-8.5 line by line, and never more than was sent to the phone."""
+"""What a text leads to, line by line, and never more than was sent to the phone.
+
+Specification: docs/specification/escalation.md#reply-grammar, #texts-without-their-code, #replies.
+"""
 
 import pytest
 from hypothesis import given

@@ -50,7 +50,7 @@ def text(
 
 
 def test_the_first_notice_says_level_place_what_when_whom_and_by_when():
-    """All that a Sekda at 02.50 needs, and the link."""
+    """All that a Sekda at 02.50 needs, and the link (docs/specification/escalation.md#deadline-in-a-message)."""
     assert text() == (
         "SIAGA Desk Pilkada, Kab. Pinrang: 3 dugaan netralitas ASN, 27/11 pkl 10.10 WITA. Yth. Sekda, mohon jawab "
         f"sebelum 10.45 WITA: {LINK}"

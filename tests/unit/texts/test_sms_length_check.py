@@ -24,7 +24,7 @@ def test_the_shipped_texts_have_no_fault_on_any_route(profile):
 
 
 def test_words_that_operators_block_do_not_stand_in_the_shipped_texts():
-    """The list of domain.md 4."""
+    """The list of docs/specification/escalation.md#message-words."""
     words = (
         "pin",
         "otp",
