@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from engine.answers.bounces import Postbox
+from engine.answers.bounces import BounceMailbox
 from engine.answers.callbacks import Callbacks
 from engine.answers.links import Links, key_fingerprints
 from engine.answers.sms_inbound import Inbound
@@ -23,17 +23,17 @@ from engine.core.alerting.alert import Notification
 from engine.core.alerting.credential import START
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_duration
 from engine.delivery.dispatcher import Dispatcher
-from engine.delivery.gateways import Gateways, Outlet, outlets_of
+from engine.delivery.gateways import GatewayConfig, Gateways, outlets_of
 from engine.delivery.prepaid_credit import EVERY_SECONDS as BALANCES_SECONDS
-from engine.delivery.prepaid_credit import Balances
-from engine.delivery.reply_codes import Phones
+from engine.delivery.prepaid_credit import PrepaidCredit
+from engine.delivery.reply_codes import ReplyCodes
 from engine.delivery.send_budgets import budgets_of
 from engine.documents.kinds import load_kinds, names_by_language
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.internal_alerts import OWN, OwnAlerts
-from engine.escalation.item_retry import Setbacks
+from engine.escalation.item_retry import ItemRetry
 from engine.escalation.silences import Silences
 from engine.escalation.timers import Escalator
 from engine.evaluation.evaluator import Evaluator
@@ -42,7 +42,7 @@ from engine.evaluation.evaluator_process import EvaluatorProcess, exposition
 from engine.evaluation.poll import WINDOWS
 from engine.intake.awas_rules import AwasRules
 from engine.intake.backpressure import Admission, hold_of
-from engine.intake.outage_monitor import BEAT_SECONDS, Pulse
+from engine.intake.outage_monitor import BEAT_SECONDS, OutageMonitor
 from engine.intake.sheet_worker import SheetReader
 from engine.intake.submission import Intake
 from engine.intake.token_rates import TokenRates
@@ -70,7 +70,7 @@ from engine.records import alert_lists, quarantine
 from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.records.case_archive import CaseArchive, archive_of
 from engine.records.rule_sets import RuleSet, first
-from engine.records.runtime_config import SILENCES, Books
+from engine.records.runtime_config import SILENCES, RuntimeConfig
 from engine.rule_sets.approval import Approval
 from engine.rule_sets.approval_worker import previews
 from engine.rule_sets.proposals import Proposals
@@ -78,7 +78,7 @@ from engine.rule_sets.rule_files import EVERY_SECONDS as WATCH_SECONDS
 from engine.rule_sets.rule_files import Watch, as_they_lie, files_of, import_directory, read_rule_set
 from engine.runtime.keys import Keys, agreed_keys
 from engine.runtime.lock_step import LockStep
-from engine.runtime.loop_runner import LoopState, Rota
+from engine.runtime.loop_runner import LoopRunner, LoopState
 from engine.runtime.worker import Workers
 from engine.settings import Settings
 from engine.store.archive.events import Archive
@@ -102,15 +102,15 @@ class Upkeep:
         settings: Settings,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         metrics: Metrics,
         *,
-        balances: Balances,
+        balances: PrepaidCredit,
         archives: bool,
         past: CaseArchive | None,
         keys: Keys,
     ) -> None:
-        self.pulse = Pulse(store, clock, metrics)
+        self.pulse = OutageMonitor(store, clock, metrics)
         self.own_alerts = OwnAlerts(store, clock, books, metrics)
         self.backlog = BacklogWatch(store, clock, metrics, settings.ops)
         self._auditor = Auditor(
@@ -137,7 +137,7 @@ class Upkeep:
         if self._folder is not None and past is not None:
             self._cases = CaseArchivist(store, clock, metrics, past, keys, settings.retention)
 
-    def join(self, rota: Rota, *, real: bool) -> None:
+    def join(self, rota: LoopRunner, *, real: bool) -> None:
         """Enter the loops; `real`: time goes on by itself, else the rota has only what turns in lock-step too."""
         rota.add("auditor", self._auditor.turn, every=AUDIT_SECONDS)
         rota.add("backlog", self.backlog.turn, every=BACKLOG_SECONDS)
@@ -188,9 +188,9 @@ class Siaga:
         settings: Settings,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         keys: Keys,
-        outlets: Sequence[Outlet],
+        outlets: Sequence[GatewayConfig],
         *,
         where: str | None = None,
     ) -> None:
@@ -225,7 +225,7 @@ class Siaga:
             admission=Admission(hold_of(settings.roles, real=not isinstance(clock, ManualClock))),
         )
         self.past = archive_of(settings)
-        self.desk = Desk(store, clock, books, self.metrics, self.past)
+        self.desk = AlertCommands(store, clock, books, self.metrics, self.past)
         self.links = Links(store, clock, keys, books)
         self.workers = Workers()
         self.sheets = SheetReader(Workers(), settings)  # of its own: a report does not wait for a what-if
@@ -274,7 +274,7 @@ class Siaga:
             clock,
             books,
             self.metrics,
-            balances=Balances(
+            balances=PrepaidCredit(
                 prepaid(notifiers),
                 {outlet.gateway.id: outlet.low_balance for outlet in outlets},
                 store=store,
@@ -285,7 +285,7 @@ class Siaga:
             past=self.past,
             keys=keys,
         )
-        phones = Phones(store, keys)
+        phones = ReplyCodes(store, keys)
         self.verifications = Verifications(store, books, keys, self.proposals)
         self.inbound = Inbound(
             store,
@@ -325,7 +325,7 @@ class Siaga:
             sender=settings.messages.sender,
         )
         self.reports = self.dispatcher.reports
-        setbacks = partial(Setbacks, store=store, clock=clock, metrics=self.metrics)
+        setbacks = partial(ItemRetry, store=store, clock=clock, metrics=self.metrics)
         self.callbacks = Callbacks(
             {outlet.gateway.id: outlet.caller for outlet in outlets if outlet.caller is not None},
             clock,
@@ -335,8 +335,8 @@ class Siaga:
             setbacks=setbacks("callbacks"),
         )
         maildir = settings.gateways.smtp.bounces
-        self.postbox = Postbox(self.reports, self.metrics, keys, maildir, setbacks=setbacks("bounces"))
-        self._rota = Rota((), store=store, clock=clock, metrics=self.metrics)
+        self.postbox = BounceMailbox(self.reports, self.metrics, keys, maildir, setbacks=setbacks("bounces"))
+        self._rota = LoopRunner((), store=store, clock=clock, metrics=self.metrics)
         self._lock_step: LockStep | None = None
         if isinstance(clock, ManualClock):
             turns = (
@@ -430,9 +430,9 @@ class Siaga:
         self.upkeep.release()
         await self.dispatcher.close()
 
-    def rota_of(self, roles: Collection[str]) -> Rota:
+    def rota_of(self, roles: Collection[str]) -> LoopRunner:
         """Return the loops of some roles; in lock-step those that time itself turns are none."""
-        rota = Rota(roles, store=self.store, clock=self.clock, metrics=self.metrics)
+        rota = LoopRunner(roles, store=self.store, clock=self.clock, metrics=self.metrics)
         real = self._lock_step is None
         self.upkeep.join(rota, real=real)
         if real:
@@ -473,7 +473,7 @@ async def open_siaga(
     clock = clock or await clock_of(settings, store)
     keys = await agreed_keys(store, settings.key_file, os.environ)
     outlets = outlets_of(settings, os.environ)
-    books = Books(
+    books = RuntimeConfig(
         store,
         namespace=settings.namespace,
         regions=regions,

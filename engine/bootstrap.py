@@ -16,7 +16,7 @@ from engine.records.outages import alive_until
 from engine.runtime.lock_step import stored_clock
 from engine.settings import Settings
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.port import Store
 from engine.store.redis.embedded import EmbeddedServer
 from engine.store.redis.store import RedisStore
@@ -58,10 +58,10 @@ async def _end(task: asyncio.Task[None]) -> None:
         await task
 
 
-def history_of(settings: Settings, store: Store) -> History:
+def history_of(settings: Settings, store: Store) -> EventHistory:
     """Return what an installation keeps of the past: its archive, where there is one, and the stream."""
     folder = settings.archive_directory
-    return History(store, None if folder is None else Archive(folder, settings.namespace))
+    return EventHistory(store, None if folder is None else Archive(folder, settings.namespace))
 
 
 async def clock_of(settings: Settings, store: Store) -> Clock:

@@ -30,12 +30,12 @@ from engine.errors import ConfigurationError
 from engine.settings_sections import (
     BackupSection,
     BudgetSection,
-    Gateways,
-    Place,
+    FilePath,
+    GatewaySettings,
     RetentionSection,
     SituationSection,
 )
-from engine.settings_sections import Section as _Section
+from engine.settings_sections import SettingsSection as _Section
 from engine.settings_sections import listed as _listed
 from engine.settings_sources import from_environment, from_file, from_overrides, nested
 
@@ -62,29 +62,29 @@ class ServerUrl(Secret[str]):
 class Paths(_Section):
     """Where the installation's data lies. Relative paths count from its home."""
 
-    rules: Place = Path("rules")
+    rules: FilePath = Path("rules")
     """Folder of the rule files and their tests."""
-    policies: Place = Path("config/policies.yaml")
+    policies: FilePath = Path("config/policies.yaml")
     """The escalation policies."""
-    calendar: Place = Path("config/calendar.yaml")
+    calendar: FilePath = Path("config/calendar.yaml")
     """The stages of the election; an installation without this file has none."""
-    directory: Place = Path("config/directory.csv")
+    directory: FilePath = Path("config/directory.csv")
     """What `siaga directory import` reads when no file is named, and what an empty store starts with."""
-    regions: Place = Path("config/regions.csv")
+    regions: FilePath = Path("config/regions.csv")
     """The table of regions."""
-    desks: Place = Path("config/desks.yaml")
+    desks: FilePath = Path("config/desks.yaml")
     """Which desks are activated from and until when; an installation without this file has none."""
-    expected: Place = Path("config/expected.yaml")
+    expected: FilePath = Path("config/expected.yaml")
     """Named lists of who must report, for rules that wait for reports; an installation without it has none."""
-    tables: Place = Path("config/tables")
+    tables: FilePath = Path("config/tables")
     """Folder of the tables of reference figures that rules may name; one without any needs none."""
-    kinds: Place = Path("config/kinds.yaml")
+    kinds: FilePath = Path("config/kinds.yaml")
     """The kinds of events and their names."""
-    gateways: Place = Path("config/gateways.yaml")
+    gateways: FilePath = Path("config/gateways.yaml")
     """The gateways; an installation without this file has those of the settings alone."""
-    templates: Place = Path("templates")
+    templates: FilePath = Path("templates")
     """Folder of the texts and templates of messages and pages."""
-    var: Place = Path("var")
+    var: FilePath = Path("var")
     """Folder of everything that Siaga itself writes: embedded server, key, outbox."""
 
     @property
@@ -180,7 +180,7 @@ class IntakeSection(_Section):
     """Bytes of documents that one token may have in quarantine."""
 
 
-class Reload(_Section):
+class ReloadSection(_Section):
     """How changed rules and policies come into force."""
 
     four_eyes: bool = True
@@ -209,10 +209,10 @@ class Contacts(_Section):
     person's approval makes it count at once. A contact that was removed comes back by an objection within this time."""
 
 
-class Links(_Section):
+class LinkSettings(_Section):
     """The links by which officials answer."""
 
-    key_file: Place | None = None
+    key_file: FilePath | None = None
     """File of the secret key, made at first start; none: secret.key in paths.var. SIAGA_KEY overrides it."""
 
 
@@ -230,7 +230,7 @@ class ArchiveSection(_Section):
 
     enabled: bool = True
     """Archive applied events and then trim the stream; without it the stream keeps everything."""
-    directory: Place | None = None
+    directory: FilePath | None = None
     """Folder of the archive's day files; none: archive in paths.var."""
     stream_days: int = Field(default=30, ge=0, le=3_650)
     """Archived events stay in the stream at most so long; 0: as long as a window or a late report may need them."""
@@ -271,12 +271,12 @@ class Settings(_Section):
     redis: Redis = Redis()
     clock: ClockSection = ClockSection()
     intake: IntakeSection = IntakeSection()
-    reload: Reload = Reload()
-    gateways: Gateways = Gateways()
+    reload: ReloadSection = ReloadSection()
+    gateways: GatewaySettings = GatewaySettings()
     messages: Messages = Messages()
     budgets: BudgetSection = BudgetSection()
     contacts: Contacts = Contacts()
-    links: Links = Links()
+    links: LinkSettings = LinkSettings()
     console: Console = Console()
     archive: ArchiveSection = ArchiveSection()
     retention: RetentionSection = RetentionSection()

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 
-class Section(BaseModel):
+class SettingsSection(BaseModel):
     """A frozen section of the settings; a name that it does not have is a mistake."""
 
     model_config = ConfigDict(
@@ -46,7 +46,7 @@ def _from_home(path: Path, info: ValidationInfo) -> Path:
     return home / path if home is not None else path
 
 
-Place = Annotated[Path, AfterValidator(_from_home)]
+FilePath = Annotated[Path, AfterValidator(_from_home)]
 """A path; relative ones count from the home: the folder that holds `config/siaga.yaml`'s folder `config`."""
 
 
@@ -60,7 +60,7 @@ def check_recipient(text: str) -> str:
         ) from None
 
 
-class BackupSection(Section):
+class BackupSection(SettingsSection):
     """Backups hold the phones and mailboxes of all officials: they are encrypted unless somebody asks otherwise."""
 
     recipients: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
@@ -84,52 +84,52 @@ def _written(value: object) -> object:
     return value
 
 
-Allowance = Annotated[
+AllowanceSetting = Annotated[
     str,
     BeforeValidator(_written),
     Field(pattern=r"^[1-9][0-9]{0,6}/([0-9]+(ms|s|m|h|d|w))+( smooth)?$", max_length=40),
 ]
 """At most so many messages in any stretch of so long: `5/15m`, or `{at_most: 5, within: 15m, smooth: true}`."""
-Allowances = Annotated[tuple[Allowance, ...], BeforeValidator(listed)]
+AllowanceSettings = Annotated[tuple[AllowanceSetting, ...], BeforeValidator(listed)]
 
 
-class PersonBudgets(Section):
+class PersonBudgets(SettingsSection):
     """What one person gets, by channel; what is beyond waits and comes as one digest. Awas is never held."""
 
-    sms: Allowances = ("5/15m", "11/1h", "21/3h")
+    sms: AllowanceSettings = ("5/15m", "11/1h", "21/3h")
     """At most so many SMS."""
-    email: Allowances = ("20/1h",)
+    email: AllowanceSettings = ("20/1h",)
     """At most so many e-mails."""
 
 
-class RegionBudgets(Section):
+class RegionBudgets(SettingsSection):
     """What goes out about one regency, by channel. Awas is never held."""
 
-    sms: Allowances = ("60/10m",)
+    sms: AllowanceSettings = ("60/10m",)
     """At most so many SMS."""
-    email: Allowances = ("200/10m",)
+    email: AllowanceSettings = ("200/10m",)
     """At most so many e-mails."""
 
 
-class GatewayBudgets(Section):
+class GatewayBudgets(SettingsSection):
     """What a channel's gateways take; awas goes first, then regions in turn."""
 
-    sms: Allowances = ("600/1m",)
+    sms: AllowanceSettings = ("600/1m",)
     """At most so many SMS."""
-    email: Allowances = ()
+    email: AllowanceSettings = ()
     """At most so many e-mails; none: as many as there are."""
 
 
-class AwasBudgets(Section):
+class AwasBudgets(SettingsSection):
     """What one phone gets of awas one by one; what is beyond comes as a digest with its count and places."""
 
-    sms: Allowances = ("5/10m",)
+    sms: AllowanceSettings = ("5/10m",)
     """At most so many SMS."""
     digest_every: str = Field(default="2m", pattern=r"^([0-9]+(ms|s|m|h|d|w))+$", max_length=40)
     """At most one digest in so long."""
 
 
-class BudgetSection(Section):
+class BudgetSection(SettingsSection):
     """How many messages go out; `5/15m` means at most 5 in any 15 minutes."""
 
     person: PersonBudgets = PersonBudgets()
@@ -140,16 +140,16 @@ class BudgetSection(Section):
     """Share of a gateway's rate that is kept for awas, such as 20%."""
 
 
-class Outbox(Section):
+class OutboxSection(SettingsSection):
     """The gateway that writes messages to files."""
 
     enabled: bool = True
     """Write every message of a channel that has no other gateway as a file."""
-    directory: Place | None = None
+    directory: FilePath | None = None
     """Folder of the .eml and .sms files; none: outbox in paths.var."""
 
 
-class Smtp(Section):
+class Smtp(SettingsSection):
     """The gateway for e-mail."""
 
     host: str | None = None
@@ -166,9 +166,9 @@ class Smtp(Section):
     """Environment variable that holds the password."""
     envelope_sender: str | None = None
     """Address that gets bounces; none: the address in messages.sender."""
-    ca_file: Place | None = None
+    ca_file: FilePath | None = None
     """Certificates to trust instead of the machine's, as PEM, for a mail server with one of your own."""
-    bounces: Place | None = None
+    bounces: FilePath | None = None
     """Maildir of bounces, read by the role dispatcher; none: they come by `siaga bounce`."""
     timeout_seconds: float = Field(default=30, gt=0, le=50)
     """Longest wait for the mail server, in seconds; after a minute another process would send the mail too."""
@@ -176,7 +176,7 @@ class Smtp(Section):
     """Connections kept open at once."""
 
 
-class SmsRoute(Section):
+class SmsRoute(SettingsSection):
     """What the route of SMS carries."""
 
     two_way: bool = False
@@ -191,16 +191,16 @@ class SmsRoute(Section):
     """Words that operators throw messages away for, such as otp, pin."""
 
 
-class Gateways(Section):
+class GatewaySettings(SettingsSection):
     """How messages leave."""
 
     sms: SmsRoute = SmsRoute()
 
-    outbox: Outbox = Outbox()
+    outbox: OutboxSection = OutboxSection()
     smtp: Smtp = Smtp()
 
 
-class RetentionSection(Section):
+class RetentionSection(SettingsSection):
     """How long things are kept, in days; 0 keeps them for good. Histories and the audit hold no personal data."""
 
     resolved_days: int = Field(30, ge=0, le=4_000)
@@ -224,7 +224,7 @@ class RetentionSection(Section):
 _OFFICE = re.compile(r"[a-z][a-z0-9_]*@(nation|province|\d{2}(\.\d{2})?)", re.ASCII)
 
 
-class SituationSection(Section):
+class SituationSection(SettingsSection):
     """The report on the situation, at 06.00 and 18.00 of the region's own time."""
 
     to: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()

@@ -21,11 +21,11 @@ FILE_BYTES = 1_048_576
 """A larger settings file is a mistake."""
 DEPTH = 8
 
-Entry = tuple[str, Any, str]
+SettingEntry = tuple[str, Any, str]
 """Dotted name, text (None: nothing; a list of texts or of maps of them), and where it stands."""
 
 
-def from_file(file: Path) -> Iterator[Entry]:
+def from_file(file: Path) -> Iterator[SettingEntry]:
     """Read a YAML file; raise `ConfigurationError` naming the line where it is not a map of settings."""
     try:
         if file.stat().st_size > FILE_BYTES:
@@ -47,7 +47,7 @@ def from_file(file: Path) -> Iterator[Entry]:
         yield from _walk(file, root, "", 0)
 
 
-def _walk(file: Path, node: yaml.Node, prefix: str, depth: int) -> Iterator[Entry]:
+def _walk(file: Path, node: yaml.Node, prefix: str, depth: int) -> Iterator[SettingEntry]:
     if not isinstance(node, yaml.MappingNode) or depth > DEPTH:
         raise ConfigurationError(
             f"{file}:{node.start_mark.line + 1}: {prefix or 'the file'} must be a map of settings"
@@ -75,7 +75,7 @@ def _item(node: yaml.Node) -> object:
     return str(node.value)
 
 
-def from_environment(environment: Mapping[str, str], known: Iterable[str]) -> Iterator[Entry]:
+def from_environment(environment: Mapping[str, str], known: Iterable[str]) -> Iterator[SettingEntry]:
     """Read variables with `__` and those of a top-level setting; SIAGA_KEY and passwords are not settings."""
     top = {name for name in known if "." not in name}
     for variable, text in sorted(environment.items()):
@@ -84,7 +84,7 @@ def from_environment(environment: Mapping[str, str], known: Iterable[str]) -> It
             yield name.replace("__", "."), text or None, variable
 
 
-def from_overrides(overrides: Sequence[str]) -> Iterator[Entry]:
+def from_overrides(overrides: Sequence[str]) -> Iterator[SettingEntry]:
     """Read `section.name=value` of the command line."""
     for override in overrides:
         name, equals, text = override.partition("=")

@@ -12,9 +12,9 @@ import msgspec
 
 from notifiers.base import DeliveryError, Message, Receipt
 
-State = Literal["up", "down", "slow", "refuses"]
+GatewayMode = Literal["up", "down", "slow", "refuses"]
 """`up` accepts; `down` refuses the connection and `slow` times out, both for a while; `refuses` never accepts."""
-STATES: tuple[str, ...] = get_args(State)
+STATES: tuple[str, ...] = get_args(GatewayMode)
 
 
 class CollectingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,10 +32,10 @@ class Collecting:
         self.channel = settings.channel
         self.accepted: list[Message] = []
         self.tried = 0
-        self._state: State = "up"
-        self._of_recipient: dict[str, State] = {}
+        self._state: GatewayMode = "up"
+        self._of_recipient: dict[str, GatewayMode] = {}
 
-    def become(self, state: State, recipient: str | None = None) -> None:
+    def become(self, state: GatewayMode, recipient: str | None = None) -> None:
         """Behave so from now on, towards everybody or one address; `up` for all ends what was said of single ones."""
         if recipient is not None:
             self._of_recipient[recipient] = state

@@ -28,7 +28,7 @@ class NotConnectedError(OSError):
     """Nobody could be reached: nothing of the request went out."""
 
 
-class Target(NamedTuple):
+class HttpTarget(NamedTuple):
     """Where a request goes: `place` is what connections are kept by."""
 
     secure: bool
@@ -48,7 +48,7 @@ class Target(NamedTuple):
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
 
-def target_of(url: str) -> Target:
+def target_of(url: str) -> HttpTarget:
     """Return where an address leads. Raises `ValueError` for what is no address of the web."""
     if not (url.isascii() and url.isprintable()) or " " in url:
         raise ValueError("an address has letters, digits and signs alone")
@@ -59,10 +59,10 @@ def target_of(url: str) -> Target:
         raise ValueError("a name and a password do not stand in an address")
     secure = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(secure, parts.hostname, parts.port or (443 if secure else 80), path)
+    return HttpTarget(secure, parts.hostname, parts.port or (443 if secure else 80), path)
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What came back: names of headers are small; `body` is its beginning."""
 
     status: int
@@ -94,8 +94,8 @@ class Connections:
         self._busy = 0
 
     async def exchange(
-        self, method: str, target: Target, headers: Mapping[str, str], body: bytes = b""
-    ) -> Answer:
+        self, method: str, target: HttpTarget, headers: Mapping[str, str], body: bytes = b""
+    ) -> HttpAnswer:
         """Send a request and return its answer; whoever gives up waiting leaves no connection behind.
 
         Raises `NotConnectedError` (its cause may be of TLS), other `OSError`s where the connection broke,
@@ -118,7 +118,7 @@ class Connections:
                 self._busy -= 1
         return answer
 
-    def kept(self, target: Target) -> int:
+    def kept(self, target: HttpTarget) -> int:
         """Return how many connections are kept for a target."""
         return sum(one.reusable and one.place == target.place for one in self._idle)
 
@@ -138,7 +138,7 @@ class Connections:
             self._idle.pop(0).abort()
         return None
 
-    async def _open(self, target: Target) -> _Connection:
+    async def _open(self, target: HttpTarget) -> _Connection:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
@@ -151,7 +151,7 @@ class Connections:
         except OSError as error:  # a fault of TLS is one
             raise NotConnectedError(type(error).__name__) from error
 
-    async def _connect(self, target: Target, address: str) -> _Connection:
+    async def _connect(self, target: HttpTarget, address: str) -> _Connection:
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: _Connection(target.place),
             address,
@@ -162,7 +162,7 @@ class Connections:
         return connection
 
 
-def _head(method: str, target: Target, headers: Mapping[str, str], length: int) -> bytes:
+def _head(method: str, target: HttpTarget, headers: Mapping[str, str], length: int) -> bytes:
     fields = {"host": target.authority, **headers, "content-length": str(length)}
     for name, value in fields.items():
         if not (name.isprintable() and value.isprintable()):
@@ -178,10 +178,10 @@ class _Connection(asyncio.Protocol):
         self.place = place
         self.reusable = False
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[Answer] | None = None
+        self._answer: asyncio.Future[HttpAnswer] | None = None
         self._begin()
 
-    async def exchange(self, request: bytes) -> Answer:
+    async def exchange(self, request: bytes) -> HttpAnswer:
         """Send a request on a connection that is not in use."""
         if self._transport is None:
             raise NotConnectedError("closed")
@@ -246,7 +246,7 @@ class _Connection(asyncio.Protocol):
     def _done(self) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(
-                Answer(
+                HttpAnswer(
                     status=self._parser.get_status_code(), headers=self._headers, body=b"".join(self._body)
                 )
             )

@@ -24,7 +24,7 @@ import httptools
 import msgspec
 
 from notifiers.base import DeliveryError, Message, Reason, Receipt, reason_of
-from notifiers.connections import Answer, Connections, NotConnectedError, target_of
+from notifiers.connections import Connections, HttpAnswer, NotConnectedError, target_of
 from notifiers.exchange import retry_after
 
 TIMESTAMP, SIGNATURE = "x-siaga-timestamp", "x-siaga-signature"
@@ -119,7 +119,7 @@ class Webhook:
         if kept is not None:
             kept.close()
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> HttpAnswer:
         target = target_of(url)
         if not target.secure and not self._settings.private_addresses:
             raise _ForbiddenAddressError("not https")

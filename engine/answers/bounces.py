@@ -12,8 +12,8 @@ from typing import Literal, get_args
 import msgspec
 import structlog
 
-from engine.delivery.delivery_reports import Outcome, Reports
-from engine.escalation.item_retry import Setbacks
+from engine.delivery.delivery_reports import DeliveryOutcome, DeliveryReports
+from engine.escalation.item_retry import ItemRetry
 from engine.metrics import Metrics
 from engine.runtime.keys import Keys
 from engine.texts.answer_link import unseal
@@ -159,25 +159,25 @@ def _type_of(fields: dict[str, str]) -> str:
     return fields.get("content-type", "").partition(";")[0].strip().lower()
 
 
-Result = Literal["failed", "delivered", "delayed", "settled", "stranger", "no_bounce"]
+BounceResult = Literal["failed", "delivered", "delayed", "settled", "stranger", "no_bounce"]
 """What a mail was: of a message that was `settled` before, of none that carries our seal (`stranger`), or no bounce."""
-RESULTS: tuple[str, ...] = get_args(Result)
+RESULTS: tuple[str, ...] = get_args(BounceResult)
 MOST_AT_ONCE = 100
 
 log = structlog.get_logger(__name__)
 
 
-class Postbox:
+class BounceMailbox:
     """Takes bounces."""
 
     def __init__(
         self,
-        reports: Reports,
+        reports: DeliveryReports,
         metrics: Metrics,
         keys: Keys,
         maildir: Path | None = None,
         *,
-        setbacks: Setbacks,
+        setbacks: ItemRetry,
     ) -> None:
         """`maildir` is the folder that the mail server delivers bounces to, if there is one."""
         self._setbacks = setbacks
@@ -186,13 +186,13 @@ class Postbox:
         self._keys = keys
         self._maildir = maildir
 
-    async def take(self, content: bytes) -> Result:
+    async def take(self, content: bytes) -> BounceResult:
         """Take one mail in and say what it was."""
         result = await self._take(read_bounce(content))
         self._metrics.bounce(result)
         return result
 
-    async def _take(self, bounce: Bounce | None) -> Result:
+    async def _take(self, bounce: Bounce | None) -> BounceResult:
         if bounce is None:
             return "no_bounce"
         ours = next((found for name in bounce.names if (found := unseal(self._keys.accepted, name))), None)
@@ -201,7 +201,7 @@ class Postbox:
         log.info("bounce", notification=ours, action=bounce.action, status=bounce.status)
         if bounce.action == "delayed":
             return "delayed"  # the server tries on; the escalation does not wait for it
-        outcome: Outcome = bounce.action
+        outcome: DeliveryOutcome = bounce.action
         taken = await self._reports.take(
             ours, outcome, reason="bounced" if outcome == "failed" else "", gateway=""
         )

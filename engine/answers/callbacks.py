@@ -20,10 +20,10 @@ import structlog
 from engine.answers.sms_inbound import Inbound
 from engine.clock import Clock
 from engine.core.judging.instant import MINUTE, SECOND
-from engine.delivery.delivery_reports import Receipts, Reports
+from engine.delivery.delivery_reports import DeliveryReports, GatewayReferences
 from engine.delivery.gateways import Caller
 from engine.documents.adapters import Authentication, Callback
-from engine.escalation.item_retry import Setbacks
+from engine.escalation.item_retry import ItemRetry
 
 YOUNGEST_SIGNED = 5 * MINUTE
 """A signature whose timestamp is further away from now is not believed, in milliseconds."""
@@ -62,10 +62,10 @@ class Callbacks:
         callers: Mapping[str, Caller],
         clock: Clock,
         *,
-        reports: Reports,
+        reports: DeliveryReports,
         inbound: Inbound,
-        receipts: Receipts,
-        setbacks: Setbacks,
+        receipts: GatewayReferences,
+        setbacks: ItemRetry,
     ) -> None:
         self._callers = callers
         self._clock = clock

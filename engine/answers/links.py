@@ -18,7 +18,7 @@ from engine.errors import UnreadableRecordError
 from engine.records.alert_lists import LAYOUT
 from engine.records.alert_repository import LINKS, NOTIFICATIONS, Case, load
 from engine.records.readable import readable_of, readable_or
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Drop, Put, Store, Write
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 class Links:
     """Finds what links lead to."""
 
-    def __init__(self, store: Store, clock: Clock, keys: Keys, books: Books) -> None:
+    def __init__(self, store: Store, clock: Clock, keys: Keys, books: RuntimeConfig) -> None:
         self._store = store
         self._clock = clock
         self._keys = keys

@@ -24,27 +24,27 @@ from engine.core.alerting.command import Answer, Command, EscalateNow
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Assignment, Contact, Directory, Duty, Person, stopped
 from engine.core.alerting.ids import derive
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION, cut
-from engine.delivery.replies import Planned, plan_reply
-from engine.delivery.reply_codes import Kept, Phones, misses
+from engine.delivery.replies import PlannedReply, plan_reply
+from engine.delivery.reply_codes import KeptConversation, ReplyCodes, misses
 from engine.errors import SiagaError, StoreError
-from engine.escalation.alert_commands import ATTEMPTS, Desk
+from engine.escalation.alert_commands import ATTEMPTS, AlertCommands
 from engine.escalation.internal_alerts import ask
 from engine.metrics import Metrics
 from engine.people.contact_changes import ContactChanges
 from engine.records.alert_repository import Case
 from engine.records.audit_log import AuditEntry, append_audit
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.records.write_parts import Further
 from engine.store.port import Append, Committed, Plan, Put, Store, Write
 from engine.store.write_names import WriteName
-from engine.texts.conversation import Act, Begun, Done, Line, begin, hear, miss
+from engine.texts.conversation import AppliedText, Begun, Conversation, RecordedAct, begin, hear, miss
 from engine.texts.reply_code import CONTACT_CODE
 from engine.texts.reply_parser import bare, read
-from engine.texts.reply_routing import Answers, Stops, Turned, dialogue
-from engine.texts.response import Became, ObjectionAnswer, Responses
+from engine.texts.reply_routing import Answers, Stops, UnusableText, dialogue
+from engine.texts.response import ObjectionAnswer, Responses, TextResult
 
 Heard = Literal[
     "recorded",
@@ -59,7 +59,7 @@ Heard = Literal[
 ]
 """What became of a text: `turned` answered nothing, `muted` got no reply any more, `locked` came from a phone that
 guesses codes; a metric label."""
-_Outcome = Answers | Turned | Stops | Confirmed
+_Outcome = Answers | UnusableText | Stops | Confirmed
 GONE = "gone"
 """What became of an answer whose alert is not in the store any more."""
 HOME = "ID"
@@ -104,11 +104,11 @@ class Inbound:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
-        desk: Desk,
+        books: RuntimeConfig,
+        desk: AlertCommands,
         metrics: Metrics,
         *,
-        phones: Phones,
+        phones: ReplyCodes,
         responses: Responses,
         verifications: Verifications,
         contacts: ContactChanges | None = None,
@@ -155,9 +155,9 @@ class Inbound:
                 outcome: _Outcome = (
                     Answers(acts=begun.acts) if begun else dialogue(said, kept.line, unresolved, now)
                 )
-                if isinstance(outcome, Turned):
+                if isinstance(outcome, UnusableText):
                     outcome = await self._verified(text, said.code) or outcome
-                if outcome == Turned(why="unknown_code"):
+                if outcome == UnusableText(why="unknown_code"):
                     heard = await self._missed(text, kept)
                     if heard is not None:
                         return heard
@@ -169,7 +169,7 @@ class Inbound:
                 return heard
         raise StoreError("the line of a phone changes too quickly")
 
-    def _text_id(self, line: Line, phone: str, words: str, gateway_id: str) -> str:
+    def _text_id(self, line: Conversation, phone: str, words: str, gateway_id: str) -> str:
         """Return the id of a text. Without a gateway's the same words are one text until the phone was sent something.
 
         What was begun with these words is gone on with also after that.
@@ -183,7 +183,7 @@ class Inbound:
         begun = (one.text for one in line.begun if one.text == of("words", words, str(one.turn)))
         return next(begun, of("words", words, str(line.turn)))
 
-    async def _follow(self, text: _Text, kept: Kept, outcome: _Outcome) -> Heard | None:
+    async def _follow(self, text: _Text, kept: KeptConversation, outcome: _Outcome) -> Heard | None:
         """Do what a text leads to; None where the phone's line was changed meanwhile."""
         match outcome:
             case Answers():
@@ -192,7 +192,7 @@ class Inbound:
                 return await self._stop(text)
             case Stops():
                 return await self._ask_for_a_call(text, kept)
-            case Turned() | "verified" | "waits":
+            case UnusableText() | "verified" | "waits":
                 return await self._respond(text, kept, outcome)
 
     # --- who wrote -----------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class Inbound:
             lambda contents: stopped(contents, gone),
             text.at,
             by=Credential("phone", min(gone), person.id),
-            plans=(ask(Request("contact", await self._region(text.writer), level=2), text.at),),
+            plans=(ask(InternalAlertRequest("contact", await self._region(text.writer), level=2), text.at),),
             settled=heard,
         )
         self._count(reply)
@@ -259,7 +259,7 @@ class Inbound:
             log.warning("contact_stopped", contact=one)
         return "stopped"
 
-    async def _ask_for_a_call(self, text: _Text, kept: Kept) -> Heard | None:
+    async def _ask_for_a_call(self, text: _Text, kept: KeptConversation) -> Heard | None:
         """Let the duty desk call who asked by SMS, without a code, for no more messages: the number may be forged.
 
         Nothing else changes. None where the phone's line was changed meanwhile.
@@ -268,7 +268,7 @@ class Inbound:
         said = self._responses.stopped(person.language, coded=False)
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
         planned = reply if kept.line.speaks else None
-        call = Request("contact", await self._region(text.writer), level=2)
+        call = InternalAlertRequest("contact", await self._region(text.writer), level=2)
         written = await self._reply(
             *(text, kept, planned),
             recorded=False,
@@ -278,7 +278,7 @@ class Inbound:
             log.warning("stop_asked", contact=contact.id)
         return "stopped" if written else None
 
-    async def _missed(self, text: _Text, kept: Kept) -> Heard | None:
+    async def _missed(self, text: _Text, kept: KeptConversation) -> Heard | None:
         """Answer a code that was never sent to the phone; the fifth within the hour keeps the phone out for an hour.
 
         None where the phone's line was changed meanwhile.
@@ -288,12 +288,15 @@ class Inbound:
         everybody = (await misses(self._store, "phones", text.at)).another(text.at)
         matters = [NATION] * everybody.too_many + [await self._region(text.writer)] * guesses
         heard: Heard = "locked" if guesses else "turned" if kept.line.speaks else "muted"
-        said = self._responses.turned(person.language, Turned(why="unknown_code"), {})
+        said = self._responses.turned(person.language, UnusableText(why="unknown_code"), {})
         if guesses:
             said = self._responses.locked(person.language)
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
         noted = _Noted(
-            *(ask(Request("code-guessing", region), text.at) for region in dict.fromkeys(matters)),
+            *(
+                ask(InternalAlertRequest("code-guessing", region), text.at)
+                for region in dict.fromkeys(matters)
+            ),
             *((_audited("code_guessed", text),) if guesses else ()),
             everybody.put(),
         )
@@ -312,7 +315,7 @@ class Inbound:
 
     # --- objections ----------------------------------------------------------------------------------------------
 
-    async def _object(self, text: _Text, kept: Kept, code: str) -> Heard | None:
+    async def _object(self, text: _Text, kept: KeptConversation, code: str) -> Heard | None:
         """Undo the change of a contact that a text objects to; without the code of its notice nothing changes.
 
         The objection stands before its reply: a text that comes again after a crash in between says the same again.
@@ -336,7 +339,7 @@ class Inbound:
 
     # --- answers -------------------------------------------------------------------------------------------------
 
-    async def _answer(self, text: _Text, kept: Kept, answers: Answers) -> Heard:
+    async def _answer(self, text: _Text, kept: KeptConversation, answers: Answers) -> Heard:
         """Carry out the answers that were not carried out yet, each in one write with the memory of it.
 
         The last of them is written together with the reply. A text that was interrupted says what it said at first,
@@ -352,7 +355,7 @@ class Inbound:
         while (act := begun.next) is not None:
             case = await self._desk.case(act.alert)
             if case is None:  # it is told among what was refused
-                begun = begun.after(Done(reason=GONE, refused=True))
+                begun = begun.after(AppliedText(reason=GONE, refused=True))
                 continue
             try:
                 begun, heard = await self._carry_out(text, begun, act, case)
@@ -363,7 +366,9 @@ class Inbound:
                 return heard
         return await self._end_without(text, begun)
 
-    async def _carry_out(self, text: _Text, begun: Begun, act: Act, case: Case) -> tuple[Begun, Heard | None]:
+    async def _carry_out(
+        self, text: _Text, begun: Begun, act: RecordedAct, case: Case
+    ) -> tuple[Begun, Heard | None]:
         """Carry out the next answer of a text; return how far it is, and what became of it where that was the last."""
         after, heard, planned = begun, None, None
 
@@ -372,7 +377,7 @@ class Inbound:
             kept = await self._phones.memory(text.writer.number, text.at)
             _still_to_do(kept, begun)
             after = begun.after(
-                Done(reason=decision.refusal or decision.reason, refused=bool(decision.refusal))
+                AppliedText(reason=decision.refusal or decision.reason, refused=bool(decision.refusal))
             )
             if after.next is not None:
                 return (self._phones.put(text.writer.number, kept, begin(kept.line, after)),), ()
@@ -383,18 +388,18 @@ class Inbound:
         name: WriteName = "escalate" if isinstance(command, EscalateNow) else "answer"
         await self._desk.change(act.alert, command, name, beside, by=_phone(text, case))
         if after is begun:  # the alert is gone since
-            return begun.after(Done(reason=GONE, refused=True)), None
+            return begun.after(AppliedText(reason=GONE, refused=True)), None
         self._metrics.answer(act.said, "sms", "refused" if after.done[-1].refused else "recorded")
         self._count(planned)
         return after, heard
 
     def _answered(
-        self, text: _Text, kept: Kept, begun: Begun, case: Case, decision: Decision
-    ) -> tuple[Heard, Planned | None]:
+        self, text: _Text, kept: KeptConversation, begun: Begun, case: Case, decision: Decision
+    ) -> tuple[Heard, PlannedReply | None]:
         """Return what became of a text whose answers are all carried out, the last one just now, and its reply."""
         changed = {notification.id: notification for notification in decision.notifications}
         became = [
-            Became(act=act, reason=done.reason, refused=done.refused)
+            TextResult(act=act, reason=done.reason, refused=done.refused)
             for act, done in zip(begun.acts, begun.done, strict=True)
         ]
         became[-1] = msgspec.structs.replace(
@@ -412,7 +417,7 @@ class Inbound:
     async def _end_without(self, text: _Text, begun: Begun) -> Heard:
         """End a text whose last answers are of alerts that are gone."""
         became = [
-            Became(act=act, reason=done.reason, refused=done.refused)
+            TextResult(act=act, reason=done.reason, refused=done.refused)
             for act, done in zip(begun.acts, begun.done, strict=True)
         ]
         person, contact = text.writer.owners[0]
@@ -427,7 +432,7 @@ class Inbound:
                 return heard
         raise StoreError("the line of a phone changes too quickly")
 
-    async def _command(self, text: _Text, act: Act, case: Case) -> Command:
+    async def _command(self, text: _Text, act: RecordedAct, case: Case) -> Command:
         notification = _notice(case, text.writer)
         person, _ = _owner(text.writer, notification)
         if act.said == "escalate":
@@ -460,10 +465,12 @@ class Inbound:
 
     # --- replies -------------------------------------------------------------------------------------------------
 
-    async def _respond(self, text: _Text, kept: Kept, outcome: Turned | Confirmed) -> Heard | None:
+    async def _respond(
+        self, text: _Text, kept: KeptConversation, outcome: UnusableText | Confirmed
+    ) -> Heard | None:
         """Write the reply to a text that answered nothing; None where the phone's line was changed meanwhile."""
         person, contact = text.writer.owners[0]
-        if isinstance(outcome, Turned):
+        if isinstance(outcome, UnusableText):
             heard: Heard = "turned" if kept.line.speaks else "muted"
             said = self._responses.turned(person.language, outcome, await self._regions(kept, outcome))
         else:
@@ -477,8 +484,8 @@ class Inbound:
     async def _reply(
         self,
         text: _Text,
-        kept: Kept,
-        planned: Planned | None,
+        kept: KeptConversation,
+        planned: PlannedReply | None,
         *,
         recorded: bool,
         noted: _Noted | None = None,
@@ -500,7 +507,7 @@ class Inbound:
             self._count(planned)
         return committed
 
-    async def _regions(self, kept: Kept, turned: Turned) -> dict[str, str]:
+    async def _regions(self, kept: KeptConversation, turned: UnusableText) -> dict[str, str]:
         """Return the regions of the codes that could be meant, of those that stand for one alert."""
         regions = {}
         for code in turned.codes:
@@ -510,12 +517,12 @@ class Inbound:
                 regions[code] = case.alert.region
         return regions
 
-    def _count(self, planned: Planned | None) -> None:
+    def _count(self, planned: PlannedReply | None) -> None:
         if planned is not None:
             self._metrics.notification(planned.notification)
 
     def _memory(
-        self, text: _Text, kept: Kept, planned: Planned | None, *, recorded: bool
+        self, text: _Text, kept: KeptConversation, planned: PlannedReply | None, *, recorded: bool
     ) -> tuple[Sequence[Put], Sequence[Plan]]:
         """Return what is written with every text: that it was heard, and its reply."""
         line = self._phones.put(text.writer.number, kept, hear(kept.line, text.id, recorded=recorded))
@@ -586,14 +593,14 @@ def _owner(writer: _Writer, notification: Notification | None) -> tuple[Person, 
     return next((owner for owner in writer.owners if owner[1].id == contact_id), writer.owners[0])
 
 
-def _ended(kept: Kept, begun: Begun, reply: Planned) -> tuple[Heard, Planned | None]:
+def _ended(kept: KeptConversation, begun: Begun, reply: PlannedReply) -> tuple[Heard, PlannedReply | None]:
     """Return what became of a text whose answers are all carried out, and its reply where the phone gets one."""
     if any(not done.refused and done.reason != AGAIN for done in begun.done):
         return "recorded", reply
     return ("refused", reply) if kept.line.speaks else ("muted", None)
 
 
-def _still_to_do(kept: Kept, begun: Begun) -> None:
+def _still_to_do(kept: KeptConversation, begun: Begun) -> None:
     """Raise where the next answer of a text, or all of it, was carried out since: the same text came in twice."""
     if begun.text in kept.line.heard:
         raise _AlreadyHeardError

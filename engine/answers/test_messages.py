@@ -13,8 +13,8 @@ from engine.core.alerting.command import Attempted
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.ids import derive
 from engine.delivery.dispatcher import Dispatcher
-from engine.delivery.gateways import Choice
-from engine.records.runtime_config import Books
+from engine.delivery.gateways import GatewayChoice
+from engine.records.runtime_config import RuntimeConfig
 from engine.texts.catalogue import Catalogue
 from engine.texts.preview import trial
 
@@ -24,7 +24,7 @@ class Trials:
 
     def __init__(
         self,
-        books: Books,
+        books: RuntimeConfig,
         clock: Clock,
         dispatcher: Dispatcher,
         catalogue: Catalogue,
@@ -63,7 +63,7 @@ class Trials:
             at=now,
             code=await self._verifications.ask(contact, now, by) if verify else "",
             two_way=contact.channel == "sms"
-            and isinstance(choice, Choice)
+            and isinstance(choice, GatewayChoice)
             and choice.gateway.profile.two_way,
         )
         return await self._dispatcher.try_contact(contact, words, id_)

@@ -17,9 +17,9 @@ from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contact, marked
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.delivery.reply_codes import misses
-from engine.people.directory_service import Registry
+from engine.people.directory_service import DirectoryService
 from engine.records.readable import readable_or
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.proposals import Proposals
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
@@ -34,7 +34,7 @@ TRIES = 5
 
 Confirmed = Literal["verified", "waits"]
 """What a right code makes of a contact: it counts, or it waits for another person's approval."""
-Outcome = Literal["verified", "waits", "wrong_code", "not_asked", "too_many_tries"]
+VerificationOutcome = Literal["verified", "waits", "wrong_code", "not_asked", "too_many_tries"]
 """`waits`: the code is right, and the contact counts once another person approved it.
 `not_asked`: no code is out for the contact, it is too old, it was tried too often, or the address is another now.
 `too_many_tries`: the tries of this hour over all contacts are used up; nothing was looked at."""
@@ -42,7 +42,7 @@ DIGITS = 6
 """Digits of a code."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PendingCode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a contact was asked: the how manieth time, when, at which address (a digest of it), and how many misses.
 
     `text` is the id of the SMS that brought the code back, if one did. `by` is the credential that first asked this
@@ -61,7 +61,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Verifications:
     """Asks contacts, and hears what comes back."""
 
-    def __init__(self, store: Store, books: Books, keys: Keys, proposals: Proposals | None = None) -> None:
+    def __init__(
+        self, store: Store, books: RuntimeConfig, keys: Keys, proposals: Proposals | None = None
+    ) -> None:
         """With `proposals` a contact whose code came back waits for another person; without, it counts at once."""
         self._proposals = proposals
         self._store = store
@@ -78,11 +80,13 @@ class Verifications:
                 _digest(k, contact) for k in self._keys.accepted
             }
             first = before.by if before is not None and known and before.by is not None else by
-            asked = Asked(turn=before.turn + 1 if before else 1, at=at, address=address, by=first)
+            asked = PendingCode(turn=before.turn + 1 if before else 1, at=at, address=address, by=first)
             if await self._keep(contact.id, asked, version):
                 return _code(key, contact, asked)
 
-    async def hear(self, contact: Contact, code: str, at: Instant, by: Credential, text: str = "") -> Outcome:
+    async def hear(
+        self, contact: Contact, code: str, at: Instant, by: Credential, text: str = ""
+    ) -> VerificationOutcome:
         """Verify the contact where this is the code that was sent there; `by` is the credential that brought it.
 
         `text` is the id of the SMS in which it came.
@@ -100,7 +104,7 @@ class Verifications:
                 if await self._proposals.contacts.code_came_back(contact, asked.by or by, by) is None:
                     return "not_asked"
             elif right:
-                await Registry(self._store, self._books).amend(
+                await DirectoryService(self._store, self._books).amend(
                     lambda contents: marked(contents, {contact.id}, verified=True), at, by
                 )
             missed = asked.missed + (not right)
@@ -123,19 +127,19 @@ class Verifications:
             return None
         return "verified" if contact.verified else "waits" if self._proposals is not None else None
 
-    def _out(self, asked: Asked | None, contact: Contact, at: Instant) -> str | None:
+    def _out(self, asked: PendingCode | None, contact: Contact, at: Instant) -> str | None:
         """Return the code that is out for a contact, made with the key with which it was asked; None where none is."""
         if asked is None or asked.done or asked.missed >= TRIES or at >= asked.at + VALID:
             return None
         keys = (key for key in self._keys.accepted if asked.address == _digest(key, contact))
         return next((_code(key, contact, asked) for key in keys), None)
 
-    async def _read(self, contact_id: str) -> tuple[Asked | None, int]:
+    async def _read(self, contact_id: str) -> tuple[PendingCode | None, int]:
         record = (await self._store.get(VERIFICATIONS, [contact_id]))[0]
-        asked = readable_or(VERIFICATIONS, contact_id, record, Asked, None)
+        asked = readable_or(VERIFICATIONS, contact_id, record, PendingCode, None)
         return asked, record.version if record else 0
 
-    async def _keep(self, contact_id: str, asked: Asked, version: int, *more: Put) -> bool:
+    async def _keep(self, contact_id: str, asked: PendingCode, version: int, *more: Put) -> bool:
         puts = (Put(VERIFICATIONS, contact_id, encode(asked), version), *more)
         return isinstance(await self._store.write(Write(name="verification", puts=puts)), Committed)
 
@@ -144,7 +148,7 @@ def _same(out: str, code: str) -> bool:
     return hmac.compare_digest(out.encode(), code.encode("utf-8", "replace"))
 
 
-def _code(key: bytes, contact: Contact, asked: Asked) -> str:
+def _code(key: bytes, contact: Contact, asked: PendingCode) -> str:
     secret = hmac.new(key, f"verify\0{contact.id}\0{asked.turn}".encode(), sha256).hexdigest()
     return f"{int(secret, 16) % 10**DIGITS:0{DIGITS}d}"
 

@@ -16,7 +16,7 @@ import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, moment, settings_of
 from engine.cli.common.storage import storage
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.core.judging.instant import Instant
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
@@ -24,8 +24,8 @@ from engine.intake.event_families import events_of
 from engine.intake.event_schema import document_of
 from engine.operations.event_archiver import told_link
 from engine.settings import DEFAULT_FILE, Settings
-from engine.store.archive.events import Archive, Inspection
-from engine.store.archive.history import History
+from engine.store.archive.events import Archive, ArchiveInspection
+from engine.store.archive.history import EventHistory
 
 app = typer.Typer(no_args_is_help=True, help="The archive of applied events: verify it, export from it.")
 
@@ -63,7 +63,7 @@ def verify(
         Path | None,
         typer.Option(help="Another folder, such as a copy; it is verified without asking the store."),
     ] = None,
-    lang: Annotated[Tongue, typer.Option(help="Language of the results.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the results.")] = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -76,7 +76,7 @@ def verify(
     """
     settings = settings_of(config, set_)
     found = asyncio.run(_verify(settings, folder))
-    column = 0 if lang is Tongue.id else 1
+    column = 0 if lang is CheckLanguage.id else 1
     typer.echo(
         WORDS["damaged" if found.damages else "whole"][column]
         + ": "
@@ -121,7 +121,7 @@ def _folder(settings: Settings) -> Path:
     return folder
 
 
-async def _verify(settings: Settings, folder: Path | None) -> Inspection:
+async def _verify(settings: Settings, folder: Path | None) -> ArchiveInspection:
     if folder is not None:
         return await asyncio.to_thread(Archive(folder, settings.namespace).verify)
     archive = Archive(_folder(settings), settings.namespace)
@@ -135,7 +135,7 @@ async def _export(settings: Settings, file: IO[bytes], since: Instant, until: In
     folder = settings.archive_directory
     written = 0
     async with storage(settings) as store:
-        history = History(store, None if folder is None else Archive(folder, settings.namespace))
+        history = EventHistory(store, None if folder is None else Archive(folder, settings.namespace))
         async for entry in history.entries(since, until):
             for event in events_of(entry) if entry.type == "events" else ():
                 file.write(msgspec.json.encode(document_of(event, regions)) + b"\n")

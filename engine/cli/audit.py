@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from engine.cli.common.options import ConfigFile, Overrides, settings_of
-from engine.cli.common.output import Limit, say_more
+from engine.cli.common.output import ListLimit, say_more
 from engine.cli.common.storage import storage
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.core.judging.instant import format_instant
-from engine.operations.audit_proof import Fault, Proof, all_entries, all_pages, verify
+from engine.operations.audit_proof import AuditFault, Proof, all_entries, all_pages, verify
 from engine.records.audit_log import AUDIT, AuditEntry
 from engine.records.case_archive import archive_of
 from engine.settings import DEFAULT_FILE, Settings
@@ -27,7 +27,7 @@ from engine.store.port import Store
 
 app = typer.Typer(no_args_is_help=True, help="Prove and read the log of everything that was done.")
 
-_FAULTS: dict[Fault, dict[str, str]] = {
+_FAULTS: dict[AuditFault, dict[str, str]] = {
     "archive_damaged": {
         "id": "arsip peringatan rusak di {place}; lihat siaga archive verify",
         "en": "the archive of cases is damaged at {place}; see siaga archive verify",
@@ -55,7 +55,7 @@ _SAID = {
     },
     "broken": {"id": "RUSAK: ", "en": "BROKEN: "},
 }
-Lang = Annotated[Tongue, typer.Option("--lang", help="Language of the answer.")]
+AuditLanguage = Annotated[CheckLanguage, typer.Option("--lang", help="Language of the answer.")]
 
 NEWEST = 1_000
 """So many entries are listed unless more are asked for."""
@@ -69,7 +69,7 @@ def verify_(
             metavar="MARK", help="A mark that `siaga audit head` printed earlier: it must be in the log."
         ),
     ] = "",
-    lang: Lang = Tongue.id,
+    lang: AuditLanguage = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -109,7 +109,7 @@ def list_(
     subject: Annotated[
         str, typer.Option(help="Only entries whose subject begins with this, such as an alert's id.")
     ] = "",
-    limit: Limit = NEWEST,
+    limit: ListLimit = NEWEST,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,

@@ -15,7 +15,7 @@ import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, moment, os_account, settings_of
 from engine.cli.common.storage import storage
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.clock import WallClock
 from engine.core.alerting.alert import Alert, HistoryEntry, Notification
 from engine.core.judging.instant import format_instant
@@ -24,19 +24,19 @@ from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
 from engine.records.audit_log import AUDIT, AuditEntry, append_audit, digest_of_contents
 from engine.records.case_archive import archive_of, story
-from engine.records.case_file import CaseContents, CaseFileError, Fault, public_key, read, write
+from engine.records.case_file import CaseContents, CaseFileError, CaseFileFault, public_key, read, write
 from engine.runtime.keys import secret_keys
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Write
 from engine.texts.catalogue import LANGUAGES, load_catalogue
 from engine.texts.credential_words import credential_words, offices_of
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 
 app = typer.Typer(
     no_args_is_help=True, help="Hand over one alert with everything that happened to it, signed."
 )
 
-_FAULTS: dict[Fault, dict[str, str]] = {
+_FAULTS: dict[CaseFileFault, dict[str, str]] = {
     "not_a_case_file": {"id": "bukan berkas kasus", "en": "no case file"},
     "bad_signature": {"id": "isinya bukan yang ditandatangani", "en": "not what was signed"},
     "other_key": {"id": "ditandatangani dengan kunci lain", "en": "signed by another key"},
@@ -80,7 +80,7 @@ def verify_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of `siaga case export`.", exists=True)],
     key: Annotated[str, typer.Option(metavar="HEX", help="The public key that must have signed it.")] = "",
     history: Annotated[bool, typer.Option("--history", help="List each entry, and by whom it was.")] = False,
-    lang: Annotated[Tongue, typer.Option("--lang", help="Language of the answer.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option("--lang", help="Language of the answer.")] = CheckLanguage.id,
 ) -> None:
     """Prove a case file. Needs neither an installation nor a network. Ends with 1 where it is not what was signed.
 
@@ -173,13 +173,13 @@ def credentials_in(
     said: dict[str, dict[str, str]] = {by: {} for by in sorted(found)}
     for language in LANGUAGES:
         texts = catalogue.texts(language)
-        offices = offices_of(messages, Voice(texts, regions, {}, alert.region))
+        offices = offices_of(messages, Localizer(texts, regions, {}, alert.region))
         for by, words in said.items():
             words[language] = credential_words(by, texts, offices=offices)
     return said
 
 
-def history_lines(contents: CaseContents, lang: Tongue) -> Iterator[str]:
+def history_lines(contents: CaseContents, lang: CheckLanguage) -> Iterator[str]:
     """Yield a line for each entry of a case's history: when, what, of whom, and by which credential."""
     for entry in contents.history:
         by = contents.credentials.get(entry.by, {}).get(lang.value) or entry.by
@@ -194,7 +194,7 @@ def _seed(settings: Settings) -> bytes:
     ).current
 
 
-def _said(contents: CaseContents, lang: Tongue) -> str:
+def _said(contents: CaseContents, lang: CheckLanguage) -> str:
     alert = contents.alert
     return _GOOD[lang.value].format(
         alert=alert.id,

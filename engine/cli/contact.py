@@ -25,14 +25,14 @@ from engine.core.alerting.escalation import last_of_holder
 from engine.core.alerting.policy import Channel
 from engine.documents.address import address
 from engine.errors import ConfigurationError, SiagaError
-from engine.people.directory_service import Registry
-from engine.records.runtime_config import Books
+from engine.people.directory_service import DirectoryService
+from engine.records.runtime_config import RuntimeConfig
 from engine.runtime.keys import agreed_keys
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Add, verify and try contacts of the directory.")
 NOTHING = "nothing is in force yet: start the service once"
-Id = Annotated[
+ContactId = Annotated[
     str, typer.Argument(metavar="CONTACT", help="Person, channel and number, such as sekda-7315/sms/1.")
 ]
 
@@ -43,7 +43,7 @@ def contact() -> None:
 
 
 @app.command("test")
-def try_(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+def try_(contact: ContactId, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """Send one message that asks nothing to a contact of the directory, by the way that alerts take.
 
     Prints which gateway took it and its name there, or why none did (exit code 1). The person tells whether it came.
@@ -81,7 +81,7 @@ def add(
 
 
 @app.command()
-def ask(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+def ask(contact: ContactId, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """Send a new code to a contact; the one before counts no more.
 
     Example: siaga contact ask sekda-7315/sms/2
@@ -91,7 +91,7 @@ def ask(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) 
 
 @app.command()
 def verify(
-    contact: Id,
+    contact: ContactId,
     code: Annotated[str, typer.Argument(metavar="CODE", help="As the person reads it out.")],
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -106,7 +106,7 @@ def verify(
 
 
 @app.command()
-def stop(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+def stop(contact: ContactId, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """Confirm that a contact gets no more messages, awas included: its owner said so to the duty desk.
 
     STOP by SMS does less: without a code it asks for a call, with a code awas still goes there. A code that comes back
@@ -119,7 +119,7 @@ def stop(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None)
 
 
 @app.command()
-def remove(contact: Id, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+def remove(contact: ContactId, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """Take a contact away. Refused where an unresolved alert would have nobody left whom it could tell.
 
     The last working contact of an office holder goes once another person approved it (`reload.four_eyes`).
@@ -153,7 +153,7 @@ async def _add(settings: Settings, person: str, channel: Channel, value: str) ->
             contacts = (await inbox_of(settings, store, NOTHING)).proposals.contacts
             made = [await contacts.add(person, channel, value, os_account())]
         else:
-            await Registry(store, books).amend(change, WallClock().now(), os_account())
+            await DirectoryService(store, books).amend(change, WallClock().now(), os_account())
     try:
         return await _send(settings, made[0].id, verify=True)
     except SiagaError as error:
@@ -199,7 +199,7 @@ async def _remove(settings: Settings, contact: str) -> str:
             await inbox.proposals.contacts.take_away(found, "removed", by)
             return f"{contact}: removed; an objection brings it back until the change is final"
         change = partial(removed, contact_id=contact)
-        await Registry(store, books).amend(change, WallClock().now(), alone(by) if last else by)
+        await DirectoryService(store, books).amend(change, WallClock().now(), alone(by) if last else by)
         return f"{contact}: removed"
 
 
@@ -212,10 +212,10 @@ async def _stop(settings: Settings, contact: str) -> None:
             await inbox.proposals.contacts.take_away(found, "stopped", os_account())
             return
         change = partial(marked, contacts={contact}, verified=False)
-        await Registry(store, books).amend(change, WallClock().now(), os_account())
+        await DirectoryService(store, books).amend(change, WallClock().now(), os_account())
 
 
-async def _found(books: Books, contact: str) -> Contact:
+async def _found(books: RuntimeConfig, contact: str) -> Contact:
     found = (await books.directory()).contact(contact)
     if found is None:
         raise _unknown(contact)

@@ -28,9 +28,9 @@ from engine.cli.common.options import (
     rule_named,
     settings_of,
 )
-from engine.cli.common.output import Limit, counting, say_more, within
+from engine.cli.common.output import ListLimit, counting, say_more, within
 from engine.cli.common.storage import books_of, storage
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.cli.policy_staff.policy import surroundings
 from engine.clock import WallClock
 from engine.core.alerting.directory import (
@@ -40,9 +40,9 @@ from engine.core.alerting.directory import (
     Contents,
     Directory,
     Duty,
+    HolderSpan,
     Holding,
     Person,
-    Span,
     assigned,
     rostered,
 )
@@ -51,7 +51,7 @@ from engine.core.alerting.reachability import (
     FlawKind,
     Matrix,
     Reach,
-    Stretch,
+    ReachabilitySpan,
     counts,
     flaws,
     offices_named,
@@ -62,7 +62,7 @@ from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
-from engine.people.directory_service import Difference, Registry
+from engine.people.directory_service import DirectoryDifference, DirectoryService
 from engine.records.audit_log import note_seen
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
@@ -91,10 +91,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-class Inspection(msgspec.Struct, frozen=True):
+class DirectoryInspection(msgspec.Struct, frozen=True):
     """All that was found: who is reached when, what is wrong with offices, and how many hours are of each kind."""
 
-    stretches: list[Stretch]
+    stretches: list[ReachabilitySpan]
     flaws: list[Flaw]
     hours: dict[Reach, int]
 
@@ -262,7 +262,7 @@ def _contact(contact: Contact) -> dict[str, Any]:
     }
 
 
-def _days(span: Span, zone: str, first: str, last: str) -> dict[str, str]:
+def _days(span: HolderSpan, zone: str, first: str, last: str) -> dict[str, str]:
     """Return a span of whole days by its first and last day."""
     days = {}
     if span.since is not None:
@@ -272,7 +272,7 @@ def _days(span: Span, zone: str, first: str, last: str) -> dict[str, str]:
     return days
 
 
-def _moments(span: Span, zone: str) -> Iterator[tuple[str, str]]:
+def _moments(span: HolderSpan, zone: str) -> Iterator[tuple[str, str]]:
     for name, instant in (("from", span.since), ("until", span.until)):
         if instant is not None:
             yield name, _moment(instant, zone)
@@ -365,9 +365,9 @@ def check(
     region: Annotated[str | None, typer.Option(help="Only this region and what lies in it: 73.")] = None,
     rule: Annotated[str | None, typer.Option(metavar="ID", help="Only alerts of this rule.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Print also what is well.")] = False,
-    limit: Limit = MOST_LINES,
+    limit: ListLimit = MOST_LINES,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
-    lang: Annotated[Tongue, typer.Option(help="Language of the lines.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the lines.")] = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -401,7 +401,7 @@ def check(
         for flaw in flaws(around.directory.contents, now, now + hours * HOUR, offices)
         if region is None or lies_in(flaw.region, region)
     ]
-    inspection = Inspection(stretches, found, counts(stretches))
+    inspection = DirectoryInspection(stretches, found, counts(stretches))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(inspection)).decode())
     else:
@@ -443,7 +443,7 @@ def assign(
         role=role,
         person=person,
         status=status,
-        valid=Span(local_midnight(first, zone), last),
+        valid=HolderSpan(local_midnight(first, zone), last),
     )
     version = asyncio.run(_place(settings, held))
     typer.echo(f"version {version} is in force: {person} holds {role} at {region}", err=True)
@@ -473,7 +473,7 @@ def shift(
     typer.echo(f"version {version} is in force: {person} is on duty for {role} at {region}", err=True)
 
 
-def _shift(since: str | None, until: str | None) -> Span:
+def _shift(since: str | None, until: str | None) -> HolderSpan:
     """Return the span from one instant (default: now) to another."""
     first, last = moment("--from", since), moment("--until", until)
     first = WallClock().now() // MINUTE * MINUTE if first is None else first
@@ -481,14 +481,14 @@ def _shift(since: str | None, until: str | None) -> Span:
         raise ConfigurationError("--until: a shift needs an end")
     if last <= first:
         raise ConfigurationError("--until: lies before its beginning")
-    return Span(first, last)
+    return HolderSpan(first, last)
 
 
-async def _import(settings: Settings, file: Path, *, dry_run: bool) -> tuple[int | None, Difference]:
+async def _import(settings: Settings, file: Path, *, dry_run: bool) -> tuple[int | None, DirectoryDifference]:
     contents = load_directory(file, load_regions(settings.paths.regions)).expect()
     now = WallClock().now()
     async with storage(settings) as store:
-        registry = Registry(store, books_of(settings, store))
+        registry = DirectoryService(store, books_of(settings, store))
         change = await registry.rehearse(lambda _before: contents, now)
         version = None if dry_run else await registry.amend(lambda _before: contents, now, os_account())
     return version, change
@@ -505,7 +505,7 @@ async def _place(settings: Settings, entry: Assignment | Duty) -> int:
         def change(contents: Contents) -> Contents:
             return rostered(contents, entry) if isinstance(entry, Duty) else assigned(contents, entry)
 
-        return await Registry(store, books).amend(change, WallClock().now(), os_account())
+        return await DirectoryService(store, books).amend(change, WallClock().now(), os_account())
 
 
 async def _export(settings: Settings, version: int | None) -> Directory | None:

@@ -21,12 +21,12 @@ from engine.cli.common.storage import server_of
 from engine.cli.policy_staff.check import Format
 from engine.clock import WallClock
 from engine.errors import SiagaError
-from engine.operations.doctor import State, Verdict, examine, fault
+from engine.operations.doctor import CheckResult, CheckState, examine, fault
 from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(help="Say whether this installation is fit to serve.", invoke_without_command=True)
 
-_MARK: Mapping[State, str] = {"good": "ok     ", "warning": "warning", "fault": "FAULT  "}
+_MARK: Mapping[CheckState, str] = {"good": "ok     ", "warning": "warning", "fault": "FAULT  "}
 
 
 @app.callback()
@@ -63,7 +63,7 @@ def doctor(
     raise typer.Exit(1 if any(verdict.state == "fault" for verdict in verdicts) else 0)
 
 
-async def _examined(settings: Settings) -> list[Verdict]:
+async def _examined(settings: Settings) -> list[CheckResult]:
     clock, trouble = WallClock(), []
     async with AsyncExitStack() as stack:
         where = None

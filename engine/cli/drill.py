@@ -20,10 +20,10 @@ from engine.core.judging.instant import format_duration
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.drills import Drills, Participant
 from engine.metrics import Metrics
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 
@@ -106,5 +106,7 @@ async def _drills(settings: Settings) -> AsyncIterator[Drills]:
     rule_set = read_rule_set(settings.paths, regions, kinds)
     clock, metrics = WallClock(), Metrics()
     async with storage(settings) as store:
-        books = Books(store, namespace=settings.namespace, regions=regions, kinds=kinds, rule_set=rule_set)
-        yield Drills(store, clock, books, Desk(store, clock, books, metrics))
+        books = RuntimeConfig(
+            store, namespace=settings.namespace, regions=regions, kinds=kinds, rule_set=rule_set
+        )
+        yield Drills(store, clock, books, AlertCommands(store, clock, books, metrics))

@@ -25,12 +25,12 @@ from engine.settings import DEFAULT_FILE, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Give a person what is kept of them, or erase it.")
 T = TypeVar("T")
-Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the person in the directory.")]
+PersonId = Annotated[str, typer.Argument(metavar="ID", help="The id of the person in the directory.")]
 
 
 @app.command()
 def export(
-    person_id: Id,
+    person_id: PersonId,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; only its owner can read it.")],
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -63,7 +63,7 @@ def export(
 
 @app.command()
 def erase(
-    person_id: Id,
+    person_id: PersonId,
     yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,

@@ -29,8 +29,8 @@ from engine.metrics import Metrics
 from engine.people.tokens import ANY_DESK, RIGHTS, Scope
 from engine.records.audit_log import note_seen
 from engine.records.case_archive import archive_of, settled_versions
-from engine.records.quarantine import QuarantinePage, build
-from engine.records.quarantine_acts import SUBJECT, Settled, audited
+from engine.records.quarantine import QuarantineListPage, build
+from engine.records.quarantine_acts import SUBJECT, SettledRecord, audited
 from engine.runtime.lock_step import stored_clock
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.port import Place, read_place
@@ -159,7 +159,7 @@ def show(
     Example: siaga quarantine show q7dk2mzp4uwe5x3a
     """
 
-    async def work(settings: Settings) -> list[Settled]:
+    async def work(settings: Settings) -> list[SettledRecord]:
         async with storage(settings) as store:
             found = await settled_versions(store, archive_of(settings), record)
             if found:
@@ -183,7 +183,7 @@ def show(
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
 
 
-async def _list(settings: Settings, scope: Scope, limit: int, after: Place | None) -> QuarantinePage:
+async def _list(settings: Settings, scope: Scope, limit: int, after: Place | None) -> QuarantineListPage:
     async with _intake(settings) as intake:
         return await intake.quarantined(scope, limit=limit, after=after)
 

@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class UnreadableRow(msgspec.Struct, frozen=True, kw_only=True):
     """An unreadable record, or a group that waits (`waits` since, in milliseconds): what is wrong, and what helps."""
 
     record: str
@@ -134,18 +134,18 @@ def _what_helps(group: PutOff) -> str:
     return ", then ".join(filter(None, (cause, "rebuild" if group.record or group.dropped else "")))
 
 
-async def _rows(settings: Settings) -> list[Row]:
+async def _rows(settings: Settings) -> list[UnreadableRow]:
     from engine.evaluation.dead_letters import PUT_OFF_GROUPS, PutOff
     from engine.operations.unreadable_records import remedy_of, unreadable
 
     async with storage(settings) as store:
         rows = [
-            Row(record=one.record, reason=one.reason, remedy=remedy_of(one.record))
+            UnreadableRow(record=one.record, reason=one.reason, remedy=remedy_of(one.record))
             async for one in unreadable(store)
         ]
         waiting = readable(PUT_OFF_GROUPS, await store.scan(PUT_OFF_GROUPS), PutOff)
         return rows + [
-            Row(
+            UnreadableRow(
                 record=f"{PUT_OFF_GROUPS}/{member}",
                 reason=_why_it_waits(one),
                 remedy=_what_helps(one),

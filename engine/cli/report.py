@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from engine.cli.common.options import ConfigFile, Moment, Overrides, moment, settings_of
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION
 from engine.errors import ConfigurationError
@@ -27,7 +27,7 @@ def report(
         str, typer.Option(metavar="CODE", help="The nation (00), a province or a regency.")
     ] = NATION,
     at: Moment = None,
-    lang: Annotated[Tongue, typer.Option(help="Language of the report.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the report.")] = CheckLanguage.id,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the letter as HTML to this file too.")
     ] = None,

@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, Url, moment, settings_of
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.clock import WallClock, monotonic
 from engine.documents.finding import Language
 from engine.documents.sheets.event_columns import CellFault
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.core.judging.instant import Instant
     from engine.desk_client.own_desks import OwnDesks
     from engine.desk_client.spool import Spool
-    from engine.desk_client.uploader import Delivery, Line
+    from engine.desk_client.uploader import UploadedLine, UploadLine
     from engine.documents.sheets.sheet import NotASheet
     from engine.intake.form_input import Faulty, Given, Givens
     from engine.people.tokens import Scope
@@ -117,7 +117,7 @@ class SendReport:
         """Say where the rows to correct are."""
         self._remark("handed_back", path=path)
 
-    def delivered(self, delivery: Delivery) -> None:
+    def delivered(self, delivery: UploadedLine) -> None:
         """Take up what the service said of one batch."""
         answer = delivery.answer
         self._counts["accepted"] += answer.accepted
@@ -159,7 +159,7 @@ class SendReport:
         self._more()
         print(self._say("end", **self._counts))
 
-    def _why(self, line: Line) -> str:
+    def _why(self, line: UploadLine) -> str:
         return fault_of(line.reason, line.field).said(self.language)
 
     def _row(self, event: bytes) -> str:
@@ -248,7 +248,7 @@ def send(
     patience: Annotated[
         int, typer.Option(min=0, metavar="SECONDS", help="How long to try before it is left to --flush.")
     ] = 60,
-    lang: Annotated[Tongue, typer.Option(help="Language of the report.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the report.")] = CheckLanguage.id,
     url: Url = None,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -272,7 +272,7 @@ def send(
     from engine.documents.sheets.event_sheet import template as empty_sheet
 
     if template:
-        sys.stdout.buffer.write(empty_sheet("en" if lang is Tongue.en else "id"))
+        sys.stdout.buffer.write(empty_sheet("en" if lang is CheckLanguage.en else "id"))
         return
     settings, now = settings_of(config, set_), WallClock().now()
     words = _words(region, kind, severity, summary, field or (), nihil=nihil)
@@ -280,7 +280,7 @@ def send(
         raise ConfigurationError(
             "give one of: a file, the options of one event, --flush; `siaga send --help` shows how"
         )
-    report = SendReport("en" if lang is Tongue.en else "id")
+    report = SendReport("en" if lang is CheckLanguage.en else "id")
 
     def own() -> OwnDesks | None:
         return None if desk else _own_desks(url or settings.base_url, token_file, ca_file, report)
@@ -439,7 +439,7 @@ def _deliver(
 
     from engine.cli.common.output import counting
     from engine.desk_client.spool import SpoolBusyError
-    from engine.desk_client.uploader import AwayError, Courier, UnwelcomeError
+    from engine.desk_client.uploader import AwayError, UnwelcomeError, Uploader
 
     if url.startswith("http://") and not url.startswith(("http://127.", "http://localhost", "http://[::1]")):
         report.in_the_clear(url)
@@ -447,7 +447,7 @@ def _deliver(
     try:
         with (
             box.delivering(),
-            Courier(
+            Uploader(
                 url, token, patience=patience, sleep=time.sleep, monotonic=monotonic, ca_file=ca_file
             ) as courier,
             counting(len(box.waiting()), console) as step,

@@ -14,16 +14,16 @@ import typer
 
 from engine.bootstrap import clock_of
 from engine.cli.common.options import ConfigFile, Overrides, length, settings_of
-from engine.cli.common.output import Limit
+from engine.cli.common.output import ListLimit
 from engine.cli.common.storage import answers, server_of, store_at
 from engine.cli.policy_staff.check import Format
 from engine.core.judging.instant import SECOND, Instant, format_duration, local
 from engine.errors import SiagaError
-from engine.operations.status import Reason, Standing, look
+from engine.operations.status import InstallationStatus, NotNowReason, look
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.redis.server import look as look_at_server
 
-_WHY: Mapping[Reason, str] = {
+_WHY: Mapping[NotNowReason, str] = {
     "writes_fail": "the server cannot write to its disk: mend that first",
     "replicas": "a replica is missing: if the server's machine fails now, nothing else has what was accepted",
     "awas_open": "an awas alert is open and nobody has taken it: each second of a restart is a second of silence",
@@ -43,7 +43,7 @@ def status(
         str,
         typer.Option(metavar="DURATION", help="What falls due within this time speaks against a restart."),
     ] = "1m",
-    limit: Limit = MOST_AWAS,
+    limit: ListLimit = MOST_AWAS,
     format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -65,7 +65,7 @@ def status(
     raise typer.Exit(0 if standing.safe else 1)
 
 
-async def _look(settings: Settings, within: int, most: int) -> Standing:
+async def _look(settings: Settings, within: int, most: int) -> InstallationStatus:
     if not await answers(settings):
         raise SiagaError(
             f"Siaga does not run: no server answers in {settings.redis_directory}; `siaga run` starts it"
@@ -78,7 +78,7 @@ async def _look(settings: Settings, within: int, most: int) -> Standing:
         )
 
 
-def _lines(standing: Standing) -> Iterator[str]:
+def _lines(standing: InstallationStatus) -> Iterator[str]:
     due = ", ".join(f"{number} {name}" for name, number in standing.due.items() if number)
     yield f"due by {_time(standing.until)}: {due or 'nothing'}; next of all: {_time(standing.next_due)}"
     yield f"messages being handed over: {standing.in_flight}"

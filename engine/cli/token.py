@@ -13,25 +13,25 @@ from typing import Annotated
 import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, moment, os_account, settings_of
-from engine.cli.common.output import FEW, Limit, print_listing, say_more, within
+from engine.cli.common.output import FEW, ListLimit, print_listing, say_more, within
 from engine.cli.common.storage import books_of, storage
 from engine.clock import WallClock
 from engine.core.judging.instant import DAY, Instant, Millis, from_datetime, local, parse_duration
 from engine.core.judging.rule import level_name
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, ParseError, SiagaError
-from engine.intake.disowning import Disowning, Outlook, Progress
+from engine.intake.disowning import Disowning, DisowningOutlook, DisowningProgress
 from engine.intake.event_schema import is_desk_name
 from engine.people.tokens import ANY_DESK, CACHE_SECONDS, RIGHTS, Created, Right, Token, Tokens
 from engine.runtime.lock_step import stored_clock
 from engine.settings import DEFAULT_FILE, Settings
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and end the tokens of desks and machines.")
 ZONE = "Asia/Jakarta"
 
-Desks = Annotated[
+DeskNames = Annotated[
     list[str] | None,
     typer.Option(
         "--desk",
@@ -64,7 +64,7 @@ def create(
     awas_per_ten_minutes: Annotated[
         int, typer.Option(min=0, help="Events that may open an awas alone, in ten minutes; 0: the default.")
     ] = 0,
-    desk: Desks = None,
+    desk: DeskNames = None,
     person: Annotated[
         str,
         typer.Option(
@@ -110,7 +110,7 @@ def create(
 
 
 @app.command("list")
-def list_(limit: Limit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+def list_(limit: ListLimit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """List all tokens, the ended ones too; the secrets are not kept.
 
     Example: siaga token list
@@ -149,7 +149,7 @@ def rotate(
     overlap: Annotated[
         str, typer.Option(metavar="DURATION", help="For how long the old one stays valid beside the new one.")
     ] = "24h",
-    desk: Desks = None,
+    desk: DeskNames = None,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -299,7 +299,7 @@ async def _list(settings: Settings) -> list[Token]:
 async def _disowning(settings: Settings) -> AsyncIterator[tuple[Disowning, Tokens]]:
     folder, start = settings.archive_directory, settings.clock.start
     async with storage(settings) as store:
-        history = History(store, None if folder is None else Archive(folder, settings.namespace))
+        history = EventHistory(store, None if folder is None else Archive(folder, settings.namespace))
         clock = (
             WallClock()
             if settings.clock.mode == "real"
@@ -308,14 +308,14 @@ async def _disowning(settings: Settings) -> AsyncIterator[tuple[Disowning, Token
         yield Disowning(store, history, clock), Tokens(store, clock)
 
 
-async def _disowned(settings: Settings, token_id: str, since: Instant) -> Outlook:
+async def _disowned(settings: Settings, token_id: str, since: Instant) -> DisowningOutlook:
     async with _disowning(settings) as (disowning, tokens):
         if not any(token.id == token_id for token in await tokens.list()):
             raise SiagaError(f"there is no token {token_id}; `siaga token list` shows all")
         return await disowning.outlook(token_id, since)
 
 
-async def _disown(settings: Settings, token_id: str, since: Instant, *, keep: bool) -> Progress:
+async def _disown(settings: Settings, token_id: str, since: Instant, *, keep: bool) -> DisowningProgress:
     """Refute in pieces, and once more when the running service believes the token no longer."""
     async with _disowning(settings) as (disowning, _):
         first = await disowning.carry_out(token_id, since, by=os_account(), keep=keep)
@@ -323,7 +323,7 @@ async def _disown(settings: Settings, token_id: str, since: Instant, *, keep: bo
             return first
         await asyncio.sleep(CACHE_SECONDS)
         last = await disowning.refute(token_id, since, by=os_account())
-        return Progress(events=last.events, refuted=first.refuted + last.refuted)
+        return DisowningProgress(events=last.events, refuted=first.refuted + last.refuted)
 
 
 async def _revoke(settings: Settings, token_id: str) -> Token | None:

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
-from engine.cli.common.output import FEW, Limit, print_listing, say_more, within
+from engine.cli.common.output import FEW, ListLimit, print_listing, say_more, within
 from engine.cli.common.storage import books_of, storage
 from engine.cli.token import desks_named
 from engine.clock import WallClock
@@ -87,7 +87,7 @@ def add(
 
 
 @app.command("list")
-def list_(limit: Limit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
+def list_(limit: ListLimit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overrides = None) -> None:
     """List all users, the disabled ones too.
 
     Example: siaga user list

@@ -19,14 +19,22 @@ from engine.core.alerting.delivery import NOT_RENDERED
 from engine.core.alerting.gates import attempt
 from engine.core.alerting.send_order import Waiting
 from engine.core.judging.instant import Instant
-from engine.delivery.gateways import Choice, Gateway, Gateways, unserved
-from engine.delivery.reply_codes import NOTHING, Phones, Sent
-from engine.delivery.send_budgets import UNSPENT, Accounts, Verdict
+from engine.delivery.gateways import Gateway, GatewayChoice, Gateways, unserved
+from engine.delivery.reply_codes import NOTHING, ReplyCodes, Sent
+from engine.delivery.send_budgets import UNSPENT, BudgetVerdict, SendBudgets
 from engine.errors import SiagaError
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.metrics import Metrics
-from engine.records.alert_repository import CLAIM, NOTIFICATIONS, OUTBOX, Case, Changes, answer_link, load
-from engine.records.runtime_config import Books
+from engine.records.alert_repository import (
+    CLAIM,
+    NOTIFICATIONS,
+    OUTBOX,
+    Case,
+    WriteBuilder,
+    answer_link,
+    load,
+)
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.port import Committed, Drop, Expect, Plan, Put, Store, Write
 from engine.texts.render import Renderer
 
@@ -36,13 +44,13 @@ class Sending(NamedTuple):
 
     store: Store
     clock: Clock
-    books: Books
-    desk: Desk
+    books: RuntimeConfig
+    desk: AlertCommands
     metrics: Metrics
     renderer: Renderer
     gateways: Gateways
-    phones: Phones
-    accounts: Accounts
+    phones: ReplyCodes
+    accounts: SendBudgets
     key: bytes
 
 
@@ -85,7 +93,7 @@ class Claims:
         )
         now = self._parts.clock.now()
         claimed: list[Claimed] = []
-        changes = Changes()
+        changes = WriteBuilder()
         links: list[Put] = []
         taken: Counter[str] = Counter()
         for one in due:
@@ -161,7 +169,7 @@ class Claims:
             await self._hold(notification, case.versions[notification_id], budget)
             return None
         choice = await self._parts.gateways.choose(notification.channel, address, notification_id)
-        if not isinstance(choice, Choice):
+        if not isinstance(choice, GatewayChoice):
             await self._parts.desk.change(
                 alert_id, unserved(notification_id, choice), "attempted", by=DISPATCHER
             )
@@ -170,14 +178,14 @@ class Claims:
         if self._parts.gateways.places.free(gateway.id) <= 0:
             return None  # its way has changed since the queue was read
         if (free := self._parts.gateways.pace(gateway, now)) > now:
-            await self._hold(notification, case.versions[notification_id], Verdict(free, "lane", ()))
+            await self._hold(notification, case.versions[notification_id], BudgetVerdict(free, "lane", ()))
             return None
         worded = await self._worded(case, notification, gateway, address, now)
         if worded is None:
             return None
         rendered, told = worded
         claimed = _claimed(case, notification, rendered, gateway, now)
-        changes = Changes()
+        changes = WriteBuilder()
         changes.put_notification(claimed.notification, case.versions[notification_id])
         link = answer_link(self._parts.key, notification.id, notification.channel, alert_id)
         changes.plans += told.plans
@@ -186,9 +194,9 @@ class Claims:
         )
         return claimed if committed else None
 
-    async def _hold(self, notification: Notification, version: int, verdict: Verdict) -> None:
+    async def _hold(self, notification: Notification, version: int, verdict: BudgetVerdict) -> None:
         """Let a message wait until the budget that holds it has room again."""
-        changes = Changes()
+        changes = WriteBuilder()
         waits = msgspec.structs.replace(notification, held=verdict.held, due_at=verdict.until)
         changes.put_notification(waits, version)
         await self._commit("hold", changes, ())
@@ -196,7 +204,7 @@ class Claims:
     async def _commit(
         self,
         name: Literal["claim", "hold"],
-        changes: Changes,
+        changes: WriteBuilder,
         puts: Sequence[Put],
         drops: Sequence[Drop] = (),
     ) -> bool:

@@ -16,10 +16,10 @@ from engine.delivery.gateways import Gateways
 from engine.metrics import Metrics
 from engine.people.proposal_records import ChangeProposal, ProposalRecords
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX, answer_link
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
-from engine.texts.objection import Changed
+from engine.texts.objection import ChangedContact
 from engine.texts.render import Renderer
 
 
@@ -30,7 +30,7 @@ class ContactNotices:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         metrics: Metrics,
         gateways: Gateways,
         renderer: Renderer,
@@ -92,13 +92,13 @@ class ContactNotices:
         return committed
 
 
-def changed_of(proposal: ChangeProposal) -> Changed | None:
+def changed_of(proposal: ChangeProposal) -> ChangedContact | None:
     """Return the change of a contact as people read of it; None where a proposal is of something else."""
     change = proposal.subject.contact
     if change is None:
         return None
     channel = change.contact.split("/")[1]
-    return Changed(
+    return ChangedContact(
         act=change.act,
         channel=msgspec.convert(channel, type=Channel),
         by=str(proposal.by),

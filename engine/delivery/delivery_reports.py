@@ -15,7 +15,7 @@ from engine.core.judging.instant import Instant
 from engine.delivery.digests import Digests
 from engine.delivery.gateways import Gateways
 from engine.delivery.replies import Replies
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.metrics import Metrics
 from engine.records.alert_repository import NOTIFICATIONS
 from engine.records.readable import readable_or
@@ -24,12 +24,12 @@ from engine.store.port import Committed, Put, Store, Write
 
 Early = Literal["", "delivered", "failed"]
 RECEIPTS = "receipts"
-"""Table of `Receipt`s by gateway and reference."""
+"""Table of `GatewayReference`s by gateway and reference."""
 LONGEST_REFERENCE = 200
 """Characters; what is longer is no reference."""
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class GatewayReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The notification that a reference stands for.
 
     It is empty while only a report with the reference came (`early`), at the instant `at`.
@@ -40,7 +40,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Instant = 0
 
 
-class Receipts:
+class GatewayReferences:
     """Keeps references."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -51,7 +51,7 @@ class Receipts:
         """Keep what a reference stands for."""
         while True:
             version, found = await self._read(gateway, reference)
-            kept = Receipt(notification=notification, early=found.early)
+            kept = GatewayReference(notification=notification, early=found.early)
             if await self._write(gateway, reference, kept, version):
                 return
 
@@ -69,15 +69,19 @@ class Receipts:
             version, found = await self._read(gateway, reference)
             if found.notification or found.early == "delivered":
                 return found.notification
-            if await self._write(gateway, reference, Receipt(early=outcome, at=self._clock.now()), version):
+            if await self._write(
+                gateway, reference, GatewayReference(early=outcome, at=self._clock.now()), version
+            ):
                 return ""
 
-    async def _read(self, gateway: str, reference: str) -> tuple[int, Receipt]:
+    async def _read(self, gateway: str, reference: str) -> tuple[int, GatewayReference]:
         key = receipt_key(gateway, reference)
         record = (await self._store.get(RECEIPTS, [key]))[0]
-        return record.version if record else 0, readable_or(RECEIPTS, key, record, Receipt, Receipt())
+        return record.version if record else 0, readable_or(
+            RECEIPTS, key, record, GatewayReference, GatewayReference()
+        )
 
-    async def _write(self, gateway: str, reference: str, receipt: Receipt, version: int) -> bool:
+    async def _write(self, gateway: str, reference: str, receipt: GatewayReference, version: int) -> bool:
         put = Put(RECEIPTS, receipt_key(gateway, reference), encode(receipt), version)
         return isinstance(await self._store.write(Write(name="receipt", puts=(put,))), Committed)
 
@@ -87,7 +91,7 @@ def receipt_key(gateway: str, reference: str) -> str:
     return f"{gateway}/{reference}"
 
 
-Outcome = Literal["delivered", "failed", "missing"]
+DeliveryOutcome = Literal["delivered", "failed", "missing"]
 Taken = Literal["recorded", "settled", "doubted", "unknown"]
 """What became of a report: `settled` before, or its alert lies in the archive by now; `doubted` as its gateway's
 reports of failure are (`dlr_trust: none`); `unknown` is a message that is none of ours or of another gateway."""
@@ -95,13 +99,13 @@ reports of failure are (`dlr_trust: none`); `unknown` is a message that is none 
 log = structlog.get_logger(__name__)
 
 
-class Reports:
+class DeliveryReports:
     """Takes reports."""
 
     def __init__(
         self,
         store: Store,
-        desk: Desk,
+        desk: AlertCommands,
         replies: Replies,
         digests: Digests,
         gateways: Gateways,
@@ -115,7 +119,7 @@ class Reports:
         self._digests = digests
 
     async def take(
-        self, notification_id: str, outcome: Outcome, *, reason: str = "", gateway: str = ""
+        self, notification_id: str, outcome: DeliveryOutcome, *, reason: str = "", gateway: str = ""
     ) -> Taken:
         """Enter a report on a notification; `reason` is that of a failure, one of `core.alerting.delivery.REASONS`.
 

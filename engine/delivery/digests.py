@@ -22,12 +22,12 @@ from engine.core.alerting.credential import DISPATCHER
 from engine.core.alerting.delivery import NOT_RENDERED, RETRIES
 from engine.core.alerting.digest import DIGEST, digest_of, digest_times
 from engine.core.alerting.gates import attempt
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.send_order import Waiting
 from engine.core.judging.calendar import AWAS
 from engine.core.judging.instant import Instant
 from engine.delivery.claims import NotRenderedError, Sending, not_rendered
-from engine.delivery.gateways import Choice, Gateway, unserved
+from engine.delivery.gateways import Gateway, GatewayChoice, unserved
 from engine.delivery.reply_codes import NOTHING, Sent
 from engine.errors import UnreadableRecordError
 from engine.escalation.internal_alerts import ask
@@ -92,7 +92,7 @@ class Digests:
         if waits := [
             Plan(OUTBOX, one.id, now + PUT_OFF, one.due_at) for one in together if one.alert in lost
         ]:
-            asked = ask(Request("unreadable"), now)
+            asked = ask(InternalAlertRequest("unreadable"), now)
             await self._parts.store.write(Write(name="put_off", plans=(*waits, asked)))
         wanted: list[tuple[Notification, Case]] = []
         for one in together:
@@ -131,7 +131,7 @@ class Digests:
             await self._hold(gathered, budget.held, budget.until)
             return None
         choice = await self._parts.gateways.choose(digest.channel, address, digest.id)
-        if not isinstance(choice, Choice):
+        if not isinstance(choice, GatewayChoice):
             for message, case in gathered.items:
                 await self._parts.desk.change(
                     case.alert.id, unserved(message.id, choice), "attempted", by=DISPATCHER
@@ -249,7 +249,7 @@ class Digests:
         if digest is None or digest.due_at is None or digest.due_at > now or digest.state not in UNSETTLED:
             return None
         choice = await self._parts.gateways.choose_again(digest.gateway, digest.id)
-        if not isinstance(choice, Choice):
+        if not isinstance(choice, GatewayChoice):
             await self.settle(digest_id, unserved(digest_id, choice))
             return None
         claimed = msgspec.structs.replace(digest, state="sending", due_at=now + CLAIM)

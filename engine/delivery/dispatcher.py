@@ -31,21 +31,21 @@ from engine.core.judging.region import NATION
 from engine.delivery.claims import Claimed, Claims, Sending
 from engine.delivery.contact_notices import ContactNotices
 from engine.delivery.deliveries import Deliveries, Delivery
-from engine.delivery.delivery_reports import Receipts, Reports
+from engine.delivery.delivery_reports import DeliveryReports, GatewayReferences
 from engine.delivery.digests import Digests
-from engine.delivery.gateways import Choice, Gateways, unserved
-from engine.delivery.queue import Queue, Together
+from engine.delivery.gateways import GatewayChoice, Gateways, unserved
+from engine.delivery.queue import Queue, QueuedGroup
 from engine.delivery.replies import Replies
-from engine.delivery.reply_codes import Phones
-from engine.delivery.send_budgets import Accounts
+from engine.delivery.reply_codes import ReplyCodes
+from engine.delivery.send_budgets import SendBudgets
 from engine.errors import StoreUnavailableError, UnreadableRecordError
-from engine.escalation.alert_commands import Desk
-from engine.escalation.item_retry import Setbacks
+from engine.escalation.alert_commands import AlertCommands
+from engine.escalation.item_retry import ItemRetry
 from engine.metrics import Metrics
-from engine.records.alert_repository import ALERTS, CLAIM, NOTIFICATIONS, OUTBOX, Case, Changes, load
+from engine.records.alert_repository import ALERTS, CLAIM, NOTIFICATIONS, OUTBOX, Case, WriteBuilder, load
 from engine.records.readable import readable_of
-from engine.records.runtime_config import Books
-from engine.runtime.batcher import Rounds
+from engine.records.runtime_config import RuntimeConfig
+from engine.runtime.batcher import Batcher
 from engine.store.port import Store
 from engine.texts.answer_link import fill, seal, token_for
 from engine.texts.objection import fill_code
@@ -73,14 +73,14 @@ class Dispatcher:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
-        desk: Desk,
+        books: RuntimeConfig,
+        desk: AlertCommands,
         metrics: Metrics,
         *,
         renderer: Renderer,
         gateways: Gateways,
         notifiers: Mapping[str, Notifier],
-        phones: Phones,
+        phones: ReplyCodes,
         key: bytes,
         budgets: Budgets = UNBOUNDED,
         in_order: bool = False,
@@ -95,19 +95,19 @@ class Dispatcher:
         self._notifiers = notifiers
         self._key = key
         self._phones = phones
-        accounts = Accounts(store, budgets)
+        accounts = SendBudgets(store, budgets)
         parts = Sending(store, clock, books, desk, metrics, renderer, gateways, phones, accounts, key)
         self._queue = Queue(store, books, gateways)
         self.claims = Claims(parts)
         self.replies = Replies(store, clock, books, metrics, self._phones)
         self.notices = ContactNotices(store, clock, books, metrics, gateways, renderer, key)
         self.digests = Digests(parts)
-        self.receipts = Receipts(store, clock)
-        self.reports = Reports(store, desk, self.replies, self.digests, gateways, metrics)
+        self.receipts = GatewayReferences(store, clock)
+        self.reports = DeliveryReports(store, desk, self.replies, self.digests, gateways, metrics)
         self._in_order = in_order
         self.deliveries = Deliveries(gateways.places)
-        self._asked: Rounds[Claimed, _Asked] = Rounds(self._ask)
-        self._setbacks = Setbacks("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
+        self._asked: Batcher[Claimed, _Asked] = Batcher(self._ask)
+        self._setbacks = ItemRetry("dispatcher", OUTBOX, store=store, clock=clock, metrics=metrics)
 
     async def turn(self) -> int:
         """Claim what is due now and begin to send it; return how many notifications were looked at.
@@ -128,25 +128,25 @@ class Dispatcher:
         """Whether the last turn left something that was due."""
         return self._queue.left
 
-    async def _one_by_one(self, chosen: Sequence[Together]) -> None:
+    async def _one_by_one(self, chosen: Sequence[QueuedGroup]) -> None:
         for together in chosen:
             await self._begin([together])
             await self.deliveries.settled()
 
-    async def _as_they_find_places(self, chosen: Sequence[Together]) -> None:
+    async def _as_they_find_places(self, chosen: Sequence[QueuedGroup]) -> None:
         """Begin what its gateway has a place for, until nothing is left, or it is time to look what has come."""
         until = monotonic() + LOOK_SECONDS
         while chosen:
             free = await self.gateways.places.room(Counter(together.gateway for together in chosen), until)
-            few: list[Together] = []
-            left: list[Together] = []
+            few: list[QueuedGroup] = []
+            left: list[QueuedGroup] = []
             for together in chosen:
                 free[together.gateway] -= 1
                 (few if free[together.gateway] >= 0 else left).append(together)
             await self._begin(few)
             chosen = left if monotonic() < until else ()
 
-    async def _begin(self, few: Sequence[Together]) -> None:
+    async def _begin(self, few: Sequence[QueuedGroup]) -> None:
         """Claim a few messages and begin to deliver them, those that depend on nothing else all at once."""
         self._queue.begun(few)
         plain = [together.first for together in few if _is_plain(together.first)]
@@ -164,7 +164,7 @@ class Dispatcher:
                 work = self._begin_alone(together)
                 await self._setbacks.spare_others(first.id, work, planned=first.due_at)
 
-    async def _begin_alone(self, together: Together) -> None:
+    async def _begin_alone(self, together: QueuedGroup) -> None:
         if (delivery := await self._claim(together)) is not None:
             self._start(delivery)
 
@@ -180,7 +180,7 @@ class Dispatcher:
         due = await self._store.due(ALERTS, now, 1)
         return bool(due) and now - due[0][1] < PATIENCE
 
-    async def _claim(self, together: Together) -> Delivery | None:
+    async def _claim(self, together: QueuedGroup) -> Delivery | None:
         """Claim one message and return what is left to do: its delivery; None where it is not to go now."""
         first = together.first
         if first.gathers:
@@ -199,7 +199,7 @@ class Dispatcher:
         ids = list(await self._store.planned(OUTBOX))
         records = await self._store.get(NOTIFICATIONS, ids)
         versions = {id_: one.version for id_, one in zip(ids, records, strict=True) if one is not None}
-        changes, now = Changes(), self._clock.now()
+        changes, now = WriteBuilder(), self._clock.now()
         for id_, claimed in readable_of(NOTIFICATIONS, ids, records, Notification).items():
             if _is_begun(claimed):
                 due = min(now, claimed.due_at or now)
@@ -241,7 +241,7 @@ class Dispatcher:
             return None
         address = claimed.rendered.to if claimed.rendered else ""
         choice = await self.gateways.take(claimed.channel, address, claimed.id)
-        if not isinstance(choice, Choice):
+        if not isinstance(choice, GatewayChoice):
             taken = msgspec.structs.replace(claimed, gateway="")
             return _delivery_of(taken, self._settle_reply(claimed, unserved(claimed.id, choice)))
         taken = msgspec.structs.replace(claimed, gateway=choice.gateway.id)
@@ -256,7 +256,7 @@ class Dispatcher:
 
     # --- digests ----------------------------------------------------------------------------------------------------
 
-    async def _gather(self, together: Together) -> Delivery | None:
+    async def _gather(self, together: QueuedGroup) -> Delivery | None:
         """Claim what was held back for one contact as one digest; what is alone and no digest goes as itself."""
         bound = await self.digests.bind(together.messages)
         if isinstance(bound, Notification):
@@ -400,7 +400,7 @@ class Dispatcher:
     async def try_contact(self, contact: Contact, rendered: Rendered, id_: str) -> Attempted:
         """Send a message that belongs to no alert, once, by the way that alerts take; nothing of it is kept."""
         choice = await self.gateways.take(contact.channel, contact.value, id_)
-        if not isinstance(choice, Choice):
+        if not isinstance(choice, GatewayChoice):
             return unserved(id_, choice)
         gateway = choice.gateway
         message = Notification(

@@ -30,7 +30,7 @@ from engine.errors import ConfigurationError, StoreError
 from engine.metrics import Metrics
 from engine.records.readable import readable_of, readable_or
 from engine.records.runtime_config import BREAKERS
-from engine.runtime.batcher import Rounds
+from engine.runtime.batcher import Batcher
 from engine.settings import Settings
 from engine.store.codec import encode
 from engine.store.port import Committed, Put, Record, Store, Write
@@ -52,7 +52,7 @@ class Caller(NamedTuple):
         return f"Caller(callback={self.callback!r})"
 
 
-class Outlet(msgspec.Struct, frozen=True, kw_only=True):
+class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One gateway, the settings of its notifier as `notifiers.registry` takes them, and what it brings if it calls.
 
     `low_balance` is what a prepaid gateway should at least have left, in its own unit.
@@ -67,7 +67,7 @@ class Outlet(msgspec.Struct, frozen=True, kw_only=True):
         return f"Outlet(gateway={self.gateway!r})"  # the rest holds passwords
 
 
-def outlets_of(settings: Settings, environment: Mapping[str, str]) -> tuple[Outlet, ...]:
+def outlets_of(settings: Settings, environment: Mapping[str, str]) -> tuple[GatewayConfig, ...]:
     """Return the gateways of an installation; secrets come out of the environment.
 
     Raises `ConfigurationError` with every finding of the file, and where a variable that it names is missing.
@@ -96,13 +96,13 @@ def sms_profile(settings: Settings) -> Profile:
     return Profile(**settings.gateways.sms.model_dump())
 
 
-def _of_entry(entry: GatewayEntry, settings: Settings, environment: Mapping[str, str]) -> Outlet:
+def _of_entry(entry: GatewayEntry, settings: Settings, environment: Mapping[str, str]) -> GatewayConfig:
     route = Route(gateway=entry.id, channel=entry.channel, order=entry.order, prefixes=entry.prefixes)
     callback = entry.adapter.callback if entry.adapter else None
     reports = callback.reports if callback else None
     by_reference = reports is not None and not reports.notification
     secret = _secret(entry, entry.callback_env, environment)
-    return Outlet(
+    return GatewayConfig(
         gateway=gateway_of(route, entry.profile, by_reference=by_reference, at_once=entry.connections),
         notifier=_NOTIFIERS[entry.channel](entry, _secret(entry, entry.password_env, environment))
         | (_reporting(entry, secret, settings) if entry.adapter is not None else {}),
@@ -182,12 +182,12 @@ _NOTIFIERS: Mapping[Channel, Callable[[GatewayEntry, str], dict[str, Any]]] = {
 }
 
 
-def _of_settings(settings: Settings, environment: Mapping[str, str]) -> Iterator[Outlet]:
+def _of_settings(settings: Settings, environment: Mapping[str, str]) -> Iterator[GatewayConfig]:
     smtp = settings.gateways.smtp
     if smtp.host is None:
         return
     password = smtp.password.get_secret_value() if smtp.password else environment.get(smtp.password_env, "")
-    yield Outlet(
+    yield GatewayConfig(
         gateway=Gateway(
             route=Route(gateway="smtp", channel="email", order=LAST),
             dlr_trust=BELIEVED["email"],
@@ -208,7 +208,7 @@ def _of_settings(settings: Settings, environment: Mapping[str, str]) -> Iterator
     )
 
 
-def _outboxes(settings: Settings, served: set[Channel]) -> Iterator[Outlet]:
+def _outboxes(settings: Settings, served: set[Channel]) -> Iterator[GatewayConfig]:
     """Yield an outbox for SMS and for e-mail where nothing else serves them; an outbox reports nothing."""
     channels: tuple[Channel, ...] = ("sms", "email")
     for channel in channels if settings.gateways.outbox.enabled else ():
@@ -216,7 +216,7 @@ def _outboxes(settings: Settings, served: set[Channel]) -> Iterator[Outlet]:
             continue
         name = f"outbox-{channel}"
         profile = sms_profile(settings) if channel == "sms" else Profile()
-        yield Outlet(
+        yield GatewayConfig(
             gateway=Gateway(route=Route(gateway=name, channel=channel, order=LAST), profile=profile),
             notifier={
                 "adapter": "outbox",
@@ -285,7 +285,7 @@ def gateway_of(
     )
 
 
-class Choice(NamedTuple):
+class GatewayChoice(NamedTuple):
     """The gateway that a message takes. `puts` belong into the write that claims the message.
 
     They make it the probe of a gateway that was out of order until now; where another message became it meanwhile, they
@@ -306,7 +306,7 @@ class Gateways:
         self._gateways = {gateway.id: gateway for gateway in gateways}
         self.places = Places({gateway.id: gateway.at_once for gateway in self._gateways.values()})
         self._went: dict[str, deque[Instant]] = {}
-        self._breakers: Rounds[str, Record | None] = Rounds(lambda ids: store.get(BREAKERS, ids))
+        self._breakers: Batcher[str, Record | None] = Batcher(lambda ids: store.get(BREAKERS, ids))
         metrics.gateways.know(self._gateways)
 
     @property
@@ -323,16 +323,16 @@ class Gateways:
         known = self.get(gateway)
         return known is not None and known.dlr_trust != "none"
 
-    async def choose(self, channel: Channel, address: str, message: str) -> Choice | Unserved:
+    async def choose(self, channel: Channel, address: str, message: str) -> GatewayChoice | Unserved:
         """Return the gateway that a message (its id) to an address takes now, or why there is none."""
         routes = routes_to(self.routes, channel, address)
         return await self._first_free([route.gateway for route in routes], message)
 
-    async def choose_again(self, gateway: str, message: str) -> Choice | Unserved:
+    async def choose_again(self, gateway: str, message: str) -> GatewayChoice | Unserved:
         """Choose the gateway that a message was written for, or say why it cannot be taken now."""
         return await self._first_free([gateway] if gateway in self._gateways else [], message)
 
-    async def _first_free(self, gateways: Sequence[str], message: str) -> Choice | Unserved:
+    async def _first_free(self, gateways: Sequence[str], message: str) -> GatewayChoice | Unserved:
         if not gateways:
             return "misconfigured"
         records = await self._store.get(BREAKERS, gateways)
@@ -344,14 +344,14 @@ class Gateways:
             puts: tuple[Put, ...] = ()
             if record is not None and breaker.probing:
                 puts = (Put(BREAKERS, gateway, encode(begin_probe(breaker, now, message)), record.version),)
-            return Choice(self._gateways[gateway], puts)
+            return GatewayChoice(self._gateways[gateway], puts)
         return "breaker_open"
 
-    async def take(self, channel: Channel, address: str, message: str) -> Choice | Unserved:
+    async def take(self, channel: Channel, address: str, message: str) -> GatewayChoice | Unserved:
         """Choose for a message that is sent at once and that no write claims; raise `StoreError` where that fails."""
         for _ in range(ATTEMPTS):
             choice = await self.choose(channel, address, message)
-            if not isinstance(choice, Choice) or not choice.puts:
+            if not isinstance(choice, GatewayChoice) or not choice.puts:
                 return choice
             if isinstance(await self._store.write(Write(name="breaker", puts=choice.puts)), Committed):
                 return choice

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from engine.clock import Clock
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.escalation.internal_alerts import ask
 from engine.metrics import Metrics
 from engine.store.port import Store, Write
@@ -25,7 +25,7 @@ Ask = Callable[[], Awaitable[float | str]]
 log = structlog.get_logger(__name__)
 
 
-class Balances:
+class PrepaidCredit:
     """Asks gateways."""
 
     def __init__(
@@ -63,6 +63,6 @@ class Balances:
             elif gateway not in self._low:
                 self._low.add(gateway)
                 log.error("balance_low", gateway=gateway, left=left, low=low)
-                asked = ask(Request("balance"), self._clock.now())
+                asked = ask(InternalAlertRequest("balance"), self._clock.now())
                 await self._store.write(Write(name="own_alert", plans=(asked,)))
         return 0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from engine.core.alerting.alert import Notification
 from engine.core.alerting.directory import Directory
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.send_order import Waiting, in_turn, waiting
 from engine.core.judging.instant import Instant
 from engine.delivery.gateways import Gateways
@@ -22,7 +22,7 @@ from engine.escalation.internal_alerts import ask
 from engine.escalation.item_retry import PUT_OFF
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
 from engine.records.readable import report_unreadable
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.codec import decode_record
 from engine.store.port import Expect, Plan, Store, Write
 
@@ -32,7 +32,7 @@ TIMES = 5
 """In a turn a gateway gets at most so many times what it carries at once."""
 
 
-class Together(NamedTuple):
+class QueuedGroup(NamedTuple):
     """Messages that go as one if they are several (what was held back and is due now, to one contact, of one space),
     and the gateway that they take as things stand (empty: none).
     """
@@ -49,7 +49,7 @@ class Together(NamedTuple):
 class Queue:
     """What waits, as one dispatcher puts it into order; which region was served last it knows of itself only."""
 
-    def __init__(self, store: Store, books: Books, gateways: Gateways) -> None:
+    def __init__(self, store: Store, books: RuntimeConfig, gateways: Gateways) -> None:
         self._store = store
         self._books = books
         self._gateways = gateways
@@ -58,7 +58,7 @@ class Queue:
         self._seen: dict[str, tuple[Instant, Waiting]] = {}
         """What waited at the last turn and did not begin, by its plan: a write that changes a message plans it anew."""
 
-    async def turn(self, now: Instant) -> list[Together]:
+    async def turn(self, now: Instant) -> list[QueuedGroup]:
         """Return what goes next, in order; what waits for a gateway that has much to do leaves room for the others."""
         messages, directory, breakers = await asyncio.gather(
             self._waiting(now), self._books.directory(), self._gateways.breakers()
@@ -81,14 +81,14 @@ class Queue:
             chosen.append((way, [one]))
             if one.gathers:
                 gathered[one.bundle] = chosen[-1][1]
-        return [Together(tuple(several), way) for way, several in chosen]
+        return [QueuedGroup(tuple(several), way) for way, several in chosen]
 
     @property
     def left(self) -> bool:
         """Whether anything waits that did not have its turn."""
         return bool(self._seen)
 
-    def begun(self, few: Iterable[Together]) -> None:
+    def begun(self, few: Iterable[QueuedGroup]) -> None:
         """Note that these had their turn: their regions were served as of now."""
         for together in few:
             self._count += 1
@@ -129,7 +129,7 @@ class Queue:
             missing = tuple(Expect(NOTIFICATIONS, plan.member, 0) for plan in gone)
             await self._store.write(Write(name="replan", plans=tuple(gone), expects=missing))
         if unreadable:
-            plans = (*unreadable, ask(Request("unreadable"), now))
+            plans = (*unreadable, ask(InternalAlertRequest("unreadable"), now))
             await self._store.write(Write(name="put_off", plans=plans))
         self._seen = seen
         return [message for _, message in seen.values()]

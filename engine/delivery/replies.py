@@ -12,24 +12,24 @@ from typing import NamedTuple
 import msgspec
 
 from engine.clock import Clock
-from engine.core.alerting.alert import Alert, Notification, Rendered, State
+from engine.core.alerting.alert import Alert, Notification, NotificationState, Rendered
 from engine.core.alerting.command import Attempted
 from engine.core.alerting.delivery import RETRIES
 from engine.core.alerting.directory import Contact
 from engine.core.alerting.ids import notification_id
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION
-from engine.delivery.reply_codes import Phones
+from engine.delivery.reply_codes import ReplyCodes
 from engine.metrics import Metrics
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 from engine.store.write_names import WriteName
 from engine.texts.conversation import reply
 
 
-class Planned(NamedTuple):
+class PlannedReply(NamedTuple):
     """A reply and the writes that plan it."""
 
     notification: Notification
@@ -39,7 +39,7 @@ class Planned(NamedTuple):
 
 def plan_reply(
     text_id: str, contact: Contact, person: str, language: str, words: str, alert: Alert | None, now: Instant
-) -> Planned:
+) -> PlannedReply:
     """Plan the reply to a text, due at once; `alert` is the one it speaks of, if it is one."""
     notification = Notification(
         id=notification_id(text_id, person, contact.id, "reply"),
@@ -56,7 +56,7 @@ def plan_reply(
         language=language,
         rendered=Rendered(to="", text=words),
     )
-    return Planned(
+    return PlannedReply(
         notification,
         Put(NOTIFICATIONS, notification.id, encode(notification), 0),
         Plan(OUTBOX, notification.id, now),
@@ -66,7 +66,9 @@ def plan_reply(
 class Replies:
     """Claims replies and keeps what came of them."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, metrics: Metrics, phones: Phones) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, books: RuntimeConfig, metrics: Metrics, phones: ReplyCodes
+    ) -> None:
         self._store = store
         self._clock = clock
         self._books = books
@@ -134,7 +136,7 @@ class Replies:
             or (found.state == "pending" and not found.attempts)
         ):
             return False
-        state: State = "delivered" if outcome == "delivered" else "failed"
+        state: NotificationState = "delivered" if outcome == "delivered" else "failed"
         sent_at = self._clock.now() if found.sent_at is None and state == "delivered" else found.sent_at
         settled = msgspec.structs.replace(found, state=state, sent_at=sent_at, due_at=None, reason=reason)
         return await self._keep("report_reply", settled, record.version)

@@ -21,7 +21,7 @@ from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Drop, Place, Plan, Put, Store, Write
 from engine.texts import conversation as lines
-from engine.texts.conversation import KEPT_AFTER_CLOSING, Line, Told, close
+from engine.texts.conversation import KEPT_AFTER_CLOSING, Conversation, SentCode, close
 from engine.texts.reply_code import candidates, letters_for
 
 CODE_MISSES = "code_misses"
@@ -68,9 +68,9 @@ async def misses(store: Store, of: Of, now: Instant) -> Misses:
 
 
 CODES = "codes"
-"""Table of `Line`s by digest of the number."""
+"""Table of `Conversation`s by digest of the number."""
 TOLD = "told_codes"
-"""Table of `Told`s by phone and code."""
+"""Table of `SentCode`s by phone and code."""
 OF_ALERTS = "alert_codes"
 """Table of the codes of single alerts by phone and alert."""
 DIGEST_CHARACTERS = 32
@@ -92,13 +92,13 @@ def closed_codes(phone: str) -> str:
     return f"codes_closed:{phone}"
 
 
-class Kept(NamedTuple):
+class KeptConversation(NamedTuple):
     """A line as it stood in the store, with the codes that matter, and its version (0: nothing is kept yet).
 
     `home` is the name under which its codes are kept; those in `apart` are records of their own.
     """
 
-    line: Line
+    line: Conversation
     version: int
     home: str
     apart: frozenset[str] = frozenset()
@@ -122,7 +122,7 @@ NOTHING = Sent("")
 """What is written with a message without a code."""
 
 
-class Phones:
+class ReplyCodes:
     """The lines of an installation."""
 
     def __init__(self, store: Store, keys: Keys) -> None:
@@ -133,12 +133,14 @@ class Phones:
         """Return the name of a phone in tables and logs; `number` is `+` and digits."""
         return _digest(self._keys.current, number)
 
-    async def memory(self, number: str, now: Instant) -> Kept:
+    async def memory(self, number: str, now: Instant) -> KeptConversation:
         """Return the line of a phone at an instant, without its codes."""
         kept = await self._kept(number)
         return kept._replace(line=close(kept.line, {}, now))
 
-    async def read(self, number: str, now: Instant, code: str = "") -> tuple[Kept, frozenset[str]]:
+    async def read(
+        self, number: str, now: Instant, code: str = ""
+    ) -> tuple[KeptConversation, frozenset[str]]:
         """Return the line of a phone at an instant, and which alerts of its codes are unresolved.
 
         Of the codes it has the named one; where none is named, the newest open ones, at least until they are of two
@@ -157,7 +159,9 @@ class Phones:
             if line.digest and line.digest not in {told.code for told in apart}:
                 apart = [*await self._told(kept.home, [line.digest]), *apart]
         view = msgspec.structs.replace(line, codes=(*line.codes, *apart))
-        return Kept(view, kept.version, kept.home, frozenset(told.code for told in apart)), unresolved
+        return KeptConversation(
+            view, kept.version, kept.home, frozenset(told.code for told in apart)
+        ), unresolved
 
     async def codes(self, number: str) -> list[str]:
         """Return all codes of a phone, the one that was sent last first: for rehearsals, never for a text."""
@@ -169,7 +173,7 @@ class Phones:
         told = [*kept.line.codes, *await self._told(kept.home, planned)]
         return [one.code for one in sorted(told, key=lambda one: -one.number)]
 
-    async def _named(self, home: str, code: str, now: Instant) -> tuple[list[Told], frozenset[str]]:
+    async def _named(self, home: str, code: str, now: Instant) -> tuple[list[SentCode], frozenset[str]]:
         """Return what a code stands for, unless it was closed too long ago, and its unresolved alerts."""
         apart = await self._told(home, [code])
         alerts = _alerts(apart)
@@ -181,9 +185,9 @@ class Phones:
             return (apart if now < since + KEPT_AFTER_CLOSING else []), frozenset()
         return apart, frozenset(alerts) - resolved.keys()
 
-    async def _newest(self, home: str) -> tuple[list[Told], frozenset[str]]:
+    async def _newest(self, home: str) -> tuple[list[SentCode], frozenset[str]]:
         """Return the newest open codes, oldest first, and their unresolved alerts; what is closed by now leaves."""
-        found: list[Told] = []
+        found: list[SentCode] = []
         unresolved: set[str] = set()
         after: Place | None = None
         while len(unresolved) < 2:
@@ -200,14 +204,14 @@ class Phones:
             after = Place(page[-1][1], page[-1][0])
         return found[::-1], frozenset(unresolved)
 
-    async def _sweep(self, home: str, over: Sequence[Told], resolved: dict[str, Instant]) -> None:
+    async def _sweep(self, home: str, over: Sequence[SentCode], resolved: dict[str, Instant]) -> None:
         """Let codes of resolved alerts leave the open ones; one that is told again meanwhile stays."""
         if not over:
             return
         puts, plans = [], []
         names = [_name(home, told.code) for told in over]
         records = await self._store.get(TOLD, names)
-        now = readable_of(TOLD, names, records, Told)
+        now = readable_of(TOLD, names, records, SentCode)
         for told, name, record in zip(over, names, records, strict=True):
             if record is not None and now.get(name) == told:
                 closed = msgspec.structs.replace(told, closed_at=max(resolved[one] for one in told.alerts))
@@ -215,10 +219,10 @@ class Phones:
                 plans += _places(home, closed)
         await self._store.write(Write(name="sweep_codes", puts=tuple(puts), plans=tuple(plans)))
 
-    async def _told(self, home: str, codes: Sequence[str]) -> list[Told]:
+    async def _told(self, home: str, codes: Sequence[str]) -> list[SentCode]:
         names = [_name(home, code) for code in codes]
         records = await self._store.get(TOLD, names) if names else []
-        return list(readable_of(TOLD, names, records, Told).values())
+        return list(readable_of(TOLD, names, records, SentCode).values())
 
     async def _resolved(self, alerts: Sequence[str]) -> dict[str, Instant]:
         """Return which of some alerts are resolved since when.
@@ -232,7 +236,7 @@ class Phones:
             id_: alert.resolved_at or 0 for id_, alert in found.items() if not alert.unresolved
         }
 
-    async def _kept(self, number: str) -> Kept:
+    async def _kept(self, number: str) -> KeptConversation:
         """Return what is kept of a phone; under a key that was replaced, where nothing was written since.
 
         A line that cannot be read is replaced by the next message; the codes stay.
@@ -240,11 +244,11 @@ class Phones:
         names = [_digest(key, number) for key in self._keys.accepted]
         records = await self._store.get(CODES, names)
         version = records[0].version if records[0] else 0
-        for name, line in readable_of(CODES, names, records, Line).items():
-            return Kept(line, version, line.home or name)
-        return Kept(Line(), version, names[0])
+        for name, line in readable_of(CODES, names, records, Conversation).items():
+            return KeptConversation(line, version, line.home or name)
+        return KeptConversation(Conversation(), version, names[0])
 
-    def put(self, number: str, kept: Kept, line: Line) -> Put:
+    def put(self, number: str, kept: KeptConversation, line: Conversation) -> Put:
         """Return the write that keeps a line instead of the one that was read."""
         name = self.digest(number)
         codes = tuple(told for told in line.codes if told.code not in kept.apart)
@@ -257,16 +261,18 @@ class Phones:
         (found,) = await self._store.get(OF_ALERTS, [_name(kept.home, alert)])
         of_old = (told.code for told in kept.line.codes if told.alerts == (alert,) and not told.digest)
         known = readable_or(OF_ALERTS, alert, found, str, "")
-        told = Told(code=known or next(of_old, ""), alerts=(alert,), told_at=now)
+        told = SentCode(code=known or next(of_old, ""), alerts=(alert,), told_at=now)
         return await self._send(number, kept, told, alert, lines.told(kept.line, notice=notice))
 
     async def tell_digest(self, number: str, digest: str, alerts: Sequence[str], now: Instant) -> Sent:
         """Return the code of a digest for a phone, and what is written so that it stands for these alerts in order."""
         kept = await self._kept(number)
-        told = Told(code="", alerts=tuple(alerts), told_at=now, digest=True)
+        told = SentCode(code="", alerts=tuple(alerts), told_at=now, digest=True)
         return await self._send(number, kept, told, digest, lines.told(kept.line, notice=True))
 
-    async def _send(self, number: str, kept: Kept, told: Told, id_: str, line: Line) -> Sent:
+    async def _send(
+        self, number: str, kept: KeptConversation, told: SentCode, id_: str, line: Conversation
+    ) -> Sent:
         """Return what is written when a code goes out, chosen where the phone has none for this id."""
         home, used = kept.home, Counter(line.used)
         puts: list[Put] = []
@@ -318,7 +324,7 @@ class Phones:
         return tuple(drops)
 
 
-def _records(home: str, told: Told) -> list[Put]:
+def _records(home: str, told: SentCode) -> list[Put]:
     """Return the records of a code: what it stands for, and of a single alert which code it has."""
     puts = [Put(TOLD, _name(home, told.code), encode(told))]
     if not told.digest:
@@ -326,7 +332,7 @@ def _records(home: str, told: Told) -> list[Put]:
     return puts
 
 
-def _places(home: str, told: Told) -> list[Plan]:
+def _places(home: str, told: SentCode) -> list[Plan]:
     """Return the places of a code in the schedules of its phone."""
     closed = None if told.closed_at is None else told.closed_at + KEPT_AFTER_CLOSING
     return [
@@ -335,13 +341,13 @@ def _places(home: str, told: Told) -> list[Plan]:
     ]
 
 
-def _digest_code(line: Line) -> str:
+def _digest_code(line: Conversation) -> str:
     """Return the code of the newest digest of a line, which an older one has among its codes."""
     digests = [told for told in line.codes if told.digest]
     return max(digests, key=lambda told: told.told_at).code if digests else line.digest
 
 
-def _alerts(codes: Iterable[Told]) -> list[str]:
+def _alerts(codes: Iterable[SentCode]) -> list[str]:
     return list(dict.fromkeys(alert for told in codes for alert in told.alerts))
 
 

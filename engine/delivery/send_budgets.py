@@ -22,7 +22,7 @@ ACCOUNTS = "accounts"
 """Table of the instants at which messages went, by account; each holds no more than its budget looks at."""
 
 
-class Verdict(NamedTuple):
+class BudgetVerdict(NamedTuple):
     """Whether a message may go: until when it is held and by which gate (empty: it may), and what its going writes."""
 
     until: Instant
@@ -30,11 +30,11 @@ class Verdict(NamedTuple):
     puts: tuple[Put, ...]
 
 
-UNSPENT = Verdict(0, "", ())
+UNSPENT = BudgetVerdict(0, "", ())
 """Of a message that counts against nothing any more."""
 
 
-class Accounts:
+class SendBudgets:
     """The accounts of an installation."""
 
     def __init__(self, store: Store, budgets: Budgets) -> None:
@@ -45,11 +45,11 @@ class Accounts:
         """Say whether a message counts against any account."""
         return any(True for _ in accounts(self._budgets, message))
 
-    async def ask(self, message: Notification, now: Instant, phone: str = "") -> Verdict:
+    async def ask(self, message: Notification, now: Instant, phone: str = "") -> BudgetVerdict:
         """Say whether a message may go now, to a phone by its name; `puts` belong into the write that claims it."""
         concerned = list(accounts(self._budgets, message, phone))
         if not concerned:
-            return Verdict(now, "", ())
+            return BudgetVerdict(now, "", ())
         records = await self._store.get(ACCOUNTS, [account.key for account in concerned])
         until, held, puts = now, "", []
         for account, record in zip(concerned, records, strict=True):
@@ -60,7 +60,7 @@ class Accounts:
             if account.counts:
                 after = kept((*went, now), account.whole)
                 puts.append(Put(ACCOUNTS, account.key, encode(after), record.version if record else 0))
-        return Verdict(until, held, tuple(puts))
+        return BudgetVerdict(until, held, tuple(puts))
 
 
 def budgets_of(section: BudgetSection) -> Budgets:

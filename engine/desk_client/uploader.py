@@ -33,7 +33,7 @@ class UnwelcomeError(SiagaError):
     """The service refuses whatever comes with this address or token; the events are kept."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class UploadLine(msgspec.Struct, frozen=True, kw_only=True):
     """What the service says of one event that it did not take in: `index` is its place in the batch."""
 
     index: int
@@ -43,25 +43,25 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     mended: dict[str, str] = {}
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class ServerAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the events of one request."""
 
     accepted: int = 0
     duplicate: int = 0
-    quarantined: tuple[Line, ...] = ()
-    rejected: tuple[Line, ...] = ()
+    quarantined: tuple[UploadLine, ...] = ()
+    rejected: tuple[UploadLine, ...] = ()
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class UploadedLine(msgspec.Struct, frozen=True, kw_only=True):
     """A batch that the service has answered for. `events` are its lines, `kept` where those refused lie."""
 
     batch: Path
     events: tuple[bytes, ...]
-    answer: Answer
+    answer: ServerAnswer
     kept: Path | None = None
 
 
-class Courier:
+class Uploader:
     """Speaks to one service for up to `patience` seconds; `sleep` and `monotonic` are the passing of time."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Courier:
     ) -> None:
         self._http.close()
 
-    def deliver(self, spool: Spool) -> Iterator[Delivery]:
+    def deliver(self, spool: Spool) -> Iterator[UploadedLine]:
         """Send what waits, the oldest first, and yield each batch when it is settled.
 
         Raises `AwayError` and `UnwelcomeError`, after which the rest waits for the next time.
@@ -104,11 +104,11 @@ class Courier:
         while waiting := spool.waiting():
             batch = waiting[0]
             events = tuple(line for line in batch.read_bytes().split(b"\n") if line.strip())
-            answer = self._send(events) if events else Answer()
+            answer = self._send(events) if events else ServerAnswer()
             if answer is None and len(events) > 1:
                 spool.split(batch, events)
                 continue
-            answer = answer or Answer(rejected=(Line(index=0, reason="too_large"),))
+            answer = answer or ServerAnswer(rejected=(UploadLine(index=0, reason="too_large"),))
             refused = [
                 RefusedEvent(
                     reason=line.reason,
@@ -118,9 +118,9 @@ class Courier:
                 for line in answer.rejected
             ]
             kept = spool.settle(batch, refused)
-            yield Delivery(batch=batch, events=events, answer=answer, kept=kept)
+            yield UploadedLine(batch=batch, events=events, answer=answer, kept=kept)
 
-    def _send(self, events: tuple[bytes, ...]) -> Answer | None:
+    def _send(self, events: tuple[bytes, ...]) -> ServerAnswer | None:
         """Send one batch until it is answered; None where it is too large in one piece."""
         pause = FIRST_PAUSE
         while True:
@@ -141,7 +141,7 @@ class Courier:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _answer(response: httpx.Response, events: int) -> Answer | None:
+def _answer(response: httpx.Response, events: int) -> ServerAnswer | None:
     status = response.status_code
     if status == 413:
         return None
@@ -152,7 +152,7 @@ def _answer(response: httpx.Response, events: int) -> Answer | None:
     if status not in (202, 422):
         raise UnwelcomeError(f"{response.request.url}: {status} is no answer of a Siaga; check the address")
     try:
-        answer = msgspec.json.decode(response.content, type=Answer)
+        answer = msgspec.json.decode(response.content, type=ServerAnswer)
     except msgspec.DecodeError:
         raise UnwelcomeError(
             f"{response.request.url}: this is no answer of a Siaga; check the address"

@@ -46,7 +46,7 @@ class Authentication(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: str = ""
 
 
-class Reporting(msgspec.Struct, frozen=True, kw_only=True):
+class ReportDescription(msgspec.Struct, frozen=True, kw_only=True):
     """Where a delivery report says of which message it speaks and what became of that; `each` holds several.
 
     A message is known by our own id (`notification`), or by the gateway's `reference`.
@@ -60,7 +60,7 @@ class Reporting(msgspec.Struct, frozen=True, kw_only=True):
     each: str = ""
 
 
-class Hearing(msgspec.Struct, frozen=True, kw_only=True):
+class InboundDescription(msgspec.Struct, frozen=True, kw_only=True):
     """Where a text that came in says who wrote what; `each` holds several."""
 
     sender: str
@@ -73,8 +73,8 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway brings by calling us."""
 
     authenticate: Authentication
-    reports: Reporting | None = None
-    inbound: Hearing | None = None
+    reports: ReportDescription | None = None
+    inbound: InboundDescription | None = None
 
 
 class Adapter(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,10 +226,10 @@ def _authentication(node: Node, findings: Findings) -> Authentication:
     return authentication
 
 
-def _reports(node: Node, findings: Findings) -> Reporting:
+def _reports(node: Node, findings: Findings) -> ReportDescription:
     form = form_of(node, findings)
     states = list_of(text, single=True, minimum=1)
-    reporting = Reporting(
+    reporting = ReportDescription(
         state=form.require("state", text, ""),
         delivered=form.require("delivered", states, ()),
         failed=form.require("failed", states, ()),
@@ -243,9 +243,9 @@ def _reports(node: Node, findings: Findings) -> Reporting:
     return reporting
 
 
-def _inbound(node: Node, findings: Findings) -> Hearing:
+def _inbound(node: Node, findings: Findings) -> InboundDescription:
     form = form_of(node, findings)
-    hearing = Hearing(
+    hearing = InboundDescription(
         sender=form.require("from", text, ""),
         text=form.require("text", text, ""),
         id=form.read("id", text, ""),

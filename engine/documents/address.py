@@ -13,7 +13,7 @@ import phonenumbers
 
 from engine.core.alerting.policy import Channel
 from engine.documents.fields import Take, scalar
-from engine.documents.finding import Findings, Mark, Source, UnusableError
+from engine.documents.finding import Findings, Mark, SourceFile, UnusableError
 from engine.documents.yaml_tree import Node, ScalarNode
 
 _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
@@ -63,7 +63,7 @@ def webhook(node: Node, findings: Findings) -> str:
 
 def address(channel: Channel, text: str) -> str | None:
     """Return the normal form of an address of a channel; None where it is none."""
-    node = ScalarNode(text, plain=True, mark=Mark(Source("", (text,))))
+    node = ScalarNode(text, plain=True, mark=Mark(SourceFile("", (text,))))
     try:
         return address_of(channel)(node, Findings())
     except UnusableError:

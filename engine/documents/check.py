@@ -25,7 +25,7 @@ from engine.documents.gateways import load_gateways
 from engine.documents.kinds import read_kinds
 from engine.documents.loaded import Loaded
 from engine.documents.policies import Policies, load_policies
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.reference_tables import Columns, Tables, load_table
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import TEST_SUFFIXES, load_rules, yaml_files
@@ -100,7 +100,7 @@ def inspect(paths: Sequence[Path], places: Paths, now: Instant | None = None) ->
         findings.extend(load_gateways(path).findings)
     for path in sorted_["adapters"]:
         findings.extend(load_adapter(path).findings)
-    known = Known(
+    known = ReferenceData(
         now=now,
         kinds=frozenset(kinds.value) if kinds.valid else None,
         regions=regions,
@@ -227,7 +227,7 @@ def _regions(path: Path, findings: Findings) -> RegionTable | None:
         return None
 
 
-def _rules(files: list[Path], folder: Path, known: Known, findings: Findings) -> int:
+def _rules(files: list[Path], folder: Path, known: ReferenceData, findings: Findings) -> int:
     """Check rule files as one set, with the rest of the installation's where they belong to it; return how many."""
     if not files:
         return 0

@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engine.documents.finding import Findings, Mark, Source, at_start
+from engine.documents.finding import Findings, Mark, SourceFile, at_start
 from engine.documents.yaml_tree import MappingNode, Node, ScalarNode
 
 
@@ -34,14 +34,18 @@ def read_table(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        findings.add("not_utf8", Mark(Source(str(path)), line))
+        findings.add("not_utf8", Mark(SourceFile(str(path)), line))
         return []
     known = None if optional is None else (*required, *optional)
-    return list(_rows(text, Source(str(path)), (*required,), known, findings))
+    return list(_rows(text, SourceFile(str(path)), (*required,), known, findings))
 
 
 def _rows(
-    text: str, source: Source, required: tuple[str, ...], known: tuple[str, ...] | None, findings: Findings
+    text: str,
+    source: SourceFile,
+    required: tuple[str, ...],
+    known: tuple[str, ...] | None,
+    findings: Findings,
 ) -> Iterator[MappingNode]:
     header: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from engine.core.judging.calendar import instant_of
-from engine.core.judging.condition import Member
+from engine.core.judging.condition import ExpectedMember
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable, lineage
 from engine.documents.fields import REGION_CODE, Form, Take, form_of, identifier, list_of, region, text
@@ -25,12 +25,12 @@ from engine.documents.yaml_tree import MappingNode as Map
 from engine.documents.yaml_tree import Node
 
 Bound = datetime | Instant | None
-Lists = Mapping[str, tuple[Member, ...]]
+Lists = Mapping[str, tuple[ExpectedMember, ...]]
 """Named lists of who must report."""
 NO_LISTS: Lists = {}
 
 
-class Desk(msgspec.Struct, frozen=True, kw_only=True):
+class DeskEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A desk that is activated from and until when (None: no bound); a naive datetime is local to each region."""
 
     region: str
@@ -38,7 +38,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     until: Bound = None
 
 
-Desks = tuple[Desk, ...]
+Desks = tuple[DeskEntry, ...]
 
 
 def load_desks(path: Path, regions: RegionTable | None) -> Loaded[Desks]:
@@ -62,13 +62,13 @@ def activation(
     )
 
 
-def members(regions: RegionTable | None) -> Take[tuple[Member, ...]]:
+def members(regions: RegionTable | None) -> Take[tuple[ExpectedMember, ...]]:
     """Return a reader of one list: groups by their text, or maps `{group, from, until}`."""
     return list_of(partial(_member, regions))
 
 
 def _desks(regions: RegionTable | None, form: Form, findings: Findings) -> Desks:
-    read: Take[Desk] = partial(_desk, regions)
+    read: Take[DeskEntry] = partial(_desk, regions)
     found = form.require("desks", list_of(read), ())
     codes = [desk.region for desk in found]
     for code in sorted({code for code in codes if codes.count(code) > 1}):
@@ -76,11 +76,11 @@ def _desks(regions: RegionTable | None, form: Form, findings: Findings) -> Desks
     return found
 
 
-def _desk(regions: RegionTable | None, node: Node, findings: Findings) -> Desk:
+def _desk(regions: RegionTable | None, node: Node, findings: Findings) -> DeskEntry:
     form = form_of(node, findings)
     code = form.require("region", region(regions), "")
     since, until = _span(form, findings)
-    return Desk(region=code, since=since, until=until)
+    return DeskEntry(region=code, since=since, until=until)
 
 
 def _lists(regions: RegionTable | None, form: Form, _findings: Findings) -> Lists:
@@ -89,20 +89,20 @@ def _lists(regions: RegionTable | None, form: Form, _findings: Findings) -> List
 
 def _named(regions: RegionTable | None, node: Node, findings: Findings) -> Lists:
     form = form_of(node, findings)
-    found: dict[str, tuple[Member, ...]] = {}
+    found: dict[str, tuple[ExpectedMember, ...]] = {}
     for name in form.written:
         identifier(form.key(name), findings)
         found[name] = form.read(name, members(regions), ())
     return found
 
 
-def _member(regions: RegionTable | None, node: Node, findings: Findings) -> Member:
+def _member(regions: RegionTable | None, node: Node, findings: Findings) -> ExpectedMember:
     if not isinstance(node, Map):
-        return Member(_group(regions, node, findings))
+        return ExpectedMember(_group(regions, node, findings))
     form = form_of(node, findings)
     group = form.require("group", partial(_group, regions), "")
     since, until = _span(form, findings)
-    return Member(group, _instant(since, group, regions), _instant(until, group, regions))
+    return ExpectedMember(group, _instant(since, group, regions), _instant(until, group, regions))
 
 
 def _group(regions: RegionTable | None, node: Node, findings: Findings) -> str:

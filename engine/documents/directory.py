@@ -20,9 +20,9 @@ from engine.core.alerting.directory import (
     Contents,
     Deputy,
     Duty,
+    HolderSpan,
     Holding,
     Person,
-    Span,
 )
 from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import local_midnight
@@ -119,11 +119,11 @@ def _check_shifts(roster: Sequence[Placed[Duty]], findings: Findings) -> None:
                 findings.add("overlapping_duties", later.mark, role=role, region=code)
 
 
-def _since(span: Span) -> float:
+def _since(span: HolderSpan) -> float:
     return float("-inf") if span.since is None else span.since
 
 
-def _overlap(earlier: Span, later: Span) -> bool:
+def _overlap(earlier: HolderSpan, later: HolderSpan) -> bool:
     """Say whether two spans, the earlier beginning first, share an instant."""
     return earlier.until is None or _since(later) < earlier.until
 
@@ -199,7 +199,7 @@ class _Reader:
         for item in form.read("contacts", _items, ()):
             contacts += usable((item,), _contact(id_, contacts), findings)
 
-        def away(item: Node, findings: Findings) -> Span:
+        def away(item: Node, findings: Findings) -> HolderSpan:
             span = form_of(item, findings)
             return self._days(span, findings, self._zone_of(id_))
 
@@ -235,7 +235,7 @@ class _Reader:
         form.close()
         if since is not None and until is not None and until <= since:
             findings.add("until_before_from", form.place("until"))
-        duty = Duty(region=code, role=role, person=person, valid=Span(since, until))
+        duty = Duty(region=code, role=role, person=person, valid=HolderSpan(since, until))
         return Placed(duty, form.place("person"), form.place("position"))
 
     def _position(self, node: Node, findings: Findings) -> tuple[str, str]:
@@ -246,7 +246,7 @@ class _Reader:
 
     def _days(
         self, form: Form, findings: Findings, zone_name: str, keys: tuple[str, str] = ("from", "until")
-    ) -> Span:
+    ) -> HolderSpan:
         """Take a span of days, both included, local to a zone, and close the form."""
         first, last = form.read(keys[0], day, None), form.read(keys[1], day, None)
         form.close()
@@ -304,9 +304,9 @@ class _Reader:
 _CSV_CHANNELS: tuple[Channel, ...] = ("sms", "email")
 
 
-def _span(first: date | None, last: date | None, zone_name: str) -> Span:
+def _span(first: date | None, last: date | None, zone_name: str) -> HolderSpan:
     """Return the instants from the start of the first day to the end of the last one."""
-    return Span(
+    return HolderSpan(
         None if first is None else local_midnight(first, zone_name),
         None if last is None else local_midnight(last + timedelta(days=1), zone_name),
     )

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from engine.core.judging.event import Scalar
 from engine.documents.reference_data import FIELDS, Field
 
-Fault = Literal[
+FieldFaultKind = Literal[
     "missing",
     "wrong_type",
     "wrong_form",
@@ -36,7 +36,7 @@ Fault = Literal[
 """Why an event is kept aside. `id_conflict` is found by the store: the same id came before with other content.
 `kind_unknown`: a grave report whose kind the installation does not know, which no rule would ever judge.
 """
-FAULTS: tuple[str, ...] = get_args(Fault)
+FAULTS: tuple[str, ...] = get_args(FieldFaultKind)
 
 MOST_FIELDS = 100
 MOST_DEPTH = 8
@@ -54,8 +54,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*", re.ASCII)
 class Wrong(Exception):
     """One fault of a document, with the values that would mend it by field."""
 
-    def __init__(self, fault: Fault, field: str, **mended: str) -> None:
-        self.fault: Fault = fault
+    def __init__(self, fault: FieldFaultKind, field: str, **mended: str) -> None:
+        self.fault: FieldFaultKind = fault
         self.field = field
         self.mended = mended
 
@@ -95,7 +95,7 @@ class _Text(NamedTuple):
     only: frozenset[str]
 
 
-_Check = Callable[[Scalar], Fault | None]
+_Check = Callable[[Scalar], FieldFaultKind | None]
 
 
 def check_fields(fields: Mapping[str, Scalar]) -> None:
@@ -127,7 +127,7 @@ def faults_of_fields(fields: Mapping[str, Scalar]) -> list[Wrong]:
     return found
 
 
-def _any_field(path: str, value: Scalar) -> Fault | None:
+def _any_field(path: str, value: Scalar) -> FieldFaultKind | None:
     """Check a field that the schema does not know: its name, and bounds that hold for every value."""
     if not _is_name(path):
         return "wrong_form"
@@ -146,12 +146,12 @@ def _check(field: Field) -> _Check:
     lowest = -LARGEST_NUMBER if field.lowest is None else field.lowest
     highest = LARGEST_NUMBER if field.highest is None else field.highest
 
-    def number(value: Scalar) -> Fault | None:
+    def number(value: Scalar) -> FieldFaultKind | None:
         if type(value) is not int and type(value) is not float:
             return "wrong_type"
         return None if lowest <= value <= highest else "out_of_range"
 
-    def boolean(value: Scalar) -> Fault | None:
+    def boolean(value: Scalar) -> FieldFaultKind | None:
         return None if type(value) is bool else "wrong_type"
 
     return {"number": number, "boolean": boolean}[field.type]

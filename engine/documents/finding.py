@@ -32,28 +32,28 @@ _CHOOSE = {
 }
 
 
-class Text(NamedTuple):
+class FindingText(NamedTuple):
     """What is wrong and what to write instead, in one language."""
 
     message: str
     suggestion: str
 
-    def filled(self, language: Language, facts: dict[str, str]) -> Text:
+    def filled(self, language: Language, facts: dict[str, str]) -> FindingText:
         """Put the facts in; `{choose}` becomes "did you mean" or the words that are good."""
         best, listed, none = _CHOOSE[language]
         if facts.get("best"):
             facts = {**facts, "choose": best.format_map(facts)}
         elif "choices" in facts:
             facts = {**facts, "choose": listed.format_map(facts) if facts["choices"] else none}
-        return Text(self.message.format_map(facts), self.suggestion.format_map(facts))
+        return FindingText(self.message.format_map(facts), self.suggestion.format_map(facts))
 
 
-def _read(path: Path) -> dict[Severity, dict[str, dict[str, Text]]]:
+def _read(path: Path) -> dict[Severity, dict[str, dict[str, FindingText]]]:
     catalogue = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
-    def texts(codes: dict[str, dict[str, str]]) -> dict[str, dict[str, Text]]:
+    def texts(codes: dict[str, dict[str, str]]) -> dict[str, dict[str, FindingText]]:
         return {
-            code: {language: Text(*words.split(" -> ", 1)) for language, words in languages.items()}
+            code: {language: FindingText(*words.split(" -> ", 1)) for language, words in languages.items()}
             for code, languages in codes.items()
         }
 
@@ -65,7 +65,7 @@ CODES: dict[str, Severity] = {code: severity for severity, texts in _CATALOGUE.i
 """Every code, and whether it is an error (the files do not become live) or a warning (advice)."""
 
 
-def text_of(code: str, language: Language) -> Text:
+def text_of(code: str, language: Language) -> FindingText:
     """Return the text of a code, with its placeholders."""
     return _CATALOGUE[CODES[code]][code][language]
 
@@ -93,7 +93,7 @@ _ONE_OF_SEVERAL = frozenset(
 _SEVERAL = re.compile(r"[\w.*-]+(?: *, *[\w.*-]+)+", re.ASCII)
 
 
-class Source(msgspec.Struct, frozen=True):
+class SourceFile(msgspec.Struct, frozen=True):
     """A file as people know it: the name they gave and its lines."""
 
     file: str
@@ -103,7 +103,7 @@ class Source(msgspec.Struct, frozen=True):
 class Mark(msgspec.Struct, frozen=True):
     """A place in a source, line and column from 1."""
 
-    source: Source
+    source: SourceFile
     line: int = 1
     column: int = 1
 
@@ -132,7 +132,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         """An error keeps the whole rule set from becoming live; a warning is advice."""
         return CODES[self.code]
 
-    def text(self, language: Language = "id") -> Text:
+    def text(self, language: Language = "id") -> FindingText:
         """Say what is wrong and what to write instead."""
         return text_of(self.code, language).filled(language, dict(self.facts))
 
@@ -234,7 +234,7 @@ def advice_first(findings: Iterable[Finding]) -> list[Finding]:
 
 def at_start(path: Path | str) -> Mark:
     """Return the place of a finding on a file as a whole."""
-    return Mark(Source(str(path)))
+    return Mark(SourceFile(str(path)))
 
 
 def _shown(fact: object) -> str:

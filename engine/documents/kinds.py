@@ -22,7 +22,7 @@ CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
 """The code of a kind: words joined by dots."""
 
 
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
+class EventKind(msgspec.Struct, frozen=True, kw_only=True):
     """The names of one kind: `id` Indonesian, `en` English, each short enough to stand in an SMS."""
 
     id: str
@@ -33,7 +33,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
         return self.en if language == "en" else self.id
 
 
-_UNNAMED = Kind(id="", en="")
+_UNNAMED = EventKind(id="", en="")
 ASKED = tuple(path for path in FIELDS if path.startswith(("metrics.", "subject.")))
 """What a form can ask of a kind beside what it asks of each."""
 
@@ -54,16 +54,16 @@ class KindGroup(msgspec.Struct, frozen=True, kw_only=True):
 class Kinds(msgspec.Struct, frozen=True, kw_only=True):
     """A whole file: the kinds by their code, and the groups."""
 
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, EventKind] = {}
     groups: tuple[KindGroup, ...] = ()
 
 
-def names_by_language(kinds: abc.Mapping[str, Kind]) -> dict[str, dict[str, str]]:
+def names_by_language(kinds: abc.Mapping[str, EventKind]) -> dict[str, dict[str, str]]:
     """Return the names as messages and pages look them up: code -> language -> name."""
     return {code: msgspec.structs.asdict(kind) for code, kind in kinds.items()}
 
 
-def load_kinds(path: Path) -> dict[str, Kind]:
+def load_kinds(path: Path) -> dict[str, EventKind]:
     """Read the kinds by their code (`neutrality.asn`); raise `ConfigurationError` with every mistake and its place."""
     return read_kinds(path).expect()
 
@@ -73,7 +73,7 @@ def load_groups(path: Path) -> tuple[KindGroup, ...]:
     return load_file(path, _file, Kinds()).expect().groups
 
 
-def read_kinds(path: Path) -> Loaded[dict[str, Kind]]:
+def read_kinds(path: Path) -> Loaded[dict[str, EventKind]]:
     """Read the kinds by their code, with every finding on their file."""
     read = load_file(path, _file, Kinds())
     return Loaded(read.value.kinds, read.findings)
@@ -84,7 +84,7 @@ def _file(form: Form, _findings: Findings) -> Kinds:
     return Kinds(kinds=kinds, groups=form.read("groups", list_of(_group(kinds)), ()))
 
 
-def _group(kinds: abc.Mapping[str, Kind]) -> Take[KindGroup]:
+def _group(kinds: abc.Mapping[str, EventKind]) -> Take[KindGroup]:
     def code(node: Node, findings: Findings) -> str:
         found = text(node, findings)
         if found not in kinds:
@@ -105,7 +105,7 @@ def _group(kinds: abc.Mapping[str, Kind]) -> Take[KindGroup]:
     return read
 
 
-def _kinds(node: Node, findings: Findings) -> dict[str, Kind]:
+def _kinds(node: Node, findings: Findings) -> dict[str, EventKind]:
     if not isinstance(node, MappingNode):
         raise findings.unusable("not_a_map", node.mark)
     form, kinds = Form(node, findings), {}
@@ -116,8 +116,8 @@ def _kinds(node: Node, findings: Findings) -> dict[str, Kind]:
     return kinds
 
 
-def _kind(node: Node, findings: Findings) -> Kind:
+def _kind(node: Node, findings: Findings) -> EventKind:
     form = form_of(node, findings)
-    kind = Kind(id=form.require("id", short_text, ""), en=form.require("en", short_text, ""))
+    kind = EventKind(id=form.require("id", short_text, ""), en=form.require("en", short_text, ""))
     form.close()
     return kind

@@ -15,10 +15,10 @@ from engine.core.alerting.policy import (
     Channel,
     Digest,
     Policy,
+    PolicyStep,
     Quiet,
-    Step,
     StepCondition,
-    Target,
+    StepTarget,
 )
 from engine.core.judging.instant import MINUTE, Millis
 from engine.core.judging.region import RegionTable
@@ -135,7 +135,7 @@ class _File:
 
     def _common(
         self, form: Form
-    ) -> tuple[tuple[Target, ...], Acknowledge, Quiet, Digest, bool, tuple[Target, ...]]:
+    ) -> tuple[tuple[StepTarget, ...], Acknowledge, Quiet, Digest, bool, tuple[StepTarget, ...]]:
         """Read the keys that a policy and `defaults` share."""
         targets = list_of(self.target, minimum=1)
         return (
@@ -147,13 +147,13 @@ class _File:
             form.read("on_exhausted", targets, (POSKO_NASIONAL,)),
         )
 
-    def _step(self, node: Node, findings: Findings) -> Step:
+    def _step(self, node: Node, findings: Findings) -> PolicyStep:
         form = form_of(node, findings)
         to = form.require("to", list_of(self.target, minimum=1, maximum=50), ())
         need: Need = form.read("need", _need, "one")
         if isinstance(need, int) and to and need > len(to):
             findings.add("need_too_many", form.place("need"), need=need, targets=len(to))
-        step = Step(
+        step = PolicyStep(
             to=to,
             wait=form.require("wait", duration(MINUTE), MINUTE),
             channels=form.read("channels", _channels, ()),
@@ -176,10 +176,10 @@ class _File:
         form.close()
         return when
 
-    def target(self, node: Node, findings: Findings) -> Target:
+    def target(self, node: Node, findings: Findings) -> StepTarget:
         """Take a role, `{role, at, fallback}` or `{person}`."""
         if isinstance(node, ScalarNode):
-            return Target(role=identifier(node, findings))
+            return StepTarget(role=identifier(node, findings))
         form = form_of(node, findings)
         role, person = form.read("role", identifier, ""), form.read("person", identifier, "")
         at = form.read("at", self._at, "region")
@@ -190,8 +190,8 @@ class _File:
         ):
             raise findings.unusable("target_form", form.mark)
         if person:
-            return Target(person=person, fallback="none")
-        return Target(role=role, at=at, fallback="none" if fallback == "none" else "up")
+            return StepTarget(person=person, fallback="none")
+        return StepTarget(role=role, at=at, fallback="none" if fallback == "none" else "up")
 
     def _at(self, node: Node, findings: Findings) -> str:
         found = scalar(node, findings).text

@@ -76,7 +76,7 @@ Specification: docs/specification/rules.md#event-document.
 """
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class ReferenceData(msgspec.Struct, frozen=True, kw_only=True):
     """The names that exist. Kinds and policies by id, fields by dotted path.
 
     `now` is when it is asked, where that matters. `roster` are the codes of regions that hold an election; None: those
@@ -115,5 +115,5 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(code for one in codes if (code := cut(one, level)) is not None)
 
 
-ANYTHING = Known(fields=None, calendar=Calendar())
+ANYTHING = ReferenceData(fields=None, calendar=Calendar())
 """For inline rules of tests: any kind, region, policy and field is good."""

@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 import yaml
 
-from engine.documents.finding import Findings, Mark, Source, at_start
+from engine.documents.finding import Findings, Mark, SourceFile, at_start
 
 _GLUED = re.compile(r"\s*(?:- )?[A-Za-z_]+(:)[^ \t/]")
 """A key with no ordinary space after its colon."""
 _OPEN = {"while parsing a flow mapping": "}", "while parsing a flow sequence": "]"}
 
 
-def slip(source: Source, error: yaml.MarkedYAMLError, findings: Findings) -> None:
+def slip(source: SourceFile, error: yaml.MarkedYAMLError, findings: Findings) -> None:
     """Note the syntax error of a file, with the hint that fits."""
     problem = error.problem or ""
     mark = _mark(source, error.problem_mark or error.context_mark)
@@ -38,7 +38,7 @@ def slip(source: Source, error: yaml.MarkedYAMLError, findings: Findings) -> Non
         findings.add("not_yaml", mark, problem=problem)
 
 
-def _mark(source: Source, place: yaml.Mark | None) -> Mark:
+def _mark(source: SourceFile, place: yaml.Mark | None) -> Mark:
     return Mark(source, place.line + 1, place.column + 1) if place else Mark(source)
 
 
@@ -48,7 +48,7 @@ def _rest(mark: Mark) -> str:
     return lines[mark.line - 1][mark.column - 1 :] if mark.line <= len(lines) else ""
 
 
-def _glued_before(source: Source, mark: Mark) -> Mark | None:
+def _glued_before(source: SourceFile, mark: Mark) -> Mark | None:
     """Return the place of a colon without a space after it, in the line of the mark or the one before."""
     for number in (mark.line, mark.line - 1):
         line = source.lines[number - 1] if 0 < number <= len(source.lines) else ""
@@ -132,9 +132,9 @@ def compose(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line, column = _place(data[: error.start].decode("utf-8-sig"))
-        findings.add("not_utf8", Mark(Source(name), line, column))
+        findings.add("not_utf8", Mark(SourceFile(name), line, column))
         return None
-    source = Source(name, () if private else tuple(_BREAK.split(text)))
+    source = SourceFile(name, () if private else tuple(_BREAK.split(text)))
     composer = _Composer(source, findings)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
@@ -172,7 +172,7 @@ class _Open:
 class _Composer:
     """Builds nodes from the parser's events without recursion, so that no nesting can exhaust the stack."""
 
-    def __init__(self, source: Source, findings: Findings) -> None:
+    def __init__(self, source: SourceFile, findings: Findings) -> None:
         self.root: Node | None = None
         self._source, self._findings = source, findings
         self._open: list[_Open] = []

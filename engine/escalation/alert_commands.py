@@ -26,13 +26,13 @@ from engine.core.alerting.ids import alert_id
 from engine.core.judging.instant import SECOND
 from engine.errors import StoreError, StoreUnavailableError
 from engine.metrics import Metrics
-from engine.records.alert_lists import AlertsPage, Wanted, newest_of, page_of
-from engine.records.alert_repository import ALERTS, CLOSINGS, Case, Changes, history_log, load, standing
+from engine.records.alert_lists import AlertsPage, WantedList, newest_of, page_of
+from engine.records.alert_repository import ALERTS, CLOSINGS, Case, WriteBuilder, history_log, load, standing
 from engine.records.case_archive import CaseArchive
 from engine.records.readable import readable, readable_entries
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.records.statistics import Summary, summarise, take
-from engine.runtime.batcher import Rounds
+from engine.runtime.batcher import Batcher
 from engine.store.codec import decode as decode_value
 from engine.store.port import Committed, Expect, Place, Plan, Put, Store, Write
 from engine.store.write_names import WriteName
@@ -55,11 +55,16 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     repeated: bool = False
 
 
-class Desk:
+class AlertCommands:
     """Reads and changes alerts."""
 
     def __init__(
-        self, store: Store, clock: Clock, books: Books, metrics: Metrics, past: CaseArchive | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        books: RuntimeConfig,
+        metrics: Metrics,
+        past: CaseArchive | None = None,
     ) -> None:
         """Take the parts; `past` is where alerts are that left the store."""
         self._past = past
@@ -67,17 +72,17 @@ class Desk:
         self._clock = clock
         self._books = books
         self._metrics = metrics
-        self._rounds: dict[WriteName, Rounds[_Given, Decision | None]] = {}
+        self._rounds: dict[WriteName, Batcher[_Given, Decision | None]] = {}
 
     async def case(self, alert_id: str) -> Case | None:
         """Return an alert with its notifications."""
         return (await load(self._store, [alert_id])).get(alert_id)
 
-    async def page(self, wanted: Wanted, limit: int, after: Place | None = None) -> AlertsPage:
+    async def page(self, wanted: WantedList, limit: int, after: Place | None = None) -> AlertsPage:
         """Return a page of the wanted alerts, newest first; it may be short and yet have a next one."""
         return await page_of(self._store, wanted, limit, after)
 
-    async def newest(self, wanted: Wanted) -> Alert | None:
+    async def newest(self, wanted: WantedList) -> Alert | None:
         """Return the newest of the wanted alerts; None where there is none."""
         async for alert in newest_of(self._store, wanted):
             return alert
@@ -145,7 +150,7 @@ class Desk:
         store cannot be reached: then nothing of the command was done, unless the store could not even say so.
         """
         if name not in self._rounds:
-            self._rounds[name] = Rounds(partial(self._round, name))
+            self._rounds[name] = Batcher(partial(self._round, name))
         return await self._rounds[name].ask(_Given(alert_id, command, beside, known, by))
 
     async def _round(self, name: WriteName, given: Sequence[_Given]) -> list[Decision | Exception | None]:
@@ -198,7 +203,7 @@ class Desk:
         )
         outcomes: list[Decision | Exception | _Overtaken | None] = []
         first_messages: list[tuple[int, float]] = []
-        changes, written = Changes(), False
+        changes, written = WriteBuilder(), False
         for one in few:
             case = cases.get(one.alert_id)
             if case is None:
@@ -259,7 +264,7 @@ class Desk:
                 return await self._store.log(append.log, number - 1, 1) == [append.entries[0]]
         return False
 
-    def _tell_judging(self, changes: Changes, before: Alert, decision: Decision) -> None:
+    def _tell_judging(self, changes: WriteBuilder, before: Alert, decision: Decision) -> None:
         """Let judging take note where people closed an alert that other rules count, or reopened one."""
         after = decision.alert
         if _closed_by_hand(before, after, self._books.rule_set.counted):

@@ -16,16 +16,16 @@ from engine.core.alerting.case_editor import Surroundings
 from engine.core.alerting.command import Answer, Open
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.decide import open_alert
-from engine.core.alerting.policy import Acknowledge, Policy, Step, Target
+from engine.core.alerting.policy import Acknowledge, Policy, PolicyStep, StepTarget
 from engine.core.alerting.reachability import outlook
 from engine.core.judging.instant import Instant, Millis, format_instant
 from engine.core.judging.judgement import Evidence, Opened
 from engine.core.judging.region import lies_in
 from engine.core.judging.rule import Rule
-from engine.escalation.alert_commands import Desk
-from engine.records.alert_lists import Wanted, newest_of
-from engine.records.alert_repository import Changes
-from engine.records.runtime_config import Books
+from engine.escalation.alert_commands import AlertCommands
+from engine.records.alert_lists import WantedList, newest_of
+from engine.records.alert_repository import WriteBuilder
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.port import Store
 
 SPACE = "exercise"
@@ -75,10 +75,10 @@ def people_in(
 
 def drill_of(people: Iterable[str], region: str, around: Surroundings, now: Instant, wait: Millis) -> Open:
     """Return the command that asks these people, all at once; who has not answered after `wait` is reported."""
-    everybody = tuple(Target(person=person) for person in people)
+    everybody = tuple(StepTarget(person=person) for person in people)
     policy = Policy(
         id=RULE.id,
-        steps=(Step(to=everybody, wait=wait, need="all"),),
+        steps=(PolicyStep(to=everybody, wait=wait, need="all"),),
         acknowledge=Acknowledge(expires=None),
     )
     group = f"{region} {format_instant(now, around.regions.timezone(region))}"
@@ -99,7 +99,7 @@ def drill_of(people: Iterable[str], region: str, around: Surroundings, now: Inst
 class Drills:
     """Starts drills, tells what came of them, and ends them."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, desk: Desk) -> None:
+    def __init__(self, store: Store, clock: Clock, books: RuntimeConfig, desk: AlertCommands) -> None:
         self._store = store
         self._clock = clock
         self._books = books
@@ -114,14 +114,14 @@ class Drills:
         """Ask these people; return the id of the alert. `by` is the credential of the command."""
         around, now = await self._books.surroundings(), self._clock.now()
         decision = open_alert(drill_of(people, region, around, now, wait), around, now, by=by)
-        changes = Changes()
+        changes = WriteBuilder()
         changes.add([decision], None)
         await self._store.write(changes.write("drill"))
         return decision.alert.id
 
     async def newest(self, region: str) -> Alert | None:
         """Return the newest drill of a region, also one that is over."""
-        async for alert in newest_of(self._store, Wanted(region=region, rule=RULE.id)):
+        async for alert in newest_of(self._store, WantedList(region=region, rule=RULE.id)):
             if alert.space == SPACE and alert.region == region:
                 return alert
         return None

@@ -14,15 +14,15 @@ from engine.core.alerting.command import Open
 from engine.core.alerting.credential import INTERNAL_ALERTS
 from engine.core.alerting.decide import open_alert
 from engine.core.alerting.ids import alert_id
-from engine.core.alerting.internal_alerts import POLICIES, Request, request_of, rule_of
-from engine.core.judging.group_key import Key
+from engine.core.alerting.internal_alerts import POLICIES, InternalAlertRequest, request_of, rule_of
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.instant import MINUTE, Instant
 from engine.core.judging.judgement import Opened
 from engine.errors import StoreUnavailableError
 from engine.metrics import Metrics
-from engine.records.alert_repository import ALERTS, Changes, alerts_of, load
+from engine.records.alert_repository import ALERTS, WriteBuilder, alerts_of, load
 from engine.records.readable import readable_or
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.codec import encode
 from engine.store.port import Committed, Expect, Plan, Put, Record, Store, Write
 
@@ -35,7 +35,7 @@ PUT_OFF = 5 * MINUTE
 log = structlog.get_logger(__name__)
 
 
-def ask(request: Request, at: Instant) -> Plan:
+def ask(request: InternalAlertRequest, at: Instant) -> Plan:
     """Return the plan by which an own alert is asked for, for the write that gives cause."""
     return Plan(OWN, request.member, at)
 
@@ -43,7 +43,7 @@ def ask(request: Request, at: Instant) -> Plan:
 class OwnAlerts:
     """Opens what was asked for."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, metrics: Metrics) -> None:
+    def __init__(self, store: Store, clock: Clock, books: RuntimeConfig, metrics: Metrics) -> None:
         self._store = store
         self._clock = clock
         self._books = books
@@ -67,14 +67,16 @@ class OwnAlerts:
                 await self._store.write(Write(name="put_off", plans=(put_off,)))
         return len(due)
 
-    async def _newest(self, request: Request, key: str, record: Record | None) -> tuple[int, str]:
+    async def _newest(
+        self, request: InternalAlertRequest, key: str, record: Record | None
+    ) -> tuple[int, str]:
         """Return ordinal and id of the newest alert of a matter and region; an unreadable record is made anew."""
         if record is None:
             return 0, ""
         known = readable_or(OWN, key, record, tuple[int, str], None)
         if known is not None:
             return known
-        group = Key("real", rule_of(request.matter).id, request.region)
+        group = GroupKey("real", rule_of(request.matter).id, request.region)
         ordinal = max(await alerts_of(self._store, self._books.namespace, group), default=0)
         id_ = alert_id(self._books.namespace, group.space, group.rule, group.group, ordinal)
         return ordinal, id_ if ordinal else ""
@@ -106,7 +108,7 @@ class OwnAlerts:
             opened=Opened(ordinal=ordinal + 1, happened_at=now, evidence=(), level=request.level),
         )
         decision = open_alert(command, await self._books.surroundings(), now, by=INTERNAL_ALERTS)
-        changes = Changes()
+        changes = WriteBuilder()
         changes.add([decision], None)
         changes.plans.append(done)
         if known is not None:  # nobody reopens it meanwhile

@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 import structlog
 
 from engine.clock import Clock
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.instant import MINUTE, Instant
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.escalation.internal_alerts import ask
@@ -26,7 +26,7 @@ PUT_OFF = 5 * MINUTE
 log = structlog.get_logger("siaga.setback")
 
 
-class Setbacks:
+class ItemRetry:
     """Works on items of one kind, each apart from the others."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Setbacks:
             self._metrics.trouble.dead_letter("item")
             now = self._clock.now()
             unreadable = isinstance(error, UnreadableRecordError)
-            asked = ask(Request("unreadable" if unreadable else "dead_letter"), now)
+            asked = ask(InternalAlertRequest("unreadable" if unreadable else "dead_letter"), now)
             if self._schedule is not None:
                 self._metrics.loop_failed(self._loop)
             put_off = self._schedule is not None and planned is not None

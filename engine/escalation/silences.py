@@ -17,30 +17,30 @@ from engine.core.alerting.credential import ESCALATOR, Credential
 from engine.core.alerting.ids import derive
 from engine.core.alerting.silence import Match, Silence, SilenceWish
 from engine.core.judging.instant import DAY, Instant, Millis
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.records.alert_repository import unresolved_pages
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
-from engine.records.runtime_config import ALL, SILENCES, Books
-from engine.records.write_parts import NOTHING, Settled
+from engine.records.runtime_config import ALL, SILENCES, RuntimeConfig
+from engine.records.write_parts import NOTHING, SettledPart
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 
 KEPT: Millis = 30 * DAY
 """A silence that is over is listed this much longer."""
 
-Kept = tuple[Silence, ...]
+KeptSilences = tuple[Silence, ...]
 
 
 class Silences:
     """The silences of an installation."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books, desk: Desk) -> None:
+    def __init__(self, store: Store, clock: Clock, books: RuntimeConfig, desk: AlertCommands) -> None:
         self._store = store
         self._clock = clock
         self._books = books
         self._desk = desk
 
-    async def list(self) -> Kept:
+    async def list(self) -> KeptSilences:
         """Return the silences in force, to come, and over for less than `KEPT`, in the order of their beginning."""
         return tuple(sorted(await self._books.silences(), key=lambda s: s.since))
 
@@ -68,7 +68,7 @@ class Silences:
         *,
         by: Credential,
         approved_by: Credential | None,
-        settled: Settled | None,
+        settled: SettledPart | None,
     ) -> Silence:
         """Make a silence that `by` proposed and `approved_by` approved, in one write with its proposal.
 
@@ -77,7 +77,7 @@ class Silences:
         """
         now = self._clock.now()
 
-        def add(kept: Kept, version: int) -> Kept:
+        def add(kept: KeptSilences, version: int) -> KeptSilences:
             silence = Silence(
                 id=derive("silence", self._books.namespace, str(version + 1)),
                 match=wish.match,
@@ -96,7 +96,7 @@ class Silences:
         """End a silence now; None where there is no such one. One that is over already stays as it was."""
         now = self._clock.now()
 
-        def shorten(kept: Kept, _version: int) -> Kept:
+        def shorten(kept: KeptSilences, _version: int) -> KeptSilences:
             return tuple(
                 msgspec.structs.replace(s, until=max(now, s.since), ended_by=str(by))
                 if s.id == silence_id and s.until > now
@@ -104,19 +104,19 @@ class Silences:
                 for s in kept
             )
 
-        def mine(kept: Kept) -> Silence | None:
+        def mine(kept: KeptSilences) -> Silence | None:
             return next((s for s in kept if s.id == silence_id), None)
 
         return mine(await self._change(shorten, mine, by=by))
 
     async def _change(
         self,
-        change: Callable[[Kept, int], Kept],
-        concerned: Callable[[Kept], Silence | None],
+        change: Callable[[KeptSilences, int], KeptSilences],
+        concerned: Callable[[KeptSilences], Silence | None],
         *,
         by: Credential,
-        settled: Settled | None = None,
-    ) -> Kept:
+        settled: SettledPart | None = None,
+    ) -> KeptSilences:
         """Change the record, whoever else changes it meanwhile, and let alerts look; what is long over is dropped.
 
         Where it changes nothing, nothing is written. The audit says who changed the silence that is concerned, if there
@@ -125,7 +125,7 @@ class Silences:
         while True:
             record = (await self._store.get(SILENCES, [ALL]))[0]
             version = record.version if record else 0
-            before = decode_record(SILENCES, ALL, record.value, Kept) if record else ()
+            before = decode_record(SILENCES, ALL, record.value, KeptSilences) if record else ()
             recent = tuple(s for s in before if s.until > self._clock.now() - KEPT)
             after = change(recent, version)
             if after == before:
@@ -149,7 +149,7 @@ class Silences:
         return after
 
 
-async def look_at_silence(store: Store, desk: Desk, silence_id: str, planned: Instant) -> None:
+async def look_at_silence(store: Store, desk: AlertCommands, silence_id: str, planned: Instant) -> None:
     """Let every unresolved alert that a silence concerns look at it; no message of theirs goes out meanwhile.
 
     The silence stands in the schedule `SILENCES` at `planned` from the write that made or ended it until its alerts
@@ -157,7 +157,7 @@ async def look_at_silence(store: Store, desk: Desk, silence_id: str, planned: In
     it (`casebook.Changes`); if the silences change meanwhile, it stays in the schedule and they look again.
     """
     record = (await store.get(SILENCES, [ALL]))[0]
-    kept = decode_record(SILENCES, ALL, record.value, Kept) if record else ()
+    kept = decode_record(SILENCES, ALL, record.value, KeptSilences) if record else ()
     silence = next((one for one in kept if one.id == silence_id), None)
     if silence is not None:
         async for piece in unresolved_pages(store):

@@ -15,8 +15,8 @@ from engine.core.alerting.command import Cover, Wake
 from engine.core.alerting.credential import ESCALATOR
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION, lineage
-from engine.escalation.alert_commands import Desk
-from engine.escalation.item_retry import Setbacks
+from engine.escalation.alert_commands import AlertCommands
+from engine.escalation.item_retry import ItemRetry
 from engine.escalation.silences import look_at_silence
 from engine.metrics import Metrics
 from engine.records.alert_repository import ALERTS, COVERS, REVEALS, Case, hidden_by, timers
@@ -31,13 +31,13 @@ LATE_MS = 30_000
 class Escalator:
     """Wakes alerts at the instants they planned."""
 
-    def __init__(self, store: Store, clock: Clock, desk: Desk, metrics: Metrics) -> None:
+    def __init__(self, store: Store, clock: Clock, desk: AlertCommands, metrics: Metrics) -> None:
         self._store = store
         self._clock = clock
         self._desk = desk
         self._metrics = metrics
         self._setbacks, self._covers, self._reveals, self._silences = (
-            Setbacks("escalator", schedule, store=store, clock=clock, metrics=metrics)
+            ItemRetry("escalator", schedule, store=store, clock=clock, metrics=metrics)
             for schedule in (ALERTS, COVERS, REVEALS, SILENCES)
         )
 

@@ -18,11 +18,11 @@ from engine.core.alerting.case_editor import Decision, Surroundings
 from engine.core.alerting.command import Keep
 from engine.core.alerting.credential import EVALUATOR
 from engine.core.alerting.decide import decide
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.condition import Bond
 from engine.core.judging.correction import member_of, verdict
 from engine.core.judging.group_evaluation import Group, newcomers_of, take_over
-from engine.core.judging.group_key import Key, key_of
+from engine.core.judging.group_key import GroupKey, key_of
 from engine.core.judging.group_state import Circumstances, Point
 from engine.core.judging.instant import MINUTE, Instant
 from engine.core.judging.points import Points
@@ -33,29 +33,29 @@ from engine.errors import FencedError, SiagaError, StoreError, StoreUnavailableE
 from engine.escalation.internal_alerts import ask
 from engine.evaluation.batch import sort
 from engine.evaluation.dependencies import Bonds
-from engine.evaluation.group_context import Backdrop
+from engine.evaluation.group_context import GroupContexts
 from engine.evaluation.group_recovery import recovered_state, with_its_alerts
 from engine.evaluation.groups import GROUPS, Groups, Judged
 from engine.evaluation.judgements import (
     Cases,
-    Docket,
-    Outcome,
-    Said,
+    GroupJudgements,
+    GroupResult,
+    JudgementCommitter,
     UndecidedError,
     closing_of,
     due_of,
     newest_alert,
 )
 from engine.evaluation.leadership import KeepLead, nothing_to_keep
-from engine.intake.event_families import Arrived, Bearer, Change, Families, Known
+from engine.intake.event_families import Arrived, Bearer, Families, FamilyChange, KnownEvents
 from engine.matching.native import NativeMatcher
 from engine.matching.variant import variant_of
 from engine.records.alert_repository import UNRESOLVED, Case, alerts_of, load
 from engine.records.rule_set_diff import keeping, revision
 from engine.records.rule_sets import (
     RULES,
+    ActivationProgress,
     InForce,
-    Progress,
     Proposal,
     RuleSet,
     Tenure,
@@ -64,8 +64,8 @@ from engine.records.rule_sets import (
     note_of,
     proposal_of,
 )
-from engine.records.runtime_config import Books
-from engine.store.archive.history import History
+from engine.records.runtime_config import RuntimeConfig
+from engine.store.archive.history import EventHistory
 from engine.store.codec import decode_record, encode
 from engine.store.port import START, Append, Drop, Entry, Plan, Put, Record, Store, Write, order_of
 
@@ -78,7 +78,7 @@ AHEAD = 10 * MINUTE
 class Rebuild:
     """Goes through the past for some rules, up to wherever it is told."""
 
-    def __init__(self, store: Store, history: History, rules: Sequence[Rule], now: Instant) -> None:
+    def __init__(self, store: Store, history: EventHistory, rules: Sequence[Rule], now: Instant) -> None:
         """Take the rules that see the past; `now` bounds what of it can matter to them."""
         self._store = store
         self._history = history
@@ -90,7 +90,7 @@ class Rebuild:
         self._position = START
         self._began: Instant | None = None
         self._at: Instant = 0
-        self.groups: dict[Key, Points] = {}
+        self.groups: dict[GroupKey, Points] = {}
         """What the rules would have kept, by group."""
 
     async def advance(self, cursor: str) -> bool:
@@ -160,12 +160,12 @@ class Rebuild:
 class Review(Families):
     """Families looked at once more, long after: what a request changes by all that is known of its families by now."""
 
-    def take(self, request: Sequence[Arrived]) -> Change:
+    def take(self, request: Sequence[Arrived]) -> FamilyChange:
         """Return which events of the request count, and which other ones of their families do not or do."""
         own = {(event.desk, event.id): member_of(event) for event, _ in request}
         concerned: set[str] = set()
         for event, position in request:
-            known = self._known.setdefault(event.id, Known())  # beside any family there is no record
+            known = self._known.setdefault(event.id, KnownEvents())  # beside any family there is no record
             member = own[event.desk, event.id]
             if all(bearer.member.name != member.name for bearer in known.bearers):
                 known.bearers.append(Bearer(member, position))
@@ -174,7 +174,7 @@ class Review(Families):
         family = [b.member for id_ in self._family(concerned) for b in self._of(id_).bearers]
         out = verdict(family).withdrawn
         counts = [not own[e.desk, e.id].refuted and (e.desk, e.id) not in out for e, _ in request]
-        return Change(
+        return FamilyChange(
             counting=[event for (event, _), true in zip(request, counts, strict=True) if true],
             withdrawn={name: reason for name, reason in out.items() if name not in own},
             returned=sorted(
@@ -249,7 +249,7 @@ class Switch:
         named = {key.rule for key in self.groups if key.rule in self.after.rules}
         return {*self.revision.rebuilt, *named}
 
-    def judges_anew(self, key: Key) -> bool:
+    def judges_anew(self, key: GroupKey) -> bool:
         """Say whether a group is judged anew by all that is stored of the past."""
         return key.rule in self.revision.rebuilt or key in self.groups
 
@@ -261,10 +261,10 @@ class Changeover:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         groups: Groups,
-        backdrop: Backdrop,
-        history: History,
+        backdrop: GroupContexts,
+        history: EventHistory,
         *,
         keep: KeepLead = nothing_to_keep,
     ) -> None:
@@ -278,7 +278,7 @@ class Changeover:
         self._history = history
         self._ready: tuple[str, Switch] | None = None
         self._told_at = float("-inf")
-        self.left_out: frozenset[Key] = frozenset()
+        self.left_out: frozenset[GroupKey] = frozenset()
         """Groups that the newest switch left as they were, since a record they need cannot be read."""
 
     async def forget(self) -> None:
@@ -346,7 +346,7 @@ class Changeover:
         if done or monotonic() - self._told_at >= TOLD_EVERY_SECONDS:
             self._told_at = monotonic()
             share = 1.0 if done else switch.rebuild.share(self._clock.now())
-            progress = Progress(rule_set=switch.proposal.rule_set, share=share)
+            progress = ActivationProgress(rule_set=switch.proposal.rule_set, share=share)
             await self._store.write(
                 Write(name="rebuild_progress", puts=(Put(RULES, "progress", encode(progress)),))
             )
@@ -364,7 +364,7 @@ class Changeover:
 
     # --- the switch itself ------------------------------------------------------------------------------------------
 
-    async def work(self, switch: Switch) -> set[Key]:
+    async def work(self, switch: Switch) -> set[GroupKey]:
         """Return the groups that the switch concerns: of rules that are judged anew, and those with an open alert.
 
         A rule on rules that is judged anew hears of all groups of the rules that it looks at.
@@ -380,31 +380,33 @@ class Changeover:
         }
         return {*found, *(await self.kept(switch))}
 
-    async def kept(self, switch: Switch) -> dict[Key, Case]:
+    async def kept(self, switch: Switch) -> dict[GroupKey, Case]:
         """Return the open alerts that keep what is not in force any more, by their groups."""
         found = {}
         unresolved = list(await self._store.planned(UNRESOLVED))
         for case in (await load(self._store, unresolved, unreadable={})).values():
             if keeping(switch.revision, switch.after, case.alert) is not None:
-                found[Key(case.alert.space, case.alert.rule.id, case.alert.group)] = case
+                found[GroupKey(case.alert.space, case.alert.rule.id, case.alert.group)] = case
         return found
 
-    async def judge(self, switch: Switch, at: Instant, keys: Collection[Key]) -> dict[Key, Outcome]:
+    async def judge(
+        self, switch: Switch, at: Instant, keys: Collection[GroupKey]
+    ) -> dict[GroupKey, GroupResult]:
         """Return what the switch makes of these groups; `at` is when the new rule set comes into force."""
         around = msgspec.structs.replace(await self._books.surroundings(), calendar=switch.after.calendar)
         kept = await self.kept(switch)
-        remarks: dict[Key, Cases] = {
+        remarks: dict[GroupKey, Cases] = {
             key: {kept[key].alert.id: ([self._remark(switch, kept[key], around)], kept[key])}
             for key in keys
             if key in kept
         }
         tenures = tenures_of(self._books.in_force, switch, at)
-        left_out: set[Key] = set()
-        settled: dict[Key, Cases] | None = None
-        groups: dict[Key, Group] = {}
+        left_out: set[GroupKey] = set()
+        settled: dict[GroupKey, Cases] | None = None
+        groups: dict[GroupKey, Group] = {}
         while settled is None:
             groups, said, cases = await self._groups_of(switch, tenures, at, keys, left_out)
-            docket = Docket(self._store, switch.after, tenures, around, self._clock.now())
+            docket = JudgementCommitter(self._store, switch.after, tenures, around, self._clock.now())
             try:
                 settled = await docket.decide(said, cases, remarks)
             except UndecidedError as error:
@@ -415,9 +417,9 @@ class Changeover:
                     self._groups.spoil(key)
         self.left_out = frozenset(left_out)
         return {
-            key: Outcome(self._groups.taken_over(key, group), due_of(group), settled.get(key, {}))
+            key: GroupResult(self._groups.taken_over(key, group), due_of(group), settled.get(key, {}))
             if (group := groups.get(key)) is not None
-            else Outcome(None, None, settled.get(key, {}), looked=False)
+            else GroupResult(None, None, settled.get(key, {}), looked=False)
             for key in {*keys, *groups}
         }
 
@@ -426,9 +428,9 @@ class Changeover:
         switch: Switch,
         tenures: Mapping[str, Tenure],
         at: Instant,
-        keys: Collection[Key],
-        left_out: set[Key],
-    ) -> tuple[dict[Key, Group], list[Said], dict[str, Case]]:
+        keys: Collection[GroupKey],
+        left_out: set[GroupKey],
+    ) -> tuple[dict[GroupKey, Group], list[GroupJudgements], dict[str, Case]]:
         """Return the groups that change, what they say, and the cases of which they may speak.
 
         Whom others look at come first, so that a rule on rules hears of what they say now. Groups that need an
@@ -437,9 +439,9 @@ class Changeover:
         """
         rules = switch.after.rules
         bonds = Bonds(rules, self._books.namespace)
-        done: set[Key] = set()
-        groups: dict[Key, Group] = {}
-        said: list[Said] = []
+        done: set[GroupKey] = set()
+        groups: dict[GroupKey, Group] = {}
+        said: list[GroupJudgements] = []
         cases: dict[str, Case] = {}
         while left := {
             key
@@ -474,7 +476,7 @@ class Changeover:
                     group = await self._groups.working_copy(key, rule, around, before)
                     await self._groups.bring(key, group, earliest=None, received_at=at, whole=True)
                     judgements = group.hear(heard) if isinstance(group, BondGroup) else ()
-                mine = [Said(at, key, judgement) for judgement in judgements]
+                mine = [GroupJudgements(at, key, judgement) for judgement in judgements]
                 judged = Judged(group, group.head())
                 if switch.judges_anew(key) or self._groups.changed(key, judged):
                     groups[key] = group  # also what was heard without a word must be in the store
@@ -483,9 +485,9 @@ class Changeover:
                 done.add(key)
         return groups, said, cases
 
-    async def _unreadable(self, switch: Switch, keys: Sequence[Key]) -> set[Key]:
+    async def _unreadable(self, switch: Switch, keys: Sequence[GroupKey]) -> set[GroupKey]:
         """Return which of these groups cannot be read and are not judged anew; the others get what can be recovered."""
-        left_out: set[Key] = set()
+        left_out: set[GroupKey] = set()
         for key in keys:
             fault = self._groups.fault(key)
             if fault is None and key not in switch.groups:
@@ -503,7 +505,7 @@ class Changeover:
                 self._groups.replace_unreadable(key, recovered_state(alerts))
         return left_out
 
-    def _points(self, switch: Switch, rule: Rule, key: Key, heard: Sequence[Hearing]) -> Sequence[Point]:
+    def _points(self, switch: Switch, rule: Rule, key: GroupKey, heard: Sequence[Hearing]) -> Sequence[Point]:
         """Return what a group sees of the past: events, or the alerts of the rules that it looks at."""
         if isinstance(rule.condition, Bond):
             listener = BondGroup(rule)
@@ -516,7 +518,7 @@ class Changeover:
         self,
         points: Sequence[Point],
         rule: Rule,
-        key: Key,
+        key: GroupKey,
         newest: Case | None,
         around: Circumstances,
         at: Instant,
@@ -558,7 +560,7 @@ class Changeover:
 
 def refusal(at: Instant, error: RefusedRulesError) -> Plan:
     """Return the plan of the alert that rules were refused: for what they are, or for an unreadable record."""
-    return ask(Request("rules" if error.reason == "raised" else "unreadable"), at)
+    return ask(InternalAlertRequest("rules" if error.reason == "raised" else "unreadable"), at)
 
 
 def tenures_of(before: InForce, switch: Switch, at: Instant) -> dict[str, Tenure]:

@@ -16,7 +16,7 @@ import structlog
 
 from engine.core.judging.correction import Name
 from engine.core.judging.event import Event
-from engine.core.judging.group_key import Key, group_of
+from engine.core.judging.group_key import GroupKey, group_of
 from engine.core.judging.instant import Instant
 from engine.core.judging.rule import Rule
 from engine.intake.event_families import Arrived, Families, events_of
@@ -26,7 +26,7 @@ from engine.store.port import Entry
 log = structlog.get_logger(__name__)
 
 
-class Share(msgspec.Struct, frozen=True, array_like=True):
+class GroupShare(msgspec.Struct, frozen=True, array_like=True):
     """What one request holds for one group: events that match, events that clear, and events that are out now.
 
     `fits` says which parts of a pattern the events fit that match.
@@ -44,14 +44,14 @@ class Share(msgspec.Struct, frozen=True, array_like=True):
         return {(event.desk, event.id): reason for event, reason in self.gone}
 
 
-class Request(NamedTuple):
+class BatchRequest(NamedTuple):
     """The events that came in together: they are applied together before anything is judged."""
 
     received_at: Instant
     arrived: list[Arrived]
 
 
-class Fault(NamedTuple):
+class MatchFault(NamedTuple):
     """A rule, by its id, that could not be asked about an event, because that raised."""
 
     rule: str
@@ -62,9 +62,9 @@ class Fault(NamedTuple):
 class Batch(NamedTuple):
     """The shares of each group, request by request, how many matches there are in all, and whom asking raised."""
 
-    shares: dict[Key, list[Share]]
+    shares: dict[GroupKey, list[GroupShare]]
     matches: int
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[MatchFault, ...] = ()
 
 
 async def sort(entries: Iterable[Entry], matcher: Matcher, families: Families) -> Batch:
@@ -76,8 +76,8 @@ async def sort(entries: Iterable[Entry], matcher: Matcher, families: Families) -
     await families.load([arrived for request in whole for arrived in request.arrived])
     changes = [families.take(request.arrived) for request in whole]
     earlier = await families.events(name for c in changes for name in (*c.withdrawn, *c.returned))
-    shares: dict[Key, list[Share]] = {}
-    faults: list[Fault] = []
+    shares: dict[GroupKey, list[GroupShare]] = {}
+    faults: list[MatchFault] = []
     matches = 0
     for request, change in zip(whole, changes, strict=True):
         sheet = _Sheet(request.received_at, matcher)
@@ -98,8 +98,8 @@ class _Sheet:
     """The shares of one request."""
 
     def __init__(self, received_at: Instant, matcher: Matcher) -> None:
-        self.shares: dict[Key, Share] = {}
-        self.faults: list[Fault] = []
+        self.shares: dict[GroupKey, GroupShare] = {}
+        self.faults: list[MatchFault] = []
         self._received_at = received_at
         self._matcher = matcher
 
@@ -139,17 +139,17 @@ class _Sheet:
                 try:
                     found = _ask(matcher, event)
                 except Exception as error:  # noqa: BLE001 -- kept aside with the batch
-                    self.faults.append(Fault(rule.id, event, error))
+                    self.faults.append(MatchFault(rule.id, event, error))
                 else:
                     seen.matched.extend(found.matched)
                     seen.cleared.extend(found.cleared)
             return seen
 
-    def _share(self, space: str, rule: Rule, group: str) -> Share:
-        key = Key(space, rule.id, group)
+    def _share(self, space: str, rule: Rule, group: str) -> GroupShare:
+        key = GroupKey(space, rule.id, group)
         share = self.shares.get(key)
         if share is None:
-            share = self.shares[key] = Share(self._received_at, [], [], [], {})
+            share = self.shares[key] = GroupShare(self._received_at, [], [], [], {})
         return share
 
 
@@ -171,7 +171,7 @@ def _tell_keyless(rule: Rule, event: Event) -> None:
     log.debug("event_without_key", rule=rule.id, event_id=event.id, desk=event.desk)
 
 
-def requests(entries: Iterable[Entry]) -> Iterator[Request]:
+def requests(entries: Iterable[Entry]) -> Iterator[BatchRequest]:
     """Yield the events of each request, the entries of one request joined, stamped with when they were received."""
     arrived: list[Arrived] = []
     for entry in entries:
@@ -179,5 +179,5 @@ def requests(entries: Iterable[Entry]) -> Iterator[Request]:
             continue
         arrived += [Arrived(event, entry.position) for event in events_of(entry)]
         if entry.last:
-            yield Request(entry.received_at, arrived)
+            yield BatchRequest(entry.received_at, arrived)
             arrived = []

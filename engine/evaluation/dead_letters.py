@@ -17,14 +17,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 import structlog
 
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.event import Event
-from engine.core.judging.group_key import Key, key_of
+from engine.core.judging.group_key import GroupKey, key_of
 from engine.core.judging.instant import MINUTE, Instant
 from engine.core.judging.rule_dependency import Hearing
 from engine.errors import UnreadableRecordError, places
 from engine.escalation.internal_alerts import ask
-from engine.evaluation.batch import Share
+from engine.evaluation.batch import GroupShare
 from engine.metrics import Metrics
 from engine.records.readable import readable, readable_or
 from engine.store.codec import decode_record, encode
@@ -66,13 +66,13 @@ class PutOff(msgspec.Struct, frozen=True, kw_only=True):
     dropped: bool = False
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DeadLetterNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a group should have taken in one batch: events by request, and what other groups said.
 
     `dropped`: it stands for letters that were dropped, so that this is known without the record of the group.
     """
 
-    shares: tuple[Share, ...] = ()
+    shares: tuple[GroupShare, ...] = ()
     hearings: tuple[Hearing, ...] = ()
     dropped: bool = False
 
@@ -92,14 +92,14 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The record that cannot be read, as `table/id`, where that is the cause."""
 
 
-class Aside(msgspec.Struct, kw_only=True):
+class SetAside(msgspec.Struct, kw_only=True):
     """What one attempt at a batch keeps aside, as parts of its write."""
 
     puts: list[Put] = msgspec.field(default_factory=list)
     drops: list[Drop] = msgspec.field(default_factory=list)
     plans: list[Plan] = msgspec.field(default_factory=list)
     appends: list[Append] = msgspec.field(default_factory=list)
-    known: dict[Key, PutOff | None] = msgspec.field(default_factory=dict)
+    known: dict[GroupKey, PutOff | None] = msgspec.field(default_factory=dict)
     told: list[DeadLetter] = msgspec.field(default_factory=list)
 
 
@@ -111,8 +111,8 @@ class DeadLetters:
         self._store = store
         self._metrics = metrics
         self.spares = spares
-        self._known: dict[Key, PutOff] = {}
-        self._aside = Aside()
+        self._known: dict[GroupKey, PutOff] = {}
+        self._aside = SetAside()
 
     async def read(self) -> None:
         """Read which groups are put off: another evaluator may have written meanwhile."""
@@ -127,7 +127,7 @@ class DeadLetters:
         """Return what an unreadable record of a group must have said: how many letters wait; it is tried at once."""
         letters, first = 0, f"{member}#0"
         dropped = readable_or(
-            LETTERS, first, (await self._store.get(LETTERS, [first]))[0], Letter, Letter()
+            LETTERS, first, (await self._store.get(LETTERS, [first]))[0], DeadLetterNote, DeadLetterNote()
         ).dropped
         while (await self._store.get(LETTERS, [f"{member}#{letters}"]))[0] is not None:
             letters += 1
@@ -136,23 +136,23 @@ class DeadLetters:
 
     def begin(self) -> None:
         """Begin an attempt at a batch: what an earlier attempt kept aside is forgotten."""
-        self._aside = Aside()
+        self._aside = SetAside()
 
     @property
     def rules(self) -> set[str]:
         """The rules of which groups are put off."""
         return {key.rule for key in self._known}
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: GroupKey) -> bool:
         """Say whether a group is put off."""
         return key in self._known
 
-    def waits(self, key: Key, horizon: Instant) -> PutOff | None:
+    def waits(self, key: GroupKey, horizon: Instant) -> PutOff | None:
         """Return how a group is put off that is not to be tried at `horizon` yet; None where it is to be judged."""
         found = self._known.get(key)
         return found if found is not None and (found.dropped or horizon < found.until) else None
 
-    async def letters(self, key: Key) -> tuple[Letter, ...]:
+    async def letters(self, key: GroupKey) -> tuple[DeadLetterNote, ...]:
         """Return what waits for a group, oldest first; raise `UnreadableRecordError` where a letter is unreadable."""
         found = self._known.get(key)
         if found is None:
@@ -160,19 +160,21 @@ class DeadLetters:
         ids = [f"{key}#{number}" for number in range(found.letters)]
         records = zip(ids, await self._store.get(LETTERS, ids), strict=True)
         return tuple(
-            decode_record(LETTERS, id_, record.value, Letter) for id_, record in records if record is not None
+            decode_record(LETTERS, id_, record.value, DeadLetterNote)
+            for id_, record in records
+            if record is not None
         )
 
     def keep(
-        self, key: Key, shares: Sequence[Share], hearings: Sequence[Hearing], horizon: Instant
+        self, key: GroupKey, shares: Sequence[GroupShare], hearings: Sequence[Hearing], horizon: Instant
     ) -> Instant | None:
         """Keep what a group should have taken while it is put off; return until when (None: until it is rebuilt)."""
         return self._put(key, self._known[key], shares, hearings, horizon)
 
     def put_off(
         self,
-        key: Key,
-        shares: Sequence[Share],
+        key: GroupKey,
+        shares: Sequence[GroupShare],
         hearings: Sequence[Hearing],
         *,
         horizon: Instant,
@@ -224,7 +226,7 @@ class DeadLetters:
             kept=True,
         )
 
-    def settled(self, key: Key) -> None:
+    def settled(self, key: GroupKey) -> None:
         """Let a group go on that was put off: it has taken everything, or sees all of the past anew."""
         if (known := self._known.get(key)) is not None:
             self._aside.drops.append(Drop(PUT_OFF_GROUPS, str(key)))
@@ -232,7 +234,7 @@ class DeadLetters:
             self._aside.known[key] = None
 
     def settle_rules(
-        self, rebuilt: Collection[str], rules: Mapping[str, object], left_out: Collection[Key] = ()
+        self, rebuilt: Collection[str], rules: Mapping[str, object], left_out: Collection[GroupKey] = ()
     ) -> None:
         """Let go of the groups of rules that see the past anew, or that are in force no more.
 
@@ -245,7 +247,7 @@ class DeadLetters:
                 self.settled(key)
 
     @property
-    def aside(self) -> Aside:
+    def aside(self) -> SetAside:
         """What this attempt keeps aside."""
         return self._aside
 
@@ -263,7 +265,7 @@ class DeadLetters:
             fields = {name: value for name, value in msgspec.structs.asdict(letter).items() if value}
             log.error("dead_letter", of=of, **fields)
         self._count()
-        self._aside = Aside()
+        self._aside = SetAside()
 
     def _count(self) -> None:
         self._metrics.trouble.groups_put_off.set(len(self._known))
@@ -271,9 +273,9 @@ class DeadLetters:
 
     def _put(
         self,
-        key: Key,
+        key: GroupKey,
         found: PutOff,
-        shares: Sequence[Share],
+        shares: Sequence[GroupShare],
         hearings: Sequence[Hearing],
         horizon: Instant,
     ) -> Instant | None:
@@ -281,7 +283,7 @@ class DeadLetters:
         if found.dropped:
             return None
         if shares or hearings:
-            letter = Letter(shares=tuple(shares), hearings=tuple(hearings))
+            letter = DeadLetterNote(shares=tuple(shares), hearings=tuple(hearings))
             events = found.events + sum(_size(share) for share in shares)
             if found.letters >= LETTERS_AT_MOST or events > EVENTS_AT_MOST:
                 self._drop_letters(key, found, horizon)
@@ -294,9 +296,9 @@ class DeadLetters:
         self._aside.known[key] = found
         return found.until
 
-    def _drop_letters(self, key: Key, found: PutOff, horizon: Instant) -> None:
+    def _drop_letters(self, key: GroupKey, found: PutOff, horizon: Instant) -> None:
         """Drop all letters of a group; the first one's place keeps that this was done."""
-        self._aside.puts.append(Put(LETTERS, f"{key}#0", encode(Letter(dropped=True))))
+        self._aside.puts.append(Put(LETTERS, f"{key}#0", encode(DeadLetterNote(dropped=True))))
         self._aside.drops += [Drop(LETTERS, f"{key}#{number}") for number in range(1, found.letters)]
         left = msgspec.structs.replace(found, letters=1, events=0, dropped=True)
         self._aside.puts.append(Put(PUT_OFF_GROUPS, str(key), encode(left)))
@@ -315,13 +317,13 @@ class DeadLetters:
     def _tell(self, letter: DeadLetter, *, kept: bool) -> None:
         self._aside.told.append(letter)
         self._aside.plans.append(
-            ask(Request("unreadable" if letter.record else "dead_letter"), letter.instant)
+            ask(InternalAlertRequest("unreadable" if letter.record else "dead_letter"), letter.instant)
         )
         if kept:
             self._aside.appends.append(Append(DEAD_LETTERS, (encode(letter),)))
 
 
-def _size(share: Share) -> int:
+def _size(share: GroupShare) -> int:
     """Return how many events a share holds, those that left a group among them."""
     return len(share.arrivals) + len(share.clearing) + len(share.gone)
 

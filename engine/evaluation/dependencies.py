@@ -12,16 +12,16 @@ from itertools import chain
 
 from engine.core.alerting.ids import alert_id
 from engine.core.judging.condition import Bond
-from engine.core.judging.group_key import Key, region_of_group
-from engine.core.judging.group_state import Closing, Spell
+from engine.core.judging.group_key import GroupKey, region_of_group
+from engine.core.judging.group_state import Closing, FiringInterval
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Evidence, Redated, Undone
-from engine.core.judging.open_interval import Stretch, source_of
+from engine.core.judging.open_interval import OpenInterval, source_of
 from engine.core.judging.opening import assign
 from engine.core.judging.rule import Rule, counts, level_of, ranks
 from engine.core.judging.rule_dependency import Hearing
 from engine.evaluation.groups import Judged
-from engine.evaluation.judgements import Said
+from engine.evaluation.judgements import GroupJudgements
 from engine.matching.variant import variant_of
 
 
@@ -38,7 +38,7 @@ class Bonds:
             for id_ in rule.condition.open if isinstance(rule.condition, Bond) else ():
                 self._listeners[id_].append(rule)
         self.depths = ranks(rules.values(), counts)
-        self.heard: defaultdict[Key, list[Hearing]] = defaultdict(list)
+        self.heard: defaultdict[GroupKey, list[Hearing]] = defaultdict(list)
 
     def heeds(self, rule: str) -> bool:
         """Say whether somebody listens to the groups of a rule, by its id."""
@@ -46,9 +46,9 @@ class Bonds:
 
     def tell(
         self,
-        key: Key,
+        key: GroupKey,
         judged: Judged,
-        said: Iterable[Said],
+        said: Iterable[GroupJudgements],
         *,
         at: Instant,
         closed: Closing | None,
@@ -63,7 +63,7 @@ class Bonds:
         rule = self._rules[key.rule]
         listeners = self._listeners.get(key.rule, ())
         stretches = tuple(self._stretches(key, judged, at)) if listeners else ()
-        told: list[tuple[Key, Hearing]] = []
+        told: list[tuple[GroupKey, Hearing]] = []
         for bond in listeners:
             found = source_of(rule, key.group, bond)
             if found is None:
@@ -77,11 +77,11 @@ class Bonds:
                 closed_at=closed.at if closed else None,
                 reason=reason,
             )
-            told.append((Key(key.space, bond.id, text), hearing))
+            told.append((GroupKey(key.space, bond.id, text), hearing))
         for listener, hearing in told:  # all or none of them: the group may yet be put off
             self.heard[listener].append(hearing)
 
-    def _stretches(self, key: Key, judged: Judged, at: Instant) -> Iterator[Stretch]:
+    def _stretches(self, key: GroupKey, judged: Judged, at: Instant) -> Iterator[OpenInterval]:
         """Yield the stretches of a group, each under the newest alert that stands for it."""
         spells, points = judged.group.spells, judged.group.points
         places = assign(judged.head.openings, spells)
@@ -92,12 +92,12 @@ class Bonds:
                 yield self._stretch(key, at, stands[place], spell, evidence)
 
     def _stretch(
-        self, key: Key, at: Instant, ordinal: int, spell: Spell, evidence: tuple[Evidence, ...]
-    ) -> Stretch:
+        self, key: GroupKey, at: Instant, ordinal: int, spell: FiringInterval, evidence: tuple[Evidence, ...]
+    ) -> OpenInterval:
         rule = variant_of(self._rules[key.rule], key.group, at)
         naming = next((one for one in evidence if one.subject_role), None)
         reported = evidence[0].region if evidence else ""
-        return Stretch(
+        return OpenInterval(
             alert=alert_id(self._namespace, key.space, key.rule, key.group, ordinal),
             region=naming.region if naming else region_of_group(rule.per, key.group, reported),
             level=level_of(rule, spell.figure, evidence),

@@ -18,9 +18,9 @@ from functools import partial
 import structlog
 
 from engine.clock import Clock, monotonic
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.condition import Absence
-from engine.core.judging.group_key import Key, key_of
+from engine.core.judging.group_key import GroupKey, key_of
 from engine.core.judging.group_state import Circumstances, Gap
 from engine.core.judging.instant import DAY, SECOND, Instant
 from engine.core.judging.rule import Rule
@@ -28,23 +28,23 @@ from engine.errors import FencedError, StoreError, StoreUnavailableError, Unread
 from engine.escalation.internal_alerts import ask
 from engine.evaluation import poll
 from engine.evaluation.activation import Changeover, RefusedRulesError, Switch, refusal, refusing
-from engine.evaluation.batch import Share, sort
+from engine.evaluation.batch import GroupShare, sort
 from engine.evaluation.dead_letters import PUT_OFF, DeadLetters
-from engine.evaluation.group_context import Backdrop
-from engine.evaluation.groups import GROUPS, Groups, Head, has_past, retired
+from engine.evaluation.group_context import GroupContexts
+from engine.evaluation.groups import GROUPS, GroupHead, Groups, has_past, retired
 from engine.evaluation.judge import Judge, Work
-from engine.evaluation.judgements import Outcome, due_of, newest_alert
+from engine.evaluation.judgements import GroupResult, due_of, newest_alert
 from engine.evaluation.leadership import Leadership
-from engine.evaluation.poll import LOOKS, WINDOWS, Agenda, Pace
+from engine.evaluation.poll import LOOKS, WINDOWS, EvaluatorPoll, Pace
 from engine.intake.event_families import Families
-from engine.matching.checked import Choice, Matcher
+from engine.matching.checked import Matcher, MatcherChoice
 from engine.metrics import Metrics
-from engine.records.alert_repository import ALERTS, CLOSINGS, NOTIFICATIONS, Changes, groups_of, load
+from engine.records.alert_repository import ALERTS, CLOSINGS, NOTIFICATIONS, WriteBuilder, groups_of, load
 from engine.records.outages import GAPS, gaps_of, kept_gaps
 from engine.records.readable import readable, report_unreadable
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import ALL, SILENCES, Books
-from engine.store.archive.history import History
+from engine.records.runtime_config import ALL, SILENCES, RuntimeConfig
+from engine.store.archive.history import EventHistory
 from engine.store.codec import encode
 from engine.store.port import (
     START,
@@ -61,7 +61,7 @@ from engine.store.port import (
     Write,
 )
 
-Matching = Callable[[tuple[Rule, ...]], Choice]
+Matching = Callable[[tuple[Rule, ...]], MatcherChoice]
 """Makes the matchers of a rule set."""
 
 REPEATS = 50
@@ -77,13 +77,13 @@ class Evaluator:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         metrics: Metrics,
         matching: Matching,
         *,
         holder: str,
         watched_since: Instant | None = None,
-        history: History | None = None,
+        history: EventHistory | None = None,
         spares: bool = True,
         forgets: bool = False,
     ) -> None:
@@ -104,8 +104,8 @@ class Evaluator:
         self._cursor, self._pace = "", Pace()
         self.more = True  # the last turn left something to do
         self._groups = Groups(store)
-        self._backdrop = Backdrop(books, watched_since)
-        self._history = history or History(store)
+        self._backdrop = GroupContexts(books, watched_since)
+        self._history = history or EventHistory(store)
         keep = self._leadership.keep
         self._changeover = Changeover(
             store, clock, books, self._groups, self._backdrop, self._history, keep=keep
@@ -168,10 +168,10 @@ class Evaluator:
             found = await self._agenda()
         return await self._turn(found, again=again) or prepared
 
-    def _agenda(self) -> Awaitable[Agenda]:
+    def _agenda(self) -> Awaitable[EvaluatorPoll]:
         return poll.read(self._store, self._clock, self._cursor, self._pace)
 
-    async def _turn(self, found: Agenda, *, again: bool) -> int:
+    async def _turn(self, found: EvaluatorPoll, *, again: bool) -> int:
         if found.switch is not None:
             return await self._switch(found.switch)
         if not found.drained and not found.entries:
@@ -188,18 +188,20 @@ class Evaluator:
             self._books.surroundings(),
         )
         judged = sum(len(entry.values) for entry in entries if entry.type == "events")
-        beside = Changes(puts=families.puts(), counts=Counter(matches=batch.matches, events_evaluated=judged))
+        beside = WriteBuilder(
+            puts=families.puts(), counts=Counter(matches=batch.matches, events_evaluated=judged)
+        )
         planned = dict(found.closings)
         beside.plans += self._closings({alert: planned[alert] for alert in closings}, lost, found.now)
         if families.unreadable:
-            beside.plans.append(ask(Request("unreadable"), found.now))
+            beside.plans.append(ask(InternalAlertRequest("unreadable"), found.now))
         if again:  # the process died on this batch: whatever it was, somebody must look
-            beside.plans.append(ask(Request("dead_letter"), found.now))
-        looks = {*map(key_of, due), *(Key(*place) for place in closed.values())}
+            beside.plans.append(ask(InternalAlertRequest("dead_letter"), found.now))
+        looks = {*map(key_of, due), *(GroupKey(*place) for place in closed.values())}
         if self._backdrop.take(gaps_of(entries)):
             beside.puts.append(Put(GAPS, "all", encode(self._backdrop.gaps)))
             looks |= await self._absent()
-        work: dict[Key, list[Share]] = {key: [] for key in sorted(looks)} | batch.shares
+        work: dict[GroupKey, list[GroupShare]] = {key: [] for key in sorted(looks)} | batch.shares
         judge = partial(self._judge.judge, work, found.horizon, batch.faults, around)
         await self._commit(judge, entries, beside)
         if again:
@@ -217,11 +219,11 @@ class Evaluator:
             Plan(CLOSINGS, alert, now + PUT_OFF if alert in unreadable else None, at)
             for alert, at in planned.items()
         ]
-        return [*plans, ask(Request("unreadable"), now)] if unreadable else plans
+        return [*plans, ask(InternalAlertRequest("unreadable"), now)] if unreadable else plans
 
     # --- what is over -------------------------------------------------------------------------------------------------
 
-    async def _rest(self, found: Agenda) -> int:
+    async def _rest(self, found: EvaluatorPoll) -> int:
         """Let a piece of all groups rest, where it is time; return whether there was one."""
         if self._resting is None:
             if not self._forgets or (self._rested_at is not None and found.now < self._rested_at + DAY):
@@ -235,10 +237,10 @@ class Evaluator:
         self.more = True
         return 1
 
-    async def rest(self, records: Mapping[Key, Record], now: Instant) -> None:
+    async def rest(self, records: Mapping[GroupKey, Record], now: Instant) -> None:
         """Let those of some groups that have anything to let go of do so, in one commit."""
-        rules, changes = self._books.rule_set.rules, Changes()
-        found = readable(GROUPS, {str(key): record for key, record in records.items()}, Head)
+        rules, changes = self._books.rule_set.rules, WriteBuilder()
+        found = readable(GROUPS, {str(key): record for key, record in records.items()}, GroupHead)
         heads = {key_of(name): head for name, head in found.items()}
         open_ = {
             key: alert
@@ -247,7 +249,7 @@ class Evaluator:
         }
         cases = await load(self._store, list(open_.values()), unreadable={})
         closed = {key for key, alert in open_.items() if alert in cases and not cases[alert].alert.unresolved}
-        work: dict[Key, list[Share]] = {}
+        work: dict[GroupKey, list[GroupShare]] = {}
         for key, head in sorted(heads.items()):
             rule = rules.get(key.rule)
             if rule is None:
@@ -265,7 +267,7 @@ class Evaluator:
         """The spans in which the intake was down, as far as the stream was read; earliest first."""
         return self._backdrop.gaps
 
-    def around(self, key: Key, rule: Rule) -> Circumstances:
+    def around(self, key: GroupKey, rule: Rule) -> Circumstances:
         """Return the circumstances of a group."""
         return self._backdrop.of(key, rule)
 
@@ -290,7 +292,7 @@ class Evaluator:
                     raise FencedError(f"the evaluator was fenced off: {outcome.reason}")
         self._seeded = self._books.rule_set
 
-    async def _first_look(self, key: Key, rule: Rule, now: Instant) -> Instant | None:
+    async def _first_look(self, key: GroupKey, rule: Rule, now: Instant) -> Instant | None:
         try:
             return due_of(await self._judge.copy(key, rule, now))
         except StoreUnavailableError:
@@ -298,7 +300,7 @@ class Evaluator:
         except Exception:  # noqa: BLE001 -- judging it now raises again, and keeps it aside with its reason
             return now
 
-    async def _absent(self) -> set[Key]:
+    async def _absent(self) -> set[GroupKey]:
         """Return the groups that an outage of the intake concerns: all of rules about what does not come."""
         rules = self._books.rule_set.rules.values()
         absence = {rule.id: rule for rule in rules if isinstance(rule.condition, Absence)}
@@ -315,7 +317,7 @@ class Evaluator:
         at = entry.received_at
         if due := await self._store.due(WINDOWS, at - 1, LOOKS):
             work: Work = {key_of(member): () for member, _ in due}
-            await self._commit(partial(self._judge.judge, work, at - 1), (), Changes())
+            await self._commit(partial(self._judge.judge, work, at - 1), (), WriteBuilder())
             return len(due)
         try:
             switch = await self._changeover.ready(entry, self._cursor)
@@ -323,7 +325,7 @@ class Evaluator:
                 await self._put_in_force(switch, entry)
         except RefusedRulesError as error:
             await self.lead()
-            await self._commit(self._nothing, (entry,), Changes(plans=[refusal(at, error)]))
+            await self._commit(self._nothing, (entry,), WriteBuilder(plans=[refusal(at, error)]))
             await self._refused(error)
         return 1
 
@@ -346,7 +348,7 @@ class Evaluator:
         await self._changeover.forget()
         self._groups.clear()
 
-    async def _nothing(self) -> dict[Key, Outcome]:
+    async def _nothing(self) -> dict[GroupKey, GroupResult]:
         self._letters.begin()
         return {}
 
@@ -356,9 +358,9 @@ class Evaluator:
             keys = await self._changeover.work(switch)
         puts, appends = self._changeover.settled(switch, at)
 
-        judged: dict[Key, Outcome] = {}
+        judged: dict[GroupKey, GroupResult] = {}
 
-        async def judge() -> dict[Key, Outcome]:
+        async def judge() -> dict[GroupKey, GroupResult]:
             for key in judged:
                 self._groups.spoil(key)
             self._letters.begin()
@@ -369,7 +371,7 @@ class Evaluator:
                 self._letters.settled(key)
             return judged
 
-        await self._commit(judge, (entry,), Changes(puts=puts, appends=appends))
+        await self._commit(judge, (entry,), WriteBuilder(puts=puts, appends=appends))
         await self._changeover.forget()
         self._backdrop.forget()
         self._groups.clear()
@@ -385,7 +387,10 @@ class Evaluator:
         return self._choice.native if again else self._choice.matcher
 
     async def _commit(
-        self, judge: Callable[[], Awaitable[dict[Key, Outcome]]], entries: Sequence[Entry], beside: Changes
+        self,
+        judge: Callable[[], Awaitable[dict[GroupKey, GroupResult]]],
+        entries: Sequence[Entry],
+        beside: WriteBuilder,
     ) -> None:
         """Judge and write it, again where people were quicker; `beside` is what is written whatever is judged."""
         try:
@@ -396,7 +401,10 @@ class Evaluator:
             raise
 
     async def _attempt(
-        self, judge: Callable[[], Awaitable[dict[Key, Outcome]]], entries: Sequence[Entry], beside: Changes
+        self,
+        judge: Callable[[], Awaitable[dict[GroupKey, GroupResult]]],
+        entries: Sequence[Entry],
+        beside: WriteBuilder,
     ) -> None:
         if self._lease is None:
             raise FencedError
@@ -426,8 +434,8 @@ class Evaluator:
                     return
         raise StoreError(f"a batch was overtaken {REPEATS} times in a row")
 
-    def _write(self, outcomes: Mapping[Key, Outcome], fence: Fence, beside: Changes) -> Write:
-        changes = Changes(
+    def _write(self, outcomes: Mapping[GroupKey, GroupResult], fence: Fence, beside: WriteBuilder) -> Write:
+        changes = WriteBuilder(
             plans=list(beside.plans), appends=list(beside.appends), counts=Counter(beside.counts)
         )
         aside = self._letters.aside
@@ -447,7 +455,7 @@ class Evaluator:
         puts = (*beside.puts, *aside.puts, *self._groups.floors(judged))
         return changes.write("evaluate", fence=fence, puts=puts, drops=drops)
 
-    def _keep(self, outcomes: Mapping[Key, Outcome]) -> None:
+    def _keep(self, outcomes: Mapping[GroupKey, GroupResult]) -> None:
         """Take over what is in the store now, and count it."""
         self._letters.committed()
         judged = {key: outcome.judged for key, outcome in outcomes.items() if outcome.judged is not None}
@@ -457,7 +465,7 @@ class Evaluator:
                 for decision in decisions:
                     self._metrics.decided(decision)
 
-    def _observe(self, found: Agenda) -> None:
+    def _observe(self, found: EvaluatorPoll) -> None:
         took = monotonic() - found.started
         self._pace.took(took, drained=found.drained)
         self._metrics.evaluation_seconds.observe(took)
@@ -477,7 +485,7 @@ class Evaluator:
             report_unreadable(error)
 
 
-def _expect_overtaken(outcomes: Mapping[Key, Outcome], records: Collection[tuple[str, str]]) -> None:
+def _expect_overtaken(outcomes: Mapping[GroupKey, GroupResult], records: Collection[tuple[str, str]]) -> None:
     """Raise `FencedError` unless people were quicker.
 
     They are if they answered an alert of the batch or the one before it, changed a message of one, or made or ended a

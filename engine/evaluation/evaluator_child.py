@@ -29,14 +29,14 @@ from engine.core.judging.region import Region, RegionTable
 from engine.core.judging.rule import Rule
 from engine.errors import SiagaError, StoreUnavailableError
 from engine.evaluation.evaluator import Evaluator
-from engine.matching.checked import MOST_REGISTERED, Choice, Disagreement, choose, open_shards
+from engine.matching.checked import MOST_REGISTERED, Disagreement, MatcherChoice, choose, open_shards
 from engine.metrics import Metrics
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.runtime import logging
 from engine.runtime.event_loop import loop_factory
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.redis.store import RedisStore
 
 LENGTH_BYTES = 4
@@ -105,30 +105,30 @@ class TellMetrics(msgspec.Struct, frozen=True, tag="metrics"):
     """Tell all samples."""
 
 
-Order = Begin | TakeTurn | TakeLead | StandDown | TellMetrics
+EvaluatorOrder = Begin | TakeTurn | TakeLead | StandDown | TellMetrics
 
 
-class Done(msgspec.Struct, frozen=True, tag="done"):
+class TurnDone(msgspec.Struct, frozen=True, tag="done"):
     """An order was carried out; `number` is what the turn found, or 1 if the child leads; `more`: it left something."""
 
     number: int = 0
     more: bool = True
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
+class TurnFailed(msgspec.Struct, frozen=True, tag="failed"):
     """An order could not be carried out. `store_away`: the store does not answer, the same may work later."""
 
     text: str
     store_away: bool
 
 
-class Told(msgspec.Struct, frozen=True, tag="told"):
+class ToldMetrics(msgspec.Struct, frozen=True, tag="told"):
     """The child's samples."""
 
     samples: tuple[Sample, ...]
 
 
-Reply = Done | Failed | Told
+EvaluatorReply = TurnDone | TurnFailed | ToldMetrics
 
 
 class Pipe:
@@ -138,20 +138,20 @@ class Pipe:
         self._reader = reader
         self._writer = writer
 
-    async def send(self, message: Order | Reply) -> None:
+    async def send(self, message: EvaluatorOrder | EvaluatorReply) -> None:
         """Send one message."""
         body = msgspec.msgpack.encode(message)
         self._writer.write(len(body).to_bytes(LENGTH_BYTES, "big") + body)
         await self._writer.drain()
 
-    async def order(self) -> Order:
+    async def order(self) -> EvaluatorOrder:
         """Wait for an order. Raises `asyncio.IncompleteReadError` when the pipe ends."""
-        order: Order = msgspec.msgpack.decode(await self._body(), type=Order)
+        order: EvaluatorOrder = msgspec.msgpack.decode(await self._body(), type=EvaluatorOrder)
         return order
 
-    async def reply(self) -> Reply:
+    async def reply(self) -> EvaluatorReply:
         """Wait for a reply. Raises `asyncio.IncompleteReadError` when the pipe ends."""
-        reply: Reply = msgspec.msgpack.decode(await self._body(), type=Reply)
+        reply: EvaluatorReply = msgspec.msgpack.decode(await self._body(), type=EvaluatorReply)
         return reply
 
     async def _body(self) -> bytes:
@@ -173,7 +173,7 @@ class Child:
             accept_weaker_durability=begin.accept_weaker_durability,
             wait_replicas=begin.wait_replicas,
         )
-        books = Books(
+        books = RuntimeConfig(
             self._store,
             namespace=begin.namespace,
             regions=RegionTable(begin.regions),
@@ -190,7 +190,7 @@ class Child:
             self._metrics,
             self._choose,
             holder=begin.holder,
-            history=History(self._store, archive),
+            history=EventHistory(self._store, archive),
             forgets=True,
         )
 
@@ -199,7 +199,7 @@ class Child:
         """Whether durable-rules holds so much memory for good that a new process should take over."""
         return self._shards is not None and self._shards.registered > MOST_REGISTERED
 
-    def _choose(self, rules: Sequence[Rule]) -> Choice:
+    def _choose(self, rules: Sequence[Rule]) -> MatcherChoice:
         """Make the matchers of a rule set; shards that this process has already cost nothing."""
         self._metrics.know_rules(rule.id for rule in rules)
         choice = choose(rules, self._shards, self._disagree, why=self._why_none)
@@ -217,7 +217,7 @@ class Child:
             fault=found.fault,
         )
 
-    async def carry_out(self, order: Order) -> Reply:
+    async def carry_out(self, order: EvaluatorOrder) -> EvaluatorReply:
         """Carry out one order; what fails is told, and the child lives on."""
         try:
             match order:
@@ -225,21 +225,21 @@ class Child:
                     self._clock.set(now)
                     number = await self._evaluator.turn(again=again)
                     tidy()
-                    return Done(number, self._evaluator.more)
+                    return TurnDone(number, self._evaluator.more)
                 case TakeLead():
-                    return Done(int(await self._evaluator.lead()))
+                    return TurnDone(int(await self._evaluator.lead()))
                 case StandDown():
                     await self._evaluator.stand_down()
-                    return Done()
+                    return TurnDone()
                 case TellMetrics():
-                    return Told(tuple(samples(self._metrics)))
+                    return ToldMetrics(tuple(samples(self._metrics)))
                 case Begin():
-                    return Failed("the child has begun already", store_away=False)
+                    return TurnFailed("the child has begun already", store_away=False)
         except StoreUnavailableError as error:
-            return Failed(str(error), store_away=True)
+            return TurnFailed(str(error), store_away=True)
         except Exception as error:
             log.exception("turn_failed", loop="evaluator")
-            return Failed(f"{type(error).__name__}: {logging.quoted(error)}", store_away=False)
+            return TurnFailed(f"{type(error).__name__}: {logging.quoted(error)}", store_away=False)
 
     async def close(self) -> None:
         """Let go of the store."""

@@ -18,17 +18,17 @@ from engine.errors import SiagaError, StoreUnavailableError
 from engine.evaluation.evaluator_child import (
     LONGEST,
     Begin,
-    Done,
-    Failed,
-    Order,
+    EvaluatorOrder,
+    EvaluatorReply,
     Pipe,
-    Reply,
     Sample,
     StandDown,
     TakeLead,
     TakeTurn,
     TellMetrics,
-    Told,
+    ToldMetrics,
+    TurnDone,
+    TurnFailed,
 )
 
 ANSWER_SECONDS = 120.0
@@ -60,7 +60,7 @@ class EvaluatorProcess:
         self._one_at_a_time = asyncio.Lock()
         self._told: tuple[Sample, ...] = ()
         self._before: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
-        self._exchanges: set[asyncio.Task[Reply]] = set()
+        self._exchanges: set[asyncio.Task[EvaluatorReply]] = set()
         self.restarts = 0
         self.more = True
         """Whether the last turn left something to do."""
@@ -78,7 +78,7 @@ class EvaluatorProcess:
         """Judge and commit one batch; return how much it had."""
         return await self._ask_again(TakeTurn(self._clock.now()))
 
-    async def _ask_again(self, order: Order) -> int:
+    async def _ask_again(self, order: EvaluatorOrder) -> int:
         """Give an order; a child that dies meanwhile is started again and given it again.
 
         Its commit either happened, then the cursor has moved on, or did not. Raises `EvaluatorDiedError` when
@@ -87,7 +87,7 @@ class EvaluatorProcess:
         for _ in range(RESTARTS):
             try:
                 reply = await self._ask(order)
-                self.more = not isinstance(reply, Done) or reply.more
+                self.more = not isinstance(reply, TurnDone) or reply.more
                 return self._number(reply)
             except EvaluatorDiedError:
                 log.warning("evaluator_died", restarts=self.restarts)
@@ -118,7 +118,7 @@ class EvaluatorProcess:
         with contextlib.suppress(TimeoutError, SiagaError):
             async with asyncio.timeout(METRICS_SECONDS):
                 reply = await self._ask(TellMetrics())
-                if isinstance(reply, Told):
+                if isinstance(reply, ToldMetrics):
                     self._told = reply.samples
         total = self._before.copy()
         for name, labels, value in self._told:
@@ -126,20 +126,20 @@ class EvaluatorProcess:
         return tuple((name, labels, value) for (name, labels), value in total.items())
 
     @staticmethod
-    def _number(reply: Reply) -> int:
-        return reply.number if isinstance(reply, Done) else 0
+    def _number(reply: EvaluatorReply) -> int:
+        return reply.number if isinstance(reply, TurnDone) else 0
 
-    async def _ask(self, order: Order) -> Reply:
+    async def _ask(self, order: EvaluatorOrder) -> EvaluatorReply:
         """Send an order and wait for its reply. Who gives up waiting leaves the exchange to end by itself."""
         exchange = asyncio.create_task(self._exchange(order))
         self._exchanges.add(exchange)
         exchange.add_done_callback(self._exchanges.discard)
         reply = await asyncio.shield(exchange)
-        if isinstance(reply, Failed):
+        if isinstance(reply, TurnFailed):
             raise StoreUnavailableError(reply.text) if reply.store_away else SiagaError(reply.text)
         return reply
 
-    async def _exchange(self, order: Order) -> Reply:
+    async def _exchange(self, order: EvaluatorOrder) -> EvaluatorReply:
         async with self._one_at_a_time:
             pipe = await self._living()
             try:

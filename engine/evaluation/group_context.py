@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.core.judging.condition import Absence, Member
-from engine.core.judging.group_key import Key, region_of_group
+from engine.core.judging.condition import Absence, ExpectedMember
+from engine.core.judging.group_key import GroupKey, region_of_group
 from engine.core.judging.group_state import Circumstances, Gap, merged
 from engine.core.judging.instant import Instant
 from engine.core.judging.rule import Rule
 from engine.records.rule_sets import Tenure
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 
 MOST_GAPS = 1_000
 """So many of the latest outages are remembered: what does not come is measured from much later than that."""
@@ -22,15 +22,15 @@ REAL = "real"
 """The space in which somebody is expected to report: in an exercise nobody is."""
 
 
-class Backdrop:
+class GroupContexts:
     """Circumstances of groups; groups of a rule that asks for nothing special share theirs."""
 
-    def __init__(self, books: Books, watched_since: Instant | None) -> None:
+    def __init__(self, books: RuntimeConfig, watched_since: Instant | None) -> None:
         self._books = books
         self._watched_since = watched_since
-        self._known: dict[str | Key, tuple[Rule, Circumstances]] = {}
+        self._known: dict[str | GroupKey, tuple[Rule, Circumstances]] = {}
         """By the rule, or by the group where each has its own."""
-        self._members: dict[str, tuple[Rule, Mapping[str, Member]]] = {}
+        self._members: dict[str, tuple[Rule, Mapping[str, ExpectedMember]]] = {}
         self.gaps: tuple[Gap, ...] = ()
         """The spans in which the intake was down, as far as the stream was read; earliest first."""
 
@@ -41,7 +41,7 @@ class Backdrop:
             self.forget()
         return self.gaps != before
 
-    def of(self, key: Key, rule: Rule) -> Circumstances:
+    def of(self, key: GroupKey, rule: Rule) -> Circumstances:
         """Return the circumstances of a group."""
         known = self._known.get(key.rule) or self._known.get(key)
         if known is None or known[0] is not rule:
@@ -59,7 +59,7 @@ class Backdrop:
         tenure = self._books.in_force.tenures.get(rule.id)
         return tenure.before if tenure else None
 
-    def made(self, key: Key, rule: Rule, tenure: Tenure | None) -> Circumstances:
+    def made(self, key: GroupKey, rule: Rule, tenure: Tenure | None) -> Circumstances:
         """Return the circumstances of a group of a rule under a tenure."""
         since, absence = self._since(rule, tenure), isinstance(rule.condition, Absence)
         if not rule.is_local and not absence:
@@ -71,11 +71,11 @@ class Backdrop:
             member=self._members_of(rule).get(key.group) if absence and key.space == REAL else None,
         )
 
-    def expected(self, rule: Rule) -> list[Key]:
+    def expected(self, rule: Rule) -> list[GroupKey]:
         """Return the groups that a rule expects to report, also those that nothing was ever heard of."""
-        return [Key(REAL, rule.id, group) for group in self._members_of(rule)]
+        return [GroupKey(REAL, rule.id, group) for group in self._members_of(rule)]
 
-    def _members_of(self, rule: Rule) -> Mapping[str, Member]:
+    def _members_of(self, rule: Rule) -> Mapping[str, ExpectedMember]:
         known = self._members.get(rule.id)
         if known is None or known[0] is not rule:
             found = rule.condition.expected.members if isinstance(rule.condition, Absence) else ()

@@ -17,7 +17,7 @@ import msgspec
 
 from engine.core.judging.condition import Absence, Bond
 from engine.core.judging.group_evaluation import Group
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.group_state import EMPTY, Circumstances, GroupState, Point
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.points import LAST
@@ -46,7 +46,7 @@ LIVING = 5_000
 """Working copies that live on (some 5 kB, and up to 20 kB for the points at hand), those asked for last."""
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class GroupHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A group's state with the points of its last page only, and the numbers of the pages before that, in event order.
 
     `under` is until when the exception holds by which it was judged; None: by the rule itself, or one without end.
@@ -57,7 +57,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     under: Instant | None = None
 
 
-class Kept(msgspec.Struct, frozen=True):
+class KeptGroup(msgspec.Struct, frozen=True):
     """What the store has of a group: the version of its head (0: nothing), what is in that, and the pages before.
 
     `pages` is None where a working copy was made of them: they are as that has them or in the store only.
@@ -81,7 +81,7 @@ class Kept(msgspec.Struct, frozen=True):
         )
 
 
-NOTHING = Kept(0, EMPTY)
+NOTHING = KeptGroup(0, EMPTY)
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -102,7 +102,7 @@ class UnreadableGroup(UnreadableRecordError):
     says where only a page cannot be read.
     """
 
-    def __init__(self, cause: UnreadableRecordError, record: Record, head: Head | None = None) -> None:
+    def __init__(self, cause: UnreadableRecordError, record: Record, head: GroupHead | None = None) -> None:
         super().__init__(cause.table, cause.id, cause.reason)
         self.version = record.version
         self.stored = record.value
@@ -115,11 +115,11 @@ class Groups:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: dict[Key, Kept] = {}
-        self._faults: dict[Key, UnreadableGroup] = {}
-        self._replaced: dict[Key, UnreadableGroup] = {}
-        self._living: dict[Key, Group] = {}
-        self._to_keep: dict[Key, Kept] = {}
+        self._kept: dict[GroupKey, KeptGroup] = {}
+        self._faults: dict[GroupKey, UnreadableGroup] = {}
+        self._replaced: dict[GroupKey, UnreadableGroup] = {}
+        self._living: dict[GroupKey, Group] = {}
+        self._to_keep: dict[GroupKey, KeptGroup] = {}
         self._floors: dict[str, tuple[int, int]] = {}
         """Version and number of what is kept of forgotten groups, as far as it was asked for."""
         self._new_floors: dict[str, tuple[int, int]] = {}
@@ -134,7 +134,7 @@ class Groups:
         self._floors.clear()
         self._new_floors.clear()
 
-    async def fetch(self, keys: Collection[Key]) -> None:
+    async def fetch(self, keys: Collection[GroupKey]) -> None:
         """Read the groups that are not in memory; these keys are the last to be forgotten.
 
         A group that cannot be read has a `fault`. Every other question about it raises that fault. The next fetch
@@ -155,65 +155,67 @@ class Groups:
         if missing:
             self._take(await read(self._store, missing, self._floors), missing)
 
-    def fault(self, key: Key) -> UnreadableGroup | None:
+    def fault(self, key: GroupKey) -> UnreadableGroup | None:
         """Return why a group that was fetched cannot be read; None where it can."""
         return self._faults.get(key)
 
-    def replace_unreadable(self, key: Key, state: GroupState) -> None:
+    def replace_unreadable(self, key: GroupKey, state: GroupState) -> None:
         """Let a state stand in for what cannot be read of a group.
 
         The next commit of the group overwrites its head, and keeps the bytes of the unreadable one.
         """
         fault = self._faults.pop(key)
         self._replaced[key] = fault
-        self._kept[key] = Kept(fault.version, state, fault.pages)
+        self._kept[key] = KeptGroup(fault.version, state, fault.pages)
 
-    def replace(self, key: Key, state: GroupState) -> None:
+    def replace(self, key: GroupKey, state: GroupState) -> None:
         """Let another state stand in for a group that was fetched; its next commit writes what follows from it."""
         kept = self._of(key)
         self.spoil(key)
-        self._kept[key] = Kept(kept.version, state, kept.numbers, kept.under)
+        self._kept[key] = KeptGroup(kept.version, state, kept.numbers, kept.under)
 
-    def _take(self, found: Mapping[Key, Kept | UnreadableGroup], asked: Collection[Key]) -> None:
+    def _take(
+        self, found: Mapping[GroupKey, KeptGroup | UnreadableGroup], asked: Collection[GroupKey]
+    ) -> None:
         for key in asked:
             self._faults.pop(key, None)
         for key, one in found.items():
-            if isinstance(one, Kept):
+            if isinstance(one, KeptGroup):
                 self._kept[key] = one
             else:
                 self._kept.pop(key, None)
                 self.spoil(key)
                 self._faults[key] = one
 
-    def _of(self, key: Key) -> Kept:
+    def _of(self, key: GroupKey) -> KeptGroup:
         if (fault := self._faults.get(key)) is not None:
             raise fault
         return self._kept[key]
 
-    def _new(self, key: Key) -> Kept:
+    def _new(self, key: GroupKey) -> KeptGroup:
         return _anew(self._floors.get(_floor(key), (0, 0))[1])
 
-    async def state(self, key: Key) -> GroupState:
+    async def state(self, key: GroupKey) -> GroupState:
         """Return the committed state of a group that was fetched."""
         return (await self._whole(key)).state
 
-    async def _whole(self, key: Key) -> Kept:
+    async def _whole(self, key: GroupKey) -> KeptGroup:
         """Return what the store has of a group with all points, read again where a working copy has taken them over."""
         if self._of(key).pages is None:
             self._take(await read(self._store, [key], self._floors), [key])
         return self._of(key)
 
-    def head(self, key: Key) -> GroupState:
+    def head(self, key: GroupKey) -> GroupState:
         """Return that state with some of its points only, which takes no time."""
         return self._of(key).head
 
-    def over(self, key: Key, rule: Rule) -> Instant | None:
+    def over(self, key: GroupKey, rule: Rule) -> Instant | None:
         """Return when the exception ended by which a group was judged so far; None: it goes on, or there was none."""
         under = self._of(key).under
         return under if under != rule.holds_until else None
 
     async def working_copy(
-        self, key: Key, rule: Rule, around: Circumstances, before: Instant | None = None
+        self, key: GroupKey, rule: Rule, around: Circumstances, before: Instant | None = None
     ) -> Group:
         """Return the working copy of a group, the living one where it is of this very rule and nothing else changed."""
         group = self._living.get(key)
@@ -224,36 +226,36 @@ class Groups:
         return group
 
     async def bring(
-        self, key: Key, group: Group, *, earliest: Instant | None, received_at: Instant, whole: bool
+        self, key: GroupKey, group: Group, *, earliest: Instant | None, received_at: Instant, whole: bool
     ) -> None:
         """Bring what a working copy lacks to judge what is to come (`Retaining.lacks`)."""
         while lacking := group.lacks(earliest, received_at, whole=whole):
             group.bring(_read_pages(key, lacking, await _pages(self._store, {key: lacking})))
 
-    def taken_over(self, key: Key, group: Group) -> Judged:
+    def taken_over(self, key: GroupKey, group: Group) -> Judged:
         """Let a group that was made anew be the working copy."""
         return Judged(self._live(key, group), group.head())
 
-    def _live(self, key: Key, group: Group) -> Group:
+    def _live(self, key: GroupKey, group: Group) -> Group:
         self._living[key] = group
         kept = self._kept[key]
         if kept.numbers:
             self._kept[key] = msgspec.structs.replace(kept, pages=None)
         return group
 
-    def spoil(self, key: Key) -> None:
+    def spoil(self, key: GroupKey) -> None:
         """Throw a working copy away whose changes were not committed."""
         self._living.pop(key, None)
         self._to_keep.pop(key, None)
 
-    def changed(self, key: Key, judged: Judged) -> bool:
+    def changed(self, key: GroupKey, judged: Judged) -> bool:
         """Say whether a judged group differs from what the store has."""
         group, kept = judged.group, self._kept[key]
         if group.points.touched or group.rule.holds_until != kept.under:
             return True
         return judged.head != msgspec.structs.replace(kept.head, points=())
 
-    def changes(self, key: Key, judged: Judged) -> tuple[list[Put], list[Drop]]:
+    def changes(self, key: GroupKey, judged: Judged) -> tuple[list[Put], list[Drop]]:
         """Return what a commit writes of a judged group: its head, and the pages that were touched."""
         if judged.forgotten:
             return self._forgotten(key)
@@ -264,26 +266,26 @@ class Groups:
         last = points.last_page if LAST in touched else kept.head.points
         state = msgspec.structs.replace(judged.head, points=last)
         numbers = tuple(points.pages)
-        self._to_keep[key] = Kept(kept.version + 1, state, numbers, under, None if numbers else ())
-        name, head = str(key), Head(state=state, pages=numbers, under=under)
+        self._to_keep[key] = KeptGroup(kept.version + 1, state, numbers, under, None if numbers else ())
+        name, head = str(key), GroupHead(state=state, pages=numbers, under=under)
         puts = [Put(GROUPS, name, encode(head), kept.version)]
         if (fault := self._replaced.get(key)) is not None:
             puts.append(kept_bytes(GROUPS, name, fault.stored))
         puts += [Put(POINTS, f"{name}#{n}", encode(points.page(n))) for n in numbers if n in touched]
         return puts, [Drop(POINTS, f"{name}#{n}") for n in kept.numbers if n not in numbers]
 
-    def _forgotten(self, key: Key) -> tuple[list[Put], list[Drop]]:
+    def _forgotten(self, key: GroupKey) -> tuple[list[Put], list[Drop]]:
         """Return what takes a group away; `floors` keeps the number of its alerts."""
         kept, name = self._kept[key], str(key)
         self._to_keep[key] = NOTHING
         drops = [Drop(GROUPS, name, kept.version)] if kept.version else []
         return [], drops + [Drop(POINTS, f"{name}#{number}") for number in kept.numbers]
 
-    async def fetch_floors(self, keys: Collection[Key]) -> None:
+    async def fetch_floors(self, keys: Collection[GroupKey]) -> None:
         """Read what is kept of forgotten groups of the rules of these groups; `floors` builds on it."""
         await _read_floors(self._store, keys, self._floors)
 
-    def floors(self, judged: Mapping[Key, Judged]) -> list[Put]:
+    def floors(self, judged: Mapping[GroupKey, Judged]) -> list[Put]:
         """Return what keeps the highest number of alerts of the groups that are forgotten, by space and rule.
 
         A group that is made anew goes on behind that number: so no two alerts have one id.
@@ -298,7 +300,9 @@ class Groups:
         self._new_floors = {name: (self._floors.get(name, (0, 0))[0] + 1, n) for name, n in higher.items()}
         return [Put(FLOORS, name, encode(n), version - 1) for name, (version, n) in self._new_floors.items()]
 
-    def committed(self, judged: Mapping[Key, Judged], at: Instant, *, told: Collection[str] = ()) -> None:
+    def committed(
+        self, judged: Mapping[GroupKey, Judged], at: Instant, *, told: Collection[str] = ()
+    ) -> None:
         """Remember that what `changes` gave of judged groups is in the store, and let go of what may lie there only.
 
         `at` is a clock instant no later than that of the next commit. `told` are the ids of rules whose groups tell
@@ -319,7 +323,7 @@ class Groups:
                 one.group.put_away(at)
 
 
-def state_of(found: Kept | UnreadableGroup) -> GroupState:
+def state_of(found: KeptGroup | UnreadableGroup) -> GroupState:
     """Return the state of a group that was read; raise its `UnreadableRecordError` where it cannot be."""
     if isinstance(found, UnreadableGroup):
         raise found
@@ -327,8 +331,8 @@ def state_of(found: Kept | UnreadableGroup) -> GroupState:
 
 
 async def read(
-    store: Store, keys: Collection[Key], floors: dict[str, tuple[int, int]] | None = None
-) -> dict[Key, Kept | UnreadableGroup]:
+    store: Store, keys: Collection[GroupKey], floors: dict[str, tuple[int, int]] | None = None
+) -> dict[GroupKey, KeptGroup | UnreadableGroup]:
     """Read groups from the store; one that it does not have is empty, but for the number of alerts of forgotten ones.
 
     `floors` are those numbers as far as they are known already; what is read besides is added.
@@ -339,13 +343,13 @@ async def read(
     known = {} if floors is None else floors
     absent = [key for key, record in records.items() if record is None]
     await _read_floors(store, absent, known)
-    kept: dict[Key, Kept | UnreadableGroup] = {key: _anew(known[_floor(key)][1]) for key in absent}
-    heads: dict[Key, tuple[Record, Head]] = {}
+    kept: dict[GroupKey, KeptGroup | UnreadableGroup] = {key: _anew(known[_floor(key)][1]) for key in absent}
+    heads: dict[GroupKey, tuple[Record, GroupHead]] = {}
     for key, record in records.items():
         if record is None:
             continue
         try:
-            heads[key] = record, decode_record(GROUPS, str(key), record.value, Head)
+            heads[key] = record, decode_record(GROUPS, str(key), record.value, GroupHead)
         except UnreadableRecordError as error:
             kept[key] = UnreadableGroup(error, record)
     found = await _pages(store, {key: head.pages for key, (_, head) in heads.items()})
@@ -355,11 +359,11 @@ async def read(
         except UnreadableRecordError as error:
             kept[key] = UnreadableGroup(error, record, head)
         else:
-            kept[key] = Kept(record.version, head.state, tuple(pages), head.under, tuple(pages.values()))
+            kept[key] = KeptGroup(record.version, head.state, tuple(pages), head.under, tuple(pages.values()))
     return kept
 
 
-async def _read_floors(store: Store, keys: Collection[Key], known: dict[str, tuple[int, int]]) -> None:
+async def _read_floors(store: Store, keys: Collection[GroupKey], known: dict[str, tuple[int, int]]) -> None:
     """Add what is kept of forgotten groups of the rules of these groups, as far as it is not known."""
     unknown = sorted({_floor(key) for key in keys} - known.keys())
     if unknown:
@@ -386,7 +390,7 @@ def has_past(state: GroupState, rule: Rule, now: Instant) -> bool:
     return len(state.points) > latest_needed(rule.condition) and oldest <= edge - kept_for(rule.condition)
 
 
-def retired(key: Key, head: Head, version: int, now: Instant) -> tuple[list[Put], list[Drop]]:
+def retired(key: GroupKey, head: GroupHead, version: int, now: Instant) -> tuple[list[Put], list[Drop]]:
     """Return what is left of a group whose rule is in force no more, and was not for long: the number of its alerts."""
     state = head.state
     ends = [o.ended_at or o.happened_at for o in state.openings]
@@ -397,27 +401,27 @@ def retired(key: Key, head: Head, version: int, now: Instant) -> tuple[list[Put]
     drops = [Drop(POINTS, f"{key}#{number}") for number in head.pages]
     if not state.opened:
         return [], [Drop(GROUPS, str(key), version), *drops]
-    return [Put(GROUPS, str(key), encode(Head(state=bare)), version)], drops
+    return [Put(GROUPS, str(key), encode(GroupHead(state=bare)), version)], drops
 
 
-def _floor(key: Key) -> str:
+def _floor(key: GroupKey) -> str:
     """Return under which id the number of alerts of forgotten groups of a rule is kept."""
     return f"{key.space}|{key.rule}"
 
 
-def _anew(opened: int) -> Kept:
+def _anew(opened: int) -> KeptGroup:
     """Return what the store has of a group that was never there, or was forgotten."""
-    return Kept(0, GroupState(opened=opened)) if opened else NOTHING
+    return KeptGroup(0, GroupState(opened=opened)) if opened else NOTHING
 
 
-async def _pages(store: Store, wanted: Mapping[Key, Sequence[int]]) -> dict[str, Record | None]:
+async def _pages(store: Store, wanted: Mapping[GroupKey, Sequence[int]]) -> dict[str, Record | None]:
     """Return the records of pages of groups, by their ids."""
     names = [f"{key}#{number}" for key, numbers in wanted.items() for number in numbers]
     return dict(zip(names, await store.get(POINTS, names) if names else (), strict=True))
 
 
 def _read_pages(
-    key: Key, numbers: Sequence[int], found: Mapping[str, Record | None]
+    key: GroupKey, numbers: Sequence[int], found: Mapping[str, Record | None]
 ) -> dict[int, tuple[Point, ...]]:
     """Return pages of a group by their numbers; raise `UnreadableRecordError` for one that is missing or unreadable."""
     pages: dict[int, tuple[Point, ...]] = {}

@@ -17,23 +17,23 @@ from engine.clock import Clock
 from engine.core.alerting.case_editor import Surroundings
 from engine.core.judging.fold import later
 from engine.core.judging.group_evaluation import Group
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.group_state import ByHand, Closing, Opening
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Judgement
 from engine.core.judging.rule import Rule
 from engine.core.judging.rule_dependency import BondGroup, Hearing
 from engine.errors import StoreUnavailableError, UnreadableRecordError
-from engine.evaluation.batch import Fault, Share
+from engine.evaluation.batch import GroupShare, MatchFault
 from engine.evaluation.dead_letters import DeadLetters, newest
 from engine.evaluation.dependencies import Bonds
-from engine.evaluation.group_context import Backdrop
+from engine.evaluation.group_context import GroupContexts
 from engine.evaluation.groups import NUMBERED, Groups, Judged
 from engine.evaluation.judgements import (
     Cases,
-    Docket,
-    Outcome,
-    Said,
+    GroupJudgements,
+    GroupResult,
+    JudgementCommitter,
     UndecidedError,
     after_exception,
     closing_of,
@@ -43,10 +43,10 @@ from engine.evaluation.judgements import (
 from engine.evaluation.leadership import KeepLead
 from engine.matching.variant import changed_at, variant_of
 from engine.records.alert_repository import Case, load
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.port import Store
 
-Work = Mapping[Key, Sequence[Share]]
+Work = Mapping[GroupKey, Sequence[GroupShare]]
 """The groups that are to be judged, each with its shares of the requests of a batch."""
 
 
@@ -57,10 +57,10 @@ class Judge:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         *,
         groups: Groups,
-        backdrop: Backdrop,
+        backdrop: GroupContexts,
         letters: DeadLetters,
         keep: KeepLead,
     ) -> None:
@@ -79,11 +79,11 @@ class Judge:
         self,
         work: Work,
         horizon: Instant,
-        faults: Sequence[Fault] = (),
+        faults: Sequence[MatchFault] = (),
         around: Surroundings | None = None,
         *,
         rests: bool = False,
-    ) -> dict[Key, Outcome]:
+    ) -> dict[GroupKey, GroupResult]:
         """Return what a batch makes of its groups, all of which may be judged at `horizon`.
 
         `faults` are rules that could not be asked about an event of the batch. `around` is what surrounds the decisions
@@ -99,7 +99,7 @@ class Judge:
             attempt, around = await self._overtaken(attempt), None
         else:
             attempt = None
-        raised: dict[Key, Exception] = {}
+        raised: dict[GroupKey, Exception] = {}
         while True:
             if attempt is None:
                 self._letters.begin()
@@ -111,7 +111,9 @@ class Judge:
                 await self._judged(attempt, raised)
             around, in_force = around or await self._books.surroundings(), self._books.in_force.tenures
             await self._keep()
-            docket = Docket(self._store, self._books.rule_set, in_force, around, self._clock.now())
+            docket = JudgementCommitter(
+                self._store, self._books.rule_set, in_force, around, self._clock.now()
+            )
             try:
                 outcomes = attempt.outcomes(await docket.decide(attempt.said, attempt.cases))
             except UndecidedError as error:
@@ -122,7 +124,7 @@ class Judge:
                 self._standing = attempt
                 return outcomes
 
-    async def copy(self, key: Key, rule: Rule, at: Instant, case: Case | None = None) -> Group:
+    async def copy(self, key: GroupKey, rule: Rule, at: Instant, case: Case | None = None) -> Group:
         """Return the working copy of a group that was fetched, under the variant of the rule that holds at `at`."""
         ended = changed_at(rule, key.group, at)
         around, before = self._backdrop.of(key, rule), later(self._backdrop.before(rule), ended)
@@ -134,12 +136,12 @@ class Judge:
         self._groups.taken_over(key, group)
         return group
 
-    async def _judged(self, attempt: _Attempt, raised: Mapping[Key, Exception]) -> None:
+    async def _judged(self, attempt: _Attempt, raised: Mapping[GroupKey, Exception]) -> None:
         """Judge the groups one by one, those that others hear of first."""
         rules, namespace = self._books.rule_set.rules, self._books.namespace
         while keys := attempt.next(rules):
             await self._groups.fetch((*attempt.judged, *keys))
-            faults: dict[Key, Exception] = {
+            faults: dict[GroupKey, Exception] = {
                 key: f for key in keys if (f := self._groups.fault(key)) is not None
             }
             newest = {
@@ -180,7 +182,7 @@ class Judge:
         for key in attempt.judged:
             self._groups.spoil(key)
 
-    async def _apart(self, attempt: _Attempt, key: Key, case: Case | None) -> None:
+    async def _apart(self, attempt: _Attempt, key: GroupKey, case: Case | None) -> None:
         """Judge one group, or put it off where that raises; a store that is away holds up everything."""
         try:
             shares, hearings = attempt.of(key)
@@ -196,14 +198,14 @@ class Judge:
             self._groups.spoil(key)
             self._put_off(attempt, key, error)
 
-    def _wait(self, attempt: _Attempt, key: Key, error: Exception) -> None:
+    def _wait(self, attempt: _Attempt, key: GroupKey, error: Exception) -> None:
         """Put a group off that cannot be judged, or let it wait on where it is not to be tried yet."""
         if self._letters.waits(key, attempt.horizon) is not None:
             attempt.waiting[key] = self._letters.keep(key, *attempt.of(key), attempt.horizon)
         else:
             self._put_off(attempt, key, error)
 
-    def _put_off(self, attempt: _Attempt, key: Key, error: Exception) -> None:
+    def _put_off(self, attempt: _Attempt, key: GroupKey, error: Exception) -> None:
         shares, hearings = attempt.of(key)
         attempt.waiting[key] = self._letters.put_off(
             key, shares, hearings, horizon=attempt.horizon, error=error
@@ -212,8 +214,8 @@ class Judge:
     async def _group(
         self,
         attempt: _Attempt,
-        key: Key,
-        shares: Sequence[Share],
+        key: GroupKey,
+        shares: Sequence[GroupShare],
         heard: Sequence[Hearing],
         case: Case | None,
     ) -> None:
@@ -224,7 +226,7 @@ class Judge:
         waited = due_of(group)
         if group.points.away:
             await self._bring(key, group, shares, closed)
-        said: list[Said] = []
+        said: list[GroupJudgements] = []
         tale = _Tale(attempt.bonds, key, group, self._groups.head(key).openings, just_closed)
         if heard and isinstance(group, BondGroup):
             said += _heard(tale, group, heard, closed)
@@ -261,7 +263,7 @@ class Judge:
             attempt.due[key] = due
         attempt.said += said
 
-    def _may_be_forgotten(self, key: Key, group: Group, now: Instant) -> bool:
+    def _may_be_forgotten(self, key: GroupKey, group: Group, now: Instant) -> bool:
         """Say whether a group of which nothing matters any more may go.
 
         One that had alerts stays for `NUMBERED` for the number of them, and for good where other rules count them: they
@@ -273,7 +275,9 @@ class Judge:
         old = head.base is not None and head.base < now - NUMBERED
         return not head.opened or (old and key.rule not in self._books.rule_set.counted)
 
-    async def _bring(self, key: Key, group: Group, shares: Sequence[Share], closed: ByHand | None) -> None:
+    async def _bring(
+        self, key: GroupKey, group: Group, shares: Sequence[GroupShare], closed: ByHand | None
+    ) -> None:
         """Bring the older points that a group needs to judge its shares."""
         events = (event for share in shares for event in (*share.arrivals, *share.clearing))
         closes = closed is not None and group.heeds(closed)
@@ -294,19 +298,21 @@ class _Tale:
     """
 
     def __init__(
-        self, bonds: Bonds, key: Key, group: Group, told: Sequence[Opening], closed: Closing | None
+        self, bonds: Bonds, key: GroupKey, group: Group, told: Sequence[Opening], closed: Closing | None
     ) -> None:
         """`told` are the openings that were told last, `closed` a closing by hand that is still to be told."""
         self._bonds, self._key, self._group = bonds, key, group
         self._told, self._closed = tuple(told), closed
         self._heeded = bonds.heeds(key.rule)
 
-    def go_on(self, judgements: Iterable[Judgement], at: Instant, because: Iterable[str] = ()) -> list[Said]:
+    def go_on(
+        self, judgements: Iterable[Judgement], at: Instant, because: Iterable[str] = ()
+    ) -> list[GroupJudgements]:
         """Return what was said at an instant, and tell it to those who listen.
 
         An end may move though nothing is said of it: the alert was over before and is over still; then `because`.
         """
-        said = [Said(at, self._key, judgement) for judgement in judgements]
+        said = [GroupJudgements(at, self._key, judgement) for judgement in judgements]
         if self._heeded:
             head = self._group.head()
             if self._closed is not None or head.openings != self._told:
@@ -315,9 +321,9 @@ class _Tale:
                 self._told, self._closed = head.openings, None
         return said
 
-    def wait(self, until: Instant) -> list[Said]:
+    def wait(self, until: Instant) -> list[GroupJudgements]:
         """Judge what falls due before an instant, each at its own, where somebody listens."""
-        said: list[Said] = []
+        said: list[GroupJudgements] = []
         while self._heeded and (due := due_of(self._group)) is not None and due < until:
             said += self.go_on(self._group.look(now=due), due)
             if due_of(self._group) == due:
@@ -325,9 +331,11 @@ class _Tale:
         return said
 
 
-def _heard(tale: _Tale, group: BondGroup, heard: Sequence[Hearing], closed: ByHand | None) -> list[Said]:
+def _heard(
+    tale: _Tale, group: BondGroup, heard: Sequence[Hearing], closed: ByHand | None
+) -> list[GroupJudgements]:
     """Let a group hear what others said, instant by instant."""
-    said: list[Said] = []
+    said: list[GroupJudgements] = []
     for at, together in groupby(sorted(heard, key=attrgetter("at")), key=attrgetter("at")):
         hearings = list(together)
         if closed is None:
@@ -345,26 +353,26 @@ class _Attempt:
         self.rests = rests
         self.horizon = horizon
         self.bonds = bonds
-        self.judged: dict[Key, Judged] = {}
-        self.due: dict[Key, Instant | None] = {}
+        self.judged: dict[GroupKey, Judged] = {}
+        self.due: dict[GroupKey, Instant | None] = {}
         """When judged groups are due again, but for those that waited for nothing before and wait for nothing now."""
-        self.said: list[Said] = []
-        self.waiting: dict[Key, Instant | None] = {}
-        self.alerts: dict[Key, str] = {}
+        self.said: list[GroupJudgements] = []
+        self.waiting: dict[GroupKey, Instant | None] = {}
+        self.alerts: dict[GroupKey, str] = {}
         """The newest alert of each group that had one before."""
         self.cases: dict[str, Case] = {}
 
-    def case(self, key: Key) -> Case | None:
+    def case(self, key: GroupKey) -> Case | None:
         """Return the newest alert of a group as people left it."""
         return self.cases.get(self.alerts.get(key, ""))
 
-    def drop(self, key: Key) -> None:
+    def drop(self, key: GroupKey) -> None:
         """Forget what was made of a group."""
         self.judged.pop(key, None)
         self.due.pop(key, None)
         self.said = [one for one in self.said if one.key != key]
 
-    def next(self, rules: Mapping[str, Rule]) -> list[Key]:
+    def next(self, rules: Mapping[str, Rule]) -> list[GroupKey]:
         """Return the groups that are to be judged next: of what is left, those that no other one waits for."""
         judged, waiting, depths = self.judged, self.waiting, self.bonds.depths
         left = [key for key in {**self.work, **self.bonds.heard} if key not in judged and key not in waiting]
@@ -372,14 +380,16 @@ class _Attempt:
         depth = min([depths[key.rule] for key in left], default=0)
         return sorted([key for key in left if depths[key.rule] == depth])
 
-    def of(self, key: Key) -> tuple[Sequence[Share], Sequence[Hearing]]:
+    def of(self, key: GroupKey) -> tuple[Sequence[GroupShare], Sequence[Hearing]]:
         """Return what this batch holds for a group."""
         return self.work.get(key, ()), self.bonds.heard.get(key, ())
 
-    def outcomes(self, decided: Mapping[Key, Cases]) -> dict[Key, Outcome]:
+    def outcomes(self, decided: Mapping[GroupKey, Cases]) -> dict[GroupKey, GroupResult]:
         """Return what the batch makes of each group."""
         judged, due = self.judged, {**self.due, **self.waiting}
         return {
-            key: Outcome(judged.get(key), due.get(key), decided.get(key, {}), key in due or key not in judged)
+            key: GroupResult(
+                judged.get(key), due.get(key), decided.get(key, {}), key in due or key not in judged
+            )
             for key in {**self.work, **judged, **self.waiting}
         }

@@ -15,7 +15,7 @@ from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.ids import alert_id
 from engine.core.judging.fold import earlier
 from engine.core.judging.group_evaluation import Group, take_over
-from engine.core.judging.group_key import Key, region_of_group
+from engine.core.judging.group_key import GroupKey, region_of_group
 from engine.core.judging.group_state import ByHand, Circumstances, Closing, GroupState, Reopening
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Judgement, Opened
@@ -30,7 +30,7 @@ from engine.records.rule_sets import RuleSet, Tenure
 from engine.store.port import Store
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class GroupResult(msgspec.Struct, frozen=True):
     """What judging one group made of it in this batch; where it was not `looked` at, its due instant stays."""
 
     judged: Judged | None
@@ -39,7 +39,7 @@ class Outcome(msgspec.Struct, frozen=True):
     looked: bool = True
 
 
-def newest_alert(namespace: str, key: Key, state: GroupState) -> str | None:
+def newest_alert(namespace: str, key: GroupKey, state: GroupState) -> str | None:
     """Return the id of the alert that a group has open, else of its latest; None where it never had one."""
     ordinal = state.open.ordinal if state.open else state.opened
     return alert_id(namespace, key.space, key.rule, key.group, ordinal) if ordinal else None
@@ -78,18 +78,18 @@ def due_of(group: Group) -> Instant | None:
     return earlier(group.due, ends_at(group.rule))
 
 
-class Said(NamedTuple):
+class GroupJudgements(NamedTuple):
     """A judgement of a group, and the clock instant at which it could first be said."""
 
     at: Instant
-    key: Key
+    key: GroupKey
     judgement: Judgement
 
 
 class UndecidedError(SiagaError):
     """Deciding what some groups say raised."""
 
-    def __init__(self, raised: Mapping[Key, Exception]) -> None:
+    def __init__(self, raised: Mapping[GroupKey, Exception]) -> None:
         super().__init__()
         self.raised = raised
 
@@ -98,7 +98,7 @@ Cases = dict[str, tuple[list[Decision], Case | None]]
 """By alert id what was decided, and the case before it (None: it was opened now)."""
 
 
-class Docket:
+class JudgementCommitter:
     """Decides the judgements of one batch, each on what the ones before left."""
 
     def __init__(
@@ -117,8 +117,11 @@ class Docket:
         self._open: dict[str, tuple[str, str, str]] = {}
 
     async def decide(
-        self, said: Iterable[Said], cases: Mapping[str, Case], decided: Mapping[Key, Cases] = {}
-    ) -> dict[Key, Cases]:
+        self,
+        said: Iterable[GroupJudgements],
+        cases: Mapping[str, Case],
+        decided: Mapping[GroupKey, Cases] = {},
+    ) -> dict[GroupKey, Cases]:
         """Return what was decided of the alerts of each group, on what was `decided` of them before in this batch.
 
         `cases` are those that are known already, by id. Raises `UndecidedError` with all groups on which that raised.
@@ -133,7 +136,7 @@ class Docket:
             rank = ranks(rules.values())
             said.sort(key=lambda one: (one.at, rank[one.key.rule]))
         settled = dict(decided)
-        raised: dict[Key, Exception] = {}
+        raised: dict[GroupKey, Exception] = {}
         for _, key, judgement in said:
             if key in raised:
                 continue
@@ -152,7 +155,7 @@ class Docket:
         return settled
 
     async def _next(
-        self, key: Key, judgement: Judgement, decided: Cases, cases: Mapping[str, Case]
+        self, key: GroupKey, judgement: Judgement, decided: Cases, cases: Mapping[str, Case]
     ) -> Decision:
         alert = alert_id(self._around.namespace, key.space, key.rule, key.group, judgement.ordinal)
         if isinstance(judgement, Opened):
@@ -173,7 +176,7 @@ class Docket:
         decisions.append(decision)
         return decision
 
-    def _opened(self, key: Key, opened: Opened) -> Decision:
+    def _opened(self, key: GroupKey, opened: Opened) -> Decision:
         rule = variant_of(self._rule_set.rules[key.rule], key.group, self._now)
         tenure = self._tenures.get(key.rule)
         around = self._around
@@ -194,7 +197,7 @@ class Docket:
         )
         return open_alert(command, around, self._now, by=EVALUATOR)
 
-    def _note(self, key: Key, alert: Alert) -> None:
+    def _note(self, key: GroupKey, alert: Alert) -> None:
         """Remember whether an alert of a rule that hides is open now."""
         if alert.unresolved:
             self._open[alert.id] = key.space, key.rule, alert.region

@@ -19,10 +19,10 @@ WINDOWS = "windows"
 LOOKS = 500
 """Groups looked at in one turn because something fell due."""
 
-Planned = list[tuple[str, Instant]]
+DueInstants = list[tuple[str, Instant]]
 
 
-class Agenda(NamedTuple):
+class EvaluatorPoll(NamedTuple):
     """Entries behind the cursor, up to the next change of rules, and what is due by `now`, in order.
 
     `started` is monotonic, in seconds; `drained`: these were all the entries that there are.
@@ -32,8 +32,8 @@ class Agenda(NamedTuple):
     now: Instant
     entries: list[Entry]
     drained: bool
-    windows: Planned
-    closings: Planned
+    windows: DueInstants
+    closings: DueInstants
 
     @property
     def switch(self) -> Entry | None:
@@ -54,7 +54,7 @@ class Agenda(NamedTuple):
         return groups, alerts
 
 
-async def read(store: Store, clock: Clock, cursor: str, pace: Pace) -> Agenda:
+async def read(store: Store, clock: Clock, cursor: str, pace: Pace) -> EvaluatorPoll:
     """Read as much behind a cursor as a batch takes, and what is due now."""
     started, now = monotonic(), clock.now()
     found, newest, windows, closings = await asyncio.gather(
@@ -65,7 +65,7 @@ async def read(store: Store, clock: Clock, cursor: str, pace: Pace) -> Agenda:
     )
     first = _batch(up_to_next(found), pace.events)
     drained = (first[-1].position if first else cursor) == newest
-    return Agenda(started, now, first, drained, windows, closings)
+    return EvaluatorPoll(started, now, first, drained, windows, closings)
 
 
 def _batch(entries: list[Entry], events: int) -> list[Entry]:

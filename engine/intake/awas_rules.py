@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engine.clock import monotonic
 from engine.matching.awas_alone import AwasAlone
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 
 FOLLOW_SECONDS = 10.0
 """The rule set in force is asked for this often; a new one may open awas by other events for so long."""
@@ -16,7 +16,7 @@ FOLLOW_SECONDS = 10.0
 class AwasRules:
     """Follows the rule set in force."""
 
-    def __init__(self, books: Books, monotonic: Callable[[], float] = monotonic) -> None:
+    def __init__(self, books: RuntimeConfig, monotonic: Callable[[], float] = monotonic) -> None:
         """`monotonic` gives the seconds of a clock that never goes back."""
         self._books = books
         self._monotonic = monotonic

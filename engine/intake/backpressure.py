@@ -9,7 +9,7 @@ from typing import Literal
 import structlog
 
 from engine.clock import Clock, monotonic
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.errors import SiagaError
 from engine.escalation.internal_alerts import ask
 from engine.metrics import Metrics
@@ -21,14 +21,14 @@ LOOK_SECONDS = 1.0
 RETRY_SECONDS = {"backlog": 15, "store_full": 60}
 """What a sender is asked to wait."""
 
-Reason = Literal["backlog", "store_full"]
+BusyReason = Literal["backlog", "store_full"]
 log = structlog.get_logger("siaga.pressure")
 
 
 class BusyError(SiagaError):
     """Nothing is taken in now: too much waits, or the store is nearly full. Nothing was kept; send it again later."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: BusyReason) -> None:
         super().__init__()
         self.reason = reason
         self.retry_seconds = RETRY_SECONDS[reason]
@@ -53,7 +53,7 @@ class Pressure:
         self._most_waiting = most_waiting
         self._monotonic = monotonic
         self._looked_at = float("-inf")
-        self._over: Reason | None = None
+        self._over: BusyReason | None = None
 
     async def check(self) -> None:
         """Raise `BusyError` while there is no room."""
@@ -72,7 +72,7 @@ class Pressure:
         self._over = "store_full" if fill >= FULL else "backlog" if waiting >= self._most_waiting else None
         if self._over is not None and before is None:
             log.error("intake_refuses", reason=self._over, waiting=waiting, fill=round(fill, 3))
-            plan = ask(Request("pressure"), self._clock.now())
+            plan = ask(InternalAlertRequest("pressure"), self._clock.now())
             await self._store.write(Write(name="pressure", plans=(plan,)))
         elif self._over is None and before is not None:
             log.info("intake_takes_again", waiting=waiting, fill=round(fill, 3))

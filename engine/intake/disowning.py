@@ -28,7 +28,7 @@ from engine.people.tokens import TABLE, Token
 from engine.records.alert_repository import ALERTS
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
 from engine.records.readable import readable
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.codec import decode_record, encode
 from engine.store.port import Arrival, Committed, Put, Store, Write
 
@@ -38,7 +38,7 @@ PIECE = 100
 log = structlog.get_logger("siaga.disowning")
 
 
-class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+class DisowningOutlook(msgspec.Struct, frozen=True, kw_only=True):
     """What disowning a token would change, by level of the alert (1 to 4).
 
     `events` are to be refuted. `touched` counts the alerts that are not resolved and rest on one of these events;
@@ -50,7 +50,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     alone: Mapping[int, int]
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class DisowningProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How many events were found so far, and how many of them this run refuted; the others were refuted before."""
 
     events: int = 0
@@ -60,14 +60,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class Disowning:
     """Takes the events of tokens out."""
 
-    def __init__(self, store: Store, history: History, clock: Clock, *, piece: int = PIECE) -> None:
+    def __init__(self, store: Store, history: EventHistory, clock: Clock, *, piece: int = PIECE) -> None:
         """Find events in `history`, and send refutations to `store`, at most `piece` in one step."""
         self._piece = piece
         self._store = store
         self._history = history
         self._clock = clock
 
-    async def outlook(self, token_id: str, since: Instant) -> Outlook:
+    async def outlook(self, token_id: str, since: Instant) -> DisowningOutlook:
         """Return what it would change to disown a token since an instant; nothing is changed."""
         source = _source(token_id)
         events = 0
@@ -81,11 +81,11 @@ class Disowning:
                 if alert.unresolved and any(ours):
                     touched[alert.level] += 1
                     alone[alert.level] += all(ours)
-        return Outlook(events=events, touched=touched, alone=+alone)
+        return DisowningOutlook(events=events, touched=touched, alone=+alone)
 
     async def carry_out(
         self, token_id: str, since: Instant, *, by: Credential, keep: bool = False
-    ) -> Progress:
+    ) -> DisowningProgress:
         """Refute every event of a token since an instant, and end the token unless it is to be kept.
 
         Raises `LookupError` where there is no such token.
@@ -93,9 +93,9 @@ class Disowning:
         await self._begin(token_id, since, by, keep=keep)
         return await self.refute(token_id, since, by=by)
 
-    async def refute(self, token_id: str, since: Instant, *, by: Credential) -> Progress:
+    async def refute(self, token_id: str, since: Instant, *, by: Credential) -> DisowningProgress:
         """Refute, in pieces, those of its events that are not refuted so yet."""
-        progress, piece = Progress(), list[Event]()
+        progress, piece = DisowningProgress(), list[Event]()
         async with aclosing(self._events(token_id, since)) as found:
             async for event in found:
                 piece.append(event)
@@ -128,7 +128,9 @@ class Disowning:
                         if event.token == source and (named_by(event) or not is_refuted(event)):
                             yield event
 
-    async def _refute(self, events: list[Event], by: Credential, before: Progress) -> Progress:
+    async def _refute(
+        self, events: list[Event], by: Credential, before: DisowningProgress
+    ) -> DisowningProgress:
         if not events:
             return before
         now, refuted, left = self._clock.now(), before.refuted, [(event, 0) for event in events]
@@ -141,7 +143,7 @@ class Disowning:
                 for (event, turn), result in zip(left, results, strict=True)
                 if result == "id_conflict"
             ]
-        return Progress(events=before.events + len(events), refuted=refuted)
+        return DisowningProgress(events=before.events + len(events), refuted=refuted)
 
 
 def _source(token_id: str) -> str:

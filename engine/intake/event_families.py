@@ -20,10 +20,10 @@ import msgspec
 import structlog
 
 from engine.core.judging.correction import (
-    Member,
+    CorrectionRefusal,
+    CorrectionVerdict,
+    FamilyMember,
     Name,
-    Refusal,
-    Verdict,
     is_refuted,
     member_of,
     named_by,
@@ -34,7 +34,7 @@ from engine.core.judging.instant import Instant
 from engine.errors import UnreadableRecordError
 from engine.intake.event_schema import id_digest
 from engine.records.readable import kept_bytes
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.codec import decode_record, encode
 from engine.store.port import Entry, Put, Store, order_of
 
@@ -57,11 +57,11 @@ _EVENTS = msgspec.json.Decoder(list[Event])
 class Bearer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event, and the position of the entry of the stream that holds it."""
 
-    member: Member
+    member: FamilyMember
     position: str
 
 
-class Known(msgspec.Struct, array_like=True):
+class KnownEvents(msgspec.Struct, array_like=True):
     """What is known of an event id: the events that bear it, and the ids of the events that name it."""
 
     bearers: list[Bearer] = []
@@ -75,7 +75,7 @@ class Arrived(NamedTuple):
     position: str
 
 
-class Change(NamedTuple):
+class FamilyChange(NamedTuple):
     """What one request changes: its events that count, earlier events that are out now (and why), and those back in."""
 
     counting: list[Event]
@@ -86,11 +86,11 @@ class Change(NamedTuple):
 class Families:
     """What one batch must know of its events' families, and what it adds to them."""
 
-    def __init__(self, store: Store, history: History) -> None:
+    def __init__(self, store: Store, history: EventHistory) -> None:
         """Read records from the store, and events of earlier batches from the history."""
         self._store = store
         self._history = history
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownEvents] = {}
         self.unreadable: list[UnreadableRecordError] = []
         """Records of this batch that cannot be read. Their bearers are found anew; the acts they named are not."""
         self._unread: dict[str, bytes] = {}
@@ -102,7 +102,7 @@ class Families:
         self._events: dict[Name, Event] = {}
         self.withdrawn: list[tuple[Name, str]] = []
         """Earlier events that this batch took out, and why."""
-        self.refused: list[tuple[Name, Refusal]] = []
+        self.refused: list[tuple[Name, CorrectionRefusal]] = []
         """Acts that change nothing, and why, as far as that came out with this batch."""
 
     async def load(self, arrived: Collection[Arrived]) -> None:
@@ -130,7 +130,7 @@ class Families:
             if record is None:
                 continue
             try:
-                self._known[id_] = decode_record(FAMILIES, id_, record.value, Known)
+                self._known[id_] = decode_record(FAMILIES, id_, record.value, KnownEvents)
                 self._recorded.add(id_)
             except UnreadableRecordError as error:
                 self.unreadable.append(error)
@@ -144,7 +144,7 @@ class Families:
         entries = await self._at({position for found in places for position in found})
         for id_, found in zip(wanted, places, strict=True):
             self._recorded.add(id_)
-            known = self._known[id_] = Known()
+            known = self._known[id_] = KnownEvents()
             for position in found:
                 events = [event for event in entries.get(position, ()) if event.id == id_]
                 known.bearers += [Bearer(member_of(event), position) for event in events]
@@ -161,17 +161,17 @@ class Families:
                 found[position] = events_of(entry)
         return found
 
-    def _of(self, id_: str) -> Known:
-        return self._known.get(id_) or Known()
+    def _of(self, id_: str) -> KnownEvents:
+        return self._known.get(id_) or KnownEvents()
 
     def _neighbours(self, id_: str) -> set[str]:
         known = self._of(id_)
         return {*known.named_by, *(b.member.names for b in known.bearers if b.member.names)}
 
-    def take(self, request: Sequence[Arrived]) -> Change:
+    def take(self, request: Sequence[Arrived]) -> FamilyChange:
         """Add the events of one request to their families; return what changes by them, all at once."""
         concerned: set[str] = set()
-        members: dict[Name, Member] = {}
+        members: dict[Name, FamilyMember] = {}
         for event, position in request:
             if event.id not in self._recorded:
                 continue
@@ -188,7 +188,7 @@ class Families:
             if member.names or known.named_by:
                 concerned.add(event.id)
         if not members:
-            return Change([event for event, _ in request if not is_refuted(event)], {}, [])
+            return FamilyChange([event for event, _ in request if not is_refuted(event)], {}, [])
         before, after = self._verdicts(concerned, members.keys())
         self.refused += [
             (name, reason) for name, reason in after.refused.items() if name not in before.refused
@@ -199,7 +199,7 @@ class Families:
             if name not in members and name not in before.withdrawn
         }
         self.withdrawn += out.items()
-        return Change(
+        return FamilyChange(
             counting=[
                 event
                 for event, _ in request
@@ -209,7 +209,7 @@ class Families:
             returned=sorted(before.withdrawn.keys() - after.withdrawn.keys()),
         )
 
-    def _too_many(self, act: Member) -> bool:
+    def _too_many(self, act: FamilyMember) -> bool:
         if act.by_verifier:
             return False
         bearers = [b.member for id_ in self._family({act.id, act.names}) for b in self._of(id_).bearers]
@@ -217,7 +217,9 @@ class Families:
         own = sum(one.desk == act.desk for one in acts)
         return own >= MOST_ACTS or len(acts) >= MOST_ACTS_IN_ALL
 
-    def _verdicts(self, concerned: set[str], new: Collection[Name]) -> tuple[Verdict, Verdict]:
+    def _verdicts(
+        self, concerned: set[str], new: Collection[Name]
+    ) -> tuple[CorrectionVerdict, CorrectionVerdict]:
         """Judge the families of these ids without and with the new events."""
         members = [b.member for id_ in self._family(concerned) for b in self._of(id_).bearers]
         return verdict(member for member in members if member.name not in new), verdict(members)

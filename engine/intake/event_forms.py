@@ -19,7 +19,7 @@ from engine.core.judging.instant import Instant
 from engine.documents.finding import Language
 from engine.documents.sheets.event_columns import CellFault
 from engine.intake.event_schema import Accepted, EventSchema, identity_of
-from engine.intake.form_input import NIHIL, Event, Faulty, Given, Givens, fault_of
+from engine.intake.form_input import NIHIL, EventInput, Faulty, Given, Givens, fault_of
 from engine.intake.sheet_worker import SheetReader
 from engine.intake.submission import Intake, IntakeResult
 from engine.people.tokens import Scope
@@ -27,15 +27,15 @@ from engine.settings import Settings
 from engine.store.port import Store
 
 JSON, LINES = "application/json", "application/x-ndjson"
-Became = Literal["accepted", "duplicate", "changed", "faulty", "kept", "refused"]
+FormResult = Literal["accepted", "duplicate", "changed", "faulty", "kept", "refused"]
 """What became of a form: taken in; it was taken in before; before, but with other words; something is to be corrected;
 kept aside for the posko; nothing is kept."""
 
 
-class Reported(msgspec.Struct, frozen=True, kw_only=True):
+class FormAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a form. `as_it_is` says that it can be sent as it is, to be kept aside."""
 
-    became: Became
+    became: FormResult
     faults: tuple[CellFault, ...] = ()
     as_it_is: bool = False
 
@@ -52,7 +52,7 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
     to_correct: bytes = b""
 
 
-class Reporting:
+class EventForms:
     """Takes reports of people in."""
 
     def __init__(
@@ -75,27 +75,27 @@ class Reporting:
 
     async def report(
         self, words: Mapping[str, str], scope: Scope, *, at: Instant, as_it_is: bool = False
-    ) -> Reported:
+    ) -> FormAnswer:
         """Take in one event of these words by field, `id` among them; without a date it happened at `at`."""
         given = self._givens.words(words, at=at, desk=scope.desk, scope=scope, now=self._clock.now())
         faults = tuple(fault for faulty in given.faulty for fault in faulty.faults)
         if not given.events:
-            return Reported(became="faulty", faults=faults)
+            return FormAnswer(became="faulty", faults=faults)
         (event,) = given.events
         if faults and not as_it_is:
-            return Reported(became="faulty", faults=faults, as_it_is=True)
+            return FormAnswer(became="faulty", faults=faults, as_it_is=True)
         verdict = self._schema.examine(event.json, scope, self._clock.now())
         if isinstance(verdict, Accepted):
             (known,) = await self._store.known([verdict.identity])
             if known is not None and known != verdict.content:
-                return Reported(became="changed")
+                return FormAnswer(became="changed")
         return _became(await self._intake.submit(event.json, JSON, scope))
 
-    async def nihil(self, region: str, id_: str, scope: Scope) -> Reported:
+    async def nihil(self, region: str, id_: str, scope: Scope) -> FormAnswer:
         """Take in that there is nothing to report; a second tap changes nothing."""
         (known,) = await self._store.known([identity_of(scope.desk, id_)])
         if known is not None:
-            return Reported(became="duplicate")
+            return FormAnswer(became="duplicate")
         return await self.report({**NIHIL, "region": region, "id": id_}, scope, at=self._clock.now())
 
     async def upload(self, data: bytes, scope: Scope, language: Language, *, send: bool) -> Uploaded:
@@ -123,16 +123,16 @@ class Reporting:
         return uploaded
 
 
-def _became(result: IntakeResult) -> Reported:
+def _became(result: IntakeResult) -> FormAnswer:
     """Return what became of the one event of a request."""
     if result.accepted or result.duplicate:
-        return Reported(became="accepted" if result.accepted else "duplicate")
+        return FormAnswer(became="accepted" if result.accepted else "duplicate")
     for line in result.quarantined:
-        return Reported(became="kept", faults=(fault_of(line.reason, line.field),))
-    return Reported(
+        return FormAnswer(became="kept", faults=(fault_of(line.reason, line.field),))
+    return FormAnswer(
         became="refused", faults=tuple(fault_of(line.reason, line.field) for line in result.rejected)
     )
 
 
-def _named(lines: Sequence[tuple[int, str, str]], events: Sequence[Event]) -> list[Faulty]:
+def _named(lines: Sequence[tuple[int, str, str]], events: Sequence[EventInput]) -> list[Faulty]:
     return [Faulty(row=events[i].row, faults=(fault_of(reason, field),)) for i, reason, field in lines]

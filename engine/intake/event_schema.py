@@ -13,19 +13,19 @@ import msgspec
 from engine.core.judging.event import Event, Scalar
 from engine.core.judging.instant import SECOND, Instant, format_instant, parse_instant
 from engine.core.judging.region import NATION, RegionTable
-from engine.documents.event_fields import OWN, Fault, Wrong, check_fields, faults_of_fields, flatten
+from engine.documents.event_fields import OWN, FieldFaultKind, Wrong, check_fields, faults_of_fields, flatten
 from engine.documents.suggestion import meant
 from engine.errors import ParseError
 from engine.people.tokens import Scope
 from engine.settings import IntakeSection
 from engine.store.port import ID_BYTES, Arrival
 
-Refusal = Literal["not_json", "too_large", "too_many", "out_of_scope", "quarantine_full"]
+EventRefusal = Literal["not_json", "too_large", "too_many", "out_of_scope", "quarantine_full"]
 """Why nothing is kept of a document.
 
 `quarantine_full`: it is not an event, and its token's share of the quarantine is full.
 """
-REFUSALS: tuple[str, ...] = get_args(Refusal)
+REFUSALS: tuple[str, ...] = get_args(EventRefusal)
 LONGEST_NAME = 64
 """Characters of an id, a desk or a kind."""
 DEEPEST = 64
@@ -77,7 +77,7 @@ class FieldFault(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     field: str
-    reason: Fault
+    reason: FieldFaultKind
     instead: str = ""
 
 
@@ -88,7 +88,7 @@ class KeptAside(msgspec.Struct, frozen=True, kw_only=True):
     fields to the values that are offered instead.
     """
 
-    fault: Fault
+    fault: FieldFaultKind
     field: str
     faults: tuple[FieldFault, ...] = ()
     raw: bytes
@@ -105,11 +105,11 @@ class KeptAside(msgspec.Struct, frozen=True, kw_only=True):
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing is kept of it."""
 
-    refusal: Refusal
+    refusal: EventRefusal
     field: str = ""
 
 
-Verdict = Accepted | KeptAside | Refused
+SchemaVerdict = Accepted | KeptAside | Refused
 
 
 def documents(body: bytes, media_type: str) -> list[bytes] | None:
@@ -186,7 +186,7 @@ class EventSchema:
         self._ahead = settings.future_tolerance_seconds * SECOND
         self._places: dict[str, _Place] = {}
 
-    def examine(self, raw: bytes, scope: Scope, received_at: Instant, token: str = "") -> Verdict:
+    def examine(self, raw: bytes, scope: Scope, received_at: Instant, token: str = "") -> SchemaVerdict:
         """Judge one document that came with a token of this scope at this instant.
 
         The event names the credential of the scope as its `source.token`, or `token` where somebody sends again what

@@ -9,10 +9,10 @@ import msgspec
 from engine.core.judging.instant import Instant, local
 from engine.core.judging.region import NATION, RegionTable
 from engine.documents.finding import Language
-from engine.documents.kinds import Kind
+from engine.documents.kinds import EventKind
 from engine.documents.sheets.event_columns import REQUIRED, CellFault, column_of, field_heading
 from engine.documents.sheets.event_sheet import EventRow, EventSheets, to_correct
-from engine.documents.sheets.sheet import NotASheet, Row, Sheet, read_sheet
+from engine.documents.sheets.sheet import NotASheet, Sheet, SheetRow, read_sheet
 from engine.intake.event_schema import Accepted, EventSchema, KeptAside, Refused, documents
 from engine.people.tokens import ANY_DESK, RIGHTS, Scope
 from engine.settings import IntakeSection
@@ -31,7 +31,7 @@ def sender(region: str, desks: Sequence[str]) -> Scope:
     return Scope(rights=frozenset(RIGHTS), region=region, desks=tuple(desks), token_id="")
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class EventInput(msgspec.Struct, frozen=True, kw_only=True):
     """One event to be sent, as one line of JSON, and the row it came from, from 1."""
 
     row: int
@@ -48,7 +48,7 @@ class Faulty(msgspec.Struct, frozen=True, kw_only=True):
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """What can be sent and what cannot; `to_correct` is a sheet of the faulty rows, where they came in one."""
 
-    events: tuple[Event, ...] = ()
+    events: tuple[EventInput, ...] = ()
     faulty: tuple[Faulty, ...] = ()
     to_correct: bytes = b""
 
@@ -56,7 +56,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 class Givens:
     """Reads what is given, by the regions and kinds of an installation."""
 
-    def __init__(self, regions: RegionTable, kinds: Mapping[str, Kind], intake: IntakeSection) -> None:
+    def __init__(self, regions: RegionTable, kinds: Mapping[str, EventKind], intake: IntakeSection) -> None:
         self._regions = regions
         self._sheets = EventSheets(regions, kinds)
         self._schema = EventSchema(regions, kinds, intake)
@@ -87,7 +87,7 @@ class Givens:
         if "date" not in words:
             cells |= {"date": f"{moment:%d/%m/%Y}", "time": f"{moment:%H.%M.%S}"}
         cells |= words
-        sheet = Sheet(headings=tuple(cells), rows=(Row(number=1, cells=tuple(cells.values())),))
+        sheet = Sheet(headings=tuple(cells), rows=(SheetRow(number=1, cells=tuple(cells.values())),))
         (row,) = self._sheets.read(sheet, desk=desk)
         if row.document is None:
             return Given(faulty=(Faulty(row=1, faults=row.faults),))
@@ -95,7 +95,7 @@ class Givens:
         faulty = (Faulty(row=1, faults=seen.faults),) if seen.faults else ()
         return Given(events=(_event(row),), faulty=faulty)
 
-    def check(self, event: Event, now: Instant) -> Faulty | None:
+    def check(self, event: EventInput, now: Instant) -> Faulty | None:
         """Say what the door would find wrong with an event, if anything."""
         verdict = self._schema.examine(event.json, ANYWHERE, now)
         return None if isinstance(verdict, Accepted) else Faulty(row=event.row, faults=(found(verdict),))
@@ -106,7 +106,7 @@ def json_events(data: bytes, *, lines: bool) -> Given:
     cut = documents(data, "application/x-ndjson" if lines else "application/json")
     if cut is None:
         raise NotASheet("not_json")
-    return Given(events=tuple(Event(row=n, json=_line(raw)) for n, raw in enumerate(cut, start=1)))
+    return Given(events=tuple(EventInput(row=n, json=_line(raw)) for n, raw in enumerate(cut, start=1)))
 
 
 def _line(raw: bytes) -> bytes:
@@ -116,8 +116,8 @@ def _line(raw: bytes) -> bytes:
         return b" ".join(raw.split())
 
 
-def _event(row: EventRow) -> Event:
-    return Event(row=row.number, json=msgspec.json.encode(row.document))
+def _event(row: EventRow) -> EventInput:
+    return EventInput(row=row.number, json=msgspec.json.encode(row.document))
 
 
 def checked(

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from engine.clock import FORWARD_JUMP_MS, Clock
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import SECOND, Instant, Millis
 from engine.escalation.internal_alerts import ask
@@ -31,7 +31,7 @@ BEAT_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Pulse:
+class OutageMonitor:
     """One process's share in the pulse."""
 
     def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
@@ -63,7 +63,7 @@ class Pulse:
             self._reported_jump = 0
         elif abs(jump) - abs(reported) > FORWARD_JUMP_MS or (jump < 0) != (reported < 0):
             log.error("clock_jumped", direction="forward" if jump > 0 else "back", ahead_ms=jump)
-            plan = ask(Request("clock"), now)
+            plan = ask(InternalAlertRequest("clock"), now)
             await self._store.write(Write(name="clock_jumped", plans=(plan,)))
             self._reported_jump = jump
 
@@ -85,7 +85,7 @@ class Pulse:
         write = Write(
             name="intake_gap" if gap else "alive",
             puts=(Put(INTAKE, "alive_until", encode(now), record.version if record else 0),),
-            plans=(ask(Request("gap"), now),) if gap else (),
+            plans=(ask(InternalAlertRequest("gap"), now),) if gap else (),
             note=Note("gap", msgspec.json.encode(gap), now) if gap else None,
         )
         outcome = await self._store.write(write)

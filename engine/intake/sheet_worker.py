@@ -33,7 +33,7 @@ LARGEST_RESULT = 32 << 20
 log = structlog.get_logger(__name__)
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class SheetOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What the worker is told: the settings (their secrets masked), the file, for whom it is read, and the instant."""
 
     settings: dict[str, Any]
@@ -43,7 +43,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     language: Language
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class SheetFound(msgspec.Struct, frozen=True, kw_only=True):
     """What the worker found: what is given in the sheet, or why it is none, as `NotASheet` says it."""
 
     given: Given | None = None
@@ -67,12 +67,12 @@ class SheetReader:
         if len(data) > LARGEST_BYTES:
             raise too_large()
         settings = self._settings.model_dump(mode="json")
-        wanted = Wanted(settings=settings, data=data, scope=scope, now=now, language=language)
+        wanted = SheetOrder(settings=settings, data=data, scope=scope, now=now, language=language)
         job = await self._workers.begin(
             f"sheet/{scope.credential}", __name__, wanted, self._bounds, patience=PATIENCE
         )
         try:
-            found = msgspec.json.decode(await job.result(), type=Found)
+            found = msgspec.json.decode(await job.result(), type=SheetFound)
         except WorkerReplacedError:
             raise
         except (WorkerFailedError, msgspec.DecodeError) as error:
@@ -88,7 +88,7 @@ class SheetReader:
 
 
 async def _answer(work: bytes, _share: Callable[[float], None]) -> msgspec.Raw:
-    wanted = msgspec.json.decode(work, type=Wanted)
+    wanted = msgspec.json.decode(work, type=SheetOrder)
     settings = Settings.model_validate(wanted.settings)
     givens = Givens(load_regions(settings.paths.regions), load_kinds(settings.paths.kinds), settings.intake)
     scope = wanted.scope
@@ -96,12 +96,12 @@ async def _answer(work: bytes, _share: Callable[[float], None]) -> msgspec.Raw:
         given = givens.sheet(
             wanted.data, desk=scope.desk, scope=scope, now=wanted.now, language=wanted.language
         )
-        found = Found(given=given)
+        found = SheetFound(given=given)
     except NotASheet as wrong:
-        found = Found(reason=wrong.reason, facts=wrong.facts)
+        found = SheetFound(reason=wrong.reason, facts=wrong.facts)
     said = msgspec.json.encode(found)
     if len(said) > LARGEST_RESULT:
-        said = msgspec.json.encode(Found(reason="file_too_complex"))
+        said = msgspec.json.encode(SheetFound(reason="file_too_complex"))
     return msgspec.Raw(said)
 
 

@@ -21,11 +21,11 @@ import structlog
 
 from engine.clock import Clock, monotonic
 from engine.core.alerting.ids import derive
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.correction import named_by
 from engine.core.judging.instant import DAY, Instant
 from engine.core.judging.region import RegionTable, cut
-from engine.documents.event_fields import Fault, public_name
+from engine.documents.event_fields import FieldFaultKind, public_name
 from engine.documents.finding import Language
 from engine.documents.sheets.event_columns import CellFault
 from engine.errors import StoreUnavailableError
@@ -35,11 +35,11 @@ from engine.intake.backpressure import Admission, Pressure
 from engine.intake.event_schema import (
     GRAVE,
     Accepted,
+    EventRefusal,
     EventSchema,
     KeptAside,
-    Refusal,
     Refused,
-    Verdict,
+    SchemaVerdict,
     documents,
 )
 from engine.intake.grave_evidence import grave_evidence
@@ -52,15 +52,15 @@ from engine.records.audit_log import append_audit
 from engine.records.quarantine import (
     QUARANTINE,
     Quarantined,
-    QuarantinePage,
-    Share,
+    QuarantineListPage,
+    QuarantineShare,
     fitting,
     leaving,
     listed,
     page_of,
     share_of,
 )
-from engine.records.quarantine_acts import SETTLED, Act, Settled, audited, lowered, settled_of
+from engine.records.quarantine_acts import SETTLED, QuarantineAct, SettledRecord, audited, lowered, settled_of
 from engine.records.readable import readable_or
 from engine.runtime.pieces import Pieces
 from engine.settings import Settings
@@ -97,7 +97,7 @@ class KeptLine(msgspec.Struct, frozen=True, kw_only=True):
     index: int
     id: str
     field: str
-    reason: Fault
+    reason: FieldFaultKind
     mended: dict[str, str] = {}
     faults: tuple[FaultLine, ...] = ()
 
@@ -114,7 +114,7 @@ class RefusedLine(msgspec.Struct, frozen=True, kw_only=True):
 
     index: int
     field: str
-    reason: Refusal
+    reason: EventRefusal
 
 
 class IntakeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,7 +191,7 @@ class Intake:
         self._rates = rates
         self._awas = awas
         self.admission = admission or Admission(0.0)
-        self._bound = Share(settings.intake.quarantine_entries, settings.intake.quarantine_bytes)
+        self._bound = QuarantineShare(settings.intake.quarantine_entries, settings.intake.quarantine_bytes)
         self._pressure = Pressure(store, clock, metrics, most_waiting=settings.intake.max_waiting)
         self._pieces = Pieces()
 
@@ -333,12 +333,16 @@ class Intake:
             ),
         )
 
-    async def _examined(self, cut: Sequence[bytes], scope: Scope, received_at: Instant) -> list[Verdict]:
+    async def _examined(
+        self, cut: Sequence[bytes], scope: Scope, received_at: Instant
+    ) -> list[SchemaVerdict]:
         """Return the verdict on each document, in order."""
         token = str(scope.credential)
         return await self._pieces.each(lambda raw: self._schema.examine(raw, scope, received_at, token), cut)
 
-    async def quarantined(self, scope: Scope, limit: int = 100, after: Place | None = None) -> QuarantinePage:
+    async def quarantined(
+        self, scope: Scope, limit: int = 100, after: Place | None = None
+    ) -> QuarantineListPage:
         """Return a page of the records of the scope's region, oldest first, from behind a place on."""
         return await page_of(self._store, scope.region, limit, after)
 
@@ -375,7 +379,9 @@ class Intake:
         (result,) = await self._append([verdict])
         if result == "id_conflict":
             return Resubmitted(outcome=result, field="id")
-        act: Act = "resubmitted" if raw == kept.raw else "mended" if mended and event is None else "replaced"
+        act: QuarantineAct = (
+            "resubmitted" if raw == kept.raw else "mended" if mended and event is None else "replaced"
+        )
         # A crash before this write leaves the record; sent again it is a duplicate and is settled then.
         await self._settle(_settled(kept, raw, act, scope, now), found.version, changed=result == "accepted")
         self._metrics.events(result)
@@ -403,7 +409,7 @@ class Intake:
         done = await self._settle(settled, found.version, changed=False)
         return Resubmitted(outcome="dropped") if done else None
 
-    async def _settle(self, settled: Settled, version: int, *, changed: bool) -> bool:
+    async def _settle(self, settled: SettledRecord, version: int, *, changed: bool) -> bool:
         """Take a record out of the quarantine, with its entry in the audit; return whether this act did.
 
         Somebody else may just have done so. Where this act `changed` what is judged and theirs was another one, only
@@ -468,7 +474,7 @@ class Intake:
         except (RateExceededError, TooMuchAtOnceError):
             if real and self._rates.storm_is_new(scope, received_at):
                 log.warning("token_storm", token=scope.token_id, region=scope.region, awas=real)
-                plan = ask(Request("token-storm", scope.region), received_at)
+                plan = ask(InternalAlertRequest("token-storm", scope.region), received_at)
                 await self._store.write(Write(name="token_storm", plans=(plan,)))
                 self._rates.storm_told(scope, received_at)
             raise
@@ -505,7 +511,7 @@ class Intake:
             if content == accepted.content:
                 repeated += 1
             else:
-                fault: Fault = "too_late" if content is None else "id_conflict"
+                fault: FieldFaultKind = "too_late" if content is None else "id_conflict"
                 aside.append((index, kept_aside(accepted, cut[index], fault)))
         return repeated, aside
 
@@ -619,7 +625,7 @@ def _line(field: str, reason: str, words: str, instead: str = "") -> FaultLine:
     )
 
 
-def kept_aside(accepted: Accepted, raw: bytes, fault: Fault) -> KeptAside:
+def kept_aside(accepted: Accepted, raw: bytes, fault: FieldFaultKind) -> KeptAside:
     """Return what is kept of an event whose id is taken by another content (`id_conflict`), or that is `too_late`."""
     event = accepted.event
     return KeptAside(
@@ -657,9 +663,11 @@ def record(kept: KeptAside, scope: Scope, received_at: Instant) -> Quarantined:
     )
 
 
-def _settled(kept: Quarantined, sent: bytes, act: Act, scope: Scope, now: Instant) -> Settled:
+def _settled(kept: Quarantined, sent: bytes, act: QuarantineAct, scope: Scope, now: Instant) -> SettledRecord:
     """Return what is kept of an act by which a record leaves the quarantine."""
-    return Settled(record=kept, sent=sent, token_id=scope.token_id, at=now, act=act, by=str(scope.credential))
+    return SettledRecord(
+        record=kept, sent=sent, token_id=scope.token_id, at=now, act=act, by=str(scope.credential)
+    )
 
 
 def _on_behalf(scope: Scope, kept: Quarantined) -> Scope:
@@ -685,8 +693,8 @@ def _mended(kept: Quarantined) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _own_alert(kept: Quarantined) -> Request | None:
+def _own_alert(kept: Quarantined) -> InternalAlertRequest | None:
     """Return the alert to the posko that a grave report in quarantine is; None for the others, and in exercises."""
     if kept.severity < GRAVE or kept.exercise:
         return None
-    return Request("quarantine", cut(kept.region, "regency") or kept.region, kept.severity)
+    return InternalAlertRequest("quarantine", cut(kept.region, "regency") or kept.region, kept.severity)

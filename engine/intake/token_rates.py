@@ -16,7 +16,7 @@ from engine.core.judging.instant import SECOND, Instant
 from engine.errors import SiagaError
 from engine.metrics import Metrics
 from engine.people.tokens import Scope
-from engine.runtime.rate_limit import Limit, RateLimiter
+from engine.runtime.rate_limit import RateLimit, RateLimiter
 from engine.settings import IntakeSection
 
 BURST_MINUTES = 10
@@ -24,7 +24,7 @@ BURST_MINUTES = 10
 
 AWAS_SECONDS = 600.0
 """The time of the bound of events that may open an awas, by the clock of the service."""
-_ONE_STORM = Limit.per(AWAS_SECONDS, 1)
+_ONE_STORM = RateLimit.per(AWAS_SECONDS, 1)
 
 Unit = Literal["events", "bytes"]
 
@@ -67,7 +67,7 @@ class TokenRates:
         """Count what a token brings; raise `RateExceededError` or `TooMuchAtOnceError` and count nothing."""
         own = scope.events_per_minute if unit == "events" else scope.bytes_per_minute
         per_minute = own or self._default[unit]
-        limit = Limit(per_minute / 60, per_minute * BURST_MINUTES)
+        limit = RateLimit(per_minute / 60, per_minute * BURST_MINUTES)
         wait = self._limiters[unit].take(scope.token_id, limit, self._monotonic(), amount)
         if wait > 0:
             self._metrics.trouble.refused("event_rate" if unit == "events" else "byte_rate")
@@ -82,7 +82,7 @@ class TokenRates:
     def take_awas(self, scope: Scope, real: int, exercise: int, at: Instant) -> None:
         """Count what a token brings at an instant that may open an awas; raise as `take` does and count nothing."""
         most = scope.awas_per_ten_minutes or self._default_awas
-        limit = Limit.per(AWAS_SECONDS, most)
+        limit = RateLimit.per(AWAS_SECONDS, most)
         kinds = [(key, amount) for key, amount in _awas_keys(scope, real, exercise) if amount]
         wait = max((self._awas.wait(key, limit, at / SECOND, amount) for key, amount in kinds), default=0.0)
         if wait > 0:

@@ -18,7 +18,7 @@ from engine.core.judging.condition import (
     Deadline,
     Distinct,
     NotAllItems,
-    Silence,
+    SilenceCondition,
     Spread,
     Value,
 )
@@ -69,7 +69,7 @@ def _may_alone(rule: Rule) -> bool:
     match rule.condition:
         case _ if not awas:
             return False
-        case Steps() | AllItems() | NotAllItems() | Silence() | Deadline() | Bond():
+        case Steps() | AllItems() | NotAllItems() | SilenceCondition() | Deadline() | Bond():
             return False
         case Count(weight=None) as counts:
             return counts.at_least <= ONE and _reached(awas, ONE)

@@ -18,7 +18,7 @@ from engine.errors import MatcherFault
 from engine.matching.native import NativeMatcher
 
 if TYPE_CHECKING:
-    from engine.matching.durable import DurableMatcher, Part, Shards
+    from engine.matching.durable import DurableMatcher, RulePart, Shards
 
 MOST_REGISTERED = 100
 """After so many shards a process should be started anew: each holds about 1 MB for good."""
@@ -96,7 +96,7 @@ class CheckedMatcher:
         return self.native.apart()
 
 
-class Choice(msgspec.Struct, frozen=True):
+class MatcherChoice(msgspec.Struct, frozen=True):
     """Which matcher serves and, where durable-rules does not, why not."""
 
     matcher: Matcher
@@ -105,19 +105,19 @@ class Choice(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def choose(rules: Sequence[Rule], shards: Shards | None, tell: Tell, *, why: str = "") -> Choice:
+def choose(rules: Sequence[Rule], shards: Shards | None, tell: Tell, *, why: str = "") -> MatcherChoice:
     """Return both matchers checked, or the native one alone where `shards` is None (for the reason `why`)."""
     native = NativeMatcher(rules)
     if shards is None:
-        return Choice(native, native, "native", why)
+        return MatcherChoice(native, native, "native", why)
     from engine.matching.durable import DurableMatcher  # noqa: PLC0415 - its import may fail, `shards` says it did not
 
-    return Choice(
+    return MatcherChoice(
         CheckedMatcher(native, DurableMatcher(rules, shards), tell), native, "durable, checked by native"
     )
 
 
-def native_alone(rules: Sequence[Rule]) -> Choice:
+def native_alone(rules: Sequence[Rule]) -> MatcherChoice:
     """Return the native matcher alone: tests, backtests, and stores in memory."""
     return choose(rules, None, lambda _: None)
 
@@ -131,7 +131,7 @@ def open_shards() -> tuple[Shards | None, str]:
     return Shards(), ""
 
 
-def _compare(part: Part, event: Event, verdict: Sequence[Rule]) -> Disagreement | None:
+def _compare(part: RulePart, event: Event, verdict: Sequence[Rule]) -> Disagreement | None:
     try:
         fired = part.match(event)
     except MatcherFault as error:

@@ -26,7 +26,7 @@ from engine.core.judging.pattern import watched_by
 from engine.core.judging.rule import Rule
 from engine.errors import MatcherFault
 from engine.matching.native import possible
-from engine.matching.projection import Comparison, Projection, json_text
+from engine.matching.projection import NumberComparison, Projection, json_text
 
 MOST_COMPARISONS = 60
 """In one ruleset: above 64 that are true at once the engine fails, above 512 its build hangs."""
@@ -37,7 +37,7 @@ MOST_ANSWERS = 4_096
 class _Facts(Ruleset):  # type: ignore[misc]
     """A ruleset without a host; its definition and its facts are written by us, numbers without exponents."""
 
-    def __init__(self, name: str, conditions: Sequence[Comparison]) -> None:
+    def __init__(self, name: str, conditions: Sequence[NumberComparison]) -> None:
         self._host = None
         self._fired: set[int] = set()
         self._fault: object = None
@@ -116,7 +116,7 @@ class Shards:
         return DurableMatcher(rules, self)
 
 
-class Part(msgspec.Struct, frozen=True):
+class RulePart(msgspec.Struct, frozen=True):
     """A shard, the ids of the rules whose filters it has, by their places, and the kinds they can match."""
 
     shard: Shard
@@ -150,9 +150,9 @@ class DurableMatcher:
         self.left_out = tuple(
             rule.id for rule in rules if not any(rule.id in part.ids for part in self.parts)
         )
-        self._of_kind: dict[str, tuple[Part, ...]] = {}
+        self._of_kind: dict[str, tuple[RulePart, ...]] = {}
 
-    def parts_for(self, kind: str) -> tuple[Part, ...]:
+    def parts_for(self, kind: str) -> tuple[RulePart, ...]:
         """Return the parts that must be asked about events of a kind."""
         found = self._of_kind.get(kind)
         if found is None:
@@ -177,12 +177,12 @@ def _by_kinds(rules: Sequence[Rule]) -> Mapping[tuple[str, ...] | None, list[Rul
     return found
 
 
-def _built(rules: Sequence[Rule], kinds: tuple[str, ...] | None, shards: Shards) -> list[Part]:
+def _built(rules: Sequence[Rule], kinds: tuple[str, ...] | None, shards: Shards) -> list[RulePart]:
     """Return the parts of these rules; one that the engine refuses (32 terms in a nest) is parted from the rest."""
     shard = shards.of([_watched(rule) for rule in rules])
     if shard is not None:
         ids = tuple(rule.id for rule in rules)
-        return [Part(shard, ids, frozenset(ids), kinds)]
+        return [RulePart(shard, ids, frozenset(ids), kinds)]
     middle = len(rules) // 2
     return [part for few in (rules[:middle], rules[middle:]) if middle for part in _built(few, kinds, shards)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from engine.core.judging.condition import Part
+from engine.core.judging.condition import PatternPart
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Filter
 from engine.core.judging.group_key import group_of, group_under
@@ -56,7 +56,7 @@ class Membership:
         return found
 
 
-def _keys(rule: Rule, part: Part) -> tuple[str, ...]:
+def _keys(rule: Rule, part: PatternPart) -> tuple[str, ...]:
     """Return the fields that carry the keys of the rule's `per` in events of a part."""
     renamed = dict(part.per)
     return tuple(renamed.get(key, key) for key in rule.per)

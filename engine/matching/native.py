@@ -23,7 +23,7 @@ from engine.core.judging.rule import Rule
 from engine.errors import ConfigurationError
 from engine.matching.membership import Membership
 
-Verdict = Callable[[Event], bool]
+MatchVerdict = Callable[[Event], bool]
 """Says of an event whether a filter holds."""
 
 
@@ -63,7 +63,7 @@ class _Index:
         self._rows = [(rule, filter_, kinds_of(filter_)) for rule, filter_ in rows]
         for _, filter_, _ in self._rows:
             compile_filter(filter_)  # one that cannot be is refused when the rules are loaded
-        self._of_kind: dict[str, tuple[tuple[Rule, Verdict], ...]] = {}
+        self._of_kind: dict[str, tuple[tuple[Rule, MatchVerdict], ...]] = {}
 
     def holding(self, event: Event) -> tuple[Rule, ...]:
         rows = self._of_kind.get(event.kind)
@@ -73,7 +73,7 @@ class _Index:
                 self._of_kind[event.kind] = rows
         return tuple([rule for rule, holds in rows if holds(event)])
 
-    def _compiled(self, kind: str) -> Iterator[tuple[Rule, Verdict]]:
+    def _compiled(self, kind: str) -> Iterator[tuple[Rule, MatchVerdict]]:
         for rule, filter_, kinds in self._rows:
             if possible(kinds, kind) and (left := of_kind(filter_, kind)) != NOTHING:
                 yield rule, compile_filter(left)
@@ -98,7 +98,7 @@ def of_kind(filter_: Filter, kind: str) -> Filter:
             return NOTHING if turned == EVERYTHING else EVERYTHING if turned == NOTHING else Unless(turned)
 
 
-def compile_filter(filter_: Filter) -> Verdict:
+def compile_filter(filter_: Filter) -> MatchVerdict:
     """Return a function that says of an event whether the filter holds."""
     match filter_:
         case Test():
@@ -112,7 +112,7 @@ def compile_filter(filter_: Filter) -> Verdict:
             return lambda event: not holds(event)
 
 
-def _test(test: Test) -> Verdict:
+def _test(test: Test) -> MatchVerdict:
     field, value = test.field, test.value
     read = _reader(field)
     match test.operator:
@@ -136,10 +136,10 @@ def _test(test: Test) -> Verdict:
     raise ConfigurationError(f"no filter tests {field!r} by {test.operator!r} against {value!r}")
 
 
-Read = Callable[[Event], Scalar | None]
+FieldReader = Callable[[Event], Scalar | None]
 
 
-def _reader(field: str) -> Read:
+def _reader(field: str) -> FieldReader:
     match field:
         case "kind":
             return lambda event: event.kind
@@ -151,7 +151,7 @@ def _reader(field: str) -> Read:
             return lambda event: event.value(field)
 
 
-def _all(parts: list[Verdict]) -> Verdict:
+def _all(parts: list[MatchVerdict]) -> MatchVerdict:
     match parts:
         case []:
             return lambda _: True
@@ -165,11 +165,11 @@ def _all(parts: list[Verdict]) -> Verdict:
             return lambda event: all(holds(event) for holds in parts)
 
 
-def _any(parts: list[Verdict]) -> Verdict:
+def _any(parts: list[MatchVerdict]) -> MatchVerdict:
     return parts[0] if len(parts) == 1 else lambda event: any(holds(event) for holds in parts)
 
 
-def _equals(read: Read, value: Scalar) -> Verdict:
+def _equals(read: FieldReader, value: Scalar) -> MatchVerdict:
     if isinstance(value, str):
         return lambda event: read(event) == value
     if isinstance(value, bool):
@@ -178,7 +178,7 @@ def _equals(read: Read, value: Scalar) -> Verdict:
     return lambda event: (found := number(read(event))) is not None and found == wanted
 
 
-def _one_of(read: Read, values: tuple[Scalar, ...]) -> Verdict:
+def _one_of(read: FieldReader, values: tuple[Scalar, ...]) -> MatchVerdict:
     texts = frozenset(value for value in values if isinstance(value, str))
     truths = [value for value in values if isinstance(value, bool)]
     numbers = {number(value) for value in values} - {None}
@@ -194,11 +194,11 @@ def _one_of(read: Read, values: tuple[Scalar, ...]) -> Verdict:
     return holds
 
 
-def _prefix(read: Read, prefix: str) -> Verdict:
+def _prefix(read: FieldReader, prefix: str) -> MatchVerdict:
     return lambda event: isinstance(found := read(event), str) and found.startswith(prefix)
 
 
-def _pattern(read: Read, pattern: str) -> Verdict:
+def _pattern(read: FieldReader, pattern: str) -> MatchVerdict:
     options = re2.Options()
     options.log_errors = False
     try:
@@ -216,14 +216,14 @@ def _pattern(read: Read, pattern: str) -> Verdict:
     return holds
 
 
-def _against(read: Read, compare: Callable[[float, float], bool], limit: float) -> Verdict:
+def _against(read: FieldReader, compare: Callable[[float, float], bool], limit: float) -> MatchVerdict:
     bound = number(limit)
     if bound is None:
         return lambda _: False
     return lambda event: (found := number(read(event))) is not None and compare(found, bound)
 
 
-def _severity(compare: Callable[[float, float], bool], limit: float) -> Verdict:
+def _severity(compare: Callable[[float, float], bool], limit: float) -> MatchVerdict:
     """Compare the one number that every event has, always whole and from 1 to 4."""
     bound = number(limit)
     if bound is None:

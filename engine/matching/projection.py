@@ -17,13 +17,13 @@ from engine.core.judging.event import Event, Scalar, number
 from engine.core.judging.filter import AllOf, AnyOf, Filter, Test, Unless
 from engine.matching.native import compile_filter
 
-Comparison = dict[str, Any]
+NumberComparison = dict[str, Any]
 """A condition in the matcher's own JSON form; a number stands as `Decimal9`."""
 
 _NEGATED = {"$lt": "$gte", "$gte": "$lt", "$gt": "$lte", "$lte": "$gt"}
 _ORDERS = {"at_least": "$gte", "at_most": "$lte", "above": "$gt", "below": "$lt"}
-_ALWAYS: Comparison = {"f0": 1}
-_NEVER: Comparison = {"f0": 0}
+_ALWAYS: NumberComparison = {"f0": 1}
+_NEVER: NumberComparison = {"f0": 0}
 
 
 class Decimal9(float):
@@ -39,7 +39,7 @@ class Projection:
         self._codes: dict[str, dict[str, int]] = {}
         self._columns: list[Callable[[Event], str]] = []
 
-    def lower(self, filter_: Filter, *, negated: bool = False) -> Comparison:
+    def lower(self, filter_: Filter, *, negated: bool = False) -> NumberComparison:
         """Return the filter (or its opposite) as a condition on the columns."""
         match filter_:
             case Test():
@@ -59,7 +59,7 @@ class Projection:
         """Return the event as the JSON text of a fact."""
         return '{"id":"e","f0":1' + "".join([column(event) for column in self._columns]) + "}"
 
-    def _lower_test(self, test: Test, *, negated: bool) -> Comparison:
+    def _lower_test(self, test: Test, *, negated: bool) -> NumberComparison:
         self.comparisons += 1
         value = test.value
         if test.operator == "equals" and isinstance(value, str):
@@ -70,7 +70,7 @@ class Projection:
             return self._lower_number(test, negated=negated)
         return _equal(self._verdict(test), 0 if negated else 1)
 
-    def _lower_number(self, test: Test, *, negated: bool) -> Comparison:
+    def _lower_number(self, test: Test, *, negated: bool) -> NumberComparison:
         bound = None if isinstance(test.value, str | tuple) else number(test.value)
         if bound is None:
             return _ALWAYS if negated else _NEVER
@@ -148,11 +148,11 @@ def json_text(node: object) -> str:
             return f'"{node}"'
 
 
-def _equal(name: str, value: float, *, negated: bool = False) -> Comparison:
+def _equal(name: str, value: float, *, negated: bool = False) -> NumberComparison:
     return {"$neq": {name: value}} if negated else {name: value}
 
 
-def _joined(word: str, parts: list[Comparison]) -> Comparison:
+def _joined(word: str, parts: list[NumberComparison]) -> NumberComparison:
     if not parts:
         return _ALWAYS if word == "$and" else _NEVER
     return parts[0] if len(parts) == 1 else {word: parts}

@@ -19,13 +19,15 @@ from engine.operations.event_archiver import ARCHIVE
 from engine.records.alert_repository import ALERTS, history_log
 from engine.records.audit_log import AUDIT, AuditEntry, pages
 from engine.records.case_archive import LINK, CaseArchive
-from engine.store.archive.day_file import Link
+from engine.store.archive.day_file import ChainPosition
 from engine.store.codec import decode, decode_record
 from engine.store.port import MARK_LENGTH, Record, Store, chain_mark
 
 TRIES = 5
 """So often the log is read anew where entries left for the archive while it was read."""
-Fault = Literal["archive_damaged", "changed", "cut_off", "history_changed", "history_missing", "unreadable"]
+AuditFault = Literal[
+    "archive_damaged", "changed", "cut_off", "history_changed", "history_missing", "unreadable"
+]
 """What is wrong: the archive of cases is not as it was written; an entry (or one before it) is not what was appended;
 entries at the end are missing; the history of an alert does not match the log, or lacks entries; an entry is none."""
 
@@ -35,7 +37,7 @@ class Proof(NamedTuple):
 
     entries: int
     mark: str
-    fault: Fault | None = None
+    fault: AuditFault | None = None
     place: str = ""
 
 
@@ -89,7 +91,7 @@ async def _verify(store: Store, past: CaseArchive | None, shown: Callable[[int],
 
 
 def _damage(past: CaseArchive, record: Record) -> str:
-    damages = past.archive.verify(decode(record.value, Link)).damages
+    damages = past.archive.verify(decode(record.value, ChainPosition)).damages
     return f"{damages[0].file}:{damages[0].line}" if damages else ""
 
 

@@ -21,7 +21,7 @@ from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.case_editor import Surroundings
 from engine.core.alerting.escalation import abandoned
 from engine.core.alerting.integrity import misplaced, unaccounted_alerts, unaccounted_notifications
-from engine.core.alerting.internal_alerts import Request, is_own
+from engine.core.alerting.internal_alerts import InternalAlertRequest, is_own
 from engine.core.judging.instant import SECOND, Instant
 from engine.core.judging.rule import level_name
 from engine.escalation.internal_alerts import ask
@@ -32,7 +32,7 @@ from engine.operations.heartbeat import Heartbeat
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, OUTBOX, places_of
 from engine.records.backup_record import newest_backup
 from engine.records.readable import readable
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.port import Plan, Record, Store, Write
 
 EVERY_SECONDS = 15.0
@@ -133,7 +133,7 @@ class Auditor:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         metrics: Metrics,
         heartbeat: Heartbeat,
         *,
@@ -215,7 +215,9 @@ class Auditor:
     async def _tell_of_abandoned(self, left: Mapping[str, str]) -> None:
         """Ask for an alert to ops where alerts have nobody left since the last pass: a validity ended by itself."""
         now = self._clock.now()
-        plans = [ask(Request("vacancy", left[id_]), now) for id_ in left.keys() - self._abandoned]
+        plans = [
+            ask(InternalAlertRequest("vacancy", left[id_]), now) for id_ in left.keys() - self._abandoned
+        ]
         if plans:
             await self._store.write(Write(name="own_alert", plans=tuple(plans)))
         self._abandoned = frozenset(left)

@@ -36,9 +36,9 @@ from engine.store.backup.file import (
     KEY,
     STORE,
     Backup,
+    BackupSpool,
     Content,
     Manifest,
-    Spool,
     content_of,
     write,
 )
@@ -46,7 +46,7 @@ from engine.store.codec import VERSION as CODEC
 from engine.store.port import START, Store, order_of
 
 INDEX = f"{ARCHIVE}{FOLDER}/{FILE}"
-Progress = Callable[[str, int], Callable[[int], object]]
+BackupProgress = Callable[[str, int], Callable[[int], object]]
 """Begins to show a stretch of work by its name and length; gives what is called with each piece of it that is done."""
 
 
@@ -63,7 +63,7 @@ async def back_up(
     settings: Settings,
     file: Path,
     now: Instant,
-    progress: Progress,
+    progress: BackupProgress,
     *,
     with_key: bool = False,
     with_archive: bool = True,
@@ -78,7 +78,7 @@ async def back_up(
     scratch_in = settings.paths.var if recipients else file.parent
     scratch_in.mkdir(parents=True, exist_ok=True, mode=0o700)
     with TemporaryDirectory(prefix=".siaga-backup-", dir=scratch_in) as scratch:
-        with closing(Spool(Path(scratch) / STORE)) as spool:
+        with closing(BackupSpool(Path(scratch) / STORE)) as spool:
             async with namespace.still():
                 keys = await namespace.keys()
                 if not keys:
@@ -134,7 +134,9 @@ async def back_up(
     return manifest
 
 
-async def restore(backup: Backup, namespace: Namespace, settings: Settings, progress: Progress) -> Brought:
+async def restore(
+    backup: Backup, namespace: Namespace, settings: Settings, progress: BackupProgress
+) -> Brought:
     """Bring a backup into an installation that holds nothing: all of it or nothing.
 
     Raises `ConfigurationError` or `StoreError` before anything is changed where the backup is damaged or of another

@@ -22,12 +22,12 @@ import structlog
 
 from engine.clock import Clock
 from engine.core.alerting.alert import ALONE, Alert, HistoryEntry, Notification
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.delivery.delivery_reports import RECEIPTS, receipt_key
 from engine.errors import UnreadableRecordError
 from engine.escalation.notes import NOTES, note_key
-from engine.evaluation.groups import GROUPS, Head
+from engine.evaluation.groups import GROUPS, GroupHead
 from engine.metrics import Metrics
 from engine.operations.event_archiver import ARCHIVE
 from engine.records.alert_repository import (
@@ -58,13 +58,13 @@ from engine.records.case_archive import (
     words_of,
 )
 from engine.records.case_file import without_text
-from engine.records.quarantine_acts import SETTLED, Settled
+from engine.records.quarantine_acts import SETTLED, SettledRecord
 from engine.records.readable import readable, readable_entries, readable_or
 from engine.records.statistics import archived_counts
 from engine.runtime.keys import Keys
 from engine.settings_sections import RetentionSection
-from engine.store.archive.case_index import Text
-from engine.store.archive.day_file import Damage, DamagedError, Link
+from engine.store.archive.case_index import FiledText
+from engine.store.archive.day_file import ChainPosition, Damage, DamagedError
 from engine.store.codec import decode, decode_record, encode
 from engine.store.port import (
     MARK_LENGTH,
@@ -167,7 +167,7 @@ class CaseArchivist:
         if not pieces.size:
             return self._walked - walked
         record = (await self._store.get(ARCHIVE, [LINK]))[0]
-        told = decode_record(ARCHIVE, LINK, record.value, Link) if record else Link()
+        told = decode_record(ARCHIVE, LINK, record.value, ChainPosition) if record else ChainPosition()
         if not self._writes:
             self._writes = await asyncio.to_thread(self._archive.take, told)
             if not self._writes:
@@ -230,7 +230,7 @@ class CaseArchivist:
         closing = await self._store.planned_at(CLOSINGS, list(cases)) if cases else []
         spoken = {id_ for id_, at in zip(cases, closing, strict=True) if at is not None}
         for (id_, case), head in zip(cases.items(), heads, strict=True):
-            read = readable_or(GROUPS, keys[id_], head, Head, None)
+            read = readable_or(GROUPS, keys[id_], head, GroupHead, None)
             state = read.state if read else None
             if head is not None and read is None:
                 spoken.add(id_)
@@ -293,7 +293,7 @@ class CaseArchivist:
             return []
         until = self._clock.now() - days * DAY
         entries = await self._store.log(SETTLED, 0, AT_ONCE)
-        return list(takewhile(lambda entry: decode(entry, Settled).at <= until, entries))
+        return list(takewhile(lambda entry: decode(entry, SettledRecord).at <= until, entries))
 
     async def _audit(self) -> list[bytes]:
         """Return the oldest entries of the audit, as they are kept, as far as their time is over."""
@@ -310,10 +310,10 @@ class CaseArchivist:
 
     # --- leaving ------------------------------------------------------------------------------------------------------
 
-    async def _file(self, pieces: _Pieces) -> Link:
+    async def _file(self, pieces: _Pieces) -> ChainPosition:
         """Write what is not in the archive yet; return where its chain stands then."""
         values: list[tuple[str, bytes]] = []
-        texts: list[Text] = []
+        texts: list[FiledText] = []
         for _, one in pieces.cases.values():
             if await self._lacks(one.record.alert.id, value := bytes_of(one.record)):
                 values.append((CASE, value))
@@ -408,7 +408,7 @@ class CaseArchivist:
         return drops
 
 
-def _entries(values: Iterable[tuple[str, bytes]], link: Link, now: Instant) -> Iterable[Entry]:
+def _entries(values: Iterable[tuple[str, bytes]], link: ChainPosition, now: Instant) -> Iterable[Entry]:
     """Return the entries that hold values, behind the end of the chain."""
     before, number = order_of(link.position)
     at = max(now, before)
@@ -436,5 +436,5 @@ def _is_over(case: Case) -> bool:
     return whole and not case.alert.unresolved and all(n.due_at is None for n in messages)
 
 
-def _key_of(alert: Alert) -> Key:
-    return Key(alert.space, alert.rule.id, alert.group)
+def _key_of(alert: Alert) -> GroupKey:
+    return GroupKey(alert.space, alert.rule.id, alert.group)

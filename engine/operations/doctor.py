@@ -25,7 +25,7 @@ from engine.core.alerting.directory import Contents, Directory
 from engine.core.alerting.reachability import flaws, offices_named
 from engine.core.judging.instant import DAY, SECOND, Instant, Millis, format_duration
 from engine.core.judging.region import RegionTable
-from engine.delivery.gateways import Outlet, outlets_of
+from engine.delivery.gateways import GatewayConfig, outlets_of
 from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
@@ -34,43 +34,43 @@ from engine.matching.checked import open_shards
 from engine.people.tokens import Token, Tokens
 from engine.people.users import Users
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.rule_files import load_rule_set
 from engine.runtime.keys import ENVIRONMENT, KnownKey, agreement, known_key, refusal, written_keys
 from engine.settings import Settings
 from engine.store.port import order_of
-from engine.store.redis.server import Server, look
+from engine.store.redis.server import ServerStatus, look
 from engine.store.redis.store import OLDEST_SERVER, RedisStore
 from engine.texts.catalogue import load_catalogue
 from notifiers.base import DeliveryError, Notifier, Reason
 from notifiers.registry import build_one
 
-State = Literal["good", "warning", "fault"]
+CheckState = Literal["good", "warning", "fault"]
 """A `fault`: Siaga does not start, or somebody is not told because of it. A `warning`: it serves, less well."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """What was found of one part (`area`); what is not good says what to do about it."""
 
     area: str
-    state: State
+    state: CheckState
     says: str
     remedy: str = ""
 
 
-def good(area: str, says: str) -> Verdict:
+def good(area: str, says: str) -> CheckResult:
     """Return that a part is as it should be."""
-    return Verdict(area, "good", says)
+    return CheckResult(area, "good", says)
 
 
-def warning(area: str, says: str, remedy: str) -> Verdict:
+def warning(area: str, says: str, remedy: str) -> CheckResult:
     """Return that a part serves, less well than it could."""
-    return Verdict(area, "warning", says, remedy)
+    return CheckResult(area, "warning", says, remedy)
 
 
-def fault(area: str, says: str, remedy: str) -> Verdict:
+def fault(area: str, says: str, remedy: str) -> CheckResult:
     """Return that a part keeps Siaga from serving."""
-    return Verdict(area, "fault", says, remedy)
+    return CheckResult(area, "fault", says, remedy)
 
 
 ROOM, LITTLE_ROOM = 200 * 2**20, 2 * 2**30
@@ -79,7 +79,7 @@ APART: Millis = 2 * SECOND
 """How far the clocks of two machines may be apart."""
 
 
-def clocks(wall: WallClock, servers: Instant | None, newest: Instant) -> Iterator[Verdict]:
+def clocks(wall: WallClock, servers: Instant | None, newest: Instant) -> Iterator[CheckResult]:
     """Judge the clock: kept by somebody, equal to that of the store's server, not behind what it has stamped already.
 
     `servers` is what the server says it is now (None: it is on this machine), `newest` the newest instant in the store.
@@ -104,7 +104,7 @@ def clocks(wall: WallClock, servers: Instant | None, newest: Instant) -> Iterato
         yield fault("clock", says, "set the clock right; until then new events are stamped with that instant")
 
 
-def zones(regions: RegionTable) -> Verdict:
+def zones(regions: RegionTable) -> CheckResult:
     """Judge whether the zones of all regions are known here."""
     wanted = sorted({region.timezone for region in regions})
     missing = []
@@ -118,7 +118,7 @@ def zones(regions: RegionTable) -> Verdict:
     return good("zones", ", ".join(wanted))
 
 
-def disk(area: str, folder: Path) -> Verdict:
+def disk(area: str, folder: Path) -> CheckResult:
     """Judge the room on the disk of a folder, which need not be there yet."""
     place = _nearest(folder)
     usage = shutil.disk_usage(place)
@@ -130,7 +130,7 @@ def disk(area: str, folder: Path) -> Verdict:
     return good(area, says)
 
 
-def files(settings: Settings, environment: Mapping[str, str]) -> Iterator[Verdict]:
+def files(settings: Settings, environment: Mapping[str, str]) -> Iterator[CheckResult]:
     """Judge the folders and the key: writable by us, closed to others."""
     var = settings.paths.var
     place = _nearest(var)
@@ -155,7 +155,7 @@ def files(settings: Settings, environment: Mapping[str, str]) -> Iterator[Verdic
     yield _key(settings.key_file, environment)
 
 
-def port(settings: Settings) -> Verdict:
+def port(settings: Settings) -> CheckResult:
     """Judge whether the port of the API is free, or something listens there already."""
     host, number = settings.http.host, settings.http.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -171,7 +171,7 @@ def port(settings: Settings) -> Verdict:
         return fault("port", f"cannot listen at {host}:{number} ({error.strerror})", remedy)
 
 
-def _key(file: Path, environment: Mapping[str, str]) -> Verdict:
+def _key(file: Path, environment: Mapping[str, str]) -> CheckResult:
     try:
         keys = written_keys(file, environment, guarded=False)  # `files` judges who may read it
     except FileNotFoundError:
@@ -218,12 +218,12 @@ REMEDIES: Mapping[Reason, str] = {
 """What to do about each reason why a gateway would not take messages."""
 
 
-async def probe(outlets: Iterable[Outlet]) -> list[Verdict]:
+async def probe(outlets: Iterable[GatewayConfig]) -> list[CheckResult]:
     """Try every gateway, all at once."""
     return list(await asyncio.gather(*(_probe(outlet) for outlet in outlets)))
 
 
-async def _probe(outlet: Outlet) -> Verdict:
+async def _probe(outlet: GatewayConfig) -> CheckResult:
     gateway, channel = outlet.gateway.route.gateway, outlet.gateway.route.channel
     area = f"gateway {gateway}"
     try:
@@ -270,7 +270,7 @@ CLAIMED = "192.0.2.1"
 PATIENCE_SECONDS = 10.0
 
 
-async def proxy(settings: Settings) -> Verdict | None:
+async def proxy(settings: Settings) -> CheckResult | None:
     """Judge what the service sees of who comes through its base URL; None where none is set."""
     base = settings.http.base_url
     if base is None:
@@ -288,7 +288,7 @@ async def proxy(settings: Settings) -> Verdict | None:
     return judge(plain, claimed, direct=_is_direct(settings, base))
 
 
-def judge(plain: dict[str, Any], claimed: dict[str, Any], *, direct: bool) -> Verdict:
+def judge(plain: dict[str, Any], claimed: dict[str, Any], *, direct: bool) -> CheckResult:
     """Judge what was seen of a plain request, and of one that claimed an address; `direct`: by no proxy."""
     address = plain["address"]
     if plain["ignored"]:
@@ -332,7 +332,7 @@ SOON_FULL, FULL = 0.8, 0.95
 
 async def examine(
     settings: Settings, environment: Mapping[str, str], where: str | None, clock: WallClock
-) -> AsyncIterator[Verdict]:
+) -> AsyncIterator[CheckResult]:
     """Yield a verdict on each part; `where` is the address of the store's server, None where that could not start."""
     verdicts, regions, rule_set = _files(settings)
     for verdict in verdicts:
@@ -366,7 +366,7 @@ async def examine(
         yield verdict
 
 
-def _files(settings: Settings) -> tuple[list[Verdict], RegionTable | None, RuleSet]:
+def _files(settings: Settings) -> tuple[list[CheckResult], RegionTable | None, RuleSet]:
     """Judge the files that everything else stands on, and return what could be read of them."""
     try:
         regions, kinds = load_regions(settings.paths.regions), load_kinds(settings.paths.kinds)
@@ -388,7 +388,7 @@ def _files(settings: Settings) -> tuple[list[Verdict], RegionTable | None, RuleS
     return [verdict], regions, found.value
 
 
-def _matcher() -> Verdict:
+def _matcher() -> CheckResult:
     shards, why = open_shards()
     if shards is None:
         remedy = (
@@ -398,7 +398,7 @@ def _matcher() -> Verdict:
     return good("matcher", "durable-rules, checked by native on every event")
 
 
-def _server(server: Server, settings: Settings) -> Iterator[Verdict]:
+def _server(server: ServerStatus, settings: Settings) -> Iterator[CheckResult]:
     """Judge what the server promises, by its own words."""
     name = f"{server.product} {server.version}"
     if server.product == "redis" and int(server.version.partition(".")[0]) < OLDEST_SERVER:
@@ -444,7 +444,7 @@ def _server(server: Server, settings: Settings) -> Iterator[Verdict]:
 
 def _key_of_store(
     settings: Settings, environment: Mapping[str, str], known: KnownKey | None
-) -> Iterator[Verdict]:
+) -> Iterator[CheckResult]:
     """Judge whether the key of this machine is the one that the store was begun with."""
     if known is None:
         return
@@ -468,9 +468,9 @@ async def _store(
     where: str,
     regions: RegionTable | None,
     clock: WallClock,
-) -> tuple[list[Verdict], Contents]:
+) -> tuple[list[CheckResult], Contents]:
     """Judge the server and what is in it; return the directory in force, too, as far as it could be read."""
-    found: list[Verdict] = []
+    found: list[CheckResult] = []
     try:
         server = await look(where, settings.namespace)
         found += _server(server, settings)
@@ -489,7 +489,7 @@ async def _store(
     return found, held.contents
 
 
-def _unbound_tokens(tokens: Sequence[Token]) -> Iterator[Verdict]:
+def _unbound_tokens(tokens: Sequence[Token]) -> Iterator[CheckResult]:
     """Name the tokens that report for any desk of their region, since they are older than the bound to desks."""
     for token in tokens[:UNBOUND_SHOWN]:
         name = f"{token.id} ({token.label})" if token.label else token.id
@@ -501,7 +501,7 @@ def _unbound_tokens(tokens: Sequence[Token]) -> Iterator[Verdict]:
         yield warning("tokens", says, "rotate those above, then look again; `siaga token list` shows all")
 
 
-class Held(NamedTuple):
+class HeldLease(NamedTuple):
     """What the store holds.
 
     The directory in force, if any, the newest instant it stamped, who may report, which tokens report for any desk
@@ -515,18 +515,18 @@ class Held(NamedTuple):
     known: KnownKey | None
 
 
-async def _held(settings: Settings, where: str, regions: RegionTable | None, clock: WallClock) -> Held:
+async def _held(settings: Settings, where: str, regions: RegionTable | None, clock: WallClock) -> HeldLease:
     store = RedisStore(where, settings.namespace)
     try:
         await store.open(examining=True)
         empty = RegionTable(())
-        books = Books(
+        books = RuntimeConfig(
             store, namespace=settings.namespace, regions=regions or empty, kinds={}, rule_set=RuleSet({}, {})
         )
         tokens = [one for one in await Tokens(store, clock).list() if not one.ended(clock.now())]
         reporting = [one for one in tokens if "submit" in one.rights]
         users = [one.rights for one in await Users(store, clock).list() if one.disabled_at is None]
-        return Held(
+        return HeldLease(
             contents=(await books.directory()).contents,
             newest=order_of(await store.last_position())[0],
             reporters=len(reporting) + sum("submit" in rights for rights in users),
@@ -539,7 +539,7 @@ async def _held(settings: Settings, where: str, regions: RegionTable | None, clo
 
 def _directory(
     settings: Settings, regions: RegionTable, rule_set: RuleSet, contents: Contents, clock: WallClock
-) -> Iterator[Verdict]:
+) -> Iterator[CheckResult]:
     """Judge whom alerts would reach, by the directory in force or else by the file that the first start takes."""
     origin = "in force"
     if not contents.people:
@@ -581,7 +581,7 @@ def _directory(
         yield warning("directory", says, "bring in your own: `siaga directory import FILE`")
 
 
-def _addresses(settings: Settings) -> Iterator[Verdict]:
+def _addresses(settings: Settings) -> Iterator[CheckResult]:
     """Judge what stands on every message: its sender, how the desk is reached, where its links lead."""
     base = urlsplit(settings.base_url)
     if base.hostname in ("127.0.0.1", "localhost", "::1", "0.0.0.0"):  # noqa: S104 -- compared, not bound

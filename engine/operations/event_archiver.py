@@ -21,7 +21,7 @@ from engine.core.judging.instant import HOUR, MINUTE, Instant, Millis
 from engine.core.judging.rule import Rule
 from engine.core.judging.window import remembered_for
 from engine.metrics import Metrics
-from engine.store.archive.day_file import Damage, DamagedError, Link
+from engine.store.archive.day_file import ChainPosition, Damage, DamagedError
 from engine.store.archive.events import Archive
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Entry, Put, Store, Write, before, order_of
@@ -47,10 +47,10 @@ def horizon(rules: Iterable[Rule], at_most: Millis = 0) -> Millis:
     return max(SHORTEST_HORIZON, min(needed, at_most)) if at_most else needed
 
 
-async def told_link(store: Store) -> Link:
+async def told_link(store: Store) -> ChainPosition:
     """Return where the chain stood when the store was last told of it."""
     record = (await store.get(ARCHIVE, ["link"]))[0]
-    return decode_record(ARCHIVE, "link", record.value, Link) if record else Link()
+    return decode_record(ARCHIVE, "link", record.value, ChainPosition) if record else ChainPosition()
 
 
 class Archivist:
@@ -98,7 +98,7 @@ class Archivist:
 
     async def _archived(self) -> int:
         record = (await self._store.get(ARCHIVE, ["link"]))[0]
-        told = decode_record(ARCHIVE, "link", record.value, Link) if record else Link()
+        told = decode_record(ARCHIVE, "link", record.value, ChainPosition) if record else ChainPosition()
         if not self._writes:
             self._writes = await asyncio.to_thread(self._archive.take, told)
             if not self._writes:
@@ -121,7 +121,7 @@ class Archivist:
         await self._trim(link)
         return len(entries)
 
-    async def _waiting(self, link: Link) -> list[Entry]:
+    async def _waiting(self, link: ChainPosition) -> list[Entry]:
         """Return the applied entries behind the chain, as many as make a block, once they waited long enough."""
         applied = order_of(await self._store.cursor())
         entries = await self._store.read(link.position, BLOCK)
@@ -129,14 +129,14 @@ class Archivist:
         waited = bool(entries) and self._clock.now() - entries[0].received_at >= self._waits
         return entries if waited else []
 
-    async def _trim(self, link: Link) -> None:
+    async def _trim(self, link: ChainPosition) -> None:
         ends: Instant = self._clock.now() - self._horizon()
         until = min(link.position, before(max(0, ends)), key=order_of)
         if order_of(until) > order_of(await self._store.trimmed()):
             await self._store.trim(until)
             self._metrics.commit("trim", "committed")
 
-    async def _compare(self, told: Link) -> None:
+    async def _compare(self, told: ChainPosition) -> None:
         """Raise `DamagedError` where the archive goes on behind `told` with other entries than the stream.
 
         It goes on where a crash came between the disk and the store; it goes on differently where the store was put

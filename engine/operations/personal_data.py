@@ -21,7 +21,7 @@ from engine.core.alerting.silence import Silence
 from engine.core.judging.instant import Instant
 from engine.errors import SiagaError, StoreError, UnreadableRecordError
 from engine.escalation.notes import NOTES, Notes
-from engine.people.directory_service import Registry
+from engine.people.directory_service import DirectoryService
 from engine.people.proposal_records import PROPOSALS, ChangeProposal
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, OUTBOX, history_log
 from engine.records.audit_log import AuditEntry, append_audit
@@ -29,9 +29,9 @@ from engine.records.backup_record import BackupRecord, backups
 from engine.records.case_archive import CaseArchive, archive_of
 from engine.records.contact_values import ContactValues
 from engine.records.quarantine import QUARANTINE, Quarantined, share_of
-from engine.records.quarantine_acts import SETTLED, Settled, audited, redacted_record, redacted_settled
+from engine.records.quarantine_acts import SETTLED, SettledRecord, audited, redacted_record, redacted_settled
 from engine.records.readable import UNREADABLE, readable, readable_entries, readable_or
-from engine.records.runtime_config import ALL, DIRECTORY, SILENCES, Books
+from engine.records.runtime_config import ALL, DIRECTORY, SILENCES, RuntimeConfig
 from engine.settings import Settings
 from engine.store.archive.events import SUFFIX
 from engine.store.backup.copy import Namespace
@@ -45,7 +45,7 @@ BARE = Rendered(to="", text="")
 T = TypeVar("T")
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class PersonalRecords(msgspec.Struct, frozen=True, kw_only=True):
     """All that an installation keeps of a person.
 
     `offices` are (region, role) held or served in shifts, at whatever time; `history` what they did or were told, and
@@ -74,7 +74,7 @@ class ErasureIncompleteError(SiagaError):
 class Persons:
     """The people of an installation, as somebody who asks what is kept of them."""
 
-    def __init__(self, store: Store, books: Books, past: CaseArchive | None = None) -> None:
+    def __init__(self, store: Store, books: RuntimeConfig, past: CaseArchive | None = None) -> None:
         """`past` is where alerts are that left the store; None: there is none on this machine."""
         self._store = store
         self._books = books
@@ -82,7 +82,7 @@ class Persons:
         self._notes = Notes(store, past)
         self._unreadable: set[str] = set()
 
-    async def kept(self, person_id: str, at: Instant, by: Credential) -> Kept:
+    async def kept(self, person_id: str, at: Instant, by: Credential) -> PersonalRecords:
         """Return all that is kept of a person; the look stands in the audit."""
         directory = await self._books.directory()
         contents = directory.contents
@@ -91,7 +91,7 @@ class Persons:
         history = await self._history(person_id)
         past = await self._past.of_person(person_id) if self._past is not None else ([], [], {})
         messages = {n.id: n for n in (*past[0], *(n for n, _ in await self._notifications(person_id)))}
-        found = Kept(
+        found = PersonalRecords(
             person=directory.person(person_id),
             offices=tuple(dict.fromkeys((*held, *served))),
             notifications=tuple(sorted(messages.values(), key=lambda n: n.planned_at)),
@@ -133,7 +133,7 @@ class Persons:
         gone = await self.addresses(person_id)
         known = (await self._books.directory()).person(person_id) is not None
         if known:
-            await Registry(self._store, self._books).amend(
+            await DirectoryService(self._store, self._books).amend(
                 lambda contents: without(contents, person_id), at, by
             )
         texts = await self._texts(await self._history(person_id))
@@ -244,7 +244,7 @@ class Persons:
             if left == kept:
                 return False
             place = await share_of(self._store, kept.token_id)
-            done = Settled(
+            done = SettledRecord(
                 record=kept, sent=left.raw, token_id=kept.token_id, at=at, act="redacted", by=str(by)
             )
             write = Write(
@@ -373,7 +373,7 @@ def _redacted_proposal(kept: ChangeProposal, gone: ContactValues) -> ChangePropo
 
 def _redacted_settled(entry: bytes, gone: ContactValues) -> bytes:
     try:
-        one = decode_record(SETTLED, "", entry, Settled)
+        one = decode_record(SETTLED, "", entry, SettledRecord)
     except UnreadableRecordError:
         return entry
     left = redacted_settled(one, gone)
@@ -408,7 +408,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 async def erase_everywhere(
     store: RedisStore,
     where: str,
-    books: Books,
+    books: RuntimeConfig,
     settings: Settings,
     person_id: str,
     at: Instant,

@@ -37,7 +37,7 @@ TOLD = frozenset(
 MOST_DEEDS = 500
 
 
-class Deed(NamedTuple):
+class RecentDeed(NamedTuple):
     """An entry of an alert's history, with the alert as it is now."""
 
     entry: HistoryEntry
@@ -48,7 +48,7 @@ class Hour(NamedTuple):
     """The last hour: events by minute (since 1970) and regency, deeds, newest first; `whole`: nothing is unread."""
 
     events: Counter[tuple[int, str]]
-    deeds: tuple[Deed, ...]
+    deeds: tuple[RecentDeed, ...]
     whole: bool
 
     def of(self, covers: Callable[[str], bool]) -> Hour:
@@ -62,7 +62,7 @@ class _Reported(msgspec.Struct, frozen=True):
     exercise: bool = False
 
 
-class Recent:
+class RecentActivity:
     """The last hour as one process has followed it."""
 
     def __init__(self, store: Store, clock: Clock, *, entries: int = ENTRIES, reads: int = READS) -> None:
@@ -87,7 +87,9 @@ class Recent:
             while self._entries and self._entries[0].at < since:
                 self._entries.popleft()
             records = await self._alerts()
-            deeds = [Deed(entry, records[entry.alert]) for entry in self._entries if entry.alert in records]
+            deeds = [
+                RecentDeed(entry, records[entry.alert]) for entry in self._entries if entry.alert in records
+            ]
             return Hour(self._events.copy(), tuple(reversed(deeds)), whole)
 
     async def _read_events(self, since: Instant) -> bool:

@@ -21,11 +21,11 @@ from engine.clock import Clock
 from engine.core.alerting.alert import Alert, Notification, Rendered
 from engine.core.alerting.directory import Contents
 from engine.core.judging.instant import DAY, Instant
-from engine.delivery.delivery_reports import RECEIPTS, Receipt
+from engine.delivery.delivery_reports import RECEIPTS, GatewayReference
 from engine.delivery.send_budgets import ACCOUNTS
 from engine.escalation.notes import NOTES
 from engine.evaluation.dead_letters import DEAD_LETTERS
-from engine.intake.event_families import FAMILIES, Known
+from engine.intake.event_families import FAMILIES, KnownEvents
 from engine.people.proposal_records import DECIDED, PROPOSALS, ChangeProposal, waiting_in
 from engine.people.proposal_records import KEPT as PROPOSALS_KEPT
 from engine.people.sessions import SESSIONS
@@ -34,7 +34,7 @@ from engine.people.tokens import Token
 from engine.records.alert_repository import ALERTS, LINKS, NOTIFICATIONS
 from engine.records.case_archive import CaseArchive
 from engine.records.readable import UNREADABLE, readable, readable_entries, readable_of, readable_or
-from engine.records.rule_sets import RELOADS, RULE_SETS, RULES, InForce, Progress, Proposal
+from engine.records.rule_sets import RELOADS, RULE_SETS, RULES, ActivationProgress, InForce, Proposal
 from engine.records.runtime_config import DIRECTORY
 from engine.settings_sections import RetentionSection
 from engine.store.codec import encode
@@ -71,7 +71,7 @@ BARE = Rendered(to="", text="")
 log = structlog.get_logger(__name__)
 
 
-class Seen(msgspec.Struct, frozen=True):
+class SeenRecords(msgspec.Struct, frozen=True):
     """Versions of the directory by when each was first seen in force, oldest first; all up to `dropped` are gone."""
 
     versions: tuple[tuple[int, Instant], ...] = ()
@@ -210,7 +210,7 @@ class Retention:
         """Drop the receipts of messages that left the store, and those that never became one of ours."""
         made = 0
         async for records in self._store.walk(RECEIPTS):
-            found = readable(RECEIPTS, records, Receipt)
+            found = readable(RECEIPTS, records, GatewayReference)
             there = await self._there(NOTIFICATIONS, (one.notification for one in found.values()))
             gone = [
                 key
@@ -290,7 +290,7 @@ class Retention:
         held = (
             readable_or(RULES, "in_force", in_force, InForce, None),
             readable_or(RULES, "pending", pending, Proposal, None),
-            readable_or(RULES, "progress", progress, Progress, None),
+            readable_or(RULES, "progress", progress, ActivationProgress, None),
         )
         if any(one is None and record is not None for one, record in zip(held, records, strict=True)):
             return 0  # it may name a rule set that is needed
@@ -373,10 +373,12 @@ class Retention:
         """Drop what is known of corrections where all events of it came in before those days."""
         made, before = 0, now - (self._dedup_days + 1) * DAY
         async for records in self._store.walk(FAMILIES):
-            found = readable(FAMILIES, records, Known)
+            found = readable(FAMILIES, records, KnownEvents)
             acts = sorted({act for known in found.values() for act in known.named_by})
             named = await self._store.get(FAMILIES, acts) if acts else []
-            newest = {act: _newest(one) for act, one in readable_of(FAMILIES, acts, named, Known).items()}
+            newest = {
+                act: _newest(one) for act, one in readable_of(FAMILIES, acts, named, KnownEvents).items()
+            }
             lost = {
                 act for act, one in zip(acts, named, strict=True) if one is not None and act not in newest
             }
@@ -400,7 +402,7 @@ class Retention:
         )
         if not days or current is None:
             return 0
-        seen = readable_or(RETENTION, "directory", record, Seen, Seen())
+        seen = readable_or(RETENTION, "directory", record, SeenRecords, SeenRecords())
         versions = seen.versions
         if not versions or versions[-1][0] != current.version:
             versions = (*versions, (current.version, now))
@@ -411,7 +413,7 @@ class Retention:
             keep_from = min(keep_from, change.version) if change is not None and change.is_done else keep_from
         gone = range(seen.dropped + 1, keep_from)
         dropped = await self._written([Drop(DIRECTORY, f"v{version}") for version in gone], "erase")
-        after = Seen(
+        after = SeenRecords(
             tuple(pair for pair in versions if pair[0] >= keep_from), max(seen.dropped, keep_from - 1)
         )
         if after != seen:
@@ -433,6 +435,6 @@ class Retention:
         return made
 
 
-def _newest(known: Known) -> Instant:
+def _newest(known: KnownEvents) -> Instant:
     """Return when the newest of the events that bear an id came in; 0 where none does."""
     return max((order_of(bearer.position)[0] for bearer in known.bearers), default=0)

@@ -19,10 +19,10 @@ import structlog
 
 from engine.clock import Clock
 from engine.core.alerting.alert import Notification, Rendered
-from engine.core.alerting.directory import Found, Person
+from engine.core.alerting.directory import FoundHolder, Person
 from engine.core.alerting.ids import derive
 from engine.core.alerting.phone_list import Callee, callees
-from engine.core.alerting.situation import REPORT_AT, Aside, Period, Situation, below, situation
+from engine.core.alerting.situation import REPORT_AT, Period, Situation, SituationRemainder, below, situation
 from engine.core.judging.instant import Instant, last_local, local, next_local
 from engine.core.judging.region import NATION, RegionTable, cut, lies_in
 from engine.intake.event_schema import GRAVE
@@ -30,9 +30,9 @@ from engine.metrics import Metrics
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX, UNRESOLVED, load
 from engine.records.audit_log import AUDIT
 from engine.records.quarantine import Quarantined, all_of
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.records.statistics import Census, take
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.codec import encode
 from engine.store.port import Committed, Plan, Put, Store, Write
 from engine.texts.render import Renderer
@@ -49,7 +49,7 @@ class _Reported(msgspec.Struct, frozen=True):
     exercise: bool = False
 
 
-class Seen(NamedTuple):
+class SeenSituation(NamedTuple):
     """What was read of the store, for all regions; `events` by period, then by region."""
 
     census: Census
@@ -66,10 +66,10 @@ class Situations:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         metrics: Metrics,
         renderer: Renderer,
-        history: History,
+        history: EventHistory,
         to: Sequence[str],
     ) -> None:
         self._store = store
@@ -137,7 +137,7 @@ class Situations:
         if committed and letter is not None and puts:
             self._metrics.notification(letter)
 
-    def _letter(self, office: Found, person: Person, found: Situation) -> Notification | None:
+    def _letter(self, office: FoundHolder, person: Person, found: Situation) -> Notification | None:
         contact = next((c for c in person.reachable if c.channel == "email"), None)
         if contact is None:
             return None
@@ -161,18 +161,20 @@ class Situations:
         zone = self._books.regions.timezone(found.region)
         return self._renderer.situation(letter, found, date=format_datetime(local(self._clock.now(), zone)))
 
-    async def recipient(self, role: str, region: str) -> tuple[Found | None, Person | None]:
+    async def recipient(self, role: str, region: str) -> tuple[FoundHolder | None, Person | None]:
         """Return who holds an office now and is there: on duty, holder, deputy; nobody else stands in."""
         directory, now = await self._books.directory(), self._clock.now()
         for person, capacity in directory.occupants(region, role, now):
             if directory.unusable(person, now, {}) is None:
                 held = directory.assignment(region, role, now) if capacity != "on_duty" else None
                 status = held.status if held else "definitif"
-                office = Found(person=person, capacity=capacity, role=role, region=region, status=status)
+                office = FoundHolder(
+                    person=person, capacity=capacity, role=role, region=region, status=status
+                )
                 return office, directory.person(person)
         return None, None
 
-    async def at(self, region: str, until: Instant, seen: Seen | None = None) -> Situation:
+    async def at(self, region: str, until: Instant, seen: SeenSituation | None = None) -> Situation:
         """Return the situation of a region at the end of a period, which began at the last report before.
 
         `seen` is what was read of the store already, for reports on several regions at once.
@@ -193,7 +195,7 @@ class Situations:
             seen.census.alerts,
             seen.census.notifications,
             events=events,
-            aside=Aside(
+            aside=SituationRemainder(
                 waiting=len(own),
                 grave=sum(record.severity >= GRAVE for record in own),
                 new=sum(period.covers(record.received_at) for record in own),
@@ -202,7 +204,7 @@ class Situations:
             mark=seen.mark,
         )
 
-    async def _look(self) -> Seen:
+    async def _look(self) -> SeenSituation:
         """Read what reports on all regions are made of, but the events of their periods."""
         census = await take(self._store)
         cases = await load(self._store, list(await self._store.planned(UNRESOLVED)), unreadable={})
@@ -216,7 +218,7 @@ class Situations:
         aside = [
             msgspec.structs.replace(kept, raw=b"") async for some in all_of(self._store) for kept in some
         ]
-        return Seen(
+        return SeenSituation(
             census=census,
             aside=aside,
             callees=sorted(found, key=lambda callee: callee.order),

@@ -29,9 +29,9 @@ from engine.records.alert_repository import (
     unresolved,
 )
 from engine.records.readable import readable_of, readable_or
-from engine.records.rule_sets import RULES, Progress
+from engine.records.rule_sets import RULES, ActivationProgress
 from engine.store.port import PIECE, Place, Store
-from engine.store.redis.server import Server
+from engine.store.redis.server import ServerStatus
 
 DUE = {
     "steps": ALERTS,
@@ -48,10 +48,10 @@ MOST_READ = 5_000
 BEHIND: Millis = 10 * SECOND
 """An entry that waits longer than this is a backlog, not the batch under way."""
 
-Reason = Literal["awas_open", "in_flight", "due_soon", "backlog", "rebuild", "replicas", "writes_fail"]
+NotNowReason = Literal["awas_open", "in_flight", "due_soon", "backlog", "rebuild", "replicas", "writes_fail"]
 
 
-class Open(msgspec.Struct, frozen=True, kw_only=True):
+class OpenCounts(msgspec.Struct, frozen=True, kw_only=True):
     """An unresolved alert of level awas in real space: whether somebody has taken it, and its next due instant."""
 
     id: str
@@ -61,14 +61,14 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     next_at: Instant | None
 
 
-class Backlog(msgspec.Struct, frozen=True):
+class BacklogStatus(msgspec.Struct, frozen=True):
     """Entries that wait to be judged, at least so many, and how long the oldest has waited in milliseconds."""
 
     entries: int
     waits: Millis
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class InstallationStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What is so at `at`; `due` counts what falls due up to `until`, and `next_due` is the earliest of all.
 
     `in_flight` are messages that are being handed over, `rebuild` the share of one under way. `wait` are the reasons
@@ -80,12 +80,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     due: dict[str, int]
     next_due: Instant | None
     in_flight: int
-    backlog: Backlog
+    backlog: BacklogStatus
     unresolved: dict[str, int]
-    awas: tuple[Open, ...]
+    awas: tuple[OpenCounts, ...]
     rebuild: float | None
-    server: Server
-    wait: tuple[Reason, ...]
+    server: ServerStatus
+    wait: tuple[NotNowReason, ...]
     awas_more: int = 0
 
     @property
@@ -96,13 +96,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 async def look(
     store: Store,
-    server: Server,
+    server: ServerStatus,
     now: Instant,
     within: Millis,
     *,
     wait_replicas: int = 0,
     most_awas: int = 0,
-) -> Standing:
+) -> InstallationStatus:
     """Read how an installation stands; what falls due `within` milliseconds from now counts as due soon.
 
     At most `most_awas` awas alerts are named (0: all), those first that nobody has taken.
@@ -111,7 +111,7 @@ async def look(
     until = now + within
     due = {name: await store.count_due(schedule, until) for name, schedule in DUE.items()}
     instants = [await store.next_due(schedule) for schedule in DUE.values()]
-    standing = Standing(
+    standing = InstallationStatus(
         at=now,
         until=until,
         due=due,
@@ -133,10 +133,10 @@ async def look(
     )
 
 
-def _reasons(standing: Standing, wait_replicas: int) -> tuple[Reason, ...]:
+def _reasons(standing: InstallationStatus, wait_replicas: int) -> tuple[NotNowReason, ...]:
     """Return why to wait, the gravest first."""
     server = standing.server
-    found: list[tuple[Reason, bool]] = [
+    found: list[tuple[NotNowReason, bool]] = [
         ("writes_fail", bool(server.writes_fail)),
         ("replicas", len(server.replicas) < max(wait_replicas, server.needs_replicas)),
         ("awas_open", any(not alert.taken for alert in standing.awas)),
@@ -148,9 +148,9 @@ def _reasons(standing: Standing, wait_replicas: int) -> tuple[Reason, ...]:
     return tuple(reason for reason, holds in found if holds)
 
 
-async def _backlog(store: Store, now: Instant) -> Backlog:
+async def _backlog(store: Store, now: Instant) -> BacklogStatus:
     entries = await store.read(await store.cursor(), MOST_READ)
-    return Backlog(len(entries), max(0, now - entries[0].received_at) if entries else 0)
+    return BacklogStatus(len(entries), max(0, now - entries[0].received_at) if entries else 0)
 
 
 async def _in_flight(store: Store) -> int:
@@ -172,9 +172,9 @@ def _by_level(alerts: Iterable[Alert]) -> dict[str, int]:
     return {level: levels.count(level) for level in sorted(set(levels))}
 
 
-def _awas(alerts: Iterable[Alert]) -> tuple[Open, ...]:
+def _awas(alerts: Iterable[Alert]) -> tuple[OpenCounts, ...]:
     return tuple(
-        Open(
+        OpenCounts(
             id=alert.id,
             rule=alert.rule.id,
             region=alert.region,
@@ -192,5 +192,5 @@ def _untaken_first(alert: Alert) -> tuple[bool, Instant, str]:
 
 async def _rebuild(store: Store) -> float | None:
     record = (await store.get(RULES, ["progress"]))[0]
-    progress = readable_or(RULES, "progress", record, Progress, None)
+    progress = readable_or(RULES, "progress", record, ActivationProgress, None)
     return progress.share if progress else None

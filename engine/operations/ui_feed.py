@@ -35,7 +35,7 @@ Marks = tuple[bytes, Instant | None]
 log = structlog.get_logger(__name__)
 
 
-class Changes:
+class UiFeed:
     """The changes of an installation as one process sees them."""
 
     def __init__(self, store: Store) -> None:

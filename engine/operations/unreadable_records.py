@@ -8,32 +8,32 @@ from typing import Any, Literal, NamedTuple
 
 import structlog
 
-from engine.answers.verification import VERIFICATIONS, Asked
+from engine.answers.verification import VERIFICATIONS, PendingCode
 from engine.clock import Clock, monotonic
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.directory import Contents
-from engine.core.alerting.internal_alerts import MATTERS, PREFIX, Request
+from engine.core.alerting.internal_alerts import MATTERS, PREFIX, InternalAlertRequest
 from engine.core.alerting.route import Breaker
 from engine.core.alerting.silence import Silence
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.group_state import Gap, Point
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION
-from engine.delivery.delivery_reports import RECEIPTS, Receipt
+from engine.delivery.delivery_reports import RECEIPTS, GatewayReference
 from engine.delivery.reply_codes import CODE_MISSES, CODES, OF_ALERTS, TOLD
 from engine.delivery.send_budgets import ACCOUNTS
 from engine.errors import SiagaError, UnreadableRecordError
 from engine.escalation.internal_alerts import OWN, ask
 from engine.escalation.notes import NOTES
-from engine.evaluation.dead_letters import LETTERS, PUT_OFF_GROUPS, Letter, PutOff
+from engine.evaluation.dead_letters import LETTERS, PUT_OFF_GROUPS, DeadLetterNote, PutOff
 from engine.evaluation.group_context import REAL
-from engine.evaluation.groups import FLOORS, GROUPS, POINTS, Head
-from engine.intake.event_families import FAMILIES, Known
+from engine.evaluation.groups import FLOORS, GROUPS, POINTS, GroupHead
+from engine.intake.event_families import FAMILIES, KnownEvents
 from engine.metrics import Metrics
 from engine.operations.auditor import REST
 from engine.operations.case_archiver import LISTED
 from engine.operations.event_archiver import ARCHIVE
-from engine.operations.retention import RETENTION, Seen
+from engine.operations.retention import RETENTION, SeenRecords
 from engine.people.proposal_records import PROPOSALS, ChangeProposal
 from engine.people.sessions import SESSIONS, Session
 from engine.people.tokens import TABLE as TOKENS
@@ -56,16 +56,24 @@ from engine.records.alert_repository import (
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
 from engine.records.backup_record import BACKUPS, BackupRecord
 from engine.records.outages import GAPS, INTAKE
-from engine.records.quarantine import QUARANTINE, SHARES, Quarantined, Share
+from engine.records.quarantine import QUARANTINE, SHARES, Quarantined, QuarantineShare
 from engine.records.readable import UNREADABLE, kept_bytes
-from engine.records.rule_sets import RULE_SETS, RULES, InForce, Progress, Proposal, StoredRuleSet, note_of
-from engine.records.runtime_config import BREAKERS, DIRECTORY, SILENCES, Books
+from engine.records.rule_sets import (
+    RULE_SETS,
+    RULES,
+    ActivationProgress,
+    InForce,
+    Proposal,
+    StoredRuleSet,
+    note_of,
+)
+from engine.records.runtime_config import BREAKERS, DIRECTORY, SILENCES, RuntimeConfig
 from engine.runtime.keys import INSTALLATION, KnownKey
 from engine.runtime.lock_step import CLOCK
-from engine.store.archive.day_file import Link
+from engine.store.archive.day_file import ChainPosition
 from engine.store.codec import decode_record
 from engine.store.port import Committed, Drop, Plan, Record, Store, Write
-from engine.texts.conversation import Line, Told
+from engine.texts.conversation import Conversation, SentCode
 
 EVERY_SECONDS = 300.0
 """Seconds between two passes over all tables."""
@@ -74,7 +82,7 @@ AT_ONCE = 25
 
 log = structlog.get_logger(__name__)
 
-_RULES: Mapping[str, Any] = {"in_force": InForce, "pending": Proposal, "progress": Progress}
+_RULES: Mapping[str, Any] = {"in_force": InForce, "pending": Proposal, "progress": ActivationProgress}
 _INSTALLATION: Mapping[str, Any] = {"backup": BackupRecord, BACKUPS: tuple[BackupRecord, ...]}
 _RETENTION: Mapping[str, Any] = {
     "day": int,
@@ -85,22 +93,22 @@ _RETENTION: Mapping[str, Any] = {
 TYPES: Mapping[str, Callable[[str], Any]] = {
     ACCOUNTS: lambda _id: tuple[Instant, ...],
     ALERTS: lambda _id: Alert,
-    ARCHIVE: lambda id_: None if id_ == LISTED else Link,
+    ARCHIVE: lambda id_: None if id_ == LISTED else ChainPosition,
     BREAKERS: lambda _id: Breaker,
     CLOCK: lambda _id: int,
-    CODES: lambda _id: Line,
+    CODES: lambda _id: Conversation,
     CODE_MISSES: lambda _id: tuple[Instant, ...],
-    TOLD: lambda _id: Told,
+    TOLD: lambda _id: SentCode,
     OF_ALERTS: lambda _id: str,
     DIRECTORY: lambda id_: int if id_ == "current" else Contents,
-    FAMILIES: lambda _id: Known,
+    FAMILIES: lambda _id: KnownEvents,
     GAPS: lambda _id: tuple[Gap, ...],
     FLOORS: lambda _id: int,
-    GROUPS: lambda _id: Head,
+    GROUPS: lambda _id: GroupHead,
     INSTALLATION: lambda id_: _INSTALLATION.get(id_, KnownKey),
     INTAKE: lambda _id: int,
     LAYOUT: lambda _id: int,
-    LETTERS: lambda _id: Letter,
+    LETTERS: lambda _id: DeadLetterNote,
     NOTES: lambda _id: str,
     NOTIFICATIONS: lambda _id: Notification,
     OWN: lambda _id: tuple[int, str],
@@ -108,16 +116,16 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     PROPOSALS: lambda _id: ChangeProposal,
     PUT_OFF_GROUPS: lambda _id: PutOff,
     QUARANTINE: lambda _id: Quarantined,
-    SHARES: lambda _id: Share,
-    RECEIPTS: lambda _id: Receipt,
-    RETENTION: lambda id_: _RETENTION.get(id_, Seen),
+    SHARES: lambda _id: QuarantineShare,
+    RECEIPTS: lambda _id: GatewayReference,
+    RETENTION: lambda id_: _RETENTION.get(id_, SeenRecords),
     RULES: lambda id_: _RULES.get(id_, Proposal),
     RULE_SETS: lambda _id: StoredRuleSet,
     SESSIONS: lambda _id: Session,
     SILENCES: lambda _id: tuple[Silence, ...],
     TOKENS: lambda _id: Token,
     USERS: lambda _id: User,
-    VERIFICATIONS: lambda _id: Asked,
+    VERIFICATIONS: lambda _id: PendingCode,
 }
 """The type of the value of a record, by table and id; None where the record is a mark without a value."""
 RAW = (LINKS, UNREADABLE)
@@ -181,7 +189,7 @@ class RecordAudit:
             count = sum(one.table == table for one in found)
             self._metrics.trouble.records_unreadable[table].set(count)
         if names - self.found:
-            asked = ask(Request("unreadable"), self._clock.now())
+            asked = ask(InternalAlertRequest("unreadable"), self._clock.now())
             await self._store.write(Write(name="own_alert", plans=(asked,)))
         self.found = names
         return 0
@@ -217,7 +225,7 @@ def group_named(record: str) -> str:
     return id_.rpartition("#")[0] if table in (POINTS, LETTERS) else id_
 
 
-async def remove(store: Store, books: Books, record: str, at: Instant, by: str) -> None:
+async def remove(store: Store, books: RuntimeConfig, record: str, at: Instant, by: str) -> None:
     """Remove an unreadable record, and its plans; its bytes are kept. `by` is the id of who does it, for the audit.
 
     Raises `SiagaError` where there is no such record, it can be read, or another remedy helps.
@@ -244,7 +252,7 @@ async def remove(store: Store, books: Books, record: str, at: Instant, by: str) 
         raise SiagaError(f"{record} was changed meanwhile; look again with `siaga records list`")
 
 
-async def _lists_of(store: Store, books: Books, alert_id: str) -> list[Plan]:
+async def _lists_of(store: Store, books: RuntimeConfig, alert_id: str) -> list[Plan]:
     """Return what takes an alert off every list; its region and its rule are found by the lists themselves."""
     await books.follow()
     rules = [*books.rule_set.rules, *(f"{PREFIX}{matter}" for matter in MATTERS)]
@@ -274,7 +282,7 @@ async def _standing_plans(store: Store, rules: Sequence[str], alert_id: str) -> 
     ]
 
 
-async def rebuild(store: Store, books: Books, group: str, at: Instant, by: str) -> Key:
+async def rebuild(store: Store, books: RuntimeConfig, group: str, at: Instant, by: str) -> GroupKey:
     """Ask the evaluator to judge a group anew from the stored past; return the group.
 
     Raises `SiagaError` where the text names no group of a rule in force.
@@ -283,7 +291,7 @@ async def rebuild(store: Store, books: Books, group: str, at: Instant, by: str) 
     await books.follow()
     if len(parts) != 3 or parts[1] not in books.rule_set.rules:
         raise SiagaError(f"{group} is no group of a rule in force; write it as `siaga records list` shows it")
-    key = Key(*parts)
+    key = GroupKey(*parts)
     proposal = Proposal(rule_set="", author=by, groups=(str(key),))
     done = AuditEntry(at, "record", f"{GROUPS}/{key}", "", by)
     await store.write(Write(name="mend_record", note=note_of(proposal, at), appends=(append_audit(done),)))

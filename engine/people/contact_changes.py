@@ -32,30 +32,30 @@ from engine.core.alerting.directory import (
     restored,
 )
 from engine.core.alerting.ids import notification_id
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import DAY, HOUR, Instant, Millis
 from engine.core.judging.region import NATION, cut
 from engine.errors import SiagaError
 from engine.escalation.internal_alerts import ask
-from engine.people.directory_service import NobodyLeftError, Registry
+from engine.people.directory_service import DirectoryService, NobodyLeftError
 from engine.people.proposal_records import (
     LAPSES_AFTER,
     LAPSING,
-    Act,
     ChangeProposal,
+    ContactAct,
     ContactChange,
     Decided,
     DecidedMeanwhileError,
     End,
-    Found,
+    FoundProposal,
     ProposalRecords,
     Subject,
 )
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
 from engine.records.readable import readable_of
-from engine.records.runtime_config import DIRECTORY, Books
-from engine.records.write_parts import Further, Settled
+from engine.records.runtime_config import DIRECTORY, RuntimeConfig
+from engine.records.write_parts import Further, SettledPart
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
@@ -75,7 +75,7 @@ class _ContactChangedError(SiagaError):
     """The contact went, or has another address, since the change was proposed."""
 
 
-class Recipient(NamedTuple):
+class NoticeRecipient(NamedTuple):
     """A contact that gets a notice; `counts`: it is in the directory and verified, so that its silence counts."""
 
     person: Person
@@ -90,7 +90,7 @@ class ContactChanges:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         records: ProposalRecords,
         keys: Keys,
         objection: Millis = DAY,
@@ -102,7 +102,7 @@ class ContactChanges:
         self._records = records
         self._keys = keys
         self._objection = objection
-        self._registry = Registry(store, books)
+        self._registry = DirectoryService(store, books)
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class ContactChanges:
             if await self._records.change(found, anew, "coded", brought_by):
                 return anew
 
-    async def _waits_for_code(self, contact: Contact) -> Found | None:
+    async def _waits_for_code(self, contact: Contact) -> FoundProposal | None:
         """Return the change that waits for a contact to count; None where there is none."""
         for one in await self._records.waiting():
             change = one.subject.contact
@@ -188,7 +188,7 @@ class ContactChanges:
         return None
 
     async def _propose(
-        self, contact: Contact, act: Act, by: Credential, brought_by: Credential | None = None
+        self, contact: Contact, act: ContactAct, by: Credential, brought_by: Credential | None = None
     ) -> ChangeProposal | None:
         draft = ContactChange(
             contact=contact.id, act=act, digest=self._digest(contact), coded=brought_by is not None
@@ -247,18 +247,18 @@ class ContactChanges:
 
     async def _recipients(
         self, directory: Directory, changed: Contact, draft: ContactChange
-    ) -> list[Recipient]:
+    ) -> list[NoticeRecipient]:
         """Return who is notified: verified contacts, and those that were removed or stopped and may still object."""
         person = directory.person(draft.person)
         if person is None:
             return []
-        found = [Recipient(person, one, True) for one in person.contacts if one.verified]
-        found += [Recipient(person, one, False) for one in await self._gone(draft.person)]
+        found = [NoticeRecipient(person, one, True) for one in person.contacts if one.verified]
+        found += [NoticeRecipient(person, one, False) for one in await self._gone(draft.person)]
         if draft.act == "count":
             found = [
                 one for one in found if one.contact.id != changed.id and one.contact.value != changed.value
             ]
-        known: dict[str, Recipient] = {}
+        known: dict[str, NoticeRecipient] = {}
         for one in found:
             known.setdefault(one.contact.value, one)
         return list(known.values())
@@ -276,7 +276,7 @@ class ContactChanges:
 
     # --- deciding -----------------------------------------------------------------------------------------------------
 
-    async def approve(self, found: Found, change: ContactChange, by: Credential) -> Decided:
+    async def approve(self, found: FoundProposal, change: ContactChange, by: Credential) -> Decided:
         """Let a contact count, let it go, or let what was done be final, since a second person approved."""
         if change.is_done:
             ended = await self._records.settle(found, "approved", by)
@@ -292,7 +292,7 @@ class ContactChanges:
             return Decided("nobody_left", found.proposal)
         return await self._now(found, done)
 
-    async def _now(self, found: Found, ended: Found | None) -> Decided:
+    async def _now(self, found: FoundProposal, ended: FoundProposal | None) -> Decided:
         """Return that a proposal was approved, or, where somebody was quicker, how it is now."""
         if ended is not None:
             return Decided("approved", ended.proposal)
@@ -311,15 +311,15 @@ class ContactChanges:
             if found.proposal.state != "waiting" or change is None:
                 return "over"
             region = cut(found.proposal.regions[0], "regency") or found.proposal.regions[0]
-            call = ask(Request("contact-objection", region), self._clock.now())
+            call = ask(InternalAlertRequest("contact-objection", region), self._clock.now())
             if await self.undo(found, change, "objected", by, "", call) is not None:
                 log.warning("contact_change_objected", proposal=proposal_id, contact=change.contact)
                 return "objected"
         return "over"
 
     async def undo(
-        self, found: Found, change: ContactChange, end: End, by: Credential, reason: str, *plans: Plan
-    ) -> Found | None:
+        self, found: FoundProposal, change: ContactChange, end: End, by: Credential, reason: str, *plans: Plan
+    ) -> FoundProposal | None:
         """End a change as if it had not been made; None where somebody else decided meanwhile."""
         before = await self._before(change) if change.is_done else None
 
@@ -344,7 +344,7 @@ class ContactChanges:
         settled, done = self._records.when_ended(found, end, by, reason, *plans)
         return await self._amended(found, amended, settled, done, by)
 
-    async def fall_due(self, found: Found, change: ContactChange) -> None:
+    async def fall_due(self, found: FoundProposal, change: ContactChange) -> None:
         """Let a change count that nobody objected to; one that was told late counts later, others lapse.
 
         A turn that a process repeats finds the proposal decided, or due at another instant.
@@ -367,7 +367,11 @@ class ContactChanges:
                     await self._records.settle(found, "lapsed", LAPSING, "contact_changed")
 
     async def _not_told(
-        self, found: Found, change: ContactChange, at: Instant | None, step: Literal["not_told", "postponed"]
+        self,
+        found: FoundProposal,
+        change: ContactChange,
+        at: Instant | None,
+        step: Literal["not_told", "postponed"],
     ) -> None:
         """Let a change wait on: until a later instant, or (None) for approval alone."""
         anew = msgspec.structs.replace(
@@ -386,8 +390,12 @@ class ContactChanges:
         return self._clock.now() - self._objection + LOOK_AGAIN if waits else None
 
     async def _carry_out(
-        self, found: Found, change: ContactChange, end: Literal["approved", "unopposed"], by: Credential
-    ) -> Found | None:
+        self,
+        found: FoundProposal,
+        change: ContactChange,
+        end: Literal["approved", "unopposed"],
+        by: Credential,
+    ) -> FoundProposal | None:
         """Let a contact count, or go, in one write with the end of its proposal; None where somebody was quicker."""
 
         def carried_out(contents: Contents) -> Contents:
@@ -403,17 +411,17 @@ class ContactChanges:
 
     async def _amended(
         self,
-        found: Found,
+        found: FoundProposal,
         change: Callable[[Contents], Contents],
-        settled: Settled,
+        settled: SettledPart,
         done: list[ChangeProposal],
         by: Credential,
-    ) -> Found | None:
+    ) -> FoundProposal | None:
         try:
             await self._registry.amend(change, self._clock.now(), by, settled)
         except DecidedMeanwhileError:
             return None
-        return Found(done[0], found.version + 1)
+        return FoundProposal(done[0], found.version + 1)
 
     # --- who objects by SMS -------------------------------------------------------------------------------------------
 
@@ -481,7 +489,7 @@ def _of(contents: Contents, contact_id: str) -> Contact | None:
     return next((c for person in contents.people for c in person.contacts if c.id == contact_id), None)
 
 
-def _notice(proposal_id: str, to: Recipient, region: str, now: Instant) -> Notification:
+def _notice(proposal_id: str, to: NoticeRecipient, region: str, now: Instant) -> Notification:
     """Return the message that tells a contact of a change, worded when it is sent.
 
     It keeps its address: the contact may have been removed by then.

@@ -18,14 +18,14 @@ from engine.core.alerting.escalation import abandoned
 from engine.core.judging.instant import Instant
 from engine.errors import SiagaError
 from engine.records.alert_repository import unresolved
-from engine.records.runtime_config import Books
-from engine.records.write_parts import Settled
+from engine.records.runtime_config import RuntimeConfig
+from engine.records.write_parts import SettledPart
 from engine.store.port import Store
 
 SHOWN = 3
 """So many alerts a refusal names."""
 
-Change = Callable[[Contents], Contents]
+DirectoryChange = Callable[[Contents], Contents]
 
 
 class NobodyLeftError(SiagaError):
@@ -44,7 +44,7 @@ class NobodyLeftError(SiagaError):
         )
 
 
-class Difference(msgspec.Struct, frozen=True):
+class DirectoryDifference(msgspec.Struct, frozen=True):
     """How many of each kind of entry a change adds, removes and leaves under the same name but different."""
 
     people_added: int
@@ -59,14 +59,16 @@ class Difference(msgspec.Struct, frozen=True):
         return not any(msgspec.structs.astuple(self))
 
 
-class Registry:
+class DirectoryService:
     """Changes the directory."""
 
-    def __init__(self, store: Store, books: Books) -> None:
+    def __init__(self, store: Store, books: RuntimeConfig) -> None:
         self._store = store
         self._books = books
 
-    async def amend(self, change: Change, at: Instant, by: Credential, settled: Settled | None = None) -> int:
+    async def amend(
+        self, change: DirectoryChange, at: Instant, by: Credential, settled: SettledPart | None = None
+    ) -> int:
         """Carry out a change; return the new version. `by` is the credential that the audit names.
 
         What `settled` returns of a proposal is written with it.
@@ -78,7 +80,7 @@ class Registry:
             lambda before: check(before, change(before)), at, by, settled=settled
         )
 
-    async def rehearse(self, change: Change, at: Instant) -> Difference:
+    async def rehearse(self, change: DirectoryChange, at: Instant) -> DirectoryDifference:
         """Say what a change would do, or refuse it, without doing it."""
         before = (await self._books.directory()).contents
         return difference(before, (await self._check(at))(before, change(before)))
@@ -102,11 +104,11 @@ class Registry:
         return check
 
 
-def difference(before: Contents, after: Contents) -> Difference:
+def difference(before: Contents, after: Contents) -> DirectoryDifference:
     """Count what one directory has that another has not."""
     old, new = {p.id: p for p in before.people}, {p.id: p for p in after.people}
     held, holds = set(before.assignments), set(after.assignments)
-    return Difference(
+    return DirectoryDifference(
         people_added=len(new.keys() - old.keys()),
         people_removed=len(old.keys() - new.keys()),
         people_changed=sum(old[id_] != new[id_] for id_ in old.keys() & new.keys()),

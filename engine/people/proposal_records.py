@@ -21,8 +21,8 @@ from engine.people.tokens import Right, Scope
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
 from engine.records.readable import readable_of
 from engine.records.rule_set_diff import Approved, Preview
-from engine.records.runtime_config import Books
-from engine.records.write_parts import Further, Settled
+from engine.records.runtime_config import RuntimeConfig
+from engine.records.write_parts import Further, SettledPart
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Plan, Put, Store, Write
 
@@ -42,15 +42,15 @@ LONGEST_REASON = 500
 LAPSING = Credential("service", "proposals")
 """Ends what nobody decided on."""
 
-Kind = Literal["rules", "silence", "contact"]
+ProposalKind = Literal["rules", "silence", "contact"]
 End = Literal["approved", "rejected", "withdrawn", "lapsed", "objected", "unopposed"]
 """`objected`: another contact of the person objected, and the change is undone. `unopposed`: it counts, since nobody
 objected in time."""
-State = Literal["waiting", End]
-Step = Literal["proposed", "compared", "coded", "postponed", "not_told", End]
+ProposalState = Literal["waiting", End]
+ProposalStep = Literal["proposed", "compared", "coded", "postponed", "not_told", End]
 """`coded`: the code of a new contact came back. `postponed`: the other contacts were told late, so it counts later.
 `not_told`: no notice of it went out, so it counts by approval alone."""
-Result = Literal[
+ProposalResult = Literal[
     "approved",
     "rejected",
     "withdrawn",
@@ -70,7 +70,7 @@ is not what the proposal was compared with; it was compared again and waits. `ov
 `no_code`: the code of the contact has not come back."""
 
 
-Act = Literal["count", "remove", "removed", "stopped"]
+ContactAct = Literal["count", "remove", "removed", "stopped"]
 """`count`: a contact is to count. `remove`: the last one of an office holder is to go, which needs approval. `removed`
 and `stopped`: it went, or gets nothing any more, at once; an objection takes that back."""
 
@@ -85,7 +85,7 @@ class ContactChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """
 
     contact: str
-    act: Act
+    act: ContactAct
     digest: str
     counts_at: Instant | None = None
     coded: bool = False
@@ -112,7 +112,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     contact: ContactChange | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ProposalKind:
         """Which kind of change it is."""
         if self.contact is not None:
             return "contact"
@@ -137,7 +137,7 @@ class ChangeProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     base: str = ""
     regions: tuple[str, ...] = (NATION,)
     preview: Preview | None = None
-    state: State = "waiting"
+    state: ProposalState = "waiting"
     decided_by: Credential | None = None
     decided_at: Instant | None = None
     reason: str = ""
@@ -161,7 +161,7 @@ class ChangeProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         return right in scope.rights and all(scope.covers(region) for region in self.regions)
 
 
-class Found(NamedTuple):
+class FoundProposal(NamedTuple):
     """A proposal and the version of its record."""
 
     proposal: ChangeProposal
@@ -171,7 +171,7 @@ class Found(NamedTuple):
 class Decided(NamedTuple):
     """What became of a decision, the proposal as it is now, and of rules what was looked at."""
 
-    result: Result
+    result: ProposalResult
     proposal: ChangeProposal
     looked: Approved | None = None
 
@@ -187,23 +187,23 @@ class DecidedMeanwhileError(SiagaError):
 class ProposalRecords:
     """The proposals of an installation as they are kept."""
 
-    def __init__(self, store: Store, clock: Clock, books: Books) -> None:
+    def __init__(self, store: Store, clock: Clock, books: RuntimeConfig) -> None:
         self._store = store
         self._clock = clock
         self._books = books
 
-    async def find(self, id_: str) -> Found | None:
+    async def find(self, id_: str) -> FoundProposal | None:
         """Return a proposal and its version; None where there is none of this id."""
         record = (await self._store.get(PROPOSALS, [id_]))[0]
         if record is None:
             return None
-        return Found(decode_record(PROPOSALS, id_, record.value, ChangeProposal), record.version)
+        return FoundProposal(decode_record(PROPOSALS, id_, record.value, ChangeProposal), record.version)
 
     async def waiting(self) -> list[ChangeProposal]:
         """Return all that waits, oldest first: at most `MOST_WAITING` and `MOST_CONTACTS`."""
         return await waiting_in(self._store)
 
-    async def same(self, draft: ChangeProposal, subject: bytes) -> tuple[str, Found | None]:
+    async def same(self, draft: ChangeProposal, subject: bytes) -> tuple[str, FoundProposal | None]:
         """Return the id of a proposal of this `subject`, and the proposal where it waits already."""
         said = digest_of_contents(subject + encode((draft.by, draft.base)))
         number = 0
@@ -241,7 +241,9 @@ class ProposalRecords:
             appends=(audited(made, "proposed", made.at, made.by),),
         )
 
-    async def change(self, found: Found, anew: ChangeProposal, step: Step, by: Credential) -> bool:
+    async def change(
+        self, found: FoundProposal, anew: ChangeProposal, step: ProposalStep, by: Credential
+    ) -> bool:
         """Keep a proposal that goes on waiting, changed; False where somebody changed it meanwhile."""
         write = Write(
             name="decide_proposal",
@@ -251,7 +253,7 @@ class ProposalRecords:
         )
         return isinstance(await self._store.write(write), Committed)
 
-    def settled(self, found: Found, end: End, by: Credential, reason: str = "") -> ChangeProposal:
+    def settled(self, found: FoundProposal, end: End, by: Credential, reason: str = "") -> ChangeProposal:
         """Return a proposal as it is once it was decided."""
         now = self._clock.now()
         return msgspec.structs.replace(
@@ -272,8 +274,8 @@ class ProposalRecords:
         )
 
     def when_ended(
-        self, found: Found, end: End, by: Credential, reason: str = "", *plans: Plan
-    ) -> tuple[Settled, list[ChangeProposal]]:
+        self, found: FoundProposal, end: End, by: Credential, reason: str = "", *plans: Plan
+    ) -> tuple[SettledPart, list[ChangeProposal]]:
         """Return what a write of the change itself holds of its proposal, and where that write leaves it.
 
         It raises `DecidedMeanwhileError` where the proposal is another one by then.
@@ -291,8 +293,8 @@ class ProposalRecords:
         return settled, done
 
     async def settle(
-        self, found: Found, end: End, by: Credential, reason: str = "", *plans: Plan
-    ) -> Found | None:
+        self, found: FoundProposal, end: End, by: Credential, reason: str = "", *plans: Plan
+    ) -> FoundProposal | None:
         """End a proposal that changes nothing else; None where somebody else decided meanwhile."""
         settled = self.settled(found, end, by, reason)
         further = self.ending(settled, found.version, end, by)
@@ -303,7 +305,7 @@ class ProposalRecords:
             appends=further.appends,
         )
         committed = isinstance(await self._store.write(write), Committed)
-        return Found(settled, found.version + 1) if committed else None
+        return FoundProposal(settled, found.version + 1) if committed else None
 
 
 async def waiting_in(store: Store) -> list[ChangeProposal]:
@@ -315,7 +317,7 @@ async def waiting_in(store: Store) -> list[ChangeProposal]:
     return list(readable_of(PROPOSALS, ids, records, ChangeProposal).values())
 
 
-def audited(proposal: ChangeProposal, step: Step, at: Instant, by: Credential) -> Append:
+def audited(proposal: ChangeProposal, step: ProposalStep, at: Instant, by: Credential) -> Append:
     """Return the audit's entry of a step: the subject is the proposal's id and the step."""
     digest = digest_of_contents(encode(proposal))
     return append_audit(AuditEntry(at, "proposal", f"{proposal.id}/{step}", digest, str(by)))

@@ -18,7 +18,7 @@ from engine.people.users import User, Users
 from engine.records.audit_log import AuditEntry, append_audit
 from engine.records.readable import readable_or
 from engine.runtime.keys import Keys
-from engine.runtime.rate_limit import Limit, RateLimiter
+from engine.runtime.rate_limit import RateLimit, RateLimiter
 from engine.store.codec import encode
 from engine.store.port import Drop, Plan, Put, Store, Write
 
@@ -165,7 +165,7 @@ BOTH, ADDRESS, NAME = 5, 30, 60
 KNOWN = 10
 """Tries at once of one name in a browser in which this name signed in before."""
 
-Bucket = tuple[str, Limit]
+Bucket = tuple[str, RateLimit]
 
 
 class SignInLimits:
@@ -202,9 +202,9 @@ class SignInLimits:
 def _buckets(name: str, address: str, browser: str) -> tuple[Bucket, ...]:
     """Return the buckets of a try, the narrowest first."""
     if browser:
-        return ((f"browser\0{name}\0{browser}", Limit.per(WITHIN_SECONDS, KNOWN)),)
+        return ((f"browser\0{name}\0{browser}", RateLimit.per(WITHIN_SECONDS, KNOWN)),)
     return (
-        (f"both\0{name}\0{address}", Limit.per(WITHIN_SECONDS, BOTH)),
-        (f"address\0{address}", Limit.per(WITHIN_SECONDS, ADDRESS)),
-        (f"name\0{name}", Limit.per(WITHIN_SECONDS, NAME)),
+        (f"both\0{name}\0{address}", RateLimit.per(WITHIN_SECONDS, BOTH)),
+        (f"address\0{address}", RateLimit.per(WITHIN_SECONDS, ADDRESS)),
+        (f"name\0{name}", RateLimit.per(WITHIN_SECONDS, NAME)),
     )

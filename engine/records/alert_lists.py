@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, get_args
 import msgspec
 import structlog
 
-from engine.core.alerting.alert import Alert, Notification, Status
+from engine.core.alerting.alert import Alert, AlertStatus, Notification
 from engine.core.alerting.phone_list import may_need_call
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION, cut, lies_in
@@ -30,12 +30,12 @@ NO_VIOLATION = "refuted"
 """Why an alert closed where what was reported is no violation ("bukan pelanggaran"): whoever may has refuted it."""
 
 
-Outcome = Literal["open", "no_violation", "taken_back", "other"]
+AlertOutcome = Literal["open", "no_violation", "taken_back", "other"]
 """How an alert ended, as far as precision is concerned; `open`: it has not."""
-OUTCOMES: tuple[Outcome, ...] = ("open", "no_violation", "taken_back", "other")
+OUTCOMES: tuple[AlertOutcome, ...] = ("open", "no_violation", "taken_back", "other")
 
 
-def outcome_of(alert: Alert) -> Outcome | None:
+def outcome_of(alert: Alert) -> AlertOutcome | None:
     """Return how an alert ended; None where it does not count: an exercise, or only recorded."""
     if alert.exercise or alert.hidden:
         return None
@@ -46,7 +46,7 @@ def outcome_of(alert: Alert) -> Outcome | None:
     return "taken_back" if alert.resolved_reason in ("late_report", "corrected") else "other"
 
 
-class Precision(msgspec.Struct, frozen=True, kw_only=True):
+class RulePrecision(msgspec.Struct, frozen=True, kw_only=True):
     """The alerts of a rule that people were told of: how many there are, how many of them are over, and how they ended.
 
     `no_violation` ended as "bukan pelanggaran"; `taken_back` were no longer true by a late report or a correction.
@@ -68,7 +68,7 @@ class Precisions:
     """Counts alerts by rule, however many there are; exercises and what was only recorded do not count."""
 
     def __init__(self) -> None:
-        self._counts: defaultdict[str, Counter[Outcome]] = defaultdict(Counter)
+        self._counts: defaultdict[str, Counter[AlertOutcome]] = defaultdict(Counter)
 
     def add(self, alerts: Iterable[Alert]) -> None:
         """Count further alerts."""
@@ -77,15 +77,15 @@ class Precisions:
             if outcome is not None:
                 self._counts[alert.rule.id][outcome] += 1
 
-    def by_rule(self) -> list[Precision]:
+    def by_rule(self) -> list[RulePrecision]:
         """Return the precision of every rule that made alerts."""
         return [precision(rule, self._counts[rule]) for rule in sorted(self._counts)]
 
 
-def precision(rule: str, counts: Mapping[Outcome, int]) -> Precision:
+def precision(rule: str, counts: Mapping[AlertOutcome, int]) -> RulePrecision:
     """Return the precision of a rule with so many alerts of each outcome."""
     total = sum(counts.values())
-    return Precision(
+    return RulePrecision(
         rule=rule,
         alerts=total,
         resolved=total - counts.get("open", 0),
@@ -94,7 +94,7 @@ def precision(rule: str, counts: Mapping[Outcome, int]) -> Precision:
     )
 
 
-def precision_of(alerts: Iterable[Alert]) -> list[Precision]:
+def precision_of(alerts: Iterable[Alert]) -> list[RulePrecision]:
     """Return the precision of every rule that made some alerts."""
     found = Precisions()
     found.add(alerts)
@@ -120,7 +120,7 @@ _STEP = 2**50
 log = structlog.get_logger(__name__)
 
 
-def listed(region: str, status: Status | None = None) -> str:
+def listed(region: str, status: AlertStatus | None = None) -> str:
     """Return the list of the alerts of a region, or of those with a status there, by the instant of detection."""
     return f"listed:{region}" if status is None else f"listed:{region}|{status}"
 
@@ -130,7 +130,7 @@ def of_rule(rule: str, region: str) -> str:
     return f"listed:{region}|rule|{rule}"
 
 
-def ended(rule: str, region: str, outcome: Outcome) -> str:
+def ended(rule: str, region: str, outcome: AlertOutcome) -> str:
     """Return the list of the alerts of a rule in a region by how they ended, as `precision` counts them."""
     return f"ended:{region}|{outcome}|{rule}"
 
@@ -183,8 +183,8 @@ def lists_of(alert: Alert) -> dict[str, Instant]:
 
 def any_list(region: str, rule: str) -> Iterator[str]:
     """Yield every list in which an alert of a rule and region may stand: for an alert that cannot be read."""
-    statuses: tuple[Status, ...] = get_args(Status)
-    outcomes: tuple[Outcome, ...] = get_args(Outcome)
+    statuses: tuple[AlertStatus, ...] = get_args(AlertStatus)
+    outcomes: tuple[AlertOutcome, ...] = get_args(AlertOutcome)
     for own in _regions(region):
         yield from (listed(own), *(listed(own, status) for status in statuses), of_rule(rule, own))
         yield from (ended(rule, own, outcome) for outcome in outcomes)
@@ -204,14 +204,14 @@ def relisted(before: Alert | None, after: Alert | None) -> list[Plan]:
     return gone + [Plan(name, one.id, at) for name, at in now.items() if was.get(name) != at]
 
 
-class Told(NamedTuple):
+class ListedNotification(NamedTuple):
     """An alert with its notifications."""
 
     alert: Alert
     notifications: Iterable[Notification]
 
 
-def recalled(before: Told | None, after: Told | None) -> list[Plan]:
+def recalled(before: ListedNotification | None, after: ListedNotification | None) -> list[Plan]:
     """Return what changes in the lists of whom to call when an alert is written with its notifications, or leaves."""
     one = after or before
     if one is None:
@@ -222,7 +222,7 @@ def recalled(before: Told | None, after: Told | None) -> list[Plan]:
     return [Plan(to_call(region), one.alert.id, now) for region in _regions(one.alert.region)]
 
 
-def _call_place(told: Told | None) -> Instant | None:
+def _call_place(told: ListedNotification | None) -> Instant | None:
     if told is None or not may_need_call(told.alert, told.notifications):
         return None
     return urgency(told.alert.level, told.alert.detected_at)
@@ -233,11 +233,11 @@ def urgency(level: int, at: Instant) -> Instant:
     return (LEVELS[0] - min(level, LEVELS[0])) * _STEP + min(at, _STEP - 1)
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class WantedList(msgspec.Struct, frozen=True, kw_only=True):
     """Which alerts a page is of; what is empty asks for nothing."""
 
     region: str = NATION
-    status: Status | None = None
+    status: AlertStatus | None = None
     level: str = ""
     rule: str = ""
 
@@ -270,7 +270,7 @@ class AlertsPage(NamedTuple):
     after: Place | None
 
 
-async def page_of(store: Store, wanted: Wanted, limit: int, after: Place | None = None) -> AlertsPage:
+async def page_of(store: Store, wanted: WantedList, limit: int, after: Place | None = None) -> AlertsPage:
     """Return a page of the wanted alerts, newest first.
 
     At most `EXAMINED` alerts (or `limit`, if more) are examined: a page may be short, or empty, and have a next one.
@@ -295,7 +295,7 @@ async def page_of(store: Store, wanted: Wanted, limit: int, after: Place | None 
             return AlertsPage(found, after)
 
 
-async def newest_of(store: Store, wanted: Wanted) -> AsyncIterator[Alert]:
+async def newest_of(store: Store, wanted: WantedList) -> AsyncIterator[Alert]:
     """Yield all wanted alerts, newest first, in pieces: for what goes on beside the answers to requests."""
     after: Place | None = None
     while True:
@@ -401,11 +401,11 @@ async def open_by_rule(store: Store, region: str, rules: Iterable[str]) -> dict[
     return dict(zip(wanted, sizes, strict=True))
 
 
-async def precision_in(store: Store, region: str, rule: str) -> Precision:
+async def precision_in(store: Store, region: str, rule: str) -> RulePrecision:
     """Return the precision of a rule in a region; in one without lists by its newest alerts."""
     if indexed(region) != region:
-        newest = await page_of(store, Wanted(region=region, rule=rule), EXAMINED)
-        return next(iter(precision_of(newest.alerts)), Precision(rule=rule))
+        newest = await page_of(store, WantedList(region=region, rule=rule), EXAMINED)
+        return next(iter(precision_of(newest.alerts)), RulePrecision(rule=rule))
     sizes = await store.sizes([ended(rule, region, outcome) for outcome in OUTCOMES])
     return precision(rule, dict(zip(OUTCOMES, sizes, strict=True)))
 
@@ -469,7 +469,7 @@ async def _build(store: Store, piece: Mapping[str, Record]) -> int:
             if alert is not None:
                 found = await store.get(NOTIFICATIONS, alert.notifications) if alert.notifications else []
                 told = readable_of(NOTIFICATIONS, alert.notifications, found, Notification).values()
-                plans += relisted(None, alert) + recalled(None, Told(alert, told))
+                plans += relisted(None, alert) + recalled(None, ListedNotification(alert, told))
         outcome = await store.write(Write(name="index_alerts", plans=tuple(plans), expects=tuple(expects)))
         if not isinstance(outcome, Conflict):
             return len(missing)

@@ -16,10 +16,10 @@ from engine.core.alerting.alert import Alert, HistoryEntry, Notification
 from engine.core.alerting.case_editor import Decision
 from engine.core.alerting.ids import alert_id
 from engine.core.alerting.policy import Channel
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.instant import SECOND, Millis
 from engine.errors import UnreadableRecordError
-from engine.records.alert_lists import Told, recalled, relisted
+from engine.records.alert_lists import ListedNotification, recalled, relisted
 from engine.records.audit_log import append_histories
 from engine.records.readable import readable, readable_of, report_unreadable
 from engine.records.runtime_config import ALL, SILENCES
@@ -123,10 +123,10 @@ def off_all_lists(case: Case) -> list[Plan]:
     plans.append(Plan(standing_of(alert.space, alert.rule.id), member, None))
     plans.append(Plan(REVEALS, f"{alert.space}|{alert.rule.id}|{member}", None))
     plans += relisted(alert, None)
-    return plans + recalled(Told(alert, case.notifications.values()), None)
+    return plans + recalled(ListedNotification(alert, case.notifications.values()), None)
 
 
-class Changes(msgspec.Struct, kw_only=True):
+class WriteBuilder(msgspec.Struct, kw_only=True):
     """The parts of a write that come from decisions; several cases may go into one write."""
 
     puts: list[Put] = msgspec.field(default_factory=list)
@@ -146,8 +146,8 @@ class Changes(msgspec.Struct, kw_only=True):
         self._place(alert, before.alert if before else None)
         self.plans += relisted(before.alert if before else None, alert)
         notifications = (before.notifications if before else {}) | changed
-        told = Told(before.alert, before.notifications.values()) if before else None
-        self.plans += recalled(told, Told(alert, notifications.values()))
+        told = ListedNotification(before.alert, before.notifications.values()) if before else None
+        self.plans += recalled(told, ListedNotification(alert, notifications.values()))
         self.puts.append(Put(ALERTS, alert.id, encode(alert), before.version if before else 0))
         if before is None or (alert.unresolved and not before.alert.unresolved):
             self._expect_silences(decisions[0].silences)
@@ -335,7 +335,7 @@ _ALERTS_AT_ONCE = 50
 """So many ordinals are asked for at once. The search ends at a block of which the store has no alert."""
 
 
-async def alerts_of(store: Store, namespace: str, key: Key) -> Mapping[int, Alert | None]:
+async def alerts_of(store: Store, namespace: str, key: GroupKey) -> Mapping[int, Alert | None]:
     """Return the alerts of a group by ordinal, in order.
 
     None stands for an alert that cannot be read, or of which only the history is left.

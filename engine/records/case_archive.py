@@ -15,11 +15,11 @@ from engine.errors import ConfigurationError
 from engine.records.alert_repository import Case, history_log, load
 from engine.records.case_file import without_text
 from engine.records.contact_values import ContactValues
-from engine.records.quarantine_acts import SUBJECT, Settled, redacted_settled, settled_of
+from engine.records.quarantine_acts import SUBJECT, SettledRecord, redacted_settled, settled_of
 from engine.settings import Settings
 from engine.settings_sections import RetentionSection
-from engine.store.archive.case_index import CaseIndex, Filed, Row, Text
-from engine.store.archive.day_file import Link
+from engine.store.archive.case_index import CaseIndex, CaseRow, Filed, FiledText
+from engine.store.archive.day_file import ChainPosition
 from engine.store.archive.events import Archive
 from engine.store.codec import decode, decode_record
 from engine.store.port import Entry, Store
@@ -104,7 +104,7 @@ class CaseArchive:
 
     async def page(
         self, limit: int, before: tuple[Instant, str] | None = None, *, region: str = ""
-    ) -> list[Row]:
+    ) -> list[CaseRow]:
         """Return cases, the newest detected first, from behind a place on."""
         return await asyncio.to_thread(lambda: self.index.page(limit, before, region=region))
 
@@ -171,7 +171,7 @@ class CaseArchive:
 
     # --- for the one who writes -------------------------------------------------------------------------------------
 
-    def take(self, told: Link) -> bool:
+    def take(self, told: ChainPosition) -> bool:
         """Become the one who writes, as `Archive.take`; what the index lacks is read from the files."""
         if not self.archive.take(told):
             return False
@@ -186,7 +186,7 @@ class CaseArchive:
             if record is not None:
                 yield filed_of(record, entry.position, entry.values[0])
 
-    def append(self, entries: Sequence[Entry], texts: Sequence[Text]) -> Link:
+    def append(self, entries: Sequence[Entry], texts: Sequence[FiledText]) -> ChainPosition:
         """Write entries and the texts beside them; when this returns both are on the disk.
 
         A record whose index is not written when the process dies is filed by the next one who takes the archive; the
@@ -252,34 +252,40 @@ def filed_of(record: ArchivedCase | Notification, position: str, value: bytes) -
     )
 
 
-def texts_of(leaving: Leaving, retention: RetentionSection) -> list[Text]:
+def texts_of(leaving: Leaving, retention: RetentionSection) -> list[FiledText]:
     """Return the texts of a case, each until its time is over."""
     alert = leaving.record.alert
     over = alert.resolved_at or 0
     messages = {n.id: n for n in leaving.record.notifications}
     authors = {str(e.details["note"]): e.person for e in leaving.record.history if "note" in e.details}
     texts = [
-        Text(alert.id, "message", id_, messages[id_].person, _until(over, retention.messages_days), words)
+        FiledText(
+            alert.id, "message", id_, messages[id_].person, _until(over, retention.messages_days), words
+        )
         for id_, words in leaving.words.items()
     ]
     return texts + [
-        Text(alert.id, "note", digest, authors[digest], _until(over, retention.notes_days), note.encode())
+        FiledText(
+            alert.id, "note", digest, authors[digest], _until(over, retention.notes_days), note.encode()
+        )
         for digest, note in leaving.notes.items()
     ]
 
 
-def text_of(message: Notification, retention: RetentionSection) -> list[Text]:
+def text_of(message: Notification, retention: RetentionSection) -> list[FiledText]:
     """Return the words of a message of no case, until their time is over."""
     words = words_of(message)
     until = _until(message.planned_at, retention.messages_days)
-    return [] if words is None else [Text(message.id, "message", message.id, message.person, until, words)]
+    return (
+        [] if words is None else [FiledText(message.id, "message", message.id, message.person, until, words)]
+    )
 
 
-def settled_texts(settled: Iterable[bytes], retention: RetentionSection) -> list[Text]:
+def settled_texts(settled: Iterable[bytes], retention: RetentionSection) -> list[FiledText]:
     """Return the settled records of the quarantine as texts: they hold what desks wrote, and end like notes."""
-    records = [decode(entry, Settled) for entry in settled]
+    records = [decode(entry, SettledRecord) for entry in settled]
     return [
-        Text(
+        FiledText(
             f"quarantine/{one.record.id}",
             "settled",
             str(one.at),
@@ -298,12 +304,12 @@ def words_of(message: Notification) -> bytes | None:
     return None if gone else msgspec.json.encode(rendered)
 
 
-def _without(text: Text, gone: ContactValues) -> bytes:
+def _without(text: FiledText, gone: ContactValues) -> bytes:
     """Return the bytes of a text without the addresses of an erased person."""
     if not gone:
         return text.value
     if text.kind == "settled":
-        one = msgspec.json.decode(text.value, type=Settled)
+        one = msgspec.json.decode(text.value, type=SettledRecord)
         left = redacted_settled(one, gone)
         return text.value if left == one else msgspec.json.encode(left)
     if text.kind == "message":
@@ -325,7 +331,7 @@ def _id_of(record: ArchivedCase | Notification) -> str:
     return record.alert.id if isinstance(record, ArchivedCase) else record.id
 
 
-async def settled_versions(store: Store, past: CaseArchive | None, record_id: str) -> list[Settled]:
+async def settled_versions(store: Store, past: CaseArchive | None, record_id: str) -> list[SettledRecord]:
     """Return each way by which a record left the quarantine, the newest first; empty where it never did.
 
     An entry that is in both places, since a crash came before the store forgot it, comes once.
@@ -334,6 +340,8 @@ async def settled_versions(store: Store, past: CaseArchive | None, record_id: st
     if past is not None:
         texts = await asyncio.to_thread(past.index.texts, f"{SUBJECT}{record_id}")
         known = {one.at for one in found}
-        archived = [msgspec.json.decode(text.value, type=Settled) for text in texts if text.kind == "settled"]
+        archived = [
+            msgspec.json.decode(text.value, type=SettledRecord) for text in texts if text.kind == "settled"
+        ]
         found += sorted((one for one in archived if one.at not in known), key=lambda one: -one.at)
     return found

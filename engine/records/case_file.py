@@ -25,13 +25,13 @@ from engine.errors import SiagaError
 
 FORMAT = "siaga-case-1"
 _DIGEST = "blake2b:"
-Fault = Literal["not_a_case_file", "bad_signature", "other_key", "history_changed"]
+CaseFileFault = Literal["not_a_case_file", "bad_signature", "other_key", "history_changed"]
 
 
 class CaseFileError(SiagaError):
     """A file is no case file, or not what was signed; `fault` says which."""
 
-    def __init__(self, fault: Fault, text: str) -> None:
+    def __init__(self, fault: CaseFileFault, text: str) -> None:
         super().__init__(text)
         self.fault = fault
 

@@ -13,7 +13,7 @@ import structlog
 
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION, cut, lies_in
-from engine.documents.event_fields import Fault
+from engine.documents.event_fields import FieldFaultKind
 from engine.records.readable import readable_or
 from engine.store.codec import encode
 from engine.store.port import Conflict, Drop, Expect, Place, Plan, Put, Record, Store, Write
@@ -41,7 +41,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """
 
     id: str
-    reason: Fault
+    reason: FieldFaultKind
     field: str
     raw: bytes
     received_at: Instant
@@ -57,21 +57,21 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     desks: tuple[str, ...] = ()
 
 
-class Share(msgspec.Struct, frozen=True):
+class QuarantineShare(msgspec.Struct, frozen=True):
     """How many records a token has in quarantine, and how many bytes their documents have."""
 
     entries: int = 0
     bytes: int = 0
 
-    def plus(self, record: Quarantined) -> Share:
+    def plus(self, record: Quarantined) -> QuarantineShare:
         """Return the share with a further record."""
-        return Share(self.entries + 1, self.bytes + len(record.raw))
+        return QuarantineShare(self.entries + 1, self.bytes + len(record.raw))
 
-    def minus(self, record: Quarantined) -> Share:
+    def minus(self, record: Quarantined) -> QuarantineShare:
         """Return the share without a record."""
-        return Share(max(0, self.entries - 1), max(0, self.bytes - len(record.raw)))
+        return QuarantineShare(max(0, self.entries - 1), max(0, self.bytes - len(record.raw)))
 
-    def exceeds(self, bound: Share) -> bool:
+    def exceeds(self, bound: QuarantineShare) -> bool:
         """Say whether it is more than the bound."""
         return self.entries > bound.entries or self.bytes > bound.bytes
 
@@ -80,15 +80,15 @@ class SharePlace(NamedTuple):
     """A token's share as it stood in the store, and its version for the write that changes it."""
 
     token_id: str
-    share: Share
+    share: QuarantineShare
     version: int
 
-    def put(self, share: Share) -> Put:
+    def put(self, share: QuarantineShare) -> Put:
         """Return the write of another share."""
         return Put(SHARES, self.token_id, encode(share), self.version)
 
 
-class QuarantinePage(NamedTuple):
+class QuarantineListPage(NamedTuple):
     """Some records, oldest first, and the place behind which the next page begins; None at the end."""
 
     records: list[Quarantined]
@@ -109,11 +109,13 @@ def listed(record: Quarantined, at: Instant | None) -> list[Plan]:
 async def share_of(store: Store, token_id: str) -> SharePlace:
     """Return what a token takes of the quarantine now."""
     (found,) = await store.get(SHARES, [token_id])
-    share = readable_or(SHARES, token_id, found, Share, Share())
+    share = readable_or(SHARES, token_id, found, QuarantineShare, QuarantineShare())
     return SharePlace(token_id, share, found.version if found else 0)
 
 
-def fitting(share: Share, records: Iterable[Quarantined], bound: Share) -> tuple[list[Quarantined], Share]:
+def fitting(
+    share: QuarantineShare, records: Iterable[Quarantined], bound: QuarantineShare
+) -> tuple[list[Quarantined], QuarantineShare]:
     """Return those of a token's new records that its share has room for, in order, and the share with them."""
     taken = []
     for record in records:
@@ -124,7 +126,7 @@ def fitting(share: Share, records: Iterable[Quarantined], bound: Share) -> tuple
     return taken, share
 
 
-async def page_of(store: Store, region: str, limit: int, after: Place | None = None) -> QuarantinePage:
+async def page_of(store: Store, region: str, limit: int, after: Place | None = None) -> QuarantineListPage:
     """Return a page of what waits in a region, oldest first; it may be short and yet have a next one."""
     found: list[Quarantined] = []
     of = cut(region, "regency") or region
@@ -137,14 +139,14 @@ async def page_of(store: Store, region: str, limit: int, after: Place | None = N
             kept = None if record is None else _readable(member, record)
             if kept is not None and lies_in(kept.region, region):
                 if len(found) == limit:
-                    return QuarantinePage(found, after)
+                    return QuarantineListPage(found, after)
                 found.append(kept)
             after = Place(at, member)
         examined += len(members)
         if len(members) < step:
-            return QuarantinePage(found, None)
+            return QuarantineListPage(found, None)
         if examined >= most:
-            return QuarantinePage(found, after)
+            return QuarantineListPage(found, after)
 
 
 async def all_of(store: Store) -> AsyncIterator[Sequence[Quarantined]]:
@@ -163,7 +165,7 @@ async def build(store: Store) -> int:
         marker, *_ = await store.get(LAYOUT, [NAME])
         if marker is not None:
             return 0
-        shares: dict[str, Share] = {}
+        shares: dict[str, QuarantineShare] = {}
         known: dict[str, int] = {}
         number = 0
         async for piece in store.walk(QUARANTINE):
@@ -172,7 +174,7 @@ async def build(store: Store) -> int:
                 kept = _readable(id_, record)
                 if kept is not None:
                     plans += listed(kept, kept.received_at)
-                    shares[kept.token_id] = shares.get(kept.token_id, Share()).plus(kept)
+                    shares[kept.token_id] = shares.get(kept.token_id, QuarantineShare()).plus(kept)
                 known[id_] = record.version
             number += len(piece)
             expects = tuple(Expect(QUARANTINE, id_, record.version) for id_, record in piece.items())
@@ -183,7 +185,7 @@ async def build(store: Store) -> int:
             return number
 
 
-async def _finish(store: Store, shares: Mapping[str, Share], known: Mapping[str, int]) -> bool:
+async def _finish(store: Store, shares: Mapping[str, QuarantineShare], known: Mapping[str, int]) -> bool:
     """Write the shares and the mark; False where a record came or went meanwhile, and it must be counted again."""
     now = {id_: record.version async for piece in store.walk(QUARANTINE) for id_, record in piece.items()}
     if now != known:

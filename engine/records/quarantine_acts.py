@@ -32,7 +32,7 @@ CASUALTIES = ("dead", "injured", "missing", "displaced", "ill")
 HIGHEST = 4
 """The gravest severity: a number above it can only have meant this one."""
 
-Act = Literal["resubmitted", "replaced", "mended", "dropped", "redacted"]
+QuarantineAct = Literal["resubmitted", "replaced", "mended", "dropped", "redacted"]
 """What was sent: `resubmitted` the document as it was, `mended` with what was offered, `replaced` another one.
 
 `redacted`: the record still waits, without the addresses of an erased person.
@@ -41,7 +41,7 @@ Act = Literal["resubmitted", "replaced", "mended", "dropped", "redacted"]
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SettledRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A record that left the quarantine: as it was, what was sent in its place, by which credential and when.
 
     `sent` is empty where the record was dropped. `act` and `by` are empty in entries of a Siaga before they were kept.
@@ -51,11 +51,11 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent: bytes
     token_id: str
     at: Instant
-    act: Act | Literal[""] = ""
+    act: QuarantineAct | Literal[""] = ""
     by: str = ""
 
 
-def audited(settled: Settled) -> AuditEntry:
+def audited(settled: SettledRecord) -> AuditEntry:
     """Return the entry of the audit for an act: the subject names record and act, the digests both documents."""
     return AuditEntry(
         settled.at,
@@ -106,7 +106,7 @@ def redacted_record(kept: Quarantined, gone: ContactValues) -> Quarantined:
     return msgspec.structs.replace(kept, raw=gone.redacted_document(kept.raw), mended=mended, **words)
 
 
-def redacted_settled(one: Settled, gone: ContactValues) -> Settled:
+def redacted_settled(one: SettledRecord, gone: ContactValues) -> SettledRecord:
     """Return a settled record without the addresses of an erased person, in both versions."""
     return msgspec.structs.replace(
         one,
@@ -115,12 +115,12 @@ def redacted_settled(one: Settled, gone: ContactValues) -> Settled:
     )
 
 
-async def settled_of(store: Store, record_id: str) -> list[Settled]:
+async def settled_of(store: Store, record_id: str) -> list[SettledRecord]:
     """Return what became of a record, the newest first, as far as the store still has it."""
-    found: list[Settled] = []
+    found: list[SettledRecord] = []
     start = 0
     while page := await store.log(SETTLED, start, PAGE):
-        entries = readable_entries(SETTLED, page, Settled, start)
+        entries = readable_entries(SETTLED, page, SettledRecord, start)
         found += [one for one in entries if one.record.id == record_id]
         start += len(page)
     return found[::-1]

@@ -44,7 +44,7 @@ KEYS = {
 }
 """Keys of the language whose fields have another name."""
 
-Kept = Literal["rule_changed", "rule_removed", "policy_changed"]
+KeptReason = Literal["rule_changed", "rule_removed", "policy_changed"]
 """Why an open alert differs from what would be opened now."""
 
 
@@ -84,7 +84,7 @@ def revision(before: RuleSet, after: RuleSet) -> Revision:
     )
 
 
-def keeping(found: Revision, after: RuleSet, alert: Alert) -> Kept | None:
+def keeping(found: Revision, after: RuleSet, alert: Alert) -> KeptReason | None:
     """Say why an open alert keeps what is not in force any more; None where nothing of it differs."""
     if alert.rule.id in found.removed:
         return "rule_removed"
@@ -101,7 +101,7 @@ def _differing(old: Rule, new: Rule) -> tuple[str, ...]:
     return tuple(name for name in fields if getattr(old, name) != getattr(new, name))
 
 
-Outcome = Literal[
+ApprovalOutcome = Literal[
     "at_once",
     "after_the_past",
     "previewed",
@@ -114,10 +114,10 @@ Outcome = Literal[
 `changed_meanwhile`: another rule set came into force, or somebody else decided; nothing was written."""
 
 
-REFUSED: tuple[Outcome, ...] = ("invalid", "too_many_told", "changed_meanwhile")
+REFUSED: tuple[ApprovalOutcome, ...] = ("invalid", "too_many_told", "changed_meanwhile")
 
 
-ACCEPTED: tuple[Outcome, ...] = ("at_once", "after_the_past")
+ACCEPTED: tuple[ApprovalOutcome, ...] = ("at_once", "after_the_past")
 
 
 class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +126,7 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     rule: str
     group: str
-    reason: Kept
+    reason: KeptReason
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +150,7 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True):
     `base` is the rule set in force that it was compared with, and `base_version` the version of that record.
     """
 
-    outcome: Outcome
+    outcome: ApprovalOutcome
     rule_set: str = ""
     base: str = ""
     base_version: int = 0

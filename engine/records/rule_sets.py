@@ -125,7 +125,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     groups: tuple[str, ...] = ()
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class ActivationProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far the rules of a proposal have seen the past: which share of the time that is stored, 0 to 1."""
 
     rule_set: str

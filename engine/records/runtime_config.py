@@ -16,12 +16,12 @@ from engine.core.alerting.route import Breaker, Route
 from engine.core.alerting.silence import Silence
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable
-from engine.documents.kinds import Kind
+from engine.documents.kinds import EventKind
 from engine.errors import UnreadableRecordError
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
 from engine.records.readable import readable, readable_entries, readable_or, report_unreadable
 from engine.records.rule_sets import RELOADS, RULES, InForce, RuleSet, fetch
-from engine.records.write_parts import NOTHING, Settled
+from engine.records.write_parts import NOTHING, SettledPart
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Plan, Put, Record, Store, Write
 
@@ -43,7 +43,7 @@ CURRENT = ("current",)
 IN_FORCE = ("in_force", "pending")
 
 
-class Books:
+class RuntimeConfig:
     """What decisions look at. The directory is read again when its version in the store has changed."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Books:
         *,
         namespace: str,
         regions: RegionTable,
-        kinds: Mapping[str, Kind],
+        kinds: Mapping[str, EventKind],
         rule_set: RuleSet,
         routes: tuple[Route, ...] = (),
     ) -> None:
@@ -166,7 +166,7 @@ class Books:
         plans: tuple[Plan, ...] = (),
         *,
         whole: bool = False,
-        settled: Settled | None = None,
+        settled: SettledPart | None = None,
     ) -> int:
         """Change the directory in force, whoever else changes it meanwhile; return its version (from 1).
 

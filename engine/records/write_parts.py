@@ -18,5 +18,5 @@ class Further(NamedTuple):
 
 NOTHING = Further()
 
-Settled = Callable[[], Awaitable[Further]]
+SettledPart = Callable[[], Awaitable[Further]]
 """Returns what belongs to another record as it is now; raises where it is not as it must be."""

@@ -18,14 +18,14 @@ from engine.core.judging.instant import Instant
 from engine.documents.finding import Finding
 from engine.documents.loaded import Loaded
 from engine.evaluation.activation import Changeover, Rebuild, Switch
-from engine.evaluation.group_context import Backdrop
+from engine.evaluation.group_context import GroupContexts
 from engine.evaluation.groups import Groups
 from engine.metrics import Metrics
 from engine.records.rule_set_diff import REFUSED, Approved, OpenAlert, Preview, keeping, revision
 from engine.records.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once, refuse_look_alike
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.records.write_parts import NOTHING, Further
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.port import Committed, Expect, Store
 
 ALONE = "alone"
@@ -48,11 +48,11 @@ class Approval:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         metrics: Metrics,
         *,
         max_told: int,
-        history: History,
+        history: EventHistory,
         previews: Previews | None = None,
     ) -> None:
         """Refuse what would tell more than `max_told` people, unless somebody says yes to the number.
@@ -155,7 +155,9 @@ class Approval:
             log.info("reload", outcome=found.outcome, rule_set=found.rule_set)
 
 
-async def previewed(store: Store, clock: Clock, books: Books, history: History, after: RuleSet) -> Preview:
+async def previewed(
+    store: Store, clock: Clock, books: RuntimeConfig, history: EventHistory, after: RuleSet
+) -> Preview:
     """Go through the switch as the evaluator would, on what is stored now, and write nothing."""
     now, before = clock.now(), books.rule_set
     found = revision(before, after)
@@ -163,7 +165,7 @@ async def previewed(store: Store, clock: Clock, books: Books, history: History, 
     switch = Switch(before, after, Proposal(rule_set=after.id), Rebuild(store, history, rules, now))
     while rules and not await switch.rebuild.advance(await store.cursor()):
         pass  # each step waits for the store, so requests and loops of the same process go on
-    groups, backdrop = Groups(store), Backdrop(books, None)
+    groups, backdrop = Groups(store), GroupContexts(books, None)
     changeover = Changeover(store, clock, books, groups, backdrop, history)
     outcomes = await changeover.judge(switch, now, await changeover.work(switch))
     people: set[str] = set()

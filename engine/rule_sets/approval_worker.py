@@ -16,7 +16,7 @@ from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.records.rule_set_diff import Preview
 from engine.records.rule_sets import RuleSet, packed, unpacked
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.approval import Previews, previewed
 from engine.runtime import logging as logs
 from engine.runtime.worker import Bounds, Workers, serve
@@ -27,7 +27,7 @@ BOUNDS = Bounds(memory=2 << 30, cpu_seconds=120, seconds=120.0)
 """What a preview may take."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ApprovalOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What the worker is told: the settings (their secrets masked), the store's server, the rule set, the instant."""
 
     settings: dict[str, Any]
@@ -44,13 +44,15 @@ def previews(workers: Workers, settings: Settings, where: str) -> Previews:
 async def _preview(
     workers: Workers, settings: Settings, where: str, after: RuleSet, now: Instant, by: str
 ) -> Preview:
-    wanted = Wanted(settings=settings.model_dump(mode="json"), where=where, rule_set=packed(after), now=now)
+    wanted = ApprovalOrder(
+        settings=settings.model_dump(mode="json"), where=where, rule_set=packed(after), now=now
+    )
     job = await workers.begin(f"preview/{by}", __name__, wanted, BOUNDS)
     return msgspec.json.decode(await job.result(), type=Preview)
 
 
 async def _answer(work: bytes, _share: Callable[[float], None]) -> Preview:
-    wanted = msgspec.json.decode(work, type=Wanted)
+    wanted = msgspec.json.decode(work, type=ApprovalOrder)
     settings = Settings.model_validate(wanted.settings)
     store = RedisStore(
         wanted.where,
@@ -60,7 +62,7 @@ async def _answer(work: bytes, _share: Callable[[float], None]) -> Preview:
     )
     await store.open()
     try:
-        books = Books(
+        books = RuntimeConfig(
             store,
             namespace=settings.namespace,
             regions=load_regions(settings.paths.regions),

@@ -31,9 +31,9 @@ from engine.people.proposal_records import (
     Decided,
     DecidedMeanwhileError,
     End,
-    Found,
+    FoundProposal,
     ProposalRecords,
-    Result,
+    ProposalResult,
     Subject,
 )
 from engine.people.tokens import Scope
@@ -42,7 +42,7 @@ from engine.people.users import User
 from engine.records.readable import readable, readable_of
 from engine.records.rule_set_diff import Approved, Preview
 from engine.records.rule_sets import RULE_SETS, RuleSet, fetch, put_of
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.approval import Approval
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
@@ -73,7 +73,7 @@ class Proposals:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         approval: Approval,
         silences: Silences,
         *,
@@ -223,7 +223,7 @@ class Proposals:
         return None
 
     async def _approve_rules(
-        self, found: Found, by: Credential, compared_with: str, yes: int
+        self, found: FoundProposal, by: Credential, compared_with: str, yes: int
     ) -> Decided | None:
         """Put the rule set of a proposal in force; None where something changed meanwhile, which is looked at again."""
         proposal = found.proposal
@@ -249,7 +249,7 @@ class Proposals:
             return Decided("too_many_told", proposal, looked)
         return None if looked.outcome == "changed_meanwhile" else Decided("approved", settled, looked)
 
-    async def _approve_silence(self, found: Found, wish: SilenceWish, by: Credential) -> Decided:
+    async def _approve_silence(self, found: FoundProposal, wish: SilenceWish, by: Credential) -> Decided:
         """Make the silence of a proposal, from now on at the earliest."""
         settled, done = self._records.when_ended(found, "approved", by)
         try:
@@ -258,7 +258,7 @@ class Proposals:
             return Decided("not_waiting", await self.get(found.proposal.id) or found.proposal)
         return Decided("approved", done[0])
 
-    async def _compare_anew(self, found: Found, looked: Approved, by: Credential) -> Decided | None:
+    async def _compare_anew(self, found: FoundProposal, looked: Approved, by: Credential) -> Decided | None:
         """Keep what a proposal would change now; whoever decides looks at it again."""
         anew = msgspec.structs.replace(found.proposal, base=looked.base, preview=_bounded(looked.preview))
         committed = await self._records.change(found, anew, "compared", by)
@@ -274,7 +274,7 @@ class Proposals:
             if not reason and not own:
                 return Decided("no_reason", proposal)
             end: End = "withdrawn" if own else "rejected"
-            result: Result = "withdrawn" if own else "rejected"
+            result: ProposalResult = "withdrawn" if own else "rejected"
             change = proposal.subject.contact
             if change is not None and change.is_done:
                 settled = await self.contacts.undo(found, change, end, by, reason[:LONGEST_REASON])
@@ -301,7 +301,7 @@ class Proposals:
                 await self._records.settle(found, "lapsed", LAPSING)
         return len(due)
 
-    async def _find(self, id_: str) -> Found | None:
+    async def _find(self, id_: str) -> FoundProposal | None:
         return await self._records.find(id_)
 
 

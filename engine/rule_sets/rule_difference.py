@@ -13,25 +13,25 @@ from typing import Literal, NamedTuple
 import msgspec
 import yaml
 
-from engine.core.alerting.policy import Policy, Target
+from engine.core.alerting.policy import Policy, StepTarget
 from engine.core.judging.rule import LEVEL_NAMES, Rule
 from engine.documents.rules.resolved import written
 from engine.records.rule_sets import RuleSet
 
 WIDTH = 100
 """Columns of the written form."""
-Kind = Literal["added", "removed", "changed"]
-Mark = Literal["old", "new", "same"]
+DifferenceKind = Literal["added", "removed", "changed"]
+WordMark = Literal["old", "new", "same"]
 
 
 class Words(NamedTuple):
     """One line of the written form, and whether it is of the old, the new, or both."""
 
-    mark: Mark
+    mark: WordMark
     text: str
 
 
-class Told(NamedTuple):
+class AudienceChange(NamedTuple):
     """An office or person that a rule tells, from which step on, at alerts of a level."""
 
     level: int
@@ -46,30 +46,30 @@ class RuleDifference(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    kind: Kind
+    kind: DifferenceKind
     before: Rule | None
     after: Rule | None
     words: tuple[Words, ...]
-    more: tuple[Told, ...]
-    less: tuple[Told, ...]
+    more: tuple[AudienceChange, ...]
+    less: tuple[AudienceChange, ...]
 
 
 class PolicyDifference(msgspec.Struct, frozen=True, kw_only=True):
     """One policy that is added, removed or changed, and its lines."""
 
     id: str
-    kind: Kind
+    kind: DifferenceKind
     words: tuple[Words, ...]
 
 
-class Reading(NamedTuple):
+class RuleSetReading(NamedTuple):
     """Everything that differs, by id."""
 
     rules: tuple[RuleDifference, ...]
     policies: tuple[PolicyDifference, ...]
 
 
-def reading(before: RuleSet, after: RuleSet) -> Reading:
+def reading(before: RuleSet, after: RuleSet) -> RuleSetReading:
     """Return what a reader must see of one rule set that follows another.
 
     A rule whose own words stay is among the rules where another policy changes whom it tells.
@@ -86,16 +86,16 @@ def reading(before: RuleSet, after: RuleSet) -> Reading:
         for id_ in policies
         if before.policies.get(id_) != after.policies.get(id_)
     )
-    return Reading(tuple(one for one in rules if one is not None), tuple(changed))
+    return RuleSetReading(tuple(one for one in rules if one is not None), tuple(changed))
 
 
-def audience(rule: Rule, policies: Mapping[str, Policy]) -> frozenset[Told]:
+def audience(rule: Rule, policies: Mapping[str, Policy]) -> frozenset[AudienceChange]:
     """Return whom a rule tells by the steps of its policy, at each level that it may reach."""
     policy = policies.get(rule.escalate)
     if policy is None:
         return frozenset()
     levels = set(range(2, len(LEVEL_NAMES) + 1)) if rule.by_severity else {step.level for step in rule.levels}
-    found: set[Told] = set()
+    found: set[AudienceChange] = set()
     for step in policy.steps:
         least = step.when.level_at_least or 0
         targets = (*step.to, *step.inform)
@@ -104,8 +104,8 @@ def audience(rule: Rule, policies: Mapping[str, Policy]) -> frozenset[Told]:
     return frozenset(found | {_told(level, target) for level in levels for target in everywhere})
 
 
-def _told(level: int, target: Target) -> Told:
-    return Told(level, target.person or target.role, "" if target.person else target.at)
+def _told(level: int, target: StepTarget) -> AudienceChange:
+    return AudienceChange(level, target.person or target.role, "" if target.person else target.at)
 
 
 def _rule(id_: str, before: RuleSet, after: RuleSet) -> RuleDifference | None:
@@ -125,7 +125,7 @@ def _rule(id_: str, before: RuleSet, after: RuleSet) -> RuleDifference | None:
     )
 
 
-def _kind(id_: str, before: Mapping[str, object], after: Mapping[str, object]) -> Kind:
+def _kind(id_: str, before: Mapping[str, object], after: Mapping[str, object]) -> DifferenceKind:
     if id_ not in before:
         return "added"
     return "changed" if id_ in after else "removed"
@@ -144,7 +144,7 @@ def _dumped(value: object) -> list[str]:
     return text.splitlines()
 
 
-_MARKS: Mapping[str, Mark] = {"- ": "old", "+ ": "new", "  ": "same"}
+_MARKS: Mapping[str, WordMark] = {"- ": "old", "+ ": "new", "  ": "same"}
 
 
 def _words(old: list[str], new: list[str]) -> tuple[Words, ...]:

@@ -11,12 +11,12 @@ from itertools import pairwise
 
 import msgspec
 
-from engine.core.judging.condition import Silence
-from engine.core.judging.group_key import Key, key_of
+from engine.core.judging.condition import SilenceCondition
+from engine.core.judging.group_key import GroupKey, key_of
 from engine.core.judging.group_state import Point
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.rule import Rule
-from engine.evaluation.groups import GROUPS, Head, Kept, read
+from engine.evaluation.groups import GROUPS, GroupHead, KeptGroup, read
 from engine.records.readable import readable
 from engine.records.rule_sets import RULES, InForce, fetch
 from engine.store.codec import decode_record
@@ -49,9 +49,9 @@ async def experience(store: Store, now: Instant) -> Experience:
         return Experience(rules={})
     in_force = decode_record(RULES, "in_force", record.value, InForce)
     rules = dict((await fetch(store, in_force.rule_set)).rules)
-    groups: dict[str, list[Key]] = {}
+    groups: dict[str, list[GroupKey]] = {}
     newest: dict[str, Instant] = {}
-    for member, head in readable(GROUPS, await store.scan(GROUPS), Head).items():
+    for member, head in readable(GROUPS, await store.scan(GROUPS), GroupHead).items():
         key = key_of(member)
         groups.setdefault(key.rule, []).append(key)
         newest[key.rule] = max(newest.get(key.rule, 0), _newest(head))
@@ -63,9 +63,9 @@ async def experience(store: Store, now: Instant) -> Experience:
             unmatched.append(id_)
     hasty = {}
     for id_, rule in sorted(rules.items()):
-        if isinstance(rule.condition, Silence):
+        if isinstance(rule.condition, SilenceCondition):
             kept = await read(store, groups.get(id_, []))
-            gap = usual_gap(one.state.points for one in kept.values() if isinstance(one, Kept))
+            gap = usual_gap(one.state.points for one in kept.values() if isinstance(one, KeptGroup))
             if gap is not None and gap > rule.condition.length:
                 hasty[id_] = gap
     return Experience(rules=rules, unmatched=tuple(unmatched), hasty=hasty)
@@ -81,7 +81,7 @@ def usual_gap(groups: Iterable[tuple[Point, ...]]) -> Millis | None:
     return gaps[int(USUAL * (len(gaps) - 1))] if len(gaps) >= ENOUGH else None
 
 
-def _newest(head: Head) -> Instant:
+def _newest(head: GroupHead) -> Instant:
     """Return the instant of the newest event of a group, as far as its last page and its fold tell."""
     last, seen = head.state.points[-1:], head.state.status.seen
     return max(

@@ -16,17 +16,17 @@ import structlog
 from engine.clock import Clock
 from engine.core.alerting.case_editor import NO_STAGES
 from engine.core.alerting.credential import Credential
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable
 from engine.documents.calendar import load_calendar
 from engine.documents.desks import NO_LISTS, Desks, Lists, load_desks, load_expected
 from engine.documents.directory import load_directory
 from engine.documents.finding import Findings, at_start
-from engine.documents.kinds import Kind, load_kinds
+from engine.documents.kinds import EventKind, load_kinds
 from engine.documents.loaded import Loaded, loaded
 from engine.documents.policies import load_policies
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.reference_tables import load_tables
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import load_rules
@@ -36,15 +36,15 @@ from engine.metrics import Metrics
 from engine.people.proposal_records import TooManyProposalsError
 from engine.records.readable import readable_or
 from engine.records.rule_set_diff import revision
-from engine.records.rule_sets import RULES, LookAlikeError, Progress, RuleSet
-from engine.records.runtime_config import Books
+from engine.records.rule_sets import RULES, ActivationProgress, LookAlikeError, RuleSet
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.approval import ALONE, Approval, written
 from engine.rule_sets.proposals import Proposals
 from engine.settings import Paths
 from engine.store.port import Store, Write
 
 
-def load_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind]) -> Loaded[RuleSet]:
+def load_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, EventKind]) -> Loaded[RuleSet]:
     """Load policies, rules and calendar, with every finding of every file; empty where one of them is an error.
 
     An installation without a calendar file has no stages.
@@ -69,7 +69,7 @@ def load_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind])
     if paths.expected.exists():
         expected = load_expected(paths.expected, regions)
     findings.extend((*desks.findings, *expected.findings))
-    known = Known(
+    known = ReferenceData(
         kinds=frozenset(kinds),
         regions=regions,
         policies=frozenset(policies) if read.valid else None,
@@ -84,7 +84,7 @@ def load_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind])
     return loaded(RuleSet(rules, policies, calendar), RuleSet({}, {}), findings)
 
 
-def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, Kind]) -> RuleSet:
+def read_rule_set(paths: Paths, regions: RegionTable, kinds: Mapping[str, EventKind]) -> RuleSet:
     """Read policies, rules and calendar; raise `ConfigurationError` with every finding where one is an error."""
     return load_rule_set(paths, regions, kinds).expect()
 
@@ -111,7 +111,7 @@ def files_of(paths: Paths) -> list[Path]:
 
 
 async def import_directory(
-    books: Books, paths: Paths, at: Instant, by: Credential, *, replace: bool = True
+    books: RuntimeConfig, paths: Paths, at: Instant, by: Credential, *, replace: bool = True
 ) -> int:
     """Put the directory file in force; return its version. With `replace=False` only into a store without any."""
     held = await books.directory()
@@ -154,7 +154,7 @@ class Watch:
         self,
         store: Store,
         clock: Clock,
-        books: Books,
+        books: RuntimeConfig,
         metrics: Metrics,
         approval: Approval,
         proposals: Proposals,
@@ -207,7 +207,7 @@ class Watch:
         if not loaded.valid:
             files = "invalid"
             self._metrics.rules_rejected("invalid")
-            asked = ask(Request("rules"), self._clock.now())
+            asked = ask(InternalAlertRequest("rules"), self._clock.now())
             await self._store.write(Write(name="own_alert", plans=(asked,)))
             log.error("rules_invalid", in_force=in_force, errors=errors, findings=written(loaded.findings))
         elif loaded.value.id != in_force:
@@ -248,7 +248,7 @@ class Watch:
         pending, progress = await self._store.get(RULES, ["pending", "progress"])
         if pending is None:
             return None
-        found = readable_or(RULES, "progress", progress, Progress, None)
+        found = readable_or(RULES, "progress", progress, ActivationProgress, None)
         return found.share if found else 0.0
 
 

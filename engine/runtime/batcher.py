@@ -24,7 +24,7 @@ class RoundCancelledError(SiagaError):
     """The round was cancelled; whether its work was done is not known."""
 
 
-class Rounds(Generic[Q, A]):
+class Batcher(Generic[Q, A]):
     """Rounds of one kind of work, which returns of each question its answer or what it raised."""
 
     def __init__(self, work: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]]) -> None:

@@ -18,7 +18,7 @@ from engine.store.port import Put, Store, Write
 CLOCK = "clock"
 """Table of the manual clock's value; its one record is `now`."""
 
-Turn = Callable[[], Awaitable[int]]
+LoopTurn = Callable[[], Awaitable[int]]
 
 
 async def stored_clock(store: Store, start: Instant) -> ManualClock:
@@ -39,7 +39,7 @@ class LockStep:
         self,
         store: Store,
         clock: ManualClock,
-        turns: Sequence[Turn],
+        turns: Sequence[LoopTurn],
         next_due: Callable[[], Awaitable[Instant | None]],
     ) -> None:
         self._store = store

@@ -13,7 +13,7 @@ import structlog
 from engine.clock import Clock, monotonic
 from engine.errors import StoreUnavailableError
 from engine.metrics import Metrics
-from engine.runtime.lock_step import Turn
+from engine.runtime.lock_step import LoopTurn
 from engine.store.port import Store
 
 PAUSE_AFTER_FAILURE = 1.0
@@ -36,7 +36,7 @@ class LoopState(msgspec.Struct):
     bound: float
 
 
-class Turned(Protocol):
+class TurnResult(Protocol):
     """What knows whether its last turn left something to do."""
 
     @property
@@ -57,7 +57,7 @@ class Loop:
         channels: Sequence[str] = (),
         schedules: Sequence[str] = (),
         every: float = LONGEST_WAIT,
-        of: Turned | None = None,
+        of: TurnResult | None = None,
     ) -> None:
         """Name the loop and what it turns at; `of` is what turns, where that knows whether a turn left anything."""
         self.name = name
@@ -119,7 +119,7 @@ ROLE_OF = {
 """The role of a loop that is not named by its role."""
 
 
-class Rota:
+class LoopRunner:
     """The loops of some roles."""
 
     def __init__(self, roles: Collection[str], *, store: Store, clock: Clock, metrics: Metrics) -> None:
@@ -127,7 +127,7 @@ class Rota:
         self._loop = partial(Loop, store=store, clock=clock, metrics=metrics)
         self._loops: dict[str, Loop] = {}
 
-    def add(self, name: str, turn: Turn, **when: Any) -> None:
+    def add(self, name: str, turn: LoopTurn, **when: Any) -> None:
         """Let a loop turn `when` it should (`channels`, `schedules`, `every`, `of` of `Loop`) if its role is wanted."""
         if ROLE_OF.get(name, name) in self._roles:
             self._loops[name] = self._loop(name, turn, **when)

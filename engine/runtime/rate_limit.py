@@ -14,14 +14,14 @@ REMEMBERED = 20_000
 """Keys counted at once."""
 
 
-class Limit(NamedTuple):
+class RateLimit(NamedTuple):
     """So much at once, and then `per_second`."""
 
     per_second: float
     burst: float
 
     @classmethod
-    def per(cls, seconds: float, amount: float) -> Limit:
+    def per(cls, seconds: float, amount: float) -> RateLimit:
         """Return the limit that allows `amount` at once, and as much again evenly over each `seconds`."""
         return cls(amount / seconds, amount)
 
@@ -33,7 +33,7 @@ class RateLimiter:
         self._remembered = remembered
         self._used: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: str, limit: Limit, now: float, amount: float = 1) -> float:
+    def take(self, key: str, limit: RateLimit, now: float, amount: float = 1) -> float:
         """Take `amount` and return 0. Where that is too much take nothing and return the seconds until it is not.
 
         Infinity: `amount` is more than the bucket ever holds.
@@ -47,7 +47,7 @@ class RateLimiter:
             self._used.popitem(last=False)
         return 0.0
 
-    def wait(self, key: str, limit: Limit, now: float, amount: float = 1) -> float:
+    def wait(self, key: str, limit: RateLimit, now: float, amount: float = 1) -> float:
         """Return the seconds until `amount` could be taken, and take nothing."""
         if amount > limit.burst:
             return math.inf
@@ -63,6 +63,6 @@ class RateLimiter:
         """Fill the bucket of a key."""
         self._used.pop(key, None)
 
-    def _in_use(self, key: str, limit: Limit, now: float) -> float:
+    def _in_use(self, key: str, limit: RateLimit, now: float) -> float:
         used, at = self._used.get(key, (0.0, now))
         return max(0.0, used - max(0.0, now - at) * limit.per_second)

@@ -1,9 +1,10 @@
 """Work beside the service: a child process with bounds on memory, processor time and time, that never outlives its use.
 
-The parent writes one order as a line and keeps the pipe open; the child answers in lines, the last of them a `Result`
-or an `Unable`. A child whose parent is gone reads the end of its input and ends. Each owner has one worker at a time:
-a new order takes the place of the one before, whose process is killed first. A process that fails says so by type and
-place, never by the text of what was raised, and nothing it writes to standard error reaches the log.
+The parent writes one order as a line and keeps the pipe open; the child answers in lines, the last of them a
+`WorkerResult` or an `Unable`. A child whose parent is gone reads the end of its input and ends. Each owner has one
+worker at a time: a new order takes the place of the one before, whose process is killed first. A process that fails
+says so by type and place, never by the text of what was raised, and nothing it writes to standard error reaches the
+log.
 """
 
 from __future__ import annotations
@@ -40,20 +41,20 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     descriptors: int = 256
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is told, as one line; `work` is the order itself, as JSON."""
 
     bounds: Bounds
     work: msgspec.Raw
 
 
-class Share(msgspec.Struct, frozen=True, tag="share"):
+class WorkShare(msgspec.Struct, frozen=True, tag="share"):
     """Which share of the work is done, 0 to 1."""
 
     done: float
 
 
-class Result(msgspec.Struct, frozen=True, tag="result"):
+class WorkerResult(msgspec.Struct, frozen=True, tag="result"):
     """What the work came to, as JSON; the last line."""
 
     value: msgspec.Raw
@@ -136,16 +137,16 @@ class Job:
     async def _exchange(self, process: asyncio.subprocess.Process, work: Any, bounds: Bounds) -> bytes:
         if process.stdin is None or process.stdout is None:
             raise AssertionError("the process was started without its pipes")
-        order = Order(bounds=bounds, work=msgspec.Raw(msgspec.json.encode(work)))
+        order = WorkerOrder(bounds=bounds, work=msgspec.Raw(msgspec.json.encode(work)))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its end is told below
             process.stdin.write(msgspec.json.encode(order) + b"\n")
             await process.stdin.drain()
         try:
             async for line in process.stdout:
-                said = msgspec.json.decode(line, type=Share | Result | Unable)
-                if isinstance(said, Share):
+                said = msgspec.json.decode(line, type=WorkShare | WorkerResult | Unable)
+                if isinstance(said, WorkShare):
                     self.done = said.done
-                elif isinstance(said, Result):
+                elif isinstance(said, WorkerResult):
                     return bytes(said.value)
                 else:
                     raise WorkerFailedError(f"{said.error} at {'; '.join(said.at)}")
@@ -210,7 +211,7 @@ class Workers:
 def serve(work: Callable[[bytes, Callable[[float], None]], Awaitable[Any]]) -> None:
     """Do one order of standard input: the main function of a module that is a worker."""
     os.nice(LOWEST)
-    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerOrder)
     _bound(resource.RLIMIT_AS, order.bounds.memory)
     _bound(resource.RLIMIT_CPU, order.bounds.cpu_seconds)
     _bound(resource.RLIMIT_NOFILE, order.bounds.descriptors)
@@ -222,13 +223,13 @@ def serve(work: Callable[[bytes, Callable[[float], None]], Awaitable[Any]]) -> N
         nonlocal told
         if done - told >= 0.01:
             told = done
-            _say(Share(done))
+            _say(WorkShare(done))
 
     async def run() -> Any:
         return await work(bytes(order.work), share)
 
     try:
-        _say(Result(msgspec.Raw(msgspec.json.encode(asyncio.run(run())))))
+        _say(WorkerResult(msgspec.Raw(msgspec.json.encode(asyncio.run(run())))))
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
         _say(Unable(type(error).__name__, places(error)))
 
@@ -247,6 +248,6 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _say(said: Share | Result | Unable) -> None:
+def _say(said: WorkShare | WorkerResult | Unable) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
     sys.stdout.buffer.flush()

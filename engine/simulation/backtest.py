@@ -38,11 +38,11 @@ from engine.records.alert_repository import LINKS, NOTIFICATIONS
 from engine.records.rule_sets import RuleSet
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import Settings
-from engine.simulation.feed import Accepted, Feed, Other, Request
-from engine.simulation.ledger import Bygone, Kept, Ledger, Received, Told
-from engine.simulation.replay import AFTERWARDS, Progress
-from engine.simulation.respondents import Nobody, Punctual, Recalled, Recorded
-from engine.simulation.simulator import KEY, NAMESPACE, Outgoing, Rig
+from engine.simulation.feed import AcceptedEvent, Feed, FeedRequest, Other
+from engine.simulation.ledger import Bygone, KeptCourse, Ledger, Received, RecordedMessage
+from engine.simulation.replay import AFTERWARDS, ReplayProgress
+from engine.simulation.respondents import Nobody, Punctual, Recalled, RecordedAnswers
+from engine.simulation.simulator import KEY, NAMESPACE, Outgoing, Simulator
 from engine.store.archive.events import Archive
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Put, Write
@@ -114,10 +114,10 @@ class Backtest:
         """Return those who answer in one run."""
         if self._answers is None:
             return Nobody()
-        return Punctual(self._answers) if isinstance(self._answers, int) else Recorded(self._answers)
+        return Punctual(self._answers) if isinstance(self._answers, int) else RecordedAnswers(self._answers)
 
     async def run(
-        self, rule_set: RuleSet, shown: Callable[[Progress], None] = lambda _progress: None
+        self, rule_set: RuleSet, shown: Callable[[ReplayProgress], None] = lambda _progress: None
     ) -> Ledger:
         """Run the events past a rule set."""
         with TemporaryDirectory(prefix="siaga-backtest-") as folder:
@@ -128,13 +128,13 @@ class _Run:
     """One rule set, one empty store, and a folder for what leaves that."""
 
     def __init__(
-        self, test: Backtest, rule_set: RuleSet, shown: Callable[[Progress], None], folder: Path
+        self, test: Backtest, rule_set: RuleSet, shown: Callable[[ReplayProgress], None], folder: Path
     ) -> None:
         self._test, self._rules, self._shown = test, rule_set, shown
         self._notifiers = collecting(gateway.id for gateway in test.gateways)
         metrics = Metrics()
         archive = Archive(folder, NAMESPACE, durable=False)
-        self._rig = Rig(
+        self._rig = Simulator(
             rules=rule_set.rules.values(),
             policies=rule_set.policies,
             start=test.since,
@@ -156,8 +156,8 @@ class _Run:
         self._bygone = Bygone(rig.store, rig.desk, rule_set.rules)
         self._respondents = test.respondents()
         self._received = Received()
-        self._told: list[Told] = []
-        self._progress = Progress(total=test.feed.total)
+        self._told: list[RecordedMessage] = []
+        self._progress = ReplayProgress(total=test.feed.total)
         self._tidied = 0
 
     async def run(self) -> Ledger:
@@ -212,20 +212,20 @@ class _Run:
 
     # --- in ---
 
-    async def _submit(self, request: Request | Accepted | Other) -> None:
+    async def _submit(self, request: FeedRequest | AcceptedEvent | Other) -> None:
         match request:
-            case Request():
+            case FeedRequest():
                 body = b"\n".join(line.event for line in request.lines)
                 self._count(request, await self._door.submit(body, "application/x-ndjson", SCOPE))
                 self._progress.sent += len(request.lines)
-            case Accepted():
+            case AcceptedEvent():
                 await self._rig.receive([_EVENT.decode(value) for value in request.values], request.at)
                 self._received.accepted += len(request.values)
                 self._progress.sent += len(request.values)
             case Other():
                 await self._rig.store.append_entry(request.type, request.value, request.at)
 
-    def _count(self, request: Request, result: IntakeResult) -> None:
+    def _count(self, request: FeedRequest, result: IntakeResult) -> None:
         counts = self._received
         counts.accepted += result.accepted
         counts.duplicate += result.duplicate
@@ -234,7 +234,7 @@ class _Run:
         lines: list[KeptLine | RefusedLine] = [*result.quarantined, *result.rejected]
         for one in lines:
             if len(counts.kept) < KEPT:
-                counts.kept.append(Kept(request.lines[one.index].number, one.field, one.reason))
+                counts.kept.append(KeptCourse(request.lines[one.index].number, one.field, one.reason))
 
     # --- out ---
 
@@ -260,7 +260,7 @@ class _Run:
     def _enter(self, sent: Notification, sms_parts: int) -> None:
         sent_at = self._rig.clock.now() if sent.sent_at is None else sent.sent_at
         self._told.append(
-            Told(
+            RecordedMessage(
                 alert=sent.alert,
                 kind=sent.kind,
                 step=sent.step,

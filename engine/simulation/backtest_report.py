@@ -13,11 +13,11 @@ from rich.text import Text
 from engine.core.judging.instant import Instant, format_duration, format_instant, local
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import LEVEL_NAMES, level_name
-from engine.simulation.ledger import Course, Delay, Ledger, Told
-from engine.simulation.phrases import Language
+from engine.simulation.ledger import Course, Delay, Ledger, RecordedMessage
+from engine.simulation.phrases import PhraseLanguage
 
 
-class Change(msgspec.Struct):
+class CourseChange(msgspec.Struct):
     """How many messages a recipient gets more and fewer, and how many earlier and later."""
 
     more: int = 0
@@ -29,7 +29,7 @@ class Change(msgspec.Struct):
         return bool(self.more or self.fewer or self.earlier or self.later)
 
 
-class Pair(msgspec.Struct, frozen=True):
+class CoursePair(msgspec.Struct, frozen=True):
     """One alert in the run before and in the run after."""
 
     before: Course
@@ -46,30 +46,30 @@ class Pair(msgspec.Struct, frozen=True):
         return self.before.level != self.after.level
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class BacktestDifference(msgspec.Struct, frozen=True, kw_only=True):
     """What changes from the run before to the run after. `recipients` are by (role, region)."""
 
     gone: tuple[Course, ...]
     new: tuple[Course, ...]
-    redated: tuple[Pair, ...]
-    level_changed: tuple[Pair, ...]
-    recipients: dict[tuple[str, str], Change]
+    redated: tuple[CoursePair, ...]
+    level_changed: tuple[CoursePair, ...]
+    recipients: dict[tuple[str, str], CourseChange]
     messages: int
     parts: int
 
 
-def difference(before: Ledger, after: Ledger) -> Difference:
+def difference(before: Ledger, after: Ledger) -> BacktestDifference:
     """Return what changes for whom; `messages` and `parts` are how many more (negative: fewer) in all."""
     pairs, gone, new = _paired(before.courses, after.courses)
     told_before, told_after = before.told_of(), after.told_of()
-    recipients: defaultdict[tuple[str, str], Change] = defaultdict(Change)
+    recipients: defaultdict[tuple[str, str], CourseChange] = defaultdict(CourseChange)
     for pair in pairs:
         _compare(told_before.get(pair.before.id, ()), told_after.get(pair.after.id, ()), recipients)
     for course in gone:
         _compare(told_before.get(course.id, ()), (), recipients)
     for course in new:
         _compare((), told_after.get(course.id, ()), recipients)
-    return Difference(
+    return BacktestDifference(
         gone=tuple(gone),
         new=tuple(new),
         redated=tuple(pair for pair in pairs if pair.redated),
@@ -85,18 +85,18 @@ def difference(before: Ledger, after: Ledger) -> Difference:
 
 def _paired(
     before: Iterable[Course], after: Iterable[Course]
-) -> tuple[list[Pair], list[Course], list[Course]]:
+) -> tuple[list[CoursePair], list[Course], list[Course]]:
     """Return the pairs, what is only before, and what is only after; each by the instant it happened."""
     groups: defaultdict[tuple[str, str], tuple[list[Course], list[Course]]] = defaultdict(lambda: ([], []))
     for side, courses in enumerate((before, after)):
         for course in courses:
             groups[course.rule, course.group][side].append(course)
-    pairs: list[Pair] = []
+    pairs: list[CoursePair] = []
     gone: list[Course] = []
     new: list[Course] = []
     for olds, news in groups.values():
         same = {course.happened_at: course for course in olds}
-        pairs += [Pair(same[c.happened_at], c) for c in news if c.happened_at in same]
+        pairs += [CoursePair(same[c.happened_at], c) for c in news if c.happened_at in same]
         shared = same.keys() & {course.happened_at for course in news}
         left = [course for course in sorted(olds, key=_order) if course.happened_at not in shared]
         for course in sorted(news, key=_order):
@@ -107,7 +107,7 @@ def _paired(
                 new.append(course)
             else:
                 left.remove(old)
-                pairs.append(Pair(old, course))
+                pairs.append(CoursePair(old, course))
         gone += left
     return (
         sorted(pairs, key=lambda pair: _order(pair.after)),
@@ -131,7 +131,9 @@ def _overlap(one: Course, other: Course) -> bool:
 
 
 def _compare(
-    before: Sequence[Told], after: Sequence[Told], recipients: defaultdict[tuple[str, str], Change]
+    before: Sequence[RecordedMessage],
+    after: Sequence[RecordedMessage],
+    recipients: defaultdict[tuple[str, str], CourseChange],
 ) -> None:
     """Count what changes in the messages of one alert: the n-th of a kind and step to a person against the n-th."""
     old, new = _numbered(before), _numbered(after)
@@ -149,11 +151,11 @@ def _compare(
             recipients[one.role, one.office].more += 1
 
 
-def _numbered(told: Iterable[Told]) -> dict[tuple[object, ...], Told]:
+def _numbered(told: Iterable[RecordedMessage]) -> dict[tuple[object, ...], RecordedMessage]:
     return dict(_numbers(sorted(told, key=lambda one: one.sent_at)))
 
 
-def _numbers(told: Iterable[Told]) -> Iterator[tuple[tuple[object, ...], Told]]:
+def _numbers(told: Iterable[RecordedMessage]) -> Iterator[tuple[tuple[object, ...], RecordedMessage]]:
     seen: Counter[tuple[object, ...]] = Counter()
     for one in told:
         key = (one.person, one.role, one.office, one.channel, one.kind, one.step)
@@ -232,7 +234,7 @@ WORDS = {
 class Printer:
     """Prints ledgers and differences in one language."""
 
-    def __init__(self, console: Console, language: Language, regions: RegionTable) -> None:
+    def __init__(self, console: Console, language: PhraseLanguage, regions: RegionTable) -> None:
         self._console, self._regions = console, regions
         self._column = 0 if language == "id" else 1
 
@@ -291,7 +293,7 @@ class Printer:
         if len(order) > BUSIEST:
             self._print("rest", number=len(order) - BUSIEST)
 
-    def difference(self, found: Difference, folder: str) -> None:
+    def difference(self, found: BacktestDifference, folder: str) -> None:
         """Print what changes."""
         self._print("against", folder=folder)
         for code, courses in (("new", found.new), ("gone", found.gone)):
@@ -360,7 +362,7 @@ def alerts_by_rule(courses: Iterable[Course]) -> dict[str, Counter[str]]:
 
 
 def as_json(
-    ledger: Ledger, against: Ledger | None = None, found: Difference | None = None
+    ledger: Ledger, against: Ledger | None = None, found: BacktestDifference | None = None
 ) -> dict[str, object]:
     """Return a run, and the other one with the difference where there is one, as one JSON object."""
     shown: dict[str, object] = {"run": _ledger(ledger)}
@@ -393,7 +395,7 @@ def _delay(delay: Delay) -> dict[str, object]:
     return {"rule": delay.course.rule, "group": delay.course.group, "milliseconds": delay.length}
 
 
-def _difference(found: Difference) -> dict[str, object]:
+def _difference(found: BacktestDifference) -> dict[str, object]:
     return {
         "only_after": [_course(course) for course in found.new],
         "only_before": [_course(course) for course in found.gone],
@@ -417,5 +419,5 @@ def _course(course: Course) -> dict[str, object]:
     }
 
 
-def _pair(pair: Pair) -> dict[str, object]:
+def _pair(pair: CoursePair) -> dict[str, object]:
     return {"before": _course(pair.before), "after": _course(pair.after)}

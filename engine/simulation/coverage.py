@@ -12,7 +12,7 @@ from engine.core.judging.filter import EVERYTHING, AllOf, AnyOf, Filter, Unless
 from engine.core.judging.pattern import watched_by
 from engine.core.judging.rule import Rule, level_name
 from engine.matching.native import compile_filter
-from engine.simulation.recorder import Happening, Turn
+from engine.simulation.recorder import Happening, RecordedTurn
 
 _STATUS_AFTER: Mapping[str, str] = {
     "opened": "open",
@@ -27,7 +27,7 @@ _STATUS_AFTER: Mapping[str, str] = {
 """The status in which an entry leaves its alert; the others leave it as it was."""
 
 
-def reached(histories: Iterable[Sequence[HistoryEntry]], turns: Iterable[Turn]) -> Iterator[str]:
+def reached(histories: Iterable[Sequence[HistoryEntry]], turns: Iterable[RecordedTurn]) -> Iterator[str]:
     """Yield what happened, each by a name in a form of its own.
 
     `message KIND`, `entry NAME`, `notification STATE REASON`, `passed REASON`, `skipped REASON`, `closed REASON`; and

@@ -10,16 +10,25 @@ from engine.core.alerting.alert import Alert, Notification
 from engine.core.judging.group_state import GroupState
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.rule import Rule, level_name
-from engine.documents.test_files.policy_tests import Awaited
-from engine.documents.test_files.rule_tests import Check, Expected, Group
+from engine.documents.test_files.policy_tests import ExpectedShown
+from engine.documents.test_files.rule_tests import Check, ExpectedAlerts, ExpectedGroup
 from engine.simulation.phrases import Phrase, phrase, written_offset
-from engine.simulation.recorder import Around, Happening, Standing, Turn, Witness, meant, open_by, why_not
-from engine.simulation.result import Row
+from engine.simulation.recorder import (
+    Around,
+    Happening,
+    RecordedState,
+    RecordedTurn,
+    Recorder,
+    meant,
+    open_by,
+    why_not,
+)
+from engine.simulation.result import ResultRow
 from engine.simulation.simulator import KEY
 from engine.texts.answer_link import fill, token_for
 
 
-class Comparison:
+class RuleExpectations:
     """The failures and the timeline of one run."""
 
     def __init__(
@@ -32,10 +41,10 @@ class Comparison:
         """Take the rules by id, the groups as they stood at the end by (rule, group), and their circumstances."""
         self._rules, self._start, self._states, self._around = rules, start, states, around
         self.failures: list[Phrase] = []
-        self.rows: list[Row] = []
+        self.rows: list[ResultRow] = []
 
     def hold(
-        self, expected: Sequence[Expected], happened: Sequence[Happening], *, nothing_else: bool
+        self, expected: Sequence[ExpectedAlerts], happened: Sequence[Happening], *, nothing_else: bool
     ) -> None:
         """Hold what happened against what was expected."""
         left = list(happened)
@@ -52,15 +61,15 @@ class Comparison:
         for one in unexpected if nothing_else else ():
             what = self._happening(one)
             at = one.at - self._start
-            self.rows.append(Row(at=at, got=what, right=False))
+            self.rows.append(ResultRow(at=at, got=what, right=False))
             self.failures.append(phrase("unexpected", at=written_offset(at), what=what))
 
-    def _line(self, line: Expected, answer: Happening | None, unexpected: Sequence[Happening]) -> None:
+    def _line(self, line: ExpectedAlerts, answer: Happening | None, unexpected: Sequence[Happening]) -> None:
         wanted = self._expected(line)
         if answer is not None:
-            self.rows.append(Row(at=line.at, expected=wanted, got=self._happening(answer)))
+            self.rows.append(ResultRow(at=line.at, expected=wanted, got=self._happening(answer)))
             return
-        self.rows.append(Row(at=line.at, expected=wanted, right=False))
+        self.rows.append(ResultRow(at=line.at, expected=wanted, right=False))
         at = written_offset(line.at)
         near = [
             one
@@ -78,7 +87,7 @@ class Comparison:
         else:
             self.failures.append(phrase("missing", at=at, what=wanted))
 
-    def _why_not(self, line: Expected) -> str:
+    def _why_not(self, line: ExpectedAlerts) -> str:
         """Say which gate kept the alert from opening at the instant at which it was expected to."""
         rules = [rule for id_, rule in self._rules.items() if line.rule in (None, id_)]
         if line.state not in ("opens", "hidden") or len(rules) != 1:
@@ -91,7 +100,7 @@ class Comparison:
         at = self._start + line.at
         return why_not(rule, state, at, self._around(rule, groups[0])) if groups else why_not(rule, state, at)
 
-    def _answers(self, one: Happening, line: Expected) -> bool:
+    def _answers(self, one: Happening, line: ExpectedAlerts) -> bool:
         return (
             one.state == line.state
             and line.at in self._instants(one)
@@ -114,11 +123,11 @@ class Comparison:
         by_figure = one.state == "closes" and one.reason == "no_longer_true"
         return (at, at - kept) if by_figure and kept else (at,)
 
-    def _is_meant(self, one: Happening, rule: str | None, group: Group) -> bool:
+    def _is_meant(self, one: Happening, rule: str | None, group: ExpectedGroup) -> bool:
         known = self._rules.get(one.rule)
         return rule in (None, one.rule) and known is not None and meant(known, group, one.group)
 
-    def _wrong_group(self, line: Expected | Check) -> Phrase | None:
+    def _wrong_group(self, line: ExpectedAlerts | Check) -> Phrase | None:
         """Say that a line names a group by keys that the rule does not group by."""
         rule = self._rules.get(line.rule or "")
         if rule is None or not isinstance(line.group, dict) or set(line.group) <= set(rule.per):
@@ -156,7 +165,7 @@ class Comparison:
                         )
                     )
 
-    def check(self, line: Check, rule: Rule, found: Sequence[Standing]) -> None:
+    def check(self, line: Check, rule: Rule, found: Sequence[RecordedState]) -> None:
         """Hold how a group stands against a line of `check`."""
         at = written_offset(line.at)
         if (wrong := self._wrong_group(line)) is not None:
@@ -183,7 +192,7 @@ class Comparison:
                 )
         wanted = ", ".join(f"{key} {expected}" for key, expected, _ in _pairs(line, stands))
         self.rows.append(
-            Row(
+            ResultRow(
                 at=line.at,
                 expected=phrase("checked", rule=rule.id, group=written_group(line.group), what=wanted),
                 got=phrase(
@@ -196,7 +205,7 @@ class Comparison:
             )
         )
 
-    def _expected(self, line: Expected) -> Phrase:
+    def _expected(self, line: ExpectedAlerts) -> Phrase:
         more = _more(line.detected, line.reason, line.evidence, line.count, line.level)
         return phrase(
             "happening",
@@ -226,10 +235,10 @@ class Comparison:
         )
 
 
-NOTHING = Standing(group="", open=False, evidence=(), count=0, level=1, value=0.0)
+NOTHING = RecordedState(group="", open=False, evidence=(), count=0, level=1, value=0.0)
 
 
-def _says(line: Expected) -> int:
+def _says(line: ExpectedAlerts) -> int:
     """Return how much a line says, so that those that say most choose first."""
     return sum(
         value is not None
@@ -245,7 +254,7 @@ def _says(line: Expected) -> int:
     )
 
 
-def _pairs(line: Check, stands: Standing) -> Iterator[tuple[str, str, str]]:
+def _pairs(line: Check, stands: RecordedState) -> Iterator[tuple[str, str, str]]:
     """Yield (key, expected, got) for every key that a line asserts."""
     if line.open is not None:
         yield "open", str(line.open).lower(), str(stands.open).lower()
@@ -277,7 +286,7 @@ def _more(
     return f" ({said})" if said else ""
 
 
-def written_group(group: Group) -> str:
+def written_group(group: ExpectedGroup) -> str:
     """Write a group as people read it."""
     if isinstance(group, dict):
         return ", ".join(f"{key}: {value}" for key, value in group.items())
@@ -290,7 +299,7 @@ OPENINGS = ("opens", "hidden")
 class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """One message that a line awaits; a line with several recipients or channels awaits one on each."""
 
-    line: Awaited
+    line: ExpectedShown
     to: str | None
     channel: str | None
 
@@ -302,15 +311,15 @@ class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return sum(value is not None for value in given) + len(line.contains) + (not line.within)
 
 
-class Attendance:
+class PolicyExpectations:
     """The failures and the timeline of one policy test."""
 
-    def __init__(self, witness: Witness, rules: Mapping[str, Rule], start: Instant) -> None:
+    def __init__(self, witness: Recorder, rules: Mapping[str, Rule], start: Instant) -> None:
         self._witness, self._rules, self._start = witness, rules, start
         self.failures: list[Phrase] = []
-        self.rows: list[Row] = []
+        self.rows: list[ResultRow] = []
 
-    def hold(self, awaited: Sequence[Awaited], nothing_else: str) -> None:
+    def hold(self, awaited: Sequence[ExpectedShown], nothing_else: str) -> None:
         """Hold what there was against what was awaited."""
         self._messages([line for line in awaited if line.aspect == "message"], nothing_else != "none")
         for line in awaited:
@@ -321,7 +330,7 @@ class Attendance:
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def _messages(self, lines: Sequence[Awaited], nothing_else: bool) -> None:  # noqa: FBT001
+    def _messages(self, lines: Sequence[ExpectedShown], nothing_else: bool) -> None:  # noqa: FBT001
         left = self._witness.messages()
         wanted = [
             _Wanted(line=line, to=to, channel=channel)
@@ -345,7 +354,7 @@ class Attendance:
         for notification in left if nothing_else else ():
             at = (notification.sent_at or 0) - self._start
             what = self._message(notification)
-            self.rows.append(Row(at=at, got=what, right=False))
+            self.rows.append(ResultRow(at=at, got=what, right=False))
             self.failures.append(phrase("unexpected", at=written_offset(at), what=what))
 
     def _is_wanted(self, n: Notification, one: _Wanted) -> bool:
@@ -368,7 +377,7 @@ class Attendance:
         what = self._awaited(line, one.to, one.channel)
         if answer is not None:
             at = (answer.sent_at or 0) - self._start
-            self.rows.append(Row(at=at, expected=what, got=self._message(answer)))
+            self.rows.append(ResultRow(at=at, expected=what, got=self._message(answer)))
             return
         why = self._why_no_message(one)
         other = msgspec.structs.replace(line, contains=(), lacks=(), step=None, level=None)
@@ -377,10 +386,10 @@ class Attendance:
         if instead is not None:  # the right message with wrong words is one failure, not two
             left.remove(instead)
         got = self._message(instead) if instead else None
-        self.rows.append(Row(at=line.since, expected=what, got=got, right=False))
+        self.rows.append(ResultRow(at=line.since, expected=what, got=got, right=False))
         self._missing(line, what, why)
 
-    def _missing(self, line: Awaited, what: Phrase, why: str) -> None:
+    def _missing(self, line: ExpectedShown, what: Phrase, why: str) -> None:
         at = _span(line)
         if why:
             self.failures.append(phrase("missing_because", at=at, what=what, why=why))
@@ -421,7 +430,7 @@ class Attendance:
             return f"{one.to}: -"
         return ", ".join(dict.fromkeys(reasons))
 
-    def _fate(self, n: Notification, line: Awaited) -> str:
+    def _fate(self, n: Notification, line: ExpectedShown) -> str:
         if n.sent_at is None:
             return f"{n.state}: {n.reason or n.held}" if n.reason or n.held else n.state
         at = n.sent_at - self._start
@@ -433,7 +442,7 @@ class Attendance:
             return ", ".join(wrong) or f"{n.person} {n.channel}"
         return f"{n.state} {written_offset(at)}, step {n.step}"
 
-    def _awaited(self, line: Awaited, to: str | None, channel: str | None) -> Phrase:
+    def _awaited(self, line: ExpectedShown, to: str | None, channel: str | None) -> Phrase:
         parts = [f"step {line.step}"] if line.step is not None else []
         parts += [f"contains {part!r}" for part in line.contains] + [f"lacks {part!r}" for part in line.lacks]
         parts += [line.rule] if line.rule else []
@@ -454,7 +463,7 @@ class Attendance:
 
     # --- states -------------------------------------------------------------------------------------------------------
 
-    def _state(self, line: Awaited) -> None:
+    def _state(self, line: ExpectedShown) -> None:
         match line.aspect:
             case "audit":
                 self._audit(line)
@@ -463,7 +472,7 @@ class Attendance:
             case _:
                 self._alert(line)
 
-    def _alert(self, line: Awaited) -> None:
+    def _alert(self, line: ExpectedShown) -> None:
         what = self._expected(line)
         since, until = self._start + line.since, self._start + line.until
         if line.value in OPENINGS:
@@ -478,7 +487,7 @@ class Attendance:
             near = [turn for turn in self._witness.openings if self._is_meant(turn.alert, line)]
         self._said(line, what, self._got(answer) if answer else None, [self._got(turn) for turn in near])
 
-    def _notification(self, line: Awaited) -> None:
+    def _notification(self, line: ExpectedShown) -> None:
         what = self._expected(line)
         since, until = self._start + line.since, self._start + line.until
         found = (
@@ -509,7 +518,7 @@ class Attendance:
                     line, what, self._got(answer) if answer else None, [self._got(turn) for turn in mine]
                 )
 
-    def _audit(self, line: Awaited) -> None:
+    def _audit(self, line: ExpectedShown) -> None:
         what = self._expected(line)
         entries = [
             (alert, entry)
@@ -531,18 +540,18 @@ class Attendance:
         names = [self._entry(alert, entry.name, entry.reason, entry.person) for alert, entry in entries]
         self._said(line, what, found, [one for one in names if one.words["name"] == line.value])
 
-    def _said(self, line: Awaited, what: Phrase, answer: Phrase | None, near: Sequence[Phrase]) -> None:
+    def _said(self, line: ExpectedShown, what: Phrase, answer: Phrase | None, near: Sequence[Phrase]) -> None:
         if answer is not None:
-            self.rows.append(Row(at=line.since, expected=what, got=answer))
+            self.rows.append(ResultRow(at=line.since, expected=what, got=answer))
             return
         got = near[0] if near else None
-        self.rows.append(Row(at=line.since, expected=what, got=got, right=False))
+        self.rows.append(ResultRow(at=line.since, expected=what, got=got, right=False))
         if got is not None:
             self.failures.append(phrase("missing_but", at=_span(line), what=what, got=got))
         else:
             self.failures.append(phrase("missing", at=_span(line), what=what))
 
-    def _other_states(self, lines: Sequence[Awaited]) -> None:
+    def _other_states(self, lines: Sequence[ExpectedShown]) -> None:
         """Every change of an alert's status must be listed at its instant."""
         turns = [turn for turn in self._witness.turns_of_alerts() if turn not in self._witness.openings]
         opened = {(turn.about.id, turn.at) for turn in self._witness.openings}
@@ -556,10 +565,10 @@ class Attendance:
             )
             if not listed:
                 at, what = turn.at - self._start, self._got(turn)
-                self.rows.append(Row(at=at, got=what, right=False))
+                self.rows.append(ResultRow(at=at, got=what, right=False))
                 self.failures.append(phrase("unexpected", at=written_offset(at), what=what))
 
-    def _expected(self, line: Awaited) -> Phrase:
+    def _expected(self, line: ExpectedShown) -> Phrase:
         parts = [
             f"by {line.by}" if line.by else "",
             f"level {level_name(line.level)}" if line.level is not None else "",
@@ -580,7 +589,7 @@ class Attendance:
         group = written_group(line.group)
         return phrase("alert", state=line.value, rule=line.rule or "*", group=group, more=_in(parts))
 
-    def _got(self, turn: Turn) -> Phrase:
+    def _got(self, turn: RecordedTurn) -> Phrase:
         n = turn.notification
         if n is not None:
             parts = [f"reason {turn.reason}" if turn.reason else ""]
@@ -597,7 +606,7 @@ class Attendance:
         parts = [f"reason {reason}" if reason else "", person]
         return phrase("audit", name=name, rule=alert.rule.id, group=alert.group, more=_in(parts))
 
-    def _is_meant(self, alert: Alert | None, line: Awaited) -> bool:
+    def _is_meant(self, alert: Alert | None, line: ExpectedShown) -> bool:
         """Say whether a line may speak of an alert; a reply that speaks of none is meant where none is named."""
         if alert is None:
             return line.rule is None and line.group is None
@@ -607,7 +616,7 @@ class Attendance:
         return line.group is None or (rule is not None and meant(rule, line.group, alert.group))
 
 
-def _agrees(turn: Turn, line: Awaited) -> bool:
+def _agrees(turn: RecordedTurn, line: ExpectedShown) -> bool:
     return (
         turn.state == line.value
         and line.by in (None, turn.by)
@@ -624,7 +633,7 @@ def _text(n: Notification) -> str:
     return fill(whole, token_for(KEY, n.id, n.channel))
 
 
-def _span(line: Awaited) -> str:
+def _span(line: ExpectedShown) -> str:
     since = written_offset(line.since)
     return f"{since}..{written_offset(line.until)}" if line.within else since
 

@@ -16,24 +16,24 @@ import msgspec
 from engine.core.judging.instant import SECOND, Instant, format_instant, parse_instant
 from engine.core.judging.region import RegionTable
 from engine.errors import ConfigurationError
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 
 
-class Line(msgspec.Struct, frozen=True):
+class FeedLine(msgspec.Struct, frozen=True):
     """One document of a feed: its number (from 1) and the event as a desk sends it."""
 
     number: int
     event: bytes
 
 
-class Request(msgspec.Struct, frozen=True):
+class FeedRequest(msgspec.Struct, frozen=True):
     """What was received at one instant, still to pass the door: events that are judged together."""
 
     at: Instant
-    lines: tuple[Line, ...]
+    lines: tuple[FeedLine, ...]
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class AcceptedEvent(msgspec.Struct, frozen=True):
     """The events of one request that passed the door before, as the stream holds them."""
 
     at: Instant
@@ -66,7 +66,7 @@ class Feed(Protocol):
         """When the last of them was received."""
         ...
 
-    def requests(self, most: int) -> AsyncIterator[Request | Accepted | Other]:
+    def requests(self, most: int) -> AsyncIterator[FeedRequest | AcceptedEvent | Other]:
         """Yield them in the order of receipt, at most so many still to pass the door in one request."""
         ...
 
@@ -79,7 +79,7 @@ class Past:
 
     def __init__(
         self,
-        history: History,
+        history: EventHistory,
         since: Instant,
         until: Instant | None,
         span: tuple[Instant, Instant],
@@ -93,7 +93,7 @@ class Past:
 
     @classmethod
     async def survey(
-        cls, history: History, since: Instant | None = None, until: Instant | None = None
+        cls, history: EventHistory, since: Instant | None = None, until: Instant | None = None
     ) -> Past:
         """Count what was received in [since, until); raise `ConfigurationError` where that is nothing."""
         first: Instant | None = None
@@ -110,7 +110,7 @@ class Past:
             )
         return cls(history, since or 0, until, (first, last), total)
 
-    async def requests(self, most: int) -> AsyncIterator[Request | Accepted | Other]:  # noqa: ARG002
+    async def requests(self, most: int) -> AsyncIterator[FeedRequest | AcceptedEvent | Other]:  # noqa: ARG002
         """Yield them as they stand in the stream; what was one request is one."""
         left, values = self.total, list[bytes]()
         async for entry in self._history.entries(self._since, self._until):
@@ -118,7 +118,7 @@ class Past:
                 values += entry.values
                 left -= len(entry.values)
                 if entry.last:
-                    yield Accepted(entry.received_at, tuple(values))
+                    yield AcceptedEvent(entry.received_at, tuple(values))
                     values = []
                 if left <= 0:
                     return
@@ -151,14 +151,14 @@ class Synthetic:
     def _received(number: int) -> Instant:
         return SYNTHETIC_START + (number * RATE // TOGETHER + 1) * TOGETHER
 
-    async def requests(self, most: int) -> AsyncIterator[Request | Accepted | Other]:
+    async def requests(self, most: int) -> AsyncIterator[FeedRequest | AcceptedEvent | Other]:
         """Yield them, what came within a minute in one request."""
         for at, numbers in groupby(range(self.total), key=self._received):
             lines = [self._line(number) for number in numbers]
             for start in range(0, len(lines), most):
-                yield Request(at, tuple(lines[start : start + most]))
+                yield FeedRequest(at, tuple(lines[start : start + most]))
 
-    def _line(self, number: int) -> Line:
+    def _line(self, number: int) -> FeedLine:
         place = self._places[number * 7 % len(self._places)]
         grave = number % GRAVE == 0
         turn = number // GRAVE
@@ -174,4 +174,4 @@ class Synthetic:
         }
         if grave:
             event["incident"] = f"sintetis-{turn // 3}"
-        return Line(number + 1, msgspec.json.encode(event))
+        return FeedLine(number + 1, msgspec.json.encode(event))

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from engine.core.alerting.alert import NOTICES, Alert, HistoryEntry, Kind
+from engine.core.alerting.alert import NOTICES, Alert, HistoryEntry, NoticeKind
 from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.rule import Rule
 from engine.core.judging.window import kept_for
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.records.alert_repository import NOTIFICATIONS, history_log
 from engine.simulation.recorder import UNDONE
 from engine.store.memory import MemoryStore
@@ -42,7 +42,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     undone: bool = False
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message that a gateway took: about which alert, to whom, when; `parts` is 0 where it is no SMS.
 
     `person` is the opaque id that pairs the messages of two runs; it is never printed. `role` is empty for a person
@@ -50,7 +50,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     alert: str
-    kind: Kind
+    kind: NoticeKind
     step: int
     person: str
     role: str
@@ -61,7 +61,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     parts: int = 0
 
 
-class Kept(msgspec.Struct, frozen=True):
+class KeptCourse(msgspec.Struct, frozen=True):
     """A line that the door kept aside or refused: its number, which field, why."""
 
     line: int
@@ -76,7 +76,7 @@ class Received(msgspec.Struct):
     duplicate: int = 0
     quarantined: int = 0
     rejected: int = 0
-    kept: list[Kept] = []
+    kept: list[KeptCourse] = []
 
     @property
     def whole(self) -> bool:
@@ -99,11 +99,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     until: Instant
     received: Received
     courses: tuple[Course, ...]
-    told: tuple[Told, ...]
+    told: tuple[RecordedMessage, ...]
 
-    def told_of(self) -> Mapping[str, list[Told]]:
+    def told_of(self) -> Mapping[str, list[RecordedMessage]]:
         """Return the messages by alert."""
-        found: defaultdict[str, list[Told]] = defaultdict(list)
+        found: defaultdict[str, list[RecordedMessage]] = defaultdict(list)
         for one in self.told:
             found[one.alert].append(one)
         return found
@@ -133,7 +133,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 class Bygone:
     """The courses of the alerts of a run, those among them that nothing can change any more without their messages."""
 
-    def __init__(self, store: MemoryStore, desk: Desk, rules: Mapping[str, Rule]) -> None:
+    def __init__(self, store: MemoryStore, desk: AlertCommands, rules: Mapping[str, Rule]) -> None:
         """Take the store and the desk of a run, and its rules, which say how far they reach back."""
         self._store = store
         self._desk = desk

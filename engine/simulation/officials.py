@@ -12,13 +12,13 @@ from typing import Literal
 
 import msgspec
 
-from engine.core.alerting.alert import Kind
+from engine.core.alerting.alert import NoticeKind
 from engine.core.judging.instant import HOUR, MINUTE, Instant, Millis
 
 _LINK = re.compile(r"https?://\S+/a/[a-z2-7]+")
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
+class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """What an official holds in hand: which notification of which alert, and the link (None: it asks nothing)."""
 
     notification: str
@@ -33,7 +33,7 @@ class Mailbox:
         self._outbox = outbox
         self._read: set[str] = set()
 
-    def new_letters(self) -> Iterator[Letter]:
+    def new_letters(self) -> Iterator[ReceivedMessage]:
         """Yield the e-mails written since the last call, by file name."""
         names = {path.name for path in self._outbox.glob("*.eml")} - self._read
         self._read |= names
@@ -43,7 +43,7 @@ class Mailbox:
                 raise TypeError(f"{name} is no e-mail")
             part = message.get_body(("plain",))
             found = _LINK.search(part.get_content()) if part else None
-            yield Letter(
+            yield ReceivedMessage(
                 notification=_inner(message["Message-ID"]),
                 alert=_inner(message["References"]),
                 link=found.group() if found else None,
@@ -57,7 +57,7 @@ def _inner(reference: str) -> str:
 
 CLOSED_BECAUSE = "Sudah ditangani di lapangan (jawaban sintetis)"
 """The reason that synthetic officials give for a closing."""
-Says = Literal["seen", "taken", "resolved"]
+OfficialSays = Literal["seen", "taken", "resolved"]
 
 MOODS: tuple[tuple[float, float], ...] = ((0.55, 0.40), (0.30, 0.75), (0.15, 1.00))
 """Share of alerts, and the share of their messages that are ignored: attentive, slow, nobody there."""
@@ -80,17 +80,17 @@ RESOLVED_WITHIN: tuple[Millis, Millis] = (1 * HOUR, 6 * HOUR)
 class PlannedAnswer(msgspec.Struct, frozen=True):
     """One answer that a person will give: what and when (milliseconds since 1970 UTC)."""
 
-    says: Says
+    says: OfficialSays
     at: Instant
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Reaction(msgspec.Struct, frozen=True):
     """What one person will answer to one message, in order of time; never empty."""
 
     answers: tuple[PlannedAnswer, ...]
 
 
-def plan(seed: int, alert_id: str, person: str, kind: Kind, sent_at: Instant) -> Plan | None:
+def plan(seed: int, alert_id: str, person: str, kind: NoticeKind, sent_at: Instant) -> Reaction | None:
     """Return what a person will answer to a message of this kind sent at this instant; None if they ignore it.
 
     Whether and how they react depends on seed, alert, person and kind alone: a message sent on two channels, or again
@@ -101,15 +101,15 @@ def plan(seed: int, alert_id: str, person: str, kind: Kind, sent_at: Instant) ->
     if dice.roll("ignores") < ignored:
         return None
     if kind != "expiry" and dice.roll("only seen") < ONLY_SEEN:
-        return Plan((PlannedAnswer("seen", sent_at + dice.delay("seen", SEEN_WITHIN)),))
+        return Reaction((PlannedAnswer("seen", sent_at + dice.delay("seen", SEEN_WITHIN)),))
     taken_at = sent_at + dice.delay("taken", TAKEN_WITHIN)
     taken = PlannedAnswer("taken", taken_at)
     if kind == "first" and dice.roll("resolves") >= RESOLVED:
-        return Plan((taken,))
-    return Plan((taken, PlannedAnswer("resolved", taken_at + dice.delay("resolved", RESOLVED_WITHIN))))
+        return Reaction((taken,))
+    return Reaction((taken, PlannedAnswer("resolved", taken_at + dice.delay("resolved", RESOLVED_WITHIN))))
 
 
-def _ignored(seed: int, alert_id: str, kind: Kind) -> float:
+def _ignored(seed: int, alert_id: str, kind: NoticeKind) -> float:
     """Return the share of messages of this kind about this alert that are ignored."""
     match kind:
         case "first" | "step" | "delegated" | "digest":

@@ -14,7 +14,7 @@ import msgspec
 from engine.core.judging.instant import Millis, format_duration
 from engine.documents.finding import Finding
 
-Language = Literal["id", "en"]
+PhraseLanguage = Literal["id", "en"]
 
 PHRASES: Mapping[str, tuple[str, str]] = {
     # states of an alert, as rule tests name them
@@ -117,18 +117,18 @@ class Phrase(msgspec.Struct, frozen=True):
     """One phrase and the words in it; a word may be a phrase itself, or a finding on a file."""
 
     code: str
-    words: Mapping[str, Word] = {}
+    words: Mapping[str, PhraseWord] = {}
 
-    def text(self, language: Language = "id") -> str:
+    def text(self, language: PhraseLanguage = "id") -> str:
         """Say it."""
         said = {name: _said(word, language) for name, word in self.words.items()}
         return PHRASES[self.code][0 if language == "id" else 1].format_map(said)
 
 
-Word = str | Phrase | Finding
+PhraseWord = str | Phrase | Finding
 
 
-def _said(word: Word, language: Language) -> str:
+def _said(word: PhraseWord, language: PhraseLanguage) -> str:
     match word:
         case Phrase():
             return word.text(language)
@@ -138,7 +138,7 @@ def _said(word: Word, language: Language) -> str:
             return word
 
 
-def phrase(code: str, **words: Word) -> Phrase:
+def phrase(code: str, **words: PhraseWord) -> Phrase:
     """Return a phrase with its words."""
     return Phrase(code, words)
 

@@ -22,31 +22,33 @@ from engine.delivery.send_budgets import budgets_of
 from engine.documents.gateways import RouteProfile
 from engine.documents.test_files.occurrence import Occurrence
 from engine.documents.test_files.policy_tests import PolicyTest
-from engine.documents.test_files.steps import Act, Reloading
+from engine.documents.test_files.steps import Reloading, TestStep
 from engine.errors import ConfigurationError
 from engine.metrics import Metrics
 from engine.simulation.coverage import reached, touched
-from engine.simulation.expectations import Attendance
+from engine.simulation.expectations import PolicyExpectations
 from engine.simulation.phrases import Phrase, phrase, written_offset
-from engine.simulation.recorder import Witness, happenings
-from engine.simulation.result import Result, Row
-from engine.simulation.run_steps import Deeds, by_id
-from engine.simulation.simulator import Outgoing, Premises, Rig
+from engine.simulation.recorder import Recorder, happenings
+from engine.simulation.result import ResultRow, TestResult
+from engine.simulation.run_steps import StepRunner, by_id
+from engine.simulation.simulator import Outgoing, Simulator, TestInstallation
 
 ALWAYS = ("sms", "email")
 """Channels that have a gateway in every test."""
 
 
-async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metrics: Metrics) -> Result:
+async def run_policy_test(
+    test: PolicyTest, file: str, premises: TestInstallation, metrics: Metrics
+) -> TestResult:
     """Run one policy test."""
     scene = test.scene
     if scene.unusable:
         found = tuple(phrase("finding", what=finding) for finding in scene.unusable)
-        return Result(file=file, name=test.name, failures=found)
+        return TestResult(file=file, name=test.name, failures=found)
     try:
         settings = premises.overridden(scene.settings)
     except ConfigurationError as error:
-        return Result(file=file, name=test.name, failures=(phrase("finding", what=str(error)),))
+        return TestResult(file=file, name=test.name, failures=(phrase("finding", what=str(error)),))
     renderer = premises.renderer(scene.regions, settings)
     channels = tuple(dict.fromkeys((*ALWAYS, *scene.gateways)))
     notifiers = collecting(channels)
@@ -58,7 +60,7 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
         for channel in channels
     )
     policies = by_id(scene.policies)
-    rig = Rig(
+    rig = Simulator(
         rules=scene.rules,
         policies=policies,
         start=min([test.start, *(test.start + act.at for act in test.timeline)]),
@@ -71,11 +73,11 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
         calendar=premises.calendar,
     )
     await rig.replace_directory(scene.directory)
-    witness = Witness(rig)
-    play = _Play(test, rig, witness, Deeds(rig, witness, notifiers, policies))
+    witness = Recorder(rig)
+    play = _Play(test, rig, witness, StepRunner(rig, witness, notifiers, policies))
     await play.run()
     rules = _rules_of(test)
-    attendance = Attendance(witness, rules, test.start)
+    attendance = PolicyExpectations(witness, rules, test.start)
     unknown = sorted({line.rule for line in test.expect if line.rule and line.rule not in rules})
     listed = ", ".join(sorted(rules))
     attendance.failures += [phrase("unknown_rule", rule=rule, rules=listed) for rule in unknown]
@@ -83,7 +85,7 @@ async def run_policy_test(test: PolicyTest, file: str, premises: Premises, metri
     attendance.hold(test.expect, test.nothing_else)
     events = [act.deed.event_from(test.start) for act in test.timeline if isinstance(act.deed, Occurrence)]
     happened = await happenings(rig.desk, {(event.desk, event.id): event.occurred_at for event in events})
-    return Result(
+    return TestResult(
         file=file,
         name=test.name,
         start=test.start,
@@ -107,15 +109,15 @@ def _rules_of(test: PolicyTest) -> dict[str, Rule]:
 class _Play:
     """Goes through the timeline: at each instant the acts in their order, then what falls due."""
 
-    def __init__(self, test: PolicyTest, rig: Rig, witness: Witness, deeds: Deeds) -> None:
+    def __init__(self, test: PolicyTest, rig: Simulator, witness: Recorder, deeds: StepRunner) -> None:
         self._test, self._rig, self._witness, self._deeds = test, rig, witness, deeds
         self.failures: list[Phrase] = []
-        self.rows: list[Row] = []
+        self.rows: list[ResultRow] = []
 
     async def run(self) -> None:
         """Play the test up to `run_until`, included."""
         test = self._test
-        by_instant: dict[int, list[Act]] = {}
+        by_instant: dict[int, list[TestStep]] = {}
         for act in test.timeline:
             if act.at <= test.run_until:
                 by_instant.setdefault(act.at, []).append(act)
@@ -133,12 +135,12 @@ class _Play:
             await self._witness.look()
         await self._rig.reach(instant)
 
-    async def _do(self, at: int, acts: Sequence[Act]) -> None:
+    async def _do(self, at: int, acts: Sequence[TestStep]) -> None:
         events = [act for act in acts if isinstance(act.deed, Occurrence)]
         waiting = False
         for act in acts:
             if isinstance(act.deed, Occurrence):
-                self.rows.append(Row(at=at, act=phrase("act", what=_written(act))))
+                self.rows.append(ResultRow(at=at, act=phrase("act", what=_written(act))))
                 if act is events[0]:  # all events of one instant are one request
                     found = [
                         e.deed.event_from(self._test.start) for e in events if isinstance(e.deed, Occurrence)
@@ -150,13 +152,13 @@ class _Play:
                 await self._rig.judge()
                 await self._witness.look()
                 waiting = False
-            self.rows.append(Row(at=at, act=phrase("act", what=_written(act))))
+            self.rows.append(ResultRow(at=at, act=phrase("act", what=_written(act))))
             if (why := await self._deeds.do(act.deed)) is not None:
                 self.failures.append(phrase("act_failed", at=written_offset(at), what=why))
             await self._witness.look()
 
 
-def _written(act: Act) -> str:
+def _written(act: TestStep) -> str:
     """Write an act as people read it, in one line."""
     if isinstance(act.deed, Occurrence):
         event = act.deed.event

@@ -14,12 +14,12 @@ from engine.core.judging.group_key import key_of, key_values
 from engine.core.judging.group_state import UNKNOWN, Circumstances, GroupState
 from engine.core.judging.instant import Instant
 from engine.core.judging.rule import Rule
-from engine.documents.test_files.rule_tests import Group, State
-from engine.escalation.alert_commands import Desk
+from engine.documents.test_files.rule_tests import ExpectedGroup, ExpectedState
+from engine.escalation.alert_commands import AlertCommands
 from engine.evaluation.groups import GROUPS, read, state_of
 from engine.matching.variant import variant_of
 from engine.records.alert_repository import NOTIFICATIONS
-from engine.simulation.simulator import Rig
+from engine.simulation.simulator import Simulator
 from engine.store.codec import decode
 from engine.store.port import Store
 
@@ -38,7 +38,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
     at: Instant
     detected: Instant
-    state: State
+    state: ExpectedState
     rule: str
     group: str
     reason: str = ""
@@ -49,7 +49,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     undone: bool = False
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedState(msgspec.Struct, frozen=True, kw_only=True):
     """How a group stands: whether an alert of it is unresolved, what that has, and the figure over the window."""
 
     group: str
@@ -60,7 +60,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     value: float
 
 
-async def happenings(desk: Desk, occurred: Mapping[tuple[str, str], Instant]) -> list[Happening]:
+async def happenings(desk: AlertCommands, occurred: Mapping[tuple[str, str], Instant]) -> list[Happening]:
     """Return everything that happened, by event time. `occurred` tells the instants of events by (desk, id).
 
     Alerts are evidence of rules on rules, by (group, id).
@@ -124,7 +124,7 @@ def _undoes(entry: HistoryEntry) -> bool:
     return entry.name == "corrected" or (entry.name == "resolved" and entry.reason in UNDONE)
 
 
-def _at(alert: Alert, entry: HistoryEntry, at: Instant, state: State) -> Happening:
+def _at(alert: Alert, entry: HistoryEntry, at: Instant, state: ExpectedState) -> Happening:
     evidence = tuple(e.id for e in alert.evidence if state != "joins" or e.occurred_at <= at)
     return Happening(
         at=at,
@@ -147,8 +147,8 @@ Around = Callable[[Rule, str], Circumstances]
 
 
 async def standing(
-    store: Store, desk: Desk, rule: Rule, group: Group, at: Instant, around: Around
-) -> list[Standing]:
+    store: Store, desk: AlertCommands, rule: Rule, group: ExpectedGroup, at: Instant, around: Around
+) -> list[RecordedState]:
     """Return how the groups of a rule that are meant stand at an instant of the clock, each group once.
 
     Of the alerts of a group the one that is unresolved speaks for it, else the one that happened last.
@@ -178,7 +178,7 @@ def _speaks(alert: Alert) -> tuple[bool, Instant, int]:
     return alert.unresolved, alert.happened_at, alert.ordinal
 
 
-async def open_now(desk: Desk) -> frozenset[tuple[str, str]]:
+async def open_now(desk: AlertCommands) -> frozenset[tuple[str, str]]:
     """Return rule and group of all alerts that are unresolved now."""
     return frozenset((alert.rule.id, alert.group) for alert in await desk.alerts() if alert.unresolved)
 
@@ -202,8 +202,8 @@ def _standing(
     state: GroupState | None,
     at: Instant,
     around: Circumstances,
-) -> Standing:
-    return Standing(
+) -> RecordedState:
+    return RecordedState(
         group=group,
         open=alert is not None and alert.unresolved,
         evidence=tuple(e.id for e in alert.evidence) if alert else (),
@@ -242,7 +242,7 @@ async def group_states(store: Store) -> dict[tuple[str, str], GroupState]:
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 
-def meant(rule: Rule, group: Group, text: str) -> bool:
+def meant(rule: Rule, group: ExpectedGroup, text: str) -> bool:
     """Say whether a group of a rule, by its canonical text, is the one that a test names."""
     if group is None or isinstance(group, str):
         return group is None or group == text
@@ -250,7 +250,7 @@ def meant(rule: Rule, group: Group, text: str) -> bool:
     return set(group) <= set(parts) and all(parts[name] == part for name, part in group.items())
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A thing that came to be so at an instant: an alert in a status, or a notification in a state.
 
     `alert` is None for a reply that speaks of none.
@@ -272,16 +272,16 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         return self.alert
 
 
-class Witness:
+class Recorder:
     """Remembers what there was after each instant."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Simulator) -> None:
         self._rig = rig
         self.alerts: dict[str, Alert] = {}
         self.notifications: dict[str, Notification] = {}
         self.histories: dict[str, list[HistoryEntry]] = {}
-        self._turns: dict[str, list[Turn]] = {}
-        self.openings: list[Turn] = []
+        self._turns: dict[str, list[RecordedTurn]] = {}
+        self.openings: list[RecordedTurn] = []
 
     async def look(self) -> None:
         """Look at everything as it is now, after all of this instant."""
@@ -303,7 +303,7 @@ class Witness:
             shown = notification.state, notification.reason or notification.held
             if known is None or shown != (known.state, known.reason or known.held):
                 self._turns.setdefault(id_, []).append(
-                    Turn(
+                    RecordedTurn(
                         at=now,
                         alert=self.alerts.get(notification.alert),
                         state=notification.state,
@@ -317,7 +317,7 @@ class Witness:
             hidden = any(entry.name == "hidden" for entry in self.histories[alert.id][:2])
             first = self.histories[alert.id][0]
             self.openings.append(
-                Turn(
+                RecordedTurn(
                     at=alert.detected_at,
                     alert=alert,
                     state="hidden" if hidden else "opens",
@@ -325,7 +325,7 @@ class Witness:
                     level=int(first.details.get("level", alert.level)),
                 )
             )
-        turn = Turn(
+        turn = RecordedTurn(
             at=now,
             alert=alert,
             state=alert.status,
@@ -350,7 +350,7 @@ class Witness:
         sent = [n for n in self.notifications.values() if n.sent_at is not None and not n.digest]
         return sorted(sent, key=lambda n: (n.sent_at or 0, n.person, n.channel, n.kind))
 
-    def turns_of_alerts(self) -> Iterator[Turn]:
+    def turns_of_alerts(self) -> Iterator[RecordedTurn]:
         """Yield every change of an alert's status, the opening first."""
         for id_, turns in self._turns.items():
             if id_ in self.alerts:
@@ -360,11 +360,11 @@ class Witness:
                         yield turn
                     before = turn.state
 
-    def turns_of_messages(self) -> Iterator[Turn]:
+    def turns_of_messages(self) -> Iterator[RecordedTurn]:
         """Yield every state that a notification reached, with what held it."""
         return (turn for id_, turns in self._turns.items() if id_ not in self.alerts for turn in turns)
 
-    def standing(self, at: Instant, *, alerts: bool) -> list[Turn]:
+    def standing(self, at: Instant, *, alerts: bool) -> list[RecordedTurn]:
         """Return how each alert (or each notification) stood after everything of an instant."""
         found = []
         for id_, turns in self._turns.items():
@@ -373,7 +373,7 @@ class Witness:
                 found.append(turns[place - 1])
         return found
 
-    def reached(self, since: Instant, until: Instant, *, alerts: bool) -> list[Turn]:
+    def reached(self, since: Instant, until: Instant, *, alerts: bool) -> list[RecordedTurn]:
         """Return what alerts (or notifications) became within a span, both ends included."""
         return [
             turn

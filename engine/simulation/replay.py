@@ -14,8 +14,8 @@ import msgspec
 
 from engine.core.judging.instant import DAY, Instant, parse_instant
 from engine.errors import ConfigurationError, ParseError
-from engine.simulation.feed import Line, Request
-from engine.simulation.officials import Letter, Mailbox, plan
+from engine.simulation.feed import FeedLine, FeedRequest
+from engine.simulation.officials import Mailbox, ReceivedMessage, plan
 from engine.simulation.service_client import RefusedError, ServiceClient
 
 
@@ -47,34 +47,34 @@ class Recording:
     def __len__(self) -> int:
         return len(self._at)
 
-    def part(self, since: Instant | None = None, until: Instant | None = None) -> Part:
+    def part(self, since: Instant | None = None, until: Instant | None = None) -> RecordingPart:
         """Return what was received in [since, until); raise `ConfigurationError` where that is nothing."""
         first = 0 if since is None else bisect_left(self._order, since, key=self._at.__getitem__)
         end = len(self) if until is None else bisect_left(self._order, until, key=self._at.__getitem__)
         if first >= end:
             raise ConfigurationError(f"{self.file}: no event was received in this span")
-        return Part(self, range(first, end))
+        return RecordingPart(self, range(first, end))
 
     def received_at(self, place: int) -> Instant:
         """Return when the event at a place in the order of receipt was received."""
         return self._at[self._order[place]]
 
-    def requests(self, places: range, most: int) -> Iterator[Request]:
+    def requests(self, places: range, most: int) -> Iterator[FeedRequest]:
         """Yield the events at these places by the instant of receipt, at most so many in one request."""
         with _opened(self.file) as file:
-            lines: list[Line] = []
+            lines: list[FeedLine] = []
             for place in places:
                 index = self._order[place]
                 if lines and (len(lines) == most or self.received_at(place - 1) != self._at[index]):
-                    yield Request(self.received_at(place - 1), tuple(lines))
+                    yield FeedRequest(self.received_at(place - 1), tuple(lines))
                     lines = []
                 file.seek(self._offset[index])
-                lines.append(Line(self._number[index], file.readline().strip()))
+                lines.append(FeedLine(self._number[index], file.readline().strip()))
             if lines:
-                yield Request(self.received_at(places[-1]), tuple(lines))
+                yield FeedRequest(self.received_at(places[-1]), tuple(lines))
 
 
-class Part:
+class RecordingPart:
     """A feed of the events at some places of a recording."""
 
     def __init__(self, recording: Recording, places: range) -> None:
@@ -84,7 +84,7 @@ class Part:
         self.first = recording.received_at(places[0])
         self.last = recording.received_at(places[-1])
 
-    async def requests(self, most: int) -> AsyncIterator[Request]:
+    async def requests(self, most: int) -> AsyncIterator[FeedRequest]:
         """Yield them in the order of receipt, at most so many in one request."""
         for request in self._recording.requests(self._places, most):
             yield request
@@ -108,14 +108,14 @@ AFTERWARDS = 3 * DAY
 """After the last event the clock runs on for this long, so that what is open finds its end."""
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class RecordedEvent(msgspec.Struct, frozen=True):
     """One line of the file: when it is sent, and the event as it is sent."""
 
     at: Instant
     event: bytes
 
 
-class Progress(msgspec.Struct):
+class ReplayProgress(msgspec.Struct):
     """Where a replay stands: events sent of all, the instant, what came of the events, answers given."""
 
     total: int
@@ -128,7 +128,7 @@ class Progress(msgspec.Struct):
     answers: int = 0
 
 
-def read_events(file: Path) -> list[Recorded]:
+def read_events(file: Path) -> list[RecordedEvent]:
     """Read a JSON-lines file of events, each with `received_at` (or `occurred_at`), in the order they were received.
 
     Raises `ConfigurationError` naming the line of the first mistake.
@@ -144,7 +144,7 @@ def read_events(file: Path) -> list[Recorded]:
         try:
             event: dict[str, Any] = msgspec.json.decode(line, type=dict)
             stamp = event.pop("received_at", None) or event.get("occurred_at") or ""
-            recorded.append(Recorded(parse_instant(str(stamp))[0], msgspec.json.encode(event)))
+            recorded.append(RecordedEvent(parse_instant(str(stamp))[0], msgspec.json.encode(event)))
         except (msgspec.DecodeError, ParseError) as error:
             raise ConfigurationError(f"{file}:{number}: {error}") from None
     return sorted(recorded, key=lambda one: one.at)
@@ -156,12 +156,12 @@ class Replay:
     def __init__(
         self,
         client: ServiceClient,
-        events: Sequence[Recorded],
+        events: Sequence[RecordedEvent],
         *,
         outbox: Path | None = None,
         seed: int = 1,
         speed: float | None = None,
-        shown: Callable[[Progress], None] = lambda _progress: None,
+        shown: Callable[[ReplayProgress], None] = lambda _progress: None,
     ) -> None:
         """Name the outbox whose messages synthetic officials answer (None: nobody does), and the speed.
 
@@ -176,9 +176,9 @@ class Replay:
         self._answers: list[tuple[Instant, int, str, str]] = []
         self._planned: set[tuple[str, str, str, str]] = set()
         self._began: Instant = 0
-        self.progress = Progress(total=len(events))
+        self.progress = ReplayProgress(total=len(events))
 
-    async def run(self) -> Progress:
+    async def run(self) -> ReplayProgress:
         """Drive the service through all events and on until `AFTERWARDS` has passed."""
         if not self._events:
             return self.progress
@@ -216,7 +216,7 @@ class Replay:
         self._shown(self.progress)
         return now, due
 
-    async def _send(self, recorded: Recorded) -> None:
+    async def _send(self, recorded: RecordedEvent) -> None:
         counts = await self._client.submit(recorded.event)
         self.progress.sent += 1
         for name in ("accepted", "duplicate", "quarantined", "rejected"):
@@ -224,7 +224,7 @@ class Replay:
             number = found if isinstance(found, int) else len(found)
             setattr(self.progress, name, getattr(self.progress, name) + number)
 
-    async def _read(self, letter: Letter) -> None:
+    async def _read(self, letter: ReceivedMessage) -> None:
         """Let the official who holds this letter decide when to answer what."""
         if letter.link is None:
             return

@@ -19,9 +19,9 @@ from engine.core.alerting.answer import HANDED_OVER
 from engine.core.alerting.command import WITHOUT_CODE, Answer, EscalateNow, Says, Via
 from engine.core.alerting.credential import SIMULATION, Credential
 from engine.core.judging.instant import Instant, Millis
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.notes import digest_of
-from engine.records.alert_lists import Wanted, newest_of
+from engine.records.alert_lists import WantedList, newest_of
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, UNRESOLVED, Case, history_log
 from engine.records.case_archive import CaseArchive
 from engine.simulation.officials import CLOSED_BECAUSE
@@ -51,7 +51,7 @@ class Nobody:
         """Say whether an answer is still to come that may be to an alert though it is resolved."""
         return False
 
-    async def answer(self, store: Store, desk: Desk, now: Instant) -> None:
+    async def answer(self, store: Store, desk: AlertCommands, now: Instant) -> None:
         """Let those answer whose time has come."""
 
 
@@ -74,7 +74,7 @@ class Punctual(Nobody):
         """Return when somebody answers next."""
         return self._answers[0][0] if self._answers else None
 
-    async def answer(self, store: Store, desk: Desk, now: Instant) -> None:
+    async def answer(self, store: Store, desk: AlertCommands, now: Instant) -> None:
         """Let those answer whose time has come."""
         while self._answers and self._answers[0][0] <= now:
             _, id_ = heapq.heappop(self._answers)
@@ -113,7 +113,7 @@ class Recalled(msgspec.Struct, frozen=True, kw_only=True):
         return self.space, self.rule, self.group
 
 
-class Recorded(Nobody):
+class RecordedAnswers(Nobody):
     """Everybody says what they said then, when they said it, of whatever alert of the rule and group is unresolved.
 
     A closing is withdrawn of the newest alert of the group. Where there is no such alert, since the rules are others or
@@ -132,7 +132,7 @@ class Recorded(Nobody):
         """Say whether an answer is still to come that may be to an alert though it is resolved."""
         return self._left[alert.space, alert.rule.id, alert.group] > 0
 
-    async def answer(self, store: Store, desk: Desk, now: Instant) -> None:
+    async def answer(self, store: Store, desk: AlertCommands, now: Instant) -> None:
         """Let those answer whose time has come."""
         while self._answers and self._answers[0].at <= now:
             said = self._answers.popleft()
@@ -147,10 +147,10 @@ class Recorded(Nobody):
                 await desk.answer(case.alert.id, _in_reply(command, case), by=SIMULATION)
 
 
-async def _meant(store: Store, desk: Desk, said: Recalled) -> Case | None:
+async def _meant(store: Store, desk: AlertCommands, said: Recalled) -> Case | None:
     """Return the alert of which something is said: the unresolved one of the group, of a closing the newest one."""
     if isinstance(said.command, Answer) and said.command.says == "reopened":
-        async for alert in newest_of(store, Wanted(rule=said.rule)):
+        async for alert in newest_of(store, WantedList(rule=said.rule)):
             if (alert.space, alert.rule.id, alert.group) == said.of:
                 return None if alert.unresolved else await desk.case(alert.id)
         return None

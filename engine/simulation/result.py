@@ -12,7 +12,7 @@ from engine.core.judging.instant import Instant, Millis
 from engine.simulation.phrases import Phrase
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a timeline: what was expected and what there was at an offset; None where there is no such side.
 
     `act` is what the test itself did then. `right` is whether both sides agree.
@@ -25,7 +25,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     right: bool = True
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class TestResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one test came to. `touched` are the branches of rules, `reached` what of escalation it reached.
 
     The names are those of `simulation.coverage` and `simulation.coverage`.
@@ -38,7 +38,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     start: Instant = 0
     zone: str = "UTC"
     failures: tuple[Phrase, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ResultRow, ...] = ()
     touched: frozenset[str] = frozenset()
     reached: frozenset[str] = frozenset()
 

@@ -17,33 +17,33 @@ from engine.core.judging.group_state import GroupState
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import Rule
-from engine.documents.test_files.rule_tests import Check, Reload, Restart, RuleTest
+from engine.documents.test_files.rule_tests import Check, ReloadStep, Restart, RuleTest
 from engine.metrics import Metrics
 from engine.simulation.coverage import touched
-from engine.simulation.expectations import Comparison
+from engine.simulation.expectations import RuleExpectations
 from engine.simulation.phrases import Phrase, phrase, written_offset
 from engine.simulation.recorder import (
     Around,
     Happening,
-    Standing,
+    RecordedState,
     group_states,
     happenings,
     open_now,
     standing,
 )
-from engine.simulation.result import Result
-from engine.simulation.simulator import Rig
+from engine.simulation.result import TestResult
+from engine.simulation.simulator import Simulator
 
 ALL_UP_TO = 5
 """Up to so many events all orders are run ..."""
 RANDOM_ORDERS = 200
 """... else so many random ones, the same at every run."""
 
-Order = tuple[tuple[Event, Instant], ...]
+ArrivalOrder = tuple[tuple[Event, Instant], ...]
 """Events with the instants at which they are received, in this order."""
 
 
-def orders(events: Sequence[Event], horizon: Millis) -> Iterator[Order]:
+def orders(events: Sequence[Event], horizon: Millis) -> Iterator[ArrivalOrder]:
     """Yield the orders in which these events may come in; the first is the order in which they occurred."""
     occurred = sorted(events, key=lambda event: event.key)
     if len(occurred) <= ALL_UP_TO:
@@ -61,7 +61,7 @@ def orders(events: Sequence[Event], horizon: Millis) -> Iterator[Order]:
         yield _received([event for _, _, event in sorted(late, key=lambda item: item[:2])])
 
 
-def _received(order: Sequence[Event]) -> Order:
+def _received(order: Sequence[Event]) -> ArrivalOrder:
     """Let events come in one after the other in this order, each as early as it can."""
     now: Instant = min((event.occurred_at for event in order), default=1) - 1
     received = []
@@ -74,7 +74,7 @@ def _received(order: Sequence[Event]) -> Order:
 DIFFERENCES_SHOWN = 3
 """So many orders of arrival that open otherwise are shown."""
 
-Opening = tuple[Instant, str, str]
+ObservedOpening = tuple[Instant, str, str]
 """When, which rule, which group."""
 
 
@@ -102,31 +102,31 @@ class _Run(msgspec.Struct, frozen=True):
     """
 
     happened: list[Happening]
-    stood: list[list[Standing]]
+    stood: list[list[RecordedState]]
     open: dict[Instant, dict[tuple[str, str], bool]]
     states: dict[tuple[str, str], GroupState]
     around: Around
 
 
-async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
+async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> TestResult:
     """Run one rule test."""
     if test.unusable:
         found = tuple(phrase("finding", what=finding) for finding in test.unusable)
-        return Result(file=file, name=test.name, failures=found)
+        return TestResult(file=file, name=test.name, failures=found)
     rules = {rule.id: rule for rule in (*test.rules, *_reloaded(test))}
     named = {line.rule for line in test.expect} | {line.rule for line in test.check}
     if unknown := sorted(rule for rule in named if rule and rule not in rules):
         listed = ", ".join(sorted(rules))
         strange = tuple(phrase("unknown_rule", rule=rule, rules=listed) for rule in unknown)
-        return Result(file=file, name=test.name, failures=strange)
+        return TestResult(file=file, name=test.name, failures=strange)
     if len(rules) != 1 and any(line.rule is None for line in test.check):
         unnamed = phrase("unnamed_rule", rules=", ".join(sorted(rules)) or phrase("none"))
-        return Result(file=file, name=test.name, failures=(unnamed,))
+        return TestResult(file=file, name=test.name, failures=(unnamed,))
     events = [occurrence.event_from(test.start) for occurrence in test.events]
     received = [test.start + occurrence.arrives for occurrence in test.events]
     arrivals = tuple(sorted(zip(events, received, strict=True), key=lambda pair: pair[1]))
     run = await _run(test, rules, arrivals, test.start + test.run_until, metrics)
-    comparison = Comparison(rules, test.start, run.states, run.around)
+    comparison = RuleExpectations(rules, test.start, run.states, run.around)
     comparison.hold(test.expect, run.happened, nothing_else=test.nothing_else)
     for line, stood in zip(_checks(test), run.stood, strict=True):
         comparison.check(line, _rule_of(line, rules), stood)
@@ -134,7 +134,7 @@ async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
     failures = [*comparison.failures]
     if test.any_arrival_order:
         failures += await _other_orders(test, rules, events, metrics)
-    return Result(
+    return TestResult(
         file=file,
         name=test.name,
         start=test.start,
@@ -147,7 +147,7 @@ async def run_rule_test(test: RuleTest, file: str, metrics: Metrics) -> Result:
 
 def _reloaded(test: RuleTest) -> Iterator[Rule]:
     for change in test.changes:
-        if isinstance(change, Reload):
+        if isinstance(change, ReloadStep):
             yield from change.rules
 
 
@@ -160,11 +160,11 @@ def _rule_of(line: Check, rules: Mapping[str, Rule]) -> Rule:
 
 
 async def _run(
-    test: RuleTest, rules: Mapping[str, Rule], arrivals: Order, until: Instant, metrics: Metrics
+    test: RuleTest, rules: Mapping[str, Rule], arrivals: ArrivalOrder, until: Instant, metrics: Metrics
 ) -> _Run:
     """Let events come in, the service restart and reload, and look where the test looks; up to `until`, included."""
     start = min([test.start, *(received for _, received in arrivals)])
-    rig = Rig(
+    rig = Simulator(
         rules=test.rules,
         policies=SILENT,
         start=start,
@@ -179,7 +179,7 @@ async def _run(
     }
     looks = {test.start + line.at for line in checks}
     instants = {at for at in (*requests, *(at for at, _ in changes), until) if at <= until} | looks
-    stood: list[list[Standing]] = []
+    stood: list[list[RecordedState]] = []
     opened: dict[Instant, dict[tuple[str, str], bool]] = {}
     for instant in sorted(instants):
         await rig.reach(instant)
@@ -199,8 +199,8 @@ async def _run(
     return _Run(happened, stood, opened, await group_states(rig.store), rig.around)
 
 
-async def _change(rig: Rig, change: Restart | Reload, requests: dict[Instant, list[Event]]) -> None:
-    if isinstance(change, Reload):
+async def _change(rig: Simulator, change: Restart | ReloadStep, requests: dict[Instant, list[Event]]) -> None:
+    if isinstance(change, ReloadStep):
         await rig.reload(change.rules, SILENT)
         return
     back = rig.clock.now() + change.down_for
@@ -218,13 +218,13 @@ async def _other_orders(
     """Run the same events in other orders; the openings that were not undone must be the same in all."""
     horizon: Millis = min((rule.late_horizon for rule in rules.values()), default=0)
     bare = msgspec.structs.replace(test, check=())
-    first: frozenset[Opening] | None = None
+    first: frozenset[ObservedOpening] | None = None
     failures: list[Phrase] = []
     latest = max((event.occurred_at for event in events), default=test.start) + len(events)
     until = max(test.start + test.run_until, latest)
     for order in orders(events, horizon):
         run = await _run(bare, rules, order, until, metrics)
-        held = Comparison(rules, test.start, run.states, run.around)
+        held = RuleExpectations(rules, test.start, run.states, run.around)
         held.agrees(run.happened, run.open)
         failures += held.failures[: DIFFERENCES_SHOWN - len(failures)]
         opened = frozenset(
@@ -246,6 +246,6 @@ async def _other_orders(
     return failures
 
 
-def _written(openings: frozenset[Opening], start: Instant) -> str | Phrase:
+def _written(openings: frozenset[ObservedOpening], start: Instant) -> str | Phrase:
     said = [f"{rule} [{group}] {written_offset(at - start)}" for at, rule, group in sorted(openings)]
     return ", ".join(said) or phrase("none")

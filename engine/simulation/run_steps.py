@@ -16,30 +16,30 @@ from engine.app import CollectingByChannel
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.command import Answer, Comment, EscalateNow, Says
 from engine.core.alerting.credential import Credential
-from engine.core.alerting.directory import Assignment, Contact, Contents, Directory, Duty, Person, Span
+from engine.core.alerting.directory import Assignment, Contact, Contents, Directory, Duty, HolderSpan, Person
 from engine.core.alerting.policy import Policy
 from engine.core.judging.region import lies_in
 from engine.documents.silences import Silencing, Unsilencing
-from engine.documents.test_files.rule_tests import Group
+from engine.documents.test_files.rule_tests import ExpectedGroup
 from engine.documents.test_files.steps import (
     Answering,
+    AnyStep,
     Assign,
-    ByHand,
+    ByHandStep,
     ClockJump,
-    ContactChange,
-    Deed,
+    ContactStep,
     Fetch,
     GatewayChange,
     OnDuty,
     Reloading,
-    Reporting,
+    ReportStep,
     Restarting,
 )
 from engine.escalation.notes import digest_of
 from engine.simulation.expectations import written_group
 from engine.simulation.phrases import Phrase, phrase
-from engine.simulation.recorder import Witness, meant
-from engine.simulation.simulator import KEY, Rig
+from engine.simulation.recorder import Recorder, meant
+from engine.simulation.simulator import KEY, Simulator
 from engine.texts.answer_link import token_for
 
 _CODE = re.compile(r"\{code(?::([1-9]\d?))?\}", re.ASCII)
@@ -49,31 +49,31 @@ OPERATING = ("posko", "posko_nasional", "ops")
 """Roles whose bearers are operators of their region."""
 
 
-class Deeds:
+class StepRunner:
     """Does the acts of one test."""
 
     def __init__(
-        self, rig: Rig, witness: Witness, gateways: CollectingByChannel, policies: Mapping[str, Policy]
+        self, rig: Simulator, witness: Recorder, gateways: CollectingByChannel, policies: Mapping[str, Policy]
     ) -> None:
         self._rig, self._witness, self._gateways = rig, witness, gateways
         self._policies = policies
 
-    async def do(self, deed: Deed) -> Phrase | None:
+    async def do(self, deed: AnyStep) -> Phrase | None:
         """Do one act; return why it could not be done."""
         match deed:
             case Answering():
                 return await self._answer(deed)
             case Fetch():
                 return await self._fetch(deed)
-            case ByHand():
+            case ByHandStep():
                 return await self._by_hand(deed)
             case GatewayChange():
                 return await self._gateway(deed)
-            case Reporting():
+            case ReportStep():
                 return await self._report(deed)
             case Assign() | OnDuty():
                 return await self._position(deed)
-            case ContactChange():
+            case ContactStep():
                 return await self._contact(deed)
             case Silencing() | Unsilencing() | Restarting():
                 await self._operate(deed)
@@ -162,7 +162,7 @@ class Deeds:
         await self._rig.links.message(token_for(KEY, newest.id, newest.channel))
         return None
 
-    async def _by_hand(self, deed: ByHand) -> Phrase | None:
+    async def _by_hand(self, deed: ByHandStep) -> Phrase | None:
         found = self._alert(deed.rule, deed.group, "")
         if isinstance(found, Phrase):
             return found
@@ -189,7 +189,7 @@ class Deeds:
                 )
         return None
 
-    def _newest(self, who: str, rule: str | None, group: Group) -> Notification | None:
+    def _newest(self, who: str, rule: str | None, group: ExpectedGroup) -> Notification | None:
         """Return the newest message sent to a person, of the named alert where one is named."""
         sent = [
             n
@@ -198,7 +198,7 @@ class Deeds:
         ]
         return sent[-1] if sent else None
 
-    def _alert(self, rule: str | None, group: Group, who: str) -> Alert | Phrase:
+    def _alert(self, rule: str | None, group: ExpectedGroup, who: str) -> Alert | Phrase:
         """Return the alert that is meant: the one named, else the only unresolved one, else the newest sent to them."""
         named = [alert for alert in self._witness.alerts.values() if self._names(alert, rule, group)]
         if not named:
@@ -215,7 +215,7 @@ class Deeds:
             "many_alerts", found=", ".join(f"{alert.rule.id} [{alert.group}]" for alert in unresolved)
         )
 
-    def _names(self, alert: Alert, rule: str | None, group: Group) -> bool:
+    def _names(self, alert: Alert, rule: str | None, group: ExpectedGroup) -> bool:
         known = self._rig.books.rule_set.rules.get(alert.rule.id)
         if rule not in (None, alert.rule.id):
             return False
@@ -271,7 +271,7 @@ class Deeds:
                 gateway.become(deed.state, contact.value)
         return None
 
-    async def _report(self, deed: Reporting) -> Phrase | None:
+    async def _report(self, deed: ReportStep) -> Phrase | None:
         sent = [n for n in self._witness.notifications.values() if n.person == deed.who]
         sent = [n for n in sent if n.channel == deed.channel and n.attempts]
         if not sent:
@@ -289,18 +289,22 @@ class Deeds:
             return phrase("no_person", who=deed.person)
         contents, now = directory.contents, self._rig.clock.now()
         if isinstance(deed, OnDuty):
-            span = Span(now if deed.since is None else deed.since, deed.until)
+            span = HolderSpan(now if deed.since is None else deed.since, deed.until)
             duty = Duty(region=deed.region, role=deed.role, person=deed.person, valid=span)
             changed = msgspec.structs.replace(contents, roster=(*contents.roster, duty))
         else:
             assignment = Assignment(
-                region=deed.region, role=deed.role, person=deed.person, status=deed.status, valid=Span(now)
+                region=deed.region,
+                role=deed.role,
+                person=deed.person,
+                status=deed.status,
+                valid=HolderSpan(now),
             )
             changed = msgspec.structs.replace(contents, assignments=(*contents.assignments, assignment))
         await self._rig.replace_directory(changed)
         return None
 
-    async def _contact(self, deed: ContactChange) -> Phrase | None:
+    async def _contact(self, deed: ContactStep) -> Phrase | None:
         directory: Directory = await self._rig.books.directory()
         person = directory.person(deed.person)
         if person is None:
@@ -352,7 +356,7 @@ def _newest_of(alerts: Sequence[Alert]) -> Alert:
     return max(alerts, key=lambda alert: (alert.detected_at, alert.ordinal))
 
 
-def _changed(contents: Contents, person: Person, deed: ContactChange) -> Contents:
+def _changed(contents: Contents, person: Person, deed: ContactStep) -> Contents:
     """Return the directory with the first contact of a channel changed as the act says."""
     contacts: list[Contact] = []
     done = False

@@ -24,18 +24,18 @@ from engine.core.alerting.directory import Contents
 from engine.core.alerting.policy import Policy
 from engine.core.judging.calendar import Calendar
 from engine.core.judging.event import Event
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.group_state import Circumstances, Gap
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import Rule
 from engine.delivery.dispatcher import Dispatcher
 from engine.delivery.gateways import Gateway, Gateways
-from engine.delivery.reply_codes import Phones
+from engine.delivery.reply_codes import ReplyCodes
 from engine.documents.calendar import load_calendar
-from engine.documents.kinds import Kind, load_kinds
+from engine.documents.kinds import EventKind, load_kinds
 from engine.documents.regions import load_regions
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.silences import Silences
 from engine.escalation.timers import Escalator
 from engine.evaluation.evaluator import Evaluator
@@ -47,12 +47,12 @@ from engine.metrics import Metrics
 from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.records.outages import append_gap
 from engine.records.rule_sets import Proposal, RuleSet, at_once
-from engine.records.runtime_config import SILENCES, Books
+from engine.records.runtime_config import SILENCES, RuntimeConfig
 from engine.runtime.keys import Keys
-from engine.runtime.lock_step import LockStep, Turn
+from engine.runtime.lock_step import LockStep, LoopTurn
 from engine.settings import DEFAULT_FILE, Settings, load, names
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from engine.texts.catalogue import Catalogue, load_catalogue
@@ -63,7 +63,7 @@ SHIPPED = Path(__file__).resolve().parent.parent.parent
 """The folder that holds `config/` and `templates/` of the sources."""
 
 
-class Premises:
+class TestInstallation:
     """Reads what tests need when one first needs it: a rule test needs nothing of it but the calendar."""
 
     def __init__(self, config: Path = DEFAULT_FILE, settings: Settings | None = None) -> None:
@@ -94,7 +94,7 @@ class Premises:
         return load_calendar(path).expect() if path.exists() else NO_STAGES
 
     @cached_property
-    def kinds(self) -> Mapping[str, Kind]:
+    def kinds(self) -> Mapping[str, EventKind]:
         """The kinds of events and their names."""
         return load_kinds(self.settings.paths.kinds)
 
@@ -142,7 +142,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     budgets: Budgets
 
 
-class Rig:
+class Simulator:
     """One service for one test. Without `outgoing` nothing is ever sent."""
 
     def __init__(
@@ -165,17 +165,19 @@ class Rig:
         one that is empty too, for who wants to see its writes.
         """
         self.store = MemoryStore() if store is None else store
-        self._history = History(self.store, archive)
+        self._history = EventHistory(self.store, archive)
         self.clock = ManualClock(start)
         self.watched_since = start if watched_since is None else watched_since
         self._metrics = metrics
         self._outgoing = outgoing
         rule_set = RuleSet({rule.id: rule for rule in rules}, policies, calendar)
-        self.books = Books(self.store, namespace=NAMESPACE, regions=regions, kinds={}, rule_set=rule_set)
-        self.desk = Desk(self.store, self.clock, self.books, metrics)
+        self.books = RuntimeConfig(
+            self.store, namespace=NAMESPACE, regions=regions, kinds={}, rule_set=rule_set
+        )
+        self.desk = AlertCommands(self.store, self.clock, self.books, metrics)
         self.links = Links(self.store, self.clock, Keys(KEY), self.books)
         self.silences = Silences(self.store, self.clock, self.books, self.desk)
-        self.phones = Phones(self.store, Keys(KEY))
+        self.phones = ReplyCodes(self.store, Keys(KEY))
         self._gateways = Gateways(
             self.store, self.clock, metrics, outgoing.gateways if outgoing is not None else ()
         )
@@ -196,7 +198,7 @@ class Rig:
             spares=False,
         )
         escalator = Escalator(self.store, self.clock, self.desk, self._metrics)
-        turns: list[Turn] = [escalator.lift, self._evaluator.turn, escalator.turn]
+        turns: list[LoopTurn] = [escalator.lift, self._evaluator.turn, escalator.turn]
         if self._outgoing is not None:
             dispatcher = Dispatcher(
                 self.store,
@@ -242,7 +244,7 @@ class Rig:
 
     def around(self, rule: Rule, group: str) -> Circumstances:
         """Return the circumstances of a group of a rule, as judging has them."""
-        return self._evaluator.around(Key(REAL, rule.id, group), rule)
+        return self._evaluator.around(GroupKey(REAL, rule.id, group), rule)
 
     # --- time ---
 

@@ -27,17 +27,17 @@ from engine.documents.yaml_tree import MappingNode, compose_file
 from engine.documents.yaml_tree import SequenceNode as Nodes
 from engine.metrics import Metrics
 from engine.simulation.coverage import Coverage, coverage
-from engine.simulation.phrases import Language, phrase, written_offset
+from engine.simulation.phrases import PhraseLanguage, phrase, written_offset
 from engine.simulation.policy_test import run_policy_test
-from engine.simulation.result import Result
+from engine.simulation.result import TestResult
 from engine.simulation.rule_test import run_rule_test
-from engine.simulation.simulator import Premises
+from engine.simulation.simulator import TestInstallation
 
 _XML = {code: None for code in range(32) if code not in (9, 10, 13)}
 """Signs that no XML may hold."""
 
 
-def as_json(report: Report, language: Language) -> dict[str, object]:
+def as_json(report: SuiteReport, language: PhraseLanguage) -> dict[str, object]:
     """Return the report as one JSON object."""
     covered = report.coverage
     return {
@@ -60,7 +60,7 @@ def as_json(report: Report, language: Language) -> dict[str, object]:
     }
 
 
-def as_junit(report: Report, language: Language) -> str:
+def as_junit(report: SuiteReport, language: PhraseLanguage) -> str:
     """Return the report as JUnit XML: a suite for each file."""
     root = ET.Element(
         "testsuites", name="siaga test", tests=str(len(report.results)), failures=str(report.failed)
@@ -83,7 +83,7 @@ def _plain(text: str) -> str:
     return text.translate(_XML)
 
 
-def print_text(report: Report, console: Console, language: Language) -> None:
+def print_text(report: SuiteReport, console: Console, language: PhraseLanguage) -> None:
     """Print every test in one line, those that failed with their failures and their timeline, and what is covered."""
     for file in dict.fromkeys(result.file for result in report.results):
         console.print(Text(file, style="bold"))
@@ -95,7 +95,7 @@ def print_text(report: Report, console: Console, language: Language) -> None:
         console.print(line, markup=False)
 
 
-def _print_result(result: Result, console: Console, language: Language) -> None:
+def _print_result(result: TestResult, console: Console, language: PhraseLanguage) -> None:
     mark = Text(phrase("passed" if result.passed else "failed").text(language))
     mark.stylize("green" if result.passed else "bold red")
     console.print(Text("  ") + mark + Text(f"  {result.name}"))
@@ -107,7 +107,7 @@ def _print_result(result: Result, console: Console, language: Language) -> None:
         console.print(_table(result, language))
 
 
-def _table(result: Result, language: Language) -> Table:
+def _table(result: TestResult, language: PhraseLanguage) -> Table:
     """Lay the timeline out: what was expected and what there was, side by side by instant."""
     title = phrase("title_table", zone=result.zone).text(language)
     time, clock, expected, got = (part.strip() for part in title.split("|"))
@@ -135,7 +135,7 @@ def _clock(instant: Instant, zone: str) -> str:
     return f"{moment:%d/%m %H.%M}{fine}"
 
 
-def _coverage(report: Report, language: Language) -> Iterator[str]:
+def _coverage(report: SuiteReport, language: PhraseLanguage) -> Iterator[str]:
     covered = report.coverage
     if not covered.rules:
         return
@@ -153,10 +153,10 @@ def _coverage(report: Report, language: Language) -> Iterator[str]:
 log = structlog.get_logger(__name__)
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class SuiteReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a suite came to."""
 
-    results: tuple[Result, ...]
+    results: tuple[TestResult, ...]
     coverage: Coverage
 
     @property
@@ -196,7 +196,7 @@ def test_files(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def load(path: Path, premises: Premises) -> TestFile:
+def load(path: Path, premises: TestInstallation) -> TestFile:
     """Load a test file, by its name, or by what stands in it where the name says nothing."""
     if path.name.endswith(POLICY_SUFFIX) or (not path.name.endswith(RULE_SUFFIX) and _has_timeline(path)):
         regions, names = premises.regions, premises.settings_names
@@ -211,10 +211,12 @@ def _has_timeline(path: Path) -> bool:
     return any(isinstance(test, MappingNode) and "timeline" in test.pairs for test in items)
 
 
-async def run(paths: Sequence[Path], premises: Premises, done: Callable[[int], None] | None = None) -> Report:
+async def run(
+    paths: Sequence[Path], premises: TestInstallation, done: Callable[[int], None] | None = None
+) -> SuiteReport:
     """Run the tests of files and folders; `done` is told how many tests are over since it was called last."""
     metrics = Metrics()
-    results: list[Result] = []
+    results: list[TestResult] = []
     rules: list[Rule] = []
     for path in test_files(paths):
         file = load(path, premises)
@@ -231,10 +233,12 @@ async def run(paths: Sequence[Path], premises: Premises, done: Callable[[int], N
             done(len(results) - before)
     rules += _rules_below(paths, premises.calendar)
     touched = frozenset(name for result in results for name in result.touched)
-    return Report(results=tuple(results), coverage=coverage(rules, touched))
+    return SuiteReport(results=tuple(results), coverage=coverage(rules, touched))
 
 
-async def _run(test: RuleTest | PolicyTest, file: str, premises: Premises, metrics: Metrics) -> Result:
+async def _run(
+    test: RuleTest | PolicyTest, file: str, premises: TestInstallation, metrics: Metrics
+) -> TestResult:
     """Run one test; whatever goes wrong inside is its failure and no other's."""
     try:
         if isinstance(test, RuleTest):
@@ -243,15 +247,15 @@ async def _run(test: RuleTest | PolicyTest, file: str, premises: Premises, metri
     except Exception as error:
         log.warning("test_crashed", file=file, exc_info=True)  # said to people as a failure
         what = f"{type(error).__name__}: {error}"
-        return Result(file=file, name=test.name, failures=(phrase("crashed", what=what),))
+        return TestResult(file=file, name=test.name, failures=(phrase("crashed", what=what),))
 
 
-def _unloaded(file: TestFile) -> list[Result]:
+def _unloaded(file: TestFile) -> list[TestResult]:
     """Return the tests of a file that does not load: all of them failed."""
     errors: list[Finding] = [f for f in file.loaded.findings if f.severity == "error"]
     failures = tuple(phrase("finding", what=error) for error in errors)
     names = file.loaded.value.names or (file.path.name,)
-    return [Result(file=str(file.path), name=name, failures=failures) for name in names]
+    return [TestResult(file=str(file.path), name=name, failures=failures) for name in names]
 
 
 def _inline(rule: Rule, path: Path) -> bool:

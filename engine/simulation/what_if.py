@@ -19,18 +19,18 @@ from engine.documents.finding import Finding
 from engine.documents.test_files.rule_tests import SUFFIX
 from engine.errors import ConfigurationError
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.rule_files import load_rule_set
 from engine.settings import Settings
 from engine.simulation import suite
 from engine.simulation.backtest import Backtest
-from engine.simulation.backtest_report import Change, Difference, difference
+from engine.simulation.backtest_report import BacktestDifference, CourseChange, difference
 from engine.simulation.feed import Past
 from engine.simulation.ledger import Course
-from engine.simulation.replay import Progress
-from engine.simulation.simulator import Premises
+from engine.simulation.replay import ReplayProgress
+from engine.simulation.simulator import TestInstallation
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.redis.store import RedisStore
 
 FOR_NEW = "usulan.yaml"
@@ -52,7 +52,7 @@ class Pasted(NamedTuple):
         return line - self.first + 1 if inside else None
 
 
-class Place(NamedTuple):
+class PastePlace(NamedTuple):
     """A rule in its file: lines [start, end) from 0, and the column of its dash."""
 
     file: Path
@@ -88,7 +88,7 @@ def paste(text: str, rules: Path, into: Path) -> Pasted:
     return _write(first.file, before, [" " * first.column + line for line in lines], after)
 
 
-def find(id_: str, rules: Path) -> Place | None:
+def find(id_: str, rules: Path) -> PastePlace | None:
     """Return where a rule stands in the files of a folder."""
     for file in sorted(rules.rglob("*.y*ml")):
         for place, found in _rules(file):
@@ -106,7 +106,7 @@ def text_of(id_: str, rules: Path) -> str:
     return textwrap.dedent("\n".join(lines)).strip("\n")
 
 
-def _rules(file: Path) -> Iterator[tuple[Place, str]]:
+def _rules(file: Path) -> Iterator[tuple[PastePlace, str]]:
     text = file.read_text(encoding="utf-8")
     lines = text.splitlines()
     rules = _keys(_composed(text)).get("rules")
@@ -119,7 +119,7 @@ def _rules(file: Path) -> Iterator[tuple[Place, str]]:
         while end > start.line + 1 and not lines[end - 1].partition("#")[0].strip():
             end -= 1  # remarks between two rules are of the second one
         if isinstance(id_ := _keys(item).get("id"), yaml.ScalarNode):
-            yield Place(file, start.line, max(end, start.line + 1), start.column - 2), id_.value
+            yield PastePlace(file, start.line, max(end, start.line + 1), start.column - 2), id_.value
 
 
 def _composed(text: str) -> Any:
@@ -148,12 +148,12 @@ def _keys(node: Any) -> dict[str, Any]:
     return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
 
 
-def _around(place: Place) -> tuple[list[str], list[str]]:
+def _around(place: PastePlace) -> tuple[list[str], list[str]]:
     lines = place.file.read_text(encoding="utf-8").splitlines()
     return lines[: place.start], lines[place.end :]
 
 
-def _blank(place: Place) -> None:
+def _blank(place: PastePlace) -> None:
     """Take a rule out of its file; the lines stay, so that findings on others keep their places."""
     before, after = _around(place)
     lines = [*before, *[""] * (place.end - place.start), *after]
@@ -181,7 +181,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     where: str = ""
 
 
-class Failed(msgspec.Struct, frozen=True, kw_only=True):
+class FailedTest(msgspec.Struct, frozen=True, kw_only=True):
     """A rule test that does not pass any more, and why, in both languages."""
 
     name: str
@@ -204,10 +204,10 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
 
     role: str
     region: str
-    change: Change
+    change: CourseChange
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class WhatIfAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the pasted rules are and would have done.
 
     With an error among the `findings` nothing else was looked at. `past` says what they were held against: `compared`,
@@ -216,7 +216,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     findings: tuple[Finding, ...] = ()
     passed: int = 0
-    failed: tuple[Failed, ...] = ()
+    failed: tuple[FailedTest, ...] = ()
     past: str = ""
     events: int = 0
     alerts: tuple[Alerted, ...] = ()
@@ -234,9 +234,9 @@ Shown = Callable[[float], None]
 """Is told which share of the work is done, 0 to 1."""
 
 
-async def what_if(settings: Settings, question: Question, shown: Shown = lambda _share: None) -> Answer:
+async def what_if(settings: Settings, question: Question, shown: Shown = lambda _share: None) -> WhatIfAnswer:
     """Answer a question; see the module."""
-    premises = Premises(settings=settings)
+    premises = TestInstallation(settings=settings)
     with TemporaryDirectory(prefix="siaga-what-if-") as folder:
         rules = Path(folder) / "rules"
         pasted = paste(question.text, settings.paths.rules, rules)
@@ -244,15 +244,15 @@ async def what_if(settings: Settings, question: Question, shown: Shown = lambda 
         loaded = load_rule_set(paths, premises.regions, premises.kinds)
         findings = tuple(relative(finding, pasted, rules) for finding in loaded.findings)
         if not loaded.valid:
-            return Answer(findings=findings)
+            return WhatIfAnswer(findings=findings)
         beside = pasted.file.with_name(pasted.file.stem + SUFFIX)
         report = await suite.run([beside], premises) if beside.exists() else None
         results = report.results if report else ()
-        answer = Answer(
+        answer = WhatIfAnswer(
             findings=findings,
             passed=sum(result.passed for result in results),
             failed=tuple(
-                Failed(
+                FailedTest(
                     name=result.name,
                     why={
                         "id": tuple(failure.text("id") for failure in result.failures),
@@ -267,8 +267,8 @@ async def what_if(settings: Settings, question: Question, shown: Shown = lambda 
 
 
 async def compared(
-    premises: Premises, question: Question, rule_set: RuleSet, answer: Answer, shown: Shown
-) -> Answer:
+    premises: TestInstallation, question: Question, rule_set: RuleSet, answer: WhatIfAnswer, shown: Shown
+) -> WhatIfAnswer:
     """Return the answer with what the rule set would have done with what was received."""
     async with past(premises, question) as run:
         if run is None:
@@ -276,7 +276,7 @@ async def compared(
         ledgers = []
         for number, rules in enumerate((run.rule_set(), rule_set)):
 
-            def tell(progress: Progress, begun: int = number) -> None:
+            def tell(progress: ReplayProgress, begun: int = number) -> None:
                 shown((begun + progress.sent / progress.total) / 2)
 
             ledgers.append(await run.run(rules, tell))
@@ -296,7 +296,7 @@ async def compared(
 
 
 @asynccontextmanager
-async def past(premises: Premises, question: Question) -> AsyncIterator[Backtest | None]:
+async def past(premises: TestInstallation, question: Question) -> AsyncIterator[Backtest | None]:
     """Give the backtest of what was received in the span; None where that is nothing."""
     if not question.where:
         yield None
@@ -312,13 +312,13 @@ async def past(premises: Premises, question: Question) -> AsyncIterator[Backtest
     await store.open()
     try:
         folder = settings.archive_directory
-        history = History(store, None if folder is None else Archive(folder, settings.namespace))
+        history = EventHistory(store, None if folder is None else Archive(folder, settings.namespace))
         try:
             feed = await Past.survey(history, question.since, question.until)
         except ConfigurationError:
             yield None
             return
-        books = Books(
+        books = RuntimeConfig(
             store,
             namespace=settings.namespace,
             regions=premises.regions,
@@ -331,7 +331,7 @@ async def past(premises: Premises, question: Question) -> AsyncIterator[Backtest
         await store.close()
 
 
-def alerted(found: Difference) -> list[Alerted]:
+def alerted(found: BacktestDifference) -> list[Alerted]:
     """Return the alerts that differ, in the order of time."""
 
     def one(change: str, course: Course, was: str | Instant = "") -> Alerted:

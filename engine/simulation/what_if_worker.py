@@ -16,7 +16,7 @@ import structlog
 from engine.runtime import logging as logs
 from engine.runtime.worker import Bounds, Job, WorkerFailedError, Workers, serve
 from engine.settings import Log, Settings
-from engine.simulation.what_if import Answer, Question, what_if
+from engine.simulation.what_if import Question, WhatIfAnswer, what_if
 
 BOUNDS = Bounds(memory=2 << 30, cpu_seconds=600, seconds=600.0)
 """What a what-if may take."""
@@ -24,7 +24,7 @@ BOUNDS = Bounds(memory=2 << 30, cpu_seconds=600, seconds=600.0)
 log = structlog.get_logger(__name__)
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class WhatIfTicket(msgspec.Struct, frozen=True, kw_only=True):
     """What the worker is told: the settings (their secrets masked, it needs none) and the question."""
 
     settings: dict[str, Any]
@@ -36,7 +36,7 @@ class WhatIf:
 
     def __init__(self, question: Question, job: Job) -> None:
         self.question = question
-        self.answer: Answer | None = None
+        self.answer: WhatIfAnswer | None = None
         self.failed = False
         """Whether it ended without an answer; the log says why."""
         self._job = job
@@ -63,7 +63,7 @@ class WhatIf:
 
     async def _follow(self) -> None:
         try:
-            self.answer = msgspec.json.decode(await self._job.result(), type=Answer)
+            self.answer = msgspec.json.decode(await self._job.result(), type=WhatIfAnswer)
         except (WorkerFailedError, msgspec.DecodeError) as error:
             self.failed = True
             log.warning("what_if_failed", error=str(error))
@@ -71,12 +71,12 @@ class WhatIf:
 
 async def ask(workers: Workers, user: str, settings: Settings, question: Question) -> WhatIf:
     """Ask a question in place of the user's question before; raises `WorkersBusyError`, and leaves that one."""
-    asked = Asked(settings=settings.model_dump(mode="json"), question=question)
+    asked = WhatIfTicket(settings=settings.model_dump(mode="json"), question=question)
     return WhatIf(question, await workers.begin(f"what-if/{user}", __name__, asked, BOUNDS))
 
 
-async def _answer(work: bytes, share: Callable[[float], None]) -> Answer:
-    asked = msgspec.json.decode(work, type=Asked)
+async def _answer(work: bytes, share: Callable[[float], None]) -> WhatIfAnswer:
+    asked = msgspec.json.decode(work, type=WhatIfTicket)
     return await what_if(Settings.model_validate(asked.settings), asked.question, share)
 
 

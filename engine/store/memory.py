@@ -29,12 +29,12 @@ from engine.store.port import (
     Entry,
     Fenced,
     Lease,
-    Outcome,
     Place,
     Plan,
     Put,
     Record,
     Write,
+    WriteOutcome,
     chain_mark,
     order_of,
 )
@@ -54,7 +54,7 @@ _CONTENT = slice(IDENTITY_BYTES, IDENTITY_BYTES + CONTENT_BYTES)
 _BUCKET_BYTES = 2
 
 
-class Seen:
+class DedupIndex:
     """Identities with the content, day and stream position of the event that brought each first."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class MemoryStore:
         self._logs: defaultdict[str, list[bytes]] = defaultdict(list)
         self._marks: dict[str, bytes] = {}
         self._counters: defaultdict[str, int] = defaultdict(int)
-        self._seen = Seen()
+        self._seen = DedupIndex()
         self._entries: list[Entry] = []
         self._stamps: list[tuple[Instant, int]] = []
         self._stamp: tuple[Instant, int] = (0, 0)
@@ -132,7 +132,7 @@ class MemoryStore:
     async def close(self) -> None:
         """There is nothing to let go of."""
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Do the whole write, or nothing of it."""
         check_write(write)
         self._crash_point(write.name, "before")
@@ -170,7 +170,7 @@ class MemoryStore:
                     self._marks[append.log] = chain_mark(self._marks.get(append.log, b""), entry)
                 self._logs[append.log].append(self._marks.get(append.log, b"") + entry)
 
-    def _refusal(self, write: Write) -> Outcome | None:
+    def _refusal(self, write: Write) -> WriteOutcome | None:
         if write.fence and write.fence.epoch != self._epoch:
             return Fenced("stale_epoch")
         if write.fence and write.fence.cursor != self._cursor:

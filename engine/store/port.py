@@ -174,7 +174,7 @@ class Fenced(msgspec.Struct, frozen=True):
     reason: Literal["stale_epoch", "cursor_moved"]
 
 
-Outcome = Committed | Conflict | Fenced
+WriteOutcome = Committed | Conflict | Fenced
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -258,7 +258,7 @@ class Store(Protocol):
         """Let go of all connections."""
         ...
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Do the whole write atomically, or nothing of it; arguments are checked before anything is changed."""
         ...
 

@@ -14,19 +14,19 @@ import msgspec
 from engine.core.alerting.alert import NOTICES, Alert, Notification, Run
 from engine.core.alerting.directory import place_of
 from engine.core.alerting.internal_alerts import is_own
-from engine.core.alerting.policy import Target
+from engine.core.alerting.policy import StepTarget
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION
-from engine.texts.event_list import Reports, is_absence
+from engine.texts.event_list import EventList, is_absence
 from engine.texts.event_list import why_now as absence
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.texts.sanitize import plain
 
 MEASURED = ("aggregate", "value")
 """Conditions whose figure is a number that was reported, not a number of reports."""
 
 
-def standing(alert: Alert, voice: Voice, what: str) -> str:
+def standing(alert: Alert, voice: Localizer, what: str) -> str:
     """Say how the figure stands; empty where the condition has none. `what` names what is counted."""
     rule, texts, limit = alert.rule, voice.texts, alert.limit
     if limit is None:
@@ -56,7 +56,7 @@ LONGEST_WHY = 400
 NOT_TOLD = frozenset(("failed", "cancelled", "suppressed"))
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
+class CaseText(msgspec.Struct, frozen=True, kw_only=True):
     """What an account is made from: one notification of an alert, all its notifications, and the present instant."""
 
     notification: Notification
@@ -65,7 +65,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Section(msgspec.Struct, frozen=True):
+class TextSection(msgspec.Struct, frozen=True):
     """A heading and its lines; the lines of a list stand one below the other with a mark."""
 
     heading: str
@@ -73,17 +73,17 @@ class Section(msgspec.Struct, frozen=True):
     items: tuple[str, ...] = ()
 
 
-class Teller:
+class AlertText:
     """Says in one voice what there is to say of one case."""
 
-    def __init__(self, voice: Voice, case: Case) -> None:
+    def __init__(self, voice: Localizer, case: CaseText) -> None:
         self.voice = voice
         self.texts = voice.texts
         self.alert = case.alert
         self.notification = case.notification
         self.notifications = case.notifications
         self.at = case.at
-        self.reports = Reports(voice, case.alert, case.at)
+        self.reports = EventList(voice, case.alert, case.at)
 
     # --- the first line ------------------------------------------------------------------------------------------
 
@@ -148,14 +148,14 @@ class Teller:
 
     # --- sections --------------------------------------------------------------------------------------------------
 
-    def sections(self) -> tuple[Section, ...]:
+    def sections(self) -> tuple[TextSection, ...]:
         """Return everything there is to tell, in the order in which it is read."""
         return (
-            Section(self.texts["section.why_you"], tuple(self.why_you())),
-            Section(self.texts["section.why_now"], tuple(self.why_now())),
+            TextSection(self.texts["section.why_you"], tuple(self.why_you())),
+            TextSection(self.texts["section.why_now"], tuple(self.why_now())),
             self.reported(),
-            Section(self.texts["section.who_knows"], tuple(self.who_knows())),
-            Section(self.texts["section.expected"], tuple(self.expected())),
+            TextSection(self.texts["section.who_knows"], tuple(self.who_knows())),
+            TextSection(self.texts["section.expected"], tuple(self.expected())),
         )
 
     def why_you(self) -> Iterator[str]:
@@ -244,10 +244,10 @@ class Teller:
         if alert.rule.why:
             yield texts("why_now.basis", why=plain(alert.rule.why, LONGEST_WHY))
 
-    def reported(self) -> Section:
+    def reported(self) -> TextSection:
         """List the newest reports, and say how much of them is verified."""
         lines = tuple(self.reports.verified())
-        return Section(self.texts["section.reported"], lines, self.reports.newest())
+        return TextSection(self.texts["section.reported"], lines, self.reports.newest())
 
     def who_knows(self) -> Iterator[str]:
         """Say who else was told, by office, and who answered what."""
@@ -313,7 +313,7 @@ class Teller:
         if guide and self.alert.unresolved:
             yield self.texts("expected.guide", guide=_name_of(guide))
 
-    def _next(self) -> tuple[Sequence[Target], bool]:
+    def _next(self) -> tuple[Sequence[StepTarget], bool]:
         """The targets of what follows the current step, and whether that is the end of the policy.
 
         A condition that only the start of a step can judge counts as met; one on the level is judged now.
@@ -372,7 +372,7 @@ def _name_of(guide: str) -> str:
     )
 
 
-def said_by_phone(teller: Teller) -> str:
+def said_by_phone(teller: AlertText) -> str:
     """Return the words: to whom, what, where, when with zone, and what is asked until when."""
     return teller.texts(
         "phone.say",

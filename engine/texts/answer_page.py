@@ -15,14 +15,14 @@ from markupsafe import Markup, escape
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.answer import TAKE_BACK_FOR, can_take_back
 from engine.core.alerting.command import Says
-from engine.core.alerting.directory import Found
+from engine.core.alerting.directory import FoundHolder
 from engine.core.judging.calendar import AWAS
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable
-from engine.texts.alert_text import Case, Section, Teller
+from engine.texts.alert_text import AlertText, CaseText, TextSection
 from engine.texts.catalogue import LANGUAGES, Catalogue, environment
 from engine.texts.digest import headline, lead
-from engine.texts.localizer import Kinds, Voice
+from engine.texts.localizer import KindNames, Localizer
 from engine.texts.sanitize import plain
 
 
@@ -59,7 +59,7 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     explained: str
 
 
-def status(teller: Teller) -> str:
+def status(teller: AlertText) -> str:
     """Say in one line how the matter stands now."""
     alert, texts, voice = teller.alert, teller.texts, teller.voice
     if teller.notification.informing and alert.status == "open":
@@ -76,7 +76,7 @@ def status(teller: Teller) -> str:
     return texts("page.status.acknowledged", office=teller.office_of(alert.acknowledged_by), when=when)
 
 
-def offered(teller: Teller) -> Iterator[Says]:
+def offered(teller: AlertText) -> Iterator[Says]:
     """Yield the answers that still make a difference, the most wanted first."""
     alert, mine = teller.alert, teller.notification
     if not alert.unresolved:
@@ -96,11 +96,11 @@ def offered(teller: Teller) -> Iterator[Says]:
         yield "seen"
 
 
-def _took(teller: Teller) -> bool:
+def _took(teller: AlertText) -> bool:
     return any(taking.person == teller.notification.person for taking in teller.alert.takings)
 
 
-def has_it(teller: Teller) -> bool:
+def has_it(teller: AlertText) -> bool:
     """Whether the matter is the person's to take, pass on or decline: nobody's, theirs, or passed on to them."""
     alert, mine = teller.alert, teller.notification
     if mine.informing or not alert.unresolved:
@@ -109,7 +109,7 @@ def has_it(teller: Teller) -> bool:
     return alert.status == "open" or _took(teller) or passed_on
 
 
-def button(teller: Teller, says: Says) -> Button:
+def button(teller: AlertText, says: Says) -> Button:
     """Return a button; who has taken it renews and takes back what another would take and decline."""
     form = {"taken": "renewed", "declined": "withdrawn"}.get(says, says) if _took(teller) else says
     texts = teller.texts
@@ -138,7 +138,7 @@ WHOLE = 12
 """Matters that are shown whole; a longer page would be over 30 kB, and nobody reads so far down on a phone."""
 
 
-class Matter(msgspec.Struct, frozen=True, kw_only=True):
+class DigestMatter(msgspec.Struct, frozen=True, kw_only=True):
     """One matter: `path` is that of its own page, where `button` posts to."""
 
     level: int
@@ -151,7 +151,7 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True):
     path: str
 
 
-class Further(msgspec.Struct, frozen=True, kw_only=True):
+class FurtherMatters(msgspec.Struct, frozen=True, kw_only=True):
     """A matter of a long digest that has only one line here, which leads to its own page."""
 
     level: int
@@ -169,14 +169,14 @@ class DigestPage(msgspec.Struct, frozen=True, kw_only=True):
     headline: str
     lead: str
     open: str
-    items: tuple[Matter, ...]
+    items: tuple[DigestMatter, ...]
     more: str
-    further: tuple[Further, ...]
+    further: tuple[FurtherMatters, ...]
     private: str
     footer: str
 
 
-def digest_page(items: Sequence[tuple[Teller, str]]) -> DigestPage:
+def digest_page(items: Sequence[tuple[AlertText, str]]) -> DigestPage:
     """Return the page of these matters, each with the path of its own page; they are numbered as in the message."""
     tellers = [teller for teller, _ in items]
     texts = tellers[0].texts
@@ -199,9 +199,9 @@ def digest_page(items: Sequence[tuple[Teller, str]]) -> DigestPage:
     )
 
 
-def _matter(teller: Teller, path: str) -> Matter:
+def _matter(teller: AlertText, path: str) -> DigestMatter:
     wanted = next(offered(teller), None)
-    return Matter(
+    return DigestMatter(
         level=teller.alert.level,
         level_text=teller.level,
         what=teller.title,
@@ -213,12 +213,12 @@ def _matter(teller: Teller, path: str) -> Matter:
     )
 
 
-def _further(teller: Teller, path: str, number: int) -> Further:
+def _further(teller: AlertText, path: str, number: int) -> FurtherMatters:
     place, what = (
         teller.voice.place(teller.alert.region, short=True),
         plain(teller.alert.rule.short_title, 60),
     )
-    return Further(
+    return FurtherMatters(
         level=teller.alert.level, level_text=teller.level, text=f"{number}. {place}: {what}", path=path
     )
 
@@ -227,7 +227,7 @@ STYLES = ("levels.css", "answer.css")
 """Files of the pages' style: the colours of levels are those of all pages."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class PageOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a POST: the reason that `decide` named, a refusal, or that it said again what is already so."""
 
     reason: str
@@ -256,7 +256,7 @@ class Confirm(msgspec.Struct, frozen=True, kw_only=True):
     back: str
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class AnswerOption(msgspec.Struct, frozen=True, kw_only=True):
     """One office that the matter can be passed on to: the role posted as `to`, and its title."""
 
     role: str
@@ -285,11 +285,11 @@ class AnswerPage(msgspec.Struct, frozen=True, kw_only=True):
     passing_on: str
     choose: str
     delegate: Button | None
-    delegates: tuple[Choice, ...]
+    delegates: tuple[AnswerOption, ...]
     procedure: str
     """Its name, and below it the text that was asked for; the text is empty where only the name is told."""
     procedure_text: str
-    sections: tuple[Section, ...]
+    sections: tuple[TextSection, ...]
     private: str
     footer: str
 
@@ -300,7 +300,7 @@ class AnswerPages:
     def __init__(
         self,
         catalogue: Catalogue,
-        kinds: Kinds,
+        kinds: KindNames,
         regions: RegionTable,
         *,
         templates: Path,
@@ -334,8 +334,8 @@ class AnswerPages:
         notifications: Sequence[Notification],
         *,
         at: Instant,
-        outcome: Outcome | None = None,
-        delegates: Sequence[Found] = (),
+        outcome: PageOutcome | None = None,
+        delegates: Sequence[FoundHolder] = (),
         procedure_text: str = "",
     ) -> str:
         """Return the page of a link at an instant; `alert` and `notifications` are as they are after the answer.
@@ -343,9 +343,9 @@ class AnswerPages:
         `delegates` are those to whom the person could pass the matter on, `procedure_text` is the Markdown of the SOP.
         """
         texts = self._catalogue.texts(notification.language)
-        voice = Voice(texts, self._regions, self._kinds, alert.region)
-        teller = Teller(
-            voice, Case(notification=notification, alert=alert, notifications=notifications, at=at)
+        voice = Localizer(texts, self._regions, self._kinds, alert.region)
+        teller = AlertText(
+            voice, CaseText(notification=notification, alert=alert, notifications=notifications, at=at)
         )
         return self._page.render(
             page=self._view(teller, outcome, delegates, procedure_text), style=self._style
@@ -362,9 +362,9 @@ class AnswerPages:
         texts = self._catalogue.texts(digest.language)
         told = []
         for notification, alert, notifications, path in items:
-            voice = Voice(texts, self._regions, self._kinds, alert.region)
-            case = Case(notification=notification, alert=alert, notifications=notifications, at=at)
-            told.append((Teller(voice, case), path))
+            voice = Localizer(texts, self._regions, self._kinds, alert.region)
+            case = CaseText(notification=notification, alert=alert, notifications=notifications, at=at)
+            told.append((AlertText(voice, case), path))
         return self._digest.render(page=digest_page(told), style=self._style)
 
     def not_found(self) -> str:
@@ -381,20 +381,24 @@ class AnswerPages:
         return self._bilingual.render(both=both, key=key, duty_desk=duty_desk, style=self._style)
 
     def _view(
-        self, teller: Teller, outcome: Outcome | None, delegates: Sequence[Found], procedure_text: str
+        self,
+        teller: AlertText,
+        outcome: PageOutcome | None,
+        delegates: Sequence[FoundHolder],
+        procedure_text: str,
     ) -> AnswerPage:
         texts, alert = teller.texts, teller.alert
         when = teller.reports.moment()
         why_you, why_now, reported, who_knows, _ = teller.sections()
         heading = texts["section.next" if alert.status == "open" else "section.then"]
-        afterwards = Section(heading, tuple(teller.afterwards()))
+        afterwards = TextSection(heading, tuple(teller.afterwards()))
         confirm = _confirm(teller) if outcome and outcome.refusal == "confirmation_needed" else None
         choices = tuple(
-            Choice(role=found.role, text=teller.voice.office(found.role, found.region))
+            AnswerOption(role=found.role, text=teller.voice.office(found.role, found.region))
             for found in delegates
             if has_it(teller) and confirm is None
         )
-        desk = Section(
+        desk = TextSection(
             texts["section.duty_desk"], (dialled(plain(self._duty_desk)),) if self._duty_desk else ()
         )
         return AnswerPage(
@@ -432,7 +436,7 @@ class AnswerPages:
         )
 
 
-def _confirm(teller: Teller) -> Confirm:
+def _confirm(teller: AlertText) -> Confirm:
     alert, texts = teller.alert, teller.texts
     others = [taking.person for taking in alert.takings if taking.person != teller.notification.person]
     lines = [texts["page.confirm.awas"]] if alert.level >= AWAS else []
@@ -450,7 +454,7 @@ def _confirm(teller: Teller) -> Confirm:
     )
 
 
-def _banner(teller: Teller, outcome: Outcome) -> Banner:
+def _banner(teller: AlertText, outcome: PageOutcome) -> Banner:
     """Say plainly what happened after the tap."""
     alert, texts = teller.alert, teller.texts
     if outcome.repeated:

@@ -18,25 +18,25 @@ from engine.errors import ConfigurationError
 LANGUAGES = ("id", "en")
 DEFAULT_LANGUAGE = "id"
 
-Text = str | tuple[str, ...]
+CatalogueText = str | tuple[str, ...]
 
 
-class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TextPair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One text in both languages; a tuple holds variants of one SMS from the fullest to the leanest."""
 
-    id: Text
-    en: Text
+    id: CatalogueText
+    en: CatalogueText
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Literal[1]
-    texts: dict[str, Pair]
+    texts: dict[str, TextPair]
 
 
 class Texts:
     """The texts of one language by key."""
 
-    def __init__(self, language: str, texts: Mapping[str, Text]) -> None:
+    def __init__(self, language: str, texts: Mapping[str, CatalogueText]) -> None:
         self.language = language
         self._texts = texts
         self._plain = {
@@ -71,7 +71,7 @@ class Texts:
 class Catalogue:
     """All texts of all languages; immutable."""
 
-    def __init__(self, pairs: Mapping[str, Pair]) -> None:
+    def __init__(self, pairs: Mapping[str, TextPair]) -> None:
         self.pairs = pairs
         self._by_language = {
             language: Texts(language, {key: getattr(pair, language) for key, pair in pairs.items()})
@@ -113,7 +113,7 @@ def _placeholders(text: str) -> Iterator[str]:
         yield name
 
 
-def _problems(pair: Pair) -> Iterator[str]:
+def _problems(pair: TextPair) -> Iterator[str]:
     indonesian, english = ((text,) if isinstance(text, str) else text for text in (pair.id, pair.en))
     if isinstance(pair.id, str) != isinstance(pair.en, str) or len(indonesian) != len(english):
         yield "the languages have not as many variants"

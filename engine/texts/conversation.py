@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from engine.core.judging.instant import DAY, HOUR, Instant, Millis
-from engine.texts.reply_parser import Said
+from engine.texts.reply_parser import ReplyWord
 
 KEPT_AFTER_CLOSING: Millis = 90 * DAY
 """A code is not used again on a phone for this long after its alert was closed."""
@@ -31,7 +31,7 @@ DEAF_FOR: Millis = HOUR
 """A phone that guesses codes is not heard for so long."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SentCode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A code that was sent to the phone: of one alert, or of the items of a digest in their order.
 
     `told_at` is when a message with it last went out, the `number`th of the phone; `closed_at` since when all its
@@ -46,21 +46,21 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     number: int = 0
 
 
-class Act(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedAct(msgspec.Struct, frozen=True, kw_only=True):
     """One answer for one alert. `item` is its number in a digest, from 1. `coded`: the text names the code itself,
     `confirmed`: it says a closing twice.
     """
 
     alert: str
     code: str
-    said: Said
+    said: ReplyWord
     to: str = ""
     item: int | None = None
     coded: bool = False
     confirmed: bool = False
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AppliedText(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one answer: the reason that was named, and whether that is a refusal."""
 
     reason: str
@@ -76,21 +76,21 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str
     turn: int
     at: Instant
-    acts: tuple[Act, ...]
+    acts: tuple[RecordedAct, ...]
     unknown_items: tuple[int, ...] = ()
-    done: tuple[Done, ...] = ()
+    done: tuple[AppliedText, ...] = ()
 
     @property
-    def next(self) -> Act | None:
+    def next(self) -> RecordedAct | None:
         """The answer that comes next; None where all are carried out."""
         return self.acts[len(self.done)] if len(self.done) < len(self.acts) else None
 
-    def after(self, done: Done) -> Begun:
+    def after(self, done: AppliedText) -> Begun:
         """Return the text after its next answer was carried out."""
         return msgspec.structs.replace(self, done=(*self.done, done))
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of one phone.
 
     `codes` are those that matter at the moment: all of them are kept one by one (`delivery.reply_codes`). `used` counts
@@ -101,7 +101,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     it; up to `deaf_until` nothing that it says is heard.
     """
 
-    codes: tuple[Told, ...] = ()
+    codes: tuple[SentCode, ...] = ()
     unrecorded: int = 0
     turn: int = 0
     heard: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether a text that records nothing still gets a reply."""
         return self.unrecorded < UNRECORDED_AT_MOST
 
-    def by_code(self, code: str) -> Told | None:
+    def by_code(self, code: str) -> SentCode | None:
         """Return what a code of this phone stands for."""
         return next((told for told in self.codes if told.code == code), None)
 
@@ -129,12 +129,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return a text (its id) some of whose answers are still to be carried out."""
         return next((begun for begun in self.begun if begun.text == text), None)
 
-    def of(self, alert: str) -> Told | None:
+    def of(self, alert: str) -> SentCode | None:
         """Return the code of a single alert on this phone."""
         return next((told for told in self.codes if not told.digest and told.alerts == (alert,)), None)
 
 
-def told(line: Line, *, notice: bool) -> Line:
+def told(line: Conversation, *, notice: bool) -> Conversation:
     """Return the line after a message with a code went out to it.
 
     A notice starts the count of replies that recorded nothing again.
@@ -142,22 +142,22 @@ def told(line: Line, *, notice: bool) -> Line:
     return _next(msgspec.structs.replace(line, unrecorded=0 if notice else line.unrecorded))
 
 
-def reply(line: Line) -> Line:
+def reply(line: Conversation) -> Conversation:
     """Return the line after a reply went out to it."""
     return _next(line)
 
 
-def _next(line: Line) -> Line:
+def _next(line: Conversation) -> Conversation:
     return msgspec.structs.replace(line, turn=line.turn + 1)
 
 
-def begin(line: Line, begun: Begun) -> Line:
+def begin(line: Conversation, begun: Begun) -> Conversation:
     """Return the line after another answer of a text was carried out, while more of them are to come."""
     others = (one for one in line.begun if one.text != begun.text)
     return msgspec.structs.replace(line, begun=(*others, begun)[-BEGUN_KEPT:])
 
 
-def hear(line: Line, text: str, *, recorded: bool) -> Line:
+def hear(line: Conversation, text: str, *, recorded: bool) -> Conversation:
     """Return the line after a text (its id) was dealt with; a text that recorded something starts the count again."""
     return msgspec.structs.replace(
         line,
@@ -167,7 +167,7 @@ def hear(line: Line, text: str, *, recorded: bool) -> Line:
     )
 
 
-def miss(line: Line, now: Instant) -> tuple[Line, bool]:
+def miss(line: Conversation, now: Instant) -> tuple[Conversation, bool]:
     """Return the line after a code that was not sent to the phone, and whether it is kept out from now on."""
     missed = (*(at for at in line.misses if at > now - MISSES_WITHIN), now)
     guesses = len(missed) >= MISSES_AT_MOST
@@ -178,7 +178,7 @@ def miss(line: Line, now: Instant) -> tuple[Line, bool]:
     ), guesses
 
 
-def close(line: Line, resolved: Mapping[str, Instant], now: Instant) -> Line:
+def close(line: Conversation, resolved: Mapping[str, Instant], now: Instant) -> Conversation:
     """Note which alerts are resolved since when, and forget codes that were closed, and texts begun, long ago."""
     codes = []
     for told in line.codes:

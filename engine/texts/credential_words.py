@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from engine.core.alerting.alert import Notification
 from engine.texts.catalogue import Texts
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 
 
 def credential_words(
@@ -35,7 +35,7 @@ def credential_words(
     return texts("credential.token.labelled", label=label, id=id_) if label else texts(key, id=id_)
 
 
-def offices_of(notifications: Iterable[Notification], voice: Voice) -> dict[str, str]:
+def offices_of(notifications: Iterable[Notification], voice: Localizer) -> dict[str, str]:
     """Return the offices whose link or phone a credential of an alert is, by the credential."""
     found: dict[str, str] = {}
     for one in notifications:

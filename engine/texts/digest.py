@@ -13,7 +13,7 @@ from engine.core.alerting.alert import NOTICES
 from engine.core.alerting.budget import STORM
 from engine.core.judging.region import cut as cut_region
 from engine.gsm7 import ONE_PART, cut, transliterate
-from engine.texts.alert_text import Section, Teller
+from engine.texts.alert_text import AlertText, TextSection
 from engine.texts.answer_link import link
 from engine.texts.sanitize import plain
 from engine.texts.sms import length, what_happened
@@ -26,7 +26,7 @@ MOST_ITEMS = 99
 
 
 def digest_sms(
-    tellers: Sequence[Teller], base_url: str, *, profile: Profile, code: str = ""
+    tellers: Sequence[AlertText], base_url: str, *, profile: Profile, code: str = ""
 ) -> tuple[str, int]:
     """Return the text of a digest, and how many of its items stand in it: as many as the route carries, one at least.
 
@@ -64,7 +64,7 @@ def digest_sms(
     return written(1, [cut(items[0], left) if left >= LEAST_LEFT else ""]), 1
 
 
-def _places(numbered: Sequence[tuple[Teller, int]], level: str) -> list[tuple[list[str], int]]:
+def _places(numbered: Sequence[tuple[AlertText, int]], level: str) -> list[tuple[list[str], int]]:
     """Return where the matters are, as `1-3) Kab. Pinrang`: of the first place, of the first two, and so on.
 
     Each comes with how many matters that tells.
@@ -80,18 +80,18 @@ def _places(numbered: Sequence[tuple[Teller, int]], level: str) -> list[tuple[li
     return forms
 
 
-def _place(teller: Teller, level: str) -> str:
+def _place(teller: AlertText, level: str) -> str:
     region = cut_region(teller.alert.region, level) or teller.alert.region
     return teller.voice.place(region, short=True)
 
 
-def _mark(teller: Teller) -> str:
+def _mark(teller: AlertText) -> str:
     """Return what tells a message from one that asks to act, such as that the matter is closed."""
     key = f"sms.mark.{teller.notification.kind}"
     return teller.texts[key] if key in teller.texts else ""  # noqa: SIM401 -- texts are no dict
 
 
-def _sms_item(teller: Teller, number: int) -> tuple[str, str]:
+def _sms_item(teller: AlertText, number: int) -> tuple[str, str]:
     """Return a matter with what is alleged marked as such, and without."""
     what, alleged = what_happened(teller)
     place = teller.voice.place(teller.alert.region, short=True)
@@ -101,7 +101,7 @@ def _sms_item(teller: Teller, number: int) -> tuple[str, str]:
     return transliterate(full), transliterate(bare)
 
 
-def subject(tellers: Sequence[Teller]) -> str:
+def subject(tellers: Sequence[AlertText]) -> str:
     """Return the subject of a letter: the highest level, how many matters, and where if it is one place."""
     texts = tellers[0].texts
     level = _highest(tellers)
@@ -111,7 +111,7 @@ def subject(tellers: Sequence[Teller]) -> str:
     return plain(tellers[0].marked(texts("subject.digest", level=level, count=head, place=where)), 150)
 
 
-def sections(tellers: Sequence[Teller]) -> tuple[Section, ...]:
+def sections(tellers: Sequence[AlertText]) -> tuple[TextSection, ...]:
     """Return one section for each matter: its number and headline, what became of it, what was reported."""
     found = []
     for number, teller in enumerate(tellers, start=1):
@@ -120,11 +120,11 @@ def sections(tellers: Sequence[Teller]) -> tuple[Section, ...]:
         heading = teller.texts("digest.item", n=number)
         reports = teller.reports
         so_far = (*reports.impact(), *reports.verified()) if teller.notification.kind in NOTICES else ()
-        found.append(Section(heading, (teller.headline(), teller.texts[mark], *so_far)))
+        found.append(TextSection(heading, (teller.headline(), teller.texts[mark], *so_far)))
     return tuple(found)
 
 
-def headline(tellers: Sequence[Teller]) -> str:
+def headline(tellers: Sequence[AlertText]) -> str:
     """Return the first line of a letter."""
     texts = tellers[0].texts
     level = _highest(tellers)
@@ -132,17 +132,17 @@ def headline(tellers: Sequence[Teller]) -> str:
     return tellers[0].marked(texts("digest.headline", level=level, count=count))
 
 
-def lead(tellers: Sequence[Teller]) -> str:
+def lead(tellers: Sequence[AlertText]) -> str:
     """Say why this comes as a digest, and how it is answered."""
     return tellers[0].texts[f"digest.lead.{_form(len(tellers))}"]
 
 
-def button(tellers: Sequence[Teller]) -> str:
+def button(tellers: Sequence[AlertText]) -> str:
     """Return the words on the way to the page."""
     return tellers[0].texts[f"digest.open.{_form(len(tellers))}"]
 
 
-def _highest(tellers: Sequence[Teller]) -> str:
+def _highest(tellers: Sequence[AlertText]) -> str:
     return max(tellers, key=lambda teller: teller.alert.level).level
 
 

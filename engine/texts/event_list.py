@@ -10,7 +10,7 @@ import msgspec
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, MINUTE, Instant, local
 from engine.core.judging.judgement import PRECISIONS, Evidence, Impact, Precision
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 
 SILENCE, DEADLINE = "silence", "deadline"
 
@@ -25,7 +25,7 @@ def silent_since(alert: Alert) -> Instant | None:
     return alert.window[0] if alert.rule.condition == SILENCE and alert.window is not None else None
 
 
-def why_now(alert: Alert, voice: Voice, at: Instant) -> Iterator[str]:
+def why_now(alert: Alert, voice: Localizer, at: Instant) -> Iterator[str]:
     """Say since when nothing (or too little) was reported and how long that is, or which deadline has passed."""
     texts, since = voice.texts, silent_since(alert)
     if since is None:
@@ -57,10 +57,10 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
     quiet_days: int = 0
 
 
-class Reports:
+class EventList:
     """Tells in one voice what was reported of one alert, seen from an instant."""
 
-    def __init__(self, voice: Voice, alert: Alert, at: Instant) -> None:
+    def __init__(self, voice: Localizer, alert: Alert, at: Instant) -> None:
         self._voice = voice
         self._texts = voice.texts
         self._alert = alert

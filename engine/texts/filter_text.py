@@ -14,7 +14,7 @@ from engine.texts import local_time
 from engine.texts.catalogue import Texts
 
 
-class Watched:
+class FilterText:
     """Speaks of filters in one language; `kinds` are the names of kinds: code -> language -> name."""
 
     def __init__(self, texts: Texts, kinds: Mapping[str, Mapping[str, str]]) -> None:

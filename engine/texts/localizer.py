@@ -17,7 +17,7 @@ from engine.texts import local_time
 from engine.texts.catalogue import Texts
 from engine.texts.sanitize import plain
 
-Kinds = Mapping[str, Mapping[str, str]]
+KindNames = Mapping[str, Mapping[str, str]]
 """Names of kinds of events: code -> language -> name."""
 
 LONGEST_NAME = 60
@@ -34,10 +34,10 @@ _TYPES = (
 _SELF_EXPLAINING = ("Daerah ", "Provinsi ", "Prov. ")
 
 
-class Voice:
+class Localizer:
     """Names things in one language; `region` is the code of the alert's region."""
 
-    def __init__(self, texts: Texts, regions: RegionTable, kinds: Kinds, region: str) -> None:
+    def __init__(self, texts: Texts, regions: RegionTable, kinds: KindNames, region: str) -> None:
         self.texts = texts
         self.region = region
         self.regions = regions

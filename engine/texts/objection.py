@@ -37,7 +37,7 @@ Standing = Literal["waits", "objected", "over"]
 """What a page says of a change: an objection is possible; somebody objected; it was decided, or it counts."""
 
 
-class Changed(msgspec.Struct, frozen=True, kw_only=True):
+class ChangedContact(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a contact, as people read of it.
 
     `channel` is that of the contact, `by` the credential that made the change, as the audit holds it. `until`: it
@@ -63,7 +63,7 @@ def fill_code(text: str, key: bytes, notification_id: str) -> str:
 
 def notice(
     catalogue: Catalogue,
-    changed: Changed,
+    changed: ChangedContact,
     to: Notification,
     *,
     base_url: str,
@@ -100,12 +100,12 @@ def notice(
     )
 
 
-def _sentence(texts: Texts, changed: Changed) -> str:
+def _sentence(texts: Texts, changed: ChangedContact) -> str:
     what = texts[f"contact_change.what.{changed.channel}"]
     return texts(f"contact_change.{changed.act}", what=what, by=credential_words(changed.by, texts))
 
 
-def _until(texts: Texts, changed: Changed) -> str:
+def _until(texts: Texts, changed: ChangedContact) -> str:
     done = "done" if changed.act in ("removed", "stopped") else "new"
     if changed.until is None:
         return texts["contact_change.approval"]
@@ -116,7 +116,7 @@ def _moment(at: Instant) -> str:
     return f"{local(at, ZONE):%d/%m %H.%M} WIB"
 
 
-def _fitting(texts: Texts, changed: Changed, how: str) -> str:
+def _fitting(texts: Texts, changed: ChangedContact, how: str) -> str:
     """Return the first variant that fits one part, else the last one, which takes two: a cut would lose the link."""
     values = {
         "what": texts[f"contact_change.what.{changed.channel}"],
@@ -155,7 +155,7 @@ class ObjectionPages:
             "base-uri 'none'; frame-ancestors 'none'"
         )
 
-    def page(self, changed: Changed, standing: Standing, *, action: str) -> str:
+    def page(self, changed: ChangedContact, standing: Standing, *, action: str) -> str:
         """Return the page in both languages, Indonesian first."""
         both = []
         for language in LANGUAGES:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from engine.core.alerting.alert import NOTICES, Alert, Kind, Notification, Rendered
+from engine.core.alerting.alert import NOTICES, Alert, NoticeKind, Notification, Rendered
 from engine.core.alerting.directory import Contact
 from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import Instant, local
@@ -16,7 +16,7 @@ from engine.gsm7 import transliterate
 from engine.texts.catalogue import Catalogue
 from engine.texts.render import KINDS
 
-NAMES: Mapping[str, tuple[Kind, dict[str, bool]]] = {
+NAMES: Mapping[str, tuple[NoticeKind, dict[str, bool]]] = {
     **{kind: (kind, {}) for kind in sorted(KINDS)},
     "inform": ("first", {"informing": True}),
     "returned": ("delegated", {"returned": True}),

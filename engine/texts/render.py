@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from engine.core.alerting.alert import Alert, Kind, Notification, Rendered
+from engine.core.alerting.alert import Alert, NoticeKind, Notification, Rendered
 from engine.core.alerting.situation import Situation
 from engine.core.judging.instant import SECOND, Instant, local
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import level_name
 from engine.settings import Settings
-from engine.texts.alert_text import Case, Section, Teller
+from engine.texts.alert_text import AlertText, CaseText, TextSection
 from engine.texts.answer_link import link
 from engine.texts.catalogue import Catalogue, environment
 from engine.texts.digest import MOST_ITEMS, digest_sms
@@ -30,25 +30,25 @@ from engine.texts.digest import headline as digest_headline
 from engine.texts.digest import lead as digest_lead
 from engine.texts.digest import sections as digest_sections
 from engine.texts.digest import subject as digest_subject
-from engine.texts.localizer import Kinds, Voice
-from engine.texts.objection import Changed, notice
+from engine.texts.localizer import KindNames, Localizer
+from engine.texts.objection import ChangedContact, notice
 from engine.texts.sanitize import plain
 from engine.texts.situation import situation_page
 from engine.texts.sms import ONE_WAY, sms
 from engine.texts.sms_profile import Profile
 
 LONGEST_SUBJECT = 150
-NOTICE_KINDS: frozenset[Kind] = frozenset(("first", "step", "delegated", "unreachable"))
+NOTICE_KINDS: frozenset[NoticeKind] = frozenset(("first", "step", "delegated", "unreachable"))
 """Kinds that tell the whole matter; the others are short."""
-CLOSING_KINDS: frozenset[Kind] = frozenset(("resolved", "correction"))
+CLOSING_KINDS: frozenset[NoticeKind] = frozenset(("resolved", "correction"))
 """Kinds that tell the end, under a headline of their own."""
-CALM_KINDS: frozenset[Kind] = CLOSING_KINDS | {"taken_by"}
+CALM_KINDS: frozenset[NoticeKind] = CLOSING_KINDS | {"taken_by"}
 """Kinds that ask nothing any more."""
-KINDS: frozenset[Kind] = NOTICE_KINDS | CALM_KINDS | {"reminder", "expiry", "reopened"}
+KINDS: frozenset[NoticeKind] = NOTICE_KINDS | CALM_KINDS | {"reminder", "expiry", "reopened"}
 """Kinds that are rendered here; `digest`, `reply` and `situation` are about more or less than one alert."""
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
+class RenderedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """What an e-mail shows, in order. `tone` is the level that colours it, 0 where the matter is closed."""
 
     language: str
@@ -58,7 +58,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     salutation: str
     lead: tuple[str, ...]
     asked: str
-    sections: tuple[Section, ...]
+    sections: tuple[TextSection, ...]
     link: str
     button: str
     private: str
@@ -73,7 +73,7 @@ class Renderer:
     def __init__(
         self,
         catalogue: Catalogue,
-        kinds: Kinds,
+        kinds: KindNames,
         regions: RegionTable,
         *,
         base_url: str,
@@ -103,7 +103,7 @@ class Renderer:
         cls,
         settings: Settings,
         catalogue: Catalogue,
-        kinds: Kinds,
+        kinds: KindNames,
         regions: RegionTable,
         seal: Callable[[str], str] = str,
     ) -> Self:
@@ -119,7 +119,9 @@ class Renderer:
             seal=seal,
         )
 
-    def contact_notice(self, to: Notification, changed: Changed, *, at: Instant, two_way: bool) -> Rendered:
+    def contact_notice(
+        self, to: Notification, changed: ChangedContact, *, at: Instant, two_way: bool
+    ) -> Rendered:
         """Return the notice that a contact of its recipient changes; `two_way`: an SMS there can be answered."""
         return notice(
             self._catalogue,
@@ -150,9 +152,9 @@ class Renderer:
         if notification.kind not in KINDS:
             raise ValueError(f"a {notification.kind} is not about one alert and is not rendered here")
         texts = self._catalogue.texts(notification.language)
-        voice = Voice(texts, self._regions, self._kinds, alert.region)
-        teller = Teller(
-            voice, Case(notification=notification, alert=alert, notifications=notifications, at=at)
+        voice = Localizer(texts, self._regions, self._kinds, alert.region)
+        teller = AlertText(
+            voice, CaseText(notification=notification, alert=alert, notifications=notifications, at=at)
         )
         date = _date(at // SECOND, voice.zone)
         if notification.channel == "sms":
@@ -188,15 +190,15 @@ class Renderer:
         texts = self._catalogue.texts(digest.language)
         tellers = []
         for notification, alert, notifications in cases:
-            voice = Voice(texts, self._regions, self._kinds, alert.region)
-            case = Case(notification=notification, alert=alert, notifications=notifications, at=at)
-            tellers.append(Teller(voice, case))
+            voice = Localizer(texts, self._regions, self._kinds, alert.region)
+            case = CaseText(notification=notification, alert=alert, notifications=notifications, at=at)
+            tellers.append(AlertText(voice, case))
         date = format_datetime(local(at, tellers[0].voice.zone))
         if digest.channel == "sms":
             text, count = digest_sms(tellers, self._base_url, profile=profile, code=code)
             return Rendered(to=to, text=text, date=date), count
         told = tellers[:MOST_ITEMS]
-        letter = Letter(
+        letter = RenderedMessage(
             language=texts.language,
             tone=max(teller.alert.level for teller in told),
             headline=digest_headline(told),
@@ -219,11 +221,11 @@ class Renderer:
     def situation(self, letter: Notification, situation: Situation, *, date: str) -> Rendered:
         """Return the letter that reports a situation, without its address."""
         texts = self._catalogue.texts(letter.language)
-        voice = Voice(texts, self._regions, self._kinds, situation.region)
+        voice = Localizer(texts, self._regions, self._kinds, situation.region)
         page = situation_page(situation, voice)
         key = texts.first(f"salutation.{letter.capacity}", "salutation.holder")
         office = voice.office(letter.role, letter.office, letter.status)
-        written = Letter(
+        written = RenderedMessage(
             language=texts.language,
             tone=page.tone,
             headline=page.headline,
@@ -244,7 +246,7 @@ class Renderer:
     def _mail(
         self,
         notification: Notification,
-        letter: Letter,
+        letter: RenderedMessage,
         subject: str,
         *,
         to: str,
@@ -273,10 +275,10 @@ class Renderer:
             },
         )
 
-    def _letter(self, teller: Teller) -> Letter:
+    def _letter(self, teller: AlertText) -> RenderedMessage:
         texts, alert, kind = teller.texts, teller.alert, teller.notification.kind
         asks = kind not in CALM_KINDS and not teller.notification.informing
-        return Letter(
+        return RenderedMessage(
             language=texts.language,
             tone=0 if kind in CLOSING_KINDS else alert.level,
             headline=_headline(teller),
@@ -295,9 +297,9 @@ class Renderer:
             ),
         )
 
-    def _desk(self, teller: Teller) -> Iterator[Section]:
+    def _desk(self, teller: AlertText) -> Iterator[TextSection]:
         if self._duty_desk and teller.notification.kind in NOTICE_KINDS:
-            yield Section(teller.texts["section.duty_desk"], (plain(self._duty_desk),))
+            yield TextSection(teller.texts["section.duty_desk"], (plain(self._duty_desk),))
 
 
 @lru_cache(maxsize=256)
@@ -318,7 +320,7 @@ def _facts(notification: Notification, space: str) -> dict[str, str]:
     }
 
 
-def _headline(teller: Teller) -> str:
+def _headline(teller: AlertText) -> str:
     kind = teller.notification.kind
     if kind not in CLOSING_KINDS:
         return teller.headline()
@@ -326,7 +328,7 @@ def _headline(teller: Teller) -> str:
     return teller.marked(teller.texts(f"headline.{kind}", what=teller.title, place=teller.place, when=when))
 
 
-def _subject(teller: Teller) -> str:
+def _subject(teller: AlertText) -> str:
     mine = teller.notification
     form: str = "returned" if teller.returned else mine.kind
     if form in ("first", "step"):
@@ -335,11 +337,11 @@ def _subject(teller: Teller) -> str:
     return plain(teller.marked(subject), LONGEST_SUBJECT)
 
 
-def _sections(teller: Teller) -> tuple[Section, ...]:
+def _sections(teller: AlertText) -> tuple[TextSection, ...]:
     texts = teller.texts
     match teller.notification.kind:
         case "reminder" | "expiry":
-            expected = Section(texts["section.expected"], tuple(teller.expected()))
+            expected = TextSection(texts["section.expected"], tuple(teller.expected()))
             return (expected, teller.reported())
         case "taken_by" | "resolved" | "correction":
             return ()
@@ -349,7 +351,7 @@ def _sections(teller: Teller) -> tuple[Section, ...]:
             return tuple(section for section in teller.sections() if section.lines or section.items)
 
 
-def _lead(teller: Teller) -> Iterator[str]:
+def _lead(teller: AlertText) -> Iterator[str]:
     """Yield what a short message says first."""
     alert, texts, voice, mine = teller.alert, teller.texts, teller.voice, teller.notification
     match mine.kind:
@@ -383,7 +385,7 @@ def _lead(teller: Teller) -> Iterator[str]:
             yield from teller.reports.impact()
 
 
-def _closing(teller: Teller) -> Iterator[str]:
+def _closing(teller: AlertText) -> Iterator[str]:
     alert, texts = teller.alert, teller.texts
     when = teller.voice.near_moment(alert.resolved_at or teller.at, teller.at)
     key = texts.first(f"lead.resolved.{alert.resolved_reason}", "lead.resolved.other")

@@ -20,8 +20,8 @@ import msgspec
 
 from engine.texts.reply_code import CONTACT_CODE, SHAPE, valid
 
-Said = Literal["taken", "declined", "delegated", "resolved", "reopened", "seen", "escalate", "help"]
-WORDS: dict[Said, tuple[str, ...]] = {
+ReplyWord = Literal["taken", "declined", "delegated", "resolved", "reopened", "seen", "escalate", "help"]
+WORDS: dict[ReplyWord, tuple[str, ...]] = {
     "taken": (
         *("terima", "ok", "oke", "ya", "siap", "ambil", "laksanakan"),
         *("ack", "accept", "yes", "take"),
@@ -54,7 +54,7 @@ LONGEST_RANGE = 99
 LONGEST_SHAPE = 10
 """Characters of the longest text that may be meant as a code."""
 
-_PHRASES: dict[tuple[str, ...], Said] = {
+_PHRASES: dict[tuple[str, ...], ReplyWord] = {
     tuple(phrase.split()): said for said, phrases in WORDS.items() for phrase in phrases
 }
 _LONGEST_PHRASE = max(map(len, _PHRASES))
@@ -71,7 +71,7 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True):
     `to` is the delegate as it was written, in small letters and digits only. `confirmed`: a closing that is said twice.
     """
 
-    said: Said
+    said: ReplyWord
     items: tuple[int, ...] = ()
     everything: bool = False
     to: str = ""
@@ -232,9 +232,9 @@ def _items(tokens: Sequence[str]) -> _Items | None:
     return _Items(items=tuple(dict.fromkeys(found)), everything=everything)
 
 
-def _said(words: Sequence[str]) -> Said | None:
+def _said(words: Sequence[str]) -> ReplyWord | None:
     """Return the one thing that all words say, the longest phrases first ("ok siap"); None where it is not one."""
-    said: set[Said] = set()
+    said: set[ReplyWord] = set()
     rest = tuple(words)
     while rest:
         length = next((n for n in range(_LONGEST_PHRASE, 0, -1) if rest[:n] in _PHRASES), 0)

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from engine.core.judging.instant import DAY, Instant, Millis
-from engine.texts.conversation import Act, Line, Told
+from engine.texts.conversation import Conversation, RecordedAct, SentCode
 from engine.texts.reply_parser import Clause, Reply
 
 DIGEST_YOUNGER_THAN: Millis = DAY
@@ -31,11 +31,11 @@ Why = Literal["help", "which", "which_items", "unknown_items", "old_code", "unkn
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """The text answers. `unknown_items` are numbers that the digest does not have."""
 
-    acts: tuple[Act, ...]
+    acts: tuple[RecordedAct, ...]
     unknown_items: tuple[int, ...] = ()
 
 
-class Turned(msgspec.Struct, frozen=True, kw_only=True):
+class UnusableText(msgspec.Struct, frozen=True, kw_only=True):
     """The text answers nothing. `codes` are those that could be meant, the newest first."""
 
     why: Why
@@ -48,10 +48,10 @@ class Stops(msgspec.Struct, frozen=True):
     coded: bool = False
 
 
-Outcome = Answers | Turned | Stops
+ReplyOutcome = Answers | UnusableText | Stops
 
 
-def dialogue(reply: Reply, line: Line, unresolved: Collection[str], now: Instant) -> Outcome:
+def dialogue(reply: Reply, line: Conversation, unresolved: Collection[str], now: Instant) -> ReplyOutcome:
     """Return what a text leads to; `unresolved` are the alerts that are open or acknowledged at this instant."""
     if reply.stop and (not reply.code or line.by_code(reply.code) is not None):
         return Stops(coded=bool(reply.code))
@@ -59,9 +59,9 @@ def dialogue(reply: Reply, line: Line, unresolved: Collection[str], now: Instant
     if reply.code:
         told = line.by_code(reply.code)
         if told is None:
-            return Turned(why="unknown_code")
+            return UnusableText(why="unknown_code")
         if told not in live and not _only_reopens(reply):
-            return Turned(why="old_code")
+            return UnusableText(why="old_code")
         return _answers(reply, told, coded=True)
     if _asks_for_help(reply):
         return _turned("help", live)
@@ -75,11 +75,11 @@ def dialogue(reply: Reply, line: Line, unresolved: Collection[str], now: Instant
     return Answers(acts=tuple(_act(clause, told, alert) for clause in reply.clauses))
 
 
-def _newest_first(line: Line) -> list[Told]:
+def _newest_first(line: Conversation) -> list[SentCode]:
     return sorted(line.codes, key=lambda told: (-told.told_at, told.code))
 
 
-def _newest_digest(line: Line, now: Instant) -> Told | None:
+def _newest_digest(line: Conversation, now: Instant) -> SentCode | None:
     digests = (told for told in _newest_first(line) if told.digest)
     newest = next(digests, None)
     return newest if newest is not None and now - newest.told_at < DIGEST_YOUNGER_THAN else None
@@ -94,15 +94,15 @@ def _only_reopens(reply: Reply) -> bool:
     return bool(reply.clauses) and all(clause.said == "reopened" for clause in reply.clauses)
 
 
-def _asked(live: list[Told]) -> Turned:
+def _asked(live: list[SentCode]) -> UnusableText:
     return _turned("which" if live else "nothing_open", live)
 
 
-def _turned(why: Why, live: list[Told]) -> Turned:
-    return Turned(why=why, codes=tuple(told.code for told in live[:CODES_LISTED]))
+def _turned(why: Why, live: list[SentCode]) -> UnusableText:
+    return UnusableText(why=why, codes=tuple(told.code for told in live[:CODES_LISTED]))
 
 
-def _answers(reply: Reply, told: Told, *, coded: bool = False) -> Outcome:
+def _answers(reply: Reply, told: SentCode, *, coded: bool = False) -> ReplyOutcome:
     """Return what a text says of the alerts of one code."""
     if _asks_for_help(reply):
         return _turned("help", [told])
@@ -121,13 +121,15 @@ def _answers(reply: Reply, told: Told, *, coded: bool = False) -> Outcome:
     return Answers(acts=acts, unknown_items=unknown) if acts else _turned("unknown_items", [told])
 
 
-def _items(clause: Clause, told: Told) -> Iterator[int]:
+def _items(clause: Clause, told: SentCode) -> Iterator[int]:
     """Yield the numbers that a clause speaks of."""
     yield from clause.items or range(1, len(told.alerts) + 1)
 
 
-def _act(clause: Clause, told: Told, alert: str, item: int | None = None, *, coded: bool = False) -> Act:
-    return Act(
+def _act(
+    clause: Clause, told: SentCode, alert: str, item: int | None = None, *, coded: bool = False
+) -> RecordedAct:
+    return RecordedAct(
         alert=alert,
         code=told.code,
         said=clause.said,

@@ -16,9 +16,9 @@ from engine.core.alerting.alert import Alert, Notification
 from engine.core.judging.region import RegionTable
 from engine.gsm7 import ONE_PART, cut, septets, transliterate
 from engine.texts.catalogue import Catalogue
-from engine.texts.conversation import Act
-from engine.texts.localizer import LONGEST_NAME, Voice
-from engine.texts.reply_routing import Turned
+from engine.texts.conversation import RecordedAct
+from engine.texts.localizer import LONGEST_NAME, Localizer
+from engine.texts.reply_routing import UnusableText
 from engine.texts.sanitize import plain
 
 WHAT_AT_MOST = 40
@@ -29,13 +29,13 @@ ObjectionAnswer = Literal["objected", "again", "over", "code_missing"]
 """What became of an objection to a change of a contact. `again`: somebody objected before. `over`: it was decided."""
 
 
-class Became(msgspec.Struct, frozen=True, kw_only=True):
+class TextResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one act: the reason that was named, whether it is a refusal, and the case after it.
 
     Where a text has several acts nothing is said of their cases: those may be left out.
     """
 
-    act: Act
+    act: RecordedAct
     reason: str
     alert: Alert | None = None
     notifications: Sequence[Notification] = ()
@@ -49,7 +49,7 @@ class Responses:
         self._catalogue = catalogue
         self._regions = regions
 
-    def answered(self, language: str, became: Sequence[Became], unknown_items: Sequence[int] = ()) -> str:
+    def answered(self, language: str, became: Sequence[TextResult], unknown_items: Sequence[int] = ()) -> str:
         """Say what became of the answers in one text; of several that name no item, of the last."""
         if became[-1].alert is not None and all(one.act.item is None for one in became):
             return self._single(language, became[-1], became[-1].alert)
@@ -66,10 +66,10 @@ class Responses:
         said = " ".join(texts(key, items=items, code=code) for key, items in parts if items)
         return _short(said if missing and not recorded and refused else f"{code}: {said}")
 
-    def turned(self, language: str, turned: Turned, regions: Mapping[str, str]) -> str:
+    def turned(self, language: str, turned: UnusableText, regions: Mapping[str, str]) -> str:
         """Say why nothing was recorded; `regions` are those of the codes that could be meant."""
         texts = self._catalogue.texts(language)
-        voice = Voice(texts, self._regions, {}, next(iter(regions.values()), "00"))
+        voice = Localizer(texts, self._regions, {}, next(iter(regions.values()), "00"))
         listed = ", ".join(
             f"{code} ({voice.place(regions[code], short=True)})" if code in regions else code
             for code in turned.codes
@@ -98,9 +98,9 @@ class Responses:
         key = "reply.verified.waits" if waits else "reply.verified"
         return _fitting(self._catalogue.texts(language).variants(key), {})
 
-    def _single(self, language: str, became: Became, alert: Alert) -> str:
+    def _single(self, language: str, became: TextResult, alert: Alert) -> str:
         texts = self._catalogue.texts(language)
-        voice = Voice(texts, self._regions, {}, alert.region)
+        voice = Localizer(texts, self._regions, {}, alert.region)
         what = transliterate(plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME))
         moment = alert.resolved_at if became.refused else alert.acknowledged_at
         values = {
@@ -120,7 +120,7 @@ class Responses:
         return _fitting([exercise + variant for variant in texts.variants(key)], values)
 
 
-def _taker(notifications: Sequence[Notification], alert: Alert, voice: Voice) -> str:
+def _taker(notifications: Sequence[Notification], alert: Alert, voice: Localizer) -> str:
     """Return the office of who has the matter now."""
     told = [n for n in notifications if n.person == alert.acknowledged_by and n.role]
     if not told:

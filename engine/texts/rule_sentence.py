@@ -17,7 +17,6 @@ from engine.core.judging.condition import (
     AnyItem,
     Bond,
     Change,
-    Column,
     Compare,
     Condition,
     Count,
@@ -25,19 +24,20 @@ from engine.core.judging.condition import (
     Distinct,
     Earlier,
     EveryEvent,
-    Expected,
+    ExpectedReporters,
     FirstTime,
     Floor,
     Guard,
     NotAllItems,
-    Part,
+    PatternPart,
     PreviousWindow,
     Reference,
+    ReferenceColumn,
     SameHour,
-    Share,
-    Silence,
+    SequenceStage,
+    ShareCondition,
+    SilenceCondition,
     Spread,
-    Stage,
     Value,
 )
 from engine.core.judging.condition import Sequence as Stages
@@ -49,16 +49,16 @@ from engine.core.judging.rule import Exemption, Rule
 from engine.core.judging.window import latest_needed, remembered_for
 from engine.texts import local_time
 from engine.texts.catalogue import Texts
-from engine.texts.filter_text import Watched, is_everything
+from engine.texts.filter_text import FilterText, is_everything
 
 
 class Contrasts:
     """Says the parts of a contrast in one language."""
 
-    def __init__(self, texts: Texts, watched: Watched) -> None:
+    def __init__(self, texts: Texts, watched: FilterText) -> None:
         self._texts, self._watched = texts, watched
 
-    def share(self, condition: Share) -> dict[str, str]:
+    def share(self, condition: ShareCondition) -> dict[str, str]:
         """Return what fills the sentence of a share."""
         return {
             "within": "" if condition.within is None else self._length(condition.within),
@@ -83,16 +83,16 @@ class Contrasts:
             "at": texts("sentence.compare.at", when=when) if when else "",
         }
 
-    def _side(self, side: str | Filter | Column) -> str:
+    def _side(self, side: str | Filter | ReferenceColumn) -> str:
         if isinstance(side, str):
             return self._watched.field(side)
-        if isinstance(side, Column):
+        if isinstance(side, ReferenceColumn):
             return self._column(side)
         if is_everything(side):
             return self._texts["sentence.reports_all"]
         return self._texts("sentence.reports_of", what=self._watched.what(side))
 
-    def _column(self, column: Column) -> str:
+    def _column(self, column: ReferenceColumn) -> str:
         known = f"sentence.column.{column.name}"
         return (
             self._texts[known] if known in self._texts else self._texts("sentence.column", name=column.name)
@@ -119,7 +119,7 @@ class Contrasts:
                 return texts("sentence.reference.earlier", **lengths)
             case SameHour(days=days):
                 return texts("sentence.reference.same_hour", n=self._watched.number(days))
-            case Column():
+            case ReferenceColumn():
                 return texts("sentence.reference.column", column=self._column(reference))
 
     def _otherwise(self, condition: Compare) -> str:
@@ -172,7 +172,7 @@ class _Teller:
 
     def __init__(self, rule: Rule, texts: Texts, kinds: Mapping[str, Mapping[str, str]]) -> None:
         self._rule, self._texts = rule, texts
-        self._watched = Watched(texts, kinds)
+        self._watched = FilterText(texts, kinds)
         self._contrasts = Contrasts(texts, self._watched)
         self._what, self._where = self._watched.what(rule.watch), self._place()
 
@@ -350,7 +350,7 @@ class _Teller:
         return self._said("sentence.rules.over", children=self._children(condition.over), **said)
 
     @_when.register
-    def _share(self, condition: Share) -> str:
+    def _share(self, condition: ShareCondition) -> str:
         key = "sentence.share.latest" if condition.within is None else "sentence.share"
         return self._said(key, **self._contrasts.share(condition))
 
@@ -362,7 +362,7 @@ class _Teller:
     # --- what does not come ---
 
     @_when.register
-    def _silence(self, condition: Silence) -> str:
+    def _silence(self, condition: SilenceCondition) -> str:
         few = condition.below > 1
         return self._texts(
             "sentence.silence.few" if few else "sentence.silence",
@@ -377,7 +377,7 @@ class _Teller:
         when = self._bound(condition.by)
         return self._texts("sentence.deadline", who=self._who(condition.expected), what=self._what, when=when)
 
-    def _who(self, expected: Expected) -> str:
+    def _who(self, expected: ExpectedReporters) -> str:
         """Say who must report."""
         per = self._rule.per
         level = "regency" if per == ("region",) else per[0]
@@ -391,7 +391,7 @@ class _Teller:
 
     def _figure(self, limit: Limit) -> str:
         """Return the number of a limit on the condition's figure; that of a silence is a length."""
-        if isinstance(self._rule.condition, Silence):
+        if isinstance(self._rule.condition, SilenceCondition):
             return self._length(int(limit.number))
         return self._watched.number(limit.number)
 
@@ -426,11 +426,11 @@ class _Teller:
     def _not_all_items(self, condition: NotAllItems) -> str:
         return self._items("sentence.not_all_of", condition.items, self._length(condition.within))
 
-    def _items(self, key: str, items: Iterable[Part], within: str) -> str:
+    def _items(self, key: str, items: Iterable[PatternPart], within: str) -> str:
         said = "; ".join(self._part(item) for item in items)
         return self._texts(key, where=self._where, within=within, items=said, watch=self._among())
 
-    def _step(self, number: int, stage: Stage) -> str:
+    def _step(self, number: int, stage: SequenceStage) -> str:
         texts = self._texts
         before = "sentence.guard.before" if number == 1 else "sentence.guard.after"
         guards = self._watched.all([self._guard(guard, before) for guard in stage.guards])
@@ -448,7 +448,7 @@ class _Teller:
         within = "" if guard.within is None else self._texts(key, length=self._length(guard.within))
         return self._texts("sentence.guard", what=self._part(guard.part), within=within)
 
-    def _part(self, part: Part) -> str:
+    def _part(self, part: PatternPart) -> str:
         what = self._watched.what(part.watch)
         return what if part.times == 1 else self._texts("sentence.times", n=part.times, what=what)
 

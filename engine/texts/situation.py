@@ -14,11 +14,11 @@ import msgspec
 from engine.core.alerting.alert import Alert
 from engine.core.alerting.situation import STATES, Situation
 from engine.core.judging.rule import LEVEL_NAMES
-from engine.texts.alert_text import Section
+from engine.texts.alert_text import TextSection
 from engine.texts.catalogue import Texts
 from engine.texts.event_list import is_absence, silent_since
 from engine.texts.local_time import full_moment
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.texts.sanitize import plain
 
 MOST_PLACES, MOST_LISTED = 15, 8
@@ -31,12 +31,12 @@ class SituationPage(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     headline: str
     lead: tuple[str, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[TextSection, ...]
     tone: int
     footer: str
 
 
-def situation_page(situation: Situation, voice: Voice) -> SituationPage:
+def situation_page(situation: Situation, voice: Localizer) -> SituationPage:
     """Say a situation; `voice` speaks of its region."""
     texts, until = voice.texts, situation.period.until
     place = voice.place(situation.region)
@@ -49,7 +49,7 @@ def situation_page(situation: Situation, voice: Voice) -> SituationPage:
             _levels(situation.levels(), texts) or texts["situation.calm"],
         ),
         sections=tuple(
-            Section(texts[f"situation.{key}"], tuple(lines), tuple(items))
+            TextSection(texts[f"situation.{key}"], tuple(lines), tuple(items))
             for key, lines, items in _sections(situation, voice)
         ),
         tone=max((alert.level for alert in situation.open), default=0),
@@ -57,7 +57,7 @@ def situation_page(situation: Situation, voice: Voice) -> SituationPage:
     )
 
 
-def _sections(situation: Situation, voice: Voice) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
+def _sections(situation: Situation, voice: Localizer) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
     texts, number = voice.texts, voice.number
     places = [f"{voice.place(code)}: {_levels(levels, texts)}" for code, levels in situation.places().items()]
     yield "open", () if places else (texts["situation.none"],), _cut(places, MOST_PLACES, voice)
@@ -89,7 +89,7 @@ def _sections(situation: Situation, voice: Voice) -> Iterator[tuple[str, Sequenc
         yield "calls", (texts["situation.calls.where"],), _cut(calls, MOST_LISTED, voice)
 
 
-def _changed(situation: Situation, voice: Voice) -> Iterator[str]:
+def _changed(situation: Situation, voice: Localizer) -> Iterator[str]:
     texts, number = voice.texts, voice.number
     yield texts(
         "situation.alerts",
@@ -111,7 +111,7 @@ def _levels(levels: Counter[int], texts: Texts) -> str:
     )
 
 
-def _line(alert: Alert, since: int, situation: Situation, voice: Voice) -> str:
+def _line(alert: Alert, since: int, situation: Situation, voice: Localizer) -> str:
     texts = voice.texts
     return texts(
         "situation.line",
@@ -122,7 +122,7 @@ def _line(alert: Alert, since: int, situation: Situation, voice: Voice) -> str:
     )
 
 
-def _cut(lines: Sequence[str], most: int, voice: Voice) -> tuple[str, ...]:
+def _cut(lines: Sequence[str], most: int, voice: Localizer) -> tuple[str, ...]:
     """Return the first lines, and how many there are beyond them."""
     rest = len(lines) - most
     more = (voice.texts("and_more", n=voice.number(rest)),) if rest > 0 else ()

@@ -9,10 +9,10 @@ with an address so long that nothing else fits, the link stands alone. Where ans
 
 from __future__ import annotations
 
-from engine.core.alerting.alert import Kind
+from engine.core.alerting.alert import NoticeKind
 from engine.core.judging.instant import local
 from engine.gsm7 import cut, septets, transliterate
-from engine.texts.alert_text import Teller
+from engine.texts.alert_text import AlertText
 from engine.texts.answer_link import PLACEHOLDER, link, token_length
 from engine.texts.localizer import LONGEST_NAME
 from engine.texts.sanitize import plain
@@ -23,10 +23,10 @@ AWAS = 4
 LEAST_LEFT = 12
 """Septets of a cut text below which it says nothing any more and is left out."""
 ONE_WAY = Profile()
-_ASKING: frozenset[Kind] = frozenset(("first", "step"))
+_ASKING: frozenset[NoticeKind] = frozenset(("first", "step"))
 
 
-def sms(teller: Teller, base_url: str, *, profile: Profile = ONE_WAY, code: str = "") -> str:
+def sms(teller: AlertText, base_url: str, *, profile: Profile = ONE_WAY, code: str = "") -> str:
     """Return the text of a notification as SMS: with its `code`, else with the placeholder where the token goes.
 
     The address loses its `https://`, which operators strip anyway and phones add. A variant with a word that the route
@@ -45,7 +45,7 @@ def sms(teller: Teller, base_url: str, *, profile: Profile = ONE_WAY, code: str 
     return _cut(variants[-1], values, profile.room)
 
 
-def _variants(teller: Teller, *, with_code: bool) -> list[str]:
+def _variants(teller: AlertText, *, with_code: bool) -> list[str]:
     """Return the variants of a kind; those with a code are its own, or the ones that ask nothing."""
     key, texts = f"sms.{_form(teller)}", teller.texts
     if not with_code:
@@ -69,7 +69,7 @@ def _cut(variant: str, values: dict[str, str], room: int) -> str:
     return text if length(text) <= room else values["link"]
 
 
-def _form(teller: Teller) -> str:
+def _form(teller: AlertText) -> str:
     """Return which variants of the catalogue say this notification."""
     mine = teller.notification
     if mine.kind in _ASKING:
@@ -77,7 +77,7 @@ def _form(teller: Teller) -> str:
     return "returned" if teller.returned else mine.kind
 
 
-def _values(teller: Teller) -> dict[str, str]:
+def _values(teller: AlertText) -> dict[str, str]:
     """Return what the variants may say."""
     alert, voice, texts = teller.alert, teller.voice, teller.texts
     what, alleged = what_happened(teller)
@@ -97,7 +97,7 @@ def _values(teller: Teller) -> dict[str, str]:
     }
 
 
-def what_happened(teller: Teller) -> tuple[str, str]:
+def what_happened(teller: AlertText) -> tuple[str, str]:
     """Return what happened in the words of the rule; and the same, marked where it is told as a fact unverified."""
     alert = teller.alert
     what = plain(alert.rule.short_title or alert.rule.title, LONGEST_NAME)
@@ -107,7 +107,7 @@ def what_happened(teller: Teller) -> tuple[str, str]:
     return what, teller.texts("sms.unverified", what=what) if told_as_fact else what
 
 
-def _when(teller: Teller) -> str:
+def _when(teller: AlertText) -> str:
     """Say the moment that this kind tells: of the taking, the end, else of what happened."""
     alert, voice = teller.alert, teller.voice
     match teller.notification.kind:
@@ -124,7 +124,7 @@ def _when(teller: Teller) -> str:
             return teller.reports.short_moment(first=kind == "correction")
 
 
-def _office(teller: Teller) -> str:
+def _office(teller: AlertText) -> str:
     """Return the office spoken of: who took it in `taken_by`, else the recipient's own."""
     mine, voice = teller.notification, teller.voice
     if mine.kind != "taken_by":
@@ -136,7 +136,7 @@ def _office(teller: Teller) -> str:
     return voice.short_office(newest.role, newest.office, newest.status)
 
 
-def _by(teller: Teller, when: str) -> tuple[str, str]:
+def _by(teller: AlertText, when: str) -> tuple[str, str]:
     """Return until when an answer is asked for, and the same in short, without the zone where `when` says it."""
     voice, texts, deadline = teller.voice, teller.texts, teller.deadline
     if deadline is None:

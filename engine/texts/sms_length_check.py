@@ -12,23 +12,23 @@ from itertools import product
 
 import msgspec
 
-from engine.core.alerting.alert import Alert, Kind, Notification, RuleWords, Run, Taking
-from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.alerting.alert import Alert, NoticeKind, Notification, RuleWords, Run, Taking
+from engine.core.alerting.policy import Policy, PolicyStep, StepTarget
 from engine.core.judging.event import EventKey
 from engine.core.judging.instant import HOUR, MINUTE, Instant, parse_instant
 from engine.core.judging.judgement import Evidence
 from engine.core.judging.region import NATION, RegionTable
 from engine.gsm7 import transliterate
-from engine.texts.alert_text import Case, Teller
+from engine.texts.alert_text import AlertText, CaseText
 from engine.texts.answer_link import PLACEHOLDER, link, token_length
 from engine.texts.catalogue import LANGUAGES, Catalogue, placeholders
-from engine.texts.conversation import Act
-from engine.texts.localizer import Kinds, Voice
+from engine.texts.conversation import RecordedAct
+from engine.texts.localizer import KindNames, Localizer
 from engine.texts.render import KINDS
-from engine.texts.reply_routing import Turned, Why
-from engine.texts.response import Became, Responses
+from engine.texts.reply_routing import UnusableText, Why
+from engine.texts.response import Responses, TextResult
 from engine.texts.sms import sms
-from engine.texts.sms_profile import Fault, Profile, faults
+from engine.texts.sms_profile import Profile, ProfileFault, faults
 
 AT: Instant = parse_instant("2024-11-27T23:50:00+07:00")[0]
 """Just before midnight: a deadline then needs its day."""
@@ -40,19 +40,19 @@ _ASKING: tuple[Why, ...] = ("help", "which", "which_items", "unknown_items")
 """Replies that list codes; the others have no placeholder."""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class LengthFinding(msgspec.Struct, frozen=True, kw_only=True):
     """Something wrong: with which message or text, what, and how it reads."""
 
     message: str
-    fault: Fault
+    fault: ProfileFault
     text: str
 
 
-class Specimens:
+class SmsLengthCheck:
     """Makes and examines the specimens of one installation."""
 
     def __init__(
-        self, catalogue: Catalogue, kinds: Kinds, regions: RegionTable, *, base_url: str, profile: Profile
+        self, catalogue: Catalogue, kinds: KindNames, regions: RegionTable, *, base_url: str, profile: Profile
     ) -> None:
         self._catalogue = catalogue
         self._kinds = kinds
@@ -64,14 +64,14 @@ class Specimens:
         self._region = max(regencies, key=lambda r: len(r.short_name), default=None)
         self._province = max(provinces, key=lambda r: len(r.short_name), default=None)
 
-    def findings(self, titles: Iterable[str]) -> Iterator[Finding]:
+    def findings(self, titles: Iterable[str]) -> Iterator[LengthFinding]:
         """Yield all that is wrong; `titles` are the short titles of the rules in force."""
         yield from self.of_texts()
         for title in dict.fromkeys((LONGEST_TITLE, *titles)):
             yield from self.of_messages(title)
         yield from self.of_replies()
 
-    def of_texts(self) -> Iterator[Finding]:
+    def of_texts(self) -> Iterator[LengthFinding]:
         """Yield what is wrong with the texts of SMS as they stand in the catalogue."""
         for key in self._catalogue.pairs:
             if not key.startswith(("sms.", "reply.")):
@@ -81,17 +81,17 @@ class Specimens:
                     bare = text.format_map(dict.fromkeys(placeholders(text), ""))
                     for fault in faults(bare, self._profile):
                         if fault != "overflow":  # a variant may be long: a leaner one follows
-                            yield Finding(message=f"{key} {language}", fault=fault, text=text)
+                            yield LengthFinding(message=f"{key} {language}", fault=fault, text=text)
 
-    def of_messages(self, title: str) -> Iterator[Finding]:
+    def of_messages(self, title: str) -> Iterator[LengthFinding]:
         """Yield what is wrong with an SMS of each kind about what a title says."""
         code = CODE if self._profile.two_way else ""
         for space, level, language in product(("real", "exercise"), (2, 3, 4), LANGUAGES):
             for notification, alert in self._cases(title, space, level, language):
-                voice = Voice(self._catalogue.texts(language), self._regions, self._kinds, alert.region)
+                voice = Localizer(self._catalogue.texts(language), self._regions, self._kinds, alert.region)
                 told = (notification, self._taker(alert))
-                teller = Teller(
-                    voice, Case(notification=notification, alert=alert, notifications=told, at=AT)
+                teller = AlertText(
+                    voice, CaseText(notification=notification, alert=alert, notifications=told, at=AT)
                 )
                 text = sms(teller, self._base_url, profile=self._profile, code=code)
                 whole = title in text and transliterate(voice.place(alert.region, short=True)) in text
@@ -99,34 +99,34 @@ class Specimens:
                 name = f"sms {notification.kind} {language} level {level} {space}: {title}"
                 yield from self._found(name, sent, whole=whole)
 
-    def of_replies(self) -> Iterator[Finding]:
+    def of_replies(self) -> Iterator[LengthFinding]:
         """Yield what is wrong with a reply of each kind."""
         responses = Responses(self._catalogue, self._regions)
         if not self._profile.two_way or self._region is None:
             return
         alert = self._alert(LONGEST_TITLE, "exercise", 4)
-        act = Act(alert=alert.id, code=CODE, said="taken")
+        act = RecordedAct(alert=alert.id, code=CODE, said="taken")
         for key, language in product(self._catalogue.pairs, LANGUAGES):
             _, _, reason = key.rpartition(".")
             if key.startswith(("reply.recorded.", "reply.refused.")):
                 refused = key.startswith("reply.refused.")
-                became = Became(
+                became = TextResult(
                     act=act, reason=reason, refused=refused, alert=alert, notifications=[self._taker(alert)]
                 )
                 yield from self._found(f"{key} {language}", responses.answered(language, [became]))
         codes = (CODE, "A2AA", "B2AB")
         for why, language in product(_ASKING, LANGUAGES):
-            turned = Turned(why=why, codes=codes)
+            turned = UnusableText(why=why, codes=codes)
             text = responses.turned(language, turned, dict.fromkeys(codes, self._region.code))
             yield from self._found(f"reply.{why} {language}", text)
 
-    def _found(self, message: str, text: str, *, whole: bool = True) -> Iterator[Finding]:
+    def _found(self, message: str, text: str, *, whole: bool = True) -> Iterator[LengthFinding]:
         address = link(self._base_url).partition("://")[2].replace(PLACEHOLDER, "")
         found = list(faults(text, self._profile, link=address, code=CODE))
         if not whole and "overflow" not in found:
             found.append("overflow")
         for fault in found:
-            yield Finding(message=message, fault=fault, text=text)
+            yield LengthFinding(message=message, fault=fault, text=text)
 
     # --- cases -------------------------------------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class Specimens:
 
     def _alert(self, title: str, space: str, level: int) -> Alert:
         region = self._region.code if self._region else NATION
-        policy = Policy(id="specimen", steps=(Step(to=(Target(role="sekda"),), wait=HOUR),))
+        policy = Policy(id="specimen", steps=(PolicyStep(to=(StepTarget(role="sekda"),), wait=HOUR),))
         evidence = Evidence(
             desk=region, id="e", kind="", region=region, severity=level, occurred_at=AT, received_at=AT
         )
@@ -174,7 +174,13 @@ class Specimens:
         )
 
     def _notification(
-        self, alert: Alert, kind: Kind, language: str, *, informing: bool = False, returned: bool = False
+        self,
+        alert: Alert,
+        kind: NoticeKind,
+        language: str,
+        *,
+        informing: bool = False,
+        returned: bool = False,
     ) -> Notification:
         return Notification(
             id=f"specimen-{kind}",

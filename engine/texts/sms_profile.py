@@ -16,7 +16,9 @@ from engine.gsm7 import BASIC, EXTENSION, ONE_PART, PART_OF_MANY, septets
 
 PARTS_AT_MOST = 2
 """Parts of an SMS where the route joins them again; what does not fit is left out."""
-Fault = Literal["overflow", "banned_word", "not_gsm7", "link_on_this_route", "code_on_one_way", "unfilled"]
+ProfileFault = Literal[
+    "overflow", "banned_word", "not_gsm7", "link_on_this_route", "code_on_one_way", "unfilled"
+]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +46,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def faults(text: str, profile: Profile, *, link: str = "", code: str = "") -> Iterator[Fault]:
+def faults(text: str, profile: Profile, *, link: str = "", code: str = "") -> Iterator[ProfileFault]:
     """Yield what is wrong with a text as it would be sent, whose link or code are known."""
     foreign = [character for character in text if character not in BASIC and character not in EXTENSION]
     if foreign and not profile.unicode:

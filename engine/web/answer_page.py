@@ -20,15 +20,15 @@ from engine.core.alerting.alert import Notification
 from engine.core.alerting.command import Answer, Says
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.delegation import candidates
-from engine.core.alerting.directory import Found
+from engine.core.alerting.directory import FoundHolder
 from engine.delivery.contact_notices import changed_of
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.escalation.notes import digest_of, with_note
 from engine.records.alert_repository import Case
 from engine.records.readable import report_unreadable
 from engine.rule_sets.procedures import Procedures
-from engine.runtime.rate_limit import Limit, RateLimiter
-from engine.texts.answer_page import AnswerPages, Outcome
+from engine.runtime.rate_limit import RateLimit, RateLimiter
+from engine.texts.answer_page import AnswerPages, PageOutcome
 from engine.texts.objection import ObjectionPages, Standing
 from engine.web.auth import siaga_of
 from engine.web.client_address import address_of
@@ -46,7 +46,7 @@ LONGEST_TOKEN = 64
 MISSES, MISSES_SECONDS = 100, 600
 """So many links that lead nowhere may come from one address at once, and again over so many seconds. Beyond that the
 address gets 429 for links that lead nowhere; a link that leads somewhere opens always."""
-_MISSES = Limit.per(MISSES_SECONDS, MISSES)
+_MISSES = RateLimit.per(MISSES_SECONDS, MISSES)
 FORM = "application/x-www-form-urlencoded"
 PAGE: Mapping[int | str, dict[str, Any]] = {
     404: {
@@ -158,7 +158,7 @@ async def answer(request: Request, token: str) -> HTMLResponse:
         after = await desk.case(case.alert.id)
         if answered is None or after is None:
             return nowhere(request)
-        outcome = Outcome(reason=answered.reason, refusal=answered.refusal, repeated=answered.repeated)
+        outcome = PageOutcome(reason=answered.reason, refusal=answered.refusal, repeated=answered.repeated)
         return await page(request, after, notification, outcome)
     except UnreadableRecordError as error:
         report_unreadable(error)
@@ -167,7 +167,7 @@ async def answer(request: Request, token: str) -> HTMLResponse:
         return unavailable(request)
 
 
-class Form(NamedTuple):
+class AnswerForm(NamedTuple):
     """What a form of the page holds: the answer, the role it is passed on to, whether it confirms, and why."""
 
     says: Says
@@ -176,14 +176,14 @@ class Form(NamedTuple):
     reason: str = ""
 
 
-async def said(request: Request) -> Form:
+async def said(request: Request) -> AnswerForm:
     """Return what the form holds."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem(415, "unsupported_media_type", f"An answer comes as {FORM}.")
     form = parse_qs((await request.body()).decode("ascii", "replace"))
     for says in BUTTONS:
         if form.get("says") == [says]:
-            return Form(
+            return AnswerForm(
                 says,
                 form.get("to", [""])[0],
                 form.get("confirm") == ["yes"],
@@ -199,7 +199,7 @@ async def behind(request: Request, token: str) -> tuple[Case, Notification] | No
     return await siaga_of(request).links.message(token)
 
 
-async def delegates_of(request: Request, case: Case, notification: Notification) -> list[Found]:
+async def delegates_of(request: Request, case: Case, notification: Notification) -> list[FoundHolder]:
     """Return to whom the person could pass the matter on."""
     siaga = siaga_of(request)
     around = await siaga.books.surroundings()
@@ -207,7 +207,7 @@ async def delegates_of(request: Request, case: Case, notification: Notification)
 
 
 async def page(
-    request: Request, case: Case, notification: Notification, outcome: Outcome | None = None
+    request: Request, case: Case, notification: Notification, outcome: PageOutcome | None = None
 ) -> HTMLResponse:
     """Return the page of a link, after an answer with what became of it."""
     pages = pages_of(request)

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from engine.app import Siaga
 from engine.rule_sets.procedures import Procedures
-from engine.runtime.rate_limit import Limit, RateLimiter
+from engine.runtime.rate_limit import RateLimit, RateLimiter
 from engine.texts.answer_page import AnswerPages
 from engine.texts.objection import ObjectionPages
 from engine.web import answer_page, problem, reference
@@ -39,7 +39,7 @@ from engine.web.api import events as event_shape
 from engine.web.client_address import ClientAddress
 from engine.web.console import routes as console
 from engine.web.console import upload
-from engine.web.middleware import Front
+from engine.web.middleware import Middleware
 from engine.web.problem import responses
 
 SMALL_BODY_BYTES = 131_072
@@ -63,7 +63,7 @@ def build(siaga: Siaga) -> FastAPI:
     )
     app.state.siaga = siaga
     app.state.requests = RateLimiter()
-    app.state.request_limit = Limit.per(60, siaga.settings.http.max_requests_per_minute)
+    app.state.request_limit = RateLimit.per(60, siaga.settings.http.max_requests_per_minute)
     app.state.link_misses = RateLimiter()
     app.state.answer_pages = AnswerPages(
         siaga.catalogue,
@@ -97,7 +97,7 @@ def build(siaga: Siaga) -> FastAPI:
         app.include_router(part.router)
     console.install(app, siaga)
     problem.install(app)
-    app.add_middleware(Front, limit_of=limits(siaga.settings.http.max_body_bytes))
+    app.add_middleware(Middleware, limit_of=limits(siaga.settings.http.max_body_bytes))
     app.add_middleware(ClientAddress, trusted=siaga.settings.http.trusted_proxies)
     _describe(app)
     return app

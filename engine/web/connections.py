@@ -39,12 +39,12 @@ RESERVED_DESCRIPTORS = 256
 """Descriptors that connections leave free, or half of all where there are fewer than twice as many."""
 SWEEP_SECONDS = 1.0
 
-Phase = Literal["idle", "head", "body", "answer"]
+ConnectionPhase = Literal["idle", "head", "body", "answer"]
 
 log = structlog.get_logger("siaga.http")
 
 
-class Progress(msgspec.Struct, kw_only=True):
+class RequestProgress(msgspec.Struct, kw_only=True):
     """How far the newest request of a connection is. Instants are seconds of the event loop's clock.
 
     `since` is when the phase began, `heard_at` when a byte came last, `stalled_at` since when the client takes nothing.
@@ -53,18 +53,18 @@ class Progress(msgspec.Struct, kw_only=True):
 
     since: float
     heard_at: float
-    phase: Phase = "idle"
+    phase: ConnectionPhase = "idle"
     head_bytes: int = 0
     body_bytes: int = 0
     undelivered: int = 0
     stalled_at: float | None = None
 
-    def enter(self, phase: Phase, now: float) -> None:
+    def enter(self, phase: ConnectionPhase, now: float) -> None:
         """Begin a phase."""
         self.phase, self.since = phase, now
 
 
-def overdue(progress: Progress, now: float, *, reading_paused: bool = False) -> bool:
+def overdue(progress: RequestProgress, now: float, *, reading_paused: bool = False) -> bool:
     """Say whether a connection is too slow to be kept. While we do not read (`reading_paused`) it cannot send."""
     if progress.stalled_at is not None and now - progress.stalled_at > STALLED_SECONDS:
         return True
@@ -84,7 +84,7 @@ def most_connections(wanted: int, descriptors: int) -> int:
     return max(1, min(wanted, descriptors - reserved))
 
 
-class Connections:
+class ConnectionLimits:
     """The open connections of one server. `refused` counts each that is closed for a reason."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Connections:
     @classmethod
     def within_limits(
         cls, wanted: int, refused: Callable[[str], None], *, most_discarded: int
-    ) -> Connections:
+    ) -> ConnectionLimits:
         """Return connections bounded below the limit of open files of this process."""
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = most_connections(wanted, descriptors)
@@ -180,7 +180,7 @@ class Connections:
 class BoundedConfig(uvicorn.Config):
     """uvicorn's configuration, with the connections that the protocol notes itself in."""
 
-    def __init__(self, app: Any, connections: Connections, **options: Any) -> None:
+    def __init__(self, app: Any, connections: ConnectionLimits, **options: Any) -> None:
         self.connections = connections
         super().__init__(app, http=BoundedProtocol, **options)
 
@@ -198,7 +198,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take a place, or close."""
         super().connection_made(transport)
         now = self.loop.time()
-        self.progress = Progress(since=now, heard_at=now)
+        self.progress = RequestProgress(since=now, heard_at=now)
         self.held = 0
         self._delivered = 0
         self._refusal: Problem | None = None

@@ -34,7 +34,7 @@ _QUIET = frozenset(("/healthz", "/metrics", "/readyz"))
 """Asked every few seconds by machines: logged only as debug."""
 
 
-class Front:
+class Middleware:
     """ASGI layer around the whole app. `limit_of` says how many bytes a body may have on a path."""
 
     def __init__(self, app: ASGIApp, *, limit_of: Callable[[str], int]) -> None:

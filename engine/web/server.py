@@ -17,7 +17,7 @@ import uvicorn
 from engine.app import Siaga
 from engine.errors import ConfigurationError
 from engine.web.app import build
-from engine.web.connections import SILENT_SECONDS, BoundedConfig, Connections
+from engine.web.connections import SILENT_SECONDS, BoundedConfig, ConnectionLimits
 
 BACKLOG = 128
 """Connections that may wait to be accepted: fewer than the descriptors in reserve, since they are accepted at once."""
@@ -37,7 +37,7 @@ async def serving(siaga: Siaga) -> AsyncIterator[str]:
     """Serve the app while the context lasts; gives the address it listens at, such as `http://127.0.0.1:8080`."""
     http = siaga.settings.http
     app = build(siaga)
-    connections = Connections.within_limits(
+    connections = ConnectionLimits.within_limits(
         http.max_connections, siaga.metrics.trouble.refused, most_discarded=http.max_body_bytes
     )
     config = BoundedConfig(

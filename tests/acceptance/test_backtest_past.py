@@ -21,7 +21,7 @@ from engine.simulation.feed import Other, Past
 from engine.simulation.replay import AFTERWARDS, read_events
 from engine.simulation.respondents import recalled
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.memory import MemoryStore
 from tests.credentials import OPERATOR
 
@@ -85,7 +85,7 @@ async def test_live_with_its_answers_equals_its_backtest(settings, tmp_path):
             (a.rule.id, a.group, a.ordinal): (a.happened_at, a.level, a.resolved_at, a.resolved_reason)
             for a in await siaga.desk.alerts()
         }
-        feed = await Past.survey(History(siaga.store, archive))
+        feed = await Past.survey(EventHistory(siaga.store, archive))
         run = Backtest(
             settings,
             feed,
@@ -110,10 +110,10 @@ async def test_a_span_of_the_past_is_taken_by_receipt(settings):
             await siaga.advance(one.at)
             await siaga.intake.submit(one.event, "application/json", SCOPE)
         since, until = recorded[10].at, recorded[30].at
-        feed = await Past.survey(History(siaga.store), since, until)
+        feed = await Past.survey(EventHistory(siaga.store), since, until)
         inside = [one.at for one in recorded if since <= one.at < until]
         found = [request.at async for request in feed.requests(1)]
         assert (feed.total, feed.first, feed.last) == (len(inside), inside[0], inside[-1])
         assert found == inside
         with pytest.raises(ConfigurationError, match="received no event"):
-            await Past.survey(History(siaga.store), recorded[-1].at + 1)
+            await Past.survey(EventHistory(siaga.store), recorded[-1].at + 1)

@@ -28,7 +28,7 @@ from engine.simulation.backtest import Backtest
 from engine.simulation.feed import Past
 from engine.simulation.ledger import Ledger
 from engine.simulation.respondents import recalled
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Write
 from tests.credentials import DUTY_DESK, OPERATOR
@@ -181,7 +181,9 @@ def reported(id_: str, **more: object) -> Deed:
 async def disowned(life: Life) -> None:
     """Take every event of the token out."""
     siaga = life.siaga
-    done = await Disowning(siaga.store, History(siaga.store), siaga.clock).refute("t", START, by=OPERATOR)
+    done = await Disowning(siaga.store, EventHistory(siaga.store), siaga.clock).refute(
+        "t", START, by=OPERATOR
+    )
     assert done.refuted
 
 
@@ -253,7 +255,7 @@ async def again(settings: Settings, siaga: Siaga, until: int = START + FOR) -> L
     """Return what a backtest makes of what the installation went through."""
     run = Backtest(
         settings,
-        await Past.survey(History(siaga.store)),
+        await Past.survey(EventHistory(siaga.store)),
         until=until,
         answers=await recalled(siaga.store, siaga.past),
         directory=(await siaga.books.directory()).contents,

@@ -23,7 +23,7 @@ from engine.matching.checked import choose, open_shards
 from engine.metrics import Metrics
 from engine.people.tokens import Scope
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
 from engine.store.port import Store
@@ -104,7 +104,7 @@ async def _evaluated(work: Work, events: int, store: Store, server: int | None) 
     settings, clock, metrics = Settings(), WallClock(), Metrics()
     regions = load_regions(settings.paths.regions)
     rules = workload.rules(work.rules, groups=work.groups)
-    books = Books(
+    books = RuntimeConfig(
         store,
         namespace="bench",
         regions=regions,

@@ -24,13 +24,13 @@ from engine.core.judging.condition import (
 )
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit, Test
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.group_state import UNKNOWN
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
 from engine.core.judging.rule import Clear, Rule
 from engine.evaluation.groups import Groups, Judged
 from engine.store.port import Write
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 from engine.store.redis.embedded import EmbeddedServer
 from engine.store.redis.store import RedisStore
 from tests.bench.figure import Figure
@@ -99,7 +99,7 @@ async def footprint(
     server = EmbeddedServer(folder)
     where = await server.start()
     try:
-        async with aclosing(Link(where, timeout=30.0, wait_replicas=0)) as link:
+        async with aclosing(RedisClient(where, timeout=30.0, wait_replicas=0)) as link:
             before = await link.command("INFO")
             points = 0
             for rule in rules(rules_):
@@ -120,7 +120,7 @@ async def _store(where: str, rule: Rule, states: int, events: int, step: Callabl
     groups = Groups(store)
     for first in range(0, states, BATCH):
         keys = [
-            Key("real", rule.id, f"{11 + place // 60}.{place % 60 + 1:02}")
+            GroupKey("real", rule.id, f"{11 + place // 60}.{place % 60 + 1:02}")
             for place in range(first, min(first + BATCH, states))
         ]
         await groups.fetch(keys)

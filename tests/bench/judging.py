@@ -17,10 +17,10 @@ from engine.core.judging.condition import (
     Condition,
     Count,
     Distinct,
-    Expected,
-    Member,
+    ExpectedMember,
+    ExpectedReporters,
     PreviousWindow,
-    Silence,
+    SilenceCondition,
 )
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit
@@ -42,7 +42,7 @@ CONDITIONS: dict[str, Condition] = {
     "spike": Compare(
         figure="count", reference=PreviousWindow(), relation="rises_to", number=100_000, within=HOUR
     ),
-    "silence": Silence(length=HOUR, expected=Expected()),
+    "silence": SilenceCondition(length=HOUR, expected=ExpectedReporters()),
 }
 """None of them opens anything here, as none of the peer's matches."""
 
@@ -88,7 +88,7 @@ def rate(condition: Condition, events: int) -> float:
         per=("region",),
         wait_for_late=WAIT_FOR_LATE if can_be_undone(condition) else 0,
         clear=Clear("quiet", quiet_for=HOUR)
-        if not isinstance(condition, Silence)
+        if not isinstance(condition, SilenceCondition)
         else Clear("no_longer_true"),
     )
     batches = [list(_readings(first, min(first + BATCH, events))) for first in range(0, events, BATCH)]
@@ -104,7 +104,8 @@ def rate(condition: Condition, events: int) -> float:
             group = groups.get(region)
             if group is None:
                 around = Circumstances(
-                    since=BEGIN, member=Member(region, 0) if isinstance(condition, Silence) else None
+                    since=BEGIN,
+                    member=ExpectedMember(region, 0) if isinstance(condition, SilenceCondition) else None,
                 )
                 group = groups[region] = kind_of(rule)(rule, around=around)
             group.apply(arrivals, received_at=batch[-1].received_at)

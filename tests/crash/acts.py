@@ -29,7 +29,7 @@ from engine.escalation.drills import Drills
 from engine.evaluation.groups import GROUPS
 from engine.intake.backpressure import BusyError, Pressure
 from engine.intake.disowning import Disowning
-from engine.intake.outage_monitor import Pulse
+from engine.intake.outage_monitor import OutageMonitor
 from engine.intake.submission import Intake
 from engine.intake.token_rates import TokenRates, TooMuchAtOnceError
 from engine.operations.case_archiver import CaseArchivist
@@ -45,7 +45,7 @@ from engine.records.alert_repository import ALERTS, NOTIFICATIONS
 from engine.records.backup_record import BackupRecord, enter_backup
 from engine.records.case_archive import CaseArchive
 from engine.records.quarantine import QUARANTINE
-from engine.records.quarantine_acts import SETTLED, Settled
+from engine.records.quarantine_acts import SETTLED, SettledRecord
 from engine.records.readable import UNREADABLE, readable_entries
 from engine.records.rule_sets import RELOADS, InForce, RuleSet
 from engine.records.rule_sets import RULES as RULES_TABLE
@@ -53,7 +53,7 @@ from engine.runtime.keys import Keys
 from engine.settings import Settings
 from engine.settings_sections import RetentionSection
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.codec import decode
 from engine.store.port import Drop, Plan, Put, Write
 from engine.texts.reply_code import DIGITS, written
@@ -141,9 +141,9 @@ class Scene:
         """Let an SMS of the regency's secretary come in; a gateway that heard no answer brings it again."""
         await self.post("/v1/inbound/sms", 204, **{"from": PHONE, "text": words, "id": id_})
 
-    async def settled(self) -> list[Settled]:
+    async def settled(self) -> list[SettledRecord]:
         """Return what left the quarantine."""
-        return readable_entries(SETTLED, await self.siaga.store.log(SETTLED), Settled)
+        return readable_entries(SETTLED, await self.siaga.store.log(SETTLED), SettledRecord)
 
     async def gateway(self, **report: str) -> None:
         """Let the SMS gateway report on a message, signed."""
@@ -162,7 +162,7 @@ class Scene:
 
 async def begin(scene: Scene) -> None:
     """The intake lives; whoever must report is planned for."""
-    await Pulse(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics).beat()
+    await OutageMonitor(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics).beat()
     await scene.settle(0)
 
 
@@ -173,7 +173,7 @@ async def keys(scene: Scene) -> None:
     assert await fresh.check(f"Bearer {made.text}") is not None
     await fresh.rotate(made.token.id, 0, by=OPERATOR)
     await fresh.revoke(made.token.id, by=OPERATOR)
-    disowning = Disowning(scene.siaga.store, History(scene.siaga.store), scene.siaga.clock)
+    disowning = Disowning(scene.siaga.store, EventHistory(scene.siaga.store), scene.siaga.clock)
     await disowning.carry_out(made.token.id, scene.siaga.clock.now(), by=OPERATOR)
     clock = ManualClock(scene.siaga.clock.now())
     users = Users(scene.siaga.store, clock, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
@@ -198,7 +198,7 @@ class Jumped(ManualClock):
 
 async def troubles(scene: Scene) -> None:
     """The clock jumps, more events wait than are to, a token brings too many awas: somebody is told of each."""
-    await Pulse(scene.siaga.store, Jumped(scene.siaga.clock.now()), scene.siaga.metrics).beat()
+    await OutageMonitor(scene.siaga.store, Jumped(scene.siaga.clock.now()), scene.siaga.metrics).beat()
     await scene.settle(0)
     full = Pressure(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics, most_waiting=0)
     with contextlib.suppress(BusyError):
@@ -485,7 +485,7 @@ async def poison(scene: Scene) -> None:
 async def away(scene: Scene) -> None:
     """The intake was away for eight hours, and says so."""
     if scene.siaga.clock.now() < START + (8 * 60 + 20) * MINUTE:  # else it said so before it was killed
-        await Pulse(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics).beat()
+        await OutageMonitor(scene.siaga.store, scene.siaga.clock, scene.siaga.metrics).beat()
     await scene.settle(8 * 60 + 20)
 
 
@@ -620,7 +620,7 @@ async def disowned(scene: Scene) -> None:
     await scene.settle(540.42)
     siaga = scene.siaga
     token = next(one for one in await siaga.tokens.list() if one.person)
-    disowning = Disowning(siaga.store, History(siaga.store), siaga.clock, piece=1)
+    disowning = Disowning(siaga.store, EventHistory(siaga.store), siaga.clock, piece=1)
     if scene.before(541.44):
         done = await disowning.carry_out(token.id, since, by=OPERATOR, keep=True)
         assert done.events == 2

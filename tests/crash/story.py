@@ -17,7 +17,7 @@ from engine.people.tokens import TABLE as TOKENS
 from engine.people.users import TABLE as USERS
 from engine.records.audit_log import AUDIT
 from engine.store.port import MARK_LENGTH
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 
 REPEATS = (b"events_duplicate", b"events_rejected")
 """Counters that a client's repeat may raise."""
@@ -32,7 +32,7 @@ Copy = Mapping[bytes, bytes]
 Story = dict[str, Any]
 
 
-async def _keys(link: Link, base: str) -> list[bytes]:
+async def _keys(link: RedisClient, base: str) -> list[bytes]:
     cursor: bytes | str = "0"
     found: set[bytes] = set()
     while True:
@@ -42,19 +42,19 @@ async def _keys(link: Link, base: str) -> list[bytes]:
             return sorted(found)
 
 
-async def copy(link: Link, base: str) -> Copy:
+async def copy(link: RedisClient, base: str) -> Copy:
     """Return all that is in a namespace but the lease, which ends by itself."""
     keys = [key for key in await _keys(link, base) if not key.endswith(b":lease")]
     return dict(zip(keys, await link.commands([("DUMP", key) for key in keys]), strict=True))
 
 
-async def restore(link: Link, base: str, copied: Copy) -> None:
+async def restore(link: RedisClient, base: str, copied: Copy) -> None:
     """Let a namespace be as it was when it was copied."""
     gone = [("DEL", key) for key in await _keys(link, base)]
     await link.commands([*gone, *(("RESTORE", key, 0, value) for key, value in copied.items())])
 
 
-async def read(link: Link, base: str) -> Story:
+async def read(link: RedisClient, base: str) -> Story:
     """Return what two runs must have in common."""
     story: Story = {}
     for key in await _keys(link, base):

@@ -14,8 +14,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine.people.proposal_records import Step
-from engine.records.quarantine_acts import Act as QuarantineAct
+from engine.people.proposal_records import ProposalStep
+from engine.records.quarantine_acts import QuarantineAct
 from engine.store.backup.copy import name_of
 from engine.store.write_names import ServiceWrite, StreamWrite
 from tests.crash.acts import ACTS, guesses, keys
@@ -84,7 +84,7 @@ async def test_each_step_of_a_proposal_and_each_act_with_the_quarantine_is_in_th
     done = {
         subject.rpartition("/")[2] for _, what, subject, *_ in entries if what in ("proposal", "quarantine")
     }
-    assert done == {*get_args(Step), *get_args(QuarantineAct)} - NEVER_BY_PEOPLE
+    assert done == {*get_args(ProposalStep), *get_args(QuarantineAct)} - NEVER_BY_PEOPLE
     said = {what for _, what, *_ in entries}
     assert {"stop_asked", "code_guessed", "directory", "rules", "silence", "erased"} <= said
 

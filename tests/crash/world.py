@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 
 from engine.clock import ManualClock
 from engine.people.tokens import RIGHTS, Tokens
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 from engine.store.redis.embedded import EmbeddedServer
 from engine.store.redis.store import RedisStore
 from tests.contract.notifiers.aggregator import Aggregator, Request
@@ -133,7 +133,7 @@ class World:
         server = EmbeddedServer(self._folder / "redis")
         self._where = await server.start()
         self._stack.push_async_callback(server.stop)
-        self._link = Link(self._where, timeout=30, wait_replicas=0)
+        self._link = RedisClient(self._where, timeout=30, wait_replicas=0)
         self._stack.push_async_callback(self._link.aclose)
         await self._stack.enter_async_context(self.mails.open())
         await self._stack.enter_async_context(self.phones.open())

@@ -15,7 +15,7 @@ import pytest
 from engine import cli
 from engine.errors import StoreUnavailableError, WeakDurabilityError
 from engine.store.port import START, Append, Arrival, Plan, Put, Write
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 from engine.store.redis.embedded import EmbeddedServer
 from engine.store.redis.store import RedisStore
 from tests.defects.redis_by_the_docs import ROOT, Machine, blocks, free_port, program_of, until
@@ -145,7 +145,7 @@ def running(folder: Path, product: str) -> Iterator[str]:
 
 def command(url: str, *words: str) -> None:
     async def send() -> None:
-        link = Link(url, timeout=5, wait_replicas=0)
+        link = RedisClient(url, timeout=5, wait_replicas=0)
         await link.command(*words)
         await link.aclose()
 

@@ -13,7 +13,7 @@ from engine.core.judging.instant import SECOND
 from engine.documents.gateways import Rate
 from engine.runtime.keys import Keys
 from engine.store.memory import MemoryStore
-from engine.store.port import Outcome, Write
+from engine.store.port import Write, WriteOutcome
 from tests.credentials import OPERATOR
 from tests.unit.delivery.test_digests import digests, held, later
 from tests.unit.support.switchboard import GATEWAY, KEY, Switchboard
@@ -155,7 +155,7 @@ class Between(MemoryStore):
 
     act: Callable[[], Awaitable[object]] | None = None
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         act, self.act = (self.act, None) if write.name == "claim" else (None, self.act)
         if act is not None:
             await act()

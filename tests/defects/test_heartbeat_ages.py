@@ -94,9 +94,11 @@ async def test_due_messages_are_counted_and_those_of_later_are_not(watched: Watc
 
 async def test_the_gauges_are_set_between_the_passes_of_the_auditor(watched: Watched):
     """A pass over many alerts takes longer than a message may be late."""
-    from engine.runtime.loop_runner import Rota
+    from engine.runtime.loop_runner import LoopRunner
 
-    rota = Rota(["auditor"], store=watched.api.siaga.store, clock=watched.clock, metrics=watched.metrics)
+    rota = LoopRunner(
+        ["auditor"], store=watched.api.siaga.store, clock=watched.clock, metrics=watched.metrics
+    )
     watched.upkeep.join(rota, real=True)
     assert "backlog" in rota
     await watched.plan(OUTBOX, "n", 0)

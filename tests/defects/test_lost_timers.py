@@ -9,18 +9,18 @@ import msgspec
 import pytest
 
 from engine.core.alerting.command import Answer, EscalateNow
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.internal_alerts import OWN, OwnAlerts, ask
-from engine.escalation.item_retry import PUT_OFF, Setbacks
+from engine.escalation.item_retry import PUT_OFF, ItemRetry
 from engine.escalation.silences import Silences
 from engine.escalation.timers import Escalator
 from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
-from engine.store.port import Drop, Outcome, Plan, Put, Write
+from engine.store.port import Drop, Plan, Put, Write, WriteOutcome
 from tests.acceptance.corrections.bench import START, Bench
 from tests.acceptance.corrections.test_overtaken import event
 from tests.credentials import OPERATOR
@@ -36,7 +36,7 @@ class Overtaken(MemoryStore):
         super().__init__()
         self.quicker: dict[str, Meanwhile] = {}
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         if (meanwhile := self.quicker.pop(write.name, None)) is not None:
             await meanwhile()
         return await super().write(write)
@@ -48,7 +48,7 @@ class Scene(Switchboard):
     def __init__(self) -> None:
         super().__init__(store=Overtaken())
         self.escalator = Escalator(self.store, self.clock, self.desk, self.metrics)
-        elsewhere = Desk(self.store, self.clock, self.books, self.metrics)  # that of another process
+        elsewhere = AlertCommands(self.store, self.clock, self.books, self.metrics)  # that of another process
         self.silences = Silences(self.store, self.clock, self.books, elsewhere)
         self.own_alerts = OwnAlerts(self.store, self.clock, self.books, self.metrics)
 
@@ -133,7 +133,7 @@ async def own(scene: Scene) -> list[int]:
 async def test_a_second_request_for_an_own_alert_does_not_vanish(scene: Scene, later: int):
     """Its first alert is resolved, and it is asked for again, while the first request is settled."""
     await scene.publish()
-    request = Request("dead_letter")
+    request = InternalAlertRequest("dead_letter")
     await scene.store.write(Write(name="put_off", plans=(ask(request, scene.clock.now()),)))
     await scene.own_alerts.turn()
     first = next(one for one in await scene.desk.alerts())
@@ -156,7 +156,7 @@ async def test_a_second_request_for_an_own_alert_does_not_vanish(scene: Scene, l
 async def test_what_raised_is_put_off_only_from_where_it_stood(scene: Scene):
     """An item that somebody planned anew meanwhile keeps its instant; the trouble is told all the same."""
     now, sooner = scene.clock.now(), scene.clock.now() + MINUTE
-    setbacks = Setbacks("escalator", ALERTS, store=scene.store, clock=scene.clock, metrics=scene.metrics)
+    setbacks = ItemRetry("escalator", ALERTS, store=scene.store, clock=scene.clock, metrics=scene.metrics)
     await scene.plan(ALERTS, "a", now)
 
     async def raises() -> None:

@@ -11,10 +11,10 @@ from engine.core.alerting.case_editor import Decision
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR
 from engine.operations.status import look
-from engine.people.directory_service import Registry
-from engine.records.alert_repository import Changes
+from engine.people.directory_service import DirectoryService
+from engine.records.alert_repository import WriteBuilder
 from engine.store.memory import MemoryStore
-from engine.store.redis.server import Server
+from engine.store.redis.server import ServerStatus
 from engine.web.app import build
 from tests.acceptance.web.conftest import Api, directory, settings
 from tests.credentials import OPERATOR
@@ -23,7 +23,7 @@ __all__ = ["directory", "settings"]
 MANY = 1_200
 """Alerts in the store, besides the one that they are copies of."""
 RULE = "kekerasan-banyak-luka"
-SERVER = Server(
+SERVER = ServerStatus(
     product="redis",
     version="8",
     primary=True,
@@ -97,7 +97,7 @@ async def stage(settings):
                 notifications=(),
                 wake_at=None,
             )
-            changes = Changes()
+            changes = WriteBuilder()
             changes.add([Decision(alert=alert, notifications=(), history=(), reason="opened")], None)
             await store.write(changes.write("evaluate"))
         yield api, store
@@ -205,7 +205,7 @@ async def test_a_change_of_the_directory_and_a_silence_read_the_unresolved_alert
     """And no resolved one: there are as many of these, and each page is at most 100 alerts."""
     api, store = stage
     store.asked_for = store.largest = 0
-    registry = Registry(api.siaga.store, api.siaga.books)
+    registry = DirectoryService(api.siaga.store, api.siaga.books)
     assert (await registry.rehearse(lambda contents: contents, api.siaga.clock.now())).none
     assert store.largest <= 100
     assert store.asked_for <= 2 * 601 + 20, "each unresolved alert once, and its place in the list"

@@ -8,7 +8,7 @@ from engine.delivery.reply_codes import CODES
 from engine.records.alert_repository import ALERTS
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Plan, Put, Write
-from engine.texts.conversation import Line
+from engine.texts.conversation import Conversation
 from tests.defects.test_paged_lists import Counting
 from tests.unit.support.switchboard import SEKDA, Switchboard
 
@@ -93,7 +93,7 @@ async def test_codes_of_an_older_store_stand_in_the_line_and_answer_all_the_same
     line = await board.line(SEKDA)
     codes = [line.of(alert).code for alert in alerts]
     phone = board.phones.digest(SEKDA)
-    old = Line(codes=tuple(msgspec.structs.replace(one, number=0) for one in line.codes), turn=3)
+    old = Conversation(codes=tuple(msgspec.structs.replace(one, number=0) for one in line.codes), turn=3)
     drops = [
         Drop(table, id_) for table in ("told_codes", "alert_codes") for id_ in await board.store.scan(table)
     ]
@@ -102,7 +102,7 @@ async def test_codes_of_an_older_store_stand_in_the_line_and_answer_all_the_same
     await board.store.write(Write(name="test", puts=puts, drops=tuple(drops), plans=tuple(plans)))
     assert await board.inbound.hear(SEKDA, f"terima {codes[0]}") == "recorded"
     assert await tell(board, alerts[1]) == codes[1]
-    moved = decode((await board.store.get(CODES, [phone]))[0].value, Line)
+    moved = decode((await board.store.get(CODES, [phone]))[0].value, Conversation)
     assert (moved.codes, moved.used) == ((), {4: 3})
     assert await board.inbound.hear(SEKDA, f"terima {codes[2]}") == "recorded"
     assert [bool((await board.alert(alert)).acknowledged_by) for alert in alerts] == [True, False, True]
@@ -120,4 +120,4 @@ async def test_a_code_that_was_closed_ninety_days_ago_may_be_used_again():
 
 async def used(board: Switchboard) -> dict[int, int]:
     (record,) = await board.store.get(CODES, [board.phones.digest(SEKDA)])
-    return decode(record.value, Line).used
+    return decode(record.value, Conversation).used

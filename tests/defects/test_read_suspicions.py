@@ -9,18 +9,18 @@ from engine.clock import ManualClock
 from engine.core.alerting.alert import Notification, Rendered
 from engine.core.judging.condition import Count
 from engine.errors import SiagaError, StoreUnavailableError
-from engine.escalation.item_retry import PUT_OFF, Setbacks
+from engine.escalation.item_retry import PUT_OFF, ItemRetry
 from engine.escalation.notes import NOTES, Notes
 from engine.metrics import Metrics
 from engine.operations.personal_data import Persons
 from engine.records.alert_repository import NOTIFICATIONS
 from engine.records.rule_sets import RULES
 from engine.records.runtime_config import DIRECTORY
-from engine.runtime.batcher import Rounds
+from engine.runtime.batcher import Batcher
 from engine.runtime.loop_runner import Loop
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
-from engine.store.port import Drop, Outcome, Plan, Put, Write
+from engine.store.port import Drop, Plan, Put, Write, WriteOutcome
 from tests.acceptance.poison.test_judging import Poisoned
 from tests.acceptance.reload.service import START, rule
 from tests.credentials import OPERATOR
@@ -40,7 +40,7 @@ async def cancelled(_few: object) -> list[object]:
 
 
 async def test_who_asks_in_a_round_that_is_cancelled_gets_an_error_and_is_not_cancelled():
-    rounds = Rounds(cancelled)
+    rounds = Batcher(cancelled)
     caller = asyncio.create_task(rounds.ask(1))
     await asyncio.wait([caller])
     assert not caller.cancelled()
@@ -71,9 +71,9 @@ async def test_a_loop_goes_on_after_a_turn_that_was_cancelled_from_inside(raised
 
 async def test_an_item_whose_work_is_cancelled_from_inside_is_put_off_alone():
     store = MemoryStore()
-    setbacks = Setbacks("escalator", "alerts", store=store, clock=ManualClock(START), metrics=Metrics())
+    setbacks = ItemRetry("escalator", "alerts", store=store, clock=ManualClock(START), metrics=Metrics())
     await store.write(Write(name="t", plans=(Plan("alerts", "a", START),)))
-    worked = asyncio.create_task(setbacks.spare_others("a", Rounds(cancelled).ask(1), planned=START))
+    worked = asyncio.create_task(setbacks.spare_others("a", Batcher(cancelled).ask(1), planned=START))
     await asyncio.wait([worked])
     assert not worked.cancelled()
     assert worked.result() is False
@@ -88,9 +88,9 @@ async def test_who_is_cancelled_while_it_waits_for_a_round_is_cancelled():
         return list(few)
 
     async def item() -> None:
-        await Rounds(work).ask(1)
+        await Batcher(work).ask(1)
 
-    setbacks = Setbacks("callbacks", store=MemoryStore(), clock=ManualClock(START), metrics=Metrics())
+    setbacks = ItemRetry("callbacks", store=MemoryStore(), clock=ManualClock(START), metrics=Metrics())
     task = asyncio.create_task(setbacks.spare_others("a", item()))
     await asyncio.sleep(0)
     task.cancel()
@@ -171,7 +171,7 @@ class Overtaken(MemoryStore):
         super().__init__()
         self.meanwhile: dict[str, Callable[[bytes], bytes]] = {}
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         if write.name == "erase":
             for put in write.puts:
                 change = self.meanwhile.pop(put.table, None)

@@ -7,9 +7,9 @@ import pytest
 
 from engine.core.alerting.command import Comment, EscalateNow
 from engine.errors import StoreUnavailableError
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.store.memory import MemoryStore
-from engine.store.port import Outcome, Write
+from engine.store.port import Write, WriteOutcome
 from tests.credentials import OPERATOR
 from tests.unit.support.switchboard import Switchboard
 
@@ -37,7 +37,7 @@ def command(kind: type, who: str):
     return Comment(person=who, note_digest=f"catatan {who}")
 
 
-async def until_answered(desk: Desk, alert: str, given: object) -> None:
+async def until_answered(desk: AlertCommands, alert: str, given: object) -> None:
     """What a client does: it gives a command again while it is answered 503."""
     while True:
         try:
@@ -85,7 +85,7 @@ class Deaf(MemoryStore):
     deaf_after: str = ""
     away = False
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         outcome = await super().write(write)
         if write.name == self.deaf_after:
             self.deaf_after, self.away = "", True

@@ -246,11 +246,11 @@ def children() -> set[int]:
 
 
 def reporting(api, sheets):
-    from engine.intake.event_forms import Reporting
+    from engine.intake.event_forms import EventForms
     from engine.intake.event_schema import EventSchema
     from engine.intake.form_input import Givens
 
     siaga = api.siaga
     known = siaga.books.regions, siaga.books.kinds, siaga.settings.intake
     schema, givens = EventSchema(*known), Givens(*known)
-    return Reporting(siaga.store, siaga.clock, siaga.intake, givens, schema, siaga.settings, sheets)
+    return EventForms(siaga.store, siaga.clock, siaga.intake, givens, schema, siaga.settings, sheets)

@@ -5,18 +5,18 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from engine.core.alerting.alert import Alert
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import MINUTE
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.internal_alerts import OwnAlerts, ask
 from engine.escalation.silences import Silences
 from engine.escalation.timers import Escalator
 from engine.records.alert_repository import COVERS
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.memory import MemoryStore
-from engine.store.port import Outcome, Write
+from engine.store.port import Write, WriteOutcome
 from tests.acceptance.corrections.bench import REGIONS, START, Bench
 from tests.acceptance.corrections.test_overtaken import event
 from tests.credentials import OPERATOR
@@ -31,7 +31,7 @@ class Silenced(MemoryStore):
         self.name, self.side = name, side
         self.make: Callable[[], Awaitable[object]] | None = None
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         make, opens = self.make, write.name == self.name and bool(write.puts)
         if make is None or not opens:
             return await super().write(write)
@@ -58,8 +58,8 @@ async def covered(store: MemoryStore, alert: Alert, until: int) -> None:
 async def test_an_alert_that_judging_opens_is_covered(side: str):
     store = Silenced("evaluate", side)
     bench = Bench(store)
-    books = Books(store, namespace="bench", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
-    silences = Silences(store, bench.clock, books, Desk(store, bench.clock, books, bench.metrics))
+    books = RuntimeConfig(store, namespace="bench", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+    silences = Silences(store, bench.clock, books, AlertCommands(store, bench.clock, books, bench.metrics))
     store.make = lambda: silence(silences, START)
     await bench.receive([event(0, "73.15")], START)
     await bench.judge()
@@ -74,10 +74,10 @@ async def test_an_own_alert_is_covered(side: str):
     desk = Switchboard(store=store)
     await desk.publish()
     now = desk.clock.now()
-    elsewhere = Desk(store, desk.clock, desk.books, desk.metrics)
+    elsewhere = AlertCommands(store, desk.clock, desk.books, desk.metrics)
     silences = Silences(store, desk.clock, desk.books, elsewhere)
     store.make = lambda: silence(silences, now)
-    await store.write(Write(name="put_off", plans=(ask(Request("dead_letter"), now),)))
+    await store.write(Write(name="put_off", plans=(ask(InternalAlertRequest("dead_letter"), now),)))
     own_alerts = OwnAlerts(store, desk.clock, desk.books, desk.metrics)
     while await own_alerts.turn():
         pass
@@ -90,7 +90,7 @@ async def test_the_escalator_lets_alerts_look_where_the_process_of_the_silence_d
     desk = Switchboard()
     alert, now = await desk.open(), desk.clock.now()
 
-    class Dead(Desk):
+    class Dead(AlertCommands):
         async def change(self, *_args: object, **_rest: object) -> None:
             raise SystemExit
 

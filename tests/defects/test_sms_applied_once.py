@@ -13,8 +13,8 @@ from engine.errors import StoreUnavailableError
 from engine.records.alert_repository import ALERTS
 from engine.runtime.keys import Keys
 from engine.store.memory import MemoryStore
-from engine.store.port import Drop, Outcome, Write
-from engine.texts.conversation import Told
+from engine.store.port import Drop, Write, WriteOutcome
+from engine.texts.conversation import SentCode
 from tests.credentials import OPERATOR
 from tests.unit.support.switchboard import KEY, PEOPLE, SEKDA, Switchboard
 
@@ -34,7 +34,7 @@ class Interrupted(MemoryStore):
     def on(self, side: Side, number: int, interrupt: Callable[[], Awaitable[object]]) -> None:
         self.count, self.at, self.interrupt = 0, (side, number), interrupt
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         self.count += 1
         here, interrupt = self.count, self.interrupt
         if interrupt is not None and self.at == ("before", here):
@@ -57,7 +57,7 @@ async def board_with_digest() -> tuple[Switchboard, list[str]]:
     board = Switchboard(store=Interrupted())
     alerts = [await board.open(number) for number in (1, 2, 3)]
     await board.send()
-    digest = Told(code="K7QR", alerts=tuple(alerts), told_at=board.clock.now(), digest=True)
+    digest = SentCode(code="K7QR", alerts=tuple(alerts), told_at=board.clock.now(), digest=True)
     kept, _ = await board.phones.read(SEKDA, board.clock.now())
     line = msgspec.structs.replace(kept.line, codes=(*kept.line.codes, digest))
     await board.store.write(Write(name="test", puts=(board.phones.put(SEKDA, kept, line),)))

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.condition import Bond, Count
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit
@@ -91,7 +91,7 @@ async def test_it_is_named_by_rule_group_and_record_and_ops_are_told():
     assert (told["rule"], told["group"], told["record"]) == ("dua", HERE, f"groups/real|dua|{HERE}")
     (letter,) = await service.dead()
     assert (letter.rule, letter.group, letter.record) == ("dua", HERE, f"groups/real|dua|{HERE}")
-    assert Request("unreadable").member in await service.asked()
+    assert InternalAlertRequest("unreadable").member in await service.asked()
 
 
 async def test_it_is_never_begun_anew_and_takes_what_waited_when_it_can_be_read():
@@ -215,7 +215,7 @@ async def test_an_unreadable_family_is_found_again_by_the_stream():
     assert await opened(service) == [HERE, THERE]
     told = [line["table"] for line in logs if line["event"] == "record_unreadable"]
     assert told == ["families"]
-    assert Request("unreadable").member in await service.asked()
+    assert InternalAlertRequest("unreadable").member in await service.asked()
     assert (await service.store.get("unreadable", ["families/e1"]))[0].value == BAD
     assert before.value != (await service.store.get(FAMILIES, ["e1"]))[0].value != BAD
 

@@ -11,7 +11,7 @@ from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.escalation.internal_alerts import OWN
 from engine.escalation.notes import digest_of, with_note
-from engine.intake.outage_monitor import Pulse
+from engine.intake.outage_monitor import OutageMonitor
 from engine.people.sessions import Sessions
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS
 from engine.web.app import build
@@ -58,7 +58,7 @@ LISTS = ("/v1/alerts", "/v1/quarantine", "/v1/silences", "/v1/phone-list", "/v1/
 async def story(desk: Desk) -> None:
     """An alert in 94.02 that somebody answers with a note; a text, a correction, a report in quarantine, a session."""
     siaga = desk.siaga
-    await Pulse(siaga.store, siaga.clock, siaga.metrics).beat()
+    await OutageMonitor(siaga.store, siaga.clock, siaga.metrics).beat()
     alert_id = await desk.open_alert()
     asked = next(n for n in await desk.sms("first") if not n.informing)
     await desk.text(await desk.number(asked), "dibaca")

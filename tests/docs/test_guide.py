@@ -12,10 +12,10 @@ import pytest
 
 from engine.core.judging.condition import Condition
 from engine.documents.check import inspect
-from engine.documents.rules.rule_document import Draft
+from engine.documents.rules.rule_document import RuleDocument
 from engine.settings import DEFAULT_FILE, load
 from engine.simulation import suite
-from engine.simulation.simulator import Premises
+from engine.simulation.simulator import TestInstallation
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/aturan.md"
@@ -108,14 +108,14 @@ def test_every_example_of_the_tables_is_valid(word: str, key: str, value: str, t
 
 def test_every_key_and_condition_of_the_language_is_in_the_tables() -> None:
     """Whoever adds a word to the language explains it to those who write rules."""
-    keys = {*Draft.__struct_fields__, "like", "except"} - {"mark", "places", "exceptions"}
+    keys = {*RuleDocument.__struct_fields__, "like", "except"} - {"mark", "places", "exceptions"}
     conditions = {condition.__struct_config__.tag for condition in get_args(Condition)}
     assert {word for word, _, _ in examples()} == keys | conditions
 
 
 def test_every_test_of_the_guide_passes(folder: Path) -> None:
     """The tests run as `siaga test` runs them."""
-    report = asyncio.run(suite.run([folder], Premises(ROOT / DEFAULT_FILE)))
+    report = asyncio.run(suite.run([folder], TestInstallation(ROOT / DEFAULT_FILE)))
     assert [f"{r.name}: {r.failures}" for r in report.results if not r.passed] == []
     assert (
         report.passed >= len(re.findall(r"^  - name:", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)) > 5

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from engine.store.memory import MemoryStore
-from engine.store.port import Appended, Outcome, Write
+from engine.store.port import Appended, Write, WriteOutcome
 
 Crossing = tuple[str, str]
 """The name of a write, and the side of it: `before` or `after`."""
@@ -26,7 +26,7 @@ class Seat:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._shared, name)
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Write as the store does, and cross the two sides."""
         await self._cross(write.name, "before")
         outcome = await self._shared.write(write)

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 
 from engine.core.alerting.directory import Contents
-from engine.core.alerting.policy import Digest, Policy, Step, Target
+from engine.core.alerting.policy import Digest, Policy, PolicyStep, StepTarget
 from engine.core.judging.condition import EveryEvent
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Test
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant
 from engine.core.judging.rule import LevelStep, Rule
 from engine.escalation.internal_alerts import OwnAlerts
-from engine.escalation.item_retry import Setbacks
+from engine.escalation.item_retry import ItemRetry
 from engine.escalation.silences import Silences
 from engine.escalation.timers import Escalator
 from engine.evaluation.evaluator import Evaluator
@@ -27,7 +27,7 @@ from engine.rule_sets.approval import Approval
 from engine.rule_sets.proposals import Proposals
 from engine.runtime.keys import Keys
 from engine.settings import Settings
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from tests.interleaving.gate import Seat
@@ -35,19 +35,19 @@ from tests.unit.support.country import KINDS, NOW, REGIONS
 from tests.unit.support.switchboard import KEY, OFFICES, PEOPLE, Switchboard, person
 
 TEXTS = dict.fromkeys(("title", "short_title", "owner", "why", "guide"), "Uji")
-ROLES = tuple(Target(role=role) for role in ("sekda", "bpbd"))
+ROLES = tuple(StepTarget(role=role) for role in ("sekda", "bpbd"))
 POLICY = Policy(
     id="p",
     steps=(
-        Step(to=ROLES, wait=30 * MINUTE),
-        Step(to=(Target(role="posko_nasional", at="nation"),), wait=30 * MINUTE),
+        PolicyStep(to=ROLES, wait=30 * MINUTE),
+        PolicyStep(to=(StepTarget(role="posko_nasional", at="nation"),), wait=30 * MINUTE),
     ),
 )
 
 
 DIGEST = Policy(
     id="ringkas",
-    steps=(Step(to=ROLES, wait=12 * HOUR),),
+    steps=(PolicyStep(to=ROLES, wait=12 * HOUR),),
     digest=Digest(levels=(2,), at=("18:00",)),
 )
 
@@ -90,10 +90,10 @@ class Process(Switchboard):
         self.escalator = Escalator(self.store, self.clock, self.desk, self.metrics)
         self.silences = Silences(self.store, self.clock, self.books, self.desk)
         self.own_alerts = OwnAlerts(self.store, self.clock, self.books, self.metrics)
-        self.setbacks = Setbacks(
+        self.setbacks = ItemRetry(
             "escalator", "alerts", store=self.store, clock=self.clock, metrics=self.metrics
         )
-        history = History(self.store)
+        history = EventHistory(self.store)
         approval = Approval(self.store, self.clock, self.books, self.metrics, max_told=1_000, history=history)
         self.proposals = Proposals(
             self.store, self.clock, self.books, approval, self.silences, keys=Keys(KEY)

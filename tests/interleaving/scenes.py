@@ -14,7 +14,7 @@ import msgspec
 from engine.core.alerting.alert import Notification
 from engine.core.alerting.command import Answer, Called, Comment, EscalateNow
 from engine.core.alerting.credential import Credential
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.silence import Match, SilenceWish
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, next_local
 from engine.escalation.internal_alerts import OWN, ask
@@ -235,7 +235,7 @@ async def another_of_the_token(process: Process) -> None:
 
 async def request(process: Process) -> None:
     """Ask for one of Siaga's own alerts."""
-    plan = ask(Request("dead_letter"), process.clock.now())
+    plan = ask(InternalAlertRequest("dead_letter"), process.clock.now())
     await process.store.write(Write(name="put_off", plans=(plan,)))
 
 

@@ -9,7 +9,7 @@ from engine.intake.disowning import Disowning
 from engine.intake.event_families import MOST_ACTS
 from engine.people.tokens import Tokens
 from engine.records.audit_log import newest
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from tests.credentials import OPERATOR
 
 
@@ -20,7 +20,7 @@ class Stolen:
         self.api = api
         self.stolen = stolen
         self.honest = honest
-        self.disowning = Disowning(api.siaga.store, History(api.siaga.store), api.siaga.clock)
+        self.disowning = Disowning(api.siaga.store, EventHistory(api.siaga.store), api.siaga.clock)
 
     async def send(self, made, id_, desk, region="94.02", **changes):
         event = self.api.event(

@@ -5,7 +5,7 @@ from itertools import product
 from engine.core.judging.instant import HOUR
 from engine.delivery.reply_codes import AT_MOST, CODE_MISSES, CODES
 from engine.store.codec import decode
-from engine.texts.conversation import MISSES_AT_MOST, Line
+from engine.texts.conversation import MISSES_AT_MOST, Conversation
 from engine.texts.reply_code import DIGITS, LETTERS, written
 from tests.acceptance.web.test_inbound import desk, first_sms
 from tests.security.test_forged_stop import numbers
@@ -42,7 +42,7 @@ async def test_of_4232_codes_tried_none_is_heard(desk):
     records = (await desk.siaga.store.scan(CODE_MISSES)).values()
     assert all(len(decode(record.value, tuple[int, ...])) <= AT_MOST + 1 for record in records)
     lines = (await desk.siaga.store.scan(CODES)).values()
-    assert all(len(decode(record.value, Line).misses) < MISSES_AT_MOST for record in lines)
+    assert all(len(decode(record.value, Conversation).misses) < MISSES_AT_MOST for record in lines)
 
 
 async def test_after_an_hour_the_phone_is_heard_again(desk):

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from engine.core.alerting.directory import Contents, removed
 from engine.operations.personal_data import Persons
-from engine.people.directory_service import Registry
+from engine.people.directory_service import DirectoryService
 from engine.texts.answer_link import token_for
 from tests.credentials import OPERATOR
 
@@ -36,7 +36,7 @@ async def test_after_its_contact_was_taken_away_a_link_leads_nowhere(api):
     alert_id = await api.open_alert()
     message, path = await told(api, alert_id)
     assert (await api.client.get(path)).status_code == 200
-    registry = Registry(api.siaga.store, api.siaga.books)
+    registry = DirectoryService(api.siaga.store, api.siaga.books)
     await registry.amend(lambda contents: removed(contents, message.contact), api.siaga.clock.now(), OPERATOR)
     assert await answered(api, alert_id, path) == (404, 404, "open")
 
@@ -59,7 +59,7 @@ async def test_after_an_import_that_gave_the_contact_another_address_a_link_lead
         )
         return replace(contents, people=people)
 
-    await Registry(api.siaga.store, api.siaga.books).amend(moved, api.siaga.clock.now(), OPERATOR)
+    await DirectoryService(api.siaga.store, api.siaga.books).amend(moved, api.siaga.clock.now(), OPERATOR)
     assert await answered(api, alert_id, path) == (404, 404, "open")
 
 

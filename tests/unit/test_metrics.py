@@ -42,7 +42,7 @@ class Decided:
 def test_label_values_are_those_of_the_values_that_are_counted():
     """The metrics cannot import what stands above them; this keeps the lists equal."""
     assert metric_labels.LEVELS == LEVEL_NAMES
-    assert set(metric_labels.STATES) == set(get_args(alert.State))
+    assert set(metric_labels.STATES) == set(get_args(alert.NotificationState))
     assert set(metric_labels.STATES["failed"]) == {*get_args(Reason), *REASONS, metric_labels.OTHER}
     assert get_args(command.Says) == metric_labels.SAYS
     assert get_args(command.Via) == metric_labels.VIA

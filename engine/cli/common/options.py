@@ -16,7 +16,7 @@ from engine.core.judging.instant import Instant, Millis, parse_duration
 from engine.core.judging.region import RegionTable, level_of
 from engine.core.judging.rule import Rule
 from engine.documents.fields import code_of
-from engine.documents.finding import Findings, Mark, Source, UnusableError
+from engine.documents.finding import Findings, Mark, SourceFile, UnusableError
 from engine.documents.suggestion import meant
 from engine.documents.times import instant
 from engine.documents.yaml_tree import ScalarNode
@@ -67,7 +67,7 @@ def moment(option: str, text: str | None) -> Instant | None:
     if text is None:
         return None
     try:
-        return instant(ScalarNode(text, plain=True, mark=Mark(Source(option, (text,)))), Findings())
+        return instant(ScalarNode(text, plain=True, mark=Mark(SourceFile(option, (text,)))), Findings())
     except UnusableError as error:
         raise ConfigurationError(f"{option} {text}: write RFC 3339, or 2024-11-27 11:00 WITA") from error
 

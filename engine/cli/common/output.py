@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from rich.table import Table
 
 T = TypeVar("T")
-Limit = Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0: all.")]
+ListLimit = Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0: all.")]
 """The option by which every list has an end."""
 FEW = 100
 """So many records a list shows unless it is asked for more."""

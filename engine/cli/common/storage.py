@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.settings import Settings
 from engine.store.port import Store
 from engine.store.redis.embedded import EmbeddedServer
@@ -64,10 +64,12 @@ async def storage(settings: Settings) -> AsyncIterator[RedisStore]:
         yield store
 
 
-def books_of(settings: Settings, store: Store) -> Books:
+def books_of(settings: Settings, store: Store) -> RuntimeConfig:
     """Return the books as far as the directory and the people in it need them."""
     regions = load_regions(settings.paths.regions)
-    return Books(store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {}))
+    return RuntimeConfig(
+        store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
+    )
 
 
 def _as_its_owner(var: Path) -> None:

@@ -17,7 +17,7 @@ import msgspec
 import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, moment, settings_of
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.core.judging.instant import Instant, Millis, parse_duration
 from engine.errors import ConfigurationError, ParseError
 from engine.runtime import logging as logs
@@ -33,7 +33,7 @@ PRINTED_WIDTH = 120
 """Characters of a line where no terminal says how many there are."""
 
 
-class Layout(StrEnum):
+class BacktestLayout(StrEnum):
     """How results are printed."""
 
     text = "text"
@@ -67,8 +67,10 @@ def backtest(
             help="Nobody answers, or all do after so long, or people say what they said then.",
         ),
     ] = "none",
-    format_: Annotated[Layout, typer.Option("--format", help="For people or for machines.")] = Layout.text,
-    lang: Annotated[Tongue, typer.Option(help="Language of the results.")] = Tongue.id,
+    format_: Annotated[
+        BacktestLayout, typer.Option("--format", help="For people or for machines.")
+    ] = BacktestLayout.text,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the results.")] = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -91,11 +93,11 @@ def backtest(
     if logging.getLogger().level > logging.DEBUG:  # what the service warns of would cover the results
         logs.set_up(Log(level="error"))
     span = moment("--from", from_), moment("--to", to)
-    source = Source(events, synthetic, answers)
+    source = BacktestSource(events, synthetic, answers)
     ledgers = asyncio.run(_run(settings, source, span, against))
     ledger, *others = ledgers
     found = difference(ledger, others[0]) if others else None
-    if format_ is Layout.json:
+    if format_ is BacktestLayout.json:
         shown_as = as_json(ledger, others[0] if others else None, found)
         typer.echo(msgspec.json.format(msgspec.json.encode(shown_as)).decode())
     else:
@@ -103,14 +105,14 @@ def backtest(
         if not console.is_terminal:
             console.width = PRINTED_WIDTH
         regions = load_regions(settings.paths.regions)
-        printer = Printer(console, "id" if lang is Tongue.id else "en", regions)
+        printer = Printer(console, "id" if lang is CheckLanguage.id else "en", regions)
         printer.ledger(ledger, synthetic=synthetic is not None)
         if found is not None:
             printer.difference(found, str(against))
     raise typer.Exit(0 if ledger.received.whole else 1)
 
 
-class Source(NamedTuple):
+class BacktestSource(NamedTuple):
     """Where events and answers come from, as the options say."""
 
     events: Path | None
@@ -124,7 +126,10 @@ class Source(NamedTuple):
 
 
 async def _run(
-    settings: Settings, source: Source, span: tuple[Instant | None, Instant | None], against: Path | None
+    settings: Settings,
+    source: BacktestSource,
+    span: tuple[Instant | None, Instant | None],
+    against: Path | None,
 ) -> list[Ledger]:
     """Run the rules, and those that they are held against, over the same events."""
     from rich.console import Console
@@ -134,12 +139,12 @@ async def _run(
     from engine.documents.regions import load_regions
     from engine.records.case_archive import archive_of
     from engine.records.rule_sets import RuleSet
-    from engine.records.runtime_config import Books
+    from engine.records.runtime_config import RuntimeConfig
     from engine.simulation.backtest import Backtest
     from engine.simulation.feed import Past
     from engine.simulation.respondents import recalled
     from engine.store.archive.events import Archive
-    from engine.store.archive.history import History
+    from engine.store.archive.history import EventHistory
 
     async with AsyncExitStack() as stack:
         answers: Millis | list[Recalled] | None = _answers(source)
@@ -147,10 +152,10 @@ async def _run(
         if source.is_own:
             store = await stack.enter_async_context(storage(settings))
             folder = settings.archive_directory
-            history = History(store, None if folder is None else Archive(folder, settings.namespace))
+            history = EventHistory(store, None if folder is None else Archive(folder, settings.namespace))
             feed: Feed = await Past.survey(history, *span)
             regions = load_regions(settings.paths.regions)
-            books = Books(
+            books = RuntimeConfig(
                 store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
             )
             directory = (await books.directory()).contents
@@ -168,7 +173,7 @@ async def _run(
     return ledgers
 
 
-def _feed(settings: Settings, source: Source, span: tuple[Instant | None, Instant | None]) -> Feed:
+def _feed(settings: Settings, source: BacktestSource, span: tuple[Instant | None, Instant | None]) -> Feed:
     from engine.documents.kinds import load_kinds
     from engine.documents.regions import load_regions
     from engine.simulation.feed import Synthetic
@@ -184,7 +189,7 @@ def _feed(settings: Settings, source: Source, span: tuple[Instant | None, Instan
     return Synthetic(source.synthetic or 1, load_regions(settings.paths.regions), tuple(kinds))
 
 
-def _answers(source: Source) -> Millis | None:
+def _answers(source: BacktestSource) -> Millis | None:
     """Return after how long people answer; None: they do not, or as they did."""
     text = source.answers
     if text == "none":

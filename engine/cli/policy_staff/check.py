@@ -23,7 +23,7 @@ from engine.clock import WallClock
 from engine.core.judging.instant import DAY, format_duration
 from engine.core.judging.rule import Rule
 from engine.documents.check import Inspected, inspect
-from engine.documents.finding import Finding, Findings, Language, Mark, Source, advice_first
+from engine.documents.finding import Finding, Findings, Language, Mark, SourceFile, advice_first
 from engine.errors import StoreUnavailableError
 from engine.rule_sets.rule_experience import LONG, Experience, experience
 from engine.settings import DEFAULT_FILE, Settings, load
@@ -45,7 +45,7 @@ class Format(StrEnum):
     json = "json"
 
 
-class Tongue(StrEnum):
+class CheckLanguage(StrEnum):
     """The language of the findings."""
 
     id = "id"
@@ -58,7 +58,7 @@ def check(
         typer.Argument(help="Files or folders; all of the installation where none is named.", exists=True),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
-    lang: Annotated[Tongue, typer.Option(help="Language of the findings.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the findings.")] = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
 ) -> None:
     """Check rules, policies and directories: every finding at once, with its place and what to write instead.
@@ -78,7 +78,9 @@ def check(
     if format_ is Format.json:
         typer.echo(msgspec.json.format(msgspec.json.encode(as_json(inspected))).decode())
     else:
-        print_text(inspected, Console(highlight=False, soft_wrap=True), "id" if lang is Tongue.id else "en")
+        print_text(
+            inspected, Console(highlight=False, soft_wrap=True), "id" if lang is CheckLanguage.id else "en"
+        )
     raise typer.Exit(1 if inspected.errors else 0)
 
 
@@ -106,7 +108,7 @@ def advice_of(seen: Experience) -> tuple[Finding, ...]:
 
 def _place(rule: Rule) -> Mark:
     file, _, line = rule.source.rpartition(":")
-    return Mark(Source(file), int(line or 1))
+    return Mark(SourceFile(file), int(line or 1))
 
 
 def as_json(inspected: Inspected) -> dict[str, object]:

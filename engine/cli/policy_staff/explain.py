@@ -18,16 +18,16 @@ from engine.cli.common.storage import storage
 from engine.clock import WallClock
 from engine.core.alerting.alert import Alert, HistoryEntry
 from engine.core.alerting.silence import hider
-from engine.core.judging.condition import Silence
-from engine.core.judging.explanation import Gate, Stand, explain_group
-from engine.core.judging.group_key import Key, region_of_group
+from engine.core.judging.condition import SilenceCondition
+from engine.core.judging.explanation import GroupExplanation, OpeningGate, explain_group
+from engine.core.judging.group_key import GroupKey, region_of_group
 from engine.core.judging.group_state import Circumstances, GroupState
 from engine.core.judging.instant import Instant, format_duration, local
 from engine.core.judging.region import RegionTable, level_of
 from engine.core.judging.rule import Rule, level_name
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
-from engine.evaluation.group_context import REAL, Backdrop
+from engine.evaluation.group_context import REAL, GroupContexts
 from engine.evaluation.groups import read, state_of
 from engine.matching.variant import variant_of
 from engine.people.tokens import Tokens
@@ -35,7 +35,7 @@ from engine.records.alert_repository import standing
 from engine.records.case_archive import archive_of, story
 from engine.records.outages import kept_gaps
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 from engine.texts.catalogue import Texts, load_catalogue
@@ -43,7 +43,7 @@ from engine.texts.credential_words import credential_words, tokens_among
 
 app = typer.Typer(no_args_is_help=True, help="Say why (not): the gates of a rule, the story of an alert.")
 
-Language = Annotated[str, typer.Option("--lang", metavar="id|en", help="Language of the answer.")]
+ExplainLanguage = Annotated[str, typer.Option("--lang", metavar="id|en", help="Language of the answer.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
 
 GATES: dict[str, dict[str, str]] = {
@@ -101,7 +101,7 @@ def rule(
             help="The instant: RFC 3339, or 2024-11-27 11:00 WITA. Default: the newest event, or now."
         ),
     ] = None,
-    lang: Language = "id",
+    lang: ExplainLanguage = "id",
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -117,7 +117,7 @@ def rule(
     when = moment("--at", at) or newest or WallClock().now()
     stand = explain_group(variant_of(known, group, when), state, at=when, around=around, before=before)
     if known.hide_while and stand.gates[-1].passed:
-        last = Gate(name="hidden", passed=not hidden, detail={"by": hidden or None})
+        last = OpeningGate(name="hidden", passed=not hidden, detail={"by": hidden or None})
         stand = msgspec.structs.replace(stand, gates=(*stand.gates, last))
     if as_json:
         typer.echo(msgspec.json.encode(stand).decode())
@@ -131,7 +131,7 @@ def rule(
 @app.command()
 def alert(
     alert_id: Annotated[str, typer.Argument(metavar="ALERT", help="The id that messages and the API name.")],
-    lang: Language = "id",
+    lang: ExplainLanguage = "id",
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -181,13 +181,16 @@ async def _state(
 ) -> tuple[Rule, GroupState, Circumstances, Instant | None, str]:
     """Return the rule as it is in force, how its group stands, when it came into force so, and which rule hides it."""
     async with storage(settings) as store:
-        books = Books(
+        books = RuntimeConfig(
             store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
         )
         if not (await books.follow()).rule_set:  # no service ran on this store so far
             books.rule_set = read_rule_set(settings.paths, regions, load_kinds(settings.paths.kinds))
         found = rule_named(books.rule_set.rules, rule_id)
-        key, backdrop = Key(REAL, rule_id, group_named(found, group, regions)), Backdrop(books, None)
+        key, backdrop = (
+            GroupKey(REAL, rule_id, group_named(found, group, regions)),
+            GroupContexts(books, None),
+        )
         backdrop.take(await kept_gaps(store))
         state = state_of((await read(store, [key]))[key])
         open_now = frozenset((await standing(store, REAL, found.hide_while)).values())
@@ -213,14 +216,14 @@ def _zone(regions: RegionTable, group: str) -> str:
         return "Asia/Jakarta"
 
 
-def _stand(rule_: Rule, group: str, stand: Stand, zone: str, lang: str) -> list[str]:
+def _stand(rule_: Rule, group: str, stand: GroupExplanation, zone: str, lang: str) -> list[str]:
     lines = [f"{rule_.id} [{group}] {_moment(stand.at, zone)}"]
     for gate in stand.gates:
         mark = "ya   " if gate.passed else "TIDAK"
         if lang == "en":
             mark = "yes" if gate.passed else "NO "
         words = GATES.get(gate.name, {}).get(lang, gate.name)
-        lengths = LENGTHS | ({"figure", "limit"} if isinstance(rule_.condition, Silence) else set())
+        lengths = LENGTHS | ({"figure", "limit"} if isinstance(rule_.condition, SilenceCondition) else set())
         lines.append(f"  {mark}  {words} ({gate.name}){_details(gate, zone, lang, lengths)}")
     if stand.counted:
         counted = {"id": "dihitung", "en": "counted"}.get(lang, "counted")
@@ -228,7 +231,7 @@ def _stand(rule_: Rule, group: str, stand: Stand, zone: str, lang: str) -> list[
     return lines
 
 
-def _details(gate: Gate, zone: str, lang: str, lengths: Collection[str]) -> str:
+def _details(gate: OpeningGate, zone: str, lang: str, lengths: Collection[str]) -> str:
     said = [
         f"{DETAILS.get(name, {}).get(lang, name)} {_value(name, value, zone, lengths)}"
         for name, value in gate.detail.items()

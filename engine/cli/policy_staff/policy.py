@@ -15,12 +15,12 @@ import typer
 
 from engine.cli.common.options import ConfigFile, Moment, Overrides, moment, settings_of
 from engine.cli.common.storage import storage
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.clock import WallClock
 from engine.core.alerting.alert import HistoryEntry, Notification
 from engine.core.alerting.case_editor import Surroundings
 from engine.core.alerting.policy import Policy
-from engine.core.alerting.reachability import Outlook, outlook
+from engine.core.alerting.reachability import EscalationPreview, outlook
 from engine.core.judging.instant import Instant, format_duration, local
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import LEVEL_NAMES, Rule
@@ -28,7 +28,7 @@ from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 
@@ -38,7 +38,7 @@ ANY_RULE = Rule(id="", title="", short_title="", owner="", why="", guide="")
 """Stands for whatever rule may escalate by the policy."""
 
 
-class Level(StrEnum):
+class PolicyLevel(StrEnum):
     """The level of the alert."""
 
     waspada = "waspada"
@@ -94,12 +94,12 @@ def show(
     policy_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a policy.")],
     region: Annotated[str, typer.Option(help="The region of the alert, by its code: 73.15.")],
     at: Moment = None,
-    level: Annotated[Level, typer.Option(help="The alert's level.")] = Level.siaga,
+    level: Annotated[PolicyLevel, typer.Option(help="The alert's level.")] = PolicyLevel.siaga,
     subject_role: Annotated[
         str, typer.Option(metavar="ROLE", help="The office that the report is about, such as sekda.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
-    lang: Annotated[Tongue, typer.Option(help="Language of the lines.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the lines.")] = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -136,7 +136,9 @@ def show(
 async def surroundings(settings: Settings, regions: RegionTable, rule_set: RuleSet) -> Surroundings:
     """Return what decisions look at in the store of an installation: directory, silences, calendar."""
     async with storage(settings) as store:
-        books = Books(store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=rule_set)
+        books = RuntimeConfig(
+            store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=rule_set
+        )
         return await books.surroundings()
 
 
@@ -145,12 +147,12 @@ class _Timeline:
 
     def __init__(
         self,
-        found: Outlook,
+        found: EscalationPreview,
         policy: Policy,
         region: str,
-        level: Level,
+        level: PolicyLevel,
         regions: RegionTable,
-        lang: Tongue,
+        lang: CheckLanguage,
     ) -> None:
         self._found = found
         self._policy = policy

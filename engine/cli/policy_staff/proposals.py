@@ -16,7 +16,7 @@ import typer
 from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
 from engine.cli.common.output import print_listing
 from engine.cli.common.storage import storage
-from engine.cli.policy_staff.check import Format, Tongue
+from engine.cli.policy_staff.check import CheckLanguage, Format
 from engine.core.judging.instant import Instant, local
 from engine.errors import SiagaError
 from engine.settings import DEFAULT_FILE, Settings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engine.documents.finding import Language
     from engine.people.proposal_records import ChangeProposal, ContactChange, Decided
     from engine.rule_sets.proposals import ProposalPage
-    from engine.rule_sets.rule_difference import Reading
+    from engine.rule_sets.rule_difference import RuleSetReading
 
 app = typer.Typer(no_args_is_help=True, help="Decide on changes that another person proposed.")
 ZONE = "Asia/Jakarta"
@@ -85,7 +85,7 @@ _WORDS: dict[Language, dict[str, str]] = {
 }
 
 ProposalId = Annotated[str, typer.Argument(metavar="ID", help="As in `siaga proposals list`.")]
-Language_ = Annotated[Tongue, typer.Option("--lang", help="Language of the texts.")]
+Language_ = Annotated[CheckLanguage, typer.Option("--lang", help="Language of the texts.")]
 
 
 @app.command("list")
@@ -129,7 +129,7 @@ def list_(
 @app.command()
 def show(
     id_: ProposalId,
-    lang: Language_ = Tongue.id,
+    lang: Language_ = CheckLanguage.id,
     format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -138,7 +138,7 @@ def show(
 
     Example: siaga proposals show 4be1a2c3d4e5f6g7
     """
-    language: Language = "id" if lang is Tongue.id else "en"
+    language: Language = "id" if lang is CheckLanguage.id else "en"
     asyncio.run(_show(settings_of(config, set_), id_, language, format_))
 
 
@@ -146,7 +146,7 @@ def show(
 def approve(
     id_: ProposalId,
     yes: Annotated[int, typer.Option(metavar="N", min=0, help="So many people may be told at once.")] = 0,
-    lang: Language_ = Tongue.id,
+    lang: Language_ = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -154,7 +154,7 @@ def approve(
 
     Example: siaga proposals approve 4be1a2c3d4e5f6g7
     """
-    language: Language = "id" if lang is Tongue.id else "en"
+    language: Language = "id" if lang is CheckLanguage.id else "en"
     raise typer.Exit(0 if asyncio.run(_approve(settings_of(config, set_), id_, yes, language)) else 1)
 
 
@@ -162,7 +162,7 @@ def approve(
 def reject(
     id_: ProposalId,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; not needed for your own.")] = "",
-    lang: Language_ = Tongue.id,
+    lang: Language_ = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -170,7 +170,7 @@ def reject(
 
     Example: siaga proposals reject 4be1a2c3d4e5f6g7 --reason "Ambang terlalu rendah"
     """
-    language: Language = "id" if lang is Tongue.id else "en"
+    language: Language = "id" if lang is CheckLanguage.id else "en"
     raise typer.Exit(0 if asyncio.run(_reject(settings_of(config, set_), id_, reason, language)) else 1)
 
 
@@ -198,7 +198,9 @@ async def _show(settings: Settings, id_: str, language: Language, format_: Forma
     _print(settings, proposal, found, language)
 
 
-def _print(settings: Settings, proposal: ChangeProposal, found: Reading | None, language: Language) -> None:
+def _print(
+    settings: Settings, proposal: ChangeProposal, found: RuleSetReading | None, language: Language
+) -> None:
     from engine.documents.kinds import load_kinds, names_by_language
     from engine.texts.catalogue import load_catalogue
     from engine.texts.rule_sentence import sentence

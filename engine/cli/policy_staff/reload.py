@@ -18,7 +18,7 @@ import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
 from engine.cli.common.storage import storage
-from engine.cli.policy_staff.check import Format, Tongue
+from engine.cli.policy_staff.check import CheckLanguage, Format
 from engine.core.judging.instant import HOUR, from_datetime, local
 from engine.documents.finding import Language, advice_first
 from engine.errors import ConfigurationError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from engine.clock import Clock
     from engine.records.rule_set_diff import Approved, Preview
-    from engine.records.runtime_config import Books
+    from engine.records.runtime_config import RuntimeConfig
     from engine.rule_sets.approval import Approval
     from engine.rule_sets.proposals import Proposals
     from engine.store.port import Store
@@ -89,7 +89,7 @@ def reload(
     yes: Annotated[int, typer.Option(metavar="N", min=0, help="So many people may be told at once.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="For people or for machines.")] = Format.text,
-    lang: Annotated[Tongue, typer.Option(help="Language of the texts.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the texts.")] = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -101,7 +101,7 @@ def reload(
 
     Example: siaga reload --dry-run
     """
-    language: Language = "id" if lang is Tongue.id else "en"
+    language: Language = "id" if lang is CheckLanguage.id else "en"
     found = asyncio.run(
         _reload(settings_of(config, set_), yes, dry_run=dry_run, language=language, format_=format_)
     )
@@ -168,7 +168,7 @@ class Inbox(NamedTuple):
     """What proposals of an installation are compared and decided with."""
 
     clock: Clock
-    books: Books
+    books: RuntimeConfig
     approval: Approval
     proposals: Proposals
 
@@ -179,11 +179,11 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     from engine.clock import WallClock
     from engine.documents.kinds import load_kinds
     from engine.documents.regions import load_regions
-    from engine.escalation.alert_commands import Desk
+    from engine.escalation.alert_commands import AlertCommands
     from engine.escalation.silences import Silences
     from engine.metrics import Metrics
     from engine.records.rule_sets import RuleSet
-    from engine.records.runtime_config import Books
+    from engine.records.runtime_config import RuntimeConfig
     from engine.rule_sets.approval import Approval
     from engine.rule_sets.proposals import Proposals
     from engine.runtime.keys import agreed_keys
@@ -195,7 +195,7 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
         if settings.clock.mode == "real"
         else await stored_clock(store, 0 if start is None else from_datetime(start))
     )
-    books = Books(
+    books = RuntimeConfig(
         store,
         namespace=settings.namespace,
         regions=load_regions(settings.paths.regions),
@@ -205,7 +205,7 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     if not (await books.follow()).rule_set:
         raise ConfigurationError(nothing)
     metrics = Metrics()
-    silences = Silences(store, clock, books, Desk(store, clock, books, metrics))
+    silences = Silences(store, clock, books, AlertCommands(store, clock, books, metrics))
     approval = Approval(
         store,
         clock,
@@ -229,7 +229,7 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
 async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) -> bool:
     """Wait until a rule set is in force; False where nobody does anything about it."""
     from engine.records.readable import readable_or
-    from engine.records.rule_sets import RULES, InForce, Progress
+    from engine.records.rule_sets import RULES, ActivationProgress, InForce
     from engine.store.codec import decode_record
 
     idle, before = 0, -1.0
@@ -241,7 +241,7 @@ async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) 
         ):
             shown(1.0)
             return True
-        seen = readable_or(RULES, "progress", progress, Progress, None)
+        seen = readable_or(RULES, "progress", progress, ActivationProgress, None)
         share = seen.share if seen is not None else 0.0
         idle, before = (0, share) if share != before else (idle + 1, share)
         shown(share)

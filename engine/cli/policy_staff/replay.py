@@ -20,7 +20,7 @@ from engine.settings import DEFAULT_FILE
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from engine.simulation.replay import Progress as State
+    from engine.simulation.replay import ReplayProgress as State
 
 
 def replay(

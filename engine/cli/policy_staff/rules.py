@@ -23,7 +23,7 @@ from engine.core.judging.window import remembered_for
 from engine.documents.kinds import load_kinds, names_by_language
 from engine.documents.regions import load_regions
 from engine.documents.rules.resolved import written
-from engine.records.alert_lists import Precision, Precisions
+from engine.records.alert_lists import Precisions, RulePrecision
 from engine.records.alert_repository import ALERTS
 from engine.records.readable import readable
 from engine.rule_sets.rule_files import read_rule_set
@@ -42,28 +42,28 @@ _PRECISION = {
 _HEADS = {"id": ("versi", "berkas"), "en": ("version", "file")}
 
 
-class Format(StrEnum):
+class RulesFormat(StrEnum):
     """How a rule is printed."""
 
     text = "text"
     json = "json"
 
 
-class Tongue(StrEnum):
+class RulesTongue(StrEnum):
     """The language of the sentence."""
 
     id = "id"
     en = "en"
 
 
-Lang = Annotated[Tongue, typer.Option("--lang", help="Language of the sentence.")]
-Form = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
+RulesLanguage = Annotated[RulesTongue, typer.Option("--lang", help="Language of the sentence.")]
+OutputForm = Annotated[RulesFormat, typer.Option("--format", help="For people or for machines.")]
 
 
 @app.command("list")
 def list_(
-    lang: Lang = Tongue.id,
-    format_: Form = Format.text,
+    lang: RulesLanguage = RulesTongue.id,
+    format_: OutputForm = RulesFormat.text,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -72,7 +72,7 @@ def list_(
     Example: siaga rules list --lang en
     """
     shelf = _Shelf(settings_of(config, set_))
-    if format_ is Format.json:
+    if format_ is RulesFormat.json:
         _print_json([shelf.as_json(rule) for rule in shelf.rules.values()])
         return
     for rule in shelf.rules.values():
@@ -83,8 +83,8 @@ def list_(
 @app.command()
 def show(
     rule_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a rule.")],
-    lang: Lang = Tongue.id,
-    format_: Form = Format.text,
+    lang: RulesLanguage = RulesTongue.id,
+    format_: OutputForm = RulesFormat.text,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -94,7 +94,7 @@ def show(
     """
     shelf = _Shelf(settings_of(config, set_))
     rule = rule_named(shelf.rules, rule_id)
-    if format_ is Format.json:
+    if format_ is RulesFormat.json:
         _print_json(shelf.as_json(rule))
         return
     version, file = _HEADS[lang.value]
@@ -106,8 +106,8 @@ def show(
 
 @app.command()
 def precision(
-    lang: Lang = Tongue.id,
-    format_: Form = Format.text,
+    lang: RulesLanguage = RulesTongue.id,
+    format_: OutputForm = RulesFormat.text,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -122,7 +122,7 @@ def precision(
     from engine.cli.common.output import print_listing
 
     found = asyncio.run(_precision(settings_of(config, set_)))
-    if format_ is Format.json:
+    if format_ is RulesFormat.json:
         _print_json([msgspec.to_builtins(one) | {"share": one.share} for one in found])
         return
     table = Table(*_PRECISION[lang.value], box=None, pad_edge=False)
@@ -133,7 +133,7 @@ def precision(
     print_listing(table)
 
 
-async def _precision(settings: Settings) -> list[Precision]:
+async def _precision(settings: Settings) -> list[RulePrecision]:
     async with storage(settings) as store:
         found = Precisions()
         async for piece in store.walk(ALERTS):
@@ -151,10 +151,10 @@ class _Shelf:
         self._kinds = names_by_language(kinds)
         self._catalogue: Catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
 
-    def sentence(self, rule: Rule, lang: Tongue) -> str:
+    def sentence(self, rule: Rule, lang: RulesTongue) -> str:
         return sentence(rule, self._catalogue.texts(lang.value), self._kinds)
 
-    def memory(self, rule: Rule, lang: Tongue) -> str:
+    def memory(self, rule: Rule, lang: RulesTongue) -> str:
         return memory(rule, self._catalogue.texts(lang.value))
 
     def as_json(self, rule: Rule) -> dict[str, object]:
@@ -164,7 +164,7 @@ class _Shelf:
             "version": rule.version,
             "file": file,
             "line": int(line),
-            "sentence": {tongue.value: self.sentence(rule, tongue) for tongue in Tongue},
+            "sentence": {tongue.value: self.sentence(rule, tongue) for tongue in RulesTongue},
             "remembers": {"milliseconds": remembered_for(rule), "more_while_open": KEPT_WHILE_OPEN},
             "rule": written(rule),
         }

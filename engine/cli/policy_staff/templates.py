@@ -43,7 +43,7 @@ def check(
     from engine.documents.regions import load_regions
     from engine.rule_sets.rule_files import read_rule_set
     from engine.texts.catalogue import load_catalogue
-    from engine.texts.sms_length_check import Specimens, short_titles
+    from engine.texts.sms_length_check import SmsLengthCheck, short_titles
 
     settings = settings_of(config, set_)
     regions, kinds = load_regions(settings.paths.regions), load_kinds(settings.paths.kinds)
@@ -53,7 +53,7 @@ def check(
     names = names_by_language(kinds)
     findings = 0
     for gateway, profile in sms_profiles(settings).items():
-        specimens = Specimens(catalogue, names, regions, base_url=settings.base_url, profile=profile)
+        specimens = SmsLengthCheck(catalogue, names, regions, base_url=settings.base_url, profile=profile)
         found = list(specimens.findings(titles))
         for finding in found[:most]:
             typer.echo(f"{finding.message}: {finding.fault}: {finding.text}")
@@ -132,14 +132,14 @@ async def _case(settings: Settings, alert_id: str | None) -> tuple[Case, int]:
     """Return an alert with its notifications, the newest where none is named, and the present instant."""
     from engine.cli.common.storage import storage
     from engine.clock import WallClock
-    from engine.records.alert_lists import Wanted, build, page_of
+    from engine.records.alert_lists import WantedList, build, page_of
     from engine.records.alert_repository import load
     from engine.runtime.lock_step import stored_clock
 
     async with storage(settings) as store:
         if alert_id is None:
             await build(store)  # the service may not have been started since it learned of lists
-            newest = await page_of(store, Wanted(), 1)
+            newest = await page_of(store, WantedList(), 1)
             if not newest.alerts:
                 raise SiagaError("there is no alert yet; `siaga demo` opens some")
             alert_id = newest.alerts[0].id

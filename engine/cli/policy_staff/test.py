@@ -19,13 +19,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from engine.cli.common.options import ConfigFile
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.errors import ConfigurationError
 from engine.runtime import logging as logs
 from engine.settings import DEFAULT_FILE, Log
-from engine.simulation.phrases import Language, phrase
-from engine.simulation.simulator import Premises
-from engine.simulation.suite import Report, as_json, as_junit, load, print_text, run, test_files
+from engine.simulation.phrases import PhraseLanguage, phrase
+from engine.simulation.simulator import TestInstallation
+from engine.simulation.suite import SuiteReport, as_json, as_junit, load, print_text, run, test_files
 
 PRINTED_WIDTH = 160
 """Characters of a line where no terminal says how many there are."""
@@ -45,7 +45,7 @@ def test(
         typer.Argument(help="Test files or folders; rules/ and config/ where none is named.", exists=True),
     ] = None,
     format_: Annotated[Layout, typer.Option("--format", help="For people or for machines.")] = Layout.text,
-    lang: Annotated[Tongue, typer.Option(help="Language of the results.")] = Tongue.id,
+    lang: Annotated[CheckLanguage, typer.Option(help="Language of the results.")] = CheckLanguage.id,
     config: ConfigFile = DEFAULT_FILE,
 ) -> None:
     """Run rule tests and policy tests: what was expected against what happened, by time.
@@ -55,8 +55,8 @@ def test(
 
     Example: siaga test rules/netralitas.test.yaml --lang en
     """
-    language: Language = "id" if lang is Tongue.id else "en"
-    premises = Premises(config)
+    language: PhraseLanguage = "id" if lang is CheckLanguage.id else "en"
+    premises = TestInstallation(config)
     named = paths or [premises.settings.paths.rules, premises.config.parent]
     files = test_files(named)
     if not files:
@@ -81,7 +81,7 @@ def test(
     raise typer.Exit(1 if report.failed else 0)
 
 
-def _run(named: list[Path], files: list[Path], premises: Premises) -> Report:
+def _run(named: list[Path], files: list[Path], premises: TestInstallation) -> SuiteReport:
     """Run the tests, with a bar on a terminal while that lasts."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

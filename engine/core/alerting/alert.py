@@ -55,11 +55,11 @@ def redated_evidence(known: tuple[Evidence, ...], redated: Redated) -> tuple[Evi
     return (*redated.evidence, *joined)
 
 
-Status = Literal["open", "acknowledged", "resolved"]
-State = Literal["pending", "sending", "sent", "delivered", "failed", "cancelled", "suppressed"]
-FINAL: frozenset[State] = frozenset(("delivered", "failed", "cancelled", "suppressed"))
-WENT_OUT: frozenset[State] = frozenset(("sent", "delivered"))
-Kind = Literal[
+AlertStatus = Literal["open", "acknowledged", "resolved"]
+NotificationState = Literal["pending", "sending", "sent", "delivered", "failed", "cancelled", "suppressed"]
+FINAL: frozenset[NotificationState] = frozenset(("delivered", "failed", "cancelled", "suppressed"))
+WENT_OUT: frozenset[NotificationState] = frozenset(("sent", "delivered"))
+NoticeKind = Literal[
     "first",
     "step",
     "reminder",
@@ -75,12 +75,12 @@ Kind = Literal[
     "situation",
     "contact_change",
 ]
-NOTICES: frozenset[Kind] = frozenset(("first", "step", "delegated", "digest", "unreachable"))
+NOTICES: frozenset[NoticeKind] = frozenset(("first", "step", "delegated", "digest", "unreachable"))
 """Kinds that tell a person of the alert (docs/specification/escalation.md#message-kinds); the others follow up."""
-ALONE: frozenset[Kind] = frozenset(("reply", "situation", "contact_change"))
+ALONE: frozenset[NoticeKind] = frozenset(("reply", "situation", "contact_change"))
 """Kinds that belong to no alert: a reply to a text, a report on the situation, and the notice to a person that one of
 their contacts changes. No gate holds them."""
-AFTER_CLOSING: frozenset[Kind] = frozenset(("resolved", "correction", "reply"))
+AFTER_CLOSING: frozenset[NoticeKind] = frozenset(("resolved", "correction", "reply"))
 """Kinds that are still wanted when the alert is resolved."""
 EVIDENCE_KEPT = 60
 """An alert keeps its first and newest evidence, this many in all, and never fewer than one event for each office that
@@ -180,7 +180,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ordinal: int
     rule: RuleWords
     policy: Policy
-    status: Status
+    status: AlertStatus
     level: int
     happened_at: Instant
     detected_at: Instant
@@ -278,7 +278,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     id: str
     alert: str
-    kind: Kind
+    kind: NoticeKind
     person: str
     contact: str
     channel: Channel
@@ -294,7 +294,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     informing: bool = False
     step: int = 0
     round: int = 0
-    state: State = "pending"
+    state: NotificationState = "pending"
     reason: str = ""
     held: str = ""
     due_at: Instant | None = None

@@ -16,13 +16,13 @@ from engine.core.alerting.alert import (
     AFTER_CLOSING,
     NOTICES,
     Alert,
+    AlertStatus,
     HistoryEntry,
     Notification,
-    State,
-    Status,
+    NotificationState,
     Taking,
 )
-from engine.core.alerting.case_editor import Draft
+from engine.core.alerting.case_editor import CaseEditor
 from engine.core.alerting.command import WITHOUT_CODE, Answer, Says
 from engine.core.alerting.conflict_of_interest import accused
 from engine.core.alerting.delegation import Obstacle, counted, give_back, obstacle, pass_on
@@ -38,7 +38,7 @@ from engine.core.alerting.notification_planning import ASKING, CORRECTIONS, SEEK
 from engine.core.judging.calendar import AWAS
 from engine.core.judging.instant import MINUTE, Instant, Millis
 
-Refusal = (
+AnswerRefusal = (
     Literal[
         "not_told",
         "code_missing",
@@ -60,14 +60,14 @@ Refusal = (
 LEAST_GRADE = 2
 TAKE_BACK_FOR: Millis = 15 * MINUTE
 """For so long who closed an alert may take that back."""
-HANDED_OVER: frozenset[State] = frozenset(("sending", "sent", "delivered", "failed"))
+HANDED_OVER: frozenset[NotificationState] = frozenset(("sending", "sent", "delivered", "failed"))
 """States in which a person may have the message in hand, whatever the gateway said of it since."""
 AGAIN = "repeated"
 """Outcome of an answer that says again what is already so: nothing changes."""
 
 
-def take_answer(draft: Draft, answer: Answer) -> str:
-    """Enter a person's answer; return the reason, a refusal of `Refusal`, or `AGAIN`."""
+def take_answer(draft: CaseEditor, answer: Answer) -> str:
+    """Enter a person's answer; return the reason, a refusal of `AnswerRefusal`, or `AGAIN`."""
     refusal = may_answer(
         draft, answer.person, answer.says, is_operator=answer.is_operator, spoken_to=answer.via == "proxy"
     )
@@ -80,15 +80,15 @@ def take_answer(draft: Draft, answer: Answer) -> str:
     return outcome
 
 
-def known_person(draft: Draft, person: str, *, is_operator: bool) -> str:
+def known_person(draft: CaseEditor, person: str, *, is_operator: bool) -> str:
     """Return the person for the history; empty where nobody is of that id: no word that somebody typed stays there."""
     told = any(notification.person == person for notification in draft.notifications)
     return person if is_operator or told or draft.around.directory.person(person) is not None else ""
 
 
 def may_answer(
-    draft: Draft, person: str, says: str, *, is_operator: bool, spoken_to: bool = False
-) -> Refusal | None:
+    draft: CaseEditor, person: str, says: str, *, is_operator: bool, spoken_to: bool = False
+) -> AnswerRefusal | None:
     """Say why the person may not answer: only recipients who were told and operators may; inform people only `seen`.
 
     `spoken_to`: an operator has just told them what a message that still waits would
@@ -105,7 +105,7 @@ def may_answer(
     return "not_told"
 
 
-def lacks_code(draft: Draft, person: str, *, says: str, coded: bool) -> bool:
+def lacks_code(draft: CaseEditor, person: str, *, says: str, coded: bool) -> bool:
     """Say whether an SMS without its code says more than it may, and enter that the person has seen the alert."""
     if coded or says == "seen":
         return False
@@ -120,7 +120,7 @@ def _in_hand(notification: Notification) -> bool:
     return notification.state in HANDED_OVER or notification.attempts > 0
 
 
-def _record(draft: Draft, answer: Answer, says: Says | None = None) -> HistoryEntry:
+def _record(draft: CaseEditor, answer: Answer, says: Says | None = None) -> HistoryEntry:
     return draft.note(
         "answered",
         reason=says or answer.says,
@@ -139,7 +139,7 @@ def _as_operator(answer: Answer) -> dict[str, Any]:
     return {"operates": answer.is_operator} if answer.via == "api" else {}
 
 
-def _seen(draft: Draft, answer: Answer) -> str:
+def _seen(draft: CaseEditor, answer: Answer) -> str:
     if answer.person in draft.alert.seen:
         return AGAIN
     draft.change(seen=(*draft.alert.seen, answer.person))
@@ -147,11 +147,11 @@ def _seen(draft: Draft, answer: Answer) -> str:
     return "seen"
 
 
-def _grade_too_low(draft: Draft, answer: Answer) -> bool:
+def _grade_too_low(draft: CaseEditor, answer: Answer) -> bool:
     return not answer.is_operator and answer.grade < max(LEAST_GRADE, draft.alert.policy.acknowledge.grade)
 
 
-def _taken_open(draft: Draft, answer: Answer) -> str:
+def _taken_open(draft: CaseEditor, answer: Answer) -> str:
     if _grade_too_low(draft, answer):
         _seen(draft, answer)
         return "grade_too_low"
@@ -165,7 +165,7 @@ def _taken_open(draft: Draft, answer: Answer) -> str:
     return "taken_need_not_met"
 
 
-def _enter_taking(draft: Draft, answer: Answer) -> None:
+def _enter_taking(draft: CaseEditor, answer: Answer) -> None:
     """Note the taking; it stands in for those of people who passed the matter on, and takes back a decline."""
     alert = draft.alert
     taking = Taking(
@@ -184,7 +184,7 @@ def _enter_taking(draft: Draft, answer: Answer) -> None:
     draft.cancel("taken", kinds=ASKING, person=answer.person)
 
 
-def _suffices(draft: Draft, answer: Answer) -> bool:
+def _suffices(draft: CaseEditor, answer: Answer) -> bool:
     """Whether the person's taking meets every need: an operator's, or one of whom `unreachable` told."""
     if answer.is_operator or any(d.delegate == answer.person and d.suffices for d in draft.alert.delegations):
         return True
@@ -193,13 +193,13 @@ def _suffices(draft: Draft, answer: Answer) -> bool:
     )
 
 
-def acknowledge_where_satisfied(draft: Draft) -> None:
+def acknowledge_where_satisfied(draft: CaseEditor) -> None:
     """Acknowledge where the takings so far meet the need of a step started since: who took is not asked again."""
     if draft.alert.status == "open" and draft.alert.takings and satisfied(draft):
         _acknowledge(draft, draft.alert.takings[-1].person)
 
 
-def _acknowledge(draft: Draft, person: str) -> None:
+def _acknowledge(draft: CaseEditor, person: str) -> None:
     terms = draft.alert.policy.acknowledge
     draft.change(
         status="acknowledged",
@@ -213,7 +213,7 @@ def _acknowledge(draft: Draft, person: str) -> None:
     follow_up(draft, "taken_by", cause, but={taking.person for taking in draft.alert.takings})
 
 
-def _taken_acknowledged(draft: Draft, answer: Answer) -> str:
+def _taken_acknowledged(draft: CaseEditor, answer: Answer) -> str:
     if _grade_too_low(draft, answer):
         _seen(draft, answer)
         return "grade_too_low"
@@ -232,7 +232,7 @@ def _taken_acknowledged(draft: Draft, answer: Answer) -> str:
     return "also_taken"
 
 
-def _renew(draft: Draft, answer: Answer, own: Taking) -> str:
+def _renew(draft: CaseEditor, answer: Answer, own: Taking) -> str:
     """Let reminders and expiry count anew. By a link only from a reminder that came since the person last said so."""
     if answer.via == "link":
         answered = draft.notification(answer.notification)
@@ -250,7 +250,7 @@ def _renew(draft: Draft, answer: Answer, own: Taking) -> str:
     return "renewed"
 
 
-def _delegated_open(draft: Draft, answer: Answer) -> str:
+def _delegated_open(draft: CaseEditor, answer: Answer) -> str:
     if any(d.giver == answer.person and d.delegate == answer.to for d in draft.alert.delegations):
         return AGAIN
     refusal = obstacle(draft, answer.person, answer.to)
@@ -261,13 +261,13 @@ def _delegated_open(draft: Draft, answer: Answer) -> str:
     return "delegated"
 
 
-def _delegated_acknowledged(draft: Draft, answer: Answer) -> str:
+def _delegated_acknowledged(draft: CaseEditor, answer: Answer) -> str:
     if all(taking.person != answer.person for taking in draft.alert.takings):
         return "already_taken"
     return _delegated_open(draft, answer)
 
 
-def _declined_open(draft: Draft, answer: Answer) -> str:
+def _declined_open(draft: CaseEditor, answer: Answer) -> str:
     if answer.person in draft.alert.declined:
         return AGAIN
     _drop(draft, answer)
@@ -275,7 +275,7 @@ def _declined_open(draft: Draft, answer: Answer) -> str:
     return "declined"
 
 
-def _declined_acknowledged(draft: Draft, answer: Answer) -> str:
+def _declined_acknowledged(draft: CaseEditor, answer: Answer) -> str:
     if answer.person in draft.alert.declined:
         return AGAIN
     before = draft.alert
@@ -294,7 +294,7 @@ def _declined_acknowledged(draft: Draft, answer: Answer) -> str:
     return "declined"
 
 
-def _drop(draft: Draft, answer: Answer) -> None:
+def _drop(draft: CaseEditor, answer: Answer) -> None:
     """Leave the person out for the life of the alert; what was passed on to them goes back to the giver."""
     alert, person = draft.alert, answer.person
     _record(draft, answer)
@@ -307,7 +307,7 @@ def _drop(draft: Draft, answer: Answer) -> None:
     give_back(draft, person)
 
 
-def _resolved_unresolved(draft: Draft, answer: Answer) -> str:
+def _resolved_unresolved(draft: CaseEditor, answer: Answer) -> str:
     if _grade_too_low(draft, answer):
         _seen(draft, answer)
         return "grade_too_low"
@@ -337,7 +337,7 @@ def _confirmed(answer: Answer) -> bool:
     return answer.confirmed and bool(answer.note_digest or answer.via == "sms")
 
 
-def resolve(draft: Draft, reason: str, *, person: str = "", ended_at: Instant | None = None) -> None:
+def resolve(draft: CaseEditor, reason: str, *, person: str = "", ended_at: Instant | None = None) -> None:
     """Close the alert: cancel what is pending, tell those told (`resolved`, or `correction` where it is one).
 
     `ended_at` is the instant of event time at which the condition was over, where that closes it.
@@ -359,16 +359,16 @@ def resolve(draft: Draft, reason: str, *, person: str = "", ended_at: Instant | 
         follow_up(draft, "resolved", cause, but={person} if person else ())
 
 
-def _already_resolved(draft: Draft, answer: Answer) -> str:
+def _already_resolved(draft: CaseEditor, answer: Answer) -> str:
     same = answer.says == "resolved" and answer.person == draft.alert.resolved_by
     return AGAIN if same else "already_resolved"
 
 
-def _not_resolved(draft: Draft, answer: Answer) -> str:
+def _not_resolved(draft: CaseEditor, answer: Answer) -> str:
     return AGAIN if draft.alert.reopened_by == answer.person else "not_resolved"
 
 
-def _reopened_resolved(draft: Draft, answer: Answer) -> str:
+def _reopened_resolved(draft: CaseEditor, answer: Answer) -> str:
     """Withdraw a closing by hand: the alert lives on under its number, and its current step starts anew."""
     refusal = why_not_reopened(draft.alert, answer, draft.now)
     if refusal is None and draft.around.has_successor:
@@ -393,7 +393,7 @@ def _reopened_resolved(draft: Draft, answer: Answer) -> str:
     return "reopened"
 
 
-def why_not_reopened(alert: Alert, answer: Answer, now: Instant) -> Refusal | None:
+def why_not_reopened(alert: Alert, answer: Answer, now: Instant) -> AnswerRefusal | None:
     """Return why a closing may not be withdrawn: who closed it may for 15 minutes, an operator at any time.
 
     What judging closed stays closed, and so does what it would have closed in between: its condition is not true.
@@ -416,8 +416,8 @@ def can_take_back(alert: Alert, person: str, now: Instant) -> bool:
     return person == alert.resolved_by and now <= alert.resolved_at + TAKE_BACK_FOR
 
 
-Row = Callable[[Draft, Answer], str]
-TABLE: dict[Says, dict[Status, Row]] = {
+StatusRow = Callable[[CaseEditor, Answer], str]
+TABLE: dict[Says, dict[AlertStatus, StatusRow]] = {
     "seen": {"open": _seen, "acknowledged": _seen, "resolved": _seen},
     "taken": {"open": _taken_open, "acknowledged": _taken_acknowledged, "resolved": _already_resolved},
     "resolved": {
@@ -438,4 +438,4 @@ TABLE: dict[Says, dict[Status, Row]] = {
     "reopened": {"open": _not_resolved, "acknowledged": _not_resolved, "resolved": _reopened_resolved},
 }
 """The status table (docs/specification/escalation.md#status-table)."""
-REFUSALS: frozenset[str] = frozenset(name for part in get_args(Refusal) for name in get_args(part))
+REFUSALS: frozenset[str] = frozenset(name for part in get_args(AnswerRefusal) for name in get_args(part))

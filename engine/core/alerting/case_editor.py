@@ -1,7 +1,7 @@
 """The working copy of one case inside one decision, and the decision it becomes.
 
-Here: the private mutable `Draft` (alert, notifications, new history) and the frozen `Decision`. Not here: what should
-change (`escalation`, `answer`, `telling`). History is a hash chain over ids and numbers
+Here: the private mutable `CaseEditor` (alert, notifications, new history) and the frozen `Decision`. Not here: what
+should change (`escalation`, `answer`, `telling`). History is a hash chain over ids and numbers
 (docs/specification/escalation.md#history).
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from engine.core.alerting.alert import FINAL, Alert, HistoryEntry, Kind, Notification, State
+from engine.core.alerting.alert import FINAL, Alert, HistoryEntry, NoticeKind, Notification, NotificationState
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contact, Directory
 from engine.core.alerting.route import Route, cut_off
-from engine.core.alerting.silence import Silence, Standing
+from engine.core.alerting.silence import OpenAround, Silence
 from engine.core.judging.calendar import Calendar
 from engine.core.judging.event import Scalar
 from engine.core.judging.instant import Instant
@@ -41,7 +41,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     calendar: Calendar = NO_STAGES
     silences: tuple[Silence, ...] = ()
     silences_version: int = 0
-    standing: Standing = frozenset()
+    standing: OpenAround = frozenset()
     has_successor: bool = False
     routes: tuple[Route, ...] = ()
     interrupted: dict[str, Instant] = {}
@@ -76,7 +76,7 @@ def chain_digest(entry: HistoryEntry) -> str:
     return blake2b(msgspec.json.encode(bare, order="sorted"), digest_size=16).hexdigest()
 
 
-class Draft:
+class CaseEditor:
     """A mutable copy of a case while one command is worked on."""
 
     def __init__(
@@ -138,7 +138,7 @@ class Draft:
         self._notifications[notification.id] = notification
         self._changed[notification.id] = notification
 
-    def finish(self, notification: Notification, state: State, reason: str) -> None:
+    def finish(self, notification: Notification, state: NotificationState, reason: str) -> None:
         """Bring a notification to a final state."""
         self.put(msgspec.structs.replace(notification, state=state, reason=reason, held="", due_at=None))
 
@@ -146,8 +146,8 @@ class Draft:
         self,
         reason: str,
         *,
-        kinds: frozenset[Kind] | None = None,
-        but: frozenset[Kind] = frozenset(),
+        kinds: frozenset[NoticeKind] | None = None,
+        but: frozenset[NoticeKind] = frozenset(),
         person: str | None = None,
         informing: bool = True,
     ) -> None:

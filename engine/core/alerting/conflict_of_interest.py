@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from engine.core.alerting.alert import Alert
 from engine.core.alerting.directory import Directory, PassedOver
-from engine.core.alerting.policy import Target
+from engine.core.alerting.policy import StepTarget
 from engine.core.judging.calendar import AWAS
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable
@@ -41,9 +41,9 @@ def exclusions(alert: Alert, directory: Directory, at: Instant) -> dict[str, Pas
     return found
 
 
-def substitutes(role: str, region: str, regions: RegionTable) -> Iterator[Target]:
+def substitutes(role: str, region: str, regions: RegionTable) -> Iterator[StepTarget]:
     """Yield who is told instead of an accused in `role` at `region`: the same role at the parent, and inspektorat."""
     parent = regions.parent(region) or region
     if role:
-        yield Target(role=role, at=parent)
-    yield Target(role="inspektorat", at=parent)
+        yield StepTarget(role=role, at=parent)
+    yield StepTarget(role="inspektorat", at=parent)

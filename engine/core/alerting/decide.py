@@ -20,7 +20,7 @@ from engine.core.alerting.answer import (
     resolve,
     take_answer,
 )
-from engine.core.alerting.case_editor import Decision, Draft, Surroundings
+from engine.core.alerting.case_editor import CaseEditor, Decision, Surroundings
 from engine.core.alerting.command import (
     Answer,
     Attempted,
@@ -103,7 +103,7 @@ def open_alert(command: Open, around: Surroundings, now: Instant, *, by: Credent
         hide_while=rule.hide_while,
         hidden=hidden,
     )
-    draft = Draft(alert, {}, around, now, by)
+    draft = CaseEditor(alert, {}, around, now, by)
     draft.note(
         "hidden" if hidden else "opened",
         reason=reason,
@@ -134,7 +134,7 @@ def decide(
 
     `by` is the credential that the history names.
     """
-    draft = Draft(alert, notifications, around, now, by)
+    draft = CaseEditor(alert, notifications, around, now, by)
     key = command.key if isinstance(command, EscalateNow | Comment) else ""
     if key and key in alert.keys:
         return draft.decision(AGAIN, repeated=True)
@@ -151,7 +151,7 @@ def decide(
     return draft.decision(reason, refusal=reason if reason in REFUSALS else "")
 
 
-def _carry_out(draft: Draft, command: Command) -> str:
+def _carry_out(draft: CaseEditor, command: Command) -> str:
     reason: str
     match command:
         case Answer():
@@ -195,7 +195,7 @@ def _words(command: Open) -> RuleWords:
     )
 
 
-def _go_on(draft: Draft, judgement: Joined | Risen | Redated) -> str:
+def _go_on(draft: CaseEditor, judgement: Joined | Risen | Redated) -> str:
     """Enter what judging says of an opening that still stands."""
     match judgement:
         case Joined():
@@ -206,7 +206,7 @@ def _go_on(draft: Draft, judgement: Joined | Risen | Redated) -> str:
             return _redate(draft, judgement)
 
 
-def _join(draft: Draft, joined: Joined) -> str:
+def _join(draft: CaseEditor, joined: Joined) -> str:
     alert, evidence = draft.alert, joined.evidence
     if alert.status == "resolved":
         # Only history: what a closed alert counts and where its floor lies was settled when it was closed.
@@ -236,7 +236,7 @@ def _join(draft: Draft, joined: Joined) -> str:
     return reason
 
 
-def _rise(draft: Draft, risen: Risen) -> str:
+def _rise(draft: CaseEditor, risen: Risen) -> str:
     """Enter how far the figure grew though nothing arrived; a risen level is told, and a doubled figure where asked."""
     if draft.alert.status == "resolved":
         return "closed"
@@ -250,7 +250,7 @@ def _rise(draft: Draft, risen: Risen) -> str:
     return reason
 
 
-def _redate(draft: Draft, redated: Redated) -> str:
+def _redate(draft: CaseEditor, redated: Redated) -> str:
     alert = draft.alert
     draft.note("redated", reason=redated.reason, before=alert.happened_at, happened_at=redated.happened_at)
     if alert.status == "resolved":
@@ -271,7 +271,7 @@ def _redate(draft: Draft, redated: Redated) -> str:
     return "redated"
 
 
-def _suppress_accused(draft: Draft) -> None:
+def _suppress_accused(draft: CaseEditor) -> None:
     """Take back what still waits for people whom the evidence names now.
 
     Specification: docs/specification/escalation.md#conflict-of-interest.
@@ -284,7 +284,7 @@ def _suppress_accused(draft: Draft) -> None:
         draft.finish(notification, "suppressed", "conflict_of_interest")
 
 
-def _delivered(draft: Draft, command: Attempted | Reported | Withheld) -> str:
+def _delivered(draft: CaseEditor, command: Attempted | Reported | Withheld) -> str:
     """Enter an attempt or a report; what failed and is not wanted any more is not tried again nor sent elsewhere."""
     if isinstance(command, Withheld):
         return _withheld(draft, command)
@@ -300,7 +300,7 @@ def _delivered(draft: Draft, command: Attempted | Reported | Withheld) -> str:
     return record_attempt(draft, command, unwanted)
 
 
-def _withheld(draft: Draft, command: Withheld) -> str:
+def _withheld(draft: CaseEditor, command: Withheld) -> str:
     """Ask the gates once more, on the alert as it is now, and end the message that the first of them holds back."""
     notification = draft.notification(command.notification)
     if notification is None or notification.final or notification.state == "sent":
@@ -315,7 +315,7 @@ def _withheld(draft: Draft, command: Withheld) -> str:
     return held.reason
 
 
-def _remark(draft: Draft, command: Comment | Called | Keep) -> str:
+def _remark(draft: CaseEditor, command: Comment | Called | Keep) -> str:
     """Enter what changes nothing: a person's remark, a call, or that a reload left the alert as it is.
 
     A call names somebody who is in the directory or was told: no word that somebody typed stays in the history.
@@ -334,7 +334,7 @@ def _remark(draft: Draft, command: Comment | Called | Keep) -> str:
     return command.reason
 
 
-def _end(draft: Draft, ended: Ended) -> None:
+def _end(draft: CaseEditor, ended: Ended) -> None:
     """Close the alert; what was over before its rule was in force is closed with its recording, without a word."""
     if ended.reason != "before_rule":
         resolve(draft, ended.reason, ended_at=ended.at)
@@ -344,7 +344,7 @@ def _end(draft: Draft, ended: Ended) -> None:
         resolve(draft, "no_longer_true", ended_at=ended.at)
 
 
-def _undo(draft: Draft, undone: Undone) -> None:
+def _undo(draft: CaseEditor, undone: Undone) -> None:
     if draft.alert.unresolved:
         resolve(draft, undone.reason)
     else:
@@ -353,12 +353,12 @@ def _undo(draft: Draft, undone: Undone) -> None:
         follow_up(draft, "correction", cause)
 
 
-def _uncover(draft: Draft) -> str:
+def _uncover(draft: CaseEditor) -> str:
     """Look whether what hid the alert is closed, and whether a silence begins or ends."""
     return look_at_hiding(draft) or look_at_cover(draft)
 
 
-def _wake(draft: Draft) -> str:
+def _wake(draft: CaseEditor) -> str:
     """Do what fell due: cover, expiry, reminder, step, repetition; what is overdue runs once.
 
     Specification: docs/specification/escalation.md#order-at-an-instant, #downtime.
@@ -373,7 +373,7 @@ def _wake(draft: Draft) -> str:
     return "told_again" if tell_by_time(draft) else reason
 
 
-def _acknowledged_due(draft: Draft) -> str:
+def _acknowledged_due(draft: CaseEditor) -> str:
     alert, now = draft.alert, draft.now
     if alert.expires_at is not None and alert.expires_at <= now:
         takers = tuple(taking.person for taking in alert.takings)
@@ -389,7 +389,7 @@ def _acknowledged_due(draft: Draft) -> str:
     return ""
 
 
-def _escalate(draft: Draft, command: EscalateNow) -> str:
+def _escalate(draft: CaseEditor, command: EscalateNow) -> str:
     refusal: str | None = may_answer(draft, command.person, "escalate", is_operator=command.is_operator)
     if refusal is None and lacks_code(draft, command.person, says="escalate", coded=command.coded):
         refusal = "code_missing"

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from typing import Literal
 
 from engine.core.alerting.alert import AFTER_CLOSING, Alert, Delegation
-from engine.core.alerting.case_editor import Draft, Surroundings
+from engine.core.alerting.case_editor import CaseEditor, Surroundings
 from engine.core.alerting.conflict_of_interest import exclusions
-from engine.core.alerting.directory import Found
+from engine.core.alerting.directory import FoundHolder
 from engine.core.alerting.notification_planning import follow_up, plan_notice
 from engine.core.judging.instant import Instant
 
@@ -27,7 +27,7 @@ Obstacle = Literal[
 ]
 
 
-def obstacle(draft: Draft, giver: str, delegate: str) -> Obstacle | None:
+def obstacle(draft: CaseEditor, giver: str, delegate: str) -> Obstacle | None:
     """Say why the matter cannot be passed on to this person: unknown, unreachable, accused, or no longer concerned."""
     directory = draft.around.directory
     if delegate == giver:
@@ -47,7 +47,7 @@ def obstacle(draft: Draft, giver: str, delegate: str) -> Obstacle | None:
             return "delegate_no_contact"
 
 
-def candidates(alert: Alert, giver: str, around: Surroundings, now: Instant) -> list[Found]:
+def candidates(alert: Alert, giver: str, around: Surroundings, now: Instant) -> list[FoundHolder]:
     """Return to whom the matter could be passed on in the alert's region, one for each office, by role."""
     directory, region = around.directory, alert.region
     excluded = exclusions(alert, directory, now)
@@ -55,12 +55,12 @@ def candidates(alert: Alert, giver: str, around: Surroundings, now: Instant) -> 
     for role in sorted(directory.roles(region)):
         for person, capacity in directory.occupants(region, role, now):
             if person != giver and directory.unusable(person, now, excluded) is None:
-                found.append(Found(person=person, capacity=capacity, role=role, region=region))
+                found.append(FoundHolder(person=person, capacity=capacity, role=role, region=region))
                 break
     return found
 
 
-def pass_on(draft: Draft, giver: str, delegate: str, *, suffices: bool = False) -> None:
+def pass_on(draft: CaseEditor, giver: str, delegate: str, *, suffices: bool = False) -> None:
     """Tell the delegate, and take back what still waits for the giver. Who passed it on before does so anew.
 
     `suffices`: a taking by the giver would meet every need, so one by the delegate does, down a chain, too.
@@ -76,11 +76,11 @@ def pass_on(draft: Draft, giver: str, delegate: str, *, suffices: bool = False) 
     draft.cancel("delegated", person=giver, but=AFTER_CLOSING)
     held = draft.around.directory.positions(delegate, draft.now)
     region, role = held[0] if held else (alert.region, "")
-    found = Found(person=delegate, capacity="delegate", role=role, region=region)
+    found = FoundHolder(person=delegate, capacity="delegate", role=role, region=region)
     plan_notice(draft, found, cause, kind="delegated")
 
 
-def give_back(draft: Draft, delegate: str) -> None:
+def give_back(draft: CaseEditor, delegate: str) -> None:
     """Tell everyone who passed the matter on to this person that it is theirs again."""
     alert = draft.alert
     for given in [d for d in alert.delegations if d.delegate == delegate]:

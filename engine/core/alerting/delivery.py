@@ -12,8 +12,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from engine.core.alerting.alert import NOTICES, WENT_OUT, Notification, State
-from engine.core.alerting.case_editor import Draft
+from engine.core.alerting.alert import NOTICES, WENT_OUT, Notification, NotificationState
+from engine.core.alerting.case_editor import CaseEditor
 from engine.core.alerting.command import Attempted, Reported
 from engine.core.alerting.directory import Contact
 from engine.core.alerting.notification_planning import follow_up_late, plan_again
@@ -30,7 +30,9 @@ REASONS = ("breaker_open", "undelivered", "bounced", "no_report", NOT_RENDERED)
 """Why a message fails beside what its gateway answers at once: nobody is asked for now, or what is said later."""
 
 
-def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, str] | None = None) -> str:
+def record_attempt(
+    draft: CaseEditor, attempted: Attempted, unwanted: tuple[NotificationState, str] | None = None
+) -> str:
     """Enter what came of an attempt and return the reason; plan a fallback where it failed.
 
     Specification: docs/specification/escalation.md#failures.
@@ -70,7 +72,9 @@ def record_attempt(draft: Draft, attempted: Attempted, unwanted: tuple[State, st
     return attempted.reason
 
 
-def record_report(draft: Draft, reported: Reported, unwanted: tuple[State, str] | None = None) -> str:
+def record_report(
+    draft: CaseEditor, reported: Reported, unwanted: tuple[NotificationState, str] | None = None
+) -> str:
     """Enter what a gateway said later of a message and return the reason; a failure falls back.
 
     Specification: docs/specification/escalation.md#delivery-reports.
@@ -97,12 +101,12 @@ def _tried(notification: Notification) -> bool:
     return notification.state != "pending" or notification.attempts > 0
 
 
-def _report_is_due(notification: Notification, draft: Draft) -> bool:
+def _report_is_due(notification: Notification, draft: CaseEditor) -> bool:
     due = notification.due_at
     return notification.state == "sent" and due is not None and due <= draft.now
 
 
-def _went_out(draft: Draft, notification: Notification) -> None:
+def _went_out(draft: CaseEditor, notification: Notification) -> None:
     """Note that the gateway has the message, and tell after it what the others were told meanwhile."""
     draft.put(msgspec.structs.replace(notification, state="sent", reason="", held="", sent_at=draft.now))
     cause = draft.note(
@@ -115,7 +119,7 @@ def _went_out(draft: Draft, notification: Notification) -> None:
     follow_up_late(draft, notification, cause)
 
 
-def _fail(draft: Draft, notification: Notification, reason: str, spare: Contact | None) -> None:
+def _fail(draft: CaseEditor, notification: Notification, reason: str, spare: Contact | None) -> None:
     """End a message as failed, and say the same on another contact, where one is given."""
     draft.finish(notification, "failed", reason)
     if spare is None:
@@ -139,7 +143,7 @@ def _fail(draft: Draft, notification: Notification, reason: str, spare: Contact 
     )
 
 
-def _unused_contact(draft: Draft, notification: Notification) -> Contact | None:
+def _unused_contact(draft: CaseEditor, notification: Notification) -> Contact | None:
     """Return the person's next contact by priority that this message was not planned for yet.
 
     A message is all that one cause says to the person, with what fell back from it: a contact that served an earlier
@@ -157,12 +161,12 @@ def _unused_contact(draft: Draft, notification: Notification) -> Contact | None:
     return next((c for c in unused if not draft.around.cut_off(c, draft.now)), next(iter(unused), None))
 
 
-def _origin(draft: Draft, notification: Notification) -> Notification:
+def _origin(draft: CaseEditor, notification: Notification) -> Notification:
     *_, origin = _back(draft, notification)
     return origin
 
 
-def _back(draft: Draft, notification: Notification | None) -> Iterator[Notification]:
+def _back(draft: CaseEditor, notification: Notification | None) -> Iterator[Notification]:
     while notification is not None:
         yield notification
         notification = draft.notification(notification.instead_of)
@@ -188,7 +192,7 @@ def finally_failed(notification: Notification) -> bool:
     )
 
 
-def may_have_word(draft: Draft, person: str) -> bool:
+def may_have_word(draft: CaseEditor, person: str) -> bool:
     """Whether anything that asks the person went out, or may still go out: then they can answer.
 
     Specification: docs/specification/escalation.md#next-step-at-once.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from engine.core.alerting.alert import ALONE, Alert, Item, Kind, Notification
+from engine.core.alerting.alert import ALONE, Alert, Item, NoticeKind, Notification
 from engine.core.alerting.case_editor import Surroundings
 from engine.core.alerting.ids import derive
 from engine.core.judging.calendar import AWAS
@@ -23,7 +23,7 @@ LATE: Millis = 2 * HOUR
 """An alert whose condition came true longer than this before it opened is told in a digest, unless it is awas."""
 LATE_AT = ("06:00", "18:00")
 """When people are told of late alerts whose policy names no clock times."""
-AT_ONCE: frozenset[Kind] = frozenset((*ALONE, "delegated"))
+AT_ONCE: frozenset[NoticeKind] = frozenset((*ALONE, "delegated"))
 """Kinds that no digest takes: somebody just asked for them."""
 
 

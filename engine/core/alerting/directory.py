@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.core.alerting.policy import Channel, Target
+from engine.core.alerting.policy import Channel, StepTarget
 from engine.core.judging.calendar import AWAS
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.region import NATION, RegionTable, cut
@@ -21,7 +21,7 @@ PRECEDENCE: Mapping[str, int] = {"plh": 0, "plt": 1, "pjs": 2, "pj": 3, "definit
 PassedOver = Literal["vacant", "away", "no_contact", "conflict_of_interest", "declined"]
 
 
-class Span(msgspec.Struct, frozen=True, omit_defaults=True):
+class HolderSpan(msgspec.Struct, frozen=True, omit_defaults=True):
     """From (included) until (excluded), in milliseconds UTC; None is unbounded."""
 
     since: Instant | None = None
@@ -32,7 +32,7 @@ class Span(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
 
 
-ALWAYS = Span()
+ALWAYS = HolderSpan()
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,7 +62,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     language: str = "id"
     contacts: tuple[Contact, ...] = ()
-    away: tuple[Span, ...] = ()
+    away: tuple[HolderSpan, ...] = ()
 
     @property
     def reachable(self) -> tuple[Contact, ...]:
@@ -81,7 +81,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str
     person: str
     status: Holding = "definitif"
-    valid: Span = ALWAYS
+    valid: HolderSpan = ALWAYS
 
 
 class Deputy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,7 +89,7 @@ class Deputy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     of: str
     deputy: str
-    valid: Span = ALWAYS
+    valid: HolderSpan = ALWAYS
 
 
 class Duty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,7 +98,7 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: str
     role: str
     person: str
-    valid: Span = ALWAYS
+    valid: HolderSpan = ALWAYS
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,7 +110,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     roster: tuple[Duty, ...] = ()
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class FoundHolder(msgspec.Struct, frozen=True, kw_only=True):
     """Who a target resolved to, as what (`on_duty`, `holder`, `deputy`, `person`), of which role at which region.
 
     `status` is how the office is held: by the person, or by whom a deputy stands in for.
@@ -135,7 +135,7 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of resolving one target: somebody or nobody, and who was passed over on the way."""
 
-    found: Found | None
+    found: FoundHolder | None
     passed: tuple[Passed, ...] = ()
 
 
@@ -237,7 +237,7 @@ class Directory:
         return None
 
 
-def place_of(target: Target, region: str) -> str:
+def place_of(target: StepTarget, region: str) -> str:
     """Return the region code at which a target's role is looked for, for an alert of `region`."""
     if target.at == "region":
         return region
@@ -249,7 +249,7 @@ def place_of(target: Target, region: str) -> str:
 def resolve(
     directory: Directory,
     regions: RegionTable,
-    target: Target,
+    target: StepTarget,
     region: str,
     at: Instant,
     excluded: Mapping[str, PassedOver],
@@ -262,7 +262,9 @@ def resolve(
     if target.person:
         reason = directory.unusable(target.person, at, excluded)
         if reason is None:
-            return Resolution(found=Found(person=target.person, capacity="person", role="", region=region))
+            return Resolution(
+                found=FoundHolder(person=target.person, capacity="person", role="", region=region)
+            )
         return Resolution(
             found=None, passed=(Passed(person=target.person, role="", region=region, reason=reason),)
         )
@@ -282,7 +284,7 @@ def resolve(
             if reason is None:
                 held = directory.assignment(code, role, at) if capacity != "on_duty" else None
                 status = held.status if held else "definitif"
-                found = Found(person=person, capacity=capacity, role=role, region=code, status=status)
+                found = FoundHolder(person=person, capacity=capacity, role=role, region=code, status=status)
                 return Resolution(found=found, passed=tuple(passed))
             passed.append(Passed(person=person, role=role, region=code, reason=reason))
         if vacant:

@@ -13,13 +13,13 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from engine.core.alerting.alert import Alert, Postponed, Run
-from engine.core.alerting.case_editor import Draft, Surroundings
+from engine.core.alerting.case_editor import CaseEditor, Surroundings
 from engine.core.alerting.conflict_of_interest import accused, exclusions, substitutes
 from engine.core.alerting.credential import SIMULATION
 from engine.core.alerting.delegation import counted
 from engine.core.alerting.delivery import may_have_word
 from engine.core.alerting.digest import DIGEST, next_digest
-from engine.core.alerting.directory import Contact, Directory, Found, PassedOver, Resolution, resolve
+from engine.core.alerting.directory import Contact, Directory, FoundHolder, PassedOver, Resolution, resolve
 from engine.core.alerting.notification_planning import (
     ASKING,
     plan_notice,
@@ -27,13 +27,13 @@ from engine.core.alerting.notification_planning import (
     release,
     tell_again,
 )
-from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.alerting.policy import Policy, PolicyStep, StepTarget
 from engine.core.alerting.silence import covering, hider, next_change
 from engine.core.judging.calendar import within_days, within_hours
 from engine.core.judging.instant import Instant
 
 
-def satisfied(draft: Draft) -> bool:
+def satisfied(draft: CaseEditor) -> bool:
     """Whether the takings that count meet the need of any started step (docs/specification/escalation.md#need)."""
     alert = draft.alert
     takers = {taking.person for taking in alert.takings}
@@ -43,7 +43,7 @@ def satisfied(draft: Draft) -> bool:
     return any(_need_met(alert.policy.steps[run.step - 1], run, taken, alert.declined) for run in alert.runs)
 
 
-def _need_met(step: Step, run: Run, taken: set[str], declined: Collection[str]) -> bool:
+def _need_met(step: PolicyStep, run: Run, taken: set[str], declined: Collection[str]) -> bool:
     eligible = [person for person in run.recipients if person not in declined or person in taken]
     if not eligible:
         return False
@@ -55,13 +55,13 @@ def abandoned(alert: Alert, around: Surroundings, now: Instant) -> bool:
     """Say whether the current or a later step of an unresolved alert has nobody, and `on_exhausted` neither."""
     if not alert.unresolved:
         return False
-    draft = Draft(alert, {}, around, now, SIMULATION)
+    draft = CaseEditor(alert, {}, around, now, SIMULATION)
     if resolve_all(draft, alert.policy.on_exhausted):
         return False
     return any(not resolve_all(draft, step.to) for step in ahead(alert))
 
 
-def ahead(alert: Alert) -> tuple[Step, ...]:
+def ahead(alert: Alert) -> tuple[PolicyStep, ...]:
     """Return the steps that run or may still come; of an exhausted alert the last one, which a restart would tell."""
     policy, run = alert.policy, alert.current
     if run is None:
@@ -81,7 +81,7 @@ def last_of_holder(directory: Directory, contact: Contact, at: Instant) -> bool:
     return [one.id for one in person.reachable] == [contact.id]
 
 
-def tell_doubled(draft: Draft) -> None:
+def tell_doubled(draft: CaseEditor) -> None:
     """Tell again where the figure is at least twice that of which people were told last.
 
     While open those told in a step who have not taken it; while acknowledged the takers only.
@@ -95,7 +95,7 @@ def tell_doubled(draft: Draft) -> None:
         _tell(draft, "value_doubles", _takers(draft) if alert.status == "acknowledged" else _asked(draft))
 
 
-def due_again(draft: Draft) -> Instant | None:
+def due_again(draft: CaseEditor) -> Instant | None:
     """Return when time alone tells people again: counted from the last request, only while open and told at all.
 
     The policy's quiet hours put it off; a silence and a start put off stop it.
@@ -113,7 +113,7 @@ def due_again(draft: Draft) -> Instant | None:
     return policy_quiet_until(alert, draft.around, max(due, draft.now)) or due
 
 
-def tell_by_time(draft: Draft) -> bool:
+def tell_by_time(draft: CaseEditor) -> bool:
     """Tell those told in a step who have not taken it once more, where that is due; say whether it was."""
     due = due_again(draft)
     if due is None or due > draft.now:
@@ -123,25 +123,25 @@ def tell_by_time(draft: Draft) -> bool:
     return True
 
 
-def _tell(draft: Draft, reason: str, people: Collection[str]) -> None:
+def _tell(draft: CaseEditor, reason: str, people: Collection[str]) -> None:
     draft.change(told_again_at=draft.now, figure_told=draft.alert.figure)
     tell_again(draft, draft.note("notified", reason=reason), people)
 
 
-def _takers(draft: Draft) -> set[str]:
+def _takers(draft: CaseEditor) -> set[str]:
     return {taking.person for taking in draft.alert.takings}
 
 
-def _asked(draft: Draft) -> set[str]:
+def _asked(draft: CaseEditor) -> set[str]:
     return {person for run in draft.alert.runs for person in run.recipients} - _takers(draft)
 
 
-def start(draft: Draft) -> None:
+def start(draft: CaseEditor) -> None:
     """Start the policy at its first step."""
     begin(draft, 1, 1)
 
 
-def start_anew(draft: Draft) -> None:
+def start_anew(draft: CaseEditor) -> None:
     """Start step 1 of round 1 anew after a quiet time or exhaustion; nothing is cancelled, takings stay.
 
     Specification: docs/specification/escalation.md#new-after-quiet.
@@ -150,7 +150,7 @@ def start_anew(draft: Draft) -> None:
     start(draft)
 
 
-def begin(draft: Draft, round_: int, step: int, *, by_hand: bool = False) -> None:
+def begin(draft: CaseEditor, round_: int, step: int, *, by_hand: bool = False) -> None:
     """Start the first step from (round, step) on that can start; exhausted where there is none.
 
     Specification: docs/specification/escalation.md#skipped-steps, #rounds, #exhausted.
@@ -175,7 +175,7 @@ def begin(draft: Draft, round_: int, step: int, *, by_hand: bool = False) -> Non
     exhaust(draft)
 
 
-def _put_off(draft: Draft, round_: int, step: int) -> bool:
+def _put_off(draft: CaseEditor, round_: int, step: int) -> bool:
     until, reason = _not_before(draft)
     if until is None:
         return False
@@ -184,7 +184,7 @@ def _put_off(draft: Draft, round_: int, step: int) -> bool:
     return True
 
 
-def _not_before(draft: Draft) -> tuple[Instant | None, str]:
+def _not_before(draft: CaseEditor) -> tuple[Instant | None, str]:
     """Return until when a start is put off, by quiet hours or for the next digest, and by which gate."""
     alert, around, now = draft.alert, draft.around, draft.now
     if (until := policy_quiet_until(alert, around, now)) is not None:
@@ -193,7 +193,7 @@ def _not_before(draft: Draft) -> tuple[Instant | None, str]:
     return (told_at, DIGEST) if told_at is not None and told_at > now else (None, "")
 
 
-def _start_step(draft: Draft, round_: int, number: int, *, but: Collection[str] = ()) -> bool:
+def _start_step(draft: CaseEditor, round_: int, number: int, *, but: Collection[str] = ()) -> bool:
     """Start one step now: resolve its people, plan their messages, set its wait. False where it is skipped."""
     step = draft.alert.policy.steps[number - 1]
     reason = _unmet(draft, step)
@@ -227,7 +227,7 @@ def _start_step(draft: Draft, round_: int, number: int, *, but: Collection[str] 
     return True
 
 
-def _unmet(draft: Draft, step: Step) -> str:
+def _unmet(draft: CaseEditor, step: PolicyStep) -> str:
     """Name the first key of the step's `when` that does not hold now, in the zone of the alert's region."""
     when, now = step.when, draft.now
     zone = draft.around.regions.timezone(draft.alert.region)
@@ -242,10 +242,10 @@ def _unmet(draft: Draft, step: Step) -> str:
     return ""
 
 
-def resolve_all(draft: Draft, targets: Iterable[Target]) -> list[Found]:
+def resolve_all(draft: CaseEditor, targets: Iterable[StepTarget]) -> list[FoundHolder]:
     """Resolve targets now, each person once, with conflicts of interest bypassed and everyone passed over noted."""
     excluded = exclusions(draft.alert, draft.around.directory, draft.now)
-    people: dict[str, Found] = {}
+    people: dict[str, FoundHolder] = {}
     for target in targets:
         resolution = _resolve(draft, target, excluded)
         found = [resolution.found] if resolution.found else []
@@ -256,9 +256,11 @@ def resolve_all(draft: Draft, targets: Iterable[Target]) -> list[Found]:
     return list(people.values())
 
 
-def _instead(draft: Draft, resolution: Resolution, excluded: Mapping[str, PassedOver]) -> list[Found]:
+def _instead(
+    draft: CaseEditor, resolution: Resolution, excluded: Mapping[str, PassedOver]
+) -> list[FoundHolder]:
     """Find who is told where a target would have reached an accused: counted from the office they were met in."""
-    found: list[Found] = []
+    found: list[FoundHolder] = []
     met = {(p.role, p.region): p for p in resolution.passed if p.reason == "conflict_of_interest"}
     for (role, region), passed in met.items():
         draft.note(
@@ -275,7 +277,7 @@ def _instead(draft: Draft, resolution: Resolution, excluded: Mapping[str, Passed
     return found or ([resolution.found] if resolution.found else [])
 
 
-def _resolve(draft: Draft, target: Target, excluded: Mapping[str, PassedOver]) -> Resolution:
+def _resolve(draft: CaseEditor, target: StepTarget, excluded: Mapping[str, PassedOver]) -> Resolution:
     resolution = resolve(
         draft.around.directory,
         draft.around.regions,
@@ -295,7 +297,7 @@ def _resolve(draft: Draft, target: Target, excluded: Mapping[str, PassedOver]) -
     return resolution
 
 
-def next_step(draft: Draft, *, by_hand: bool = False) -> None:
+def next_step(draft: CaseEditor, *, by_hand: bool = False) -> None:
     """The wait of the current step is over (or it ended at once): start what comes next, or what was put off."""
     if _kept_quiet(draft):
         return
@@ -315,7 +317,7 @@ def next_step(draft: Draft, *, by_hand: bool = False) -> None:
             draft.change(runs=(*draft.alert.runs[:-1], msgspec.structs.replace(run, over=True)))
 
 
-def _start_though_taken(draft: Draft, round_: int, step: int) -> bool:
+def _start_though_taken(draft: CaseEditor, round_: int, step: int) -> bool:
     """Start the first of the steps that run until it is resolved, from this one on; False where each is skipped."""
     for number, one in enumerate(draft.alert.policy.steps[step - 1 :], start=step):
         if not one.when.not_resolved:
@@ -334,7 +336,7 @@ def following(policy: Policy, run: Run) -> tuple[int, int] | None:
     return None
 
 
-def exhaust(draft: Draft) -> None:
+def exhaust(draft: CaseEditor) -> None:
     """No step is left: tell `on_exhausted`; the alert stays open (docs/specification/escalation.md#exhausted)."""
     found = resolve_all(draft, draft.alert.policy.on_exhausted)
     draft.change(exhausted_at=draft.now, nobody=not found, postponed=None)
@@ -343,7 +345,7 @@ def exhaust(draft: Draft) -> None:
         plan_notice(draft, one, cause, kind="unreachable")
 
 
-def restart(draft: Draft, reason: str, *, but: Collection[str] = ()) -> None:
+def restart(draft: CaseEditor, reason: str, *, but: Collection[str] = ()) -> None:
     """Start the current step anew: messages of earlier starts are superseded, earlier takings count no more.
 
     Specification: docs/specification/escalation.md#restart-of-a-step.
@@ -361,13 +363,13 @@ def restart(draft: Draft, reason: str, *, but: Collection[str] = ()) -> None:
         begin(draft, run.round, run.step + 1)
 
 
-def supersede(draft: Draft) -> None:
+def supersede(draft: CaseEditor) -> None:
     """Make takings void and take back what earlier starts still have to say; who is only informed still hears it."""
     draft.cancel("superseded", kinds=ASKING, informing=False)
     draft.change(takings=(), superseded=draft.began, told_again=0)
 
 
-def end_unanswerable_step(draft: Draft) -> None:
+def end_unanswerable_step(draft: CaseEditor) -> None:
     """End the current step at once when none of its recipients can answer any more.
 
     Specification: docs/specification/escalation.md#next-step-at-once.
@@ -393,7 +395,7 @@ def end_unanswerable_step(draft: Draft) -> None:
     next_step(draft)
 
 
-def look_at_cover(draft: Draft) -> str:
+def look_at_cover(draft: CaseEditor) -> str:
     """Note where a silence begins to cover the alert; where the cover is over, start the current step anew (9)."""
     before = draft.alert.silenced
     if not draft.alert.unresolved:
@@ -405,7 +407,7 @@ def look_at_cover(draft: Draft) -> str:
     return "silenced" if _silenced(draft) and not before else ""
 
 
-def look_at_hiding(draft: Draft) -> str:
+def look_at_hiding(draft: CaseEditor) -> str:
     """Show an alert that opened hidden where none of the rules that may hide it has an open alert any more.
 
     Whatever else keeps it hidden (`before_rule`) is no business of other rules.
@@ -423,12 +425,12 @@ def look_at_hiding(draft: Draft) -> str:
     return "shown"
 
 
-def _kept_quiet(draft: Draft) -> bool:
+def _kept_quiet(draft: CaseEditor) -> bool:
     """Say whether no step may start now: the alert is hidden, or a silence covers it."""
     return bool(draft.alert.hidden) or _silenced(draft)
 
 
-def _silenced(draft: Draft) -> bool:
+def _silenced(draft: CaseEditor) -> bool:
     """Say whether a silence covers the alert now; one that began to is noted."""
     silence = covering(draft.alert, draft.around.silences, draft.now)
     if silence is not None and not draft.alert.silenced:
@@ -437,7 +439,7 @@ def _silenced(draft: Draft) -> bool:
     return silence is not None
 
 
-def _cover_ended(draft: Draft) -> bool:
+def _cover_ended(draft: CaseEditor) -> bool:
     """Note it where what covered the alert does so no more, and say so."""
     if not draft.alert.silenced or _silenced(draft):
         return False
@@ -446,7 +448,7 @@ def _cover_ended(draft: Draft) -> bool:
     return True
 
 
-def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
+def level_rises(draft: CaseEditor, level: int, *, anew: bool = False) -> None:
     """The level rose: tell at once everybody told so far, and take an acknowledgement back.
 
     Specification: docs/specification/escalation.md#level-rises.
@@ -473,7 +475,7 @@ def level_rises(draft: Draft, level: int, *, anew: bool = False) -> None:
     tell_again(draft, cause, people)
 
 
-def reopen(draft: Draft) -> None:
+def reopen(draft: CaseEditor) -> None:
     """Take an acknowledgement back: open again, no reminders, no expiry, and who else had taken may take again."""
     draft.change(
         status="open",
@@ -485,7 +487,7 @@ def reopen(draft: Draft) -> None:
     )
 
 
-def set_wake(draft: Draft) -> None:
+def set_wake(draft: CaseEditor) -> None:
     """Compute the instant at which something of the alert falls due though nothing happens."""
     if draft.alert.status == "resolved":
         draft.change(wake_at=None, silenced="", cover_changes_at=None)
@@ -501,7 +503,7 @@ def set_wake(draft: Draft) -> None:
     draft.change(wake_at=min(due, default=None), cover_changes_at=changes_at)
 
 
-def step_ends_at(draft: Draft) -> Instant | None:
+def step_ends_at(draft: CaseEditor) -> Instant | None:
     """Return when the wait of the current step is over, or None while the step clock stands.
 
     It stands once the alert is resolved or exhausted, under a silence, and while it is acknowledged unless the next

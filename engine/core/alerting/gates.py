@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from engine.core.alerting.alert import AFTER_CLOSING, Alert, Kind, Notification
+from engine.core.alerting.alert import AFTER_CLOSING, Alert, NoticeKind, Notification
 from engine.core.alerting.budget import STORM
 from engine.core.alerting.case_editor import Surroundings
 from engine.core.alerting.conflict_of_interest import accused
@@ -32,7 +32,7 @@ ATTEMPT = (
     "lane",
     STORM,
 )
-WHILE_ACKNOWLEDGED: frozenset[Kind] = frozenset(("taken_by", "reminder"))
+WHILE_ACKNOWLEDGED: frozenset[NoticeKind] = frozenset(("taken_by", "reminder"))
 """Follow-ups that speak of who has the matter: superseded once nobody has it any more."""
 
 

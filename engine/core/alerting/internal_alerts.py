@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
-from engine.core.alerting.policy import POSKO_NASIONAL, Policy, Step, Target
+from engine.core.alerting.policy import POSKO_NASIONAL, Policy, PolicyStep, StepTarget
 from engine.core.judging.instant import MINUTE
 from engine.core.judging.region import NATION
 from engine.core.judging.rule import Rule
 
-Matter = Literal[
+InternalMatter = Literal[
     "quarantine",
     "gap",
     "rules",
@@ -31,7 +31,7 @@ Matter = Literal[
     "pressure",
     "unreadable",
 ]
-MATTERS: tuple[Matter, ...] = get_args(Matter)
+MATTERS: tuple[InternalMatter, ...] = get_args(InternalMatter)
 """Reports that nobody can read; our intake was down; changed rules are invalid; a prepaid gateway runs dry; work on a
 group, an alert or a message raised and was put off; somebody wrote STOP; an official objects to a change of their
 contacts; codes are guessed by SMS; one token brings more awas events than it may; time ran out and an alert has nobody
@@ -42,21 +42,21 @@ OPS_POLICY = "siaga-ops"
 POSKO_POLICY = "siaga-posko"
 """A policy of `config/policies.yaml` with one of these ids stands in for the built-in one."""
 
-_OPS = Target(role="ops", at="nation")
+_OPS = StepTarget(role="ops", at="nation")
 POLICIES: Mapping[str, Policy] = {
     OPS_POLICY: Policy(
         id=OPS_POLICY,
-        steps=(Step(to=(_OPS,), wait=15 * MINUTE), Step(to=(POSKO_NASIONAL,), wait=30 * MINUTE)),
+        steps=(PolicyStep(to=(_OPS,), wait=15 * MINUTE), PolicyStep(to=(POSKO_NASIONAL,), wait=30 * MINUTE)),
     ),
     POSKO_POLICY: Policy(
         id=POSKO_POLICY,
         steps=(
-            Step(to=(Target(role="posko"),), wait=30 * MINUTE),
-            Step(to=(_OPS, POSKO_NASIONAL), wait=30 * MINUTE),
+            PolicyStep(to=(StepTarget(role="posko"),), wait=30 * MINUTE),
+            PolicyStep(to=(_OPS, POSKO_NASIONAL), wait=30 * MINUTE),
         ),
     ),
 }
-_WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
+_WORDS: Mapping[InternalMatter, tuple[str, str, str, str]] = {
     "quarantine": (
         "Laporan tingkat 3 atau 4 tidak dapat diterima dan menunggu diperbaiki",
         "Laporan gawat tertahan",
@@ -138,10 +138,10 @@ _WORDS: Mapping[Matter, tuple[str, str, str, str]] = {
 }
 
 
-class Request(NamedTuple):
+class InternalAlertRequest(NamedTuple):
     """An own alert that is asked for: what about, for which region, at which level (2 to 4)."""
 
-    matter: Matter
+    matter: InternalMatter
     region: str = NATION
     level: int = 3
 
@@ -151,16 +151,16 @@ class Request(NamedTuple):
         return f"{self.matter}|{self.region}|{self.level}"
 
 
-def request_of(member: str) -> Request | None:
+def request_of(member: str) -> InternalAlertRequest | None:
     """Return the request of a name; None where it is none of this version."""
     matter, _, rest = member.partition("|")
     region, _, level = rest.partition("|")
     if matter not in MATTERS or level not in ("2", "3", "4"):
         return None
-    return Request(matter, region, int(level))
+    return InternalAlertRequest(matter, region, int(level))
 
 
-def rule_of(matter: Matter) -> Rule:
+def rule_of(matter: InternalMatter) -> Rule:
     """Return the built-in rule of a matter."""
     title, short_title, why, policy = _WORDS[matter]
     return Rule(

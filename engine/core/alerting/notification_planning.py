@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from engine.core.alerting.alert import NOTICES, WENT_OUT, Alert, HistoryEntry, Kind, Notification
-from engine.core.alerting.case_editor import Draft, Surroundings
+from engine.core.alerting.alert import NOTICES, WENT_OUT, Alert, HistoryEntry, NoticeKind, Notification
+from engine.core.alerting.case_editor import CaseEditor, Surroundings
 from engine.core.alerting.conflict_of_interest import exclusions
 from engine.core.alerting.digest import AT_ONCE, DIGEST, digest_times, next_digest
-from engine.core.alerting.directory import Contact, Found, Person
+from engine.core.alerting.directory import Contact, FoundHolder, Person
 from engine.core.alerting.ids import notification_id
 from engine.core.alerting.policy import Channel
 from engine.core.judging.calendar import AWAS, hours_end, within_hours
@@ -47,15 +47,15 @@ def contact_quiet_until(
     return next((at for at in changes if alert.level >= calendar.quiet_yields_from(at, zone)), end)
 
 
-ASKING: frozenset[Kind] = frozenset(("first", "step"))
+ASKING: frozenset[NoticeKind] = frozenset(("first", "step"))
 """Kinds that ask a person to act; a taking or a restart takes back what is still pending of them."""
-SEEKING: frozenset[Kind] = ASKING | {"unreachable"}
+SEEKING: frozenset[NoticeKind] = ASKING | {"unreachable"}
 """Kinds that look for somebody who takes the matter: nobody wants them once it is in somebody's hands."""
 QUIET = "quiet_hours"
 """What holds a message back while its contact is in its quiet hours."""
 
 
-def told(draft: Draft, person: str) -> bool:
+def told(draft: CaseEditor, person: str) -> bool:
     """Say whether a notice about this alert went out to the person."""
     return any(n.person == person and n.kind in NOTICES and n.state in WENT_OUT for n in draft.notifications)
 
@@ -91,13 +91,13 @@ def _first_of_each(contacts: Iterable[Contact], channels: Collection[Channel]) -
 
 
 def plan_notice(
-    draft: Draft,
-    found: Found,
+    draft: CaseEditor,
+    found: FoundHolder,
     cause: HistoryEntry,
     *,
     channels: Collection[Channel] = (),
     informing: bool = False,
-    kind: Kind | None = None,
+    kind: NoticeKind | None = None,
 ) -> int:
     """Plan a notice to one person on each contact to use; return how many messages that is.
 
@@ -145,7 +145,7 @@ def plan_notice(
     return len(contacts)
 
 
-def _plan(draft: Draft, notification: Notification) -> None:
+def _plan(draft: CaseEditor, notification: Notification) -> None:
     """Put a new message into the outbox; one for a contact that is in its quiet hours waits for their end.
 
     What is told in digests waits for the next; what replaces a message that failed goes in a digest, but at once.
@@ -160,14 +160,14 @@ def _plan(draft: Draft, notification: Notification) -> None:
         hold(draft, notification, until)
 
 
-def _quiet_until(draft: Draft, notification: Notification) -> Instant | None:
+def _quiet_until(draft: CaseEditor, notification: Notification) -> Instant | None:
     contact = draft.around.directory.contact(notification.contact)
     if contact is None or notification.kind == "reply":
         return None
     return contact_quiet_until(draft.alert, contact, notification.office, draft.around, draft.now)
 
 
-def hold(draft: Draft, notification: Notification, until: Instant) -> None:
+def hold(draft: CaseEditor, notification: Notification, until: Instant) -> None:
     """Let a message wait for the end of quiet hours; of several notices for one contact only the newest does."""
     held = msgspec.structs.replace(notification, state="pending", held=QUIET, due_at=until)
     draft.put(held)
@@ -187,7 +187,7 @@ def hold(draft: Draft, notification: Notification, until: Instant) -> None:
             draft.finish(older, "cancelled", "superseded")
 
 
-def release(draft: Draft) -> None:
+def release(draft: CaseEditor) -> None:
     """Let go of what waits for the end of quiet hours or for a digest that the level, as it is now, breaks."""
     at_once = not digest_times(draft.alert)
     for notification in draft.notifications:
@@ -199,14 +199,14 @@ def release(draft: Draft) -> None:
             draft.put(msgspec.structs.replace(notification, held="", due_at=draft.now))
 
 
-def _told_or_will_be(draft: Draft, person: str) -> bool:
+def _told_or_will_be(draft: CaseEditor, person: str) -> bool:
     return any(
         n.person == person and n.kind in NOTICES and n.state not in ("failed", "cancelled", "suppressed")
         for n in draft.notifications
     )
 
 
-def tell_again(draft: Draft, cause: HistoryEntry, people: Collection[str]) -> None:
+def tell_again(draft: CaseEditor, cause: HistoryEntry, people: Collection[str]) -> None:
     """Tell people once more (`step`), on the contacts and with the offices of their newest notice.
 
     What was not tried yet is worded when it goes out and says the new level itself; who is about to get such a message
@@ -232,7 +232,7 @@ def tell_again(draft: Draft, cause: HistoryEntry, people: Collection[str]) -> No
             continue
         if waiting:
             draft.finish(notification, "cancelled", "superseded")
-        kind: Kind = "step" if told(draft, notification.person) else "first"
+        kind: NoticeKind = "step" if told(draft, notification.person) else "first"
         plan_again(draft, notification, cause, kind, contact)
 
 
@@ -241,8 +241,8 @@ def _untried(notification: Notification) -> bool:
 
 
 def follow_up(
-    draft: Draft,
-    kind: Kind,
+    draft: CaseEditor,
+    kind: NoticeKind,
     cause: HistoryEntry,
     *,
     to: Collection[str] | None = None,
@@ -271,13 +271,13 @@ def follow_up(
     return {notification.person for notification in reached.values()}
 
 
-def follow_up_late(draft: Draft, notification: Notification, cause: HistoryEntry) -> None:
+def follow_up_late(draft: CaseEditor, notification: Notification, cause: HistoryEntry) -> None:
     """A notice went out after the alert had changed: send after it what the others were told meanwhile, once."""
     alert = draft.alert
     excluded = exclusions(alert, draft.around.directory, draft.now)
     if notification.kind not in NOTICES or notification.person in excluded:
         return
-    kind: Kind
+    kind: NoticeKind
     if alert.status == "resolved":
         corrected = alert.resolved_reason in CORRECTIONS or any(
             n.kind == "correction" for n in draft.notifications
@@ -305,10 +305,10 @@ CORRECTIONS = frozenset(("late_report", "corrected", "refuted"))
 
 
 def plan_again(
-    draft: Draft,
+    draft: CaseEditor,
     pattern: Notification,
     cause: HistoryEntry,
-    kind: Kind,
+    kind: NoticeKind,
     contact: str,
     *,
     instead_of: str = "",

@@ -16,7 +16,7 @@ from engine.core.judging.instant import HOUR, Millis
 Channel = Literal["sms", "email", "webhook"]
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StepTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who is named in a step: a role at a level of the alert's region (`at` may be a region code), or one person."""
 
     role: str = ""
@@ -35,14 +35,14 @@ class StepCondition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     not_resolved: bool = False
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PolicyStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step: recipients, channels (empty: all), the wait until the next, and how many must take it."""
 
-    to: tuple[Target, ...]
+    to: tuple[StepTarget, ...]
     wait: Millis
     channels: tuple[Channel, ...] = ()
     need: int | Literal["one", "all"] = "one"
-    inform: tuple[Target, ...] = ()
+    inform: tuple[StepTarget, ...] = ()
     when: StepCondition = StepCondition()
 
 
@@ -68,19 +68,19 @@ class Quiet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     levels: tuple[int, ...] = ()
 
 
-POSKO_NASIONAL = Target(role="posko_nasional", at="nation")
+POSKO_NASIONAL = StepTarget(role="posko_nasional", at="nation")
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One policy. `rounds_after_first` further rounds start at step `from_step` (1 is the first)."""
 
     id: str
-    steps: tuple[Step, ...]
+    steps: tuple[PolicyStep, ...]
     rounds_after_first: int = 0
     from_step: int = 1
-    inform: tuple[Target, ...] = ()
+    inform: tuple[StepTarget, ...] = ()
     acknowledge: Acknowledge = Acknowledge()
     quiet: Quiet = Quiet()
     digest: Digest = Digest()
     bypass_subject: bool = True
-    on_exhausted: tuple[Target, ...] = (POSKO_NASIONAL,)
+    on_exhausted: tuple[StepTarget, ...] = (POSKO_NASIONAL,)

@@ -13,9 +13,9 @@ from engine.core.alerting.case_editor import Decision, Surroundings
 from engine.core.alerting.command import Attempted, Open, Wake, Withheld
 from engine.core.alerting.credential import SIMULATION
 from engine.core.alerting.decide import decide, open_alert
-from engine.core.alerting.directory import Assignment, Contents, Directory, Duty, Span, place_of
+from engine.core.alerting.directory import Assignment, Contents, Directory, Duty, HolderSpan, place_of
 from engine.core.alerting.gates import attempt
-from engine.core.alerting.policy import Policy, Target
+from engine.core.alerting.policy import Policy, StepTarget
 from engine.core.judging.instant import HOUR, Instant
 from engine.core.judging.judgement import Evidence, Opened
 from engine.core.judging.region import Region, RegionTable, lies_in
@@ -128,7 +128,7 @@ def _of_roster(shifts: list[Duty], since: Instant, until: Instant) -> Iterator[F
         covered = span.until if covered is None else max(covered, span.until)
 
 
-def _begins(span: Span) -> float:
+def _begins(span: HolderSpan) -> float:
     return float("-inf") if span.since is None else span.since
 
 
@@ -142,7 +142,7 @@ REACHES: tuple[Reach, ...] = get_args(Reach)
 """From the best to the worst."""
 
 
-class Outlook(NamedTuple):
+class EscalationPreview(NamedTuple):
     """The alert as it stands when nothing more falls due, all its messages, and its whole history in order.
 
     `cut_off`: it was not over after `MOST_DECISIONS` decisions.
@@ -163,7 +163,7 @@ def outlook(
     at: Instant,
     *,
     subject_role: str = "",
-) -> Outlook:
+) -> EscalationPreview:
     """Return how an alert of a rule that opens for a region at an instant would escalate if nobody answered.
 
     `subject_role` is the office that its evidence names (docs/specification/escalation.md#conflict-of-interest);
@@ -194,7 +194,7 @@ def outlook(
         messages |= _by_id(decision)
         history += decision.history
         decisions += 1
-    return Outlook(alert, tuple(messages.values()), tuple(history), decisions >= MOST_DECISIONS)
+    return EscalationPreview(alert, tuple(messages.values()), tuple(history), decisions >= MOST_DECISIONS)
 
 
 def reach(
@@ -250,7 +250,7 @@ def _by_id(decision: Decision) -> dict[str, Notification]:
     return {n.id: n for n in decision.notifications}
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+class ReachabilitySpan(msgspec.Struct, frozen=True, kw_only=True):
     """Hours in a row [since, until) in which an alert of a rule in a region would ask the same people to act."""
 
     rule: str
@@ -286,18 +286,18 @@ class Matrix:
         """How many rows there are: a rule in a region."""
         return len(self._rows)
 
-    def stretches(self, done: Callable[[], object] = lambda: None) -> Iterator[Stretch]:
+    def stretches(self, done: Callable[[], object] = lambda: None) -> Iterator[ReachabilitySpan]:
         """Yield the stretches row by row; `done` is called after each row."""
         for rule, region in self._rows:
             yield from joined(self._cells(rule, region))
             done()
 
-    def _cells(self, rule: Rule, region: str) -> Iterator[Stretch]:
+    def _cells(self, rule: Rule, region: str) -> Iterator[ReachabilitySpan]:
         policy, level = self._policies[rule.escalate], min(step.level for step in rule.levels)
         for at in self._hours:
             found, messages = reach(rule, policy, region, level, self._around, at)
             people = tuple(sorted({message.person for message in messages if not message.informing}))
-            yield Stretch(
+            yield ReachabilitySpan(
                 rule=rule.id,
                 policy=policy.id,
                 region=region,
@@ -312,7 +312,7 @@ def offices_named(
     rules: Iterable[Rule], policies: Mapping[str, Policy], regions: RegionTable, under: str | None
 ) -> set[tuple[str, str]]:
     """Return the offices (region, role) that the steps of the rules' policies ask to act when alerts open there."""
-    targets: dict[str, set[Target]] = {}
+    targets: dict[str, set[StepTarget]] = {}
     found: set[tuple[str, str]] = set()
     for rule in rules:
         asked = targets.setdefault(
@@ -324,9 +324,9 @@ def offices_named(
     return found
 
 
-def joined(cells: Iterable[Stretch]) -> Iterator[Stretch]:
+def joined(cells: Iterable[ReachabilitySpan]) -> Iterator[ReachabilitySpan]:
     """Yield cells in a row that tell the same people in the same way as one stretch."""
-    running: Stretch | None = None
+    running: ReachabilitySpan | None = None
     for cell in cells:
         if running is not None and (cell.reach, cell.people) == (running.reach, running.people):
             running = msgspec.structs.replace(running, until=cell.until)
@@ -350,7 +350,7 @@ def regions_of(rule: Rule, regions: RegionTable, under: str | None) -> list[Regi
     ]
 
 
-def counts(stretches: Iterable[Stretch]) -> dict[Reach, int]:
+def counts(stretches: Iterable[ReachabilitySpan]) -> dict[Reach, int]:
     """Return how many hours of all rows are of each kind, from the best to the worst."""
     found: dict[Reach, int] = dict.fromkeys(REACHES, 0)
     for one in stretches:

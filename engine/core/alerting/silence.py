@@ -10,16 +10,16 @@ from typing import Literal
 
 import msgspec
 
-from engine.core.alerting.alert import Alert, Kind
+from engine.core.alerting.alert import Alert, NoticeKind
 from engine.core.judging.calendar import AWAS
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.region import NATION, RegionTable, cut, level_of, lies_in, lineage
 
-Standing = Collection[tuple[str, str]]
+OpenAround = Collection[tuple[str, str]]
 """Rule and region of alerts that are unresolved."""
 
 
-def hider(hide_while: Iterable[str], region: str, standing: Standing) -> str:
+def hider(hide_while: Iterable[str], region: str, standing: OpenAround) -> str:
     """Return the first of these rules that has an alert on the region, its parent or the nation; empty: none has."""
     around = (*lineage(region)[:2], NATION)
     return next((rule for rule in hide_while if any((rule, one) in standing for one in around)), "")
@@ -27,7 +27,9 @@ def hider(hide_while: Iterable[str], region: str, standing: Standing) -> str:
 
 LONGEST: Millis = 7 * DAY
 """A silence lasts at most this long."""
-KEPT_QUIET: frozenset[Kind] = frozenset(("first", "step", "reminder", "expiry", "digest", "unreachable"))
+KEPT_QUIET: frozenset[NoticeKind] = frozenset(
+    ("first", "step", "reminder", "expiry", "digest", "unreachable")
+)
 """Kinds that do not go out while a silence covers the alert; how a matter ended is told all the same."""
 
 

@@ -36,7 +36,7 @@ class Period(NamedTuple):
         return at is not None and self.since <= at < self.until
 
 
-class Aside(msgspec.Struct, frozen=True, kw_only=True):
+class SituationRemainder(msgspec.Struct, frozen=True, kw_only=True):
     """Reports that wait in quarantine: how many, how many of severity 3 or 4, and how many came in the period."""
 
     waiting: int = 0
@@ -59,7 +59,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     corrected: int = 0
     messages: Mapping[str, int] = {}
     events: Mapping[str, int] = {}
-    aside: Aside = Aside()
+    aside: SituationRemainder = SituationRemainder()
     callees: tuple[Callee, ...] = ()
     mark: str = ""
 

@@ -12,12 +12,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from engine.core.judging.calendar import ALWAYS, END, Span, Spans, instant_of
-from engine.core.judging.condition import Deadline, Silence
+from engine.core.judging.calendar import ALWAYS, END, ActiveSpan, Spans, instant_of
+from engine.core.judging.condition import Deadline, SilenceCondition
 from engine.core.judging.event import EventKey
 from engine.core.judging.filter import Limit
 from engine.core.judging.fold import Fold, Rise, earlier, later
-from engine.core.judging.group_state import UNKNOWN, Circumstances, Gap, Point, Spell, Status, covered
+from engine.core.judging.group_state import (
+    UNKNOWN,
+    Circumstances,
+    FiringInterval,
+    Gap,
+    GroupStatus,
+    Point,
+    covered,
+)
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.rule import Rule
 from engine.core.judging.window import Lasting, Window
@@ -55,13 +63,13 @@ class Stopwatch:
             left -= max(0, end - at)
         return None
 
-    def _stretches(self, since: Instant, until: Instant) -> Iterable[Span] | Iterator[Span]:
+    def _stretches(self, since: Instant, until: Instant) -> Iterable[ActiveSpan] | Iterator[ActiveSpan]:
         if self._spans is not None:
             return self._spans.time_from(since, until)
-        return (Span(since, until),) if since < until else ()
+        return (ActiveSpan(since, until),) if since < until else ()
 
 
-class Standing(NamedTuple):
+class AbsenceState(NamedTuple):
     """How somebody stands who must report: whether that is expected, from when it is measured, when it falls due, the
     newest report, and how long our own outages were since then.
     """
@@ -85,7 +93,7 @@ class AbsenceFold(Fold):
         points: list[Point],
         *,
         base: Instant | None = None,
-        status: Status | None = None,
+        status: GroupStatus | None = None,
         marks: Sequence[EventKey] = (),
         around: Circumstances = UNKNOWN,
     ) -> None:
@@ -115,11 +123,11 @@ class AbsenceFold(Fold):
         """Yield the instants at which something may change."""
         raise NotImplementedError
 
-    def standing(self, at: Instant) -> Standing:
+    def standing(self, at: Instant) -> AbsenceState:
         """Say how somebody who must report stands where the fold stands."""
         raise NotImplementedError
 
-    def _span(self, at: Instant) -> Span | None:
+    def _span(self, at: Instant) -> ActiveSpan | None:
         return ALWAYS if self._active is None else self._active.around(at)
 
     def _left_at(self, at: Instant) -> bool:  # noqa: ARG002 - any instant
@@ -131,7 +139,7 @@ class SilenceFold(AbsenceFold):
     """The fold of `silence`."""
 
     def _prepare(self, rule: Rule) -> None:
-        if not isinstance(rule.condition, Silence):
+        if not isinstance(rule.condition, SilenceCondition):
             raise TypeError(f"{type(rule.condition).__name__} is no silence")
         self._silence = rule.condition
         self._heard: deque[Instant] = deque(maxlen=rule.condition.below)
@@ -217,19 +225,19 @@ class SilenceFold(AbsenceFold):
             found.append(int(2 * told))
         return (length for length in found if length > told)
 
-    def _told(self, spell: Spell) -> float:
+    def _told(self, spell: FiringInterval) -> float:
         """Return the figure that was told last of the running spell."""
         place = len(self.done)
         return max((rise.figure for rise in self.rises if rise.place == place), default=spell.figure or 0)
 
     # --- judging ----------------------------------------------------------------------------------------------------
 
-    def standing(self, at: Instant) -> Standing:
+    def standing(self, at: Instant) -> AbsenceState:
         """Say how somebody who must report stands where the fold stands."""
         since, newest = self._measured_from(at), self._heard[-1] if self._heard else None
         due = None if since is None else self._clock.reached(since, self._silence.length)
         outages = 0 if since is None else covered(self._around.gaps, since, at)
-        return Standing(self._is_expected(at), since, due, newest, outages)
+        return AbsenceState(self._is_expected(at), since, due, newest, outages)
 
     def _judge(self, at: Instant, start: int, end: int) -> None:
         super()._judge(at, start, end)
@@ -250,7 +258,9 @@ class SilenceFold(AbsenceFold):
             if self._points[index].watched:
                 inside.append(key)
         first, last = (inside[-1], inside[0]) if inside else (None, None)
-        status.spell = Spell(happened_at=at, first=first, last=last, figure=self._window.figure, since=since)
+        status.spell = FiringInterval(
+            happened_at=at, first=first, last=last, figure=self._window.figure, since=since
+        )
         status.newest = last or EventKey(at, "", "")  # only what is newer ends this silence or begins another
 
 
@@ -273,12 +283,12 @@ class DeadlineFold(AbsenceFold):
         ends_at = Stopwatch(self._around.gaps).reached(since, self._by - since)
         return None if ends_at is None or (member.until is not None and member.until <= ends_at) else ends_at
 
-    def standing(self, at: Instant) -> Standing:
+    def standing(self, at: Instant) -> AbsenceState:
         """Say how somebody who must report stands where the fold stands."""
         ends_at, seen, since = self._ends_at, self.status.seen, self._counts_from
         newest = None if seen is None else seen.occurred_at
         outages = 0 if since is None else covered(self._around.gaps, since, at)
-        return Standing(ends_at is not None, since, ends_at, newest, outages)
+        return AbsenceState(ends_at is not None, since, ends_at, newest, outages)
 
     def _turns(self) -> Iterator[Instant]:
         if self.status.seen is None and (ends_at := self._ends_at) is not None:
@@ -289,7 +299,7 @@ class DeadlineFold(AbsenceFold):
 
     def _open(self, at: Instant, watched: list[EventKey], newest: EventKey | None) -> None:
         super()._open(at, watched, newest)
-        self.status.spell = Spell(happened_at=at, first=None, last=None)
+        self.status.spell = FiringInterval(happened_at=at, first=None, last=None)
 
 
 def _lowest(limit: Limit) -> Millis | None:

@@ -15,13 +15,13 @@ from functools import partial
 
 from engine.core.judging.condition import (
     Change,
-    Column,
     Compare,
     Earlier,
     Floor,
     PreviousWindow,
+    ReferenceColumn,
     SameHour,
-    Share,
+    ShareCondition,
 )
 from engine.core.judging.event import EventKey
 from engine.core.judging.filter import Limit
@@ -40,7 +40,7 @@ def billionths(number: float) -> int:
     return round(number * BILLION)
 
 
-class Figure(ABC):
+class Aggregator(ABC):
     """A running number over points that enter and leave."""
 
     @abstractmethod
@@ -68,7 +68,7 @@ class Figure(ABC):
         return None if exact is None else exact[0] / exact[1]
 
 
-class _Different(Figure):
+class _Different(Aggregator):
     """Number of different measures; 0 where there are none."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class _Different(Figure):
         return sum(self._times.values())
 
 
-class _Sum(Figure):
+class _Sum(Aggregator):
     """All numbers added up; 0 where there are none."""
 
     _total = _events = 0
@@ -136,7 +136,7 @@ class _Average(_Sum):
         return (self._total, self._events * BILLION) if self._events else None
 
 
-class _Rank(Figure):
+class _Rank(Aggregator):
     """The number at a place among all, sorted: of n numbers the percentile p is the ceil(p / 100 * n)-th.
 
     The lowest is the first, the highest the percentile 100; so the figure is always a number that was reported.
@@ -162,7 +162,7 @@ class _Rank(Figure):
         return len(self._sorted)
 
 
-class _Latest(Figure):
+class _Latest(Aggregator):
     """The number of the latest point; points enter in event order."""
 
     def __init__(self) -> None:
@@ -184,12 +184,12 @@ class _Latest(Figure):
         return len(self._numbers)
 
 
-def runner(name: str, p: int = 100) -> Callable[[], Figure]:
+def runner(name: str, p: int = 100) -> Callable[[], Aggregator]:
     """Return what makes empty figures of a name: `count`, `distinct`, or a function of `aggregate`; `p`: percentile."""
     return _RUNNING.get(name) or partial(_Rank, p)
 
 
-def running(name: str, p: int = 100) -> Figure:
+def running(name: str, p: int = 100) -> Aggregator:
     """Return an empty figure by its name, see `runner`."""
     return runner(name, p)()
 
@@ -198,7 +198,7 @@ def _number(point: Point) -> int:
     return int(point.measure or 0)
 
 
-_RUNNING: dict[str, Callable[[], Figure]] = {
+_RUNNING: dict[str, Callable[[], Aggregator]] = {
     "count": _Count,
     "distinct": _Different,
     "sum": _Sum,
@@ -219,9 +219,9 @@ class Ratio:
     field lets it pass. A whole that is a column is the number of the latest point's region.
     """
 
-    def __init__(self, condition: Share) -> None:
+    def __init__(self, condition: ShareCondition) -> None:
         self._condition = condition
-        self._column = condition.whole if isinstance(condition.whole, Column) else None
+        self._column = condition.whole if isinstance(condition.whole, ReferenceColumn) else None
         self._added: dict[EventKey, tuple[int, int, int]] = {}
         self._part = self._summed = 0
 
@@ -283,11 +283,11 @@ def _passes(limit: Limit | None, total: int) -> bool:
 
 BASELINE_DELAY: Millis = 12 * HOUR
 """An event enters a reference only if it was received within this time (docs/specification/rules.md#arrival-order)."""
-Span = tuple[Millis, Millis]
+ReferenceSpan = tuple[Millis, Millis]
 """A window before an instant t: (t - second, t - first]."""
 
 
-def spans_of(condition: Compare) -> tuple[Span, ...]:
+def spans_of(condition: Compare) -> tuple[ReferenceSpan, ...]:
     """Return the windows of the reference; none where it is a column."""
     within = condition.within
     match condition.reference:
@@ -297,7 +297,7 @@ def spans_of(condition: Compare) -> tuple[Span, ...]:
             return ((before, not_older_than),)
         case SameHour(days=days):
             return tuple((day * DAY, day * DAY + within) for day in range(1, days + 1))
-        case Column():
+        case ReferenceColumn():
             return ()
 
 
@@ -315,7 +315,7 @@ class Contrast:
     def __init__(self, condition: Compare) -> None:
         self._condition = condition
         self._now = running(condition.figure)
-        self.panes: Sequence[Figure] = [running(condition.figure) for _ in spans_of(condition)]
+        self.panes: Sequence[Aggregator] = [running(condition.figure) for _ in spans_of(condition)]
         self.complete = False
         self._passes: dict[EventKey, bool] = {}
         self._region: str | None = None
@@ -365,7 +365,7 @@ class Contrast:
     def _reference(self) -> Fraction | None:
         """Return what there is to compare with: 0 is nothing, and so is less in a ratio."""
         condition, stated = self._condition, self._condition.if_no_baseline
-        if isinstance(condition.reference, Column):
+        if isinstance(condition.reference, ReferenceColumn):
             number = None if self._region is None else condition.reference.of(self._region)
             found = None if number is None else Fraction(billionths(number), BILLION)
         else:
@@ -393,7 +393,7 @@ class Contrast:
                 return float(now / reference)
 
 
-def _fraction(figure: Figure) -> Fraction | None:
+def _fraction(figure: Aggregator) -> Fraction | None:
     exact = figure.exact
     return None if exact is None else Fraction(*exact)
 

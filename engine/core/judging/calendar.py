@@ -121,14 +121,14 @@ class Active(msgspec.Struct, frozen=True, kw_only=True):
     days: str = ""
 
 
-class Span(NamedTuple):
+class ActiveSpan(NamedTuple):
     """A stretch of time [start, end)."""
 
     start: Instant
     end: Instant
 
 
-ALWAYS = Span(BEGINNING, END)
+ALWAYS = ActiveSpan(BEGINNING, END)
 
 
 class Spans:
@@ -136,18 +136,20 @@ class Spans:
 
     def __init__(self, active: Active, zone: str) -> None:
         self._active, self._zone = active, zone
-        whole = Span(
+        whole = ActiveSpan(
             BEGINNING if active.since is None else instant_of(active.since, zone),
             END if active.until is None else instant_of(active.until, zone),
         )
-        stages = sorted(Span(instant_of(s.since, zone), instant_of(s.until, zone)) for s in active.stages)
+        stages = sorted(
+            ActiveSpan(instant_of(s.since, zone), instant_of(s.until, zone)) for s in active.stages
+        )
         self._outer = _cut(_merged(stages) if active.stages else [ALWAYS], whole)
         self._daily = bool(active.hours) or (bool(active.days) and not _all_week(active.days))
-        self._known: list[Span] = []
+        self._known: list[ActiveSpan] = []
         self._known_since, self._known_until = END, END
         """Between these instants the spans that are kept are all there are."""
 
-    def around(self, at: Instant) -> Span | None:
+    def around(self, at: Instant) -> ActiveSpan | None:
         """Return the span that an instant lies in; None outside."""
         return next((span for span in self._following(at) if span.start <= at), None)
 
@@ -155,14 +157,14 @@ class Spans:
         """Return the first instant after `after` at which a span begins; None where there is none any more."""
         return next((span.start for span in self._following(after) if span.start > after), None)
 
-    def time_from(self, since: Instant, until: Instant) -> Iterator[Span]:
+    def time_from(self, since: Instant, until: Instant) -> Iterator[ActiveSpan]:
         """Yield the stretches from one instant to another that lie inside."""
         place = self._place(since)
         known = self._known[place:] if until <= self._known_until else self._from(since)
         for span in known:
             if span.start >= until:
                 return
-            yield Span(max(span.start, since), min(span.end, until))
+            yield ActiveSpan(max(span.start, since), min(span.end, until))
 
     def judged_next(
         self, due: Instant | None, *, held: Instant | None = None, changed: Instant | None = None
@@ -178,7 +180,7 @@ class Spans:
         at = min((one for one in (due, starts) if one is not None), default=None)
         return at if at is None or self.around(at) is not None else self.next_start(at)
 
-    def _following(self, at: Instant) -> list[Span]:
+    def _following(self, at: Instant) -> list[ActiveSpan]:
         """Return the first two spans that end after an instant."""
         place = self._place(at)
         return self._known[place : place + 2]
@@ -194,12 +196,12 @@ class Spans:
                     break
         return bisect_right(self._known, at, key=lambda span: span.end)
 
-    def _from(self, at: Instant) -> Iterator[Span]:
+    def _from(self, at: Instant) -> Iterator[ActiveSpan]:
         for outer in self._outer:
             if outer.end > at:
                 yield from self._inside(outer, at) if self._daily else (outer,)
 
-    def _inside(self, outer: Span, at: Instant) -> Iterator[Span]:
+    def _inside(self, outer: ActiveSpan, at: Instant) -> Iterator[ActiveSpan]:
         """Yield the spans of hours and days within an outer one that end after an instant."""
         first = local(max(at, outer.start), self._zone).date() - timedelta(days=_LONGEST)
         for place in count(
@@ -214,16 +216,20 @@ class Spans:
             if known >= outer.end:
                 return
 
-    def _pieces(self, day: date) -> Sequence[Span]:
+    def _pieces(self, day: date) -> Sequence[ActiveSpan]:
         """Return the stretches of one local day that hours and days allow."""
         start = local_midnight(day, self._zone)
         if self._active.days and not within_days(self._active.days, start, self._zone):
             return ()
         end = local_midnight(day + timedelta(days=1), self._zone)
         if not self._active.hours:
-            return (Span(start, end),)
+            return (ActiveSpan(start, end),)
         opens, closes = hours_of(self._active.hours, day, self._zone)
-        return (Span(opens, closes),) if opens < closes else (Span(start, closes), Span(opens, end))
+        return (
+            (ActiveSpan(opens, closes),)
+            if opens < closes
+            else (ActiveSpan(start, closes), ActiveSpan(opens, end))
+        )
 
 
 @lru_cache(maxsize=4_096)
@@ -232,18 +238,18 @@ def spans_of(active: Active, zone: str) -> Spans:
     return Spans(active, zone)
 
 
-def _merged(spans: Iterator[Span] | Sequence[Span]) -> list[Span]:
-    found: list[Span] = []
+def _merged(spans: Iterator[ActiveSpan] | Sequence[ActiveSpan]) -> list[ActiveSpan]:
+    found: list[ActiveSpan] = []
     for span in spans:
         if found and span.start <= found[-1].end:
-            found[-1] = Span(found[-1].start, max(found[-1].end, span.end))
+            found[-1] = ActiveSpan(found[-1].start, max(found[-1].end, span.end))
         elif span.start < span.end:
             found.append(span)
     return found
 
 
-def _cut(spans: Sequence[Span], to: Span) -> list[Span]:
-    cut = [Span(max(span.start, to.start), min(span.end, to.end)) for span in spans]
+def _cut(spans: Sequence[ActiveSpan], to: ActiveSpan) -> list[ActiveSpan]:
+    cut = [ActiveSpan(max(span.start, to.start), min(span.end, to.end)) for span in spans]
     return [span for span in cut if span.start < span.end]
 
 

@@ -20,7 +20,7 @@ from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.region import cut
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True, tag="column"):
+class ReferenceColumn(msgspec.Struct, frozen=True, kw_only=True, tag="column"):
     """A column by its name as rules write it (`directory.dpt`), for regions of one level.
 
     `regions` are codes in order, `numbers` stand beside them.
@@ -40,7 +40,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, tag="column"):
         return self.numbers[place] if self.regions[place : place + 1] == (code,) else None
 
 
-class Member(msgspec.Struct, frozen=True, array_like=True):
+class ExpectedMember(msgspec.Struct, frozen=True, array_like=True):
     """A group that is expected to report, from the instant of its activation until it ends (None: no bound)."""
 
     group: str
@@ -48,26 +48,26 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
     until: Instant | None = None
 
 
-class Expected(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedReporters(msgspec.Struct, frozen=True, kw_only=True):
     """Who must report: `members`, or with `seen` every group with a watched event in the last so many milliseconds.
 
     `roster` and `where` tell how the file says it: a name (`regions` too), or a filter over the table of regions.
     """
 
-    members: tuple[Member, ...] = ()
+    members: tuple[ExpectedMember, ...] = ()
     seen: Millis | None = None
     roster: str = ""
     where: Filter | None = None
 
 
-class Silence(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="silence"):
+class SilenceCondition(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="silence"):
     """True while somebody expected had fewer than `below` watched events in the last `length` (state condition).
 
     Its figure is how long that has been so, in milliseconds.
     """
 
     length: Millis
-    expected: Expected
+    expected: ExpectedReporters
     below: int = 1
 
 
@@ -75,17 +75,17 @@ class Deadline(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="
     """True at `by` of everybody expected who has no watched event at or before it; a naive one is local there."""
 
     by: datetime | Instant
-    expected: Expected
+    expected: ExpectedReporters
 
 
-Absence = Silence | Deadline
+Absence = SilenceCondition | Deadline
 """What does not come: also of groups that nothing was ever heard of."""
 
 
 # --- patterns: conditions on several events that fit different filters -------------------------------------------
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class PatternPart(msgspec.Struct, frozen=True, kw_only=True):
     """What an event of a pattern must be like to count for it: a step, an item, or what must not come.
 
     It is filled by the `times`-th event that it fits. `per` renames fields: pairs of a key of the rule's `per` and the
@@ -100,17 +100,17 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class Guard(msgspec.Struct, frozen=True, kw_only=True):
     """What must not come (`but_not`): until the next stage is filled, or for `within` from where it stands."""
 
-    part: Part
+    part: PatternPart
     within: Millis | None = None
 
 
-class Stage(msgspec.Struct, frozen=True, kw_only=True):
+class SequenceStage(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a sequence: any or all (`every`) of its parts, after the guards that stand before it.
 
     `within` counts from the event that filled the stage before; of a first stage, from its own first event.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[PatternPart, ...]
     every: bool = False
     name: str = ""
     within: Millis | None = None
@@ -124,7 +124,7 @@ class Sequence(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="
     one that fills the last stage.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[SequenceStage, ...]
     guards: tuple[Guard, ...] = ()
     within: Millis | None = None
 
@@ -132,21 +132,21 @@ class Sequence(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="
 class AllItems(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="all_of"):
     """True at an event that fits an item when (t - within, t] fills all of them, in any order."""
 
-    items: tuple[Part, ...]
+    items: tuple[PatternPart, ...]
     within: Millis | None = None
 
 
 class AnyItem(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="any_of"):
     """True at an event that fits an item when (t - within, t] fills that item."""
 
-    items: tuple[Part, ...]
+    items: tuple[PatternPart, ...]
     within: Millis | None = None
 
 
 class NotAllItems(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True, tag="not_all_of"):
     """The first item to come opens a wait [s, s + within); true at its end if any item is not filled."""
 
-    items: tuple[Part, ...]
+    items: tuple[PatternPart, ...]
     within: Millis
 
 
@@ -256,7 +256,7 @@ class Floor(msgspec.Struct, frozen=True):
     field_limit: Limit | None = None
 
 
-class Share(msgspec.Struct, frozen=True, cache_hash=True, tag="share"):
+class ShareCondition(msgspec.Struct, frozen=True, cache_hash=True, tag="share"):
     """True while `part` in percent of `whole` meets the limit and the floor its limits (state condition).
 
     Each is a field whose numbers are added up, or a filter whose events are counted, over (t - within, t]; without
@@ -265,7 +265,7 @@ class Share(msgspec.Struct, frozen=True, cache_hash=True, tag="share"):
     """
 
     part: str | Filter
-    whole: str | Filter | Column
+    whole: str | Filter | ReferenceColumn
     limit: Limit
     within: Millis | None = None
     floor: Floor = Floor()
@@ -289,7 +289,7 @@ class SameHour(msgspec.Struct, frozen=True, cache_hash=True, tag="same_hour"):
     days: int
 
 
-Reference = PreviousWindow | Earlier | SameHour | Column
+Reference = PreviousWindow | Earlier | SameHour | ReferenceColumn
 """What a comparison is made with; a column is a baseline by region."""
 Relation = Literal["rises_to", "falls_to", "rises_above", "falls_below", "rises_by", "falls_by"]
 _AS_LIMIT: dict[Relation, Operator] = {
@@ -352,7 +352,7 @@ Condition = (
     | Change
     | FirstTime
     | Spread
-    | Share
+    | ShareCondition
     | Compare
     | Absence
     | Bond

@@ -13,15 +13,15 @@ import msgspec
 
 from engine.core.judging import condition as language
 from engine.core.judging.absence import DeadlineFold, SilenceFold
-from engine.core.judging.aggregate import BASELINE_DELAY, Contrast, Span, spans_of
+from engine.core.judging.aggregate import BASELINE_DELAY, Contrast, ReferenceSpan, spans_of
 from engine.core.judging.calendar import instant_of
-from engine.core.judging.condition import Compare, Condition, Deadline, Silence
+from engine.core.judging.condition import Compare, Condition, Deadline, SilenceCondition
 from engine.core.judging.event import EventKey
 from engine.core.judging.fold import Fold
-from engine.core.judging.group_state import UNKNOWN, Circumstances, Point, Spell, Status
+from engine.core.judging.group_state import UNKNOWN, Circumstances, FiringInterval, GroupStatus, Point
 from engine.core.judging.instant import Instant, Millis
-from engine.core.judging.open_interval import Standing
-from engine.core.judging.pattern import Attempts, Gathering, Pattern, Wait
+from engine.core.judging.open_interval import OpenIntervalState
+from engine.core.judging.pattern import Attempts, Gathering, PatternReader, Wait
 from engine.core.judging.rule import Rule
 
 
@@ -37,7 +37,7 @@ class ComparisonFold(Fold):
         points: list[Point],
         *,
         base: Instant | None = None,
-        status: Status | None = None,
+        status: GroupStatus | None = None,
         marks: Sequence[EventKey] = (),
         around: Circumstances = UNKNOWN,
     ) -> None:
@@ -140,7 +140,7 @@ class ComparisonFold(Fold):
 class _Cursor:
     """Which points are in one window of the reference: those from `low` up to `high`."""
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: ReferenceSpan) -> None:
         self.near, self.far = span
         self.low = self.high = 0
 
@@ -155,7 +155,7 @@ class BondFold(Fold):
         """The alerts that are open and count, in order."""
         window = self._window
         keys = self._keys[self._low : self._high] if self._within is not None else self._keys[: self._high]
-        return [key for key in keys if isinstance(window, Standing) and window.holds(key)]
+        return [key for key in keys if isinstance(window, OpenIntervalState) and window.holds(key)]
 
     def rewind_to(self, at: Instant) -> bool:
         """Say whether the fold can take points at an instant: what ended does not open again."""
@@ -203,7 +203,7 @@ def fold_of(
     points: list[Point],
     *,
     base: Instant | None = None,
-    status: Status | None = None,
+    status: GroupStatus | None = None,
     marks: Sequence[EventKey] = (),
     around: Circumstances = UNKNOWN,
 ) -> Fold:
@@ -220,7 +220,7 @@ def _kind(condition: type[Condition]) -> type[Fold]:
 
 def pattern_of(
     condition: language.Pattern, *, since: Instant | None = None, anchor: EventKey | None = None
-) -> Pattern:
+) -> PatternReader:
     """Return a pattern that has seen nothing; `since`: from when the group is watched, `anchor`: as it stood."""
     match condition:
         case language.Sequence():
@@ -243,7 +243,7 @@ class CompletionFold(Fold):
         points: list[Point],
         *,
         base: Instant | None = None,
-        status: Status | None = None,
+        status: GroupStatus | None = None,
         marks: Sequence[EventKey] = (),
         around: Circumstances = UNKNOWN,
     ) -> None:
@@ -251,7 +251,7 @@ class CompletionFold(Fold):
         self._pattern = self._new(rule.condition, status.anchor if status else None)
         super().__init__(rule, keys, points, base=base, status=status, marks=marks, around=around)
 
-    def _new(self, condition: Condition, anchor: EventKey | None = None) -> Pattern:
+    def _new(self, condition: Condition, anchor: EventKey | None = None) -> PatternReader:
         if not is_pattern(condition):
             raise TypeError(f"{type(condition).__name__} is no pattern")
         return pattern_of(condition, since=self._since, anchor=anchor)
@@ -289,7 +289,7 @@ class CompletionFold(Fold):
     def _open(self, at: Instant, watched: list[EventKey], newest: EventKey | None) -> None:
         status = self.status
         keys = tuple(self._pattern.evidence(watched))
-        status.spell = Spell(happened_at=at, first=keys[0], last=keys[-1], keys=keys)
+        status.spell = FiringInterval(happened_at=at, first=keys[0], last=keys[-1], keys=keys)
         status.newest = newest
         status.true_since = status.true_first = None
         status.over_since = at if self._rule.clear.how == "no_longer_true" else None
@@ -316,7 +316,7 @@ class CompletionFold(Fold):
 _FOLDS: dict[Any, type[Fold]] = {
     language.Pattern: CompletionFold,
     language.Compare: ComparisonFold,
-    Silence: SilenceFold,
+    SilenceCondition: SilenceFold,
     Deadline: DeadlineFold,
     language.Bond: BondFold,
 }

@@ -27,7 +27,7 @@ from engine.core.judging.region import NATION, cut, lies_in
 Name = tuple[str, str]
 """What identifies an event: desk and id."""
 
-Refusal = Literal[
+CorrectionRefusal = Literal[
     "not_its_source",
     "parent_must_confirm",
     "out_of_scope",
@@ -38,14 +38,14 @@ Refusal = Literal[
 ]
 """Why an act changes nothing. `ambiguous`: it may mean several events. `too_many`: its family has grown beyond what is
 followed (`intake.event_families`)."""
-REFUSALS: tuple[str, ...] = get_args(Refusal)
+REFUSALS: tuple[str, ...] = get_args(CorrectionRefusal)
 
 
 GRAVE = 3
 """From this severity on the desk that reported an event may not take it back or correct it alone."""
 
 
-class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class FamilyMember(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event as its family sees it.
 
     `names` is the id of the event that it corrects or supersedes, empty where it is no act. `reported_at` is that of
@@ -73,11 +73,11 @@ class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.desk, self.id
 
 
-def member_of(event: Event) -> Member:
+def member_of(event: Event) -> FamilyMember:
     """Return the event as its family sees it."""
     fields = event.fields
     reported_at = fields.get("reported_at")
-    return Member(
+    return FamilyMember(
         desk=event.desk,
         id=event.id,
         region=event.region,
@@ -104,7 +104,7 @@ def named_by(event: Event) -> str:
     return named if isinstance(named, str) else ""
 
 
-def refusal(act: Member, event: Member) -> Refusal | None:
+def refusal(act: FamilyMember, event: FamilyMember) -> CorrectionRefusal | None:
     """Say why this act on this event changes nothing; None where its sender may.
 
     Specification: docs/specification/rules.md#who-may-correct.
@@ -128,7 +128,7 @@ def refusal(act: Member, event: Member) -> Refusal | None:
     return None if codes and lies_in(event.desk, act.desk) else "not_its_source"
 
 
-def _judge_in_own_cause(event: Member) -> bool:
+def _judge_in_own_cause(event: FamilyMember) -> bool:
     """Districts and villages belong to the government of their regency; regencies do not to that of their province."""
     if not event.subject or not _CODE.fullmatch(event.desk):
         return False
@@ -139,7 +139,7 @@ def _judge_in_own_cause(event: Member) -> bool:
 _CODE = re.compile(r"\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?", re.ASCII)
 
 
-def _meant(act: Member, named: Iterable[Member]) -> Member | Refusal:
+def _meant(act: FamilyMember, named: Iterable[FamilyMember]) -> FamilyMember | CorrectionRefusal:
     """Return the event that an act means among those of the id it names: that of its own desk, else the only one that
     it may speak of; or why there is none.
     """
@@ -153,14 +153,14 @@ def _meant(act: Member, named: Iterable[Member]) -> Member | Refusal:
     return allowed[0] if allowed else min(reason for _, reason in verdicts.values() if reason is not None)
 
 
-class Verdict(NamedTuple):
+class CorrectionVerdict(NamedTuple):
     """Of a family: the events that are out, each `refuted` or `corrected`, and the acts that change nothing."""
 
     withdrawn: dict[Name, str]
-    refused: dict[Name, Refusal]
+    refused: dict[Name, CorrectionRefusal]
 
 
-def verdict(members: Iterable[Member]) -> Verdict:
+def verdict(members: Iterable[FamilyMember]) -> CorrectionVerdict:
     """Judge a whole family; events that nobody names may be among the members. Their order does not matter."""
     return _Family(members).verdict()
 
@@ -168,26 +168,26 @@ def verdict(members: Iterable[Member]) -> Verdict:
 class _Family:
     """The acts of a family, each with the one event that it names, and who holds on each event."""
 
-    def __init__(self, members: Iterable[Member]) -> None:
+    def __init__(self, members: Iterable[FamilyMember]) -> None:
         self._members = {member.name: member for member in members}
-        self._refused: dict[Name, Refusal] = {}
-        self._target: dict[Name, Member] = {}
-        self._acts: dict[Name, list[Member]] = {}
-        self._holders: dict[Name, Member | None] = {}
+        self._refused: dict[Name, CorrectionRefusal] = {}
+        self._target: dict[Name, FamilyMember] = {}
+        self._acts: dict[Name, list[FamilyMember]] = {}
+        self._holders: dict[Name, FamilyMember | None] = {}
         self._aim()
         for name, event in self._target.items():
             self._acts.setdefault(event.name, []).append(self._members[name])
 
     def _aim(self) -> None:
         """Give each act the event it names, or the reason why it changes nothing."""
-        bearers: dict[str, list[Member]] = {}
+        bearers: dict[str, list[FamilyMember]] = {}
         for member in self._members.values():
             bearers.setdefault(member.id, []).append(member)
         for act in self._members.values():
             named = [event for event in bearers.get(act.names, ()) if event is not act]
             if act.names and named:
                 event = _meant(act, named)
-                if isinstance(event, Member):
+                if isinstance(event, FamilyMember):
                     self._target[act.name] = event
                 else:
                     self._refused[act.name] = event
@@ -205,15 +205,15 @@ class _Family:
             event = self._target.get(event.name)
         return event is not None and event.name == name
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> CorrectionVerdict:
         withdrawn = {}
         for name, member in self._members.items():
             reason = "refuted" if member.refuted else self._fate(member)
             if reason is not None:
                 withdrawn[name] = reason
-        return Verdict(withdrawn, self._refused)
+        return CorrectionVerdict(withdrawn, self._refused)
 
-    def _fate(self, member: Member) -> str | None:
+    def _fate(self, member: FamilyMember) -> str | None:
         """Say why a member is out: an act on it holds, or on what it names (or that names) another act does."""
         if self._holder(member) is not None:
             return self._reason(member)
@@ -224,7 +224,7 @@ class _Family:
             at = event
         return None
 
-    def _holder(self, event: Member) -> Member | None:
+    def _holder(self, event: FamilyMember) -> FamilyMember | None:
         """Return the act that holds on an event: the latest of those that were not taken back."""
         name = event.name
         if name not in self._holders:
@@ -232,19 +232,19 @@ class _Family:
             self._holders[name] = max(standing, key=_order, default=None)
         return self._holders[name]
 
-    def _taken_back(self, act: Member) -> bool:
+    def _taken_back(self, act: FamilyMember) -> bool:
         last = self._last(act)
         return last is not act and last.refuted
 
-    def _last(self, event: Member) -> Member:
+    def _last(self, event: FamilyMember) -> FamilyMember:
         """Return what stands in the place of an event: itself, or the last act of its chain."""
         while (act := self._holder(event)) is not None:
             event = act
         return event
 
-    def _reason(self, event: Member) -> str:
+    def _reason(self, event: FamilyMember) -> str:
         return "refuted" if self._last(event).refuted else "corrected"
 
 
-def _order(act: Member) -> tuple[Instant, str, str]:
+def _order(act: FamilyMember) -> tuple[Instant, str, str]:
     return act.reported_at, act.desk, act.id

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.core.judging.absence import AbsenceFold, Standing
+from engine.core.judging.absence import AbsenceFold, AbsenceState
 from engine.core.judging.calendar import BEGINNING, END, spans_of
-from engine.core.judging.condition import Silence
+from engine.core.judging.condition import SilenceCondition
 from engine.core.judging.condition_folds import fold_of
 from engine.core.judging.event import Event
 from engine.core.judging.fold import Fold
@@ -40,7 +40,7 @@ OWN_GATES = (
 Detail = Mapping[str, int | float | str | list[str] | None]
 
 
-class Gate(msgspec.Struct, frozen=True, kw_only=True):
+class OpeningGate(msgspec.Struct, frozen=True, kw_only=True):
     """One gate: its name, whether it lets the alert pass, and what shows it (ids, figures, instants in ms UTC)."""
 
     name: str
@@ -48,7 +48,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     detail: Detail = {}
 
 
-class Stand(msgspec.Struct, frozen=True, kw_only=True):
+class GroupExplanation(msgspec.Struct, frozen=True, kw_only=True):
     """How a group stands at an instant.
 
     `figure` over the window with the ids of what is in it, when the oldest of them leaves, since when an alert ought to
@@ -61,7 +61,7 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     counted: tuple[str, ...]
     oldest_leaves_at: Instant | None
     open_since: Instant | None
-    gates: tuple[Gate, ...]
+    gates: tuple[OpeningGate, ...]
 
 
 def explain_group(
@@ -71,7 +71,7 @@ def explain_group(
     at: Instant,
     around: Circumstances = UNKNOWN,
     before: Instant | None = None,
-) -> Stand:
+) -> GroupExplanation:
     """Say how a group stood at an instant, by the events known now; `before` is when the rule came into force so."""
     points = [point for point in state.points if point.evidence.occurred_at <= at]
     base, status = (state.base, state.status) if state.base is None or state.base <= at else (None, None)
@@ -84,7 +84,7 @@ def explain_group(
     within, limit, counted = within_of(rule.condition), limit_of(rule.condition), fold.counted
     leaves = counted[0].occurred_at + within if counted and within is not None else None
     spell = fold.status.spell
-    return Stand(
+    return GroupExplanation(
         at=at,
         figure=fold.figure,
         limit=None if limit is None else limit.number,
@@ -102,49 +102,53 @@ def explain_group(
     )
 
 
-def explain_event(rule: Rule, event: Event, *, received_at: Instant) -> tuple[Gate, ...]:
+def explain_event(rule: Rule, event: Event, *, received_at: Instant) -> tuple[OpeningGate, ...]:
     """Say which gate kept an event that matches `watch` from being counted; the last one says that none did."""
     late_by = received_at - event.occurred_at
     return _passed_through(
         [
             _effective(rule, event.occurred_at),
-            Gate(
+            OpeningGate(
                 name="too_late",
                 passed=late_by <= rule.late_horizon,
                 detail={"late_by": late_by, "late_horizon": rule.late_horizon},
             ),
-            Gate(
+            OpeningGate(
                 name="key_missing", passed=group_of(rule, event) is not None, detail={"per": list(rule.per)}
             ),
-            Gate(name="field_missing", passed=reading_of(rule.condition).counts(event)),
-            Gate(name="condition_true", passed=True),
+            OpeningGate(name="field_missing", passed=reading_of(rule.condition).counts(event)),
+            OpeningGate(name="condition_true", passed=True),
         ]
     )
 
 
-def _effective(rule: Rule, at: Instant) -> Gate:
+def _effective(rule: Rule, at: Instant) -> OpeningGate:
     start, until = rule.effective_from, rule.effective_until
     exists = (start is None or at >= start) and (until is None or at < until)
-    return Gate(name="effective", passed=exists, detail={"from": start, "until": until})
+    return OpeningGate(name="effective", passed=exists, detail={"from": start, "until": until})
 
 
-def _active(rule: Rule, at: Instant, around: Circumstances) -> Gate:
+def _active(rule: Rule, at: Instant, around: Circumstances) -> OpeningGate:
     if rule.active is None:
-        return Gate(name="active", passed=True)
+        return OpeningGate(name="active", passed=True)
     spans = spans_of(rule.active, around.zone)
     span = spans.around(at)
     if span is None:
-        return Gate(name="active", passed=False, detail={"next_start": spans.next_start(at)})
+        return OpeningGate(name="active", passed=False, detail={"next_start": spans.next_start(at)})
     bounds = (bound if BEGINNING < bound < END else None for bound in span)
-    return Gate(name="active", passed=True, detail=dict(zip(("from", "until"), bounds, strict=True)))
+    return OpeningGate(name="active", passed=True, detail=dict(zip(("from", "until"), bounds, strict=True)))
 
 
-def _in_force(at: Instant, before: Instant | None) -> list[Gate]:
+def _in_force(at: Instant, before: Instant | None) -> list[OpeningGate]:
     """Ask whether the rule was in force as it is; a rule of the first start always was."""
-    return [] if before is None else [Gate(name="before_rule", passed=at >= before, detail={"from": before})]
+    return (
+        []
+        if before is None
+        else [OpeningGate(name="before_rule", passed=at >= before, detail={"from": before})]
+    )
 
 
-def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None, at: Instant) -> list[Gate]:
+def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None, at: Instant) -> list[OpeningGate]:
     status, limit = fold.status, limit_of(rule.condition)
     figures: dict[str, int | float | str | list[str] | None] = {
         "figure": fold.figure,
@@ -159,35 +163,35 @@ def _own_gates(rule: Rule, fold: Fold, leaves: Instant | None, at: Instant) -> l
     met, before = fold.met and status.seen is not None, []
     if isinstance(fold, AbsenceFold):
         stands = fold.standing(at)
-        met = fold.met if isinstance(rule.condition, Silence) else _passed(stands, at)
+        met = fold.met if isinstance(rule.condition, SilenceCondition) else _passed(stands, at)
         figures = {**figures, **stands._asdict()}
         figures.pop("expected")
-        before = [Gate(name="expected", passed=stands.expected, detail={"from": stands.since})]
+        before = [OpeningGate(name="expected", passed=stands.expected, detail={"from": stands.since})]
     return [
         *before,
-        Gate(
+        OpeningGate(
             name="already_open",
             passed=status.spell is None,
             detail={"since": None if status.spell is None else status.spell.happened_at},
         ),
-        Gate(name="figure_below_limit", passed=met, detail=figures),
-        Gate(
+        OpeningGate(name="figure_below_limit", passed=met, detail=figures),
+        OpeningGate(
             name="not_newer_than_closing",
             passed=newer and not status.blocked,
             detail={"closing": None if status.floor is None else status.floor.id},
         ),
-        Gate(name="waiting_until", passed=held_until is None, detail={"until": held_until}),
-        Gate(name="condition_true", passed=True, detail=figures),
+        OpeningGate(name="waiting_until", passed=held_until is None, detail={"until": held_until}),
+        OpeningGate(name="condition_true", passed=True, detail=figures),
     ]
 
 
-def _passed(stands: Standing, at: Instant) -> bool:
+def _passed(stands: AbsenceState, at: Instant) -> bool:
     """Say whether a deadline has passed of somebody who did not report by then."""
     due, newest = stands.due, stands.newest
     return due is not None and due <= at and (newest is None or newest > due)
 
 
-def _passed_through(gates: list[Gate]) -> tuple[Gate, ...]:
+def _passed_through(gates: list[OpeningGate]) -> tuple[OpeningGate, ...]:
     """Return the gates up to the first that does not let pass."""
     stop = next((place for place, gate in enumerate(gates) if not gate.passed), len(gates))
     return tuple(gates[: stop + 1])

@@ -1,8 +1,8 @@
-"""The fold: from points in order of time to firing intervals (`Spell`).
+"""The fold: from points in order of time to firing intervals (`FiringInterval`).
 
-The fold keeps snapshots of its progress (`Stand`). When a late point arrives, or a point is removed, the fold restores
-the newest snapshot before that point and continues from there. Example: snapshots at points 32 and 64, a late point at
-position 50: the fold restores the snapshot at 32 and reads the points from 33 on.
+The fold keeps snapshots of its progress (`Snapshot`). When a late point arrives, or a point is removed, the fold
+restores the newest snapshot before that point and continues from there. Example: snapshots at points 32 and 64, a late
+point at position 50: the fold restores the snapshot at 32 and reads the points from 33 on.
 
 Specification: docs/specification/rules.md#event-order, #arrival-order, #distance, #one-open-alert.
 """
@@ -19,7 +19,7 @@ from engine.core.judging.aggregate import Changed, Unseen
 from engine.core.judging.calendar import Spans, spans_of
 from engine.core.judging.condition import Condition
 from engine.core.judging.event import EventKey
-from engine.core.judging.group_state import UNKNOWN, Circumstances, Join, Point, Spell, Status
+from engine.core.judging.group_state import UNKNOWN, Circumstances, FiringInterval, GroupStatus, Join, Point
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.judgement import Sides
 from engine.core.judging.points import needed_from
@@ -39,7 +39,7 @@ from engine.core.judging.window import (
 )
 
 
-class Stand(msgspec.Struct, frozen=True, gc=False):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """How the fold stood: at which instant, behind how many points, its status, and how many spells had ended.
 
     Points that are away are counted too (`Sliding.away`).
@@ -47,23 +47,23 @@ class Stand(msgspec.Struct, frozen=True, gc=False):
 
     now: Instant | None
     high: int
-    status: Status
+    status: GroupStatus
     done: int
 
-    def behind(self, points: int, spells: int) -> Stand:
+    def behind(self, points: int, spells: int) -> Snapshot:
         """Return the same with so many more points and spells before."""
-        return Stand(self.now, self.high + points, self.status, self.done + spells)
+        return Snapshot(self.now, self.high + points, self.status, self.done + spells)
 
 
-def stand(now: Instant | None, high: int, status: Status, done: int) -> Stand:
+def stand(now: Instant | None, high: int, status: GroupStatus, done: int) -> Snapshot:
     """Return how a fold stands whose status goes on changing."""
-    return Stand(now, high, msgspec.structs.replace(status), done)
+    return Snapshot(now, high, msgspec.structs.replace(status), done)
 
 
 class Memory:
     """How a fold stood every `REMEMBERED_EVERY` points: from there it can be walked again where an event comes late."""
 
-    def __init__(self, instants: list[Instant] | None = None, stands: list[Stand] | None = None) -> None:
+    def __init__(self, instants: list[Instant] | None = None, stands: list[Snapshot] | None = None) -> None:
         self._instants = instants or []
         self._stands = stands or []
 
@@ -71,7 +71,7 @@ class Memory:
         """Say whether it is time to remember."""
         return high - (self._stands[-1].high if self._stands else 0) >= REMEMBERED_EVERY
 
-    def add(self, now: Instant, high: int, status: Status, done: int) -> None:
+    def add(self, now: Instant, high: int, status: GroupStatus, done: int) -> None:
         """Remember how the fold stands where everything up to `now` is judged."""
         self._instants.append(now)
         self._stands.append(stand(now, high, status, done))
@@ -81,7 +81,7 @@ class Memory:
         place = bisect_left(self._instants, at)
         return Memory(self._instants[:place], self._stands[:place]) if place else None
 
-    def newest_before(self, at: Instant) -> Stand | None:
+    def newest_before(self, at: Instant) -> Snapshot | None:
         """Return how the fold stood last before an instant; None where that is not known."""
         place = bisect_left(self._instants, at)
         return self._stands[place - 1] if place else None
@@ -92,7 +92,7 @@ class Memory:
             self._instants.pop()
             self._stands.pop()
 
-    def after(self, at: Instant) -> Iterator[tuple[Instant, Stand]]:
+    def after(self, at: Instant) -> Iterator[tuple[Instant, Snapshot]]:
         """Yield what is remembered of later instants, in order."""
         start = bisect_right(self._instants, at)
         return zip(self._instants[start:], self._stands[start:], strict=True)
@@ -109,7 +109,7 @@ class Memory:
         )
 
     @property
-    def last(self) -> tuple[Instant, Stand]:
+    def last(self) -> tuple[Instant, Snapshot]:
         """The newest of what is remembered, of which there must be some."""
         return self._instants[-1], self._stands[-1]
 
@@ -149,7 +149,7 @@ class Sliding:
     """
 
     def __init__(
-        self, condition: Condition, keys: list[EventKey], points: list[Point], status: Status
+        self, condition: Condition, keys: list[EventKey], points: list[Point], status: GroupStatus
     ) -> None:
         self._condition = condition
         self._keys = keys
@@ -238,23 +238,23 @@ class Recalling(Sliding):
         points: list[Point],
         *,
         base: Instant | None = None,
-        status: Status | None = None,
+        status: GroupStatus | None = None,
         around: Circumstances = UNKNOWN,
     ) -> None:
         super().__init__(
-            rule.condition, keys, points, msgspec.structs.replace(status) if status else Status()
+            rule.condition, keys, points, msgspec.structs.replace(status) if status else GroupStatus()
         )
         self._rule = rule
         self._around = around
-        self._before: Stand | None = None
+        self._before: Snapshot | None = None
         self.memory = Memory()
         self.now = base
-        self.done: list[Spell] = []
+        self.done: list[FiringInterval] = []
         self.joins: list[Join] = []
         self.rises: list[Rise] = []
 
     @property
-    def spells(self) -> list[Spell]:
+    def spells(self) -> list[FiringInterval]:
         """All spells found, the running one last."""
         running = self.status.spell
         return self.done if running is None else [*self.done, running]
@@ -285,7 +285,7 @@ class Recalling(Sliding):
         fold.rises = [rise for rise in self.rises if rise.at <= now]
         return fold
 
-    def stood_before(self, at: Instant) -> Stand | None:
+    def stood_before(self, at: Instant) -> Snapshot | None:
         """Return how it stood last before an instant; None where nothing of that is known."""
         return self.memory.newest_before(at) if self.recalls else None
 
@@ -316,7 +316,7 @@ class Recalling(Sliding):
         self.walk()
         return self
 
-    def begin_as(self, start: Self, now: Instant, stood: Stand) -> None:
+    def begin_as(self, start: Self, now: Instant, stood: Snapshot) -> None:
         """Take over from another fold what it found up to an instant at which it stands as this one stood."""
         moved, more = start.walked - stood.high, len(start.done) - stood.done
         self.done = [*start.done, *self.done[stood.done :]]
@@ -368,7 +368,7 @@ class Fold(Recalling):
         points: list[Point],
         *,
         base: Instant | None = None,
-        status: Status | None = None,
+        status: GroupStatus | None = None,
         marks: Sequence[EventKey] = (),
         around: Circumstances = UNKNOWN,
     ) -> None:
@@ -655,7 +655,7 @@ class Fold(Recalling):
         elif rule.clear.how == "quiet" and at >= status.last_joined + rule.clear.quiet_for:
             self._end(at, "quiet", status.newest)
 
-    def _climb(self, at: Instant, spell: Spell, *, quietly: bool) -> None:
+    def _climb(self, at: Instant, spell: FiringInterval, *, quietly: bool) -> None:
         """Follow the figure of the running spell; where it reaches a level or doubles and no event says so, it rises.
 
         The figure from which doubling is counted is that of which people were told last; what the clock tells again
@@ -695,7 +695,7 @@ class Fold(Recalling):
         status = self.status
         first, last = self._evidence(watched, newest)
         figure, sides = self._window.figure, sides_of(self._window)
-        status.spell = Spell(happened_at=at, first=first, last=last, figure=figure, sides=sides)
+        status.spell = FiringInterval(happened_at=at, first=first, last=last, figure=figure, sides=sides)
         if self._climbs and figure is not None:
             status.spell = msgspec.structs.replace(
                 status.spell,

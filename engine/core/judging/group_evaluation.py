@@ -25,12 +25,12 @@ from engine.core.judging.group_state import (
     ByHand,
     Circumstances,
     Closing,
+    FiringInterval,
     GroupState,
     Join,
     Opening,
     Point,
     Reopening,
-    Spell,
     gate_of,
 )
 from engine.core.judging.instant import Instant
@@ -69,7 +69,7 @@ Withdrawn = Mapping[tuple[str, str], str]
 Newcomer = tuple[EventKey, Point]
 """A point and its place among all."""
 
-Fits = Mapping[tuple[str, str], int]
+PointFits = Mapping[tuple[str, str], int]
 """What events fit, by (desk, id): a bit for each of `pattern.parts_of`, then one for each exception of the rule."""
 
 
@@ -81,7 +81,7 @@ def newcomers_of(
     received_at: Instant,
     known: Points,
     withdrawn: Withdrawn,
-    fits: Fits,
+    fits: PointFits,
 ) -> list[Newcomer]:
     """Return the points of events that match (`arrivals`) or clear, in event order; those `known` are there already."""
     reading, exemptions = reading_of(rule.condition), rule.exemptions
@@ -187,7 +187,7 @@ class Group(Retaining):
         return next((opening for opening in reversed(self._openings) if opening.ended_at is None), None)
 
     @property
-    def spells(self) -> tuple[Spell, ...]:
+    def spells(self) -> tuple[FiringInterval, ...]:
         """What the fold finds as far as it may be judged now: the stretches for which an alert ought to be open."""
         return tuple(self._visible())
 
@@ -214,7 +214,7 @@ class Group(Retaining):
         clearing: Sequence[Event] = (),
         withdrawn: Withdrawn | None = None,
         closed: ByHand | None = None,
-        fits: Fits | None = None,
+        fits: PointFits | None = None,
     ) -> tuple[Judgement, ...]:
         """Judge what fell due before `received_at`, then take the events of one request, all at once.
 
@@ -365,7 +365,7 @@ class Group(Retaining):
             self._heed([*said, *joined])
         return in_order(said, [*joined, *self._rise(spells)])
 
-    def _visible(self) -> list[Spell]:
+    def _visible(self) -> list[FiringInterval]:
         """Return the spells as far as they may be judged; an end not ripe yet hides itself and all after it."""
         ripe, found = self._ripe, []
         self._hidden = None
@@ -381,10 +381,12 @@ class Group(Retaining):
             found.append(spell)
         return found
 
-    def _ends_on_arrival(self, spell: Spell) -> bool:
+    def _ends_on_arrival(self, spell: FiringInterval) -> bool:
         return spell.reason in ("by_hand", "before_rule") or (self._prompt and spell.reason == "event")
 
-    def _reconcile(self, spells: list[Spell], reason: str, gone: tuple[Evidence, ...]) -> list[Judgement]:
+    def _reconcile(
+        self, spells: list[FiringInterval], reason: str, gone: tuple[Evidence, ...]
+    ) -> list[Judgement]:
         """Bring what was said into line with the spells: undo, re-date, open and end."""
         places = assign(self._openings, spells)
         said: list[Judgement] = [
@@ -422,7 +424,7 @@ class Group(Retaining):
             self._fold.wait_until(self._ripe or 0)
         return said
 
-    def _opening(self, spell: Spell, *, follows: int) -> Opened:
+    def _opening(self, spell: FiringInterval, *, follows: int) -> Opened:
         evidence, limit = self._evidence(spell, self._opened), limit_of(self.rule.condition)
         return Opened(
             ordinal=self._opened,
@@ -437,10 +439,10 @@ class Group(Retaining):
             follows=follows,
         )
 
-    def _over_before(self, spell: Spell) -> bool:
+    def _over_before(self, spell: FiringInterval) -> bool:
         return self._before is not None and spell.ended_at is not None and spell.ended_at <= self._before
 
-    def _again(self, spell: Spell, place: int, opening: Opening, reason: str) -> list[Judgement]:
+    def _again(self, spell: FiringInterval, place: int, opening: Opening, reason: str) -> list[Judgement]:
         """Say what is new about the opening of an alert that was said before."""
         rows, ordinal = self.points.rows, opening.ordinal
         fresh = [i for i in self.points.of(spell) if rows[i].watched and rows[i].told < ordinal]
@@ -466,7 +468,7 @@ class Group(Retaining):
         # Late events count as joined too: they may raise the level of the figure at a later instant.
         return said + [self._joined(i, ordinal, last, level) for i in fresh]
 
-    def _newest(self, place: int, last: Join | Spell) -> Join | Spell | Rise:
+    def _newest(self, place: int, last: Join | FiringInterval) -> Join | FiringInterval | Rise:
         """Return what has the newest figure of a spell: what is given, or a rise after it."""
         if not self._climbs or not self._fold.rises:
             return last
@@ -480,7 +482,7 @@ class Group(Retaining):
         return {join.key: rows[self.points.at(join.key)].told for join in self._fold.joins}
 
     def _join(
-        self, spells: list[Spell], told: Mapping[EventKey, int], said: Sequence[Judgement]
+        self, spells: list[FiringInterval], told: Mapping[EventKey, int], said: Sequence[Judgement]
     ) -> list[Joined]:
         """Say which points joined; those whose spell may not be judged yet wait.
 
@@ -489,7 +491,7 @@ class Group(Retaining):
         """
         now = {(one.ordinal, e.key) for one in said for e in _evidence_of(one)}
         heard, waiting = [], []
-        latest: dict[int, tuple[Join | Spell | Rise, int]] = {}
+        latest: dict[int, tuple[Join | FiringInterval | Rise, int]] = {}
         for join in reversed(self._fold.joins):
             if join.place >= len(spells):
                 waiting.append(join)
@@ -514,7 +516,7 @@ class Group(Retaining):
             if isinstance(one, Opened | Joined) and (place := places.get(one.ordinal)) is not None:
                 self._openings[place] = said_of(self._openings[place], one)
 
-    def _rise(self, spells: list[Spell]) -> list[Risen]:
+    def _rise(self, spells: list[FiringInterval]) -> list[Risen]:
         """Say how far figures have grown though nothing arrived, as far as that may be judged."""
         if not self._fold.rises:
             return []
@@ -533,7 +535,7 @@ class Group(Retaining):
                 said.append(Risen(ordinal=ordinal, figure=rise.figure, level=level, sides=rise.sides))
         return said
 
-    def _joined(self, index: int, ordinal: int, last: Join | Spell | Rise, level: int) -> Joined:
+    def _joined(self, index: int, ordinal: int, last: Join | FiringInterval | Rise, level: int) -> Joined:
         evidence = self.points.tell(index, ordinal)
         gap = self.points.gap_before(index, ordinal) if self._quiet else 0
         return Joined(
@@ -545,7 +547,7 @@ class Group(Retaining):
             new_after_quiet=gap is None or (self._quiet > 0 and gap >= self._quiet),
         )
 
-    def _evidence(self, spell: Spell, ordinal: int) -> tuple[Evidence, ...]:
+    def _evidence(self, spell: FiringInterval, ordinal: int) -> tuple[Evidence, ...]:
         """Return the evidence of an opening, and remember that the alert has it."""
         indices = self.points.of(spell)
         return tuple(self.points.tell(i, ordinal) for i in indices if self.points.rows[i].watched)

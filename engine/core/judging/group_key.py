@@ -112,7 +112,7 @@ REGION_WORDS = frozenset((*LEVELS, "region"))
 """Words of `per` that cut the code of the region."""
 
 
-class Key(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
+class GroupKey(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
     """Which group of which rule, in which space."""
 
     space: str
@@ -124,7 +124,7 @@ class Key(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
         return f"{self.space}|{self.rule}|{self.group}"
 
 
-def key_of(member: str) -> Key:
+def key_of(member: str) -> GroupKey:
     """Return the key whose text this is."""
     space, rule, group = member.split("|", 2)
-    return Key(space, rule, group)
+    return GroupKey(space, rule, group)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.core.judging.condition import Member
+from engine.core.judging.condition import ExpectedMember
 from engine.core.judging.event import EventKey
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.judgement import Evidence, Sides
@@ -66,7 +66,7 @@ class Point(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.evidence.key
 
 
-class Spell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class FiringInterval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A stretch of event time for which an alert ought to be open: what the fold finds.
 
     Evidence of the opening are the watched points from `first` to `last` (None: the window was empty), of a pattern
@@ -99,7 +99,7 @@ class Join(NamedTuple):
     at: Instant
 
 
-class Status(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+class GroupStatus(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """How the fold stands after the instants it has judged; small, so that copies are cheap.
 
     `spell`: the one that runs. `true_since` (and `true_first`, its first point): since when a state condition is true
@@ -110,7 +110,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     seen` what made the group expected. `first`: the occurrence of the first point that counts (`compare`).
     """
 
-    spell: Spell | None = None
+    spell: FiringInterval | None = None
     true_since: Instant | None = None
     true_first: EventKey | None = None
     over_since: Instant | None = None
@@ -186,7 +186,7 @@ class GroupState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
     points: tuple[Point, ...] = ()
     base: Instant | None = None
-    status: Status = msgspec.field(default_factory=Status)
+    status: GroupStatus = msgspec.field(default_factory=GroupStatus)
     openings: tuple[Opening, ...] = ()
     opened: int = 0
     marks: tuple[EventKey, ...] = ()
@@ -216,7 +216,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     since: Instant | None = None
     zone: str = "Asia/Jakarta"
     gaps: tuple[Gap, ...] = ()
-    member: Member | None = None
+    member: ExpectedMember | None = None
 
 
 UNKNOWN = Circumstances()

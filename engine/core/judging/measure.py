@@ -14,7 +14,6 @@ from engine.core.judging.aggregate import BILLION, billionths
 from engine.core.judging.condition import (
     Aggregate,
     Change,
-    Column,
     Compare,
     Condition,
     Count,
@@ -22,7 +21,8 @@ from engine.core.judging.condition import (
     FirstTime,
     Floor,
     Pattern,
-    Share,
+    ReferenceColumn,
+    ShareCondition,
     Spread,
     Value,
 )
@@ -62,9 +62,9 @@ def _counts(condition: Condition) -> Callable[[Event], bool]:
             return lambda event: number(event.value(field)) is not None
         case Compare(missing=None, of=(field,), figure=figure) if figure != "distinct":
             return lambda event: number(event.value(field)) is not None
-        case Share(missing=None, part=str(part), whole=Column()):
+        case ShareCondition(missing=None, part=str(part), whole=ReferenceColumn()):
             return lambda event: number(event.value(part)) is not None
-        case Share(missing=None, part=str(part), whole=str(whole), within=within):
+        case ShareCondition(missing=None, part=str(part), whole=str(whole), within=within):
             enough = all if within is None else any
             return lambda event: enough([number(event.value(field)) is not None for field in (part, whole)])
         case Change(missing=None, of=fields) | FirstTime(missing=None, of=fields):
@@ -90,7 +90,7 @@ def _measure(condition: Condition) -> Callable[[Event, int], Measure]:
             return lambda event, _fits: billionths(
                 (instead or 0) if (found := number(event.value(field))) is None else found
             )
-        case Share(part=part, missing=instead):
+        case ShareCondition(part=part, missing=instead):
             return lambda event, fits: _added(part, instead, event, fits & 1)
         case Change(of=fields, missing=missing) | FirstTime(of=fields, missing=missing):
             return lambda event, _fits: _joined(
@@ -105,7 +105,7 @@ def _measure(condition: Condition) -> Callable[[Event, int], Measure]:
 
 def _besides(condition: Condition) -> Callable[[Event, int], tuple[int, ...]]:
     match condition:
-        case Share(whole=whole, missing=missing, floor=floor):
+        case ShareCondition(whole=whole, missing=missing, floor=floor):
             return lambda event, fits: (
                 _added(whole, missing, event, fits >> 1 & 1),
                 int(_passes(floor, event)),
@@ -120,9 +120,9 @@ def _weight(weight: float | None) -> int | None:
     return None if weight is None else max(0, billionths(weight))
 
 
-def _added(side: str | Filter | Column, missing: float | None, event: Event, fits: int) -> int:
+def _added(side: str | Filter | ReferenceColumn, missing: float | None, event: Event, fits: int) -> int:
     """Return what an event adds to one side of a share; to a column nothing, for that has its number already."""
-    if isinstance(side, Column):
+    if isinstance(side, ReferenceColumn):
         return 0
     if not isinstance(side, str):
         return BILLION * fits

@@ -27,7 +27,7 @@ ENDED = "/ended"
 """Stands behind the id of an alert in the point that says that it ended."""
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+class OpenInterval(msgspec.Struct, frozen=True, kw_only=True):
     """An alert is open in [happened_at, ended_at); None: still. `level` is that of its opening, `title`
     the short title of its rule.
 
@@ -45,14 +45,14 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     subject_role: str | None = None
 
 
-class Source(msgspec.Struct, frozen=True):
+class IntervalSource(msgspec.Struct, frozen=True):
     """A group of another rule, as a group of a rule that looks at it names it: `rule|group`, and what `over` counts."""
 
     name: str
     child: str | None = None
 
 
-def source_of(rule: Rule, group: str, bond: Rule) -> tuple[str, Source] | None:
+def source_of(rule: Rule, group: str, bond: Rule) -> tuple[str, IntervalSource] | None:
     """Return the group of `bond` in which a group of `rule` lies, or that it shares, and the group as its source.
 
     None where it lies in none: it lacks a key, or stands for a wider region.
@@ -65,7 +65,7 @@ def source_of(rule: Rule, group: str, bond: Rule) -> tuple[str, Source] | None:
     child = None if condition.over is None else _key(rule, group, condition.over)
     if condition.over is not None and child is None:
         return None
-    return grouped(parts), Source(f"{rule.id}|{group}", child)
+    return grouped(parts), IntervalSource(f"{rule.id}|{group}", child)
 
 
 def _key(rule: Rule, group: str, name: str) -> str | None:
@@ -90,7 +90,7 @@ def names_key(per: Iterable[str], name: str) -> bool:
 _DEPTH = {**{word: depth for depth, word in enumerate(LEVELS)}, "region": LEVELS.index("regency")}
 
 
-def points_of(source: Source, stretch: Stretch, received_at: Instant) -> list[Point]:
+def points_of(source: IntervalSource, stretch: OpenInterval, received_at: Instant) -> list[Point]:
     """Return the point at which an alert opened, and where it is over that at which it ended."""
     began = Evidence(
         desk=source.name,
@@ -110,7 +110,7 @@ def points_of(source: Source, stretch: Stretch, received_at: Instant) -> list[Po
     return [opened, Point(ended, stretch.alert, watched=False)]
 
 
-class Standing:
+class OpenIntervalState:
     """How many of the alerts, or how many different children of theirs, are open."""
 
     def __init__(self, condition: Bond) -> None:

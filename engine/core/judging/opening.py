@@ -14,7 +14,7 @@ from engine.core.judging.condition import Condition
 from engine.core.judging.condition_folds import END_OF_INSTANT
 from engine.core.judging.event import EventKey
 from engine.core.judging.fold import Rise, later
-from engine.core.judging.group_state import Closing, Opening, Spell
+from engine.core.judging.group_state import Closing, FiringInterval, Opening
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Joined, Opened
 from engine.core.judging.pattern import wait_of
@@ -23,7 +23,7 @@ from engine.core.judging.rule import Rule, level_of
 from engine.core.judging.window import climbs, within_of
 
 
-def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, int]:
+def assign(openings: Sequence[Opening], spells: Sequence[FiringInterval]) -> dict[int, int]:
     """Return the place of the spell each opening stands for now, by its ordinal; who stands for none is left out.
 
     An opening keeps the spell of its instant (of several, the one that ended as it did), else it takes the earliest one
@@ -52,14 +52,14 @@ def assign(openings: Sequence[Opening], spells: Sequence[Spell]) -> dict[int, in
     return places
 
 
-def opened(ordinal: int, spell: Spell) -> Opening:
+def opened(ordinal: int, spell: FiringInterval) -> Opening:
     """Return the opening of a new alert that stands for a spell."""
     return Opening(
         ordinal=ordinal, happened_at=spell.happened_at, ended_at=spell.ended_at, figure=grown(spell)
     )
 
 
-def told_another(points: Points, spell: Spell, ordinal: int) -> bool:
+def told_another(points: Points, spell: FiringInterval, ordinal: int) -> bool:
     """Whether something that joined a spell was said to an alert before the one that stands for it."""
     began = points.of(spell)
     first = began[-1] + 1 if began else points.until(spell.happened_at)
@@ -67,7 +67,7 @@ def told_another(points: Points, spell: Spell, ordinal: int) -> bool:
     return any(0 < points.rows[index].told < ordinal for index in range(first, behind))
 
 
-def moved(opening: Opening, spell: Spell) -> Opening:
+def moved(opening: Opening, spell: FiringInterval) -> Opening:
     """Return the opening with the instants of its spell; a closing by hand is kept."""
     ended_at = spell.ended_at if spell.ended_at is not None else opening.ended_at
     figure = opening.figure if opening.happened_at == spell.happened_at else grown(spell)
@@ -109,12 +109,12 @@ def risen(opening: Opening, rise: Rise, rule: Rule) -> Opening:
     )
 
 
-def grown(spell: Spell) -> float | None:
+def grown(spell: FiringInterval) -> float | None:
     """Return how far a silence had grown at its opening; None of what does not grow by itself."""
     return None if spell.since is None else spell.figure
 
 
-def window_at(spell: Spell, condition: Condition) -> tuple[Instant, Instant] | None:
+def window_at(spell: FiringInterval, condition: Condition) -> tuple[Instant, Instant] | None:
     """Return from when to when a spell's figure was taken at its opening; None where the condition has no window."""
     within = within_of(condition)
     if spell.since is not None:
@@ -132,14 +132,14 @@ def mark_of(closed: Closing, opening: Opening, condition: Condition) -> EventKey
     return EventKey(judged, END_OF_INSTANT, END_OF_INSTANT)
 
 
-def _unlike(opening: Opening, spell: Spell) -> int:
+def _unlike(opening: Opening, spell: FiringInterval) -> int:
     """Say how little a spell of the same instant is an opening's: one that others closed by hand least of all."""
     if opening.ended_at == spell.ended_at:
         return 0
     return 2 if spell.reason == "by_hand" else 1
 
 
-def _overlap(opening: Opening, spell: Spell) -> bool:
+def _overlap(opening: Opening, spell: FiringInterval) -> bool:
     return (spell.ended_at is None or spell.ended_at >= opening.happened_at) and (
         opening.ended_at is None or spell.happened_at <= opening.ended_at
     )

@@ -17,14 +17,14 @@ from engine.core.judging.condition import (
     AllItems,
     AnyItem,
     Bond,
-    Column,
     Condition,
     Guard,
     NotAllItems,
-    Part,
+    PatternPart,
+    ReferenceColumn,
     Sequence,
-    Share,
-    Stage,
+    SequenceStage,
+    ShareCondition,
 )
 from engine.core.judging.condition import Pattern as PatternCondition
 from engine.core.judging.event import EventKey
@@ -36,11 +36,11 @@ from engine.core.judging.instant import DAY, Instant, Millis
 class _Step(NamedTuple):
     """A stage with the bits of its parts and of the guards before it."""
 
-    stage: Stage
-    parts: tuple[tuple[int, Part], ...]
+    stage: SequenceStage
+    parts: tuple[tuple[int, PatternPart], ...]
     guards: tuple[tuple[int, Guard], ...]
 
-    def fitting(self, bits: int) -> list[tuple[int, Part]]:
+    def fitting(self, bits: int) -> list[tuple[int, PatternPart]]:
         return [(bit, part) for bit, part in self.parts if bits >> bit & 1]
 
     @property
@@ -85,7 +85,7 @@ class Attempts:
         self._span, self._wait = span_of(condition), longest(condition.guards)
         first = longest(condition.stages[0].guards)
         self._judged_from = since + first if since is not None and first else None
-        self._fits = Fits(len(parts_of(condition)))
+        self._fits = PatternFits(len(parts_of(condition)))
         self._live: deque[_Attempt] = deque()
         self._waits: deque[tuple[Instant, _Attempt, _Fill]] = deque()
         self._found = Completions()
@@ -227,7 +227,7 @@ class Gathering:
         self._items = condition.items
         self._every = isinstance(condition, AllItems)
         self._within = condition.within or RETENTION
-        self._fits = Fits(len(self._items))
+        self._fits = PatternFits(len(self._items))
         self._inside: deque[EventKey] = deque()
         self._found = Completions()
 
@@ -329,7 +329,7 @@ RETENTION: Millis = 90 * DAY
 """How long a pattern without `within` remembers an event."""
 
 
-class Pattern(Protocol):
+class PatternReader(Protocol):
     """A pattern at work. Points enter in event order; what falls due is taken before later points enter."""
 
     anchor: EventKey | None
@@ -355,7 +355,7 @@ class Pattern(Protocol):
         """The events of what has come furthest without being complete."""
 
 
-def parts_of(condition: Condition) -> tuple[Part, ...]:
+def parts_of(condition: Condition) -> tuple[PatternPart, ...]:
     """Return the parts of a pattern in the order of the bits of its points; none for other conditions.
 
     Part and whole of a share are parts too, where they are filters.
@@ -366,9 +366,12 @@ def parts_of(condition: Condition) -> tuple[Part, ...]:
             return (*(part for parts in of_stages for part in parts), *(guard.part for guard in last))
         case AllItems() | AnyItem() | NotAllItems():
             return condition.items
-        case Share(part=part, whole=whole) if not (isinstance(part, str) and isinstance(whole, str | Column)):
+        case ShareCondition(part=part, whole=whole) if not (
+            isinstance(part, str) and isinstance(whole, str | ReferenceColumn)
+        ):
             return tuple(
-                Part(watch=EVERYTHING if isinstance(side, str | Column) else side) for side in (part, whole)
+                PatternPart(watch=EVERYTHING if isinstance(side, str | ReferenceColumn) else side)
+                for side in (part, whole)
             )
         case _:
             return ()
@@ -467,7 +470,7 @@ def start_of(at: Instant) -> EventKey:
     return EventKey(at, "", "")
 
 
-class Fits:
+class PatternFits:
     """The events that fit each part, in order."""
 
     def __init__(self, parts: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from engine.core.judging.condition import Condition
 from engine.core.judging.event import EventKey
-from engine.core.judging.group_state import Point, Spell
+from engine.core.judging.group_state import FiringInterval, Point
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.judgement import Evidence
 from engine.core.judging.window import kept_for, latest_needed
@@ -180,7 +180,7 @@ class Points:
             return range(0)
         return range(bisect_left(self.keys, first), bisect_right(self.keys, last))
 
-    def of(self, spell: Spell) -> Sequence[int]:
+    def of(self, spell: FiringInterval) -> Sequence[int]:
         """Return the indices of the evidence with which a spell began; what is not watched among it does not count."""
         return [self.at(key) for key in spell.keys] if spell.keys else self.between(spell.first, spell.last)
 

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 
 from engine.core.judging.condition import Absence, Bond
 from engine.core.judging.event import EventKey
-from engine.core.judging.fold import Fold, Stand
-from engine.core.judging.group_state import Opening, Point, Status
+from engine.core.judging.fold import Fold, Snapshot
+from engine.core.judging.group_state import GroupStatus, Opening, Point
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.judgement import Judgement
 from engine.core.judging.points import Points, needed_from
@@ -42,7 +42,7 @@ class Retaining:
     rule: Rule
     points: Points
     _base: Instant | None
-    _status: Status
+    _status: GroupStatus
     _openings: list[Opening]
     _marks: list[EventKey]
     _ripe: Instant | None
@@ -175,7 +175,7 @@ class Retaining:
         self.points.bring(rows, len(pages))
         self._fold.shift(len(rows))
 
-    def _floor(self, known: Stand, *heeded: EventKey | None) -> Instant:
+    def _floor(self, known: Snapshot, *heeded: EventKey | None) -> Instant:
         """Return from which instant on points are needed where the fold goes on from how it stood.
 
         Those are what was in its windows, what it stood at, and points that it has to speak of.

@@ -16,7 +16,7 @@ from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_state import ByHand, Point
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Judgement
-from engine.core.judging.open_interval import ENDED, Source, Stretch, points_of
+from engine.core.judging.open_interval import ENDED, IntervalSource, OpenInterval, points_of
 from engine.core.judging.retention import WORTH_FORGETTING
 from engine.core.judging.rule import Rule
 
@@ -28,8 +28,8 @@ class Hearing(msgspec.Struct, frozen=True, kw_only=True):
     one, where that is new; `reason` why something may have changed afterwards.
     """
 
-    source: Source
-    stretches: tuple[Stretch, ...]
+    source: IntervalSource
+    stretches: tuple[OpenInterval, ...]
     at: Instant
     since: Instant | None = None
     closed_at: Instant | None = None
@@ -118,7 +118,7 @@ def kind_of(rule: Rule) -> type[Group]:
     return BondGroup if type(rule.condition) is Bond else Group
 
 
-def _ended(stretch: Stretch, held: dict[str, Point], hearing: Hearing) -> Stretch:
+def _ended(stretch: OpenInterval, held: dict[str, Point], hearing: Hearing) -> OpenInterval:
     """Return the stretch with the end that people gave it: the instant of their act, which is said only once."""
     if not stretch.by_hand:
         return stretch

@@ -11,12 +11,11 @@ from functools import lru_cache
 from typing import Protocol, TypeVar
 from weakref import WeakMethod
 
-from engine.core.judging.aggregate import Changed, Contrast, Figure, Ratio, Unseen, reach, runner
+from engine.core.judging.aggregate import Aggregator, Changed, Contrast, Ratio, Unseen, reach, runner
 from engine.core.judging.condition import (
     Aggregate,
     Bond,
     Change,
-    Column,
     Compare,
     Condition,
     Count,
@@ -25,8 +24,9 @@ from engine.core.judging.condition import (
     EveryEvent,
     FirstTime,
     Pattern,
-    Share,
-    Silence,
+    ReferenceColumn,
+    ShareCondition,
+    SilenceCondition,
     Spread,
     Value,
 )
@@ -37,7 +37,7 @@ from engine.core.judging.group_state import Measure, Point
 from engine.core.judging.instant import Millis
 from engine.core.judging.judgement import Sides
 from engine.core.judging.measure import texts_of
-from engine.core.judging.open_interval import Standing
+from engine.core.judging.open_interval import OpenIntervalState
 from engine.core.judging.pattern import can_be_cancelled, reach_of
 from engine.core.judging.region import lineage
 from engine.core.judging.rule import Rule
@@ -78,7 +78,7 @@ class _Any:
 class _Limited:
     """A figure held against a limit; fewer than `enough` points meet none."""
 
-    def __init__(self, running: Figure, limit: Limit, enough: int = 0) -> None:
+    def __init__(self, running: Aggregator, limit: Limit, enough: int = 0) -> None:
         self._running, self._limit, self._enough = running, limit, enough
 
     def enter(self, point: Point) -> None:
@@ -103,7 +103,7 @@ class _Limited:
 class _PartOf(_Limited):
     """A number of different children, held against how many the group's region has."""
 
-    def __init__(self, running: Figure, limit: Limit, children: Mapping[str, int]) -> None:
+    def __init__(self, running: Aggregator, limit: Limit, children: Mapping[str, int]) -> None:
         super().__init__(running, limit)
         self._children = children
         self._all = 0
@@ -178,12 +178,12 @@ def _maker(condition: Condition) -> Callable[[], Window]:
     match condition:
         case Count() | Distinct() | Spread() | Aggregate():
             return _counting(condition)
-        case Share():
+        case ShareCondition():
             return lambda: Ratio(condition)
         case Compare():
             return lambda: Contrast(condition)
         case Bond():
-            return lambda: Standing(condition)
+            return lambda: OpenIntervalState(condition)
         case Value(limit=limit, one_of=values):
             texts = frozenset(canonical(value) for value in values)
             return lambda: _Latest(limit, texts)
@@ -253,7 +253,7 @@ def within_of(condition: Condition) -> Millis | None:
             | Compare(within=within)
         ):
             return within
-        case Share(within=maybe) | Bond(within=maybe):
+        case ShareCondition(within=maybe) | Bond(within=maybe):
             return maybe
         case FirstTime(memory=memory):
             return memory
@@ -290,9 +290,9 @@ def limit_of(condition: Condition) -> Limit | None:
             return Limit("at_least", condition.at_least)
         case Spread(children=None):
             return Limit("at_least", condition.at_least)
-        case Distinct() | Value() | Aggregate() | Share() | Compare() | Bond():
+        case Distinct() | Value() | Aggregate() | ShareCondition() | Compare() | Bond():
             return condition.limit
-        case Silence(length=length):
+        case SilenceCondition(length=length):
             return Limit("at_least", length)
         case _:
             return None
@@ -305,7 +305,7 @@ def is_state(condition: Condition) -> bool:
     Specification: docs/specification/rules.md#conditions.
     """
     match condition:
-        case Value() | Aggregate() | Spread() | Share() | Silence() | Bond():
+        case Value() | Aggregate() | Spread() | ShareCondition() | SilenceCondition() | Bond():
             return True
         case Distinct():
             return condition.limit.operator in _LOW
@@ -325,9 +325,9 @@ def is_pulse(condition: Condition) -> bool:
 def latest_needed(condition: Condition) -> int:
     """Return how many of the latest events of the group the condition looks at, however old they are."""
     match condition:
-        case Value() | Change() | Share(within=None) | Compare(reference=Column()):
+        case Value() | Change() | ShareCondition(within=None) | Compare(reference=ReferenceColumn()):
             return 1
-        case Silence(below=below):
+        case SilenceCondition(below=below):
             return below
         case _:
             return 0
@@ -340,7 +340,7 @@ def climbs(rule: Rule) -> bool:
     """
     maps = not rule.by_severity and any(step.limit is not None for step in rule.levels)
     follows = maps or rule.tell_again.value_doubles
-    return follows and is_state(rule.condition) and not isinstance(rule.condition, Silence)
+    return follows and is_state(rule.condition) and not isinstance(rule.condition, SilenceCondition)
 
 
 def opens_on_arrival(rule: Rule) -> bool:
@@ -360,7 +360,7 @@ def can_be_undone(condition: Condition) -> bool:
         case Aggregate(function=function, limit=limit):
             grows = function == "highest" or (function == "sum" and condition.non_negative)
             return not (grows and limit.operator in ("at_least", "above"))
-        case Share() | Compare() | Silence() | Deadline() | Bond():
+        case ShareCondition() | Compare() | SilenceCondition() | Deadline() | Bond():
             return True
         case _:
             return can_be_cancelled(condition)

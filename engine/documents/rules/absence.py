@@ -12,7 +12,13 @@ from datetime import datetime
 import re2
 from msgspec.structs import replace
 
-from engine.core.judging.condition import Condition, Deadline, Expected, Member, Silence
+from engine.core.judging.condition import (
+    Condition,
+    Deadline,
+    ExpectedMember,
+    ExpectedReporters,
+    SilenceCondition,
+)
 from engine.core.judging.event import Scalar as Plain
 from engine.core.judging.filter import AllOf, AnyOf, Filter, Test, Unless
 from engine.core.judging.instant import Instant
@@ -21,7 +27,7 @@ from engine.core.judging.region import level_of as level_of_code
 from engine.documents.desks import activation
 from engine.documents.fields import Form, Take, form_of, text, whole
 from engine.documents.finding import Findings
-from engine.documents.reference_data import Field, Known
+from engine.documents.reference_data import Field, ReferenceData
 from engine.documents.rules.aggregate import level_of_group
 from engine.documents.rules.filters import Filters
 from engine.documents.times import duration, local_or_instant
@@ -39,12 +45,12 @@ COLUMNS = {
 """What a filter over the table of regions can test."""
 
 
-def silence(form: Form, filters: Filters, findings: Findings) -> Silence | None:
+def silence(form: Form, filters: Filters, findings: Findings) -> SilenceCondition | None:
     """Take `silence`: for how long, whom it expects, and how few events are as good as none."""
-    found = Silence(
+    found = SilenceCondition(
         length=form.require("for", duration(1), 1),
         below=form.read("below", whole(1, MOST), 1),
-        expected=form.require("expected_from", _expected(filters.known), Expected()),
+        expected=form.require("expected_from", _expected(filters.known), ExpectedReporters()),
     )
     if found.expected.seen is not None and found.expected.seen <= found.length:
         findings.add("seen_too_short", form.place("expected_from"))
@@ -54,40 +60,42 @@ def silence(form: Form, filters: Filters, findings: Findings) -> Silence | None:
 def deadline(form: Form, filters: Filters, findings: Findings) -> Deadline | None:
     """Take `deadline`: by when, and whom it expects."""
     by: datetime | Instant = form.require("by", local_or_instant, 0)
-    found = Deadline(by=by, expected=form.require("expected_from", _expected(filters.known), Expected()))
+    found = Deadline(
+        by=by, expected=form.require("expected_from", _expected(filters.known), ExpectedReporters())
+    )
     if found.expected.seen is not None:
         findings.add("deadline_seen", form.place("expected_from"))
     return found
 
 
-def _expected(known: Known) -> Take[Expected]:
+def _expected(known: ReferenceData) -> Take[ExpectedReporters]:
     """Return a reader of `expected_from`: the name of a roster, `{seen: 7d}`, or a filter over the table of regions."""
 
-    def read(node: Node, findings: Findings) -> Expected:
+    def read(node: Node, findings: Findings) -> ExpectedReporters:
         if not isinstance(node, Map):
             name = text(node, findings)
             if name != REGIONS and known.expected is not None and name not in known.expected:
                 raise findings.no_choice("unknown_roster", node.mark, name, (REGIONS, *known.expected))
-            return Expected(roster=name)
+            return ExpectedReporters(roster=name)
         if "seen" in node.pairs:
             form = form_of(node, findings)
             seen = form.require("seen", duration(1), 1)
             form.close()
-            return Expected(seen=seen)
-        table = Known(regions=known.regions, fields=COLUMNS)
-        return Expected(where=Filters(table, findings).read(node, findings))
+            return ExpectedReporters(seen=seen)
+        table = ReferenceData(regions=known.regions, fields=COLUMNS)
+        return ExpectedReporters(where=Filters(table, findings).read(node, findings))
 
     return read
 
 
-def by_region(expected: Expected) -> bool:
+def by_region(expected: ExpectedReporters) -> bool:
     """Say whether the members are regions, so that the groups must be."""
     return expected.roster == REGIONS or expected.where is not None
 
 
-def expecting(condition: Condition, per: tuple[str, ...], known: Known) -> Condition:
+def expecting(condition: Condition, per: tuple[str, ...], known: ReferenceData) -> Condition:
     """Return the condition with the members of its roster, for groups of these keys."""
-    if not isinstance(condition, Silence | Deadline) or condition.expected.seen is not None:
+    if not isinstance(condition, SilenceCondition | Deadline) or condition.expected.seen is not None:
         return condition
     expected = condition.expected
     if not by_region(expected):
@@ -101,19 +109,19 @@ def expecting(condition: Condition, per: tuple[str, ...], known: Known) -> Condi
     return replace(condition, expected=replace(expected, members=members))
 
 
-def _activated(codes: list[str], known: Known, *, only: bool) -> tuple[Member, ...]:
+def _activated(codes: list[str], known: ReferenceData, *, only: bool) -> tuple[ExpectedMember, ...]:
     """Return regions as members from and until when their desks are activated; `only`: leave the others out."""
     found = []
     for code in codes:
         desk = activation(known.desks, code, known.regions)
         if desk is not None:
-            found.append(Member(code, *desk))
+            found.append(ExpectedMember(code, *desk))
         elif not only:
-            found.append(Member(code))
+            found.append(ExpectedMember(code))
     return tuple(found)
 
 
-def _rows(level: str, known: Known) -> dict[str, Mapping[str, Plain]]:
+def _rows(level: str, known: ReferenceData) -> dict[str, Mapping[str, Plain]]:
     """Return the regions of a level with what a filter can test of them."""
     rows: dict[str, Mapping[str, Plain]] = {}
     for region in known.regions or ():

@@ -17,7 +17,7 @@ from engine.core.judging.filter import Limit
 from engine.core.judging.region import LEVELS
 from engine.documents.fields import Form, free, list_of, number, whole, word
 from engine.documents.finding import Findings
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.rules.filters import Filters
 from engine.documents.rules.limit import Range, number_or_percent, required_limit
 from engine.documents.times import duration
@@ -106,7 +106,7 @@ def child(filters: Filters, node: Node, findings: Findings) -> str:
     return filters.group_key(node, findings, CHILDREN)
 
 
-def counted(condition: Condition, per: tuple[str, ...], known: Known) -> Condition:
+def counted(condition: Condition, per: tuple[str, ...], known: ReferenceData) -> Condition:
     """Return the condition with what it must know of the roster, for groups of these keys."""
     if not isinstance(condition, Spread) or condition.children is None:
         return condition

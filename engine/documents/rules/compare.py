@@ -15,15 +15,15 @@ from functools import partial
 from typing import Literal, get_args
 
 from engine.core.judging.condition import (
-    Column,
     Compare,
     Earlier,
     Floor,
     PreviousWindow,
     Reference,
+    ReferenceColumn,
     Relation,
     SameHour,
-    Share,
+    ShareCondition,
 )
 from engine.core.judging.filter import Filter, Limit
 from engine.core.judging.instant import DAY, Instant, format_duration
@@ -46,7 +46,7 @@ MOST_DAYS = 60
 """Days back that a comparison with the same hour may look."""
 
 
-def share(form: Form, filters: Filters, findings: Findings) -> Share | None:
+def share(form: Form, filters: Filters, findings: Findings) -> ShareCondition | None:
     """Take `share`: one figure in percent of another."""
     before = findings.errors
     part = form.require("part", partial(_part, filters), "")
@@ -60,7 +60,7 @@ def share(form: Form, filters: Filters, findings: Findings) -> Share | None:
     if part == whole_ and findings.errors == before:
         findings.add("part_is_whole", form.place("whole"))
     check_limit(form, findings, limit, Range(low=0))
-    return Share(part=part, whole=whole_, limit=limit, within=within, floor=floor, missing=missing)
+    return ShareCondition(part=part, whole=whole_, limit=limit, within=within, floor=floor, missing=missing)
 
 
 def _part(filters: Filters, node: Node, findings: Findings) -> str | Filter:
@@ -70,7 +70,7 @@ def _part(filters: Filters, node: Node, findings: Findings) -> str | Filter:
     )
 
 
-def _whole(filters: Filters, node: Node, findings: Findings) -> str | Filter | Column:
+def _whole(filters: Filters, node: Node, findings: Findings) -> str | Filter | ReferenceColumn:
     if isinstance(node, ScalarNode) and node.text.startswith(f"{DIRECTORY}."):
         return directory_column(filters.known, node, findings)
     return _part(filters, node, findings)

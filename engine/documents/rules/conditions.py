@@ -20,8 +20,8 @@ from engine.core.judging.condition import (
     Count,
     Distinct,
     EveryEvent,
-    Share,
-    Silence,
+    ShareCondition,
+    SilenceCondition,
     Spread,
     Value,
 )
@@ -89,10 +89,10 @@ def has_figure(built: Condition) -> bool:
             | Distinct()
             | Spread()
             | Aggregate()
-            | Share()
+            | ShareCondition()
             | Compare()
             | Bond()
-            | Silence()
+            | SilenceCondition()
             | Value(limit=Limit())
         ):
             return True
@@ -107,9 +107,9 @@ def possible(built: Condition) -> Range:
             return Range(low=0, whole=weight is None)
         case Distinct() | Spread() | Bond():
             return Range(low=0, whole=True)
-        case Aggregate(non_negative=True) | Share():
+        case Aggregate(non_negative=True) | ShareCondition():
             return Range(low=0)
-        case Silence():
+        case SilenceCondition():
             return Range(low=0, whole=True)
         case Compare(relation=relation) if not relation.endswith("_by"):
             return Range(low=0)
@@ -120,12 +120,14 @@ def possible(built: Condition) -> Range:
 def opening(built: Condition) -> Range:
     """Return the figures at which the condition holds."""
     match built:
-        case Count(at_least=figure) | Spread(at_least=figure, children=None) | Silence(length=figure):
+        case (
+            Count(at_least=figure) | Spread(at_least=figure, children=None) | SilenceCondition(length=figure)
+        ):
             return possible(built).meeting("at_least", figure)
         case (
             Distinct(limit=limit)
             | Aggregate(limit=limit)
-            | Share(limit=limit)
+            | ShareCondition(limit=limit)
             | Compare(limit=limit)
             | Bond(limit=limit)
             | Value(limit=Limit() as limit)

@@ -26,7 +26,7 @@ from engine.documents.fields import (
     usable,
 )
 from engine.documents.finding import Findings, Mark, UnusableError
-from engine.documents.reference_data import ANY, Field, Known
+from engine.documents.reference_data import ANY, Field, ReferenceData
 from engine.documents.rules.limit import Range
 from engine.documents.yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -48,7 +48,7 @@ _RE2_QUIET.max_mem = 1 << 20
 class Filters:
     """Reads filters; knows the named lists and filters of all files and which of them are used."""
 
-    def __init__(self, known: Known, findings: Findings) -> None:
+    def __init__(self, known: ReferenceData, findings: Findings) -> None:
         self._known, self._findings = known, findings
         self._lists: dict[str, tuple[ScalarNode, Node]] = {}
         self._filters: dict[str, tuple[ScalarNode, Node]] = {}
@@ -58,7 +58,7 @@ class Filters:
         self._used: set[tuple[str, str]] = set()
 
     @property
-    def known(self) -> Known:
+    def known(self) -> ReferenceData:
         """What rules may name besides."""
         return self._known
 

@@ -14,8 +14,8 @@ from engine.core.judging.condition import (
     Deadline,
     Floor,
     Pattern,
-    Share,
-    Silence,
+    ShareCondition,
+    SilenceCondition,
     Spread,
 )
 from engine.core.judging.filter import EVERYTHING, Limit
@@ -26,17 +26,17 @@ from engine.core.judging.region import LEVELS
 from engine.core.judging.rule import Clear, Rule, ranks, ring_of
 from engine.core.judging.window import is_pulse, is_state
 from engine.documents.finding import Findings
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.rules.absence import by_region, expecting
 from engine.documents.rules.aggregate import level_of_group
 from engine.documents.rules.columns import column_of, filled_column, lacking
 from engine.documents.rules.conditions import has_figure, opening, possible
 from engine.documents.rules.filters import MAX_NESTING, MAX_TESTS, too_large
-from engine.documents.rules.rule_document import Draft
+from engine.documents.rules.rule_document import RuleDocument
 from engine.documents.rules.sequence import renames_fit
 
 
-def check_bonds(drafts: Mapping[str, Draft], findings: Findings) -> None:
+def check_bonds(drafts: Mapping[str, RuleDocument], findings: Findings) -> None:
     """Report rules that look at unknown ones, and rules that look at each other in a ring."""
     looks = {}
     for draft in drafts.values():
@@ -53,7 +53,7 @@ def check_bonds(drafts: Mapping[str, Draft], findings: Findings) -> None:
         findings.add("rule_ring", draft.place(key), ring=" -> ".join(ring))
 
 
-def _check_keys(draft: Draft, drafts: Mapping[str, Draft], findings: Findings) -> None:
+def _check_keys(draft: RuleDocument, drafts: Mapping[str, RuleDocument], findings: Findings) -> None:
     """Report a key that groups of a rule which is counted lack: it would be counted for no group."""
     if not isinstance(draft.alert_when, Bond):
         return
@@ -80,7 +80,7 @@ def patient(rules: Sequence[Rule]) -> list[Rule]:
     return [found[rule.id] for rule in rules]
 
 
-def _named(draft: Draft) -> list[tuple[str, str]]:
+def _named(draft: RuleDocument) -> list[tuple[str, str]]:
     """Return the rules that a rule looks at, each with the key that names it."""
     heard = draft.alert_when.open if isinstance(draft.alert_when, Bond) else ()
     return [
@@ -93,7 +93,7 @@ _FILE = re.compile(r"[\w./-]+\.(md|html|pdf|docx)")
 """A guide that is named by a file, not by the number of a decree or by an address."""
 
 
-def check(draft: Draft, findings: Findings) -> None:
+def check(draft: RuleDocument, findings: Findings) -> None:
     """Report what does not fit together in one rule."""
     built = draft.alert_when
     if built is None:
@@ -112,9 +112,9 @@ def check(draft: Draft, findings: Findings) -> None:
         and not _below(built.over, draft.per or ("region",))
     ):
         findings.add("spread_not_below", draft.place("alert_when"), word=built.over)
-    if isinstance(built, Share | Compare) and built.floor == Floor() and _needs_floor(built):
+    if isinstance(built, ShareCondition | Compare) and built.floor == Floor() and _needs_floor(built):
         findings.add("percent_without_floor", draft.place("alert_when"))
-    if isinstance(built, Silence | Deadline):
+    if isinstance(built, SilenceCondition | Deadline):
         _check_absence(draft, built, findings)
     _check_levels(draft, built, findings)
     if draft.clear_when is not None:
@@ -123,12 +123,14 @@ def check(draft: Draft, findings: Findings) -> None:
         findings.add("keep_open_in_vain", draft.place("keep_open_for"))
 
 
-def _needs_floor(built: Share | Compare) -> bool:
+def _needs_floor(built: ShareCondition | Compare) -> bool:
     """Say whether a few events make the figure large: a share, or how many times as many."""
-    return isinstance(built, Share) or (built.figure in ("count", "distinct", "sum") and not built.in_points)
+    return isinstance(built, ShareCondition) or (
+        built.figure in ("count", "distinct", "sum") and not built.in_points
+    )
 
 
-def _check_pattern(draft: Draft, built: Pattern, findings: Findings) -> None:
+def _check_pattern(draft: RuleDocument, built: Pattern, findings: Findings) -> None:
     per = draft.per or ("region",)
     if not renames_fit(built, per):
         findings.add("step_per", draft.place("alert_when"), keys=", ".join(per))
@@ -136,27 +138,27 @@ def _check_pattern(draft: Draft, built: Pattern, findings: Findings) -> None:
         findings.add("filter_too_large", draft.place("alert_when"), tests=MAX_TESTS, nesting=MAX_NESTING)
 
 
-def _check_absence(draft: Draft, built: Silence | Deadline, findings: Findings) -> None:
+def _check_absence(draft: RuleDocument, built: SilenceCondition | Deadline, findings: Findings) -> None:
     per = draft.per or ("region",)
     if by_region(built.expected) and (len(per) > 1 or per[0] not in (*LEVELS, "region")):
         findings.add("expected_per", draft.place("per"), keys=", ".join(per))
     active = draft.active
-    if isinstance(built, Silence) and active is not None and active.hours:
+    if isinstance(built, SilenceCondition) and active is not None and active.hours:
         opens, closes = (_clock(bound) for bound in (active.hours[:5], active.hours[6:11]))
         if built.length > (closes - opens) % DAY:
             findings.add("limit_never_met", draft.place("active"), field="silence")
 
 
-def check_expected(draft: Draft, known: Known, findings: Findings) -> None:
+def check_expected(draft: RuleDocument, known: ReferenceData, findings: Findings) -> None:
     """Warn of a rule about what does not come that expects nobody."""
     built = draft.alert_when
-    if isinstance(built, Silence | Deadline) and built.expected.seen is None:
+    if isinstance(built, SilenceCondition | Deadline) and built.expected.seen is None:
         found = expecting(built, draft.per or ("region",), known)
-        if isinstance(found, Silence | Deadline) and not found.expected.members:
+        if isinstance(found, SilenceCondition | Deadline) and not found.expected.members:
             findings.add("nobody_expected", draft.place("alert_when"), name=built.expected.roster or "region")
 
 
-def check_guide(draft: Draft, guides: Collection[str] | None, findings: Findings) -> None:
+def check_guide(draft: RuleDocument, guides: Collection[str] | None, findings: Findings) -> None:
     """Warn of a guide that is named by a file which is not there."""
     guide = draft.guide or ""
     if guides is None or guide in guides or not _FILE.fullmatch(guide):
@@ -166,13 +168,13 @@ def check_guide(draft: Draft, guides: Collection[str] | None, findings: Findings
     findings.add_choice("guide_absent", draft.place("guide"), guide, near)
 
 
-def check_tested(draft: Draft, tested: Collection[str], findings: Findings) -> None:
+def check_tested(draft: RuleDocument, tested: Collection[str], findings: Findings) -> None:
     """Warn of a rule that no test names."""
     if draft.id and draft.id not in tested:
         findings.add("untested", draft.place("id"), id=draft.id)
 
 
-def check_columns(draft: Draft, known: Known, findings: Findings) -> None:
+def check_columns(draft: RuleDocument, known: ReferenceData, findings: Findings) -> None:
     """Warn of a rule whose column has no number for regions that it would have to judge."""
     column = None if draft.alert_when is None else column_of(draft.alert_when)
     if column is None or known.tables is None:
@@ -189,7 +191,7 @@ def check_columns(draft: Draft, known: Known, findings: Findings) -> None:
         )
 
 
-def _check_levels(draft: Draft, built: Condition, findings: Findings) -> None:
+def _check_levels(draft: RuleDocument, built: Condition, findings: Findings) -> None:
     if draft.level is None or len(draft.level.rows) < 2:
         return
     place = draft.place("level")
@@ -208,7 +210,7 @@ def _check_levels(draft: Draft, built: Condition, findings: Findings) -> None:
         lower = lower if reached.empty else reached
 
 
-def _check_clear(draft: Draft, clear: Clear, built: Condition, findings: Findings) -> None:
+def _check_clear(draft: RuleDocument, clear: Clear, built: Condition, findings: Findings) -> None:
     place = draft.place("clear_when")
     if clear.how == "no_longer_true" and is_pulse(built) and not draft.keep_open_for:
         findings.add("clear_needs_keep_open", place)

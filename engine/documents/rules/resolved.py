@@ -19,28 +19,28 @@ from engine.core.judging.condition import (
     AllItems,
     AnyItem,
     Bond,
-    Column,
     Compare,
     Condition,
     Deadline,
     Earlier,
-    Expected,
+    ExpectedReporters,
     Guard,
     NotAllItems,
-    Part,
+    PatternPart,
     PreviousWindow,
     Reference,
+    ReferenceColumn,
     SameHour,
     Sequence,
-    Silence,
+    SequenceStage,
+    SilenceCondition,
     Spread,
-    Stage,
 )
 from engine.core.judging.filter import EVERYTHING, AllOf, AnyOf, Filter, Limit, Test, Unless
 from engine.core.judging.instant import Instant, format_duration, format_instant
 from engine.core.judging.rule import Clear, Exemption, LevelStep, Rule, TellAgain, level_name
 
-Written = dict[str, Any]
+ResolvedRule = dict[str, Any]
 ZONE = "WIB"
 """The zone in which instants are written."""
 
@@ -56,9 +56,9 @@ _DERIVED = frozenset(("non_negative",))
 """Fields of conditions that no file gives: they follow from others."""
 
 
-def written(rule: Rule) -> Written:
+def written(rule: Rule) -> ResolvedRule:
     """Return the keys of a rule, in the order in which people write them."""
-    keys: Written = {name: text for name in _TEXTS if (text := getattr(rule, name))}
+    keys: ResolvedRule = {name: text for name in _TEXTS if (text := getattr(rule, name))}
     keys["level"] = "severity" if rule.by_severity else _levels(rule.levels, rule.condition)
     if rule.watch != EVERYTHING and not isinstance(rule.condition, Bond):
         keys["watch"] = filter_written(rule.watch)
@@ -87,8 +87,8 @@ def written(rule: Rule) -> Written:
     return keys
 
 
-def _exemption(one: Exemption) -> Written:
-    found: Written = {
+def _exemption(one: Exemption) -> ResolvedRule:
+    found: ResolvedRule = {
         "for": filter_written(one.holds),
         "set": {key: json.loads(said) for key, said in one.keys},
     }
@@ -96,7 +96,7 @@ def _exemption(one: Exemption) -> Written:
     return found if one.until is None else {**found, "until": format_instant(one.until, ZONE)}
 
 
-def filter_written(filter_: Filter) -> Written:
+def filter_written(filter_: Filter) -> ResolvedRule:
     """Return a filter as a map of which all keys hold."""
     match filter_:
         case Test(field=field, operator="equals" | "one_of" | "lies_in", value=value):
@@ -126,9 +126,9 @@ def _one_field(parts: Parts[Filter]) -> str | None:
     return first.field if prefixes else None
 
 
-def _all(parts: Iterable[Filter]) -> Written:
+def _all(parts: Iterable[Filter]) -> ResolvedRule:
     """Return several filters as one map; what asks for a key that is taken already stands in a map of its own."""
-    together: Written = {}
+    together: ResolvedRule = {}
     for part in parts:
         for key, value in filter_written(part).items():
             before = together.get(key)
@@ -141,7 +141,7 @@ def _all(parts: Iterable[Filter]) -> Written:
     return together
 
 
-def condition_written(condition: Condition) -> Written | str:
+def condition_written(condition: Condition) -> ResolvedRule | str:
     """Return a condition as it stands under `alert_when`."""
     word = str(condition.__struct_config__.tag)
     keys = dict(_keys(condition))
@@ -171,7 +171,7 @@ def _keys(condition: Condition) -> Iterator[tuple[str, Any]]:
             yield relation, f"{number} points" if condition.in_points else f"{number}x"
             if at is not None:
                 yield "at", _moment(at)
-        case Silence(length=length, below=below, expected=expected):
+        case SilenceCondition(length=length, below=below, expected=expected):
             yield "for", format_duration(length)
             if below > 1:
                 yield "below", below
@@ -183,7 +183,7 @@ def _keys(condition: Condition) -> Iterator[tuple[str, Any]]:
             yield from _fields(condition)
 
 
-def _reference(reference: Reference) -> Written | str:
+def _reference(reference: Reference) -> ResolvedRule | str:
     match reference:
         case PreviousWindow():
             return "previous_window"
@@ -191,11 +191,11 @@ def _reference(reference: Reference) -> Written | str:
             return {"before": format_duration(before), "not_older_than": format_duration(oldest)}
         case SameHour(days=days):
             return {"same_hour_of_days": days}
-        case Column(name=name):
+        case ReferenceColumn(name=name):
             return {"baseline": name}
 
 
-def _expected(expected: Expected) -> Written | str:
+def _expected(expected: ExpectedReporters) -> ResolvedRule | str:
     """Return who must report as a file names them; who that is, no rule file holds."""
     if expected.seen is not None:
         return {"seen": format_duration(expected.seen)}
@@ -224,7 +224,7 @@ def _plain(value: Any) -> Any:
             return [_plain(one) for one in value]
         case Limit(operator, number):
             return {operator: number}
-        case Column(name=name):
+        case ReferenceColumn(name=name):
             return name
         case Test() | AllOf() | AnyOf() | Unless():
             return filter_written(value)
@@ -234,21 +234,21 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def _stage(stage: Stage) -> Written:
+def _stage(stage: SequenceStage) -> ResolvedRule:
     several = len(stage.parts) > 1 or stage.every
     parts = [_part(part) for part in stage.parts]
-    step: Written = {"name": stage.name} if stage.name else {}
+    step: ResolvedRule = {"name": stage.name} if stage.name else {}
     step |= {"all_of" if stage.every else "any_of": parts} if several else parts[0]
     return step | dict(_length(stage.within))
 
 
-def _guard(guard: Guard) -> Written:
+def _guard(guard: Guard) -> ResolvedRule:
     part = _part(guard.part)
     return {"but_not": part.pop("watch")} | part | dict(_length(guard.within))
 
 
-def _part(part: Part) -> Written:
-    keys: Written = {"watch": filter_written(part.watch)}
+def _part(part: PatternPart) -> ResolvedRule:
+    keys: ResolvedRule = {"watch": filter_written(part.watch)}
     if part.times != 1:
         keys["times"] = part.times
     if part.per:
@@ -261,7 +261,7 @@ def _length(within: int | None) -> Iterator[tuple[str, str]]:
         yield "within", format_duration(within)
 
 
-def _levels(levels: Iterable[LevelStep], condition: Condition) -> Written | str:
+def _levels(levels: Iterable[LevelStep], condition: Condition) -> ResolvedRule | str:
     rows = {
         level_name(row.level): "always" if row.limit is None else _limit(row.limit, condition)
         for row in levels
@@ -275,13 +275,13 @@ def _number(number: float) -> float:
     return int(number) if float(number).is_integer() else number
 
 
-def _limit(limit: Limit, condition: Condition) -> Written:
+def _limit(limit: Limit, condition: Condition) -> ResolvedRule:
     """Return a limit on the figure of a condition; that of a silence is a length."""
-    length = isinstance(condition, Silence)
+    length = isinstance(condition, SilenceCondition)
     return {limit.operator: format_duration(int(limit.number)) if length else _number(limit.number)}
 
 
-def _clear(clear: Clear, condition: Condition) -> Written | str:
+def _clear(clear: Clear, condition: Condition) -> ResolvedRule | str:
     match clear:
         case Clear(how="event", event=event) if event is not None:
             return {"event": filter_written(event)}
@@ -293,7 +293,7 @@ def _clear(clear: Clear, condition: Condition) -> Written | str:
             return clear.how
 
 
-def _tell_again(again: TellAgain) -> Iterator[Written | str]:
+def _tell_again(again: TellAgain) -> Iterator[ResolvedRule | str]:
     if again.value_doubles:
         yield "value_doubles"
     if again.every is not None and again.growing_to is not None:

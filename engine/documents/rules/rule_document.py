@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from engine.core.judging.calendar import Active, Calendar, NamedSpan
-from engine.core.judging.condition import Condition, Deadline, Silence
+from engine.core.judging.condition import Condition, Deadline, SilenceCondition
 from engine.core.judging.filter import AllOf, AnyOf, Filter, Test, Unless
 from engine.core.judging.group_key import REGION_WORDS
 from engine.core.judging.instant import MINUTE, Instant, Millis
@@ -36,7 +36,7 @@ from engine.documents.fields import (
     word,
 )
 from engine.documents.finding import Findings, Mark, UnusableError
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.rules.conditions import condition
 from engine.documents.rules.filters import Filters
 from engine.documents.rules.limit import LIMITS, figure, limit_of
@@ -200,13 +200,13 @@ class Exempted(msgspec.Struct, frozen=True, kw_only=True):
     node: MappingNode | None = None
 
 
-Written = tuple[Mark, Filter, MappingNode, str, Instant | None]
+WrittenException = tuple[Mark, Filter, MappingNode, str, Instant | None]
 
 
-def exception(filters: Filters, now: Instant | None) -> Take[Written]:
+def exception(filters: Filters, now: Instant | None) -> Take[WrittenException]:
     """Return a reader of one exception; one that is over by `now` is advice to remove it."""
 
-    def read(node: Node, findings: Findings) -> Written:
+    def read(node: Node, findings: Findings) -> WrittenException:
         form = form_of(node, findings)
         holds: Take[Filter] = filters.read
         found = form.require("for", holds, None)
@@ -224,7 +224,12 @@ def exception(filters: Filters, now: Instant | None) -> Take[Written]:
 
 
 def exempted(
-    written: Sequence[Written], rule: MappingNode, per: Sequence[str], findings: Findings, *, by_event: bool
+    written: Sequence[WrittenException],
+    rule: MappingNode,
+    per: Sequence[str],
+    findings: Findings,
+    *,
+    by_event: bool,
 ) -> tuple[Exempted, ...]:
     """Return the exceptions of a rule with what they make of it; without `by_event` levels are set for groups too."""
     found = []
@@ -340,7 +345,7 @@ class Levels(msgspec.Struct, frozen=True):
     by_severity: bool = False
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class RuleDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What a file says of one rule; None where it says nothing usable. `places` tells where each key stands."""
 
     mark: Mark
@@ -373,10 +378,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         return self.places.get(key, self.mark)
 
 
-class DraftReader:
+class RuleDocumentReader:
     """Reads rules of one rule set."""
 
-    def __init__(self, known: Known, filters: Filters, findings: Findings) -> None:
+    def __init__(self, known: ReferenceData, filters: Filters, findings: Findings) -> None:
         self._filters, self._findings = filters, findings
         self._takes: dict[str, Take[Any]] = {
             "id": _rule_id,
@@ -408,7 +413,7 @@ class DraftReader:
         """The keys that it reads."""
         return tuple(self._takes)
 
-    def read(self, whole: Whole, findings: Findings, *, required: Collection[str]) -> Draft:
+    def read(self, whole: Whole, findings: Findings, *, required: Collection[str]) -> RuleDocument:
         """Read one rule; what does not fit together in it is placed at `like` where the key is not its own."""
         form = form_of(whole.node, findings)
         optional = {"watch"} if needs_no_watch(form.node("alert_when")) else set()
@@ -418,8 +423,8 @@ class DraftReader:
         keys = self._keys(form, tuple(self._takes), also=("like",))
         if whole.like is not None:
             keys["places"].update(dict.fromkeys(whole.inherited & keys["places"].keys(), whole.like))
-        written, found = keys.pop("except", ()), Draft(mark=form.mark, **keys)
-        by_event = not isinstance(found.alert_when, Silence | Deadline)
+        written, found = keys.pop("except", ()), RuleDocument(mark=form.mark, **keys)
+        by_event = not isinstance(found.alert_when, SilenceCondition | Deadline)
         per = found.per or ("region",)
         exceptions = exempted(written, whole.node, per, findings, by_event=by_event)
         return msgspec.structs.replace(found, exceptions=exceptions)

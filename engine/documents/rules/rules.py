@@ -21,7 +21,7 @@ from engine.core.judging.window import can_be_undone, is_state
 from engine.documents.fields import form_of, list_of, usable, whole
 from engine.documents.finding import Findings, at_start
 from engine.documents.loaded import Loaded, loaded
-from engine.documents.reference_data import ANYTHING, Known
+from engine.documents.reference_data import ANYTHING, ReferenceData
 from engine.documents.rules.absence import expecting
 from engine.documents.rules.aggregate import counted
 from engine.documents.rules.columns import filled
@@ -35,7 +35,7 @@ from engine.documents.rules.lint import (
     check_tested,
     patient,
 )
-from engine.documents.rules.rule_document import Draft, DraftReader, Family, Levels, Whole
+from engine.documents.rules.rule_document import Family, Levels, RuleDocument, RuleDocumentReader, Whole
 from engine.documents.rules.sequence import keyed
 from engine.documents.yaml_tree import MappingNode, Node, ScalarNode, SequenceNode, compose, compose_file
 
@@ -64,7 +64,7 @@ def yaml_files(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def load_rules(paths: Path | Iterable[Path], known: Known) -> Loaded[Rules]:
+def load_rules(paths: Path | Iterable[Path], known: ReferenceData) -> Loaded[Rules]:
     """Load all rule files among these files and folders as one rule set."""
     paths = [paths] if isinstance(paths, Path) else list(paths)
     findings = Findings()
@@ -77,14 +77,14 @@ def load_rules(paths: Path | Iterable[Path], known: Known) -> Loaded[Rules]:
     return _load(nodes, known, findings, tested=tested)
 
 
-def read_rules(texts: Iterable[tuple[str, bytes]], known: Known) -> Loaded[Rules]:
+def read_rules(texts: Iterable[tuple[str, bytes]], known: ReferenceData) -> Loaded[Rules]:
     """Load rule files that are given as (name, bytes) as one rule set; whether they have tests is not asked."""
     findings = Findings()
     nodes = [node for name, text in texts if (node := compose(text, name, findings)) is not None]
     return _load(nodes, known, findings)
 
 
-def inline_rules(body: MappingNode, known: Known = ANYTHING) -> Loaded[Rules]:
+def inline_rules(body: MappingNode, known: ReferenceData = ANYTHING) -> Loaded[Rules]:
     """Load `inline_rules` (with `lists` and `filters` beside it) of a test: less is required, nothing is advised."""
     findings = Findings()
     pairs = {key: pair for key, pair in body.pairs.items() if key in ("lists", "filters")}
@@ -121,7 +121,7 @@ def _tested(node: Node | None) -> set[str]:
 
 def _load(
     nodes: list[Node],
-    known: Known,
+    known: ReferenceData,
     findings: Findings,
     *,
     tested: Collection[str] | None = None,
@@ -129,7 +129,7 @@ def _load(
 ) -> Loaded[Rules]:
     """Read the files of one set together: named lists and filters are known in every file."""
     filters = Filters(known, findings)
-    reader = DraftReader(known, filters, findings)
+    reader = RuleDocumentReader(known, filters, findings)
     forms = list(usable(nodes, form_of, findings))
     for form in forms:
         if not inline:
@@ -142,7 +142,7 @@ def _load(
         defaults = form.read("defaults", partial(reader.defaults, forbidden=NOT_IN_DEFAULTS), None)
         numbers += family.add(form.read("rules", list_of(lambda node, _findings: node), ()), defaults)
         form.close()
-    drafts: dict[str, Draft] = {}
+    drafts: dict[str, RuleDocument] = {}
     for number in numbers:
         draft = reader.read(family.whole(number), findings, required=REQUIRED_INLINE if inline else REQUIRED)
         check(draft, findings)
@@ -166,9 +166,11 @@ def _load(
     return loaded(tuple(versioned(rule) for rule in rules), (), findings)
 
 
-def _variants(draft: Draft, reader: DraftReader, findings: Findings) -> list[Draft | None]:
+def _variants(
+    draft: RuleDocument, reader: RuleDocumentReader, findings: Findings
+) -> list[RuleDocument | None]:
     """Read a rule once more for each exception that sets keys for groups."""
-    found: list[Draft | None] = []
+    found: list[RuleDocument | None] = []
     for one in draft.exceptions:
         variant = None if one.node is None else reader.read(Whole(one.node), findings, required=())
         if variant is not None:
@@ -177,7 +179,9 @@ def _variants(draft: Draft, reader: DraftReader, findings: Findings) -> list[Dra
     return found
 
 
-def _with_exceptions(draft: Draft, *, variants: Mapping[str, list[Draft | None]], known: Known) -> Rule:
+def _with_exceptions(
+    draft: RuleDocument, *, variants: Mapping[str, list[RuleDocument | None]], known: ReferenceData
+) -> Rule:
     exemptions = tuple(
         Exemption(
             holds=one.holds,
@@ -194,7 +198,7 @@ def _with_exceptions(draft: Draft, *, variants: Mapping[str, list[Draft | None]]
     return msgspec.structs.replace(resolved(draft, known), exemptions=exemptions)
 
 
-def resolved(draft: Draft, known: Known) -> Rule:
+def resolved(draft: RuleDocument, known: ReferenceData) -> Rule:
     """Complete a valid draft to a rule without version: what its file leaves out follows from its condition."""
     per = draft.per or ("region",)
     condition = counted(draft.alert_when or EveryEvent(), per, known)

@@ -20,10 +20,10 @@ from engine.core.judging.condition import (
     Condition,
     Guard,
     NotAllItems,
-    Part,
     Pattern,
+    PatternPart,
     Sequence,
-    Stage,
+    SequenceStage,
 )
 from engine.core.judging.filter import EVERYTHING, AnyOf, Filter
 from engine.core.judging.instant import Millis
@@ -51,7 +51,7 @@ class _Entry(NamedTuple):
     """One entry of `steps`: a step, or what must not come."""
 
     mark: Mark
-    stage: Stage | None = None
+    stage: SequenceStage | None = None
     guard: Guard | None = None
 
 
@@ -120,7 +120,7 @@ def _entry(filters: Filters) -> Take[_Entry]:
             within = form.read("within", duration(1), None)
             parts = _parts(form, forms[0], filters)
             every = forms == ["all_of"]
-            entry = _Entry(form.mark, Stage(parts=parts, every=every, name=name, within=within))
+            entry = _Entry(form.mark, SequenceStage(parts=parts, every=every, name=name, within=within))
         form.close()
         return entry
 
@@ -130,34 +130,34 @@ def _entry(filters: Filters) -> Take[_Entry]:
 def _guard(form: Form, filters: Filters) -> Guard:
     forbidden: Take[Filter] = filters.read
     watch = form.read("but_not", forbidden, EVERYTHING)
-    part = Part(watch=watch, per=form.read("per", _renames(filters), ()))
+    part = PatternPart(watch=watch, per=form.read("per", _renames(filters), ()))
     return Guard(part=part, within=form.read("within", duration(1), None))
 
 
-def _parts(form: Form, word: str, filters: Filters) -> tuple[Part, ...]:
+def _parts(form: Form, word: str, filters: Filters) -> tuple[PatternPart, ...]:
     """Take what fills a step. With `times` the items of `any_of` count together."""
     take: Take[Filter] = filters.read
     per = form.read("per", _renames(filters), ())
     times = form.read("times", whole(1, MOST_TIMES), 1) if word != "all_of" else 1
     if word == "watch":
-        return (Part(watch=form.read("watch", take, EVERYTHING), times=times, per=per),)
+        return (PatternPart(watch=form.read("watch", take, EVERYTHING), times=times, per=per),)
     if times > 1:
         alternatives = form.read(word, list_of(take, minimum=1, maximum=MOST_ITEMS), ())
-        return (Part(watch=AnyOf(alternatives), times=times, per=per),)
+        return (PatternPart(watch=AnyOf(alternatives), times=times, per=per),)
     parts = form.read(word, list_of(_item(filters), minimum=1, maximum=MOST_ITEMS), ())
     return tuple(part if part.per else replace(part, per=per) for part in parts)
 
 
-def _items(form: Form, filters: Filters) -> tuple[Part, ...]:
+def _items(form: Form, filters: Filters) -> tuple[PatternPart, ...]:
     return form.require("items", list_of(_item(filters), minimum=1, maximum=MOST_ITEMS), ())
 
 
-def _item(filters: Filters) -> Take[Part]:
+def _item(filters: Filters) -> Take[PatternPart]:
     """Return a reader of an item: a filter, or a map with `watch`, `times` and `per`."""
 
-    def read(node: Node, findings: Findings) -> Part:
+    def read(node: Node, findings: Findings) -> PatternPart:
         if not isinstance(node, MappingNode) or "watch" not in node.pairs:
-            return Part(watch=filters.read(node, findings))
+            return PatternPart(watch=filters.read(node, findings))
         form = form_of(node, findings)
         parts = _parts(form, "watch", filters)
         form.close()
@@ -181,7 +181,9 @@ def _renames(filters: Filters) -> Take[tuple[tuple[str, str], ...]]:
 # --- what fits together -------------------------------------------------------------------------------------------
 
 
-def _check_step(stage: Stage, within: Millis | None, mark: Mark, findings: Findings, *, first: bool) -> None:
+def _check_step(
+    stage: SequenceStage, within: Millis | None, mark: Mark, findings: Findings, *, first: bool
+) -> None:
     many = any(part.times > 1 for part in stage.parts) or (stage.every and len(stage.parts) > 1)
     if first and stage.within is not None and not many:
         findings.add("step_within_alone", mark)
@@ -227,7 +229,7 @@ def renames_fit(built: Condition, per: tuple[str, ...]) -> bool:
 def keyed(built: Pattern, per: tuple[str, ...]) -> Pattern:
     """Return a pattern in which every renamed field has its key, where only the order of the fields said it."""
 
-    def part(one: Part) -> Part:
+    def part(one: PatternPart) -> PatternPart:
         if not one.per or one.per[0][0]:
             return one
         return replace(one, per=tuple(zip(per, (field for _, field in one.per), strict=True)))

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from engine.documents.finding import Language, Text
+from engine.documents.finding import FindingText, Language
 from engine.documents.reference_data import FIELDS
 from engine.documents.suggestion import meant
 
-Read = Literal["region", "date", "time", "kind", "words", "text", "code", "whole", "number", "free"]
+CellReader = Literal["region", "date", "time", "kind", "words", "text", "code", "whole", "number", "free"]
 REQUIRED = ("region", "date", "kind", "severity")
 """Fields without whose column no row is a report."""
 LONGEST_GUESSED = 60
@@ -27,14 +27,14 @@ LONGEST_GUESSED = 60
 _DOTTED = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", re.ASCII)
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
+class EventColumn(msgspec.Struct, frozen=True, kw_only=True):
     """One column: the event's field, its headings, how a cell is read, and the words for each of its values."""
 
     field: str
     id: str = ""
     en: str = ""
     also: tuple[str, ...] = ()
-    read: Read
+    read: CellReader
     words: Mapping[str | int, tuple[str, ...]] = {}
     note: Mapping[str, str] = {}
 
@@ -50,11 +50,11 @@ class CellFault(msgspec.Struct, frozen=True, kw_only=True):
     column: str = ""
     facts: Mapping[str, str] = {}
 
-    def text(self, language: Language) -> Text:
+    def text(self, language: Language) -> FindingText:
         """Return what is wrong and what to write instead."""
         facts = {name: text if text.isprintable() else repr(text) for name, text in self.facts.items()}
         known = _FAULTS.get(self.code)
-        return known[language].filled(language, facts) if known else Text(self.code, "")
+        return known[language].filled(language, facts) if known else FindingText(self.code, "")
 
     def said(self, language: Language) -> str:
         """Return one line: the column, what is wrong, and what to write instead."""
@@ -76,7 +76,7 @@ def folded(text: str) -> str:
     return " ".join(text.casefold().replace("_", " ").replace("-", " ").rstrip("*:").split())
 
 
-def column_of(heading: str) -> Column | None:
+def column_of(heading: str) -> EventColumn | None:
     """Return the column that a heading means; None where it means none."""
     found = _BY_HEADING.get(folded(heading))
     if found is not None:
@@ -84,7 +84,9 @@ def column_of(heading: str) -> Column | None:
     path = heading.strip()
     field = FIELDS.get(path)
     if field is not None or _DOTTED.fullmatch(path):
-        return Column(field=path, read="number" if field is not None and field.type == "number" else "free")
+        return EventColumn(
+            field=path, read="number" if field is not None and field.type == "number" else "free"
+        )
     return None
 
 
@@ -122,10 +124,10 @@ def _read() -> Any:
 
 
 _FILE = _read()
-COLUMNS: tuple[Column, ...] = msgspec.convert(_FILE["columns"], tuple[Column, ...])
+COLUMNS: tuple[EventColumn, ...] = msgspec.convert(_FILE["columns"], tuple[EventColumn, ...])
 """The columns of the template, in order."""
-_FAULTS: Mapping[str, Mapping[Language, Text]] = {
-    code: {"id": Text(*texts["id"].split(" -> ", 1)), "en": Text(*texts["en"].split(" -> ", 1))}
+_FAULTS: Mapping[str, Mapping[Language, FindingText]] = {
+    code: {"id": FindingText(*texts["id"].split(" -> ", 1)), "en": FindingText(*texts["en"].split(" -> ", 1))}
     for code, texts in _FILE["faults"].items()
 }
 FAULTS = frozenset(_FAULTS)

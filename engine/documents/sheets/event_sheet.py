@@ -23,7 +23,7 @@ from engine.core.judging.instant import format_instant, from_datetime, zone
 from engine.core.judging.region import RegionTable
 from engine.documents.fields import code_of
 from engine.documents.finding import Language
-from engine.documents.kinds import Kind
+from engine.documents.kinds import EventKind
 from engine.documents.sheets.cell import (
     ClockTime,
     Unreadable,
@@ -39,7 +39,7 @@ from engine.documents.sheets.event_columns import (
     REQUIRED,
     WORDS,
     CellFault,
-    Column,
+    EventColumn,
     choice,
     column_of,
     cut,
@@ -48,7 +48,7 @@ from engine.documents.sheets.event_columns import (
     headings,
     is_ignored,
 )
-from engine.documents.sheets.sheet import Cell, NotASheet, Row, Sheet
+from engine.documents.sheets.sheet import Cell, NotASheet, Sheet, SheetRow
 
 NOON = time(12)
 """A report without a time of day lies at noon of its region, with `time_precision: day`."""
@@ -70,7 +70,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 class EventSheets:
     """Reads sheets by the regions and kinds of an installation."""
 
-    def __init__(self, regions: RegionTable, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, regions: RegionTable, kinds: Mapping[str, EventKind]) -> None:
         self._regions = regions
         self._kinds: dict[str, str] = {}
         for code, kind in kinds.items():
@@ -112,9 +112,9 @@ class EventSheets:
         return tuple(rows)
 
 
-def _columns(written: Sequence[str]) -> list[tuple[str, Column] | None]:
+def _columns(written: Sequence[str]) -> list[tuple[str, EventColumn] | None]:
     """Return the column of each heading, None for those that are ignored; raise `NotASheet` for any other."""
-    columns: list[tuple[str, Column] | None] = []
+    columns: list[tuple[str, EventColumn] | None] = []
     for heading in written:
         if not heading:
             raise NotASheet("heading_empty")
@@ -144,7 +144,7 @@ class _RowReader:
         self._guesses = 0
 
     def read(
-        self, row: Row, columns: Sequence[tuple[str, Column] | None], desk: str
+        self, row: SheetRow, columns: Sequence[tuple[str, EventColumn] | None], desk: str
     ) -> tuple[dict[str, Any], list[CellFault]]:
         """Return the document of a row as far as it can be read, and what is wrong."""
         values: dict[str, Any] = {}
@@ -166,7 +166,7 @@ class _RowReader:
         faults += [CellFault(code="cell_empty", column=heading) for heading in empty]
         return ({}, faults) if faults else (self._document(values, desk), [])
 
-    def _value(self, column: Column, heading: str, cell: Cell) -> Any:
+    def _value(self, column: EventColumn, heading: str, cell: Cell) -> Any:
         match column.read:
             case "date":
                 return day_of(cell)

@@ -226,7 +226,7 @@ _ZIP, _OLD = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _DELIMITERS = (";", ",", "\t")
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class SheetRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row: its number as spreadsheets count (the headings are in row 1, or lower), and its cells."""
 
     number: int
@@ -237,7 +237,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     """The headings and the rows that are not empty; every row has as many cells as there are headings."""
 
     headings: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[SheetRow, ...]
 
 
 def read_sheet(data: bytes) -> Sheet:
@@ -257,7 +257,7 @@ def too_large() -> NotASheet:
 def _sheet(lines: Iterable[tuple[int, list[Cell]]]) -> Sheet:
     """Take the first row that is not empty as headings and check the rest against it."""
     headings: tuple[str, ...] = ()
-    rows: list[Row] = []
+    rows: list[SheetRow] = []
     characters = 0
     for number, found in lines:
         cells = [cell.strip() if isinstance(cell, str) else cell for cell in found]
@@ -279,7 +279,7 @@ def _sheet(lines: Iterable[tuple[int, list[Cell]]]) -> Sheet:
             raise NotASheet("row_too_long", row=str(number), columns=str(len(headings)))
         if len(rows) == MOST_ROWS:
             raise NotASheet("too_many_rows", limit=str(MOST_ROWS))
-        rows.append(Row(number=number, cells=(*cells, *[""] * (len(headings) - len(cells)))))
+        rows.append(SheetRow(number=number, cells=(*cells, *[""] * (len(headings) - len(cells)))))
     if not headings:
         raise NotASheet("file_empty")
     return Sheet(headings=headings, rows=tuple(rows))

@@ -37,8 +37,8 @@ from engine.documents.loaded import Loaded
 from engine.documents.policies import inline_policies, load_policies
 from engine.documents.rules.rules import Rules
 from engine.documents.test_files.occurrence import DEFAULT_START, Naming, offset, start, zone_of
-from engine.documents.test_files.rule_tests import Group, group, names_of
-from engine.documents.test_files.steps import Act, acts
+from engine.documents.test_files.rule_tests import ExpectedGroup, group, names_of
+from engine.documents.test_files.steps import TestStep, acts
 from engine.documents.test_files.tested_rules import COUNTED, INLINE, TestedRules
 from engine.documents.yaml_tree import MappingNode, Node, ScalarNode, compose_file
 
@@ -132,7 +132,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     unusable: tuple[Finding, ...] = ()
 
 
-class Awaited(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedShown(msgspec.Struct, frozen=True, kw_only=True):
     """One line under `expect`: from `since` until `until` (both included; equal for `at`), what shows itself how."""
 
     since: Millis
@@ -149,7 +149,7 @@ class Awaited(msgspec.Struct, frozen=True, kw_only=True):
     level: int | None = None
     reason: str | None = None
     rule: str | None = None
-    group: Group = None
+    group: ExpectedGroup = None
 
 
 class PolicyTest(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,9 +159,9 @@ class PolicyTest(msgspec.Struct, frozen=True, kw_only=True):
     scene: Scene
     start: Instant
     zone: str
-    timeline: tuple[Act, ...]
+    timeline: tuple[TestStep, ...]
     run_until: Millis
-    expect: tuple[Awaited, ...]
+    expect: tuple[ExpectedShown, ...]
     nothing_else: Literal["messages", "all", "none"]
 
 
@@ -222,7 +222,7 @@ class _Stage:
         begins = form.read("start", start, DEFAULT_START)
         naming = Naming()
 
-        def entry(item: Node, findings: Findings) -> tuple[Act, ...]:
+        def entry(item: Node, findings: Findings) -> tuple[TestStep, ...]:
             return acts(item, findings, naming, scene.regions)
 
         timeline = tuple(act for found in form.read("timeline", list_of(entry), ()) for act in found)
@@ -363,7 +363,7 @@ def scalar_text(node: Node) -> str:
 # --- what is expected -------------------------------------------------------------------------------------------------
 
 
-def _awaited(node: Node, findings: Findings) -> Awaited:
+def _awaited(node: Node, findings: Findings) -> ExpectedShown:
     form = form_of(node, findings)
     if "between" in form:
         bounds = form.read("between", list_of(offset, minimum=2, maximum=2), ())
@@ -373,7 +373,7 @@ def _awaited(node: Node, findings: Findings) -> Awaited:
     else:
         since = until = form.require("at", offset, 0)
     aspect, value = _aspect(form, findings)
-    awaited = Awaited(
+    awaited = ExpectedShown(
         since=since,
         until=until,
         within="between" in form,

@@ -45,27 +45,27 @@ from engine.documents.test_files.occurrence import (
     start,
     zone_of,
 )
-from engine.documents.test_files.tested_rules import Seen, TestedRules, inline_of
+from engine.documents.test_files.tested_rules import SeenRules, TestedRules, inline_of
 from engine.documents.times import duration
 from engine.documents.yaml_tree import MappingNode, Node, ScalarNode, compose_file
 from engine.documents.yaml_tree import SequenceNode as Nodes
 
 SUFFIX = ".test.yaml"
-State = Literal["opens", "joins", "closes", "hidden"]
+ExpectedState = Literal["opens", "joins", "closes", "hidden"]
 STATES = ("opens", "joins", "closes", "hidden")
 REASONS = ("by_hand", "no_longer_true", "event", "quiet", "late_report", "corrected", "refuted")
 """Why an alert closes (docs/specification/rules.md#closing-reasons)."""
-Group = dict[str, str] | str | None
+ExpectedGroup = dict[str, str] | str | None
 """Which group: the values of the keys of `per`, or the group's own text; None: whichever there is."""
 
 
-class Expected(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedAlerts(msgspec.Struct, frozen=True, kw_only=True):
     """One line under `expect`: what happens to an alert at an instant of event time; `detected` is clock time."""
 
     at: Millis
-    state: State
+    state: ExpectedState
     rule: str | None = None
-    group: Group = None
+    group: ExpectedGroup = None
     detected: Millis | None = None
     reason: str | None = None
     evidence: tuple[str, ...] | None = None
@@ -78,7 +78,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     at: Millis
     rule: str | None = None
-    group: Group = None
+    group: ExpectedGroup = None
     open: bool | None = None
     evidence: tuple[str, ...] | None = None
     count: int | None = None
@@ -93,7 +93,7 @@ class Restart(msgspec.Struct, frozen=True, kw_only=True):
     down_for: Millis
 
 
-class Reload(msgspec.Struct, frozen=True, kw_only=True):
+class ReloadStep(msgspec.Struct, frozen=True, kw_only=True):
     """Another rule set is put in force."""
 
     at: Millis
@@ -109,9 +109,9 @@ class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
     start: Instant
     zone: str
     events: tuple[Occurrence, ...]
-    changes: tuple[Restart | Reload, ...]
+    changes: tuple[Restart | ReloadStep, ...]
     run_until: Millis
-    expect: tuple[Expected, ...]
+    expect: tuple[ExpectedAlerts, ...]
     check: tuple[Check, ...]
     nothing_else: bool
     any_arrival_order: bool
@@ -193,12 +193,12 @@ def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
 
 
 def _entries(
-    form: Form, seen: Seen, findings: Findings
-) -> tuple[tuple[Occurrence, ...], tuple[Restart | Reload, ...], tuple[Finding, ...]]:
+    form: Form, seen: SeenRules, findings: Findings
+) -> tuple[tuple[Occurrence, ...], tuple[Restart | ReloadStep, ...], tuple[Finding, ...]]:
     """Read what stands under `events`: events, restarts and reloads."""
     naming = Naming()
     events: list[Occurrence] = []
-    changes: list[Restart | Reload] = []
+    changes: list[Restart | ReloadStep] = []
     unusable: list[Finding] = []
     for entry in form.read("events", list_of(form_of), ()):
         if "restart" in entry:
@@ -208,7 +208,7 @@ def _entries(
         elif "reload" in entry:
             rules = entry.read("reload", partial(_reloaded, seen), Loaded(()))
             unusable += rules.findings
-            changes.append(Reload(at=entry.require("at", offset, 0), rules=rules.value))
+            changes.append(ReloadStep(at=entry.require("at", offset, 0), rules=rules.value))
         else:
             events += occurrences(entry, findings, naming)
         entry.close()
@@ -226,7 +226,7 @@ def down_for(node: Node, findings: Findings) -> Millis:
     return length
 
 
-def _reloaded(seen: Seen, node: Node, findings: Findings) -> Loaded[Rules]:
+def _reloaded(seen: SeenRules, node: Node, findings: Findings) -> Loaded[Rules]:
     """Take the rules of a reload; an invalid one is a failure of the test alone."""
     form = form_of(node, findings)
     form.require("inline_rules", lambda found, _findings: found, None)
@@ -235,11 +235,11 @@ def _reloaded(seen: Seen, node: Node, findings: Findings) -> Loaded[Rules]:
     return seen.reloaded(body)
 
 
-def _expected(node: Node, findings: Findings) -> Expected:
+def _expected(node: Node, findings: Findings) -> ExpectedAlerts:
     form = form_of(node, findings)
-    expected = Expected(
+    expected = ExpectedAlerts(
         at=form.require("at", offset, 0),
-        state=cast("State", form.require("state", word(*STATES), "opens")),
+        state=cast("ExpectedState", form.require("state", word(*STATES), "opens")),
         rule=form.read("rule", text, None),
         group=form.read("group", group, None),
         detected=form.read("detected", offset, None),
@@ -268,7 +268,7 @@ def _check(node: Node, findings: Findings) -> Check:
     return check
 
 
-def group(node: Node, findings: Findings) -> Group:
+def group(node: Node, findings: Findings) -> ExpectedGroup:
     """Take a group: a map from keys of `per` to values, or its text."""
     if not isinstance(node, MappingNode):
         return text(node, findings)

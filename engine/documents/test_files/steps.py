@@ -25,7 +25,7 @@ from engine.documents.policies import inline_policies
 from engine.documents.rules.rules import Rules, inline_rules
 from engine.documents.silences import Silencing, Unsilencing, silencing, unsilencing
 from engine.documents.test_files.occurrence import Naming, Occurrence, occurrences, offset
-from engine.documents.test_files.rule_tests import Group, down_for, group
+from engine.documents.test_files.rule_tests import ExpectedGroup, down_for, group
 from engine.documents.test_files.tested_rules import inline_of
 from engine.documents.times import hours, local_instant
 from engine.documents.yaml_tree import MappingNode as MarkedMapping
@@ -53,7 +53,7 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     operator: str = ""
     confirm: bool = True
     rule: str | None = None
-    group: Group = None
+    group: ExpectedGroup = None
 
 
 class Fetch(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,17 +62,17 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     who: str
     method: str
     rule: str | None = None
-    group: Group = None
+    group: ExpectedGroup = None
 
 
-class ByHand(msgspec.Struct, frozen=True, kw_only=True):
+class ByHandStep(msgspec.Struct, frozen=True, kw_only=True):
     """An operator resolves, reopens, escalates or comments an alert."""
 
     does: Literal["resolve", "reopen", "escalate", "comment"]
     who: str
     text: str = ""
     rule: str | None = None
-    group: Group = None
+    group: ExpectedGroup = None
 
 
 class GatewayChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class GatewayChange(msgspec.Struct, frozen=True, kw_only=True):
     recipient: str = ""
 
 
-class Reporting(msgspec.Struct, frozen=True, kw_only=True):
+class ReportStep(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway reports what became of the newest message of a person on a channel."""
 
     who: str
@@ -110,7 +110,7 @@ class OnDuty(msgspec.Struct, frozen=True, kw_only=True):
     until: Instant | None
 
 
-class ContactChange(msgspec.Struct, frozen=True, kw_only=True):
+class ContactStep(msgspec.Struct, frozen=True, kw_only=True):
     """A contact of a person changes; None leaves as it is."""
 
     person: str
@@ -140,15 +140,15 @@ class ClockJump(msgspec.Struct, frozen=True, kw_only=True):
     jump: Millis
 
 
-Deed = (
+AnyStep = (
     Answering
     | Fetch
-    | ByHand
+    | ByHandStep
     | GatewayChange
-    | Reporting
+    | ReportStep
     | Assign
     | OnDuty
-    | ContactChange
+    | ContactStep
     | Silencing
     | Unsilencing
     | Restarting
@@ -157,15 +157,15 @@ Deed = (
 )
 
 
-class Act(msgspec.Struct, frozen=True, kw_only=True):
+class TestStep(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a timeline: an event that is received, or something done, at an offset. `name` is its key."""
 
     at: Millis
     name: str
-    deed: Deed | Occurrence
+    deed: AnyStep | Occurrence
 
 
-def acts(node: Node, findings: Findings, naming: Naming, regions: RegionTable) -> tuple[Act, ...]:
+def acts(node: Node, findings: Findings, naming: Naming, regions: RegionTable) -> tuple[TestStep, ...]:
     """Take one entry; an event that repeats is several acts."""
     form = form_of(node, findings)
     at = form.require("at", offset, 0)
@@ -175,18 +175,18 @@ def acts(node: Node, findings: Findings, naming: Naming, regions: RegionTable) -
         if found is not None:
             found.close()
         form.close()
-        return tuple(Act(at=one.arrives, name="event", deed=one) for one in events)
+        return tuple(TestStep(at=one.arrives, name="event", deed=one) for one in events)
     for name, read in _DEEDS.items():
         if name in form:
             deed = form.read(name, partial(read, regions), None)
             form.close()
-            return () if deed is None else (Act(at=at, name=name, deed=deed),)
+            return () if deed is None else (TestStep(at=at, name=name, deed=deed),)
     form.close(also=("event", *_DEEDS))
     findings.add("required", form.mark, key="event")
     return ()
 
 
-def _answer(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _answer(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
     answering = Answering(
         who=form.require("who", text, ""),
@@ -206,7 +206,7 @@ def _answer(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
     return answering
 
 
-def _fetch(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _fetch(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
     fetch = Fetch(
         who=form.require("who", text, ""),
@@ -218,7 +218,7 @@ def _fetch(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
     return fetch
 
 
-def _post(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _post(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
     answering = Answering(
         who=form.require("who", text, ""),
@@ -233,7 +233,7 @@ def _post(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
     return answering
 
 
-def _withdraw(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _withdraw(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     """Take `{who, via}`: who closed the alert takes that back."""
     form = form_of(node, findings)
     answering = Answering(
@@ -250,10 +250,10 @@ def _withdraw(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
 
 def _by_hand(
     does: Literal["resolve", "reopen", "escalate", "comment"],
-) -> Callable[[RegionTable, Node, Findings], Deed]:
-    def read(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+) -> Callable[[RegionTable, Node, Findings], AnyStep]:
+    def read(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
         form = form_of(node, findings)
-        by_hand = ByHand(
+        by_hand = ByHandStep(
             does=does,
             who=form.require("who", text, ""),
             text=form.read("text", text, "") if does == "comment" else "",
@@ -266,7 +266,7 @@ def _by_hand(
     return read
 
 
-def _gateway(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _gateway(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
     change = GatewayChange(
         name=form.require("name", text, ""),
@@ -277,9 +277,9 @@ def _gateway(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
     return change
 
 
-def _report(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _report(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
-    report = Reporting(
+    report = ReportStep(
         who=form.require("who", text, ""),
         channel=cast("Channel", form.read("channel", word("sms", "email", "webhook"), "sms")),
         state=cast("Literal['delivered', 'failed']", form.require("state", word(*REPORT_STATES), "failed")),
@@ -300,7 +300,7 @@ def _code(node: Node, findings: Findings) -> str:
     return quoted_region(node, findings).text
 
 
-def _assign(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _assign(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
     code, role = form.require("position", _position, ("", ""))
     status = form.read("status", word("definitif", "pj", "pjs", "plt", "plh"), "definitif")
@@ -311,7 +311,7 @@ def _assign(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
     return assign
 
 
-def _roster(regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _roster(regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
     code, role = form.require("position", _position, ("00", ""))
     local = local_instant(regions.timezone(code))
@@ -326,9 +326,9 @@ def _roster(regions: RegionTable, node: Node, findings: Findings) -> Deed:
     return duty
 
 
-def _contact(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _contact(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
-    change = ContactChange(
+    change = ContactStep(
         person=form.require("person", text, ""),
         channel=cast("Channel", form.require("channel", word("sms", "email", "webhook"), "sms")),
         verified=form.read("verified", boolean, None),
@@ -339,11 +339,11 @@ def _contact(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
     return change
 
 
-def _restart(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _restart(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     return Restarting(down_for=down_for(node, findings))
 
 
-def _reload(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _reload(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     """Take `{policies: [...]}`, `{rules: [...]}` (inline both) or the same keys as a file has."""
     form = form_of(node, findings)
     body = inline_of(form)
@@ -363,14 +363,14 @@ def _reload(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
     )
 
 
-def _clock(_regions: RegionTable, node: Node, findings: Findings) -> Deed:
+def _clock(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
     jump = ClockJump(jump=form.require("jump", offset, 0))
     form.close()
     return jump
 
 
-_DEEDS: Mapping[str, Callable[[RegionTable, Node, Findings], Deed]] = {
+_DEEDS: Mapping[str, Callable[[RegionTable, Node, Findings], AnyStep]] = {
     "answer": _answer,
     "fetch": _fetch,
     "post": _post,

@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from engine.core.judging.calendar import Calendar
-from engine.core.judging.condition import Member
+from engine.core.judging.condition import ExpectedMember
 from engine.core.judging.rule import Rule
 from engine.documents.desks import members
 from engine.documents.fields import Form, form_of, list_of, text
 from engine.documents.finding import Findings
 from engine.documents.loaded import Loaded
-from engine.documents.reference_data import ANYTHING, Known
+from engine.documents.reference_data import ANYTHING, ReferenceData
 from engine.documents.reference_tables import Tables, inline_tables
 from engine.documents.rules.absence import REGIONS
 from engine.documents.rules.rules import Rules, inline_rules, load_rules
@@ -29,17 +29,17 @@ INLINE = ("inline_rules", "lists", "filters")
 COUNTED = ("roster", "tables")
 """Keys of what rules count with, of the file or of a test in the same way."""
 
-Roster = tuple[tuple[str, tuple[Member, ...]], ...]
+Roster = tuple[tuple[str, tuple[ExpectedMember, ...]], ...]
 """Named lists of who must report, `regions` among them."""
 NONE: Loaded[Rules] = Loaded(())
 
 
-class Seen(msgspec.Struct, frozen=True):
+class SeenRules(msgspec.Struct, frozen=True):
     """The rules that one test sees, and what stands around them: lists and filters, and what they may name."""
 
     rules: Loaded[Rules]
     around: MappingNode
-    known: Known
+    known: ReferenceData
 
     def reloaded(self, body: MappingNode) -> Loaded[Rules]:
         """Return the rules of a reload inside the test; they see what stands around its first ones."""
@@ -65,17 +65,17 @@ class TestedRules:
         """Return the rules a test of this file sees that brings none of its own."""
         return self._of(self._roster)
 
-    def of_test(self, form: Form) -> Seen:
+    def of_test(self, form: Form) -> SeenRules:
         """Return what a test sees: its own inline rules with the lists and filters around, else the file's."""
         own, counted = inline_of(form), form.read("roster", roster, self._roster)
         tables = form.read("tables", inline_tables, None)
         around = MappingNode({**self._file.pairs, **own.pairs}, own.mark)
         known = self._known(counted, self._tables if tables is None else tables)
         if own.pairs:
-            return Seen(inline_rules(around, known), around, known)
-        return Seen(self._of(counted) if tables is None else self._load(known), around, known)
+            return SeenRules(inline_rules(around, known), around, known)
+        return SeenRules(self._of(counted) if tables is None else self._load(known), around, known)
 
-    def _known(self, counted: Roster | None, tables: Tables | None) -> Known:
+    def _known(self, counted: Roster | None, tables: Tables | None) -> ReferenceData:
         lists = dict(counted or ())
         return msgspec.structs.replace(
             ANYTHING,
@@ -91,7 +91,7 @@ class TestedRules:
             self._sets[counted] = self._load(self._known(counted, self._tables))
         return self._sets[counted]
 
-    def _load(self, known: Known) -> Loaded[Rules]:
+    def _load(self, known: ReferenceData) -> Loaded[Rules]:
         files = [self._folder / name for name in self._named]
         named = _named(files, known) if files else NONE
         inline = inline_rules(self._file, known) if "inline_rules" in self._file.pairs else NONE
@@ -110,7 +110,7 @@ def inline_of(form: Form) -> MappingNode:
     return form.only(present)
 
 
-def _named(files: list[Path], known: Known) -> Loaded[Rules]:
+def _named(files: list[Path], known: ReferenceData) -> Loaded[Rules]:
     """Load rule files; where they need lists or filters of their neighbours, all of their folders."""
     alone = load_rules(files, known)
     if not alone.valid and all(file.is_file() for file in files):

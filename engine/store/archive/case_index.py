@@ -25,7 +25,7 @@ from engine.store.port import START
 FILE = "index.sqlite"
 BUSY_SECONDS = 10.0
 """Whoever finds the file locked waits so long."""
-Kind = Literal["message", "note", "settled"]
+FiledKind = Literal["message", "note", "settled"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS standing (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -70,21 +70,21 @@ class Filed(NamedTuple):
     people: tuple[str, ...] = ()
 
 
-class Text(NamedTuple):
+class FiledText(NamedTuple):
     """Words that may be erased, and until when they stay.
 
     They are of a message (key: its id), a note (key: its digest), or a settled record of the quarantine (key: when).
     """
 
     record: str
-    kind: Kind
+    kind: FiledKind
     key: str
     person: str
     until: Instant | None
     value: bytes
 
 
-class Row(NamedTuple):
+class CaseRow(NamedTuple):
     """A case as a list shows it."""
 
     id: str
@@ -117,7 +117,7 @@ class CaseIndex:
             row = found.fetchone() if found else None
             return str(row[0]) if row else START
 
-    def file(self, records: Iterable[Filed], texts: Iterable[Text], indexed: str) -> None:
+    def file(self, records: Iterable[Filed], texts: Iterable[FiledText], indexed: str) -> None:
         """Keep where records lie, up to a position; when this returns it is on the disk.
 
         What was kept of the same record before is replaced, its texts too.
@@ -157,14 +157,14 @@ class CaseIndex:
             "SELECT record, kind, key FROM texts WHERE record = ? AND key = ?", (record, digest)
         )
 
-    def rewrite(self, change: Callable[[Text], bytes]) -> int:
+    def rewrite(self, change: Callable[[FiledText], bytes]) -> int:
         """Give every text other bytes where `change` does; return how many were changed."""
         if not self.is_there:
             return 0
         made = 0
         with self._writing() as connection:
             for row in connection.execute("SELECT * FROM texts ORDER BY record, kind, key").fetchall():
-                text = Text(*row)
+                text = FiledText(*row)
                 value = change(text)
                 if value != text.value:
                     made += 1
@@ -207,13 +207,14 @@ class CaseIndex:
             row = found.fetchone() if found else None
             return str(row[0]) if row else None
 
-    def texts(self, record: str) -> list[Text]:
+    def texts(self, record: str) -> list[FiledText]:
         """Return the texts of a record that are still there."""
         with self._reading() as connection:
             if connection is None:
                 return []
             return [
-                Text(*row) for row in connection.execute("SELECT * FROM texts WHERE record = ?", (record,))
+                FiledText(*row)
+                for row in connection.execute("SELECT * FROM texts WHERE record = ?", (record,))
             ]
 
     def of_person(self, person: str) -> list[str]:
@@ -224,7 +225,9 @@ class CaseIndex:
             rows = connection.execute("SELECT record FROM people WHERE person = ? ORDER BY record", (person,))
             return [str(record) for (record,) in rows]
 
-    def page(self, limit: int, before: tuple[Instant, str] | None = None, *, region: str = "") -> list[Row]:
+    def page(
+        self, limit: int, before: tuple[Instant, str] | None = None, *, region: str = ""
+    ) -> list[CaseRow]:
         """Return cases, the newest detected first, from behind a place on; only of a region and what lies in it."""
         with self._reading() as connection:
             if connection is None:
@@ -237,7 +240,7 @@ class CaseIndex:
                 "ORDER BY detected_at DESC, id DESC LIMIT ?",
                 (at, id_, nation, region, region, limit),
             )
-            return [Row(*row) for row in rows]
+            return [CaseRow(*row) for row in rows]
 
     def count(self) -> int:
         """Return how many cases there are."""

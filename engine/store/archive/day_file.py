@@ -25,7 +25,7 @@ _BLOCK_HEAD = struct.Struct(f"<{len(_FIXED)}sI{_DIGEST_BYTES}s")
 _TAIL = struct.Struct("<II")
 _RAW_DEFLATE = -zlib.MAX_WBITS
 
-Fault = Literal["torn", "unreadable"]
+BlockFault = Literal["torn", "unreadable"]
 """What is wrong with a block: it ends too early, or its bytes are others than were written."""
 
 
@@ -34,7 +34,7 @@ class Block(NamedTuple):
 
     text: bytes
     end: int
-    fault: Fault | None = None
+    fault: BlockFault | None = None
 
 
 def pack(lines: Iterable[bytes]) -> bytes:
@@ -100,7 +100,7 @@ class DamagedError(StoreError):
         self.damage = damage
 
 
-class Link(msgspec.Struct, frozen=True):
+class ChainPosition(msgspec.Struct, frozen=True):
     """Where the chain stands: after the entry at `position` (`START`: before the first)."""
 
     position: str = START
@@ -117,11 +117,11 @@ class Head(msgspec.Struct, frozen=True):
     after: str
 
 
-class Line(NamedTuple):
+class ArchiveLine(NamedTuple):
     """A line as it was read: the head of the file or an entry; where the chain stands after it; its number from 1."""
 
     content: Head | Entry
-    link: Link
+    link: ChainPosition
     number: int
 
 
@@ -139,12 +139,12 @@ _ENTRY = msgspec.json.Decoder(_Entry)
 _TEXT = msgspec.json.Decoder(str)
 
 
-def head_line(day: str, namespace: str, link: Link) -> tuple[bytes, Link]:
+def head_line(day: str, namespace: str, link: ChainPosition) -> tuple[bytes, ChainPosition]:
     """Return the first line of a day's file, and where the chain stands after it."""
     return _chained(Head(FORM, day, namespace, link.position, link.chain), link)
 
 
-def entry_line(entry: Entry, link: Link) -> tuple[bytes, Link]:
+def entry_line(entry: Entry, link: ChainPosition) -> tuple[bytes, ChainPosition]:
     """Return the line of an entry, and where the chain stands after it."""
     if entry.type == "events":
         values = tuple(msgspec.Raw(value) for value in entry.values)
@@ -153,10 +153,12 @@ def entry_line(entry: Entry, link: Link) -> tuple[bytes, Link]:
     return _chained(_Entry(entry.position, entry.type, entry.received_at, entry.last, values), link)
 
 
-def _chained(content: Head | _Entry, link: Link) -> tuple[bytes, Link]:
+def _chained(content: Head | _Entry, link: ChainPosition) -> tuple[bytes, ChainPosition]:
     body = _ENCODE(content)
     chain = _chain(body, link.chain)
-    return b"".join((_OPENING, chain.encode(), _REST, body[1:], b"\n")), Link(content.position, chain)
+    return b"".join((_OPENING, chain.encode(), _REST, body[1:], b"\n")), ChainPosition(
+        content.position, chain
+    )
 
 
 def _chain(body: bytes, after: str) -> str:
@@ -171,7 +173,7 @@ def head_of(path: Path) -> Head:
     raise DamagedError(Damage(path.name, 0, "form"))
 
 
-def lines(path: Path, *, grows: bool = False) -> Iterator[Line]:
+def lines(path: Path, *, grows: bool = False) -> Iterator[ArchiveLine]:
     """Yield the lines of a file; raise `DamagedError` at the first that is not as it was written.
 
     `grows`: another process may be writing it, so that a block which is not whole is its end.
@@ -192,7 +194,7 @@ def lines(path: Path, *, grows: bool = False) -> Iterator[Line]:
                 if chain != claimed:
                     raise DamagedError(Damage(path.name, number, "chain"))
                 number += 1
-                yield Line(content, Link(content.position, chain), number)
+                yield ArchiveLine(content, ChainPosition(content.position, chain), number)
 
 
 def whole_bytes(path: Path) -> int:

@@ -22,10 +22,10 @@ import msgspec
 
 from engine.core.judging.instant import SECOND, Instant
 from engine.store.archive.day_file import (
+    ChainPosition,
     Damage,
     DamagedError,
     Head,
-    Link,
     entry_line,
     head_line,
     head_of,
@@ -39,13 +39,13 @@ SUFFIX = ".jsonl.gz"
 LOCK = "LOCK"
 
 
-class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+class ArchiveInspection(msgspec.Struct, frozen=True, kw_only=True):
     """What `verify` found: how much there is, where the chain ends, and everything that is not as it was written."""
 
     files: int
     entries: int
     events: int
-    link: Link
+    link: ChainPosition
     damages: tuple[Damage, ...]
 
 
@@ -61,16 +61,16 @@ class Archive:
         self._durable = durable
         self._namespace = namespace
         self._lock: int | None = None
-        self._link = Link()
+        self._link = ChainPosition()
 
     @property
-    def link(self) -> Link:
+    def link(self) -> ChainPosition:
         """Where the chain stands, in the process that writes."""
         return self._link
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def take(self, told: Link) -> bool:
+    def take(self, told: ChainPosition) -> bool:
         """Become the one who writes; return whether this is so, which it is not while another process writes.
 
         `told` is where the chain stood when entries were last trimmed from the stream: up to there the stream cannot
@@ -95,15 +95,15 @@ class Archive:
             os.close(self._lock)
             self._lock = None
 
-    def _end(self, told: Link) -> Link:
+    def _end(self, told: ChainPosition) -> ChainPosition:
         """Cut off what an interrupted write left; return where the chain ends."""
         while files := self._files():
-            link, number = Link(), 0
+            link, number = ChainPosition(), 0
             try:
                 for line in lines(files[-1]):
                     link, number = line.link, line.number
             except DamagedError as error:
-                told_here = told != Link() and self._path(_instant(told.position)) >= files[-1]
+                told_here = told != ChainPosition() and self._path(_instant(told.position)) >= files[-1]
                 lost = _beyond(told.position, link.position) if number else told_here
                 if lost or error.damage.kind != "torn":
                     raise
@@ -114,8 +114,8 @@ class Archive:
                 return link
             files[-1].unlink()
             self._sync_folder()
-        self._holds(told, Link())
-        return Link()
+        self._holds(told, ChainPosition())
+        return ChainPosition()
 
     @staticmethod
     def _cut(path: Path, whole: int) -> None:
@@ -123,9 +123,9 @@ class Archive:
             file.truncate(whole)
             os.fsync(file.fileno())
 
-    def _holds(self, told: Link, link: Link) -> None:
+    def _holds(self, told: ChainPosition, link: ChainPosition) -> None:
         """Raise `DamagedError` unless the chain up to `link` goes through `told`."""
-        if told in (link, Link()):
+        if told in (link, ChainPosition()):
             return
         path = self._path(_instant(told.position))
         if not _beyond(told.position, link.position) and path.exists():
@@ -134,7 +134,7 @@ class Archive:
                     return
         raise DamagedError(Damage(path.name, 0, "end"))
 
-    def append(self, entries: Sequence[Entry]) -> Link:
+    def append(self, entries: Sequence[Entry]) -> ChainPosition:
         """Write entries that come after all others; when this returns they are on the disk."""
         for instant, of_day in groupby(entries, key=lambda entry: entry.received_at // _DAY * _DAY):
             path, link = self._path(instant), self._link
@@ -201,7 +201,7 @@ class Archive:
                         break
         return found
 
-    def verify(self, told: Link | None = None) -> Inspection:
+    def verify(self, told: ChainPosition | None = None) -> ArchiveInspection:
         """Read everything; a damage ends the reading of its file only.
 
         `told` is what the store says of a living archive: it must be a link of the chain, and a block behind it that is
@@ -209,9 +209,9 @@ class Archive:
         """
         damages: list[Damage] = []
         entries = events = number = 0
-        link: Link | None = Link()
-        ended = Link()
-        seen = told is None or told == Link()
+        link: ChainPosition | None = ChainPosition()
+        ended = ChainPosition()
+        seen = told is None or told == ChainPosition()
         files = self._files()
         for path in files:
             number, before = 0, link
@@ -233,23 +233,23 @@ class Archive:
                 link = None  # what the next file should say is not known
         if not seen:
             damages.append(Damage(files[-1].name if files else "", number, "end"))
-        return Inspection(
+        return ArchiveInspection(
             files=len(files), entries=entries, events=events, link=ended, damages=tuple(damages)
         )
 
     def _strange(self, head: Head, path: Path) -> bool:
         return head.namespace != self._namespace or path.name != head.day + SUFFIX
 
-    def span(self) -> tuple[Link, Link]:
+    def span(self) -> tuple[ChainPosition, ChainPosition]:
         """Return where the chain stood before the first file that is here, and where it ends."""
         files = self._files()
         if not files:
-            return Link(), Link()
+            return ChainPosition(), ChainPosition()
         head = head_of(files[0])
-        link = Link(head.position, head.after)
+        link = ChainPosition(head.position, head.after)
         for line in lines(files[-1], grows=True):
             link = line.link
-        return Link(head.position, head.after), link
+        return ChainPosition(head.position, head.after), link
 
     def _files(self, since: Instant = 0) -> list[Path]:
         earliest = self._path(since).name

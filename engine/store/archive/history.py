@@ -22,7 +22,7 @@ AT_ONCE = 100
 """Entries read in one step."""
 
 
-class History:
+class EventHistory:
     """What a store and, where there is one, its archive hold."""
 
     def __init__(self, store: Store, archive: Archive | None = None) -> None:

@@ -22,7 +22,7 @@ import msgspec
 from engine.clock import monotonic
 from engine.errors import StoreError, StoreUnavailableError
 from engine.store.port import START, order_of
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 from engine.store.redis.store import RESTORING, base_of
 
 PAUSE_SECONDS = 4.0
@@ -36,11 +36,11 @@ _WORDS = 50_000
 """About so many words are sent in one go."""
 _TIMEOUT = 30.0
 
-Kind = Literal["hash", "zset", "list", "stream"]
-_SIZE: Mapping[Kind, str] = {"hash": "HLEN", "zset": "ZCARD", "list": "LLEN", "stream": "XLEN"}
+KeyKind = Literal["hash", "zset", "list", "stream"]
+_SIZE: Mapping[KeyKind, str] = {"hash": "HLEN", "zset": "ZCARD", "list": "LLEN", "stream": "XLEN"}
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class KeyPart(msgspec.Struct, frozen=True, array_like=True):
     """Some items of one key, whose name is without the namespace.
 
     `items` of a hash are field and value in turn, of a zset member and instant, of a list its entries, of a stream
@@ -48,7 +48,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     """
 
     key: str
-    kind: Kind
+    kind: KeyKind
     items: tuple[bytes, ...]
 
 
@@ -65,7 +65,7 @@ def size_of(keys: Sequence[str], items: Mapping[str, int]) -> Size:
 
 
 @asynccontextmanager
-async def stillness(link: Link) -> AsyncIterator[None]:
+async def stillness(link: RedisClient) -> AsyncIterator[None]:
     """Keep all writers of a server waiting while the context lasts; raise `StoreError` where some did not wait."""
     until = 0.0
 
@@ -114,7 +114,7 @@ class Namespace:
 
     def __init__(self, where: str, namespace: str) -> None:
         """Name the server by a URL or the path of its socket."""
-        self._link = Link(where, timeout=_TIMEOUT, wait_replicas=0)
+        self._link = RedisClient(where, timeout=_TIMEOUT, wait_replicas=0)
         self._base = base_of(namespace) + ":"
 
     async def aclose(self) -> None:
@@ -154,14 +154,14 @@ class Namespace:
                 items[name_of(key)] += length
         return size_of(keys, items)
 
-    async def parts(self, keys: Sequence[str], items: Counter[str]) -> AsyncGenerator[tuple[Part, bool]]:
+    async def parts(self, keys: Sequence[str], items: Counter[str]) -> AsyncGenerator[tuple[KeyPart, bool]]:
         """Yield what is in keys, each with whether it is the last of its key; within `still` it is of one moment.
 
         What is in them is added to `items` on the way, as `size` counts it.
         """
         for some in _pieces(keys, AT_ONCE):
             measured = await self._measured(some)
-            small: dict[str, Kind] = {}
+            small: dict[str, KeyKind] = {}
             for key, kind, length in measured:
                 items[name_of(key)] += length
                 if length <= AT_ONCE and kind != "stream":
@@ -169,23 +169,23 @@ class Namespace:
             for few in _pieces(list(small), max(1, AT_ONCE // 10)):
                 answers = await self._link.commands([self._whole(key, small[key]) for key in few])
                 for key, answer in zip(few, answers, strict=True):
-                    yield Part(key, small[key], tuple(_items(small[key], answer))), True
+                    yield KeyPart(key, small[key], tuple(_items(small[key], answer))), True
             for key, kind, length in measured:
                 if key in small:
                     continue
                 async with aclosing(self._pieces_of(key, kind, length)) as pieces:
                     async for piece in pieces:
-                        yield Part(key, kind, piece), False
-                yield Part(key, kind, ()), True
+                        yield KeyPart(key, kind, piece), False
+                yield KeyPart(key, kind, ()), True
 
-    async def _measured(self, keys: Sequence[str]) -> list[tuple[str, Kind, int]]:
+    async def _measured(self, keys: Sequence[str]) -> list[tuple[str, KeyKind, int]]:
         """Return the kind of each key and how much is in it."""
         kinds = await self._kinds(keys)
         asked = [(_SIZE[kind], self._base + key) for key, kind in kinds.items()]
         lengths = await self._link.commands(asked)
         return [(key, kind, length) for (key, kind), length in zip(kinds.items(), lengths, strict=True)]
 
-    async def _kinds(self, keys: Sequence[str]) -> dict[str, Kind]:
+    async def _kinds(self, keys: Sequence[str]) -> dict[str, KeyKind]:
         answers = await self._link.commands([("TYPE", self._base + key) for key in keys])
         kinds = {key: kind.decode() for key, kind in zip(keys, answers, strict=True)}
         for key, kind in kinds.items():
@@ -193,7 +193,7 @@ class Namespace:
                 raise StoreError(f"{key} is a {kind}, and a copy knows none: it would not be whole")
         return kinds
 
-    def _whole(self, key: str, kind: Kind) -> tuple[str | int, ...]:
+    def _whole(self, key: str, kind: KeyKind) -> tuple[str | int, ...]:
         name = self._base + key
         match kind:
             case "hash":
@@ -205,7 +205,7 @@ class Namespace:
             case "stream":
                 return "XRANGE", name, "-", "+"
 
-    async def _pieces_of(self, key: str, kind: Kind, size: int) -> AsyncGenerator[tuple[bytes, ...]]:
+    async def _pieces_of(self, key: str, kind: KeyKind, size: int) -> AsyncGenerator[tuple[bytes, ...]]:
         name = self._base + key
         cursor: Any
         match kind:
@@ -240,11 +240,11 @@ class Namespace:
         """Say that it is whole."""
         await self._link.command("DEL", self._base + RESTORING)
 
-    async def put(self, parts: Sequence[Part]) -> None:
+    async def put(self, parts: Sequence[KeyPart]) -> None:
         """Put parts in, after those that were put in before."""
         await self._link.commands([words for part in parts for words in self._puts(part)])
 
-    def _puts(self, part: Part) -> Iterator[tuple[str | bytes, ...]]:
+    def _puts(self, part: KeyPart) -> Iterator[tuple[str | bytes, ...]]:
         name, items = self._base + part.key, part.items
         if not items:
             return
@@ -278,9 +278,9 @@ class Namespace:
             await self._link.command("UNLINK", *(self._base + key for key in some))
 
 
-def batches(parts: Iterator[Part]) -> Iterator[list[Part]]:
+def batches(parts: Iterator[KeyPart]) -> Iterator[list[KeyPart]]:
     """Gather parts that go to the server at once."""
-    batch: list[Part] = []
+    batch: list[KeyPart] = []
     words = 0
     for part in parts:
         batch.append(part)
@@ -292,7 +292,7 @@ def batches(parts: Iterator[Part]) -> Iterator[list[Part]]:
         yield batch
 
 
-def _items(kind: Kind, answer: Any) -> Iterator[bytes]:
+def _items(kind: KeyKind, answer: Any) -> Iterator[bytes]:
     match kind:
         case "hash":
             for field, value in answer.items():

@@ -3,7 +3,7 @@
 Here: the form of the file, writing it and finding out whether it is as it was written. Not here: reading a server or
 filling one (`store.backup.copy`), and what goes into a backup when (`operations.backup`).
 
-The file is a `.tar.gz` that any tar opens: `manifest.json`, `store.jsonl` (a `Part` a line, bytes in base64), the
+The file is a `.tar.gz` that any tar opens: `manifest.json`, `store.jsonl` (a `KeyPart` a line, bytes in base64), the
 archive's day files, and the secret key where somebody asked for it. It appears under its name only when it is whole.
 """
 
@@ -24,8 +24,8 @@ from typing import IO
 import msgspec
 
 from engine.errors import StoreError
-from engine.store.archive.day_file import Link
-from engine.store.backup.copy import Part, Size
+from engine.store.archive.day_file import ChainPosition
+from engine.store.backup.copy import KeyPart, Size
 
 FORM = 1
 """The form of file that is written."""
@@ -36,7 +36,7 @@ _NAMES = re.compile(
 _CHUNK = 1 << 20
 _PRIVATE = 0o600
 
-Step = Callable[[int], object]
+BackupStep = Callable[[int], object]
 """Called with the number of bytes that were dealt with since the call before."""
 
 
@@ -63,7 +63,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     taken_at: str
     position: str
     cursor: str
-    link: Link
+    link: ChainPosition
     size: Size
     with_key: bool
     contents: dict[str, Content]
@@ -74,7 +74,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(name.removeprefix(ARCHIVE) for name in self.contents if name.startswith(ARCHIVE))
 
 
-class Spool:
+class BackupSpool:
     """The store's parts on the disk, before the file is made of them."""
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class Spool:
         self._file = open(path, "wb", opener=_private)  # noqa: SIM115 -- `close` closes it
         self._bytes = 0
 
-    def add(self, part: Part) -> None:
+    def add(self, part: KeyPart) -> None:
         """Write a part."""
         line = msgspec.json.encode(part) + b"\n"
         self._digest.update(line)
@@ -110,7 +110,7 @@ def content_of(path: Path, length: int | None = None) -> Content:
     return Content(total - rest, digest.hexdigest())
 
 
-def write(file: Path, manifest: Manifest, sources: Mapping[str, Path | bytes], step: Step) -> None:
+def write(file: Path, manifest: Manifest, sources: Mapping[str, Path | bytes], step: BackupStep) -> None:
     """Write the file; `sources` are the members' contents by name. It is on the disk when this returns."""
     partial = file.with_name(file.name + ".partial")
     try:
@@ -153,7 +153,7 @@ class Backup:
         except msgspec.MsgspecError as error:
             raise StoreError(f"{file}: its manifest cannot be read ({error})") from error
 
-    def verify(self, step: Step) -> None:
+    def verify(self, step: BackupStep) -> None:
         """Read all of it; raise `StoreError` naming the first member that is not as it was written."""
         missing = dict(self.manifest.contents)
         with self._members() as members:
@@ -172,9 +172,9 @@ class Backup:
         if missing:
             raise StoreError(f"{self.file} is damaged: {', '.join(missing)} is missing")
 
-    def parts(self, step: Step) -> Iterator[Part]:
+    def parts(self, step: BackupStep) -> Iterator[KeyPart]:
         """Yield the parts of the store."""
-        decode = msgspec.json.Decoder(Part).decode
+        decode = msgspec.json.Decoder(KeyPart).decode
         with self._member(STORE) as opened:
             for line in opened:
                 step(len(line))
@@ -187,7 +187,7 @@ class Backup:
         with self._member(KEY) as opened:
             return opened.read()
 
-    def put_archive(self, folder: Path, step: Step) -> None:
+    def put_archive(self, folder: Path, step: BackupStep) -> None:
         """Write the day files into a folder."""
         with self._members() as members:
             for name, opened, _ in members:
@@ -236,14 +236,14 @@ class _Form(msgspec.Struct, frozen=True):
     siaga_backup: int
 
 
-def _add(tar: tarfile.TarFile, name: str, length: int, opened: IO[bytes], step: Step) -> None:
+def _add(tar: tarfile.TarFile, name: str, length: int, opened: IO[bytes], step: BackupStep) -> None:
     member = tarfile.TarInfo(name)
     member.size, member.mode = length, _PRIVATE
     tar.addfile(member, _Counted(opened, step))  # type: ignore[arg-type]  # it needs `read` alone
 
 
 class _Counted:
-    def __init__(self, opened: IO[bytes], step: Step) -> None:
+    def __init__(self, opened: IO[bytes], step: BackupStep) -> None:
         self._opened = opened
         self._step = step
 

@@ -23,7 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
-from engine.store.redis.connection import Ear, Together, Wire, Word, packed
+from engine.store.redis.connection import CommandBatcher, CommandWord, Subscriber, Wire, packed
 from engine.store.redis.sentinel import PrimaryPool, watched
 
 CONNECTIONS = 32
@@ -38,7 +38,7 @@ _LATER = ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "TRYAGAI
 class _Packing:
     """Packs a long command in one go, which costs a third of the client's own way: it may hold thousands of words."""
 
-    def pack_command(self, *words: Word) -> list[bytes]:
+    def pack_command(self, *words: CommandWord) -> list[bytes]:
         """Return the bytes of a command."""
         if len(words) < LONG:
             short: list[bytes] = super().pack_command(*words)  # type: ignore[misc]
@@ -46,7 +46,7 @@ class _Packing:
         return [packed(words)]
 
 
-class Link:
+class RedisClient:
     """Connections to one server, or to whichever is the primary of several.
 
     It is named by a URL (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`) or the path of its socket.
@@ -63,29 +63,29 @@ class Link:
         except ValueError as error:  # the address itself may hold a password, so it is not in the message
             raise ConfigurationError(f"redis.url is no address of a server: {error}") from None
         self._client: Any = Redis.from_pool(pool)  # the client leaves most of its methods untyped
-        self._together = Together(self._client, Wire(self._client, timeout))
+        self._together = CommandBatcher(self._client, Wire(self._client, timeout))
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._together.close()
         await self._client.aclose()
 
-    async def command(self, *words: Word) -> Any:
+    async def command(self, *words: CommandWord) -> Any:
         """Send one command and return the answer."""
         with self._own_words():
             return await self._together.ask(*words)
 
-    async def several(self, *commands: tuple[Word, ...]) -> list[Any]:
+    async def several(self, *commands: tuple[CommandWord, ...]) -> list[Any]:
         """Send commands that change nothing and are short, in this order, and return their answers."""
         with self._own_words():
             return await self._together.ask_all(commands)
 
-    async def whole(self, *words: Word) -> Any:
+    async def whole(self, *words: CommandWord) -> Any:
         """Send a command whose answer may be large, on a connection of its own: no other answer waits behind it."""
         with self._own_words():
             return await self._client.execute_command(*words)
 
-    async def commands(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
+    async def commands(self, commands: Sequence[Sequence[CommandWord]]) -> list[Any]:
         """Send several commands in one go and return their answers; the first refusal is raised."""
         with self._own_words():
             pipeline = self._client.pipeline(transaction=False)
@@ -94,7 +94,7 @@ class Link:
             answers: list[Any] = await pipeline.execute()
             return answers
 
-    async def script(self, name: str, key: str, *arguments: Word) -> Any:
+    async def script(self, name: str, key: str, *arguments: CommandWord) -> Any:
         """Run a script of `store/scripts` on the key and return its answer once the replicas asked for have it too."""
         body, digest = _script(name)
         with self._own_words():
@@ -103,7 +103,7 @@ class Link:
             except exceptions.NoScriptError:
                 return await self._run("EVAL", body, 1, key, *arguments)
 
-    async def reading_script(self, name: str, key: str, *arguments: Word) -> Any:
+    async def reading_script(self, name: str, key: str, *arguments: CommandWord) -> Any:
         """Run a script that writes nothing and return its answer; the server refuses any write in it."""
         body, digest = _script(name)
         with self._own_words():
@@ -112,7 +112,7 @@ class Link:
             except exceptions.NoScriptError:
                 return await self._together.ask("EVAL_RO", body, 1, key, *arguments)
 
-    async def _run(self, *words: Word) -> Any:
+    async def _run(self, *words: CommandWord) -> Any:
         if not self._wait_replicas:
             return await self._together.ask(*words)
         # WAIT speaks of the writes of its own connection, so both go down the same one.
@@ -134,7 +134,7 @@ class Link:
         with self._own_words():
             connection = self._client.connection_pool.make_connection()
             await connection.connect()
-            ear = Ear(connection, channels, told)
+            ear = Subscriber(connection, channels, told)
             try:
                 await ear.over
             finally:

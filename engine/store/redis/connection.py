@@ -17,8 +17,8 @@ from redis._parsers import BaseParser
 
 from engine.clock import monotonic
 
-Word = str | bytes | int
-Command = tuple[tuple[Word, ...], asyncio.Future[Any]]
+CommandWord = str | bytes | int
+RedisCommand = tuple[tuple[CommandWord, ...], asyncio.Future[Any]]
 """A command and whom its answer is for."""
 _NOTHING = object()
 """Read where no whole answer has come yet."""
@@ -27,7 +27,7 @@ _NOTHING = object()
 class _Waiting(NamedTuple):
     """Who waits for an answer: to what, since when (seconds, monotonic)."""
 
-    name: Word
+    name: CommandWord
     since: float
     answer: asyncio.Future[Any]
 
@@ -42,7 +42,7 @@ class Wire:
         self._line: _Line | None = None
         self._connecting: asyncio.Task[None] | None = None
 
-    async def ask(self, commands: Sequence[Command]) -> None:
+    async def ask(self, commands: Sequence[RedisCommand]) -> None:
         """Send commands in one packet, over a new connection where there is none.
 
         Their answers, or what the server refused, go to the futures. Raises what the client raises where no connection
@@ -53,7 +53,7 @@ class Wire:
                 self._connecting = asyncio.create_task(self._connect())
             await asyncio.shield(self._connecting)
 
-    def send(self, commands: Sequence[Command]) -> bool:
+    def send(self, commands: Sequence[RedisCommand]) -> bool:
         """Send commands at once; return False, and do nothing, where there is no connection."""
         line = self._line
         if line is None or line.ended:
@@ -127,7 +127,7 @@ class _TakenOver(asyncio.Protocol):
         raise NotImplementedError
 
 
-class Ear(_TakenOver):
+class Subscriber(_TakenOver):
     """A connection that hears messages, until `over` says why not any more."""
 
     def __init__(self, connection: Any, channels: Sequence[str], told: Callable[[str], None]) -> None:
@@ -165,7 +165,7 @@ class _Line(_TakenOver):
         primary = getattr(self._client.connection_pool, "master_address", None)
         return primary is not None and primary != (self._connection.host, self._connection.port)
 
-    def send(self, commands: Sequence[Command]) -> None:
+    def send(self, commands: Sequence[RedisCommand]) -> None:
         """Send commands. Nobody waits for room on the way, since everybody waits for an answer anyway."""
         now = monotonic()
         self._waiting.extend([_Waiting(words[0], now, answer) for words, answer in commands])
@@ -215,7 +215,7 @@ class _Line(_TakenOver):
             self.end(exceptions.TimeoutError("the server does not answer"))
 
 
-def packed(words: Sequence[Word]) -> bytes:
+def packed(words: Sequence[CommandWord]) -> bytes:
     """Return the bytes of a command; a name of two words (`CONFIG GET`) is two."""
     name, *rest = words
     encoded = [*str(name).encode().split(), *[w if type(w) is bytes else str(w).encode() for w in rest]]
@@ -226,16 +226,16 @@ HEAVY = 16_384
 """A command with so many bytes in one word keeps the server busy for longer than a packet costs: it goes at once."""
 
 
-class Together:
+class CommandBatcher:
     """Gathers the commands of one client."""
 
     def __init__(self, client: Any, wire: Wire) -> None:
         self._client = client
         self._wire = wire
-        self._asked: list[tuple[tuple[Word, ...], asyncio.Future[Any]]] = []
+        self._asked: list[tuple[tuple[CommandWord, ...], asyncio.Future[Any]]] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def ask(self, *words: Word) -> Any:
+    async def ask(self, *words: CommandWord) -> Any:
         """Send one command and return its answer; raise what the client raised for it.
 
         Whoever is cancelled while waiting does not know whether the command was done.
@@ -244,7 +244,7 @@ class Together:
             return await self._client.execute_command(*words)
         return await self._posted(words)
 
-    async def ask_all(self, commands: Sequence[tuple[Word, ...]]) -> list[Any]:
+    async def ask_all(self, commands: Sequence[tuple[CommandWord, ...]]) -> list[Any]:
         """Send short commands, in this order, and return their answers; raise what the client raised for the first."""
         answers = [self._posted(words) for words in commands]
         try:
@@ -254,7 +254,7 @@ class Together:
                 if not answer.cancel() and not answer.cancelled():
                     answer.exception()
 
-    def _posted(self, words: tuple[Word, ...]) -> asyncio.Future[Any]:
+    def _posted(self, words: tuple[CommandWord, ...]) -> asyncio.Future[Any]:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked.append((words, answer))
         if len(self._asked) == 1:
@@ -269,7 +269,7 @@ class Together:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _send(self, asked: list[tuple[tuple[Word, ...], asyncio.Future[Any]]]) -> None:
+    async def _send(self, asked: list[tuple[tuple[CommandWord, ...], asyncio.Future[Any]]]) -> None:
         try:
             await self._wire.ask(asked)
         except Exception as error:  # noqa: BLE001 - whoever asked is told, whatever it is

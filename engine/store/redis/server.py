@@ -15,7 +15,7 @@ import msgspec
 from engine.core.judging.instant import SECOND, Instant
 from engine.errors import StoreError
 from engine.store.redis import store
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 from engine.store.redis.store import base_of
 
 TIMEOUT = 5.0
@@ -35,7 +35,7 @@ class Holder(msgspec.Struct, frozen=True):
     left: int
 
 
-class Server(msgspec.Struct, frozen=True, kw_only=True):
+class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of itself.
 
     `product` is `redis` or `valkey`. `faults` are of its durability, each with its remedy; `losing` are those of them
@@ -59,9 +59,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     holder: Holder | None
 
 
-async def look(where: str, namespace: str) -> Server:
+async def look(where: str, namespace: str) -> ServerStatus:
     """Ask a server; raises `StoreUnavailableError` where it does not answer."""
-    async with aclosing(Link(where, timeout=TIMEOUT, wait_replicas=0)) as link:
+    async with aclosing(RedisClient(where, timeout=TIMEOUT, wait_replicas=0)) as link:
         info: dict[str, Any] = await link.command("INFO")
         settings: dict[str, str] = {}
         with suppress(StoreError):  # one that hides its settings says so by its faults
@@ -71,7 +71,7 @@ async def look(where: str, namespace: str) -> Server:
         name, left, (seconds, micros) = await link.commands([("GET", key), ("PTTL", key), ("TIME",)])
     product = "valkey" if info.get("server_name") == "valkey" else "redis"
     written = info.get("aof_last_write_status", "ok"), info.get("aof_last_bgrewrite_status", "ok")
-    return Server(
+    return ServerStatus(
         product=product,
         version=str(info.get(f"{product}_version", info.get("redis_version", ""))),
         primary=info.get("role") == "master",

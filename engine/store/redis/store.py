@@ -34,15 +34,15 @@ from engine.store.port import (
     Expect,
     Fenced,
     Lease,
-    Outcome,
     Place,
     Plan,
     Put,
     Record,
     Write,
+    WriteOutcome,
     order_of,
 )
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 from engine.store.signals import Signals
 from engine.store.validation import (
     CONTENT_BYTES,
@@ -253,7 +253,7 @@ class RedisStore:
         if not _NAMESPACE.fullmatch(namespace):
             raise ConfigurationError(f"namespace {namespace!r}: take letters, digits, '.', '_' and '-'")
         self._base = base_of(namespace)
-        self._link = Link(where, timeout=timeout, wait_replicas=wait_replicas)
+        self._link = RedisClient(where, timeout=timeout, wait_replicas=wait_replicas)
         self._wait_replicas = wait_replicas
         self._timeout = timeout
         self._accept_weaker = accept_weaker_durability
@@ -313,7 +313,7 @@ class RedisStore:
         self._listener, self._heard = None, frozenset()
         await self._link.aclose()
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Do the whole write, or nothing of it; see the module for a lost answer."""
         check_write(write)
         answer = await self._change(write.name, "write", *gathered(write))

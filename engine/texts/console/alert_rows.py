@@ -16,7 +16,7 @@ from engine.core.alerting.escalation import following
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable
 from engine.texts.catalogue import Texts
-from engine.texts.localizer import Kinds, Voice
+from engine.texts.localizer import KindNames, Localizer
 from engine.texts.sanitize import plain
 
 NEVER = 1 << 62
@@ -29,7 +29,7 @@ class Next(NamedTuple):
     at: Instant | None
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     """One alert of a list. `waits`: nobody has it. `marks` are what else must be seen at a glance."""
 
     id: str
@@ -45,7 +45,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     marks: tuple[str, ...]
 
 
-class Awaited(NamedTuple):
+class AwaitedAnswer(NamedTuple):
     """What is awaited of an alert: the last part of the text's key, when it comes (None: nothing by itself), values."""
 
     form: str
@@ -54,28 +54,28 @@ class Awaited(NamedTuple):
     round: int = 0
 
 
-def awaited(alert: Alert) -> Awaited:
+def awaited(alert: Alert) -> AwaitedAnswer:
     """Return what comes next of an alert if nobody does anything."""
     if not alert.unresolved:
-        return Awaited("closed")
+        return AwaitedAnswer("closed")
     if alert.status == "acknowledged":
-        return Awaited("expires", alert.expires_at) if alert.expires_at else Awaited("held")
+        return AwaitedAnswer("expires", alert.expires_at) if alert.expires_at else AwaitedAnswer("held")
     if alert.hidden:
-        return Awaited("hidden")
+        return AwaitedAnswer("hidden")
     if alert.silenced:
-        return Awaited("silenced")
+        return AwaitedAnswer("silenced")
     if alert.exhausted_at is not None:
-        return Awaited("exhausted")
+        return AwaitedAnswer("exhausted")
     if alert.postponed is not None:
-        return Awaited("postponed", alert.postponed.until, alert.postponed.step)
+        return AwaitedAnswer("postponed", alert.postponed.until, alert.postponed.step)
     run = alert.current
     if run is None or run.over:
-        return Awaited("nothing")
+        return AwaitedAnswer("nothing")
     after = following(alert.policy, run)
     if after is None:
-        return Awaited("last", run.ends_at)
+        return AwaitedAnswer("last", run.ends_at)
     round_, step = after
-    return Awaited("step" if round_ == run.round else "round", run.ends_at, step, round_)
+    return AwaitedAnswer("step" if round_ == run.round else "round", run.ends_at, step, round_)
 
 
 def upcoming(alert: Alert, texts: Texts) -> Next:
@@ -87,9 +87,9 @@ def upcoming(alert: Alert, texts: Texts) -> Next:
     )
 
 
-def row(alert: Alert, texts: Texts, regions: RegionTable, kinds: Kinds, at: Instant) -> Row:
+def row(alert: Alert, texts: Texts, regions: RegionTable, kinds: KindNames, at: Instant) -> AlertRow:
     """Return the row of an alert at an instant, in the time of its region."""
-    voice = Voice(texts, regions, kinds, alert.region)
+    voice = Localizer(texts, regions, kinds, alert.region)
     marks = [
         key
         for key, holds in (
@@ -100,7 +100,7 @@ def row(alert: Alert, texts: Texts, regions: RegionTable, kinds: Kinds, at: Inst
         )
         if holds
     ]
-    return Row(
+    return AlertRow(
         id=alert.id,
         region=alert.region,
         level=alert.level,

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.core.alerting.alert import HistoryEntry
 from engine.core.judging.instant import Instant
-from engine.texts.alert_text import Teller
+from engine.texts.alert_text import AlertText
 from engine.texts.credential_words import credential_words, offices_of
 
 ALIKE = frozenset(("notified", "joined", "recipient_passed_over", "fallback"))
@@ -21,7 +21,7 @@ ALIKE = frozenset(("notified", "joined", "recipient_passed_over", "fallback"))
 MINUTE = 60_000
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class StoryLine(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened. `tone` is the name of the entry; `more` are the single ones that a line stands for.
 
     `who` names the credential by which it was done, in words; of a line for several entries each credential once.
@@ -39,7 +39,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class Credentials:
     """Says who did an entry of an alert's history, by the credential that it holds."""
 
-    def __init__(self, teller: Teller, labels: Mapping[str, str]) -> None:
+    def __init__(self, teller: AlertText, labels: Mapping[str, str]) -> None:
         """Prepare the offices of the alert's messages. `labels` are those of tokens, by their id."""
         self._texts = teller.texts
         self._labels = labels
@@ -53,10 +53,10 @@ class Credentials:
 
 def story(
     entries: Sequence[HistoryEntry],
-    teller: Teller,
+    teller: AlertText,
     notes: Mapping[str, str],
     labels: Mapping[str, str] | None = None,
-) -> list[Line]:
+) -> list[StoryLine]:
     """Tell what was reported and then a history, oldest first.
 
     `notes` are the texts that the reader may see, `labels` those of the tokens that entries or reports name.
@@ -72,7 +72,7 @@ def story(
     return lines
 
 
-def _reports(entries: Sequence[HistoryEntry], teller: Teller, by: Credentials) -> Iterator[Line]:
+def _reports(entries: Sequence[HistoryEntry], teller: AlertText, by: Credentials) -> Iterator[StoryLine]:
     """Tell what was reported when the alert opened; what joined later has entries of its own."""
     voice, alert = teller.voice, teller.alert
     joined = {(entry.details.get("desk"), entry.details.get("event")) for entry in entries}
@@ -90,7 +90,7 @@ def _reports(entries: Sequence[HistoryEntry], teller: Teller, by: Credentials) -
     )
     at = max(e.received_at for e in first)
     several = teller.texts("console.story.reported.several", n=voice.number(len(first)))
-    yield Line(
+    yield StoryLine(
         at=at,
         when=voice.near_moment(at, teller.at),
         tone="reported",
@@ -104,10 +104,10 @@ def _alike(entry: HistoryEntry) -> tuple[str, int]:
     return entry.name, entry.at // MINUTE if entry.name in ALIKE else entry.number
 
 
-def _together(entries: list[HistoryEntry], teller: Teller, by: Credentials) -> Line:
+def _together(entries: list[HistoryEntry], teller: AlertText, by: Credentials) -> StoryLine:
     first = entries[0]
     text = teller.texts(f"console.story.{first.name}.several", n=teller.voice.number(len(entries)))
-    return Line(
+    return StoryLine(
         at=first.at,
         when=teller.voice.near_moment(first.at, teller.at),
         tone=first.name,
@@ -117,8 +117,8 @@ def _together(entries: list[HistoryEntry], teller: Teller, by: Credentials) -> L
     )
 
 
-def _line(entry: HistoryEntry, teller: Teller, notes: Mapping[str, str], by: Credentials) -> Line:
-    return Line(
+def _line(entry: HistoryEntry, teller: AlertText, notes: Mapping[str, str], by: Credentials) -> StoryLine:
+    return StoryLine(
         at=entry.at,
         when=teller.voice.near_moment(entry.at, teller.at),
         tone=entry.name,
@@ -128,7 +128,7 @@ def _line(entry: HistoryEntry, teller: Teller, notes: Mapping[str, str], by: Cre
     )
 
 
-def _text(entry: HistoryEntry, teller: Teller, by: Credentials) -> str:
+def _text(entry: HistoryEntry, teller: AlertText, by: Credentials) -> str:
     texts, voice, details = teller.texts, teller.voice, entry.details
     reason = entry.reason.partition(":")[0]
     key = texts.first(
@@ -166,7 +166,7 @@ def _text(entry: HistoryEntry, teller: Teller, by: Credentials) -> str:
     return said
 
 
-def office_of(person: str, teller: Teller) -> str:
+def office_of(person: str, teller: AlertText) -> str:
     """Return the office as which a person was told of the alert; an operator by the id of their user."""
     if not person:
         return teller.texts["office.somebody"]
@@ -175,7 +175,7 @@ def office_of(person: str, teller: Teller) -> str:
     return teller.texts("console.story.user", user=person)
 
 
-def _level(level: object, teller: Teller) -> str:
+def _level(level: object, teller: AlertText) -> str:
     return teller.texts[f"level.{level}"] if isinstance(level, int) and 1 <= level <= 4 else ""
 
 
@@ -183,7 +183,7 @@ def _instant(value: object) -> Instant:
     return value if isinstance(value, int) else 0
 
 
-def _word(family: str, name: object, teller: Teller) -> str:
+def _word(family: str, name: object, teller: AlertText) -> str:
     """Return the word of a name of a closed list; one that has none stands as it is."""
     key = f"{family}{name}"
     return teller.texts[key] if name and key in teller.texts else str(name or "")

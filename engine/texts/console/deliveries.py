@@ -12,7 +12,7 @@ import msgspec
 
 from engine.core.alerting.alert import Notification
 from engine.core.judging.instant import Instant
-from engine.texts.alert_text import Teller
+from engine.texts.alert_text import AlertText
 from engine.texts.catalogue import Texts
 
 TONES = {"delivered": "good", "sent": "fair", "failed": "bad", "pending": "wait", "sending": "wait"}
@@ -28,7 +28,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that one person was told at one time, with the ways by which they were."""
 
     office: str
@@ -37,7 +37,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     ways: tuple[Way, ...]
 
 
-def deliveries(teller: Teller) -> list[Delivery]:
+def deliveries(teller: AlertText) -> list[DeliveryRow]:
     """Return what people were told of an alert, in the order in which it was planned."""
     texts, voice = teller.texts, teller.voice
     told = sorted(teller.notifications, key=_together)
@@ -46,7 +46,7 @@ def deliveries(teller: Teller) -> list[Delivery]:
         several = list(messages)
         said = texts[f"console.kind.{kind}"]
         rows.append(
-            Delivery(
+            DeliveryRow(
                 office=teller.office(several[0]) if office else texts["office.somebody"],
                 kind=f"{said} {texts['console.delivery.informing']}" if informing else said,
                 when=voice.near_moment(planned_at, teller.at),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.texts.alert_text import Teller
+from engine.texts.alert_text import AlertText
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class EventTableRow(msgspec.Struct, frozen=True, kw_only=True):
     """One report."""
 
     when: str
@@ -24,11 +24,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     impact: str
 
 
-def reports(teller: Teller) -> list[Report]:
+def reports(teller: AlertText) -> list[EventTableRow]:
     """Return the reports that an alert keeps, the newest first."""
     texts, voice = teller.texts, teller.voice
     return [
-        Report(
+        EventTableRow(
             when=voice.listed_moment(e.occurred_at, teller.at, e.time_precision),
             what=voice.kind(e),
             place=voice.place(e.region),

@@ -34,10 +34,10 @@ FIELDS: Mapping[str, Callable[[Evidence], Hashable]] = {
 }
 """What an alert keeps of the fields that a rule may count the different values of."""
 
-Form = Literal["count", "silence", "reports"]
+ChartForm = Literal["count", "silence", "reports"]
 
 
-class Point(NamedTuple):
+class ChartPoint(NamedTuple):
     """A report: when it happened, its severity (1-4), and the figure that it made."""
 
     at: Instant
@@ -48,10 +48,10 @@ class Point(NamedTuple):
 class Chart(NamedTuple):
     """What is drawn: points in order of time over [since, until], the steps of the figure, the limit (None: none)."""
 
-    form: Form
+    form: ChartForm
     since: Instant
     until: Instant
-    points: tuple[Point, ...]
+    points: tuple[ChartPoint, ...]
     steps: tuple[tuple[Instant, float], ...]
     limit: float | None
 
@@ -79,11 +79,13 @@ def chart_of(alert: Alert, at: Instant, distinct: Sequence[str] = ()) -> Chart |
     begins -= (ends - begins) // 25
     steps = _counted(alert, evidence, ends, distinct)
     if steps:
-        points = tuple(Point(e.occurred_at, e.severity, _figure_at(steps, e.occurred_at)) for e in evidence)
+        points = tuple(
+            ChartPoint(e.occurred_at, e.severity, _figure_at(steps, e.occurred_at)) for e in evidence
+        )
         return Chart("count", begins, ends, points, steps, alert.limit)
     if len(evidence) < 2:
         return None
-    points = tuple(Point(e.occurred_at, e.severity, n) for n, e in enumerate(evidence, start=1))
+    points = tuple(ChartPoint(e.occurred_at, e.severity, n) for n, e in enumerate(evidence, start=1))
     return Chart("reports", begins, ends, points, tuple((p.at, p.figure) for p in points), None)
 
 

@@ -13,13 +13,13 @@ from engine.core.alerting.alert import Alert, HistoryEntry
 from engine.core.judging.instant import MINUTE, Instant
 from engine.core.judging.region import RegionTable
 from engine.texts.catalogue import Texts
-from engine.texts.localizer import Kinds, Voice
+from engine.texts.localizer import KindNames, Localizer
 
 BARS, MINUTES_A_BAR = 12, 5
 ANSWERS = frozenset(("answered", "answer_refused"))
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
+class DoneRow(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was done about an alert."""
 
     alert: str
@@ -42,12 +42,12 @@ def bars(events: Mapping[tuple[int, str], int], at: Instant) -> list[int]:
 
 
 def done(
-    entry: HistoryEntry, alert: Alert, texts: Texts, regions: RegionTable, kinds: Kinds, at: Instant
-) -> Done:
+    entry: HistoryEntry, alert: Alert, texts: Texts, regions: RegionTable, kinds: KindNames, at: Instant
+) -> DoneRow:
     """Say one thing that was done, in the time of the alert's region."""
-    voice = Voice(texts, regions, kinds, alert.region)
+    voice = Localizer(texts, regions, kinds, alert.region)
     key = texts.first(f"console.done.{entry.name}.{entry.reason}", f"console.done.{entry.name}")
-    return Done(
+    return DoneRow(
         alert=alert.id,
         level=alert.level,
         what=texts[key],

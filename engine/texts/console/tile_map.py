@@ -12,7 +12,7 @@ import msgspec
 from engine.texts.catalogue import Texts
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class TilePlace(msgspec.Struct, frozen=True, array_like=True):
     """Where a province's tile lies, from 1, and its short name."""
 
     column: int
@@ -20,13 +20,13 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     short: str
 
 
-class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TileLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file of the layout."""
 
     version: int
     columns: int
     rows: int
-    tiles: dict[str, Place]
+    tiles: dict[str, TilePlace]
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,12 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tile(
-    code: str, count: int, level: int, texts: Texts, name: Callable[[str], str], place: Place | None = None
+    code: str,
+    count: int,
+    level: int,
+    texts: Texts,
+    name: Callable[[str], str],
+    place: TilePlace | None = None,
 ) -> Tile:
     """Return the tile of a region with so many open alerts, the highest of this level (0 where there are none)."""
     full = name(code)

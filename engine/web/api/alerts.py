@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from engine.core.alerting.alert import Alert, HistoryEntry, Notification, Status
+from engine.core.alerting.alert import Alert, AlertStatus, HistoryEntry, Notification
 from engine.core.judging.event import Scalar
 from engine.core.judging.instant import Instant, format_instant
 from engine.core.judging.judgement import Evidence
 from engine.core.judging.rule import level_name
 from engine.escalation.notes import Notes
 from engine.people.tokens import Right, Scope
-from engine.records.alert_lists import Wanted
+from engine.records.alert_lists import WantedList
 from engine.records.alert_repository import Case
 from engine.records.audit_log import note_seen
 from engine.web.auth import cover, needs, siaga_of
@@ -147,7 +147,7 @@ class AlertDetail(AlertShape):
     notifications: list[NotificationShape]
 
 
-class HistoryShape(BaseModel):
+class AlertHistoryShape(BaseModel):
     """One entry of an alert's history; `digest` covers it and `before`, the digest of the entry before."""
 
     number: int
@@ -165,7 +165,7 @@ class History(BaseModel):
     """The whole history of an alert, oldest first."""
 
     alert: str
-    entries: list[HistoryShape]
+    entries: list[AlertHistoryShape]
 
 
 def alert_shape(alert: Alert) -> AlertShape:
@@ -220,7 +220,7 @@ def history(alert: str, entries: Iterable[HistoryEntry], notes: Mapping[str, str
     return History(
         alert=alert,
         entries=[
-            HistoryShape(
+            AlertHistoryShape(
                 number=entry.number,
                 name=entry.name,
                 at=format_instant(entry.at),
@@ -321,7 +321,7 @@ REGION = r"^\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?$"
 async def list_alerts(
     request: Request,
     response: Response,
-    status: Annotated[Status | None, Query(description="Only of this status")] = None,
+    status: Annotated[AlertStatus | None, Query(description="Only of this status")] = None,
     level: Annotated[Level | None, Query(description="Only of this level")] = None,
     region: Annotated[
         str | None, Query(description="Only in this region and what lies in it", pattern=REGION)
@@ -338,7 +338,7 @@ async def list_alerts(
     """
     if region is not None:
         cover(scope, region, "read")
-    wanted = Wanted(region=region or scope.region, status=status, level=level or "", rule=rule or "")
+    wanted = WantedList(region=region or scope.region, status=status, level=level or "", rule=rule or "")
     page = await siaga_of(request).desk.page(wanted, limit, None if cursor is None else place_of(cursor))
     next_cursor = None if page.after is None else cursor_of(page.after)
     link_next(request, response, next_cursor)

@@ -22,9 +22,9 @@ from engine.records.alert_lists import callable_in
 from engine.records.alert_repository import Case, load
 from engine.records.audit_log import note_seen
 from engine.store.port import Place
-from engine.texts.alert_text import Case as Spoken
-from engine.texts.alert_text import Teller, said_by_phone
-from engine.texts.localizer import Voice
+from engine.texts.alert_text import AlertText, said_by_phone
+from engine.texts.alert_text import CaseText as Spoken
+from engine.texts.localizer import Localizer
 from engine.web.api.alerts import REGION, AlertShape, alert_shape, case_of
 from engine.web.api.answers import refused
 from engine.web.auth import cover, needs, siaga_of
@@ -147,9 +147,9 @@ async def _shape(siaga: Siaga, callee: Callee, case: Case) -> CalleeShape:
     alert, notice = callee.alert, callee.notice
     person = (await siaga.books.directory()).person(notice.person)
     texts = siaga.catalogue.texts(notice.language)
-    voice = Voice(texts, siaga.books.regions, siaga.kind_names, alert.region)
+    voice = Localizer(texts, siaga.books.regions, siaga.kind_names, alert.region)
     messages, now = tuple(case.notifications.values()), siaga.clock.now()
-    teller = Teller(voice, Spoken(notification=notice, alert=alert, notifications=messages, at=now))
+    teller = AlertText(voice, Spoken(notification=notice, alert=alert, notifications=messages, at=now))
     contacts = sorted(person.contacts, key=lambda contact: contact.priority) if person else []
     return CalleeShape(
         person=notice.person,

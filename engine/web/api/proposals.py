@@ -15,16 +15,16 @@ from engine.core.judging.instant import format_instant
 from engine.core.judging.rule import Rule, level_name
 from engine.people.proposal_records import (
     LONGEST_REASON,
-    Act,
     ChangeProposal,
+    ContactAct,
     ContactChange,
     Decided,
-    Kind,
-    State,
+    ProposalKind,
+    ProposalState,
     TooManyProposalsError,
 )
 from engine.people.tokens import Scope
-from engine.rule_sets.rule_difference import Told, reading
+from engine.rule_sets.rule_difference import AudienceChange, reading
 from engine.texts.catalogue import LANGUAGES
 from engine.texts.rule_sentence import sentence
 from engine.web.api.rule_sets import ReloadShape, shape, too_many_proposals
@@ -86,7 +86,7 @@ class ChangedShape(BaseModel):
 class ContactChangeShape(BaseModel):
     """A change of a contact of a person; the person's other contacts are notified of it and may object."""
 
-    act: Act = Field(
+    act: ContactAct = Field(
         description="`count`: it is to count; `remove`: the last one of an office holder is to go; `removed`, "
         "`stopped`: it went, or gets nothing any more, and an objection takes that back"
     )
@@ -103,8 +103,8 @@ class ProposalShape(BaseModel):
     """A proposal, who made it, and who decided on it."""
 
     id: str
-    subject: Kind
-    state: State
+    subject: ProposalKind
+    state: ProposalState
     by: str = Field(description="The credential that proposed it, such as `user:siti` or `os:root`")
     at: str = Field(description="RFC 3339 in UTC")
     lapses_at: str = Field(description="It ends then if nobody decided")
@@ -321,5 +321,5 @@ def _sentences(siaga: Siaga, rule: Rule | None) -> dict[str, str]:
     }
 
 
-def _told(told: Told) -> ToldShape:
+def _told(told: AudienceChange) -> ToldShape:
     return ToldShape(level=level_name(told.level), who=told.role, at=told.at)

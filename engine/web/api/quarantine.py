@@ -19,7 +19,7 @@ from engine.people.tokens import Scope
 from engine.records.audit_log import note_seen
 from engine.records.case_archive import settled_versions
 from engine.records.quarantine import Quarantined
-from engine.records.quarantine_acts import Settled, audited
+from engine.records.quarantine_acts import SettledRecord, audited
 from engine.web.auth import forbidden, needs, siaga_of
 from engine.web.paging import CURSOR, PAGED, cursor_of, link_next, place_of
 from engine.web.problem import Problem, not_found, responses
@@ -160,7 +160,7 @@ def verify_needed(lowered: Sequence[str]) -> Problem:
     return forbidden("verify", text, "verify_needed", lowered=list(lowered))
 
 
-def version_shape(one: Settled) -> SettledVersion:
+def version_shape(one: SettledRecord) -> SettledVersion:
     """Return a settled record as the API shows it."""
     entry = audited(one)
     return SettledVersion(

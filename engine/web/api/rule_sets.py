@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from engine.core.judging.instant import format_instant
 from engine.people.proposal_records import ChangeProposal, TooManyProposalsError
 from engine.people.tokens import Scope
-from engine.records.rule_set_diff import Approved, Kept, Preview, Revision
+from engine.records.rule_set_diff import Approved, KeptReason, Preview, Revision
 from engine.records.rule_sets import page_of as history_page
 from engine.rule_sets.rule_files import as_they_lie
 from engine.web.auth import needs, siaga_of
@@ -56,7 +56,7 @@ class OpenAlertShape(BaseModel):
     id: str
     rule: str
     group: str
-    reason: Kept
+    reason: KeptReason
 
 
 class ReloadShape(BaseModel):
@@ -123,7 +123,7 @@ class FormerShape(BaseModel):
     kept: bool = Field(description="Whether it can be proposed again: the newest 50 are kept")
 
 
-class HistoryShape(BaseModel):
+class RuleSetHistoryShape(BaseModel):
     """Rule sets that were in force, the newest first."""
 
     rule_sets: list[FormerShape]
@@ -136,13 +136,13 @@ async def rule_history(
     response: Response,
     cursor: Annotated[str | None, CURSOR] = None,
     _scope: Scope = needs("read"),
-) -> HistoryShape:
+) -> RuleSetHistoryShape:
     """List the rule sets that were in force, the newest first, as far as the log goes back."""
     after = None if cursor is None else place_of(cursor)
     page = await history_page(siaga_of(request).store, HISTORY_PAGE, after)
     further = None if page.after is None else cursor_of(page.after)
     link_next(request, response, further)
-    return HistoryShape(
+    return RuleSetHistoryShape(
         rule_sets=[
             FormerShape(
                 rule_set=one.rule_set,

@@ -24,8 +24,8 @@ from engine.web.problem import Problem, not_found, responses
 
 router = APIRouter(tags=["silences"])
 
-Pattern = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Patterns = Annotated[list[Pattern], Field(max_length=50)]
+MatchPattern = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+MatchPatterns = Annotated[list[MatchPattern], Field(max_length=50)]
 
 
 class MatchShape(BaseModel):
@@ -33,12 +33,12 @@ class MatchShape(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    region: Patterns = Field([], description="Codes; each holds for what lies in it, too")
-    rule: Patterns = Field([], description="Ids of rules")
+    region: MatchPatterns = Field([], description="Codes; each holds for what lies in it, too")
+    rule: MatchPatterns = Field([], description="Ids of rules")
     level: list[Literal["waspada", "siaga", "awas"]] = Field([], description="Levels")
-    kind: Patterns = Field([], description="Kinds of the events that the alert rests on")
-    policy: Patterns = Field([], description="Ids of policies")
-    incident: Patterns = Field([], description="Incidents of the events that the alert rests on")
+    kind: MatchPatterns = Field([], description="Kinds of the events that the alert rests on")
+    policy: MatchPatterns = Field([], description="Ids of policies")
+    incident: MatchPatterns = Field([], description="Incidents of the events that the alert rests on")
 
 
 class SilenceBody(BaseModel):

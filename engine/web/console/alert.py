@@ -19,7 +19,7 @@ from engine.core.judging.instant import HOUR, MINUTE
 from engine.escalation.notes import Notes
 from engine.records.alert_repository import Case
 from engine.records.audit_log import note_seen
-from engine.texts.alert_text import Teller
+from engine.texts.alert_text import AlertText
 from engine.texts.answer_page import procedure
 from engine.texts.console.alert_rows import row
 from engine.texts.console.alert_story import story
@@ -29,7 +29,7 @@ from engine.texts.console.evidence_chart import Chart, chart_of, svg
 from engine.texts.credential_words import tokens_among
 from engine.web.answer_page import procedures_of
 from engine.web.api.alerts import case_of
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import HOME, shell_of, teller_of
 from engine.web.console.phone_list import ToCall, to_call
 from engine.web.console.routing import pages
@@ -41,13 +41,13 @@ SILENT_HOURS = (1, 2, 4, 8, 12, 24)
 
 
 @router.get(ALERT)
-async def alert(alert_id: str, visit: Visit = visitor("read")) -> Response:
+async def alert(alert_id: str, visit: CurrentUser = visitor("read")) -> Response:
     """Show an alert."""
     case = await case_of(visit.request, alert_id, visit.scope, "read")
     return await shown(visit, case)
 
 
-async def shown(visit: Visit, case: Case, *, refused: str = "") -> Response:
+async def shown(visit: CurrentUser, case: Case, *, refused: str = "") -> Response:
     """Return the page of an alert; `refused` names why what was asked for was not done."""
     shell, siaga, at = shell_of(visit.request), visit.siaga, visit.siaga.clock.now()
     one, operates = case.alert, visit.may("operate")
@@ -112,7 +112,7 @@ def speaker(case: Case, user: str) -> Notification:
     )
 
 
-def _said(chart: Chart, teller: Teller) -> tuple[str, str]:
+def _said(chart: Chart, teller: AlertText) -> tuple[str, str]:
     """Say in a title and a sentence what the drawing shows."""
     texts, voice = teller.texts, teller.voice
     silence = chart.form == "silence"
@@ -135,7 +135,7 @@ def _said(chart: Chart, teller: Teller) -> tuple[str, str]:
     return title, text
 
 
-def _distinct(visit: Visit, case: Case) -> tuple[str, ...]:
+def _distinct(visit: CurrentUser, case: Case) -> tuple[str, ...]:
     """Return the fields whose different values the alert's rule counts, where that very version is still in force."""
     words = case.alert.rule
     rule = visit.siaga.books.rule_set.rules.get(words.id)
@@ -144,7 +144,7 @@ def _distinct(visit: Visit, case: Case) -> tuple[str, ...]:
     return rule.condition.of
 
 
-async def _callees(visit: Visit, case: Case) -> list[ToCall]:
+async def _callees(visit: CurrentUser, case: Case) -> list[ToCall]:
     """Return whom of this alert only a call can reach; that their numbers were looked at stands in the audit."""
     siaga, at = visit.siaga, visit.siaga.clock.now()
     found = callees(case.alert, case.notifications.values(), await siaga.books.surroundings(), at)
@@ -153,13 +153,13 @@ async def _callees(visit: Visit, case: Case) -> list[ToCall]:
     return [await to_call(visit, callee, case) for callee in found]
 
 
-def _people(teller: Teller) -> Mapping[str, str]:
+def _people(teller: AlertText) -> Mapping[str, str]:
     """Return the offices of those who were told and may answer, by person, in the order in which they were told."""
     told = sorted(teller.notifications, key=lambda n: (n.planned_at, n.informing, n.office, n.role))
     return {n.person: teller.office(n) for n in reversed(told) if n.kind in NOTICES and not n.informing}
 
 
-async def _offices(visit: Visit, case: Case, teller: Teller) -> list[tuple[str, str]]:
+async def _offices(visit: CurrentUser, case: Case, teller: AlertText) -> list[tuple[str, str]]:
     """Return to which offices the matter can be passed on: role and title."""
     around = await visit.siaga.books.surroundings()
     found = candidates(case.alert, "", around, visit.siaga.clock.now())

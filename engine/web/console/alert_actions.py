@@ -18,7 +18,7 @@ from engine.escalation.notes import LONGEST, digest_of, with_note
 from engine.records.alert_repository import Case
 from engine.web.api.alerts import case_of
 from engine.web.console.alert import ALERT, SILENT_HOURS, shown
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import HOME
 from engine.web.console.phone_list import PHONE
 from engine.web.console.routing import pages
@@ -31,7 +31,7 @@ LONGEST_REASON = 500
 
 
 @router.post(ALERT + "/answer")
-async def answer_for(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+async def answer_for(alert_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Enter what an official said by phone."""
     case = await _case(visit, alert_id)
     person, says = visit.text("person"), next((one for one in SAID if one == visit.text("says")), None)
@@ -53,25 +53,25 @@ async def answer_for(alert_id: str, visit: Visit = visitor("operate")) -> Respon
 
 
 @router.post(ALERT + "/take")
-async def take(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+async def take(alert_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Take the matter in the user's own name."""
     return await _own(visit, alert_id, "taken")
 
 
 @router.post(ALERT + "/resolve")
-async def resolve(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+async def resolve(alert_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Resolve the alert in the user's own name."""
     return await _own(visit, alert_id, "resolved")
 
 
 @router.post(ALERT + "/reopen")
-async def reopen(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+async def reopen(alert_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Withdraw the closing of the alert."""
     return await _own(visit, alert_id, "reopened")
 
 
 @router.post(ALERT + "/escalate")
-async def escalate(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+async def escalate(alert_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Start the next step now."""
     case = await _case(visit, alert_id)
     command = EscalateNow(person=visit.scope.actor, is_operator=True)
@@ -84,7 +84,7 @@ async def escalate(alert_id: str, visit: Visit = visitor("operate")) -> Response
 
 
 @router.post(ALERT + "/silence")
-async def silence(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+async def silence(alert_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Keep alerts of this rule in this region quiet for some hours."""
     case = await _case(visit, alert_id)
     hours = next((one for one in SILENT_HOURS if str(one) == visit.text("hours")), None)
@@ -103,7 +103,7 @@ async def silence(alert_id: str, visit: Visit = visitor("operate")) -> Response:
 
 
 @router.post(ALERT + "/comment")
-async def comment(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+async def comment(alert_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Remark something; nobody is told."""
     case = await _case(visit, alert_id)
     note = _note(visit)
@@ -117,7 +117,7 @@ async def comment(alert_id: str, visit: Visit = visitor("operate")) -> Response:
 
 
 @router.post(ALERT + "/call")
-async def call(alert_id: str, visit: Visit = visitor("operate")) -> Response:
+async def call(alert_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Enter that somebody was called, and whether they were reached."""
     case = await _case(visit, alert_id)
     person, reached = visit.text("person"), visit.text("reached")
@@ -130,7 +130,7 @@ async def call(alert_id: str, visit: Visit = visitor("operate")) -> Response:
     return _back(visit, alert_id, "called")
 
 
-async def _own(visit: Visit, alert_id: str, says: Says) -> Response:
+async def _own(visit: CurrentUser, alert_id: str, says: Says) -> Response:
     case = await _case(visit, alert_id)
     digest = digest_of(alert_id, visit.scope.actor, _note(visit))
     answer = Answer(
@@ -144,7 +144,7 @@ async def _own(visit: Visit, alert_id: str, says: Says) -> Response:
     return await _answered(visit, case, answer)
 
 
-async def _answered(visit: Visit, case: Case, answer: Answer) -> Response:
+async def _answered(visit: CurrentUser, case: Case, answer: Answer) -> Response:
     """Enter an answer with its note; of a refused one nothing is kept."""
     alert_id = case.alert.id
     note = with_note(alert_id, answer.note_digest, _note(visit))
@@ -156,25 +156,25 @@ async def _answered(visit: Visit, case: Case, answer: Answer) -> Response:
     return _back(visit, alert_id, "repeated" if answered.repeated else answer.says)
 
 
-async def _case(visit: Visit, alert_id: str) -> Case:
+async def _case(visit: CurrentUser, alert_id: str) -> Case:
     return await case_of(visit.request, alert_id, visit.scope, "operate")
 
 
-async def _again(visit: Visit, case: Case) -> Case:
+async def _again(visit: CurrentUser, case: Case) -> Case:
     """Return the case as it is now: a refusal stands in its history."""
     return await visit.siaga.desk.case(case.alert.id) or case
 
 
-async def _delegate(visit: Visit, case: Case, giver: str) -> str:
+async def _delegate(visit: CurrentUser, case: Case, giver: str) -> str:
     """Return the person of the office that the form names; empty where there is none."""
     around = await visit.siaga.books.surroundings()
     found = candidates(case.alert, giver, around, visit.siaga.clock.now())
     return next((one.person for one in found if one.role == visit.text("to")), "")
 
 
-def _note(visit: Visit) -> str:
+def _note(visit: CurrentUser) -> str:
     return visit.text("note")[:LONGEST]
 
 
-def _back(visit: Visit, alert_id: str, said: str) -> Response:
+def _back(visit: CurrentUser, alert_id: str, said: str) -> Response:
     return visit.back(PHONE if visit.text("back") == "phone" else f"{HOME}/alerts/{alert_id}", said)

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from engine.core.judging.region import NATION
 from engine.records.audit_log import AUDIT, What, newest
 from engine.texts.credential_words import credential_words, tokens_among
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import shell_of
 from engine.web.console.routing import pages
 
@@ -28,7 +28,7 @@ LISTED = 200
 
 
 @router.get(PATH)
-async def audit(visit: Visit = visitor("operate")) -> Response:
+async def audit(visit: CurrentUser = visitor("operate")) -> Response:
     """List the newest entries, of one kind or by one user where asked."""
     cover(visit.scope, NATION, "operate")
     query, store = visit.request.query_params, visit.siaga.store
@@ -41,7 +41,7 @@ async def audit(visit: Visit = visitor("operate")) -> Response:
     shell = shell_of(visit.request)
     listed, texts = found[:LISTED], shell.catalogue.texts(visit.language)
     labels = await visit.siaga.tokens.labels(tokens_among(entry.by for entry in listed))
-    voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, NATION)
+    voice = Localizer(texts, visit.siaga.books.regions, visit.siaga.kind_names, NATION)
     now = visit.siaga.clock.now()
     return shell.page(
         visit.request,

@@ -32,7 +32,7 @@ class SignInNeeded(Exception):
     """Nobody is signed in; the route (`console.route`) sends them to the sign-in."""
 
 
-class Visit(NamedTuple):
+class CurrentUser(NamedTuple):
     """A request of somebody who is signed in. `form` is empty where it is no POST."""
 
     request: Request
@@ -73,7 +73,7 @@ class Visitor:
     def __init__(self, *rights: Right) -> None:
         self.rights = rights
 
-    async def __call__(self, request: Request) -> Visit:
+    async def __call__(self, request: Request) -> CurrentUser:
         """Return the visit, or raise what is missing."""
         cookie = request.cookies.get(cookie_name(request), "")
         signed_in = await siaga_of(request).sessions.find(cookie) if cookie else None
@@ -83,7 +83,7 @@ class Visitor:
         scope = signed_in.user.scope
         deciding = scope.rights & {"policy", "operate"} and request.method == "GET"
         waiting = len(await siaga_of(request).proposals.waiting_for(scope)) if deciding else 0
-        visit = Visit(request, scope, signed_in.form_token, form, language_of(request), waiting)
+        visit = CurrentUser(request, scope, signed_in.form_token, form, language_of(request), waiting)
         request.state.visit = visit  # for the frame of the page, should it be refused from here on
         if request.method == "POST":
             check_form(request, form, visit.form_token)

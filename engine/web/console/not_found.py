@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import HOME
 from engine.web.console.routing import pages
 from engine.web.problem import not_found
@@ -16,6 +16,6 @@ router = pages()
 
 
 @router.get(HOME + "/{rest:path}")
-async def nowhere(_visit: Visit = visitor()) -> Response:
+async def nowhere(_visit: CurrentUser = visitor()) -> Response:
     """Say to who is signed in that there is no such page."""
     raise not_found("page")

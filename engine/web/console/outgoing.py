@@ -13,7 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from engine.app import Siaga
-from engine.core.alerting.alert import Notification, State
+from engine.core.alerting.alert import Notification, NotificationState
 from engine.core.alerting.route import CLOSED, Breaker
 from engine.core.judging.instant import Instant
 from engine.records.alert_lists import callable_in, most_pressing
@@ -22,9 +22,9 @@ from engine.records.readable import readable_or
 from engine.records.runtime_config import BREAKERS
 from engine.store.port import Place
 from engine.texts.console.deliveries import Way, way
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.api import phone_list
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import asked_place, next_page, shell_of
 from engine.web.console.routing import pages
 
@@ -37,10 +37,10 @@ PIECES = 3
 """So many times as many that are planned are looked through for them."""
 ALERTS = 50
 """Messages are counted over so many of the most pressing alerts."""
-STATES: tuple[State, ...] = get_args(State)
+STATES: tuple[NotificationState, ...] = get_args(NotificationState)
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class OutgoingLine(msgspec.Struct, frozen=True, kw_only=True):
     """One message: of which alert (empty: a digest), to which office, what kind, by which way, and when it goes."""
 
     alert: str
@@ -52,7 +52,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     when: str
 
 
-class Outlet(msgspec.Struct, frozen=True, kw_only=True):
+class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway: its channel, and until when it is not asked because it failed five times in a row."""
 
     id: str
@@ -62,7 +62,7 @@ class Outlet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @router.get(PATH)
-async def outgoing(visit: Visit = visitor("operate")) -> Response:
+async def outgoing(visit: CurrentUser = visitor("operate")) -> Response:
     """Show what goes out in the user's region."""
     siaga, now = visit.siaga, visit.siaga.clock.now()
     calls, _ = await phone_list.waiting(siaga, visit.scope.region)
@@ -91,7 +91,7 @@ async def outgoing(visit: Visit = visitor("operate")) -> Response:
     )
 
 
-async def _waiting(siaga: Siaga, visit: Visit) -> tuple[list[Notification], Place | None]:
+async def _waiting(siaga: Siaga, visit: CurrentUser) -> tuple[list[Notification], Place | None]:
     """Return what is to go out or to be tried again, the next first; what only awaits a report is not.
 
     It looks through a bounded part of what is planned; with it comes the place behind which there may be more.
@@ -112,9 +112,9 @@ async def _waiting(siaga: Siaga, visit: Visit) -> tuple[list[Notification], Plac
     return found, after
 
 
-def _line(visit: Visit, n: Notification, now: Instant) -> Line:
+def _line(visit: CurrentUser, n: Notification, now: Instant) -> OutgoingLine:
     voice = _voice(visit, n.region)
-    return Line(
+    return OutgoingLine(
         alert=n.alert,
         level=n.level,
         place=voice.place(n.region),
@@ -125,14 +125,14 @@ def _line(visit: Visit, n: Notification, now: Instant) -> Line:
     )
 
 
-async def _outlets(visit: Visit, now: Instant) -> list[Outlet]:
+async def _outlets(visit: CurrentUser, now: Instant) -> list[GatewayRow]:
     routes, voice = visit.siaga.books.routes, _voice(visit, visit.scope.region)
     records = await visit.siaga.store.get(BREAKERS, [route.gateway for route in routes])
     found = []
     for route, record in zip(routes, records, strict=True):
         breaker = readable_or(BREAKERS, route.gateway, record, Breaker, CLOSED)
         found.append(
-            Outlet(
+            GatewayRow(
                 id=route.gateway,
                 channel=voice.texts[f"console.channel.{route.channel}"],
                 is_open=breaker.is_open(now),
@@ -142,6 +142,6 @@ async def _outlets(visit: Visit, now: Instant) -> list[Outlet]:
     return found
 
 
-def _voice(visit: Visit, region: str) -> Voice:
+def _voice(visit: CurrentUser, region: str) -> Localizer:
     texts = shell_of(visit.request).catalogue.texts(visit.language)
-    return Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, region)
+    return Localizer(texts, visit.siaga.books.regions, visit.siaga.kind_names, region)

@@ -18,13 +18,13 @@ from engine.core.judging.instant import MINUTE, Instant, format_instant
 from engine.people.tokens import Right
 from engine.records.alert_repository import Case
 from engine.store.port import Place
-from engine.texts.alert_text import Case as Spoken
-from engine.texts.alert_text import Teller
+from engine.texts.alert_text import AlertText
+from engine.texts.alert_text import CaseText as Spoken
 from engine.texts.catalogue import LANGUAGES, Catalogue, Texts, environment, load_catalogue
 from engine.texts.credential_words import credential_words
 from engine.texts.local_time import duration
-from engine.texts.localizer import Voice
-from engine.web.console.current_user import Visit, language_of
+from engine.texts.localizer import Localizer
+from engine.web.console.current_user import CurrentUser, language_of
 from engine.web.paging import cursor_of, place_of
 
 HOME = "/console"
@@ -71,7 +71,7 @@ class Asset(NamedTuple):
     media_type: str
 
 
-class Shell:
+class PageRenderer:
     """Makes the pages of one installation."""
 
     def __init__(self, siaga: Siaga) -> None:
@@ -96,7 +96,7 @@ class Shell:
         request: Request,
         template: str,
         *,
-        visit: Visit | None = None,
+        visit: CurrentUser | None = None,
         status: int = 200,
         **view: object,
     ) -> HTMLResponse:
@@ -126,9 +126,9 @@ class Shell:
         return HTMLResponse(html, status, {"Content-Security-Policy": POLICY})
 
 
-def shell_of(request: Request) -> Shell:
+def shell_of(request: Request) -> PageRenderer:
     """Return what makes the pages of this installation."""
-    shell: Shell = request.app.state.shell
+    shell: PageRenderer = request.app.state.shell
     return shell
 
 
@@ -147,7 +147,7 @@ def asset(templates: Path, name: str, files: tuple[str, ...], media_type: str) -
     return Asset(f"{STATIC}{digest}/{name}", content, media_type)
 
 
-def hidden(visit: Visit | None) -> Markup:
+def hidden(visit: CurrentUser | None) -> Markup:
     """Return the field by which a form sends the session's token back."""
     token = visit.form_token if visit else ""
     return Markup('<input type="hidden" name="form_token" value="{}">').format(token)
@@ -171,26 +171,26 @@ def countdown(texts: Texts, until: Instant, now: Instant) -> Markup:
     )
 
 
-def teller_of(visit: Visit, case: Case, mine: Notification, language: str = "") -> Teller:
+def teller_of(visit: CurrentUser, case: Case, mine: Notification, language: str = "") -> AlertText:
     """Return who tells of a case, in the language of the page unless another is named."""
     siaga, messages = visit.siaga, tuple(case.notifications.values())
     texts = shell_of(visit.request).catalogue.texts(language or visit.language)
-    voice = Voice(texts, siaga.books.regions, siaga.kind_names, case.alert.region)
+    voice = Localizer(texts, siaga.books.regions, siaga.kind_names, case.alert.region)
     at = siaga.clock.now()
-    return Teller(voice, Spoken(notification=mine, alert=case.alert, notifications=messages, at=at))
+    return AlertText(voice, Spoken(notification=mine, alert=case.alert, notifications=messages, at=at))
 
 
 LONGEST = 100
 """Characters of a cursor."""
 
 
-def asked_place(visit: Visit) -> Place | None:
+def asked_place(visit: CurrentUser) -> Place | None:
     """Return the place behind which the page begins; None at the beginning of the list."""
     cursor = visit.request.query_params.get("cursor", "")[:LONGEST]
     return place_of(cursor) if cursor else None
 
 
-def next_page(visit: Visit, after: Place | None) -> str:
+def next_page(visit: CurrentUser, after: Place | None) -> str:
     """Return the address of the next page; empty at the end."""
     if after is None:
         return ""

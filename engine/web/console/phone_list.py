@@ -15,7 +15,7 @@ from engine.records.alert_repository import Case
 from engine.records.audit_log import note_seen
 from engine.texts.alert_text import said_by_phone
 from engine.web.api.phone_list import waiting
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import HOME, asked_place, next_page, shell_of, teller_of
 from engine.web.console.routing import pages
 
@@ -42,7 +42,7 @@ class ToCall(NamedTuple):
 
 
 @router.get(PHONE)
-async def phone(visit: Visit = visitor("operate")) -> Response:
+async def phone(visit: CurrentUser = visitor("operate")) -> Response:
     """Show whom only a call can reach."""
     siaga, within = visit.siaga, visit.scope.region
     found, more = await waiting(siaga, within, asked_place(visit))
@@ -54,7 +54,7 @@ async def phone(visit: Visit = visitor("operate")) -> Response:
     )
 
 
-async def to_call(visit: Visit, callee: Callee, case: Case) -> ToCall:
+async def to_call(visit: CurrentUser, callee: Callee, case: Case) -> ToCall:
     """Return a person of the list as pages show them; the words to say are in the person's language."""
     notice = callee.notice
     person = (await visit.siaga.books.directory()).person(notice.person)

@@ -16,17 +16,16 @@ from engine.core.judging.rule import Rule
 from engine.people.proposal_records import ChangeProposal, Decided, TooManyProposalsError
 from engine.records.rule_sets import RuleSet
 from engine.records.rule_sets import page_of as history_page
-from engine.rule_sets.rule_difference import Told, Words, reading
+from engine.rule_sets.rule_difference import AudienceChange, Words, reading
 from engine.texts.catalogue import Texts
 from engine.texts.difference import Piece, words_differing
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.texts.rule_sentence import sentence
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import PROPOSALS, asked_place, next_page, shell_of
 from engine.web.console.routing import pages
-from engine.web.console.silences import Line as SilenceLine
-from engine.web.console.silences import proposed_line
+from engine.web.console.silences import SilenceLine, proposed_line
 from engine.web.problem import not_found
 
 router = pages()
@@ -36,7 +35,7 @@ DECIDED = 20
 """So many decided proposals come on one page."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class ProposalLine(msgspec.Struct, frozen=True, kw_only=True):
     """A proposal as a list shows it; `until` is when it lapses, or when somebody decided, `about` what it is of."""
 
     id: str
@@ -51,7 +50,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """When a change of a contact counts, or is final, unless somebody objects; empty: by approval alone."""
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class DifferencePart(msgspec.Struct, frozen=True, kw_only=True):
     """One rule or policy that differs, in words."""
 
     id: str
@@ -77,7 +76,7 @@ class Former(NamedTuple):
 
 
 @router.get(PROPOSALS)
-async def inbox(visit: Visit = visitor("operate", "policy")) -> Response:
+async def inbox(visit: CurrentUser = visitor("operate", "policy")) -> Response:
     """List what waits and what was decided."""
     siaga, shell = visit.siaga, shell_of(visit.request)
     voice = _voice(visit)
@@ -97,13 +96,13 @@ async def inbox(visit: Visit = visitor("operate", "policy")) -> Response:
 
 
 @router.get(PROPOSALS + "/{proposal_id}")
-async def proposal_page(proposal_id: str, visit: Visit = visitor("operate", "policy")) -> Response:
+async def proposal_page(proposal_id: str, visit: CurrentUser = visitor("operate", "policy")) -> Response:
     """Show one proposal with its difference."""
     return await _page(visit, await _seen(visit, proposal_id))
 
 
 @router.post(PROPOSALS + "/{proposal_id}/approve")
-async def approve(proposal_id: str, visit: Visit = visitor("operate", "policy")) -> Response:
+async def approve(proposal_id: str, visit: CurrentUser = visitor("operate", "policy")) -> Response:
     """Approve a proposal of somebody else, as it was shown."""
     await _seen(visit, proposal_id)
     number = visit.text("yes")
@@ -115,7 +114,7 @@ async def approve(proposal_id: str, visit: Visit = visitor("operate", "policy"))
 
 
 @router.post(PROPOSALS + "/{proposal_id}/reject")
-async def reject(proposal_id: str, visit: Visit = visitor("operate", "policy")) -> Response:
+async def reject(proposal_id: str, visit: CurrentUser = visitor("operate", "policy")) -> Response:
     """Reject a proposal of somebody else, or withdraw one's own."""
     await _seen(visit, proposal_id)
     reason = visit.text("reason")
@@ -125,7 +124,7 @@ async def reject(proposal_id: str, visit: Visit = visitor("operate", "policy")) 
 
 
 @router.get(HISTORY)
-async def history(visit: Visit = visitor("read")) -> Response:
+async def history(visit: CurrentUser = visitor("read")) -> Response:
     """List the rule sets that were in force, each with one tap to propose it again."""
     siaga, shell = visit.siaga, shell_of(visit.request)
     voice, now = _voice(visit), siaga.clock.now()
@@ -152,7 +151,7 @@ async def history(visit: Visit = visitor("read")) -> Response:
 
 
 @router.post(HISTORY + "/{rule_set}/propose")
-async def roll_back(rule_set: str, visit: Visit = visitor("policy")) -> Response:
+async def roll_back(rule_set: str, visit: CurrentUser = visitor("policy")) -> Response:
     """Propose a rule set that was in force before."""
     cover(visit.scope, NATION, "policy")
     try:
@@ -166,14 +165,14 @@ async def roll_back(rule_set: str, visit: Visit = visitor("policy")) -> Response
     return visit.back(f"{PROPOSALS}/{made.proposal.id}", said="proposed")
 
 
-async def _seen(visit: Visit, proposal_id: str) -> ChangeProposal:
+async def _seen(visit: CurrentUser, proposal_id: str) -> ChangeProposal:
     proposal = await visit.siaga.proposals.get(proposal_id)
     if proposal is None or not proposal.seen_by(visit.scope):
         raise not_found("proposal")
     return proposal
 
 
-async def _decided(visit: Visit, decided: Decided | None) -> Response:
+async def _decided(visit: CurrentUser, decided: Decided | None) -> Response:
     if decided is None:
         raise not_found("proposal")
     if decided.result in ("approved", "rejected", "withdrawn"):
@@ -186,7 +185,7 @@ async def _decided(visit: Visit, decided: Decided | None) -> Response:
 
 
 async def _page(
-    visit: Visit, proposal: ChangeProposal, *, fault: str = "", told: int | None = None
+    visit: CurrentUser, proposal: ChangeProposal, *, fault: str = "", told: int | None = None
 ) -> Response:
     siaga, shell = visit.siaga, shell_of(visit.request)
     voice = _voice(visit)
@@ -214,7 +213,7 @@ async def _page(
     )
 
 
-def _parts(visit: Visit, kept: tuple[RuleSet, RuleSet], voice: Voice) -> list[Part]:
+def _parts(visit: CurrentUser, kept: tuple[RuleSet, RuleSet], voice: Localizer) -> list[DifferencePart]:
     found, texts, kinds = reading(*kept), voice.texts, visit.siaga.kind_names
 
     def said(before: Rule | None, after: Rule | None) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
@@ -222,7 +221,7 @@ def _parts(visit: Visit, kept: tuple[RuleSet, RuleSet], voice: Voice) -> list[Pa
         return words_differing(old, new)
 
     rules = [
-        Part(
+        DifferencePart(
             id=one.id,
             title=next(rule.title for rule in (one.after, one.before) if rule is not None),
             what="rule",
@@ -236,16 +235,17 @@ def _parts(visit: Visit, kept: tuple[RuleSet, RuleSet], voice: Voice) -> list[Pa
         for one in found.rules
     ]
     return rules + [
-        Part(id=one.id, title=one.id, what="policy", kind=one.kind, words=one.words) for one in found.policies
+        DifferencePart(id=one.id, title=one.id, what="policy", kind=one.kind, words=one.words)
+        for one in found.policies
     ]
 
 
-def _silence(proposal: ChangeProposal, voice: Voice, now: Instant) -> SilenceLine | None:
+def _silence(proposal: ChangeProposal, voice: Localizer, now: Instant) -> SilenceLine | None:
     """Return the silence that is proposed, as the page of silences shows it."""
     return None if proposal.subject.silence is None else proposed_line(proposal, voice, now)
 
 
-def _about(proposal: ChangeProposal, voice: Voice, now: Instant) -> str:
+def _about(proposal: ChangeProposal, voice: Localizer, now: Instant) -> str:
     """Say in one line what a silence or contact is of; of rules the page of the proposal says it."""
     if proposal.subject.contact is not None:
         return proposal.subject.contact.contact
@@ -256,7 +256,7 @@ def _about(proposal: ChangeProposal, voice: Voice, now: Instant) -> str:
     return f"{keys}. {voice.texts['console.silences.with_awas']}" if silence.include_awas else keys
 
 
-def _told(told: Told, voice: Voice) -> str:
+def _told(told: AudienceChange, voice: Localizer) -> str:
     """Return whom a rule tells, such as `AWAS: Sekda, daerah kejadian`."""
     texts = voice.texts
     level = texts[f"level.{told.level}"]
@@ -272,10 +272,10 @@ def _office(role: str, texts: Texts) -> str:
     return texts[key] if key else role.replace("_", " ").capitalize()
 
 
-def _line(proposal: ChangeProposal, voice: Voice, visit: Visit) -> Line:
+def _line(proposal: ChangeProposal, voice: Localizer, visit: CurrentUser) -> ProposalLine:
     now = visit.siaga.clock.now()
     until = proposal.lapses_at if proposal.decided_at is None else proposal.decided_at
-    return Line(
+    return ProposalLine(
         id=proposal.id,
         what=voice.texts[f"console.proposals.what.{proposal.subject.kind}"],
         by=str(proposal.by),
@@ -288,12 +288,12 @@ def _line(proposal: ChangeProposal, voice: Voice, visit: Visit) -> Line:
     )
 
 
-def _counts_at(proposal: ChangeProposal, voice: Voice, now: Instant) -> str:
+def _counts_at(proposal: ChangeProposal, voice: Localizer, now: Instant) -> str:
     change = proposal.subject.contact
     return "" if change is None or change.counts_at is None else voice.near_moment(change.counts_at, now)
 
 
-def _voice(visit: Visit) -> Voice:
+def _voice(visit: CurrentUser) -> Localizer:
     siaga = visit.siaga
     texts = shell_of(visit.request).catalogue.texts(visit.language)
-    return Voice(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)
+    return Localizer(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)

@@ -23,12 +23,12 @@ from engine.intake.submission import Resubmitted
 from engine.records.audit_log import note_seen
 from engine.records.case_archive import settled_versions
 from engine.records.quarantine import Quarantined
-from engine.records.quarantine_acts import SETTLED, Settled, audited
+from engine.records.quarantine_acts import SETTLED, SettledRecord, audited
 from engine.records.readable import readable_entries
 from engine.texts.catalogue import Texts
 from engine.texts.difference import Piece, differing
-from engine.texts.localizer import Voice
-from engine.web.console.current_user import Visit, visitor
+from engine.texts.localizer import Localizer
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import asked_place, next_page, shell_of
 from engine.web.console.routing import pages
 from engine.web.problem import not_found
@@ -45,7 +45,7 @@ NUMBERS = ("severity", "confidence", "metrics.", "schema")
 """How fields that hold numbers begin; a code of a region looks like one and is none."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class QuarantineLine(msgspec.Struct, frozen=True, kw_only=True):
     """A record in the list: nothing of what the desk wrote but kind and place; `offered` is said in words."""
 
     id: str
@@ -59,7 +59,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @router.get(PATH)
-async def quarantine(visit: Visit = visitor("operate")) -> Response:
+async def quarantine(visit: CurrentUser = visitor("operate")) -> Response:
     """List what was kept aside in the user's region in pages, the oldest first, the gravest of a page at its top."""
     page = await visit.siaga.intake.quarantined(visit.scope, limit=LISTED, after=asked_place(visit))
     lines = [line(visit, kept) for kept in page.records]
@@ -74,7 +74,7 @@ async def quarantine(visit: Visit = visitor("operate")) -> Response:
 
 
 @router.get(PATH + "/{record_id}")
-async def record(record_id: str, visit: Visit = visitor("operate")) -> Response:
+async def record(record_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Show one record with the document as it came; one that left with what was sent in its place."""
     if await visit.siaga.intake.kept(record_id, visit.scope) is None:
         return await _settled_page(visit, record_id)
@@ -82,7 +82,7 @@ async def record(record_id: str, visit: Visit = visitor("operate")) -> Response:
 
 
 @router.post(PATH + "/{record_id}")
-async def resubmit(record_id: str, visit: Visit = visitor("operate")) -> Response:
+async def resubmit(record_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """Send a record again, or let it go; where this cannot be, the page says why and the record stays as it was."""
     kept = await _found(visit, record_id)
     how = visit.text("how")
@@ -106,7 +106,7 @@ async def resubmit(record_id: str, visit: Visit = visitor("operate")) -> Respons
     return await _page(visit, kept, done, document=document.decode() if document is not None else "")
 
 
-def line(visit: Visit, kept: Quarantined) -> Line:
+def line(visit: CurrentUser, kept: Quarantined) -> QuarantineLine:
     """Return a record as the list shows it."""
     texts, voice = shell_of(visit.request).catalogue.texts(visit.language), _voice(visit, kept.region)
     names = visit.siaga.kind_names.get(kept.kind)
@@ -116,7 +116,7 @@ def line(visit: Visit, kept: Quarantined) -> Line:
         known = visit.siaga.kind_names.get(kind, {})
         return known.get(language) or known.get("id", "")
 
-    return Line(
+    return QuarantineLine(
         id=kept.id,
         place=voice.place(kept.region),
         kind=_kind(kept.kind, texts, names, language),
@@ -165,12 +165,12 @@ def with_field(raw: bytes, field: str, value: str) -> bytes:
     return msgspec.json.encode(document)
 
 
-def spoken(visit: Visit) -> Language:
+def spoken(visit: CurrentUser) -> Language:
     """Return the language of the page."""
     return "en" if visit.language == "en" else "id"
 
 
-def offered(value: str, voice: Voice) -> str:
+def offered(value: str, voice: Localizer) -> str:
     """Return an offered value as people read it: an instant in the zone of the region."""
     try:
         return voice.moment(parse_instant(value)[0])
@@ -194,7 +194,7 @@ def _is_json(document: bytes) -> bool:
     return True
 
 
-async def _found(visit: Visit, record_id: str) -> Quarantined:
+async def _found(visit: CurrentUser, record_id: str) -> Quarantined:
     found = await visit.siaga.intake.kept(record_id, visit.scope)
     if found is None:
         raise not_found("record")
@@ -205,7 +205,7 @@ async def _found(visit: Visit, record_id: str) -> Quarantined:
 
 
 async def _page(
-    visit: Visit, kept: Quarantined, still: Resubmitted | None = None, *, document: str = ""
+    visit: CurrentUser, kept: Quarantined, still: Resubmitted | None = None, *, document: str = ""
 ) -> Response:
     language = spoken(visit)
     lowered = [field_heading(field, language) for field in still.lowered] if still else []
@@ -231,20 +231,22 @@ async def _page(
     )
 
 
-def _kinds(visit: Visit, language: Language) -> list[tuple[str, str]]:
+def _kinds(visit: CurrentUser, language: Language) -> list[tuple[str, str]]:
     """Return the kinds that there are: code and name, by name."""
     names = visit.siaga.kind_names.items()
     return sorted(((code, name.get(language) or name["id"]) for code, name in names), key=lambda one: one[1])
 
 
-async def _newest_settled(visit: Visit) -> list[Settled]:
+async def _newest_settled(visit: CurrentUser) -> list[SettledRecord]:
     """Return the records of the user's region among the newest that left, the newest first."""
     kept = await visit.siaga.store.log(SETTLED, -LOOKED_AT)
-    found = [one for one in readable_entries(SETTLED, kept, Settled) if visit.scope.covers(one.record.region)]
+    found = [
+        one for one in readable_entries(SETTLED, kept, SettledRecord) if visit.scope.covers(one.record.region)
+    ]
     return found[::-1][:SETTLED_SHOWN]
 
 
-def _settled_line(visit: Visit, one: Settled) -> dict[str, str]:
+def _settled_line(visit: CurrentUser, one: SettledRecord) -> dict[str, str]:
     return {
         "id": one.record.id,
         "title": f"{(shown := line(visit, one.record)).kind}, {shown.place}",
@@ -254,16 +256,16 @@ def _settled_line(visit: Visit, one: Settled) -> dict[str, str]:
     }
 
 
-def _author(one: Settled) -> str:
+def _author(one: SettledRecord) -> str:
     return one.by or f"token:{one.token_id}"
 
 
-def _voice(visit: Visit, region: str) -> Voice:
+def _voice(visit: CurrentUser, region: str) -> Localizer:
     texts = shell_of(visit.request).catalogue.texts(visit.language)
-    return Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, region)
+    return Localizer(texts, visit.siaga.books.regions, visit.siaga.kind_names, region)
 
 
-async def _settled_page(visit: Visit, record_id: str) -> Response:
+async def _settled_page(visit: CurrentUser, record_id: str) -> Response:
     siaga = visit.siaga
     found = await settled_versions(siaga.store, siaga.past, record_id)
     covered = [one for one in found if visit.scope.covers(one.record.region)]
@@ -280,7 +282,7 @@ async def _settled_page(visit: Visit, record_id: str) -> Response:
     )
 
 
-def _version(one: Settled, voice: Voice) -> dict[str, object]:
+def _version(one: SettledRecord, voice: Localizer) -> dict[str, object]:
     """Return one way by which a record left: both contents, and in each the lines that the other has not."""
     before = msgspec.json.format(one.record.raw).decode().splitlines()
     after = msgspec.json.format(one.sent).decode().splitlines() if one.sent else []

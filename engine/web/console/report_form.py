@@ -19,13 +19,13 @@ from engine.core.judging.region import Region
 from engine.documents.finding import Language
 from engine.documents.kinds import KindGroup, load_groups
 from engine.documents.sheets.event_columns import field_heading
-from engine.intake.event_forms import Reported, Reporting
+from engine.intake.event_forms import EventForms, FormAnswer
 from engine.intake.event_schema import EventSchema
 from engine.intake.form_input import NIHIL, Givens
 from engine.texts.local_time import full_moment
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import REPORT, shell_of
 from engine.web.console.routing import pages
 from engine.web.problem import Problem, not_found
@@ -58,7 +58,7 @@ class Forms:
         self.groups: tuple[KindGroup, ...] = (*grouped, *last)
         schema = EventSchema(books.regions, books.kinds, settings.intake)
         givens = Givens(books.regions, books.kinds, settings.intake)
-        self.reporting = Reporting(
+        self.reporting = EventForms(
             siaga.store, siaga.clock, siaga.intake, givens, schema, settings, siaga.sheets
         )
 
@@ -83,14 +83,14 @@ def forms_of(request: Request) -> Forms:
 
 
 @router.get(REPORT)
-async def choose(visit: Visit = visitor("submit")) -> Response:
+async def choose(visit: CurrentUser = visitor("submit")) -> Response:
     """Show that nothing happened can be said in one tap, and what can be reported."""
     forms = forms_of(visit.request)
     return _page(visit, "report.html.j2", offers=list(forms.offers(spoken(visit))), id_=_fresh())
 
 
 @router.post(REPORT + "/nihil")
-async def nihil(visit: Visit = visitor("submit")) -> Response:
+async def nihil(visit: CurrentUser = visitor("submit")) -> Response:
     """Report that there is nothing to report."""
     region = visit.text("region")
     cover(visit.scope, region, "submit")
@@ -101,7 +101,7 @@ async def nihil(visit: Visit = visitor("submit")) -> Response:
 
 
 @router.get(REPORT + "/jenis/{kind}")
-async def form(kind: str, visit: Visit = visitor("submit")) -> Response:
+async def form(kind: str, visit: CurrentUser = visitor("submit")) -> Response:
     """Show the form of one kind."""
     at = visit.siaga.clock.now()
     regions = regions_of(visit)
@@ -112,7 +112,7 @@ async def form(kind: str, visit: Visit = visitor("submit")) -> Response:
 
 
 @router.post(REPORT + "/jenis/{kind}")
-async def report(kind: str, visit: Visit = visitor("submit")) -> Response:
+async def report(kind: str, visit: CurrentUser = visitor("submit")) -> Response:
     """Report what the form says; where something is to be corrected, show it again with that."""
     forms = forms_of(visit.request)
     asked = ("id", "date", *FIELDS, *forms.group(kind).ask)
@@ -126,22 +126,22 @@ async def report(kind: str, visit: Visit = visitor("submit")) -> Response:
     return _reported(visit, reported, words.get("region", ""), kind)
 
 
-def regions_of(visit: Visit) -> Sequence[Region]:
+def regions_of(visit: CurrentUser) -> Sequence[Region]:
     """Return the regions that the user may report on, their own first."""
     table, scope = visit.siaga.books.regions, visit.scope
     inside = [region for region in table if scope.covers(region.code)]
     return sorted(inside or [*filter(None, [table.nearest(scope.region)])], key=lambda region: region.code)
 
 
-def spoken(visit: Visit) -> Language:
+def spoken(visit: CurrentUser) -> Language:
     """Return the language of the words of faults."""
     return "en" if visit.language == "en" else "id"
 
 
-def _page(visit: Visit, template: str, status: int = 200, **view: object) -> Response:
+def _page(visit: CurrentUser, template: str, status: int = 200, **view: object) -> Response:
     texts = shell_of(visit.request).catalogue.texts(visit.language)
     siaga, region = visit.siaga, visit.scope.region
-    voice = Voice(texts, siaga.books.regions, siaga.kind_names, region)
+    voice = Localizer(texts, siaga.books.regions, siaga.kind_names, region)
     return shell_of(visit.request).page(
         visit.request,
         template,
@@ -154,7 +154,9 @@ def _page(visit: Visit, template: str, status: int = 200, **view: object) -> Res
     )
 
 
-def _form(visit: Visit, kind: str, values: Mapping[str, str], reported: Reported | None = None) -> Response:
+def _form(
+    visit: CurrentUser, kind: str, values: Mapping[str, str], reported: FormAnswer | None = None
+) -> Response:
     group, zones = forms_of(visit.request).group(kind), {region.zone for region in regions_of(visit)}
     faults = reported.faults if reported else ()
     language = spoken(visit)
@@ -173,10 +175,10 @@ def _form(visit: Visit, kind: str, values: Mapping[str, str], reported: Reported
     )
 
 
-def _reported(visit: Visit, reported: Reported, region: str, kind: str = NIHIL["kind"]) -> Response:
+def _reported(visit: CurrentUser, reported: FormAnswer, region: str, kind: str = NIHIL["kind"]) -> Response:
     """Say plainly what happened."""
     texts = shell_of(visit.request).catalogue.texts(visit.language)
-    voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, visit.scope.region)
+    voice = Localizer(texts, visit.siaga.books.regions, visit.siaga.kind_names, visit.scope.region)
     good = reported.became in {"accepted", "duplicate"}
     return _page(
         visit,
@@ -190,7 +192,7 @@ def _reported(visit: Visit, reported: Reported, region: str, kind: str = NIHIL["
     )
 
 
-def _made(visit: Visit) -> Instant:
+def _made(visit: CurrentUser) -> Instant:
     """Return when the form was shown, for who left the time empty; a forged one is checked like any other time."""
     try:
         return parse_instant(visit.text("made"))[0]

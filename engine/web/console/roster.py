@@ -14,14 +14,14 @@ from starlette.responses import Response
 
 from engine.core.alerting.case_editor import Surroundings
 from engine.core.alerting.directory import Contact, Directory
-from engine.core.alerting.reachability import Flaw, Matrix, Stretch, flaws, offices_named
+from engine.core.alerting.reachability import Flaw, Matrix, ReachabilitySpan, flaws, offices_named
 from engine.core.judging.calendar import within_hours
 from engine.core.judging.instant import DAY, HOUR, Instant
 from engine.core.judging.region import NATION, level_of, lies_in
 from engine.records.rule_sets import RuleSet
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import shell_of
 from engine.web.console.routing import pages
 
@@ -50,7 +50,7 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @router.get(PATH)
-async def roster(visit: Visit = visitor("operate")) -> Response:
+async def roster(visit: CurrentUser = visitor("operate")) -> Response:
     """Show the offices of a region and whom alerts there would reach."""
     siaga = visit.siaga
     region = visit.request.query_params.get("region", "").partition(" ")[0] or visit.scope.region
@@ -60,12 +60,12 @@ async def roster(visit: Visit = visitor("operate")) -> Response:
     return await _page(visit, region)
 
 
-async def _page(visit: Visit, region: str, *, fault: bool = False) -> Response:
+async def _page(visit: CurrentUser, region: str, *, fault: bool = False) -> Response:
     siaga, shell = visit.siaga, shell_of(visit.request)
     now = siaga.clock.now()
     around = await siaga.books.surroundings()
     rule_set, regions = siaga.books.rule_set, siaga.books.regions
-    voice = Voice(shell.catalogue.texts(visit.language), regions, siaga.kind_names, region)
+    voice = Localizer(shell.catalogue.texts(visit.language), regions, siaga.kind_names, region)
     found, stretches = await asyncio.to_thread(looked_at, rule_set, around, region, now)
     in_scope = [code.code for code in regions if visit.scope.covers(code.code)]
     return shell.page(
@@ -86,7 +86,7 @@ async def _page(visit: Visit, region: str, *, fault: bool = False) -> Response:
 
 def looked_at(
     rule_set: RuleSet, around: Surroundings, region: str, now: Instant
-) -> tuple[list[Flaw], list[Stretch] | None]:
+) -> tuple[list[Flaw], list[ReachabilitySpan] | None]:
     """Return what is wrong in a region in the hours ahead, and the hours in which an alert there is not told as meant.
 
     The hours are looked at for a single regency only (None above it): all of a province take minutes.
@@ -101,7 +101,7 @@ def looked_at(
     return inside, [one for one in matrix.stretches() if one.reach != "told"]
 
 
-def offices(directory: Directory, region: str, now: Instant, voice: Voice) -> list[Office]:
+def offices(directory: Directory, region: str, now: Instant, voice: Localizer) -> list[Office]:
     """Return the offices of a region in the order of their titles."""
     return sorted(
         (
@@ -118,7 +118,7 @@ def offices(directory: Directory, region: str, now: Instant, voice: Voice) -> li
     )
 
 
-def _occupant(directory: Directory, person: str, capacity: str, now: Instant, voice: Voice) -> Occupant:
+def _occupant(directory: Directory, person: str, capacity: str, now: Instant, voice: Localizer) -> Occupant:
     known = directory.person(person)
     contacts = sorted(known.contacts, key=lambda contact: contact.priority) if known else []
     return Occupant(
@@ -129,7 +129,7 @@ def _occupant(directory: Directory, person: str, capacity: str, now: Instant, vo
     )
 
 
-def _state(contact: Contact, now: Instant, voice: Voice) -> str:
+def _state(contact: Contact, now: Instant, voice: Localizer) -> str:
     """Return what speaks against a contact now: `unverified`, `quiet`, or nothing."""
     if not contact.verified:
         return "unverified"
@@ -139,7 +139,7 @@ def _state(contact: Contact, now: Instant, voice: Voice) -> str:
     return "quiet" if contact.quiet_hours and within_hours(contact.quiet_hours, now, zone) else ""
 
 
-def _flaw(flaw: Flaw, visit: Visit, now: Instant) -> dict[str, str]:
+def _flaw(flaw: Flaw, visit: CurrentUser, now: Instant) -> dict[str, str]:
     voice = _voice(visit, flaw.region)
     open_ended = flaw.until is None or flaw.until >= now + DAY
     return {
@@ -150,7 +150,7 @@ def _flaw(flaw: Flaw, visit: Visit, now: Instant) -> dict[str, str]:
     }
 
 
-def _stretch(one: Stretch, visit: Visit, now: Instant) -> dict[str, str]:
+def _stretch(one: ReachabilitySpan, visit: CurrentUser, now: Instant) -> dict[str, str]:
     voice = _voice(visit, one.region)
     rule = visit.siaga.books.rule_set.rules[one.rule]
     return {
@@ -162,6 +162,6 @@ def _stretch(one: Stretch, visit: Visit, now: Instant) -> dict[str, str]:
     }
 
 
-def _voice(visit: Visit, region: str) -> Voice:
+def _voice(visit: CurrentUser, region: str) -> Localizer:
     texts = shell_of(visit.request).catalogue.texts(visit.language)
-    return Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, region or NATION)
+    return Localizer(texts, visit.siaga.books.regions, visit.siaga.kind_names, region or NATION)

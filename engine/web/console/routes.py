@@ -10,8 +10,8 @@ from collections import Counter
 from fastapi import FastAPI
 
 from engine.app import Siaga
-from engine.operations.recent_activity import Recent
-from engine.operations.ui_feed import Changes
+from engine.operations.recent_activity import RecentActivity
+from engine.operations.ui_feed import UiFeed
 from engine.people.sessions import SignInLimits
 from engine.web.console import (
     alert,
@@ -35,9 +35,9 @@ from engine.web.console import (
     upload,
     what_if,
 )
-from engine.web.console.page_renderer import Shell
+from engine.web.console.page_renderer import PageRenderer
 from engine.web.console.report_form import Forms
-from engine.web.console.what_if import Asked
+from engine.web.console.what_if import WhatIfForm
 
 MODULES = (
     sign_in,
@@ -66,12 +66,12 @@ MODULES = (
 
 def install(app: FastAPI, siaga: Siaga) -> None:
     """Let the app serve the pages of an installation."""
-    app.state.shell = Shell(siaga)
+    app.state.shell = PageRenderer(siaga)
     app.state.sign_in_limits = SignInLimits()
     app.state.forms = Forms(siaga)
-    app.state.changes = Changes(siaga.store)
+    app.state.changes = UiFeed(siaga.store)
     app.state.streams = Counter[str]()
-    app.state.asked = Asked(siaga)
-    app.state.recent = Recent(siaga.store, siaga.clock)
+    app.state.asked = WhatIfForm(siaga)
+    app.state.recent = RecentActivity(siaga.store, siaga.clock)
     for module in MODULES:
         app.include_router(module.router)

@@ -15,9 +15,9 @@ from engine.documents.finding import Language
 from engine.people.proposal_records import TooManyProposalsError
 from engine.records.rule_set_diff import Approved
 from engine.rule_sets.rule_files import as_they_lie
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import PROPOSALS, shell_of
 from engine.web.console.routing import pages
 
@@ -27,7 +27,7 @@ PATH = "/console/change"
 
 
 @router.get(PATH)
-async def change_page(visit: Visit = visitor("policy")) -> Response:
+async def change_page(visit: CurrentUser = visitor("policy")) -> Response:
     """Show what the files would change."""
     cover(visit.scope, NATION, "policy")
     loaded = await asyncio.to_thread(as_they_lie, visit.siaga.settings.paths)
@@ -35,7 +35,7 @@ async def change_page(visit: Visit = visitor("policy")) -> Response:
 
 
 @router.post(PATH)
-async def propose(visit: Visit = visitor("policy")) -> Response:
+async def propose(visit: CurrentUser = visitor("policy")) -> Response:
     """Propose what the files hold: whoever is signed in proposes, and somebody else approves.
 
     What was shown is what is proposed: where the files changed since, they are shown anew.
@@ -56,10 +56,10 @@ async def propose(visit: Visit = visitor("policy")) -> Response:
     return visit.back(f"{PROPOSALS}/{made.proposal.id}", said="proposed")
 
 
-def _page(visit: Visit, found: Approved, fault: str = "") -> Response:
+def _page(visit: CurrentUser, found: Approved, fault: str = "") -> Response:
     shell, siaga = shell_of(visit.request), visit.siaga
     texts = shell.catalogue.texts(visit.language)
-    voice = Voice(texts, siaga.books.regions, siaga.kind_names, NATION)
+    voice = Localizer(texts, siaga.books.regions, siaga.kind_names, NATION)
     language: Language = "en" if visit.language == "en" else "id"
     errors = [finding for finding in found.findings if finding.severity == "error"]
     preview = found.preview

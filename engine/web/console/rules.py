@@ -20,11 +20,11 @@ from engine.core.judging.region import NATION
 from engine.core.judging.rule import Rule
 from engine.documents.rules.resolved import written
 from engine.documents.test_files.rule_tests import SUFFIX, load_rule_tests
-from engine.records.alert_lists import Wanted, open_by_rule, precision_in
+from engine.records.alert_lists import WantedList, open_by_rule, precision_in
 from engine.texts.catalogue import Texts
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.texts.rule_sentence import memory, sentence
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import shell_of
 from engine.web.console.routing import pages
 from engine.web.problem import not_found
@@ -38,7 +38,7 @@ WIDTH = 100
 """Columns of the written form."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
     """A rule in the list; `open` counts its unresolved alerts in the user's region."""
 
     id: str
@@ -48,7 +48,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     open: int
 
 
-class Recent(msgspec.Struct, frozen=True, kw_only=True):
+class RecentAlert(msgspec.Struct, frozen=True, kw_only=True):
     """An alert of a rule, as its page lists it."""
 
     id: str
@@ -59,7 +59,7 @@ class Recent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @router.get(PATH)
-async def rules(visit: Visit = visitor("read")) -> Response:
+async def rules(visit: CurrentUser = visitor("read")) -> Response:
     """List the rules in force, by the file that holds them."""
     siaga, shell = visit.siaga, shell_of(visit.request)
     texts = shell.catalogue.texts(visit.language)
@@ -70,7 +70,7 @@ async def rules(visit: Visit = visitor("read")) -> Response:
         (
             theme,
             [
-                Line(
+                RuleLine(
                     id=rule.id,
                     title=rule.title,
                     sentence=sentence(rule, texts, siaga.kind_names),
@@ -82,7 +82,7 @@ async def rules(visit: Visit = visitor("read")) -> Response:
         )
         for theme, found in groupby(by_file, key=_theme)
     ]
-    voice = Voice(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)
+    voice = Localizer(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)
     return shell.page(
         visit.request,
         "rules.html.j2",
@@ -96,7 +96,7 @@ async def rules(visit: Visit = visitor("read")) -> Response:
 
 
 @router.get(PATH + "/{rule_id}")
-async def rule_page(rule_id: str, visit: Visit = visitor("read")) -> Response:
+async def rule_page(rule_id: str, visit: CurrentUser = visitor("read")) -> Response:
     """Show one rule."""
     siaga, shell = visit.siaga, shell_of(visit.request)
     texts = shell.catalogue.texts(visit.language)
@@ -105,7 +105,7 @@ async def rule_page(rule_id: str, visit: Visit = visitor("read")) -> Response:
     if rule is None:
         raise not_found("rule")
     tenure = in_force.tenures.get(rule_id)
-    newest = await siaga.desk.page(Wanted(region=visit.scope.region, rule=rule_id), NEWEST)
+    newest = await siaga.desk.page(WantedList(region=visit.scope.region, rule=rule_id), NEWEST)
     tests = await asyncio.to_thread(tests_of, rule, siaga.books.rule_set.calendar)
     return shell.page(
         visit.request,
@@ -124,7 +124,7 @@ async def rule_page(rule_id: str, visit: Visit = visitor("read")) -> Response:
     )
 
 
-def may_change(visit: Visit) -> bool:
+def may_change(visit: CurrentUser) -> bool:
     """Say whether the user may try and approve changes: rules are of the whole nation."""
     return visit.may("policy") and visit.scope.covers(NATION)
 
@@ -148,10 +148,10 @@ def _theme(rule: Rule) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _recent(visit: Visit, alert: Alert, texts: Texts) -> Recent:
-    voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, alert.region)
+def _recent(visit: CurrentUser, alert: Alert, texts: Texts) -> RecentAlert:
+    voice = Localizer(texts, visit.siaga.books.regions, visit.siaga.kind_names, alert.region)
     key = texts.first(f"console.rules.ended.{alert.resolved_reason}", "console.rules.ended")
-    return Recent(
+    return RecentAlert(
         id=alert.id,
         level=alert.level,
         place=voice.place(alert.region),

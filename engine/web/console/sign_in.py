@@ -19,7 +19,7 @@ from engine.texts.catalogue import LANGUAGES
 from engine.web.auth import siaga_of
 from engine.web.client_address import address_of
 from engine.web.console.current_user import (
-    Visit,
+    CurrentUser,
     cookie_name,
     delete_cookie,
     known_browser_of,
@@ -87,7 +87,7 @@ async def sign_in(request: Request) -> Response:
 
 
 @router.post("/console/sign-out")
-async def sign_out(visit: Visit = visitor()) -> Response:
+async def sign_out(visit: CurrentUser = visitor()) -> Response:
     """End the session."""
     request = visit.request
     await visit.siaga.sessions.end(request.cookies.get(cookie_name(request), ""))

@@ -16,10 +16,10 @@ from engine.core.judging.instant import DAY, HOUR, Instant, Millis
 from engine.core.judging.region import NATION
 from engine.core.judging.rule import LEVEL_NAMES
 from engine.people.proposal_records import ChangeProposal, TooManyProposalsError
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.api.silences import cover_all, within
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import PROPOSALS, shell_of
 from engine.web.console.routing import pages
 from engine.web.problem import Problem, not_found
@@ -30,10 +30,10 @@ PATH = "/console/silences"
 LENGTHS: tuple[Millis, ...] = (HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 2 * DAY, 7 * DAY)
 """How long a silence that is made here may last (ms); the API takes any length up to the longest of these."""
 LONGEST_REASON = 500
-Phase = Literal["now", "later", "over"]
+SilencePhase = Literal["now", "later", "over"]
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class SilenceLine(msgspec.Struct, frozen=True, kw_only=True):
     """A silence as the page lists it; `of` says which alerts, key by key, and is never empty."""
 
     id: str
@@ -43,19 +43,19 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     author: str
     include_awas: bool
-    phase: Phase
+    phase: SilencePhase
     ended_by: str
     approved_by: str
 
 
 @router.get(PATH)
-async def silences(visit: Visit = visitor("operate")) -> Response:
+async def silences(visit: CurrentUser = visitor("operate")) -> Response:
     """List the silences of the user's region, and offer to make one."""
     return await _page(visit)
 
 
 @router.post(PATH)
-async def make(visit: Visit = visitor("operate")) -> Response:
+async def make(visit: CurrentUser = visitor("operate")) -> Response:
     """Make a silence from now on; what is missing is said on the page, with the form as it was."""
     form, siaga = visit.form, visit.siaga
     region = visit.text("region").partition(" ")[0] or visit.scope.region
@@ -84,7 +84,7 @@ async def make(visit: Visit = visitor("operate")) -> Response:
 
 
 @router.post(PATH + "/{silence_id}/end")
-async def end(silence_id: str, visit: Visit = visitor("operate")) -> Response:
+async def end(silence_id: str, visit: CurrentUser = visitor("operate")) -> Response:
     """End a silence now; what it still covers is told from its current step on."""
     found = next((s for s in await visit.siaga.silences.list() if s.id == silence_id), None)
     if found is None:
@@ -94,7 +94,7 @@ async def end(silence_id: str, visit: Visit = visitor("operate")) -> Response:
     return visit.back(PATH, said="unsilenced")
 
 
-async def made_or_proposed(visit: Visit, wish: SilenceWish) -> Response | None:
+async def made_or_proposed(visit: CurrentUser, wish: SilenceWish) -> Response | None:
     """Make a silence; return the page of its proposal where it needs a second person and does not hold yet."""
     siaga, by = visit.siaga, visit.scope.credential
     if width_of(wish.match, siaga.books.regions, include_awas=wish.include_awas) is None:
@@ -107,23 +107,23 @@ async def made_or_proposed(visit: Visit, wish: SilenceWish) -> Response | None:
     return visit.back(f"{PROPOSALS}/{proposal.id}", said="silence_proposed")
 
 
-async def _page(visit: Visit, *, fault: str = "") -> Response:
+async def _page(visit: CurrentUser, *, fault: str = "") -> Response:
     siaga, shell = visit.siaga, shell_of(visit.request)
     texts = shell.catalogue.texts(visit.language)
     now = siaga.clock.now()
-    lines: dict[Phase, list[Line]] = {"now": [], "later": [], "over": []}
+    lines: dict[SilencePhase, list[SilenceLine]] = {"now": [], "later": [], "over": []}
     for silence in await siaga.silences.list():
         if within(visit.scope, silence.match):
             codes = [code.removesuffix("*").rstrip(".") for code in silence.match.region]
             place = codes[0] if len(codes) == 1 and codes[0] else visit.scope.region
-            voice = Voice(texts, siaga.books.regions, siaga.kind_names, place)
+            voice = Localizer(texts, siaga.books.regions, siaga.kind_names, place)
             made = line(silence, voice, now)
             lines[made.phase].append(made)
     waiting = [
         one for one in await siaga.proposals.waiting() if one.subject.silence and one.seen_by(visit.scope)
     ]
     regions = [r for r in siaga.books.regions if visit.scope.covers(r.code)]
-    own = Voice(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)
+    own = Localizer(texts, siaga.books.regions, siaga.kind_names, visit.scope.region)
     return shell.page(
         visit.request,
         "silences.html.j2",
@@ -140,7 +140,7 @@ async def _page(visit: Visit, *, fault: str = "") -> Response:
     )
 
 
-def line(silence: Silence, voice: Voice, now: Instant) -> Line:
+def line(silence: Silence, voice: Localizer, now: Instant) -> SilenceLine:
     """Return a silence in the words of a language and the zone of the region it is of."""
     texts, match = voice.texts, silence.match
     levels = tuple(texts[f"level.{level}"] for level in match.level)
@@ -152,7 +152,7 @@ def line(silence: Silence, voice: Voice, now: Instant) -> Line:
         ("policy", match.policy),
         ("incident", match.incident),
     )
-    return Line(
+    return SilenceLine(
         id=silence.id,
         of=tuple((texts[f"console.silences.of.{key}"], ", ".join(values)) for key, values in keys if values),
         since=voice.near_moment(silence.since, now),
@@ -166,7 +166,7 @@ def line(silence: Silence, voice: Voice, now: Instant) -> Line:
     )
 
 
-def proposed_line(proposal: ChangeProposal, voice: Voice, now: Instant) -> Line:
+def proposed_line(proposal: ChangeProposal, voice: Localizer, now: Instant) -> SilenceLine:
     """Return the silence that a proposal is of, as it would hold if it were approved now."""
     wish = proposal.subject.silence
     if wish is None:
@@ -183,6 +183,6 @@ def proposed_line(proposal: ChangeProposal, voice: Voice, now: Instant) -> Line:
     return line(made, voice, now)
 
 
-def _place(code: str, voice: Voice) -> str:
+def _place(code: str, voice: Localizer) -> str:
     """Return the name of a region; a pattern stays as it was written."""
     return code if code.endswith("*") else voice.place(code)

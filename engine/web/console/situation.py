@@ -16,18 +16,26 @@ import yaml
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.core.alerting.alert import Alert, Status
+from engine.core.alerting.alert import Alert, AlertStatus
 from engine.core.judging.region import NATION, lies_in
-from engine.operations.recent_activity import Recent
-from engine.records.alert_lists import LEVELS, Counts, Wanted, counts_in, counts_of, most_pressing, silent_in
+from engine.operations.recent_activity import RecentActivity
+from engine.records.alert_lists import (
+    LEVELS,
+    Counts,
+    WantedList,
+    counts_in,
+    counts_of,
+    most_pressing,
+    silent_in,
+)
 from engine.texts.catalogue import Texts
 from engine.texts.console.alert_rows import row
 from engine.texts.console.last_hour import bars, done, totals
-from engine.texts.console.tile_map import Layout, Tile, tile
+from engine.texts.console.tile_map import Tile, TileLayout, tile
 from engine.texts.event_list import why_now as absence
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import HOME, shell_of
 from engine.web.console.routing import pages
 from engine.web.problem import not_found
@@ -36,17 +44,17 @@ router = pages()
 MOST_ROWS, MOST_DONE, MOST_SILENT = 100, 12, 100
 LOOKED_AT = 20
 """So many of the newest alerts are looked at for one that is shown."""
-UNRESOLVED: tuple[Status, ...] = ("open", "acknowledged")
+UNRESOLVED: tuple[AlertStatus, ...] = ("open", "acknowledged")
 
 
 @router.get(HOME)
-async def situation(visit: Visit = visitor("read")) -> Response:
+async def situation(visit: CurrentUser = visitor("read")) -> Response:
     """Show the situation of the user's region."""
     return await _page(visit, visit.scope.region)
 
 
 @router.get(HOME + "/regions/{code}")
-async def region(code: str, visit: Visit = visitor("read")) -> Response:
+async def region(code: str, visit: CurrentUser = visitor("read")) -> Response:
     """Show the situation of a region that lies in the user's."""
     if code == visit.scope.region:
         return RedirectResponse(HOME, 303)
@@ -56,10 +64,10 @@ async def region(code: str, visit: Visit = visitor("read")) -> Response:
     return await _page(visit, code)
 
 
-async def _page(visit: Visit, within: str) -> Response:
+async def _page(visit: CurrentUser, within: str) -> Response:
     siaga, shell, now = visit.siaga, shell_of(visit.request), visit.siaga.clock.now()
     texts, regions, kinds = shell.catalogue.texts(visit.language), siaga.books.regions, siaga.kind_names
-    name = Voice(texts, regions, kinds, within).place
+    name = Localizer(texts, regions, kinds, within).place
     counts = await counts_in(siaga.store, within)
     listed = await most_pressing(siaga.store, within, MOST_ROWS + 1)
     hour = (await recent_of(visit.request).look()).of(lambda code: lies_in(code, within))
@@ -91,14 +99,18 @@ async def _page(visit: Visit, within: str) -> Response:
         answered=answered,
         done=[done(deed.entry, deed.alert, texts, regions, kinds, now) for deed in deeds[:MOST_DONE]],
         silent=[
-            (alert, name(alert.region), list(absence(alert, Voice(texts, regions, kinds, alert.region), now)))
+            (
+                alert,
+                name(alert.region),
+                list(absence(alert, Localizer(texts, regions, kinds, alert.region), now)),
+            )
             for alert in await silent_in(siaga.store, within, MOST_SILENT)
         ],
     )
 
 
 async def _tiles(
-    visit: Visit, within: str, whole: Counts, texts: Texts, name: Callable[[str], str]
+    visit: CurrentUser, within: str, whole: Counts, texts: Texts, name: Callable[[str], str]
 ) -> list[Tile]:
     """Return the tiles of what lies directly in a region; first that of the region itself, where it has alerts."""
     codes = sorted(one.code for one in visit.siaga.books.regions if one.parent == within)
@@ -113,19 +125,22 @@ async def _tiles(
     ]
 
 
-async def _newest(counts: Counts, listed: Sequence[Alert], texts: Texts, visit: Visit, within: str) -> str:
+async def _newest(
+    counts: Counts, listed: Sequence[Alert], texts: Texts, visit: CurrentUser, within: str
+) -> str:
     """Say which alert is the newest, for who listens to the page instead of looking at it."""
     if not counts.total:
         return texts["console.situation.calm"]
     found = [
-        await visit.siaga.desk.page(Wanted(region=within, status=status), LOOKED_AT) for status in UNRESOLVED
+        await visit.siaga.desk.page(WantedList(region=within, status=status), LOOKED_AT)
+        for status in UNRESOLVED
     ]
     alerts = [*listed, *(alert for page in found for alert in page.alerts)]
     shown = [alert for alert in alerts if not alert.hidden and not alert.exercise]
     newest = max(shown, key=lambda alert: (alert.detected_at, alert.id), default=None)
     if newest is None:
         return texts["console.situation.calm"]
-    voice = Voice(texts, visit.siaga.books.regions, visit.siaga.kind_names, within)
+    voice = Localizer(texts, visit.siaga.books.regions, visit.siaga.kind_names, within)
     return texts(
         "console.situation.newest",
         level=texts[f"level.{newest.level}"],
@@ -135,12 +150,12 @@ async def _newest(counts: Counts, listed: Sequence[Alert], texts: Texts, visit: 
 
 
 @cache
-def _layout(templates: Path) -> Layout:
+def _layout(templates: Path) -> TileLayout:
     file = templates / "console/tiles.yaml"
-    return msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Layout)
+    return msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), TileLayout)
 
 
-def recent_of(request: Request) -> Recent:
+def recent_of(request: Request) -> RecentActivity:
     """Return what follows the last hour in this process."""
-    recent: Recent = request.app.state.recent
+    recent: RecentActivity = request.app.state.recent
     return recent

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.texts.situation import situation_page
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import HOME, shell_of
 from engine.web.console.routing import pages
 from engine.web.problem import not_found
@@ -19,7 +19,7 @@ router = pages()
 
 
 @router.get(HOME + "/report")
-async def situation_report(visit: Visit = visitor("read")) -> Response:
+async def situation_report(visit: CurrentUser = visitor("read")) -> Response:
     """Show the situation of the user's region, or of one in it, since the last report."""
     siaga, shell = visit.siaga, shell_of(visit.request)
     region = visit.request.query_params.get("region", visit.scope.region)
@@ -27,7 +27,7 @@ async def situation_report(visit: Visit = visitor("read")) -> Response:
         raise not_found("region")
     cover(visit.scope, region, "read")
     found = await siaga.situations.at(region, siaga.clock.now())
-    voice = Voice(shell.catalogue.texts(visit.language), siaga.books.regions, siaga.kind_names, region)
+    voice = Localizer(shell.catalogue.texts(visit.language), siaga.books.regions, siaga.kind_names, region)
     return shell.page(
         visit.request, "situation-report.html.j2", visit=visit, report=situation_page(found, voice)
     )

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response, StreamingResponse
 
 from engine.clock import monotonic
-from engine.operations.ui_feed import Changes
-from engine.web.console.current_user import Visit, visitor
+from engine.operations.ui_feed import UiFeed
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.routing import pages
 from engine.web.problem import busy
 
@@ -28,16 +28,16 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.get("/console/stream")
-async def stream(visit: Visit = visitor("read")) -> Response:
+async def stream(visit: CurrentUser = visitor("read")) -> Response:
     """Send a tick each time that something changed, at most one a second."""
-    changes: Changes = visit.request.app.state.changes
+    changes: UiFeed = visit.request.app.state.changes
     streams: Counter[str] = visit.request.app.state.streams
     if streams[visit.user] >= STREAMS:
         raise busy("too_many_streams", "This user follows from too many pages.", RETRY_SECONDS, status=429)
     return StreamingResponse(ticks(changes, streams, visit.user), 200, HEADERS, "text/event-stream")
 
 
-async def ticks(changes: Changes, streams: Counter[str], user: str) -> AsyncIterator[str]:
+async def ticks(changes: UiFeed, streams: Counter[str], user: str) -> AsyncIterator[str]:
     """Yield the events: `tick`, and `still` after a quiet while, by which the page knows that it is not cut off.
 
     `streams` counts by user those that are open.

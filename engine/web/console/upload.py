@@ -18,7 +18,7 @@ from engine.documents.sheets.event_sheet import template
 from engine.documents.sheets.sheet import LARGEST_BYTES, NotASheet
 from engine.intake.event_forms import Uploaded
 from engine.intake.form_input import Faulty
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import REPORT, shell_of
 from engine.web.console.report_form import forms_of, spoken
 from engine.web.console.routing import pages
@@ -32,20 +32,20 @@ MOST_SHOWN = 200
 
 
 @router.get(PATH)
-async def upload_page(visit: Visit = visitor("submit")) -> Response:
+async def upload_page(visit: CurrentUser = visitor("submit")) -> Response:
     """Show the form of the upload."""
     return _page(visit)
 
 
 @router.get(PATH + "/templat.csv")
-async def template_file(visit: Visit = visitor("submit")) -> Response:
+async def template_file(visit: CurrentUser = visitor("submit")) -> Response:
     """Give the empty sheet."""
     headers = {"Content-Disposition": 'attachment; filename="laporan.csv"'}
     return Response(template(spoken(visit)), 200, headers, "text/csv; charset=utf-8")
 
 
 @router.post(PATH)
-async def upload(visit: Visit = visitor("submit")) -> Response:
+async def upload(visit: CurrentUser = visitor("submit")) -> Response:
     """Take in the rows that are right, or only check them; say of each other what is wrong."""
     file = visit.form.get("file")
     data = await file.read() if isinstance(file, UploadFile) else b""
@@ -60,7 +60,9 @@ async def upload(visit: Visit = visitor("submit")) -> Response:
     return _page(visit, uploaded=uploaded)
 
 
-def _page(visit: Visit, *, uploaded: Uploaded | None = None, fault: CellFault | None = None) -> Response:
+def _page(
+    visit: CurrentUser, *, uploaded: Uploaded | None = None, fault: CellFault | None = None
+) -> Response:
     language = spoken(visit)
     return shell_of(visit.request).page(
         visit.request,

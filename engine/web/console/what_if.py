@@ -18,15 +18,15 @@ from engine.clock import monotonic
 from engine.core.judging.group_key import parts_of
 from engine.core.judging.instant import DAY, Millis
 from engine.core.judging.region import NATION
-from engine.runtime.rate_limit import Limit, RateLimiter
+from engine.runtime.rate_limit import RateLimit, RateLimiter
 from engine.runtime.worker import WorkersBusyError
 from engine.simulation import what_if_worker
-from engine.simulation.what_if import PASTED, Alerted, Answer, Question, Recipient, text_of
+from engine.simulation.what_if import PASTED, Alerted, Question, Recipient, WhatIfAnswer, text_of
 from engine.simulation.what_if_worker import WhatIf
 from engine.texts.catalogue import Texts
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.auth import cover
-from engine.web.console.current_user import Visit, visitor
+from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import shell_of
 from engine.web.console.routing import pages
 from engine.web.problem import WORKERS_RETRY_SECONDS, Problem
@@ -43,11 +43,11 @@ RUNS, RUNS_SECONDS = 10, 600.0
 LISTED = 100
 """So many alerts and recipients are shown."""
 
-Fault = Literal["", "text", "busy", "often"]
-_STATUS: dict[Fault, int] = {"": 200, "text": 422, "busy": 503, "often": 429}
+WhatIfFault = Literal["", "text", "busy", "often"]
+_STATUS: dict[WhatIfFault, int] = {"": 200, "text": 422, "busy": 503, "often": 429}
 
 
-class Line(msgspec.Struct, frozen=True):
+class WhatIfLine(msgspec.Struct, frozen=True):
     """A finding: the line of the pasted text (0: it is of another file), what is wrong, what to write instead."""
 
     line: int
@@ -58,7 +58,7 @@ class Line(msgspec.Struct, frozen=True):
     source: str
 
 
-class Asked:
+class WhatIfForm:
     """The last question of each user of this process."""
 
     def __init__(self, siaga: Siaga) -> None:
@@ -74,13 +74,13 @@ class Asked:
         """End what is under way."""
         await self._siaga.workers.close()
 
-    async def ask(self, user: str, text: str, span: Millis) -> tuple[Fault, float]:
+    async def ask(self, user: str, text: str, span: Millis) -> tuple[WhatIfFault, float]:
         """Ask a question in place of the user's last one; one that is under way ends.
 
         Refused where too many workers are under way for others ("busy": the user's last answer stays), or the user asks
         too often ("often"); gives with it the seconds until that may have changed.
         """
-        wait = self._runs.take(user, Limit.per(RUNS_SECONDS, RUNS), monotonic())
+        wait = self._runs.take(user, RateLimit.per(RUNS_SECONDS, RUNS), monotonic())
         if wait > 0:
             return "often", wait
         now = self._siaga.clock.now()
@@ -95,7 +95,7 @@ class Asked:
 
 
 @router.get(PATH)
-async def what_if_page(visit: Visit = visitor("policy")) -> Response:
+async def what_if_page(visit: CurrentUser = visitor("policy")) -> Response:
     """Show the form, with a rule in it where one is named, and what became of the last question."""
     cover(visit.scope, NATION, "policy")
     asked = asked_of(visit).of(visit.user)
@@ -107,7 +107,7 @@ async def what_if_page(visit: Visit = visitor("policy")) -> Response:
 
 
 @router.post(PATH)
-async def ask(visit: Visit = visitor("policy")) -> Response:
+async def ask(visit: CurrentUser = visitor("policy")) -> Response:
     """Ask what a pasted rule would do."""
     cover(visit.scope, NATION, "policy")
     given = visit.form.get("text", "")
@@ -125,17 +125,17 @@ async def ask(visit: Visit = visitor("policy")) -> Response:
     return response
 
 
-def asked_of(visit: Visit) -> Asked:
+def asked_of(visit: CurrentUser) -> WhatIfForm:
     """Return the questions of this process."""
-    asked: Asked = visit.request.app.state.asked
+    asked: WhatIfForm = visit.request.app.state.asked
     return asked
 
 
-def _page(visit: Visit, *, text: str, asked: WhatIf | None = None, fault: Fault = "") -> Response:
+def _page(visit: CurrentUser, *, text: str, asked: WhatIf | None = None, fault: WhatIfFault = "") -> Response:
     shell = shell_of(visit.request)
     texts = shell.catalogue.texts(visit.language)
     books, names = visit.siaga.books, visit.siaga.kind_names
-    voice = Voice(texts, books.regions, names, NATION)
+    voice = Localizer(texts, books.regions, names, NATION)
     answer = asked.answer if asked else None
     return shell.page(
         visit.request,
@@ -157,7 +157,7 @@ def _page(visit: Visit, *, text: str, asked: WhatIf | None = None, fault: Fault 
     )
 
 
-def findings(answer: Answer, language: str) -> list[Line]:
+def findings(answer: WhatIfAnswer, language: str) -> list[WhatIfLine]:
     """Return what is said of the pasted text, and errors elsewhere; remarks on other files were there before."""
     lines = []
     for finding in answer.findings:
@@ -165,7 +165,7 @@ def findings(answer: Answer, language: str) -> list[Line]:
         if pasted or finding.severity == "error":
             said = finding.text("en" if language == "en" else "id")
             lines.append(
-                Line(
+                WhatIfLine(
                     finding.line if pasted else 0,
                     "" if pasted else f"{finding.file}:{finding.line}",
                     finding.severity == "error",
@@ -177,11 +177,11 @@ def findings(answer: Answer, language: str) -> list[Line]:
     return lines
 
 
-def _alerted(one: Alerted, visit: Visit, texts: Texts) -> dict[str, str]:
+def _alerted(one: Alerted, visit: CurrentUser, texts: Texts) -> dict[str, str]:
     """Return an alert in words, in the zone of the region it is of, where its group begins with one."""
     books, region = visit.siaga.books, parts_of(one.group)[0]
     known = books.regions.known(region)
-    voice = Voice(texts, books.regions, visit.siaga.kind_names, region if known else NATION)
+    voice = Localizer(texts, books.regions, visit.siaga.kind_names, region if known else NATION)
     place = voice.place(region) if known else one.group
     was = one.was if isinstance(one.was, str) else voice.moment(one.was)
     return {
@@ -194,7 +194,7 @@ def _alerted(one: Alerted, visit: Visit, texts: Texts) -> dict[str, str]:
     }
 
 
-def _recipient(one: Recipient, voice: Voice) -> tuple[str, tuple[int, int, int, int]]:
+def _recipient(one: Recipient, voice: Localizer) -> tuple[str, tuple[int, int, int, int]]:
     change = one.change
     office = voice.office(one.role, one.region)
     return office, (change.more, change.fewer, change.earlier, change.later)

@@ -12,8 +12,8 @@ from typing import get_args
 
 import msgspec
 
-from engine.core.alerting.alert import ALONE, Alert, Notification, State
-from engine.core.alerting.directory import Span
+from engine.core.alerting.alert import ALONE, Alert, Notification, NotificationState
+from engine.core.alerting.directory import HolderSpan
 from engine.core.alerting.route import Route
 from engine.core.alerting.silence import Silence
 from engine.core.judging.event import Event
@@ -29,12 +29,12 @@ from engine.metrics import Metrics
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS
 from engine.records.statistics import take
 from engine.settings import Settings
-from engine.simulation.recorder import Witness
-from engine.simulation.run_steps import Deeds
-from engine.simulation.simulator import Outgoing, Rig
+from engine.simulation.recorder import Recorder
+from engine.simulation.run_steps import StepRunner
+from engine.simulation.simulator import Outgoing, Simulator
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
-from engine.store.port import Outcome, Write
+from engine.store.port import Write, WriteOutcome
 from notifiers.base import Message, Receipt
 from notifiers.collecting import Collecting, CollectingSettings
 from tests.acceptance.balances.matter import QUIET_KINDS, Matter, accused
@@ -84,7 +84,7 @@ class Between(MemoryStore):
         super().__init__()
         self.claimed: Hook | None = None
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         outcome = await super().write(write)
         if write.name in CLAIMS and self.claimed is not None:
             hook, self.claimed = self.claimed, None
@@ -114,7 +114,7 @@ class Stage:
         settings = premises(tight=timeline.tight)
         policies = {"satu": one, "dua": two}
         self._store = Between()
-        self.rig = Rig(
+        self.rig = Simulator(
             rules=scene().rules,
             policies=policies,
             start=START,
@@ -129,8 +129,8 @@ class Stage:
             ),
             store=self._store,
         )
-        self._witness = Witness(self.rig)
-        self._deeds = Deeds(self.rig, self._witness, gateways, policies)
+        self._witness = Recorder(self.rig)
+        self._deeds = StepRunner(self.rig, self._witness, gateways, policies)
         self._timeline = timeline
         self._events: list[Event] = []
         self._silences: list[Silence] = []
@@ -194,7 +194,7 @@ class Stage:
                     self._silences = [self._cut(s) if s.match == match else s for s in self._silences]
                     await self._deeds.do(Unsilencing(match=match))
             case Leave(person=person, length=length):
-                await self._leave(person, Span(now, now + length))
+                await self._leave(person, HolderSpan(now, now + length))
             case Meanwhile(when="claimed"):
                 self._store.claimed = partial(self._do, act.act)
             case Meanwhile():
@@ -247,7 +247,7 @@ class Stage:
         via = "sms" if text else act.via
         await self._deeds.do(Answering(who=person, says=act.says, via=via, **text, **to, **named))
 
-    async def _leave(self, who: str, span: Span) -> None:
+    async def _leave(self, who: str, span: HolderSpan) -> None:
         contents = (await self.rig.books.directory()).contents
         people = tuple(
             msgspec.structs.replace(p, away=(*p.away, span)) if p.id == who else p for p in contents.people
@@ -266,7 +266,7 @@ class Stage:
         found = [n for n in second.notifications if n.kind not in ("digest", *ALONE)]
         assert sorted(planned) == sorted(n.id for n in found)
         states = Counter(n.state for n in found)
-        assert len(planned) == sum(states[state] for state in get_args(State))
+        assert len(planned) == sum(states[state] for state in get_args(NotificationState))
         assert self.findings == []
 
     async def _handed(self, message: Message) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from hypothesis import given, settings
 
 from engine.core.alerting.directory import Assignment, Contact, Contents, Person
-from engine.core.alerting.policy import Acknowledge, Policy, Step, Target
+from engine.core.alerting.policy import Acknowledge, Policy, PolicyStep, StepTarget
 from engine.core.judging.instant import HOUR
 from tests.acceptance.balances.stage import Stage
 from tests.acceptance.balances.timelines import Answer, Happening, Timeline, timelines
@@ -25,7 +25,7 @@ def test_the_balances_are_0_and_no_message_outlives_its_reason(timeline):
 def test_on_the_stage_messages_go_out_and_are_answered():
     """What the property says would be true of a stage on which nothing happens, too."""
     phone = Contact(id="sekda-7315/sms/1", channel="sms", value="+6281100000101")
-    step = Step(to=(Target(role="sekda"),), wait=HOUR)
+    step = PolicyStep(to=(StepTarget(role="sekda"),), wait=HOUR)
     asked = Policy(id="satu", steps=(step,), acknowledge=Acknowledge(expires=None))
     stage = Stage(
         Timeline(

@@ -10,17 +10,25 @@ from typing import NamedTuple
 import msgspec
 from hypothesis import strategies as st
 
-from engine.core.alerting.directory import Assignment, Contact, Contents, Deputy, Duty, Person, Span
-from engine.core.alerting.policy import Acknowledge, Digest, Policy, Quiet, Step, StepCondition, Target
+from engine.core.alerting.directory import Assignment, Contact, Contents, Deputy, Duty, HolderSpan, Person
+from engine.core.alerting.policy import (
+    Acknowledge,
+    Digest,
+    Policy,
+    PolicyStep,
+    Quiet,
+    StepCondition,
+    StepTarget,
+)
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR, MINUTE, SECOND
 from engine.documents.test_files.steps import (
     Assign,
-    ByHand,
-    ContactChange,
+    ByHandStep,
+    ContactStep,
     GatewayChange,
     OnDuty,
-    Reporting,
+    ReportStep,
     Restarting,
 )
 
@@ -100,7 +108,7 @@ names = st.sampled_from(PEOPLE)
 lengths = st.sampled_from([0, SECOND, 16 * SECOND, 5 * MINUTE, 20 * MINUTE, HOUR, 3 * HOUR, 7 * HOUR])
 quiet_hours = st.sampled_from(["", "", "", "08:00-10:00 local", "21:00-07:00 local"])
 spans = st.builds(
-    lambda a, b: Span(START + a * MINUTE, START + (a + b) * MINUTE),
+    lambda a, b: HolderSpan(START + a * MINUTE, START + (a + b) * MINUTE),
     st.integers(-60, 600),
     st.integers(1, 600),
 )
@@ -173,16 +181,16 @@ def directories(draw):
 
 targets = st.one_of(
     st.builds(
-        Target,
+        StepTarget,
         role=st.sampled_from(ROLES),
         at=st.sampled_from(["region", "province", "nation"]),
         fallback=st.sampled_from(["up", "none"]),
     ),
-    st.builds(Target, role=st.just("sekda")),
-    st.builds(Target, person=names),
+    st.builds(StepTarget, role=st.just("sekda")),
+    st.builds(StepTarget, person=names),
 )
 steps = st.builds(
-    Step,
+    PolicyStep,
     to=st.lists(targets, min_size=1, max_size=3).map(tuple),
     wait=st.sampled_from([5 * MINUTE, 30 * MINUTE, 2 * HOUR]),
     channels=st.sampled_from([(), ("sms",), ("email", "sms")]),
@@ -252,9 +260,12 @@ quick = st.one_of(
     answers,
     answers,
     st.builds(
-        ByHand, does=st.sampled_from(["resolve", "escalate", "comment"]), who=st.just("operator"), rule=rules
+        ByHandStep,
+        does=st.sampled_from(["resolve", "escalate", "comment"]),
+        who=st.just("operator"),
+        rule=rules,
     ),
-    st.builds(ContactChange, person=names, channel=st.sampled_from(["sms", "email"]), verified=st.booleans()),
+    st.builds(ContactStep, person=names, channel=st.sampled_from(["sms", "email"]), verified=st.booleans()),
     st.builds(
         Hush,
         match=matches,
@@ -280,7 +291,7 @@ acts = st.one_of(
         recipient=st.sampled_from(["", "", *PEOPLE]),
     ),
     st.builds(
-        Reporting,
+        ReportStep,
         who=names,
         channel=st.sampled_from(["sms", "email"]),
         state=st.sampled_from(["delivered", "failed"]),
@@ -314,7 +325,7 @@ def ends(region):
     )
     asked = st.sampled_from([who for who, (_, place) in OFFICES.items() if place == region])
     channel = st.sampled_from(["sms", "email", "email"])
-    withdrawn = st.builds(ContactChange, person=asked, channel=channel, verified=st.just(False))
+    withdrawn = st.builds(ContactStep, person=asked, channel=channel, verified=st.just(False))
     return st.one_of(answer, answer, hush, withdrawn)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from engine.clock import ManualClock
 from engine.core.alerting.alert import Alert
-from engine.core.alerting.policy import Policy, Step
+from engine.core.alerting.policy import Policy, PolicyStep
 from engine.core.judging.condition import Count, Distinct, Value
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit, Test
@@ -27,9 +27,9 @@ from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.records.alert_repository import ALERTS
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.codec import decode
 from engine.store.port import Arrival, Store
 
@@ -81,10 +81,10 @@ class Bench:
         self.store = store
         self.clock = ManualClock(START)
         self.metrics = Metrics()
-        policy = Policy(id="p", steps=(Step(to=(), wait=HOUR),))
+        policy = Policy(id="p", steps=(PolicyStep(to=(), wait=HOUR),))
         rule_set = RuleSet({rule.id: rule for rule in rules}, {"p": policy})
-        books = Books(store, namespace="bench", regions=REGIONS, kinds={}, rule_set=rule_set)
-        history = History(store, archive)
+        books = RuntimeConfig(store, namespace="bench", regions=REGIONS, kinds={}, rule_set=rule_set)
+        history = EventHistory(store, archive)
         self.evaluator = Evaluator(
             store, self.clock, books, self.metrics, native_alone, holder="bench", history=history
         )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.core.judging.condition import Deadline, Expected, Member, Silence
+from engine.core.judging.condition import Deadline, ExpectedMember, ExpectedReporters, SilenceCondition
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit, Test
 from engine.core.judging.group_state import Gap
@@ -27,13 +27,13 @@ from tests.acceptance.corrections.bench import START, WATCHED, Bench, _rule
 from tests.acceptance.corrections.conftest import Opened
 from tests.acceptance.corrections.test_order import plays, true_events
 
-BOTH = Expected(members=(Member("73.15"), Member("73.16")))
+BOTH = ExpectedReporters(members=(ExpectedMember("73.15"), ExpectedMember("73.16")))
 WAIT = 10 * MINUTE
 SILENCE = _rule(
     "diam",
     watch=WATCHED,
     per=("regency",),
-    condition=Silence(length=2 * HOUR, expected=BOTH),
+    condition=SilenceCondition(length=2 * HOUR, expected=BOTH),
     levels=(LevelStep(2), LevelStep(3, Limit("at_least", 4 * HOUR))),
     clear=Clear("no_longer_true"),
     wait_for_late=WAIT,
@@ -146,9 +146,9 @@ def absences(draw: st.DrawFn) -> list[Rule]:
         "wait_for_late": draw(st.sampled_from([0, 5])) * MINUTE,
         "effective_from": START + draw(st.integers(0, 9)) * MINUTE,
     }
-    expected = BOTH if seen is None else Expected(seen=seen)
+    expected = BOTH if seen is None else ExpectedReporters(seen=seen)
     below = draw(st.sampled_from([1, 1, 2]))
-    silence = Silence(length=length, below=below, expected=expected)
+    silence = SilenceCondition(length=length, below=below, expected=expected)
     late = _rule(
         "tenggat",
         condition=Deadline(by=START + draw(st.integers(10, 25)) * MINUTE, expected=BOTH),

@@ -17,7 +17,7 @@ from engine.core.judging.rule import Clear
 from engine.errors import StoreUnavailableError
 from engine.intake.disowning import Disowning
 from engine.people.tokens import Tokens
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.memory import MemoryStore
 from engine.store.port import Appended, Arrival
 from tests.acceptance.corrections.bench import RULES, Bench, _rule
@@ -98,7 +98,7 @@ def test_it_is_as_if_its_events_had_been_refuted_one_by_one(
         ]
         for bench in (disowned, refuted):
             await bring(bench, brought)
-        disowning = Disowning(store, History(store), disowned.clock, piece=2)
+        disowning = Disowning(store, EventHistory(store), disowned.clock, piece=2)
         store.dies_at = store.appends + dies_at
         try:
             await disowning.carry_out(made.token.id, 0, by=OPERATOR)
@@ -139,7 +139,7 @@ def test_so_it_is_with_several_tokens_and_rules_on_rules(
         ]
         for bench in (disowned, refuted):
             await bring(bench, brought)
-        await Disowning(store, History(store), disowned.clock).carry_out(made.token.id, 0, by=OPERATOR)
+        await Disowning(store, EventHistory(store), disowned.clock).carry_out(made.token.id, 0, by=OPERATOR)
         await disowned.wait()
         for event in [brought[place] for place in order]:
             if event.token == stolen and (named_by(event) or not is_refuted(event)):

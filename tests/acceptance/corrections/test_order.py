@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.core.judging.correction import Member, member_of, verdict
+from engine.core.judging.correction import FamilyMember, member_of, verdict
 from engine.core.judging.event import Event
 from engine.core.judging.instant import MINUTE
 from engine.evaluation.groups import GROUPS, POINTS
@@ -163,7 +163,7 @@ def test_the_strategy_makes_families_of_every_sort() -> None:
     assert {"refuted", "corrected", "given back", "not_its_source", "parent_must_confirm", "circular"} <= seen
 
 
-def given_back(members: list[Member], taken: Member) -> bool:
+def given_back(members: list[FamilyMember], taken: FamilyMember) -> bool:
     """Say whether some event counts only because of this one."""
     without = verdict(member for member in members if member is not taken).withdrawn
     return bool(without.keys() - verdict(members).withdrawn.keys() - {taken.name})

@@ -16,7 +16,7 @@ from engine.core.judging.judgement import Judgement
 from engine.records.alert_repository import ALERTS
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
-from engine.store.port import Outcome, Put, Write
+from engine.store.port import Put, Write, WriteOutcome
 from tests.acceptance.corrections.bench import START, Bench
 
 
@@ -25,7 +25,7 @@ class Slow(MemoryStore):
 
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         if write.name == "evaluate" and (hook := self.meanwhile) is not None:
             self.meanwhile = None
             await hook()

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from engine.core.alerting.command import Answer
 from engine.core.judging.event import Event
 from engine.core.judging.instant import MINUTE
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.metrics import Metrics
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.bench import REGIONS, RULES, Bench
 from tests.acceptance.corrections.test_order import events, true_events
@@ -43,14 +43,14 @@ def test_in_the_end_nobody_could_tell_that_an_alert_was_closed_and_reopened(
     async def run() -> None:
         store = MemoryStore()
         plain, one = Bench(MemoryStore()), Bench(store)
-        books = Books(
+        books = RuntimeConfig(
             store,
             namespace="bench",
             regions=REGIONS,
             kinds={},
             rule_set=RuleSet({r.id: r for r in RULES}, {}),
         )
-        desk = Desk(store, one.clock, books, Metrics())
+        desk = AlertCommands(store, one.clock, books, Metrics())
         await plain.play([[event] for event in true_events(reported)])
         shut: dict[str, int] = {}
         for place, event in enumerate(reported):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.simulation.replay import Progress, Replay, read_events
+from engine.simulation.replay import Replay, ReplayProgress, read_events
 from engine.simulation.service_client import ServiceClient
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -89,11 +89,11 @@ class Installation:
             self._service.wait(timeout=30)
 
     def replay(
-        self, disturb: Callable[[Progress], None] = lambda _progress: None
-    ) -> tuple[Progress, dict[str, Any]]:
+        self, disturb: Callable[[ReplayProgress], None] = lambda _progress: None
+    ) -> tuple[ReplayProgress, dict[str, Any]]:
         """Run the scenario through the service; return the replay's counts and the summary."""
 
-        async def run() -> tuple[Progress, dict[str, Any]]:
+        async def run() -> tuple[ReplayProgress, dict[str, Any]]:
             async with ServiceClient(self.url, self.make_token()) as client:
                 replay = Replay(client, read_events(SCENARIO), outbox=self.outbox, seed=SEED, shown=disturb)
                 return await replay.run(), await client.summary()

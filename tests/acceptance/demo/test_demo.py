@@ -25,14 +25,14 @@ from engine.records.audit_log import AuditEntry, entries
 from engine.records.case_archive import archive_of
 from engine.records.case_archive import story as story_of
 from engine.settings import Settings, load
-from engine.simulation.replay import Progress
+from engine.simulation.replay import ReplayProgress
 from engine.store.codec import decode
 from engine.store.port import MARK_LENGTH, Store
-from engine.texts.alert_text import Case as Told
-from engine.texts.alert_text import Teller
+from engine.texts.alert_text import AlertText
+from engine.texts.alert_text import CaseText as Told
 from engine.texts.catalogue import load_catalogue
 from engine.texts.console.alert_story import story
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.console.page_renderer import console_catalogue
 from tests.acceptance.demo.installation import ROOT, Installation, children
 from tests.acceptance.demo.privacy import scan
@@ -68,7 +68,7 @@ async def spoken(store: Store, settings: Settings, alert_id: str) -> list[str]:
     messages = tuple(case.notifications.values())
     catalogue = load_catalogue(settings.paths.templates / "texts.yaml")
     texts = catalogue.texts("id")
-    voice = Voice(
+    voice = Localizer(
         console_catalogue(
             load_catalogue(settings.paths.templates / "texts.yaml"), settings.paths.templates
         ).texts("id"),
@@ -77,7 +77,7 @@ async def spoken(store: Store, settings: Settings, alert_id: str) -> list[str]:
         case.alert.region,
     )
     told = Told(notification=messages[0], alert=case.alert, notifications=messages, at=history[-1].at)
-    page = story(history, Teller(voice, told), {})
+    page = story(history, AlertText(voice, told), {})
     assert sum(max(1, len(line.more)) for line in page) >= len({(one.name, one.person) for one in history})
     words = credentials_in(settings, case.alert, messages, history)
     assert {entry.by for entry in history} == words.keys()
@@ -185,7 +185,7 @@ def test_a_killed_service_comes_back_and_ends_as_the_undisturbed_one(
     runner.start()
     left = [30, 57, 90]
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: ReplayProgress) -> None:
         if left and progress.sent >= left[0]:
             left.pop(0)
             runner.kill()
@@ -205,7 +205,7 @@ def test_killing_the_evaluator_changes_nothing(undisturbed: dict[str, Any], inst
     runner.start()
     left = [20, 57, 100]
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: ReplayProgress) -> None:
         if left and progress.sent >= left[0]:
             left.pop(0)
             for child in children(runner.pid):

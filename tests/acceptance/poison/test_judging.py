@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import pytest
 
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.condition import Bond, Count, EveryEvent, Value
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit
@@ -24,7 +24,7 @@ from engine.evaluation.dead_letters import (
     DeadLetter,
     PutOff,
 )
-from engine.matching.checked import Choice, native_alone
+from engine.matching.checked import MatcherChoice, native_alone
 from engine.matching.native import NativeMatcher
 from engine.operations.unreadable_records import rebuild
 from engine.records.rule_sets import Proposal, RuleSet, after_the_past, at_once
@@ -73,7 +73,7 @@ class Poisoned(Service):
         return self.metrics.registry.get_sample_value(name, labels)
 
 
-def _choice(matcher: NativeMatcher) -> Choice:
+def _choice(matcher: NativeMatcher) -> MatcherChoice:
     return msgspec.structs.replace(native_alone(()), matcher=matcher, native=matcher)
 
 
@@ -115,7 +115,7 @@ async def test_a_rule_that_raises_is_put_off_alone_and_told():
     assert any(place.startswith("judge.py") for place in first.at)
     assert service.count("siaga_dead_letters_total", of="group") >= 1
     assert service.count("siaga_groups_put_off") == 1
-    assert Request("dead_letter").member in await service.asked()
+    assert InternalAlertRequest("dead_letter").member in await service.asked()
 
 
 @pytest.mark.parametrize("restarts", [0, 1, 3])
@@ -214,7 +214,7 @@ async def test_a_reload_whose_rules_raise_is_refused_and_what_was_stays(waits: b
     await service.judge()
     assert service.books.rule_set.rules.keys() == {"utuh"}
     assert service.count("siaga_rules_rejected_total", reason="raised") == 1
-    assert Request("rules").member in await service.asked()
+    assert InternalAlertRequest("rules").member in await service.asked()
     await service.report(1, 2)
     assert await service.rules_of_alerts() == ["utuh"]
 
@@ -271,7 +271,7 @@ async def test_letters_of_a_group_that_raises_for_ever_have_an_end():
     assert decode(kept.value, PutOff).dropped
     assert (await service.dead())[-1].error == TOO_MANY_LETTERS
     assert service.count("siaga_groups_to_rebuild") == 1
-    assert Request("dead_letter").member in await service.asked()
+    assert InternalAlertRequest("dead_letter").member in await service.asked()
     for further in range(last + 1, last + 4):
         await service.receive(event(further, service.clock.now()))
         await service.judge()

@@ -9,27 +9,27 @@ import msgspec
 
 from engine.clock import ManualClock
 from engine.core.alerting.alert import Alert
-from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.alerting.policy import Policy, PolicyStep, StepTarget
 from engine.core.judging.condition import Count, EveryEvent, Value
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit
 from engine.core.judging.instant import DAY, HOUR
 from engine.core.judging.rule import Clear, Rule
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.evaluation.evaluator import Evaluator
 from engine.intake.event_schema import identity_of
 from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.memory import MemoryStore
 from engine.store.port import Arrival
 from tests.unit.alerting.cases import REGIONS
 
 START = 1_700_000_000_000
-POLICIES = {"p": Policy(id="p", steps=(Step(to=(Target(role="sekda"),), wait=HOUR),))}
+POLICIES = {"p": Policy(id="p", steps=(PolicyStep(to=(StepTarget(role="sekda"),), wait=HOUR),))}
 
 
 class Killed(BaseException):
@@ -73,7 +73,7 @@ class Service:
         self.killed = 0
         self.store = MemoryStore(crash_point=self._crash)
         self.clock = ManualClock(START)
-        self.history = History(self.store, None if archive is None else Archive(archive, "uji"))
+        self.history = EventHistory(self.store, None if archive is None else Archive(archive, "uji"))
         self.rule_set = RuleSet({one.id: one for one in OLD}, POLICIES)
         self.begin()
 
@@ -84,7 +84,9 @@ class Service:
             raise Killed(f"{side} {name}")
 
     def begin(self) -> None:
-        self.books = Books(self.store, namespace="uji", regions=REGIONS, kinds={}, rule_set=self.rule_set)
+        self.books = RuntimeConfig(
+            self.store, namespace="uji", regions=REGIONS, kinds={}, rule_set=self.rule_set
+        )
         self.metrics = Metrics()
         self.evaluator = Evaluator(
             self.store,
@@ -121,10 +123,10 @@ class Service:
                 self.begin()
 
     async def alerts(self) -> list[Alert]:
-        return await Desk(self.store, self.clock, self.books, self.metrics).alerts()
+        return await AlertCommands(self.store, self.clock, self.books, self.metrics).alerts()
 
     async def story(self) -> list[tuple[object, ...]]:
-        desk = Desk(self.store, self.clock, self.books, self.metrics)
+        desk = AlertCommands(self.store, self.clock, self.books, self.metrics)
         found = []
         for alert in await desk.alerts():
             history = [(entry.name, entry.reason) for entry in await desk.history(alert.id)]

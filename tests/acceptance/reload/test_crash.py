@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.core.judging.instant import HOUR
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.records.rule_sets import InForce, Proposal, RuleSet, after_the_past, at_once
 from tests.acceptance.reload.service import NEW, POLICIES, START, Service
 
@@ -50,7 +50,7 @@ async def test_a_kill_at_any_write_of_a_reload_changes_nothing(kill: tuple[str, 
     assert (in_force.author, in_force.tenures["ubah"].before) == ("a", START + 3 * HOUR)
     assert {
         one.rule.id
-        for one in await Desk(service.store, service.clock, service.books, service.metrics).alerts()
+        for one in await AlertCommands(service.store, service.clock, service.books, service.metrics).alerts()
     } == {
         "sama",
         "ubah",

@@ -8,7 +8,7 @@ import pytest
 
 from engine.documents.finding import Findings, at_start
 from engine.documents.loaded import Loaded, loaded
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.silences import Silences
 from engine.records.audit_log import entries as audited
 from engine.records.rule_sets import RuleSet, first
@@ -48,7 +48,7 @@ def files(tmp_path) -> Files:
 
 
 def inbox(service: Service, approval: Approval) -> Proposals:
-    desk = Desk(service.store, service.clock, service.books, service.metrics)
+    desk = AlertCommands(service.store, service.clock, service.books, service.metrics)
     silences = Silences(service.store, service.clock, service.books, desk)
     return Proposals(service.store, service.clock, service.books, approval, silences, keys=Keys(b"kunci"))
 

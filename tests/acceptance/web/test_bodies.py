@@ -5,7 +5,7 @@ import asyncio
 import httpx
 from uvicorn.server import ServerState
 
-from engine.web.connections import BoundedConfig, BoundedProtocol, Connections
+from engine.web.connections import BoundedConfig, BoundedProtocol, ConnectionLimits
 
 MEBIBYTE = 2**20
 
@@ -13,7 +13,7 @@ MEBIBYTE = 2**20
 async def test_bodies_that_are_not_complete_are_bounded_together():
     """Forty halves of a body where ten have room: the oldest are closed, and a whole one is answered meanwhile."""
     refused: list[str] = []
-    connections = Connections(100, refused.append, most_discarded=MEBIBYTE, most_held=MEBIBYTE)
+    connections = ConnectionLimits(100, refused.append, most_discarded=MEBIBYTE, most_held=MEBIBYTE)
     config = BoundedConfig(echo, connections, ws="none", lifespan="off", log_config=None)
     config.load()
     loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
 """Siaga's own alerts: what of its own work needs somebody reaches the posko or ops, once, and escalates like others."""
 
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.escalation.internal_alerts import OWN, ask
 from engine.records.statistics import take
 from engine.store.port import Plan, Write
@@ -63,7 +63,7 @@ async def test_a_report_that_can_wait_in_quarantine_opens_none(api):
 async def test_what_no_version_knows_is_taken_off_the_plan(api):
     now = api.siaga.clock.now()
     await api.siaga.store.write(
-        Write(name="t", plans=(Plan(OWN, "unheard_of|00|3", now), ask(Request("gap"), now)))
+        Write(name="t", plans=(Plan(OWN, "unheard_of|00|3", now), ask(InternalAlertRequest("gap"), now)))
     )
     await api.advance(minutes=1)
     assert [alert.rule.id for alert in await own(api)] == ["siaga.gap"]

@@ -20,7 +20,7 @@ from engine.core.judging.region import RegionTable
 from engine.documents.finding import Findings
 from engine.documents.rules.rules import inline_rules
 from engine.documents.yaml_tree import compose
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.timers import Escalator
 from engine.evaluation.evaluator import Evaluator
 from engine.evaluation.poll import WINDOWS
@@ -29,7 +29,7 @@ from engine.matching.checked import native_alone
 from engine.metrics import Metrics
 from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, REVEALS
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.runtime.lock_step import LockStep
 from engine.simulation.rule_test import SILENT
 from engine.store.memory import MemoryStore
@@ -75,8 +75,8 @@ class Service:
     def __init__(self, store, at=START):
         self.store, self.clock, self._metrics = store, ManualClock(at), Metrics()
         rule_set = RuleSet(RULES, SILENT)
-        self.books = Books(store, namespace="n", regions=RegionTable(()), kinds={}, rule_set=rule_set)
-        self.desk = Desk(store, self.clock, self.books, self._metrics)
+        self.books = RuntimeConfig(store, namespace="n", regions=RegionTable(()), kinds={}, rule_set=rule_set)
+        self.desk = AlertCommands(store, self.clock, self.books, self._metrics)
         self.begin()
 
     def begin(self):

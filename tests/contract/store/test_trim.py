@@ -6,9 +6,9 @@ import pytest
 
 from engine.core.judging.instant import DAY
 from engine.errors import StoreError
-from engine.store.archive.day_file import Link
+from engine.store.archive.day_file import ChainPosition
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.port import START, Arrival, Fence, Write
 
 NOON = 1_732_708_800_000
@@ -98,12 +98,12 @@ async def test_trimming_has_a_name(namespace):
 @pytest.fixture
 def archive(tmp_path):
     made = Archive(tmp_path / "archive", "uji")
-    made.take(Link())
+    made.take(ChainPosition())
     yield made
     made.release()
 
 
-async def read(history: History, *span: int) -> list[str]:
+async def read(history: EventHistory, *span: int) -> list[str]:
     return [entry.position async for entry in history.entries(*span)]
 
 
@@ -115,7 +115,7 @@ async def test_each_entry_is_read_once_wherever_it_lies(store, archive, archived
     archive.append(entries[:archived])
     if trimmed:
         await store.trim(positions[trimmed - 1])
-    history = History(store, archive)
+    history = EventHistory(store, archive)
     assert await read(history) == positions
     assert await history.whole_since() == 0
     assert await read(history, NOON + DAY) == positions[2:]
@@ -127,7 +127,7 @@ async def test_each_entry_is_read_once_wherever_it_lies(store, archive, archived
 async def test_without_an_archive_the_history_begins_where_the_stream_does(store):
     positions = await fill(store)
     await store.trim(positions[1])
-    history = History(store)
+    history = EventHistory(store)
     assert await read(history) == positions[2:]
     assert await history.whole_since() == NOON + DAY // 2
     assert await history.at(positions[1:3]) == [None, (await store.read(START, 1))[0]]
@@ -137,7 +137,7 @@ async def test_an_archive_elsewhere_is_as_good_as_none(store, archive):
     """Its folder here lacks what was trimmed."""
     positions = await fill(store)
     await store.trim(positions[1])
-    history = History(store, archive)
+    history = EventHistory(store, archive)
     assert await read(history) == positions[2:]
     assert await history.whole_since() == NOON + DAY // 2
 
@@ -147,7 +147,7 @@ async def test_entries_that_move_while_they_are_read_are_read_once(store, archiv
     positions = await fill(store, 300)
     entries = await store.read(START, 1_000)
     found = []
-    async for entry in History(store, archive).entries():
+    async for entry in EventHistory(store, archive).entries():
         found.append(entry.position)
         if len(found) == 100:
             archive.append(entries[:250])
@@ -158,7 +158,7 @@ async def test_entries_that_move_while_they_are_read_are_read_once(store, archiv
 async def test_entries_that_vanish_while_they_are_read_are_an_error(store):
     """Nobody takes half a history for a whole one."""
     positions = await fill(store, 300)
-    entries = History(store).entries()
+    entries = EventHistory(store).entries()
     for _ in range(100):
         await anext(entries)
     await store.trim(positions[250])

@@ -8,7 +8,7 @@ import pytest
 from redis import exceptions
 from redis.asyncio import Redis
 
-from engine.store.redis.connection import Ear, Wire, packed
+from engine.store.redis.connection import Subscriber, Wire, packed
 
 
 class Server:
@@ -161,7 +161,7 @@ async def test_who_hears_is_told_of_subscriptions_and_messages_until_the_connect
     connection = wire._client.connection_pool.make_connection()
     await connection.connect()
     heard = asyncio.Queue()
-    ear = Ear(connection, ["a", "b"], heard.put_nowait)
+    ear = Subscriber(connection, ["a", "b"], heard.put_nowait)
     assert await told.asked.get() == [b"SUBSCRIBE", b"a", b"b"]
     assert [await heard.get(), await heard.get()] == ["a", "b"]
     told.writers[0].write(b"*3\r\n$7\r\nmessage\r\n$1\r\nb\r\n$0\r\n\r\n")
@@ -175,6 +175,6 @@ async def test_who_may_not_hear_is_told_so(opened):
     _, wire = await opened(b"-NOPERM no\r\n")
     connection = wire._client.connection_pool.make_connection()
     await connection.connect()
-    ear = Ear(connection, ["a"], lambda channel: None)
+    ear = Subscriber(connection, ["a"], lambda channel: None)
     with pytest.raises(exceptions.NoPermissionError):
         await ear.over

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from engine.simulation.result import Result
+from engine.simulation.result import TestResult
 from engine.simulation.suite import as_json
 from tests.acceptance.shipped import FILES, report
 from tests.golden.house.plain import HOME, plain, written
@@ -25,7 +25,7 @@ async def _results() -> Documents:
     return found
 
 
-def _timeline(result: Result) -> list[str]:
+def _timeline(result: TestResult) -> list[str]:
     """Return what a test reached, and its rows: the offset in milliseconds, what was expected, what there was."""
     lines = [f"{result.name}", f"  reached: {' '.join(sorted(result.touched | result.reached))}"]
     for row in result.rows:

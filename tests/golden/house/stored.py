@@ -23,10 +23,10 @@ from engine.operations.unreadable_records import TYPES
 from engine.records.audit_log import AuditEntry
 from engine.records.backup_record import BACKUPS
 from engine.records.case_archive import ArchivedCase
-from engine.records.quarantine_acts import SETTLED, Settled
+from engine.records.quarantine_acts import SETTLED, SettledRecord
 from engine.records.rule_sets import RELOADS, InForce
 from engine.records.rule_sets import Proposal as RuleProposal
-from engine.store.archive.day_file import Link
+from engine.store.archive.day_file import ChainPosition
 from engine.store.backup.file import Manifest
 from engine.store.codec import decode, encode
 from engine.store.port import (
@@ -62,7 +62,7 @@ def kept() -> Mapping[str, Any]:
         "log:history x": HistoryEntry,
         f"log:{DEAD_LETTERS} x": DeadLetter,
         f"log:{RELOADS} x": InForce,
-        f"log:{SETTLED} x": Settled,
+        f"log:{SETTLED} x": SettledRecord,
     }
     return found
 
@@ -73,7 +73,7 @@ def lines() -> Mapping[str, Any]:
         "json:audit x": AuditEntry,
         "json:stream rules": RuleProposal,
         "json:archive case": ArchivedCase,
-        "json:archive link": Link,
+        "json:archive link": ChainPosition,
         "json:backup manifest": Manifest,
         "json:directory x": Contents,
     }

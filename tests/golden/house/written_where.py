@@ -20,7 +20,7 @@ from engine.app import open_siaga
 from engine.clock import ManualClock
 from engine.people.tokens import RIGHTS, Tokens
 from engine.store.memory import MemoryStore
-from engine.store.port import Committed, Outcome, Write
+from engine.store.port import Committed, Write, WriteOutcome
 from engine.web.app import build
 from tests.crash.acts import ACTS, Scene
 from tests.crash.installation import ENVIRONMENT, START, installation
@@ -38,7 +38,7 @@ class Noting(MemoryStore):
         super().__init__()
         self.touched: dict[str, set[str]] = defaultdict(set)
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Do the whole write; see `Store`."""
         outcome = await super().write(write)
         if isinstance(outcome, Committed):

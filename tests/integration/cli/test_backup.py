@@ -20,7 +20,7 @@ from engine.records.statistics import summarise, take
 from engine.runtime.keys import Keys
 from engine.settings import load
 from engine.settings_sections import RetentionSection
-from engine.simulation.replay import Recorded, read_events
+from engine.simulation.replay import RecordedEvent, read_events
 from engine.store.archive.events import Archive
 from engine.store.backup.copy import Namespace
 from tests.integration.cli.few_people import few_people
@@ -51,7 +51,7 @@ class Installation:
         overrides = [part for one in self.overrides for part in ("--set", one)]
         return ["--config", str(ROOT / "config/siaga.yaml"), *overrides]
 
-    async def go_on(self, events: list[Recorded], *, backup: Path | None = None) -> None:
+    async def go_on(self, events: list[RecordedEvent], *, backup: Path | None = None) -> None:
         """Let events come in at their instants; then, while the service is open, archive and back up."""
         async with AsyncExitStack() as stack:
             siaga = await open_siaga(self.settings, stack)

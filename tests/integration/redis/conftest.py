@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 from engine.store.redis.embedded import EmbeddedServer
 
 
@@ -50,7 +50,7 @@ def ask():
     """Send one command past the store, as an operator would."""
 
     async def command(socket: str, *words):
-        link = Link(socket, timeout=10, wait_replicas=0)
+        link = RedisClient(socket, timeout=10, wait_replicas=0)
         try:
             return await link.command(*words)
         finally:

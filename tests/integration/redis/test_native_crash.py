@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.app import open_siaga
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.instant import format_instant, parse_instant
 from engine.escalation.internal_alerts import OWN
 from engine.matching.checked import open_shards
@@ -56,4 +56,4 @@ async def test_a_crash_of_the_matcher_is_survived_counted_and_told(grounds, monk
         await siaga.intake.submit(event("e3", "conflict.death"), "application/json", ALL)
         await siaga.advance(START + 60_000)
         assert await siaga.store.cursor() == await siaga.store.last_position()
-        assert Request("dead_letter").member not in await siaga.store.planned(OWN)
+        assert InternalAlertRequest("dead_letter").member not in await siaga.store.planned(OWN)

@@ -9,7 +9,7 @@ import pytest
 from engine import cli
 from engine.errors import StoreError
 from engine.store.port import Drop, Put, Write
-from engine.store.redis.client import Link
+from engine.store.redis.client import RedisClient
 from engine.store.redis.embedded import EmbeddedServer
 from engine.store.redis.store import RedisStore
 
@@ -36,7 +36,7 @@ async def server(folder):
 
 
 async def say(url: str, *words: str) -> None:
-    link = Link(url, timeout=5, wait_replicas=0)
+    link = RedisClient(url, timeout=5, wait_replicas=0)
     await link.command(*words)
     await link.aclose()
 

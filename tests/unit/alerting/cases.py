@@ -10,7 +10,7 @@ from engine.core.alerting.command import Answer, Attempted, Cover, Open, Wake, W
 from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.directory import Assignment, Contact, Contents, Directory, Person
 from engine.core.alerting.gates import attempt
-from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.alerting.policy import Policy, PolicyStep, StepTarget
 from engine.core.judging.instant import MINUTE
 from engine.core.judging.judgement import Evidence, Joined, Opened
 from engine.core.judging.region import Region, RegionTable
@@ -96,13 +96,15 @@ def around(contents=CONTENTS, **more):
 
 def target(role, at="region", **more):
     """A role named in a step."""
-    return Target(role=role, at=at, **more)
+    return StepTarget(role=role, at=at, **more)
 
 
 def step(*roles, wait=30, **more):
     """One step; `wait` in minutes, roles by name (`sekda`, `province:sekda`, `nation:dirjen_otda`)."""
     places = (role.rpartition(":") for role in roles)
-    return Step(to=tuple(target(role, at or "region") for at, _, role in places), wait=wait * MINUTE, **more)
+    return PolicyStep(
+        to=tuple(target(role, at or "region") for at, _, role in places), wait=wait * MINUTE, **more
+    )
 
 
 def policy(*steps, **more):

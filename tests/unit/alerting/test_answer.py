@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from engine.core.alerting.alert import Status
+from engine.core.alerting.alert import AlertStatus
 from engine.core.alerting.answer import REFUSALS, TABLE
 from engine.core.alerting.command import GRADES, Comment, EscalateNow, Says, Wake
 from engine.core.alerting.policy import Acknowledge
@@ -70,8 +70,8 @@ def command(who, what, **more):
 def test_the_table_has_a_row_for_every_pair():
     """Every status and every word an answer can say; and the other commands of people."""
     pairs = {(status, what) for what, row in TABLE.items() for status in row}
-    assert pairs == set(ANSWERS) == {(s, w) for s in get_args(Status) for w in get_args(Says)}
-    assert set(RESULTS) - pairs == {(s, w) for s in get_args(Status) for w in ("escalate", "comment")}
+    assert pairs == set(ANSWERS) == {(s, w) for s in get_args(AlertStatus) for w in get_args(Says)}
+    assert set(RESULTS) - pairs == {(s, w) for s in get_args(AlertStatus) for w in ("escalate", "comment")}
 
 
 @pytest.mark.parametrize(("status", "what"), RESULTS)
@@ -318,7 +318,7 @@ def test_closing_tells_all_who_were_told_except_who_closed():
 
 def test_a_comment_is_recorded_in_every_status():
     """Its text lies elsewhere; the history has the digest."""
-    for status in get_args(Status):
+    for status in get_args(AlertStatus):
         course = told(status)
         decision = course.do(Comment(person="sekda", note_digest="d"))
         assert [(e.name, e.details) for e in decision.history] == [("commented", {"note": "d"})]

@@ -4,14 +4,14 @@ import msgspec
 import pytest
 
 from engine.core.alerting.alert import AFTER_CLOSING, FINAL
-from engine.core.alerting.case_editor import Draft, chain_digest
+from engine.core.alerting.case_editor import CaseEditor, chain_digest
 from tests.credentials import OPERATOR
 from tests.unit.alerting.cases import START, Course, policy, step, target
 
 
 def draft(terms=None):
     course = Course(terms)
-    return Draft(course.alert, course.notifications, course.around, START, OPERATOR)
+    return CaseEditor(course.alert, course.notifications, course.around, START, OPERATOR)
 
 
 @pytest.mark.parametrize("state", sorted(FINAL))

@@ -9,7 +9,7 @@ import pytest
 from engine.core.alerting.command import Attempted
 from engine.core.alerting.conflict_of_interest import accused, exclusions, substitutes
 from engine.core.alerting.directory import Deputy, Directory, Duty
-from engine.core.alerting.policy import Target
+from engine.core.alerting.policy import StepTarget
 from tests.unit.alerting.cases import (
     CONTENTS,
     OFFICES,
@@ -81,10 +81,10 @@ def test_substitutes_are_the_same_role_at_the_parent_and_its_inspectorate(role, 
 def test_an_accused_is_told_through_no_other_door():
     """Neither by person, nor as one to inform, nor when the policy is exhausted."""
     terms = policy(
-        step("bkpsdm", inform=(Target(person="sekda"),)),
+        step("bkpsdm", inform=(StepTarget(person="sekda"),)),
         step("kesbangpol"),
-        inform=(Target(role="sekda"),),
-        on_exhausted=(Target(person="sekda"), Target(role="posko_nasional", at="nation")),
+        inform=(StepTarget(role="sekda"),),
+        on_exhausted=(StepTarget(person="sekda"), StepTarget(role="posko_nasional", at="nation")),
     )
     course = Course(terms, seen=NAMED).until(600)
     assert "sekda" not in {n.person for n in course.notifications.values()}

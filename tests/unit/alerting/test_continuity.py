@@ -4,12 +4,12 @@ import msgspec
 import pytest
 
 from engine.core.alerting.escalation import abandoned, ahead
-from engine.core.alerting.policy import Target
+from engine.core.alerting.policy import StepTarget
 from engine.core.judging.instant import MINUTE
 from tests.unit.alerting.cases import CONTENTS, START, Course, around, policy, says, step, without
 
 NONE = policy(
-    step("sekda"), step("province:sekda"), on_exhausted=(Target(role="posko_nasional", at="nation"),)
+    step("sekda"), step("province:sekda"), on_exhausted=(StepTarget(role="posko_nasional", at="nation"),)
 )
 
 

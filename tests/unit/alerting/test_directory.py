@@ -10,17 +10,17 @@ from engine.core.alerting.directory import (
     Deputy,
     Directory,
     Duty,
-    Found,
+    FoundHolder,
+    HolderSpan,
     Passed,
     Person,
-    Span,
     place_of,
     resolve,
 )
-from engine.core.alerting.policy import Target
+from engine.core.alerting.policy import StepTarget
 from tests.unit.alerting.cases import CONTENTS, REGIONS, START, contact, holder, person, target, without
 
-POSKO = Found(person="posko", capacity="holder", role="posko_nasional", region="00")
+POSKO = FoundHolder(person="posko", capacity="holder", role="posko_nasional", region="00")
 
 
 def found(contents, named, region="73.15", excluded=None):
@@ -37,7 +37,7 @@ def passed(contents, named, excluded=None):
 def test_a_span_holds_from_its_first_to_before_its_last_instant(at, since, until):
     """[from, until); an open end holds for ever (docs/specification/escalation.md#dates)."""
     expected = at in range(-5 if since is None else since, 6 if until is None else until)
-    assert Span(since, until).covers(at) is expected
+    assert HolderSpan(since, until).covers(at) is expected
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def test_who_acts_for_the_holder_goes_before_the_holder(statuses, expected):
 def test_among_equals_the_later_valid_from_holds_the_office():
     """Two definitive holders: the newer one."""
     both = (
-        holder("new", "sekda", "73", valid=Span(START - 1)),
-        holder("old", "sekda", "73", valid=Span(START - 9)),
+        holder("new", "sekda", "73", valid=HolderSpan(START - 1)),
+        holder("old", "sekda", "73", valid=HolderSpan(START - 9)),
     )
     assert Directory(Contents(assignments=both)).holder("73", "sekda", START) == "new"
 
 
 def test_an_office_is_vacant_after_its_last_day():
     """A validity that ended holds no more, to the millisecond."""
-    directory = Directory(Contents(assignments=(holder("x", "sekda", "73", valid=Span(None, START)),)))
+    directory = Directory(Contents(assignments=(holder("x", "sekda", "73", valid=HolderSpan(None, START)),)))
     assert [directory.holder("73", "sekda", START - 1), directory.holder("73", "sekda", START)] == ["x", None]
 
 
@@ -117,12 +117,12 @@ def test_all_who_bear_an_office_are_named_also_one_whom_another_acts_for():
 )
 def test_a_target_is_looked_for_at_its_level(at, region, expected):
     """Region, province, nation, or a code."""
-    assert place_of(Target(role="sekda", at=at), region) == expected
+    assert place_of(StepTarget(role="sekda", at=at), region) == expected
 
 
 def test_a_holder_who_can_be_reached_is_found():
     """The simple case."""
-    expected = Found(person="sekda", capacity="holder", role="sekda", region="73.15")
+    expected = FoundHolder(person="sekda", capacity="holder", role="sekda", region="73.15")
     assert found(CONTENTS, target("sekda")) == expected
 
 
@@ -146,18 +146,18 @@ def test_without_fallback_nobody_is_found():
 
 def test_a_named_person_never_falls_back():
     """`{person: id}` is that person or nobody."""
-    assert found(CONTENTS, Target(person="sekda")).capacity == "person"
-    assert found(CONTENTS, Target(person="nobody")) is None
+    assert found(CONTENTS, StepTarget(person="sekda")).capacity == "person"
+    assert found(CONTENTS, StepTarget(person="nobody")) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "excluded", "reason"),
     [
-        ({"away": (Span(START, START + 1),)}, {}, "away"),
+        ({"away": (HolderSpan(START, START + 1),)}, {}, "away"),
         ({"contacts": ()}, {}, "no_contact"),
         ({"contacts": (contact("sekda", "sms", verified=False),)}, {}, "no_contact"),
-        ({"contacts": (), "away": (Span(),)}, {}, "away"),
-        ({"away": (Span(),)}, {"sekda": "declined"}, "declined"),
+        ({"contacts": (), "away": (HolderSpan(),)}, {}, "away"),
+        ({"away": (HolderSpan(),)}, {"sekda": "declined"}, "declined"),
         ({"contacts": ()}, {"sekda": "conflict_of_interest"}, "conflict_of_interest"),
     ],
 )
@@ -180,11 +180,11 @@ def _person(changes):
 def test_a_deputy_serves_while_the_holder_is_away():
     """The deputies of an absent holder come before the parent's office."""
     contents = Contents(
-        people=(person("h", away=(Span(),)), person("d")),
+        people=(person("h", away=(HolderSpan(),)), person("d")),
         assignments=(holder("h", "sekda", "73.15"),),
         deputies=(Deputy(of="h", deputy="d"),),
     )
-    expected = Found(person="d", capacity="deputy", role="sekda", region="73.15")
+    expected = FoundHolder(person="d", capacity="deputy", role="sekda", region="73.15")
     assert found(contents, target("sekda")) == expected
 
 
@@ -195,7 +195,7 @@ def test_who_is_found_is_found_with_how_the_office_is_held(status):
         people=(person("definitive"), person("acting"), person("d"), person("duty")),
         assignments=(
             holder("definitive", "sekda", "73.15"),
-            holder("acting", "sekda", "73.15", status=status, valid=Span(START)),
+            holder("acting", "sekda", "73.15", status=status, valid=HolderSpan(START)),
         ),
         deputies=(Deputy(of="acting", deputy="d"),),
         roster=(Duty(region="73.15", role="posko", person="duty"),),
@@ -205,7 +205,7 @@ def test_who_is_found_is_found_with_how_the_office_is_held(status):
     other = found(contents, target("sekda"), excluded={"acting": "declined"})
     assert (other.person, other.capacity, other.status) == ("d", "deputy", status)
     assert found(contents, target("posko")).status == "definitif"
-    assert found(contents, Target(person="acting")).status == "definitif"
+    assert found(contents, StepTarget(person="acting")).status == "definitif"
 
 
 def test_contacts_are_used_by_priority_then_in_the_order_of_the_file():

@@ -8,7 +8,7 @@ from engine.core.alerting.directory import (
     Assignment,
     Directory,
     Duty,
-    Span,
+    HolderSpan,
     added,
     assigned,
     marked,
@@ -50,8 +50,8 @@ def test_who_is_taken_out_is_named_nowhere(name):
 
 
 def test_a_new_holder_and_a_shift_are_found_at_once():
-    held = Assignment(region="73.15", role="sekda", person="bkpsdm", status="plh", valid=Span(START))
-    duty = Duty(region="73.15", role="sekda", person="dirjen", valid=Span(START, START + 1))
+    held = Assignment(region="73.15", role="sekda", person="bkpsdm", status="plh", valid=HolderSpan(START))
+    duty = Duty(region="73.15", role="sekda", person="dirjen", valid=HolderSpan(START, START + 1))
     directory = Directory(rostered(assigned(CONTENTS, held), duty))
     assert list(directory.occupants("73.15", "sekda", START)) == [
         ("dirjen", "on_duty"),

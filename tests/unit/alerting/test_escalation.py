@@ -6,7 +6,7 @@ Specification: docs/specification/escalation.md#steps.
 import msgspec
 
 from engine.core.alerting.command import EscalateNow, Wake
-from engine.core.alerting.directory import Duty, Span
+from engine.core.alerting.directory import Duty, HolderSpan
 from engine.core.alerting.policy import Acknowledge, StepCondition
 from engine.core.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import (
@@ -397,6 +397,6 @@ def test_who_took_already_satisfies_a_later_step_that_needs_only_them():
 
 def test_away_people_are_passed_over_with_their_reason_in_the_history():
     """Resolution (docs/specification/escalation.md#resolution) leaves its trace."""
-    course = Course(contents=having(person("sekda", away=(Span(),))))
+    course = Course(contents=having(person("sekda", away=(HolderSpan(),))))
     passed = [(e.person, e.reason) for e in course.history if e.name == "recipient_passed_over"]
     assert passed == [("sekda", "away")]

@@ -8,7 +8,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine.core.alerting.alert import AFTER_CLOSING, Kind
+from engine.core.alerting.alert import AFTER_CLOSING, NoticeKind
 from engine.core.alerting.command import Wake
 from engine.core.alerting.directory import PassedOver
 from engine.core.alerting.gates import PERSON, attempt
@@ -51,7 +51,7 @@ def test_what_is_wanted_passes_every_gate():
     assert ask(course, notice(course)) is None
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", get_args(NoticeKind))
 def test_after_the_end_only_what_tells_of_the_end_goes_out(kind):
     """resolved, correction and reply; all else is cancelled."""
     course = Course()

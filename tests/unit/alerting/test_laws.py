@@ -12,10 +12,10 @@ from engine.core.alerting.alert import AFTER_CLOSING, FINAL
 from engine.core.alerting.command import Attempted, Comment, Cover, EscalateNow, Wake
 from engine.core.alerting.conflict_of_interest import accused
 from engine.core.alerting.decide import decide, open_alert
-from engine.core.alerting.directory import Contents, Deputy, Duty, Span
+from engine.core.alerting.directory import Contents, Deputy, Duty, HolderSpan
 from engine.core.alerting.integrity import broken_link, unaccounted_alerts, unaccounted_notifications
 from engine.core.alerting.notification_planning import ASKING
-from engine.core.alerting.policy import Acknowledge, Policy, Quiet, Step, StepCondition, Target
+from engine.core.alerting.policy import Acknowledge, Policy, PolicyStep, Quiet, StepCondition, StepTarget
 from engine.core.alerting.silence import Match, Silence
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.core.judging.judgement import Ended, Redated, Undone
@@ -40,7 +40,7 @@ ROLES = sorted({role for role, _ in OFFICES.values()})
 RANK = {"pending": 0, "sending": 1, "sent": 2, "delivered": 3, "failed": 3, "cancelled": 3, "suppressed": 3}
 
 spans = st.builds(
-    lambda a, b: Span(START + a * MINUTE, START + (a + b) * MINUTE),
+    lambda a, b: HolderSpan(START + a * MINUTE, START + (a + b) * MINUTE),
     st.integers(-60, 600),
     st.integers(1, 600),
 )
@@ -95,15 +95,15 @@ def directories(draw):
 
 targets = st.one_of(
     st.builds(
-        Target,
+        StepTarget,
         role=st.sampled_from(ROLES),
         at=st.sampled_from(["region", "province", "nation"]),
         fallback=st.sampled_from(["up", "none"]),
     ),
-    st.builds(Target, person=st.sampled_from(PEOPLE)),
+    st.builds(StepTarget, person=st.sampled_from(PEOPLE)),
 )
 steps = st.builds(
-    Step,
+    PolicyStep,
     to=st.lists(targets, max_size=3).map(tuple),
     wait=st.integers(1, 60).map(lambda n: n * MINUTE),
     channels=st.sampled_from([(), ("sms",), ("email", "sms")]),

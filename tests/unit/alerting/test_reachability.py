@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from engine.core.alerting.directory import Duty, Person, Span
+from engine.core.alerting.directory import Duty, HolderSpan, Person
 from engine.core.alerting.policy import Quiet, StepCondition
 from engine.core.alerting.reachability import Flaw, Matrix, counts, flaws, offices_named, outlook, reach
 from engine.core.judging.instant import HOUR, MINUTE
@@ -112,7 +112,9 @@ def test_whom_an_alert_reaches_at_its_opening(policy_, contents, level, expected
 
 
 def test_the_matrix_joins_hours_that_reach_the_same_people():
-    duty = Duty(region="73.15", role="sekda", person="bkpsdm", valid=Span(START + 2 * HOUR, START + 5 * HOUR))
+    duty = Duty(
+        region="73.15", role="sekda", person="bkpsdm", valid=HolderSpan(START + 2 * HOUR, START + 5 * HOUR)
+    )
     contents = msgspec.structs.replace(CONTENTS, roster=(duty,))
     regions = [msgspec.structs.replace(region, election_local=True) for region in REGIONS]
     here = msgspec.structs.replace(around(contents), regions=type(REGIONS)(regions))
@@ -145,7 +147,7 @@ def offices(*held, people=PEOPLE, **more):
 
 
 def valid(since, until):
-    return Span(START + since * HOUR, None if until is None else START + until * HOUR)
+    return HolderSpan(START + since * HOUR, None if until is None else START + until * HOUR)
 
 
 def test_an_office_that_a_policy_names_and_nobody_holds_is_a_flaw():

@@ -9,17 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.answers.callbacks import Call, Callbacks, NotBelievedError, UnfinishedError, UnreadableError
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.delivery.gateways import Caller
-from engine.documents.adapters import Authentication, Callback, Hearing, Reporting
+from engine.documents.adapters import Authentication, Callback, InboundDescription, ReportDescription
 from engine.escalation.internal_alerts import OWN
-from engine.escalation.item_retry import Setbacks
+from engine.escalation.item_retry import ItemRetry
 from engine.records.alert_repository import NOTIFICATIONS
 from tests.unit.support.switchboard import SEKDA, Switchboard
 
 SECRET = "rahasia"
-REPORTS = Reporting(state="s", delivered=("1",), failed=("2",), notification="n", reference="r", each="a")
-HEARD = Hearing(sender="from", text="text", id="id")
+REPORTS = ReportDescription(
+    state="s", delivered=("1",), failed=("2",), notification="n", reference="r", each="a"
+)
+HEARD = InboundDescription(sender="from", text="text", id="id")
 WAYS = {
     "field": Authentication(by="field", name="secret"),
     "header": Authentication(by="header", name="X-Secret"),
@@ -82,7 +84,7 @@ def callbacks(board: Switchboard, secret: str = SECRET) -> Callbacks:
         reports=dispatcher.reports,
         inbound=board.inbound,
         receipts=dispatcher.receipts,
-        setbacks=Setbacks("callbacks", store=board.store, clock=board.clock, metrics=board.metrics),
+        setbacks=ItemRetry("callbacks", store=board.store, clock=board.clock, metrics=board.metrics),
     )
 
 
@@ -159,7 +161,7 @@ async def test_one_text_that_raises_leaves_the_others_and_is_brought_again():
         reports=board.dispatcher.reports,
         inbound=inbound,
         receipts=board.dispatcher.receipts,
-        setbacks=Setbacks("callbacks", store=board.store, clock=board.clock, metrics=board.metrics),
+        setbacks=ItemRetry("callbacks", store=board.store, clock=board.clock, metrics=board.metrics),
     )
 
     def call(*texts: str) -> Call:
@@ -171,7 +173,7 @@ async def test_one_text_that_raises_leaves_the_others_and_is_brought_again():
     with pytest.raises(UnreadableError):
         await found.hear("g", call("tiga", "", "empat"))
     assert inbound.heard == ["satu", "dua", "tiga", "empat"]
-    assert list(await board.store.planned(OWN)) == [Request("dead_letter").member]
+    assert list(await board.store.planned(OWN)) == [InternalAlertRequest("dead_letter").member]
     assert board.metrics.registry.get_sample_value("siaga_dead_letters_total", {"of": "item"}) == 1
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.answers.bounces import RESULTS, Postbox
+from engine.answers.bounces import RESULTS, BounceMailbox
 from engine.core.alerting.directory import Contact
-from engine.delivery.delivery_reports import Reports
-from engine.escalation.item_retry import Setbacks
+from engine.delivery.delivery_reports import DeliveryReports
+from engine.escalation.item_retry import ItemRetry
 from engine.metric_labels import BOUNCES
 from engine.records.alert_repository import ALERTS
 from engine.runtime.keys import Keys
@@ -27,7 +27,7 @@ class Office:
         spare = Contact(id="sekda-7315/sms/2", channel="sms", value=SPARE, priority=2)
         sekda = person("sekda-7315", SEKDA)
         self.board = Switchboard(people=(replace(sekda, contacts=(*sekda.contacts, spare)), *PEOPLE[1:]))
-        reports = Reports(
+        reports = DeliveryReports(
             self.board.store,
             self.board.desk,
             self.board.dispatcher.replies,
@@ -37,12 +37,12 @@ class Office:
         )
         self.metrics = self.board.metrics
         self.maildir = maildir
-        self.postbox = Postbox(
+        self.postbox = BounceMailbox(
             reports,
             self.metrics,
             Keys(KEY),
             maildir,
-            setbacks=Setbacks(
+            setbacks=ItemRetry(
                 "bounces", store=self.board.store, clock=self.board.clock, metrics=self.metrics
             ),
         )

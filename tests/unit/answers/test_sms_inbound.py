@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from engine.core.judging.instant import DAY
-from engine.delivery.reply_codes import CODES, OF_ALERTS, TOLD, Kept, Phones
+from engine.delivery.reply_codes import CODES, OF_ALERTS, TOLD, KeptConversation, ReplyCodes
 from engine.records.alert_repository import NOTIFICATIONS
 from engine.runtime.keys import Keys
 from engine.store.codec import decode, encode
 from engine.store.port import Put, Write
-from engine.texts.conversation import Line, Told
+from engine.texts.conversation import Conversation, SentCode
 from tests.unit.support.switchboard import BPBD, KEY, PEOPLE, POSKO, SEKDA, Switchboard, person
 
 
@@ -61,7 +61,7 @@ async def test_alerts_told_at_once_to_one_phone_get_different_codes(board):
 async def test_a_digest_answered_in_part(board):
     first, _ = await told(board)
     second, _ = await told(board, 2)
-    digest = Told(code="K7QR", alerts=(first, second), told_at=board.clock.now(), digest=True)
+    digest = SentCode(code="K7QR", alerts=(first, second), told_at=board.clock.now(), digest=True)
     kept, _ = await board.phones.read(SEKDA, board.clock.now())
     line = msgspec.structs.replace(kept.line, codes=(*kept.line.codes, digest))
     await board.store.write(Write(name="test", puts=(board.phones.put(SEKDA, kept, line),)))
@@ -214,7 +214,7 @@ async def test_the_table_of_codes_names_no_number(board):
     await told(board, 1, "sekda", "bpbd")
     lines = await board.store.scan(CODES)
     assert len(lines) == 2
-    assert all(isinstance(decode(record.value, Line), Line) for record in lines.values())
+    assert all(isinstance(decode(record.value, Conversation), Conversation) for record in lines.values())
     for phone, record in (lines | await board.store.scan(TOLD) | await board.store.scan(OF_ALERTS)).items():
         for number in (SEKDA, BPBD):
             assert number[1:] not in phone
@@ -233,14 +233,14 @@ async def test_codes_live_on_when_the_key_is_replaced():
     await board.open()
     await board.send()
     before, _ = await board.phones.read(SEKDA, board.clock.now())
-    phones = Phones(board.store, Keys(b"another", (KEY,)))
+    phones = ReplyCodes(board.store, Keys(b"another", (KEY,)))
     kept, _ = await phones.read(SEKDA, board.clock.now())
     assert (kept.line, kept.version) == (before.line, 0)
     assert before.line.codes
-    await board.store.write(Write(name="test", puts=(phones.put(SEKDA, kept, Line()),)))
+    await board.store.write(Write(name="test", puts=(phones.put(SEKDA, kept, Conversation()),)))
     assert (await phones.read(SEKDA, board.clock.now()))[0].line.codes == before.line.codes
-    assert (await Phones(board.store, Keys(b"another")).read(SEKDA, board.clock.now()))[0].version > 0
+    assert (await ReplyCodes(board.store, Keys(b"another")).read(SEKDA, board.clock.now()))[0].version > 0
 
 
 def test_a_line_that_was_never_kept_has_no_alerts():
-    assert Kept(Line(), 0, "phone").alerts == []
+    assert KeptConversation(Conversation(), 0, "phone").alerts == []

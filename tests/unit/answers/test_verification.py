@@ -9,7 +9,7 @@ from engine.answers.verification import TRIES, Verifications
 from engine.core.alerting.directory import added
 from engine.core.judging.instant import DAY
 from engine.escalation.internal_alerts import OWN
-from engine.people.directory_service import Registry
+from engine.people.directory_service import DirectoryService
 from engine.runtime.keys import Keys
 from tests.credentials import OPERATOR
 from tests.unit.support.switchboard import KEY, Switchboard
@@ -23,7 +23,7 @@ async def board() -> Switchboard:
     """A Sekda with a second phone that nobody has verified."""
     board = Switchboard()
     await board.publish()
-    await Registry(board.store, board.books).amend(
+    await DirectoryService(board.store, board.books).amend(
         lambda contents: added(contents, WHO, "sms", NEW)[0], board.clock.now(), by=OPERATOR
     )
     board.verifications = Verifications(board.store, board.books, Keys(KEY))

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cli.directory import as_csv, as_document
-from engine.core.alerting.directory import ALWAYS, Assignment, Contact, Contents, Deputy, Duty, Person, Span
+from engine.core.alerting.directory import (
+    ALWAYS,
+    Assignment,
+    Contact,
+    Contents,
+    Deputy,
+    Duty,
+    HolderSpan,
+    Person,
+)
 from engine.core.judging.instant import MINUTE, local_midnight
 from engine.documents.directory import load_directory
 from engine.errors import SiagaError
@@ -20,11 +29,11 @@ DAYS = st.none() | st.dates(min_value=date(2024, 1, 1), max_value=date(2025, 12,
 
 
 @st.composite
-def spans(draw, zone: str) -> Span:
+def spans(draw, zone: str) -> HolderSpan:
     first, last = draw(DAYS), draw(DAYS)
     if first and last and last <= first:
         first, last = last, None
-    return Span(
+    return HolderSpan(
         None if first is None else local_midnight(first, zone),
         None if last is None else local_midnight(last, zone),
     )
@@ -62,7 +71,7 @@ def directories(draw) -> Contents:
         )
     zone = REGIONS.timezone(assignments[0].region)
     start = local_midnight(draw(st.dates(min_value=date(2024, 1, 1), max_value=date(2100, 1, 1))), "UTC")
-    duty = Duty(region="96", role="posko", person="orang-0", valid=Span(start, start + 480 * MINUTE))
+    duty = Duty(region="96", role="posko", person="orang-0", valid=HolderSpan(start, start + 480 * MINUTE))
     deputies = (
         (Deputy(of="orang-0", deputy=people[-1].id, valid=draw(spans(zone))),) if len(people) > 1 else ()
     )

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.alerting.directory import Contact
-from engine.delivery.delivery_reports import Reports
+from engine.delivery.delivery_reports import DeliveryReports
 from tests.unit.support.switchboard import PEOPLE, SEKDA, Switchboard, person
 
 
@@ -15,7 +15,7 @@ def board() -> Switchboard:
     return Switchboard()
 
 
-def reports(board: Switchboard) -> Reports:
+def reports(board: Switchboard) -> DeliveryReports:
     return board.dispatcher.reports
 
 

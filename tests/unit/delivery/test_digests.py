@@ -7,7 +7,7 @@ from engine.core.alerting.alert import Notification
 from engine.core.alerting.budget import Allowance, Budgets
 from engine.core.alerting.command import Answer
 from engine.core.judging.instant import MINUTE, SECOND
-from engine.delivery.delivery_reports import Reports
+from engine.delivery.delivery_reports import DeliveryReports
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
 from engine.records.statistics import take
 from engine.store.codec import decode, encode
@@ -146,7 +146,7 @@ async def test_a_report_on_a_digest_is_one_on_each_of_its_items(outcome, state):
     alerts = await held(board)
     await later(board, 10)
     (digest,) = await digests(board)
-    reports = Reports(
+    reports = DeliveryReports(
         board.store,
         board.desk,
         board.dispatcher.replies,

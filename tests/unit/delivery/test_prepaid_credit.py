@@ -3,8 +3,8 @@
 from structlog.testing import capture_logs
 
 from engine.clock import ManualClock
-from engine.core.alerting.internal_alerts import Request
-from engine.delivery.prepaid_credit import Balances
+from engine.core.alerting.internal_alerts import InternalAlertRequest
+from engine.delivery.prepaid_credit import PrepaidCredit
 from engine.escalation.internal_alerts import OWN
 from engine.metrics import Metrics
 from engine.store.memory import MemoryStore
@@ -20,9 +20,11 @@ class Purse:
         return self._said.pop(0)
 
 
-def watching(purse: Purse, low: float | None, metrics: Metrics, store=None) -> Balances:
+def watching(purse: Purse, low: float | None, metrics: Metrics, store=None) -> PrepaidCredit:
     clock = ManualClock(1_000)
-    return Balances({"a": purse.ask}, {"a": low}, store=store or MemoryStore(), clock=clock, metrics=metrics)
+    return PrepaidCredit(
+        {"a": purse.ask}, {"a": low}, store=store or MemoryStore(), clock=clock, metrics=metrics
+    )
 
 
 def shown(metrics: Metrics, gateway: str) -> float | None:
@@ -45,7 +47,7 @@ async def test_a_gateway_whose_question_raises_keeps_no_other_from_being_asked()
 
     metrics = Metrics()
     asks = {"a": broken, "b": Purse(7.0).ask}
-    balances = Balances(asks, {}, store=MemoryStore(), clock=ManualClock(1_000), metrics=metrics)
+    balances = PrepaidCredit(asks, {}, store=MemoryStore(), clock=ManualClock(1_000), metrics=metrics)
     await balances.turn()
     assert (shown(metrics, "a"), shown(metrics, "b")) == (None, 7.0)
 
@@ -60,4 +62,4 @@ async def test_falling_below_the_limit_asks_for_one_alert_of_ops_and_says_so():
             asked.append(len(lines))
     assert asked == [0, 1, 1, 1, 2]
     assert [(line["event"], line["left"]) for line in lines] == [("balance_low", 99.9), ("balance_low", 10.0)]
-    assert list(await store.planned(OWN)) == [Request("balance").member]
+    assert list(await store.planned(OWN)) == [InternalAlertRequest("balance").member]

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.judging.condition import Aggregate, Change, Condition, FirstTime, Floor, Share, Spread
+from engine.core.judging.condition import (
+    Aggregate,
+    Change,
+    Condition,
+    FirstTime,
+    Floor,
+    ShareCondition,
+    Spread,
+)
 from engine.core.judging.filter import EVERYTHING, Limit, Test
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.rule import Clear, LevelStep
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import read_rules
 from tests.unit.documents.test_rules import one, text
@@ -18,7 +26,7 @@ from tests.unit.documents.test_rules import one, text
 
 def codes(**keys: str) -> list[str]:
     """What is found in a rule, of a file in which all else is right."""
-    return [found.code for found in read_rules([("r.yaml", text(**keys).encode())], Known()).findings]
+    return [found.code for found in read_rules([("r.yaml", text(**keys).encode())], ReferenceData()).findings]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +143,9 @@ SPREAD = "{spread: {over: regency, at_least: 30%, within: 1d}}"
 )
 def test_a_percentage_counts_the_children_of_the_roster(per: str, region: str, children: int) -> None:
     """Those regions of the table that hold an election, for each region that a group can stand for."""
-    found = read_rules([("r.yaml", text(alert_when=SPREAD, per=per).encode())], Known(regions=TABLE)).expect()
+    found = read_rules(
+        [("r.yaml", text(alert_when=SPREAD, per=per).encode())], ReferenceData(regions=TABLE)
+    ).expect()
     condition = found[0].condition
     assert isinstance(condition, Spread)
     assert (condition.at_least, condition.within) == (30, DAY)
@@ -144,11 +154,11 @@ def test_a_percentage_counts_the_children_of_the_roster(per: str, region: str, c
 
 def test_a_roster_replaces_the_table() -> None:
     """With its codes and those of their parents."""
-    known = Known(roster=("73.15", "73.16", "74.01.05"))
+    known = ReferenceData(roster=("73.15", "73.16", "74.01.05"))
     assert known.children("regency", "province") == (("73", 2), ("74", 1))
     assert known.children("province", "nation") == (("00", 2),)
     assert known.children("village", "nation") == ()
-    assert Known().children("regency", "province") == ()
+    assert ReferenceData().children("regency", "province") == ()
 
 
 @pytest.mark.parametrize(
@@ -207,7 +217,7 @@ FLOOR = ", only_if: {reference: {at_least: 5}}"
     [
         (
             SHARE + ", only_if: {now: {at_least: 3}, reference: {above: 9}}",
-            Share(
+            ShareCondition(
                 part=Test("kind", "equals", "logistics.late"),
                 whole=EVERYTHING,
                 limit=Limit("at_least", 20),
@@ -217,7 +227,7 @@ FLOOR = ", only_if: {reference: {at_least: 5}}"
         ),
         (
             "part: metrics.tps, whole: metrics.dpt, below: 2.5, missing: 0, only_if: {field: severity, at_least: 2}",
-            Share(
+            ShareCondition(
                 part="metrics.tps",
                 whole="metrics.dpt",
                 limit=Limit("below", 2.5),

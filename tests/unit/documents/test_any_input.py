@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from engine.documents.directory import COLUMNS, inline_directory, load_directory
 from engine.documents.finding import Finding, Findings, UnusableError
 from engine.documents.policies import inline_policies, read_policies
-from engine.documents.reference_data import ANYTHING, Known
+from engine.documents.reference_data import ANYTHING, ReferenceData
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import inline_rules, read_rules
 from engine.documents.yaml_tree import MappingNode, compose
 
 REGIONS = load_regions(Path("config/regions.csv"))
-KNOWN = Known(
+KNOWN = ReferenceData(
     kinds=frozenset({"neutrality.asn", "conflict.clash"}), regions=REGIONS, policies=frozenset({"a"})
 )
 EXAMPLE = Path("tests/unit/documents/golden/ten-mistakes.yaml").read_bytes()

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from engine.core.judging.condition import (
-    Column,
     Compare,
     Earlier,
     Floor,
     PreviousWindow,
     Reference,
+    ReferenceColumn,
     SameHour,
-    Share,
+    ShareCondition,
 )
 from engine.core.judging.filter import Limit
 from engine.core.judging.instant import DAY, HOUR
 from engine.core.judging.rule import Clear
 from engine.core.judging.window import is_state
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.reference_tables import load_tables
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import read_rules
@@ -31,7 +31,7 @@ COUNT = Compare(figure="count", reference=PreviousWindow(), relation="rises_to",
 HEAD = "figure: count, within: 1h, with: previous_window"
 FLOOR = ", only_if: {now: {at_least: 5}}"
 ADVICE = ["column_incomplete"]
-KNOWN = Known(
+KNOWN = ReferenceData(
     roster=("73.15", "73.16", "74.01"),
     tables={
         "regions": {"dpt": {"73": 9000, "73.15": 1000, "74.01": 300}, "tps": {"73.15": 50}},
@@ -40,13 +40,13 @@ KNOWN = Known(
 )
 
 
-def codes(inside: str, known: Known = KNOWN, **keys: str) -> list[str]:
+def codes(inside: str, known: ReferenceData = KNOWN, **keys: str) -> list[str]:
     """What is found in a comparison, of a file in which all else is right."""
     written = text(alert_when=f"{{compare: {{{inside}}}}}", **keys)
     return [found.code for found in read_rules([("r.yaml", written.encode())], known).findings]
 
 
-def compared(inside: str, known: Known = KNOWN, **keys: str) -> Compare:
+def compared(inside: str, known: ReferenceData = KNOWN, **keys: str) -> Compare:
     """The comparison that a rule file says."""
     written = text(alert_when=f"{{compare: {{{inside}}}}}", **keys)
     (rule,) = read_rules([("r.yaml", written.encode())], known).expect()
@@ -60,8 +60,11 @@ def compared(inside: str, known: Known = KNOWN, **keys: str) -> Compare:
         ("previous_window", PreviousWindow()),
         ("{before: 1h, not_older_than: 2h}", Earlier(before=HOUR, not_older_than=2 * HOUR)),
         ("{same_hour_of_days: 7}", SameHour(days=7)),
-        ("{baseline: acuan}", Column(name="acuan.lalu", regions=("73.15",), numbers=(76.1,))),
-        ("{baseline: directory.tps}", Column(name="directory.tps", regions=("73.15",), numbers=(50,))),
+        ("{baseline: acuan}", ReferenceColumn(name="acuan.lalu", regions=("73.15",), numbers=(76.1,))),
+        (
+            "{baseline: directory.tps}",
+            ReferenceColumn(name="directory.tps", regions=("73.15",), numbers=(50,)),
+        ),
     ],
 )
 def test_what_it_is_held_against(written: str, reference: Reference) -> None:
@@ -189,8 +192,8 @@ def test_a_column_is_of_the_level_of_the_groups(per: str, level: str, regions: t
     """A province's number is none of its regencies'."""
     written = text(alert_when=SHARE.replace("tps, at", "dpt, at"), per=per)
     (rule,) = read_rules([("r.yaml", written.encode())], KNOWN).expect()
-    assert isinstance(rule.condition, Share)
-    assert isinstance(rule.condition.whole, Column)
+    assert isinstance(rule.condition, ShareCondition)
+    assert isinstance(rule.condition.whole, ReferenceColumn)
     assert (rule.condition.whole.level, rule.condition.whole.regions) == (level, regions)
 
 
@@ -203,7 +206,7 @@ def test_a_rule_says_how_many_regions_it_cannot_judge() -> None:
 
 def test_a_changed_table_is_a_changed_rule() -> None:
     """The numbers are part of the version: what was judged by them can be told."""
-    other = Known(tables={"regions": {"tps": {"73.15": 51}}})
+    other = ReferenceData(tables={"regions": {"tps": {"73.15": 51}}})
     versions = {
         read_rules([("r.yaml", text(alert_when=SHARE).encode())], known).expect()[0].version
         for known in (KNOWN, other, KNOWN)

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.core.judging.condition import Deadline, Member, Silence
+from engine.core.judging.condition import Deadline, ExpectedMember, SilenceCondition
 from engine.core.judging.instant import Instant, from_datetime, zone
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import Rule
-from engine.documents.desks import Desk, activation, load_desks, load_expected
-from engine.documents.reference_data import Known
+from engine.documents.desks import DeskEntry, activation, load_desks, load_expected
+from engine.documents.reference_data import ReferenceData
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import read_rules
 from engine.store.codec import decode, encode
@@ -22,19 +22,21 @@ from tests.unit.documents.test_every_code import found, rule
 
 ROOT = Path(__file__).parents[3]
 REGIONS = load_regions(ROOT / "config/regions.csv")
-KNOWN = msgspec.structs.replace(NAMES, expected={"pelapor": (Member("73.15"),), "kosong": ()})
-HERE = msgspec.structs.replace(NAMES, regions=REGIONS, roster=None, desks=(Desk(region="73"),))
+KNOWN = msgspec.structs.replace(NAMES, expected={"pelapor": (ExpectedMember("73.15"),), "kosong": ()})
+HERE = msgspec.structs.replace(NAMES, regions=REGIONS, roster=None, desks=(DeskEntry(region="73"),))
 
 
 def at(text: str, zone_name: str) -> Instant:
     return from_datetime(datetime.fromisoformat(text).replace(tzinfo=zone(zone_name)))
 
 
-def silent(expected_from: str, per: str = "regency", known: Known = HERE) -> tuple[Member, ...]:
+def silent(
+    expected_from: str, per: str = "regency", known: ReferenceData = HERE
+) -> tuple[ExpectedMember, ...]:
     """The members of a rule of silence."""
     text = rule(alert_when=f"{{silence: {{for: 2h, expected_from: {expected_from}}}}}", per=per)
     (one,) = read_rules([("r.yaml", text.encode())], known).expect()
-    assert isinstance(one.condition, Silence)
+    assert isinstance(one.condition, SilenceCondition)
     return one.condition.expected.members
 
 
@@ -97,7 +99,7 @@ def test_regions_are_those_that_hold_an_election_under_an_activated_desk():
     """Law: docs/specification/rules.md#rosters."""
     members = silent("regions")
     assert len(members) == sum(r.code.startswith("73.") and r.election_local for r in REGIONS) == 24
-    assert Member("73.15") in members
+    assert ExpectedMember("73.15") in members
     assert [member.group for member in silent("regions", per="province")] == ["73"]
 
 
@@ -120,9 +122,9 @@ def test_a_filter_asks_the_table_of_regions():
 def test_the_narrowest_desk_holds_and_its_times_are_local():
     opening = datetime.fromisoformat("2024-11-24")
     desks = (
-        Desk(region="00", since=opening),
-        Desk(region="73.15", until=opening),
-        Desk(region="73", since=7),
+        DeskEntry(region="00", since=opening),
+        DeskEntry(region="73.15", until=opening),
+        DeskEntry(region="73", since=7),
     )
     assert activation(desks, "81.71", REGIONS) == (at("2024-11-24", "WIT"), None)
     assert activation(desks, "73.15", REGIONS) == (None, at("2024-11-24", "WITA"))
@@ -141,7 +143,7 @@ def test_members_of_a_list_have_their_own_times(tmp_path: Path):
     file = tmp_path / "expected.yaml"
     file.write_text('version: 1\nexpected: {a: [desk-1, {group: "73.15", from: "2024-11-27 06:00 local"}]}\n')
     lists = load_expected(file, REGIONS).expect()
-    assert lists == {"a": (Member("desk-1"), Member("73.15", at("2024-11-27 06:00", "WITA")))}
+    assert lists == {"a": (ExpectedMember("desk-1"), ExpectedMember("73.15", at("2024-11-27 06:00", "WITA")))}
 
 
 @pytest.mark.parametrize(

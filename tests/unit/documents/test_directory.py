@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.alerting.directory import Assignment, Contact, Contents, Deputy, Duty, Person, Span
+from engine.core.alerting.directory import Assignment, Contact, Contents, Deputy, Duty, HolderSpan, Person
 from engine.core.judging.instant import MINUTE, parse_instant
 from engine.documents.directory import inline_directory, load_directory
 from engine.documents.finding import Findings
@@ -74,7 +74,7 @@ def test_the_yaml_form(tmp_path: Path):
                         verified=False,
                     ),
                 ),
-                away=(Span(at("2024-11-26T00:00:00+08:00"), at("2024-11-29T00:00:00+08:00")),),
+                away=(HolderSpan(at("2024-11-26T00:00:00+08:00"), at("2024-11-29T00:00:00+08:00")),),
             ),
             Person(
                 id="asisten-7315",
@@ -91,18 +91,22 @@ def test_the_yaml_form(tmp_path: Path):
                 role="sekda",
                 person="sekda-7315",
                 status="pj",
-                valid=Span(at("2024-01-01T00:00:00+08:00"), at("2025-01-01T00:00:00+08:00")),
+                valid=HolderSpan(at("2024-01-01T00:00:00+08:00"), at("2025-01-01T00:00:00+08:00")),
             ),
         ),
         deputies=(
-            Deputy(of="sekda-7315", deputy="asisten-7315", valid=Span(at("2024-11-26T00:00:00+08:00"), None)),
+            Deputy(
+                of="sekda-7315",
+                deputy="asisten-7315",
+                valid=HolderSpan(at("2024-11-26T00:00:00+08:00"), None),
+            ),
         ),
         roster=(
             Duty(
                 region="91",
                 role="posko",
                 person="asisten-7315",
-                valid=Span(at("2024-11-27T06:00:00+09:00"), at("2024-11-27T14:00:00+09:00")),
+                valid=HolderSpan(at("2024-11-27T06:00:00+09:00"), at("2024-11-27T14:00:00+09:00")),
             ),
         ),
     )
@@ -139,13 +143,13 @@ def test_the_csv_form(tmp_path: Path):
                 role="sekda",
                 person="s",
                 status="pj",
-                valid=Span(at("2024-11-24T00:00:00+08:00"), None),
+                valid=HolderSpan(at("2024-11-24T00:00:00+08:00"), None),
             ),
             Assignment(
                 region="73.15",
                 role="asisten_pem",
                 person="a",
-                valid=Span(None, at("2024-12-01T00:00:00+08:00")),
+                valid=HolderSpan(None, at("2024-12-01T00:00:00+08:00")),
             ),
             Assignment(region="73.15", role="tapem", person="a", status="plh"),
         ),

@@ -9,7 +9,7 @@ from engine.documents.check import inspect
 from engine.documents.directory import load_directory
 from engine.documents.finding import CODES, Finding
 from engine.documents.policies import load_policies
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.reference_tables import load_table
 from engine.documents.rules.rules import read_rules
 from engine.settings import Paths
@@ -23,7 +23,7 @@ def _region(code: str, parent: str, level: str) -> Region:
 REGIONS = RegionTable(
     [_region("00", "", "nation"), _region("73", "00", "province"), _region("73.15", "73", "regency")]
 )
-KNOWN = Known(
+KNOWN = ReferenceData(
     kinds=frozenset({"neutrality.asn", "conflict.clash"}),
     regions=REGIONS,
     policies=frozenset({"netralitas"}),

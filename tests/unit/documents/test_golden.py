@@ -11,11 +11,11 @@ import pytest
 
 from engine.core.judging.calendar import Calendar, Stage
 from engine.documents.finding import CODES, Finding, Language, text_of
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.rules.rules import read_rules
 
 GOLDEN = Path(__file__).parent / "golden"
-KNOWN = Known(
+KNOWN = ReferenceData(
     kinds=frozenset({"neutrality.asn", "neutrality.village", "conflict.unrest"}),
     policies=frozenset({"netralitas", "kekerasan"}),
     calendar=Calendar([Stage(id=id_, since=0, until=1) for id_ in ("kampanye", "hari_h")]),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.documents.kinds import Kind, load_groups, load_kinds
+from engine.documents.kinds import EventKind, load_groups, load_kinds
 from engine.errors import ConfigurationError
 
 SHIPPED = Path("config/kinds.yaml")
@@ -57,7 +57,7 @@ def test_what_is_alleged_is_called_so() -> None:
 
 
 def test_a_name_is_given_by_language() -> None:
-    flood = Kind(id="Banjir", en="Flood")
+    flood = EventKind(id="Banjir", en="Flood")
     assert (flood.name("id"), flood.name("en")) == ("Banjir", "Flood")
 
 

@@ -2,10 +2,10 @@
 
 from engine.core.judging.condition import Count
 from engine.core.judging.rule import LevelStep
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.rules.rules import read_rules
 
-KNOWN = Known(policies=frozenset({"netralitas", "kekerasan"}))
+KNOWN = ReferenceData(policies=frozenset({"netralitas", "kekerasan"}))
 BASE = """version: 1
 defaults: {owner: Biro A, wait_for_late: 5m}
 rules:

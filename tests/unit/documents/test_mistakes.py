@@ -9,7 +9,7 @@ from engine.documents.csv_table import read_table
 from engine.documents.directory import load_directory
 from engine.documents.finding import Findings
 from engine.documents.policies import read_policies
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import read_rules
 from engine.documents.yaml_tree import compose
@@ -36,7 +36,8 @@ def in_rule(head: str = "", **keys: str) -> list[str]:
     lines = "\n    ".join(f"{key}: {value}" for key, value in {**KEYS, **keys}.items())
     text = f"version: 1\n{head}rules:\n  - {lines}\n"
     return [
-        finding.code for finding in read_rules([("r.yaml", text.encode())], Known(regions=REGIONS)).findings
+        finding.code
+        for finding in read_rules([("r.yaml", text.encode())], ReferenceData(regions=REGIONS)).findings
     ]
 
 
@@ -192,7 +193,7 @@ def test_a_region_in_a_list_needs_quotes_where_the_list_is_used_for_regions():
 )
 def test_what_is_suggested_for_a_region(written: str, suggestion: str):
     text = f"version: 1\nfilters: {{a: {{region: {written}}}}}\n"
-    findings = read_rules([("r.yaml", text.encode())], Known(regions=REGIONS)).findings
+    findings = read_rules([("r.yaml", text.encode())], ReferenceData(regions=REGIONS)).findings
     assert findings[-1].text("en").suggestion == suggestion
 
 
@@ -276,8 +277,8 @@ def test_depth_is_counted_through_aliases(outer: int, codes: list[str]):
 
 def test_rules_of_an_unknown_country_are_not_held_against_a_table():
     text = b"version: 1\nfilters: {a: {region: '99.99'}}\n"
-    assert [f.code for f in read_rules([("r.yaml", text)], Known()).findings] == ["unused_filter"]
-    empty = Known(regions=RegionTable(()))
+    assert [f.code for f in read_rules([("r.yaml", text)], ReferenceData()).findings] == ["unused_filter"]
+    empty = ReferenceData(regions=RegionTable(()))
     assert [f.code for f in read_rules([("r.yaml", text)], empty).findings] == [
         "unused_filter",
         "unknown_region",

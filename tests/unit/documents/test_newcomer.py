@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from engine.documents.kinds import load_kinds
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import read_rules
 
-KNOWN = Known(
+KNOWN = ReferenceData(
     kinds=frozenset(load_kinds(Path("config/kinds.yaml"))),
     regions=load_regions(Path("config/regions.csv")),
     policies=frozenset({"bencana"}),

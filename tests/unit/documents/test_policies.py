@@ -12,10 +12,10 @@ from engine.core.alerting.policy import (
     Acknowledge,
     Digest,
     Policy,
+    PolicyStep,
     Quiet,
-    Step,
     StepCondition,
-    Target,
+    StepTarget,
 )
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.documents.finding import Findings
@@ -38,14 +38,14 @@ def one(keys: str = "", head: str = "", steps: str = STEPS) -> Policy:
     return policy
 
 
-def step(keys: str = "") -> Step:
+def step(keys: str = "") -> PolicyStep:
     return one(steps=f"    steps: [{{to: [sekda], wait: 30m{keys}}}]\n").steps[0]
 
 
 def test_what_a_policy_leaves_out():
     assert one() == Policy(
         id="satu",
-        steps=(Step(to=(Target(role="sekda", at="region", fallback="up"),), wait=30 * MINUTE),),
+        steps=(PolicyStep(to=(StepTarget(role="sekda", at="region", fallback="up"),), wait=30 * MINUTE),),
         rounds_after_first=0,
         from_step=1,
         inform=(),
@@ -74,23 +74,25 @@ def test_the_example_of_the_design():
     assert policy == Policy(
         id="satu",
         steps=(
-            Step(
-                to=(Target(role="sekda"), Target(role="bkpsdm")), wait=30 * MINUTE, channels=("sms", "email")
+            PolicyStep(
+                to=(StepTarget(role="sekda"), StepTarget(role="bkpsdm")),
+                wait=30 * MINUTE,
+                channels=("sms", "email"),
             ),
-            Step(
-                to=(Target(role="sekda", at="province"),),
+            PolicyStep(
+                to=(StepTarget(role="sekda", at="province"),),
                 wait=30 * MINUTE,
                 when=StepCondition(level_at_least=3),
             ),
-            Step(
-                to=(Target(role="dirjen_otda", at="nation"),),
+            PolicyStep(
+                to=(StepTarget(role="dirjen_otda", at="nation"),),
                 wait=HOUR,
-                inform=(Target(role="itjen", at="nation"),),
+                inform=(StepTarget(role="itjen", at="nation"),),
             ),
         ),
         rounds_after_first=1,
         from_step=2,
-        inform=(Target(role="kesbangpol"),),
+        inform=(StepTarget(role="kesbangpol"),),
         acknowledge=Acknowledge(grade=2, expires=4 * HOUR, remind=(2 * HOUR, 3 * HOUR)),
         quiet=Quiet(hours="22:00-05:00 local", levels=(2,)),
         digest=Digest(),
@@ -100,13 +102,13 @@ def test_the_example_of_the_design():
 @pytest.mark.parametrize(
     ("written", "target"),
     [
-        ("sekda", Target(role="sekda")),
-        ("{role: sekda, fallback: none}", Target(role="sekda", fallback="none")),
-        ('{role: posko, at: "73.15"}', Target(role="posko", at="73.15")),
-        ("{person: sekda-7315}", Target(person="sekda-7315", fallback="none")),
+        ("sekda", StepTarget(role="sekda")),
+        ("{role: sekda, fallback: none}", StepTarget(role="sekda", fallback="none")),
+        ('{role: posko, at: "73.15"}', StepTarget(role="posko", at="73.15")),
+        ("{person: sekda-7315}", StepTarget(person="sekda-7315", fallback="none")),
     ],
 )
-def test_targets(written: str, target: Target):
+def test_targets(written: str, target: StepTarget):
     assert one(f"    inform: [{written}]\n").inform == (target,)
 
 
@@ -153,7 +155,7 @@ def test_defaults_are_merged_under_every_policy():
     policy = one("    acknowledge: {expires: 4h}\n", head)
     assert policy.acknowledge == Acknowledge(grade=3, expires=4 * HOUR)
     assert policy.steps[0].channels == ("sms",)
-    assert policy.on_exhausted == (Target(role="posko"),)
+    assert policy.on_exhausted == (StepTarget(role="posko"),)
 
 
 def test_a_step_may_use_other_channels_than_the_default():

@@ -9,7 +9,16 @@ import yaml
 
 from engine.core.judging.calendar import Calendar
 from engine.core.judging.calendar import Stage as CalendarStage
-from engine.core.judging.condition import AllItems, Deadline, Guard, Part, Sequence, Silence, Spread, Stage
+from engine.core.judging.condition import (
+    AllItems,
+    Deadline,
+    Guard,
+    PatternPart,
+    Sequence,
+    SequenceStage,
+    SilenceCondition,
+    Spread,
+)
 from engine.core.judging.filter import AllOf, AnyOf, Test
 from engine.core.judging.rule import looks_at
 from engine.documents.calendar import load_calendar
@@ -112,7 +121,7 @@ def bare(rule):
     condition = filled(rule.condition, rule.per, KNOWN)
     if isinstance(condition, Spread) and condition.children is not None:
         condition = msgspec.structs.replace(condition, children=())
-    if isinstance(condition, Silence | Deadline):
+    if isinstance(condition, SilenceCondition | Deadline):
         nobody = msgspec.structs.replace(condition.expected, members=())
         condition = msgspec.structs.replace(condition, expected=nobody)
     exemptions = tuple(
@@ -143,12 +152,12 @@ def test_tests_of_one_field_stand_together_and_others_apart():
 
 def test_a_pattern_is_written_with_its_guards_in_their_places():
     """`but_not` stands before the step that it guards, or after the last one."""
-    late = Part(watch=Test("kind", "equals", "c"))
-    first = Stage(parts=(Part(watch=Test("kind", "equals", "a"), times=2),), within=3_600_000)
-    second = Stage(
-        parts=(late, Part(watch=Test("kind", "equals", "d"), per=(("incident", "of"),))),
+    late = PatternPart(watch=Test("kind", "equals", "c"))
+    first = SequenceStage(parts=(PatternPart(watch=Test("kind", "equals", "a"), times=2),), within=3_600_000)
+    second = SequenceStage(
+        parts=(late, PatternPart(watch=Test("kind", "equals", "d"), per=(("incident", "of"),))),
         name="akhir",
-        guards=(Guard(part=Part(watch=Test("x", "exists", value=True))),),
+        guards=(Guard(part=PatternPart(watch=Test("x", "exists", value=True))),),
     )
     pattern = Sequence(stages=(first, second), guards=(Guard(part=late, within=60_000),), within=86_400_000)
     assert condition_written(pattern) == {

@@ -13,7 +13,7 @@ from engine.core.judging.rule import Clear, LevelStep, Rule, TellAgain
 from engine.documents.finding import Findings
 from engine.documents.kinds import load_kinds
 from engine.documents.policies import load_policies
-from engine.documents.reference_data import ANYTHING, Known
+from engine.documents.reference_data import ANYTHING, ReferenceData
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import inline_rules, load_rules, read_rules, version_of
 from engine.documents.yaml_tree import MappingNode, compose
@@ -41,7 +41,7 @@ def text(head: str = "", **keys: str) -> str:
 
 
 def one(head: str = "", **keys: str) -> Rule:
-    (rule,) = read_rules([("r.yaml", text(head, **keys).encode())], Known()).expect()
+    (rule,) = read_rules([("r.yaml", text(head, **keys).encode())], ReferenceData()).expect()
     return rule
 
 
@@ -205,12 +205,12 @@ def test_the_other_keys():
 def test_defaults_stand_under_the_rules_of_their_file_only():
     head = "defaults: {owner: Biro Otda, level: awas}\n"
     bare = text(head).replace("    owner: Biro\n", "").replace("    level: siaga\n", "")
-    (rule,) = read_rules([("r.yaml", bare.encode())], Known()).expect()
+    (rule,) = read_rules([("r.yaml", bare.encode())], ReferenceData()).expect()
     assert (rule.owner, rule.levels) == ("Biro Otda", (LevelStep(4),))
     own = one(head)
     assert (own.owner, own.levels) == ("Biro", (LevelStep(3),))
     other = bare.replace(head, "").replace("id: satu", "id: dua")
-    findings = read_rules([("r.yaml", bare.encode()), ("s.yaml", other.encode())], Known()).findings
+    findings = read_rules([("r.yaml", bare.encode()), ("s.yaml", other.encode())], ReferenceData()).findings
     assert [(f.file, f.code, dict(f.facts)["key"]) for f in findings] == [
         ("s.yaml", "required", "level"),
         ("s.yaml", "required", "owner"),
@@ -219,14 +219,14 @@ def test_defaults_stand_under_the_rules_of_their_file_only():
 
 def test_a_mistake_in_defaults_is_found_once_even_where_no_rule_uses_it():
     two = text("defaults: {late_horizon: 3}\n", late_horizon="1d")
-    findings = read_rules([("r.yaml", two.encode())], Known()).findings
+    findings = read_rules([("r.yaml", two.encode())], ReferenceData()).findings
     assert [(f.code, f.line) for f in findings] == [("duration_without_unit", 2)]
 
 
 def test_lists_and_filters_are_known_in_every_file():
     shared = b"version: 1\nlists: {resmi: [kpu]}\nfilters: {resmi: {source.channel: {in_list: resmi}}}\n"
     rules = read_rules(
-        [("a.yaml", text(watch="{where: resmi}").encode()), ("b.yaml", shared)], Known()
+        [("a.yaml", text(watch="{where: resmi}").encode()), ("b.yaml", shared)], ReferenceData()
     ).expect()
     assert [rule.watch for rule in rules] == [Test("source.channel", "equals", "kpu")]
 
@@ -234,14 +234,14 @@ def test_lists_and_filters_are_known_in_every_file():
 def test_all_of_it_is_valid_or_nothing_is_loaded():
     """Law: docs/specification/rules.md#rule-set."""
     good, bad = text().encode(), text(id="dua", level="merah").encode()
-    loaded = read_rules([("a.yaml", good), ("b.yaml", bad)], Known())
+    loaded = read_rules([("a.yaml", good), ("b.yaml", bad)], ReferenceData())
     assert (loaded.value, loaded.valid) == ((), False)
     with pytest.raises(ConfigurationError, match=r"b\.yaml:9:12: not_a_level"):
         loaded.expect()
 
 
 def test_advice_does_not_keep_rules_from_loading():
-    loaded = read_rules([("a.yaml", text("lists: {a: [x]}\n").encode())], Known())
+    loaded = read_rules([("a.yaml", text("lists: {a: [x]}\n").encode())], ReferenceData())
     assert [finding.severity for finding in loaded.findings] == ["warning"]
     assert len(loaded.expect()) == 1
 
@@ -249,7 +249,7 @@ def test_advice_does_not_keep_rules_from_loading():
 def test_the_version_is_of_the_content_alone():
     rule = one()
     assert re.fullmatch(r"[0-9a-f]{12}", rule.version)
-    moved = read_rules([("elsewhere.yaml", ("# moved\n" + text()).encode())], Known()).expect()[0]
+    moved = read_rules([("elsewhere.yaml", ("# moved\n" + text()).encode())], ReferenceData()).expect()[0]
     assert (moved.version, moved.source) == (rule.version, "elsewhere.yaml:4")
     assert version_of(rule) == rule.version
 
@@ -285,13 +285,16 @@ def test_filters_may_lie_in_each_other_but_not_endlessly():
 
     assert isinstance(one(watch=nested(20)).watch, Unless)
     for head, watch in (("", nested(21)), (chained(40), "{where: f39}"), (chained(400), "{where: f399}")):
-        codes = {f.code for f in read_rules([("r.yaml", text(head, watch=watch).encode())], Known()).findings}
+        codes = {
+            f.code
+            for f in read_rules([("r.yaml", text(head, watch=watch).encode())], ReferenceData()).findings
+        }
         assert "filter_too_large" in codes
 
 
 def test_what_only_an_unused_filter_names_is_unused_too():
     head = "lists: {a: [kpu]}\nfilters: {b: {where: c}, c: {source.channel: {in_list: a}}}\n"
-    findings = read_rules([("r.yaml", text(head).encode())], Known()).findings
+    findings = read_rules([("r.yaml", text(head).encode())], ReferenceData()).findings
     assert [finding.code for finding in findings] == ["unused_list", "unused_filter", "unused_filter"]
 
 
@@ -323,7 +326,7 @@ def test_rules_go_through_the_codec_unchanged():
 def test_the_shipped_rules_are_clean():
     """No finding but what an installation must bring itself (desks, figures of its regions); every rule has a test."""
     policies = load_policies(Path("config/policies.yaml")).expect()
-    known = Known(
+    known = ReferenceData(
         kinds=frozenset(load_kinds(Path("config/kinds.yaml"))),
         regions=load_regions(Path("config/regions.csv")),
         policies=frozenset(policy.id for policy in policies),

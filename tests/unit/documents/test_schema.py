@@ -18,7 +18,7 @@ from engine.documents.policies import read_policies
 from engine.documents.reference_data import ANYTHING
 from engine.documents.rules.conditions import words
 from engine.documents.rules.filters import Filters
-from engine.documents.rules.rule_document import DraftReader
+from engine.documents.rules.rule_document import RuleDocumentReader
 from engine.documents.rules.rules import read_rules
 from engine.documents.rules.schema import documents, keys_of, schema_of
 from engine.documents.test_files.policy_tests import load_policy_tests
@@ -95,7 +95,7 @@ def test_a_mistake_in_a_key_is_seen() -> None:
 
 def test_keys_of_a_rule_are_those_of_the_loader() -> None:
     findings = Findings()
-    known = set(DraftReader(ANYTHING, Filters(ANYTHING, findings), findings).keys) | {"like"}
+    known = set(RuleDocumentReader(ANYTHING, Filters(ANYTHING, findings), findings).keys) | {"like"}
     assert set(keys_of("rule")) == known
     assert set(keys_of("rule_defaults")) == known - {"id", "title", "watch", "alert_when"}
 

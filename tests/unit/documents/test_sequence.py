@@ -10,14 +10,14 @@ from engine.core.judging.condition import (
     Condition,
     Guard,
     NotAllItems,
-    Part,
+    PatternPart,
     Sequence,
-    Stage,
+    SequenceStage,
 )
 from engine.core.judging.filter import AllOf, AnyOf, Test
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.pattern import fits_of, watched_by
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.rules.rules import read_rules
 from tests.unit.documents.test_rules import one, text
 
@@ -41,20 +41,20 @@ def unwatched(alert_when: str, **keys: str) -> str:
 def codes(alert_when: str, **keys: str) -> list[str]:
     """What is found in a rule without `watch`."""
     file = unwatched(alert_when, **keys)
-    return [found.code for found in read_rules([("r.yaml", file.encode())], Known()).findings]
+    return [found.code for found in read_rules([("r.yaml", file.encode())], ReferenceData()).findings]
 
 
 def read(alert_when: str, **keys: str) -> Condition:
     """The condition of a rule without `watch`."""
-    loaded = read_rules([("r.yaml", unwatched(alert_when, **keys).encode())], Known())
+    loaded = read_rules([("r.yaml", unwatched(alert_when, **keys).encode())], ReferenceData())
     assert loaded.findings == ()
     assert loaded.value is not None
     return loaded.value[0].condition
 
 
-def part(watch: Test, times: int = 1, **per: str) -> Part:
+def part(watch: Test, times: int = 1, **per: str) -> PatternPart:
     """A part with fields under other names."""
-    return Part(watch=watch, times=times, per=tuple(per.items()))
+    return PatternPart(watch=watch, times=times, per=tuple(per.items()))
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,18 @@ def part(watch: Test, times: int = 1, **per: str) -> Part:
     [
         (
             f"{{sequence: {{steps: [{STEP}, {{but_not: {POLICE}, within: 2h}}]}}}}",
-            Sequence(stages=(Stage(parts=(part(A),)),), guards=(Guard(part=part(B), within=2 * HOUR),)),
+            Sequence(
+                stages=(SequenceStage(parts=(part(A),)),), guards=(Guard(part=part(B), within=2 * HOUR),)
+            ),
         ),
         (
             f"{{sequence: {{within: 1d, steps: [{BEFORE}, {STEP}, {{but_not: {POLICE}}}, {LAST}]}}}}",
             Sequence(
                 stages=(
-                    Stage(parts=(part(A),), guards=(Guard(part=part(B), within=30 * MINUTE),)),
-                    Stage(parts=(part(A, 3),), guards=(Guard(part=part(B)),), name="dua", within=HOUR),
+                    SequenceStage(parts=(part(A),), guards=(Guard(part=part(B), within=30 * MINUTE),)),
+                    SequenceStage(
+                        parts=(part(A, 3),), guards=(Guard(part=part(B)),), name="dua", within=HOUR
+                    ),
                 ),
                 within=DAY,
             ),
@@ -78,8 +82,8 @@ def part(watch: Test, times: int = 1, **per: str) -> Part:
             f"{{sequence: {{steps: [{{all_of: [{CLASH}, {POLICE}]}}, {{any_of: [{CLASH}, {POLICE}], times: 2}}]}}}}",
             Sequence(
                 stages=(
-                    Stage(parts=(part(A), part(B)), every=True),
-                    Stage(parts=(Part(watch=AnyOf((A, B)), times=2),)),
+                    SequenceStage(parts=(part(A), part(B)), every=True),
+                    SequenceStage(parts=(PatternPart(watch=AnyOf((A, B)), times=2),)),
                 )
             ),
         ),

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.judging.instant import parse_instant
 from engine.documents.fields import Take
-from engine.documents.finding import Findings, Mark, Source, UnusableError
+from engine.documents.finding import Findings, Mark, SourceFile, UnusableError
 from engine.documents.times import clock_time, day, days, duration, hours, instant, local_instant
 from engine.documents.yaml_tree import ScalarNode
 
@@ -15,7 +15,7 @@ def take(reader: Take[object], text: str, *, plain: bool = False) -> object:
     """Return what the reader makes of a text, or the code of its finding."""
     findings = Findings()
     try:
-        return reader(ScalarNode(text, plain, Mark(Source("x"))), findings)
+        return reader(ScalarNode(text, plain, Mark(SourceFile("x"))), findings)
     except UnusableError:
         (finding,) = findings
         return finding.code

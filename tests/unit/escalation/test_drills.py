@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.alerting.command import Answer
 from engine.core.alerting.directory import Assignment
-from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.alerting.policy import Policy, PolicyStep, StepTarget
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.escalation.drills import Drills
 from engine.records.rule_sets import RuleSet
@@ -16,12 +16,12 @@ POLICIES = {
     "satu": Policy(
         id="satu",
         steps=(
-            Step(to=(Target(role="sekda"),), wait=30 * MINUTE),
-            Step(to=(Target(role="sekda", at="province"),), wait=30 * MINUTE),
+            PolicyStep(to=(StepTarget(role="sekda"),), wait=30 * MINUTE),
+            PolicyStep(to=(StepTarget(role="sekda", at="province"),), wait=30 * MINUTE),
         ),
-        inform=(Target(role="bpbd"),),
+        inform=(StepTarget(role="bpbd"),),
     ),
-    "dua": Policy(id="dua", steps=(Step(to=(Target(role="sekda"),), wait=30 * MINUTE),)),
+    "dua": Policy(id="dua", steps=(PolicyStep(to=(StepTarget(role="sekda"),), wait=30 * MINUTE),)),
 }
 
 

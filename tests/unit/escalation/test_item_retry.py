@@ -4,7 +4,7 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.errors import StoreUnavailableError
-from engine.escalation.item_retry import PUT_OFF, Setbacks
+from engine.escalation.item_retry import PUT_OFF, ItemRetry
 from engine.metrics import Metrics
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Write
@@ -22,8 +22,8 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def setbacks(store) -> Setbacks:
-    return Setbacks("escalator", "alerts", store=store, clock=ManualClock(NOW), metrics=Metrics())
+def setbacks(store) -> ItemRetry:
+    return ItemRetry("escalator", "alerts", store=store, clock=ManualClock(NOW), metrics=Metrics())
 
 
 async def test_what_raises_is_put_off_and_the_rest_stays_due(store, setbacks):

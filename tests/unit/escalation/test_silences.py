@@ -9,11 +9,11 @@ from engine.core.alerting.credential import Credential
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import DAY, HOUR
 from engine.core.judging.region import RegionTable
-from engine.escalation.alert_commands import Desk
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.silences import KEPT, Silences
 from engine.metrics import Metrics
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.store.memory import MemoryStore
 
 START = 1_732_500_000_000
@@ -30,8 +30,8 @@ def clock():
 def silences(clock):
     """The silences of an installation without alerts."""
     store = MemoryStore()
-    books = Books(store, namespace="uji", regions=RegionTable(()), kinds={}, rule_set=RuleSet({}, {}))
-    return Silences(store, clock, books, Desk(store, clock, books, Metrics()))
+    books = RuntimeConfig(store, namespace="uji", regions=RegionTable(()), kinds={}, rule_set=RuleSet({}, {}))
+    return Silences(store, clock, books, AlertCommands(store, clock, books, Metrics()))
 
 
 async def made(silences, since=START, until=START + HOUR, author="op"):

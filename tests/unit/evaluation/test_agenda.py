@@ -21,7 +21,7 @@ async def waiting(*requests: int) -> MemoryStore:
     return store
 
 
-async def taken(store: MemoryStore, cursor: str = START) -> poll.Agenda:
+async def taken(store: MemoryStore, cursor: str = START) -> poll.EvaluatorPoll:
     pace = Pace()
     pace.events = 250
     return await poll.read(store, ManualClock(NOW + 60_000), cursor, pace)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from engine.core.judging.condition import Count
 from engine.core.judging.event import Event
 from engine.core.judging.group_evaluation import Group
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.group_state import EMPTY, UNKNOWN, GroupState
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.points import PAGE
@@ -20,7 +20,7 @@ from engine.store.memory import MemoryStore
 from engine.store.port import Committed, Drop, Write
 
 START = 1_732_500_000_000 // DAY * DAY
-KEY = Key("real", "uji", "73.15")
+KEY = GroupKey("real", "uji", "73.15")
 RULE = Rule(
     id="uji",
     title="Uji",
@@ -166,7 +166,7 @@ async def test_what_was_not_asked_for_the_longest_is_forgotten(monkeypatch):
     """The cache holds so many groups, and always those that are asked for now."""
     monkeypatch.setattr(groups_module, "CACHED", 2)
     groups = Groups(MemoryStore())
-    one, two, three, four = (Key("real", "uji", f"73.{number}") for number in range(11, 15))
+    one, two, three, four = (GroupKey("real", "uji", f"73.{number}") for number in range(11, 15))
     await groups.fetch([one, two])
     copies = {key: await groups.working_copy(key, RULE, UNKNOWN) for key in (one, two)}
     await groups.fetch([one])
@@ -206,7 +206,7 @@ async def test_of_what_was_not_asked_for_only_what_is_stored_is_kept(monkeypatch
     groups = Groups(store)
     await commit(store, groups, 0, 5)
     first = await groups.working_copy(KEY, RULE, UNKNOWN)
-    other = Key("real", "uji", "73.16")
+    other = GroupKey("real", "uji", "73.16")
     await groups.fetch([other])
     await groups.working_copy(other, RULE, UNKNOWN)
     await groups.fetch([other])
@@ -225,7 +225,7 @@ async def test_a_page_that_is_missing_is_said():
 
 async def test_a_group_made_anew_goes_on_behind_the_highest_number_that_was_forgotten():
     """Also by another evaluator, which knows nothing of what was forgotten before."""
-    store, other = MemoryStore(), Key("real", "uji", "73.16")
+    store, other = MemoryStore(), GroupKey("real", "uji", "73.16")
     for key, opened in ((KEY, 4), (other, 6)):
         groups = Groups(store)
         await groups.fetch([key])

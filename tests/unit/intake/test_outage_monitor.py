@@ -10,7 +10,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import MINUTE, SECOND
-from engine.intake.outage_monitor import Pulse
+from engine.intake.outage_monitor import OutageMonitor
 from engine.metrics import Metrics
 from engine.records.outages import LONGEST_PAUSE, append_gap, gaps_of
 from engine.store.memory import MemoryStore
@@ -45,8 +45,8 @@ class Station:
         if (name, side) == self.kill_at:
             raise Killed
 
-    def pulse(self) -> Pulse:
-        return Pulse(self.store, self.clock, self.metrics)
+    def pulse(self) -> OutageMonitor:
+        return OutageMonitor(self.store, self.clock, self.metrics)
 
     def wait(self, millis: int) -> None:
         self.clock.set(self.clock.now() + millis)
@@ -129,7 +129,7 @@ async def test_looks_soon_after_each_other_are_one(station: Station) -> None:
     """A loop that turns often asks the store rarely."""
     looking = station.pulse()
     await looking.look()
-    await Pulse(station.store, ManualClock(BEGIN - MINUTE), station.metrics).beat()
+    await OutageMonitor(station.store, ManualClock(BEGIN - MINUTE), station.metrics).beat()
     station.wait(4 * SECOND)
     await looking.look()
     assert await station.gaps() == []
@@ -140,7 +140,7 @@ async def test_looks_soon_after_each_other_are_one(station: Station) -> None:
 
 async def test_a_machine_whose_clock_is_behind_takes_nothing_back(station: Station) -> None:
     await station.pulse().beat()
-    behind = Pulse(station.store, ManualClock(BEGIN - MINUTE), station.metrics)
+    behind = OutageMonitor(station.store, ManualClock(BEGIN - MINUTE), station.metrics)
     await behind.beat()
     station.wait(LONGEST_PAUSE)
     await station.pulse().look()

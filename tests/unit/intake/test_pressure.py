@@ -3,7 +3,7 @@
 import pytest
 
 from engine.clock import ManualClock
-from engine.core.alerting.internal_alerts import Request
+from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.escalation.internal_alerts import OWN
 from engine.intake.backpressure import FULL, LOOK_SECONDS, BusyError, Pressure
 from engine.metrics import Metrics
@@ -61,7 +61,7 @@ async def test_it_is_shut_while_the_store_is_nearly_full_and_says_so_once(door):
     for _ in range(3):
         assert not await door.is_open()
         door.seconds += LOOK_SECONDS
-    assert list(await door.store.planned(OWN)) == [Request("pressure").member]
+    assert list(await door.store.planned(OWN)) == [InternalAlertRequest("pressure").member]
     assert (
         door.metrics.registry.get_sample_value("siaga_requests_refused_total", {"reason": "store_full"}) == 3
     )

@@ -13,7 +13,7 @@ from engine.intake.event_schema import SCHEME_2022
 from engine.intake.submission import IntakeResult, RefusedLine, Resubmitted
 from engine.people.tokens import Scope
 from engine.records.quarantine import QUARANTINE, Quarantined
-from engine.records.quarantine_acts import SETTLED, Settled
+from engine.records.quarantine_acts import SETTLED, SettledRecord
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
 from tests.unit.conftest import Door
@@ -226,7 +226,7 @@ async def test_sent_again_with_a_correction_it_becomes_an_event_and_leaves(door,
     assert (await door.intake.quarantined(nation)).records == []
     assert [event["severity"] for event in await door.events()] == [4]
     (entry,) = await door.store.log(SETTLED)
-    settled = decode(entry, Settled)
+    settled = decode(entry, SettledRecord)
     assert (settled.sent, settled.token_id, settled.at) == (sent, "t0", NOW)
     assert json.loads(settled.record.raw)["severity"] == 9
     assert await door.intake.resubmit(record_id, sent, nation) is None

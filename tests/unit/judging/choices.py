@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, product
 
-from engine.core.judging.condition import AllItems, AnyItem, Guard, NotAllItems, Part, Pattern, Stage
+from engine.core.judging.condition import (
+    AllItems,
+    AnyItem,
+    Guard,
+    NotAllItems,
+    Pattern,
+    PatternPart,
+    SequenceStage,
+)
 from engine.core.judging.condition import Sequence as Steps
 from engine.core.judging.event import EventKey
 from engine.core.judging.group_state import Point
@@ -29,7 +37,7 @@ class Choices:
         self.bits = {point.key: int(point.measure or 0) for point in points}
         self.parts = list(parts_of(condition))
 
-    def fits(self, key: EventKey, part: Part) -> bool:
+    def fits(self, key: EventKey, part: PatternPart) -> bool:
         """Whether an event fits a part; equal parts are told apart by where they stand."""
         return any(one is part and self.bits[key] >> place & 1 for place, one in enumerate(self.parts))
 
@@ -95,7 +103,7 @@ class Choices:
 
         return further(0, None)
 
-    def _fillings(self, stage: Stage, keys: Sequence[EventKey]) -> set[Choice]:
+    def _fillings(self, stage: SequenceStage, keys: Sequence[EventKey]) -> set[Choice]:
         """The choices of events that fill a stage; each part has exactly as many as it needs."""
         of_part = [
             list(combinations([k for k in keys if self.fits(k, part)], part.times)) for part in stage.parts

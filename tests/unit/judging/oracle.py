@@ -15,7 +15,6 @@ from statistics import mean
 from engine.core.judging.condition import (
     Aggregate,
     Change,
-    Column,
     Compare,
     Count,
     Distinct,
@@ -24,8 +23,9 @@ from engine.core.judging.condition import (
     FirstTime,
     Floor,
     PreviousWindow,
+    ReferenceColumn,
     SameHour,
-    Share,
+    ShareCondition,
     Spread,
     Value,
 )
@@ -67,10 +67,10 @@ class Oracle:
         if isinstance(condition, Compare):
             plain = condition.figure in ("count", "distinct") or condition.missing is not None
             return plain or condition.of[0] in event.fields
-        if isinstance(condition, Share):
+        if isinstance(condition, ShareCondition):
             fields = [side for side in (condition.part, condition.whole) if isinstance(side, str)]
             found = [field in event.fields for field in fields]
-            if isinstance(condition.whole, Column) and found:
+            if isinstance(condition.whole, ReferenceColumn) and found:
                 return found[0] or condition.missing is not None
             if len(fields) < 2 or condition.missing is not None:
                 return True
@@ -81,7 +81,7 @@ class Oracle:
             return condition.of[0] in event.fields or condition.missing is not None
         return True
 
-    def sides(self, condition: Share, at: Instant) -> tuple[float, float, Event | None]:
+    def sides(self, condition: ShareCondition, at: Instant) -> tuple[float, float, Event | None]:
         """Part and whole at an instant, and the latest event."""
         known = self.known(at)
         if condition.within is not None:
@@ -90,7 +90,7 @@ class Oracle:
             inside = known[-1:]
         part, whole = (
             (side.of(inside[-1].region) or 0 if inside else 0)
-            if isinstance(side, Column)
+            if isinstance(side, ReferenceColumn)
             else sum(
                 event.fields.get(side, condition.missing or 0)
                 if isinstance(side, str)
@@ -142,7 +142,7 @@ class Oracle:
         """The figure now and its reference at an instant."""
         known = self.known(at)
         now = self.compared(condition, [e for e in known if e.occurred_at > at - condition.within])
-        if isinstance(condition.reference, Column):
+        if isinstance(condition.reference, ReferenceColumn):
             number = condition.reference.of(known[-1].region) if known else None
             reference = None if number is None else Fraction(str(number))
         else:
@@ -197,7 +197,7 @@ class Oracle:
                 return sum(event.fields.get(weight, 1) if weight else 1 for event in inside)
             case Distinct(within=within, of=(field,)):
                 return len({event.fields.get(field) for event in known if event.occurred_at > at - within})
-            case Share() as condition:
+            case ShareCondition() as condition:
                 part, whole, _ = self.sides(condition, at)
                 return 100 * part / whole if whole else None
             case Compare() as condition:
@@ -233,7 +233,7 @@ class Oracle:
                 return figure is not None and figure >= at_least
             case Distinct(limit=limit) | Value(limit=limit):
                 return figure is not None and limit is not None and limit.met_by(figure)
-            case Share() as condition:
+            case ShareCondition() as condition:
                 part, whole, latest = self.sides(condition, at)
                 held = figure is not None and condition.limit.met_by(figure)
                 return held and self.passes(condition.floor, part, whole, latest)
@@ -327,7 +327,7 @@ class Oracle:
     def stretches(self, looks: Iterable[Instant]) -> list[Stretch]:  # noqa: C901, PLR0912 - read in one go
         """All stretches for which an alert should be open, with their ends, by a look at each of these instants."""
         rule, found = self.rule, []
-        state = isinstance(rule.condition, Value | Aggregate | Spread | Share | Compare) or (
+        state = isinstance(rule.condition, Value | Aggregate | Spread | ShareCondition | Compare) or (
             isinstance(rule.condition, Distinct) and rule.condition.limit.operator == "at_most"
         )
         opened = true_from = over_from = last_join = None

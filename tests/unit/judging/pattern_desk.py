@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.core.judging.condition import Guard, Part, Stage
+from engine.core.judging.condition import Guard, PatternPart, SequenceStage
 from engine.core.judging.condition import Sequence as Steps
 from engine.core.judging.event import Event
 from engine.core.judging.filter import EVERYTHING
@@ -17,14 +17,14 @@ FAR = 100 * DAY
 A, B, C = 1, 2, 4
 
 
-def part(times: int = 1) -> Part:
+def part(times: int = 1) -> PatternPart:
     """A part; the events say themselves which parts they fit."""
-    return Part(watch=EVERYTHING, times=times)
+    return PatternPart(watch=EVERYTHING, times=times)
 
 
-def stage(*guards: Guard, times: int = 1, within: int | None = None) -> Stage:
+def stage(*guards: Guard, times: int = 1, within: int | None = None) -> SequenceStage:
     """A stage of one part."""
-    return Stage(parts=(part(times),), guards=guards, within=within)
+    return SequenceStage(parts=(part(times),), guards=guards, within=within)
 
 
 def but_not(within: int | None = None) -> Guard:

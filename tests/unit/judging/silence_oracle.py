@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.core.judging.condition import Silence
+from engine.core.judging.condition import SilenceCondition
 from engine.core.judging.event import Event
 from engine.core.judging.group_state import Circumstances
 from engine.core.judging.instant import MINUTE, Instant, Millis
@@ -21,7 +21,7 @@ class SilenceOracle:
     """One group of one rule."""
 
     def __init__(self, rule: Rule, reports: Sequence[Event], around: Circumstances) -> None:
-        assert isinstance(rule.condition, Silence)
+        assert isinstance(rule.condition, SilenceCondition)
         self.rule, self.silence, self.around = rule, rule.condition, around
         in_order = sorted(reports, key=lambda report: report.key)
         self.heard = [report for report in in_order if report.fields["watched"]]

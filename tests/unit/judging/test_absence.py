@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engine.core.judging.calendar import Active
-from engine.core.judging.condition import Deadline, Expected, Member, Silence
-from engine.core.judging.explanation import Stand, explain_group
+from engine.core.judging.condition import Deadline, ExpectedMember, ExpectedReporters, SilenceCondition
+from engine.core.judging.explanation import GroupExplanation, explain_group
 from engine.core.judging.filter import Limit
 from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_state import Circumstances, Closing, Gap
@@ -18,13 +18,13 @@ from engine.core.judging.judgement import Judgement, Opened, Risen
 from engine.core.judging.rule import Clear, LevelStep, Rule, TellAgain
 from tests.unit.judging.desk import Ledger, event, feed, rule, wait
 
-NOBODY = Expected()
-HERE = Circumstances(since=0, member=Member("73.15"))
+NOBODY = ExpectedReporters()
+HERE = Circumstances(since=0, member=ExpectedMember("73.15"))
 FAR = 100 * HOUR
 
 
 def silence(length: int = 2 * HOUR, below: int = 1, seen: int | None = None, **over: Any) -> Rule:
-    condition = Silence(length=length, below=below, expected=Expected(seen=seen))
+    condition = SilenceCondition(length=length, below=below, expected=ExpectedReporters(seen=seen))
     return rule(condition=condition, **{"clear": Clear("no_longer_true"), **over})
 
 
@@ -60,10 +60,10 @@ def test_one_more_millisecond_of_waiting_would_be_too_early():
 @pytest.mark.parametrize(
     ("around", "opens"),
     [
-        (Circumstances(since=5 * HOUR, member=Member("73.15")), {7 * HOUR}),
-        (Circumstances(since=5 * HOUR, member=Member("73.15", since=6 * HOUR)), {8 * HOUR}),
-        (Circumstances(since=5 * HOUR, member=Member("73.15", until=7 * HOUR)), set()),
-        (Circumstances(since=5 * HOUR, member=Member("73.15", until=7 * HOUR + 1)), {7 * HOUR}),
+        (Circumstances(since=5 * HOUR, member=ExpectedMember("73.15")), {7 * HOUR}),
+        (Circumstances(since=5 * HOUR, member=ExpectedMember("73.15", since=6 * HOUR)), {8 * HOUR}),
+        (Circumstances(since=5 * HOUR, member=ExpectedMember("73.15", until=7 * HOUR)), set()),
+        (Circumstances(since=5 * HOUR, member=ExpectedMember("73.15", until=7 * HOUR + 1)), {7 * HOUR}),
         (Circumstances(since=5 * HOUR), set()),
     ],
     ids=["first load", "activation", "ends then", "ends after", "no member"],
@@ -91,7 +91,7 @@ def test_whoever_was_seen_lately_is_expected_as_long_as_that():
 
 
 def test_an_outage_is_no_silence():
-    down = Circumstances(since=0, member=Member("73.15"), gaps=(Gap(since=HOUR, until=4 * HOUR),))
+    down = Circumstances(since=0, member=ExpectedMember("73.15"), gaps=(Gap(since=HOUR, until=4 * HOUR),))
     assert openings(silence(), around=down).openings == {5 * HOUR}
 
 
@@ -154,11 +154,17 @@ def test_a_deadline_is_met_up_to_its_instant(at: Instant, opens: set[Instant]):
     ("around", "opens"),
     [
         (HERE, {5 * HOUR}),
-        (Circumstances(since=5 * HOUR, member=Member("a")), {5 * HOUR}),
-        (Circumstances(since=5 * HOUR + 1, member=Member("a")), set()),
-        (Circumstances(since=0, member=Member("a", until=5 * HOUR)), set()),
-        (Circumstances(since=0, member=Member("a"), gaps=(Gap(since=4 * HOUR, until=7 * HOUR),)), {8 * HOUR}),
-        (Circumstances(since=3 * HOUR, member=Member("a"), gaps=(Gap(since=0, until=3 * HOUR),)), {5 * HOUR}),
+        (Circumstances(since=5 * HOUR, member=ExpectedMember("a")), {5 * HOUR}),
+        (Circumstances(since=5 * HOUR + 1, member=ExpectedMember("a")), set()),
+        (Circumstances(since=0, member=ExpectedMember("a", until=5 * HOUR)), set()),
+        (
+            Circumstances(since=0, member=ExpectedMember("a"), gaps=(Gap(since=4 * HOUR, until=7 * HOUR),)),
+            {8 * HOUR},
+        ),
+        (
+            Circumstances(since=3 * HOUR, member=ExpectedMember("a"), gaps=(Gap(since=0, until=3 * HOUR),)),
+            {5 * HOUR},
+        ),
     ],
     ids=["expected", "since then", "since later", "not any more", "outage", "outage before it counted"],
 )
@@ -169,7 +175,7 @@ def test_whom_a_deadline_concerns_and_when(around: Circumstances, opens: set[Ins
 def test_a_local_deadline_passes_in_the_east_first():
     by = datetime.fromisoformat("2024-11-27T18:00")
     for name in ("Asia/Jakarta", "Asia/Jayapura"):
-        around = Circumstances(since=0, zone=name, member=Member("a"))
+        around = Circumstances(since=0, zone=name, member=ExpectedMember("a"))
         instant = from_datetime(by.replace(tzinfo=zone(name)))
         assert openings(deadline(by), around=around, until=instant).openings == {instant}
 
@@ -182,7 +188,7 @@ def test_later_reports_join_and_do_not_close():
 # --- why (not) --------------------------------------------------------------------------------------------------------
 
 
-def stand(one: Rule, at: Instant, around: Circumstances, *reports: Instant) -> Stand:
+def stand(one: Rule, at: Instant, around: Circumstances, *reports: Instant) -> GroupExplanation:
     group = Group(one, around=around)
     for report in reports:
         group.apply([event(report)], received_at=report)
@@ -190,7 +196,9 @@ def stand(one: Rule, at: Instant, around: Circumstances, *reports: Instant) -> S
 
 
 def test_a_silence_says_since_when_what_came_last_and_when_it_falls_due():
-    down = Circumstances(since=0, member=Member("73.15"), gaps=(Gap(since=90 * MINUTE, until=2 * HOUR),))
+    down = Circumstances(
+        since=0, member=ExpectedMember("73.15"), gaps=(Gap(since=90 * MINUTE, until=2 * HOUR),)
+    )
     found = stand(silence(), 3 * HOUR, down, HOUR)
     gate = found.gates[-1]
     assert (gate.name, gate.passed, found.figure) == ("figure_below_limit", False, 90 * MINUTE)

@@ -18,7 +18,7 @@ from engine.core.judging.condition import (
     Count,
     Distinct,
     PreviousWindow,
-    Share,
+    ShareCondition,
     Spread,
     Value,
 )
@@ -28,7 +28,7 @@ from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_state import Circumstances, GroupState
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.core.judging.judgement import Ended, Joined, Judgement, Opened, Risen
-from engine.core.judging.open_interval import Stretch
+from engine.core.judging.open_interval import OpenInterval
 from engine.core.judging.rule import Clear, Exemption, LevelStep, Rule, TellAgain
 from engine.core.judging.rule_dependency import BondGroup
 from tests.unit.judging.desk import event, fits_of, rule
@@ -92,7 +92,7 @@ STATES: dict[str, tuple[Condition, Limit, list[Event], int, float]] = {
         9,
     ),
     "share": (
-        Share(Test("m", "equals", "x"), ALL, Limit("at_least", 50), W),
+        ShareCondition(Test("m", "equals", "x"), ALL, Limit("at_least", 50), W),
         Limit("at_least", 60),
         reports((0, {"m": "y"}), (3, {"m": "x"})),
         10,
@@ -154,12 +154,12 @@ def test_a_level_rises_when_an_alert_of_another_rule_ends() -> None:
     """A figure of open alerts falls where one ends, or leaves the window."""
     one = laddered(Bond(("p", "q"), Limit("at_most", 2)), Limit("at_most", 1), per=("nation",))
     group = BondGroup(one)
-    p = Stretch(alert="p0", region="73.15", level=2, happened_at=1)
-    q = Stretch(alert="q0", region="73.15", level=2, happened_at=1)
+    p = OpenInterval(alert="p0", region="73.15", level=2, happened_at=1)
+    q = OpenInterval(alert="q0", region="73.15", level=2, happened_at=1)
     (opened,) = group.hear([hearing("p", (p,), 2), hearing("q", (q,), 2)])
     assert isinstance(opened, Opened)
     assert (opened.figure, opened.level) == (2, 2)
-    ended = Stretch(alert="p0", region="73.15", level=2, happened_at=1, ended_at=10)
+    ended = OpenInterval(alert="p0", region="73.15", level=2, happened_at=1, ended_at=10)
     said = [*group.hear([hearing("p", (ended,), 10)]), *group.look(now=11)]
     assert said == [Risen(ordinal=1, figure=1, level=3)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.core.judging.condition import Column, Compare, Earlier, Floor, PreviousWindow, SameHour
+from engine.core.judging.condition import Compare, Earlier, Floor, PreviousWindow, ReferenceColumn, SameHour
 from engine.core.judging.event import Event
 from engine.core.judging.explanation import explain_group
 from engine.core.judging.filter import Limit
@@ -133,7 +133,7 @@ def test_a_late_event_is_in_no_reference() -> None:
 
 # --- baselines ----------------------------------------------------------------------------------------------------
 
-BASELINE = Column(name="acuan", regions=("73.15", "73.16"), numbers=(76.1, 80.0))
+BASELINE = ReferenceColumn(name="acuan", regions=("73.15", "73.16"), numbers=(76.1, 80.0))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,9 @@ def test_a_district_has_the_baseline_of_its_regency() -> None:
 
 def test_an_empty_window_is_held_against_a_baseline() -> None:
     """Less than half of what is usual, also when the last event has left."""
-    one = state(compare("falls_to", 0.5, reference=Column(name="acuan", regions=("73.15",), numbers=(2.0,))))
+    one = state(
+        compare("falls_to", 0.5, reference=ReferenceColumn(name="acuan", regions=("73.15",), numbers=(2.0,)))
+    )
     ledger = feed(Group(one), [[event(0), event(0, "b")]], until=FAR)
     assert ledger.openings == {HOUR}
 
@@ -199,7 +201,7 @@ def test_nothing_before_is_no_reference() -> None:
 )
 def test_relations_are_exact(relation: str, number: float, n: float, *, opens: bool) -> None:
     """Against 0.1: `_to` and `_by` are met by exactly so much, `_above` and `_below` are not."""
-    table = Column(name="acuan", regions=("73.15",), numbers=(0.1,))
+    table = ReferenceColumn(name="acuan", regions=("73.15",), numbers=(0.1,))
     one = state(compare(relation, number, figure="latest", of=("n",), reference=table))
     assert openings(one, reading(0, n), until=0) == ({0} if opens else set())
 
@@ -283,7 +285,7 @@ def test_the_comparison_warms_up_anew() -> None:
 
 def test_a_reference_below_zero_is_none_for_a_ratio() -> None:
     """Three times -0.1 says nothing; a difference does."""
-    table = Column(name="acuan", regions=("73.15",), numbers=(-0.1,))
+    table = ReferenceColumn(name="acuan", regions=("73.15",), numbers=(-0.1,))
     over: dict[str, Any] = {"figure": "latest", "of": ("n",), "reference": table}
     assert openings(state(compare("rises_to", 3, **over)), reading(0, -0.3), until=0) == set()
     assert openings(state(compare("falls_by", 0.2, **over)), reading(0, -0.3), until=0) == {0}
@@ -292,7 +294,7 @@ def test_a_reference_below_zero_is_none_for_a_ratio() -> None:
 def test_the_floor_on_a_field_asks_an_event_in_the_window() -> None:
     """What has left says nothing any more, though the group is still held against its baseline."""
     floor = Floor(field="pct", field_limit=Limit("at_least", 50))
-    table = Column(name="acuan", regions=("73.15",), numbers=(2.0,))
+    table = ReferenceColumn(name="acuan", regions=("73.15",), numbers=(2.0,))
     one = state(compare("falls_to", 0.5, reference=table, floor=floor))
     ledger = feed(Group(one), [[event(0, pct=60)]], until=FAR)
     assert ledger.happened == {1: 0}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.core.judging.condition import Bond
 from engine.core.judging.filter import Limit
 from engine.core.judging.judgement import Joined, Opened, Risen
-from engine.core.judging.open_interval import Source, Stretch
+from engine.core.judging.open_interval import IntervalSource, OpenInterval
 from engine.core.judging.rule import Clear, LevelStep
 from engine.core.judging.rule_dependency import BondGroup, Hearing
 from tests.unit.judging.desk import Ledger, rule
@@ -25,11 +25,11 @@ def stretches(draw, name):
     bounds = sorted(draw(st.sets(st.integers(0, 30), max_size=6)))
     pairs = [(bounds[i], bounds[i + 1]) for i in range(0, len(bounds) - 1, 2)]
     found = [
-        Stretch(alert=f"{name}{i}", region="73.15", level=2, happened_at=begin, ended_at=end)
+        OpenInterval(alert=f"{name}{i}", region="73.15", level=2, happened_at=begin, ended_at=end)
         for i, (begin, end) in enumerate(pairs)
     ]
     if len(bounds) % 2:
-        found.append(Stretch(alert=f"{name}-last", region="73.15", level=2, happened_at=bounds[-1]))
+        found.append(OpenInterval(alert=f"{name}-last", region="73.15", level=2, happened_at=bounds[-1]))
     return tuple(found)
 
 
@@ -45,7 +45,7 @@ def bond(condition, **keys):
 
 
 def hearing(name, told, at=END, **more):
-    return Hearing(source=Source(f"{name}|73.15"), stretches=told, at=at, **more)
+    return Hearing(source=IntervalSource(f"{name}|73.15"), stretches=told, at=at, **more)
 
 
 def figure_at(condition, truth, at):
@@ -122,10 +122,10 @@ def test_what_joined_is_said_though_a_later_alert_has_it_as_evidence_by_then():
     """After a pause both are judged at once: one alert is open for the first, and for the second as well."""
     condition = Bond(("p", "q", "r"), Limit("at_most", 1))
     group = BondGroup(bond(condition, levels=(LevelStep(2), LevelStep(4, Limit("at_least", 1)))))
-    began = Stretch(alert="q0", region="73.15", level=2, happened_at=0, ended_at=1)
-    lasts = Stretch(alert="q1", region="73.15", level=2, happened_at=2)
-    short = Stretch(alert="r0", region="73.15", level=2, happened_at=3, ended_at=4)
-    early = Stretch(alert="r1", region="73.15", level=2, happened_at=0, ended_at=1)
+    began = OpenInterval(alert="q0", region="73.15", level=2, happened_at=0, ended_at=1)
+    lasts = OpenInterval(alert="q1", region="73.15", level=2, happened_at=2)
+    short = OpenInterval(alert="r0", region="73.15", level=2, happened_at=3, ended_at=4)
+    early = OpenInterval(alert="r1", region="73.15", level=2, happened_at=0, ended_at=1)
     assert group.hear([hearing("q", (began, lasts), at=0), hearing("r", (early, short), at=0)]) == ()
     said = group.look(now=END)
     assert [(type(one).__name__, one.ordinal, getattr(one, "level", None)) for one in said] == [
@@ -171,7 +171,7 @@ def test_hearing_the_same_again_changes_nothing(condition, truth):
 
 def test_it_waits_for_late_reports():
     group = BondGroup(bond(Bond(("p",), Limit("at_least", 1)), wait_for_late=10))
-    told = (Stretch(alert="p0", region="73.15", level=3, happened_at=5),)
+    told = (OpenInterval(alert="p0", region="73.15", level=3, happened_at=5),)
     assert group.hear([hearing("p", told, at=6)]) == ()
     assert group.due == 15
     (opened,) = group.look(now=15)
@@ -182,10 +182,12 @@ def test_it_waits_for_late_reports():
 def test_the_evidence_is_what_is_open_then():
     group = BondGroup(bond(Bond(("p", "q"), Limit("at_least", 2))))
     p = (
-        Stretch(alert="p0", region="73.15", level=2, happened_at=1, ended_at=3),
-        Stretch(alert="p1", region="73.15", level=2, happened_at=5),
+        OpenInterval(alert="p0", region="73.15", level=2, happened_at=1, ended_at=3),
+        OpenInterval(alert="p1", region="73.15", level=2, happened_at=5),
     )
-    group.hear([hearing("p", p), hearing("q", (Stretch(alert="q0", region="73", level=2, happened_at=6),))])
+    group.hear(
+        [hearing("p", p), hearing("q", (OpenInterval(alert="q0", region="73", level=2, happened_at=6),))]
+    )
     (spell,) = group.spells
     assert (spell.happened_at, [group.points.rows[i].evidence.id for i in group.points.of(spell)]) == (
         6,
@@ -196,8 +198,8 @@ def test_the_evidence_is_what_is_open_then():
 def test_a_closing_by_hand_ends_it_at_the_instant_of_the_act_and_only_once():
     """The fold of the other rule lets it end at its newest evidence, long before; nobody knew of that then."""
     group = BondGroup(bond(Bond(("p",), Limit("at_least", 1))))
-    told = Stretch(alert="p0", region="73.15", level=2, happened_at=1)
-    closed = Stretch(alert="p0", region="73.15", level=2, happened_at=1, ended_at=1, by_hand=True)
+    told = OpenInterval(alert="p0", region="73.15", level=2, happened_at=1)
+    closed = OpenInterval(alert="p0", region="73.15", level=2, happened_at=1, ended_at=1, by_hand=True)
     group.hear([hearing("p", (told,))])
     group.hear([hearing("p", (closed,), at=500, closed_at=490)])
     group.hear([hearing("p", (closed,), at=700, closed_at=690)])
@@ -207,8 +209,8 @@ def test_a_closing_by_hand_ends_it_at_the_instant_of_the_act_and_only_once():
 
 def test_what_the_other_group_has_forgotten_stays():
     group = BondGroup(bond(Bond(("p",), Limit("at_least", 1))))
-    old = Stretch(alert="p0", region="73.15", level=2, happened_at=1, ended_at=3)
-    new = Stretch(alert="p1", region="73.15", level=2, happened_at=9)
+    old = OpenInterval(alert="p0", region="73.15", level=2, happened_at=1, ended_at=3)
+    new = OpenInterval(alert="p1", region="73.15", level=2, happened_at=9)
     group.hear([hearing("p", (old,))])
     group.hear([hearing("p", (new,), since=5)])
     group.look(now=END)
@@ -220,12 +222,12 @@ def test_what_the_other_group_has_forgotten_stays():
 
 def test_it_lets_go_of_what_was_over_long_ago():
     """What is open stays, however old; the openings from then on are the same."""
-    lasting = Stretch(alert="long", region="73", level=2, happened_at=0)
+    lasting = OpenInterval(alert="long", region="73", level=2, happened_at=0)
     group = BondGroup(bond(Bond(("p", "q"), Limit("at_least", 2)), late_horizon=50))
     group.hear([hearing("q", (lasting,), at=1)])
     for number in range(200):
         at = 10 * number + 10
-        told = Stretch(alert=f"p{number}", region="73", level=2, happened_at=at, ended_at=at + 3)
+        told = OpenInterval(alert=f"p{number}", region="73", level=2, happened_at=at, ended_at=at + 3)
         group.hear([hearing("p", (told,), at=at + 9, since=at - 1)])
         group.look(now=at + 9)
     assert len(group.points) < 120

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import metric_labels
-from engine.core.judging.correction import REFUSALS, Member, member_of, named_by, refusal, verdict
+from engine.core.judging.correction import REFUSALS, FamilyMember, member_of, named_by, refusal, verdict
 from tests.unit.judging.desk import event
 
 
-def member(id_: str, names: str = "", *, at: int = 0, refuted: bool = False, **over: Any) -> Member:
+def member(id_: str, names: str = "", *, at: int = 0, refuted: bool = False, **over: Any) -> FamilyMember:
     """An event of Pinrang's desk, received in the order of their instants."""
     base: dict[str, Any] = {"desk": "73.15", "region": "73.15"}
-    return Member(id=id_, names=names, reported_at=at, refuted=refuted, **{**base, **over})
+    return FamilyMember(id=id_, names=names, reported_at=at, refuted=refuted, **{**base, **over})
 
 
-def out(*members: Member) -> dict[str, str]:
+def out(*members: FamilyMember) -> dict[str, str]:
     """Who is out and why, by id; the same in every order and however the family is cut off from others."""
     found = verdict(members).withdrawn
     shuffled = list(members)
@@ -198,9 +198,9 @@ def test_the_parent_confirms_what_the_source_alone_may_not() -> None:
 
 def test_what_the_family_sees_of_an_event() -> None:
     plain = event(7, "x")
-    assert member_of(plain) == Member(desk="7315", id="x", region="73.15", reported_at=7, severity=2)
+    assert member_of(plain) == FamilyMember(desk="7315", id="x", region="73.15", reported_at=7, severity=2)
     full = event(7, "c", corrects="x", reported_at=9, verification="refuted", **{"subject.role": "asn"})
-    assert member_of(full) == Member(
+    assert member_of(full) == FamilyMember(
         desk="7315", id="c", region="73.15", reported_at=9, names="x", refuted=True, subject=True, severity=2
     )
     assert named_by(event(7, supersedes="y")) == "y"
@@ -216,7 +216,7 @@ IDS = st.sampled_from("abcdef")
 DESKS = st.sampled_from(["73.15", "73.15", "73.16", "73", "hotline"])
 MEMBERS = st.lists(
     st.builds(
-        Member,
+        FamilyMember,
         desk=DESKS,
         id=IDS,
         region=st.just("73.15"),
@@ -232,16 +232,16 @@ MEMBERS = st.lists(
 
 
 @given(members=MEMBERS, data=st.data())
-def test_every_order_gives_the_same_verdict(members: list[Member], data: st.DataObject) -> None:
+def test_every_order_gives_the_same_verdict(members: list[FamilyMember], data: st.DataObject) -> None:
     """And an event that nobody names and that names nobody changes nothing."""
-    bystander = Member(desk="73.99", id="z", region="73.99", reported_at=0)
+    bystander = FamilyMember(desk="73.99", id="z", region="73.99", reported_at=0)
     expected = verdict(members)
     assert verdict(data.draw(st.permutations(members))) == expected
     assert verdict([bystander, *members]) == expected
 
 
 @given(members=MEMBERS)
-def test_laws_of_every_family(members: list[Member]) -> None:
+def test_laws_of_every_family(members: list[FamilyMember]) -> None:
     """Who counts is not refuted by itself; no refused act takes anything out; without acts only the refuted are out."""
     found = verdict(members)
     by_name = {one.name: one for one in members}
@@ -249,7 +249,9 @@ def test_laws_of_every_family(members: list[Member]) -> None:
     for name in by_name.keys() - found.withdrawn.keys():
         assert not by_name[name].refuted
     without = [
-        Member(**{field: getattr(one, field) for field in Member.__struct_fields__} | {"names": ""})
+        FamilyMember(
+            **{field: getattr(one, field) for field in FamilyMember.__struct_fields__} | {"names": ""}
+        )
         if one.name in found.refused
         else one
         for one in members

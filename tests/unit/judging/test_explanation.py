@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from engine.core.judging.condition import Count, Value
 from engine.core.judging.event import EventKey
-from engine.core.judging.explanation import OPENING_GATES, OWN_GATES, Stand, explain_event, explain_group
+from engine.core.judging.explanation import (
+    OPENING_GATES,
+    OWN_GATES,
+    GroupExplanation,
+    explain_event,
+    explain_group,
+)
 from engine.core.judging.filter import Limit
 from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_state import Closing
@@ -16,7 +22,7 @@ COUNT = rule(condition=Count(3, HOUR))
 HELD = rule(condition=Value("n", Limit("at_least", 5)), hold_for=HOUR)
 
 
-def stand(one: Rule, group: Group, at: Instant) -> tuple[Stand, str]:
+def stand(one: Rule, group: Group, at: Instant) -> tuple[GroupExplanation, str]:
     """How the group stands, and the gate that decides."""
     found = explain_group(one, group.frozen(), at=at)
     assert [gate.passed for gate in found.gates[:-1]] == [True] * (len(found.gates) - 1)

@@ -7,9 +7,9 @@ from engine.core.judging.filter import Limit
 from engine.core.judging.group_key import key_values
 from engine.core.judging.open_interval import (
     ENDED,
-    Source,
-    Standing,
-    Stretch,
+    IntervalSource,
+    OpenInterval,
+    OpenIntervalState,
     names_key,
     points_of,
     source_of,
@@ -43,7 +43,7 @@ def test_the_group_in_which_another_lies(per, group, own, over, found):
     """A region lies in those above it; other keys are shared or there are none."""
     listens = bond(own, over)
     heard = source_of(rule(id="a", per=per), group, listens)
-    expected = None if found is None else (found[0], Source(f"a|{group}", found[1]))
+    expected = None if found is None else (found[0], IntervalSource(f"a|{group}", found[1]))
     assert heard == expected
     names = all(names_key(per, key) for key in (*own, *([over] if over else ())))
     # What a rule set can promise beforehand: a region that was reported coarser than `per` still lies in none.
@@ -57,9 +57,9 @@ def test_the_parts_of_a_group_are_what_it_was_made_of():
 
 def test_an_alert_is_open_from_its_opening_to_just_before_its_end():
     """At one instant openings and endings are taken together; the order does not matter."""
-    window = Standing(Bond(("a",), Limit("at_least", 2)))
-    one, two = (Stretch(alert=name, region="73.15", level=2, happened_at=0, ended_at=5) for name in "xy")
-    (began, ended), (other, _) = (points_of(Source("a|73.15"), stretch, 9) for stretch in (one, two))
+    window = OpenIntervalState(Bond(("a",), Limit("at_least", 2)))
+    one, two = (OpenInterval(alert=name, region="73.15", level=2, happened_at=0, ended_at=5) for name in "xy")
+    (began, ended), (other, _) = (points_of(IntervalSource("a|73.15"), stretch, 9) for stretch in (one, two))
     window.enter(began)
     assert (window.figure, window.met(), window.holds(began.key)) == (1, False, True)
     window.enter(other)
@@ -72,9 +72,11 @@ def test_an_alert_is_open_from_its_opening_to_just_before_its_end():
 
 
 def test_over_counts_different_children():
-    window = Standing(Bond(("a",), Limit("at_least", 2), over="regency"))
+    window = OpenIntervalState(Bond(("a",), Limit("at_least", 2), over="regency"))
     points = [
-        points_of(Source("a|x", child), Stretch(alert=name, region="73", level=2, happened_at=0), 0)[0]
+        points_of(
+            IntervalSource("a|x", child), OpenInterval(alert=name, region="73", level=2, happened_at=0), 0
+        )[0]
         for name, child in (("x", "73.15"), ("y", "73.15"), ("z", "73.16"))
     ]
     for point in points:

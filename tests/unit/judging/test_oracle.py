@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.core.judging.condition import Change, Compare, FirstTime, SameHour, Share
+from engine.core.judging.condition import Change, Compare, FirstTime, SameHour, ShareCondition
 from engine.core.judging.event import Event
 from engine.core.judging.group_evaluation import Group
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
@@ -57,7 +57,7 @@ def test_what_completes_is_told_from_what_comes_with_it(one: Rule, seed: int) ->
     assert found(one, reports, 300 * MINUTE) == Oracle(one, reports).stretches(range(0, 220 * MINUTE, MINUTE))
 
 
-@given(one=rules(Compare | Share), reports=events())
+@given(one=rules(Compare | ShareCondition), reports=events())
 def test_two_figures_are_read_word_for_word(one: Rule, reports: list[Event]) -> None:
     """The same for what holds one figure against another."""
     assert found(one, reports) == Oracle(one, reports).stretches(range(0, 120 * MINUTE, MINUTE))

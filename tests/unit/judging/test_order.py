@@ -14,7 +14,6 @@ from engine.core.judging.calendar import Active, NamedSpan
 from engine.core.judging.condition import (
     Aggregate,
     Change,
-    Column,
     Compare,
     Count,
     Distinct,
@@ -23,7 +22,8 @@ from engine.core.judging.condition import (
     FirstTime,
     Floor,
     PreviousWindow,
-    Share,
+    ReferenceColumn,
+    ShareCondition,
     Spread,
     Value,
 )
@@ -86,11 +86,11 @@ SHARES: list[dict[str, Any]] = [
     {"part": "x", "whole": "metrics.n", "missing": 1},
     {"part": "x", "whole": "metrics.n", "floor": Floor(field="metrics.n", field_limit=Limit("below", 3))},
     {"part": Test("clear", "equals", False), "whole": "x"},
-    {"part": "x", "whole": Column(name="directory.tps", regions=("73.15",), numbers=(8.0,))},
+    {"part": "x", "whole": ReferenceColumn(name="directory.tps", regions=("73.15",), numbers=(8.0,))},
 ]
 
 BEFORE = Earlier(before=3 * MINUTE, not_older_than=12 * MINUTE)
-BASELINE = Column(name="acuan", regions=("73.15",), numbers=(2.0,))
+BASELINE = ReferenceColumn(name="acuan", regions=("73.15",), numbers=(2.0,))
 COMPARISONS: list[dict[str, Any]] = [
     {"figure": "count", "relation": "rises_to", "number": 2, "if_no_baseline": 1},
     {"figure": "count", "weight": "metrics.n", "relation": "falls_to", "number": 0.5},
@@ -147,7 +147,7 @@ def actives(draw: st.DrawFn) -> Active:
     )
 
 
-FIGURES = Count | Distinct | Value | Aggregate | Spread | Share | Compare
+FIGURES = Count | Distinct | Value | Aggregate | Spread | ShareCondition | Compare
 """Conditions that have a figure, whose levels may rise with it."""
 
 
@@ -156,7 +156,7 @@ def levels(condition: object, seed: int) -> tuple[LevelStep, ...]:
     if not isinstance(condition, FIGURES):
         return (LevelStep(3),)
     chance = Random(seed)
-    numbers = [25, 50, 60, 99] if isinstance(condition, Share) else [0, 0.5, 1, 1.5, 2, 3]
+    numbers = [25, 50, 60, 99] if isinstance(condition, ShareCondition) else [0, 0.5, 1, 1.5, 2, 3]
     steps = []
     for level in range(3, 3 + chance.choice([1, 2, 2])):
         operator: Any = chance.choice(["at_least", "at_most", "above", "below", "equals"])
@@ -187,19 +187,19 @@ def rules(draw: st.DrawFn, words: Any = object) -> Rule:
         FirstTime(("incident",), within),
         FirstTime(("x",), within),
         Spread("x", at_least, within),
-        *(Share(within=w, limit=ratio, **over) for over in SHARES for w in (within, None)),
+        *(ShareCondition(within=w, limit=ratio, **over) for over in SHARES for w in (within, None)),
         *comparisons(within),
     ]
     condition = draw(st.sampled_from([one for one in known if isinstance(one, words)]))
-    state = isinstance(condition, Value | Aggregate | Spread | Share | Compare) or (
+    state = isinstance(condition, Value | Aggregate | Spread | ShareCondition | Compare) or (
         isinstance(condition, Distinct) and condition.limit.operator == "at_most"
     )
     hows = ["by_hand", "event", "quiet", "no_longer_true"]
-    if isinstance(condition, Count | Distinct | Value | Aggregate | Spread | Share | Compare):
+    if isinstance(condition, Count | Distinct | Value | Aggregate | Spread | ShareCondition | Compare):
         hows.append("limit")
     how = draw(st.sampled_from(hows))
     over = Limit("at_most", at_least - 1)
-    if isinstance(condition, Aggregate | Share | Compare | Value) and condition.limit != Limit(
+    if isinstance(condition, Aggregate | ShareCondition | Compare | Value) and condition.limit != Limit(
         "at_least", at_least
     ):
         over = Limit("above", 50)
@@ -276,7 +276,7 @@ def test_every_arrival_order_gives_the_same_openings(
     check_every_order(one, reports, data)
 
 
-@given(one=rules(Compare | Share), reports=events(), data=st.data())
+@given(one=rules(Compare | ShareCondition), reports=events(), data=st.data())
 def test_every_arrival_order_compares_the_same(one: Rule, reports: list[Event], data: st.DataObject) -> None:
     """The same for what holds one figure against another."""
     check_every_order(one, reports, data)

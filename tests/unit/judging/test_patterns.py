@@ -10,10 +10,10 @@ from engine.core.judging.condition import (
     AnyItem,
     Guard,
     NotAllItems,
-    Part,
     Pattern,
+    PatternPart,
     Sequence,
-    Stage,
+    SequenceStage,
 )
 from engine.core.judging.condition_folds import pattern_of
 from engine.core.judging.filter import EVERYTHING
@@ -28,9 +28,9 @@ SPANS = st.one_of(st.none(), st.none(), st.integers(1, 12))
 
 
 @st.composite
-def parts(draw: st.DrawFn) -> Part:
+def parts(draw: st.DrawFn) -> PatternPart:
     """A part that needs one event or, at times, two. What fits it is drawn with the events."""
-    return Part(watch=EVERYTHING, times=draw(st.sampled_from([1, 1, 1, 1, 2])))
+    return PatternPart(watch=EVERYTHING, times=draw(st.sampled_from([1, 1, 1, 1, 2])))
 
 
 @st.composite
@@ -42,7 +42,7 @@ def sequences(draw: st.DrawFn) -> Sequence:
             st.lists(st.builds(Guard, part=parts(), within=SPANS if place else st.integers(1, 6)), max_size=1)
         )
         stages.append(
-            Stage(
+            SequenceStage(
                 parts=tuple(draw(st.lists(parts(), min_size=1, max_size=draw(st.sampled_from([1, 1, 2]))))),
                 every=draw(st.booleans()),
                 within=draw(SPANS),

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from engine.core.judging.condition import Column, Floor, Share
+from engine.core.judging.condition import Floor, ReferenceColumn, ShareCondition
 from engine.core.judging.filter import EVERYTHING, Limit, Test
 from engine.core.judging.group_evaluation import Group
 from engine.core.judging.instant import DAY, HOUR, MINUTE
@@ -21,7 +21,7 @@ LATE = Test("kind", "equals", "tps.late")
 def share(limit: Limit, *, within: int | None = HOUR, **over: object) -> Rule:
     """A rule on the share of late reports among all."""
     sides = {"part": LATE, "whole": EVERYTHING, "within": within, **over}
-    condition = Share(limit=limit, **sides)  # type: ignore[arg-type]
+    condition = ShareCondition(limit=limit, **sides)  # type: ignore[arg-type]
     return rule(condition=condition, clear=Clear("no_longer_true"))
 
 
@@ -76,7 +76,7 @@ def test_an_empty_whole_is_not_judged() -> None:
     assert ledger.ended == {1: (HOUR, "no_longer_true")}
 
 
-DPT = Column(name="directory.dpt", regions=("73.15", "73.16"), numbers=(200.0, 0.0))
+DPT = ReferenceColumn(name="directory.dpt", regions=("73.15", "73.16"), numbers=(200.0, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_every_arrival_order() -> None:
 def test_levels_follow_the_percentage() -> None:
     """`level` may be a map on the percentage."""
     ladder = (LevelStep(2), LevelStep(4, Limit("at_least", 80)))
-    one = rule(condition=Share("late", "all", HALF), levels=ladder)
+    one = rule(condition=ShareCondition("late", "all", HALF), levels=ladder)
     group = Group(one)
     said = [
         *group.apply([event(0, late=5, all=9)], received_at=0),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import decode, encode
 
-from engine.core.judging.condition import Expected, Member, Silence
+from engine.core.judging.condition import ExpectedMember, ExpectedReporters, SilenceCondition
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit, Test
 from engine.core.judging.group_evaluation import Group
@@ -33,7 +33,9 @@ def worlds(draw: st.DrawFn) -> tuple[Rule, list[Event], Circumstances]:
     seen = draw(st.none() | st.integers(1, 20).map(lambda more: length + more * MINUTE))
     how: Any = draw(st.sampled_from(["by_hand", "no_longer_true", "event", "quiet"]))
     one = rule(
-        condition=Silence(length=length, below=draw(st.sampled_from([1, 1, 2, 3])), expected=Expected(seen=seen)),
+        condition=SilenceCondition(
+            length=length, below=draw(st.sampled_from([1, 1, 2, 3])), expected=ExpectedReporters(seen=seen)
+        ),
         clear=Clear(
             how,
             event=Test("clear", "equals", True) if how == "event" else None,
@@ -56,7 +58,7 @@ def worlds(draw: st.DrawFn) -> tuple[Rule, list[Event], Circumstances]:
     around = Circumstances(
         since=draw(MINUTES),
         gaps=merged(Gap(since=at, until=at + long * MINUTE) for at, long in gaps),
-        member=None if seen is not None else Member("73.15", draw(bounds), draw(bounds)),
+        member=None if seen is not None else ExpectedMember("73.15", draw(bounds), draw(bounds)),
     )
     return one, reports, around
 
@@ -143,11 +145,11 @@ def test_what_is_forgotten_changes_nothing(below: int):
     for _ in range(600):
         now += chance.randrange(1, 200) * MINUTE
         reports.append(event(now, f"e{now}", watched=True, clear=False))
-    around = Circumstances(since=0, member=Member("73.15"))
+    around = Circumstances(since=0, member=ExpectedMember("73.15"))
     heard, kept = [], []
     for horizon in (HOUR, 4 * 365 * DAY):
         one = rule(
-            condition=Silence(length=2 * HOUR, below=below, expected=Expected()),
+            condition=SilenceCondition(length=2 * HOUR, below=below, expected=ExpectedReporters()),
             levels=(LevelStep(2), LevelStep(3, Limit("at_least", 150 * MINUTE))),
             clear=Clear("no_longer_true"),
             late_horizon=horizon,

@@ -19,16 +19,16 @@ from engine.core.judging.condition import (
     Distinct,
     EveryEvent,
     FirstTime,
-    Part,
+    PatternPart,
     PreviousWindow,
-    Stage,
+    SequenceStage,
     Value,
 )
 from engine.core.judging.condition import Sequence as Steps
 from engine.core.judging.event import Event
 from engine.core.judging.filter import EVERYTHING, Limit, Test
 from engine.core.judging.group_evaluation import Group
-from engine.core.judging.group_state import Circumstances, Spell
+from engine.core.judging.group_state import Circumstances, FiringInterval
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.judgement import Judgement, Opened
 from engine.core.judging.rule import Clear, Rule
@@ -41,7 +41,7 @@ Row = tuple[int, str, str]
 """Minute, what the event is (`e` watched, `c` clears, `b` both), and its value."""
 
 
-def played(one: Rule, rows: list[Row], refuted: tuple[str, ...] = ()) -> list[Spell]:
+def played(one: Rule, rows: list[Row], refuted: tuple[str, ...] = ()) -> list[FiringInterval]:
     """What is found of events a, b, c... that come one by one; some are taken out again at the end."""
     group = Group(one)
     for place, (minute, what, value) in enumerate(rows):
@@ -56,7 +56,7 @@ def played(one: Rule, rows: list[Row], refuted: tuple[str, ...] = ()) -> list[Sp
     return list(group.spells)
 
 
-def times(spells: list[Spell]) -> list[tuple[int, int | None]]:
+def times(spells: list[FiringInterval]) -> list[tuple[int, int | None]]:
     """From which minute to which."""
     return [(s.happened_at // MINUTE, None if s.ended_at is None else s.ended_at // MINUTE) for s in spells]
 
@@ -136,7 +136,7 @@ def test_what_came_behind_the_newest_completion_is_not_used_up() -> None:
 
 def test_a_pattern_uses_up_what_is_up_to_its_newest_completion() -> None:
     """Two pairs of one instant are one opening; what is behind the newest of them begins anew."""
-    pair = AllItems(items=(Part(watch=EVERYTHING), Part(watch=EVERYTHING)), within=HOUR)
+    pair = AllItems(items=(PatternPart(watch=EVERYTHING), PatternPart(watch=EVERYTHING)), within=HOUR)
     one = rule(condition=pair, clear=Clear("quiet", quiet_for=MINUTE), start_again=True)
     group = Group(one)
     for place, (minute, bits) in enumerate([(0, 1), (0, 2), (0, 1), (5, 2), (6, 1)]):
@@ -167,9 +167,14 @@ def test_evidence_of_a_figure_is_its_window_and_that_of_a_sequence_is_its_choice
     found = [event(at * MINUTE, "abcd"[at], n=at) for at in range(4)]
     figure = rule(condition=Aggregate("sum", "n", Limit("at_least", 6), HOUR))
     assert evidence(figure, found) == ["a", "b", "c", "d"]
-    steps = Steps(stages=(Stage(parts=(Part(watch=EVERYTHING),)), Stage(parts=(Part(watch=EVERYTHING),))))
+    steps = Steps(
+        stages=(
+            SequenceStage(parts=(PatternPart(watch=EVERYTHING),)),
+            SequenceStage(parts=(PatternPart(watch=EVERYTHING),)),
+        )
+    )
     assert evidence(rule(condition=steps), found, (1, 0, 0, 2)) == ["a", "d"]
-    items = AllItems(items=(Part(watch=EVERYTHING), Part(watch=EVERYTHING)), within=HOUR)
+    items = AllItems(items=(PatternPart(watch=EVERYTHING), PatternPart(watch=EVERYTHING)), within=HOUR)
     assert evidence(rule(condition=items), found, (1, 1, 1, 2)) == ["a", "b", "c", "d"]
 
 

@@ -11,12 +11,12 @@ from engine.core.judging.condition import (
     Distinct,
     EveryEvent,
     FirstTime,
-    Part,
+    PatternPart,
     Spread,
     Value,
 )
 from engine.core.judging.condition import Sequence as Steps
-from engine.core.judging.condition import Stage as Step
+from engine.core.judging.condition import SequenceStage as Step
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit, Test
 from engine.core.judging.instant import DAY
@@ -25,7 +25,7 @@ from engine.matching.awas_alone import BY_SEVERITY, AwasAlone
 
 DEATH = Test("kind", "equals", "conflict.death")
 AWAS = (LevelStep(4),)
-PART = Part(watch=DEATH)
+PART = PatternPart(watch=DEATH)
 EVERY = EveryEvent()
 
 

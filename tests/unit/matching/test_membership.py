@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.judging.condition import AllItems, Guard, Part, Sequence, Stage
+from engine.core.judging.condition import AllItems, Guard, PatternPart, Sequence, SequenceStage
 from engine.core.judging.filter import Test
 from engine.core.judging.rule import Rule
 from engine.matching.native import NativeMatcher
@@ -11,8 +11,8 @@ from tests.unit.judging.desk import event, rule
 CLASH, POLICE = Test("kind", "equals", "conflict.clash"), Test("kind", "equals", "followup.police")
 SEVERE = Test("severity", "at_least", 3)
 FOLLOWED = Sequence(
-    stages=(Stage(parts=(Part(watch=CLASH),)),),
-    guards=(Guard(part=Part(watch=POLICE, per=(("incident", "details_ref"),)), within=1),),
+    stages=(SequenceStage(parts=(PatternPart(watch=CLASH),)),),
+    guards=(Guard(part=PatternPart(watch=POLICE, per=(("incident", "details_ref"),)), within=1),),
 )
 
 
@@ -41,8 +41,11 @@ def test_what_must_not_come_need_not_be_watched() -> None:
 
 def test_an_event_may_fit_several_parts_in_one_group_or_in_two() -> None:
     """A bit for each part, in the order in which they are written."""
-    by_place = Part(watch=SEVERE, per=(("incident", "details_ref"),))
-    one = rule(per=("incident",), condition=AllItems(items=(Part(watch=CLASH), Part(watch=SEVERE), by_place)))
+    by_place = PatternPart(watch=SEVERE, per=(("incident", "details_ref"),))
+    one = rule(
+        per=("incident",),
+        condition=AllItems(items=(PatternPart(watch=CLASH), PatternPart(watch=SEVERE), by_place)),
+    )
     assert groups(one, severity=3, incident="A", details_ref="A") == {"A": 7}
     assert groups(one, severity=3, incident="A", details_ref="B") == {"A": 3, "B": 4}
 

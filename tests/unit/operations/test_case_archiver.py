@@ -9,10 +9,10 @@ from engine.core.alerting.command import Answer, Comment
 from engine.core.alerting.integrity import broken_link
 from engine.core.judging.group_state import GroupState, Opening
 from engine.core.judging.instant import DAY, HOUR
-from engine.delivery.delivery_reports import Reports
-from engine.escalation.alert_commands import Desk
+from engine.delivery.delivery_reports import DeliveryReports
+from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.notes import NOTES, Notes, digest_of, with_note
-from engine.evaluation.groups import Head
+from engine.evaluation.groups import GroupHead
 from engine.operations.audit_proof import verify
 from engine.operations.case_archiver import CaseArchivist
 from engine.records.alert_lists import lists_of
@@ -76,7 +76,7 @@ async def leave(board, archive, after_days: int = 30, **settings) -> int:
 
 
 async def test_it_leaves_whole_and_is_found_there(board, archive):
-    desk = Desk(board.store, board.clock, board.books, board.metrics, archive)
+    desk = AlertCommands(board.store, board.clock, board.books, board.metrics, archive)
     before, history = await desk.case(board.over), await desk.history(board.over)
     await leave(board, archive, 29)
     assert await desk.case(board.over) is not None
@@ -111,7 +111,7 @@ async def test_the_summary_counts_what_left(board, archive):
 
     Law: docs/specification/trust.md#counters.
     """
-    desk = Desk(board.store, board.clock, board.books, board.metrics, archive)
+    desk = AlertCommands(board.store, board.clock, board.books, board.metrics, archive)
     before = await desk.summary()
     assert await leave(board, archive, 30)
     assert await desk.case(board.over) is None
@@ -250,10 +250,10 @@ async def test_words_and_notes_end_by_their_own_time(board, archive):
 
 
 async def test_a_report_that_comes_after_all_that_is_settled(board, archive):
-    desk = Desk(board.store, board.clock, board.books, board.metrics, archive)
+    desk = AlertCommands(board.store, board.clock, board.books, board.metrics, archive)
     message = next(iter((await desk.case(board.over)).notifications))
     dispatcher = board.dispatcher
-    reports = Reports(
+    reports = DeliveryReports(
         board.store, desk, dispatcher.replies, dispatcher.digests, board.gateways, board.metrics
     )
     await leave(board, archive)
@@ -268,11 +268,11 @@ async def test_what_is_still_spoken_of_stays(board, archive):
     """Judging that may still change the alert, a closing that it has not seen, a message that is under way."""
     key = "real|uji|73.15"
     opening = Opening(ordinal=1, happened_at=1, ended_at=2)
-    head = Put("groups", key, encode(Head(state=GroupState(openings=(opening,), opened=1))))
+    head = Put("groups", key, encode(GroupHead(state=GroupState(openings=(opening,), opened=1))))
     await board.store.write(Write(name="bench", puts=(head,)))
     await leave(board, archive, 60)
     assert await board.desk.case(board.over) is not None
-    head = Put("groups", key, encode(Head(state=GroupState(opened=1))))
+    head = Put("groups", key, encode(GroupHead(state=GroupState(opened=1))))
     plan = Plan(CLOSINGS, board.over, 1)
     await board.store.write(Write(name="bench", puts=(head,), plans=(plan,)))
     await leave(board, archive, 2)

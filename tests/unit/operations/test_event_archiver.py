@@ -13,9 +13,9 @@ from engine.core.judging.condition import Count
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.metrics import Metrics
 from engine.operations.event_archiver import ARCHIVE, WAITS, Archivist, horizon, told_link
-from engine.store.archive.day_file import Link
+from engine.store.archive.day_file import ChainPosition
 from engine.store.archive.events import Archive
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
 from engine.store.port import START, Arrival, Fence, Put, Write
@@ -68,7 +68,7 @@ class Office:
         return [entry.position for entry in Archive(self.folder, "uji").entries()]
 
     async def history(self) -> list[str]:
-        history = History(self.store, Archive(self.folder, "uji"))
+        history = EventHistory(self.store, Archive(self.folder, "uji"))
         return [entry.position async for entry in history.entries()]
 
     def gauge(self, name: str) -> float | None:
@@ -216,7 +216,7 @@ async def test_a_store_put_back_to_an_earlier_state_does_not_overwrite_the_archi
     first.release()
     (entry,) = await office.store.read(START, 10)
     other = Archive(office.folder, "uji")
-    assert other.take(Link())
+    assert other.take(ChainPosition())
     changed = entry.__class__(f"{BEGIN + DAY}-0", "events", BEGIN + DAY, (b'{"id":"x"}',), True)
     other.append([changed])
     other.release()
@@ -243,7 +243,7 @@ async def test_an_archive_without_its_store_goes_on(office):
 async def test_the_store_is_told_before_anything_is_trimmed(office):
     """What the store was told is never behind what was trimmed."""
     await office.receive(BEGIN)
-    await office.store.write(Write(name="other", puts=(Put(ARCHIVE, "link", encode(Link()), 0),)))
+    await office.store.write(Write(name="other", puts=(Put(ARCHIVE, "link", encode(ChainPosition()), 0),)))
     office.clock.set(BEGIN + 30 * DAY)
     office.kill_at = ("archived", "before")
     with pytest.raises(Killed):

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from engine.clock import ManualClock
-from engine.core.alerting.directory import Span
+from engine.core.alerting.directory import HolderSpan
 from engine.core.judging.instant import MINUTE
 from engine.escalation.internal_alerts import OWN
 from engine.metrics import Metrics
@@ -13,7 +13,7 @@ from engine.operations.auditor import Auditor
 from engine.operations.heartbeat import Heartbeat
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, places_of
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.records.statistics import take
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
@@ -74,7 +74,7 @@ async def test_a_watcher_that_refuses_or_is_away_harms_nothing():
 async def test_while_something_is_lost_there_is_no_sign_of_life():
     """The auditor counts an id after two passes agree; then the heartbeat stops until it is found again."""
     store, clock, metrics = MemoryStore(), ManualClock(NOW), Metrics()
-    books = Books(store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+    books = RuntimeConfig(store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
     auditor = Auditor(store, clock, books, metrics, Heartbeat(None, clock, metrics))
     lost = message(due_at=NOW)
     await store.write(Write(name="t", puts=(Put(NOTIFICATIONS, lost.id, encode(lost)),)))
@@ -98,7 +98,7 @@ async def test_while_something_is_lost_there_is_no_sign_of_life():
 async def test_what_the_auditor_finds_is_what_the_census_finds_though_it_walks_through_pieces():
     """More alerts than a piece holds; called are those whose message that nobody answered lies somewhere else."""
     store, clock, metrics = MemoryStore(), ManualClock(NOW), Metrics()
-    books = Books(store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+    books = RuntimeConfig(store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
     auditor = Auditor(store, clock, books, metrics, Heartbeat(None, clock, metrics))
     exhausted = Course(policy(step())).until(1)
     notices = {one.kind: one for one in exhausted.notifications.values()}
@@ -129,7 +129,7 @@ async def test_what_the_auditor_finds_is_what_the_census_finds_though_it_walks_t
 async def test_whose_time_in_office_ends_while_nobody_else_is_left_is_told_to_ops_once():
     board = Switchboard()
     ends = board.clock.now() + MINUTE
-    posts = [msgspec.structs.replace(one, valid=Span(None, ends)) for one in board.contents.assignments]
+    posts = [msgspec.structs.replace(one, valid=HolderSpan(None, ends)) for one in board.contents.assignments]
     board.contents = msgspec.structs.replace(board.contents, assignments=tuple(posts))
     await board.open()
     metrics = Metrics()

@@ -11,13 +11,13 @@ from engine.escalation.notes import NOTES, digest_of, with_note
 from engine.operations.audit_proof import verify
 from engine.operations.personal_data import Persons
 from engine.operations.unreadable_records import TYPES
-from engine.people.directory_service import Registry
+from engine.people.directory_service import DirectoryService
 from engine.people.proposal_records import PROPOSALS, ChangeProposal, Subject
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
 from engine.records.audit_log import AUDIT, entries
 from engine.records.contact_values import ERASED
-from engine.records.quarantine import QUARANTINE, SHARES, Quarantined, Share
-from engine.records.quarantine_acts import SETTLED, Settled
+from engine.records.quarantine import QUARANTINE, SHARES, Quarantined, QuarantineShare
+from engine.records.quarantine_acts import SETTLED, SettledRecord
 from engine.records.runtime_config import DIRECTORY
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
@@ -157,7 +157,7 @@ async def test_an_address_that_is_also_somebody_elses_stays_theirs():
 async def test_who_says_it_again_after_a_crash_still_finds_the_addresses():
     """The directory in force has the person no more, its versions still do."""
     board, _ = await told_and_answered()
-    await Registry(board.store, board.books).amend(
+    await DirectoryService(board.store, board.books).amend(
         lambda contents: without(contents, WHO), board.clock.now(), OPERATOR
     )
     assert SEKDA in (await Persons(board.store, board.books).addresses(WHO)).values
@@ -193,23 +193,23 @@ async def test_reports_in_quarantine_and_those_that_left_it_lose_the_address_and
         token_id="t",
         region="73.15",
     )
-    settled = Settled(record=kept, sent=raw, token_id="t", at=1, act="resubmitted")
+    settled = SettledRecord(record=kept, sent=raw, token_id="t", at=1, act="resubmitted")
     other = msgspec.structs.replace(
         settled, record=msgspec.structs.replace(kept, raw=b"{}"), sent=b"{}", at=2
     )
-    share = Share().plus(kept)
+    share = QuarantineShare().plus(kept)
     puts = (Put(QUARANTINE, "q1", encode(kept)), Put(SHARES, "t", encode(share)))
     appends = (Append(SETTLED, (encode(settled), encode(other))),)
     await store.write(Write(name="bench", puts=puts, appends=appends))
     erased = await Persons(store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
     assert erased["reports"] == 2
     assert await holds(store, SEKDA) == []
-    assert [decode(one, Settled).at for one in await store.log(SETTLED)] == [1, 2]
+    assert [decode(one, SettledRecord).at for one in await store.log(SETTLED)] == [1, 2]
     (record,) = await store.get(QUARANTINE, ["q1"])
     left = decode(record.value, Quarantined)
     assert msgspec.json.decode(left.raw) == {"summary": f"telp {ERASED}", "id": "E1"}
     (counted,) = await store.get(SHARES, ["t"])
-    assert decode(counted.value, Share) == Share().plus(left)
+    assert decode(counted.value, QuarantineShare) == QuarantineShare().plus(left)
     assert "quarantine/q1/redacted" in [entry.subject async for entry in entries(store)]
 
 

@@ -8,7 +8,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.core.alerting.alert import HistoryEntry
 from engine.core.judging.instant import HOUR, MINUTE
-from engine.operations.recent_activity import Recent
+from engine.operations.recent_activity import RecentActivity
 from engine.records.alert_repository import ALERTS, history_log
 from engine.records.audit_log import append_histories
 from engine.store.codec import encode
@@ -22,7 +22,7 @@ class Desk:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.clock = ManualClock(NOW)
-        self.recent = Recent(self.store, self.clock)
+        self.recent = RecentActivity(self.store, self.clock)
         self.numbers: dict[str, int] = {}
 
     async def report(self, region: str, at: int, **more) -> None:
@@ -70,7 +70,7 @@ async def test_a_look_goes_on_from_the_one_before_and_an_hour_is_forgotten(desk)
 
 
 async def test_a_flood_is_read_in_parts(desk):
-    recent = Recent(desk.store, desk.clock, entries=2, reads=3)
+    recent = RecentActivity(desk.store, desk.clock, entries=2, reads=3)
     for n in range(8):
         await desk.report(f"73.0{n}", NOW)
     first, second = await recent.look(), await recent.look()

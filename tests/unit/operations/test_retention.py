@@ -9,7 +9,7 @@ from engine.core.judging.instant import DAY, HOUR
 from engine.escalation.notes import NOTES, digest_of, with_note
 from engine.operations.audit_proof import verify
 from engine.operations.retention import BARE, Retention
-from engine.people.directory_service import Registry
+from engine.people.directory_service import DirectoryService
 from engine.records.alert_repository import NOTIFICATIONS
 from engine.settings_sections import RetentionSection
 from engine.store.codec import decode
@@ -65,7 +65,7 @@ async def test_notes_go_by_their_own_time(board):
 async def test_versions_of_the_directory_go_and_what_is_in_force_stays(board):
     await let_go(board, 0)
     first = (await board.books.directory()).version
-    await Registry(board.store, board.books).amend(
+    await DirectoryService(board.store, board.books).amend(
         lambda c: without(c, "bpbd-7315"), board.clock.now(), by=OPERATOR
     )
     await let_go(board, 0)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from engine.operations.ui_feed import EVENTS_EVERY, Changes
+from engine.operations.ui_feed import EVENTS_EVERY, UiFeed
 from engine.records.audit_log import AuditEntry, append_audit
 from engine.store.memory import MemoryStore
 from engine.store.port import Plan, Write
@@ -37,7 +37,7 @@ async def look(store: Looked) -> None:
 
 async def test_each_follower_hears_of_each_thing_that_happened():
     store = Looked()
-    changes = Changes(store)
+    changes = UiFeed(store)
     followers = [changes.follow(), changes.follow()]
     for write in HAPPENED.values():
         hearing = [asyncio.ensure_future(anext(follower)) for follower in followers]
@@ -53,7 +53,7 @@ async def test_each_follower_hears_of_each_thing_that_happened():
 async def test_of_events_alone_it_tells_only_now_and_then():
     """Events come all day long; each open page would be made anew each second."""
     store = Looked()
-    follower = Changes(store).follow()
+    follower = UiFeed(store).follow()
     hearing = asyncio.ensure_future(anext(follower))
     await store.read.wait()
     for _ in range(EVENTS_EVERY - 1):
@@ -69,7 +69,7 @@ async def test_of_events_alone_it_tells_only_now_and_then():
 async def test_nobody_looks_where_nobody_follows():
     """The store is asked while a page is open, and no longer."""
     store = Looked()
-    changes = Changes(store)
+    changes = UiFeed(store)
     follower = changes.follow()
     hearing = asyncio.ensure_future(anext(follower))
     await store.read.wait()

@@ -16,7 +16,7 @@ from engine.rule_sets.approval import Approval
 from engine.rule_sets.proposals import Proposals
 from engine.runtime.keys import Keys
 from engine.settings_sections import RetentionSection
-from engine.store.archive.history import History
+from engine.store.archive.history import EventHistory
 from engine.store.codec import decode
 from tests.credentials import DUTY_DESK, OPERATOR
 from tests.unit.support.switchboard import KEY, SEKDA, Switchboard
@@ -31,7 +31,7 @@ async def board() -> Switchboard:
     board = Switchboard()
     await board.publish()
     approval = Approval(
-        board.store, board.clock, board.books, board.metrics, max_told=5, history=History(board.store)
+        board.store, board.clock, board.books, board.metrics, max_told=5, history=EventHistory(board.store)
     )
     silences = Silences(board.store, board.clock, board.books, board.desk)
     board.proposals = Proposals(
@@ -256,7 +256,7 @@ async def test_no_digest_of_a_contact_can_be_searched_without_the_key(board):
     other = Switchboard()
     await other.publish()
     approval = Approval(
-        other.store, other.clock, other.books, other.metrics, max_told=5, history=History(other.store)
+        other.store, other.clock, other.books, other.metrics, max_told=5, history=EventHistory(other.store)
     )
     silences = Silences(other.store, other.clock, other.books, other.desk)
     kept = []

@@ -12,8 +12,17 @@ from engine.core.alerting.case_editor import Decision
 from engine.core.alerting.decide import open_alert
 from engine.core.alerting.phone_list import callees, may_need_call
 from engine.records import alert_lists
-from engine.records.alert_lists import LAYOUT, Told, Wanted, build, lists_of, page_of, recalled, relisted
-from engine.records.alert_repository import ALERTS, NOTIFICATIONS, Changes, load
+from engine.records.alert_lists import (
+    LAYOUT,
+    ListedNotification,
+    WantedList,
+    build,
+    lists_of,
+    page_of,
+    recalled,
+    relisted,
+)
+from engine.records.alert_repository import ALERTS, NOTIFICATIONS, WriteBuilder, load
 from engine.store.codec import encode
 from engine.store.memory import MemoryStore
 from engine.store.port import Put, Write
@@ -63,7 +72,7 @@ def decision(name, state, message):
 
 async def write(store, done):
     before = (await load(store, [done.alert.id])).get(done.alert.id)
-    changes = Changes()
+    changes = WriteBuilder()
     changes.add([done], before)
     await store.write(changes.write("evaluate"))
 
@@ -80,7 +89,7 @@ async def expected(store):
     found = defaultdict(dict)
     for case in (await load(store, list(await store.scan(ALERTS)))).values():
         for plan in relisted(None, case.alert) + recalled(
-            None, Told(case.alert, case.notifications.values())
+            None, ListedNotification(case.alert, case.notifications.values())
         ):
             found[plan.schedule][case.alert.id] = plan.at
     return dict(found)
@@ -197,5 +206,5 @@ async def test_a_record_that_cannot_be_read_keeps_no_other_off_the_lists():
     store = await asyncio.to_thread(old_store)
     await store.write(Write(name="evaluate", puts=(Put(ALERTS, "100", b"\xff"),)))
     await build(store)
-    page = await page_of(store, Wanted(), 500)
+    page = await page_of(store, WantedList(), 500)
     assert len(page.alerts) == 249

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from engine.cli.case import history_lines
-from engine.cli.policy_staff.check import Tongue
+from engine.cli.policy_staff.check import CheckLanguage
 from engine.core.alerting.alert import Rendered
 from engine.records.case_file import CaseFileError, public_key, read, write
 from tests.unit.alerting.cases import Course, policy
@@ -40,7 +40,7 @@ def test_it_says_in_words_by_which_credential_each_entry_was():
         "siaga", course.alert, (), course.history, credentials=said, mark="", at=course.now, seed=SEED
     )
     assert read(file, public_key(SEED)).credentials == said
-    lines = list(history_lines(read(file), Tongue.id))
+    lines = list(history_lines(read(file), CheckLanguage.id))
     assert len(lines) == len(course.history) > 0
     assert all(line.endswith("[kata]") for line in lines)
 

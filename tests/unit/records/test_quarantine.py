@@ -6,7 +6,7 @@ from engine.records.quarantine import (
     QUARANTINE,
     SHARES,
     Quarantined,
-    Share,
+    QuarantineShare,
     all_of,
     build,
     fitting,
@@ -44,8 +44,12 @@ async def test_an_old_store_gets_lists_and_shares_once():
     assert await build(store) == 250
     found = {region: len(await store.planned(waiting_in(region))) for region in ("00", "73", "73.15", "94")}
     assert found == {"00": 250, "73": 126, "73.15": 126, "94": 62}
-    shares = {id_: decode(kept.value, Share) for id_, kept in (await store.scan(SHARES)).items()}
-    assert shares == {"t0": Share(84, 840), "t1": Share(83, 830), "t2": Share(83, 830)}
+    shares = {id_: decode(kept.value, QuarantineShare) for id_, kept in (await store.scan(SHARES)).items()}
+    assert shares == {
+        "t0": QuarantineShare(84, 840),
+        "t1": QuarantineShare(83, 830),
+        "t2": QuarantineShare(83, 830),
+    }
     assert await build(store) == 0
 
 
@@ -70,7 +74,7 @@ async def test_an_interrupted_start_begins_again_and_counts_nothing_twice():
         await build(Mortal())
     except Dies:
         assert await build(store) == 250
-    assert decode((await store.get(SHARES, ["t0"]))[0].value, Share) == Share(84, 840)
+    assert decode((await store.get(SHARES, ["t0"]))[0].value, QuarantineShare) == QuarantineShare(84, 840)
 
 
 async def test_a_region_below_a_regency_is_read_out_of_the_regencys_list():
@@ -97,7 +101,7 @@ async def test_a_record_that_cannot_be_read_hides_no_other():
 
 def test_a_share_takes_what_fits_in_order():
     records = [record(n, raw=b"x" * size) for n, size in enumerate((10, 90, 10, 10))]
-    taken, share = fitting(Share(), records, Share(3, 100))
+    taken, share = fitting(QuarantineShare(), records, QuarantineShare(3, 100))
     assert [one.id for one in taken] == ["q000", "q001"]
-    assert share == Share(2, 100)
+    assert share == QuarantineShare(2, 100)
     assert Counter(one.token_id for one in taken) == {"t0": 1, "t1": 1}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from engine.cli.policy_staff.check import advice_of
-from engine.core.judging.condition import Count, Expected, Silence
+from engine.core.judging.condition import Count, ExpectedReporters, SilenceCondition
 from engine.core.judging.filter import Test
 from engine.core.judging.group_evaluation import Group
-from engine.core.judging.group_key import Key
+from engine.core.judging.group_key import GroupKey
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
 from engine.core.judging.rule import Rule
 from engine.evaluation.groups import Groups, Judged
@@ -39,7 +39,7 @@ async def stored(rules: list[Rule], loaded_at: Instant) -> MemoryStore:
 
 async def report(store: MemoryStore, of: Rule, instants: list[Instant], group: str = "73.15") -> None:
     """Let a group of a rule have these events, as the evaluator stores them."""
-    key, groups = Key("real", of.id, group), Groups(store)
+    key, groups = GroupKey("real", of.id, group), Groups(store)
     await groups.fetch([key])
     held = Group(of)
     for at in instants:
@@ -74,7 +74,7 @@ async def test_a_wait_for_silence_is_held_against_the_usual_gap(
     length: Millis, hasty: dict[str, Millis]
 ) -> None:
     """Reports an hour apart: a silence of less is none."""
-    quiet = one("sunyi", condition=Silence(length=length, expected=Expected(seen=7 * DAY)))
+    quiet = one("sunyi", condition=SilenceCondition(length=length, expected=ExpectedReporters(seen=7 * DAY)))
     store = await stored([quiet], NOW - DAY)
     for group in ("73.15", "73.16"):
         await report(store, quiet, [NOW - hour * HOUR for hour in range(11, -1, -1)], group)
@@ -85,7 +85,7 @@ async def test_a_wait_for_silence_is_held_against_the_usual_gap(
 
 async def test_too_few_reports_show_no_gap() -> None:
     """Twenty gaps at least."""
-    quiet = one("sunyi", condition=Silence(length=MINUTE, expected=Expected(seen=7 * DAY)))
+    quiet = one("sunyi", condition=SilenceCondition(length=MINUTE, expected=ExpectedReporters(seen=7 * DAY)))
     store = await stored([quiet], NOW - DAY)
     await report(store, quiet, [NOW - hour * HOUR for hour in range(11, -1, -1)])
     assert (await experience(store, NOW)).hasty == {}

@@ -6,8 +6,8 @@ from engine.core.alerting.alert import Rendered
 from engine.records.case_archive import CaseArchive
 from engine.records.contact_values import ERASED, ContactValues
 from engine.records.quarantine import Quarantined
-from engine.records.quarantine_acts import Settled
-from engine.store.archive.case_index import FILE, Text
+from engine.records.quarantine_acts import SettledRecord
+from engine.store.archive.case_index import FILE, FiledText
 
 PHONE = "+6281234567801"
 GONE = ContactValues([PHONE])
@@ -15,17 +15,17 @@ RAW = f'{{"summary":"telp {PHONE}"}}'.encode()
 RECORD = Quarantined(
     id="q", reason="missing", field="kind", raw=RAW, received_at=1, token_id="t", region="73.15"
 )
-SETTLED = Settled(record=RECORD, sent=RAW, token_id="t", at=1, act="resubmitted")
+SETTLED = SettledRecord(record=RECORD, sent=RAW, token_id="t", at=1, act="resubmitted")
 RENDERED = Rendered(to="+6281234567802", text=f"Hubungi {PHONE}.")
 
 
 async def test_notes_messages_and_settled_records_lose_the_address(tmp_path):
     past = CaseArchive(tmp_path, "n")
     texts = [
-        Text("a", "note", "d1", "bpbd", None, f"Sekda {PHONE} sakit".encode()),
-        Text("a", "note", "d2", "bpbd", None, b"Aman"),
-        Text("a", "message", "m", "bpbd", None, msgspec.json.encode(RENDERED)),
-        Text("quarantine/q", "settled", "1", "", None, msgspec.json.encode(SETTLED)),
+        FiledText("a", "note", "d1", "bpbd", None, f"Sekda {PHONE} sakit".encode()),
+        FiledText("a", "note", "d2", "bpbd", None, b"Aman"),
+        FiledText("a", "message", "m", "bpbd", None, msgspec.json.encode(RENDERED)),
+        FiledText("quarantine/q", "settled", "1", "", None, msgspec.json.encode(SETTLED)),
     ]
     past.index.file([], texts, "0-0")
     assert await past.redact(GONE) == 3
@@ -34,7 +34,7 @@ async def test_notes_messages_and_settled_records_lose_the_address(tmp_path):
     assert notes["d2"] == b"Aman"
     assert msgspec.json.decode(notes["m"], type=Rendered).text == f"Hubungi {ERASED}."
     (settled,) = past.index.texts("quarantine/q")
-    left = msgspec.json.decode(settled.value, type=Settled)
+    left = msgspec.json.decode(settled.value, type=SettledRecord)
     assert PHONE.encode() not in left.sent + left.record.raw
     assert PHONE[3:].encode() not in (tmp_path / FILE).read_bytes()
     assert await past.redact(GONE) == 0

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from engine.runtime.batcher import AT_MOST, Rounds
+from engine.runtime.batcher import AT_MOST, Batcher
 
 
 class Work:
@@ -27,7 +27,7 @@ class Work:
 
 async def test_who_asks_alone_waits_for_nobody_and_what_comes_meanwhile_goes_together():
     work = Work()
-    rounds = Rounds(work)
+    rounds = Batcher(work)
     first = asyncio.create_task(rounds.ask(1))
     await work.began.wait()
     others = [asyncio.create_task(rounds.ask(number)) for number in (2, 3, 4)]
@@ -39,7 +39,7 @@ async def test_who_asks_alone_waits_for_nobody_and_what_comes_meanwhile_goes_tog
 async def test_what_was_raised_for_one_is_told_to_it_alone():
     work = Work()
     work.go.set()
-    rounds = Rounds(work)
+    rounds = Batcher(work)
     found = await asyncio.gather(*(rounds.ask(number) for number in (1, -2, 3)), return_exceptions=True)
     assert (found[0], str(found[1]), found[2]) == (10, "-2", 30)
     assert len(work.rounds) == 1
@@ -49,7 +49,7 @@ async def test_a_round_that_raises_is_told_to_all_of_it_and_the_next_goes_on():
     work = Work()
     work.go.set()
     work.raises = OSError("away")
-    rounds = Rounds(work)
+    rounds = Batcher(work)
     found = await asyncio.gather(rounds.ask(1), rounds.ask(2), return_exceptions=True)
     assert list(map(str, found)) == ["away", "away"]
     work.raises = None
@@ -59,14 +59,14 @@ async def test_a_round_that_raises_is_told_to_all_of_it_and_the_next_goes_on():
 async def test_a_round_holds_only_so_many():
     work = Work()
     work.go.set()
-    rounds = Rounds(work)
+    rounds = Batcher(work)
     await asyncio.gather(*(rounds.ask(number) for number in range(AT_MOST + 1)))
     assert list(map(len, work.rounds)) == [AT_MOST, 1]
 
 
 async def test_who_gave_up_before_a_round_began_is_not_asked_for():
     work = Work()
-    rounds = Rounds(work)
+    rounds = Batcher(work)
     first = asyncio.create_task(rounds.ask(1))
     await work.began.wait()
     second, third = asyncio.create_task(rounds.ask(2)), asyncio.create_task(rounds.ask(3))
@@ -81,7 +81,7 @@ async def test_who_gave_up_before_a_round_began_is_not_asked_for():
 
 async def test_who_gives_up_during_a_round_is_no_burden_to_it():
     work = Work()
-    rounds = Rounds(work)
+    rounds = Batcher(work)
     first, second = asyncio.create_task(rounds.ask(1)), asyncio.create_task(rounds.ask(2))
     await work.began.wait()
     first.cancel()

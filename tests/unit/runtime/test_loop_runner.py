@@ -2,7 +2,7 @@
 
 from engine.clock import ManualClock
 from engine.metrics import Metrics
-from engine.runtime.loop_runner import Rota
+from engine.runtime.loop_runner import LoopRunner
 from engine.store.memory import MemoryStore
 from tests.unit.support.country import NOW
 
@@ -14,7 +14,7 @@ async def turn() -> int:
 def test_a_loop_of_a_role_that_runs_elsewhere_is_none_of_this_process():
     """Nor does its age stand in the metrics of this one, where nothing would ever turn it."""
     metrics = Metrics()
-    rota = Rota(["auditor"], store=MemoryStore(), clock=ManualClock(NOW), metrics=metrics)
+    rota = LoopRunner(["auditor"], store=MemoryStore(), clock=ManualClock(NOW), metrics=metrics)
     for name in ("auditor", "retention", "dispatcher"):
         rota.add(name, turn, every=40)
     assert list(rota.states) == ["auditor", "retention"]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.runtime.rate_limit import REMEMBERED, Limit, RateLimiter
+from engine.runtime.rate_limit import REMEMBERED, RateLimit, RateLimiter
 
-SLOW = Limit(per_second=0.001, burst=1)
+SLOW = RateLimit(per_second=0.001, burst=1)
 
 
 def test_a_burst_goes_at_once_and_then_one_by_one():
-    limiter, limit = RateLimiter(), Limit(per_second=2, burst=3)
+    limiter, limit = RateLimiter(), RateLimit(per_second=2, burst=3)
     assert [limiter.take("a", limit, 0.0) for _ in range(3)] == [0, 0, 0]
     assert limiter.take("a", limit, 0.0) == pytest.approx(0.5)
     assert limiter.wait("a", limit, 0.25) == pytest.approx(0.25)
@@ -26,7 +26,7 @@ def test_a_burst_goes_at_once_and_then_one_by_one():
     st.integers(1, 10),
 )
 def test_no_more_goes_than_allowed_in_any_span(asked, per_second, burst):
-    limiter, limit, now, went = RateLimiter(), Limit(per_second, burst), 0.0, []
+    limiter, limit, now, went = RateLimiter(), RateLimit(per_second, burst), 0.0, []
     for pause, amount in asked:
         now += pause
         if limiter.take("a", limit, now, amount) == 0:
@@ -40,7 +40,7 @@ def test_no_more_goes_than_allowed_in_any_span(asked, per_second, burst):
 
 @given(st.floats(0, 1e6), st.integers(1, 100), st.integers(1, 100))
 def test_what_is_asked_again_after_the_wait_goes(now, burst, amount):
-    limiter, limit = RateLimiter(), Limit(0.5, burst)
+    limiter, limit = RateLimiter(), RateLimit(0.5, burst)
     while (wait := limiter.take("a", limit, now, amount)) == 0:
         assert amount <= burst
     if math.isfinite(wait):
@@ -50,7 +50,7 @@ def test_what_is_asked_again_after_the_wait_goes(now, burst, amount):
 
 
 def test_more_than_a_bucket_holds_never_goes():
-    assert RateLimiter().take("a", Limit(10, 5), 0.0, 6) == math.inf
+    assert RateLimiter().take("a", RateLimit(10, 5), 0.0, 6) == math.inf
 
 
 def test_what_was_given_back_can_be_taken_again():
@@ -63,7 +63,7 @@ def test_what_was_given_back_can_be_taken_again():
 
 
 def test_a_clock_that_steps_back_refills_nothing_and_takes_nothing():
-    limiter, limit = RateLimiter(), Limit(1, 2)
+    limiter, limit = RateLimiter(), RateLimit(1, 2)
     assert limiter.take("a", limit, 100.0) == 0
     assert limiter.take("a", limit, 0.0) == 0
     assert limiter.take("a", limit, 0.0) == pytest.approx(1)

@@ -7,13 +7,13 @@ import pytest
 
 from engine.errors import ConfigurationError
 from engine.simulation.backtest_report import difference
-from engine.simulation.ledger import Course, Ledger, Received, Told
+from engine.simulation.ledger import Course, Ledger, Received, RecordedMessage
 from engine.simulation.replay import Recording
 
 COURSE = Course(
     id="a", rule="r", group="73", ordinal=1, level=2, happened_at=100, detected_at=100, closed_at=500
 )
-TOLD = Told(
+TOLD = RecordedMessage(
     alert="a",
     kind="first",
     step=1,
@@ -70,13 +70,15 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path):
         Recording(tmp_path / "none.jsonl")
 
 
-def ledger(courses: list[Course], told: list[Told]) -> Ledger:
+def ledger(courses: list[Course], told: list[RecordedMessage]) -> Ledger:
     return Ledger(
         rules=1, since=0, until=1_000, received=Received(), courses=tuple(courses), told=tuple(told)
     )
 
 
-def changed(before: tuple[Course, list[Told]] | None, after: tuple[Course, list[Told]] | None):
+def changed(
+    before: tuple[Course, list[RecordedMessage]] | None, after: tuple[Course, list[RecordedMessage]] | None
+):
     sides = [ledger([side[0]], side[1]) if side else ledger([], []) for side in (before, after)]
     return difference(*sides)
 

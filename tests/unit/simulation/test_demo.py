@@ -14,7 +14,7 @@ from engine.documents.calendar import load_calendar
 from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds
 from engine.documents.policies import load_policies
-from engine.documents.reference_data import Known
+from engine.documents.reference_data import ReferenceData
 from engine.documents.regions import load_regions
 from engine.documents.rules.rules import load_rules
 from engine.intake.event_schema import Accepted, EventSchema
@@ -56,7 +56,7 @@ def events(regions: RegionTable) -> list[Event]:
 
 @pytest.fixture(scope="module")
 def rules(regions: RegionTable, policies: tuple[Policy, ...]) -> tuple[Rule, ...]:
-    known = Known(
+    known = ReferenceData(
         kinds=frozenset(load_kinds(Path("config/kinds.yaml"))),
         regions=regions,
         policies=frozenset(policy.id for policy in policies),

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from engine.store.redis.connection import HEAVY, Together
+from engine.store.redis.connection import HEAVY, CommandBatcher
 
 
 class Server:
@@ -33,7 +33,7 @@ class Server:
 
 async def test_what_is_asked_in_one_turn_goes_in_one_packet_and_who_asks_alone_goes_alone():
     server = Server()
-    together = Together(server, server)
+    together = CommandBatcher(server, server)
     assert await asyncio.gather(together.ask("GET", "a"), together.ask("GET", "b")) == ["a", "b"]
     assert await together.ask("GET", "c") == "c"
     assert server.packets == [[("GET", "a"), ("GET", "b")], [("GET", "c")]]
@@ -42,7 +42,7 @@ async def test_what_is_asked_in_one_turn_goes_in_one_packet_and_who_asks_alone_g
 async def test_a_heavy_command_is_on_its_way_before_the_next_task_works():
     """Else the server had nothing to do while all requests of one turn are judged, and the door nothing after it."""
     server = Server()
-    together = Together(server, server)
+    together = CommandBatcher(server, server)
     sent = []
 
     async def request(events):
@@ -56,12 +56,12 @@ async def test_a_heavy_command_is_on_its_way_before_the_next_task_works():
 
 async def test_who_asks_a_heavy_command_hears_what_went_wrong_with_it():
     with pytest.raises(ValueError, match="refused"):
-        await Together(Server(), Server()).ask("EVALSHA", b"refused" * HEAVY)
+        await CommandBatcher(Server(), Server()).ask("EVALSHA", b"refused" * HEAVY)
 
 
 async def test_several_commands_go_in_one_packet_and_the_first_refusal_is_raised():
     server = Server()
-    together = Together(server, server)
+    together = CommandBatcher(server, server)
     assert await together.ask_all([("GET", "a"), ("GET", "b")]) == ["a", "b"]
     assert server.packets == [[("GET", "a"), ("GET", "b")]]
     with pytest.raises(ValueError, match="refused"):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.judging.instant import DAY, HOUR
-from engine.store.archive.day_file import FIRST, Damage, DamagedError, Link, blocks, pack
+from engine.store.archive.day_file import FIRST, ChainPosition, Damage, DamagedError, blocks, pack
 from engine.store.archive.events import LOCK, Archive
 from engine.store.port import START, Entry
 
@@ -37,7 +37,7 @@ ENTRIES = [
 @pytest.fixture
 def archive(tmp_path):
     made = Archive(tmp_path / "archive", "uji")
-    assert made.take(Link())
+    assert made.take(ChainPosition())
     yield made
     made.release()
 
@@ -48,7 +48,7 @@ def written(archive: Archive, *, at_once: int = 2) -> Archive:
     return archive
 
 
-def again(archive: Archive, told: Link) -> Archive:
+def again(archive: Archive, told: ChainPosition) -> Archive:
     """The same folder, as a process that starts finds it."""
     archive.release()
     other = Archive(archive.folder, "uji")
@@ -68,8 +68,12 @@ def test_what_was_written_is_read_in_order(archive):
 
 def test_nothing_is_an_archive_too(tmp_path):
     empty = Archive(tmp_path / "none", "uji")
-    assert (list(empty.entries()), empty.at(["7-7"]), empty.span()) == ([], {}, (Link(), Link()))
-    assert msgspec.structs.astuple(empty.verify()) == (0, 0, 0, Link(), ())
+    assert (list(empty.entries()), empty.at(["7-7"]), empty.span()) == (
+        [],
+        {},
+        (ChainPosition(), ChainPosition()),
+    )
+    assert msgspec.structs.astuple(empty.verify()) == (0, 0, 0, ChainPosition(), ())
     assert not empty.folder.exists()
 
 
@@ -94,19 +98,19 @@ def test_a_day_has_a_file_that_other_tools_read_and_check(archive):
 def test_the_chain_does_not_depend_on_the_appends(tmp_path_factory, cuts):
     """However entries were cut into appends, and whoever wrote them."""
     archive = Archive(tmp_path_factory.mktemp("archive"), "uji")
-    archive.take(Link())
+    archive.take(ChainPosition())
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(ENTRIES)], strict=True):
-        archive = again(archive, Link())
+        archive = again(archive, ChainPosition())
         archive.append(ENTRIES[start:end])
     archive.release()
     assert archive.link == _whole()
     assert archive.verify().damages == ()
 
 
-def _whole() -> Link:
+def _whole() -> ChainPosition:
     from engine.store.archive.day_file import entry_line, head_line
 
-    link, days = Link(), {}
+    link, days = ChainPosition(), {}
     for one in ENTRIES:
         day = {NOON: "2024-11-27", NOON + DAY: "2024-11-28", NOON + 3 * DAY: "2024-11-30"}[one.received_at]
         if day not in days:
@@ -127,7 +131,7 @@ def lines_of(path) -> list[bytes]:
 def test_a_flipped_bit_anywhere_is_found(tmp_path_factory, data):
     """In a head, a body or a tail of a block, in any file."""
     archive = Archive(tmp_path_factory.mktemp("archive"), "uji")
-    archive.take(Link())
+    archive.take(ChainPosition())
     told = written(archive).link
     archive.release()
     path = data.draw(st.sampled_from(sorted(archive.folder.glob("*.gz"))))
@@ -194,7 +198,7 @@ def test_a_torn_write_is_cut_off_and_written_again(tmp_path_factory, data):
     """Whatever part of the last append reached the disk, writing goes on and ends as if nothing had been."""
     folder = tmp_path_factory.mktemp("archive")
     archive = Archive(folder, "uji")
-    archive.take(Link())
+    archive.take(ChainPosition())
     done = data.draw(st.integers(0, len(ENTRIES) - 1))
     told = archive.append(ENTRIES[:done])
     before = {path: path.stat().st_size for path in folder.glob("*.gz")}
@@ -220,7 +224,7 @@ def test_who_reads_beside_the_writer_sees_whole_blocks(archive):
     assert list(reader.entries()) == ENTRIES
     assert reader.verify(archive.link).damages == ()
     assert [damage.kind for damage in reader.verify().damages] == ["torn"]
-    assert reader.span() == (Link(), archive.link)
+    assert reader.span() == (ChainPosition(), archive.link)
 
 
 def test_what_the_stream_cannot_give_again_is_never_cut_off(archive):
@@ -235,7 +239,9 @@ def test_what_the_stream_cannot_give_again_is_never_cut_off(archive):
     assert path.read_bytes() == content[:-1]
 
 
-@pytest.mark.parametrize("told", [Link(f"{NOON + 4 * DAY}-0", "a" * 64), Link(ENTRIES[2].position, "a" * 64)])
+@pytest.mark.parametrize(
+    "told", [ChainPosition(f"{NOON + 4 * DAY}-0", "a" * 64), ChainPosition(ENTRIES[2].position, "a" * 64)]
+)
 def test_an_archive_that_is_not_the_stores_is_not_written_to(archive, told):
     """It lacks what the store says was archived, or has something else in its place."""
     written(archive).release()
@@ -246,9 +252,9 @@ def test_an_archive_that_is_not_the_stores_is_not_written_to(archive, told):
 def test_only_one_writes(archive):
     """A second process stands by, until the first one is gone."""
     other = Archive(archive.folder, "uji")
-    assert not other.take(Link())
+    assert not other.take(ChainPosition())
     archive.release()
-    assert other.take(Link())
+    assert other.take(ChainPosition())
     other.release()
 
 
@@ -275,4 +281,4 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(archive, tmp_path):
 
 
 def test_the_first_position_of_all_is_the_start():
-    assert Link().position == START
+    assert ChainPosition().position == START

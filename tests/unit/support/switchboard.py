@@ -10,19 +10,19 @@ from engine.core.alerting.budget import UNBOUNDED, Budgets
 from engine.core.alerting.command import Open
 from engine.core.alerting.decide import open_alert
 from engine.core.alerting.directory import Assignment, Contact, Contents, Person
-from engine.core.alerting.policy import Policy, Step, Target
+from engine.core.alerting.policy import Policy, PolicyStep, StepTarget
 from engine.core.alerting.route import Route
 from engine.core.judging.instant import MINUTE
 from engine.core.judging.judgement import Evidence, Opened
 from engine.core.judging.rule import Rule
 from engine.delivery.dispatcher import Dispatcher
 from engine.delivery.gateways import Gateway, Gateways
-from engine.delivery.reply_codes import Phones
-from engine.escalation.alert_commands import Desk
+from engine.delivery.reply_codes import ReplyCodes
+from engine.escalation.alert_commands import AlertCommands
 from engine.metrics import Metrics
-from engine.records.alert_repository import NOTIFICATIONS, OUTBOX, Changes
+from engine.records.alert_repository import NOTIFICATIONS, OUTBOX, WriteBuilder
 from engine.records.rule_sets import RuleSet
-from engine.records.runtime_config import Books
+from engine.records.runtime_config import RuntimeConfig
 from engine.runtime.keys import Keys
 from engine.store.codec import decode
 from engine.store.memory import MemoryStore
@@ -64,10 +64,12 @@ class Switchboard:
         self.store = store or MemoryStore()
         self.clock = ManualClock(NOW)
         self.contents = Contents(people=tuple(people), assignments=tuple(offices))
-        self.books = Books(self.store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+        self.books = RuntimeConfig(
+            self.store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {})
+        )
         self.metrics = Metrics()
-        self.desk = Desk(self.store, self.clock, self.books, self.metrics)
-        self.phones = Phones(self.store, Keys(KEY))
+        self.desk = AlertCommands(self.store, self.clock, self.books, self.metrics)
+        self.phones = ReplyCodes(self.store, Keys(KEY))
         self.route = Collecting(CollectingSettings(channel="sms"))
         self.gateways = Gateways(self.store, self.clock, self.metrics, [gateway])
         self.inbound = self.another_inbound()
@@ -75,12 +77,14 @@ class Switchboard:
 
     def another_inbound(self) -> Inbound:
         """What hears texts, as another process has it: it shares nothing but the store and the clock."""
-        books = Books(self.store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {}))
+        books = RuntimeConfig(
+            self.store, namespace="test", regions=REGIONS, kinds={}, rule_set=RuleSet({}, {})
+        )
         return Inbound(
             self.store,
             self.clock,
             books,
-            Desk(self.store, self.clock, books, self.metrics),
+            AlertCommands(self.store, self.clock, books, self.metrics),
             self.metrics,
             phones=self.phones,
             responses=Responses(CATALOGUE, REGIONS),
@@ -128,14 +132,15 @@ class Switchboard:
             escalate="",
             version="1",
         )
-        targets = tuple(Target(role=role) for role in roles or ("sekda",))
+        targets = tuple(StepTarget(role=role) for role in roles or ("sekda",))
         evidence = Evidence(
             desk=region, id="e", kind="k", region=region, severity=3, occurred_at=NOW, received_at=NOW
         )
         command = Open(
             rule=rule,
             policy=Policy(
-                id="uji", steps=(Step(to=targets, wait=30 * MINUTE), Step(to=targets, wait=30 * MINUTE))
+                id="uji",
+                steps=(PolicyStep(to=targets, wait=30 * MINUTE), PolicyStep(to=targets, wait=30 * MINUTE)),
             ),
             space=space,
             group=region,
@@ -144,7 +149,7 @@ class Switchboard:
             opened=Opened(ordinal=ordinal, happened_at=self.clock.now(), evidence=(evidence,), level=level),
         )
         decision = open_alert(command, await self.books.surroundings(), self.clock.now(), by=OPERATOR)
-        changes = Changes()
+        changes = WriteBuilder()
         changes.add([decision], None)
         await self.store.write(changes.write("open"))
         return decision.alert.id

@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 
 from engine.core.alerting.alert import Alert, Notification, RuleWords, Run, Taking
-from engine.core.alerting.policy import Policy, Step, StepCondition, Target
+from engine.core.alerting.policy import Policy, PolicyStep, StepCondition, StepTarget
 from engine.core.judging.event import EventKey
 from engine.core.judging.instant import DAY, HOUR, MINUTE, parse_instant
 from engine.core.judging.judgement import Evidence
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
-from engine.texts.alert_text import Case, Teller
+from engine.texts.alert_text import AlertText, CaseText
 from engine.texts.catalogue import load_catalogue
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.texts.render import Renderer
 
 ROOT = Path(__file__).parents[3]
@@ -44,11 +44,13 @@ def evidence(number: int, at: int, **fields) -> Evidence:
 POLICY = Policy(
     id="netralitas",
     steps=(
-        Step(to=(Target(role="sekda"), Target(role="bkpsdm")), wait=30 * MINUTE),
-        Step(to=(Target(role="sekda", at="province"),), wait=HOUR, when=StepCondition(level_at_least=3)),
-        Step(to=(Target(role="dirjen_otda", at="nation"),), wait=HOUR),
+        PolicyStep(to=(StepTarget(role="sekda"), StepTarget(role="bkpsdm")), wait=30 * MINUTE),
+        PolicyStep(
+            to=(StepTarget(role="sekda", at="province"),), wait=HOUR, when=StepCondition(level_at_least=3)
+        ),
+        PolicyStep(to=(StepTarget(role="dirjen_otda", at="nation"),), wait=HOUR),
     ),
-    inform=(Target(role="kesbangpol"),),
+    inform=(StepTarget(role="kesbangpol"),),
 )
 RULE = RuleWords(
     id="netralitas-berulang",
@@ -180,6 +182,6 @@ def renderer(base_url: str = BASE_URL, **surroundings) -> Renderer:
 RENDERER = renderer()
 
 
-def teller(mine: Notification, alert: Alert = ALERT, told=TOLD, at: int = NOW) -> Teller:
-    voice = Voice(CATALOGUE.texts(mine.language), REGIONS, KINDS, alert.region)
-    return Teller(voice, Case(notification=mine, alert=alert, notifications=told, at=at))
+def teller(mine: Notification, alert: Alert = ALERT, told=TOLD, at: int = NOW) -> AlertText:
+    voice = Localizer(CATALOGUE.texts(mine.language), REGIONS, KINDS, alert.region)
+    return AlertText(voice, CaseText(notification=mine, alert=alert, notifications=told, at=at))

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, HOUR, MINUTE
-from engine.texts.alert_text import Teller
+from engine.texts.alert_text import AlertText
 from tests.unit.texts.sample import ALERT, NOW, RULE, change, notification
 from tests.unit.texts.sample import teller as tell
 
@@ -25,7 +25,7 @@ DEADLINE = change(
 )
 
 
-def teller(alert: Alert, language: str = "id", at: int = NOW) -> Teller:
+def teller(alert: Alert, language: str = "id", at: int = NOW) -> AlertText:
     return tell(notification(language=language), alert, told=(), at=at)
 
 

@@ -8,7 +8,7 @@ from engine.core.alerting.alert import Postponed, Run
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.texts.console.alert_rows import pressing, row, upcoming
 from engine.texts.console.last_hour import bars
-from engine.texts.console.tile_map import Layout, tile
+from engine.texts.console.tile_map import TileLayout, tile
 from engine.web.console.page_renderer import console_catalogue
 from tests.unit.texts.sample import ALERT, CATALOGUE, KINDS, REGIONS, TEMPLATES
 
@@ -95,7 +95,7 @@ def test_a_tile_says_how_many_alerts_there_are_and_the_highest_level():
 
 
 def test_every_province_has_a_place_of_its_own_on_the_map():
-    layout = msgspec.convert(yaml.safe_load((TEMPLATES / "console/tiles.yaml").read_text()), Layout)
+    layout = msgspec.convert(yaml.safe_load((TEMPLATES / "console/tiles.yaml").read_text()), TileLayout)
     provinces = {region.code for region in REGIONS if region.level == "province"}
     places = [(place.column, place.row) for place in layout.tiles.values()]
     assert layout.tiles.keys() == provinces | {"00"}

@@ -8,11 +8,11 @@ import pytest
 from engine.core.alerting.alert import HistoryEntry
 from engine.core.judging.instant import MINUTE
 from engine.metric_labels import CHANNELS, STATES
-from engine.texts.alert_text import Case, Teller
+from engine.texts.alert_text import AlertText, CaseText
 from engine.texts.console.alert_story import story
 from engine.texts.console.deliveries import deliveries
 from engine.texts.console.event_table import reports
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from engine.web.console.page_renderer import console_catalogue
 from tests.unit.texts.sample import ALERT, CATALOGUE, KINDS, NOW, REGIONS, TEMPLATES, notification
 from tests.unit.web.test_console_texts import TEXTS
@@ -74,10 +74,10 @@ TOLD = (
 )
 
 
-def teller(language: str = "id", told=TOLD) -> Teller:
+def teller(language: str = "id", told=TOLD) -> AlertText:
     texts = console_catalogue(CATALOGUE, TEMPLATES).texts(language)
-    voice = Voice(texts, REGIONS, KINDS, ALERT.region)
-    return Teller(voice, Case(notification=TOLD[0], alert=ALERT, notifications=told, at=NOW))
+    voice = Localizer(texts, REGIONS, KINDS, ALERT.region)
+    return AlertText(voice, CaseText(notification=TOLD[0], alert=ALERT, notifications=told, at=NOW))
 
 
 def entry(number: int, name: str, at: int = NOW, **fields) -> HistoryEntry:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 
 from engine.core.alerting.alert import Delegation, Taking
-from engine.core.alerting.directory import Found
+from engine.core.alerting.directory import FoundHolder
 from engine.core.judging.instant import HOUR
 from engine.core.judging.judgement import Impact
-from engine.texts.answer_page import STYLES, AnswerPages, Outcome
+from engine.texts.answer_page import STYLES, AnswerPages, PageOutcome
 from engine.texts.digest import MOST_ITEMS
 from tests.unit.texts.sample import (
     ALERT,
@@ -39,11 +39,11 @@ MINE = change(TAKEN, acknowledged_by="orang-sekda", takings=(change(TAKEN.taking
 PASSED_ON = change(
     TAKEN, delegations=(Delegation(giver=TAKEN.acknowledged_by, delegate="orang-sekda", entry=9),)
 )
-BKPSDM = Found(person="orang-bkpsdm", capacity="holder", role="bkpsdm", region="73.15")
+BKPSDM = FoundHolder(person="orang-bkpsdm", capacity="holder", role="bkpsdm", region="73.15")
 COUNTED = change(ALERT, takings=(Taking(person="orang-sekda", at=LATER, via="link", grade=2),))
 
 
-def page(alert=ALERT, outcome: Outcome | None = None, at: int = LATER, **fields) -> str:
+def page(alert=ALERT, outcome: PageOutcome | None = None, at: int = LATER, **fields) -> str:
     return PAGES.page(notification(**fields), alert, TOLD, at=at, outcome=outcome)
 
 
@@ -104,25 +104,29 @@ def test_the_page_tells_all_that_the_message_told():
 @pytest.mark.parametrize(
     ("outcome", "alert", "expected"),
     [
-        (Outcome(reason="taken"), MINE, "Tercatat: Anda menangani peringatan ini. Terima kasih."),
-        (Outcome(reason="taken_need_not_met"), COUNTED, "Masih menunggu pejabat lain."),
+        (PageOutcome(reason="taken"), MINE, "Tercatat: Anda menangani peringatan ini. Terima kasih."),
+        (PageOutcome(reason="taken_need_not_met"), COUNTED, "Masih menunggu pejabat lain."),
         (
-            Outcome(reason="also_taken"),
+            PageOutcome(reason="also_taken"),
             TAKEN,
             "sudah ditangani oleh Kepala BKPSDM Kab. Pinrang sejak pukul 10.27 WITA",
         ),
-        (Outcome(reason="renewed"), MINE, "Anda masih menangani peringatan ini."),
-        (Outcome(reason="seen"), ALERT, "Membaca belum berarti menangani"),
-        (Outcome(reason="resolved"), RESOLVED, "Tercatat: peringatan ini selesai. Terima kasih."),
-        (Outcome(reason="sesuatu"), ALERT, "Jawaban Anda tercatat."),
-        (Outcome(reason="taken", repeated=True), MINE, "Jawaban Anda sudah tercatat sebelumnya"),
-        (Outcome(reason="", refusal="already_resolved"), RESOLVED, "sudah selesai sejak pukul 13.15 WITA"),
-        (Outcome(reason="", refusal="not_told"), ALERT, "Peringatan ini tidak ditujukan kepada Anda"),
-        (Outcome(reason="", refusal="grade_too_low"), ALERT, "jawaban lewat tautan tidak cukup"),
-        (Outcome(reason="", refusal="lain"), ALERT, "Mohon coba lagi atau hubungi Posko."),
+        (PageOutcome(reason="renewed"), MINE, "Anda masih menangani peringatan ini."),
+        (PageOutcome(reason="seen"), ALERT, "Membaca belum berarti menangani"),
+        (PageOutcome(reason="resolved"), RESOLVED, "Tercatat: peringatan ini selesai. Terima kasih."),
+        (PageOutcome(reason="sesuatu"), ALERT, "Jawaban Anda tercatat."),
+        (PageOutcome(reason="taken", repeated=True), MINE, "Jawaban Anda sudah tercatat sebelumnya"),
+        (
+            PageOutcome(reason="", refusal="already_resolved"),
+            RESOLVED,
+            "sudah selesai sejak pukul 13.15 WITA",
+        ),
+        (PageOutcome(reason="", refusal="not_told"), ALERT, "Peringatan ini tidak ditujukan kepada Anda"),
+        (PageOutcome(reason="", refusal="grade_too_low"), ALERT, "jawaban lewat tautan tidak cukup"),
+        (PageOutcome(reason="", refusal="lain"), ALERT, "Mohon coba lagi atau hubungi Posko."),
     ],
 )
-def test_the_page_says_plainly_what_happened(outcome: Outcome, alert, expected: str):
+def test_the_page_says_plainly_what_happened(outcome: PageOutcome, alert, expected: str):
     """After every tap, in words."""
     assert expected in text(page(alert, outcome, at=NOW + 3 * HOUR))
 
@@ -161,7 +165,7 @@ def test_pages_are_in_the_persons_language():
 
 
 @pytest.mark.parametrize(
-    "html", [page(), page(RESOLVED, Outcome(reason="resolved")), PAGES.not_found(), PAGES.unavailable()]
+    "html", [page(), page(RESOLVED, PageOutcome(reason="resolved")), PAGES.not_found(), PAGES.unavailable()]
 )
 def test_a_page_is_light_and_takes_nothing_from_elsewhere(html: str):
     """Under 30 kB, no script, no image, no address at all."""
@@ -298,7 +302,7 @@ def test_a_page_at_its_longest_is_under_30_kb(language: str):
     delegates = [change(BKPSDM, role=f"{ROLE[2:]}{n:02}") for n in range(20)]
     mine = notification(role=ROLE, language=language)
     html = pages.page(
-        mine, alert, told, at=LATER, delegates=delegates, outcome=Outcome(reason="", refusal="other")
+        mine, alert, told, at=LATER, delegates=delegates, outcome=PageOutcome(reason="", refusal="other")
     )
     assert len(html.encode()) < 30_000
     assert len(buttons(html)) == 5

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from engine.core.judging.condition import Column, Condition, Earlier, Floor, PreviousWindow, SameHour
+from engine.core.judging.condition import Condition, Earlier, Floor, PreviousWindow, ReferenceColumn, SameHour
 from engine.core.judging.filter import Limit
 from engine.core.judging.instant import HOUR
 from tests.unit.texts.test_sentence import CONDITIONS, said
@@ -16,7 +16,12 @@ SHARE, COMPARE = CONDITIONS["share"][0], CONDITIONS["compare"][0]
     [
         (
             SHARE,
-            {"part": "metrics.tps", "whole": Column(name="directory.tps"), "within": None, "missing": 0},
+            {
+                "part": "metrics.tps",
+                "whole": ReferenceColumn(name="directory.tps"),
+                "within": None,
+                "missing": 0,
+            },
             "id",
             (
                 "Bila menurut laporan terbaru tentang bentrok massa di satu kabupaten/kota jumlah TPS sedikitnya 20%"
@@ -26,7 +31,7 @@ SHARE, COMPARE = CONDITIONS["share"][0], CONDITIONS["compare"][0]
         ),
         (
             SHARE,
-            {"whole": Column(name="directory.ikp")},
+            {"whole": ReferenceColumn(name="directory.ikp")},
             "en",
             (
                 "If within 1 day the number of reports of clash with loss of life in reports of clash between groups"

@@ -5,11 +5,11 @@ from engine.texts.conversation import (
     BEGUN_FOR,
     BEGUN_KEPT,
     HEARD_KEPT,
-    Act,
+    AppliedText,
     Begun,
-    Done,
-    Line,
-    Told,
+    Conversation,
+    RecordedAct,
+    SentCode,
     begin,
     close,
     hear,
@@ -20,8 +20,8 @@ from engine.texts.conversation import (
 NOW = 1_732_500_000_000
 
 
-def line_of(*alerts: str) -> Line:
-    return Line(codes=tuple(Told(code=f"K7{a}R", alerts=(a,), told_at=NOW) for a in alerts))
+def line_of(*alerts: str) -> Conversation:
+    return Conversation(codes=tuple(SentCode(code=f"K7{a}R", alerts=(a,), told_at=NOW) for a in alerts))
 
 
 def test_a_code_is_kept_ninety_days_after_its_alert_was_closed():
@@ -35,7 +35,7 @@ def test_a_code_is_kept_ninety_days_after_its_alert_was_closed():
 
 
 def test_a_digest_is_closed_with_the_last_of_its_alerts():
-    line = Line(codes=(Told(code="K7QR", alerts=("a", "b"), told_at=NOW, digest=True),))
+    line = Conversation(codes=(SentCode(code="K7QR", alerts=("a", "b"), told_at=NOW, digest=True),))
     assert close(line, {"a": NOW + 1}, NOW + 2) == line
     assert close(line, {"a": NOW + 1, "b": NOW + 3}, NOW + 4).by_code("K7QR").closed_at == NOW + 3
 
@@ -52,7 +52,7 @@ def test_five_replies_that_recorded_nothing_are_the_last_until_something_is_reco
 
 
 def test_the_newest_texts_are_remembered():
-    line = Line()
+    line = Conversation()
     for number in range(HEARD_KEPT + 1):
         line = hear(line, f"t{number}", recorded=True)
     assert len(line.heard) == HEARD_KEPT
@@ -62,27 +62,30 @@ def test_the_newest_texts_are_remembered():
 
 # --- what is remembered ends ------------------------------------------------------------------------------------------
 
-ACTS = (Act(alert="a", code="K7QR", said="taken", item=1), Act(alert="b", code="K7QR", said="taken", item=2))
+ACTS = (
+    RecordedAct(alert="a", code="K7QR", said="taken", item=1),
+    RecordedAct(alert="b", code="K7QR", said="taken", item=2),
+)
 
 
 def begun(text: str, at: int = 0) -> Begun:
-    return Begun(text=text, turn=0, at=at, acts=ACTS, done=(Done(reason="taken"),))
+    return Begun(text=text, turn=0, at=at, acts=ACTS, done=(AppliedText(reason="taken"),))
 
 
 def test_a_text_that_is_never_brought_again_is_forgotten():
-    line = begin(Line(), begun("t", at=HOUR))
+    line = begin(Conversation(), begun("t", at=HOUR))
     assert close(line, {}, HOUR + BEGUN_FOR - 1).begun_of("t") is not None
     assert close(line, {}, HOUR + BEGUN_FOR).begun == ()
 
 
 def test_of_many_texts_that_were_begun_the_newest_are_remembered():
-    line = Line()
+    line = Conversation()
     for number in range(BEGUN_KEPT + 1):
         line = begin(line, begun(f"t{number}"))
     assert [one.text for one in line.begun] == [f"t{number}" for number in range(1, BEGUN_KEPT + 1)]
 
 
 def test_a_text_that_ended_is_begun_no_more():
-    line = hear(begin(begin(Line(), begun("t")), begun("u")), "t", recorded=True)
+    line = hear(begin(begin(Conversation(), begun("t")), begun("u")), "t", recorded=True)
     assert [one.text for one in line.begun] == ["u"]
     assert line.heard == ("t",)

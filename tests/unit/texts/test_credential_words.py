@@ -6,7 +6,7 @@ from engine.core.alerting import credential
 from engine.core.alerting.credential import Credential
 from engine.people.proposal_records import LAPSING
 from engine.texts.credential_words import credential_words, offices_of, tokens_among
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from tests.unit.texts.sample import CATALOGUE, KINDS, REGIONS, notification
 
 
@@ -38,7 +38,7 @@ def test_a_link_and_a_phone_are_those_of_an_office_where_their_message_is_known(
         ("en", "the link sent to ", "SMS of "),
     ):
         texts = CATALOGUE.texts(language)
-        offices = offices_of([message], Voice(texts, REGIONS, KINDS, "73.15"))
+        offices = offices_of([message], Localizer(texts, REGIONS, KINDS, "73.15"))
         assert credential_words(f"link:{message.id}", texts, offices=offices).startswith(link)
         assert credential_words(f"phone:{message.contact}", texts, offices=offices).startswith(phone)
         assert "Pinrang" in credential_words(f"link:{message.id}", texts, offices=offices)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.judging.instant import DAY, HOUR, MINUTE
-from engine.texts.console.evidence_chart import HEIGHT, WIDTH, Chart, Point, chart_of, svg, window_steps
+from engine.texts.console.evidence_chart import HEIGHT, WIDTH, Chart, ChartPoint, chart_of, svg, window_steps
 from tests.unit.texts.sample import ALERT, NOW, THREE, change, evidence
 
 SILENT = change(
@@ -100,7 +100,7 @@ INSTANTS = st.lists(st.integers(NOW - 30 * DAY, NOW), min_size=1, max_size=40)
 @given(INSTANTS, st.integers(1, 10 * DAY), st.integers(0, 5), st.floats(0, 1e6, allow_nan=False))
 def test_nothing_is_drawn_outside_of_the_canvas(instants, within, later, limit):
     steps = window_steps([(instant, n) for n, instant in enumerate(instants)], within, NOW + later)
-    points = tuple(Point(instant, 2, 1.0) for instant in sorted(instants))
+    points = tuple(ChartPoint(instant, 2, 1.0) for instant in sorted(instants))
     drawn = svg(Chart("count", min(instants), NOW + later, points, steps, limit), "t", "d")
     lengths = [float(text) for text in re.findall(r'[xy][12]="(-?[\d.]+)"', drawn)]
     places = re.search(r'points="([^"]*)"', drawn).group(1).replace(",", " ").split()

@@ -17,10 +17,10 @@ from engine.core.judging.judgement import Impact
 from engine.gsm7 import parts, septets
 from engine.texts.answer_link import PLACEHOLDER, token_length
 from engine.texts.catalogue import LANGUAGES
-from engine.texts.conversation import Act
+from engine.texts.conversation import RecordedAct
 from engine.texts.render import KINDS
-from engine.texts.reply_routing import Turned, Why
-from engine.texts.response import Became, Responses
+from engine.texts.reply_routing import UnusableText, Why
+from engine.texts.response import Responses, TextResult
 from engine.texts.sms_profile import Profile
 from tests.unit.texts.sample import (
     ALERT,
@@ -160,20 +160,22 @@ def replies(language: str) -> str:
         "reply.stop_asked": RESPONSES.stopped(language, coded=False),
         "reply.locked": RESPONSES.locked(language),
     }
-    act = Act(alert=TAKEN.id, code=CODE, said="taken")
+    act = RecordedAct(alert=TAKEN.id, code=CODE, said="taken")
     for key in CATALOGUE.pairs:
         family, _, reason = key.rpartition(".")
         if family in ("reply.recorded", "reply.refused"):
             refused = family == "reply.refused"
-            became = Became(act=act, reason=reason, refused=refused, alert=TAKEN, notifications=TOLD)
+            became = TextResult(act=act, reason=reason, refused=refused, alert=TAKEN, notifications=TOLD)
             said[key] = RESPONSES.answered(language, [became])
-    items = [Became(act=change(act, item=n), reason="taken", refused=n == 2, alert=TAKEN) for n in (1, 2, 3)]
+    items = [
+        TextResult(act=change(act, item=n), reason="taken", refused=n == 2, alert=TAKEN) for n in (1, 2, 3)
+    ]
     said["reply.items"] = RESPONSES.answered(language, items, unknown_items=(9,))
     codes = (CODE, "A2AA")
     for why in get_args(Why):
-        turned = Turned(why=why, codes=codes)
+        turned = UnusableText(why=why, codes=codes)
         said[f"reply.{why}"] = RESPONSES.turned(language, turned, {CODE: "73.15", "A2AA": "94.02"})
-    said["reply.help.nothing_open"] = RESPONSES.turned(language, Turned(why="help"), {})
+    said["reply.help.nothing_open"] = RESPONSES.turned(language, UnusableText(why="help"), {})
     return "\n".join(f"{key}\n{counted(text)}" for key, text in sorted(said.items()))
 
 

@@ -3,12 +3,12 @@
 import pytest
 
 from engine.core.judging.region import Region, RegionTable
-from engine.texts.localizer import Voice
+from engine.texts.localizer import Localizer
 from tests.unit.texts.sample import CATALOGUE, KINDS, NOW, REGIONS, evidence
 
 
-def voice(language: str = "id", region: str = "73.15", regions: RegionTable = REGIONS) -> Voice:
-    return Voice(CATALOGUE.texts(language), regions, KINDS, region)
+def voice(language: str = "id", region: str = "73.15", regions: RegionTable = REGIONS) -> Localizer:
+    return Localizer(CATALOGUE.texts(language), regions, KINDS, region)
 
 
 @pytest.mark.parametrize(

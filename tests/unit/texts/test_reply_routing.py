@@ -8,25 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.judging.instant import DAY, HOUR
-from engine.texts.conversation import Act, Line, Told
+from engine.texts.conversation import Conversation, RecordedAct, SentCode
 from engine.texts.reply_code import DIGITS, LETTERS, valid, written
 from engine.texts.reply_parser import WORDS, read
-from engine.texts.reply_routing import Answers, Stops, Turned, dialogue
+from engine.texts.reply_routing import Answers, Stops, UnusableText, dialogue
 
 NOW = 1_732_500_000_000
-ONE = Told(code="K7QR", alerts=("one",), told_at=NOW - HOUR)
-TWO = Told(code="A2AA", alerts=("two",), told_at=NOW)
-THREE = Told(code="B2AB", alerts=("three",), told_at=NOW - 2 * HOUR)
-FOUR = Told(code="A3AC", alerts=("four",), told_at=NOW - 3 * HOUR)
-DIGEST = Told(code="A2BD", alerts=("one", "two", "three"), told_at=NOW - 2 * HOUR, digest=True)
+ONE = SentCode(code="K7QR", alerts=("one",), told_at=NOW - HOUR)
+TWO = SentCode(code="A2AA", alerts=("two",), told_at=NOW)
+THREE = SentCode(code="B2AB", alerts=("three",), told_at=NOW - 2 * HOUR)
+FOUR = SentCode(code="A3AC", alerts=("four",), told_at=NOW - 3 * HOUR)
+DIGEST = SentCode(code="A2BD", alerts=("one", "two", "three"), told_at=NOW - 2 * HOUR, digest=True)
 
 
-def outcome(text: str, *codes: Told, unresolved=("one", "two", "three", "four"), now: int = NOW):
-    return dialogue(read(text), Line(codes=codes), frozenset(unresolved), now)
+def outcome(text: str, *codes: SentCode, unresolved=("one", "two", "three", "four"), now: int = NOW):
+    return dialogue(read(text), Conversation(codes=codes), frozenset(unresolved), now)
 
 
 def acts(alert: str, said: str, code: str, **more) -> Answers:
-    return Answers(acts=(Act(alert=alert, said=said, code=code, **more),))
+    return Answers(acts=(RecordedAct(alert=alert, said=said, code=code, **more),))
 
 
 def test_the_code_says_which_alert():
@@ -41,46 +41,48 @@ def test_without_a_code_the_only_open_alert_is_meant():
 
 
 def test_without_a_code_and_several_open_the_newest_three_are_listed():
-    assert outcome("terima", ONE, TWO) == Turned(why="which", codes=("A2AA", "K7QR"))
-    assert outcome("terima", FOUR, ONE, TWO, THREE) == Turned(why="which", codes=("A2AA", "K7QR", "B2AB"))
+    assert outcome("terima", ONE, TWO) == UnusableText(why="which", codes=("A2AA", "K7QR"))
+    assert outcome("terima", FOUR, ONE, TWO, THREE) == UnusableText(
+        why="which", codes=("A2AA", "K7QR", "B2AB")
+    )
 
 
 def test_without_a_code_and_none_open():
-    assert outcome("terima") == Turned(why="nothing_open")
-    assert outcome("terima", ONE, unresolved=[]) == Turned(why="nothing_open")
+    assert outcome("terima") == UnusableText(why="nothing_open")
+    assert outcome("terima", ONE, unresolved=[]) == UnusableText(why="nothing_open")
 
 
 def test_an_old_code_touches_no_other_alert():
-    assert outcome("terima K7QR", ONE, TWO, unresolved=["two"]) == Turned(why="old_code")
+    assert outcome("terima K7QR", ONE, TWO, unresolved=["two"]) == UnusableText(why="old_code")
 
 
 @pytest.mark.parametrize("text", ["terima A2AA", "terima K7QX", "terima K0QI", "K7QX", "A2AA"])
 def test_a_code_that_was_not_sent_to_this_phone_touches_no_alert(text):
-    assert outcome(text, ONE) == Turned(why="unknown_code")
+    assert outcome(text, ONE) == UnusableText(why="unknown_code")
 
 
 @pytest.mark.parametrize("text", ["K7QR", "apa ini?", "", "terima kasih", "bantuan", "? K7QR"])
 def test_what_is_no_answer_gets_help_with_the_code(text):
-    assert outcome(text, ONE) == Turned(why="help", codes=("K7QR",))
+    assert outcome(text, ONE) == UnusableText(why="help", codes=("K7QR",))
 
 
 def test_help_without_any_alert_lists_no_code():
-    assert outcome("help") == Turned(why="help")
+    assert outcome("help") == UnusableText(why="help")
 
 
 def test_stopping():
     assert outcome("STOP", ONE) == Stops()
     assert outcome("berhenti") == Stops()
     assert outcome("berhenti K7QR", ONE) == Stops(coded=True)
-    assert outcome("berhenti K7QR", TWO) == Turned(why="unknown_code")
+    assert outcome("berhenti K7QR", TWO) == UnusableText(why="unknown_code")
 
 
 def test_items_of_the_newest_digest():
     assert outcome("1,3 ok; 2 bukan saya", DIGEST) == Answers(
         acts=(
-            Act(alert="one", said="taken", code="A2BD", item=1),
-            Act(alert="three", said="taken", code="A2BD", item=3),
-            Act(alert="two", said="declined", code="A2BD", item=2),
+            RecordedAct(alert="one", said="taken", code="A2BD", item=1),
+            RecordedAct(alert="three", said="taken", code="A2BD", item=3),
+            RecordedAct(alert="two", said="declined", code="A2BD", item=2),
         )
     )
     assert [act.alert for act in outcome("semua ok", DIGEST).acts] == ["one", "two", "three"]
@@ -90,34 +92,34 @@ def test_an_unknown_number_is_named_and_the_rest_counts():
     answers = outcome("1,7 ok", DIGEST)
     assert [act.alert for act in answers.acts] == ["one"]
     assert answers.unknown_items == (7,)
-    assert outcome("0,7 ok", DIGEST) == Turned(why="unknown_items", codes=("A2BD",))
+    assert outcome("0,7 ok", DIGEST) == UnusableText(why="unknown_items", codes=("A2BD",))
 
 
 def test_of_two_digests_the_newest_is_meant_unless_its_code_says_otherwise():
-    newer = Told(code="B2AB", alerts=("four", "two"), told_at=NOW - HOUR, digest=True)
+    newer = SentCode(code="B2AB", alerts=("four", "two"), told_at=NOW - HOUR, digest=True)
     assert [act.alert for act in outcome("1 ok", DIGEST, newer).acts] == ["four"]
     assert [act.alert for act in outcome("1 ok a2bd", DIGEST, newer).acts] == ["one"]
 
 
 def test_a_digest_without_its_code_is_meant_for_a_day():
     assert isinstance(outcome("1 ok", DIGEST, now=DIGEST.told_at + DAY - 1), Answers)
-    assert outcome("1 ok", DIGEST, now=DIGEST.told_at + DAY) == Turned(why="which", codes=("A2BD",))
+    assert outcome("1 ok", DIGEST, now=DIGEST.told_at + DAY) == UnusableText(why="which", codes=("A2BD",))
     assert isinstance(outcome("1 ok A2BD", DIGEST, now=DIGEST.told_at + DAY), Answers)
 
 
 def test_a_digest_needs_items_and_one_answer_for_each():
-    assert outcome("ok A2BD", DIGEST) == Turned(why="which_items", codes=("A2BD",))
-    assert outcome("1 ok; 1 bukan", DIGEST) == Turned(why="which_items", codes=("A2BD",))
+    assert outcome("ok A2BD", DIGEST) == UnusableText(why="which_items", codes=("A2BD",))
+    assert outcome("1 ok; 1 bukan", DIGEST) == UnusableText(why="which_items", codes=("A2BD",))
 
 
 def test_items_where_there_is_no_digest():
-    assert outcome("1 ok", ONE, TWO) == Turned(why="which", codes=("A2AA", "K7QR"))
+    assert outcome("1 ok", ONE, TWO) == UnusableText(why="which", codes=("A2AA", "K7QR"))
     assert outcome("1 ok K7QR", ONE) == acts("one", "taken", "K7QR", coded=True)
-    assert outcome("2 ok K7QR", ONE) == Turned(why="unknown_items", codes=("K7QR",))
+    assert outcome("2 ok K7QR", ONE) == UnusableText(why="unknown_items", codes=("K7QR",))
 
 
 def test_an_alert_of_a_digest_and_of_its_own_code_is_one_alert():
-    digest = Told(code="A2BD", alerts=("one",), told_at=NOW, digest=True)
+    digest = SentCode(code="A2BD", alerts=("one",), told_at=NOW, digest=True)
     assert outcome("terima", digest, ONE) == acts("one", "taken", "K7QR")
     assert outcome("terima", digest) == acts("one", "taken", "A2BD")
 
@@ -127,7 +129,7 @@ words = st.sampled_from([phrase for phrases in WORDS.values() for phrase in phra
 names = st.sampled_from("abcdef")
 lines = st.lists(
     st.builds(
-        lambda code, alerts, ago, digest: Told(
+        lambda code, alerts, ago, digest: SentCode(
             code=code, alerts=tuple(alerts if digest else alerts[:1]), told_at=NOW - ago * HOUR, digest=digest
         ),
         codes,
@@ -153,14 +155,14 @@ def test_no_text_touches_an_alert_whose_code_was_not_sent_to_the_phone(told, unr
         assert found.acts
         assert all(act.alert in known[act.code] for act in found.acts)
         assert len({act.alert for act in found.acts}) == len(found.acts)
-    elif isinstance(found, Turned):
+    elif isinstance(found, UnusableText):
         assert set(found.codes) <= {one.code for one in told}
         assert len(found.codes) <= 3
 
 
 @given(lines, st.sets(names), st.text(max_size=300))
 def test_any_text_has_an_outcome(told, unresolved, text):
-    assert isinstance(outcome(text, *told, unresolved=unresolved), Answers | Turned | Stops)
+    assert isinstance(outcome(text, *told, unresolved=unresolved), Answers | UnusableText | Stops)
 
 
 @given(st.sets(names), codes, words)

@@ -5,8 +5,8 @@ import pytest
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.judgement import Impact
-from engine.texts.event_list import Reports
-from engine.texts.localizer import Voice
+from engine.texts.event_list import EventList
+from engine.texts.localizer import Localizer
 from tests.unit.texts.sample import (
     ALERT,
     CATALOGUE,
@@ -24,12 +24,12 @@ NOON = instant("2024-11-27T12:00:00+09:00")
 MARCH = instant("2025-03-03T12:00:00+09:00")
 
 
-def reports(*found, alert: Alert = CLASH, at: int = CLASH_AT, language: str = "id", **fields) -> Reports:
+def reports(*found, alert: Alert = CLASH, at: int = CLASH_AT, language: str = "id", **fields) -> EventList:
     """The reports of an alert that the first piece of evidence opened."""
     first = found[0].occurred_at if found else alert.happened_at
     fields = {"evidence": found, "evidence_count": len(found), "happened_at": first} | fields
-    voice = Voice(CATALOGUE.texts(language), REGIONS, KINDS, alert.region)
-    return Reports(voice, change(alert, **fields), at)
+    voice = Localizer(CATALOGUE.texts(language), REGIONS, KINDS, alert.region)
+    return EventList(voice, change(alert, **fields), at)
 
 
 def clash(number: int, at: int, **fields):

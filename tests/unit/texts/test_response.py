@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from engine.core.judging.region import Region, RegionTable
 from engine.gsm7 import parts, septets
-from engine.texts.conversation import Act
-from engine.texts.reply_routing import Turned
-from engine.texts.response import Became, Responses
+from engine.texts.conversation import RecordedAct
+from engine.texts.reply_routing import UnusableText
+from engine.texts.response import Responses, TextResult
 from tests.unit.texts.sample import ALERT, CATALOGUE, REGIONS, RESOLVED, RULE, TAKEN, TOLD, change
 from tests.unit.texts.test_render import HOSTILE
 
@@ -48,12 +48,12 @@ LONGEST = RegionTable(
 )
 
 
-def became(reason: str, *, refused: bool = False, item: int | None = None, alert=TAKEN) -> Became:
-    act = Act(alert=alert.id, code="K7QR", said="taken", item=item)
-    return Became(act=act, reason=reason, refused=refused, alert=alert, notifications=TOLD)
+def became(reason: str, *, refused: bool = False, item: int | None = None, alert=TAKEN) -> TextResult:
+    act = RecordedAct(alert=alert.id, code="K7QR", said="taken", item=item)
+    return TextResult(act=act, reason=reason, refused=refused, alert=alert, notifications=TOLD)
 
 
-def said(language: str, *became_: Became, unknown=(), regions=REGIONS) -> str:
+def said(language: str, *became_: TextResult, unknown=(), regions=REGIONS) -> str:
     return Responses(CATALOGUE, regions).answered(language, became_, unknown)
 
 
@@ -133,13 +133,15 @@ def test_every_refusal_fits_one_part(language, why):
     regions = dict.fromkeys(codes, "73.15")
     for listed in (codes, codes[:1], ()):
         if why not in ("which", "which_items", "unknown_items") or listed:
-            text = Responses(CATALOGUE, LONGEST).turned(language, Turned(why=why, codes=listed), regions)
+            text = Responses(CATALOGUE, LONGEST).turned(
+                language, UnusableText(why=why, codes=listed), regions
+            )
             assert parts(text) == 1
             assert "{" not in text
 
 
 def test_a_question_lists_codes_with_their_places():
-    asked = Turned(why="which", codes=("K7QR", "A2AA"))
+    asked = UnusableText(why="which", codes=("K7QR", "A2AA"))
     assert RESPONSES.turned("id", asked, {"K7QR": "73.15", "A2AA": "94.02"}) == (
         "Yang mana? Peringatan terbuka: K7QR (Kab. Pinrang), A2AA (Kab. Puncak Jaya). "
         "Tambahkan kodenya, misalnya TERIMA K7QR."
@@ -148,7 +150,7 @@ def test_a_question_lists_codes_with_their_places():
 
 def test_words_of_the_design_that_officials_are_told():
     def turned(why):
-        return RESPONSES.turned("id", Turned(why=why), {}).lower()
+        return RESPONSES.turned("id", UnusableText(why=why), {}).lower()
 
     assert "kode lama" in turned("old_code")
     assert "kode tidak dikenal" in turned("unknown_code")
@@ -191,14 +193,14 @@ def test_hostile_words_neither_overflow_nor_break_a_reply(
     alert = change(TAKEN, space=space, rule=change(RULE, short_title=title, title=title or "x"))
     told = tuple(change(n, role=role) for n in TOLD)
     hostile = Responses(CATALOGUE, RegionTable([region]))
-    answered = Became(
-        act=Act(alert=alert.id, code="K7QR", said="taken"),
+    answered = TextResult(
+        act=RecordedAct(alert=alert.id, code="K7QR", said="taken"),
         reason=reason,
         refused=refused,
         alert=alert,
         notifications=told,
     )
-    asked = Turned(why="which", codes=("K7QR", "A2AA"))
+    asked = UnusableText(why="which", codes=("K7QR", "A2AA"))
     for text in (
         hostile.answered(language, [answered]),
         hostile.turned(language, asked, dict.fromkeys(asked.codes, "73.15")),

@@ -18,24 +18,24 @@ from engine.core.judging.condition import (
     AnyItem,
     Bond,
     Change,
-    Column,
     Compare,
     Condition,
     Count,
     Deadline,
     Distinct,
     EveryEvent,
-    Expected,
+    ExpectedReporters,
     FirstTime,
     Floor,
     Guard,
     NotAllItems,
-    Part,
+    PatternPart,
+    ReferenceColumn,
     Sequence,
-    Share,
-    Silence,
+    SequenceStage,
+    ShareCondition,
+    SilenceCondition,
     Spread,
-    Stage,
     Value,
 )
 from engine.core.judging.filter import AllOf, AnyOf, Limit, Test, Unless
@@ -119,7 +119,7 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
         ),
     ),
     "share": (
-        Share(
+        ShareCondition(
             part=DEATH,
             whole=AllOf(()),
             limit=Limit("at_least", 20),
@@ -139,7 +139,7 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
             relation="falls_by",
             number=10,
             within=3 * HOUR,
-            reference=Column(name="directory.baseline_turnout"),
+            reference=ReferenceColumn(name="directory.baseline_turnout"),
             floor=Floor(field="metrics.pct_done", field_limit=Limit("at_least", 50)),
             at=datetime(2024, 11, 27, 11),  # noqa: DTZ001 - local to each region
         ),
@@ -153,17 +153,22 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
     "sequence": (
         Sequence(
             stages=(
-                Stage(
-                    parts=(Part(watch=CLASH, times=2),),
+                SequenceStage(
+                    parts=(PatternPart(watch=CLASH, times=2),),
                     within=HOUR,
-                    guards=(Guard(part=Part(watch=DEATH), within=DAY),),
+                    guards=(Guard(part=PatternPart(watch=DEATH), within=DAY),),
                 ),
-                Stage(
-                    parts=(Part(watch=DEATH), Part(watch=Test("kind", "equals", "disaster.flood"))),
-                    guards=(Guard(part=Part(watch=CLASH)),),
+                SequenceStage(
+                    parts=(
+                        PatternPart(watch=DEATH),
+                        PatternPart(watch=Test("kind", "equals", "disaster.flood")),
+                    ),
+                    guards=(Guard(part=PatternPart(watch=CLASH)),),
                 ),
             ),
-            guards=(Guard(part=Part(watch=Test("kind", "equals", "followup.police")), within=2 * HOUR),),
+            guards=(
+                Guard(part=PatternPart(watch=Test("kind", "equals", "followup.police")), within=2 * HOUR),
+            ),
             within=3 * DAY,
         ),
         (
@@ -174,35 +179,35 @@ CONDITIONS: dict[str, tuple[Condition, str]] = {
         ),
     ),
     "all_of": (
-        AllItems(items=(Part(watch=CLASH), Part(watch=DEATH)), within=DAY),
+        AllItems(items=(PatternPart(watch=CLASH), PatternPart(watch=DEATH)), within=DAY),
         (
             "Bila di satu kabupaten/kota semua ini terjadi dalam 1 hari, dalam urutan apa pun: bentrok massa;"
             " bentrok dengan korban jiwa (hanya bentrok massa)"
         ),
     ),
     "any_of": (
-        AnyItem(items=(Part(watch=CLASH), Part(watch=DEATH))),
+        AnyItem(items=(PatternPart(watch=CLASH), PatternPart(watch=DEATH))),
         (
             "Bila di satu kabupaten/kota salah satu dari ini terjadi: bentrok massa; bentrok dengan korban jiwa"
             " (hanya bentrok massa)"
         ),
     ),
     "not_all_of": (
-        NotAllItems(items=(Part(watch=CLASH), Part(watch=DEATH)), within=DAY),
+        NotAllItems(items=(PatternPart(watch=CLASH), PatternPart(watch=DEATH)), within=DAY),
         (
             "Bila di satu kabupaten/kota salah satu dari ini terjadi dan 1 hari kemudian belum semuanya terjadi:"
             " bentrok massa; bentrok dengan korban jiwa (hanya bentrok massa)"
         ),
     ),
     "silence": (
-        Silence(length=2 * HOUR, expected=Expected(roster="regions")),
+        SilenceCondition(length=2 * HOUR, expected=ExpectedReporters(roster="regions")),
         (
             "Bila sebuah kabupaten/kota yang menyelenggarakan pemilihan dan desknya aktif"
             " tidak melaporkan bentrok massa selama 2 jam"
         ),
     ),
     "deadline": (
-        Deadline(by=datetime.fromisoformat("2024-11-27T18:00"), expected=Expected(roster="pelapor")),
+        Deadline(by=datetime.fromisoformat("2024-11-27T18:00"), expected=ExpectedReporters(roster="pelapor")),
         (
             "Bila pelapor dalam daftar pelapor belum melaporkan bentrok massa"
             " sampai 27 November 2024 pukul 18.00 waktu setempat"
@@ -297,7 +302,9 @@ def test_every_key_of_a_rule_is_said_or_left_out_knowingly():
         ({"effective_until": 1_732_665_600_000}, " berlaku sampai Rabu, 27 November 2024 pukul 07.00 WIB."),
         (
             {
-                "condition": Silence(length=2 * HOUR, below=3, expected=Expected(seen=7 * DAY)),
+                "condition": SilenceCondition(
+                    length=2 * HOUR, below=3, expected=ExpectedReporters(seen=7 * DAY)
+                ),
                 "levels": (LevelStep(2), LevelStep(3, Limit("at_least", 4 * HOUR))),
             },
             (

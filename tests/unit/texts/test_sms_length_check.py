@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from engine.texts.catalogue import Catalogue, Pair
-from engine.texts.sms_length_check import Specimens
+from engine.texts.catalogue import Catalogue, TextPair
+from engine.texts.sms_length_check import SmsLengthCheck
 from engine.texts.sms_profile import Profile
 from tests.unit.texts.sample import CATALOGUE, KINDS, REGIONS
 
@@ -12,9 +12,9 @@ TITLES = ("3 dugaan netralitas ASN",)
 PROFILES = (Profile(), Profile(two_way=True), Profile(url_ok=False), Profile(two_way=True, concat=True))
 
 
-def found(profile: Profile, base_url: str = "https://siaga.example", titles=TITLES, **texts: Pair):
+def found(profile: Profile, base_url: str = "https://siaga.example", titles=TITLES, **texts: TextPair):
     catalogue = Catalogue({**CATALOGUE.pairs, **{key.replace("_", "."): pair for key, pair in texts.items()}})
-    specimens = Specimens(catalogue, KINDS, REGIONS, base_url=base_url, profile=profile)
+    specimens = SmsLengthCheck(catalogue, KINDS, REGIONS, base_url=base_url, profile=profile)
     return list(specimens.findings(titles))
 
 
@@ -58,20 +58,20 @@ def test_an_address_that_leaves_no_room_is_found():
     ],
 )
 def test_each_fault_of_a_text_is_found(text, fault):
-    findings = found(Profile(banned_words=("otp",)), sms_notice=Pair((text,), (text,)))
+    findings = found(Profile(banned_words=("otp",)), sms_notice=TextPair((text,), (text,)))
     assert fault in {finding.fault for finding in findings}
     assert any("first" in finding.message or "sms.notice" in finding.message for finding in findings)
 
 
 def test_a_code_on_a_one_way_route_is_found():
     findings = found(
-        Profile(), sms_notice=Pair(("{level} {place}: {what} K7QR",), ("{level} {place}: {what} K7QR",))
+        Profile(), sms_notice=TextPair(("{level} {place}: {what} K7QR",), ("{level} {place}: {what} K7QR",))
     )
     assert "code_on_one_way" in {finding.fault for finding in findings}
 
 
 def test_a_link_on_a_two_way_route_is_found():
-    texts = Pair(("{level} {place}: {what} {link}",), ("{level} {place}: {what} {link}",))
+    texts = TextPair(("{level} {place}: {what} {link}",), ("{level} {place}: {what} {link}",))
     findings = found(Profile(two_way=True), sms_notice_code=texts)
     assert {finding.fault for finding in findings} == {"link_on_this_route"}
 

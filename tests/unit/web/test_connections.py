@@ -11,7 +11,7 @@ from engine.web.connections import (
     RESERVED_DESCRIPTORS,
     SILENT_SECONDS,
     STALLED_SECONDS,
-    Progress,
+    RequestProgress,
     most_connections,
     overdue,
 )
@@ -19,8 +19,8 @@ from engine.web.connections import (
 LONG = 100_000.0
 
 
-def progress(**values) -> Progress:
-    return Progress(**({"since": 0.0, "heard_at": 0.0} | values))
+def progress(**values) -> RequestProgress:
+    return RequestProgress(**({"since": 0.0, "heard_at": 0.0} | values))
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,17 @@ import os
 import signal
 
 from engine.core.judging.event import Event
-from engine.matching.durable import Part
+from engine.matching.durable import RulePart
 
 KIND = "conflict.clash"
-_match = Part.match
+_match = RulePart.match
 
 
-def match(self: Part, event: Event) -> frozenset[str]:
+def match(self: RulePart, event: Event) -> frozenset[str]:
     """Die on the kind that crashes."""
     if event.kind == KIND:
         os.kill(os.getpid(), signal.SIGSEGV)
     return _match(self, event)
 
 
-Part.match = match
+RulePart.match = match
