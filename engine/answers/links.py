@@ -1,7 +1,7 @@
 """Links: which message, and which alert or digest, a token on an answer page belongs to, and whether it still answers.
 
 Here: finding them. Not here: making tokens (`texts.answer_link`), keeping their fingerprints (a claim does, with
-`casebook.answer_link`), and the page (`web.answer_page`). A token counts as long as one of the installation's keys
+`records.alert_repository`), and the page (`web.answer_page`). A token counts as long as one of the installation's keys
 makes it: one made with a key that was taken away leads nowhere, though the store knows its fingerprint.
 """
 

@@ -154,7 +154,7 @@ async def look_at_silence(store: Store, desk: AlertCommands, silence_id: str, pl
 
     The silence stands in the schedule `SILENCES` at `planned` from the write that made or ended it until its alerts
     have looked, so that the escalator goes on where a process died over it. What opens after that write was decided by
-    it (`casebook.Changes`); if the silences change meanwhile, it stays in the schedule and they look again.
+    it (`WriteBuilder`); if the silences change meanwhile, it stays in the schedule and they look again.
     """
     record = (await store.get(SILENCES, [ALL]))[0]
     kept = decode_record(SILENCES, ALL, record.value, KeptSilences) if record else ()

@@ -1,7 +1,7 @@
 """Reply codes: the four characters by which an SMS answer says which alert it means.
 
 Here: how a code is written, checked, read and chosen (docs/specification/escalation.md#codes). Not here: which code
-belongs to which alert (`service.codes`) and what a text around it says (`texts.reply_parser`). Pure.
+belongs to which alert (`delivery.reply_codes`) and what a text around it says (`texts.reply_parser`). Pure.
 
 A code reads letter, digit, letter, check letter: `K7QR`. It holds no character that is easily taken for another (I, O,
 S, 0, 1) and, with its digit in second place, is never a word. The check letter finds every single wrong character, and

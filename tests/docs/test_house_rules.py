@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.metric_labels import LOOPS
+from engine.settings import Settings
+from tests.docs.test_docs_are_true import setting_keys
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for package in ("engine", "notifiers") for path in (ROOT / package).rglob("*.py"))
@@ -77,3 +79,52 @@ def test_decisions_have_a_number_each():
     """Two records of one number could not be told apart where one is cited."""
     numbers = [path.name[:4] for path in (ROOT / "docs/decisions").glob("*.md")]
     assert len(numbers) == len(set(numbers))
+
+
+CITED_MODULE = re.compile(r"`(?:engine\.)?((?:core\.)?([a-z_]+)((?:\.[a-z_0-9]+)+))")
+NO_MODULES = {"store.jsonl"}
+"""Names of files that look like a module of a room."""
+
+
+def test_every_module_that_code_names_exists():
+    """A comment that names `intake.submission` leads there."""
+    engine = ROOT / "engine"
+    rooms = {path.name for path in [*engine.iterdir(), *(engine / "core").iterdir()] if path.is_dir()}
+    settings = set(setting_keys(Settings))
+    lost = []
+    for file in (
+        file for top in ("engine", "notifiers", "tests") for file in sorted((ROOT / top).rglob("*.py"))
+    ):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            for name, room in (found.group(1, 2) for found in CITED_MODULE.finditer(line)):
+                if room in rooms and name not in settings | NO_MODULES and not _leads_somewhere(name):
+                    lost.append(f"{file.relative_to(ROOT)}:{number}: {name}")
+    assert lost == []
+
+
+def _leads_somewhere(name: str) -> bool:
+    """Say whether the first two words or more of a dotted name are a module or a folder of the engine."""
+    parts = name.split(".")
+    base = ROOT / "engine" / "core" if parts[0] in {"judging", "alerting"} else ROOT / "engine"
+    places = [base / Path(*parts[:length]) for length in range(2, len(parts) + 1)]
+    return any(place.with_suffix(".py").exists() or place.is_dir() for place in places)
+
+
+def test_no_folder_holds_more_than_25_modules():
+    """A room in which nobody finds anything is two rooms."""
+    folders = {file.parent for top in ("engine", "notifiers") for file in (ROOT / top).rglob("*.py")}
+    counts = {
+        str(folder.relative_to(ROOT)): sum(1 for file in folder.glob("*.py") if file.name != "__init__.py")
+        for folder in folders
+    }
+    assert {folder: count for folder, count in counts.items() if count > 25} == {}
+
+
+def test_no_public_class_name_stands_twice():
+    """Whoever reads a name knows which class it is."""
+    where: dict[str, list[str]] = {}
+    for file in (file for top in ("engine", "notifiers") for file in sorted((ROOT / top).rglob("*.py"))):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
+    assert {name: files for name, files in where.items() if len(files) > 1} == {}

@@ -1,7 +1,7 @@
 """The page of one alert: what it is, what comes next, its evidence, its story, who was told, whom to call.
 
 Here: the route, and what of the alert a user may see. Not here: what they may do with it (`console.deeds`) and the
-words (`wording.console`). Notes and numbers of phones are shown to who may operate, and each look stands in the audit.
+words (`texts.console`). Notes and numbers of phones are shown to who may operate, and each look stands in the audit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The situation: what is open where, what comes next, what the last hour brought, and who is silent.
 
 Here: the routes of the nation, a province and a regency, each as far as the user's region reaches. Not here: words and
-order (`wording.console`), and following what happens (`operations.recent_activity`).
+order (`texts.console`), and following what happens (`operations.recent_activity`).
 """
 
 from __future__ import annotations
