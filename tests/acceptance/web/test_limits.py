@@ -107,7 +107,7 @@ def few(settings):
     )
 
 
-class TestFew:
+class WithNarrowLimits:
     """With narrow limits."""
 
     @pytest.fixture
