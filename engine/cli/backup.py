@@ -6,7 +6,7 @@ Here: arguments, bars, what is said, exit codes. Not here: what a backup holds (
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -16,14 +16,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
-from engine.cli.common.storage import server_of, store_at
+from engine.cli.common.storage import books_of, server_of, store_at
+from engine.cli.person import say_left
 from engine.clock import WallClock
-from engine.core.judging.instant import local, parse_instant
-from engine.errors import ConfigurationError, StoreError
+from engine.core.judging.instant import format_instant, local, parse_instant
+from engine.errors import ConfigurationError, SiagaError, StoreError
 from engine.operations.backup import Brought, back_up
 from engine.operations.backup import restore as bring_back
+from engine.operations.erasure_list import (
+    Erasures,
+    add_erasures,
+    due_of,
+    enter_due,
+    erasures_due,
+    joined,
+    list_beside,
+    own_list,
+    read_erasures,
+)
+from engine.operations.personal_data import Erasure, Persons, erase_everywhere
 from engine.records.audit_log import AuditEntry, append_audit
 from engine.records.backup_record import BackupRecord, enter_backup
+from engine.records.case_archive import archive_of
 from engine.settings import DEFAULT_FILE, Settings
 from engine.settings_sections import check_recipient
 from engine.store.backup.copy import Namespace
@@ -119,6 +133,13 @@ def restore(
             metavar="FILE", help="The identity of `siaga backup-key` that opens an encrypted backup."
         ),
     ] = None,
+    erasures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A list of erasures that lies elsewhere; those in paths.var and beside FILE are read anyway.",
+        ),
+    ] = None,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
@@ -126,6 +147,9 @@ def restore(
 
     The file is verified first. It never mixes with what is there: where the namespace or the archive holds anything it
     refuses (exit code 1). Interrupted, it is said again; no service opens half of it. Do not start Siaga meanwhile.
+
+    Who was erased since the backup was taken is erased again, by the lists of erasures; `siaga doctor` names those who
+    could not be (exit code 1).
 
     Example: siaga restore --identity /media/usb/backup-identity /srv/backup/siaga/siaga-2024-11-27T140000Z.tar.gz.age
     """
@@ -138,7 +162,8 @@ def restore(
             _check(backup)
             return
 
-        brought = asyncio.run(_restore(settings, backup, file))
+        lists = _lists(settings, file, erasures)
+        brought, again = asyncio.run(_restore(settings, backup, file, joined(*lists)))
     _say(brought.manifest)
     typer.echo(
         "whole; `siaga audit verify` and `siaga archive verify` prove it, `siaga run` goes on",
@@ -149,6 +174,43 @@ def restore(
             f"without a secret key: bring yours to {settings.key_file} before the first start, which refuses another; "
             "if it is lost: `siaga key adopt`, and old links are dead",
             err=True,
+        )
+    _say_erasures(lists, brought.manifest, again)
+
+
+def _lists(settings: Settings, file: Path, named: Path | None) -> list[Erasures]:
+    """Return the lists of erasures that are there."""
+    if named is not None and not named.is_file():
+        raise ConfigurationError(f"--erasures {named}: there is no such file")
+    files = [own_list(settings), list_beside(file, settings), *([named] if named else [])]
+    return [read_erasures(one) for one in files if one.exists()]
+
+
+def _say_erasures(
+    lists: list[Erasures], manifest: Manifest, again: Mapping[str, Erasure | SiagaError]
+) -> None:
+    """Print who was erased again; raise where somebody could not be."""
+    since = f"erase again who was erased since {manifest.taken_at}"
+    if not lists:
+        typer.echo(f"no list of erasures was found here or beside the backup: {since}", err=True)
+    elif known := joined(*lists):
+        until = format_instant(max(known.values()))
+        typer.echo(f"the lists of erasures end at {until}: {since} and stands in none", err=True)
+    left = []
+    for person, done in again.items():
+        if isinstance(done, Erasure):
+            say_left(done)
+        if isinstance(done, Erasure) and done.is_whole:
+            typer.echo(f"erased again: {person}", err=True)
+        else:
+            why = done.unreadable if isinstance(done, Erasure) else str(done)
+            left.append(f"{person}{': ' if why else ''}{why}")
+    if left:
+        raise SiagaError(
+            "erased before, brought back, and not erased again whole: "
+            + "; ".join(left)
+            + ". Say `siaga person "
+            "erase ID` for each; `siaga doctor` names them until then"
         )
 
 
@@ -253,20 +315,42 @@ async def _back_up(
                 recipients=recipients,
             )
         await enter_backup(store, BackupRecord(taken_at=now, bytes=file.stat().st_size, file=file.name))
+        if known := await asyncio.to_thread(read_erasures, own_list(settings)):
+            await asyncio.to_thread(add_erasures, list_beside(file, settings), known)
         return manifest
 
 
-async def _restore(settings: Settings, backup: Backup, file: Path) -> Brought:
+async def _restore(
+    settings: Settings, backup: Backup, file: Path, known: Erasures
+) -> tuple[Brought, dict[str, Erasure | SiagaError]]:
+    """Restore, then erase again who was erased since; return what became of each."""
+    taken_at, _ = parse_instant(backup.manifest.taken_at)
     async with (
         server_of(settings) as where,
         store_at(where, settings, restoring=True) as store,
         aclosing(Namespace(where, settings.namespace)) as namespace,
     ):
+        books = books_of(settings, store)
+
+        async def enter_erasures() -> None:
+            people = await Persons(store, books, archive_of(settings)).everybody()
+            await enter_due(store, due_of(known, taken_at, settings.namespace, people))
+            if known:
+                await asyncio.to_thread(add_erasures, own_list(settings), known)
+
         with _bars() as progress:
-            brought = await bring_back(backup, namespace, settings, progress)
-        taken_at, _ = parse_instant(brought.manifest.taken_at)
+            brought = await bring_back(backup, namespace, settings, progress, enter_erasures)
         await enter_backup(store, BackupRecord(taken_at=taken_at, bytes=file.stat().st_size, file=file.name))
-        return brought
+        again: dict[str, Erasure | SiagaError] = {}
+        for one in await erasures_due(store):
+            now = WallClock().now()
+            try:
+                again[one.person] = await erase_everywhere(
+                    store, where, books, settings, one.person, now, os_account()
+                )
+            except SiagaError as error:
+                again[one.person] = error
+        return brought, again
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from engine.cli.common.storage import books_of, server_of, storage, store_at
 from engine.clock import WallClock
 from engine.core.judging.instant import format_instant
 from engine.errors import ConfigurationError, SiagaError
+from engine.operations.erasure_list import own_list
 from engine.operations.personal_data import Erasure, Persons, erase_everywhere
 from engine.records.case_archive import archive_of
 from engine.settings import DEFAULT_FILE, Settings
@@ -78,7 +79,30 @@ def erase(
     """
     if not yes:
         typer.confirm(f"Erase {person_id} for good?", abort=True, err=True)
-    done = asyncio.run(_erase(settings_of(config, set_), person_id))
+    settings = settings_of(config, set_)
+    done = asyncio.run(_erase(settings, person_id))
+    say_left(done)
+    erased = done.erased
+    if done.unreadable:
+        raise SiagaError(done.unreadable)
+    if not any(erased.values()):
+        raise SiagaError(f"nothing is kept of {person_id}")
+    typer.echo(
+        f"erased: {erased['person']} person, {erased['messages']} messages, {erased['notes']} notes, "
+        f"{erased['files']} files of the outbox; redacted: {erased['redacted']} texts of others, "
+        f"{erased['reports']} quarantined reports",
+        err=True,
+    )
+    typer.echo(
+        f"{own_list(settings)} holds this erasure: keep a copy with your backups, a restore erases again by it",
+        err=True,
+    )
+    if done.refused or done.records or done.files:
+        raise typer.Exit(1)
+
+
+def say_left(done: Erasure) -> None:
+    """Print what an erasure could not reach, and which backups still hold the person."""
     erased = done.erased
     if done.refused:
         typer.secho(
@@ -106,18 +130,6 @@ def erase(
             f"{one.file}".rstrip(),
             err=True,
         )
-    if done.unreadable:
-        raise SiagaError(done.unreadable)
-    if not any(erased.values()):
-        raise SiagaError(f"nothing is kept of {person_id}")
-    typer.echo(
-        f"erased: {erased['person']} person, {erased['messages']} messages, {erased['notes']} notes, "
-        f"{erased['files']} files of the outbox; redacted: {erased['redacted']} texts of others, "
-        f"{erased['reports']} quarantined reports",
-        err=True,
-    )
-    if done.refused or done.records or done.files:
-        raise typer.Exit(1)
 
 
 async def _erase(settings: Settings, person_id: str) -> Erasure:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -135,9 +135,15 @@ async def back_up(
 
 
 async def restore(
-    backup: Backup, namespace: Namespace, settings: Settings, progress: BackupProgress
+    backup: Backup,
+    namespace: Namespace,
+    settings: Settings,
+    progress: BackupProgress,
+    at_last: Callable[[], Awaitable[object]],
 ) -> Brought:
     """Bring a backup into an installation that holds nothing: all of it or nothing.
+
+    `at_last` runs when all is there, before a service may open it.
 
     Raises `ConfigurationError` or `StoreError` before anything is changed where the backup is damaged or of another
     namespace, or something is there that it would mix with.
@@ -170,6 +176,7 @@ async def restore(
         await asyncio.to_thread(_put_archive, backup, archive, progress("archive", total))
     if key is not None and not same_key:
         _put_key(settings.key_file, key)
+    await at_last()
     await namespace.finish()
     return Brought(manifest, settings.key_file.exists())
 

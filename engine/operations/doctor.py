@@ -23,7 +23,7 @@ import msgspec
 from engine.clock import WallClock, synchronised
 from engine.core.alerting.directory import Contents, Directory
 from engine.core.alerting.reachability import flaws, offices_named
-from engine.core.judging.instant import DAY, SECOND, Instant, Millis, format_duration
+from engine.core.judging.instant import DAY, SECOND, Instant, Millis, format_duration, format_instant
 from engine.core.judging.region import RegionTable
 from engine.delivery.gateways import GatewayConfig, outlets_of
 from engine.documents.directory import load_directory
@@ -31,6 +31,7 @@ from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
 from engine.matching.checked import open_shards
+from engine.operations.erasure_list import ErasureDue, erasures_due
 from engine.people.tokens import Token, Tokens
 from engine.people.users import Users
 from engine.records.rule_sets import RuleSet
@@ -325,7 +326,7 @@ def _is_direct(settings: Settings, base: str) -> bool:
 SYNTHETIC = ".example"
 """The end of every mailbox of the directory that is shipped; nobody can have one (RFC 2606)."""
 UNBOUND_SHOWN = 20
-"""So many tokens are named one by one."""
+"""So many tokens, or people, are named one by one."""
 SOON_FULL, FULL = 0.8, 0.95
 """Shares of its memory from which a server is soon full, and as good as full."""
 
@@ -483,6 +484,7 @@ async def _store(
     found += _key_of_store(settings, environment, held.known)
     found += clocks(clock, server.now if _is_elsewhere(where) else None, held.newest)
     found += _unbound_tokens(held.unbound)
+    found += _erasures(held.due)
     if not held.reporters:
         remedy = "`siaga token create --right submit --region CODE` for each desk, or `siaga user add`"
         found.append(warning("desks", "no token and no user may report: no event can come in", remedy))
@@ -501,11 +503,21 @@ def _unbound_tokens(tokens: Sequence[Token]) -> Iterator[CheckResult]:
         yield warning("tokens", says, "rotate those above, then look again; `siaga token list` shows all")
 
 
+def _erasures(due: Sequence[ErasureDue]) -> Iterator[Verdict]:
+    """Name the people who were erased and whom a restore of an older backup brought back."""
+    for one in due[:UNBOUND_SHOWN]:
+        says = f"{one.person} was erased at {format_instant(one.erased_at)}, and a restore brought them back"
+        yield warning("erasures", says, f"`siaga person erase {one.person}`")
+    if len(due) > UNBOUND_SHOWN:
+        says = f"{len(due) - UNBOUND_SHOWN} more people were brought back by a restore"
+        yield warning("erasures", says, "erase those above, then look again")
+
+
 class HeldLease(NamedTuple):
     """What the store holds.
 
     The directory in force, if any, the newest instant it stamped, who may report, which tokens report for any desk
-    because they are older than the bound to desks, and the key.
+    because they are older than the bound to desks, the key, and who must be erased again.
     """
 
     contents: Contents
@@ -513,6 +525,7 @@ class HeldLease(NamedTuple):
     reporters: int
     unbound: tuple[Token, ...]
     known: KnownKey | None
+    due: tuple[ErasureDue, ...]
 
 
 async def _held(settings: Settings, where: str, regions: RegionTable | None, clock: WallClock) -> HeldLease:
@@ -532,6 +545,7 @@ async def _held(settings: Settings, where: str, regions: RegionTable | None, clo
             reporters=len(reporting) + sum("submit" in rights for rights in users),
             unbound=tuple(one for one in reporting if one.desks is None and not one.successor),
             known=(await known_key(store))[0],
+            due=await erasures_due(store),
         )
     finally:
         await store.close()

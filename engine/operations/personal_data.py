@@ -21,6 +21,7 @@ from engine.core.alerting.silence import Silence
 from engine.core.judging.instant import Instant
 from engine.errors import SiagaError, StoreError, UnreadableRecordError
 from engine.escalation.notes import NOTES, Notes
+from engine.operations.erasure_list import add_erasures, digest_of, erasures_due, own_list, settle_due
 from engine.people.directory_service import DirectoryService
 from engine.people.proposal_records import PROPOSALS, ChangeProposal
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, OUTBOX, history_log
@@ -101,6 +102,17 @@ class Persons:
         seen = AuditEntry(at, "seen", f"person/{person_id}", by=str(by))
         await self._store.write(Write(name="audit", appends=(append_audit(seen),)))
         return found
+
+    async def everybody(self) -> set[str]:
+        """Return the ids of all people of whom something may be kept."""
+        found: set[str] = set()
+        versions = {k: v for k, v in (await self._store.scan(DIRECTORY)).items() if k != "current"}
+        for contents in self._read(DIRECTORY, versions, Contents).values():
+            found |= {person.id for person in contents.people}
+        async for records in self._store.walk(NOTIFICATIONS):
+            found |= {one.person for one in self._read(NOTIFICATIONS, records, Notification).values()}
+        found |= await self._past.everybody() if self._past is not None else set()
+        return found - {""}
 
     async def addresses(self, person_id: str) -> ContactValues:
         """Return the addresses of a person, by all versions of the directory and the messages to them.
@@ -404,6 +416,12 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: str
     backups: tuple[BackupRecord, ...]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing that can be erased is left. A report in the chained archive cannot be."""
+        left = self.refused or self.records or self.files or self.unreadable or self.erased.get("waiting")
+        return not left
+
 
 async def erase_everywhere(
     store: RedisStore,
@@ -416,8 +434,10 @@ async def erase_everywhere(
 ) -> Erasure:
     """Erase a person from all that this machine reaches; `where` is the address of the store's server.
 
-    It may be said again at any time, and must be where something was refused or interrupted.
+    It may be said again at any time, and must be where something was refused or interrupted. The list of erasures
+    holds it from then on; one that a restore made due keeps its first instant.
     """
+    due = {one.person: one.erased_at for one in await erasures_due(store)}
     persons = Persons(store, books, archive_of(settings))
     gone = await persons.addresses(person_id)
     erased, unreadable = dict[str, int](), ""
@@ -425,6 +445,8 @@ async def erase_everywhere(
         erased = await persons.erase(person_id, at, by)
     except ErasureIncompleteError as error:
         erased, unreadable = error.erased, str(error)
+    erasure = {digest_of(settings.namespace, person_id): due.get(person_id, at)}
+    await asyncio.to_thread(add_erasures, own_list(settings), erasure)
     erased["files"] = await asyncio.to_thread(_erase_outbox, settings.outbox_directory, gone)
     refused = ""
     try:
@@ -433,7 +455,7 @@ async def erase_everywhere(
         refused = str(error)
     embedded = settings.redis_directory if settings.redis.url is None else None
     archive = settings.archive_directory
-    return Erasure(
+    done = Erasure(
         erased=erased,
         refused=refused,
         records=await _records(where, settings.namespace, gone),
@@ -442,6 +464,9 @@ async def erase_everywhere(
         unreadable=unreadable,
         backups=tuple(one for one in await backups(store) if one.taken_at <= at),
     )
+    if done.is_whole:
+        await settle_due(store, person_id)
+    return done
 
 
 async def _records(where: str, namespace: str, gone: ContactValues) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from engine.intake.event_families import FAMILIES, KnownEvents
 from engine.metrics import Metrics
 from engine.operations.auditor import REST
 from engine.operations.case_archiver import LISTED
+from engine.operations.erasure_list import DUE, ErasureDue
 from engine.operations.event_archiver import ARCHIVE
 from engine.operations.retention import RETENTION, SeenRecords
 from engine.people.proposal_records import PROPOSALS, ChangeProposal
@@ -83,7 +84,11 @@ AT_ONCE = 25
 log = structlog.get_logger(__name__)
 
 _RULES: Mapping[str, Any] = {"in_force": InForce, "pending": Proposal, "progress": ActivationProgress}
-_INSTALLATION: Mapping[str, Any] = {"backup": BackupRecord, BACKUPS: tuple[BackupRecord, ...]}
+_INSTALLATION: Mapping[str, Any] = {
+    "backup": BackupRecord,
+    BACKUPS: tuple[BackupRecord, ...],
+    DUE: tuple[ErasureDue, ...],
+}
 _RETENTION: Mapping[str, Any] = {
     "day": int,
     "rule_sets": tuple[tuple[str, int], ...],

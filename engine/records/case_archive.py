@@ -132,6 +132,10 @@ class CaseArchive:
                 history += [entry for entry in found.history if entry.person == person]
         return messages, history, notes
 
+    async def everybody(self) -> set[str]:
+        """Return the ids of all people whom records or texts name."""
+        return await asyncio.to_thread(self.index.everybody)
+
     async def erase_person(self, person: str) -> dict[str, int]:
         """Erase the words of messages to a person and the notes they left; return how many of each kind."""
         return await asyncio.to_thread(lambda: self.index.erase_person(person))

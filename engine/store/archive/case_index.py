@@ -225,6 +225,14 @@ class CaseIndex:
             rows = connection.execute("SELECT record FROM people WHERE person = ? ORDER BY record", (person,))
             return [str(record) for (record,) in rows]
 
+    def everybody(self) -> set[str]:
+        """Return all people whom records or texts name."""
+        with self._reading() as connection:
+            if connection is None:
+                return set()
+            rows = connection.execute("SELECT person FROM people UNION SELECT person FROM texts")
+            return {person for (person,) in rows}
+
     def page(
         self, limit: int, before: tuple[Instant, str] | None = None, *, region: str = ""
     ) -> list[CaseRow]:
