@@ -503,7 +503,7 @@ def _unbound_tokens(tokens: Sequence[Token]) -> Iterator[CheckResult]:
         yield warning("tokens", says, "rotate those above, then look again; `siaga token list` shows all")
 
 
-def _erasures(due: Sequence[ErasureDue]) -> Iterator[Verdict]:
+def _erasures(due: Sequence[ErasureDue]) -> Iterator[CheckResult]:
     """Name the people who were erased and whom a restore of an older backup brought back."""
     for one in due[:UNBOUND_SHOWN]:
         says = f"{one.person} was erased at {format_instant(one.erased_at)}, and a restore brought them back"

@@ -266,7 +266,10 @@ async def doctor(place: Place) -> str:
 
 
 async def test_a_restore_of_an_older_backup_erases_again_who_was_erased_since(place):
-    """The list lies outside the store (docs/specification/trust.md#restores-after-erasures)."""
+    """The list of erasures lies outside the store, which the restore replaces.
+
+    Law: docs/specification/trust.md#restores-after-erasures.
+    """
     older = await erased_behind_a_backup(place, kept=False)
     emptied(place)
     code, err = await restored(place, older)
