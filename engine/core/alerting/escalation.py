@@ -164,7 +164,6 @@ def begin(draft: CaseEditor, round_: int, step: int, *, by_hand: bool = False) -
     if not by_hand and _put_off(draft, round_, step):
         return
     policy = draft.alert.policy
-    draft.change(postponed=None)
     while round_ <= policy.rounds_after_first + 1:
         for number in range(step, len(policy.steps) + 1):
             if _start_step(draft, round_, number):
@@ -194,7 +193,10 @@ def _not_before(draft: CaseEditor) -> tuple[Instant | None, str]:
 
 
 def _start_step(draft: CaseEditor, round_: int, number: int, *, but: Collection[str] = ()) -> bool:
-    """Start one step now: resolve its people, plan their messages, set its wait. False where it is skipped."""
+    """Start one step now: resolve its people, plan their messages, set its wait. False where it is skipped.
+
+    What was put off is so no more: the clock is that of the step that started.
+    """
     step = draft.alert.policy.steps[number - 1]
     reason = _unmet(draft, step)
     if reason:
@@ -216,7 +218,13 @@ def _start_step(draft: CaseEditor, round_: int, number: int, *, but: Collection[
         recipients=tuple(f.person for f in recipients),
         informed=tuple(f.person for f in informed),
     )
-    draft.change(runs=(*draft.alert.runs, run), policy_informed=True, exhausted_at=None, nobody=False)
+    draft.change(
+        runs=(*draft.alert.runs, run),
+        postponed=None,
+        policy_informed=True,
+        exhausted_at=None,
+        nobody=False,
+    )
     cause = draft.note("step_started", step=number, round=round_, recipients=len(recipients))
     has_taken = {taking.person for taking in draft.alert.takings}
     for found in recipients:
@@ -311,10 +319,10 @@ def next_step(draft: CaseEditor, *, by_hand: bool = False) -> None:
         exhaust(draft)
     elif draft.alert.status == "open":
         begin(draft, *place, by_hand=by_hand)
-    elif run is not None and not _put_off(draft, *place):
-        draft.change(postponed=None)
-        if not _start_though_taken(draft, *place):
-            draft.change(runs=(*draft.alert.runs[:-1], msgspec.structs.replace(run, over=True)))
+    elif not _put_off(draft, *place) and not _start_though_taken(draft, *place):
+        # The clock stands: nothing is put off any more, and the wait of the last start, if there was one, is over.
+        over = () if run is None else (msgspec.structs.replace(run, over=True),)
+        draft.change(postponed=None, runs=(*draft.alert.runs[:-1], *over))
 
 
 def _start_though_taken(draft: CaseEditor, round_: int, step: int) -> bool:

@@ -3,6 +3,8 @@
 Here: a machine that does anything at any time, and asks after each act whether the promises still hold.
 """
 
+from itertools import pairwise
+
 import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -15,7 +17,15 @@ from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.directory import Contents, Deputy, Duty, HolderSpan
 from engine.core.alerting.integrity import broken_link, unaccounted_alerts, unaccounted_notifications
 from engine.core.alerting.notification_planning import ASKING
-from engine.core.alerting.policy import Acknowledge, Policy, PolicyStep, Quiet, StepCondition, StepTarget
+from engine.core.alerting.policy import (
+    Acknowledge,
+    Digest,
+    Policy,
+    PolicyStep,
+    Quiet,
+    StepCondition,
+    StepTarget,
+)
 from engine.core.alerting.silence import Match, Silence
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.core.judging.judgement import Ended, Redated, Undone
@@ -135,6 +145,7 @@ policies = st.builds(
         hours=st.sampled_from(["10:00-11:00 local", "12:00-08:00 local"]),
         levels=st.sampled_from([(), (2,), (2, 3)]),
     ),
+    digest=st.sampled_from([Digest(), Digest(), Digest(levels=(2,), at=("12:00", "18:00"))]),
     on_exhausted=st.lists(targets, max_size=1).map(tuple),
 )
 again = st.builds(
@@ -147,10 +158,12 @@ roles = st.one_of(st.none(), st.none(), st.sampled_from(ROLES))
 answers = st.builds(
     says,
     st.sampled_from(PEOPLE),
-    st.sampled_from(["seen", "taken", "taken", "taken", "resolved", "declined", "delegated"]),
+    st.sampled_from(["seen", "taken", "taken", "taken", "resolved", "declined", "delegated", "reopened"]),
     st.sampled_from(["link", "sms", "console", "proxy"]),
     is_operator=st.sampled_from([False, False, False, True]),
     to=st.sampled_from((*PEOPLE, "nobody")),
+    confirmed=st.just(True),
+    note_digest=st.just("d"),
 )
 
 
@@ -232,6 +245,11 @@ class Alerting(RuleBasedStateMachine):
         told = sorted({who for _, who in self.course.sent})
         self._do(says(data.draw(st.sampled_from(told)), what, "sms", to=to))
 
+    @precondition(lambda self: self.course.alert.resolved_reason == "by_hand")
+    @rule(who=st.sampled_from(PEOPLE))
+    def operator_reopens(self, who):
+        self._do(says(who, "reopened", "console", is_operator=True))
+
     @rule(who=st.sampled_from(PEOPLE), is_operator=st.booleans())
     def escalates(self, who, is_operator):
         self._do(EscalateNow(person=who, is_operator=is_operator))
@@ -300,9 +318,19 @@ class Alerting(RuleBasedStateMachine):
     # --- what holds after every act ------------------------------------------------------------------------------
 
     @invariant()
-    def no_path_leaves_resolved(self):
-        resolved = [decision.alert.status == "resolved" for decision in self.course.decisions]
-        assert resolved == sorted(resolved)
+    def only_a_reopening_leaves_resolved(self):
+        decisions = self.course.decisions
+        for before, after in pairwise(decisions):
+            left = before.alert.status == "resolved" and after.alert.status != "resolved"
+            assert left == (after.reason == "reopened")
+
+    @invariant()
+    def a_step_that_starts_ends_what_was_put_off(self):
+        """Of the starts and the putting off the last one rules the clock."""
+        gates = ("policy_quiet", "digest")
+        starts = [e for e in self.course.history if e.name == "step_started" or e.reason in gates]
+        if starts and starts[-1].name == "step_started":
+            assert self.course.alert.postponed is None
 
     @invariant()
     def states_never_go_backwards(self):

@@ -7,7 +7,8 @@ import pytest
 
 from engine.core.alerting.command import EscalateNow
 from engine.core.alerting.notification_planning import contact_quiet_until
-from engine.core.alerting.policy import Acknowledge, Quiet, StepCondition
+from engine.core.alerting.policy import Acknowledge, Digest, Quiet, StepCondition
+from engine.core.alerting.silence import Match, Silence
 from engine.core.judging.calendar import Calendar, Stage
 from engine.core.judging.instant import HOUR, MINUTE, from_datetime, zone
 from engine.core.judging.region import RegionTable
@@ -106,6 +107,102 @@ def test_what_is_taken_meanwhile_does_not_start():
     assert (course.alert.status, course.alert.wake_at) == ("open", at("2024-11-26 05:00"))
     course.until(301)
     assert course.sent == [("first", "sekda")]
+
+
+ON = StepCondition(not_resolved=True)
+
+
+def taken_by_operator(course):
+    """An operator takes the alert for the desk."""
+    return course.do(says("op", "taken", via="console", is_operator=True))
+
+
+def put_off_and_taken(*steps, **more):
+    """An alert of midnight that an operator took before the morning; its policy has no expiry."""
+    course = Course(
+        quiet_policy(*steps, acknowledge=Acknowledge(expires=None), **more), now=MIDNIGHT, level=2
+    )
+    taken_by_operator(course)
+    return course
+
+
+def test_a_first_step_that_runs_while_acknowledged_starts_when_the_quiet_hours_end():
+    """Put off at the opening, taken meanwhile: step 1 is told at five, and nothing is due after it."""
+    course = put_off_and_taken(step("sekda", when=ON))
+    assert course.alert.wake_at == at("2024-11-26 05:00")
+    course.until(600)
+    assert list(zip(course.sent, course.times, strict=True)) == [(("first", "sekda"), 300)]
+    assert (course.alert.status, course.alert.postponed, course.alert.wake_at) == ("acknowledged", None, None)
+
+
+@pytest.mark.parametrize(
+    "terms", [step(when=ON), step("sekda", when=StepCondition(not_resolved=True, days="sun"))]
+)
+def test_a_first_step_put_off_that_reaches_nobody_while_acknowledged_lets_the_clock_stand(terms):
+    """Tried once at five; it neither exhausts a taken alert nor asks the clock again and again."""
+    course = put_off_and_taken(terms).until(600)
+    assert course.names("step_skipped", "exhausted") == ["step_skipped", "step_skipped"]
+    assert (course.alert.postponed, course.alert.wake_at, course.next_due) == (None, None, None)
+
+
+def test_a_clock_that_stood_before_any_step_goes_on_with_the_first_when_the_taker_gives_it_back():
+    """Nobody was found at five; at six the taker gives it back, and the second step finds somebody."""
+    course = put_off_and_taken(step(when=ON), step("sekda")).until(360)
+    assert course.alert.runs == ()
+    course.do(says("op", "declined", via="console", is_operator=True))
+    course.until(361)
+    assert (course.sent, course.alert.status) == ([("first", "sekda")], "open")
+
+
+def test_a_start_put_off_for_the_next_digest_is_no_other():
+    """Six o'clock comes while it is taken, and nobody is found."""
+    terms = policy(
+        step(when=ON), digest=Digest(levels=(2,), at=("06:00",)), acknowledge=Acknowledge(expires=None)
+    )
+    course = Course(terms, now=MIDNIGHT, level=2)
+    taken_by_operator(course)
+    course.until(600)
+    assert (course.alert.postponed, course.next_due) == (None, None)
+
+
+def test_a_restart_ends_what_was_put_off_when_the_level_rises_while_taken():
+    """Step 2 is put off, step 1 starts anew at siaga: its wait runs in full, and step 2 comes after it, not at five."""
+    course = Course(quiet_policy(), now=EVENING, level=2).until(40)
+    assert course.alert.postponed.step == 2
+    course.do(says("sekda", "taken"))
+    course.until(41)
+    course.do(joined(level=3))
+    assert (course.alert.postponed, course.alert.wake_at) == (None, course.now + 30 * MINUTE)
+    course.news()
+    course.until(72)
+    assert ("first", "sekda-prov") in course.sent
+
+
+def test_a_restart_after_a_silence_ends_what_was_put_off():
+    """Step 2 was due at five, the silence ends at six: step 1 starts anew then, step 2 half an hour later."""
+    since, six = at("2024-11-26 01:00"), at("2024-11-26 06:00")
+    silence = Silence(id="s", match=Match(region=("73",)), since=since, until=six, reason="uji", author="op")
+    course = Course(quiet_policy(), now=EVENING, level=2, silences=(silence,)).until(8 * 60 + 11)
+    assert [(r.step, r.started_at) for r in course.alert.runs[1:]] == [(1, six)]
+    assert (course.alert.postponed, course.alert.wake_at) == (None, six + 30 * MINUTE)
+
+
+def test_a_reopened_alert_ends_what_was_put_off():
+    """Closed at night, taken back in the morning: one step starts, with its full wait."""
+    course = Course(quiet_policy(), now=EVENING, level=2).until(40)
+    course.do(says("sekda", "resolved"))
+    course.until(8 * 60)
+    course.do(says("op", "reopened", via="console", is_operator=True))
+    assert (course.alert.postponed, course.alert.wake_at) == (None, course.now + 30 * MINUTE)
+
+
+def test_what_is_put_off_is_closed_with_the_alert():
+    """Nothing is due of it, at five neither."""
+    course = Course(quiet_policy(step("sekda", when=ON)), now=MIDNIGHT, level=2)
+    course.do(says("op", "resolved", via="console", is_operator=True))
+    assert course.alert.wake_at is None
+    course.until(600)
+    assert course.sent == []
 
 
 def test_an_operator_who_escalates_does_not_wait_for_the_morning():
