@@ -44,13 +44,17 @@ class Trials:
     async def send(
         self, contact_id: str, *, verify: bool = False, by: Credential | None = None
     ) -> Attempted | None:
-        """Send a message that asks nothing, or to `verify` one with a code; None where there is no such contact."""
+        """Send a message that asks nothing, or to `verify` one with a code; None where there is no such contact.
+
+        Raises `TooManyCodesError` before a gateway is chosen.
+        """
         directory = await self._books.directory()
         contact = directory.contact(contact_id)
         person = directory.person(contact_id.partition("/")[0])
         if contact is None or person is None:
             return None
         now = self._clock.now()
+        code = await self._verifications.ask(contact, now, by) if verify else ""
         id_ = derive("trial", self._books.namespace, contact.id, str(now))
         choice = await self._dispatcher.gateways.choose(contact.channel, contact.value, id_)
         words = trial(
@@ -61,7 +65,7 @@ class Trials:
             base_url=self._base_url,
             sender=self._sender,
             at=now,
-            code=await self._verifications.ask(contact, now, by) if verify else "",
+            code=code,
             two_way=contact.channel == "sms"
             and isinstance(choice, GatewayChoice)
             and choice.gateway.profile.two_way,

@@ -8,6 +8,7 @@ a key that was replaced still counts for what was asked before.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Literal
 
@@ -15,8 +16,9 @@ import msgspec
 
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contact, marked
-from engine.core.judging.instant import DAY, Instant, Millis
+from engine.core.judging.instant import DAY, HOUR, Instant, Millis, format_duration
 from engine.delivery.reply_codes import misses
+from engine.errors import SiagaError
 from engine.people.directory_service import DirectoryService
 from engine.records.readable import readable_or
 from engine.records.runtime_config import RuntimeConfig
@@ -31,6 +33,12 @@ VALID: Millis = DAY
 """A code counts so long."""
 TRIES = 5
 """A code that was answered wrongly so often counts no more."""
+CODE_REQUESTS, ALL_REQUESTS = "code_requests", "all"
+"""Table of who asked for codes within the hour, and its one record."""
+WITHIN: Millis = HOUR
+"""Requests of so long are counted together."""
+PER_CONTACT, PER_CREDENTIAL, OVERALL = 3, 50, 200
+"""So many codes are sent within the hour to a contact, for a credential, and at all."""
 
 Confirmed = Literal["verified", "waits"]
 """What a right code makes of a contact: it counts, or it waits for another person's approval."""
@@ -46,7 +54,7 @@ class PendingCode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What a contact was asked: the how manieth time, when, at which address (a digest of it), and how many misses.
 
     `text` is the id of the SMS that brought the code back, if one did. `by` is the credential that first asked this
-    address: who added it.
+    address: who added it. `sent`: when codes were asked for within the hour before the newest, that one last.
     """
 
     turn: int
@@ -56,6 +64,26 @@ class PendingCode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     done: bool = False
     text: str = ""
     by: Credential | None = None
+    sent: tuple[Instant, ...] = ()
+
+
+class CodeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A code that was asked for: by which credential, and when."""
+
+    by: str
+    at: Instant
+
+
+class TooManyCodesError(SiagaError):
+    """Codes are asked for too often; nothing was changed, and the code before still counts."""
+
+    def __init__(self, until: Instant, now: Instant) -> None:
+        """`until`: a code may be asked for again then."""
+        self.wait = until - now
+        super().__init__(
+            f"too many codes were asked for within the hour; again in {format_duration(self.wait)}. "
+            "The code that was sent last still counts"
+        )
 
 
 class Verifications:
@@ -71,17 +99,26 @@ class Verifications:
         self._keys = keys
 
     async def ask(self, contact: Contact, at: Instant, by: Credential | None = None) -> str:
-        """Return a new code for a contact, which alone counts from now on, to be sent there and nowhere else."""
+        """Return a new code for a contact, which alone counts from now on, to be sent there and nowhere else.
+
+        Raises `TooManyCodesError` where the contact, the credential or the installation reached its bound.
+        """
         while True:
             before, version = await self._read(contact.id)
+            sent = tuple(one for one in (before.sent if before else ()) if one > at - WITHIN)
+            requests, requests_version = await self._requests(at)
+            _within_bounds(sent, requests, str(by or ""), at)
             key = self._keys.current
             address = _digest(key, contact)
             known = before is not None and before.address in {
                 _digest(k, contact) for k in self._keys.accepted
             }
             first = before.by if before is not None and known and before.by is not None else by
-            asked = PendingCode(turn=before.turn + 1 if before else 1, at=at, address=address, by=first)
-            if await self._keep(contact.id, asked, version):
+            turn = before.turn + 1 if before else 1
+            asked = PendingCode(turn=turn, at=at, address=address, by=first, sent=(*sent, at))
+            counted = (*requests, CodeRequest(by=str(by or ""), at=at))
+            more = Put(CODE_REQUESTS, ALL_REQUESTS, encode(counted), requests_version)
+            if await self._keep(contact.id, asked, version, more):
                 return _code(key, contact, asked)
 
     async def hear(
@@ -134,6 +171,12 @@ class Verifications:
         keys = (key for key in self._keys.accepted if asked.address == _digest(key, contact))
         return next((_code(key, contact, asked) for key in keys), None)
 
+    async def _requests(self, at: Instant) -> tuple[tuple[CodeRequest, ...], int]:
+        """Return the requests of the last hour, the oldest first, and the version of their record."""
+        record = (await self._store.get(CODE_REQUESTS, [ALL_REQUESTS]))[0]
+        found = readable_or(CODE_REQUESTS, ALL_REQUESTS, record, tuple[CodeRequest, ...], ())
+        return tuple(one for one in found if one.at > at - WITHIN), record.version if record else 0
+
     async def _read(self, contact_id: str) -> tuple[PendingCode | None, int]:
         record = (await self._store.get(VERIFICATIONS, [contact_id]))[0]
         asked = readable_or(VERIFICATIONS, contact_id, record, PendingCode, None)
@@ -142,6 +185,18 @@ class Verifications:
     async def _keep(self, contact_id: str, asked: PendingCode, version: int, *more: Put) -> bool:
         puts = (Put(VERIFICATIONS, contact_id, encode(asked), version), *more)
         return isinstance(await self._store.write(Write(name="verification", puts=puts)), Committed)
+
+
+def _within_bounds(sent: Sequence[Instant], requests: Sequence[CodeRequest], by: str, now: Instant) -> None:
+    """Raise where a bound of the hour is reached."""
+    bounds = (
+        (PER_CONTACT, sent),
+        (PER_CREDENTIAL, [one.at for one in requests if one.by == by]),
+        (OVERALL, [one.at for one in requests]),
+    )
+    ends = [at[-most] + WITHIN for most, at in bounds if len(at) >= most]
+    if ends:
+        raise TooManyCodesError(max(ends), now)
 
 
 def _same(out: str, code: str) -> bool:

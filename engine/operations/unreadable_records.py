@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import structlog
 
-from engine.answers.verification import VERIFICATIONS, PendingCode
+from engine.answers.verification import CODE_REQUESTS, VERIFICATIONS, CodeRequest, PendingCode
 from engine.clock import Clock, monotonic
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.directory import Contents
@@ -102,6 +102,7 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     BREAKERS: lambda _id: Breaker,
     CLOCK: lambda _id: int,
     CODES: lambda _id: Conversation,
+    CODE_REQUESTS: lambda _id: tuple[CodeRequest, ...],
     CODE_MISSES: lambda _id: tuple[Instant, ...],
     TOLD: lambda _id: SentCode,
     OF_ALERTS: lambda _id: str,

@@ -11,21 +11,23 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.answers.verification import TooManyCodesError
 from engine.app import Siaga
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contact
 from engine.core.alerting.escalation import last_of_holder
 from engine.core.alerting.policy import Channel
-from engine.core.judging.instant import format_instant
+from engine.core.judging.instant import SECOND, format_instant
 from engine.core.judging.region import NATION
 from engine.documents.address import address
 from engine.people.directory_service import NobodyLeftError
 from engine.people.proposal_records import ChangeProposal, ContactChange, TooManyProposalsError
 from engine.people.tokens import Scope
 from engine.web.auth import cover, needs, siaga_of
-from engine.web.problem import Problem, not_found, responses
+from engine.web.problem import Problem, busy, not_found, responses
 
 router = APIRouter(tags=["directory"])
+TOO_MANY_CODES = "too_many_codes"
 PATH = "/v1/contacts/{person}/{channel}/{number}"
 
 
@@ -55,7 +57,8 @@ class ContactShape(BaseModel):
     id: str = Field(description="Person, channel and number", examples=["sekda-7315/sms/2"])
     verified: bool = Field(description="Only verified contacts get messages of alerts")
     asked: str = Field(
-        description="`sent`, why no gateway took the message with the code, or empty: none was sent"
+        description="`sent`, why no gateway took the message with the code, `too_many_codes` (ask again later), or "
+        "empty: none was sent"
     )
     proposal: str = Field(
         "", description="Id of the proposal that waits for another person; empty: none does"
@@ -86,16 +89,26 @@ async def add_contact(request: Request, body: NewContact, scope: Scope = needs("
         made = await siaga.proposals.contacts.add(body.person, body.channel, value, scope.credential)
     except TooManyProposalsError as error:
         raise Problem(409, "too_many_proposals", str(error)) from error
-    return await _asked(request, made, scope.credential)
+    try:
+        return await _asked(request, made, scope.credential)
+    except TooManyCodesError:
+        return await _waiting(siaga, made, TOO_MANY_CODES)
 
 
-@router.post(f"{PATH}/code", responses=responses(401, 403, 404, 503))
+@router.post(f"{PATH}/code", responses=responses(401, 403, 404, 429, 503))
 async def ask_contact(
     request: Request, person: str, channel: Channel, number: int, scope: Scope = needs("operate")
 ) -> ContactShape:
-    """Send a new code to a contact; the one before counts no more."""
+    """Send a new code to a contact; the one before counts no more.
+
+    Three an hour to a contact, 50 an hour for a token or user, 200 an hour at all; beyond that the one before counts.
+    """
     contact = await _contact(request, f"{person}/{channel}/{number}", scope)
-    return await _asked(request, contact, scope.credential)
+    try:
+        return await _asked(request, contact, scope.credential)
+    except TooManyCodesError as error:
+        says = "Too many codes were asked for within the hour; the code that was sent last still counts."
+        raise busy(TOO_MANY_CODES, says, error.wait / SECOND, status=429) from error
 
 
 @router.post(f"{PATH}/verification", responses=responses(401, 403, 404, 409, 413, 422, 429, 503))
