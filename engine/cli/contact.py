@@ -16,7 +16,7 @@ import typer
 
 from engine.answers.verification import Verifications
 from engine.cli.common.options import ConfigFile, Overrides, alone, os_account, settings_of
-from engine.cli.common.storage import books_of, storage
+from engine.cli.common.storage import books_of, contact_changes_of, storage
 from engine.cli.policy_staff.reload import inbox_of
 from engine.clock import WallClock
 from engine.core.alerting.command import Attempted
@@ -150,7 +150,7 @@ async def _add(settings: Settings, person: str, channel: Channel, value: str) ->
         if (await books.directory()).person(person) is None:
             raise SiagaError(f"{person}: there is no such person; `siaga directory export` writes them all")
         if settings.reload.four_eyes:
-            contacts = (await inbox_of(settings, store, NOTHING)).proposals.contacts
+            contacts = await contact_changes_of(settings, store)
             made = [await contacts.add(person, channel, value, os_account())]
         else:
             await DirectoryService(store, books).amend(change, WallClock().now(), os_account())
@@ -189,14 +189,14 @@ async def _remove(settings: Settings, contact: str) -> str:
         found, by = await _found(books, contact), os_account()
         last = last_of_holder(await books.directory(), found, WallClock().now())
         if last and settings.reload.four_eyes:
-            inbox = await inbox_of(settings, store, NOTHING)
-            made = await inbox.proposals.contacts.propose_removal(found, by)
+            contacts = await contact_changes_of(settings, store)
+            made = await contacts.propose_removal(found, by)
             if made is None:
                 raise _unknown(contact)
             return f"{contact}: waits for another person: siaga proposals show {made.id}"
         if settings.reload.four_eyes:
-            inbox = await inbox_of(settings, store, NOTHING)
-            await inbox.proposals.contacts.take_away(found, "removed", by)
+            contacts = await contact_changes_of(settings, store)
+            await contacts.take_away(found, "removed", by)
             return f"{contact}: removed; an objection brings it back until the change is final"
         change = partial(removed, contact_id=contact)
         await DirectoryService(store, books).amend(change, WallClock().now(), alone(by) if last else by)
@@ -208,8 +208,8 @@ async def _stop(settings: Settings, contact: str) -> None:
         books = books_of(settings, store)
         found = await _found(books, contact)
         if settings.reload.four_eyes:
-            inbox = await inbox_of(settings, store, NOTHING)
-            await inbox.proposals.contacts.take_away(found, "stopped", os_account())
+            contacts = await contact_changes_of(settings, store)
+            await contacts.take_away(found, "stopped", os_account())
             return
         change = partial(marked, contacts={contact}, verified=False)
         await DirectoryService(store, books).amend(change, WallClock().now(), os_account())

@@ -23,13 +23,14 @@ from engine.cli.common.options import (
     ConfigFile,
     Moment,
     Overrides,
+    alone,
     moment,
     os_account,
     rule_named,
     settings_of,
 )
 from engine.cli.common.output import ListLimit, counting, say_more, within
-from engine.cli.common.storage import books_of, storage
+from engine.cli.common.storage import books_of, contact_changes_of, storage
 from engine.cli.policy_staff.check import CheckLanguage
 from engine.cli.policy_staff.policy import surroundings
 from engine.clock import WallClock
@@ -56,13 +57,22 @@ from engine.core.alerting.reachability import (
     flaws,
     offices_named,
 )
-from engine.core.judging.instant import HOUR, MINUTE, Instant, format_duration, local, local_midnight
+from engine.core.judging.instant import (
+    HOUR,
+    MINUTE,
+    Instant,
+    format_duration,
+    local,
+    local_midnight,
+)
 from engine.core.judging.region import NATION, RegionTable, lies_in
 from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError, SiagaError
+from engine.people.contact_changes import addresses_going
 from engine.people.directory_service import DirectoryDifference, DirectoryService
+from engine.people.proposal_records import TooManyProposalsError
 from engine.records.audit_log import note_seen
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
@@ -285,6 +295,8 @@ def _moment(instant: Instant, zone: str) -> str:
 app = typer.Typer(no_args_is_help=True, help="Bring in, change and take out who holds which office.")
 DAY = ["%Y-%m-%d"]
 
+MOST_GOING = 100
+"""So many contacts whose address changes or goes are named."""
 MOST_LINES = 500
 """So many lines of a check are printed unless more are asked for."""
 
@@ -297,10 +309,18 @@ def import_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, or why not; change nothing.")
     ] = False,
+    unannounced: Annotated[
+        bool,
+        typer.Option("--unannounced", help="Notify nobody whose address goes; the audit says `alone`."),
+    ] = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
     """Put a directory file in force, whole: all of it is valid or nothing changes. A running service follows at once.
+
+    Where an address of a person changes or goes, the old one and the person's others are notified, as of a removed
+    contact, and an objection brings it back. At most 100 of these wait; beyond that --unannounced is needed. With
+    `reload.four_eyes: false` nobody is notified.
 
     Refused where an unresolved alert would have nobody left whom it could tell. The version before can be exported and
     imported again.
@@ -308,7 +328,12 @@ def import_(
     Example: siaga directory import config/directory.csv --dry-run
     """
     settings = settings_of(config, set_)
-    version, change = asyncio.run(_import(settings, file or settings.paths.directory, dry_run=dry_run))
+    version, change, going = asyncio.run(
+        _import(settings, file or settings.paths.directory, dry_run=dry_run, unannounced=unannounced)
+    )
+    for contact in within(MOST_GOING, going):
+        typer.echo(f"its address changes or goes: {contact.id}", err=True)
+    say_more(len(going) - len(within(MOST_GOING, going)), "contacts")
     typer.echo("nothing was changed" if version is None else f"version {version} is in force", err=True)
     typer.echo(
         f"people: {change.people_added} new, {change.people_changed} changed, {change.people_removed} gone; "
@@ -484,14 +509,28 @@ def _shift(since: str | None, until: str | None) -> HolderSpan:
     return HolderSpan(first, last)
 
 
-async def _import(settings: Settings, file: Path, *, dry_run: bool) -> tuple[int | None, DirectoryDifference]:
+async def _import(
+    settings: Settings, file: Path, *, dry_run: bool, unannounced: bool
+) -> tuple[int | None, DirectoryDifference, list[Contact]]:
+    """Return the version in force, None for a rehearsal, what changes, and whose address changes or goes."""
     contents = load_directory(file, load_regions(settings.paths.regions)).expect()
     now = WallClock().now()
     async with storage(settings) as store:
-        registry = DirectoryService(store, books_of(settings, store))
+        books = books_of(settings, store)
+        registry = DirectoryService(store, books)
         change = await registry.rehearse(lambda _before: contents, now)
-        version = None if dry_run else await registry.amend(lambda _before: contents, now, os_account())
-    return version, change
+        going = addresses_going((await books.directory()).contents, contents)
+        if dry_run:
+            return None, change, going
+        if going and settings.reload.four_eyes and not unannounced:
+            try:
+                version = await (await contact_changes_of(settings, store)).bring_in(contents, os_account())
+            except TooManyProposalsError as error:
+                raise SiagaError(f"{error}. --unannounced puts it in force and notifies nobody") from None
+        else:
+            by = alone(os_account()) if going else os_account()
+            version = await registry.amend(lambda _before: contents, now, by)
+    return version, change, going
 
 
 async def _place(settings: Settings, entry: Assignment | Duty) -> int:

@@ -151,6 +151,41 @@ class ContactChanges:
         with suppress(_ContactChangedError):
             await self._registry.amend(change, self._clock.now(), by, settled)
 
+    async def bring_in(self, contents: Contents, by: Credential) -> int:
+        """Put a whole directory in force; return its version. Each address that goes is notified as a removed one.
+
+        Raises `NobodyLeftError`, and `TooManyProposalsError` where more addresses go than changes may wait.
+        """
+
+        async def settled() -> Further:
+            directory = await self._books.directory()
+            going = addresses_going(directory.contents, contents)
+            drafts = [self._going(one, contents, directory.version) for one in going]
+            fresh = [
+                (contact, draft)
+                for contact, draft in zip(going, drafts, strict=True)
+                if (await self._records.same(_draft(draft, by), _subject(draft)))[1] is None
+            ]
+            await self._records.make_room_for([_draft(draft, by) for _, draft in fresh])
+            begun = [await self._begun(contact, draft, by) for contact, draft in fresh]
+            return Further(
+                puts=tuple(put for one in begun for put in one.puts),
+                plans=tuple(plan for one in begun for plan in one.plans),
+                appends=tuple(append for one in begun for append in one.appends),
+            )
+
+        return await self._registry.amend(lambda _before: contents, self._clock.now(), by, settled)
+
+    def _going(self, contact: Contact, contents: Contents, version: int) -> ContactChange:
+        after = _of(contents, contact.id)
+        return ContactChange(
+            contact=contact.id,
+            act="removed",
+            digest=self._digest(contact),
+            version=version,
+            successor="" if after is None or after.value == contact.value else self._digest(after),
+        )
+
     async def propose_removal(self, contact: Contact, by: Credential) -> ChangeProposal | None:
         """Let the removal of the last contact of an office holder wait for another person; the contact is notified.
 
@@ -325,7 +360,11 @@ class ContactChanges:
 
         def undone(contents: Contents) -> Contents:
             if change.is_done:
-                return contents if before is None else restored(contents, before)
+                return (
+                    contents
+                    if before is None
+                    else restored(self._without_successor(contents, change), before)
+                )
             contact = _of(contents, change.contact)
             if change.added and contact is not None and not contact.verified and self._is_of(contact, change):
                 return removed(contents, change.contact)
@@ -343,6 +382,14 @@ class ContactChanges:
 
         settled, done = self._records.when_ended(found, end, by, reason, *plans)
         return await self._amended(found, amended, settled, done, by)
+
+    def _without_successor(self, contents: Contents, change: ContactChange) -> Contents:
+        """Return the directory without the contact that took the place of a removed one."""
+        now = _of(contents, change.contact)
+        if not change.successor or now is None:
+            return contents
+        same = any(hmac.compare_digest(_digest(key, now), change.successor) for key in self._keys.accepted)
+        return removed(contents, change.contact) if same else contents
 
     async def fall_due(self, found: FoundProposal, change: ContactChange) -> None:
         """Let a change count that nobody objected to; one that was told late counts later, others lapse.
@@ -483,6 +530,18 @@ def _draft(change: ContactChange, by: Credential) -> ChangeProposal:
 def _subject(change: ContactChange) -> bytes:
     """Return by what the same change is known again."""
     return encode((change.contact, change.act, change.digest))
+
+
+def addresses_going(before: Contents, after: Contents) -> list[Contact]:
+    """Return the contacts that counted and whose address their person, who stays, has no more as one that counts."""
+    counting = {person.id: {c.value for c in person.contacts if c.verified} for person in after.people}
+    return [
+        contact
+        for person in before.people
+        if person.id in counting
+        for contact in person.contacts
+        if contact.verified and contact.value not in counting[person.id]
+    ]
 
 
 def _of(contents: Contents, contact_id: str) -> Contact | None:

@@ -6,6 +6,8 @@ instant at which it is due change in one write.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -81,7 +83,8 @@ class ContactChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     `digest` is of the contact as it was, under the installation's key: of another address under the same id nothing was
     approved. `counts_at`: it counts, or is final, then, unless somebody objects; None: by approval alone. `coded`: the
     code of the contact came back. `added`: it came into the directory with this proposal. `version` is that of the
-    directory that had it, and `notices` are the messages that tell of the change.
+    directory that had it, and `notices` are the messages that tell of the change. `successor` is the digest of the
+    contact that an imported directory put in its place under the same id.
     """
 
     contact: str
@@ -92,6 +95,7 @@ class ContactChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     added: bool = False
     version: int = 0
     notices: tuple[str, ...] = ()
+    successor: str = ""
 
     @property
     def person(self) -> str:
@@ -213,6 +217,22 @@ class ProposalRecords:
             found = await self.find(id_)
             if found is None or found.proposal.state == "waiting":
                 return id_, found
+
+    async def make_room_for(self, drafts: Sequence[ChangeProposal]) -> None:
+        """Raise `TooManyProposalsError` where too many changes of contacts would wait with these."""
+        waiting = [one for one in await self.waiting() if one.subject.contact is not None]
+        of_one = Counter(owner(one.by) for one in (*waiting, *drafts))
+        of_holder = Counter(one.subject.contact.person for one in (*waiting, *drafts) if one.subject.contact)
+        mine = {owner(one.by) for one in drafts}
+        theirs = {one.subject.contact.person for one in drafts if one.subject.contact}
+        if (
+            len(waiting) + len(drafts) > MOST_CONTACTS
+            or any(of_one[one] > MOST_CONTACTS_OF_ONE for one in mine)
+            or any(of_holder[one] > MOST_OF_HOLDER for one in theirs)
+        ):
+            raise TooManyProposalsError(
+                f"too many changes of contacts would wait: {len(drafts)} more, {len(waiting)} wait already"
+            )
 
     async def make_room(self, draft: ChangeProposal) -> None:
         """Raise `TooManyProposalsError` where too many wait."""

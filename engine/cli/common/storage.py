@@ -11,10 +11,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from engine.clock import WallClock
+from engine.core.judging.instant import HOUR, from_datetime
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
+from engine.people.contact_changes import ContactChanges
+from engine.people.proposal_records import ProposalRecords
 from engine.records.rule_sets import RuleSet
 from engine.records.runtime_config import RuntimeConfig
+from engine.runtime.keys import agreed_keys
+from engine.runtime.lock_step import stored_clock
 from engine.settings import Settings
 from engine.store.port import Store
 from engine.store.redis.embedded import EmbeddedServer
@@ -70,6 +76,20 @@ def books_of(settings: Settings, store: Store) -> RuntimeConfig:
     return RuntimeConfig(
         store, namespace=settings.namespace, regions=regions, kinds={}, rule_set=RuleSet({}, {})
     )
+
+
+async def contact_changes_of(settings: Settings, store: Store) -> ContactChanges:
+    """Return what notifies of changed contacts; no rule set need be in force."""
+    start = settings.clock.start
+    clock = (
+        WallClock()
+        if settings.clock.mode == "real"
+        else await stored_clock(store, 0 if start is None else from_datetime(start))
+    )
+    books = books_of(settings, store)
+    keys = await agreed_keys(store, settings.key_file, os.environ)
+    records = ProposalRecords(store, clock, books)
+    return ContactChanges(store, clock, books, records, keys, settings.contacts.objection_hours * HOUR)
 
 
 def _as_its_owner(var: Path) -> None:
