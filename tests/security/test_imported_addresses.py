@@ -61,6 +61,9 @@ async def test_the_old_address_and_the_others_are_notified_of_an_address_that_ch
         siaga = await open_siaga(place.settings, stack)
         assert {one.rendered.to for one in await notices(siaga)} == {PHONE, MAILBOX}
         assert (await addresses(siaga))[f"{WHO}/sms/1"] == NEW
+        await siaga.advance(siaga.clock.now() + 60_000)
+        sent = {one.rendered.to for one in await notices(siaga) if one.state == "sent"}
+        assert sent == {PHONE, MAILBOX}, "it goes to the address that the directory no longer has"
 
 
 async def test_an_objection_puts_the_old_address_in_the_place_of_the_new_one(place, before):
