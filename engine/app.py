@@ -15,7 +15,7 @@ from engine.answers.bounces import BounceMailbox
 from engine.answers.callbacks import Callbacks
 from engine.answers.links import Links, key_fingerprints
 from engine.answers.sms_inbound import Inbound
-from engine.answers.test_messages import Trials
+from engine.answers.test_messages import ContactTrials
 from engine.answers.verification import Verifications
 from engine.bootstrap import clock_of, history_of, open_store
 from engine.clock import Clock, ManualClock
@@ -23,7 +23,7 @@ from engine.core.alerting.alert import Notification
 from engine.core.alerting.credential import START
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_duration
 from engine.delivery.dispatcher import Dispatcher
-from engine.delivery.gateways import GatewayConfig, Gateways, outlets_of
+from engine.delivery.gateways import GatewayConfig, Gateways, gateway_configs
 from engine.delivery.prepaid_credit import EVERY_SECONDS as BALANCES_SECONDS
 from engine.delivery.prepaid_credit import PrepaidCredit
 from engine.delivery.reply_codes import ReplyCodes
@@ -32,13 +32,13 @@ from engine.documents.kinds import load_kinds, names_by_language
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
 from engine.escalation.alert_commands import AlertCommands
-from engine.escalation.internal_alerts import OWN, OwnAlerts
+from engine.escalation.internal_alerts import OWN, InternalAlerts
 from engine.escalation.item_retry import ItemRetry
 from engine.escalation.silences import Silences
-from engine.escalation.timers import Escalator
+from engine.escalation.timers import AlertTimers
 from engine.evaluation.evaluator import Evaluator
 from engine.evaluation.evaluator_child import Begin, LogAs
-from engine.evaluation.evaluator_process import EvaluatorProcess, exposition
+from engine.evaluation.evaluator_process import EvaluatorProcess, scrape_text
 from engine.evaluation.poll import WINDOWS
 from engine.intake.awas_rules import AwasRules
 from engine.intake.backpressure import Admission, hold_of
@@ -53,9 +53,9 @@ from engine.operations.auditor import Auditor
 from engine.operations.backlog import EVERY_SECONDS as BACKLOG_SECONDS
 from engine.operations.backlog import BacklogWatch
 from engine.operations.case_archiver import EVERY_SECONDS as CASES_SECONDS
-from engine.operations.case_archiver import CaseArchivist
+from engine.operations.case_archiver import CaseArchiver
 from engine.operations.event_archiver import EVERY_SECONDS as ARCHIVE_SECONDS
-from engine.operations.event_archiver import Archivist, horizon
+from engine.operations.event_archiver import EventArchiver, horizon
 from engine.operations.heartbeat import Heartbeat
 from engine.operations.retention import EVERY_SECONDS as RETENTION_SECONDS
 from engine.operations.retention import Retention
@@ -69,9 +69,9 @@ from engine.people.users import Users
 from engine.records import alert_lists, quarantine
 from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, OUTBOX, REVEALS
 from engine.records.case_archive import CaseArchive, archive_of
-from engine.records.rule_sets import RuleSet, first
+from engine.records.rule_sets import RuleSet, first_rule_set_write
 from engine.records.runtime_config import SILENCES, RuntimeConfig
-from engine.rule_sets.approval import Approval
+from engine.rule_sets.approval import RuleSetRollout
 from engine.rule_sets.approval_worker import previews
 from engine.rule_sets.proposals import Proposals
 from engine.rule_sets.rule_files import EVERY_SECONDS as WATCH_SECONDS
@@ -83,7 +83,7 @@ from engine.runtime.worker import Workers
 from engine.settings import Settings
 from engine.store.archive.events import Archive
 from engine.store.port import Store
-from engine.texts.answer_link import seal, token_for
+from engine.texts.answer_link import signed_name, token_for
 from engine.texts.catalogue import load_catalogue
 from engine.texts.render import Renderer
 from engine.texts.response import Responses
@@ -111,7 +111,7 @@ class Upkeep:
         keys: Keys,
     ) -> None:
         self.pulse = OutageMonitor(store, clock, metrics)
-        self.own_alerts = OwnAlerts(store, clock, books, metrics)
+        self.own_alerts = InternalAlerts(store, clock, books, metrics)
         self.backlog = BacklogWatch(store, clock, metrics, settings.ops)
         self._auditor = Auditor(
             store,
@@ -132,10 +132,10 @@ class Upkeep:
         self._archivist = None
         if self._folder is not None:
             archive = Archive(self._folder, settings.namespace)
-            self._archivist = Archivist(store, clock, metrics, archive, self._horizon)
+            self._archivist = EventArchiver(store, clock, metrics, archive, self._horizon)
         self._cases = None
         if self._folder is not None and past is not None:
-            self._cases = CaseArchivist(store, clock, metrics, past, keys, settings.retention)
+            self._cases = CaseArchiver(store, clock, metrics, past, keys, settings.retention)
 
     def join(self, rota: LoopRunner, *, real: bool) -> None:
         """Enter the loops; `real`: time goes on by itself, else the rota has only what turns in lock-step too."""
@@ -229,7 +229,7 @@ class Siaga:
         self.links = Links(store, clock, keys, books)
         self.workers = Workers()
         self.sheets = SheetReader(Workers(), settings)  # of its own: a report does not wait for a what-if
-        self.approval = Approval(
+        self.approval = RuleSetRollout(
             store,
             clock,
             books,
@@ -265,7 +265,7 @@ class Siaga:
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._where = where
         self._evaluator: Evaluator | EvaluatorProcess = self._own_evaluator()
-        self._escalator = Escalator(store, clock, self.desk, self.metrics)
+        self._escalator = AlertTimers(store, clock, self.desk, self.metrics)
         gateways = Gateways(store, clock, self.metrics, [outlet.gateway for outlet in outlets])
         notifiers = build(outlet.notifier for outlet in outlets)
         self.upkeep = Upkeep(
@@ -298,7 +298,7 @@ class Siaga:
             verifications=self.verifications,
             contacts=self.proposals.contacts,
         )
-        renderer = Renderer.of(settings, catalogue, self.kind_names, books.regions, partial(seal, key))
+        renderer = Renderer.of(settings, catalogue, self.kind_names, books.regions, partial(signed_name, key))
         past = history_of(settings, store)
         self.situations = Situations(store, clock, books, self.metrics, renderer, past, settings.situation.to)
         self.dispatcher = Dispatcher(
@@ -315,7 +315,7 @@ class Siaga:
             budgets=budgets_of(settings.budgets),
             in_order=settings.clock.mode == "lock_step",
         )
-        self.trials = Trials(
+        self.trials = ContactTrials(
             books,
             clock,
             self.dispatcher,
@@ -382,7 +382,7 @@ class Siaga:
     async def exposition(self) -> bytes:
         """Return the metrics of all processes of this service as Prometheus scrapes them."""
         further = await self._evaluator.samples() if isinstance(self._evaluator, EvaluatorProcess) else ()
-        return exposition(self.metrics.registry, further)
+        return scrape_text(self.metrics.registry, further)
 
     def loops(self) -> Mapping[str, LoopState]:
         """Return when each loop last turned and within what it must turn again."""
@@ -472,7 +472,7 @@ async def open_siaga(
     kinds = load_kinds(settings.paths.kinds)
     clock = clock or await clock_of(settings, store)
     keys = await agreed_keys(store, settings.key_file, os.environ)
-    outlets = outlets_of(settings, os.environ)
+    outlets = gateway_configs(settings, os.environ)
     books = RuntimeConfig(
         store,
         namespace=settings.namespace,
@@ -485,7 +485,7 @@ async def open_siaga(
     await quarantine.build(store)
     await key_fingerprints(store, keys)
     if not (await books.follow()).rule_set:
-        await store.write(first(read_rule_set(settings.paths, regions, kinds), clock.now()))
+        await store.write(first_rule_set_write(read_rule_set(settings.paths, regions, kinds), clock.now()))
         await books.follow()
     await import_directory(books, settings.paths, clock.now(), START, replace=False)
     siaga = Siaga(settings, store, clock, books, keys, outlets, where=where)
@@ -493,6 +493,6 @@ async def open_siaga(
     return siaga
 
 
-def collecting(channels: Iterable[str]) -> dict[str, Collecting]:
+def collecting_gateways(channels: Iterable[str]) -> dict[str, Collecting]:
     """Return gateways by channel that keep what they are given, for rehearsals."""
     return {channel: Collecting(CollectingSettings(channel=channel)) for channel in channels}

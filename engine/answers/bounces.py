@@ -16,7 +16,7 @@ from engine.delivery.delivery_reports import DeliveryOutcome, DeliveryReports
 from engine.escalation.item_retry import ItemRetry
 from engine.metrics import Metrics
 from engine.runtime.keys import Keys
-from engine.texts.answer_link import unseal
+from engine.texts.answer_link import id_of_signed_name
 
 READ_BYTES = 262_144
 """Of a longer mail only so much is read; a report stands at the beginning."""
@@ -195,7 +195,9 @@ class BounceMailbox:
     async def _take(self, bounce: Bounce | None) -> BounceResult:
         if bounce is None:
             return "no_bounce"
-        ours = next((found for name in bounce.names if (found := unseal(self._keys.accepted, name))), None)
+        ours = next(
+            (found for name in bounce.names if (found := id_of_signed_name(self._keys.accepted, name))), None
+        )
         if ours is None:
             return "stranger"
         log.info("bounce", notification=ours, action=bounce.action, status=bounce.status)

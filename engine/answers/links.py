@@ -22,7 +22,7 @@ from engine.records.runtime_config import RuntimeConfig
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Drop, Put, Store, Write
-from engine.texts.answer_link import KEYED, as_written, fingerprint, token_for, unkeyed_fingerprint
+from engine.texts.answer_link import KEYED, as_written, token_fingerprint, token_for, unkeyed_fingerprint
 
 KEYED_LINKS = "keyed_links"
 """The mark of a store whose fingerprints of links are all under a key."""
@@ -110,7 +110,7 @@ class Links:
 
     async def _written(self, token: str) -> tuple[str, str]:
         """Return the ids of the alert (empty: a digest's link) and the notification; both empty where none is known."""
-        marks = [fingerprint(key, token) for key in self._keys.accepted]
+        marks = [token_fingerprint(key, token) for key in self._keys.accepted]
         record = next((found for found in await self._store.get(LINKS, marks) if found is not None), None)
         alert_id, _, notification_id = (
             record.value.decode(errors="replace").partition("/") if record else ("", "", "")
@@ -153,7 +153,7 @@ async def key_fingerprints(store: Store, keys: Keys) -> int:
             for key in keys.accepted if ids[mark] in channels else ():
                 token = token_for(key, ids[mark], channels[ids[mark]])
                 if unkeyed_fingerprint(token) == mark:
-                    puts.append(Put(LINKS, fingerprint(key, token), record.value))
+                    puts.append(Put(LINKS, token_fingerprint(key, token), record.value))
             drops.append(Drop(LINKS, mark, record.version))
         if drops:
             number += len(drops)

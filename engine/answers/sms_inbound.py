@@ -28,7 +28,7 @@ from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION, cut
 from engine.delivery.replies import PlannedReply, plan_reply
-from engine.delivery.reply_codes import KeptConversation, ReplyCodes, misses
+from engine.delivery.reply_codes import KeptConversation, ReplyCodes, recent_misses
 from engine.errors import SiagaError, StoreError
 from engine.escalation.alert_commands import ATTEMPTS, AlertCommands
 from engine.escalation.internal_alerts import ask
@@ -37,7 +37,7 @@ from engine.people.contact_changes import ContactChanges
 from engine.records.alert_repository import Case
 from engine.records.audit_log import AuditEntry, append_audit
 from engine.records.runtime_config import RuntimeConfig
-from engine.records.write_parts import Further
+from engine.records.write_parts import AdditionalWrites
 from engine.store.port import Append, Committed, Plan, Put, Store, Write
 from engine.store.write_names import WriteName
 from engine.texts.conversation import AppliedText, Begun, Conversation, RecordedAct, begin, hear, miss
@@ -240,12 +240,12 @@ class Inbound:
         said = self._responses.stopped(person.language, coded=True)
         reply = plan_reply(text.id, contact, person.id, person.language, said, None, text.at)
 
-        async def heard() -> Further:
+        async def heard() -> AdditionalWrites:
             kept = await self._phones.memory(text.writer.number, text.at)
             if text.id in kept.line.heard:
                 raise _AlreadyHeardError
             puts, plans = self._memory(text, kept, reply, recorded=True)
-            return Further(puts=tuple(puts), plans=tuple(plans))
+            return AdditionalWrites(puts=tuple(puts), plans=tuple(plans))
 
         await self._books.amend_directory(
             lambda contents: stopped(contents, gone),
@@ -285,7 +285,7 @@ class Inbound:
         """
         person, contact = text.writer.owners[0]
         line, guesses = miss(kept.line, text.at)
-        everybody = (await misses(self._store, "phones", text.at)).another(text.at)
+        everybody = (await recent_misses(self._store, "phones", text.at)).another(text.at)
         matters = [NATION] * everybody.too_many + [await self._region(text.writer)] * guesses
         heard: Heard = "locked" if guesses else "turned" if kept.line.speaks else "muted"
         said = self._responses.turned(person.language, UnusableText(why="unknown_code"), {})

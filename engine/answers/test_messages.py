@@ -16,10 +16,10 @@ from engine.delivery.dispatcher import Dispatcher
 from engine.delivery.gateways import GatewayChoice
 from engine.records.runtime_config import RuntimeConfig
 from engine.texts.catalogue import Catalogue
-from engine.texts.preview import trial
+from engine.texts.preview import trial_message
 
 
-class Trials:
+class ContactTrials:
     """Tries contacts."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Trials:
         code = await self._verifications.ask(contact, now, by) if verify else ""
         id_ = derive("trial", self._books.namespace, contact.id, str(now))
         choice = await self._dispatcher.gateways.choose(contact.channel, contact.value, id_)
-        words = trial(
+        words = trial_message(
             self._catalogue,
             person.language,
             contact,

@@ -17,7 +17,7 @@ import msgspec
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contact, marked
 from engine.core.judging.instant import DAY, HOUR, Instant, Millis, format_duration
-from engine.delivery.reply_codes import misses
+from engine.delivery.reply_codes import recent_misses
 from engine.errors import SiagaError
 from engine.people.directory_service import DirectoryService
 from engine.records.readable import readable_or
@@ -133,7 +133,7 @@ class Verifications:
             out = self._out(asked, contact, at)
             if asked is None or out is None:
                 return "not_asked"
-            everybody = await misses(self._store, "contacts", at)
+            everybody = await recent_misses(self._store, "contacts", at)
             if everybody.spent:
                 return "too_many_tries"
             right = _same(out, code)

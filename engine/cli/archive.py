@@ -14,7 +14,7 @@ from typing import IO, Annotated
 import msgspec
 import typer
 
-from engine.cli.common.options import ConfigFile, Overrides, moment, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, option_instant, settings_of
 from engine.cli.common.storage import storage
 from engine.cli.policy_staff.check import CheckLanguage
 from engine.core.judging.instant import Instant
@@ -108,7 +108,7 @@ def export(
     Example: siaga archive export --from "2024-11-27 00:00 WIB" --to "2024-11-28 00:00 WIB" --output hari-h.jsonl
     """
     settings = settings_of(config, set_)
-    since, until = moment("--from", from_) or 0, moment("--to", to)
+    since, until = option_instant("--from", from_) or 0, option_instant("--to", to)
     with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
         written = asyncio.run(_export(settings, file, since, until))
     typer.echo(f"{written} events", err=True)

@@ -34,7 +34,7 @@ from engine.operations.erasure_list import (
     own_list,
     read_erasures,
 )
-from engine.operations.personal_data import Erasure, Persons, erase_everywhere
+from engine.operations.personal_data import Erasure, PersonalData, erase_everywhere
 from engine.records.audit_log import AuditEntry, append_audit
 from engine.records.backup_record import BackupRecord, enter_backup
 from engine.records.case_archive import archive_of
@@ -333,7 +333,7 @@ async def _restore(
         books = books_of(settings, store)
 
         async def enter_erasures() -> None:
-            people = await Persons(store, books, archive_of(settings)).everybody()
+            people = await PersonalData(store, books, archive_of(settings)).everybody()
             await enter_due(store, due_of(known, taken_at, settings.namespace, people))
             if known:
                 await asyncio.to_thread(add_erasures, own_list(settings), known)

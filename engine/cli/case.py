@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.common.options import ConfigFile, Overrides, moment, os_account, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, option_instant, os_account, settings_of
 from engine.cli.common.storage import storage
 from engine.cli.policy_staff.check import CheckLanguage
 from engine.clock import WallClock
@@ -23,7 +23,7 @@ from engine.core.judging.rule import level_name
 from engine.documents.regions import load_regions
 from engine.errors import ConfigurationError
 from engine.records.audit_log import AUDIT, AuditEntry, append_audit, digest_of_contents
-from engine.records.case_archive import archive_of, story
+from engine.records.case_archive import archive_of, case_story
 from engine.records.case_file import CaseContents, CaseFileError, CaseFileFault, public_key, read, write
 from engine.runtime.keys import secret_keys
 from engine.settings import DEFAULT_FILE, Settings
@@ -121,7 +121,7 @@ def list_(
 
     Example: siaga case list --region 73 --limit 20
     """
-    past, until = archive_of(settings_of(config, set_)), moment("--before", before or None)
+    past, until = archive_of(settings_of(config, set_)), option_instant("--before", before or None)
     if past is None:
         raise ConfigurationError("archive.enabled is false: no alert leaves the store")
     for row in past.index.page(limit, None if until is None else (until, ""), region=region):
@@ -143,7 +143,7 @@ def list_(
 async def _export(settings: Settings, alert_id: str) -> bytes:
     seed, now = _seed(settings), WallClock().now()
     async with storage(settings) as store:
-        case, history = await story(store, archive_of(settings), alert_id)
+        case, history = await case_story(store, archive_of(settings), alert_id)
         mark = (await store.mark(AUDIT)).decode()
         messages = tuple(case.notifications.values())
         file = write(

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from engine.answers.verification import Verifications
-from engine.cli.common.options import ConfigFile, Overrides, alone, os_account, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, credential_alone, os_account, settings_of
 from engine.cli.common.storage import books_of, contact_changes_of, storage
 from engine.cli.policy_staff.reload import inbox_of
 from engine.clock import WallClock
@@ -98,7 +98,7 @@ def verify(
 ) -> None:
     """Bring back the code that was sent to a contact: it counts unless another contact objects, or by approval.
 
-    With `reload.four_eyes: false` they go there from now on, and the audit says `alone`.
+    With `reload.four_eyes: false` they go there from now on, and the audit says `credential_alone`.
 
     Example: siaga contact verify sekda-7315/sms/2 407215
     """
@@ -167,7 +167,7 @@ async def _verify(settings: Settings, contact: str, code: str) -> str:
         four_eyes = settings.reload.four_eyes
         proposals = (await inbox_of(settings, store, NOTHING)).proposals if four_eyes else None
         verifications = Verifications(store, books, keys, proposals)
-        by = os_account() if four_eyes else alone(os_account())
+        by = os_account() if four_eyes else credential_alone(os_account())
         outcome = await verifications.hear(await _found(books, contact), code, WallClock().now(), by)
     if outcome == "waits":
         return (
@@ -199,7 +199,9 @@ async def _remove(settings: Settings, contact: str) -> str:
             await contacts.take_away(found, "removed", by)
             return f"{contact}: removed; an objection brings it back until the change is final"
         change = partial(removed, contact_id=contact)
-        await DirectoryService(store, books).amend(change, WallClock().now(), alone(by) if last else by)
+        await DirectoryService(store, books).amend(
+            change, WallClock().now(), credential_alone(by) if last else by
+        )
         return f"{contact}: removed"
 
 

@@ -23,13 +23,13 @@ from engine.cli.common.options import (
     ConfigFile,
     Moment,
     Overrides,
-    alone,
-    moment,
+    credential_alone,
+    option_instant,
     os_account,
     rule_named,
     settings_of,
 )
-from engine.cli.common.output import ListLimit, counting, say_more, within
+from engine.cli.common.output import ListLimit, progress_bar, say_more, within_limit
 from engine.cli.common.storage import books_of, contact_changes_of, storage
 from engine.cli.policy_staff.check import CheckLanguage
 from engine.cli.policy_staff.policy import surroundings
@@ -53,8 +53,8 @@ from engine.core.alerting.reachability import (
     Matrix,
     Reach,
     ReachabilitySpan,
-    counts,
     flaws,
+    hour_counts,
     offices_named,
 )
 from engine.core.judging.instant import (
@@ -311,7 +311,9 @@ def import_(
     ] = False,
     unannounced: Annotated[
         bool,
-        typer.Option("--unannounced", help="Notify nobody whose address goes; the audit says `alone`."),
+        typer.Option(
+            "--unannounced", help="Notify nobody whose address goes; the audit says `credential_alone`."
+        ),
     ] = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
@@ -331,9 +333,9 @@ def import_(
     version, change, going = asyncio.run(
         _import(settings, file or settings.paths.directory, dry_run=dry_run, unannounced=unannounced)
     )
-    for contact in within(MOST_GOING, going):
+    for contact in within_limit(MOST_GOING, going):
         typer.echo(f"its address changes or goes: {contact.id}", err=True)
-    say_more(len(going) - len(within(MOST_GOING, going)), "contacts")
+    say_more(len(going) - len(within_limit(MOST_GOING, going)), "contacts")
     typer.echo("nothing was changed" if version is None else f"version {version} is in force", err=True)
     typer.echo(
         f"people: {change.people_added} new, {change.people_changed} changed, {change.people_removed} gone; "
@@ -410,7 +412,7 @@ def check(
         rule_named(rule_set.rules, rule)
     if region is not None and not regions.known(region):
         raise ConfigurationError(f"--region {region}: there is no such region in {settings.paths.regions}")
-    now = moment("--at", at) or WallClock().now()
+    now = option_instant("--at", at) or WallClock().now()
     around = asyncio.run(surroundings(settings, regions, rule_set))
     if file is not None:
         around = msgspec.structs.replace(around, directory=Directory(load_directory(file, regions).expect()))
@@ -418,7 +420,7 @@ def check(
         raise SiagaError("the store has no directory yet; `siaga directory import` brings one in")
     rules = [one for one in rule_set.rules.values() if rule in (None, one.id)]
     matrix = Matrix(rules, rule_set.policies, around, now, hours, under=region)
-    with counting(len(matrix), Console(stderr=True, highlight=False)) as done:
+    with progress_bar(len(matrix), Console(stderr=True, highlight=False)) as done:
         stretches = list(matrix.stretches(done))
     offices = offices_named(rules, rule_set.policies, regions, region)
     found = [
@@ -426,14 +428,14 @@ def check(
         for flaw in flaws(around.directory.contents, now, now + hours * HOUR, offices)
         if region is None or lies_in(flaw.region, region)
     ]
-    inspection = DirectoryInspection(stretches, found, counts(stretches))
+    inspection = DirectoryInspection(stretches, found, hour_counts(stretches))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(inspection)).decode())
     else:
         *lines, sums = inspection.lines(regions, lang.value, everything=all_)
-        for line in within(limit, lines):
+        for line in within_limit(limit, lines):
             typer.echo(line)
-        say_more(len(lines) - len(within(limit, lines)), "lines")
+        say_more(len(lines) - len(within_limit(limit, lines)), "lines")
         typer.echo(sums)
     raise typer.Exit(1 if inspection.hours["nobody"] else 0)
 
@@ -500,7 +502,7 @@ def shift(
 
 def _shift(since: str | None, until: str | None) -> HolderSpan:
     """Return the span from one instant (default: now) to another."""
-    first, last = moment("--from", since), moment("--until", until)
+    first, last = option_instant("--from", since), option_instant("--until", until)
     first = WallClock().now() // MINUTE * MINUTE if first is None else first
     if last is None:
         raise ConfigurationError("--until: a shift needs an end")
@@ -528,7 +530,7 @@ async def _import(
             except TooManyProposalsError as error:
                 raise SiagaError(f"{error}. --unannounced puts it in force and notifies nobody") from None
         else:
-            by = alone(os_account()) if going else os_account()
+            by = credential_alone(os_account()) if going else os_account()
             version = await registry.amend(lambda _before: contents, now, by)
     return version, change, going
 

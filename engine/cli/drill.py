@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.common.options import ConfigFile, Overrides, length, os_account, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, option_duration, os_account, settings_of
 from engine.cli.common.storage import storage
 from engine.clock import WallClock
 from engine.core.judging.instant import format_duration
@@ -50,7 +50,7 @@ def drill(
     """
     if sum((dry_run, report, end)) > 1:
         raise ConfigurationError("--dry-run, --report and --end are three different things; give one of them")
-    patience = length("--wait", wait)
+    patience = option_duration("--wait", wait)
     settings = settings_of(config, set_)
     if not load_regions(settings.paths.regions).known(region):
         raise ConfigurationError(f"--region {region}: there is no such region in {settings.paths.regions}")

@@ -20,7 +20,7 @@ from engine.clock import WallClock
 from engine.core.judging.instant import format_instant
 from engine.errors import ConfigurationError, SiagaError
 from engine.operations.erasure_list import own_list
-from engine.operations.personal_data import Erasure, Persons, erase_everywhere
+from engine.operations.personal_data import Erasure, PersonalData, erase_everywhere
 from engine.records.case_archive import archive_of
 from engine.settings import DEFAULT_FILE, Settings
 
@@ -138,6 +138,6 @@ async def _erase(settings: Settings, person_id: str) -> Erasure:
         return await erase_everywhere(store, where, books, settings, person_id, now, os_account())
 
 
-async def _with(settings: Settings, work: Callable[[Persons], Awaitable[T]]) -> T:
+async def _with(settings: Settings, work: Callable[[PersonalData], Awaitable[T]]) -> T:
     async with storage(settings) as store:
-        return await work(Persons(store, books_of(settings, store), archive_of(settings)))
+        return await work(PersonalData(store, books_of(settings, store), archive_of(settings)))

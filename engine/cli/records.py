@@ -84,7 +84,7 @@ def rebuild(
 
     Example: siaga records rebuild 'groups/real|kekerasan-luka|94.02'
     """
-    from engine.operations.unreadable_records import rebuild as ask
+    from engine.operations.unreadable_records import rebuild_group as ask
 
     async def work(settings: Settings) -> str:
         async with storage(settings) as store:
@@ -102,13 +102,13 @@ def remove(
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Remove a record that cannot be read; its bytes are kept in the table `unreadable`.
+    """Remove a record that cannot be read; its bytes are kept in the table `unreadable_records`.
 
     After an alert was removed, judge its group anew: `siaga records list` shows the group that waits.
 
     Example: siaga records remove users/piket-uji
     """
-    from engine.operations.unreadable_records import remove as remove_record
+    from engine.operations.unreadable_records import remove_record
 
     if not yes:
         typer.confirm(f"Remove {record}?", abort=True, err=True)
@@ -136,12 +136,12 @@ def _what_helps(group: PutOff) -> str:
 
 async def _rows(settings: Settings) -> list[UnreadableRow]:
     from engine.evaluation.dead_letters import PUT_OFF_GROUPS, PutOff
-    from engine.operations.unreadable_records import remedy_of, unreadable
+    from engine.operations.unreadable_records import remedy_of, unreadable_records
 
     async with storage(settings) as store:
         rows = [
             UnreadableRow(record=one.record, reason=one.reason, remedy=remedy_of(one.record))
-            async for one in unreadable(store)
+            async for one in unreadable_records(store)
         ]
         waiting = readable(PUT_OFF_GROUPS, await store.scan(PUT_OFF_GROUPS), PutOff)
         return rows + [

@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.cli.common.options import ConfigFile, Moment, Overrides, moment, settings_of
+from engine.cli.common.options import ConfigFile, Moment, Overrides, option_instant, settings_of
 from engine.cli.policy_staff.check import CheckLanguage
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION
@@ -41,7 +41,9 @@ def report(
 
     Example: siaga report --region 73 --at "2024-11-27 18:00 WITA"
     """
-    letter, page = asyncio.run(_report(settings_of(config, set_), region, moment("--at", at), lang.value))
+    letter, page = asyncio.run(
+        _report(settings_of(config, set_), region, option_instant("--at", at), lang.value)
+    )
     typer.echo(letter)
     if html is not None:
         html.write_text(page, encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from engine.cli.common.options import ConfigFile, Overrides, Url, moment, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, Url, option_instant, settings_of
 from engine.cli.policy_staff.check import CheckLanguage
 from engine.clock import WallClock, monotonic
 from engine.documents.finding import Language
@@ -285,7 +285,7 @@ def send(
     def own() -> OwnDesks | None:
         return None if desk else _own_desks(url or settings.base_url, token_file, ca_file, report)
 
-    given = _given(settings, file, words, moment("--at", at), desk, own, now, report)
+    given = _given(settings, file, words, option_instant("--at", at), desk, own, now, report)
     report.faulty(given.faulty)
     if dry_run:
         report.checked(given, [f for e in given.events if (f := _givens(settings).check(e, now))])
@@ -357,11 +357,11 @@ def _given(
 
 def _sender(desk: str, own: OwnDesks | None) -> tuple[str, Scope]:
     """Return in whose name a row reports that names no desk (empty: its region's), and what the token may, if known."""
-    from engine.intake.form_input import ANYWHERE, sender
+    from engine.intake.form_input import ANYWHERE, sender_scope
 
     if own is None:
         return desk, ANYWHERE
-    return desk or (own.desk if own.is_bound else ""), sender(own.region, own.desks)
+    return desk or (own.desk if own.is_bound else ""), sender_scope(own.region, own.desks)
 
 
 def _own_desks(
@@ -437,7 +437,7 @@ def _deliver(
     """Send what waits in the spool and tell what became of it."""
     from rich.console import Console
 
-    from engine.cli.common.output import counting
+    from engine.cli.common.output import progress_bar
     from engine.desk_client.spool import SpoolBusyError
     from engine.desk_client.uploader import AwayError, UnwelcomeError, Uploader
 
@@ -450,7 +450,7 @@ def _deliver(
             Uploader(
                 url, token, patience=patience, sleep=time.sleep, monotonic=monotonic, ca_file=ca_file
             ) as courier,
-            counting(len(box.waiting()), console) as step,
+            progress_bar(len(box.waiting()), console) as step,
         ):
             for delivery in courier.deliver(box):
                 report.delivered(delivery)

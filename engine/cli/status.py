@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from engine.bootstrap import clock_of
-from engine.cli.common.options import ConfigFile, Overrides, length, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, option_duration, settings_of
 from engine.cli.common.output import ListLimit
 from engine.cli.common.storage import answers, server_of, store_at
 from engine.cli.policy_staff.check import Format
@@ -56,7 +56,7 @@ def status(
     Example: until siaga status; do sleep 5; done; systemctl restart siaga
     """
     settings = settings_of(config, set_)
-    standing = asyncio.run(_look(settings, length("--within", within), limit))
+    standing = asyncio.run(_look(settings, option_duration("--within", within), limit))
     if format_ is Format.json:
         typer.echo(msgspec.json.encode({"safe": standing.safe, **msgspec.to_builtins(standing)}))
     else:

@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.common.options import ConfigFile, Overrides, moment, os_account, settings_of
-from engine.cli.common.output import FEW, ListLimit, print_listing, say_more, within
+from engine.cli.common.options import ConfigFile, Overrides, option_instant, os_account, settings_of
+from engine.cli.common.output import FEW, ListLimit, print_listing, say_more, within_limit
 from engine.cli.common.storage import books_of, storage
 from engine.clock import WallClock
 from engine.core.judging.instant import DAY, Instant, Millis, from_datetime, local, parse_duration
@@ -131,7 +131,7 @@ def list_(limit: ListLimit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overr
         pad_edge=False,
     )
     found = asyncio.run(_list(settings_of(config, set_)))
-    for token in within(limit, found):
+    for token in within_limit(limit, found):
         used = "-" if token.used_on is None else f"{local(token.used_on * DAY, 'UTC'):%Y-%m-%d}"
         end = token.revoked_at or token.ends_at
         ended = "-" if end is None else f"{local(end, ZONE):%Y-%m-%d %H:%M} WIB"
@@ -210,7 +210,7 @@ def disown(
 
     Example: siaga token disown 4f1c0a9be2 --since "2024-11-27 11:00 WITA" --dry-run
     """
-    settings, at = settings_of(config, set_), moment("--since", since) or 0
+    settings, at = settings_of(config, set_), option_instant("--since", since) or 0
     found = asyncio.run(_disowned(settings, token_id, at))
     alerts = _levels(found.touched)
     typer.echo(f"{found.events} events of token {token_id} would be refuted.", err=True)

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
-from engine.cli.common.output import FEW, ListLimit, print_listing, say_more, within
+from engine.cli.common.output import FEW, ListLimit, print_listing, say_more, within_limit
 from engine.cli.common.storage import books_of, storage
 from engine.cli.token import desks_named
 from engine.clock import WallClock
@@ -106,7 +106,7 @@ def list_(limit: ListLimit = FEW, config: ConfigFile = DEFAULT_FILE, set_: Overr
         pad_edge=False,
     )
     found = asyncio.run(_list(settings_of(config, set_)))
-    for user in within(limit, found):
+    for user in within_limit(limit, found):
         added, password_set, disabled = (
             "-" if at is None else f"{local(at, ZONE):%Y-%m-%d %H:%M} WIB"
             for at in (user.created_at, user.password_at, user.disabled_at)

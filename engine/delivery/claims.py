@@ -12,7 +12,7 @@ import structlog
 
 from engine.clock import Clock
 from engine.core.alerting.alert import NOTICES, Notification, Rendered
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.command import Attempted, Reported, Withheld
 from engine.core.alerting.credential import DISPATCHER
 from engine.core.alerting.delivery import NOT_RENDERED
@@ -120,7 +120,9 @@ class Claims:
             links.append(answer_link(self._parts.key, one.id, notification.channel, one.alert))
         return claimed if claimed and await self._commit("claim", changes, links) else []
 
-    def _is_plain(self, case: Case, notification: Notification, around: Surroundings, now: Instant) -> bool:
+    def _is_plain(
+        self, case: Case, notification: Notification, around: DecisionContext, now: Instant
+    ) -> bool:
         """Say whether a message is due, wanted, never tried, and bound by no budget."""
         return (
             notification.due_at is not None

@@ -36,7 +36,7 @@ class Delivery(NamedTuple):
     due_at: Instant | None = None
 
 
-class Places:
+class SendSlots:
     """How many messages each gateway carries now, and how many it can."""
 
     def __init__(self, at_once: Mapping[str, int]) -> None:
@@ -94,7 +94,7 @@ class Places:
 class Deliveries:
     """Those of one dispatcher."""
 
-    def __init__(self, places: Places, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, places: SendSlots, *, patience: float = PATIENCE_SECONDS) -> None:
         self._places = places
         self._patience = patience
         self._under_way: dict[asyncio.Task[object], str] = {}

@@ -47,7 +47,7 @@ from engine.records.readable import readable_of
 from engine.records.runtime_config import RuntimeConfig
 from engine.runtime.batcher import Batcher
 from engine.store.port import Store
-from engine.texts.answer_link import fill, seal, token_for
+from engine.texts.answer_link import signed_name, token_for, with_token
 from engine.texts.objection import fill_code
 from engine.texts.render import Renderer
 from notifiers.base import DeliveryError, Message, Notifier, Receipt, known_refusal, receipt_to_keep
@@ -386,12 +386,12 @@ class Dispatcher:
         secret = self._token(notification)
         return Message(
             id=notification.id,
-            envelope=seal(self._key, notification.id),
+            envelope=signed_name(self._key, notification.id),
             channel=notification.channel,
             to=rendered.to,
-            text=fill_code(fill(rendered.text, secret), self._key, notification.id),
+            text=fill_code(with_token(rendered.text, secret), self._key, notification.id),
             subject=rendered.subject,
-            html=fill(rendered.html, secret),
+            html=with_token(rendered.html, secret),
             date=rendered.date,
             reference=rendered.reference,
             headers=rendered.headers,

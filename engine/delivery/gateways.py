@@ -23,7 +23,7 @@ from engine.core.alerting.route import (
     routes_to,
 )
 from engine.core.judging.instant import MINUTE, SECOND, Instant, Millis
-from engine.delivery.deliveries import AT_ONCE, Places
+from engine.delivery.deliveries import AT_ONCE, SendSlots
 from engine.documents.adapters import Adapter, Callback
 from engine.documents.gateways import GatewayEntry, Rate, RouteProfile, Trust, load_gateways
 from engine.errors import ConfigurationError, StoreError
@@ -67,7 +67,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
         return f"Outlet(gateway={self.gateway!r})"  # the rest holds passwords
 
 
-def outlets_of(settings: Settings, environment: Mapping[str, str]) -> tuple[GatewayConfig, ...]:
+def gateway_configs(settings: Settings, environment: Mapping[str, str]) -> tuple[GatewayConfig, ...]:
     """Return the gateways of an installation; secrets come out of the environment.
 
     Raises `ConfigurationError` with every finding of the file, and where a variable that it names is missing.
@@ -304,7 +304,7 @@ class Gateways:
         self._clock = clock
         self._metrics = metrics
         self._gateways = {gateway.id: gateway for gateway in gateways}
-        self.places = Places({gateway.id: gateway.at_once for gateway in self._gateways.values()})
+        self.places = SendSlots({gateway.id: gateway.at_once for gateway in self._gateways.values()})
         self._went: dict[str, deque[Instant]] = {}
         self._breakers: Batcher[str, Record | None] = Batcher(lambda ids: store.get(BREAKERS, ids))
         metrics.gateways.know(self._gateways)

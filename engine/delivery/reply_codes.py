@@ -60,7 +60,7 @@ class Misses(NamedTuple):
         return Put(CODE_MISSES, self.of, encode(self.at), self.version)
 
 
-async def misses(store: Store, of: Of, now: Instant) -> Misses:
+async def recent_misses(store: Store, of: Of, now: Instant) -> Misses:
     """Return the misses of the last hour."""
     record = (await store.get(CODE_MISSES, [of]))[0]
     at = readable_or(CODE_MISSES, of, record, tuple[Instant, ...], ())

@@ -15,7 +15,7 @@ from engine.core.judging.instant import Millis
 from engine.core.judging.region import RegionTable
 from engine.documents.fields import boolean, form_of, level, list_of, text
 from engine.documents.finding import Findings
-from engine.documents.test_files.occurrence import offset
+from engine.documents.test_files.occurrence import test_offset
 from engine.documents.yaml_tree import Node
 
 
@@ -59,8 +59,8 @@ def silencing(_regions: RegionTable, node: Node, findings: Findings) -> Silencin
     form = form_of(node, findings)
     found = Silencing(
         match=form.require("match", silence_match, Match()),
-        since=form.read("from", offset, None),
-        until=form.require("until", offset, 0),
+        since=form.read("from", test_offset, None),
+        until=form.require("until", test_offset, 0),
         reason=form.require("reason", text, ""),
         author=form.read("author", text, "operator"),
         include_awas=form.read("include_awas", boolean, default=False),

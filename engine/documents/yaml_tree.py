@@ -19,7 +19,7 @@ _GLUED = re.compile(r"\s*(?:- )?[A-Za-z_]+(:)[^ \t/]")
 _OPEN = {"while parsing a flow mapping": "}", "while parsing a flow sequence": "]"}
 
 
-def slip(source: SourceFile, error: yaml.MarkedYAMLError, findings: Findings) -> None:
+def note_syntax_error(source: SourceFile, error: yaml.MarkedYAMLError, findings: Findings) -> None:
     """Note the syntax error of a file, with the hint that fits."""
     problem = error.problem or ""
     mark = _mark(source, error.problem_mark or error.context_mark)
@@ -141,7 +141,7 @@ def compose(
             if not composer.take(event):
                 return None
     except yaml.MarkedYAMLError as error:
-        slip(source, error, findings)
+        note_syntax_error(source, error, findings)
         return None
     except yaml.reader.ReaderError as error:
         before = text.encode()[: error.position]  # libyaml counts bytes here

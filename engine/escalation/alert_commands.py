@@ -18,7 +18,7 @@ import structlog
 
 from engine.clock import Clock
 from engine.core.alerting.alert import Alert, HistoryEntry
-from engine.core.alerting.case_editor import Decision, Surroundings
+from engine.core.alerting.case_editor import Decision, DecisionContext
 from engine.core.alerting.command import Answer, Command
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.decide import decide
@@ -278,7 +278,7 @@ class AlertCommands:
         namespace, rule = self._books.namespace, alert.rule.id
         return alert_id(namespace, alert.space, rule, alert.group, alert.ordinal + 1)
 
-    async def _around(self, alert: Alert, command: Command, around: Surroundings) -> Surroundings:
+    async def _around(self, alert: Alert, command: Command, around: DecisionContext) -> DecisionContext:
         """Return what a decision may look at.
 
         For a hidden alert with what is open of the rules that may hide it, for reopening with whether another followed.

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from engine.clock import Clock
 from engine.core.alerting.alert import Alert, HistoryEntry, Notification
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.command import Answer, Open
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.decide import open_alert
 from engine.core.alerting.policy import Acknowledge, Policy, PolicyStep, StepTarget
-from engine.core.alerting.reachability import outlook
+from engine.core.alerting.reachability import escalation_preview
 from engine.core.judging.instant import Instant, Millis, format_instant
 from engine.core.judging.judgement import Evidence, Opened
 from engine.core.judging.region import lies_in
@@ -59,7 +59,7 @@ class Participant(NamedTuple):
 
 
 def people_in(
-    region: str, policies: Mapping[str, Policy], around: Surroundings, at: Instant
+    region: str, policies: Mapping[str, Policy], around: DecisionContext, at: Instant
 ) -> tuple[str, ...]:
     """Return everybody whom any policy would tell of an alert in a region, or in one that lies in it, by now."""
     regions = [one.code for one in around.regions if lies_in(one.code, region)]
@@ -67,13 +67,13 @@ def people_in(
         notification.person
         for code in regions
         for policy in policies.values()
-        for notification in outlook(RULE, policy, code, LEVEL, around, at).notifications
+        for notification in escalation_preview(RULE, policy, code, LEVEL, around, at).notifications
         if lies_in(notification.office, region)
     }
     return tuple(sorted(found))
 
 
-def drill_of(people: Iterable[str], region: str, around: Surroundings, now: Instant, wait: Millis) -> Open:
+def drill_of(people: Iterable[str], region: str, around: DecisionContext, now: Instant, wait: Millis) -> Open:
     """Return the command that asks these people, all at once; who has not answered after `wait` is reported."""
     everybody = tuple(StepTarget(person=person) for person in people)
     policy = Policy(

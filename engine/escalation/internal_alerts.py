@@ -40,7 +40,7 @@ def ask(request: InternalAlertRequest, at: Instant) -> Plan:
     return Plan(OWN, request.member, at)
 
 
-class OwnAlerts:
+class InternalAlerts:
     """Opens what was asked for."""
 
     def __init__(self, store: Store, clock: Clock, books: RuntimeConfig, metrics: Metrics) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from engine.clock import Clock
-from engine.core.alerting.command import Cover
+from engine.core.alerting.command import RecheckSilence
 from engine.core.alerting.credential import ESCALATOR, Credential
 from engine.core.alerting.ids import derive
 from engine.core.alerting.silence import Match, Silence, SilenceWish
@@ -162,7 +162,7 @@ async def look_at_silence(store: Store, desk: AlertCommands, silence_id: str, pl
     if silence is not None:
         async for piece in unresolved_pages(store):
             for alert in filter(silence.concerns, piece):
-                await desk.change(alert.id, Cover(), "cover", by=ESCALATOR)
+                await desk.change(alert.id, RecheckSilence(), "cover", by=ESCALATOR)
     same = Expect(SILENCES, ALL, record.version if record else 0)
     looked = Plan(SILENCES, silence_id, None, planned)
     await store.write(Write(name="replan", plans=(looked,), expects=(same,)))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from engine.clock import Clock
 from engine.core.alerting.case_editor import Decision
-from engine.core.alerting.command import Cover, Wake
+from engine.core.alerting.command import RecheckSilence, TimerDue
 from engine.core.alerting.credential import ESCALATOR
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION, lineage
@@ -28,7 +28,7 @@ LATE_MS = 30_000
 """A timer that runs later than this after its instant is counted as late."""
 
 
-class Escalator:
+class AlertTimers:
     """Wakes alerts at the instants they planned."""
 
     def __init__(self, store: Store, clock: Clock, desk: AlertCommands, metrics: Metrics) -> None:
@@ -55,7 +55,7 @@ class Escalator:
         return lifted + len(due)
 
     async def _cover(self, alert_id: str, planned: Instant) -> None:
-        if await self._desk.change(alert_id, Cover(), "cover", _timers_anew, by=ESCALATOR) is None:
+        if await self._desk.change(alert_id, RecheckSilence(), "cover", _timers_anew, by=ESCALATOR) is None:
             await self._forget(COVERS, alert_id, planned)
 
     async def _silence(self) -> int:
@@ -82,7 +82,7 @@ class Escalator:
         for member in await self._store.planned(hidden_by(space, rule)):
             own, _, alert_id = member.partition("|")
             if region == NATION or region in lineage(own)[:2]:
-                await self._desk.change(alert_id, Cover(), "reveal", by=ESCALATOR)
+                await self._desk.change(alert_id, RecheckSilence(), "reveal", by=ESCALATOR)
         await self._store.write(Write(name="replan", plans=(Plan(REVEALS, closed, None, planned),)))
 
     async def turn(self) -> int:
@@ -100,7 +100,7 @@ class Escalator:
         return len(due)
 
     async def _wake(self, alert_id: str, planned: Instant) -> None:
-        if await self._desk.change(alert_id, Wake(), "escalate", _timers_anew, by=ESCALATOR) is None:
+        if await self._desk.change(alert_id, TimerDue(), "escalate", _timers_anew, by=ESCALATOR) is None:
             await self._forget(ALERTS, alert_id, planned)
 
     async def _forget(self, schedule: str, alert_id: str, planned: Instant) -> None:

@@ -14,8 +14,8 @@ import msgspec
 import structlog
 
 from engine.clock import Clock, monotonic
-from engine.core.alerting.case_editor import Decision, Surroundings
-from engine.core.alerting.command import Keep
+from engine.core.alerting.case_editor import Decision, DecisionContext
+from engine.core.alerting.command import NoteRuleSetChange
 from engine.core.alerting.credential import EVALUATOR
 from engine.core.alerting.decide import decide
 from engine.core.alerting.internal_alerts import InternalAlertRequest
@@ -26,7 +26,7 @@ from engine.core.judging.group_key import GroupKey, key_of
 from engine.core.judging.group_state import Circumstances, Point
 from engine.core.judging.instant import MINUTE, Instant
 from engine.core.judging.points import Points
-from engine.core.judging.rule import Rule, counts
+from engine.core.judging.rule import Rule, rules_counted_by
 from engine.core.judging.rule_dependency import BondGroup, Hearing, kind_of
 from engine.core.judging.window import kept_for, latest_needed
 from engine.errors import FencedError, SiagaError, StoreError, StoreUnavailableError, UnreadableRecordError
@@ -60,7 +60,7 @@ from engine.records.rule_sets import (
     RuleSet,
     Tenure,
     came_into_force,
-    fetch,
+    fetch_rule_set,
     note_of,
     proposal_of,
 )
@@ -173,9 +173,9 @@ class Review(Families):
                 concerned.add(event.id)
         family = [b.member for id_ in self._family(concerned) for b in self._of(id_).bearers]
         out = verdict(family).withdrawn
-        counts = [not own[e.desk, e.id].refuted and (e.desk, e.id) not in out for e, _ in request]
+        rules_counted_by = [not own[e.desk, e.id].refuted and (e.desk, e.id) not in out for e, _ in request]
         return FamilyChange(
-            counting=[event for (event, _), true in zip(request, counts, strict=True) if true],
+            counting=[event for (event, _), true in zip(request, rules_counted_by, strict=True) if true],
             withdrawn={name: reason for name, reason in out.items() if name not in own},
             returned=sorted(
                 m.name for m in family if m.name not in own and m.name not in out and not m.refuted
@@ -233,7 +233,7 @@ def refusing() -> Iterator[None]:
         raise UnfitRulesError from error
 
 
-class Switch:
+class RuleSetSwitch:
     """One rule set that follows another, ready to be judged: from what, to what, and what the rules saw of the past."""
 
     def __init__(self, now: RuleSet, after: RuleSet, proposal: Proposal, rebuild: Rebuild) -> None:
@@ -254,7 +254,7 @@ class Switch:
         return key.rule in self.revision.rebuilt or key in self.groups
 
 
-class Changeover:
+class RuleSetActivation:
     """The evaluator's part in a reload."""
 
     def __init__(
@@ -276,7 +276,7 @@ class Changeover:
         self._groups = groups
         self._backdrop = backdrop
         self._history = history
-        self._ready: tuple[str, Switch] | None = None
+        self._ready: tuple[str, RuleSetSwitch] | None = None
         self._told_at = float("-inf")
         self.left_out: frozenset[GroupKey] = frozenset()
         """Groups that the newest switch left as they were, since a record they need cannot be read."""
@@ -312,7 +312,7 @@ class Changeover:
             )
         await self.forget()
 
-    async def ready(self, entry: Entry, cursor: str) -> Switch | None:
+    async def ready(self, entry: Entry, cursor: str) -> RuleSetSwitch | None:
         """Return the switch of an entry, None while its rules have not seen all of the past up to the cursor.
 
         Raises `RefusedRulesError` where that cannot be done.
@@ -321,25 +321,25 @@ class Changeover:
             switch = await self._switch_to(proposal_of(entry))
             return switch if await self._advance(switch, cursor) else None
 
-    async def _switch_to(self, proposal: Proposal) -> Switch:
+    async def _switch_to(self, proposal: Proposal) -> RuleSetSwitch:
         now = self._books.rule_set
         if (
             self._ready is None
             or self._ready[0] != self._books.in_force.rule_set
             or self._ready[1].proposal != proposal
         ):
-            after = await fetch(self._store, proposal.rule_set) if proposal.rule_set else now
+            after = await fetch_rule_set(self._store, proposal.rule_set) if proposal.rule_set else now
             named = {key_of(member).rule for member in proposal.groups}
             wanted = sorted({*revision(now, after).rebuilt, *(named & after.rules.keys())})
             rules = [after.rules[id_] for id_ in wanted]
             await self.forget()
             rebuild = Rebuild(self._store, self._history, rules, self._clock.now())
-            self._ready = self._books.in_force.rule_set, Switch(now, after, proposal, rebuild)
+            self._ready = self._books.in_force.rule_set, RuleSetSwitch(now, after, proposal, rebuild)
             if rules:
                 log.info("rebuild_begins", rule_set=proposal.rule_set, rules=[rule.id for rule in rules])
         return self._ready[1]
 
-    async def _advance(self, switch: Switch, cursor: str) -> bool:
+    async def _advance(self, switch: RuleSetSwitch, cursor: str) -> bool:
         if not switch.rebuilt:
             return True
         done = await switch.rebuild.advance(cursor)
@@ -364,14 +364,14 @@ class Changeover:
 
     # --- the switch itself ------------------------------------------------------------------------------------------
 
-    async def work(self, switch: Switch) -> set[GroupKey]:
+    async def work(self, switch: RuleSetSwitch) -> set[GroupKey]:
         """Return the groups that the switch concerns: of rules that are judged anew, and those with an open alert.
 
         A rule on rules that is judged anew hears of all groups of the rules that it looks at.
         """
         rebuilt = set(switch.revision.rebuilt)
         rules = switch.after.rules
-        concerned = rebuilt.union(*(counts(rules[id_]) for id_ in switch.rebuilt))
+        concerned = rebuilt.union(*(rules_counted_by(rules[id_]) for id_ in switch.rebuilt))
         known = [key_of(member) for member in await self._store.scan(GROUPS)] if switch.rebuilt else []
         found = {
             *(key for key in switch.rebuild.groups if switch.judges_anew(key)),
@@ -380,7 +380,7 @@ class Changeover:
         }
         return {*found, *(await self.kept(switch))}
 
-    async def kept(self, switch: Switch) -> dict[GroupKey, Case]:
+    async def kept(self, switch: RuleSetSwitch) -> dict[GroupKey, Case]:
         """Return the open alerts that keep what is not in force any more, by their groups."""
         found = {}
         unresolved = list(await self._store.planned(UNRESOLVED))
@@ -390,7 +390,7 @@ class Changeover:
         return found
 
     async def judge(
-        self, switch: Switch, at: Instant, keys: Collection[GroupKey]
+        self, switch: RuleSetSwitch, at: Instant, keys: Collection[GroupKey]
     ) -> dict[GroupKey, GroupResult]:
         """Return what the switch makes of these groups; `at` is when the new rule set comes into force."""
         around = msgspec.structs.replace(await self._books.surroundings(), calendar=switch.after.calendar)
@@ -425,7 +425,7 @@ class Changeover:
 
     async def _groups_of(
         self,
-        switch: Switch,
+        switch: RuleSetSwitch,
         tenures: Mapping[str, Tenure],
         at: Instant,
         keys: Collection[GroupKey],
@@ -485,7 +485,7 @@ class Changeover:
                 done.add(key)
         return groups, said, cases
 
-    async def _unreadable(self, switch: Switch, keys: Sequence[GroupKey]) -> set[GroupKey]:
+    async def _unreadable(self, switch: RuleSetSwitch, keys: Sequence[GroupKey]) -> set[GroupKey]:
         """Return which of these groups cannot be read and are not judged anew; the others get what can be recovered."""
         left_out: set[GroupKey] = set()
         for key in keys:
@@ -505,7 +505,9 @@ class Changeover:
                 self._groups.replace_unreadable(key, recovered_state(alerts))
         return left_out
 
-    def _points(self, switch: Switch, rule: Rule, key: GroupKey, heard: Sequence[Hearing]) -> Sequence[Point]:
+    def _points(
+        self, switch: RuleSetSwitch, rule: Rule, key: GroupKey, heard: Sequence[Hearing]
+    ) -> Sequence[Point]:
         """Return what a group sees of the past: events, or the alerts of the rules that it looks at."""
         if isinstance(rule.condition, Bond):
             listener = BondGroup(rule)
@@ -534,13 +536,13 @@ class Changeover:
             kind=kind_of(rule),
         )
 
-    def _remark(self, switch: Switch, case: Case, around: Surroundings) -> Decision:
+    def _remark(self, switch: RuleSetSwitch, case: Case, around: DecisionContext) -> Decision:
         reason = keeping(switch.revision, switch.after, case.alert)
         rule = switch.after.rules.get(case.alert.rule.id)
-        command = Keep(reason=reason or "rule_changed", version=rule.version if rule else "")
+        command = NoteRuleSetChange(reason=reason or "rule_changed", version=rule.version if rule else "")
         return decide(case.alert, case.notifications, command, around, self._clock.now(), by=EVALUATOR)
 
-    def settled(self, switch: Switch, at: Instant) -> tuple[list[Put], list[Append]]:
+    def settled(self, switch: RuleSetSwitch, at: Instant) -> tuple[list[Put], list[Append]]:
         """Return what is written beside the groups: the rule set in force from now on, and that it came.
 
         Nothing where it is in force already, as at the entry of the first start.
@@ -563,7 +565,7 @@ def refusal(at: Instant, error: RefusedRulesError) -> Plan:
     return ask(InternalAlertRequest("rules" if error.reason == "raised" else "unreadable"), at)
 
 
-def tenures_of(before: InForce, switch: Switch, at: Instant) -> dict[str, Tenure]:
+def tenures_of(before: InForce, switch: RuleSetSwitch, at: Instant) -> dict[str, Tenure]:
     """Return by whom and since when each rule is in force as it is once the switch is done; former rules' stay."""
     found, proposal = switch.revision, switch.proposal
     tenures = dict(before.tenures)

@@ -18,7 +18,7 @@ from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Evidence, Redated, Undone
 from engine.core.judging.open_interval import OpenInterval, source_of
 from engine.core.judging.opening import assign
-from engine.core.judging.rule import Rule, counts, level_of, ranks
+from engine.core.judging.rule import Rule, level_of, rule_ranks, rules_counted_by
 from engine.core.judging.rule_dependency import Hearing
 from engine.evaluation.groups import Judged
 from engine.evaluation.judgements import GroupJudgements
@@ -37,7 +37,7 @@ class Bonds:
         for rule in rules.values():
             for id_ in rule.condition.open if isinstance(rule.condition, Bond) else ():
                 self._listeners[id_].append(rule)
-        self.depths = ranks(rules.values(), counts)
+        self.depths = rule_ranks(rules.values(), rules_counted_by)
         self.heard: defaultdict[GroupKey, list[Hearing]] = defaultdict(list)
 
     def heeds(self, rule: str) -> bool:

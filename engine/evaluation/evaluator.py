@@ -27,7 +27,13 @@ from engine.core.judging.rule import Rule
 from engine.errors import FencedError, StoreError, StoreUnavailableError, UnreadableRecordError, places
 from engine.escalation.internal_alerts import ask
 from engine.evaluation import poll
-from engine.evaluation.activation import Changeover, RefusedRulesError, Switch, refusal, refusing
+from engine.evaluation.activation import (
+    RefusedRulesError,
+    RuleSetActivation,
+    RuleSetSwitch,
+    refusal,
+    refusing,
+)
 from engine.evaluation.batch import GroupShare, sort
 from engine.evaluation.dead_letters import PUT_OFF, DeadLetters
 from engine.evaluation.group_context import GroupContexts
@@ -107,7 +113,7 @@ class Evaluator:
         self._backdrop = GroupContexts(books, watched_since)
         self._history = history or EventHistory(store)
         keep = self._leadership.keep
-        self._changeover = Changeover(
+        self._changeover = RuleSetActivation(
             store, clock, books, self._groups, self._backdrop, self._history, keep=keep
         )
         self._letters = DeadLetters(store, metrics, spares=spares)
@@ -169,7 +175,7 @@ class Evaluator:
         return await self._turn(found, again=again) or prepared
 
     def _agenda(self) -> Awaitable[EvaluatorPoll]:
-        return poll.read(self._store, self._clock, self._cursor, self._pace)
+        return poll.read_poll(self._store, self._clock, self._cursor, self._pace)
 
     async def _turn(self, found: EvaluatorPoll, *, again: bool) -> int:
         if found.switch is not None:
@@ -352,7 +358,7 @@ class Evaluator:
         self._letters.begin()
         return {}
 
-    async def _put_in_force(self, switch: Switch, entry: Entry) -> None:
+    async def _put_in_force(self, switch: RuleSetSwitch, entry: Entry) -> None:
         at, rebuilt = entry.received_at, list(switch.revision.rebuilt)
         with refusing():
             keys = await self._changeover.work(switch)

@@ -200,6 +200,6 @@ class _Sum(Collector):
             yield whole
 
 
-def exposition(registry: CollectorRegistry, further: Iterable[Sample]) -> bytes:
+def scrape_text(registry: CollectorRegistry, further: Iterable[Sample]) -> bytes:
     """Return the text that Prometheus scrapes."""
     return generate_latest(_Sum(registry, further))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from engine.core.judging.condition import Absence, ExpectedMember
 from engine.core.judging.group_key import GroupKey, region_of_group
-from engine.core.judging.group_state import Circumstances, Gap, merged
+from engine.core.judging.group_state import Circumstances, Gap, merged_gaps
 from engine.core.judging.instant import Instant
 from engine.core.judging.rule import Rule
 from engine.records.rule_sets import Tenure
@@ -36,7 +36,7 @@ class GroupContexts:
 
     def take(self, gaps: Iterable[Gap]) -> bool:
         """Take further gaps over; return whether they say anything new."""
-        before, self.gaps = self.gaps, merged((*self.gaps, *gaps))[-MOST_GAPS:]
+        before, self.gaps = self.gaps, merged_gaps((*self.gaps, *gaps))[-MOST_GAPS:]
         if self.gaps != before:
             self.forget()
         return self.gaps != before

@@ -14,8 +14,8 @@ from itertools import groupby
 from operator import attrgetter
 
 from engine.clock import Clock
-from engine.core.alerting.case_editor import Surroundings
-from engine.core.judging.fold import later
+from engine.core.alerting.case_editor import DecisionContext
+from engine.core.judging.fold import later_of
 from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_key import GroupKey
 from engine.core.judging.group_state import ByHand, Closing, Opening
@@ -80,7 +80,7 @@ class Judge:
         work: Work,
         horizon: Instant,
         faults: Sequence[MatchFault] = (),
-        around: Surroundings | None = None,
+        around: DecisionContext | None = None,
         *,
         rests: bool = False,
     ) -> dict[GroupKey, GroupResult]:
@@ -127,7 +127,7 @@ class Judge:
     async def copy(self, key: GroupKey, rule: Rule, at: Instant, case: Case | None = None) -> Group:
         """Return the working copy of a group that was fetched, under the variant of the rule that holds at `at`."""
         ended = changed_at(rule, key.group, at)
-        around, before = self._backdrop.of(key, rule), later(self._backdrop.before(rule), ended)
+        around, before = self._backdrop.of(key, rule), later_of(self._backdrop.before(rule), ended)
         variant = variant_of(rule, key.group, at)
         over = self._groups.over(key, variant)
         if over is None:

@@ -8,19 +8,19 @@ from typing import NamedTuple
 import msgspec
 
 from engine.core.alerting.alert import Alert, Notification
-from engine.core.alerting.case_editor import Decision, Surroundings
+from engine.core.alerting.case_editor import Decision, DecisionContext
 from engine.core.alerting.command import Open
 from engine.core.alerting.credential import EVALUATOR
 from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.ids import alert_id
-from engine.core.judging.fold import earlier
+from engine.core.judging.fold import earlier_of
 from engine.core.judging.group_evaluation import Group, take_over
 from engine.core.judging.group_key import GroupKey, region_of_group
 from engine.core.judging.group_state import ByHand, Circumstances, Closing, GroupState, Reopening
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Judgement, Opened
 from engine.core.judging.region import NATION
-from engine.core.judging.rule import Rule, ranks
+from engine.core.judging.rule import Rule, rule_ranks
 from engine.core.judging.rule_dependency import kind_of
 from engine.errors import SiagaError, StoreError, StoreUnavailableError
 from engine.evaluation.groups import Judged
@@ -75,7 +75,7 @@ def after_exception(
 
 def due_of(group: Group) -> Instant | None:
     """Return when a group must be looked at: its own due instant, or the end of the exception that holds for it."""
-    return earlier(group.due, ends_at(group.rule))
+    return earlier_of(group.due, ends_at(group.rule))
 
 
 class GroupJudgements(NamedTuple):
@@ -106,7 +106,7 @@ class JudgementCommitter:
         store: Store,
         rule_set: RuleSet,
         tenures: Mapping[str, Tenure],
-        around: Surroundings,
+        around: DecisionContext,
         now: Instant,
     ) -> None:
         self._store = store
@@ -133,7 +133,7 @@ class JudgementCommitter:
             found = await standing(self._store, space, [id_ for own, id_ in hiding if own == space])
             self._open.update({alert: (space, *place) for alert, place in found.items()})
         if hiding:
-            rank = ranks(rules.values())
+            rank = rule_ranks(rules.values())
             said.sort(key=lambda one: (one.at, rank[one.key.rule]))
         settled = dict(decided)
         raised: dict[GroupKey, Exception] = {}

@@ -54,7 +54,7 @@ class EvaluatorPoll(NamedTuple):
         return groups, alerts
 
 
-async def read(store: Store, clock: Clock, cursor: str, pace: Pace) -> EvaluatorPoll:
+async def read_poll(store: Store, clock: Clock, cursor: str, pace: Pace) -> EvaluatorPoll:
     """Read as much behind a cursor as a batch takes, and what is due now."""
     started, now = monotonic(), clock.now()
     found, newest, windows, closings = await asyncio.gather(

@@ -112,7 +112,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 SchemaVerdict = Accepted | KeptAside | Refused
 
 
-def documents(body: bytes, media_type: str) -> list[bytes] | None:
+def split_documents(body: bytes, media_type: str) -> list[bytes] | None:
     """Cut a body into its documents: one object, the items of an array, or one a line; None where it is none of them.
 
     A body of several lines that was not announced as NDJSON is read as such if its first line is a whole object.

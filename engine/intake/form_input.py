@@ -13,7 +13,7 @@ from engine.documents.kinds import EventKind
 from engine.documents.sheets.event_columns import REQUIRED, CellFault, column_of, field_heading
 from engine.documents.sheets.event_sheet import EventRow, EventSheets, to_correct
 from engine.documents.sheets.sheet import NotASheet, Sheet, SheetRow, read_sheet
-from engine.intake.event_schema import Accepted, EventSchema, KeptAside, Refused, documents
+from engine.intake.event_schema import Accepted, EventSchema, KeptAside, Refused, split_documents
 from engine.people.tokens import ANY_DESK, RIGHTS, Scope
 from engine.settings import IntakeSection
 
@@ -26,7 +26,7 @@ Specification: docs/specification/rules.md#event-document.
 """
 
 
-def sender(region: str, desks: Sequence[str]) -> Scope:
+def sender_scope(region: str, desks: Sequence[str]) -> Scope:
     """Return the scope of a sender whose region and desks the service has told."""
     return Scope(rights=frozenset(RIGHTS), region=region, desks=tuple(desks), token_id="")
 
@@ -66,7 +66,7 @@ class Givens:
     ) -> Given:
         """Read a CSV or XLSX; `desk` reports where a row names none, else its region. Raises `NotASheet`."""
         sheet = read_sheet(data)
-        rows = checked(self._sheets.read(sheet, desk=desk), self._schema, scope, now, sheet.headings)
+        rows = checked_rows(self._sheets.read(sheet, desk=desk), self._schema, scope, now, sheet.headings)
         faulty = [row for row in rows if row.document is None]
         return Given(
             events=tuple(_event(row) for row in rows if row.document is not None),
@@ -91,19 +91,21 @@ class Givens:
         (row,) = self._sheets.read(sheet, desk=desk)
         if row.document is None:
             return Given(faulty=(Faulty(row=1, faults=row.faults),))
-        (seen,) = checked([row], self._schema, scope, now, sheet.headings)
+        (seen,) = checked_rows([row], self._schema, scope, now, sheet.headings)
         faulty = (Faulty(row=1, faults=seen.faults),) if seen.faults else ()
         return Given(events=(_event(row),), faulty=faulty)
 
     def check(self, event: EventInput, now: Instant) -> Faulty | None:
         """Say what the door would find wrong with an event, if anything."""
         verdict = self._schema.examine(event.json, ANYWHERE, now)
-        return None if isinstance(verdict, Accepted) else Faulty(row=event.row, faults=(found(verdict),))
+        return (
+            None if isinstance(verdict, Accepted) else Faulty(row=event.row, faults=(column_fault(verdict),))
+        )
 
 
 def json_events(data: bytes, *, lines: bool) -> Given:
     """Cut JSON into events, each on one line; what is no JSON is sent as it is, for the door to name it."""
-    cut = documents(data, "application/x-ndjson" if lines else "application/json")
+    cut = split_documents(data, "application/x-ndjson" if lines else "application/json")
     if cut is None:
         raise NotASheet("not_json")
     return Given(events=tuple(EventInput(row=n, json=_line(raw)) for n, raw in enumerate(cut, start=1)))
@@ -120,7 +122,7 @@ def _event(row: EventRow) -> EventInput:
     return EventInput(row=row.number, json=msgspec.json.encode(row.document))
 
 
-def checked(
+def checked_rows(
     rows: Iterable[EventRow], schema: EventSchema, scope: Scope, now: Instant, headings: Sequence[str]
 ) -> tuple[EventRow, ...]:
     """Return the rows; those whose event the door would not take in have its fault and no document any more."""
@@ -142,10 +144,10 @@ def _checked(
     verdict = schema.examine(msgspec.json.encode(document), scope, now)
     if isinstance(verdict, Accepted):
         return row
-    return msgspec.structs.replace(row, document=None, faults=(found(verdict, names),))
+    return msgspec.structs.replace(row, document=None, faults=(column_fault(verdict, names),))
 
 
-def found(verdict: KeptAside | Refused, names: Mapping[str, str] = {}) -> CellFault:
+def column_fault(verdict: KeptAside | Refused, names: Mapping[str, str] = {}) -> CellFault:
     """Return why a document is no event as a fault of its column."""
     reason = verdict.fault if isinstance(verdict, KeptAside) else verdict.refusal
     return fault_of(reason, verdict.field, names)

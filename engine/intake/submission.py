@@ -40,7 +40,7 @@ from engine.intake.event_schema import (
     KeptAside,
     Refused,
     SchemaVerdict,
-    documents,
+    split_documents,
 )
 from engine.intake.grave_evidence import grave_evidence
 from engine.intake.token_rates import RateExceededError, TokenRates, TooMuchAtOnceError
@@ -205,7 +205,7 @@ class Intake:
         began = monotonic()
         await self._pressure.check()
         received_at = self._clock.now()
-        cut = documents(body, media_type)
+        cut = split_documents(body, media_type)
         if cut is None or len(cut) > self._max_events:
             return await self._all_refused(cut)
         if self._rates is None:
@@ -223,7 +223,7 @@ class Intake:
         A record's id is the one it would have in quarantine. Raises `RateExceededError`.
         """
         received_at = self._clock.now()
-        cut = documents(body, media_type)
+        cut = split_documents(body, media_type)
         if cut is None or len(cut) > self._max_events:
             return IntakeResult(rejected=(_whole(cut, self._max_events),), dry_run=True)
         if self._rates is not None:

@@ -18,7 +18,7 @@ import structlog
 
 from engine.clock import Clock, monotonic
 from engine.core.alerting.alert import Alert, Notification
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.escalation import abandoned
 from engine.core.alerting.integrity import misplaced, unaccounted_alerts, unaccounted_notifications
 from engine.core.alerting.internal_alerts import InternalAlertRequest, is_own
@@ -107,7 +107,7 @@ class _Pass(msgspec.Struct):
         self.unreachable.update((one.alert, one) for one in notifications if one.kind == "unreachable")
 
     def add_alerts(
-        self, alerts: Collection[Alert], planned: Collection[str], around: Surroundings, now: Instant
+        self, alerts: Collection[Alert], planned: Collection[str], around: DecisionContext, now: Instant
     ) -> None:
         """Add a piece of the alerts, behind all notifications; `planned` are those of them that have a timer."""
         called = [told for alert in alerts if (told := self.unreachable.get(alert.id)) is not None]

@@ -80,7 +80,7 @@ from engine.store.port import (
     Write,
     order_of,
 )
-from engine.texts.answer_link import fingerprint, token_for
+from engine.texts.answer_link import token_fingerprint, token_for
 
 EVERY_SECONDS = 60.0
 SPACES = ("real", "exercise")
@@ -114,7 +114,7 @@ class _Pieces(NamedTuple):
         return sum(map(len, self))
 
 
-class CaseArchivist:
+class CaseArchiver:
     """Moves what is over its time out of one store, while no other process does."""
 
     def __init__(
@@ -400,7 +400,7 @@ class CaseArchivist:
         drops = []
         for message in messages:
             drops += [
-                Drop(LINKS, fingerprint(key, token_for(key, message.id, message.channel)))
+                Drop(LINKS, token_fingerprint(key, token_for(key, message.id, message.channel)))
                 for key in self._keys.accepted
             ]
             if message.gateway and message.reference:

@@ -25,7 +25,7 @@ from engine.core.alerting.directory import Contents, Directory
 from engine.core.alerting.reachability import flaws, offices_named
 from engine.core.judging.instant import DAY, SECOND, Instant, Millis, format_duration, format_instant
 from engine.core.judging.region import RegionTable
-from engine.delivery.gateways import GatewayConfig, outlets_of
+from engine.delivery.gateways import GatewayConfig, gateway_configs
 from engine.documents.directory import load_directory
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
@@ -80,7 +80,7 @@ APART: Millis = 2 * SECOND
 """How far the clocks of two machines may be apart."""
 
 
-def clocks(wall: WallClock, servers: Instant | None, newest: Instant) -> Iterator[CheckResult]:
+def check_clocks(wall: WallClock, servers: Instant | None, newest: Instant) -> Iterator[CheckResult]:
     """Judge the clock: kept by somebody, equal to that of the store's server, not behind what it has stamped already.
 
     `servers` is what the server says it is now (None: it is on this machine), `newest` the newest instant in the store.
@@ -105,7 +105,7 @@ def clocks(wall: WallClock, servers: Instant | None, newest: Instant) -> Iterato
         yield fault("clock", says, "set the clock right; until then new events are stamped with that instant")
 
 
-def zones(regions: RegionTable) -> CheckResult:
+def check_zones(regions: RegionTable) -> CheckResult:
     """Judge whether the zones of all regions are known here."""
     wanted = sorted({region.timezone for region in regions})
     missing = []
@@ -119,7 +119,7 @@ def zones(regions: RegionTable) -> CheckResult:
     return good("zones", ", ".join(wanted))
 
 
-def disk(area: str, folder: Path) -> CheckResult:
+def check_disk(area: str, folder: Path) -> CheckResult:
     """Judge the room on the disk of a folder, which need not be there yet."""
     place = _nearest(folder)
     usage = shutil.disk_usage(place)
@@ -131,7 +131,7 @@ def disk(area: str, folder: Path) -> CheckResult:
     return good(area, says)
 
 
-def files(settings: Settings, environment: Mapping[str, str]) -> Iterator[CheckResult]:
+def check_files(settings: Settings, environment: Mapping[str, str]) -> Iterator[CheckResult]:
     """Judge the folders and the key: writable by us, closed to others."""
     var = settings.paths.var
     place = _nearest(var)
@@ -156,7 +156,7 @@ def files(settings: Settings, environment: Mapping[str, str]) -> Iterator[CheckR
     yield _key(settings.key_file, environment)
 
 
-def port(settings: Settings) -> CheckResult:
+def check_port(settings: Settings) -> CheckResult:
     """Judge whether the port of the API is free, or something listens there already."""
     host, number = settings.http.host, settings.http.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -174,7 +174,7 @@ def port(settings: Settings) -> CheckResult:
 
 def _key(file: Path, environment: Mapping[str, str]) -> CheckResult:
     try:
-        keys = written_keys(file, environment, guarded=False)  # `files` judges who may read it
+        keys = written_keys(file, environment, guarded=False)  # `check_files` judges who may read it
     except FileNotFoundError:
         return good("key", f"{file} will be made at the first start; then keep a copy of it elsewhere")
     except OSError as error:
@@ -219,7 +219,7 @@ REMEDIES: Mapping[Reason, str] = {
 """What to do about each reason why a gateway would not take messages."""
 
 
-async def probe(outlets: Iterable[GatewayConfig]) -> list[CheckResult]:
+async def check_gateways(outlets: Iterable[GatewayConfig]) -> list[CheckResult]:
     """Try every gateway, all at once."""
     return list(await asyncio.gather(*(_probe(outlet) for outlet in outlets)))
 
@@ -271,7 +271,7 @@ CLAIMED = "192.0.2.1"
 PATIENCE_SECONDS = 10.0
 
 
-async def proxy(settings: Settings) -> CheckResult | None:
+async def check_proxy(settings: Settings) -> CheckResult | None:
     """Judge what the service sees of who comes through its base URL; None where none is set."""
     base = settings.http.base_url
     if base is None:
@@ -286,10 +286,10 @@ async def proxy(settings: Settings) -> CheckResult | None:
     if plain is None or claimed is None:
         remedy = f"let the proxy pass {PATH} on to Siaga, as config/proxy/ does; restart an older Siaga"
         return warning("proxy", f"{base}{PATH} is not answered by Siaga", remedy)
-    return judge(plain, claimed, direct=_is_direct(settings, base))
+    return proxy_result(plain, claimed, direct=_is_direct(settings, base))
 
 
-def judge(plain: dict[str, Any], claimed: dict[str, Any], *, direct: bool) -> CheckResult:
+def proxy_result(plain: dict[str, Any], claimed: dict[str, Any], *, direct: bool) -> CheckResult:
     """Judge what was seen of a plain request, and of one that claimed an address; `direct`: by no proxy."""
     address = plain["address"]
     if plain["ignored"]:
@@ -345,25 +345,25 @@ async def examine(
         for verdict in verdicts:
             yield verdict
     if regions is not None:
-        yield zones(regions)
+        yield check_zones(regions)
         for verdict in _directory(settings, regions, rule_set, contents, clock):
             yield verdict
-    for verdict in files(settings, environment):
+    for verdict in check_files(settings, environment):
         yield verdict
-    yield disk("disk", settings.paths.var)
-    yield port(settings)
+    yield check_disk("disk", settings.paths.var)
+    yield check_port(settings)
     for verdict in _addresses(settings):
         yield verdict
-    if (seen := await proxy(settings)) is not None:
+    if (seen := await check_proxy(settings)) is not None:
         yield seen
     try:
-        outlets = outlets_of(settings, environment)
+        outlets = gateway_configs(settings, environment)
     except ConfigurationError as error:
         yield fault(
             "gateways", str(error), "put it right there, or the variable into the environment of the service"
         )
         return
-    for verdict in await probe(outlets):
+    for verdict in await check_gateways(outlets):
         yield verdict
 
 
@@ -482,7 +482,7 @@ async def _store(
         )
         return found, Contents()
     found += _key_of_store(settings, environment, held.known)
-    found += clocks(clock, server.now if _is_elsewhere(where) else None, held.newest)
+    found += check_clocks(clock, server.now if _is_elsewhere(where) else None, held.newest)
     found += _unbound_tokens(held.unbound)
     found += _erasures(held.due)
     if not held.reporters:

@@ -53,7 +53,7 @@ async def told_link(store: Store) -> ChainPosition:
     return decode_record(ARCHIVE, "link", record.value, ChainPosition) if record else ChainPosition()
 
 
-class Archivist:
+class EventArchiver:
     """Writes the archive of one store, while no other process does."""
 
     def __init__(

@@ -64,7 +64,7 @@ class ErasureIncompleteError(SiagaError):
     """Records cannot be read, and may hold something of the person; all others are erased."""
 
     def __init__(self, records: Iterable[str], erased: dict[str, int]) -> None:
-        """`erased` is what `Persons.erase` would return."""
+        """`erased` is what `PersonalData.erase` would return."""
         self.erased = erased
         names = ", ".join(sorted(records))
         super().__init__(
@@ -72,7 +72,7 @@ class ErasureIncompleteError(SiagaError):
         )
 
 
-class Persons:
+class PersonalData:
     """The people of an installation, as somebody who asks what is kept of them."""
 
     def __init__(self, store: Store, books: RuntimeConfig, past: CaseArchive | None = None) -> None:
@@ -438,7 +438,7 @@ async def erase_everywhere(
     holds it from then on; one that a restore made due keeps its first instant.
     """
     due = {one.person: one.erased_at for one in await erasures_due(store)}
-    persons = Persons(store, books, archive_of(settings))
+    persons = PersonalData(store, books, archive_of(settings))
     gone = await persons.addresses(person_id)
     erased, unreadable = dict[str, int](), ""
     try:

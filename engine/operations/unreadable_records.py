@@ -162,7 +162,7 @@ def fault_of(table: str, id_: str, record: Record) -> UnreadableRecordError | No
     return None
 
 
-async def unreadable(store: Store, *, rest: float = 0.0) -> AsyncIterator[Unread]:
+async def unreadable_records(store: Store, *, rest: float = 0.0) -> AsyncIterator[Unread]:
     """Yield every record of the store that cannot be read; rest so many times as long as the work takes."""
     for table in sorted(TYPES):
         async for records in store.walk(table):
@@ -187,7 +187,7 @@ class RecordAudit:
 
     async def turn(self) -> int:
         """Take one pass; return 0, since nothing is left to do at once."""
-        found = [one async for one in unreadable(self._store, rest=REST)]
+        found = [one async for one in unreadable_records(self._store, rest=REST)]
         names = frozenset(one.record for one in found)
         for one in found:
             log.error("record_unreadable", record=one.record, reason=one.reason)
@@ -231,7 +231,7 @@ def group_named(record: str) -> str:
     return id_.rpartition("#")[0] if table in (POINTS, LETTERS) else id_
 
 
-async def remove(store: Store, books: RuntimeConfig, record: str, at: Instant, by: str) -> None:
+async def remove_record(store: Store, books: RuntimeConfig, record: str, at: Instant, by: str) -> None:
     """Remove an unreadable record, and its plans; its bytes are kept. `by` is the id of who does it, for the audit.
 
     Raises `SiagaError` where there is no such record, it can be read, or another remedy helps.
@@ -288,7 +288,7 @@ async def _standing_plans(store: Store, rules: Sequence[str], alert_id: str) -> 
     ]
 
 
-async def rebuild(store: Store, books: RuntimeConfig, group: str, at: Instant, by: str) -> GroupKey:
+async def rebuild_group(store: Store, books: RuntimeConfig, group: str, at: Instant, by: str) -> GroupKey:
     """Ask the evaluator to judge a group anew from the stored past; return the group.
 
     Raises `SiagaError` where the text names no group of a rule in force.

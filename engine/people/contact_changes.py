@@ -55,7 +55,7 @@ from engine.people.proposal_records import (
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
 from engine.records.readable import readable_of
 from engine.records.runtime_config import DIRECTORY, RuntimeConfig
-from engine.records.write_parts import Further, SettledPart
+from engine.records.write_parts import AdditionalWrites, SettledPart
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
@@ -118,7 +118,7 @@ class ContactChanges:
             made[:] = [contact]
             return changed
 
-        async def settled() -> Further:
+        async def settled() -> AdditionalWrites:
             draft = ContactChange(contact=made[0].id, act="count", digest=self._digest(made[0]), added=True)
             return await self._begun(made[0], draft, by)
 
@@ -138,11 +138,11 @@ class ContactChanges:
                 return removed(contents, contact.id)
             return marked(contents, {contact.id}, verified=False)
 
-        async def settled() -> Further:
+        async def settled() -> AdditionalWrites:
             directory = await self._books.directory()
             before = directory.contact(contact.id)
             if before is None or not before.verified:
-                return Further()
+                return AdditionalWrites()
             draft = ContactChange(
                 contact=before.id, act=act, digest=self._digest(before), version=directory.version
             )
@@ -157,7 +157,7 @@ class ContactChanges:
         Raises `NobodyLeftError`, and `TooManyProposalsError` where more addresses go than changes may wait.
         """
 
-        async def settled() -> Further:
+        async def settled() -> AdditionalWrites:
             directory = await self._books.directory()
             going = addresses_going(directory.contents, contents)
             drafts = [self._going(one, contents, directory.version) for one in going]
@@ -168,7 +168,7 @@ class ContactChanges:
             ]
             await self._records.make_room_for([_draft(draft, by) for _, draft in fresh])
             begun = [await self._begun(contact, draft, by) for contact, draft in fresh]
-            return Further(
+            return AdditionalWrites(
                 puts=tuple(put for one in begun for put in one.puts),
                 plans=tuple(plan for one in begun for plan in one.plans),
                 appends=tuple(append for one in begun for append in one.appends),
@@ -251,7 +251,7 @@ class ContactChanges:
 
     async def _begun(
         self, contact: Contact, draft: ContactChange, by: Credential, brought_by: Credential | None = None
-    ) -> Further:
+    ) -> AdditionalWrites:
         """Return what a write holds that begins a change: the proposal, its place, its due instant, and its notices."""
         directory, now = await self._books.directory(), self._clock.now()
         empty = _draft(draft, by)
@@ -274,7 +274,7 @@ class ContactChanges:
             regions=regions,
         )
         begun = self._records.begun(made)
-        return Further(
+        return AdditionalWrites(
             puts=(*begun.puts, *(Put(NOTIFICATIONS, one.id, encode(one), 0) for one in notices)),
             plans=(*begun.plans, *(Plan(OUTBOX, one.id, now) for one in notices)),
             appends=begun.appends,

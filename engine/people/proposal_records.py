@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from engine.clock import Clock
-from engine.core.alerting.credential import Credential, owner, same_person
+from engine.core.alerting.credential import Credential, credential_owner, same_person
 from engine.core.alerting.ids import derive
 from engine.core.alerting.silence import SilenceWish
 from engine.core.judging.instant import DAY, HOUR, Instant, Millis
@@ -24,7 +24,7 @@ from engine.records.audit_log import AuditEntry, append_audit, digest_of_content
 from engine.records.readable import readable_of
 from engine.records.rule_set_diff import Approved, Preview
 from engine.records.runtime_config import RuntimeConfig
-from engine.records.write_parts import Further, SettledPart
+from engine.records.write_parts import AdditionalWrites, SettledPart
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Plan, Put, Store, Write
 
@@ -221,9 +221,9 @@ class ProposalRecords:
     async def make_room_for(self, drafts: Sequence[ChangeProposal]) -> None:
         """Raise `TooManyProposalsError` where too many changes of contacts would wait with these."""
         waiting = [one for one in await self.waiting() if one.subject.contact is not None]
-        of_one = Counter(owner(one.by) for one in (*waiting, *drafts))
+        of_one = Counter(credential_owner(one.by) for one in (*waiting, *drafts))
         of_holder = Counter(one.subject.contact.person for one in (*waiting, *drafts) if one.subject.contact)
-        mine = {owner(one.by) for one in drafts}
+        mine = {credential_owner(one.by) for one in drafts}
         theirs = {one.subject.contact.person for one in drafts if one.subject.contact}
         if (
             len(waiting) + len(drafts) > MOST_CONTACTS
@@ -238,7 +238,7 @@ class ProposalRecords:
         """Raise `TooManyProposalsError` where too many wait."""
         change = draft.subject.contact
         waiting = [one for one in await self.waiting() if (one.subject.contact is None) == (change is None)]
-        mine = sum(owner(one.by) == owner(draft.by) for one in waiting)
+        mine = sum(credential_owner(one.by) == credential_owner(draft.by) for one in waiting)
         most, most_of_one = (MOST_WAITING, MOST_OF_ONE)
         if change is not None:
             most, most_of_one = (MOST_CONTACTS, MOST_CONTACTS_OF_ONE)
@@ -253,9 +253,9 @@ class ProposalRecords:
                 f"too many proposals wait ({len(waiting)}, {mine} of them yours): decide on some, or withdraw some"
             )
 
-    def begun(self, made: ChangeProposal) -> Further:
+    def begun(self, made: ChangeProposal) -> AdditionalWrites:
         """Return what a write holds that begins a proposal."""
-        return Further(
+        return AdditionalWrites(
             puts=(Put(PROPOSALS, made.id, encode(made), 0),),
             plans=(Plan(PROPOSALS, made.id, made.due_at), Plan(WAITING, made.id, made.at)),
             appends=(audited(made, "proposed", made.at, made.by),),
@@ -280,10 +280,10 @@ class ProposalRecords:
             found.proposal, state=end, decided_by=by, decided_at=now, reason=reason
         )
 
-    def ending(self, settled: ChangeProposal, version: int, end: End, by: Credential) -> Further:
+    def ending(self, settled: ChangeProposal, version: int, end: End, by: Credential) -> AdditionalWrites:
         """Return what a write holds that ends a proposal."""
         now = settled.decided_at or 0
-        return Further(
+        return AdditionalWrites(
             puts=(Put(PROPOSALS, settled.id, encode(settled), version),),
             plans=(
                 Plan(PROPOSALS, settled.id, None),
@@ -302,7 +302,7 @@ class ProposalRecords:
         """
         done: list[ChangeProposal] = []
 
-        async def settled() -> Further:
+        async def settled() -> AdditionalWrites:
             now = await self.find(found.proposal.id)
             if now is None or now.version != found.version:
                 raise DecidedMeanwhileError

@@ -65,10 +65,10 @@ class Sessions:
         await self._store.write(
             Write(
                 name="begin_session",
-                puts=(Put(SESSIONS, digest(cookie), encode(session), 0),),
+                puts=(Put(SESSIONS, session_name(cookie), encode(session), 0),),
                 drops=tuple(Drop(SESSIONS, id_) for id_ in over),
                 plans=(
-                    Plan(SESSIONS, digest(cookie), now + self.longest),
+                    Plan(SESSIONS, session_name(cookie), now + self.longest),
                     *(Plan(SESSIONS, id_, None) for id_ in over),
                 ),
                 appends=(
@@ -82,10 +82,10 @@ class Sessions:
         """Return who is signed in with this cookie; None where nobody is, or is any more."""
         if len(cookie) != COOKIE_LENGTH:
             return None
-        record = (await self._store.get(SESSIONS, [digest(cookie)]))[0]
+        record = (await self._store.get(SESSIONS, [session_name(cookie)]))[0]
         if record is None:
             return None
-        session, now = readable_or(SESSIONS, digest(cookie), record, Session, None), self._clock.now()
+        session, now = readable_or(SESSIONS, session_name(cookie), record, Session, None), self._clock.now()
         if session is None or now >= min(session.began_at + self.longest, session.seen_at + self._idle):
             return None
         user = await self._users.readable(session.user)
@@ -94,18 +94,18 @@ class Sessions:
         if now - session.seen_at >= SEEN_EVERY:
             # Whoever comes second need not try again; a session that was ended meanwhile stays ended.
             seen = msgspec.structs.replace(session, seen_at=now)
-            put = Put(SESSIONS, digest(cookie), encode(seen), record.version)
+            put = Put(SESSIONS, session_name(cookie), encode(seen), record.version)
             await self._store.write(Write(name="use_session", puts=(put,)))
         return SignedIn(user, form_token(cookie))
 
     async def end(self, cookie: str) -> None:
         """End a session; there need not be one."""
-        id_ = digest(cookie)
+        id_ = session_name(cookie)
         write = Write(name="end_session", drops=(Drop(SESSIONS, id_),), plans=(Plan(SESSIONS, id_, None),))
         await self._store.write(write)
 
 
-def digest(cookie: str) -> str:
+def session_name(cookie: str) -> str:
     """Return the name under which a session is kept."""
     return sha256(cookie.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -79,10 +79,10 @@ class Precisions:
 
     def by_rule(self) -> list[RulePrecision]:
         """Return the precision of every rule that made alerts."""
-        return [precision(rule, self._counts[rule]) for rule in sorted(self._counts)]
+        return [rule_precision(rule, self._counts[rule]) for rule in sorted(self._counts)]
 
 
-def precision(rule: str, counts: Mapping[AlertOutcome, int]) -> RulePrecision:
+def rule_precision(rule: str, counts: Mapping[AlertOutcome, int]) -> RulePrecision:
     """Return the precision of a rule with so many alerts of each outcome."""
     total = sum(counts.values())
     return RulePrecision(
@@ -131,7 +131,7 @@ def of_rule(rule: str, region: str) -> str:
 
 
 def ended(rule: str, region: str, outcome: AlertOutcome) -> str:
-    """Return the list of the alerts of a rule in a region by how they ended, as `precision` counts them."""
+    """Return the list of the alerts of a rule in a region by how they ended, as `rule_precision` counts them."""
     return f"ended:{region}|{outcome}|{rule}"
 
 
@@ -407,7 +407,7 @@ async def precision_in(store: Store, region: str, rule: str) -> RulePrecision:
         newest = await page_of(store, WantedList(region=region, rule=rule), EXAMINED)
         return next(iter(precision_of(newest.alerts)), RulePrecision(rule=rule))
     sizes = await store.sizes([ended(rule, region, outcome) for outcome in OUTCOMES])
-    return precision(rule, dict(zip(OUTCOMES, sizes, strict=True)))
+    return rule_precision(rule, dict(zip(OUTCOMES, sizes, strict=True)))
 
 
 async def silent_in(store: Store, region: str, limit: int) -> list[Alert]:

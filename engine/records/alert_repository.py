@@ -26,7 +26,7 @@ from engine.records.runtime_config import ALL, SILENCES
 from engine.store.codec import decode_record, encode
 from engine.store.port import PIECE, Append, Drop, Expect, Fence, Place, Plan, Put, Record, Store, Write
 from engine.store.write_names import WriteName
-from engine.texts.answer_link import fingerprint, token_for
+from engine.texts.answer_link import token_fingerprint, token_for
 
 ALERTS = "alerts"
 """Table of alerts by id; also the schedule of their timers."""
@@ -327,7 +327,7 @@ async def unresolved(store: Store) -> list[Alert]:
 
 def answer_link(key: bytes, notification_id: str, channel: Channel, alert_id: str) -> Put:
     """Return the record by which a message's link is found again; a digest is of no alert."""
-    mark = fingerprint(key, token_for(key, notification_id, channel))
+    mark = token_fingerprint(key, token_for(key, notification_id, channel))
     return Put(LINKS, mark, f"{alert_id}/{notification_id}".encode())
 
 

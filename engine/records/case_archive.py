@@ -206,7 +206,9 @@ class CaseArchive:
         return link
 
 
-async def story(store: Store, past: CaseArchive | None, alert_id: str) -> tuple[Case, Sequence[HistoryEntry]]:
+async def case_story(
+    store: Store, past: CaseArchive | None, alert_id: str
+) -> tuple[Case, Sequence[HistoryEntry]]:
     """Return a case and its history from store or archive; raise `ConfigurationError` where neither has it."""
     case = (await load(store, [alert_id])).get(alert_id)
     if case is not None:

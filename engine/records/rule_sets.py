@@ -13,7 +13,7 @@ from engine.core.alerting.credential import START
 from engine.core.alerting.policy import Policy
 from engine.core.judging.calendar import Calendar, Stage
 from engine.core.judging.instant import Instant
-from engine.core.judging.rule import Rule, counts
+from engine.core.judging.rule import Rule, rules_counted_by
 from engine.documents.rules.rules import words_of
 from engine.errors import SiagaError, StoreError
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
@@ -41,7 +41,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     @property
     def counted(self) -> frozenset[str]:
         """The ids of the rules whose alerts are the condition of another one."""
-        return frozenset(id_ for rule in self.rules.values() for id_ in counts(rule))
+        return frozenset(id_ for rule in self.rules.values() for id_ in rules_counted_by(rule))
 
     @property
     def id(self) -> str:
@@ -134,17 +134,17 @@ class ActivationProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 def put_of(rule_set: RuleSet) -> Put:
     """Return what keeps a rule set."""
-    return Put(RULE_SETS, rule_set.id, packed(rule_set))
+    return Put(RULE_SETS, rule_set.id, pack_rule_set(rule_set))
 
 
-def packed(rule_set: RuleSet) -> bytes:
+def pack_rule_set(rule_set: RuleSet) -> bytes:
     """Return a rule set as it is kept."""
     return encode(
         StoredRuleSet(tuple(rule_set.rules.values()), dict(rule_set.policies), rule_set.calendar.stages)
     )
 
 
-def unpacked(kept: bytes) -> RuleSet:
+def unpack_rule_set(kept: bytes) -> RuleSet:
     """Return the rule set that was kept so."""
     return _rule_set(decode(kept, StoredRuleSet))
 
@@ -153,7 +153,7 @@ def _rule_set(stored: StoredRuleSet) -> RuleSet:
     return RuleSet({rule.id: rule for rule in stored.rules}, stored.policies, Calendar(stored.stages))
 
 
-async def fetch(store: Store, id_: str) -> RuleSet:
+async def fetch_rule_set(store: Store, id_: str) -> RuleSet:
     """Return a rule set that is kept; raise `StoreError` where there is none of this id."""
     record = (await store.get(RULE_SETS, [id_]))[0]
     if record is None:
@@ -181,7 +181,7 @@ def up_to_next(entries: Iterable[Entry]) -> list[Entry]:
     return found
 
 
-def first(rule_set: RuleSet, at: Instant) -> Write:
+def first_rule_set_write(rule_set: RuleSet, at: Instant) -> Write:
     """Return the write that puts a rule set in force in a store that has none; it loses where another came first."""
     in_force = InForce(
         rule_set=rule_set.id,

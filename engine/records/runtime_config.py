@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from engine.clock import monotonic
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contents, Directory
 from engine.core.alerting.route import Breaker, Route
@@ -20,7 +20,7 @@ from engine.documents.kinds import EventKind
 from engine.errors import UnreadableRecordError
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
 from engine.records.readable import readable, readable_entries, readable_or, report_unreadable
-from engine.records.rule_sets import RELOADS, RULES, InForce, RuleSet, fetch
+from engine.records.rule_sets import RELOADS, RULES, InForce, RuleSet, fetch_rule_set
 from engine.records.write_parts import NOTHING, SettledPart
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Plan, Put, Record, Store, Write
@@ -72,14 +72,14 @@ class RuntimeConfig:
         self._unread = 0, 0.0
         self._silences: tuple[int, tuple[Silence, ...]] = (0, ())
 
-    async def surroundings(self) -> Surroundings:
+    async def surroundings(self) -> DecisionContext:
         """Return directory, regions, calendar and silences as they are now, as a decision takes them."""
         gateways = [route.gateway for route in self.routes]
         rules, directory, silences, breakers = await self._store.collect(
             [(RULES, IN_FORCE), (DIRECTORY, CURRENT), (SILENCES, [ALL]), (BREAKERS, gateways)]
         )
         await self._follow(*rules)
-        return Surroundings(
+        return DecisionContext(
             self.namespace,
             await self._directory_in(*directory),
             self.regions,
@@ -99,7 +99,7 @@ class RuntimeConfig:
         self.pending = pending
         if record is not None and record.version != self._rules_version:
             in_force = await self._in_force_of(record)
-            self.rule_set = await fetch(self._store, in_force.rule_set)
+            self.rule_set = await fetch_rule_set(self._store, in_force.rule_set)
             self.in_force, self._rules_version = in_force, record.version
 
     async def _in_force_of(self, record: Record) -> InForce:

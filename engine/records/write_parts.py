@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engine.store.port import Append, Plan, Put
 
 
-class Further(NamedTuple):
+class AdditionalWrites(NamedTuple):
     """What a write holds beside its own: of a proposal that is decided in the same write."""
 
     puts: tuple[Put, ...] = ()
@@ -16,7 +16,7 @@ class Further(NamedTuple):
     appends: tuple[Append, ...] = ()
 
 
-NOTHING = Further()
+NOTHING = AdditionalWrites()
 
-SettledPart = Callable[[], Awaitable[Further]]
+SettledPart = Callable[[], Awaitable[AdditionalWrites]]
 """Returns what belongs to another record as it is now; raises where it is not as it must be."""

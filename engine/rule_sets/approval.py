@@ -17,14 +17,14 @@ from engine.clock import Clock
 from engine.core.judging.instant import Instant
 from engine.documents.finding import Finding
 from engine.documents.loaded import Loaded
-from engine.evaluation.activation import Changeover, Rebuild, Switch
+from engine.evaluation.activation import Rebuild, RuleSetActivation, RuleSetSwitch
 from engine.evaluation.group_context import GroupContexts
 from engine.evaluation.groups import Groups
 from engine.metrics import Metrics
 from engine.records.rule_set_diff import REFUSED, Approved, OpenAlert, Preview, keeping, revision
 from engine.records.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once, refuse_look_alike
 from engine.records.runtime_config import RuntimeConfig
-from engine.records.write_parts import NOTHING, Further
+from engine.records.write_parts import NOTHING, AdditionalWrites
 from engine.store.archive.history import EventHistory
 from engine.store.port import Committed, Expect, Store
 
@@ -41,7 +41,7 @@ Previews = Callable[[RuleSet, Instant, str], Awaitable[Preview]]
 """Finds what a rule set would change at an instant, for somebody."""
 
 
-class Approval:
+class RuleSetRollout:
     """Compares rule sets with what is in force, and puts them in force."""
 
     def __init__(
@@ -109,7 +109,7 @@ class Approval:
         author: str,
         approved_by: str,
         yes: int = 0,
-        further: Further = NOTHING,
+        further: AdditionalWrites = NOTHING,
     ) -> Approved:
         """Let a rule set follow that was `looked` at, if what is in force is still what it was compared with.
 
@@ -128,7 +128,7 @@ class Approval:
         return found
 
     async def _write(
-        self, rule_set: RuleSet, looked: Approved, proposal: Proposal, further: Further
+        self, rule_set: RuleSet, looked: Approved, proposal: Proposal, further: AdditionalWrites
     ) -> Approved:
         waits = looked.preview is not None and bool(looked.preview.revision.rebuilt)
         write = (
@@ -162,11 +162,11 @@ async def previewed(
     now, before = clock.now(), books.rule_set
     found = revision(before, after)
     rules = [after.rules[id_] for id_ in found.rebuilt]
-    switch = Switch(before, after, Proposal(rule_set=after.id), Rebuild(store, history, rules, now))
+    switch = RuleSetSwitch(before, after, Proposal(rule_set=after.id), Rebuild(store, history, rules, now))
     while rules and not await switch.rebuild.advance(await store.cursor()):
         pass  # each step waits for the store, so requests and loops of the same process go on
     groups, backdrop = Groups(store), GroupContexts(books, None)
-    changeover = Changeover(store, clock, books, groups, backdrop, history)
+    changeover = RuleSetActivation(store, clock, books, groups, backdrop, history)
     outcomes = await changeover.judge(switch, now, await changeover.work(switch))
     people: set[str] = set()
     opened: dict[str, int] = {}

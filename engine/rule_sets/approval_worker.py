@@ -15,7 +15,7 @@ from engine.core.judging.instant import Instant
 from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.records.rule_set_diff import Preview
-from engine.records.rule_sets import RuleSet, packed, unpacked
+from engine.records.rule_sets import RuleSet, pack_rule_set, unpack_rule_set
 from engine.records.runtime_config import RuntimeConfig
 from engine.rule_sets.approval import Previews, previewed
 from engine.runtime import logging as logs
@@ -45,7 +45,7 @@ async def _preview(
     workers: Workers, settings: Settings, where: str, after: RuleSet, now: Instant, by: str
 ) -> Preview:
     wanted = ApprovalOrder(
-        settings=settings.model_dump(mode="json"), where=where, rule_set=packed(after), now=now
+        settings=settings.model_dump(mode="json"), where=where, rule_set=pack_rule_set(after), now=now
     )
     job = await workers.begin(f"preview/{by}", __name__, wanted, BOUNDS)
     return msgspec.json.decode(await job.result(), type=Preview)
@@ -70,7 +70,7 @@ async def _answer(work: bytes, _share: Callable[[float], None]) -> Preview:
             rule_set=RuleSet({}, {}),
         )
         await books.follow()
-        after = unpacked(wanted.rule_set)
+        after = unpack_rule_set(wanted.rule_set)
         return await previewed(store, ManualClock(wanted.now), books, history_of(settings, store), after)
     finally:
         await store.close()

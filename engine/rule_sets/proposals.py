@@ -41,9 +41,9 @@ from engine.people.users import TABLE as USERS
 from engine.people.users import User
 from engine.records.readable import readable, readable_of
 from engine.records.rule_set_diff import Approved, Preview
-from engine.records.rule_sets import RULE_SETS, RuleSet, fetch, put_of
+from engine.records.rule_sets import RULE_SETS, RuleSet, fetch_rule_set, put_of
 from engine.records.runtime_config import RuntimeConfig
-from engine.rule_sets.approval import Approval
+from engine.rule_sets.approval import RuleSetRollout
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Committed, Place, Plan, Put, Store, Write
@@ -74,7 +74,7 @@ class Proposals:
         store: Store,
         clock: Clock,
         books: RuntimeConfig,
-        approval: Approval,
+        approval: RuleSetRollout,
         silences: Silences,
         *,
         keys: Keys,
@@ -126,7 +126,7 @@ class Proposals:
         ids = [proposal.base, proposal.subject.rule_set]
         if None in await self._store.get(RULE_SETS, ids):
             return None
-        before, after = [await fetch(self._store, id_) for id_ in ids]
+        before, after = [await fetch_rule_set(self._store, id_) for id_ in ids]
         return before, after
 
     async def waiting_for(self, scope: Scope) -> list[ChangeProposal]:
@@ -167,7 +167,7 @@ class Proposals:
         """Propose a rule set that was in force before; None where it is not kept any more."""
         if (await self._store.get(RULE_SETS, [rule_set]))[0] is None:
             return None
-        return await self.propose_rules(await fetch(self._store, rule_set), by)
+        return await self.propose_rules(await fetch_rule_set(self._store, rule_set), by)
 
     async def propose_silence(self, wish: SilenceWish, by: Credential) -> ChangeProposal:
         """Let a silence wait for somebody else; it lapses at its end at the latest."""
@@ -227,7 +227,7 @@ class Proposals:
     ) -> Decided | None:
         """Put the rule set of a proposal in force; None where something changed meanwhile, which is looked at again."""
         proposal = found.proposal
-        rule_set = await fetch(self._store, proposal.subject.rule_set)
+        rule_set = await fetch_rule_set(self._store, proposal.subject.rule_set)
         looked = await self._approval.compare(rule_set, str(by))
         if looked.outcome == "no_difference":
             over = await self._records.settle(found, "lapsed", by, "already_in_force")

@@ -18,7 +18,7 @@ from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.rule import Rule
 from engine.evaluation.groups import GROUPS, GroupHead, KeptGroup, read
 from engine.records.readable import readable
-from engine.records.rule_sets import RULES, InForce, fetch
+from engine.records.rule_sets import RULES, InForce, fetch_rule_set
 from engine.store.codec import decode_record
 from engine.store.port import Store
 
@@ -48,7 +48,7 @@ async def experience(store: Store, now: Instant) -> Experience:
     if record is None:
         return Experience(rules={})
     in_force = decode_record(RULES, "in_force", record.value, InForce)
-    rules = dict((await fetch(store, in_force.rule_set)).rules)
+    rules = dict((await fetch_rule_set(store, in_force.rule_set)).rules)
     groups: dict[str, list[GroupKey]] = {}
     newest: dict[str, Instant] = {}
     for member, head in readable(GROUPS, await store.scan(GROUPS), GroupHead).items():

@@ -38,7 +38,7 @@ from engine.records.readable import readable_or
 from engine.records.rule_set_diff import revision
 from engine.records.rule_sets import RULES, ActivationProgress, LookAlikeError, RuleSet
 from engine.records.runtime_config import RuntimeConfig
-from engine.rule_sets.approval import ALONE, Approval, written
+from engine.rule_sets.approval import ALONE, RuleSetRollout, written
 from engine.rule_sets.proposals import Proposals
 from engine.settings import Paths
 from engine.store.port import Store, Write
@@ -156,7 +156,7 @@ class Watch:
         clock: Clock,
         books: RuntimeConfig,
         metrics: Metrics,
-        approval: Approval,
+        approval: RuleSetRollout,
         proposals: Proposals,
         *,
         read: Callable[[], Loaded[RuleSet]],
@@ -189,7 +189,7 @@ class Watch:
 
     async def turn(self) -> int:
         """Look once; return 0: nothing waits for the next look."""
-        seen = await asyncio.to_thread(lambda: fingerprint(self._files()))
+        seen = await asyncio.to_thread(lambda: files_fingerprint(self._files()))
         if seen != self._seen or self._loaded is None:
             self._seen = seen
             self._loaded = await asyncio.to_thread(self._read)
@@ -252,7 +252,7 @@ class Watch:
         return found.share if found else 0.0
 
 
-def fingerprint(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+def files_fingerprint(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """Return what changes when a file changes, comes or goes."""
     found = []
     for file in files:

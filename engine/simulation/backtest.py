@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from engine.app import collecting
+from engine.app import collecting_gateways
 from engine.core.alerting.alert import Notification
 from engine.core.alerting.directory import Contents
 from engine.core.alerting.route import Route
@@ -32,7 +32,7 @@ from engine.documents.regions import load_regions
 from engine.gsm7 import parts
 from engine.intake.submission import Intake, IntakeResult, KeptLine, RefusedLine
 from engine.metrics import Metrics
-from engine.operations.event_archiver import Archivist
+from engine.operations.event_archiver import EventArchiver
 from engine.people.tokens import ANY_DESK, Scope
 from engine.records.alert_repository import LINKS, NOTIFICATIONS
 from engine.records.rule_sets import RuleSet
@@ -46,7 +46,7 @@ from engine.simulation.simulator import KEY, NAMESPACE, Outgoing, Simulator
 from engine.store.archive.events import Archive
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Put, Write
-from engine.texts.answer_link import fingerprint, token_for
+from engine.texts.answer_link import token_fingerprint, token_for
 from engine.texts.catalogue import load_catalogue
 from engine.texts.render import Renderer
 from engine.texts.response import Responses
@@ -131,7 +131,7 @@ class _Run:
         self, test: Backtest, rule_set: RuleSet, shown: Callable[[ReplayProgress], None], folder: Path
     ) -> None:
         self._test, self._rules, self._shown = test, rule_set, shown
-        self._notifiers = collecting(gateway.id for gateway in test.gateways)
+        self._notifiers = collecting_gateways(gateway.id for gateway in test.gateways)
         metrics = Metrics()
         archive = Archive(folder, NAMESPACE, durable=False)
         self._rig = Simulator(
@@ -151,7 +151,7 @@ class _Run:
             archive=archive,
         )
         rig = self._rig
-        self._archivist = Archivist(rig.store, rig.clock, metrics, archive, lambda: IN_MEMORY, waits=0)
+        self._archivist = EventArchiver(rig.store, rig.clock, metrics, archive, lambda: IN_MEMORY, waits=0)
         self._door = Intake(rig.store, rig.clock, test.regions, test.kinds, test.settings, metrics)
         self._bygone = Bygone(rig.store, rig.desk, rule_set.rules)
         self._respondents = test.respondents()
@@ -254,7 +254,7 @@ class _Run:
             self._enter(sent, parts(message.text) if message.channel == "sms" else 0)
             slim = msgspec.structs.replace(sent, rendered=None)
             puts.append(Put(NOTIFICATIONS, sent.id, encode(slim), record.version))
-            drops.append(Drop(LINKS, fingerprint(KEY, token_for(KEY, sent.id, sent.channel))))
+            drops.append(Drop(LINKS, token_fingerprint(KEY, token_for(KEY, sent.id, sent.channel))))
         await self._rig.store.write(Write(name="forget", puts=tuple(puts), drops=tuple(drops)))
 
     def _enter(self, sent: Notification, sms_parts: int) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from engine.core.judging.instant import Instant, format_duration, format_instant, local
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import LEVEL_NAMES, level_name
-from engine.simulation.ledger import Course, Delay, Ledger, RecordedMessage
+from engine.simulation.ledger import AlertCourse, Delay, Ledger, RecordedMessage
 from engine.simulation.phrases import PhraseLanguage
 
 
@@ -32,8 +32,8 @@ class CourseChange(msgspec.Struct):
 class CoursePair(msgspec.Struct, frozen=True):
     """One alert in the run before and in the run after."""
 
-    before: Course
-    after: Course
+    before: AlertCourse
+    after: AlertCourse
 
     @property
     def redated(self) -> bool:
@@ -49,8 +49,8 @@ class CoursePair(msgspec.Struct, frozen=True):
 class BacktestDifference(msgspec.Struct, frozen=True, kw_only=True):
     """What changes from the run before to the run after. `recipients` are by (role, region)."""
 
-    gone: tuple[Course, ...]
-    new: tuple[Course, ...]
+    gone: tuple[AlertCourse, ...]
+    new: tuple[AlertCourse, ...]
     redated: tuple[CoursePair, ...]
     level_changed: tuple[CoursePair, ...]
     recipients: dict[tuple[str, str], CourseChange]
@@ -58,7 +58,7 @@ class BacktestDifference(msgspec.Struct, frozen=True, kw_only=True):
     parts: int
 
 
-def difference(before: Ledger, after: Ledger) -> BacktestDifference:
+def backtest_difference(before: Ledger, after: Ledger) -> BacktestDifference:
     """Return what changes for whom; `messages` and `parts` are how many more (negative: fewer) in all."""
     pairs, gone, new = _paired(before.courses, after.courses)
     told_before, told_after = before.told_of(), after.told_of()
@@ -84,16 +84,18 @@ def difference(before: Ledger, after: Ledger) -> BacktestDifference:
 
 
 def _paired(
-    before: Iterable[Course], after: Iterable[Course]
-) -> tuple[list[CoursePair], list[Course], list[Course]]:
+    before: Iterable[AlertCourse], after: Iterable[AlertCourse]
+) -> tuple[list[CoursePair], list[AlertCourse], list[AlertCourse]]:
     """Return the pairs, what is only before, and what is only after; each by the instant it happened."""
-    groups: defaultdict[tuple[str, str], tuple[list[Course], list[Course]]] = defaultdict(lambda: ([], []))
+    groups: defaultdict[tuple[str, str], tuple[list[AlertCourse], list[AlertCourse]]] = defaultdict(
+        lambda: ([], [])
+    )
     for side, courses in enumerate((before, after)):
         for course in courses:
             groups[course.rule, course.group][side].append(course)
     pairs: list[CoursePair] = []
-    gone: list[Course] = []
-    new: list[Course] = []
+    gone: list[AlertCourse] = []
+    new: list[AlertCourse] = []
     for olds, news in groups.values():
         same = {course.happened_at: course for course in olds}
         pairs += [CoursePair(same[c.happened_at], c) for c in news if c.happened_at in same]
@@ -116,11 +118,11 @@ def _paired(
     )
 
 
-def _order(course: Course) -> tuple[Instant, str, str, int]:
+def _order(course: AlertCourse) -> tuple[Instant, str, str, int]:
     return course.happened_at, course.rule, course.group, course.ordinal
 
 
-def _overlap(one: Course, other: Course) -> bool:
+def _overlap(one: AlertCourse, other: AlertCourse) -> bool:
     """Say whether both were unresolved at some instant."""
     ends = [course.closed_at for course in (one, other) if course.closed_at is not None]
     starts = max(one.detected_at, other.detected_at)
@@ -268,7 +270,7 @@ class Printer:
         if unheard := ledger.unheard():
             self._print("unheard", number=len(unheard))
 
-    def _alerts(self, courses: Iterable[Course]) -> None:
+    def _alerts(self, courses: Iterable[AlertCourse]) -> None:
         columns = ("opened", *LEVEL_NAMES[1:], "hidden", "closed", "undone")
         heads = [name if name in LEVEL_NAMES else self._say(name) for name in columns]
         table = self._table(self._say("alerts"), (self._say("rule"),), heads)
@@ -319,7 +321,7 @@ class Printer:
             self._print("same")
         self._print("total", messages=found.messages, parts=found.parts)
 
-    def _place(self, course: Course) -> str:
+    def _place(self, course: AlertCourse) -> str:
         """Return the group, with the name of the region where it is one."""
         region = self._regions.get(course.group)
         return f"{course.group} {region.short_name}" if region else course.group
@@ -346,7 +348,7 @@ def _when(instant: Instant) -> str:
     return f"{local(instant, ZONE):%Y-%m-%d %H.%M}"
 
 
-def alerts_by_rule(courses: Iterable[Course]) -> dict[str, Counter[str]]:
+def alerts_by_rule(courses: Iterable[AlertCourse]) -> dict[str, Counter[str]]:
     """Return by rule how many alerts opened, reached which level as their highest, were hidden, closed and undone."""
     found: dict[str, Counter[str]] = {}
     for course in sorted(courses, key=lambda course: course.rule):
@@ -410,7 +412,7 @@ def _difference(found: BacktestDifference) -> dict[str, object]:
     }
 
 
-def _course(course: Course) -> dict[str, object]:
+def _course(course: AlertCourse) -> dict[str, object]:
     return {
         "rule": course.rule,
         "group": course.group,

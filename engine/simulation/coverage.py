@@ -27,7 +27,9 @@ _STATUS_AFTER: Mapping[str, str] = {
 """The status in which an entry leaves its alert; the others leave it as it was."""
 
 
-def reached(histories: Iterable[Sequence[HistoryEntry]], turns: Iterable[RecordedTurn]) -> Iterator[str]:
+def reached_names(
+    histories: Iterable[Sequence[HistoryEntry]], turns: Iterable[RecordedTurn]
+) -> Iterator[str]:
     """Yield what happened, each by a name in a form of its own.
 
     `message KIND`, `entry NAME`, `notification STATE REASON`, `passed REASON`, `skipped REASON`, `closed REASON`; and

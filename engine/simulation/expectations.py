@@ -19,13 +19,13 @@ from engine.simulation.recorder import (
     RecordedState,
     RecordedTurn,
     Recorder,
-    meant,
+    is_meant_group,
     open_by,
     why_not,
 )
 from engine.simulation.result import ResultRow
 from engine.simulation.simulator import KEY
-from engine.texts.answer_link import fill, token_for
+from engine.texts.answer_link import token_for, with_token
 
 
 class RuleExpectations:
@@ -93,7 +93,9 @@ class RuleExpectations:
         if line.state not in ("opens", "hidden") or len(rules) != 1:
             return ""
         (rule,) = rules
-        groups = [group for id_, group in self._states if id_ == rule.id and meant(rule, line.group, group)]
+        groups = [
+            group for id_, group in self._states if id_ == rule.id and is_meant_group(rule, line.group, group)
+        ]
         if len(groups) > 1:
             return ""
         state = self._states[rule.id, groups[0]] if groups else None
@@ -125,7 +127,7 @@ class RuleExpectations:
 
     def _is_meant(self, one: Happening, rule: str | None, group: ExpectedGroup) -> bool:
         known = self._rules.get(one.rule)
-        return rule in (None, one.rule) and known is not None and meant(known, group, one.group)
+        return rule in (None, one.rule) and known is not None and is_meant_group(known, group, one.group)
 
     def _wrong_group(self, line: ExpectedAlerts | Check) -> Phrase | None:
         """Say that a line names a group by keys that the rule does not group by."""
@@ -613,7 +615,7 @@ class PolicyExpectations:
         if line.rule not in (None, alert.rule.id):
             return False
         rule = self._rules.get(alert.rule.id)
-        return line.group is None or (rule is not None and meant(rule, line.group, alert.group))
+        return line.group is None or (rule is not None and is_meant_group(rule, line.group, alert.group))
 
 
 def _agrees(turn: RecordedTurn, line: ExpectedShown) -> bool:
@@ -630,7 +632,7 @@ def _text(n: Notification) -> str:
     if n.rendered is None:
         return ""
     whole = f"{n.rendered.subject}\n{n.rendered.text}"
-    return fill(whole, token_for(KEY, n.id, n.channel))
+    return with_token(whole, token_for(KEY, n.id, n.channel))
 
 
 def _span(line: ExpectedShown) -> str:

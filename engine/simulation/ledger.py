@@ -22,7 +22,7 @@ from engine.store.memory import MemoryStore
 from engine.store.port import Drop, Write
 
 
-class Course(msgspec.Struct, frozen=True, kw_only=True):
+class AlertCourse(msgspec.Struct, frozen=True, kw_only=True):
     """One alert from its opening to the end of the run: `level` is its highest, `happened_at` as last dated.
 
     `hidden` alerts were recorded and told to nobody. `closed_at` (on the clock) is None while it is unresolved;
@@ -87,7 +87,7 @@ class Received(msgspec.Struct):
 class Delay(msgspec.Struct, frozen=True):
     """How long an alert was known before the first person who must act was told."""
 
-    course: Course
+    course: AlertCourse
     length: Millis
 
 
@@ -98,7 +98,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     since: Instant
     until: Instant
     received: Received
-    courses: tuple[Course, ...]
+    courses: tuple[AlertCourse, ...]
     told: tuple[RecordedMessage, ...]
 
     def told_of(self) -> Mapping[str, list[RecordedMessage]]:
@@ -124,7 +124,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         found = [Delay(c, first[c.id] - c.detected_at) for c in self.courses if c.id in first]
         return sorted(found, key=lambda delay: (-delay.length, delay.course.detected_at, delay.course.id))
 
-    def unheard(self) -> list[Course]:
+    def unheard(self) -> list[AlertCourse]:
         """Return the alerts of which nobody who must act was told though they were not hidden."""
         reached = {delay.course.id for delay in self.delays()}
         return [course for course in self.courses if not course.hidden and course.id not in reached]
@@ -138,7 +138,7 @@ class Bygone:
         self._store = store
         self._desk = desk
         self._reach = {id_: kept_for(rule.condition) + rule.late_horizon + DAY for id_, rule in rules.items()}
-        self._courses: dict[str, Course] = {}
+        self._courses: dict[str, AlertCourse] = {}
 
     async def let_go(self, now: Instant, awaits: Callable[[Alert], bool] = lambda _alert: False) -> None:
         """Forget messages and histories of the alerts that have been resolved for longer than anything reaches back.
@@ -155,14 +155,14 @@ class Bygone:
                 await self._store.write(Write(name="forget", drops=drops))
                 self._store.forget_log(history_log(alert.id))
 
-    async def courses(self) -> tuple[Course, ...]:
+    async def courses(self) -> tuple[AlertCourse, ...]:
         """Return the courses of all alerts, in the order in which they were detected."""
         alerts = reversed(await self._desk.alerts())
         return tuple([self._courses.get(alert.id) or await self._course(alert) for alert in alerts])
 
-    async def _course(self, alert: Alert) -> Course:
+    async def _course(self, alert: Alert) -> AlertCourse:
         history = await self._desk.history(alert.id)
-        return Course(
+        return AlertCourse(
             id=alert.id,
             rule=alert.rule.id,
             group=alert.group,

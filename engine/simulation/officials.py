@@ -90,7 +90,9 @@ class Reaction(msgspec.Struct, frozen=True):
     answers: tuple[PlannedAnswer, ...]
 
 
-def plan(seed: int, alert_id: str, person: str, kind: NoticeKind, sent_at: Instant) -> Reaction | None:
+def planned_reaction(
+    seed: int, alert_id: str, person: str, kind: NoticeKind, sent_at: Instant
+) -> Reaction | None:
     """Return what a person will answer to a message of this kind sent at this instant; None if they ignore it.
 
     Whether and how they react depends on seed, alert, person and kind alone: a message sent on two channels, or again

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from engine.app import collecting
+from engine.app import collecting_gateways
 from engine.core.alerting.policy import Channel
 from engine.core.alerting.route import Route
 from engine.core.judging.instant import Instant
@@ -25,7 +25,7 @@ from engine.documents.test_files.policy_tests import PolicyTest
 from engine.documents.test_files.steps import Reloading, TestStep
 from engine.errors import ConfigurationError
 from engine.metrics import Metrics
-from engine.simulation.coverage import reached, touched
+from engine.simulation.coverage import reached_names, touched
 from engine.simulation.expectations import PolicyExpectations
 from engine.simulation.phrases import Phrase, phrase, written_offset
 from engine.simulation.recorder import Recorder, happenings
@@ -51,7 +51,7 @@ async def run_policy_test(
         return TestResult(file=file, name=test.name, failures=(phrase("finding", what=str(error)),))
     renderer = premises.renderer(scene.regions, settings)
     channels = tuple(dict.fromkeys((*ALWAYS, *scene.gateways)))
-    notifiers = collecting(channels)
+    notifiers = collecting_gateways(channels)
     gateways = tuple(
         gateway_of(
             Route(gateway=channel, channel=cast("Channel", channel)),
@@ -93,7 +93,7 @@ async def run_policy_test(
         failures=tuple(attendance.failures),
         rows=tuple(sorted((*play.rows, *attendance.rows), key=lambda row: (row.at, row.act is None))),
         touched=touched(scene.rules, events, happened),
-        reached=frozenset(reached(witness.histories.values(), witness.turns_of_messages())),
+        reached=frozenset(reached_names(witness.histories.values(), witness.turns_of_messages())),
     )
 
 

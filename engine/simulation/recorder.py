@@ -146,7 +146,7 @@ Around = Callable[[Rule, str], Circumstances]
 """Tells the circumstances of a group of a rule."""
 
 
-async def standing(
+async def groups_at(
     store: Store, desk: AlertCommands, rule: Rule, group: ExpectedGroup, at: Instant, around: Around
 ) -> list[RecordedState]:
     """Return how the groups of a rule that are meant stand at an instant of the clock, each group once.
@@ -159,7 +159,7 @@ async def standing(
             alerts[alert.group] = alert
     known = await group_states(store)
     states = {text: state for (rule_id, text), state in known.items() if rule_id == rule.id}
-    found = [text for text in {**states, **alerts} if meant(rule, group, text)]
+    found = [text for text in {**states, **alerts} if is_meant_group(rule, group, text)]
     return [
         _standing(
             text,
@@ -209,11 +209,11 @@ def _standing(
         evidence=tuple(e.id for e in alert.evidence) if alert else (),
         count=alert.evidence_count if alert else 0,
         level=alert.level if alert else 1,
-        value=figure(rule, state, at, around) if state else 0.0,
+        value=figure_at(rule, state, at, around) if state else 0.0,
     )
 
 
-def figure(rule: Rule, state: GroupState, at: Instant, around: Circumstances = UNKNOWN) -> float:
+def figure_at(rule: Rule, state: GroupState, at: Instant, around: Circumstances = UNKNOWN) -> float:
     """Return the figure of the rule's condition over the window at an instant; 0 without events."""
     return explain_group(rule, state, at=at, around=around).figure or 0.0
 
@@ -242,7 +242,7 @@ async def group_states(store: Store) -> dict[tuple[str, str], GroupState]:
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 
-def meant(rule: Rule, group: ExpectedGroup, text: str) -> bool:
+def is_meant_group(rule: Rule, group: ExpectedGroup, text: str) -> bool:
     """Say whether a group of a rule, by its canonical text, is the one that a test names."""
     if group is None or isinstance(group, str):
         return group is None or group == text

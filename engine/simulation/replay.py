@@ -15,7 +15,7 @@ import msgspec
 from engine.core.judging.instant import DAY, Instant, parse_instant
 from engine.errors import ConfigurationError, ParseError
 from engine.simulation.feed import FeedLine, FeedRequest
-from engine.simulation.officials import Mailbox, ReceivedMessage, plan
+from engine.simulation.officials import Mailbox, ReceivedMessage, planned_reaction
 from engine.simulation.service_client import RefusedError, ServiceClient
 
 
@@ -233,7 +233,9 @@ class Replay:
         if notification["informing"]:
             return
         sent_at = parse_instant(notification["sent_at"])[0]
-        planned = plan(self._seed, letter.alert, notification["person"], notification["kind"], sent_at)
+        planned = planned_reaction(
+            self._seed, letter.alert, notification["person"], notification["kind"], sent_at
+        )
         for answer in planned.answers if planned else ():
             act = (letter.alert, notification["person"], notification["kind"], answer.says)
             # A replay over again finds old letters; what was to be answered before it began is not answered twice.

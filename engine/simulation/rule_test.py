@@ -27,9 +27,9 @@ from engine.simulation.recorder import (
     Happening,
     RecordedState,
     group_states,
+    groups_at,
     happenings,
     open_now,
-    standing,
 )
 from engine.simulation.result import TestResult
 from engine.simulation.simulator import Simulator
@@ -43,7 +43,7 @@ ArrivalOrder = tuple[tuple[Event, Instant], ...]
 """Events with the instants at which they are received, in this order."""
 
 
-def orders(events: Sequence[Event], horizon: Millis) -> Iterator[ArrivalOrder]:
+def arrival_orders(events: Sequence[Event], horizon: Millis) -> Iterator[ArrivalOrder]:
     """Yield the orders in which these events may come in; the first is the order in which they occurred."""
     occurred = sorted(events, key=lambda event: event.key)
     if len(occurred) <= ALL_UP_TO:
@@ -192,7 +192,7 @@ async def _run(
             opened[instant] = dict.fromkeys(await open_now(rig.desk), True)
         for line in (line for line in checks if test.start + line.at == instant):
             rule = _rule_of(line, rules)
-            stood.append(await standing(rig.store, rig.desk, rule, line.group, instant, rig.around))
+            stood.append(await groups_at(rig.store, rig.desk, rule, line.group, instant, rig.around))
             opened[instant] |= {(rule.id, one.group): one.open for one in stood[-1]}
     occurred = {(event.desk, event.id): event.occurred_at for event, _ in arrivals}
     happened = await happenings(rig.desk, occurred)
@@ -222,7 +222,7 @@ async def _other_orders(
     failures: list[Phrase] = []
     latest = max((event.occurred_at for event in events), default=test.start) + len(events)
     until = max(test.start + test.run_until, latest)
-    for order in orders(events, horizon):
+    for order in arrival_orders(events, horizon):
         run = await _run(bare, rules, order, until, metrics)
         held = RuleExpectations(rules, test.start, run.states, run.around)
         held.agrees(run.happened, run.open)

@@ -38,7 +38,7 @@ from engine.documents.test_files.steps import (
 from engine.escalation.notes import digest_of
 from engine.simulation.expectations import written_group
 from engine.simulation.phrases import Phrase, phrase
-from engine.simulation.recorder import Recorder, meant
+from engine.simulation.recorder import Recorder, is_meant_group
 from engine.simulation.simulator import KEY, Simulator
 from engine.texts.answer_link import token_for
 
@@ -219,7 +219,7 @@ class StepRunner:
         known = self._rig.books.rule_set.rules.get(alert.rule.id)
         if rule not in (None, alert.rule.id):
             return False
-        return group is None or (known is not None and meant(known, group, alert.group))
+        return group is None or (known is not None and is_meant_group(known, group, alert.group))
 
     async def _operates(self, who: str, alert: Alert) -> bool:
         directory = await self._rig.books.directory()

@@ -37,7 +37,7 @@ from engine.documents.kinds import EventKind, load_kinds
 from engine.documents.regions import load_regions
 from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.silences import Silences
-from engine.escalation.timers import Escalator
+from engine.escalation.timers import AlertTimers
 from engine.evaluation.evaluator import Evaluator
 from engine.evaluation.group_context import REAL
 from engine.evaluation.poll import WINDOWS
@@ -197,7 +197,7 @@ class Simulator:
             history=self._history,
             spares=False,
         )
-        escalator = Escalator(self.store, self.clock, self.desk, self._metrics)
+        escalator = AlertTimers(self.store, self.clock, self.desk, self._metrics)
         turns: list[LoopTurn] = [escalator.lift, self._evaluator.turn, escalator.turn]
         if self._outgoing is not None:
             dispatcher = Dispatcher(

@@ -196,7 +196,7 @@ def test_files(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def load(path: Path, premises: TestInstallation) -> TestFile:
+def load_test_file(path: Path, premises: TestInstallation) -> TestFile:
     """Load a test file, by its name, or by what stands in it where the name says nothing."""
     if path.name.endswith(POLICY_SUFFIX) or (not path.name.endswith(RULE_SUFFIX) and _has_timeline(path)):
         regions, names = premises.regions, premises.settings_names
@@ -211,7 +211,7 @@ def _has_timeline(path: Path) -> bool:
     return any(isinstance(test, MappingNode) and "timeline" in test.pairs for test in items)
 
 
-async def run(
+async def run_suite(
     paths: Sequence[Path], premises: TestInstallation, done: Callable[[int], None] | None = None
 ) -> SuiteReport:
     """Run the tests of files and folders; `done` is told how many tests are over since it was called last."""
@@ -219,7 +219,7 @@ async def run(
     results: list[TestResult] = []
     rules: list[Rule] = []
     for path in test_files(paths):
-        file = load(path, premises)
+        file = load_test_file(path, premises)
         before = len(results)
         if not file.loaded.valid:
             results += _unloaded(file)

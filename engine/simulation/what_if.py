@@ -24,9 +24,9 @@ from engine.rule_sets.rule_files import load_rule_set
 from engine.settings import Settings
 from engine.simulation import suite
 from engine.simulation.backtest import Backtest
-from engine.simulation.backtest_report import BacktestDifference, CourseChange, difference
+from engine.simulation.backtest_report import BacktestDifference, CourseChange, backtest_difference
 from engine.simulation.feed import Past
-from engine.simulation.ledger import Course
+from engine.simulation.ledger import AlertCourse
 from engine.simulation.replay import ReplayProgress
 from engine.simulation.simulator import TestInstallation
 from engine.store.archive.events import Archive
@@ -61,7 +61,7 @@ class PastePlace(NamedTuple):
     column: int
 
 
-def paste(text: str, rules: Path, into: Path) -> Pasted:
+def paste_rules(text: str, rules: Path, into: Path) -> Pasted:
     """Copy the folder `rules` to `into`, with the pasted text in place of the rules of the same ids, or beside them."""
     shutil.copytree(
         rules, into, ignore=lambda _, names: [n for n in names if not n.endswith((".yaml", ".yml"))]
@@ -69,7 +69,7 @@ def paste(text: str, rules: Path, into: Path) -> Pasted:
     text = textwrap.dedent(text.replace("\t", _INDENT)).strip("\n")
     root = _composed(text)
     ids = list(_ids(root))
-    places = {id_: place for id_ in ids if (place := find(id_, into)) is not None}
+    places = {id_: place for id_ in ids if (place := find_rule(id_, into)) is not None}
     if isinstance(root, yaml.MappingNode) and "id" not in _keys(root):
         return _write(
             next(iter(places.values())).file if places else into / FOR_NEW, [], text.splitlines(), []
@@ -88,7 +88,7 @@ def paste(text: str, rules: Path, into: Path) -> Pasted:
     return _write(first.file, before, [" " * first.column + line for line in lines], after)
 
 
-def find(id_: str, rules: Path) -> PastePlace | None:
+def find_rule(id_: str, rules: Path) -> PastePlace | None:
     """Return where a rule stands in the files of a folder."""
     for file in sorted(rules.rglob("*.y*ml")):
         for place, found in _rules(file):
@@ -99,7 +99,7 @@ def find(id_: str, rules: Path) -> PastePlace | None:
 
 def text_of(id_: str, rules: Path) -> str:
     """Return the text of a rule as it stands in its file; empty where no file has it."""
-    place = find(id_, rules)
+    place = find_rule(id_, rules)
     if place is None:
         return ""
     lines = place.file.read_text(encoding="utf-8").splitlines()[place.start : place.end]
@@ -210,14 +210,14 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
 class WhatIfAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the pasted rules are and would have done.
 
-    With an error among the `findings` nothing else was looked at. `past` says what they were held against: `compared`,
+    With an error among the `findings` nothing else was looked at. `past_backtest` says what they were held against: `compared`,
     `empty` where nothing was received in the span. Findings on the pasted text have `PASTED` as their file.
     """
 
     findings: tuple[Finding, ...] = ()
     passed: int = 0
     failed: tuple[FailedTest, ...] = ()
-    past: str = ""
+    past_backtest: str = ""
     events: int = 0
     alerts: tuple[Alerted, ...] = ()
     recipients: tuple[Recipient, ...] = ()
@@ -239,14 +239,14 @@ async def what_if(settings: Settings, question: Question, shown: Shown = lambda 
     premises = TestInstallation(settings=settings)
     with TemporaryDirectory(prefix="siaga-what-if-") as folder:
         rules = Path(folder) / "rules"
-        pasted = paste(question.text, settings.paths.rules, rules)
+        pasted = paste_rules(question.text, settings.paths.rules, rules)
         paths = settings.paths.model_copy(update={"rules": rules})
         loaded = load_rule_set(paths, premises.regions, premises.kinds)
-        findings = tuple(relative(finding, pasted, rules) for finding in loaded.findings)
+        findings = tuple(relative_finding(finding, pasted, rules) for finding in loaded.findings)
         if not loaded.valid:
             return WhatIfAnswer(findings=findings)
         beside = pasted.file.with_name(pasted.file.stem + SUFFIX)
-        report = await suite.run([beside], premises) if beside.exists() else None
+        report = await suite.run_suite([beside], premises) if beside.exists() else None
         results = report.results if report else ()
         answer = WhatIfAnswer(
             findings=findings,
@@ -270,7 +270,7 @@ async def compared(
     premises: TestInstallation, question: Question, rule_set: RuleSet, answer: WhatIfAnswer, shown: Shown
 ) -> WhatIfAnswer:
     """Return the answer with what the rule set would have done with what was received."""
-    async with past(premises, question) as run:
+    async with past_backtest(premises, question) as run:
         if run is None:
             return msgspec.structs.replace(answer, past="empty")
         ledgers = []
@@ -280,12 +280,12 @@ async def compared(
                 shown((begun + progress.sent / progress.total) / 2)
 
             ledgers.append(await run.run(rules, tell))
-        found = difference(*ledgers)
+        found = backtest_difference(*ledgers)
         return msgspec.structs.replace(
             answer,
             past="compared",
             events=run.feed.total,
-            alerts=tuple(alerted(found)),
+            alerts=tuple(differing_alerts(found)),
             recipients=tuple(
                 Recipient(role=role, region=region, change=change)
                 for (role, region), change in found.recipients.items()
@@ -296,7 +296,7 @@ async def compared(
 
 
 @asynccontextmanager
-async def past(premises: TestInstallation, question: Question) -> AsyncIterator[Backtest | None]:
+async def past_backtest(premises: TestInstallation, question: Question) -> AsyncIterator[Backtest | None]:
     """Give the backtest of what was received in the span; None where that is nothing."""
     if not question.where:
         yield None
@@ -331,10 +331,10 @@ async def past(premises: TestInstallation, question: Question) -> AsyncIterator[
         await store.close()
 
 
-def alerted(found: BacktestDifference) -> list[Alerted]:
+def differing_alerts(found: BacktestDifference) -> list[Alerted]:
     """Return the alerts that differ, in the order of time."""
 
-    def one(change: str, course: Course, was: str | Instant = "") -> Alerted:
+    def one(change: str, course: AlertCourse, was: str | Instant = "") -> Alerted:
         return Alerted(
             change=change,
             rule=course.rule,
@@ -353,7 +353,7 @@ def alerted(found: BacktestDifference) -> list[Alerted]:
     return sorted(listed, key=lambda alert: (alert.at, alert.rule, alert.group, alert.change))
 
 
-def relative(finding: Finding, pasted: Pasted, rules: Path) -> Finding:
+def relative_finding(finding: Finding, pasted: Pasted, rules: Path) -> Finding:
     """Return a finding as it reads to whoever pasted: with lines of their text, and files by their names."""
     line = pasted.line(Path(finding.file), finding.line)
     if line is not None:

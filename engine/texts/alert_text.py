@@ -26,7 +26,7 @@ MEASURED = ("aggregate", "value")
 """Conditions whose figure is a number that was reported, not a number of reports."""
 
 
-def standing(alert: Alert, voice: Localizer, what: str) -> str:
+def figure_sentence(alert: Alert, voice: Localizer, what: str) -> str:
     """Say how the figure stands; empty where the condition has none. `what` names what is counted."""
     rule, texts, limit = alert.rule, voice.texts, alert.limit
     if limit is None:
@@ -231,7 +231,7 @@ class AlertText:
             yield plain(alert.rule.why, LONGEST_WHY)
             return
         yield from self.reports.what_is_new()
-        against = standing(alert, voice, what)
+        against = figure_sentence(alert, voice, what)
         if is_absence(alert):
             yield from absence(alert, voice, self.at)
         elif against:

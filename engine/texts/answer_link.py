@@ -15,12 +15,12 @@ SEAL_CHARACTERS = 16
 """80 bits."""
 
 
-def seal(key: bytes, notification_id: str) -> str:
+def signed_name(key: bytes, notification_id: str) -> str:
     """Return `<id>.<seal>`, of letters, digits and a dot."""
     return f"{notification_id}.{_seal(key, notification_id)}"
 
 
-def unseal(keys: Collection[bytes], name: str) -> str | None:
+def id_of_signed_name(keys: Collection[bytes], name: str) -> str | None:
     """Return the notification's id where one of our keys made the seal on its name; capitals do not count."""
     notification_id, _, mark = name.strip().lower().rpartition(".")
     whole = [hmac.compare_digest(mark.encode(), _seal(key, notification_id).encode()) for key in keys]
@@ -64,7 +64,7 @@ def as_written(typed: str) -> str:
     return typed.strip().lower().translate(_MISREAD)
 
 
-def fingerprint(key: bytes, token: str) -> str:
+def token_fingerprint(key: bytes, token: str) -> str:
     """Return what the store keeps of a token: enough for a holder of the key to find it again.
 
     It is an HMAC under the key, which the store does not hold. Whoever reads the store cannot tell a guess that hits
@@ -84,6 +84,6 @@ def link(base_url: str, token: str = PLACEHOLDER) -> str:
     return f"{base_url.rstrip('/')}/a/{token}"
 
 
-def fill(text: str, token: str) -> str:
+def with_token(text: str, token: str) -> str:
     """Return a stored text with its token."""
     return text.replace(PLACEHOLDER, token)

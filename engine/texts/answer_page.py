@@ -20,7 +20,7 @@ from engine.core.judging.calendar import AWAS
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable
 from engine.texts.alert_text import AlertText, CaseText, TextSection
-from engine.texts.catalogue import LANGUAGES, Catalogue, environment
+from engine.texts.catalogue import LANGUAGES, Catalogue, template_environment
 from engine.texts.digest import headline, lead
 from engine.texts.localizer import KindNames, Localizer
 from engine.texts.sanitize import plain
@@ -76,7 +76,7 @@ def status(teller: AlertText) -> str:
     return texts("page.status.acknowledged", office=teller.office_of(alert.acknowledged_by), when=when)
 
 
-def offered(teller: AlertText) -> Iterator[Says]:
+def offered_answers(teller: AlertText) -> Iterator[Says]:
     """Yield the answers that still make a difference, the most wanted first."""
     alert, mine = teller.alert, teller.notification
     if not alert.unresolved:
@@ -122,7 +122,7 @@ def button(teller: AlertText, says: Says) -> Button:
     )
 
 
-def dialled(text: str) -> Markup:
+def with_phone_links(text: str) -> Markup:
     """Return a line in which a telephone number is dialled by a tap; whatever else stands in it stays text."""
     line, end = Markup(), 0
     for number in _TELEPHONE.finditer(text):
@@ -200,7 +200,7 @@ def digest_page(items: Sequence[tuple[AlertText, str]]) -> DigestPage:
 
 
 def _matter(teller: AlertText, path: str) -> DigestMatter:
-    wanted = next(offered(teller), None)
+    wanted = next(offered_answers(teller), None)
     return DigestMatter(
         level=teller.alert.level,
         level_text=teller.level,
@@ -311,7 +311,7 @@ class AnswerPages:
         self._kinds = kinds
         self._regions = regions
         self._duty_desk = duty_desk
-        jinja = environment(templates)
+        jinja = template_environment(templates)
         style = "".join((templates / name).read_text(encoding="utf-8") for name in STYLES)
         self._style = Markup(style)  # noqa: S704 -- our own files
         self._page = jinja.get_template("answer.html.j2")
@@ -377,7 +377,7 @@ class AnswerPages:
 
     def _in_both(self, key: str) -> str:
         both = [self._catalogue.texts(language) for language in LANGUAGES]
-        duty_desk = dialled(plain(self._duty_desk))
+        duty_desk = with_phone_links(plain(self._duty_desk))
         return self._bilingual.render(both=both, key=key, duty_desk=duty_desk, style=self._style)
 
     def _view(
@@ -399,7 +399,7 @@ class AnswerPages:
             if has_it(teller) and confirm is None
         )
         desk = TextSection(
-            texts["section.duty_desk"], (dialled(plain(self._duty_desk)),) if self._duty_desk else ()
+            texts["section.duty_desk"], (with_phone_links(plain(self._duty_desk)),) if self._duty_desk else ()
         )
         return AnswerPage(
             language=texts.language,
@@ -417,7 +417,7 @@ class AnswerPages:
             confirm=confirm,
             asked="" if confirm else teller.asked(),
             buttons_heading=texts["page.answer"],
-            buttons=() if confirm else tuple(button(teller, says) for says in offered(teller)),
+            buttons=() if confirm else tuple(button(teller, says) for says in offered_answers(teller)),
             passing_on=texts["page.passing_on"],
             choose=texts["page.choose"],
             delegate=button(teller, "delegated") if choices else None,

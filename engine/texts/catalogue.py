@@ -141,7 +141,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 @cache
-def environment(templates: Path) -> ImmutableSandboxedEnvironment:
+def template_environment(templates: Path) -> ImmutableSandboxedEnvironment:
     """Return the environment of a folder of templates; `*.html.j2` escapes all values, `*.txt.j2` none.
 
     A folder is read once in the life of a process.

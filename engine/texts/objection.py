@@ -21,9 +21,9 @@ from engine.core.alerting.alert import Notification, Rendered
 from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import Instant, local
 from engine.gsm7 import ONE_PART, septets, transliterate
-from engine.texts.answer_link import fill, link, token_length
-from engine.texts.answer_page import dialled
-from engine.texts.catalogue import LANGUAGES, Catalogue, Texts, environment
+from engine.texts.answer_link import link, token_length, with_token
+from engine.texts.answer_page import with_phone_links
+from engine.texts.catalogue import LANGUAGES, Catalogue, Texts, template_environment
 from engine.texts.credential_words import credential_words
 from engine.texts.sanitize import plain
 
@@ -133,7 +133,7 @@ def _fitting(texts: Texts, changed: ChangedContact, how: str) -> str:
 
 def _as_sent(text: str) -> str:
     """Return a text as long as it is once its token and code stand in it."""
-    return fill(text, "a" * token_length("sms")).replace(CODE, "0" * DIGITS)
+    return with_token(text, "a" * token_length("sms")).replace(CODE, "0" * DIGITS)
 
 
 class ObjectionPages:
@@ -141,8 +141,8 @@ class ObjectionPages:
 
     def __init__(self, catalogue: Catalogue, *, templates: Path, duty_desk: str = "") -> None:
         self._catalogue = catalogue
-        self._duty_desk = dialled(plain(duty_desk)) if duty_desk else ""
-        self._page = environment(templates).get_template("objection.html.j2")
+        self._duty_desk = with_phone_links(plain(duty_desk)) if duty_desk else ""
+        self._page = template_environment(templates).get_template("objection.html.j2")
         style = "".join((templates / name).read_text(encoding="utf-8") for name in STYLES)
         self._style = Markup(style)  # noqa: S704 -- our own files
 

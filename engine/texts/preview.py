@@ -24,7 +24,7 @@ NAMES: Mapping[str, tuple[NoticeKind, dict[str, bool]]] = {
 """Name of a message -> its kind, and what tells it from others of that kind."""
 
 
-def preview(
+def preview_notification(
     name: str,
     alert: Alert,
     notifications: Sequence[Notification],
@@ -67,7 +67,7 @@ def preview(
 ZONE = "Asia/Jakarta"
 
 
-def trial(
+def trial_message(
     catalogue: Catalogue,
     language: str,
     contact: Contact,

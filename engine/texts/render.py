@@ -23,7 +23,7 @@ from engine.core.judging.rule import level_name
 from engine.settings import Settings
 from engine.texts.alert_text import AlertText, CaseText, TextSection
 from engine.texts.answer_link import link
-from engine.texts.catalogue import Catalogue, environment
+from engine.texts.catalogue import Catalogue, template_environment
 from engine.texts.digest import MOST_ITEMS, digest_sms
 from engine.texts.digest import button as digest_button
 from engine.texts.digest import headline as digest_headline
@@ -94,7 +94,7 @@ class Renderer:
         self._duty_desk = duty_desk
         self._seal = seal
         self._host = urlsplit(base_url).hostname or "localhost"
-        jinja = environment(templates)
+        jinja = template_environment(templates)
         self._text = jinja.get_template("email.txt.j2")
         self._html = jinja.get_template("email.html.j2")
 

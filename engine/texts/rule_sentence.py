@@ -160,7 +160,7 @@ def sentence(rule: Rule, texts: Texts, kinds: Mapping[str, Mapping[str, str]]) -
     return " ".join((teller.opens(), *teller.ends()))
 
 
-def memory(rule: Rule, texts: Texts) -> str:
+def memory_sentence(rule: Rule, texts: Texts) -> str:
     """Say for how long a group of the rule remembers events, which bounds what is stored of it."""
     key = "sentence.memory.latest" if latest_needed(rule.condition) else "sentence.memory"
     length = local_time.duration(remembered_for(rule), texts)

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from engine.texts.catalogue import environment
+from engine.texts.catalogue import template_environment
 from engine.web.auth import siaga_of
 
 router = APIRouter(include_in_schema=False)
@@ -24,7 +24,9 @@ METHODS = ("get", "post", "put", "patch", "delete", "head")
 @router.get("/docs", response_class=HTMLResponse)
 async def reference(request: Request) -> HTMLResponse:
     """Show every route with its parameters, bodies and answers."""
-    template = environment(siaga_of(request).settings.paths.templates).get_template("reference.html.j2")
+    template = template_environment(siaga_of(request).settings.paths.templates).get_template(
+        "reference.html.j2"
+    )
     page = template.render(**contents(request.app.openapi()))
     return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
 

@@ -17,5 +17,5 @@ _reports: dict[Path, suite.SuiteReport] = {}
 async def report(path: Path) -> suite.SuiteReport:
     """Return what came of a file."""
     if path not in _reports:
-        _reports[path] = await suite.run([path], PREMISES)
+        _reports[path] = await suite.run_suite([path], PREMISES)
     return _reports[path]

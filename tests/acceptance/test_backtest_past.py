@@ -12,7 +12,7 @@ from engine.core.alerting.command import Answer
 from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import DAY, MINUTE
 from engine.errors import ConfigurationError
-from engine.operations.event_archiver import Archivist
+from engine.operations.event_archiver import EventArchiver
 from engine.people.tokens import Scope
 from engine.records.outages import append_gap
 from engine.settings import load
@@ -76,7 +76,7 @@ async def test_live_with_its_answers_equals_its_backtest(settings, tmp_path):
     async with AsyncExitStack() as stack:
         siaga = await open_siaga(settings, stack, store=MemoryStore())
         await lived(siaga)
-        archivist = Archivist(siaga.store, siaga.clock, siaga.metrics, archive, lambda: 10 * DAY, waits=0)
+        archivist = EventArchiver(siaga.store, siaga.clock, siaga.metrics, archive, lambda: 10 * DAY, waits=0)
         while await archivist.turn():
             pass
         archivist.release()

@@ -22,7 +22,7 @@ from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse
 from engine.people.tokens import Scope
 from engine.settings import Settings, load
 from engine.simulation.backtest import Backtest
-from engine.simulation.ledger import Course
+from engine.simulation.ledger import AlertCourse
 from engine.simulation.replay import Recording
 from engine.store.memory import MemoryStore
 from tests.acceptance.corrections.sentences import ROSTER, TABLES, Document, Vocabulary, rule_sets
@@ -127,7 +127,7 @@ async def told(siaga: Siaga, a: Alert) -> Told:
     return a.rule.id, a.group, a.ordinal, happened_at, a.detected_at, a.level, a.resolved_reason
 
 
-def course(c: Course) -> Told:
+def course(c: AlertCourse) -> Told:
     """The same of an alert of a backtest."""
     return c.rule, c.group, c.ordinal, c.happened_at, c.detected_at, c.level, c.reason or ""
 

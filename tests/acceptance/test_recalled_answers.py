@@ -18,7 +18,7 @@ from engine.core.judging.instant import DAY, MINUTE, SECOND, format_instant, par
 from engine.escalation.notes import digest_of
 from engine.evaluation.groups import GROUPS
 from engine.intake.disowning import Disowning
-from engine.operations.case_archiver import CaseArchivist
+from engine.operations.case_archiver import CaseArchiver
 from engine.people.tokens import Scope
 from engine.records.alert_repository import Case
 from engine.runtime.keys import Keys
@@ -312,7 +312,7 @@ async def test_answers_of_an_alert_that_left_the_store_count_too(settings):
         await siaga.advance(START + 40 * DAY)
         groups = tuple(Drop(GROUPS, member) for member in await siaga.store.scan(GROUPS))
         await siaga.store.write(Write(name="forget", drops=groups))  # as groups do once nothing can change
-        archivist = CaseArchivist(
+        archivist = CaseArchiver(
             siaga.store, siaga.clock, siaga.metrics, siaga.past, Keys(b"k"), RetentionSection()
         )
         while await archivist.turn():

@@ -27,7 +27,7 @@ async def outcome(tmp_path: Path, text: str, name: str = "satu.test.yaml") -> di
     """Run a file of tests; return the failures in English by the name of the test."""
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    report = await suite.run([path], PREMISES)
+    report = await suite.run_suite([path], PREMISES)
     return {result.name: [failure.text("en") for failure in result.failures] for result in report.results}
 
 

@@ -28,8 +28,8 @@ from engine.core.alerting.credential import Credential
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, format_instant, parse_instant
 from engine.documents.regions import load_regions
 from engine.operations.audit_proof import Proof, verify
-from engine.operations.case_archiver import CaseArchivist
-from engine.operations.event_archiver import Archivist, horizon
+from engine.operations.case_archiver import CaseArchiver
+from engine.operations.event_archiver import EventArchiver, horizon
 from engine.operations.retention import Retention
 from engine.people.tokens import Scope
 from engine.records.alert_repository import UNRESOLVED
@@ -87,14 +87,14 @@ class Course:
         assert folder is not None
         self.past = past
         keys = secret_keys(settings.key_file, {})
-        self._events_archive = Archivist(
+        self._events_archive = EventArchiver(
             store,
             clock,
             siaga.metrics,
             Archive(folder, settings.namespace),
             lambda: horizon(siaga.books.rule_set.rules.values(), settings.archive.stream_days * DAY),
         )
-        self._cases = CaseArchivist(store, clock, siaga.metrics, past, keys, settings.retention)
+        self._cases = CaseArchiver(store, clock, siaga.metrics, past, keys, settings.retention)
         self._retention = Retention(
             store, clock, settings.retention, dedup_days=settings.intake.dedup_days, past=past
         )

@@ -32,11 +32,11 @@ from engine.intake.disowning import Disowning
 from engine.intake.outage_monitor import OutageMonitor
 from engine.intake.submission import Intake
 from engine.intake.token_rates import TokenRates, TooMuchAtOnceError
-from engine.operations.case_archiver import CaseArchivist
-from engine.operations.event_archiver import Archivist
-from engine.operations.personal_data import Persons
+from engine.operations.case_archiver import CaseArchiver
+from engine.operations.event_archiver import EventArchiver
+from engine.operations.personal_data import PersonalData
 from engine.operations.retention import Retention
-from engine.operations.unreadable_records import rebuild, remove
+from engine.operations.unreadable_records import rebuild_group, remove_record
 from engine.people.proposal_records import ChangeProposal
 from engine.people.sessions import SEEN_EVERY, Sessions
 from engine.people.tokens import Scope, Tokens
@@ -642,7 +642,7 @@ async def guesses(scene: Scene) -> None:
 
 async def archive(scene: Scene) -> None:
     """What was applied goes to the archive and leaves the stream; a backup was taken."""
-    archivist = Archivist(
+    archivist = EventArchiver(
         scene.siaga.store,
         scene.siaga.clock,
         scene.siaga.metrics,
@@ -662,15 +662,15 @@ async def mend(scene: Scene) -> None:
     bad = Put(QUARANTINE, "rusak", b"\x01\xc1")
     if (await siaga.store.get(UNREADABLE, [f"{QUARANTINE}/rusak"]))[0] is None:
         await siaga.store.write(Write(name="quarantine", puts=(bad,)))
-        await remove(siaga.store, siaga.books, f"{QUARANTINE}/rusak", siaga.clock.now(), "os:uji")
+        await remove_record(siaga.store, siaga.books, f"{QUARANTINE}/rusak", siaga.clock.now(), "os:uji")
     member = min(await siaga.store.scan(GROUPS))
-    await rebuild(siaga.store, siaga.books, member, siaga.clock.now(), "os:uji")
+    await rebuild_group(siaga.store, siaga.books, member, siaga.clock.now(), "os:uji")
     await siaga.advance(siaga.clock.now())
 
 
 async def erase(scene: Scene) -> None:
     """A person asks what is kept of them, and then that it be erased."""
-    persons = Persons(scene.siaga.store, scene.siaga.books)
+    persons = PersonalData(scene.siaga.store, scene.siaga.books)
     await persons.kept("sekda-7315", scene.siaga.clock.now(), by=OPERATOR)
     await persons.erase("sekda-7315", scene.siaga.clock.now(), by=OPERATOR)
 
@@ -690,7 +690,7 @@ async def forget(scene: Scene) -> None:
     past = CaseArchive(scene.folder / "cases", scene.settings.namespace)
     days = RetentionSection(audit_days=0)
     keys = Keys(bytes.fromhex(ENVIRONMENT["SIAGA_KEY"]))
-    archivist = CaseArchivist(scene.siaga.store, clock, scene.siaga.metrics, past, keys, days)
+    archivist = CaseArchiver(scene.siaga.store, clock, scene.siaga.metrics, past, keys, days)
     while await archivist.turn():
         pass
     archivist.release()

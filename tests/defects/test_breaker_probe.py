@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from engine.answers.test_messages import Trials
+from engine.answers.test_messages import ContactTrials
 from engine.answers.verification import Verifications
 from engine.core.alerting.command import Answer
 from engine.core.alerting.route import FAILURES_TO_OPEN, OPEN_FOR
@@ -33,8 +33,8 @@ class Half(Switchboard):
         return breaker is not None and breaker.is_open(self.clock.now())
 
     @property
-    def trials(self) -> Trials:
-        return Trials(
+    def trials(self) -> ContactTrials:
+        return ContactTrials(
             self.books,
             self.clock,
             self.dispatcher,

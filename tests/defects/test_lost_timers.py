@@ -13,10 +13,10 @@ from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.escalation.alert_commands import AlertCommands
-from engine.escalation.internal_alerts import OWN, OwnAlerts, ask
+from engine.escalation.internal_alerts import OWN, InternalAlerts, ask
 from engine.escalation.item_retry import PUT_OFF, ItemRetry
 from engine.escalation.silences import Silences
-from engine.escalation.timers import Escalator
+from engine.escalation.timers import AlertTimers
 from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, NOTIFICATIONS, OUTBOX, REVEALS
 from engine.store.codec import decode, encode
 from engine.store.memory import MemoryStore
@@ -47,10 +47,10 @@ class Scene(Switchboard):
 
     def __init__(self) -> None:
         super().__init__(store=Overtaken())
-        self.escalator = Escalator(self.store, self.clock, self.desk, self.metrics)
+        self.escalator = AlertTimers(self.store, self.clock, self.desk, self.metrics)
         elsewhere = AlertCommands(self.store, self.clock, self.books, self.metrics)  # that of another process
         self.silences = Silences(self.store, self.clock, self.books, elsewhere)
-        self.own_alerts = OwnAlerts(self.store, self.clock, self.books, self.metrics)
+        self.own_alerts = InternalAlerts(self.store, self.clock, self.books, self.metrics)
 
     async def plan(self, schedule: str, member: str, at: int | None) -> None:
         await self.store.write(Write(name="plan", plans=(Plan(schedule, member, at),)))

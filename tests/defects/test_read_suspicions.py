@@ -12,7 +12,7 @@ from engine.errors import SiagaError, StoreUnavailableError
 from engine.escalation.item_retry import PUT_OFF, ItemRetry
 from engine.escalation.notes import NOTES, Notes
 from engine.metrics import Metrics
-from engine.operations.personal_data import Persons
+from engine.operations.personal_data import PersonalData
 from engine.records.alert_repository import NOTIFICATIONS
 from engine.records.rule_sets import RULES
 from engine.records.runtime_config import DIRECTORY
@@ -185,7 +185,7 @@ class Overtaken(MemoryStore):
 async def test_a_message_that_is_changed_meanwhile_is_erased_all_the_same():
     board, _ = await told_and_answered(Overtaken())
     board.store.meanwhile[NOTIFICATIONS] = bytes
-    erased = await Persons(board.store, board.books).erase(WHO, board.clock.now(), OPERATOR)
+    erased = await PersonalData(board.store, board.books).erase(WHO, board.clock.now(), OPERATOR)
     assert (erased["person"], erased["messages"], erased["notes"]) == (1, 1, 1)
     assert await words(board.store) == set()
 
@@ -193,7 +193,7 @@ async def test_a_message_that_is_changed_meanwhile_is_erased_all_the_same():
 async def test_a_version_of_the_directory_that_is_changed_meanwhile_is_erased_all_the_same():
     board, _ = await told_and_answered(Overtaken())
     board.store.meanwhile[DIRECTORY] = bytes
-    await Persons(board.store, board.books).erase(WHO, board.clock.now(), OPERATOR)
+    await PersonalData(board.store, board.books).erase(WHO, board.clock.now(), OPERATOR)
     left = [one.value for one in (await board.store.scan(DIRECTORY)).values() if WHO.encode() in one.value]
     assert left == []
 
@@ -217,7 +217,7 @@ async def test_an_erasure_that_cannot_look_into_a_record_says_so_after_everythin
     board, _ = await told_and_answered(MemoryStore())
     await board.store.write(Write(name="t", puts=(Put(NOTIFICATIONS, "rusak", BAD),)))
     with pytest.raises(SiagaError, match="notifications/rusak"):
-        await Persons(board.store, board.books).erase(WHO, board.clock.now(), OPERATOR)
+        await PersonalData(board.store, board.books).erase(WHO, board.clock.now(), OPERATOR)
     await board.store.write(Write(name="t", drops=(Drop(NOTIFICATIONS, "rusak"),)))
     assert (await board.books.directory()).person(WHO) is None
     assert await words(board.store) == set()

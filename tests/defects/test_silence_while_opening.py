@@ -9,9 +9,9 @@ from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.silence import Match
 from engine.core.judging.instant import MINUTE
 from engine.escalation.alert_commands import AlertCommands
-from engine.escalation.internal_alerts import OwnAlerts, ask
+from engine.escalation.internal_alerts import InternalAlerts, ask
 from engine.escalation.silences import Silences
-from engine.escalation.timers import Escalator
+from engine.escalation.timers import AlertTimers
 from engine.records.alert_repository import COVERS
 from engine.records.rule_sets import RuleSet
 from engine.records.runtime_config import RuntimeConfig
@@ -78,7 +78,7 @@ async def test_an_own_alert_is_covered(side: str):
     silences = Silences(store, desk.clock, desk.books, elsewhere)
     store.make = lambda: silence(silences, now)
     await store.write(Write(name="put_off", plans=(ask(InternalAlertRequest("dead_letter"), now),)))
-    own_alerts = OwnAlerts(store, desk.clock, desk.books, desk.metrics)
+    own_alerts = InternalAlerts(store, desk.clock, desk.books, desk.metrics)
     while await own_alerts.turn():
         pass
     (alert,) = await desk.desk.alerts()
@@ -99,7 +99,7 @@ async def test_the_escalator_lets_alerts_look_where_the_process_of_the_silence_d
     )
     with pytest.raises(SystemExit):
         await silence(silences, now)
-    escalator = Escalator(desk.store, desk.clock, desk.desk, desk.metrics)
+    escalator = AlertTimers(desk.store, desk.clock, desk.desk, desk.metrics)
     while await escalator.turn():
         pass
     await covered(desk.store, await desk.alert(alert), now + 30 * MINUTE)

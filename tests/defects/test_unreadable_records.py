@@ -16,7 +16,7 @@ from engine.evaluation.groups import GROUPS, POINTS
 from engine.intake.event_families import FAMILIES
 from engine.records.alert_repository import ALERTS, CLOSINGS, UNRESOLVED, standing_of
 from engine.records.outages import GAPS
-from engine.records.rule_sets import Proposal, RuleSet, after_the_past, at_once, first
+from engine.records.rule_sets import Proposal, RuleSet, after_the_past, at_once, first_rule_set_write
 from engine.records.runtime_config import DIRECTORY, SILENCES
 from engine.store.port import Drop, Plan, Put, Record, Write
 from tests.acceptance.poison.test_judging import BROKEN, SOUND, Poisoned
@@ -289,9 +289,9 @@ async def test_an_unreadable_alert_does_not_refuse_a_changed_rule():
 
 async def rebuilt(service: Poisoned, group: str) -> None:
     """Do what `siaga records rebuild` does, and let it be judged."""
-    from engine.operations.unreadable_records import rebuild
+    from engine.operations.unreadable_records import rebuild_group
 
-    await rebuild(service.store, service.books, group, service.clock.now(), "os:uji")
+    await rebuild_group(service.store, service.books, group, service.clock.now(), "os:uji")
     await service.judge()
 
 
@@ -334,18 +334,18 @@ async def test_other_groups_of_the_rule_are_left_as_they_are():
 
 
 async def test_an_unreadable_alert_is_removed_and_its_matter_opens_under_the_next_number():
-    from engine.operations.unreadable_records import remove
+    from engine.operations.unreadable_records import remove_record
 
     service = Poisoned(TWO)
     await service.store.write(first_rules(service))
     await reports(service, HERE, 1, 2)
     (alert,) = await service.alerts()
     with pytest.raises(SiagaError, match="can be read"):
-        await remove(service.store, service.books, f"alerts/{alert.id}", 0, "os:uji")
+        await remove_record(service.store, service.books, f"alerts/{alert.id}", 0, "os:uji")
     await corrupt(service.store, ALERTS, alert.id)
     restarted(service)
     await reports(service, HERE, 3)
-    await remove(service.store, service.books, f"alerts/{alert.id}", service.clock.now(), "os:uji")
+    await remove_record(service.store, service.books, f"alerts/{alert.id}", service.clock.now(), "os:uji")
     await rebuilt(service, f"real|dua|{HERE}")
     (again,) = await service.alerts()
     assert (again.ordinal, again.group, again.unresolved) == (alert.ordinal + 1, HERE, True)
@@ -357,14 +357,14 @@ async def test_an_unreadable_alert_is_removed_and_its_matter_opens_under_the_nex
 
 
 async def test_what_another_remedy_helps_is_not_removed():
-    from engine.operations.unreadable_records import remove
+    from engine.operations.unreadable_records import remove_record
 
     service, _ = await unreadable_head()
     with pytest.raises(SiagaError, match="rebuild"):
-        await remove(service.store, service.books, f"groups/real|dua|{HERE}", 0, "os:uji")
+        await remove_record(service.store, service.books, f"groups/real|dua|{HERE}", 0, "os:uji")
     assert (await service.store.get(GROUPS, [f"real|dua|{HERE}"]))[0].value == BAD
 
 
 def first_rules(service: Poisoned) -> Write:
     """The rules are in force by the store, as in every installation."""
-    return msgspec.structs.replace(first(service.rule_set, START), note=None)
+    return msgspec.structs.replace(first_rule_set_write(service.rule_set, START), note=None)

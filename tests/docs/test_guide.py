@@ -115,7 +115,7 @@ def test_every_key_and_condition_of_the_language_is_in_the_tables() -> None:
 
 def test_every_test_of_the_guide_passes(folder: Path) -> None:
     """The tests run as `siaga test` runs them."""
-    report = asyncio.run(suite.run([folder], TestInstallation(ROOT / DEFAULT_FILE)))
+    report = asyncio.run(suite.run_suite([folder], TestInstallation(ROOT / DEFAULT_FILE)))
     assert [f"{r.name}: {r.failures}" for r in report.results if not r.passed] == []
     assert (
         report.passed >= len(re.findall(r"^  - name:", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)) > 5

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.integrity import broken_link
-from engine.core.alerting.silence import covering, next_change
+from engine.core.alerting.silence import covering_silence, next_change
 from engine.operations.auditor import misplaced_in
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, OUTBOX, places_of
 from engine.records.statistics import take
@@ -149,7 +149,7 @@ async def _unlooked(process: Process) -> list[str]:
     """Return which alerts have not looked at the silences; a message that is sent may make up for it later."""
     silences, now, found = await process.books.silences(), process.clock.now(), []
     for alert in await process.desk.alerts():
-        looked = covering(alert, silences, now) is not None, next_change(alert, silences, now)
+        looked = covering_silence(alert, silences, now) is not None, next_change(alert, silences, now)
         if alert.unresolved and (alert.silenced != "", alert.cover_changes_at) != looked:
             found.append(f"silences not looked at: {alert.silenced!r} {alert.cover_changes_at}, {looked}")
     return found

@@ -12,10 +12,10 @@ from engine.core.judging.event import Event
 from engine.core.judging.filter import Test
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant
 from engine.core.judging.rule import LevelStep, Rule
-from engine.escalation.internal_alerts import OwnAlerts
+from engine.escalation.internal_alerts import InternalAlerts
 from engine.escalation.item_retry import ItemRetry
 from engine.escalation.silences import Silences
-from engine.escalation.timers import Escalator
+from engine.escalation.timers import AlertTimers
 from engine.evaluation.evaluator import Evaluator
 from engine.intake.disowning import Disowning
 from engine.intake.event_schema import identity_of
@@ -23,7 +23,7 @@ from engine.intake.submission import Intake
 from engine.matching.checked import native_alone
 from engine.people.tokens import Scope, Tokens
 from engine.records.rule_sets import RuleSet
-from engine.rule_sets.approval import Approval
+from engine.rule_sets.approval import RuleSetRollout
 from engine.rule_sets.proposals import Proposals
 from engine.runtime.keys import Keys
 from engine.settings import Settings
@@ -87,14 +87,16 @@ class Process(Switchboard):
         self.number = number
         self.clock.set(now)
         self.books.rule_set = RuleSet(RULES, {"p": POLICY, "ringkas": DIGEST})
-        self.escalator = Escalator(self.store, self.clock, self.desk, self.metrics)
+        self.escalator = AlertTimers(self.store, self.clock, self.desk, self.metrics)
         self.silences = Silences(self.store, self.clock, self.books, self.desk)
-        self.own_alerts = OwnAlerts(self.store, self.clock, self.books, self.metrics)
+        self.own_alerts = InternalAlerts(self.store, self.clock, self.books, self.metrics)
         self.setbacks = ItemRetry(
             "escalator", "alerts", store=self.store, clock=self.clock, metrics=self.metrics
         )
         history = EventHistory(self.store)
-        approval = Approval(self.store, self.clock, self.books, self.metrics, max_told=1_000, history=history)
+        approval = RuleSetRollout(
+            self.store, self.clock, self.books, self.metrics, max_told=1_000, history=history
+        )
         self.proposals = Proposals(
             self.store, self.clock, self.books, approval, self.silences, keys=Keys(KEY)
         )

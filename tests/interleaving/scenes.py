@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 
 from engine.core.alerting.alert import Notification
-from engine.core.alerting.command import Answer, Called, Comment, EscalateNow
+from engine.core.alerting.command import Answer, Comment, EscalateNow, PhoneCallMade
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.internal_alerts import InternalAlertRequest
 from engine.core.alerting.silence import Match, SilenceWish
@@ -110,9 +110,9 @@ def command(
     return act
 
 
-def call_of(operator: str) -> Called:
+def call_of(operator: str) -> PhoneCallMade:
     """Return that an operator reached the person of their process."""
-    return Called(person=PEOPLE[int(operator[2:]) - 1], reached=True, operator=operator)
+    return PhoneCallMade(person=PEOPLE[int(operator[2:]) - 1], reached=True, operator=operator)
 
 
 def report(outcome: Any) -> Callable[[Process], Awaitable[object]]:

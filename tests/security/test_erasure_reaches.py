@@ -18,7 +18,7 @@ from engine import cli
 from engine.app import open_siaga
 from engine.cli.common.options import os_account
 from engine.core.judging.instant import DAY
-from engine.operations.case_archiver import CaseArchivist
+from engine.operations.case_archiver import CaseArchiver
 from engine.people.tokens import Scope
 from engine.records.backup_record import BackupRecord, enter_backup
 from engine.runtime.keys import secret_keys
@@ -363,7 +363,7 @@ async def filled_archive(place: Place, alert: str, headers: dict[str, str]) -> N
         closed = await client.post(f"/v1/alerts/{alert}/answers", json=closing, headers=headers)
         assert closed.status_code == 200, closed.text
         keys = secret_keys(place.settings.key_file, {})
-        archivist = CaseArchivist(
+        archivist = CaseArchiver(
             siaga.store, siaga.clock, siaga.metrics, siaga.past, keys, place.settings.retention
         )
         for day in (35, 36, 70):  # an alert leaves once judging has forgotten its group

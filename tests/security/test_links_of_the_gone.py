@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from engine.core.alerting.directory import Contents, removed
-from engine.operations.personal_data import Persons
+from engine.operations.personal_data import PersonalData
 from engine.people.directory_service import DirectoryService
 from engine.texts.answer_link import token_for
 from tests.credentials import OPERATOR
@@ -27,7 +27,7 @@ async def test_after_an_erasure_the_link_of_the_erased_leads_nowhere(api):
     alert_id = await api.open_alert()
     message, path = await told(api, alert_id)
     now = api.siaga.clock.now()
-    await Persons(api.siaga.store, api.siaga.books).erase(message.person, now, OPERATOR)
+    await PersonalData(api.siaga.store, api.siaga.books).erase(message.person, now, OPERATOR)
     assert await answered(api, alert_id, path) == (404, 404, "open")
 
 

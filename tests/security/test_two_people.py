@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.alerting.credential import Credential
-from engine.records.rule_sets import LookAlikeError, fetch, packed
+from engine.records.rule_sets import LookAlikeError, fetch_rule_set, pack_rule_set
 from tests.acceptance.web.conftest import PASSWORD, ROOT
 
 RULES = ("netralitas.yaml", "netralitas.test.yaml", "kekerasan.yaml")
@@ -209,7 +209,7 @@ async def test_rules_that_pass_for_those_somebody_looked_at_are_not_proposed(api
     books, proposals = api.siaga.books, api.siaga.proposals
     before = (await books.follow()).rule_set
     id_ = await api.propose(by=Credential("user", "siti"))
-    looked = await fetch(api.siaga.store, (await proposals.get(id_)).subject.rule_set)
+    looked = await fetch_rule_set(api.siaga.store, (await proposals.get(id_)).subject.rule_set)
     rule = next(iter(looked.rules.values()))
     other = replace(rule, why="Kata-kata lain dengan versi yang sama")
     alike = replace(looked, rules=dict(looked.rules) | {rule.id: other})
@@ -241,7 +241,7 @@ async def test_what_is_approved_is_in_force_word_for_word(api):
     before = (await books.follow()).rule_set
     change(api)
     made = (await api.client.post("/v1/reload", json={}, headers=await api.bearer("policy"))).json()
-    shown = packed(await fetch(api.siaga.store, made["rule_set"]))
+    shown = pack_rule_set(await fetch_rule_set(api.siaga.store, made["rule_set"]))
     file = api.siaga.settings.paths.rules / "netralitas.yaml"
     file.write_text(file.read_text().replace("at_least: 2, within: 7d", "at_least: 9, within: 7d"))
     headers = await api.bearer("policy", person="budi")
@@ -249,4 +249,4 @@ async def test_what_is_approved_is_in_force_word_for_word(api):
     for minute in range(5, 60, 5):
         await api.advance(minute)
     assert (await books.follow()).rule_set == made["rule_set"]
-    assert packed(books.rule_set) == shown
+    assert pack_rule_set(books.rule_set) == shown

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.core.judging.event import Event
-from engine.intake.event_schema import SCHEME_2022, Accepted, EventSchema, KeptAside, Refused, documents
+from engine.intake.event_schema import SCHEME_2022, Accepted, EventSchema, KeptAside, Refused, split_documents
 from engine.people.tokens import Scope
 from engine.settings import IntakeSection
 from tests.unit.support.country import KINDS, NOW, REGIONS
@@ -35,7 +35,7 @@ JSON = "application/json"
     ],
 )
 def test_a_body_is_an_object_an_array_or_lines(body, media_type, expected):
-    assert documents(body, media_type) == expected
+    assert split_documents(body, media_type) == expected
 
 
 SCALARS = (
@@ -88,7 +88,7 @@ def test_any_bytes_get_a_verdict(raw):
     """Whatever is sent, the answer is one of the three and never an exception."""
     schema = EventSchema(REGIONS, KINDS, IntakeSection())
     scope = Scope(desks=("*",), rights=frozenset(), region="00", token_id="t")
-    for document in documents(raw, JSON) or []:
+    for document in split_documents(raw, JSON) or []:
         assert isinstance(schema.examine(document, scope, NOW), Accepted | KeptAside | Refused)
 
 

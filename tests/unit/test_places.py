@@ -8,7 +8,7 @@ import pytest
 from engine.clock import monotonic
 from engine.core.alerting.directory import Contact, Person
 from engine.core.alerting.route import FAILURES_TO_OPEN, Route
-from engine.delivery.deliveries import AT_ONCE, Deliveries, Delivery, Places
+from engine.delivery.deliveries import AT_ONCE, Deliveries, Delivery, SendSlots
 from engine.delivery.gateways import Gateway, Gateways
 from engine.delivery.queue import TIMES
 from notifiers.base import Message, Notifier, Receipt
@@ -211,7 +211,7 @@ async def test_a_trial_takes_a_place():
 
 
 async def test_whoever_waits_for_a_place_is_told_as_soon_as_one_comes_free():
-    places = Places({"satu": 1})
+    places = SendSlots({"satu": 1})
     done = asyncio.Event()
     deliveries = Deliveries(places)
     deliveries.start(Delivery("satu", done.wait()))
@@ -223,12 +223,12 @@ async def test_whoever_waits_for_a_place_is_told_as_soon_as_one_comes_free():
 
 
 async def test_where_one_gateway_is_full_the_others_are_not_waited_for():
-    places = Places({"penuh": 1, "lega": 4})
+    places = SendSlots({"penuh": 1, "lega": 4})
     places.take("penuh")
     assert await places.room({"penuh": 3, "lega": 2}, inf) == {"penuh": 0, "lega": 4}
 
 
 async def test_nobody_waits_for_a_place_beyond_the_instant():
-    places = Places({"penuh": 1})
+    places = SendSlots({"penuh": 1})
     places.take("penuh")
     assert await places.room({"penuh": 3}, monotonic()) == {"penuh": 0}

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine.delivery.gateways import Caller, outlets_of
+from engine.delivery.gateways import Caller, gateway_configs
 from engine.documents.adapters import Authentication, Callback
 from engine.evaluation.evaluator_child import Begin, LogAs
 from engine.people.tokens import Created, Token
@@ -28,7 +28,7 @@ def test_settings_and_what_is_made_of_them_hide_their_secrets():
     )
     assert SECRET not in prints(settings)
     assert SECRET not in settings.model_dump_json()
-    outlets = outlets_of(settings, {"SIAGA_SMTP_PASSWORD": SECRET})
+    outlets = gateway_configs(settings, {"SIAGA_SMTP_PASSWORD": SECRET})
     assert outlets
     assert SECRET not in prints(outlets)
 

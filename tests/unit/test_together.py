@@ -9,7 +9,7 @@ from engine.core.judging.instant import MINUTE
 from engine.core.judging.judgement import Opened
 from engine.delivery.gateways import Gateways
 from engine.errors import StoreUnavailableError
-from engine.escalation.timers import Escalator
+from engine.escalation.timers import AlertTimers
 from notifiers.base import Message, Receipt
 from tests.credentials import OPERATOR
 from tests.unit.delivery.test_gateways import ONE_WAY
@@ -220,7 +220,7 @@ async def test_timers_that_fall_due_together_are_carried_out_in_one_write(board)
     alerts = [await board.open(number) for number in range(1, 6)]
     board.clock.set(board.clock.now() + 31 * MINUTE)
     board.writes.clear()
-    escalator = Escalator(board.store, board.clock, board.desk, board.metrics)
+    escalator = AlertTimers(board.store, board.clock, board.desk, board.metrics)
     assert await escalator.turn() == 5
     assert board.writes == ["escalate"]
     for alert in alerts:

@@ -62,7 +62,7 @@ def settings_of(config: Path, overrides: Sequence[str] | None) -> Settings:
     return load(config, os.environ, overrides or ())
 
 
-def moment(option: str, text: str | None) -> Instant | None:
+def option_instant(option: str, text: str | None) -> Instant | None:
     """Return the instant given to an option, in milliseconds UTC; None where none was. A bad one is wrong usage."""
     if text is None:
         return None
@@ -72,7 +72,7 @@ def moment(option: str, text: str | None) -> Instant | None:
         raise ConfigurationError(f"{option} {text}: write RFC 3339, or 2024-11-27 11:00 WITA") from error
 
 
-def length(option: str, text: str) -> Millis:
+def option_duration(option: str, text: str) -> Millis:
     """Return the duration given to an option, in milliseconds. A bad one is wrong usage."""
     try:
         return parse_duration(text)
@@ -121,6 +121,6 @@ def os_account() -> Credential:
         return Credential("os", str(uid))
 
 
-def alone(by: Credential) -> Credential:
+def credential_alone(by: Credential) -> Credential:
     """Return the credential of an act that would need a second person, done alone (`reload.four_eyes: false`)."""
     return Credential(by.kind, f"{by.id}/{ALONE}", by.person)

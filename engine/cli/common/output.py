@@ -22,7 +22,7 @@ PIPE_WIDTH = 400
 """A pipe or a file has no width of its own: there each record keeps to one line, and nothing of it is cut."""
 
 
-def within(limit: int, records: Sequence[T]) -> Sequence[T]:
+def within_limit(limit: int, records: Sequence[T]) -> Sequence[T]:
     """Return the first records up to a limit (0: all)."""
     return records[:limit] if limit else records
 
@@ -40,7 +40,7 @@ def print_listing(table: Table) -> None:
 
 
 @contextmanager
-def counting(pieces: int, console: Console) -> Iterator[Callable[[], object]]:
+def progress_bar(pieces: int, console: Console) -> Iterator[Callable[[], object]]:
     """Show a bar while the context lasts; gives what is called after each piece."""
     with Progress(
         MofNCompleteColumn(), BarColumn(), TimeElapsedColumn(), console=console, transient=True

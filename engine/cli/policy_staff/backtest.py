@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import typer
 
-from engine.cli.common.options import ConfigFile, Overrides, moment, settings_of
+from engine.cli.common.options import ConfigFile, Overrides, option_instant, settings_of
 from engine.cli.policy_staff.check import CheckLanguage
 from engine.core.judging.instant import Instant, Millis, parse_duration
 from engine.errors import ConfigurationError, ParseError
@@ -87,16 +87,16 @@ def backtest(
     from rich.console import Console
 
     from engine.documents.regions import load_regions
-    from engine.simulation.backtest_report import Printer, as_json, difference
+    from engine.simulation.backtest_report import Printer, as_json, backtest_difference
 
     settings = settings_of(config, set_)
     if logging.getLogger().level > logging.DEBUG:  # what the service warns of would cover the results
         logs.set_up(Log(level="error"))
-    span = moment("--from", from_), moment("--to", to)
+    span = option_instant("--from", from_), option_instant("--to", to)
     source = BacktestSource(events, synthetic, answers)
     ledgers = asyncio.run(_run(settings, source, span, against))
     ledger, *others = ledgers
-    found = difference(ledger, others[0]) if others else None
+    found = backtest_difference(ledger, others[0]) if others else None
     if format_ is BacktestLayout.json:
         shown_as = as_json(ledger, others[0] if others else None, found)
         typer.echo(msgspec.json.format(msgspec.json.encode(shown_as)).decode())

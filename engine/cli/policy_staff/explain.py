@@ -13,11 +13,18 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.cli.common.options import ConfigFile, Overrides, group_named, moment, rule_named, settings_of
+from engine.cli.common.options import (
+    ConfigFile,
+    Overrides,
+    group_named,
+    option_instant,
+    rule_named,
+    settings_of,
+)
 from engine.cli.common.storage import storage
 from engine.clock import WallClock
 from engine.core.alerting.alert import Alert, HistoryEntry
-from engine.core.alerting.silence import hider
+from engine.core.alerting.silence import inhibiting_rule
 from engine.core.judging.condition import SilenceCondition
 from engine.core.judging.explanation import GroupExplanation, OpeningGate, explain_group
 from engine.core.judging.group_key import GroupKey, region_of_group
@@ -32,7 +39,7 @@ from engine.evaluation.groups import read, state_of
 from engine.matching.variant import variant_of
 from engine.people.tokens import Tokens
 from engine.records.alert_repository import standing
-from engine.records.case_archive import archive_of, story
+from engine.records.case_archive import archive_of, case_story
 from engine.records.outages import kept_gaps
 from engine.records.rule_sets import RuleSet
 from engine.records.runtime_config import RuntimeConfig
@@ -114,7 +121,7 @@ def rule(
     regions = load_regions(settings.paths.regions)
     known, state, around, before, hidden = asyncio.run(_state(settings, regions, rule_id, group))
     newest = max((point.evidence.occurred_at for point in state.points), default=None)
-    when = moment("--at", at) or newest or WallClock().now()
+    when = option_instant("--at", at) or newest or WallClock().now()
     stand = explain_group(variant_of(known, group, when), state, at=when, around=around, before=before)
     if known.hide_while and stand.gates[-1].passed:
         last = OpeningGate(name="hidden", passed=not hidden, detail={"by": hidden or None})
@@ -194,14 +201,14 @@ async def _state(
         backdrop.take(await kept_gaps(store))
         state = state_of((await read(store, [key]))[key])
         open_now = frozenset((await standing(store, REAL, found.hide_while)).values())
-        hidden = hider(found.hide_while, region_of_group(found.per, key.group), open_now)
+        hidden = inhibiting_rule(found.hide_while, region_of_group(found.per, key.group), open_now)
         return found, state, backdrop.of(key, found), backdrop.before(found), hidden
 
 
 async def _story(settings: Settings, alert_id: str) -> tuple[Alert, list[HistoryEntry], dict[str, str]]:
     """Return the alert, its history, and the labels of the tokens that either names."""
     async with storage(settings) as store:
-        case, entries = await story(store, archive_of(settings), alert_id)
+        case, entries = await case_story(store, archive_of(settings), alert_id)
         named = [*(entry.by for entry in entries), *(one.token for one in case.alert.evidence)]
         labels = await Tokens(store, WallClock()).labels(tokens_among(named))
         return case.alert, list(entries), labels

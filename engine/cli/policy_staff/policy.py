@@ -13,14 +13,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from engine.cli.common.options import ConfigFile, Moment, Overrides, moment, settings_of
+from engine.cli.common.options import ConfigFile, Moment, Overrides, option_instant, settings_of
 from engine.cli.common.storage import storage
 from engine.cli.policy_staff.check import CheckLanguage
 from engine.clock import WallClock
 from engine.core.alerting.alert import HistoryEntry, Notification
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.policy import Policy
-from engine.core.alerting.reachability import EscalationPreview, outlook
+from engine.core.alerting.reachability import EscalationPreview, escalation_preview
 from engine.core.judging.instant import Instant, format_duration, local
 from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import LEVEL_NAMES, Rule
@@ -118,12 +118,12 @@ def show(
         raise ConfigurationError(f"no policy is called {policy_id}; there are: {there}")
     if not regions.known(region):
         raise ConfigurationError(f"--region {region}: there is no such region in {settings.paths.regions}")
-    when = moment("--at", at)
+    when = option_instant("--at", at)
     around = asyncio.run(surroundings(settings, regions, rule_set))
     now = WallClock().now() if when is None else when
     number = LEVEL_NAMES.index(level.value) + 1
     policy = rule_set.policies[policy_id]
-    found = outlook(ANY_RULE, policy, region, number, around, now, subject_role=subject_role)
+    found = escalation_preview(ANY_RULE, policy, region, number, around, now, subject_role=subject_role)
     if as_json:
         document = {"policy": policy, "history": found.history, "notifications": found.notifications}
         typer.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
@@ -133,7 +133,7 @@ def show(
     raise typer.Exit(0 if found.alert.runs else 1)
 
 
-async def surroundings(settings: Settings, regions: RegionTable, rule_set: RuleSet) -> Surroundings:
+async def surroundings(settings: Settings, regions: RegionTable, rule_set: RuleSet) -> DecisionContext:
     """Return what decisions look at in the store of an installation: directory, silences, calendar."""
     async with storage(settings) as store:
         books = RuntimeConfig(

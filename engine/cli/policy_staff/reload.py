@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from engine.clock import Clock
     from engine.records.rule_set_diff import Approved, Preview
     from engine.records.runtime_config import RuntimeConfig
-    from engine.rule_sets.approval import Approval
+    from engine.rule_sets.approval import RuleSetRollout
     from engine.rule_sets.proposals import Proposals
     from engine.store.port import Store
 
@@ -169,7 +169,7 @@ class Inbox(NamedTuple):
 
     clock: Clock
     books: RuntimeConfig
-    approval: Approval
+    approval: RuleSetRollout
     proposals: Proposals
 
 
@@ -184,7 +184,7 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     from engine.metrics import Metrics
     from engine.records.rule_sets import RuleSet
     from engine.records.runtime_config import RuntimeConfig
-    from engine.rule_sets.approval import Approval
+    from engine.rule_sets.approval import RuleSetRollout
     from engine.rule_sets.proposals import Proposals
     from engine.runtime.keys import agreed_keys
     from engine.runtime.lock_step import stored_clock
@@ -206,7 +206,7 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
         raise ConfigurationError(nothing)
     metrics = Metrics()
     silences = Silences(store, clock, books, AlertCommands(store, clock, books, metrics))
-    approval = Approval(
+    approval = RuleSetRollout(
         store,
         clock,
         books,

@@ -29,7 +29,7 @@ from engine.records.readable import readable
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 from engine.texts.catalogue import Catalogue, load_catalogue
-from engine.texts.rule_sentence import memory, sentence
+from engine.texts.rule_sentence import memory_sentence, sentence
 
 app = typer.Typer(no_args_is_help=True, help="Read the rules: what each does, in a plain sentence.")
 
@@ -155,7 +155,7 @@ class _Shelf:
         return sentence(rule, self._catalogue.texts(lang.value), self._kinds)
 
     def memory(self, rule: Rule, lang: RulesTongue) -> str:
-        return memory(rule, self._catalogue.texts(lang.value))
+        return memory_sentence(rule, self._catalogue.texts(lang.value))
 
     def as_json(self, rule: Rule) -> dict[str, object]:
         file, _, line = rule.source.rpartition(":")

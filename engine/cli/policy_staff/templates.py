@@ -93,7 +93,7 @@ def preview(
     from engine.documents.regions import load_regions
     from engine.gsm7 import parts, septets
     from engine.texts import preview as previews
-    from engine.texts.answer_link import fill, token_length
+    from engine.texts.answer_link import token_length, with_token
     from engine.texts.catalogue import load_catalogue
     from engine.texts.render import Renderer
 
@@ -109,7 +109,7 @@ def preview(
         names_by_language(load_kinds(settings.paths.kinds)),
         load_regions(settings.paths.regions),
     ).render(
-        previews.preview(name, case.alert, told, channel=channel, language=language, at=at),
+        previews.preview_notification(name, case.alert, told, channel=channel, language=language, at=at),
         case.alert,
         told,
         at=at,
@@ -117,7 +117,7 @@ def preview(
         code=CODE if profile.two_way else "",
         profile=profile,
     )
-    text = fill(rendered.text, "x" * token_length(channel))
+    text = with_token(rendered.text, "x" * token_length(channel))
     if channel == "sms":
         typer.echo(f"{text}\n\n({septets(text)} septets, {parts(text)} part)")
         return
@@ -125,7 +125,7 @@ def preview(
         f"Subject: {rendered.subject}\nFrom: {settings.messages.sender}\nDate: {rendered.date}\n\n{text}"
     )
     if html is not None:
-        html.write_text(fill(rendered.html, "x" * token_length(channel)), encoding="utf-8")
+        html.write_text(with_token(rendered.html, "x" * token_length(channel)), encoding="utf-8")
 
 
 async def _case(settings: Settings, alert_id: str | None) -> tuple[Case, int]:

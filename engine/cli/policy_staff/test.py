@@ -25,7 +25,15 @@ from engine.runtime import logging as logs
 from engine.settings import DEFAULT_FILE, Log
 from engine.simulation.phrases import PhraseLanguage, phrase
 from engine.simulation.simulator import TestInstallation
-from engine.simulation.suite import SuiteReport, as_json, as_junit, load, print_text, run, test_files
+from engine.simulation.suite import (
+    SuiteReport,
+    as_json,
+    as_junit,
+    load_test_file,
+    print_text,
+    run_suite,
+    test_files,
+)
 
 PRINTED_WIDTH = 160
 """Characters of a line where no terminal says how many there are."""
@@ -86,5 +94,7 @@ def _run(named: list[Path], files: list[Path], premises: TestInstallation) -> Su
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("siaga test", total=sum(load(file, premises).size for file in files))
-        return asyncio.run(run(named, premises, lambda number: progress.advance(task, number)))
+        task = progress.add_task(
+            "siaga test", total=sum(load_test_file(file, premises).size for file in files)
+        )
+        return asyncio.run(run_suite(named, premises, lambda number: progress.advance(task, number)))

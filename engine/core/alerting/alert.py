@@ -19,7 +19,7 @@ from engine.core.judging.judgement import Evidence, Redated, Sides
 from engine.core.judging.rule import TellAgain
 
 
-def bounded(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+def bounded_evidence(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     """Bound the evidence an alert carries: the first third and the newest of the rest, in event order.
 
     The first event that names an office always stays: whoever bears it may not be told

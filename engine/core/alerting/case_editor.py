@@ -26,7 +26,7 @@ from engine.core.judging.region import RegionTable
 NO_STAGES = Calendar()
 
 
-class Surroundings(msgspec.Struct, frozen=True):
+class DecisionContext(msgspec.Struct, frozen=True):
     """What a decision may look at beside the alert, as it is at this instant.
 
     `silences_version` is that of the record that keeps the silences (0: none was ever made).
@@ -83,7 +83,7 @@ class CaseEditor:
         self,
         alert: Alert,
         notifications: Mapping[str, Notification],
-        around: Surroundings,
+        around: DecisionContext,
         now: Instant,
         by: Credential,
     ) -> None:

@@ -40,7 +40,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
     approved_by: str = ""
 
 
-class Keep(msgspec.Struct, frozen=True, kw_only=True, tag="keep"):
+class NoteRuleSetChange(msgspec.Struct, frozen=True, kw_only=True, tag="keep"):
     """A reload changed or removed the rule of the alert, or changed its policy: the alert keeps what it has.
 
     `version` is that of the rule in force now, empty where it was removed.
@@ -50,11 +50,11 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True, tag="keep"):
     version: str = ""
 
 
-class Wake(msgspec.Struct, frozen=True, kw_only=True, tag="wake"):
+class TimerDue(msgspec.Struct, frozen=True, kw_only=True, tag="wake"):
     """An instant was reached at which something of the alert falls due."""
 
 
-class Cover(msgspec.Struct, frozen=True, kw_only=True, tag="cover"):
+class RecheckSilence(msgspec.Struct, frozen=True, kw_only=True, tag="cover"):
     """A silence that concerns the alert was made, began, ended or was ended: look whether one covers it now."""
 
 
@@ -107,7 +107,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True, tag="comment"):
     key: str = ""
 
 
-class Called(msgspec.Struct, frozen=True, kw_only=True, tag="called"):
+class PhoneCallMade(msgspec.Struct, frozen=True, kw_only=True, tag="called"):
     """Somebody of the duty desk called a person on the phone list (docs/specification/escalation.md#phone-list)."""
 
     person: str
@@ -157,13 +157,13 @@ class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
 Command = (
     Open
     | Judgement
-    | Keep
-    | Wake
-    | Cover
+    | NoteRuleSetChange
+    | TimerDue
+    | RecheckSilence
     | Answer
     | EscalateNow
     | Comment
-    | Called
+    | PhoneCallMade
     | Attempted
     | Reported
     | Withheld

@@ -47,7 +47,7 @@ SIMULATION = Credential("service", "simulation")
 """Rule tests, policy tests, backtests and previews."""
 
 
-def owner(credential: Credential) -> str:
+def credential_owner(credential: Credential) -> str:
     """Return whose credential it is: of a person of the directory, or only itself.
 
     A user or an account of the machine that is bound to nobody counts as the person of the same id, for an installation
@@ -63,9 +63,9 @@ def may_approve(credential: Credential) -> bool:
 
     A token that is bound to nobody may be in the hand of whoever proposed; the same holds for a part of Siaga.
     """
-    return owner(credential).startswith("person:")
+    return credential_owner(credential).startswith("person:")
 
 
 def same_person(one: Credential, other: Credential) -> bool:
     """Say whether two credentials belong to one person, who may not approve what they proposed."""
-    return owner(one) == owner(other)
+    return credential_owner(one) == credential_owner(other)

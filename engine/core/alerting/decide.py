@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.core.alerting.alert import Alert, Notification, RuleWords, bounded, redated_evidence
+from engine.core.alerting.alert import Alert, Notification, RuleWords, bounded_evidence, redated_evidence
 from engine.core.alerting.answer import (
     AGAIN,
     REFUSALS,
@@ -20,19 +20,19 @@ from engine.core.alerting.answer import (
     resolve,
     take_answer,
 )
-from engine.core.alerting.case_editor import CaseEditor, Decision, Surroundings
+from engine.core.alerting.case_editor import CaseEditor, Decision, DecisionContext
 from engine.core.alerting.command import (
     Answer,
     Attempted,
-    Called,
     Command,
     Comment,
-    Cover,
     EscalateNow,
-    Keep,
+    NoteRuleSetChange,
     Open,
+    PhoneCallMade,
+    RecheckSilence,
     Reported,
-    Wake,
+    TimerDue,
     Withheld,
 )
 from engine.core.alerting.conflict_of_interest import accused
@@ -58,7 +58,7 @@ from engine.core.alerting.escalation import (
 from engine.core.alerting.gates import attempt
 from engine.core.alerting.ids import alert_id
 from engine.core.alerting.notification_planning import follow_up, hold
-from engine.core.alerting.silence import hider
+from engine.core.alerting.silence import inhibiting_rule
 from engine.core.judging.event import EventKey
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Ended, Joined, Opened, Redated, Risen, Undone
@@ -67,14 +67,14 @@ KEYS = 16
 """So many keys of the newest commands an alert remembers, so that one that is given again does nothing."""
 
 
-def open_alert(command: Open, around: Surroundings, now: Instant, *, by: Credential) -> Decision:
+def open_alert(command: Open, around: DecisionContext, now: Instant, *, by: Credential) -> Decision:
     """Make the alert of an opening and start its policy, unless it was over before its rule was in force.
 
     `by` is the credential that the history names.
     """
     opened = command.opened
     rule = command.rule
-    hidden = hider(rule.hide_while, command.region, around.standing)
+    hidden = inhibiting_rule(rule.hide_while, command.region, around.standing)
     reason = f"hidden:{hidden}" if hidden else opened.reason
     if opened.reason == "before_rule":
         hidden = reason = opened.reason
@@ -91,7 +91,7 @@ def open_alert(command: Open, around: Surroundings, now: Instant, *, by: Credent
         happened_at=opened.happened_at,
         detected_at=now,
         late=now - opened.happened_at > LATE,
-        evidence=bounded(opened.evidence),
+        evidence=bounded_evidence(opened.evidence),
         evidence_count=len(opened.evidence),
         floor=max((e.key for e in opened.evidence), default=EventKey(opened.happened_at, "", "")),
         figure=opened.figure,
@@ -125,7 +125,7 @@ def decide(
     alert: Alert,
     notifications: Mapping[str, Notification],
     command: Command,
-    around: Surroundings,
+    around: DecisionContext,
     now: Instant,
     *,
     by: Credential,
@@ -156,8 +156,8 @@ def _carry_out(draft: CaseEditor, command: Command) -> str:
     match command:
         case Answer():
             reason = take_answer(draft, command)
-        case Wake() | Cover():
-            reason = _wake(draft) if isinstance(command, Wake) else _uncover(draft) or "nothing_due"
+        case TimerDue() | RecheckSilence():
+            reason = _wake(draft) if isinstance(command, TimerDue) else _uncover(draft) or "nothing_due"
         case Attempted() | Reported() | Withheld():
             reason = _delivered(draft, command)
             end_unanswerable_step(draft)
@@ -170,7 +170,7 @@ def _carry_out(draft: CaseEditor, command: Command) -> str:
             _undo(draft, command)
         case EscalateNow():
             reason = _escalate(draft, command)
-        case Comment() | Called() | Keep():
+        case Comment() | PhoneCallMade() | NoteRuleSetChange():
             reason = _remark(draft, command)
         case Open() | Opened():
             raise TypeError("an opening makes a new alert: use open_alert")
@@ -215,7 +215,7 @@ def _join(draft: CaseEditor, joined: Joined) -> str:
     known = any(e.desk == evidence.desk and e.id == evidence.id for e in alert.evidence)
     if not known:
         draft.change(
-            evidence=bounded((*alert.evidence, evidence)),
+            evidence=bounded_evidence((*alert.evidence, evidence)),
             evidence_count=alert.evidence_count + 1,
             floor=max(alert.floor, evidence.key),
         )
@@ -259,7 +259,7 @@ def _redate(draft: CaseEditor, redated: Redated) -> str:
     whole = alert.evidence_count == len(alert.evidence)
     draft.change(
         happened_at=redated.happened_at,
-        evidence=bounded(evidence),
+        evidence=bounded_evidence(evidence),
         evidence_count=len(evidence) if whole else max(alert.evidence_count, len(evidence)),
         window=redated.window,
         floor=max([alert.floor, *(e.key for e in redated.evidence)]),
@@ -315,12 +315,12 @@ def _withheld(draft: CaseEditor, command: Withheld) -> str:
     return held.reason
 
 
-def _remark(draft: CaseEditor, command: Comment | Called | Keep) -> str:
+def _remark(draft: CaseEditor, command: Comment | PhoneCallMade | NoteRuleSetChange) -> str:
     """Enter what changes nothing: a person's remark, a call, or that a reload left the alert as it is.
 
     A call names somebody who is in the directory or was told: no word that somebody typed stays in the history.
     """
-    if isinstance(command, Called):
+    if isinstance(command, PhoneCallMade):
         if not known_person(draft, command.person, is_operator=False):
             return "not_told"
         reached = "reached" if command.reached else "not_reached"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from engine.core.alerting.alert import AFTER_CLOSING, Alert, Delegation
-from engine.core.alerting.case_editor import CaseEditor, Surroundings
+from engine.core.alerting.case_editor import CaseEditor, DecisionContext
 from engine.core.alerting.conflict_of_interest import exclusions
 from engine.core.alerting.directory import FoundHolder
 from engine.core.alerting.notification_planning import follow_up, plan_notice
@@ -47,7 +47,7 @@ def obstacle(draft: CaseEditor, giver: str, delegate: str) -> Obstacle | None:
             return "delegate_no_contact"
 
 
-def candidates(alert: Alert, giver: str, around: Surroundings, now: Instant) -> list[FoundHolder]:
+def candidates(alert: Alert, giver: str, around: DecisionContext, now: Instant) -> list[FoundHolder]:
     """Return to whom the matter could be passed on in the alert's region, one for each office, by role."""
     directory, region = around.directory, alert.region
     excluded = exclusions(alert, directory, now)

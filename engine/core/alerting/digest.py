@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from engine.core.alerting.alert import ALONE, Alert, Item, NoticeKind, Notification
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.ids import derive
 from engine.core.judging.calendar import AWAS
 from engine.core.judging.instant import HOUR, Instant, Millis, next_local
@@ -37,7 +37,7 @@ def digest_times(alert: Alert) -> tuple[str, ...]:
     return ()
 
 
-def next_digest(alert: Alert, around: Surroundings, now: Instant) -> Instant | None:
+def next_digest(alert: Alert, around: DecisionContext, now: Instant) -> Instant | None:
     """Return the next instant from `now` on at which people are told of the alert; None: they are told at once."""
     times = digest_times(alert)
     if not times:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from engine.core.alerting.alert import Alert, Postponed, Run
-from engine.core.alerting.case_editor import CaseEditor, Surroundings
+from engine.core.alerting.case_editor import CaseEditor, DecisionContext
 from engine.core.alerting.conflict_of_interest import accused, exclusions, substitutes
 from engine.core.alerting.credential import SIMULATION
 from engine.core.alerting.delegation import counted
@@ -28,7 +28,7 @@ from engine.core.alerting.notification_planning import (
     tell_again,
 )
 from engine.core.alerting.policy import Policy, PolicyStep, StepTarget
-from engine.core.alerting.silence import covering, hider, next_change
+from engine.core.alerting.silence import covering_silence, inhibiting_rule, next_change
 from engine.core.judging.calendar import within_days, within_hours
 from engine.core.judging.instant import Instant
 
@@ -51,7 +51,7 @@ def _need_met(step: PolicyStep, run: Run, taken: set[str], declined: Collection[
     return sum(person in taken for person in eligible) >= need
 
 
-def abandoned(alert: Alert, around: Surroundings, now: Instant) -> bool:
+def abandoned(alert: Alert, around: DecisionContext, now: Instant) -> bool:
     """Say whether the current or a later step of an unresolved alert has nobody, and `on_exhausted` neither."""
     if not alert.unresolved:
         return False
@@ -423,7 +423,7 @@ def look_at_hiding(draft: CaseEditor) -> str:
     alert = draft.alert
     if not alert.unresolved or alert.hidden not in alert.hide_while:
         return ""
-    hidden = hider(alert.hide_while, alert.region, draft.around.standing)
+    hidden = inhibiting_rule(alert.hide_while, alert.region, draft.around.standing)
     draft.change(hidden=hidden)
     if hidden:
         return ""
@@ -440,7 +440,7 @@ def _kept_quiet(draft: CaseEditor) -> bool:
 
 def _silenced(draft: CaseEditor) -> bool:
     """Say whether a silence covers the alert now; one that began to is noted."""
-    silence = covering(draft.alert, draft.around.silences, draft.now)
+    silence = covering_silence(draft.alert, draft.around.silences, draft.now)
     if silence is not None and not draft.alert.silenced:
         draft.change(silenced=silence.id)
         draft.note("silenced", reason="silenced", silence=silence.id)

@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 
 from engine.core.alerting.alert import AFTER_CLOSING, Alert, NoticeKind, Notification
 from engine.core.alerting.budget import STORM
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.conflict_of_interest import accused
 from engine.core.alerting.notification_planning import ASKING, SEEKING, contact_quiet_until
-from engine.core.alerting.silence import KEPT_QUIET, covering
+from engine.core.alerting.silence import KEPT_QUIET, covering_silence
 from engine.core.judging.instant import Instant
 
 OPENING = ("effective", "active", "too_late", "before_rule")
@@ -44,10 +44,10 @@ class Held(NamedTuple):
     until: Instant | None = None
 
 
-Gate = Callable[[Alert, Notification, Surroundings, Instant], Held | None]
+Gate = Callable[[Alert, Notification, DecisionContext, Instant], Held | None]
 
 
-def attempt(alert: Alert, notification: Notification, around: Surroundings, now: Instant) -> Held | None:
+def attempt(alert: Alert, notification: Notification, around: DecisionContext, now: Instant) -> Held | None:
     """Ask right before an attempt whether the message is still wanted; the first gate decides.
 
     Specification: docs/specification/escalation.md#last-check.
@@ -55,13 +55,15 @@ def attempt(alert: Alert, notification: Notification, around: Surroundings, now:
     return next((held for gate in _ATTEMPT if (held := gate(alert, notification, around, now))), None)
 
 
-def _resolved(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
+def _resolved(
+    alert: Alert, notification: Notification, _around: DecisionContext, _now: Instant
+) -> Held | None:
     if alert.status == "resolved" and notification.kind not in AFTER_CLOSING:
         return Held("cancelled", "resolved")
     return None
 
 
-def _taken(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
+def _taken(alert: Alert, notification: Notification, _around: DecisionContext, _now: Instant) -> Held | None:
     if notification.kind not in SEEKING:
         return None
     # A level that rose after somebody took, or a figure that doubled, is told to them too
@@ -85,7 +87,7 @@ def _runs_while_acknowledged(alert: Alert, notification: Notification) -> bool:
 
 
 def _superseded(
-    alert: Alert, notification: Notification, _around: Surroundings, _now: Instant
+    alert: Alert, notification: Notification, _around: DecisionContext, _now: Instant
 ) -> Held | None:
     kind = notification.kind
     restarted = kind in ASKING and not notification.informing and notification.entry < alert.superseded
@@ -96,17 +98,21 @@ def _superseded(
     return Held("cancelled", "superseded") if restarted or overtaken or withdrawn else None
 
 
-def _silenced(alert: Alert, notification: Notification, around: Surroundings, now: Instant) -> Held | None:
-    if notification.kind in KEPT_QUIET and covering(alert, around.silences, now) is not None:
+def _silenced(alert: Alert, notification: Notification, around: DecisionContext, now: Instant) -> Held | None:
+    if notification.kind in KEPT_QUIET and covering_silence(alert, around.silences, now) is not None:
         return Held("suppressed", "silenced")
     return None
 
 
-def _declined(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
+def _declined(
+    alert: Alert, notification: Notification, _around: DecisionContext, _now: Instant
+) -> Held | None:
     return Held("cancelled", "declined") if notification.person in alert.declined else None
 
 
-def _delegated(alert: Alert, notification: Notification, _around: Surroundings, _now: Instant) -> Held | None:
+def _delegated(
+    alert: Alert, notification: Notification, _around: DecisionContext, _now: Instant
+) -> Held | None:
     if notification.kind in ASKING and any(
         d.giver == notification.person and notification.entry < d.entry for d in alert.delegations
     ):
@@ -114,14 +120,14 @@ def _delegated(alert: Alert, notification: Notification, _around: Surroundings, 
     return None
 
 
-def _accused(alert: Alert, notification: Notification, around: Surroundings, now: Instant) -> Held | None:
+def _accused(alert: Alert, notification: Notification, around: DecisionContext, now: Instant) -> Held | None:
     if notification.kind != "reply" and notification.person in accused(alert, around.directory, now):
         return Held("suppressed", "conflict_of_interest")
     return None
 
 
 def _contact_gone(
-    alert: Alert, notification: Notification, around: Surroundings, _now: Instant
+    alert: Alert, notification: Notification, around: DecisionContext, _now: Instant
 ) -> Held | None:
     contact = around.directory.contact(notification.contact)
     gone = contact is None or not contact.serves(alert.level)
@@ -129,7 +135,7 @@ def _contact_gone(
 
 
 def _contact_quiet(
-    alert: Alert, notification: Notification, around: Surroundings, now: Instant
+    alert: Alert, notification: Notification, around: DecisionContext, now: Instant
 ) -> Held | None:
     contact = around.directory.contact(notification.contact)
     if contact is None or notification.kind == "reply":

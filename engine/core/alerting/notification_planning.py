@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from engine.core.alerting.alert import NOTICES, WENT_OUT, Alert, HistoryEntry, NoticeKind, Notification
-from engine.core.alerting.case_editor import CaseEditor, Surroundings
+from engine.core.alerting.case_editor import CaseEditor, DecisionContext
 from engine.core.alerting.conflict_of_interest import exclusions
 from engine.core.alerting.digest import AT_ONCE, DIGEST, digest_times, next_digest
 from engine.core.alerting.directory import Contact, FoundHolder, Person
@@ -20,7 +20,7 @@ from engine.core.judging.calendar import AWAS, hours_end, within_hours
 from engine.core.judging.instant import Instant
 
 
-def policy_quiet_until(alert: Alert, around: Surroundings, now: Instant) -> Instant | None:
+def policy_quiet_until(alert: Alert, around: DecisionContext, now: Instant) -> Instant | None:
     """Return the end of the policy's quiet hours where they hold for the alert's level now; None where they do not."""
     quiet, zone = alert.policy.quiet, around.regions.timezone(alert.region)
     if alert.level not in quiet.levels or not quiet.hours or not within_hours(quiet.hours, now, zone):
@@ -29,7 +29,7 @@ def policy_quiet_until(alert: Alert, around: Surroundings, now: Instant) -> Inst
 
 
 def contact_quiet_until(
-    alert: Alert, contact: Contact, office: str, around: Surroundings, now: Instant
+    alert: Alert, contact: Contact, office: str, around: DecisionContext, now: Instant
 ) -> Instant | None:
     """Return until when a contact must be left in peace with this alert; None where it may be used now.
 

@@ -12,7 +12,7 @@ import msgspec
 
 from engine.core.alerting.alert import NOTICES, Alert, Notification
 from engine.core.alerting.budget import STORM
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.conflict_of_interest import accused
 from engine.core.alerting.delivery import finally_failed
 from engine.core.judging.instant import Instant
@@ -36,7 +36,7 @@ class Callee(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def callees(
-    alert: Alert, notifications: Iterable[Notification], around: Surroundings, now: Instant
+    alert: Alert, notifications: Iterable[Notification], around: DecisionContext, now: Instant
 ) -> list[Callee]:
     """Return whom of an unresolved alert only a call can reach, each person once.
 

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple, get_args
 import msgspec
 
 from engine.core.alerting.alert import Alert, HistoryEntry, Notification
-from engine.core.alerting.case_editor import Decision, Surroundings
-from engine.core.alerting.command import Attempted, Open, Wake, Withheld
+from engine.core.alerting.case_editor import Decision, DecisionContext
+from engine.core.alerting.command import Attempted, Open, TimerDue, Withheld
 from engine.core.alerting.credential import SIMULATION
 from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.directory import Assignment, Contents, Directory, Duty, HolderSpan, place_of
@@ -94,18 +94,18 @@ def _office_at(
     region, role = office
     valid = [one for one in held if one.valid.covers(at)]
     found: list[tuple[FlawKind, str]] = []
-    counts = directory.assignment(region, role, at)
-    if counts is None:
+    hour_counts = directory.assignment(region, role, at)
+    if hour_counts is None:
         return [] if directory.on_duty(region, role, at) else [("vacant", "")]
-    if sum(one.status == counts.status for one in valid) > 1:
-        found.append(("overlapping", counts.person))
-    reason = directory.unusable(counts.person, at, {})
+    if sum(one.status == hour_counts.status for one in valid) > 1:
+        found.append(("overlapping", hour_counts.person))
+    reason = directory.unusable(hour_counts.person, at, {})
     if reason == "no_contact":
-        found.append(("unreachable", counts.person))
+        found.append(("unreachable", hour_counts.person))
     elif reason == "away" and all(
-        directory.unusable(deputy, at, {}) for deputy in directory.deputies(counts.person, at)
+        directory.unusable(deputy, at, {}) for deputy in directory.deputies(hour_counts.person, at)
     ):
-        found.append(("away", counts.person))
+        found.append(("away", hour_counts.person))
     return found
 
 
@@ -154,12 +154,12 @@ class EscalationPreview(NamedTuple):
     cut_off: bool
 
 
-def outlook(
+def escalation_preview(
     rule: Rule,
     policy: Policy,
     region: str,
     level: int,
-    around: Surroundings,
+    around: DecisionContext,
     at: Instant,
     *,
     subject_role: str = "",
@@ -183,7 +183,7 @@ def outlook(
         # (docs/specification/escalation.md#order-at-an-instant).
         if message is None or due_at is None or (wake_at is not None and wake_at <= due_at):
             now = max(now, wake_at or now)
-            decision = decide(alert, messages, Wake(), around, now, by=SIMULATION)
+            decision = decide(alert, messages, TimerDue(), around, now, by=SIMULATION)
         else:
             now = max(now, due_at)
             held = attempt(alert, message, around, now)
@@ -198,7 +198,7 @@ def outlook(
 
 
 def reach(
-    rule: Rule, policy: Policy, region: str, level: int, around: Surroundings, at: Instant
+    rule: Rule, policy: Policy, region: str, level: int, around: DecisionContext, at: Instant
 ) -> tuple[Reach, tuple[Notification, ...]]:
     """Return whom an alert that opens at an instant asks to act, and the messages planned at its opening."""
     decision = _opening(rule, policy, region, level, around, at, "")
@@ -222,7 +222,7 @@ def _opening(
     policy: Policy,
     region: str,
     level: int,
-    around: Surroundings,
+    around: DecisionContext,
     at: Instant,
     subject_role: str,
 ) -> Decision:
@@ -269,7 +269,7 @@ class Matrix:
         self,
         rules: Iterable[Rule],
         policies: Mapping[str, Policy],
-        around: Surroundings,
+        around: DecisionContext,
         since: Instant,
         hours: int,
         *,
@@ -289,7 +289,7 @@ class Matrix:
     def stretches(self, done: Callable[[], object] = lambda: None) -> Iterator[ReachabilitySpan]:
         """Yield the stretches row by row; `done` is called after each row."""
         for rule, region in self._rows:
-            yield from joined(self._cells(rule, region))
+            yield from joined_spans(self._cells(rule, region))
             done()
 
     def _cells(self, rule: Rule, region: str) -> Iterator[ReachabilitySpan]:
@@ -324,7 +324,7 @@ def offices_named(
     return found
 
 
-def joined(cells: Iterable[ReachabilitySpan]) -> Iterator[ReachabilitySpan]:
+def joined_spans(cells: Iterable[ReachabilitySpan]) -> Iterator[ReachabilitySpan]:
     """Yield cells in a row that tell the same people in the same way as one stretch."""
     running: ReachabilitySpan | None = None
     for cell in cells:
@@ -350,7 +350,7 @@ def regions_of(rule: Rule, regions: RegionTable, under: str | None) -> list[Regi
     ]
 
 
-def counts(stretches: Iterable[ReachabilitySpan]) -> dict[Reach, int]:
+def hour_counts(stretches: Iterable[ReachabilitySpan]) -> dict[Reach, int]:
     """Return how many hours of all rows are of each kind, from the best to the worst."""
     found: dict[Reach, int] = dict.fromkeys(REACHES, 0)
     for one in stretches:

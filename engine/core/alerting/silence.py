@@ -19,7 +19,7 @@ OpenAround = Collection[tuple[str, str]]
 """Rule and region of alerts that are unresolved."""
 
 
-def hider(hide_while: Iterable[str], region: str, standing: OpenAround) -> str:
+def inhibiting_rule(hide_while: Iterable[str], region: str, standing: OpenAround) -> str:
     """Return the first of these rules that has an alert on the region, its parent or the nation; empty: none has."""
     around = (*lineage(region)[:2], NATION)
     return next((rule for rule in hide_while if any((rule, one) in standing for one in around)), "")
@@ -122,7 +122,7 @@ def root_of(pattern: str) -> str:
     return pattern[:-1].rpartition(".")[0] or NATION
 
 
-def covering(alert: Alert, silences: Iterable[Silence], at: Instant) -> Silence | None:
+def covering_silence(alert: Alert, silences: Iterable[Silence], at: Instant) -> Silence | None:
     """Return a silence that covers the alert at an instant: of several the one that lasts longest."""
     holding = [s for s in silences if s.since <= at < s.until and s.concerns(alert)]
     return max(holding, key=lambda s: (s.until, s.id), default=None)

@@ -16,7 +16,7 @@ from engine.core.judging.calendar import ALWAYS, END, ActiveSpan, Spans, instant
 from engine.core.judging.condition import Deadline, SilenceCondition
 from engine.core.judging.event import EventKey
 from engine.core.judging.filter import Limit
-from engine.core.judging.fold import Fold, Rise, earlier, later
+from engine.core.judging.fold import Fold, Rise, earlier_of, later_of
 from engine.core.judging.group_state import (
     UNKNOWN,
     Circumstances,
@@ -24,7 +24,7 @@ from engine.core.judging.group_state import (
     Gap,
     GroupStatus,
     Point,
-    covered,
+    outage_within,
 )
 from engine.core.judging.instant import Instant, Millis
 from engine.core.judging.rule import Rule
@@ -41,7 +41,7 @@ class Stopwatch:
         """Return how many milliseconds count of those from one instant to another."""
         counted = 0
         for start, end in self._stretches(since, until):
-            counted += end - start - (covered(self._gaps, start, end) if self._gaps else 0)
+            counted += end - start - (outage_within(self._gaps, start, end) if self._gaps else 0)
         return counted
 
     def reached(self, since: Instant, length: Millis) -> Instant | None:
@@ -116,7 +116,7 @@ class AbsenceFold(Fold):
         for turn in self._turns():
             at = turn if spans is None or spans.around(turn) is not None else spans.next_start(turn)
             if at is not None and (now is None or at > now) and (until is None or at < until):
-                due = earlier(due, at)
+                due = earlier_of(due, at)
         return due
 
     def _turns(self) -> Iterator[Instant]:
@@ -188,8 +188,8 @@ class SilenceFold(AbsenceFold):
         leaving = self._heard[0] if len(self._heard) == self._silence.below else None
         if spell is not None and spell.since is not None and (leaving is None or leaving <= spell.since):
             return spell.since
-        latest = later(
-            self._counts_from if anchor is None else later(self._counts_from, anchor.occurred_at), leaving
+        latest = later_of(
+            self._counts_from if anchor is None else later_of(self._counts_from, anchor.occurred_at), leaving
         )
         return None if latest is None else max(latest, span.start if span else at)
 
@@ -202,7 +202,7 @@ class SilenceFold(AbsenceFold):
                 yield self._heard[-1] + seen
             if member is not None and member.until is not None:
                 yield member.until
-        start = later(later(self._counts_from, self._heard[-1] if self._heard else None), self.now)
+        start = later_of(later_of(self._counts_from, self._heard[-1] if self._heard else None), self.now)
         if start is None or (member is None and seen is None):
             return
         span = self._span(start)
@@ -236,7 +236,7 @@ class SilenceFold(AbsenceFold):
         """Say how somebody who must report stands where the fold stands."""
         since, newest = self._measured_from(at), self._heard[-1] if self._heard else None
         due = None if since is None else self._clock.reached(since, self._silence.length)
-        outages = 0 if since is None else covered(self._around.gaps, since, at)
+        outages = 0 if since is None else outage_within(self._around.gaps, since, at)
         return AbsenceState(self._is_expected(at), since, due, newest, outages)
 
     def _judge(self, at: Instant, start: int, end: int) -> None:
@@ -287,7 +287,7 @@ class DeadlineFold(AbsenceFold):
         """Say how somebody who must report stands where the fold stands."""
         ends_at, seen, since = self._ends_at, self.status.seen, self._counts_from
         newest = None if seen is None else seen.occurred_at
-        outages = 0 if since is None else covered(self._around.gaps, since, at)
+        outages = 0 if since is None else outage_within(self._around.gaps, since, at)
         return AbsenceState(ends_at is not None, since, ends_at, newest, outages)
 
     def _turns(self) -> Iterator[Instant]:

@@ -184,14 +184,14 @@ class _Latest(Aggregator):
         return len(self._numbers)
 
 
-def runner(name: str, p: int = 100) -> Callable[[], Aggregator]:
+def aggregator_maker(name: str, p: int = 100) -> Callable[[], Aggregator]:
     """Return what makes empty figures of a name: `count`, `distinct`, or a function of `aggregate`; `p`: percentile."""
     return _RUNNING.get(name) or partial(_Rank, p)
 
 
-def running(name: str, p: int = 100) -> Aggregator:
-    """Return an empty figure by its name, see `runner`."""
-    return runner(name, p)()
+def aggregator_of(name: str, p: int = 100) -> Aggregator:
+    """Return an empty figure by its name, see `aggregator_maker`."""
+    return aggregator_maker(name, p)()
 
 
 def _number(point: Point) -> int:
@@ -301,7 +301,7 @@ def spans_of(condition: Compare) -> tuple[ReferenceSpan, ...]:
             return ()
 
 
-def reach(condition: Compare) -> Millis:
+def comparison_reach(condition: Compare) -> Millis:
     """Return how far back the windows of a comparison go."""
     return max((condition.within, *(far for _, far in spans_of(condition))))
 
@@ -314,8 +314,8 @@ class Contrast:
 
     def __init__(self, condition: Compare) -> None:
         self._condition = condition
-        self._now = running(condition.figure)
-        self.panes: Sequence[Aggregator] = [running(condition.figure) for _ in spans_of(condition)]
+        self._now = aggregator_of(condition.figure)
+        self.panes: Sequence[Aggregator] = [aggregator_of(condition.figure) for _ in spans_of(condition)]
         self.complete = False
         self._passes: dict[EventKey, bool] = {}
         self._region: str | None = None

@@ -42,7 +42,7 @@ from engine.core.judging.window import (
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """How the fold stood: at which instant, behind how many points, its status, and how many spells had ended.
 
-    Points that are away are counted too (`Sliding.away`).
+    Points that are away are counted too (`SlidingWindow.away`).
     """
 
     now: Instant | None
@@ -55,12 +55,12 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
         return Snapshot(self.now, self.high + points, self.status, self.done + spells)
 
 
-def stand(now: Instant | None, high: int, status: GroupStatus, done: int) -> Snapshot:
+def snapshot_of(now: Instant | None, high: int, status: GroupStatus, done: int) -> Snapshot:
     """Return how a fold stands whose status goes on changing."""
     return Snapshot(now, high, msgspec.structs.replace(status), done)
 
 
-class Memory:
+class SnapshotLog:
     """How a fold stood every `REMEMBERED_EVERY` points: from there it can be walked again where an event comes late."""
 
     def __init__(self, instants: list[Instant] | None = None, stands: list[Snapshot] | None = None) -> None:
@@ -74,12 +74,12 @@ class Memory:
     def add(self, now: Instant, high: int, status: GroupStatus, done: int) -> None:
         """Remember how the fold stands where everything up to `now` is judged."""
         self._instants.append(now)
-        self._stands.append(stand(now, high, status, done))
+        self._stands.append(snapshot_of(now, high, status, done))
 
-    def before(self, at: Instant) -> Memory | None:
+    def before(self, at: Instant) -> SnapshotLog | None:
         """Return what is remembered of before an instant; None where that is nothing."""
         place = bisect_left(self._instants, at)
-        return Memory(self._instants[:place], self._stands[:place]) if place else None
+        return SnapshotLog(self._instants[:place], self._stands[:place]) if place else None
 
     def newest_before(self, at: Instant) -> Snapshot | None:
         """Return how the fold stood last before an instant; None where that is not known."""
@@ -97,10 +97,10 @@ class Memory:
         start = bisect_right(self._instants, at)
         return zip(self._instants[start:], self._stands[start:], strict=True)
 
-    def followed_by(self, other: Memory, now: Instant, moved: int, more: int) -> Memory:
+    def followed_by(self, other: SnapshotLog, now: Instant, moved: int, more: int) -> SnapshotLog:
         """Return this up to an instant, then what another one remembers, with so many more points and spells before."""
         start, rest = bisect_right(self._instants, now), list(other.after(now))
-        return Memory(
+        return SnapshotLog(
             [*self._instants[:start], *(at for at, _ in rest)],
             [
                 *self._stands[:start],
@@ -123,17 +123,17 @@ class Rise(NamedTuple):
     sides: Sides | None = None
 
 
-def newer(key: EventKey | None, floor: EventKey | None) -> bool:
+def is_behind(key: EventKey | None, floor: EventKey | None) -> bool:
     """Say whether a key is behind another; every key is behind none."""
     return floor is None or (key is not None and key > floor)
 
 
-def earlier(one: Instant | None, other: Instant | None) -> Instant | None:
+def earlier_of(one: Instant | None, other: Instant | None) -> Instant | None:
     """Return the earlier of two instants that may be missing."""
     return other if one is None or (other is not None and other < one) else one
 
 
-def later(one: Instant | None, other: Instant | None) -> Instant | None:
+def later_of(one: Instant | None, other: Instant | None) -> Instant | None:
     """Return the later of two instants that may be missing."""
     return other if one is None or (other is not None and other > one) else one
 
@@ -142,7 +142,7 @@ REMEMBERED_EVERY = 32
 """So many points are walked over again where an event comes late, and those behind it."""
 
 
-class Sliding:
+class SlidingWindow:
     """The points from `_low` up to `_high` are in the window, but for those that do not count.
 
     `away` is how many points it walked over that came before all of these and are not here any more.
@@ -226,7 +226,7 @@ class Sliding:
         self._low = self._high = count
 
 
-class Recalling(Sliding):
+class SnapshotFold(SlidingWindow):
     """What a fold found, and how it stood on its way. `recalls`: a status, an instant and points are all there is."""
 
     recalls: ClassVar[bool] = True
@@ -247,7 +247,7 @@ class Recalling(Sliding):
         self._rule = rule
         self._around = around
         self._before: Snapshot | None = None
-        self.memory = Memory()
+        self.memory = SnapshotLog()
         self.now = base
         self.done: list[FiringInterval] = []
         self.joins: list[Join] = []
@@ -348,7 +348,7 @@ class Recalling(Sliding):
         raise NotImplementedError
 
 
-class Fold(Recalling):
+class Fold(SnapshotFold):
     """Walks the instants of one group of one rule.
 
     It reads `keys` and `points`, lists in event order that its owner appends to; after any other change of them another
@@ -403,7 +403,7 @@ class Fold(Recalling):
         if self._stale or self._due is not None:
             self.wait_until(at - 1)
         start = self._high
-        self._before = stand(self.now, self.walked, self.status, len(self.done))
+        self._before = snapshot_of(self.now, self.walked, self.status, len(self.done))
         while self._high < count and keys[self._high].occurred_at == at:
             self._high += 1
         self._slide(at)
@@ -444,7 +444,7 @@ class Fold(Recalling):
     def wait_until(self, until: Instant) -> None:
         """Judge what falls due up to `until` (included) though no point occurs."""
         while (at := self.next_due()) is not None and at <= until:
-            self._before = stand(self.now, self.walked, self.status, len(self.done))
+            self._before = snapshot_of(self.now, self.walked, self.status, len(self.done))
             self._slide(at)
             self.now = at
             self._judge(at, self._high, self._high)
@@ -475,7 +475,7 @@ class Fold(Recalling):
         if self._within is not None and (
             self._slides or (status.spell is not None and clear.how in _BY_FIGURE and not self._pulse)
         ):
-            due = earlier(due, self._next_leave(self._within))
+            due = earlier_of(due, self._next_leave(self._within))
         if self._active is not None:
             held, changed = status.true_since, self.now if status.spell or self._untold() else None
             if changed is not None and not status.spell and self._may_open():
@@ -505,7 +505,7 @@ class Fold(Recalling):
     def _may_open(self) -> bool:
         """Say whether something newer than the last closing is there, and it was false since people closed it."""
         status = self.status
-        return not status.blocked and status.seen is not None and newer(status.seen, status.floor)
+        return not status.blocked and status.seen is not None and is_behind(status.seen, status.floor)
 
     def _hops(self) -> bool:
         """Say whether a limit is met by one figure alone, and by none to either side of it."""
@@ -598,7 +598,7 @@ class Fold(Recalling):
         if not true:
             status.true_since = status.true_first = None
             status.blocked = False
-        elif not status.blocked and newer(completing[-1] if completing else newest, status.floor):
+        elif not status.blocked and is_behind(completing[-1] if completing else newest, status.floor):
             # A state condition is judged where points enter or leave or `active` begins, not where only a wait ends.
             if status.true_since is None and (watched or self._left_at(at) or at == began):
                 status.true_since, status.true_first = at, newest
@@ -732,7 +732,7 @@ class Fold(Recalling):
             return first, next((self._keys[i] for i in reversed(inside) if self._counts(i)), None)
         if self._state:
             return self.status.true_first, newest
-        return next((key for key in watched if newer(key, self.status.floor)), newest), newest
+        return next((key for key in watched if is_behind(key, self.status.floor)), newest), newest
 
     def _end(self, at: Instant, reason: str, floor: EventKey | None) -> None:
         status = self.status

@@ -18,7 +18,7 @@ import msgspec
 from engine.core.judging.calendar import END
 from engine.core.judging.condition_folds import fold_of
 from engine.core.judging.event import Event, EventKey
-from engine.core.judging.fold import Fold, Rise, earlier
+from engine.core.judging.fold import Fold, Rise, earlier_of
 from engine.core.judging.group_state import (
     EMPTY,
     UNKNOWN,
@@ -178,7 +178,7 @@ class Group(Retaining):
         """The clock instant at which the group must be looked at again though nothing arrives."""
         at = self._hidden if self._hidden is not None else self._fold.next_due()
         if self._fold.rises:
-            at = earlier(at, next((r.at for r in self._fold.rises if r.at > (self._ripe or 0)), None))
+            at = earlier_of(at, next((r.at for r in self._fold.rises if r.at > (self._ripe or 0)), None))
         return None if at is None else at + self.rule.wait_for_late
 
     @property

@@ -25,7 +25,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, order=True):
     until: Instant
 
 
-def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+def merged_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     """Return the same time as spans that neither touch nor overlap, earliest first."""
     spans: list[Gap] = []
     for gap in sorted(gaps):
@@ -36,9 +36,9 @@ def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     return tuple(spans)
 
 
-def covered(gaps: Iterable[Gap], since: Instant, until: Instant) -> Millis:
+def outage_within(gaps: Iterable[Gap], since: Instant, until: Instant) -> Millis:
     """Return how many milliseconds from `since` to `until` the intake was down; no time counts twice."""
-    return sum(max(0, min(gap.until, until) - max(gap.since, since)) for gap in merged(gaps))
+    return sum(max(0, min(gap.until, until) - max(gap.since, since)) for gap in merged_gaps(gaps))
 
 
 Measure = int | float | str | bool | None

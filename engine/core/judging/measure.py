@@ -34,7 +34,7 @@ from engine.core.judging.pattern import parts_of
 from engine.core.judging.region import LEVELS, cut
 
 
-class Reading(NamedTuple):
+class EventValue(NamedTuple):
     """How one condition reads events; `int` are the bits of the parts that an event fits.
 
     `counts`: whether an event counts at all, for `value` and figures it must have the field. `measure`: what is read of
@@ -47,9 +47,9 @@ class Reading(NamedTuple):
 
 
 @lru_cache(maxsize=16_384)
-def reading_of(condition: Condition) -> Reading:
+def reading_of(condition: Condition) -> EventValue:
     """Return how a condition reads events: found out once, for there are far more events than conditions."""
-    return Reading(_counts(condition), _measure(condition), _besides(condition))
+    return EventValue(_counts(condition), _measure(condition), _besides(condition))
 
 
 def _counts(condition: Condition) -> Callable[[Event], bool]:

@@ -13,7 +13,7 @@ import msgspec
 from engine.core.judging.condition import Condition
 from engine.core.judging.condition_folds import END_OF_INSTANT
 from engine.core.judging.event import EventKey
-from engine.core.judging.fold import Rise, later
+from engine.core.judging.fold import Rise, later_of
 from engine.core.judging.group_state import Closing, FiringInterval, Opening
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Joined, Opened
@@ -105,7 +105,7 @@ def risen(opening: Opening, rise: Rise, rule: Rule) -> Opening:
     if level <= opening.level and not doubles:
         return opening
     return msgspec.structs.replace(
-        opening, level=max(level, opening.level), risen=later(opening.risen, rise.at)
+        opening, level=max(level, opening.level), risen=later_of(opening.risen, rise.at)
     )
 
 

@@ -82,8 +82,8 @@ class Attempts:
             for stage in condition.stages
         ]
         self._guards = [(next(bits), guard) for guard in condition.guards]
-        self._span, self._wait = span_of(condition), longest(condition.guards)
-        first = longest(condition.stages[0].guards)
+        self._span, self._wait = span_of(condition), longest_guard(condition.guards)
+        first = longest_guard(condition.stages[0].guards)
         self._judged_from = since + first if since is not None and first else None
         self._fits = PatternFits(len(parts_of(condition)))
         self._live: deque[_Attempt] = deque()
@@ -181,7 +181,7 @@ class Attempts:
 
     def _next(self, step: _Step, before: EventKey, key: EventKey, bits: int) -> tuple[EventKey, ...] | None:
         """Return the events by which this one fills a stage after the event that filled the stage before."""
-        at, low = key.occurred_at, after(before)
+        at, low = key.occurred_at, place_after(before)
         if step.stage.within is not None and at - before.occurred_at >= step.stage.within:
             return None
         for bit, guard in step.guards:
@@ -410,8 +410,8 @@ def watched_by(condition: Condition, watch: Filter) -> Filter:
 def reach_of(condition: PatternCondition) -> Millis:
     """Return how long before an instant an event may have occurred that still matters at it."""
     if isinstance(condition, Sequence):
-        first = longest(condition.stages[0].guards)
-        return first + span_of(condition) + longest(condition.guards)
+        first = longest_guard(condition.stages[0].guards)
+        return first + span_of(condition) + longest_guard(condition.guards)
     return condition.within or RETENTION
 
 
@@ -419,7 +419,7 @@ def wait_of(condition: Condition) -> Millis:
     """Return how long after its newest event a pattern is complete at the latest; 0 where an event completes it."""
     match condition:
         case Sequence(guards=guards):
-            return longest(guards)
+            return longest_guard(guards)
         case NotAllItems(within=within):
             return within
         case _:
@@ -446,7 +446,7 @@ def span_of(condition: Sequence) -> Millis:
     return RETENTION if None in steps else sum(step for step in steps if step)
 
 
-def longest(guards: Iterable[Guard]) -> Millis:
+def longest_guard(guards: Iterable[Guard]) -> Millis:
     """Return the longest time of some guards; 0 where none has one."""
     return max((guard.within or 0 for guard in guards), default=0)
 
@@ -460,7 +460,7 @@ def _guards_of(condition: PatternCondition) -> set[int]:
     return {place for place, guard in enumerate(marked) if guard}
 
 
-def after(key: EventKey) -> EventKey:
+def place_after(key: EventKey) -> EventKey:
     """Return the place right after an event, before all newer ones."""
     return EventKey(key.occurred_at, key.desk, key.id + "\0")
 

@@ -1,6 +1,6 @@
 """The rule as a value: its filter, its groups, when an alert opens, at which level, and how the alert ends.
 
-`ranks` orders rules: a rule that looks at alerts of another rule is judged after it.
+`rule_ranks` orders rules: a rule that looks at alerts of another rule is judged after it.
 
 Specification: docs/specification/rules.md#hiding, #conditions.
 """
@@ -163,10 +163,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 def looks_at(rule: Rule) -> frozenset[str]:
     """Return the ids of the rules whose alerts a rule looks at."""
-    return frozenset(rule.hide_while) | counts(rule)
+    return frozenset(rule.hide_while) | rules_counted_by(rule)
 
 
-def counts(rule: Rule) -> frozenset[str]:
+def rules_counted_by(rule: Rule) -> frozenset[str]:
     """Return the ids of the rules whose alerts are a rule's condition."""
     return frozenset(rule.condition.open if isinstance(rule.condition, Bond) else ())
 
@@ -181,7 +181,7 @@ def ring_of(looks: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     return ()
 
 
-def ranks(rules: Iterable[Rule], by: Callable[[Rule], frozenset[str]] = looks_at) -> dict[str, int]:
+def rule_ranks(rules: Iterable[Rule], by: Callable[[Rule], frozenset[str]] = looks_at) -> dict[str, int]:
     """Return the place of each rule: those that look at no other have 0, each other one more than what it looks at."""
     looks = {rule.id: by(rule) for rule in rules}
     found: dict[str, int] = {}

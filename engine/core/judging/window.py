@@ -11,7 +11,15 @@ from functools import lru_cache
 from typing import Protocol, TypeVar
 from weakref import WeakMethod
 
-from engine.core.judging.aggregate import Aggregator, Changed, Contrast, Ratio, Unseen, reach, runner
+from engine.core.judging.aggregate import (
+    Aggregator,
+    Changed,
+    Contrast,
+    Ratio,
+    Unseen,
+    aggregator_maker,
+    comparison_reach,
+)
 from engine.core.judging.condition import (
     Aggregate,
     Bond,
@@ -199,17 +207,21 @@ def _maker(condition: Condition) -> Callable[[], Window]:
 def _counting(condition: Count | Distinct | Spread | Aggregate) -> Callable[[], Window]:
     match condition:
         case Count(at_least=at_least) | Spread(at_least=at_least, children=None):
-            figure = runner("count" if isinstance(condition, Count) else "distinct")
+            figure = aggregator_maker("count" if isinstance(condition, Count) else "distinct")
             limit = Limit("at_least", at_least)
             return lambda: _Limited(figure(), limit)
         case Distinct(limit=limit):
-            different = runner("distinct")
+            different = aggregator_maker("distinct")
             return lambda: _Limited(different(), limit)
         case Spread(at_least=at_least, children=children):
-            different, limit, of = runner("distinct"), Limit("at_least", at_least), dict(children or ())
+            different, limit, of = (
+                aggregator_maker("distinct"),
+                Limit("at_least", at_least),
+                dict(children or ()),
+            )
             return lambda: _PartOf(different(), limit, of)
         case Aggregate(limit=limit, min_events=enough):
-            figure = runner(condition.function, condition.p)
+            figure = aggregator_maker(condition.function, condition.p)
             return lambda: _Limited(figure(), limit, enough)
 
 
@@ -265,7 +277,7 @@ def within_of(condition: Condition) -> Millis | None:
 def kept_for(condition: Condition) -> Millis:
     """Return how long before an instant a point may have occurred that still matters at it."""
     if isinstance(condition, Compare):
-        return reach(condition)
+        return comparison_reach(condition)
     return reach_of(condition) if isinstance(condition, Pattern) else within_of(condition) or 0
 
 

@@ -23,7 +23,7 @@ from engine.core.judging.instant import DAY, HOUR, MINUTE, Millis
 from engine.core.judging.open_interval import names_key
 from engine.core.judging.pattern import watched_by
 from engine.core.judging.region import LEVELS
-from engine.core.judging.rule import Clear, Rule, ranks, ring_of
+from engine.core.judging.rule import Clear, Rule, ring_of, rule_ranks
 from engine.core.judging.window import is_pulse, is_state
 from engine.documents.finding import Findings
 from engine.documents.reference_data import ReferenceData
@@ -65,10 +65,10 @@ def _check_keys(draft: RuleDocument, drafts: Mapping[str, RuleDocument], finding
                 findings.add("rule_lacks_key", draft.place(place), id=id_, key=key)
 
 
-def patient(rules: Sequence[Rule]) -> list[Rule]:
+def with_waiting(rules: Sequence[Rule]) -> list[Rule]:
     """Return the rules; each one on rules waits for late reports, and takes them, as long as any of these."""
     found = {rule.id: rule for rule in rules}
-    rank = ranks(rules)
+    rank = rule_ranks(rules)
     for rule in sorted(rules, key=lambda rule: rank[rule.id]):
         if isinstance(rule.condition, Bond):
             heard = [found[rule.id], *(found[id_] for id_ in rule.condition.open if id_ in found)]
@@ -93,7 +93,7 @@ _FILE = re.compile(r"[\w./-]+\.(md|html|pdf|docx)")
 """A guide that is named by a file, not by the number of a decree or by an address."""
 
 
-def check(draft: RuleDocument, findings: Findings) -> None:
+def check_rule(draft: RuleDocument, findings: Findings) -> None:
     """Report what does not fit together in one rule."""
     built = draft.alert_when
     if built is None:

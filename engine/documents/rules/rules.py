@@ -27,13 +27,13 @@ from engine.documents.rules.aggregate import counted
 from engine.documents.rules.columns import filled
 from engine.documents.rules.filters import Filters
 from engine.documents.rules.lint import (
-    check,
     check_bonds,
     check_columns,
     check_expected,
     check_guide,
+    check_rule,
     check_tested,
-    patient,
+    with_waiting,
 )
 from engine.documents.rules.rule_document import Family, Levels, RuleDocument, RuleDocumentReader, Whole
 from engine.documents.rules.sequence import keyed
@@ -145,7 +145,7 @@ def _load(
     drafts: dict[str, RuleDocument] = {}
     for number in numbers:
         draft = reader.read(family.whole(number), findings, required=REQUIRED_INLINE if inline else REQUIRED)
-        check(draft, findings)
+        check_rule(draft, findings)
         if tested is not None:
             check_tested(draft, tested, findings)
         check_guide(draft, known.guides, findings)
@@ -162,7 +162,7 @@ def _load(
     filters.close()
     variants = {id_: _variants(draft, reader, findings) for id_, draft in drafts.items()}
     resolve = partial(_with_exceptions, variants=variants, known=known)
-    rules = () if findings.errors else patient([resolve(draft) for draft in drafts.values()])
+    rules = () if findings.errors else with_waiting([resolve(draft) for draft in drafts.values()])
     return loaded(tuple(versioned(rule) for rule in rules), (), findings)
 
 
@@ -174,7 +174,7 @@ def _variants(
     for one in draft.exceptions:
         variant = None if one.node is None else reader.read(Whole(one.node), findings, required=())
         if variant is not None:
-            check(variant, findings)
+            check_rule(variant, findings)
         found.append(variant)
     return found
 

@@ -43,7 +43,7 @@ def zone_of(node: Node | None) -> str:
     return named if named in ZONES else "UTC"
 
 
-def offset(node: Node, findings: Findings) -> Millis:
+def test_offset(node: Node, findings: Findings) -> Millis:
     """Take an offset from the start, such as `+2h10m`; `-1d` lies before it."""
     found = scalar(node, findings)
     sign = -1 if found.text.startswith("-") else 1
@@ -111,10 +111,12 @@ def occurrences(
     form: Form, findings: Findings, naming: Naming, *, at: Millis | None = None
 ) -> Iterator[Occurrence]:
     """Read one entry; `at` is given where the entry is an act that has its instant outside of the event."""
-    first = form.require("at", offset, 0) if at is None else form.read("at", offset, at)
+    first = form.require("at", test_offset, 0) if at is None else form.read("at", test_offset, at)
     late = form.read("late_by", duration(), 0)
     arrives = (
-        form.read("arrives", offset, first + late) if at is None else form.read("arrives", offset, at + late)
+        form.read("arrives", test_offset, first + late)
+        if at is None
+        else form.read("arrives", test_offset, at + late)
     )
     every, times = form.read("repeat", _repeat, (0, 1))
     kind = form.require("kind", _kind, "")
@@ -124,7 +126,7 @@ def occurrences(
     exercise = form.read("exercise", boolean, default=False)
     written = form.node("reported_at")
     as_offset = isinstance(written, Written) and written.text.startswith(("+", "-"))
-    reported = form.read("reported_at", offset, None) if as_offset else None
+    reported = form.read("reported_at", test_offset, None) if as_offset else None
     fields: dict[str, Scalar] = {}
     for key in form.written:
         node = form.node(key)

@@ -36,7 +36,7 @@ from engine.documents.gateways import RouteProfile, route_profile
 from engine.documents.loaded import Loaded
 from engine.documents.policies import inline_policies, load_policies
 from engine.documents.rules.rules import Rules
-from engine.documents.test_files.occurrence import DEFAULT_START, Naming, offset, start, zone_of
+from engine.documents.test_files.occurrence import DEFAULT_START, Naming, start, test_offset, zone_of
 from engine.documents.test_files.rule_tests import ExpectedGroup, group, names_of
 from engine.documents.test_files.steps import TestStep, acts
 from engine.documents.test_files.tested_rules import COUNTED, INLINE, TestedRules
@@ -235,7 +235,7 @@ class _Stage:
             start=begins,
             zone=zone_of(form.node("start")),
             timeline=timeline,
-            run_until=form.read("run_until", offset, last),
+            run_until=form.read("run_until", test_offset, last),
             expect=expect,
             nothing_else=cast("Literal['messages', 'all', 'none']", nothing_else),
         )
@@ -366,12 +366,12 @@ def scalar_text(node: Node) -> str:
 def _awaited(node: Node, findings: Findings) -> ExpectedShown:
     form = form_of(node, findings)
     if "between" in form:
-        bounds = form.read("between", list_of(offset, minimum=2, maximum=2), ())
+        bounds = form.read("between", list_of(test_offset, minimum=2, maximum=2), ())
         since, until = (bounds[0], bounds[1]) if len(bounds) == 2 else (0, 0)
         if until < since:
             findings.add("until_before_from", form.place("between"))
     else:
-        since = until = form.require("at", offset, 0)
+        since = until = form.require("at", test_offset, 0)
     aspect, value = _aspect(form, findings)
     awaited = ExpectedShown(
         since=since,

@@ -41,8 +41,8 @@ from engine.documents.test_files.occurrence import (
     Naming,
     Occurrence,
     occurrences,
-    offset,
     start,
+    test_offset,
     zone_of,
 )
 from engine.documents.test_files.tested_rules import SeenRules, TestedRules, inline_of
@@ -182,7 +182,7 @@ def _test(tested: TestedRules, node: Node, findings: Findings) -> RuleTest:
         zone=zone_of(form.node("start")),
         events=events,
         changes=changes,
-        run_until=form.read("run_until", offset, last),
+        run_until=form.read("run_until", test_offset, last),
         expect=expect,
         check=check,
         nothing_else=form.read("nothing_else", boolean, default=True),
@@ -203,12 +203,12 @@ def _entries(
     for entry in form.read("events", list_of(form_of), ()):
         if "restart" in entry:
             changes.append(
-                Restart(at=entry.require("at", offset, 0), down_for=entry.read("restart", down_for, 0))
+                Restart(at=entry.require("at", test_offset, 0), down_for=entry.read("restart", down_for, 0))
             )
         elif "reload" in entry:
             rules = entry.read("reload", partial(_reloaded, seen), Loaded(()))
             unusable += rules.findings
-            changes.append(ReloadStep(at=entry.require("at", offset, 0), rules=rules.value))
+            changes.append(ReloadStep(at=entry.require("at", test_offset, 0), rules=rules.value))
         else:
             events += occurrences(entry, findings, naming)
         entry.close()
@@ -238,11 +238,11 @@ def _reloaded(seen: SeenRules, node: Node, findings: Findings) -> Loaded[Rules]:
 def _expected(node: Node, findings: Findings) -> ExpectedAlerts:
     form = form_of(node, findings)
     expected = ExpectedAlerts(
-        at=form.require("at", offset, 0),
+        at=form.require("at", test_offset, 0),
         state=cast("ExpectedState", form.require("state", word(*STATES), "opens")),
         rule=form.read("rule", text, None),
         group=form.read("group", group, None),
-        detected=form.read("detected", offset, None),
+        detected=form.read("detected", test_offset, None),
         reason=form.read("reason", word(*REASONS), None),
         evidence=form.read("evidence", list_of(text), None),
         count=form.read("count", whole(0, 1_000_000), None),
@@ -255,7 +255,7 @@ def _expected(node: Node, findings: Findings) -> ExpectedAlerts:
 def _check(node: Node, findings: Findings) -> Check:
     form = form_of(node, findings)
     check = Check(
-        at=form.require("at", offset, 0),
+        at=form.require("at", test_offset, 0),
         rule=form.read("rule", text, None),
         group=form.read("group", group, None),
         open=form.read("open", boolean, None),

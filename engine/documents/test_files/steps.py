@@ -24,7 +24,7 @@ from engine.documents.finding import Finding, Findings
 from engine.documents.policies import inline_policies
 from engine.documents.rules.rules import Rules, inline_rules
 from engine.documents.silences import Silencing, Unsilencing, silencing, unsilencing
-from engine.documents.test_files.occurrence import Naming, Occurrence, occurrences, offset
+from engine.documents.test_files.occurrence import Naming, Occurrence, occurrences, test_offset
 from engine.documents.test_files.rule_tests import ExpectedGroup, down_for, group
 from engine.documents.test_files.tested_rules import inline_of
 from engine.documents.times import hours, local_instant
@@ -168,7 +168,7 @@ class TestStep(msgspec.Struct, frozen=True, kw_only=True):
 def acts(node: Node, findings: Findings, naming: Naming, regions: RegionTable) -> tuple[TestStep, ...]:
     """Take one entry; an event that repeats is several acts."""
     form = form_of(node, findings)
-    at = form.require("at", offset, 0)
+    at = form.require("at", test_offset, 0)
     if "event" in form:
         found = form.read("event", form_of, None)
         events = tuple(occurrences(found, findings, naming, at=at)) if found is not None else ()
@@ -365,7 +365,7 @@ def _reload(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
 
 def _clock(_regions: RegionTable, node: Node, findings: Findings) -> AnyStep:
     form = form_of(node, findings)
-    jump = ClockJump(jump=form.require("jump", offset, 0))
+    jump = ClockJump(jump=form.require("jump", test_offset, 0))
     form.close()
     return jump
 

@@ -37,7 +37,7 @@ class Block(NamedTuple):
     fault: BlockFault | None = None
 
 
-def pack(lines: Iterable[bytes]) -> bytes:
+def pack_block(lines: Iterable[bytes]) -> bytes:
     """Compress lines, each of which ends with a newline."""
     text = b"".join(lines)
     packer = zlib.compressobj(wbits=_RAW_DEFLATE)
@@ -45,7 +45,7 @@ def pack(lines: Iterable[bytes]) -> bytes:
     return _BLOCK_HEAD.pack(_FIXED, len(body), _digest(body)) + body
 
 
-def blocks(file: BinaryIO) -> Iterator[Block]:
+def read_blocks(file: BinaryIO) -> Iterator[Block]:
     """Yield the blocks of a file that is open at the beginning of one; the first fault ends it."""
     end = file.tell()
     while head := file.read(_BLOCK_HEAD.size):
@@ -180,7 +180,7 @@ def lines(path: Path, *, grows: bool = False) -> Iterator[ArchiveLine]:
     """
     number, chain = 0, ""
     with path.open("rb") as file:
-        for block in blocks(file):
+        for block in read_blocks(file):
             if block.fault == "torn" and grows:
                 return
             if block.fault is not None:
@@ -200,7 +200,7 @@ def lines(path: Path, *, grows: bool = False) -> Iterator[ArchiveLine]:
 def whole_bytes(path: Path) -> int:
     """Return where the last whole block of a file ends."""
     with path.open("rb") as file:
-        return max((block.end for block in blocks(file)), default=0)
+        return max((block.end for block in read_blocks(file)), default=0)
 
 
 def _content(raw: bytes, *, first: bool) -> tuple[Head | Entry | None, str]:

@@ -30,7 +30,7 @@ from engine.store.archive.day_file import (
     head_line,
     head_of,
     lines,
-    pack,
+    pack_block,
     whole_bytes,
 )
 from engine.store.port import START, Entry, order_of
@@ -146,7 +146,7 @@ class Archive:
             for entry in of_day:
                 line, link = entry_line(entry, link)
                 text.append(line)
-            self._write(path, pack(text))
+            self._write(path, pack_block(text))
             if new:
                 self._sync_folder()
             self._link = link

@@ -23,7 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from engine.errors import ConfigurationError, StoreError, StoreUnavailableError
-from engine.store.redis.connection import CommandBatcher, CommandWord, Subscriber, Wire, packed
+from engine.store.redis.connection import CommandBatcher, CommandWord, Subscriber, Wire, packed_command
 from engine.store.redis.sentinel import PrimaryPool, watched
 
 CONNECTIONS = 32
@@ -43,7 +43,7 @@ class _Packing:
         if len(words) < LONG:
             short: list[bytes] = super().pack_command(*words)  # type: ignore[misc]
             return short
-        return [packed(words)]
+        return [packed_command(words)]
 
 
 class RedisClient:

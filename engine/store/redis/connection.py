@@ -135,7 +135,7 @@ class Subscriber(_TakenOver):
         super().__init__(connection)
         self._told = told
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._transport.write(packed(("SUBSCRIBE", *channels)))
+        self._transport.write(packed_command(("SUBSCRIBE", *channels)))
 
     def _take(self, found: Any) -> None:
         if isinstance(found, exceptions.RedisError):
@@ -171,7 +171,7 @@ class _Line(_TakenOver):
         self._waiting.extend([_Waiting(words[0], now, answer) for words, answer in commands])
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(self._timeout, self._look)
-        self._transport.write(b"".join([packed(words) for words, _ in commands]))
+        self._transport.write(b"".join([packed_command(words) for words, _ in commands]))
 
     def _tell_end(self, why: Exception | None) -> None:
         if self._watch is not None:
@@ -215,7 +215,7 @@ class _Line(_TakenOver):
             self.end(exceptions.TimeoutError("the server does not answer"))
 
 
-def packed(words: Sequence[CommandWord]) -> bytes:
+def packed_command(words: Sequence[CommandWord]) -> bytes:
     """Return the bytes of a command; a name of two words (`CONFIG GET`) is two."""
     name, *rest = words
     encoded = [*str(name).encode().split(), *[w if type(w) is bytes else str(w).encode() for w in rest]]

@@ -65,8 +65,8 @@ async def look(where: str, namespace: str) -> ServerStatus:
         info: dict[str, Any] = await link.command("INFO")
         settings: dict[str, str] = {}
         with suppress(StoreError):  # one that hides its settings says so by its faults
-            settings = await link.command("CONFIG GET", *store.settings(), "min-replicas-to-write")
-        losing, unknown = await store.replay(link.command, settings)
+            settings = await link.command("CONFIG GET", *store.durability_settings(), "min-replicas-to-write")
+        losing, unknown = await store.replay_losses(link.command, settings)
         key = f"{base_of(namespace)}:lease"
         name, left, (seconds, micros) = await link.commands([("GET", key), ("PTTL", key), ("TIME",)])
     product = "valkey" if info.get("server_name") == "valkey" else "redis"
@@ -75,7 +75,7 @@ async def look(where: str, namespace: str) -> ServerStatus:
         product=product,
         version=str(info.get(f"{product}_version", info.get("redis_version", ""))),
         primary=info.get("role") == "master",
-        faults=store.faults(settings),
+        faults=store.durability_faults(settings),
         losing=losing,
         unknown=unknown,
         replicas=tuple(_replicas(info)),

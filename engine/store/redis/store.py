@@ -80,16 +80,16 @@ _HIDDEN = (
 )
 
 
-async def replay(
+async def replay_losses(
     ask: Callable[..., Awaitable[Any]], found: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what a restart of a server loses by the rights of its user `default`, and what cannot be known of that.
 
-    `ask` sends a command. `found` are the settings of `settings`. Each text has its remedy behind a semicolon. Raises
+    `ask` sends a command. `found` are the settings of `durability_settings`. Each text has its remedy behind a semicolon. Raises
     `StoreUnavailableError` where the server does not answer.
     """
     if found.get("appendonly") == "no":
-        return (), ()  # nothing is replayed; `faults` says what that costs
+        return (), ()  # nothing is replayed; `durability_faults` says what that costs
     try:
         user = await ask(*_REPLAYS_AS)
     except StoreUnavailableError:
@@ -106,12 +106,12 @@ def _is_harmless(right: str) -> bool:
     return right.startswith("+") or f" {right[1:]} " in _NEVER_WRITTEN or "|" in right
 
 
-def settings() -> tuple[str, ...]:
-    """Return the names of the settings that `faults` wants to know."""
+def durability_settings() -> tuple[str, ...]:
+    """Return the names of the settings that `durability_faults` wants to know."""
     return tuple(_WANTED)
 
 
-def faults(found: Mapping[str, str]) -> tuple[str, ...]:
+def durability_faults(found: Mapping[str, str]) -> tuple[str, ...]:
     """Return, for each setting that is not as it must be, what is lost by it and the remedy."""
     return tuple(
         f"{name} is {found[name]!r}: {loss}; say CONFIG SET {name} {wanted}, and the same in its configuration"
@@ -126,12 +126,12 @@ _POSITION = struct.Struct(">HII")
 """The position of an entry as `append_events.lua` keeps it: its instant in six bytes, its number in four."""
 
 
-def record(stored: bytes) -> Record:
+def record_of_reply(stored: bytes) -> Record:
     """Return a record: its version in four bytes, and its value."""
     return Record(int.from_bytes(stored[:4], "big"), stored[4:])
 
 
-def bearers(bucket: dict[bytes, bytes], id_: bytes) -> list[str]:
+def positions_of_reply(bucket: dict[bytes, bytes], id_: bytes) -> list[str]:
     """Return the positions in a bucket of identities of those that begin so, each once and in order."""
     found = {
         _POSITION.unpack(kept[-_POSITION.size :])
@@ -146,7 +146,7 @@ def members(found: Sequence[bytes]) -> list[tuple[str, Instant]]:
     return [(member.decode(), int(at)) for member, at in zip(found[::2], found[1::2], strict=True)]
 
 
-def entry(position: str, fields: dict[bytes, bytes]) -> Entry:
+def entry_of_reply(position: str, fields: dict[bytes, bytes]) -> Entry:
     """Return an entry of the stream."""
     type_, joined = fields[b"type"].decode(), fields[b"values"]
     return Entry(
@@ -158,7 +158,7 @@ def entry(position: str, fields: dict[bytes, bytes]) -> Entry:
     )
 
 
-def gathered(write: Write) -> list[bytes]:
+def packed_write(write: Write) -> list[bytes]:
     """Pack a write as `write.lua` takes it: what changes, table by table and log by log, and then all values.
 
     The values stand apart because the server's msgpack knows texts but no bytes.
@@ -199,7 +199,7 @@ def gathered(write: Write) -> list[bytes]:
         [(cut.log, cut.count) for cut in write.cuts],
     )
     values = [put.value for puts_ in puts.values() for put in puts_]
-    entries = [entry for append in write.appends for entry in append.entries]
+    entries = [entry_of_reply for append in write.appends for entry_of_reply in append.entries]
     noted = [write.note.value] if write.note else []
     return [msgspec.msgpack.encode(changes), *values, *entries, *noted, *(cut.last for cut in write.cuts)]
 
@@ -279,9 +279,9 @@ class RedisStore:
             )
         found: dict[str, str] = {}
         with suppress(StoreError):  # a server that hides its settings cannot show that it keeps anything
-            found = await self._read("CONFIG GET", *settings())
-        self._faults = faults(found)
-        losing, self._unknown = await replay(self._read, found)
+            found = await self._read("CONFIG GET", *durability_settings())
+        self._faults = durability_faults(found)
+        losing, self._unknown = await replay_losses(self._read, found)
         if (losing or (self._faults and not self._accept_weaker)) and not examining:
             raise WeakDurabilityError(f"the store at {self._link.name}: " + ". ".join(self._faults + losing))
         if not restoring and await self._read("EXISTS", self._key(RESTORING)):
@@ -316,7 +316,7 @@ class RedisStore:
     async def write(self, write: Write) -> WriteOutcome:
         """Do the whole write, or nothing of it; see the module for a lost answer."""
         check_write(write)
-        answer = await self._change(write.name, "write", *gathered(write))
+        answer = await self._change(write.name, "write", *packed_write(write))
         verdict, *rest = (part.decode() for part in answer)
         if verdict == "committed":
             return Committed()
@@ -333,28 +333,28 @@ class RedisStore:
         if not ids:
             return []
         found = await self._read("HMGET", self._key("table", table), *ids)
-        return [None if stored is None else record(stored) for stored in found]
+        return [None if stored is None else record_of_reply(stored) for stored in found]
 
     async def collect(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[list[Record | None]]:
         """Return records of several tables, read in this order."""
         asked = [("HMGET", self._key("table", table), *ids) for table, ids in wanted if ids]
         answers = iter(await self._read(*asked, ask=self._link.several) if asked else ())
         return [
-            [None if stored is None else record(stored) for stored in (next(answers) if ids else ())]
+            [None if stored is None else record_of_reply(stored) for stored in (next(answers) if ids else ())]
             for _, ids in wanted
         ]
 
     async def scan(self, table: str) -> dict[str, Record]:
         """Return a whole table, as it is at one moment."""
         stored = await self._read("HGETALL", self._key("table", table), ask=self._link.whole)
-        return {id_.decode(): record(value) for id_, value in stored.items()}
+        return {id_.decode(): record_of_reply(value) for id_, value in stored.items()}
 
     async def walk(self, table: str) -> AsyncIterator[dict[str, Record]]:
         """Yield a table in small pieces, each as it is then."""
         cursor, came = 0, set[bytes]()
         while True:
             cursor, stored = await self._read("HSCAN", self._key("table", table), cursor, "COUNT", PIECE)
-            yield {id_.decode(): record(value) for id_, value in stored.items() if id_ not in came}
+            yield {id_.decode(): record_of_reply(value) for id_, value in stored.items() if id_ not in came}
             came.update(stored)  # what the server moves while its table grows it tells twice
             if not cursor:
                 return
@@ -460,7 +460,7 @@ class RedisStore:
     async def bearers(self, ids: Sequence[bytes]) -> list[list[str]]:
         """Return the positions of the entries with events that bear these ids; one question each, for they are few."""
         found = [await self._read("HGETALL", self._key("seen", id_[:2].hex())) for id_ in ids]
-        return [bearers(bucket, id_) for bucket, id_ in zip(found, ids, strict=True)]
+        return [positions_of_reply(bucket, id_) for bucket, id_ in zip(found, ids, strict=True)]
 
     async def append_entry(self, type_: str, value: bytes, received_at: Instant) -> str:
         """Append one entry of another type and return its position."""
@@ -477,21 +477,21 @@ class RedisStore:
         if whole:
             return entries[:whole]
         while entries and not entries[-1].last:
-            for entry in await self._entries(entries[-1].position, limit):
-                entries.append(entry)
-                if entry.last:
+            for entry_of_reply in await self._entries(entries[-1].position, limit):
+                entries.append(entry_of_reply)
+                if entry_of_reply.last:
                     break
         return entries
 
     async def _entries(self, after: str, limit: int) -> list[Entry]:
         found = await self._read("XRANGE", self._key("entries"), f"({after}", "+", "COUNT", limit)
-        return [entry(position.decode(), fields) for position, fields in found]
+        return [entry_of_reply(position.decode(), fields) for position, fields in found]
 
     async def entries(self, positions: Sequence[str]) -> list[Entry | None]:
         """Return the entries at these positions, in order; one question each, for they are few."""
         key = self._key("entries")
         found = [await self._read("XRANGE", key, position, position) for position in positions]
-        return [entry(one[0][0].decode(), one[0][1]) if one else None for one in found]
+        return [entry_of_reply(one[0][0].decode(), one[0][1]) if one else None for one in found]
 
     async def trim(self, until: str) -> None:
         """Remove the entries up to a position, none beyond the cursor."""

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from engine.app import Siaga
-from engine.core.alerting.command import Called
+from engine.core.alerting.command import PhoneCallMade
 from engine.core.alerting.phone_list import Callee, callees
 from engine.core.judging.instant import format_instant
 from engine.core.judging.region import lies_in
@@ -114,7 +114,7 @@ async def called(
     if all(notification.person != body.person for notification in case.notifications.values()):
         text = "This person has no message of the alert, so nobody called them about it. Nothing was entered."
         raise Problem(409, "refused", text, refusal="not_told")
-    command = Called(person=body.person, reached=body.reached, operator=scope.token_id)
+    command = PhoneCallMade(person=body.person, reached=body.reached, operator=scope.token_id)
     decision = await siaga_of(request).desk.change(case.alert.id, command, "called", by=scope.credential)
     if decision is None:
         raise not_found("alert")

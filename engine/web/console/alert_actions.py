@@ -10,7 +10,7 @@ from typing import get_args
 
 from starlette.responses import Response
 
-from engine.core.alerting.command import Answer, Called, Comment, EscalateNow, Says
+from engine.core.alerting.command import Answer, Comment, EscalateNow, PhoneCallMade, Says
 from engine.core.alerting.delegation import candidates
 from engine.core.alerting.silence import Match, SilenceWish
 from engine.core.judging.instant import HOUR
@@ -38,7 +38,7 @@ async def answer_for(alert_id: str, visit: CurrentUser = visitor("operate")) -> 
     if says is None or not person:
         return await shown(visit, case, refused="incomplete")
     if visit.text("called") == "yes":  # one tap on the phone list: they were called, reached, and said so
-        called = Called(person=person, reached=True, operator=visit.user)
+        called = PhoneCallMade(person=person, reached=True, operator=visit.user)
         await visit.siaga.desk.change(alert_id, called, "called", by=visit.scope.credential)
     answer = Answer(
         person=person,
@@ -124,7 +124,7 @@ async def call(alert_id: str, visit: CurrentUser = visitor("operate")) -> Respon
     told = {notification.person for notification in case.notifications.values()}
     if person not in told or reached not in {"yes", "no"}:
         return await shown(visit, case, refused="incomplete")
-    command = Called(person=person, reached=reached == "yes", operator=visit.user)
+    command = PhoneCallMade(person=person, reached=reached == "yes", operator=visit.user)
     if await visit.siaga.desk.change(alert_id, command, "called", by=visit.scope.credential) is None:
         raise not_found("alert")
     return _back(visit, alert_id, "called")

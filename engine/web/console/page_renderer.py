@@ -20,7 +20,7 @@ from engine.records.alert_repository import Case
 from engine.store.port import Place
 from engine.texts.alert_text import AlertText
 from engine.texts.alert_text import CaseText as Spoken
-from engine.texts.catalogue import LANGUAGES, Catalogue, Texts, environment, load_catalogue
+from engine.texts.catalogue import LANGUAGES, Catalogue, Texts, load_catalogue, template_environment
 from engine.texts.credential_words import credential_words
 from engine.texts.local_time import duration
 from engine.texts.localizer import Localizer
@@ -83,7 +83,7 @@ class PageRenderer:
     def assets(self) -> Mapping[str, Asset]:
         """The style, the script and the icon, by name."""
         return {
-            name: asset(self._templates, name, files, media_type)
+            name: page_asset(self._templates, name, files, media_type)
             for name, files, media_type in (
                 ("console.css", ("levels.css", "console/console.css", "console/report.css"), "text/css"),
                 ("console.js", ("console/console.js",), "text/javascript"),
@@ -105,7 +105,7 @@ class PageRenderer:
         rights = visit.scope.rights if visit else ()
         path = request.url.path
         html = (
-            environment(self._templates)
+            template_environment(self._templates)
             .get_template(f"console/{template}")
             .render(
                 t=texts,
@@ -116,8 +116,8 @@ class PageRenderer:
                 inbox=PROPOSALS,
                 assets=self.assets,
                 now=self._siaga.clock.now(),
-                said=said(texts, request),
-                form_token=lambda: hidden(visit),
+                said=form_message(texts, request),
+                form_token=lambda: token_field(visit),
                 countdown=countdown,
                 credential=partial(credential_words, texts=texts),
                 **view,
@@ -140,20 +140,20 @@ def console_catalogue(catalogue: Catalogue, templates: Path) -> Catalogue:
     return Catalogue(pairs)
 
 
-def asset(templates: Path, name: str, files: tuple[str, ...], media_type: str) -> Asset:
+def page_asset(templates: Path, name: str, files: tuple[str, ...], media_type: str) -> Asset:
     """Return files as one asset."""
     content = b"".join((templates / file).read_bytes() for file in files)
     digest = hashlib.sha256(content).hexdigest()[:16]
     return Asset(f"{STATIC}{digest}/{name}", content, media_type)
 
 
-def hidden(visit: CurrentUser | None) -> Markup:
+def token_field(visit: CurrentUser | None) -> Markup:
     """Return the field by which a form sends the session's token back."""
     token = visit.form_token if visit else ""
     return Markup('<input type="hidden" name="form_token" value="{}">').format(token)
 
 
-def said(texts: Texts, request: Request) -> str:
+def form_message(texts: Texts, request: Request) -> str:
     """Return what a page says on top after a form; empty where it follows none."""
     key = f"console.said.{request.query_params.get('said', '')}"
     return texts[key] if key in texts else ""  # noqa: SIM401 -- texts are no dict

@@ -12,7 +12,7 @@ import asyncio
 import msgspec
 from starlette.responses import Response
 
-from engine.core.alerting.case_editor import Surroundings
+from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.directory import Contact, Directory
 from engine.core.alerting.reachability import Flaw, Matrix, ReachabilitySpan, flaws, offices_named
 from engine.core.judging.calendar import within_hours
@@ -85,7 +85,7 @@ async def _page(visit: CurrentUser, region: str, *, fault: bool = False) -> Resp
 
 
 def looked_at(
-    rule_set: RuleSet, around: Surroundings, region: str, now: Instant
+    rule_set: RuleSet, around: DecisionContext, region: str, now: Instant
 ) -> tuple[list[Flaw], list[ReachabilitySpan] | None]:
     """Return what is wrong in a region in the hours ahead, and the hours in which an alert there is not told as meant.
 

@@ -23,7 +23,7 @@ from engine.documents.test_files.rule_tests import SUFFIX, load_rule_tests
 from engine.records.alert_lists import WantedList, open_by_rule, precision_in
 from engine.texts.catalogue import Texts
 from engine.texts.localizer import Localizer
-from engine.texts.rule_sentence import memory, sentence
+from engine.texts.rule_sentence import memory_sentence, sentence
 from engine.web.console.current_user import CurrentUser, visitor
 from engine.web.console.page_renderer import shell_of
 from engine.web.console.routing import pages
@@ -113,7 +113,7 @@ async def rule_page(rule_id: str, visit: CurrentUser = visitor("read")) -> Respo
         visit=visit,
         rule=rule,
         sentence=sentence(rule, texts, siaga.kind_names),
-        memory=memory(rule, texts),
+        memory=memory_sentence(rule, texts),
         written=yaml.safe_dump(written(rule), sort_keys=False, allow_unicode=True, width=WIDTH),
         file=Path(rule.source.rpartition(":")[0]).name,
         tenure=tenure,

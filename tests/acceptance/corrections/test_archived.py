@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.judging.event import Event
 from engine.core.judging.instant import DAY
-from engine.operations.event_archiver import Archivist
+from engine.operations.event_archiver import EventArchiver
 from engine.store.archive.events import Archive
 from engine.store.memory import MemoryStore
 from engine.store.port import START as FIRST
@@ -35,7 +35,7 @@ async def test_a_refutation_long_after_finds_its_event_in_the_archive(tmp_path, 
     bench = Bench(MemoryStore(), archive=archive if archived else None)
     await bench.play([[report("old")]])
     assert [alert.resolved_reason for alert in await bench.alerts() if alert.rule.id == "each"] == [""]
-    archivist = Archivist(bench.store, bench.clock, bench.metrics, archive, lambda: 4 * DAY)
+    archivist = EventArchiver(bench.store, bench.clock, bench.metrics, archive, lambda: 4 * DAY)
     while await archivist.turn():
         pass
     archivist.release()

@@ -23,7 +23,7 @@ from engine.documents.regions import load_regions
 from engine.records.alert_repository import ALERTS, history_log
 from engine.records.audit_log import AuditEntry, entries
 from engine.records.case_archive import archive_of
-from engine.records.case_archive import story as story_of
+from engine.records.case_archive import case_story as story_of
 from engine.settings import Settings, load
 from engine.simulation.replay import ReplayProgress
 from engine.store.codec import decode

@@ -26,7 +26,7 @@ from engine.evaluation.dead_letters import (
 )
 from engine.matching.checked import MatcherChoice, native_alone
 from engine.matching.native import NativeMatcher
-from engine.operations.unreadable_records import rebuild
+from engine.operations.unreadable_records import rebuild_group
 from engine.records.rule_sets import Proposal, RuleSet, after_the_past, at_once
 from engine.store.codec import decode
 from engine.store.port import Put, Write
@@ -290,7 +290,7 @@ async def test_without_its_letters_a_group_is_judged_by_a_rebuild_alone(loses_it
     service.carry(SOUND, WHOLE)
     await service.at(120)
     assert await service.rules_of_alerts() == ["utuh"]
-    await rebuild(service.store, service.books, "real|patah|73.15", service.clock.now(), "os:uji")
+    await rebuild_group(service.store, service.books, "real|patah|73.15", service.clock.now(), "os:uji")
     await service.at(121)
     assert await service.rules_of_alerts() == ["patah", "utuh"]
     assert (await service.store.scan(PUT_OFF_GROUPS), await service.store.scan(LETTERS)) == ({}, {})

@@ -11,9 +11,9 @@ from engine.core.judging.condition import Count
 from engine.core.judging.instant import DAY
 from engine.documents.finding import Findings, at_start
 from engine.documents.loaded import Loaded, loaded
-from engine.operations.event_archiver import Archivist
+from engine.operations.event_archiver import EventArchiver
 from engine.records.rule_sets import RuleSet
-from engine.rule_sets.approval import Approval
+from engine.rule_sets.approval import RuleSetRollout
 from engine.store.archive.events import Archive
 from engine.store.port import START as BEGINNING
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, START, Service, rule
@@ -27,8 +27,8 @@ def rules(*of) -> Loaded[RuleSet]:
     return Loaded(RuleSet({one.id: one for one in of}, POLICIES))
 
 
-def approval(service: Service, max_told: int = 50) -> Approval:
-    return Approval(
+def approval(service: Service, max_told: int = 50) -> RuleSetRollout:
+    return RuleSetRollout(
         service.store,
         service.clock,
         service.books,
@@ -126,7 +126,7 @@ async def test_a_rebuild_sees_what_lies_in_the_archive(tmp_path: Path):
     for day in (0, 1, 9):
         await service.report(24 * day, day)
     archive = Archive(tmp_path / "archive", "uji")
-    archivist = Archivist(service.store, service.clock, service.metrics, archive, lambda: DAY)
+    archivist = EventArchiver(service.store, service.clock, service.metrics, archive, lambda: DAY)
     while await archivist.turn():
         pass
     assert len(await service.store.read(BEGINNING, 10)) < 3
@@ -144,7 +144,7 @@ async def test_a_rule_says_from_when_on_it_sees_all_it_needs(tmp_path: Path):
     service = Service()
     for day in (0, 1, 9):
         await service.report(24 * day, day)
-    archivist = Archivist(
+    archivist = EventArchiver(
         service.store, service.clock, service.metrics, Archive(tmp_path / "archive", "uji"), lambda: DAY
     )
     while await archivist.turn():

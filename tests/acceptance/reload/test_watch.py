@@ -11,8 +11,8 @@ from engine.documents.loaded import Loaded, loaded
 from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.silences import Silences
 from engine.records.audit_log import entries as audited
-from engine.records.rule_sets import RuleSet, first
-from engine.rule_sets.approval import ALONE, Approval
+from engine.records.rule_sets import RuleSet, first_rule_set_write
+from engine.rule_sets.approval import ALONE, RuleSetRollout
 from engine.rule_sets.proposals import Proposals
 from engine.rule_sets.rule_files import Watch
 from engine.runtime.keys import Keys
@@ -47,7 +47,7 @@ def files(tmp_path) -> Files:
     return Files(tmp_path / "aturan.yaml")
 
 
-def inbox(service: Service, approval: Approval) -> Proposals:
+def inbox(service: Service, approval: RuleSetRollout) -> Proposals:
     desk = AlertCommands(service.store, service.clock, service.books, service.metrics)
     silences = Silences(service.store, service.clock, service.books, desk)
     return Proposals(service.store, service.clock, service.books, approval, silences, keys=Keys(b"kunci"))
@@ -55,9 +55,9 @@ def inbox(service: Service, approval: Approval) -> Proposals:
 
 async def watching(files: Files, *, auto: bool = False, four_eyes: bool = True) -> tuple[Service, Watch]:
     service = Service()
-    await service.store.write(first(service.rule_set, service.clock.now()))
+    await service.store.write(first_rule_set_write(service.rule_set, service.clock.now()))
     await service.judge()
-    approval = Approval(
+    approval = RuleSetRollout(
         service.store, service.clock, service.books, service.metrics, max_told=5, history=service.history
     )
     return service, Watch(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.answers.bounces import READ_BYTES
 from engine.cli.bounce import TRY_AGAIN
-from engine.texts.answer_link import seal
+from engine.texts.answer_link import signed_name
 from engine.web.server import serving
 from tests.acceptance.web.conftest import Api
 from tests.unit.support.returned import VACATION, postfix
@@ -22,7 +22,7 @@ async def mailed(api: Api) -> tuple[str, str]:
     case = await api.siaga.desk.case(alert_id)
     asked = next(n for n in case.notifications.values() if n.channel == "email" and not n.informing)
     assert asked.state == "sent"
-    name = seal(api._key, asked.id)
+    name = signed_name(api._key, asked.id)
     assert asked.rendered.reference.startswith(f"<{name}@")
     return alert_id, name
 

@@ -21,7 +21,7 @@ from engine.documents.finding import Findings
 from engine.documents.rules.rules import inline_rules
 from engine.documents.yaml_tree import compose
 from engine.escalation.alert_commands import AlertCommands
-from engine.escalation.timers import Escalator
+from engine.escalation.timers import AlertTimers
 from engine.evaluation.evaluator import Evaluator
 from engine.evaluation.poll import WINDOWS
 from engine.intake.event_schema import identity_of
@@ -84,7 +84,7 @@ class Service:
         self.evaluator = Evaluator(
             self.store, self.clock, self.books, self._metrics, native_alone, holder="one", watched_since=START
         )
-        escalator = Escalator(self.store, self.clock, self.desk, self._metrics)
+        escalator = AlertTimers(self.store, self.clock, self.desk, self._metrics)
         turns = (escalator.lift, self.evaluator.turn, escalator.turn)
         self._lock_step = LockStep(self.store, self.clock, turns, self._next_due)
 
@@ -257,7 +257,7 @@ async def test_a_closing_that_crosses_an_opening_leaves_nobody_hidden(store):
 
     async def close():
         await service.desk.answer(simpul.id, CLOSE, by=OPERATOR)
-        await Escalator(store, service.clock, service.desk, Metrics()).lift()
+        await AlertTimers(store, service.clock, service.desk, Metrics()).lift()
         assert await store.planned(REVEALS) == {}
 
     crossed.deed = close()

@@ -8,7 +8,7 @@ import pytest
 from redis import exceptions
 from redis.asyncio import Redis
 
-from engine.store.redis.connection import Subscriber, Wire, packed
+from engine.store.redis.connection import Subscriber, Wire, packed_command
 
 
 class Server:
@@ -127,10 +127,10 @@ async def test_where_nobody_listens_that_is_raised_to_each(opened):
 
 def test_words_are_packed_as_the_server_reads_them():
     assert (
-        packed(("CONFIG GET", b"a\r\n", 12))
+        packed_command(("CONFIG GET", b"a\r\n", 12))
         == b"*4\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$3\r\na\r\n\r\n$2\r\n12\r\n"
     )
-    assert packed(("GET", "é")) == "*2\r\n$3\r\nGET\r\n$2\r\né\r\n".encode()
+    assert packed_command(("GET", "é")) == "*2\r\n$3\r\nGET\r\n$2\r\né\r\n".encode()
 
 
 async def test_an_answer_that_comes_after_its_connection_was_given_up_answers_nobody(opened):

@@ -13,7 +13,7 @@ import pytest
 from engine import cli
 from engine.app import open_siaga
 from engine.core.judging.instant import DAY, parse_instant
-from engine.operations.event_archiver import Archivist
+from engine.operations.event_archiver import EventArchiver
 from engine.people.tokens import Scope
 from engine.settings import load
 from engine.store.archive.events import Archive
@@ -61,7 +61,7 @@ def options(var) -> list[str]:
                 await siaga.intake.submit(json.dumps(report(number)).encode(), "application/json", NATION)
             await siaga.advance(START + 8 * DAY)
             archive = Archive(var / "archive", "siaga")
-            archivist = Archivist(siaga.store, siaga.clock, siaga.metrics, archive, lambda: 4 * DAY)
+            archivist = EventArchiver(siaga.store, siaga.clock, siaga.metrics, archive, lambda: 4 * DAY)
             while await archivist.turn():
                 pass
             archivist.release()

@@ -15,7 +15,7 @@ from engine import cli
 from engine.app import open_siaga
 from engine.core.alerting.alert import NOTICES
 from engine.core.judging.instant import DAY, MINUTE, parse_instant
-from engine.operations.case_archiver import CaseArchivist
+from engine.operations.case_archiver import CaseArchiver
 from engine.records.alert_repository import ALERTS
 from engine.runtime.keys import secret_keys
 from engine.settings import Settings, load
@@ -84,7 +84,7 @@ async def _live(place: Archived) -> None:
         place.history = [entry.digest for entry in await siaga.desk.history(place.alert)]
         place.messages = set((await siaga.desk.case(place.alert)).notifications)
         keys = secret_keys(place.settings.key_file, {})
-        archivist = CaseArchivist(
+        archivist = CaseArchiver(
             siaga.store, siaga.clock, siaga.metrics, siaga.past, keys, place.settings.retention
         )
         for day in (35, 36, 70):  # an alert leaves once judging has forgotten its group

@@ -13,8 +13,8 @@ from engine import cli
 from engine.app import Siaga, open_siaga
 from engine.core.judging.instant import DAY, MINUTE
 from engine.operations import audit_proof
-from engine.operations.case_archiver import CaseArchivist
-from engine.operations.event_archiver import Archivist
+from engine.operations.case_archiver import CaseArchiver
+from engine.operations.event_archiver import EventArchiver
 from engine.people.tokens import Scope
 from engine.records.statistics import summarise, take
 from engine.runtime.keys import Keys
@@ -66,14 +66,14 @@ class Installation:
                 )
 
     async def _archive(self, siaga: Siaga) -> None:
-        archivist = Archivist(
+        archivist = EventArchiver(
             siaga.store, siaga.clock, siaga.metrics, Archive(self.var / "archive", "siaga"), lambda: 4 * DAY
         )
         while await archivist.turn():
             pass
         archivist.release()
         assert siaga.past is not None
-        cases = CaseArchivist(
+        cases = CaseArchiver(
             siaga.store, siaga.clock, siaga.metrics, siaga.past, Keys(b"k"), RetentionSection(audit_days=1)
         )
         while await cases.turn():

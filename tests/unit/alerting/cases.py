@@ -5,8 +5,8 @@ Here: plain builders with one word for each thing, and `Course`, which carries o
 
 import msgspec
 
-from engine.core.alerting.case_editor import NO_STAGES, Surroundings
-from engine.core.alerting.command import Answer, Attempted, Cover, Open, Wake, Withheld
+from engine.core.alerting.case_editor import NO_STAGES, DecisionContext
+from engine.core.alerting.command import Answer, Attempted, Open, RecheckSilence, TimerDue, Withheld
 from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.directory import Assignment, Contact, Contents, Directory, Person
 from engine.core.alerting.gates import attempt
@@ -91,7 +91,7 @@ def having(*people):
 
 def around(contents=CONTENTS, **more):
     """What a decision may look at."""
-    return Surroundings("test", Directory(contents), REGIONS, **more)
+    return DecisionContext("test", Directory(contents), REGIONS, **more)
 
 
 def target(role, at="region", **more):
@@ -239,9 +239,9 @@ class Course:
                 break
             self.now = max(self.now, due)
             if self.alert.cover_changes_at is not None and self.alert.cover_changes_at <= self.now:
-                self.do(Cover())
+                self.do(RecheckSilence())
             if self.alert.wake_at is not None and self.alert.wake_at <= self.now:
-                self.do(Wake())
+                self.do(TimerDue())
             self.deliver()
         else:
             raise AssertionError("something is due again and again, and nothing comes of it")

@@ -9,7 +9,7 @@ import pytest
 
 from engine.core.alerting.alert import AlertStatus
 from engine.core.alerting.answer import REFUSALS, TABLE
-from engine.core.alerting.command import GRADES, Comment, EscalateNow, Says, Wake
+from engine.core.alerting.command import GRADES, Comment, EscalateNow, Says, TimerDue
 from engine.core.alerting.policy import Acknowledge
 from engine.core.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import START, Course, joined, policy, says, step, target
@@ -262,7 +262,7 @@ def test_what_is_pending_is_cancelled_as_taken():
     """Sekda-prov was planned but not sent when Sekda took."""
     course = Course().until(29)
     course.now = START + 30 * MINUTE
-    course.do(Wake())
+    course.do(TimerDue())
     course.do(says("sekda", "taken"))
     assert course.states("first")[1] == ("sekda-prov", "cancelled", "taken")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.alerting.credential import Credential, may_approve, owner, same_person
+from engine.core.alerting.credential import Credential, credential_owner, may_approve, same_person
 
 TOKEN = Credential("token", "4be1a2c3d4")
 BOUND = Credential("token", "4be1a2c3d4", "siti")
@@ -39,7 +39,7 @@ def test_one_person(one: Credential, other: Credential) -> None:
 )
 def test_two_people(one: Credential, other: Credential) -> None:
     assert not same_person(one, other)
-    assert owner(one) != owner(other)
+    assert credential_owner(one) != credential_owner(other)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from engine.core.alerting.alert import EVIDENCE_KEPT
-from engine.core.alerting.command import Keep, Wake, Withheld
+from engine.core.alerting.command import NoteRuleSetChange, TimerDue, Withheld
 from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.policy import Acknowledge, StepCondition
 from engine.core.judging.instant import HOUR, MINUTE
@@ -157,9 +157,9 @@ def test_waking_early_or_twice_changes_nothing(taken):
     course.until(1)
     if taken:
         course.do(says("sekda", "taken"))
-    early = course.do(Wake(), 2)
+    early = course.do(TimerDue(), 2)
     course.until(70)
-    again = course.do(Wake())
+    again = course.do(TimerDue())
     assert [(d.reason, d.history, d.notifications) for d in (early, again)] == [("nothing_due", (), ())] * 2
 
 
@@ -167,7 +167,7 @@ def test_a_resolved_alert_is_never_woken():
     """No due instant is left."""
     course = Course().until(1)
     course.do(says("sekda", "resolved"))
-    decision = course.do(Wake(), 600)
+    decision = course.do(TimerDue(), 600)
     assert (decision.reason, decision.alert.wake_at) == ("nothing_due", None)
 
 
@@ -230,7 +230,7 @@ def test_a_reload_leaves_an_open_alert_as_it_is_and_says_so():
     """Its rule's version and its policy stay; a resolved one is not even remarked on."""
     course = Course().until(1)
     before = course.alert
-    course.do(Keep(reason="rule_changed", version="neu"))
+    course.do(NoteRuleSetChange(reason="rule_changed", version="neu"))
     kept = course.history[-1]
     assert (kept.name, kept.reason, kept.details) == ("reload_kept", "rule_changed", {"version": "neu"})
     assert (course.alert.rule, course.alert.policy, course.alert.wake_at) == (
@@ -239,7 +239,7 @@ def test_a_reload_leaves_an_open_alert_as_it_is_and_says_so():
         before.wake_at,
     )
     course.do(Ended(at=START, reason="quiet"), 2)
-    assert course.do(Keep(reason="rule_removed")).history == ()
+    assert course.do(NoteRuleSetChange(reason="rule_removed")).history == ()
 
 
 def test_after_a_taking_a_skipped_step_gives_way_to_the_next_that_runs_on_and_to_no_other():

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from engine.core.alerting.command import Wake
+from engine.core.alerting.command import TimerDue
 from engine.core.alerting.directory import ALWAYS
 from engine.core.alerting.policy import Acknowledge
 from engine.core.judging.instant import HOUR, MINUTE
@@ -256,7 +256,7 @@ def test_a_restart_asks_the_giver_again():
     course.do(says("kesbangpol", "taken"))
     course.news()
     course.until(63)
-    course.do(Wake())
+    course.do(TimerDue())
     assert sorted(set(course.sent) - {("taken_by", "sekda"), ("taken_by", "bkpsdm")}) == [
         ("expiry", "kesbangpol"),
         ("step", "bkpsdm"),

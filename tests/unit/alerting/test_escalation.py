@@ -5,7 +5,7 @@ Specification: docs/specification/escalation.md#steps.
 
 import msgspec
 
-from engine.core.alerting.command import EscalateNow, Wake
+from engine.core.alerting.command import EscalateNow, TimerDue
 from engine.core.alerting.directory import Duty, HolderSpan
 from engine.core.alerting.policy import Acknowledge, StepCondition
 from engine.core.judging.instant import HOUR, MINUTE
@@ -382,7 +382,7 @@ def test_after_the_last_step_escalating_by_hand_exhausts():
 def test_what_is_overdue_runs_once_and_the_next_wait_counts_from_then():
     """After two hours of downtime one step starts, not four (docs/specification/escalation.md#downtime)."""
     course = Course(policy(step("sekda", wait=30), rounds_after_first=9)).until(0)
-    course.do(Wake(), 120)
+    course.do(TimerDue(), 120)
     assert (len(course.alert.runs), course.alert.wake_at) == (2, START + 150 * MINUTE)
 
 

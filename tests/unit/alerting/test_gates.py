@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from engine.core.alerting.alert import AFTER_CLOSING, NoticeKind
-from engine.core.alerting.command import Wake
+from engine.core.alerting.command import TimerDue
 from engine.core.alerting.directory import PassedOver
 from engine.core.alerting.gates import PERSON, attempt
 from engine.core.alerting.policy import StepCondition
@@ -91,7 +91,7 @@ def test_a_step_that_runs_while_acknowledged_is_wanted_then():
     terms = policy(step("bkpsdm"), step("sekda", when=StepCondition(not_resolved=True)))
     course = Course(terms).until(29)
     course.do(says("bkpsdm", "taken"))
-    course.do(Wake(), 30)
+    course.do(TimerDue(), 30)
     assert ask(course, notice(course)) is None
 
 

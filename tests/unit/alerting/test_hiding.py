@@ -6,9 +6,9 @@ Specification: docs/specification/escalation.md#restart-of-a-step, #silences.
 import msgspec
 import pytest
 
-from engine.core.alerting.command import Cover, EscalateNow, Wake
+from engine.core.alerting.command import EscalateNow, RecheckSilence, TimerDue
 from engine.core.alerting.integrity import unaccounted_alerts
-from engine.core.alerting.silence import hider
+from engine.core.alerting.silence import inhibiting_rule
 from engine.core.judging.judgement import Ended
 from tests.unit.alerting.cases import START, Course, joined, says
 
@@ -21,7 +21,7 @@ def hidden(**words):
 def look(course, *standing):
     """The alert looks while these are open."""
     course.around = msgspec.structs.replace(course.around, standing=standing)
-    return course.do(Cover())
+    return course.do(RecheckSilence())
 
 
 def names(course):
@@ -48,7 +48,7 @@ def names(course):
 )
 def test_the_region_its_parent_and_the_nation(region, standing, by):
     """The first rule of the list that has one names the reason."""
-    assert hider(("gempa", "banjir"), region, standing) == by
+    assert inhibiting_rule(("gempa", "banjir"), region, standing) == by
 
 
 def test_hidden_it_is_recorded_and_nobody_is_told():
@@ -91,7 +91,7 @@ def test_another_rule_may_go_on_hiding_it():
 @pytest.mark.parametrize(
     "command",
     [
-        Wake(),
+        TimerDue(),
         EscalateNow(person="op", is_operator=True),
         joined(),
         joined(level=4),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.core.alerting.alert import AFTER_CLOSING, FINAL
-from engine.core.alerting.command import Attempted, Comment, Cover, EscalateNow, Wake
+from engine.core.alerting.command import Attempted, Comment, EscalateNow, RecheckSilence, TimerDue
 from engine.core.alerting.conflict_of_interest import accused
 from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.directory import Contents, Deputy, Duty, HolderSpan
@@ -202,12 +202,12 @@ class Alerting(RuleBasedStateMachine):
     def service_stands_still(self, minutes):
         """Nothing runs meanwhile; then what is overdue runs."""
         self.course.now += minutes * MINUTE
-        self._do(Wake())
+        self._do(TimerDue())
 
     @rule()
     def wakes(self):
         """Everything overdue is done by one waking: the next is due later, or never."""
-        self._do(Wake())
+        self._do(TimerDue())
         alert, now = self.course.alert, self.course.now
         assert all(at is None or at > now for at in (alert.wake_at, alert.cover_changes_at))
 
@@ -313,7 +313,7 @@ class Alerting(RuleBasedStateMachine):
         )
         self.course.around = msgspec.structs.replace(self.course.around, silences=silences)
         if told:
-            self._do(Cover())
+            self._do(RecheckSilence())
 
     # --- what holds after every act ------------------------------------------------------------------------------
 

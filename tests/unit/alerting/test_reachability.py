@@ -5,7 +5,15 @@ import pytest
 
 from engine.core.alerting.directory import Duty, HolderSpan, Person
 from engine.core.alerting.policy import Quiet, StepCondition
-from engine.core.alerting.reachability import Flaw, Matrix, counts, flaws, offices_named, outlook, reach
+from engine.core.alerting.reachability import (
+    Flaw,
+    Matrix,
+    escalation_preview,
+    flaws,
+    hour_counts,
+    offices_named,
+    reach,
+)
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.core.judging.rule import LevelStep
 from tests.unit.alerting.cases import (
@@ -31,7 +39,7 @@ PEOPLE = (person("sekda"), person("lain"))
 
 def looked(policy_=None, contents=CONTENTS, **more):
     """The outlook of an alert of level siaga in Pinrang."""
-    return outlook(RULE, policy_ or policy(), "73.15", 3, around(contents), START, **more)
+    return escalation_preview(RULE, policy_ or policy(), "73.15", 3, around(contents), START, **more)
 
 
 def reached(policy_=None, contents=CONTENTS, level=3):
@@ -128,7 +136,7 @@ def test_the_matrix_joins_hours_that_reach_the_same_people():
         (5, 24, ("sekda",)),
     ]
     assert len(rows) == len(matrix) == 1
-    assert counts(stretches)["told"] == 24
+    assert hour_counts(stretches)["told"] == 24
 
 
 def flaw(kind, since, until=None, **more):

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from engine.core.alerting.alert import AFTER_CLOSING
-from engine.core.alerting.command import Cover, EscalateNow, Wake
+from engine.core.alerting.command import EscalateNow, RecheckSilence, TimerDue
 from engine.core.alerting.policy import Acknowledge
-from engine.core.alerting.silence import Match, Silence, covering, next_change
+from engine.core.alerting.silence import Match, Silence, covering_silence, next_change
 from engine.core.judging.instant import HOUR, MINUTE
 from tests.unit.alerting.cases import START, Course, evidence, joined, policy, says, step
 
@@ -30,7 +30,7 @@ def silence(since=0, until=60, match=None, name="s1", **more):
 def silenced(course, *silences):
     """These silences are made now (none: all are ended), and the alert looks."""
     course.around = msgspec.structs.replace(course.around, silences=silences)
-    return course.do(Cover())
+    return course.do(RecheckSilence())
 
 
 # --- which alerts --------------------------------------------------------------------------------------------------
@@ -71,21 +71,21 @@ def test_every_key_must_hold(match, meant):
 def test_awas_is_covered_only_where_the_silence_says_so(level, awas, covered):
     """Nobody sleeps through awas by accident."""
     alert = Course(level=level).alert
-    assert (covering(alert, [silence(include_awas=awas)], START) is not None) is covered
+    assert (covering_silence(alert, [silence(include_awas=awas)], START) is not None) is covered
 
 
 def test_a_silence_covers_from_its_start_to_just_before_its_end():
     """[from, until)."""
     alert, one = Course().alert, silence(10, 20)
     ends = (one.since - 1, one.since, one.until - 1, one.until)
-    assert [covering(alert, [one], at) is not None for at in ends] == [False, True, True, False]
+    assert [covering_silence(alert, [one], at) is not None for at in ends] == [False, True, True, False]
     assert [next_change(alert, [one], at) for at in ends] == [one.since, one.until, one.until, None]
 
 
 def test_a_silence_ended_before_it_began_never_covers():
     """From is until."""
     alert, one = Course().alert, silence(10, 10)
-    assert (covering(alert, [one], one.since), next_change(alert, [one], START)) == (None, None)
+    assert (covering_silence(alert, [one], one.since), next_change(alert, [one], START)) == (None, None)
 
 
 # --- what it holds back ---------------------------------------------------------------------------------------------
@@ -220,9 +220,9 @@ def test_a_silence_ended_by_hand_lifts_at_once():
 def test_looking_again_changes_nothing():
     """Neither under the cover nor after it."""
     course = Course(silences=(silence(),))
-    again = course.do(Cover())
+    again = course.do(RecheckSilence())
     course.until(70)
-    after = course.do(Cover())
+    after = course.do(RecheckSilence())
     assert [(d.reason, d.history, d.notifications) for d in (again, after)] == [("nothing_due", (), ())] * 2
 
 
@@ -230,7 +230,7 @@ def test_a_timer_that_falls_due_under_a_silence_nobody_told_of_starts_nothing():
     """Made while the process died: the alert finds out by itself."""
     course = Course().until(1)
     course.around = msgspec.structs.replace(course.around, silences=(silence(20, 90),))
-    course.do(Wake(), 30)
+    course.do(TimerDue(), 30)
     assert (course.alert.silenced, course.alert.current.step) == ("s1", 1)
     assert course.alert.cover_changes_at == START + 90 * MINUTE
 

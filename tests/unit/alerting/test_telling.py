@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.alerting.command import Attempted, Wake
+from engine.core.alerting.command import Attempted, TimerDue
 from engine.core.alerting.delivery import JITTER, LONGEST_RETRY, _wait
 from engine.core.alerting.notification_planning import contacts_for
 from engine.core.judging.instant import MINUTE, SECOND
@@ -145,7 +145,7 @@ def test_a_late_notice_does_not_repeat_a_follow_up_on_the_same_contact():
     """The phone got `resolved` already; the late `step` needs no second one."""
     course = Course(policy(step("sekda", wait=10), rounds_after_first=1)).until(9)
     course.now = START + 10 * MINUTE
-    course.do(Wake())
+    course.do(TimerDue())
     course.claim()
     late = next(n.id for n in course.notifications.values() if n.state == "sending")
     course.do(says("desk", "resolved", is_operator=True))
@@ -238,7 +238,7 @@ def test_the_kind_is_first_until_a_notice_went_out():
     """Planned twice and not sent in between: still `first`."""
     course = Course(policy(step("sekda", wait=10), rounds_after_first=1))
     course.now = START + 10 * MINUTE
-    course.do(Wake())
+    course.do(TimerDue())
     assert [kind for _, kind, _ in on(course)] == ["first", "first"]
 
 

@@ -13,7 +13,7 @@ from engine.metric_labels import BOUNCES
 from engine.records.alert_repository import ALERTS
 from engine.runtime.keys import Keys
 from engine.store.port import Put, Write
-from engine.texts.answer_link import seal
+from engine.texts.answer_link import signed_name
 from tests.unit.support.returned import QMAIL, VACATION, postfix
 from tests.unit.support.switchboard import KEY, PEOPLE, SEKDA, Switchboard, person
 
@@ -78,7 +78,7 @@ def test_the_metric_has_the_results_of_the_postbox():
 async def test_a_bounce_marks_its_message_failed_and_the_next_contact_serves(office):
     """Once; brought again it is settled."""
     notice = await office.tells()
-    mail = postfix(seal(KEY, notice))
+    mail = postfix(signed_name(KEY, notice))
     assert await office.postbox.take(mail) == "failed"
     assert await office.postbox.take(mail) == "settled"
     await office.board.send()
@@ -92,15 +92,15 @@ async def test_a_bounce_marks_its_message_failed_and_the_next_contact_serves(off
 async def test_a_delay_changes_nothing_and_a_delivery_is_kept(office, action):
     """The server tries on; or the mail is there."""
     notice = await office.tells()
-    assert await office.postbox.take(postfix(seal(KEY, notice), action)) == action
+    assert await office.postbox.take(postfix(signed_name(KEY, notice), action)) == action
     assert await office.states() == ["sent" if action == "delayed" else "delivered"]
 
 
 async def test_nobody_marks_a_message_that_they_did_not_get(office):
     """The id alone, another's seal, a seal of another message, a seal that is cut."""
     notice = await office.tells()
-    mark = seal(KEY, "pemberitahuan").rpartition(".")[2]
-    forged = [notice, f"{notice}.{mark}", seal(b"lain", notice), seal(KEY, notice)[:-1]]
+    mark = signed_name(KEY, "pemberitahuan").rpartition(".")[2]
+    forged = [notice, f"{notice}.{mark}", signed_name(b"lain", notice), signed_name(KEY, notice)[:-1]]
     for name in forged:
         for mail in (postfix(name), QMAIL.format(name=name).encode()):
             assert await office.postbox.take(mail) == "stranger"
@@ -110,20 +110,20 @@ async def test_nobody_marks_a_message_that_they_did_not_get(office):
 async def test_what_is_no_bounce_is_nothing(office):
     """Somebody on leave answers our message."""
     notice = await office.tells()
-    assert await office.postbox.take(VACATION.format(name=seal(KEY, notice)).encode()) == "no_bounce"
+    assert await office.postbox.take(VACATION.format(name=signed_name(KEY, notice)).encode()) == "no_bounce"
     assert await office.states() == ["sent"]
 
 
 async def test_a_message_that_is_gone_is_a_strangers(office):
     """Sealed by us once, and not in the store any more."""
     await office.tells()
-    assert await office.postbox.take(postfix(seal(KEY, "lama"))) == "stranger"
+    assert await office.postbox.take(postfix(signed_name(KEY, "lama"))) == "stranger"
 
 
 async def test_the_maildir_is_emptied_of_what_we_understand_and_keeps_the_rest(office):
     """A bounce may quote our message, so it is deleted; what a person should see stays, as read by nobody."""
     notice = await office.tells()
-    office.deliver("1", postfix(seal(KEY, notice)))
+    office.deliver("1", postfix(signed_name(KEY, notice)))
     office.deliver("2", postfix("pemberitahuan.palsu"))
     office.deliver("3", VACATION.encode())
     assert await office.postbox.turn() == 3
@@ -135,7 +135,7 @@ async def test_the_maildir_is_emptied_of_what_we_understand_and_keeps_the_rest(o
 async def test_a_mail_that_raises_is_put_away_and_the_next_is_taken(office):
     """What a notice leads to is broken here: the record of the alert cannot be read."""
     notice = await office.tells()
-    office.deliver("1", postfix(seal(KEY, notice)))
+    office.deliver("1", postfix(signed_name(KEY, notice)))
     office.deliver("2", VACATION.encode())
     broken = Put(ALERTS, office.alert, b"\x01rusak")
     await office.board.store.write(Write(name="t", puts=(broken,)))
@@ -152,7 +152,7 @@ async def test_a_maildir_that_is_not_there_yet_is_empty(office):
 async def test_a_mail_that_was_taken_before_a_crash_is_taken_again_and_goes(office):
     """The report was entered, the file not yet deleted."""
     notice = await office.tells()
-    mail = postfix(seal(KEY, notice))
+    mail = postfix(signed_name(KEY, notice))
     await office.postbox.take(mail)
     office.deliver("1", mail)
     assert await office.postbox.turn() == 1

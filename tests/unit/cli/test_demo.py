@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from engine.cli.demo import living_link, of_its_own
-from engine.delivery.gateways import outlets_of
+from engine.delivery.gateways import gateway_configs
 from engine.settings import load
 
 GATEWAYS = """\
@@ -30,7 +30,7 @@ def config(tmp_path) -> Path:
 
 def served(config: Path, overrides: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for outlet in outlets_of(load(config, overrides=overrides), {"KEY": "k" * 32}):
+    for outlet in gateway_configs(load(config, overrides=overrides), {"KEY": "k" * 32}):
         found.setdefault(outlet.gateway.route.channel, []).append(outlet.notifier["adapter"])
     return found
 

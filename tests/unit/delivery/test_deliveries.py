@@ -2,7 +2,7 @@
 
 import asyncio
 
-from engine.delivery.deliveries import Deliveries, Delivery, Places
+from engine.delivery.deliveries import Deliveries, Delivery, SendSlots
 
 
 async def test_a_stop_lets_what_is_under_way_end():
@@ -13,7 +13,7 @@ async def test_a_stop_lets_what_is_under_way_end():
         await answered.wait()
         ended.append("sent")
 
-    deliveries = Deliveries(Places({}), patience=60)
+    deliveries = Deliveries(SendSlots({}), patience=60)
     deliveries.start(Delivery("", delivery()))
     closing = asyncio.create_task(deliveries.close())
     await asyncio.sleep(0)
@@ -32,7 +32,7 @@ async def test_a_stop_does_not_wait_for_a_gateway_that_hangs():
         finally:
             ended.append("given up")
 
-    deliveries = Deliveries(Places({}), patience=0.001)
+    deliveries = Deliveries(SendSlots({}), patience=0.001)
     deliveries.start(Delivery("", delivery()))
     await deliveries.close()
     assert ended == ["given up"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.delivery.gateways import outlets_of
+from engine.delivery.gateways import gateway_configs
 from engine.settings import Settings
 from notifiers.registry import build_one
 
@@ -25,6 +25,6 @@ def test_a_gateway_is_given_as_many_messages_at_once_as_it_has_connections(tmp_p
             "gateways": {"smtp": {"host": "utama.example", "connections": 2}},
         }
     )
-    outlets = outlets_of(settings, {"KEY": "k" * 32})
+    outlets = gateway_configs(settings, {"KEY": "k" * 32})
     assert tuple(outlet.gateway.at_once for outlet in outlets) == expected
     assert tuple(build_one(outlet.notifier)._settings.connections for outlet in outlets) == expected

@@ -24,7 +24,7 @@ async def waiting(*requests: int) -> MemoryStore:
 async def taken(store: MemoryStore, cursor: str = START) -> poll.EvaluatorPoll:
     pace = Pace()
     pace.events = 250
-    return await poll.read(store, ManualClock(NOW + 60_000), cursor, pace)
+    return await poll.read_poll(store, ManualClock(NOW + 60_000), cursor, pace)
 
 
 async def test_a_batch_ends_behind_the_request_with_which_it_has_enough():

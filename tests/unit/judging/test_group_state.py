@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.judging.group_state import Gap, covered, merged
+from engine.core.judging.group_state import Gap, merged_gaps, outage_within
 
 GAPS = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 20)).map(
@@ -19,12 +19,12 @@ EDGES = st.integers(0, 90)
 
 def test_only_what_lies_between_counts() -> None:
     gaps = [Gap(since=10, until=20), Gap(since=30, until=40)]
-    assert covered(gaps, 0, 100) == 20
-    assert covered(gaps, 15, 35) == 10
-    assert covered(gaps, 20, 30) == 0
-    assert covered(gaps, 12, 13) == 1
-    assert covered(gaps, 35, 15) == 0
-    assert covered([], 0, 100) == 0
+    assert outage_within(gaps, 0, 100) == 20
+    assert outage_within(gaps, 15, 35) == 10
+    assert outage_within(gaps, 20, 30) == 0
+    assert outage_within(gaps, 12, 13) == 1
+    assert outage_within(gaps, 35, 15) == 0
+    assert outage_within([], 0, 100) == 0
 
 
 def test_gaps_that_touch_are_one() -> None:
@@ -34,7 +34,7 @@ def test_gaps_that_touch_are_one() -> None:
         Gap(since=20, until=25),
         Gap(since=12, until=13),
     ]
-    assert merged(gaps) == (Gap(since=10, until=25), Gap(since=30, until=40))
+    assert merged_gaps(gaps) == (Gap(since=10, until=25), Gap(since=30, until=40))
 
 
 def test_a_gap_stands_in_the_stream_as_from_and_until() -> None:
@@ -45,6 +45,6 @@ def test_a_gap_stands_in_the_stream_as_from_and_until() -> None:
 def test_no_millisecond_counts_twice(gaps: list[Gap], since: int, until: int) -> None:
     """Counted one by one, in whatever order and however often the gaps are told."""
     down = sum(any(gap.since <= at < gap.until for gap in gaps) for at in range(since, until))
-    assert covered(gaps, since, until) == down
-    assert covered([*reversed(gaps), *gaps], since, until) == down
-    assert covered(merged(gaps), since, until) == down
+    assert outage_within(gaps, since, until) == down
+    assert outage_within([*reversed(gaps), *gaps], since, until) == down
+    assert outage_within(merged_gaps(gaps), since, until) == down

@@ -14,7 +14,7 @@ from engine.core.judging.condition import ExpectedMember, ExpectedReporters, Sil
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit, Test
 from engine.core.judging.group_evaluation import Group
-from engine.core.judging.group_state import Circumstances, Gap, GroupState, merged
+from engine.core.judging.group_state import Circumstances, Gap, GroupState, merged_gaps
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.judgement import Ended, Opened, Risen
 from engine.core.judging.rule import Clear, LevelStep, Rule
@@ -57,7 +57,7 @@ def worlds(draw: st.DrawFn) -> tuple[Rule, list[Event], Circumstances]:
     bounds = st.none() | MINUTES
     around = Circumstances(
         since=draw(MINUTES),
-        gaps=merged(Gap(since=at, until=at + long * MINUTE) for at, long in gaps),
+        gaps=merged_gaps(Gap(since=at, until=at + long * MINUTE) for at, long in gaps),
         member=None if seen is not None else ExpectedMember("73.15", draw(bounds), draw(bounds)),
     )
     return one, reports, around

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.core.judging.absence import Stopwatch
 from engine.core.judging.calendar import Active, NamedSpan, Spans
-from engine.core.judging.group_state import Gap, merged
+from engine.core.judging.group_state import Gap, merged_gaps
 
 GAP = (Gap(since=10, until=20),)
 
@@ -55,7 +55,7 @@ def test_it_counts_instant_by_instant(
     rows: list[tuple[int, int]], stages: list[tuple[int, int]] | None, since: int, length: int
 ):
     """Held against looking at every millisecond."""
-    gaps = merged(Gap(since=at, until=at + long) for at, long in rows)
+    gaps = merged_gaps(Gap(since=at, until=at + long) for at, long in rows)
     named = tuple(NamedSpan(id="t", since=at, until=at + long) for at, long in stages or ())
     clock = Stopwatch(gaps, None if stages is None else Spans(Active(stages=named), "WIB"))
 

@@ -14,7 +14,7 @@ from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.notes import NOTES, Notes, digest_of, with_note
 from engine.evaluation.groups import GroupHead
 from engine.operations.audit_proof import verify
-from engine.operations.case_archiver import CaseArchivist
+from engine.operations.case_archiver import CaseArchiver
 from engine.records.alert_lists import lists_of
 from engine.records.alert_repository import (
     ALERTS,
@@ -59,8 +59,8 @@ def archive(tmp_path) -> CaseArchive:
     return CaseArchive(tmp_path / "cases", "uji")
 
 
-def archivist(board, archive, **settings) -> CaseArchivist:
-    return CaseArchivist(
+def archivist(board, archive, **settings) -> CaseArchiver:
+    return CaseArchiver(
         board.store, board.clock, board.metrics, archive, Keys(KEY), RetentionSection(**settings)
     )
 

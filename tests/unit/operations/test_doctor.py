@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.operations.doctor import CLAIMED, judge
+from engine.operations.doctor import CLAIMED, proxy_result
 
 
 def seen(address: str = "198.51.100.7", *, forwarded: bool = True, ignored: bool = False) -> dict:
@@ -34,6 +34,6 @@ def seen(address: str = "198.51.100.7", *, forwarded: bool = True, ignored: bool
     ids=["right", "no_proxy", "not_trusted", "passes_nothing", "passes_all", "trusts_strangers"],
 )
 def test_what_it_says(plain: dict, claimed: dict, direct: bool, state: str, says: str):
-    verdict = judge(plain, claimed, direct=direct)
+    verdict = proxy_result(plain, claimed, direct=direct)
     assert (verdict.state, says in verdict.says) == (state, True)
     assert (state == "good") == (not verdict.remedy)

@@ -12,7 +12,7 @@ from engine.clock import ManualClock
 from engine.core.judging.condition import Count
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.metrics import Metrics
-from engine.operations.event_archiver import ARCHIVE, WAITS, Archivist, horizon, told_link
+from engine.operations.event_archiver import ARCHIVE, WAITS, EventArchiver, horizon, told_link
 from engine.store.archive.day_file import ChainPosition
 from engine.store.archive.events import Archive
 from engine.store.archive.history import EventHistory
@@ -45,9 +45,9 @@ class Office:
             self.kill_at = None
             raise Killed
 
-    def archivist(self, folder: Path | None = None) -> Archivist:
+    def archivist(self, folder: Path | None = None) -> EventArchiver:
         archive = Archive(folder or self.folder, "uji")
-        return Archivist(self.store, self.clock, self.metrics, archive, lambda: KEEPS)
+        return EventArchiver(self.store, self.clock, self.metrics, archive, lambda: KEEPS)
 
     async def receive(self, at: int, *, applied: bool = True) -> None:
         self.clock.set(at)
@@ -80,7 +80,7 @@ def office(tmp_path):
     return Office(tmp_path / "archive")
 
 
-async def run(archivist: Archivist) -> None:
+async def run(archivist: EventArchiver) -> None:
     while await archivist.turn():
         pass
 

@@ -9,7 +9,7 @@ from engine.core.alerting.silence import Match, SilenceWish
 from engine.core.judging.instant import HOUR
 from engine.escalation.notes import NOTES, digest_of, with_note
 from engine.operations.audit_proof import verify
-from engine.operations.personal_data import Persons
+from engine.operations.personal_data import PersonalData
 from engine.operations.unreadable_records import TYPES
 from engine.people.directory_service import DirectoryService
 from engine.people.proposal_records import PROPOSALS, ChangeProposal, Subject
@@ -66,7 +66,7 @@ async def told_and_answered(store: MemoryStore | None = None) -> tuple[Switchboa
 
 async def test_all_that_is_kept_is_given_and_the_look_stands_in_the_audit():
     board, alert = await told_and_answered()
-    kept = await Persons(board.store, board.books).kept(WHO, board.clock.now(), by=OPERATOR)
+    kept = await PersonalData(board.store, board.books).kept(WHO, board.clock.now(), by=OPERATOR)
     assert kept.person.contacts[0].value == SEKDA
     assert kept.offices == (("73.15", "sekda"),)
     assert {n.alert for n in kept.notifications} == {alert}
@@ -77,7 +77,7 @@ async def test_all_that_is_kept_is_given_and_the_look_stands_in_the_audit():
 
 async def test_an_erasure_leaves_no_address_no_words_and_no_note_and_every_chain_whole():
     board, _ = await told_and_answered()
-    persons = Persons(board.store, board.books)
+    persons = PersonalData(board.store, board.books)
     erased = await persons.erase(WHO, board.clock.now(), by=OPERATOR)
     assert erased == {"person": 1, "messages": 1, "notes": 1, "redacted": 0, "reports": 0, "waiting": 0}
     assert (await board.books.directory()).person(WHO) is None
@@ -95,7 +95,7 @@ async def test_what_still_has_to_be_sent_loses_its_words_and_is_not_sent():
     alert = await board.open()
     board.route.become("down")
     await board.send()
-    erased = await Persons(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
+    erased = await PersonalData(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
     assert erased["messages"] == 1
     assert await holds(board.store, SEKDA) == []
     board.route.become("up")
@@ -112,7 +112,7 @@ async def test_addresses_go_from_the_texts_of_others_and_the_others_keep_their_w
     digest = digest_of(alert, "bpbd-7315", text)
     remark = Comment(person="bpbd-7315", note_digest=digest)
     await board.desk.change(alert, remark, "comment", with_note(alert, digest, text), by=OPERATOR)
-    await Persons(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
+    await PersonalData(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
     (left,) = [decode(one.value, str) for one in (await board.store.scan(NOTES)).values()]
     assert left == f"Sekda di {ERASED} tidak mengangkat."
     assert (await verify(board.store)).fault is None
@@ -128,7 +128,7 @@ async def test_a_reply_that_waits_is_cancelled_and_one_that_was_sent_loses_its_a
     ]
     puts = tuple(Put(NOTIFICATIONS, one.id, encode(one)) for one in replies)
     await board.store.write(Write(name="bench", puts=puts, plans=(Plan(OUTBOX, "r1", board.clock.now()),)))
-    await Persons(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
+    await PersonalData(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
     left = [decode(one.value, Notification) for one in await board.store.get(NOTIFICATIONS, ["r1", "r2"])]
     assert [(one.state, one.rendered.to, one.due_at) for one in left] == [
         ("cancelled", "", None),
@@ -151,7 +151,7 @@ async def test_an_address_that_is_also_somebody_elses_stays_theirs():
     await board.books.replace_directory(
         msgspec.structs.replace(contents, people=shared), board.clock.now(), by=OPERATOR
     )
-    assert not await Persons(board.store, board.books).addresses(WHO)
+    assert not await PersonalData(board.store, board.books).addresses(WHO)
 
 
 async def test_who_says_it_again_after_a_crash_still_finds_the_addresses():
@@ -160,7 +160,7 @@ async def test_who_says_it_again_after_a_crash_still_finds_the_addresses():
     await DirectoryService(board.store, board.books).amend(
         lambda contents: without(contents, WHO), board.clock.now(), OPERATOR
     )
-    assert SEKDA in (await Persons(board.store, board.books).addresses(WHO)).values
+    assert SEKDA in (await PersonalData(board.store, board.books).addresses(WHO)).values
 
 
 async def test_reasons_of_proposals_lose_the_address():
@@ -175,7 +175,7 @@ async def test_reasons_of_proposals_lose_the_address():
         reason=f"kata {SEKDA}",
     )
     await board.store.write(Write(name="bench", puts=(Put(PROPOSALS, "p", encode(proposal)),)))
-    await Persons(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
+    await PersonalData(board.store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
     (record,) = await board.store.get(PROPOSALS, ["p"])
     left = decode(record.value, ChangeProposal)
     assert (left.subject.silence.reason, left.reason) == (f"telp {ERASED}", f"kata {ERASED}")
@@ -201,7 +201,7 @@ async def test_reports_in_quarantine_and_those_that_left_it_lose_the_address_and
     puts = (Put(QUARANTINE, "q1", encode(kept)), Put(SHARES, "t", encode(share)))
     appends = (Append(SETTLED, (encode(settled), encode(other))),)
     await store.write(Write(name="bench", puts=puts, appends=appends))
-    erased = await Persons(store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
+    erased = await PersonalData(store, board.books).erase(WHO, board.clock.now(), by=OPERATOR)
     assert erased["reports"] == 2
     assert await holds(store, SEKDA) == []
     assert [decode(one, SettledRecord).at for one in await store.log(SETTLED)] == [1, 2]
@@ -217,5 +217,7 @@ async def test_of_an_unknown_person_nothing_is_erased():
     board = Switchboard()
     await board.publish()
     assert not any(
-        (await Persons(board.store, board.books).erase("nobody", board.clock.now(), by=OPERATOR)).values()
+        (
+            await PersonalData(board.store, board.books).erase("nobody", board.clock.now(), by=OPERATOR)
+        ).values()
     )

@@ -12,7 +12,7 @@ from engine.escalation.silences import Silences
 from engine.operations.retention import Retention
 from engine.people.proposal_records import MOST_OF_HOLDER, PROPOSALS, ChangeProposal, TooManyProposalsError
 from engine.records.alert_repository import NOTIFICATIONS
-from engine.rule_sets.approval import Approval
+from engine.rule_sets.approval import RuleSetRollout
 from engine.rule_sets.proposals import Proposals
 from engine.runtime.keys import Keys
 from engine.settings_sections import RetentionSection
@@ -30,7 +30,7 @@ async def board() -> Switchboard:
     """A Sekda with one phone that counts."""
     board = Switchboard()
     await board.publish()
-    approval = Approval(
+    approval = RuleSetRollout(
         board.store, board.clock, board.books, board.metrics, max_told=5, history=EventHistory(board.store)
     )
     silences = Silences(board.store, board.clock, board.books, board.desk)
@@ -255,7 +255,7 @@ async def test_no_digest_of_a_contact_can_be_searched_without_the_key(board):
     first = (await coded(board), await change(board))[1]
     other = Switchboard()
     await other.publish()
-    approval = Approval(
+    approval = RuleSetRollout(
         other.store, other.clock, other.books, other.metrics, max_told=5, history=EventHistory(other.store)
     )
     silences = Silences(other.store, other.clock, other.books, other.desk)

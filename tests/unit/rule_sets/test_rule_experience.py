@@ -14,7 +14,7 @@ from engine.core.judging.group_key import GroupKey
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Instant, Millis
 from engine.core.judging.rule import Rule
 from engine.evaluation.groups import Groups, Judged
-from engine.records.rule_sets import RuleSet, first
+from engine.records.rule_sets import RuleSet, first_rule_set_write
 from engine.rule_sets.rule_experience import LONG, experience
 from engine.store.memory import MemoryStore
 from engine.store.port import Write
@@ -33,7 +33,7 @@ async def stored(rules: list[Rule], loaded_at: Instant) -> MemoryStore:
     """A store in which these rules came into force at an instant."""
     store = MemoryStore()
     await store.open()
-    await store.write(first(RuleSet({rule.id: rule for rule in rules}, {}), loaded_at))
+    await store.write(first_rule_set_write(RuleSet({rule.id: rule for rule in rules}, {}), loaded_at))
     return store
 
 

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from engine.errors import ConfigurationError
-from engine.simulation.backtest_report import difference
-from engine.simulation.ledger import Course, Ledger, Received, RecordedMessage
+from engine.simulation.backtest_report import backtest_difference
+from engine.simulation.ledger import AlertCourse, Ledger, Received, RecordedMessage
 from engine.simulation.replay import Recording
 
-COURSE = Course(
+COURSE = AlertCourse(
     id="a", rule="r", group="73", ordinal=1, level=2, happened_at=100, detected_at=100, closed_at=500
 )
 TOLD = RecordedMessage(
@@ -70,17 +70,18 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path):
         Recording(tmp_path / "none.jsonl")
 
 
-def ledger(courses: list[Course], told: list[RecordedMessage]) -> Ledger:
+def ledger(courses: list[AlertCourse], told: list[RecordedMessage]) -> Ledger:
     return Ledger(
         rules=1, since=0, until=1_000, received=Received(), courses=tuple(courses), told=tuple(told)
     )
 
 
 def changed(
-    before: tuple[Course, list[RecordedMessage]] | None, after: tuple[Course, list[RecordedMessage]] | None
+    before: tuple[AlertCourse, list[RecordedMessage]] | None,
+    after: tuple[AlertCourse, list[RecordedMessage]] | None,
 ):
     sides = [ledger([side[0]], side[1]) if side else ledger([], []) for side in (before, after)]
-    return difference(*sides)
+    return backtest_difference(*sides)
 
 
 def counts(found) -> dict[tuple[str, str], tuple[int, ...]]:
@@ -117,14 +118,14 @@ def test_an_alert_after_the_other_was_closed_is_another_one():
 def test_an_alert_keeps_its_partner_when_an_earlier_one_comes_before_it():
     """Which alert is meant follows from when it happened, not from its number."""
     first = msgspec.structs.replace(COURSE, id="b", happened_at=1, detected_at=1, closed_at=50)
-    found = difference(ledger([COURSE], [TOLD]), ledger([first, COURSE], [TOLD]))
+    found = backtest_difference(ledger([COURSE], [TOLD]), ledger([first, COURSE], [TOLD]))
     assert (found.new, found.gone, found.redated) == ((first,), (), ())
 
 
 def test_groups_have_nothing_to_do_with_each_other():
     """Also where their alerts happened at the same instant."""
     other = msgspec.structs.replace(COURSE, id="b", group="12")
-    found = difference(ledger([COURSE, other], [TOLD]), ledger([COURSE], [TOLD]))
+    found = backtest_difference(ledger([COURSE, other], [TOLD]), ledger([COURSE], [TOLD]))
     assert (found.gone, found.new) == ((other,), ())
 
 

@@ -14,7 +14,7 @@ from engine.simulation.officials import (
     SEEN_WITHIN,
     TAKEN_WITHIN,
     UNREACHABLE_IGNORED,
-    plan,
+    planned_reaction,
 )
 
 SENT_AT = 1_732_683_600_000
@@ -24,7 +24,7 @@ PEOPLE = [f"sekda-{number}" for number in range(10)]
 
 
 def plans(kind: str, seed: int = 1) -> list:
-    return [plan(seed, alert, person, kind, SENT_AT) for alert in ALERTS for person in PEOPLE]
+    return [planned_reaction(seed, alert, person, kind, SENT_AT) for alert in ALERTS for person in PEOPLE]
 
 
 def share(found: list) -> float:
@@ -41,8 +41,8 @@ def share(found: list) -> float:
 def test_a_plan_depends_on_its_arguments_alone_and_lies_in_the_bounds(
     seed, alert, person, kind, sent_at
 ) -> None:
-    planned = plan(seed, alert, person, kind, sent_at)
-    assert planned == plan(seed, alert, person, kind, sent_at)
+    planned = planned_reaction(seed, alert, person, kind, sent_at)
+    assert planned == planned_reaction(seed, alert, person, kind, sent_at)
     if planned is None:
         return
     says = tuple(answer.says for answer in planned.answers)
@@ -56,7 +56,7 @@ def test_a_plan_depends_on_its_arguments_alone_and_lies_in_the_bounds(
 
 @given(st.integers(), st.text(), st.text(), st.integers(0, 10**12), st.integers(0, 10**9))
 def test_a_later_sending_only_moves_the_answers(seed, alert, person, sent_at, later) -> None:
-    early, late = (plan(seed, alert, person, "first", at) for at in (sent_at, sent_at + later))
+    early, late = (planned_reaction(seed, alert, person, "first", at) for at in (sent_at, sent_at + later))
     assert (early is None) == (late is None)
     if early and late:
         assert [(a.says, a.at + later) for a in early.answers] == [(a.says, a.at) for a in late.answers]
@@ -89,7 +89,11 @@ def test_who_takes_it_later_always_settles_it(kind: str) -> None:
 
 
 def test_some_alerts_find_nobody_at_all() -> None:
-    silent = [alert for alert in ALERTS if not any(plan(1, alert, person, "first", 0) for person in PEOPLE)]
+    silent = [
+        alert
+        for alert in ALERTS
+        if not any(planned_reaction(1, alert, person, "first", 0) for person in PEOPLE)
+    ]
     assert len(silent) / len(ALERTS) == pytest.approx(MOODS[-1][0], abs=0.1)
 
 

@@ -6,7 +6,7 @@ from engine.core.judging.condition import Count
 from engine.core.judging.group_state import GroupState, Point
 from engine.core.judging.judgement import Evidence
 from engine.core.judging.rule import Rule
-from engine.simulation.recorder import figure, meant
+from engine.simulation.recorder import figure_at, is_meant_group
 
 RULE = Rule(id="r", title="", short_title="", owner="", why="", guide="", per=("region", "incident"))
 
@@ -28,7 +28,7 @@ RULE = Rule(id="r", title="", short_title="", owner="", why="", guide="", per=("
 )
 def test_a_group_is_meant_by_its_text_or_by_its_keys(group, text, named):
     """Keys that a test leaves out may be anything; keys that the rule has not mean no group of it."""
-    assert meant(RULE, group, text) is named
+    assert is_meant_group(RULE, group, text) is named
 
 
 def point(at: int, *, watched: bool = True) -> Point:
@@ -45,4 +45,4 @@ def test_the_window_at_an_instant_is_open_behind_and_closed_before(at, value):
         id="r", title="", short_title="", owner="", why="", guide="", condition=Count(at_least=1, within=10)
     )
     points = (point(1), point(5, watched=False), point(10))
-    assert figure(rule, GroupState(points=points), at) == value
+    assert figure_at(rule, GroupState(points=points), at) == value

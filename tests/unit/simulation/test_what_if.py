@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.simulation.what_if import FOR_NEW, find, paste, text_of
+from engine.simulation.what_if import FOR_NEW, find_rule, paste_rules, text_of
 
 FILE = """\
 version: 1
@@ -37,7 +37,7 @@ def rules(tmp_path: Path) -> Path:
 
 def pasted(text: str, rules: Path) -> tuple[Path, str, tuple[int, int]]:
     into = rules.with_name("baru")
-    found = paste(text, rules, into)
+    found = paste_rules(text, rules, into)
     return found.file.relative_to(into), found.file.read_text(), (found.first, found.last)
 
 
@@ -74,7 +74,7 @@ def test_only_files_of_rules_are_copied(rules):
 
 
 def test_a_line_of_the_file_is_a_line_of_the_text_or_none(rules):
-    found = paste("id: dua\nper: district", rules, rules.with_name("baru"))
+    found = paste_rules("id: dua\nper: district", rules, rules.with_name("baru"))
     assert [found.line(found.file, line) for line in (8, 9, 10, 11)] == [None, 1, 2, None]
     assert found.line(rules / "b.yaml", 9) is None
 
@@ -89,12 +89,12 @@ def test_no_text_breaks_the_copy(tmp_path_factory, text):
     folder = tmp_path_factory.mktemp("paste") / "rules"
     folder.mkdir()
     (folder / "a.yaml").write_text(FILE)
-    found = paste(text, folder, folder.with_name("baru"))
+    found = paste_rules(text, folder, folder.with_name("baru"))
     assert found.file.exists()
 
 
 def test_what_is_written_back_unchanged_is_the_same_rule(rules):
-    place = find("tiga", rules)
+    place = find_rule("tiga", rules)
     _, content, _ = pasted(text_of("tiga", rules), rules)
     assert content == FILE
     assert place is not None

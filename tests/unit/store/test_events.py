@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.judging.instant import DAY, HOUR
-from engine.store.archive.day_file import FIRST, ChainPosition, Damage, DamagedError, blocks, pack
+from engine.store.archive.day_file import FIRST, ChainPosition, Damage, DamagedError, pack_block, read_blocks
 from engine.store.archive.events import LOCK, Archive
 from engine.store.port import START, Entry
 
@@ -124,7 +124,7 @@ def _whole() -> ChainPosition:
 
 def lines_of(path) -> list[bytes]:
     with path.open("rb") as file:
-        return [line + b"\n" for block in blocks(file) for line in block.text.split(b"\n")[:-1]]
+        return [line + b"\n" for block in read_blocks(file) for line in block.text.split(b"\n")[:-1]]
 
 
 @given(data=st.data())
@@ -158,7 +158,7 @@ def test_a_line_removed_put_in_changed_or_swapped_is_found(archive, file, change
         lines[1] = lines[1].replace(b"synthetic", b"Synthetic")
     else:
         lines[1:3] = reversed(lines[1:3])
-    path.write_bytes(pack(lines))
+    path.write_bytes(pack_block(lines))
     found = archive.verify().damages
     assert found == (Damage(path.name, 2 if change == "put in" else 1, "chain"),)
     with pytest.raises(DamagedError, match=r"2024-11-2[78]\.jsonl\.gz, line"):
@@ -177,7 +177,7 @@ def test_lines_gone_from_the_end_are_found_by_what_the_store_says(archive):
     told = written(archive).link
     archive.release()
     path = archive.folder / "2024-11-27.jsonl.gz"
-    path.write_bytes(pack(lines_of(path)[:-1]))
+    path.write_bytes(pack_block(lines_of(path)[:-1]))
     assert archive.verify().damages == (Damage("2024-11-28.jsonl.gz", 0, "missing"),)
     path = archive.folder / "2024-11-30.jsonl.gz"
     path.unlink()
@@ -219,7 +219,7 @@ def test_a_torn_write_is_cut_off_and_written_again(tmp_path_factory, data):
 def test_who_reads_beside_the_writer_sees_whole_blocks(archive):
     written(archive)
     with (archive.folder / "2024-11-30.jsonl.gz").open("ab") as file:
-        file.write(pack([b"{}\n"])[:40])
+        file.write(pack_block([b"{}\n"])[:40])
     reader = Archive(archive.folder, "uji")
     assert list(reader.entries()) == ENTRIES
     assert reader.verify(archive.link).damages == ()

@@ -2,15 +2,15 @@
 
 import pytest
 
-from engine.store.redis.store import faults, settings
+from engine.store.redis.store import durability_faults, durability_settings
 
 KEEPS = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
 
 
 def test_a_server_that_keeps_everything_has_no_fault():
     """The settings of the embedded server and of the shipped configuration are enough."""
-    assert set(settings()) == set(KEEPS)
-    assert faults(KEEPS) == ()
+    assert set(durability_settings()) == set(KEEPS)
+    assert durability_faults(KEEPS) == ()
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ def test_a_server_that_keeps_everything_has_no_fault():
 )
 def test_each_weak_setting_is_named_with_its_remedy(name, weak):
     """A fault says what is set, what is lost by it and what to do."""
-    (fault,) = faults({**KEEPS, name: weak})
+    (fault,) = durability_faults({**KEEPS, name: weak})
     assert fault.startswith(f"{name} is '{weak}'")
     assert f"CONFIG SET {name} {KEEPS[name]}" in fault
 
 
 def test_what_cannot_be_read_is_not_trusted():
     """A server that hides its settings promises nothing."""
-    assert [fault.split()[0] for fault in faults({})] == list(KEEPS)
+    assert [fault.split()[0] for fault in durability_faults({})] == list(KEEPS)

@@ -5,7 +5,7 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.texts.answer_link import PLACEHOLDER, fill, fingerprint, link, token_for, token_length
+from engine.texts.answer_link import PLACEHOLDER, link, token_fingerprint, token_for, token_length, with_token
 
 KEY = b"kunci uji"
 
@@ -32,18 +32,20 @@ def test_key_and_notification_both_decide():
 
 def test_the_store_keeps_a_fingerprint_that_needs_the_key():
     """Nobody who reads the store can make the link, or try tokens against it."""
-    assert fingerprint(b"satu", "abc234") != fingerprint(b"dua", "abc234")
-    assert sha256(b"abc234").hexdigest() not in fingerprint(b"satu", "abc234")
+    assert token_fingerprint(b"satu", "abc234") != token_fingerprint(b"dua", "abc234")
+    assert sha256(b"abc234").hexdigest() not in token_fingerprint(b"satu", "abc234")
 
 
 def test_a_token_typed_by_hand_is_found_all_the_same():
     """Capitals, spaces around it and digits that the alphabet does not have are what people type."""
     assert (
-        fingerprint(b"satu", " ABlOb2 ") == fingerprint(b"satu", "ab1082") == fingerprint(b"satu", "ablob2")
+        token_fingerprint(b"satu", " ABlOb2 ")
+        == token_fingerprint(b"satu", "ab1082")
+        == token_fingerprint(b"satu", "ablob2")
     )
 
 
 def test_the_link_takes_the_token_where_its_placeholder_stands():
     """The stored message has no token; every attempt fills in the same."""
     assert link("https://siaga.example/") == f"https://siaga.example/a/{PLACEHOLDER}"
-    assert fill(link("https://siaga.example"), "abc") == "https://siaga.example/a/abc"
+    assert with_token(link("https://siaga.example"), "abc") == "https://siaga.example/a/abc"
