@@ -71,9 +71,9 @@ from engine.records.alert_repository import ALERTS, CLOSINGS, COVERS, OUTBOX, RE
 from engine.records.case_archive import CaseArchive, archive_of
 from engine.records.rule_sets import RuleSet, first_rule_set_write
 from engine.records.runtime_config import SILENCES, RuntimeConfig
-from engine.rule_sets.approval import RuleSetRollout
-from engine.rule_sets.approval_worker import previews
 from engine.rule_sets.proposals import Proposals
+from engine.rule_sets.rollout import RuleSetRollout
+from engine.rule_sets.rollout_worker import previews
 from engine.rule_sets.rule_files import EVERY_SECONDS as WATCH_SECONDS
 from engine.rule_sets.rule_files import Watch, as_they_lie, files_of, import_directory, read_rule_set
 from engine.runtime.keys import Keys, agreed_keys
@@ -83,7 +83,7 @@ from engine.runtime.worker import Workers
 from engine.settings import Settings
 from engine.store.archive.events import Archive
 from engine.store.port import Store
-from engine.texts.answer_link import signed_name, token_for
+from engine.texts.answer_link_token import signed_name, token_for
 from engine.texts.catalogue import load_catalogue
 from engine.texts.render import Renderer
 from engine.texts.response import Responses

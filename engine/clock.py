@@ -1,7 +1,7 @@
 """The only reader of wall time, and the manual clock of tests, replays and exercises.
 
 Here: what `now` is, and whether anybody keeps it right.
-Not here: arithmetic on instants (`core.judging.instant`) and waiting (the loops of `service`).
+Not here: arithmetic on instants (`core.judging.instant`) and waiting (`runtime.loop_runner`).
 An instant is a whole number of milliseconds since 1970-01-01T00:00:00 UTC.
 """
 

@@ -1,6 +1,6 @@
 """The SMS alphabet GSM 03.38: writing any text in it, and counting what an SMS costs.
 
-Here: pure functions on text, for whoever reads or writes what must fit into an SMS (`loading`, `wording`). Not here:
+Here: pure functions on text, for whoever reads or writes what must fit into an SMS (`documents`, `texts`). Not here:
 which words an SMS says (`texts.sms`) and gateways' word lists.
 A septet is the unit of length: one a character, two for the characters of the extension table.
 """

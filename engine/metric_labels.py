@@ -107,7 +107,7 @@ WRITES = (
 WRITE_OUTCOMES = ("committed", "conflict", "fenced")
 MOST_WRITES = 64
 RULES_REJECTED = ("invalid", "too_many_told", "changed_meanwhile", "raised", "unreadable")
-"""Why a rule set is not put in force (`rule_sets.approval`; `raised`, `unreadable`: `evaluation.activation`)."""
+"""Why a rule set is not put in force (`rule_sets.rollout`; `raised`, `unreadable`: `evaluation.activation`)."""
 REFUSED = (
     "rate",
     "event_rate",

@@ -16,7 +16,7 @@ from engine.delivery.delivery_reports import DeliveryOutcome, DeliveryReports
 from engine.escalation.item_retry import ItemRetry
 from engine.metrics import Metrics
 from engine.runtime.keys import Keys
-from engine.texts.answer_link import id_of_signed_name
+from engine.texts.answer_link_token import id_of_signed_name
 
 READ_BYTES = 262_144
 """Of a longer mail only so much is read; a report stands at the beginning."""

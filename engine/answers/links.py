@@ -1,6 +1,6 @@
 """Links: which message, and which alert or digest, a token on an answer page belongs to, and whether it still answers.
 
-Here: finding them. Not here: making tokens (`texts.answer_link`), keeping their fingerprints (a claim does, with
+Here: finding them. Not here: making tokens (`texts.answer_link_token`), keeping their fingerprints (a claim does, with
 `records.alert_repository`), and the page (`web.answer_page`). A token counts as long as one of the installation's keys
 makes it: one made with a key that was taken away leads nowhere, though the store knows its fingerprint.
 """
@@ -17,12 +17,18 @@ from engine.core.judging.instant import DAY, Instant
 from engine.errors import UnreadableRecordError
 from engine.records.alert_lists import LAYOUT
 from engine.records.alert_repository import LINKS, NOTIFICATIONS, Case, load
-from engine.records.readable import readable_of, readable_or
 from engine.records.runtime_config import RuntimeConfig
+from engine.records.tolerant_read import readable_of, readable_or
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Drop, Put, Store, Write
-from engine.texts.answer_link import KEYED, as_written, token_fingerprint, token_for, unkeyed_fingerprint
+from engine.texts.answer_link_token import (
+    KEYED,
+    as_written,
+    token_fingerprint,
+    token_for,
+    unkeyed_fingerprint,
+)
 
 KEYED_LINKS = "keyed_links"
 """The mark of a store whose fingerprints of links are all under a key."""

@@ -34,10 +34,10 @@ from engine.escalation.alert_commands import ATTEMPTS, AlertCommands
 from engine.escalation.internal_alerts import ask
 from engine.metrics import Metrics
 from engine.people.contact_changes import ContactChanges
+from engine.records.additional_writes import AdditionalWrites
 from engine.records.alert_repository import Case
 from engine.records.audit_log import AuditEntry, append_audit
 from engine.records.runtime_config import RuntimeConfig
-from engine.records.write_parts import AdditionalWrites
 from engine.store.port import Append, Committed, Plan, Put, Store, Write
 from engine.store.write_names import WriteName
 from engine.texts.conversation import AppliedText, Begun, Conversation, RecordedAct, begin, hear, miss

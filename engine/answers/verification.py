@@ -20,8 +20,8 @@ from engine.core.judging.instant import DAY, HOUR, Instant, Millis, format_durat
 from engine.delivery.reply_codes import recent_misses
 from engine.errors import SiagaError
 from engine.people.directory_service import DirectoryService
-from engine.records.readable import readable_or
 from engine.records.runtime_config import RuntimeConfig
+from engine.records.tolerant_read import readable_or
 from engine.rule_sets.proposals import Proposals
 from engine.runtime.keys import Keys
 from engine.store.codec import encode

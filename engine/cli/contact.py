@@ -98,7 +98,7 @@ def verify(
 ) -> None:
     """Bring back the code that was sent to a contact: it counts unless another contact objects, or by approval.
 
-    With `reload.four_eyes: false` they go there from now on, and the audit says `credential_alone`.
+    With `reload.four_eyes: false` they go there from now on, and the audit says `alone`.
 
     Example: siaga contact verify sekda-7315/sms/2 407215
     """

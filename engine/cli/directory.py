@@ -312,7 +312,7 @@ def import_(
     unannounced: Annotated[
         bool,
         typer.Option(
-            "--unannounced", help="Notify nobody whose address goes; the audit says `credential_alone`."
+            "--unannounced", help="Notify nobody whose address goes; the audit says `alone`."
         ),
     ] = False,
     config: ConfigFile = DEFAULT_FILE,

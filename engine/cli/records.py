@@ -15,7 +15,7 @@ import typer
 from engine.cli.common.options import ConfigFile, Overrides, os_account, settings_of
 from engine.cli.common.storage import books_of, storage
 from engine.clock import WallClock
-from engine.records.readable import readable
+from engine.records.tolerant_read import readable
 from engine.settings import DEFAULT_FILE, Settings
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def remove(
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
 ) -> None:
-    """Remove a record that cannot be read; its bytes are kept in the table `unreadable_records`.
+    """Remove a record that cannot be read; its bytes are kept in the table `unreadable`.
 
     After an alert was removed, judge its group anew: `siaga records list` shows the group that waits.
 

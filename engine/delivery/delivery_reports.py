@@ -18,7 +18,7 @@ from engine.delivery.replies import Replies
 from engine.escalation.alert_commands import AlertCommands
 from engine.metrics import Metrics
 from engine.records.alert_repository import NOTIFICATIONS
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Put, Store, Write
 

@@ -34,7 +34,7 @@ from engine.escalation.internal_alerts import ask
 from engine.escalation.item_retry import PUT_OFF
 from engine.records.alert_repository import CLAIM, NOTIFICATIONS, OUTBOX, Case, answer_link, load
 from engine.records.audit_log import AUDIT
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Plan, Put, Write
 from engine.store.write_names import WriteName

@@ -43,11 +43,11 @@ from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.item_retry import ItemRetry
 from engine.metrics import Metrics
 from engine.records.alert_repository import ALERTS, CLAIM, NOTIFICATIONS, OUTBOX, Case, WriteBuilder, load
-from engine.records.readable import readable_of
 from engine.records.runtime_config import RuntimeConfig
+from engine.records.tolerant_read import readable_of
 from engine.runtime.batcher import Batcher
 from engine.store.port import Store
-from engine.texts.answer_link import signed_name, token_for, with_token
+from engine.texts.answer_link_token import signed_name, token_for, with_token
 from engine.texts.objection import fill_code
 from engine.texts.render import Renderer
 from notifiers.base import DeliveryError, Message, Notifier, Receipt, known_refusal, receipt_to_keep

@@ -12,8 +12,7 @@ import structlog
 
 from engine.clock import Clock
 from engine.core.alerting.command import Attempted
-from engine.core.alerting.policy import Channel
-from engine.core.alerting.route import (
+from engine.core.alerting.gateway_route import (
     CLOSED,
     Breaker,
     Route,
@@ -22,14 +21,15 @@ from engine.core.alerting.route import (
     give_up_probe,
     routes_to,
 )
+from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import MINUTE, SECOND, Instant, Millis
 from engine.delivery.deliveries import AT_ONCE, SendSlots
 from engine.documents.adapters import Adapter, Callback
 from engine.documents.gateways import GatewayEntry, Rate, RouteProfile, Trust, load_gateways
 from engine.errors import ConfigurationError, StoreError
 from engine.metrics import Metrics
-from engine.records.readable import readable_of, readable_or
 from engine.records.runtime_config import BREAKERS
+from engine.records.tolerant_read import readable_of, readable_or
 from engine.runtime.batcher import Batcher
 from engine.settings import Settings
 from engine.store.codec import encode
@@ -64,7 +64,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     low_balance: float | None = None
 
     def __repr__(self) -> str:
-        return f"Outlet(gateway={self.gateway!r})"  # the rest holds passwords
+        return f"GatewayConfig(gateway={self.gateway!r})"  # the rest holds passwords
 
 
 def gateway_configs(settings: Settings, environment: Mapping[str, str]) -> tuple[GatewayConfig, ...]:

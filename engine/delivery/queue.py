@@ -21,8 +21,8 @@ from engine.errors import UnreadableRecordError
 from engine.escalation.internal_alerts import ask
 from engine.escalation.item_retry import PUT_OFF
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
-from engine.records.readable import report_unreadable
 from engine.records.runtime_config import RuntimeConfig
+from engine.records.tolerant_read import report_unreadable
 from engine.store.codec import decode_record
 from engine.store.port import Expect, Plan, Store, Write
 

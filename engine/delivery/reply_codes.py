@@ -16,7 +16,7 @@ import msgspec
 from engine.core.alerting.alert import Alert
 from engine.core.judging.instant import HOUR, Instant, Millis
 from engine.records.alert_repository import ALERTS
-from engine.records.readable import readable_of, readable_or
+from engine.records.tolerant_read import readable_of, readable_or
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Drop, Place, Plan, Put, Store, Write

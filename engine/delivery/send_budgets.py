@@ -13,7 +13,7 @@ from engine.core.alerting.alert import Notification
 from engine.core.alerting.budget import HELD, Allowance, Budgets, accounts, kept
 from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import Instant, parse_duration
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.settings_sections import BudgetSection
 from engine.store.codec import encode
 from engine.store.port import Put, Store

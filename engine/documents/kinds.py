@@ -1,7 +1,7 @@
 """Kinds of events and their names, and the groups in which a form offers them, read from YAML.
 
 Here: the form of `config/kinds.yaml`. Not here: what happens to an event of an unknown kind (`intake.submission`) and
-how a name is worked into a message (`wording`).
+how a name is worked into a message (`texts`).
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ from engine.metrics import Metrics
 from engine.records.alert_lists import AlertsPage, WantedList, newest_of, page_of
 from engine.records.alert_repository import ALERTS, CLOSINGS, Case, WriteBuilder, history_log, load, standing
 from engine.records.case_archive import CaseArchive
-from engine.records.readable import readable, readable_entries
 from engine.records.runtime_config import RuntimeConfig
 from engine.records.statistics import Summary, summarise, take
+from engine.records.tolerant_read import readable, readable_entries
 from engine.runtime.batcher import Batcher
 from engine.store.codec import decode as decode_value
 from engine.store.port import Committed, Expect, Place, Plan, Put, Store, Write

@@ -21,8 +21,8 @@ from engine.core.judging.judgement import Opened
 from engine.errors import StoreUnavailableError
 from engine.metrics import Metrics
 from engine.records.alert_repository import ALERTS, WriteBuilder, alerts_of, load
-from engine.records.readable import readable_or
 from engine.records.runtime_config import RuntimeConfig
+from engine.records.tolerant_read import readable_or
 from engine.store.codec import encode
 from engine.store.port import Committed, Expect, Plan, Put, Record, Store, Write
 

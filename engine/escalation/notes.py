@@ -14,7 +14,7 @@ from engine.core.alerting.case_editor import Decision
 from engine.escalation.alert_commands import Beside
 from engine.records.alert_repository import Case
 from engine.records.case_archive import CaseArchive
-from engine.records.readable import readable_of
+from engine.records.tolerant_read import readable_of
 from engine.store.codec import encode
 from engine.store.port import Drop, Plan, Put, Store, Write
 

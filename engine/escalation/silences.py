@@ -18,10 +18,10 @@ from engine.core.alerting.ids import derive
 from engine.core.alerting.silence import Match, Silence, SilenceWish
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.escalation.alert_commands import AlertCommands
+from engine.records.additional_writes import NOTHING, SettledPart
 from engine.records.alert_repository import unresolved_pages
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
 from engine.records.runtime_config import ALL, SILENCES, RuntimeConfig
-from engine.records.write_parts import NOTHING, SettledPart
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write
 

@@ -1,7 +1,7 @@
-"""The escalator: alert timers, beginnings and ends of silences, and what a closing shows; all through `apply`.
+"""Timers of alerts: due steps, beginnings and ends of silences, and what a closing shows; all through `AlertCommands`.
 
 Here: only the turn of its loop. Not here: what a timer does (`core.alerting.decide`). Any number may run. What falls
-due together is asked for together: `apply` reads and writes many alerts at once, each decided by itself.
+due together is asked for together: `AlertCommands` reads and writes many alerts at once, each decided by itself.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ from engine.evaluation.judgements import (
 from engine.evaluation.leadership import KeepLead, nothing_to_keep
 from engine.intake.event_families import Arrived, Bearer, Families, FamilyChange, KnownEvents
 from engine.matching.native import NativeMatcher
-from engine.matching.variant import variant_of
+from engine.matching.rule_exception import variant_of
 from engine.records.alert_repository import UNRESOLVED, Case, alerts_of, load
 from engine.records.rule_set_diff import keeping, revision
 from engine.records.rule_sets import (

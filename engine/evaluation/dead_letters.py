@@ -26,7 +26,7 @@ from engine.errors import UnreadableRecordError, places
 from engine.escalation.internal_alerts import ask
 from engine.evaluation.batch import GroupShare
 from engine.metrics import Metrics
-from engine.records.readable import readable, readable_or
+from engine.records.tolerant_read import readable, readable_or
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Drop, Plan, Put, Store
 

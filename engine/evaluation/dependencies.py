@@ -11,18 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from engine.core.alerting.ids import alert_id
+from engine.core.judging.alert_assignment import assign
 from engine.core.judging.condition import Bond
 from engine.core.judging.group_key import GroupKey, region_of_group
 from engine.core.judging.group_state import Closing, FiringInterval
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Evidence, Redated, Undone
-from engine.core.judging.open_interval import OpenInterval, source_of
-from engine.core.judging.opening import assign
 from engine.core.judging.rule import Rule, level_of, rule_ranks, rules_counted_by
 from engine.core.judging.rule_dependency import Hearing
+from engine.core.judging.upstream_interval import OpenInterval, source_of
 from engine.evaluation.groups import Judged
 from engine.evaluation.judgements import GroupJudgements
-from engine.matching.variant import variant_of
+from engine.matching.rule_exception import variant_of
 
 
 class Bonds:

@@ -47,9 +47,9 @@ from engine.matching.checked import Matcher, MatcherChoice
 from engine.metrics import Metrics
 from engine.records.alert_repository import ALERTS, CLOSINGS, NOTIFICATIONS, WriteBuilder, groups_of, load
 from engine.records.outages import GAPS, gaps_of, kept_gaps
-from engine.records.readable import readable, report_unreadable
 from engine.records.rule_sets import RuleSet
 from engine.records.runtime_config import ALL, SILENCES, RuntimeConfig
+from engine.records.tolerant_read import readable, report_unreadable
 from engine.store.archive.history import EventHistory
 from engine.store.codec import encode
 from engine.store.port import (

@@ -23,7 +23,7 @@ import msgspec
 import structlog
 
 from engine.clock import ManualClock
-from engine.core.alerting.route import Route
+from engine.core.alerting.gateway_route import Route
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import Region, RegionTable
 from engine.core.judging.rule import Rule

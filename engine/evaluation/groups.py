@@ -25,7 +25,7 @@ from engine.core.judging.rule import Rule
 from engine.core.judging.rule_dependency import kind_of
 from engine.core.judging.window import kept_for, latest_needed
 from engine.errors import UnreadableRecordError
-from engine.records.readable import kept_bytes
+from engine.records.tolerant_read import kept_bytes
 from engine.store.codec import decode_record, encode
 from engine.store.port import Drop, Put, Record, Store
 

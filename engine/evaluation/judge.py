@@ -41,7 +41,7 @@ from engine.evaluation.judgements import (
     newest_alert,
 )
 from engine.evaluation.leadership import KeepLead
-from engine.matching.variant import changed_at, variant_of
+from engine.matching.rule_exception import changed_at, variant_of
 from engine.records.alert_repository import Case, load
 from engine.records.runtime_config import RuntimeConfig
 from engine.store.port import Store

@@ -24,7 +24,7 @@ from engine.core.judging.rule import Rule, rule_ranks
 from engine.core.judging.rule_dependency import kind_of
 from engine.errors import SiagaError, StoreError, StoreUnavailableError
 from engine.evaluation.groups import Judged
-from engine.matching.variant import ends_at, variant_of
+from engine.matching.rule_exception import ends_at, variant_of
 from engine.records.alert_repository import Case, load, standing
 from engine.records.rule_sets import RuleSet, Tenure
 from engine.store.port import Store

@@ -27,7 +27,7 @@ from engine.intake.event_schema import identity_of
 from engine.people.tokens import TABLE, Token
 from engine.records.alert_repository import ALERTS
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
-from engine.records.readable import readable
+from engine.records.tolerant_read import readable
 from engine.store.archive.history import EventHistory
 from engine.store.codec import decode_record, encode
 from engine.store.port import Arrival, Committed, Put, Store, Write

@@ -33,7 +33,7 @@ from engine.core.judging.event import Event
 from engine.core.judging.instant import Instant
 from engine.errors import UnreadableRecordError
 from engine.intake.event_schema import id_digest
-from engine.records.readable import kept_bytes
+from engine.records.tolerant_read import kept_bytes
 from engine.store.archive.history import EventHistory
 from engine.store.codec import decode_record, encode
 from engine.store.port import Entry, Put, Store, order_of

@@ -12,7 +12,7 @@ from engine.core.alerting.alert import Alert
 from engine.core.judging.correction import GRAVE, Name
 from engine.core.judging.region import NATION
 from engine.records.alert_lists import LEVELS, TABLE, pressing
-from engine.records.readable import readable_of
+from engine.records.tolerant_read import readable_of
 from engine.store.port import Place, Store
 
 PIECE = 200

@@ -22,7 +22,7 @@ from engine.escalation.internal_alerts import ask
 from engine.intake.backpressure import waiting_of
 from engine.metrics import Metrics
 from engine.records.outages import INTAKE, LONGEST_PAUSE
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.store.codec import encode
 from engine.store.port import Committed, Note, Put, Store, Write
 

@@ -61,8 +61,8 @@ from engine.records.quarantine import (
     share_of,
 )
 from engine.records.quarantine_acts import SETTLED, QuarantineAct, SettledRecord, audited, lowered, settled_of
-from engine.records.readable import readable_or
-from engine.runtime.pieces import Pieces
+from engine.records.tolerant_read import readable_or
+from engine.runtime.cooperative import Pieces
 from engine.settings import Settings
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Conflict, Place, Put, Store, Write

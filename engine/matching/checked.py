@@ -18,7 +18,7 @@ from engine.errors import MatcherFault
 from engine.matching.native import NativeMatcher
 
 if TYPE_CHECKING:
-    from engine.matching.durable import DurableMatcher, RulePart, Shards
+    from engine.matching.durable_rules import DurableMatcher, RulePart, Shards
 
 MOST_REGISTERED = 100
 """After so many shards a process should be started anew: each holds about 1 MB for good."""
@@ -110,7 +110,7 @@ def choose(rules: Sequence[Rule], shards: Shards | None, tell: Tell, *, why: str
     native = NativeMatcher(rules)
     if shards is None:
         return MatcherChoice(native, native, "native", why)
-    from engine.matching.durable import DurableMatcher  # noqa: PLC0415 - its import may fail, `shards` says it did not
+    from engine.matching.durable_rules import DurableMatcher  # noqa: PLC0415 - its import may fail, `shards` says it did not
 
     return MatcherChoice(
         CheckedMatcher(native, DurableMatcher(rules, shards), tell), native, "durable, checked by native"
@@ -125,7 +125,7 @@ def native_alone(rules: Sequence[Rule]) -> MatcherChoice:
 def open_shards() -> tuple[Shards | None, str]:
     """Return this process's shards of durable-rules, or None and in one line why there are none."""
     try:
-        from engine.matching.durable import Shards  # noqa: PLC0415 - the one import that may fail
+        from engine.matching.durable_rules import Shards  # noqa: PLC0415 - the one import that may fail
     except ImportError as error:
         return None, f"durable-rules is not available: {error}"
     return Shards(), ""

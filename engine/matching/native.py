@@ -1,7 +1,7 @@
 """The native matcher: filters compiled to closures, rules indexed by kind. It is the meaning of the filter language.
 
 Here: which rules an event satisfies, and whose clearing event it is. Not here: windows and groups (`judging`), and the
-second matcher (`matching.durable`). Meaning of each test: docs/specification/rules.md#filters.
+second matcher (`matching.durable_rules`). Meaning of each test: docs/specification/rules.md#filters.
 
 What the language leaves open is decided so: `matches` finds its pattern anywhere in the text (write `^...$` for the
 whole), and only in texts; numbers count to 9 decimals and within plus or minus 2^53, a field with any other number is a

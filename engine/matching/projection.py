@@ -2,7 +2,7 @@
 
 Here: what the second matcher may see of an event (docs/specification/rules.md#matching): texts as small integers, true
 and false as 1 and 0, numbers of at most 9 decimals, and 0 or 1 for what it cannot compute itself. Not here: the matcher
-(`matching.durable`).
+(`matching.durable_rules`).
 
 There is no general negation over there, so it is pushed down to the comparisons. Columns of texts, truths and verdicts
 are always present, so that "is not" is true for a missing field; numbers have a column of presence beside them.

@@ -1,7 +1,7 @@
 """The proof of the audit: that nothing of its log was changed, and that every alert's history is what it says.
 
 Here: reading the whole log and all histories against their marks. Not here: the log (`records.audit_log`), the chain of
-one history (`core.alerting.integrity`), and printing (`cli.audit`).
+one history (`core.alerting.invariants`), and printing (`cli.audit`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from engine.core.alerting.alert import Alert, HistoryEntry
-from engine.core.alerting.integrity import broken_link
+from engine.core.alerting.invariants import broken_link
 from engine.errors import UnreadableRecordError
 from engine.operations.event_archiver import ARCHIVE
 from engine.records.alert_repository import ALERTS, history_log

@@ -1,6 +1,6 @@
 """The auditor: counts from time to time whether every alert and notification is accounted for.
 
-Here: the turn of its loop and the gauges it sets. Not here: what accounted for means (`core.alerting.integrity`).
+Here: the turn of its loop and the gauges it sets. Not here: what accounted for means (`core.alerting.invariants`).
 An id counts only after two passes in a row found it, because a pass is no single instant of the store: it walks through
 the tables in pieces, and rests after each, so that no message waits for it. Instants are compared exactly: what a
 schedule says counts only if the record still has the version that was read before.
@@ -20,8 +20,8 @@ from engine.clock import Clock, monotonic
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.escalation import abandoned
-from engine.core.alerting.integrity import misplaced, unaccounted_alerts, unaccounted_notifications
 from engine.core.alerting.internal_alerts import InternalAlertRequest, is_own
+from engine.core.alerting.invariants import misplaced, unaccounted_alerts, unaccounted_notifications
 from engine.core.judging.instant import SECOND, Instant
 from engine.core.judging.rule import level_name
 from engine.escalation.internal_alerts import ask
@@ -31,8 +31,8 @@ from engine.operations.backlog import BacklogWatch
 from engine.operations.heartbeat import Heartbeat
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, OUTBOX, places_of
 from engine.records.backup_record import newest_backup
-from engine.records.readable import readable
 from engine.records.runtime_config import RuntimeConfig
+from engine.records.tolerant_read import readable
 from engine.store.port import Plan, Record, Store, Write
 
 EVERY_SECONDS = 15.0

@@ -59,8 +59,8 @@ from engine.records.case_archive import (
 )
 from engine.records.case_file import without_text
 from engine.records.quarantine_acts import SETTLED, SettledRecord
-from engine.records.readable import readable, readable_entries, readable_or
 from engine.records.statistics import archived_counts
+from engine.records.tolerant_read import readable, readable_entries, readable_or
 from engine.runtime.keys import Keys
 from engine.settings_sections import RetentionSection
 from engine.store.archive.case_index import FiledText
@@ -80,7 +80,7 @@ from engine.store.port import (
     Write,
     order_of,
 )
-from engine.texts.answer_link import token_fingerprint, token_for
+from engine.texts.answer_link_token import token_fingerprint, token_for
 
 EVERY_SECONDS = 60.0
 SPACES = ("real", "exercise")

@@ -16,7 +16,7 @@ import msgspec
 
 from engine.core.judging.instant import Instant, format_instant, parse_instant
 from engine.errors import ConfigurationError, StoreError
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.runtime.keys import INSTALLATION
 from engine.settings import Settings
 from engine.store.codec import encode

@@ -31,8 +31,8 @@ from engine.records.case_archive import CaseArchive, archive_of
 from engine.records.contact_values import ContactValues
 from engine.records.quarantine import QUARANTINE, Quarantined, share_of
 from engine.records.quarantine_acts import SETTLED, SettledRecord, audited, redacted_record, redacted_settled
-from engine.records.readable import UNREADABLE, readable, readable_entries, readable_or
 from engine.records.runtime_config import ALL, DIRECTORY, SILENCES, RuntimeConfig
+from engine.records.tolerant_read import UNREADABLE, readable, readable_entries, readable_or
 from engine.settings import Settings
 from engine.store.archive.events import SUFFIX
 from engine.store.backup.copy import Namespace

@@ -20,7 +20,7 @@ from engine.core.judging.instant import HOUR, MINUTE, Instant
 from engine.core.judging.region import NATION, cut
 from engine.records.alert_repository import ALERTS, history_log
 from engine.records.audit_log import AUDIT, AuditEntry
-from engine.records.readable import readable_entries, readable_of
+from engine.records.tolerant_read import readable_entries, readable_of
 from engine.store.port import MARK_LENGTH, Entry, Store, before
 
 ENTRIES, READS = 50, 10

@@ -33,9 +33,9 @@ from engine.people.tokens import TABLE as TOKENS
 from engine.people.tokens import Token
 from engine.records.alert_repository import ALERTS, LINKS, NOTIFICATIONS
 from engine.records.case_archive import CaseArchive
-from engine.records.readable import UNREADABLE, readable, readable_entries, readable_of, readable_or
 from engine.records.rule_sets import RELOADS, RULE_SETS, RULES, ActivationProgress, InForce, Proposal
 from engine.records.runtime_config import DIRECTORY
+from engine.records.tolerant_read import UNREADABLE, readable, readable_entries, readable_of, readable_or
 from engine.settings_sections import RetentionSection
 from engine.store.codec import encode
 from engine.store.port import (

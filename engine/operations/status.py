@@ -28,8 +28,8 @@ from engine.records.alert_repository import (
     REVEALS,
     unresolved,
 )
-from engine.records.readable import readable_of, readable_or
 from engine.records.rule_sets import RULES, ActivationProgress
+from engine.records.tolerant_read import readable_of, readable_or
 from engine.store.port import PIECE, Place, Store
 from engine.store.redis.server import ServerStatus
 

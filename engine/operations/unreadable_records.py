@@ -12,8 +12,8 @@ from engine.answers.verification import CODE_REQUESTS, VERIFICATIONS, CodeReques
 from engine.clock import Clock, monotonic
 from engine.core.alerting.alert import Alert, Notification
 from engine.core.alerting.directory import Contents
+from engine.core.alerting.gateway_route import Breaker
 from engine.core.alerting.internal_alerts import MATTERS, PREFIX, InternalAlertRequest
-from engine.core.alerting.route import Breaker
 from engine.core.alerting.silence import Silence
 from engine.core.judging.group_key import GroupKey
 from engine.core.judging.group_state import Gap, Point
@@ -58,7 +58,6 @@ from engine.records.audit_log import AuditEntry, append_audit, digest_of_content
 from engine.records.backup_record import BACKUPS, BackupRecord
 from engine.records.outages import GAPS, INTAKE
 from engine.records.quarantine import QUARANTINE, SHARES, Quarantined, QuarantineShare
-from engine.records.readable import UNREADABLE, kept_bytes
 from engine.records.rule_sets import (
     RULE_SETS,
     RULES,
@@ -69,6 +68,7 @@ from engine.records.rule_sets import (
     note_of,
 )
 from engine.records.runtime_config import BREAKERS, DIRECTORY, SILENCES, RuntimeConfig
+from engine.records.tolerant_read import UNREADABLE, kept_bytes
 from engine.runtime.keys import INSTALLATION, KnownKey
 from engine.runtime.lock_step import CLOCK
 from engine.store.archive.day_file import ChainPosition

@@ -52,10 +52,10 @@ from engine.people.proposal_records import (
     ProposalRecords,
     Subject,
 )
+from engine.records.additional_writes import AdditionalWrites, SettledPart
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX
-from engine.records.readable import readable_of
 from engine.records.runtime_config import DIRECTORY, RuntimeConfig
-from engine.records.write_parts import AdditionalWrites, SettledPart
+from engine.records.tolerant_read import readable_of
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Committed, Expect, Plan, Put, Store, Write

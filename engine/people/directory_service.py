@@ -17,9 +17,9 @@ from engine.core.alerting.directory import Contents, Directory
 from engine.core.alerting.escalation import abandoned
 from engine.core.judging.instant import Instant
 from engine.errors import SiagaError
+from engine.records.additional_writes import SettledPart
 from engine.records.alert_repository import unresolved
 from engine.records.runtime_config import RuntimeConfig
-from engine.records.write_parts import SettledPart
 from engine.store.port import Store
 
 SHOWN = 3

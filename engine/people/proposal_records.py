@@ -20,11 +20,11 @@ from engine.core.judging.instant import DAY, HOUR, Instant, Millis
 from engine.core.judging.region import NATION
 from engine.errors import SiagaError
 from engine.people.tokens import Right, Scope
+from engine.records.additional_writes import AdditionalWrites, SettledPart
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
-from engine.records.readable import readable_of
 from engine.records.rule_set_diff import Approved, Preview
 from engine.records.runtime_config import RuntimeConfig
-from engine.records.write_parts import AdditionalWrites, SettledPart
+from engine.records.tolerant_read import readable_of
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Plan, Put, Store, Write
 

@@ -16,7 +16,7 @@ from engine.core.alerting.credential import Credential
 from engine.core.judging.instant import DAY, MINUTE, Instant, Millis
 from engine.people.users import User, Users
 from engine.records.audit_log import AuditEntry, append_audit
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.runtime.keys import Keys
 from engine.runtime.rate_limit import RateLimit, RateLimiter
 from engine.store.codec import encode

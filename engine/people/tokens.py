@@ -1,7 +1,7 @@
 """Tokens of machines: who may use the API, with which rights and for which region.
 
 Here: making, listing, revoking and checking them. Not here: reading a header off a request and answering 401 or 403
-(`web.auth`), and the tokens in links, which are derived (`texts.answer_link`).
+(`web.auth`), and the tokens in links, which are derived (`texts.answer_link_token`).
 
 A token reads `siaga_<id>_<secret>`. The id is for lists and logs; the secret has 256 random bits, so one SHA-256 of it
 is kept: nobody can guess such a secret, and the slow salted hash that a password needs would only slow each request.
@@ -26,7 +26,7 @@ from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.region import NATION, lies_in
 from engine.errors import SiagaError
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
-from engine.records.readable import readable, readable_of, readable_or
+from engine.records.tolerant_read import readable, readable_of, readable_or
 from engine.store.codec import decode_record, encode
 from engine.store.port import Append, Committed, Put, Store, Write
 

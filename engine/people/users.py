@@ -27,7 +27,7 @@ from engine.core.judging.region import NATION
 from engine.errors import SiagaError, UnreadableRecordError
 from engine.people.tokens import RIGHTS, Right, Scope
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
-from engine.records.readable import readable, report_unreadable
+from engine.records.tolerant_read import readable, report_unreadable
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Put, Store, Write
 from engine.store.write_names import WriteName

@@ -19,7 +19,7 @@ from engine.core.alerting.phone_list import may_need_call
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION, cut, lies_in
 from engine.core.judging.rule import level_name
-from engine.records.readable import readable_of, readable_or
+from engine.records.tolerant_read import readable_of, readable_or
 from engine.store.codec import encode
 from engine.store.port import Conflict, Expect, Place, Plan, Put, Record, Store, Write
 from engine.store.validation import LATEST
@@ -102,7 +102,7 @@ def precision_of(alerts: Iterable[Alert]) -> list[RulePrecision]:
 
 
 TABLE, NOTIFICATIONS = "alerts", "notifications"
-"""The tables of `casebook`, which keeps these lists."""
+"""The tables of `alert_repository`, which keeps these lists."""
 LAYOUT = "layout"
 """Table of what was built once in a store that is older than it, by name."""
 NAME = "alert_lists"

@@ -21,12 +21,12 @@ from engine.core.judging.instant import SECOND, Millis
 from engine.errors import UnreadableRecordError
 from engine.records.alert_lists import ListedNotification, recalled, relisted
 from engine.records.audit_log import append_histories
-from engine.records.readable import readable, readable_of, report_unreadable
 from engine.records.runtime_config import ALL, SILENCES
+from engine.records.tolerant_read import readable, readable_of, report_unreadable
 from engine.store.codec import decode_record, encode
 from engine.store.port import PIECE, Append, Drop, Expect, Fence, Place, Plan, Put, Record, Store, Write
 from engine.store.write_names import WriteName
-from engine.texts.answer_link import token_fingerprint, token_for
+from engine.texts.answer_link_token import token_fingerprint, token_for
 
 ALERTS = "alerts"
 """Table of alerts by id; also the schedule of their timers."""

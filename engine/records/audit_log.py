@@ -1,7 +1,7 @@
 """The audit: one chained log of everything that was done, in ids and digests only.
 
 Here: what an entry holds, how it is appended with the write it belongs to, and reading. Not here: proving the log
-(`operations.audit_proof`), and the history of one alert, which has a chain of its own (`core.alerting.integrity`).
+(`operations.audit_proof`), and the history of one alert, which has a chain of its own (`core.alerting.invariants`).
 
 Whoever can write to the store could write the whole chain anew; therefore its newest mark is told outside: `siaga audit
 head` prints it, to be kept where the store's owner cannot reach it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.core.judging.instant import Instant
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.runtime.keys import INSTALLATION
 from engine.store.codec import encode
 from engine.store.port import Committed, Put, Store, Write

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.core.alerting.alert import Alert, HistoryEntry, Notification, Rendered
-from engine.core.alerting.integrity import broken_link
+from engine.core.alerting.invariants import broken_link
 from engine.core.judging.instant import Instant
 from engine.errors import SiagaError
 

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.core.judging.group_state import Gap
 from engine.core.judging.instant import SECOND, Instant
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.store.port import Entry, Store
 
 INTAKE = "intake"

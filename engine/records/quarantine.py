@@ -14,7 +14,7 @@ import structlog
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import NATION, cut, lies_in
 from engine.documents.event_fields import FieldFaultKind
-from engine.records.readable import readable_or
+from engine.records.tolerant_read import readable_or
 from engine.store.codec import encode
 from engine.store.port import Conflict, Drop, Expect, Place, Plan, Put, Record, Store, Write
 

@@ -18,7 +18,7 @@ from engine.core.judging.instant import Instant
 from engine.records.audit_log import AuditEntry, digest_of_contents
 from engine.records.contact_values import ContactValues
 from engine.records.quarantine import Quarantined
-from engine.records.readable import readable_entries
+from engine.records.tolerant_read import readable_entries
 from engine.store.port import Store
 
 SETTLED = "quarantine_settled"

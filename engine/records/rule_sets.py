@@ -17,7 +17,7 @@ from engine.core.judging.rule import Rule, rules_counted_by
 from engine.documents.rules.rules import words_of
 from engine.errors import SiagaError, StoreError
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
-from engine.records.readable import readable_entries
+from engine.records.tolerant_read import readable_entries
 from engine.store.codec import decode, decode_record, encode
 from engine.store.port import Append, Drop, Entry, Note, Place, Put, Store, Write
 

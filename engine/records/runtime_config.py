@@ -1,6 +1,6 @@
 """The books a running service decides by: regions, kinds, rules, policies, directory, silences, routes.
 
-Here: holding them, and following by version what changes in the store. Not here: reading files (`loading`), changing
+Here: holding them, and following by version what changes in the store. Not here: reading files (`documents`), changing
 the rule set of a running service (`evaluation.activation`), or deciding.
 """
 
@@ -12,16 +12,16 @@ from engine.clock import monotonic
 from engine.core.alerting.case_editor import DecisionContext
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contents, Directory
-from engine.core.alerting.route import Breaker, Route
+from engine.core.alerting.gateway_route import Breaker, Route
 from engine.core.alerting.silence import Silence
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable
 from engine.documents.kinds import EventKind
 from engine.errors import UnreadableRecordError
+from engine.records.additional_writes import NOTHING, SettledPart
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
-from engine.records.readable import readable, readable_entries, readable_or, report_unreadable
 from engine.records.rule_sets import RELOADS, RULES, InForce, RuleSet, fetch_rule_set
-from engine.records.write_parts import NOTHING, SettledPart
+from engine.records.tolerant_read import readable, readable_entries, readable_or, report_unreadable
 from engine.store.codec import decode_record, encode
 from engine.store.port import Committed, Plan, Put, Record, Store, Write
 
@@ -29,7 +29,7 @@ DIRECTORY = "directory"
 """Table of the directory: `current` holds the number of the version in force, `v<number>` its contents."""
 
 BREAKERS = "breakers"
-"""Table of the `core.alerting.route.Breaker`s of gateways that failed lately, by gateway (`delivery.gateways`)."""
+"""Table of the breakers of gateways that failed lately, by gateway (`core.alerting.gateway_route`)."""
 SILENCES = "silences"
 """Table of the silences; its one record `all` holds every silence kept (`escalation.silences`).
 

@@ -1,7 +1,7 @@
 """The census: everything of alerting that the store holds, counted once.
 
 Here: reading all alerts and notifications with their schedules, the balances and the summary of an installation. Not
-here: acting on what is found (`operations.auditor`) and what counts as accounted for (`core.alerting.integrity`).
+here: acting on what is found (`operations.auditor`) and what counts as accounted for (`core.alerting.invariants`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TypeVar
 import msgspec
 
 from engine.core.alerting.alert import Alert, Notification
-from engine.core.alerting.integrity import unaccounted_alerts, unaccounted_notifications
+from engine.core.alerting.invariants import unaccounted_alerts, unaccounted_notifications
 from engine.core.judging.rule import level_name
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, OUTBOX
-from engine.records.readable import readable
+from engine.records.tolerant_read import readable
 from engine.store.port import Store
 
 ARCHIVED = "archived."

@@ -39,11 +39,11 @@ from engine.people.proposal_records import (
 from engine.people.tokens import Scope
 from engine.people.users import TABLE as USERS
 from engine.people.users import User
-from engine.records.readable import readable, readable_of
 from engine.records.rule_set_diff import Approved, Preview
 from engine.records.rule_sets import RULE_SETS, RuleSet, fetch_rule_set, put_of
 from engine.records.runtime_config import RuntimeConfig
-from engine.rule_sets.approval import RuleSetRollout
+from engine.records.tolerant_read import readable, readable_of
+from engine.rule_sets.rollout import RuleSetRollout
 from engine.runtime.keys import Keys
 from engine.store.codec import encode
 from engine.store.port import Committed, Place, Plan, Put, Store, Write

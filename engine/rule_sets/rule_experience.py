@@ -17,8 +17,8 @@ from engine.core.judging.group_state import Point
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.rule import Rule
 from engine.evaluation.groups import GROUPS, GroupHead, KeptGroup, read
-from engine.records.readable import readable
 from engine.records.rule_sets import RULES, InForce, fetch_rule_set
+from engine.records.tolerant_read import readable
 from engine.store.codec import decode_record
 from engine.store.port import Store
 

@@ -34,12 +34,12 @@ from engine.errors import ConfigurationError
 from engine.escalation.internal_alerts import ask
 from engine.metrics import Metrics
 from engine.people.proposal_records import TooManyProposalsError
-from engine.records.readable import readable_or
 from engine.records.rule_set_diff import revision
 from engine.records.rule_sets import RULES, ActivationProgress, LookAlikeError, RuleSet
 from engine.records.runtime_config import RuntimeConfig
-from engine.rule_sets.approval import ALONE, RuleSetRollout, written
+from engine.records.tolerant_read import readable_or
 from engine.rule_sets.proposals import Proposals
+from engine.rule_sets.rollout import ALONE, RuleSetRollout, written
 from engine.settings import Paths
 from engine.store.port import Store, Write
 

@@ -2,7 +2,7 @@
 
 The first key makes everything new; those after it are accepted for what went out before they were replaced. Who takes
 one away ends all that it made. The store keeps the fingerprint of the key that makes what is new, so that a second
-machine with another key does not start: links of one would not open at the other. Tokens: `texts.answer_link`.
+machine with another key does not start: links of one would not open at the other. Tokens: `texts.answer_link_token`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import msgspec
 from engine.app import collecting_gateways
 from engine.core.alerting.alert import Notification
 from engine.core.alerting.directory import Contents
-from engine.core.alerting.route import Route
+from engine.core.alerting.gateway_route import Route
 from engine.core.judging.event import Event
 from engine.core.judging.instant import DAY, Instant, Millis
 from engine.core.judging.region import NATION
@@ -46,7 +46,7 @@ from engine.simulation.simulator import KEY, NAMESPACE, Outgoing, Simulator
 from engine.store.archive.events import Archive
 from engine.store.codec import decode, encode
 from engine.store.port import Drop, Put, Write
-from engine.texts.answer_link import token_fingerprint, token_for
+from engine.texts.answer_link_token import token_fingerprint, token_for
 from engine.texts.catalogue import load_catalogue
 from engine.texts.render import Renderer
 from engine.texts.response import Responses

@@ -25,7 +25,7 @@ from engine.simulation.recorder import (
 )
 from engine.simulation.result import ResultRow
 from engine.simulation.simulator import KEY
-from engine.texts.answer_link import token_for, with_token
+from engine.texts.answer_link_token import token_for, with_token
 
 
 class RuleExpectations:

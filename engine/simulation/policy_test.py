@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from engine.app import collecting_gateways
+from engine.core.alerting.gateway_route import Route
 from engine.core.alerting.policy import Channel
-from engine.core.alerting.route import Route
 from engine.core.judging.instant import Instant
 from engine.core.judging.rule import Rule
 from engine.delivery.gateways import gateway_of

@@ -17,7 +17,7 @@ from engine.core.judging.rule import Rule
 from engine.documents.test_files.rule_tests import ExpectedGroup, ExpectedState
 from engine.escalation.alert_commands import AlertCommands
 from engine.evaluation.groups import GROUPS, read, state_of
-from engine.matching.variant import variant_of
+from engine.matching.rule_exception import variant_of
 from engine.records.alert_repository import NOTIFICATIONS
 from engine.simulation.simulator import Simulator
 from engine.store.codec import decode

@@ -40,7 +40,7 @@ from engine.simulation.expectations import written_group
 from engine.simulation.phrases import Phrase, phrase
 from engine.simulation.recorder import Recorder, is_meant_group
 from engine.simulation.simulator import KEY, Simulator
-from engine.texts.answer_link import token_for
+from engine.texts.answer_link_token import token_for
 
 _CODE = re.compile(r"\{code(?::([1-9]\d?))?\}", re.ASCII)
 REASON = "selesai"

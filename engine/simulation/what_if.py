@@ -210,7 +210,7 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
 class WhatIfAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the pasted rules are and would have done.
 
-    With an error among the `findings` nothing else was looked at. `past_backtest` says what they were held against: `compared`,
+    With an error among the `findings` nothing else was looked at. `past` says what they were held against: `compared`,
     `empty` where nothing was received in the span. Findings on the pasted text have `PASTED` as their file.
     """
 

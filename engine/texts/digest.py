@@ -14,7 +14,7 @@ from engine.core.alerting.budget import STORM
 from engine.core.judging.region import cut as cut_region
 from engine.gsm7 import ONE_PART, cut, transliterate
 from engine.texts.alert_text import AlertText, TextSection
-from engine.texts.answer_link import link
+from engine.texts.answer_link_token import link
 from engine.texts.sanitize import plain
 from engine.texts.sms import length, what_happened
 from engine.texts.sms_profile import Profile

@@ -21,7 +21,7 @@ from engine.core.alerting.alert import Notification, Rendered
 from engine.core.alerting.policy import Channel
 from engine.core.judging.instant import Instant, local
 from engine.gsm7 import ONE_PART, septets, transliterate
-from engine.texts.answer_link import link, token_length, with_token
+from engine.texts.answer_link_token import link, token_length, with_token
 from engine.texts.answer_page import with_phone_links
 from engine.texts.catalogue import LANGUAGES, Catalogue, Texts, template_environment
 from engine.texts.credential_words import credential_words

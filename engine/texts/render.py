@@ -22,7 +22,7 @@ from engine.core.judging.region import RegionTable
 from engine.core.judging.rule import level_name
 from engine.settings import Settings
 from engine.texts.alert_text import AlertText, CaseText, TextSection
-from engine.texts.answer_link import link
+from engine.texts.answer_link_token import link
 from engine.texts.catalogue import Catalogue, template_environment
 from engine.texts.digest import MOST_ITEMS, digest_sms
 from engine.texts.digest import button as digest_button

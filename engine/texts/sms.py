@@ -13,7 +13,7 @@ from engine.core.alerting.alert import NoticeKind
 from engine.core.judging.instant import local
 from engine.gsm7 import cut, septets, transliterate
 from engine.texts.alert_text import AlertText
-from engine.texts.answer_link import PLACEHOLDER, link, token_length
+from engine.texts.answer_link_token import PLACEHOLDER, link, token_length
 from engine.texts.localizer import LONGEST_NAME
 from engine.texts.sanitize import plain
 from engine.texts.sms_profile import Profile

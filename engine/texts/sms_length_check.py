@@ -20,7 +20,7 @@ from engine.core.judging.judgement import Evidence
 from engine.core.judging.region import NATION, RegionTable
 from engine.gsm7 import transliterate
 from engine.texts.alert_text import AlertText, CaseText
-from engine.texts.answer_link import PLACEHOLDER, link, token_length
+from engine.texts.answer_link_token import PLACEHOLDER, link, token_length
 from engine.texts.catalogue import LANGUAGES, Catalogue, placeholders
 from engine.texts.conversation import RecordedAct
 from engine.texts.localizer import KindNames, Localizer

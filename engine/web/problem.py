@@ -24,8 +24,8 @@ from starlette.routing import Match
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.intake.backpressure import BusyError
 from engine.intake.token_rates import RateExceededError, TooMuchAtOnceError
-from engine.records.readable import report_unreadable
 from engine.records.rule_sets import LookAlikeError
+from engine.records.tolerant_read import report_unreadable
 from engine.runtime.worker import WorkerFailedError, WorkersBusyError
 
 MEDIA_TYPE = "application/problem+json"

@@ -46,9 +46,9 @@ from engine.records.backup_record import BackupRecord, enter_backup
 from engine.records.case_archive import CaseArchive
 from engine.records.quarantine import QUARANTINE
 from engine.records.quarantine_acts import SETTLED, SettledRecord
-from engine.records.readable import UNREADABLE, readable_entries
 from engine.records.rule_sets import RELOADS, InForce, RuleSet
 from engine.records.rule_sets import RULES as RULES_TABLE
+from engine.records.tolerant_read import UNREADABLE, readable_entries
 from engine.runtime.keys import Keys
 from engine.settings import Settings
 from engine.settings_sections import RetentionSection

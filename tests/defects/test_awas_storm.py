@@ -18,7 +18,7 @@ from engine.records.alert_repository import NOTIFICATIONS
 from engine.records.statistics import take
 from engine.settings_sections import BudgetSection
 from engine.store.codec import decode
-from engine.texts.answer_link import PLACEHOLDER, token_length
+from engine.texts.answer_link_token import PLACEHOLDER, token_length
 from engine.texts.sms_profile import Profile
 from tests.credentials import OPERATOR
 from tests.unit.support.switchboard import GATEWAY, PEOPLE, SEKDA, Switchboard, person

@@ -13,7 +13,7 @@ import pytest
 from engine.app import open_siaga
 from engine.core.alerting.command import Answer
 from engine.core.alerting.credential import Credential
-from engine.core.alerting.integrity import broken_link
+from engine.core.alerting.invariants import broken_link
 from engine.core.judging.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
 from engine.people.tokens import Scope
 from engine.records.alert_repository import UNRESOLVED, history_log

@@ -8,7 +8,7 @@ import pytest
 from engine.answers.test_messages import ContactTrials
 from engine.answers.verification import Verifications
 from engine.core.alerting.command import Answer
-from engine.core.alerting.route import FAILURES_TO_OPEN, OPEN_FOR
+from engine.core.alerting.gateway_route import FAILURES_TO_OPEN, OPEN_FOR
 from engine.core.judging.instant import HOUR, SECOND
 from engine.documents.gateways import Rate
 from engine.runtime.keys import Keys

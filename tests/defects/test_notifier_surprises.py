@@ -11,7 +11,7 @@ import pytest
 
 from engine import metric_labels
 from engine.core.alerting.directory import Contact
-from engine.core.alerting.route import FAILURES_TO_OPEN, Route
+from engine.core.alerting.gateway_route import FAILURES_TO_OPEN, Route
 from engine.core.judging.instant import MINUTE
 from engine.delivery.gateways import Gateway, Gateways
 from engine.documents.adapters import load_adapter

@@ -199,7 +199,7 @@ async def test_a_worker_does_not_outlive_a_parent_that_is_killed(module):
 
 async def test_a_preview_is_found_by_a_worker_and_says_what_this_process_would(settings, tmp_path):
     from engine.bootstrap import history_of
-    from engine.rule_sets.approval import RuleSetRollout
+    from engine.rule_sets.rollout import RuleSetRollout
     from engine.rule_sets.rule_files import as_they_lie
     from engine.runtime.worker import Bounds, WorkersBusyError
 

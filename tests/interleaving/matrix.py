@@ -14,7 +14,7 @@ from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 from engine.core.alerting.alert import Alert, Notification
-from engine.core.alerting.integrity import broken_link
+from engine.core.alerting.invariants import broken_link
 from engine.core.alerting.silence import covering_silence, next_change
 from engine.operations.auditor import misplaced_in
 from engine.records.alert_repository import ALERTS, NOTIFICATIONS, OUTBOX, places_of

@@ -23,8 +23,8 @@ from engine.intake.submission import Intake
 from engine.matching.checked import native_alone
 from engine.people.tokens import Scope, Tokens
 from engine.records.rule_sets import RuleSet
-from engine.rule_sets.approval import RuleSetRollout
 from engine.rule_sets.proposals import Proposals
+from engine.rule_sets.rollout import RuleSetRollout
 from engine.runtime.keys import Keys
 from engine.settings import Settings
 from engine.store.archive.history import EventHistory

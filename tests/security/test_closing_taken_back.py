@@ -10,7 +10,7 @@ from engine.core.alerting.answer import TAKE_BACK_FOR
 from engine.core.alerting.command import Answer
 from engine.records.alert_repository import NOTIFICATIONS
 from engine.store.codec import decode
-from engine.texts.answer_link import token_for
+from engine.texts.answer_link_token import token_for
 from tests.credentials import OPERATOR
 from tests.unit.support.switchboard import Switchboard
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from engine.core.alerting.directory import Contents, removed
 from engine.operations.personal_data import PersonalData
 from engine.people.directory_service import DirectoryService
-from engine.texts.answer_link import token_for
+from engine.texts.answer_link_token import token_for
 from tests.credentials import OPERATOR
 
 

@@ -11,7 +11,7 @@ from engine.records.alert_repository import LINKS, NOTIFICATIONS
 from engine.runtime.keys import secret_keys
 from engine.store.codec import decode
 from engine.store.port import Drop, Put, Write
-from engine.texts.answer_link import as_written, token_for
+from engine.texts.answer_link_token import as_written, token_for
 
 DIGESTS = ("sha256", "sha1", "md5", "blake2b", "blake2s", "sha512", "sha3_256")
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.clock import monotonic
 from engine.core.alerting.directory import Contact, Person
-from engine.core.alerting.route import FAILURES_TO_OPEN, Route
+from engine.core.alerting.gateway_route import FAILURES_TO_OPEN, Route
 from engine.delivery.deliveries import AT_ONCE, Deliveries, Delivery, SendSlots
 from engine.delivery.gateways import Gateway, Gateways
 from engine.delivery.queue import TIMES

@@ -21,7 +21,7 @@ from engine.documents.suggestion import meant
 from engine.documents.times import instant
 from engine.documents.yaml_tree import ScalarNode
 from engine.errors import ConfigurationError, ParseError
-from engine.rule_sets.approval import ALONE
+from engine.rule_sets.rollout import ALONE
 from engine.settings import DEFAULT_FILE, Settings, load
 
 ConfigFile = Annotated[

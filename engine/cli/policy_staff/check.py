@@ -1,7 +1,7 @@
 """`siaga check`: every finding on rules, policies and directories, printed for people or for machines.
 
 Here: arguments, printing, the exit code. Not here: what is checked (`documents.check`) and in which words
-(`loading/texts.yaml`).
+(`documents/finding_texts.yaml`).
 """
 
 from __future__ import annotations

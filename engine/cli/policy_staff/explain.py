@@ -36,7 +36,7 @@ from engine.documents.kinds import load_kinds
 from engine.documents.regions import load_regions
 from engine.evaluation.group_context import REAL, GroupContexts
 from engine.evaluation.groups import read, state_of
-from engine.matching.variant import variant_of
+from engine.matching.rule_exception import variant_of
 from engine.people.tokens import Tokens
 from engine.records.alert_repository import standing
 from engine.records.case_archive import archive_of, case_story

@@ -1,6 +1,6 @@
 """`siaga reload`: proposes the rules and policies of the files, with what they change and whom that reaches.
 
-Here: arguments, printing, the bar until the switch is done. Not here: what is compared (`rule_sets.approval`), who else
+Here: arguments, printing, the bar until the switch is done. Not here: what is compared (`rule_sets.rollout`), who else
 must approve (`rule_sets.proposals`), and the switch (`evaluation.activation`). It opens the store, as whoever runs it
 may; the account of the machine proposes. A service that runs switches by itself.
 """
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from engine.clock import Clock
     from engine.records.rule_set_diff import Approved, Preview
     from engine.records.runtime_config import RuntimeConfig
-    from engine.rule_sets.approval import RuleSetRollout
     from engine.rule_sets.proposals import Proposals
+    from engine.rule_sets.rollout import RuleSetRollout
     from engine.store.port import Store
 
 POLL_SECONDS = 0.2
@@ -116,7 +116,7 @@ async def _reload(
 
     from engine.people.proposal_records import ChangeProposal
     from engine.records.rule_set_diff import ACCEPTED, REFUSED
-    from engine.rule_sets.approval import ALONE
+    from engine.rule_sets.rollout import ALONE
     from engine.rule_sets.rule_files import as_they_lie
 
     console, words = Console(highlight=False, soft_wrap=True), _WORDS[language]
@@ -184,8 +184,8 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
     from engine.metrics import Metrics
     from engine.records.rule_sets import RuleSet
     from engine.records.runtime_config import RuntimeConfig
-    from engine.rule_sets.approval import RuleSetRollout
     from engine.rule_sets.proposals import Proposals
+    from engine.rule_sets.rollout import RuleSetRollout
     from engine.runtime.keys import agreed_keys
     from engine.runtime.lock_step import stored_clock
 
@@ -228,8 +228,8 @@ async def inbox_of(settings: Settings, store: Store, nothing: str) -> Inbox:
 
 async def in_force(store: Store, rule_set: str, shown: Callable[[float], None]) -> bool:
     """Wait until a rule set is in force; False where nobody does anything about it."""
-    from engine.records.readable import readable_or
     from engine.records.rule_sets import RULES, ActivationProgress, InForce
+    from engine.records.tolerant_read import readable_or
     from engine.store.codec import decode_record
 
     idle, before = 0, -1.0

@@ -25,7 +25,7 @@ from engine.documents.regions import load_regions
 from engine.documents.rules.resolved import written
 from engine.records.alert_lists import Precisions, RulePrecision
 from engine.records.alert_repository import ALERTS
-from engine.records.readable import readable
+from engine.records.tolerant_read import readable
 from engine.rule_sets.rule_files import read_rule_set
 from engine.settings import DEFAULT_FILE, Settings
 from engine.texts.catalogue import Catalogue, load_catalogue

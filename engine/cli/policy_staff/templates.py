@@ -93,7 +93,7 @@ def preview(
     from engine.documents.regions import load_regions
     from engine.gsm7 import parts, septets
     from engine.texts import preview as previews
-    from engine.texts.answer_link import token_length, with_token
+    from engine.texts.answer_link_token import token_length, with_token
     from engine.texts.catalogue import load_catalogue
     from engine.texts.render import Renderer
 

@@ -16,7 +16,7 @@ import msgspec
 from engine.core.alerting.alert import FINAL, Alert, HistoryEntry, NoticeKind, Notification, NotificationState
 from engine.core.alerting.credential import Credential
 from engine.core.alerting.directory import Contact, Directory
-from engine.core.alerting.route import Route, cut_off
+from engine.core.alerting.gateway_route import Route, cut_off
 from engine.core.alerting.silence import OpenAround, Silence
 from engine.core.judging.calendar import Calendar
 from engine.core.judging.event import Scalar

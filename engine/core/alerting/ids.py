@@ -1,6 +1,6 @@
 """Ids that leave the process, each derived from its cause, never random (docs/specification/trust.md#derived-ids).
 
-Here: how ids and digests are made. Not here: tokens of links, which need the key (`texts.answer_link`).
+Here: how ids and digests are made. Not here: tokens of links, which need the key (`texts.answer_link_token`).
 """
 
 from __future__ import annotations

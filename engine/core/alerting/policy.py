@@ -1,6 +1,6 @@
 """Escalation policies as values: ordered steps, who is named in each, what an acknowledgement needs.
 
-Here: frozen values that `loading` makes and an alert freezes at its opening. Not here: walking the steps
+Here: frozen values that `documents` makes and an alert freezes at its opening. Not here: walking the steps
 (`core.alerting.escalation`) and resolving targets to people (`core.alerting.directory`). Meaning:
 docs/specification/escalation.md#policies.
 """

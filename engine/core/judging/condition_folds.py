@@ -20,9 +20,9 @@ from engine.core.judging.event import EventKey
 from engine.core.judging.fold import Fold
 from engine.core.judging.group_state import UNKNOWN, Circumstances, FiringInterval, GroupStatus, Point
 from engine.core.judging.instant import Instant, Millis
-from engine.core.judging.open_interval import OpenIntervalState
 from engine.core.judging.pattern import Attempts, Gathering, PatternReader, Wait
 from engine.core.judging.rule import Rule
+from engine.core.judging.upstream_interval import OpenIntervalState
 
 
 class ComparisonFold(Fold):

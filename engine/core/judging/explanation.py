@@ -1,6 +1,6 @@
 """Explanation: how a group stands at an instant, and which gate keeps an alert from opening.
 
-Here: gates as values, with the numbers and ids that show why. Not here: words for people (`wording`), and which clause
+Here: gates as values, with the numbers and ids that show why. Not here: words for people (`texts`), and which clause
 of `watch` failed (`matching.clause`). It folds anew up to the instant asked about, so it costs judging nothing.
 """
 
@@ -15,11 +15,11 @@ from engine.core.judging.calendar import BEGINNING, END, spans_of
 from engine.core.judging.condition import SilenceCondition
 from engine.core.judging.condition_folds import fold_of
 from engine.core.judging.event import Event
+from engine.core.judging.event_value import reading_of
 from engine.core.judging.fold import Fold
 from engine.core.judging.group_key import group_of
 from engine.core.judging.group_state import UNKNOWN, Circumstances, GroupState
 from engine.core.judging.instant import Instant
-from engine.core.judging.measure import reading_of
 from engine.core.judging.rule import Rule
 from engine.core.judging.window import limit_of, within_of
 

@@ -1,6 +1,6 @@
 """Filters and limits: what one event must be like, and what one number.
 
-Here: frozen values that `loading` makes from YAML. Not here: holding an event against a filter (`engine.matching`).
+Here: frozen values that `documents` makes from YAML. Not here: holding an event against a filter (`engine.matching`).
 Words: docs/specification/rules.md#filters, #conditions.
 """
 

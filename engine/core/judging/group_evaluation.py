@@ -15,9 +15,20 @@ from operator import itemgetter
 
 import msgspec
 
+from engine.core.judging.alert_assignment import (
+    assign,
+    mark_of,
+    moved,
+    opened,
+    risen,
+    said_of,
+    told_another,
+    window_at,
+)
 from engine.core.judging.calendar import END
 from engine.core.judging.condition_folds import fold_of
 from engine.core.judging.event import Event, EventKey
+from engine.core.judging.event_value import reading_of
 from engine.core.judging.fold import Fold, Rise, earlier_of
 from engine.core.judging.group_state import (
     EMPTY,
@@ -45,17 +56,6 @@ from engine.core.judging.judgement import (
     Undone,
     evidence_of,
     in_order,
-)
-from engine.core.judging.measure import reading_of
-from engine.core.judging.opening import (
-    assign,
-    mark_of,
-    moved,
-    opened,
-    risen,
-    said_of,
-    told_another,
-    window_at,
 )
 from engine.core.judging.pattern import parts_of
 from engine.core.judging.points import Points

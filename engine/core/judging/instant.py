@@ -1,6 +1,6 @@
 """Instants, durations and local time, as values.
 
-Here: parsing, formatting and arithmetic. Not here: reading a clock (`engine.clock`) and words for people (`wording`).
+Here: parsing, formatting and arithmetic. Not here: reading a clock (`engine.clock`) and words for people (`texts`).
 `Instant` is milliseconds since 1970 UTC, `Millis` a length in milliseconds. Formats:
 docs/specification/rules.md#values.
 """

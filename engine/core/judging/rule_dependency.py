@@ -1,8 +1,8 @@
 """Hearing: the working copy of a group of a rule on rules, which takes stretches instead of events.
 
 Here: what a group of another rule says of its stretches, held against what was heard of it before. Not here: stretches
-as points (`core.judging.open_interval`), what follows from them (`core.judging.condition_folds`), and which group hears
-of which (`service`).
+as points (`core.judging.upstream_interval`), what follows from them (`core.judging.condition_folds`), and which group
+hears of which (`evaluation.dependencies`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_state import ByHand, Point
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Judgement
-from engine.core.judging.open_interval import ENDED, IntervalSource, OpenInterval, points_of
 from engine.core.judging.retention import WORTH_FORGETTING
 from engine.core.judging.rule import Rule
+from engine.core.judging.upstream_interval import ENDED, IntervalSource, OpenInterval, points_of
 
 
 class Hearing(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,16 +39,16 @@ from engine.core.judging.condition import (
     Value,
 )
 from engine.core.judging.event import number
+from engine.core.judging.event_value import texts_of
 from engine.core.judging.filter import Limit
 from engine.core.judging.group_key import canonical
 from engine.core.judging.group_state import Measure, Point
 from engine.core.judging.instant import Millis
 from engine.core.judging.judgement import Sides
-from engine.core.judging.measure import texts_of
-from engine.core.judging.open_interval import OpenIntervalState
 from engine.core.judging.pattern import can_be_cancelled, reach_of
 from engine.core.judging.region import lineage
 from engine.core.judging.rule import Rule
+from engine.core.judging.upstream_interval import OpenIntervalState
 
 Meaning = TypeVar("Meaning")
 

@@ -20,10 +20,10 @@ from engine.core.judging.condition import (
 )
 from engine.core.judging.filter import EVERYTHING, Limit
 from engine.core.judging.instant import DAY, HOUR, MINUTE, Millis
-from engine.core.judging.open_interval import names_key
 from engine.core.judging.pattern import watched_by
 from engine.core.judging.region import LEVELS
 from engine.core.judging.rule import Clear, Rule, ring_of, rule_ranks
+from engine.core.judging.upstream_interval import names_key
 from engine.core.judging.window import is_pulse, is_state
 from engine.documents.finding import Findings
 from engine.documents.reference_data import ReferenceData

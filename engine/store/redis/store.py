@@ -85,8 +85,8 @@ async def replay_losses(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what a restart of a server loses by the rights of its user `default`, and what cannot be known of that.
 
-    `ask` sends a command. `found` are the settings of `durability_settings`. Each text has its remedy behind a semicolon. Raises
-    `StoreUnavailableError` where the server does not answer.
+    `ask` sends a command. `found` are the settings of `durability_settings`. Each text has its remedy behind a
+    semicolon. Raises `StoreUnavailableError` where the server does not answer.
     """
     if found.get("appendonly") == "no":
         return (), ()  # nothing is replayed; `durability_faults` says what that costs

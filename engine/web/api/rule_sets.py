@@ -1,6 +1,6 @@
 """The rule set over the API: what is in force and was before, what the files would change, and proposing them.
 
-Here: from the request to the comparison and back. Not here: what it looks at (`rule_sets.approval`) and approving
+Here: from the request to the comparison and back. Not here: what it looks at (`rule_sets.rollout`) and approving
 (`web.api.proposals`). It always speaks of the files that lie beside the process that answers.
 """
 

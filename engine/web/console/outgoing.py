@@ -14,12 +14,12 @@ from starlette.responses import Response
 
 from engine.app import Siaga
 from engine.core.alerting.alert import Notification, NotificationState
-from engine.core.alerting.route import CLOSED, Breaker
+from engine.core.alerting.gateway_route import CLOSED, Breaker
 from engine.core.judging.instant import Instant
 from engine.records.alert_lists import callable_in, most_pressing
 from engine.records.alert_repository import NOTIFICATIONS, OUTBOX, load
-from engine.records.readable import readable_or
 from engine.records.runtime_config import BREAKERS
+from engine.records.tolerant_read import readable_or
 from engine.store.port import Place
 from engine.texts.console.deliveries import Way, way
 from engine.texts.localizer import Localizer

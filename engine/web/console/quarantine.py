@@ -24,7 +24,7 @@ from engine.records.audit_log import note_seen
 from engine.records.case_archive import settled_versions
 from engine.records.quarantine import Quarantined
 from engine.records.quarantine_acts import SETTLED, SettledRecord, audited
-from engine.records.readable import readable_entries
+from engine.records.tolerant_read import readable_entries
 from engine.texts.catalogue import Texts
 from engine.texts.difference import Piece, differing
 from engine.texts.localizer import Localizer

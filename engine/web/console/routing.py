@@ -21,7 +21,7 @@ from starlette.responses import RedirectResponse, Response
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.intake.backpressure import BusyError
 from engine.intake.token_rates import RateExceededError, TooMuchAtOnceError
-from engine.records.readable import report_unreadable
+from engine.records.tolerant_read import report_unreadable
 from engine.runtime.worker import WorkerFailedError, WorkersBusyError
 from engine.web.console.current_user import SignInNeeded
 from engine.web.console.page_renderer import HOME, shell_of

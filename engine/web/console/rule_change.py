@@ -1,6 +1,6 @@
 """Proposing changed rules and policies: what the files would change and whom that would reach.
 
-Here: the page. Not here: what is compared (`rule_sets.approval`, shared with the API and `siaga reload`), and approving
+Here: the page. Not here: what is compared (`rule_sets.rollout`, shared with the API and `siaga reload`), and approving
 (`console.proposals`). It always speaks of the files that lie beside the process that answers.
 """
 

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.core.alerting.alert import ALONE, Alert, Notification, NotificationState
 from engine.core.alerting.directory import HolderSpan
-from engine.core.alerting.route import Route
+from engine.core.alerting.gateway_route import Route
 from engine.core.alerting.silence import Silence
 from engine.core.judging.event import Event
 from engine.core.judging.instant import DAY

@@ -13,7 +13,7 @@ from engine.documents.finding import Findings, at_start
 from engine.documents.loaded import Loaded, loaded
 from engine.operations.event_archiver import EventArchiver
 from engine.records.rule_sets import RuleSet
-from engine.rule_sets.approval import RuleSetRollout
+from engine.rule_sets.rollout import RuleSetRollout
 from engine.store.archive.events import Archive
 from engine.store.port import START as BEGINNING
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, START, Service, rule

@@ -12,8 +12,8 @@ from engine.escalation.alert_commands import AlertCommands
 from engine.escalation.silences import Silences
 from engine.records.audit_log import entries as audited
 from engine.records.rule_sets import RuleSet, first_rule_set_write
-from engine.rule_sets.approval import ALONE, RuleSetRollout
 from engine.rule_sets.proposals import Proposals
+from engine.rule_sets.rollout import ALONE, RuleSetRollout
 from engine.rule_sets.rule_files import Watch
 from engine.runtime.keys import Keys
 from tests.acceptance.reload.service import NEW, OLD, POLICIES, Service

@@ -20,7 +20,7 @@ from engine.people.users import Users
 from engine.runtime.keys import secret_keys
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
-from engine.texts.answer_link import token_for
+from engine.texts.answer_link_token import token_for
 from engine.web.app import build
 from tests.credentials import OPERATOR
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.answers.bounces import READ_BYTES
 from engine.cli.bounce import TRY_AGAIN
-from engine.texts.answer_link import signed_name
+from engine.texts.answer_link_token import signed_name
 from engine.web.server import serving
 from tests.acceptance.web.conftest import Api
 from tests.unit.support.returned import VACATION, postfix

@@ -19,7 +19,7 @@ from engine.operations.case_archiver import CaseArchiver
 from engine.records.alert_repository import ALERTS
 from engine.runtime.keys import secret_keys
 from engine.settings import Settings, load
-from engine.texts.answer_link import token_for
+from engine.texts.answer_link_token import token_for
 from engine.web.app import build
 from tests.credentials import OPERATOR
 

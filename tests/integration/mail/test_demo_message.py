@@ -9,7 +9,7 @@ from engine.people.tokens import Scope
 from engine.settings import load
 from engine.simulation.replay import read_events
 from engine.store.memory import MemoryStore
-from engine.texts.answer_link import PLACEHOLDER
+from engine.texts.answer_link_token import PLACEHOLDER
 from tests.contract.notifiers.mailbox import Mailbox
 
 ROOT = Path(__file__).parents[3]

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from engine.core.alerting.command import EscalateNow, RecheckSilence, TimerDue
-from engine.core.alerting.integrity import unaccounted_alerts
+from engine.core.alerting.invariants import unaccounted_alerts
 from engine.core.alerting.silence import inhibiting_rule
 from engine.core.judging.judgement import Ended
 from tests.unit.alerting.cases import START, Course, joined, says

@@ -15,7 +15,7 @@ from engine.core.alerting.command import Attempted, Comment, EscalateNow, Rechec
 from engine.core.alerting.conflict_of_interest import accused
 from engine.core.alerting.decide import decide, open_alert
 from engine.core.alerting.directory import Contents, Deputy, Duty, HolderSpan
-from engine.core.alerting.integrity import broken_link, unaccounted_alerts, unaccounted_notifications
+from engine.core.alerting.invariants import broken_link, unaccounted_alerts, unaccounted_notifications
 from engine.core.alerting.notification_planning import ASKING
 from engine.core.alerting.policy import (
     Acknowledge,

@@ -13,7 +13,7 @@ from engine.metric_labels import BOUNCES
 from engine.records.alert_repository import ALERTS
 from engine.runtime.keys import Keys
 from engine.store.port import Put, Write
-from engine.texts.answer_link import signed_name
+from engine.texts.answer_link_token import signed_name
 from tests.unit.support.returned import QMAIL, VACATION, postfix
 from tests.unit.support.switchboard import KEY, PEOPLE, SEKDA, Switchboard, person
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from engine.clock import ManualClock
-from engine.core.alerting.route import FAILURES_TO_OPEN, OPEN_FOR, Route
+from engine.core.alerting.gateway_route import FAILURES_TO_OPEN, OPEN_FOR, Route
 from engine.delivery.gateways import Gateway, Gateways
 from engine.documents.gateways import Rate
 from engine.metrics import Metrics

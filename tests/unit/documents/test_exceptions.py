@@ -10,7 +10,7 @@ from engine.documents.finding import Findings
 from engine.documents.reference_data import ANYTHING
 from engine.documents.rules.rules import inline_rules, read_rules
 from engine.documents.yaml_tree import compose
-from engine.matching.variant import variant_of
+from engine.matching.rule_exception import variant_of
 
 RULE = """inline_rules:
   - id: satu

@@ -28,9 +28,9 @@ from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_state import Circumstances, GroupState
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.core.judging.judgement import Ended, Joined, Judgement, Opened, Risen
-from engine.core.judging.open_interval import OpenInterval
 from engine.core.judging.rule import Clear, Exemption, LevelStep, Rule, TellAgain
 from engine.core.judging.rule_dependency import BondGroup
+from engine.core.judging.upstream_interval import OpenInterval
 from tests.unit.judging.desk import event, fits_of, rule
 from tests.unit.judging.test_condition_folds import hearing
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from engine.core.judging.condition import Bond
 from engine.core.judging.filter import Limit
 from engine.core.judging.judgement import Joined, Opened, Risen
-from engine.core.judging.open_interval import IntervalSource, OpenInterval
 from engine.core.judging.rule import Clear, LevelStep
 from engine.core.judging.rule_dependency import BondGroup, Hearing
+from engine.core.judging.upstream_interval import IntervalSource, OpenInterval
 from tests.unit.judging.desk import Ledger, rule
 
 END = 1_000

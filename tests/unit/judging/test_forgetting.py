@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.core.judging.condition import Count, Distinct, EveryEvent, Value
+from engine.core.judging.event_value import reading_of
 from engine.core.judging.filter import Limit
 from engine.core.judging.group_evaluation import Group
 from engine.core.judging.group_state import Closing, Point
 from engine.core.judging.instant import DAY, HOUR, MINUTE
 from engine.core.judging.judgement import Ended, Joined, Judgement, evidence_of
-from engine.core.judging.measure import reading_of
 from engine.core.judging.points import LAST, PAGE, Points
 from engine.core.judging.rule import Clear, Rule
 from tests.unit.judging.desk import event, fits_of, minutes, rule

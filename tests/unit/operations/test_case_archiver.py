@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.alerting.alert import Notification
 from engine.core.alerting.command import Answer, Comment
-from engine.core.alerting.integrity import broken_link
+from engine.core.alerting.invariants import broken_link
 from engine.core.judging.group_state import GroupState, Opening
 from engine.core.judging.instant import DAY, HOUR
 from engine.delivery.delivery_reports import DeliveryReports

@@ -12,8 +12,8 @@ from engine.escalation.silences import Silences
 from engine.operations.retention import Retention
 from engine.people.proposal_records import MOST_OF_HOLDER, PROPOSALS, ChangeProposal, TooManyProposalsError
 from engine.records.alert_repository import NOTIFICATIONS
-from engine.rule_sets.approval import RuleSetRollout
 from engine.rule_sets.proposals import Proposals
+from engine.rule_sets.rollout import RuleSetRollout
 from engine.runtime.keys import Keys
 from engine.settings_sections import RetentionSection
 from engine.store.archive.history import EventHistory

@@ -10,8 +10,8 @@ from engine.core.alerting.budget import UNBOUNDED, Budgets
 from engine.core.alerting.command import Open
 from engine.core.alerting.decide import open_alert
 from engine.core.alerting.directory import Assignment, Contact, Contents, Person
+from engine.core.alerting.gateway_route import Route
 from engine.core.alerting.policy import Policy, PolicyStep, StepTarget
-from engine.core.alerting.route import Route
 from engine.core.judging.instant import MINUTE
 from engine.core.judging.judgement import Evidence, Opened
 from engine.core.judging.rule import Rule

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.core.alerting.budget import STORM
 from engine.core.judging.region import Region, RegionTable
 from engine.gsm7 import parts
-from engine.texts.answer_link import PLACEHOLDER, token_length
+from engine.texts.answer_link_token import PLACEHOLDER, token_length
 from engine.texts.digest import MOST_ITEMS
 from engine.texts.render import KINDS
 from engine.texts.sms_profile import Profile

@@ -15,7 +15,7 @@ from engine.core.alerting.alert import Rendered, Run
 from engine.core.judging.instant import HOUR, MINUTE
 from engine.core.judging.judgement import Impact
 from engine.gsm7 import parts, septets
-from engine.texts.answer_link import PLACEHOLDER, token_length
+from engine.texts.answer_link_token import PLACEHOLDER, token_length
 from engine.texts.catalogue import LANGUAGES
 from engine.texts.conversation import RecordedAct
 from engine.texts.render import KINDS

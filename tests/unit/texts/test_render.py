@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.core.alerting.alert import RuleWords
 from engine.core.judging.region import Region, RegionTable
-from engine.texts.answer_link import PLACEHOLDER
+from engine.texts.answer_link_token import PLACEHOLDER
 from engine.texts.render import KINDS
 from notifiers.base import Message
 from notifiers.mime import mime_bytes

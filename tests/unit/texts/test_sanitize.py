@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.texts.answer_link import PLACEHOLDER
+from engine.texts.answer_link_token import PLACEHOLDER
 from engine.texts.sanitize import plain
 
 HOSTILE = (

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.core.alerting.ids import derive
-from engine.texts.answer_link import SEAL_CHARACTERS, id_of_signed_name, signed_name
+from engine.texts.answer_link_token import SEAL_CHARACTERS, id_of_signed_name, signed_name
 
 KEY = b"kunci uji"
 ids = st.text(max_size=8).map(derive)

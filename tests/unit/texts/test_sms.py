@@ -10,7 +10,7 @@ from engine.core.judging.instant import DAY, MINUTE
 from engine.core.judging.judgement import Impact
 from engine.core.judging.region import Region, RegionTable
 from engine.gsm7 import parts
-from engine.texts.answer_link import PLACEHOLDER
+from engine.texts.answer_link_token import PLACEHOLDER
 from engine.texts.sms import length
 from tests.unit.texts.sample import (
     ALERT,

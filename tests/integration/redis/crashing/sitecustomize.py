@@ -8,7 +8,7 @@ import os
 import signal
 
 from engine.core.judging.event import Event
-from engine.matching.durable import RulePart
+from engine.matching.durable_rules import RulePart
 
 KIND = "conflict.clash"
 _match = RulePart.match

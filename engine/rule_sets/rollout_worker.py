@@ -17,7 +17,7 @@ from engine.documents.regions import load_regions
 from engine.records.rule_set_diff import Preview
 from engine.records.rule_sets import RuleSet, pack_rule_set, unpack_rule_set
 from engine.records.runtime_config import RuntimeConfig
-from engine.rule_sets.approval import Previews, previewed
+from engine.rule_sets.rollout import Previews, previewed
 from engine.runtime import logging as logs
 from engine.runtime.worker import Bounds, Workers, serve
 from engine.settings import Log, Settings

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.alerting.command import Attempted
-from engine.core.alerting.route import (
+from engine.core.alerting.gateway_route import (
     CLOSED,
     FAILURES_TO_OPEN,
     OPEN_FOR,

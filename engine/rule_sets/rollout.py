@@ -21,10 +21,10 @@ from engine.evaluation.activation import Rebuild, RuleSetActivation, RuleSetSwit
 from engine.evaluation.group_context import GroupContexts
 from engine.evaluation.groups import Groups
 from engine.metrics import Metrics
+from engine.records.additional_writes import NOTHING, AdditionalWrites
 from engine.records.rule_set_diff import REFUSED, Approved, OpenAlert, Preview, keeping, revision
 from engine.records.rule_sets import RULES, Proposal, RuleSet, after_the_past, at_once, refuse_look_alike
 from engine.records.runtime_config import RuntimeConfig
-from engine.records.write_parts import NOTHING, AdditionalWrites
 from engine.store.archive.history import EventHistory
 from engine.store.port import Committed, Expect, Store
 

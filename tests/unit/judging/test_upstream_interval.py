@@ -5,7 +5,7 @@ import pytest
 from engine.core.judging.condition import Bond
 from engine.core.judging.filter import Limit
 from engine.core.judging.group_key import key_values
-from engine.core.judging.open_interval import (
+from engine.core.judging.upstream_interval import (
     ENDED,
     IntervalSource,
     OpenInterval,

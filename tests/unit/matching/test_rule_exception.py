@@ -2,7 +2,7 @@
 
 from engine.core.judging.filter import Test
 from engine.core.judging.rule import Exemption
-from engine.matching.variant import changed_at, ends_at, variant_of
+from engine.matching.rule_exception import changed_at, ends_at, variant_of
 from tests.unit.judging.desk import rule
 
 MAKASSAR, SOUTH = Test("region", "lies_in", ("73.71",)), Test("region", "lies_in", ("73",))

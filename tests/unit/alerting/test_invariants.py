@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.core.alerting.alert import HistoryEntry
 from engine.core.alerting.case_editor import chain_digest
-from engine.core.alerting.integrity import broken_link, unaccounted_alerts, unaccounted_notifications
+from engine.core.alerting.invariants import broken_link, unaccounted_alerts, unaccounted_notifications
 from tests.unit.alerting.cases import CONTENTS, Course, policy, says, step, without
 
 

@@ -5,7 +5,14 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.texts.answer_link import PLACEHOLDER, link, token_fingerprint, token_for, token_length, with_token
+from engine.texts.answer_link_token import (
+    PLACEHOLDER,
+    link,
+    token_fingerprint,
+    token_for,
+    token_length,
+    with_token,
+)
 
 KEY = b"kunci uji"
 

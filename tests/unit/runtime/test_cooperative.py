@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from engine.runtime.pieces import FEW, PIECE_SECONDS, Pieces
+from engine.runtime.cooperative import FEW, PIECE_SECONDS, Pieces
 
 
 class Work:
