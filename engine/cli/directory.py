@@ -311,9 +311,7 @@ def import_(
     ] = False,
     unannounced: Annotated[
         bool,
-        typer.Option(
-            "--unannounced", help="Notify nobody whose address goes; the audit says `alone`."
-        ),
+        typer.Option("--unannounced", help="Notify nobody whose address goes; the audit says `alone`."),
     ] = False,
     config: ConfigFile = DEFAULT_FILE,
     set_: Overrides = None,
