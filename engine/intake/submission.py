@@ -458,16 +458,16 @@ class Intake:
         if self._rates is None:
             return await self._append(good)
         alone = BY_SEVERITY if self._awas is None else await self._awas.current()
-        grave = [one for one in good if alone.opens(one.event)]
+        grave = [(one, opened) for one in good if (opened := alone.opens(one.event)) is not None]
         if not grave:
             return await self._append(good)
-        known = await self._store.known([one.identity for one in grave])
+        known = await self._store.known([one.identity for one, _ in grave])
         new = {
-            one.identity: one.event.exercise
-            for one, content in zip(grave, known, strict=True)
+            (opened, one.event.exercise)
+            for (one, opened), content in zip(grave, known, strict=True)
             if content is None
         }
-        exercise = sum(new.values())
+        exercise = sum(is_exercise for _, is_exercise in new)
         real = len(new) - exercise
         try:
             self._rates.take_awas(scope, real, exercise, received_at)

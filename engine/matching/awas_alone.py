@@ -25,6 +25,7 @@ from engine.core.judging.condition import (
 from engine.core.judging.condition import Sequence as Steps
 from engine.core.judging.event import Event, number
 from engine.core.judging.filter import AllOf
+from engine.core.judging.group_key import group_of
 from engine.core.judging.rule import LevelStep, Rule
 from engine.matching.native import NativeMatcher
 
@@ -44,9 +45,17 @@ class AwasAlone:
         ]
         self._matcher = NativeMatcher(found)
 
-    def opens(self, event: Event) -> bool:
-        """Say whether an event may open an awas alert alone: by its severity, or by a rule that watches it."""
-        return event.severity >= AWAS or any(_meets(rule, event) for rule in self._matcher.match(event))
+    def opens(self, event: Event) -> str | None:
+        """Return which awas alert an event may open alone: the group of a rule, or the event itself; None: none.
+
+        Two events of one request that name the same alert open at most one. An event of severity 4 that no such rule
+        watches stands for itself.
+        """
+        for rule in self._matcher.match(event):
+            group = group_of(rule, event)
+            if group is not None and _meets(rule, event):
+                return f"{rule.id}|{group}"
+        return f"{event.desk}|{event.id}" if event.severity >= AWAS else None
 
 
 BY_SEVERITY = AwasAlone(())

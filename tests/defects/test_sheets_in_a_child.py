@@ -47,7 +47,7 @@ import httpx
 from engine.app import open_siaga
 from engine.settings import Settings
 from engine.store.memory import MemoryStore
-from engine.web.api import build
+from engine.web.app import build
 from tests.acceptance.web.conftest import ROOT, Api
 
 async def main(var, directory, start, file):

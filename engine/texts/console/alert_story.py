@@ -12,6 +12,7 @@ from itertools import groupby
 import msgspec
 
 from engine.core.alerting.alert import HistoryEntry
+from engine.core.alerting.credential import EVALUATOR
 from engine.core.judging.instant import Instant
 from engine.texts.alert_text import AlertText
 from engine.texts.credential_words import credential_words, offices_of
@@ -94,7 +95,8 @@ def _reports(entries: Sequence[HistoryEntry], teller: AlertText, by: Credentials
         at=at,
         when=voice.near_moment(at, teller.at),
         tone="reported",
-        who=by.words(*(e.token for e in first)),
+        # An alert of another rule stands here as evidence that nobody reported: judging counted it.
+        who=by.words(*(str(EVALUATOR) if e.title else e.token for e in first)),
         text=teller.texts("console.story.reported", report=said[0]) if len(said) == 1 else several,
         more=said if len(said) > 1 else (),
     )
