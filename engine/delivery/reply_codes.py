@@ -1,4 +1,4 @@
-"""Reply codes of a phone: the codes sent to it, the texts received from it, and limits on wrong codes.
+"""Reply codes of a phone: the codes sent to it, the texts received from it, and wrong codes over all phones.
 
 Records lie under a digest of the number.
 """
