@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 class GroupShare(msgspec.Struct, frozen=True, array_like=True):
     """What one request holds for one group: events that match, events that clear, and events that are out now.
 
-    `fits` says which parts of a pattern the events fit that match.
+    `fits` says which parts of a pattern the events fit that match. `request` is the place of the request in its batch:
+    several may be received at one instant.
     """
 
     received_at: Instant
@@ -37,6 +38,7 @@ class GroupShare(msgspec.Struct, frozen=True, array_like=True):
     clearing: list[Event]
     gone: list[tuple[Event, str]]
     fits: dict[Name, int]
+    request: int = 0
 
     @property
     def withdrawn(self) -> dict[Name, str]:
@@ -79,8 +81,8 @@ async def sort(entries: Iterable[Entry], matcher: Matcher, families: Families) -
     shares: dict[GroupKey, list[GroupShare]] = {}
     faults: list[MatchFault] = []
     matches = 0
-    for request, change in zip(whole, changes, strict=True):
-        sheet = _Sheet(request.received_at, matcher)
+    for number, (request, change) in enumerate(zip(whole, changes, strict=True)):
+        sheet = _Sheet(request.received_at, number, matcher)
         matches += sum([sheet.add(event) for event in change.counting])
         for name in change.returned:
             if name in earlier:
@@ -97,10 +99,10 @@ async def sort(entries: Iterable[Entry], matcher: Matcher, families: Families) -
 class _Sheet:
     """The shares of one request."""
 
-    def __init__(self, received_at: Instant, matcher: Matcher) -> None:
+    def __init__(self, received_at: Instant, number: int, matcher: Matcher) -> None:
         self.shares: dict[GroupKey, GroupShare] = {}
         self.faults: list[MatchFault] = []
-        self._received_at = received_at
+        self._received_at, self._number = received_at, number
         self._matcher = matcher
 
     def add(self, event: Event) -> int:
@@ -149,7 +151,7 @@ class _Sheet:
         key = GroupKey(space, rule.id, group)
         share = self.shares.get(key)
         if share is None:
-            share = self.shares[key] = GroupShare(self._received_at, [], [], [], {})
+            share = self.shares[key] = GroupShare(self._received_at, [], [], [], {}, self._number)
         return share
 
 

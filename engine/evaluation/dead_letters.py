@@ -22,6 +22,7 @@ from engine.core.judging.event import Event
 from engine.core.judging.group_key import GroupKey, key_of
 from engine.core.judging.instant import MINUTE, Instant
 from engine.core.judging.rule_dependency import Hearing
+from engine.core.judging.upstream_interval import IntervalSource
 from engine.errors import UnreadableRecordError, places
 from engine.escalation.internal_alerts import ask
 from engine.evaluation.batch import GroupShare
@@ -329,5 +330,14 @@ def _size(share: GroupShare) -> int:
 
 
 def newest(hearings: Iterable[Hearing]) -> tuple[Hearing, ...]:
-    """Return the last hearing of each source, which says all that the earlier ones said."""
-    return tuple({hearing.source: hearing for hearing in hearings}.values())
+    """Return the last hearing of each source, which says all that the earlier ones said.
+
+    When people closed an alert is said only once, so that is kept.
+    """
+    found: dict[IntervalSource, Hearing] = {}
+    for hearing in hearings:
+        before = found.get(hearing.source)
+        if before is not None and hearing.closed_at is None and before.closed_at is not None:
+            hearing = msgspec.structs.replace(hearing, closed_at=before.closed_at)  # noqa: PLW2901
+        found[hearing.source] = hearing
+    return tuple(found.values())

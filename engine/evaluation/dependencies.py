@@ -18,7 +18,7 @@ from engine.core.judging.group_state import Closing, FiringInterval
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Evidence, Redated, Undone
 from engine.core.judging.rule import Rule, level_of, rule_ranks, rules_counted_by
-from engine.core.judging.rule_dependency import Hearing
+from engine.core.judging.rule_dependency import AFTER_REQUESTS, Hearing
 from engine.core.judging.upstream_interval import OpenInterval, source_of
 from engine.evaluation.groups import Judged
 from engine.evaluation.judgements import GroupJudgements
@@ -53,9 +53,11 @@ class Bonds:
         at: Instant,
         closed: Closing | None,
         because: Iterable[str] = (),
+        request: int = AFTER_REQUESTS,
     ) -> None:
         """Tell all that listen to a group for how long its alerts ought to be open, as it is known at `at`.
 
+        `request` is the place of the request after which this is known (`Hearing`).
         `because` are reasons for changes of which nothing was `said`.
         """
         undone = (one.judgement.reason for one in said if isinstance(one.judgement, Undone | Redated))
@@ -76,6 +78,7 @@ class Bonds:
                 since=judged.head.base,
                 closed_at=closed.at if closed else None,
                 reason=reason,
+                request=request,
             )
             told.append((GroupKey(key.space, bond.id, text), hearing))
         for listener, hearing in told:  # all or none of them: the group may yet be put off

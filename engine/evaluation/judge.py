@@ -22,7 +22,7 @@ from engine.core.judging.group_state import ByHand, Closing, Opening
 from engine.core.judging.instant import Instant
 from engine.core.judging.judgement import Judgement
 from engine.core.judging.rule import Rule
-from engine.core.judging.rule_dependency import BondGroup, Hearing
+from engine.core.judging.rule_dependency import AFTER_REQUESTS, BondGroup, Hearing
 from engine.errors import StoreUnavailableError, UnreadableRecordError
 from engine.evaluation.batch import GroupShare, MatchFault
 from engine.evaluation.dead_letters import DeadLetters, newest
@@ -243,7 +243,8 @@ class Judge:
                 closed=closed,
             )
             closed = None
-            said += tale.go_on(judgements, share.received_at, [reason for _, reason in share.gone])
+            because = [reason for _, reason in share.gone]
+            said += tale.go_on(judgements, share.received_at, because, request=share.request)
         if closed is None:
             said += tale.wait(horizon + 1)
         due = due_of(group)
@@ -304,11 +305,19 @@ class _Tale:
         self._bonds, self._key, self._group = bonds, key, group
         self._told, self._closed = tuple(told), closed
         self._heeded = bonds.heeds(key.rule)
+        self._place = (0, 0)
 
     def go_on(
-        self, judgements: Iterable[Judgement], at: Instant, because: Iterable[str] = ()
+        self,
+        judgements: Iterable[Judgement],
+        at: Instant,
+        because: Iterable[str] = (),
+        *,
+        request: int = AFTER_REQUESTS,
     ) -> list[GroupJudgements]:
-        """Return what was said at an instant, and tell it to those who listen.
+        """Return what was said at an instant, after a request of it or after all, and tell it to those who listen.
+
+        They hear it behind what they heard before: a group that was put off takes the requests of several batches.
 
         An end may move though nothing is said of it: the alert was over before and is over still; then `because`.
         """
@@ -317,7 +326,10 @@ class _Tale:
             head = self._group.head()
             if self._closed is not None or head.openings != self._told:
                 judged = Judged(self._group, head)
-                self._bonds.tell(self._key, judged, said, at=at, closed=self._closed, because=because)
+                self._place = at, request = max(self._place, (at, request))
+                self._bonds.tell(
+                    self._key, judged, said, at=at, request=request, closed=self._closed, because=because
+                )
                 self._told, self._closed = head.openings, None
         return said
 
@@ -334,13 +346,20 @@ class _Tale:
 def _heard(
     tale: _Tale, group: BondGroup, heard: Sequence[Hearing], closed: ByHand | None
 ) -> list[GroupJudgements]:
-    """Let a group hear what others said, instant by instant."""
+    """Let a group hear what others said, request by request, and at each instant what fell due at it after these.
+
+    One source may say several things at one instant: an alert opens with a request and ends as its time is over. The
+    last of them holds, for it replaces the others.
+    """
     said: list[GroupJudgements] = []
-    for at, together in groupby(sorted(heard, key=attrgetter("at")), key=attrgetter("at")):
-        hearings = list(together)
+    place = attrgetter("at", "request")
+    for (at, request), together in groupby(sorted(heard, key=place), key=place):
+        hearings = newest(together)
         if closed is None:
             said += tale.wait(at)
-        said += tale.go_on(group.hear(hearings, closed), at, [one.reason for one in hearings])
+        said += tale.go_on(
+            group.hear(hearings, closed), at, [one.reason for one in hearings], request=request
+        )
         closed = None
     return said
 

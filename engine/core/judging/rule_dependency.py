@@ -20,12 +20,16 @@ from engine.core.judging.retention import WORTH_FORGETTING
 from engine.core.judging.rule import Rule
 from engine.core.judging.upstream_interval import ENDED, IntervalSource, OpenInterval, points_of
 
+AFTER_REQUESTS = 1 << 31
+"""The place of what fell due at an instant: behind all requests that were received at it."""
+
 
 class Hearing(msgspec.Struct, frozen=True, kw_only=True):
     """All that a group of another rule knows of its stretches at the clock instant `at`.
 
     `since`: it has forgotten what was over by then (None: it knows all). `closed_at` is when people closed the newest
-    one, where that is new; `reason` why something may have changed afterwards.
+    one, where that is new; `reason` why something may have changed afterwards. `request` is the place, in its batch, of
+    the request after which this was so: several may be received at one instant.
     """
 
     source: IntervalSource
@@ -34,6 +38,7 @@ class Hearing(msgspec.Struct, frozen=True, kw_only=True):
     since: Instant | None = None
     closed_at: Instant | None = None
     reason: str = "late_report"
+    request: int = AFTER_REQUESTS
 
 
 class BondGroup(Group):

@@ -128,3 +128,25 @@ async def test_every_cut_into_batches_tells_the_same(first, events):
     alone = stories[(1,) * len(events)]
     assert {story[0] for story in alone} >= {"r0-count", "r1-rules", "r2-rules"}
     assert {sizes: story for sizes, story in stories.items() if story != alone} == {}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [COUNTED_FOR_A_WHILE, OPENED_FOR_A_WHILE, MOVED],
+    ids=["counted_for_a_while", "opened_for_a_while", "moved"],
+)
+async def test_requests_of_one_instant_are_told_apart_in_every_cut(events):
+    """Where many desks report, several requests are received within one millisecond."""
+    rules = load([COUNTED, EACH, OVER_IT, OVER_THAT])
+    stories = {}
+    for sizes in cuts(len(events)):
+        bench, left = Bench(MemoryStore(), rules), iter(events)
+        for size in sizes:
+            for _ in range(size):
+                await bench.receive([next(left)], START + 10 * MINUTE)
+            await bench.judge()
+        await bench.wait()
+        stories[sizes] = await bench.story()
+    alone = stories[(1,) * len(events)]
+    assert {story[0] for story in alone} >= {"r0-count", "r1-rules", "r2-rules"}
+    assert {sizes: story for sizes, story in stories.items() if story != alone} == {}

@@ -183,6 +183,14 @@ def test_the_openings_are_the_same_in_every_order_and_every_store(namespaces, ev
     assert asyncio.run(in_disorder(namespaces(), requests)) == expected
 
 
+def test_an_alert_that_opens_and_ends_with_one_request_counts_once(namespaces):
+    """It opened 20 minutes before the request came in, which is when it ends, and when the other one opens."""
+    events = [report(24, "a", "73.15", x=1), report(44, "a", "73.16", x=1)]
+    expected = asyncio.run(as_they_occur(events))
+    assert expected == ({("bentrok", "73.15|A", 24 * MINUTE), ("bentrok", "73.16|A", 44 * MINUTE)}, set())
+    assert asyncio.run(in_disorder(namespaces(), [(0, events, "turn")])) == expected
+
+
 def report(minute, kind, region, incident="A", x=3):
     at = START + minute * MINUTE
     fields = {"incident": incident, "x": x}
