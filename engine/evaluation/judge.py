@@ -234,6 +234,10 @@ class Judge:
         for share in shares:
             if closed is None:
                 said += tale.wait(share.received_at)
+            if (
+                group.points.away
+            ):  # the shares before it moved the fold on, so that it may have to go back further
+                await self._bring(key, group, [share], closed)
             judgements = group.apply(
                 share.arrivals,
                 received_at=share.received_at,

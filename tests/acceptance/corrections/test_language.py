@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from engine.core.judging.event import Event
@@ -63,6 +63,16 @@ def test_memory_and_redis_hold_the_same_bytes(redis: Opened, found: list[Documen
     asyncio.run(run())
 
 
+HIGH: Document = {
+    "id": "r0-value",
+    "per": "regency",
+    "watch": {"kind": "*"},
+    "alert_when": {"value": {"field": "metrics.n", "at_least": 1}},
+    "escalate": "p",
+}
+
+
+@example(found=[HIGH], seed=1)  # a request needs points that are away since an earlier one of its batch
 @given(found=rule_sets(VOCABULARY, 3), seed=st.integers(0, 2**32))
 def test_batches_of_any_size_tell_the_same(found: list[Document], seed: int):
     """Levels, figures, evidence and reasons do not depend on whether an instant was judged alone or with later ones."""
