@@ -133,6 +133,7 @@ RECORD_TABLES = (
     "breakers",
     "clock",
     "code_misses",
+    "code_requests",
     "codes",
     "directory",
     "families",

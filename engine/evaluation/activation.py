@@ -173,9 +173,9 @@ class Review(Families):
                 concerned.add(event.id)
         family = [b.member for id_ in self._family(concerned) for b in self._of(id_).bearers]
         out = verdict(family).withdrawn
-        rules_counted_by = [not own[e.desk, e.id].refuted and (e.desk, e.id) not in out for e, _ in request]
+        counting = [not own[e.desk, e.id].refuted and (e.desk, e.id) not in out for e, _ in request]
         return FamilyChange(
-            counting=[event for (event, _), true in zip(request, rules_counted_by, strict=True) if true],
+            counting=[event for (event, _), true in zip(request, counting, strict=True) if true],
             withdrawn={name: reason for name, reason in out.items() if name not in own},
             returned=sorted(
                 m.name for m in family if m.name not in own and m.name not in out and not m.refuted

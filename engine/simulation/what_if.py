@@ -217,7 +217,7 @@ class WhatIfAnswer(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     passed: int = 0
     failed: tuple[FailedTest, ...] = ()
-    past_backtest: str = ""
+    past: str = ""
     events: int = 0
     alerts: tuple[Alerted, ...] = ()
     recipients: tuple[Recipient, ...] = ()

@@ -681,20 +681,26 @@ async def end(scene: Scene) -> None:
     assert (await scene.siaga.books.directory()).contact("sekda-7316/email/2").verified
 
 
+DAYS_TO_REST = 4
+"""What nothing leads to is noted on one day and ends on a later one; after so many nothing is left to do."""
+
+
 async def forget(scene: Scene) -> None:
     """Forty days later what is closed leaves the store, and what nothing leads to any more ends.
 
     The audit stays: it holds random ids, over which the chain of the archive would go.
     """
-    clock = ManualClock(scene.siaga.clock.now() + 40 * DAY)
+    begins = scene.siaga.clock.now() + 40 * DAY
     past = CaseArchive(scene.folder / "cases", scene.settings.namespace)
     days = RetentionSection(audit_days=0)
     keys = Keys(bytes.fromhex(ENVIRONMENT["SIAGA_KEY"]))
-    archivist = CaseArchiver(scene.siaga.store, clock, scene.siaga.metrics, past, keys, days)
-    while await archivist.turn():
-        pass
-    archivist.release()
-    await Retention(scene.siaga.store, clock, days, dedup_days=10, past=past).turn()
+    for day in range(DAYS_TO_REST):
+        clock = ManualClock(begins + day * DAY)
+        archivist = CaseArchiver(scene.siaga.store, clock, scene.siaga.metrics, past, keys, days)
+        while await archivist.turn():
+            pass
+        archivist.release()
+        await Retention(scene.siaga.store, clock, days, dedup_days=10, past=past).turn()
 
 
 Act = Callable[[Scene], Awaitable[None]]

@@ -94,18 +94,18 @@ def _office_at(
     region, role = office
     valid = [one for one in held if one.valid.covers(at)]
     found: list[tuple[FlawKind, str]] = []
-    hour_counts = directory.assignment(region, role, at)
-    if hour_counts is None:
+    assigned = directory.assignment(region, role, at)
+    if assigned is None:
         return [] if directory.on_duty(region, role, at) else [("vacant", "")]
-    if sum(one.status == hour_counts.status for one in valid) > 1:
-        found.append(("overlapping", hour_counts.person))
-    reason = directory.unusable(hour_counts.person, at, {})
+    if sum(one.status == assigned.status for one in valid) > 1:
+        found.append(("overlapping", assigned.person))
+    reason = directory.unusable(assigned.person, at, {})
     if reason == "no_contact":
-        found.append(("unreachable", hour_counts.person))
+        found.append(("unreachable", assigned.person))
     elif reason == "away" and all(
-        directory.unusable(deputy, at, {}) for deputy in directory.deputies(hour_counts.person, at)
+        directory.unusable(deputy, at, {}) for deputy in directory.deputies(assigned.person, at)
     ):
-        found.append(("away", hour_counts.person))
+        found.append(("away", assigned.person))
     return found
 
 

@@ -199,7 +199,7 @@ def packed_write(write: Write) -> list[bytes]:
         [(cut.log, cut.count) for cut in write.cuts],
     )
     values = [put.value for puts_ in puts.values() for put in puts_]
-    entries = [entry_of_reply for append in write.appends for entry_of_reply in append.entries]
+    entries = [entry for append in write.appends for entry in append.entries]
     noted = [write.note.value] if write.note else []
     return [msgspec.msgpack.encode(changes), *values, *entries, *noted, *(cut.last for cut in write.cuts)]
 
@@ -477,9 +477,9 @@ class RedisStore:
         if whole:
             return entries[:whole]
         while entries and not entries[-1].last:
-            for entry_of_reply in await self._entries(entries[-1].position, limit):
-                entries.append(entry_of_reply)
-                if entry_of_reply.last:
+            for entry in await self._entries(entries[-1].position, limit):
+                entries.append(entry)
+                if entry.last:
                     break
         return entries
 
