@@ -191,7 +191,9 @@ class SilenceFold(AbsenceFold):
         latest = later_of(
             self._counts_from if anchor is None else later_of(self._counts_from, anchor.occurred_at), leaving
         )
-        return None if latest is None else max(latest, span.start if span else at)
+        if latest is None or spell is not None:
+            return latest  # a new day of `active` begins no new silence while one runs
+        return max(latest, span.start if span else at)
 
     # --- what falls due ---------------------------------------------------------------------------------------------
 
@@ -211,7 +213,8 @@ class SilenceFold(AbsenceFold):
         elif (since := self._measured_from(start)) is not None:
             at: Instant | None = None
             if spell is None or not self._window.met():
-                at = self._plain.reached(since, self._silence.length)
+                clock = self._plain if spell is None else self._clock
+                at = clock.reached(since, self._silence.length)
             elif steps := list(self._steps(self._told(spell))):
                 at = self._clock.reached(since, min(steps))
             if at is not None:

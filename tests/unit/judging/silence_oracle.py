@@ -66,12 +66,13 @@ class SilenceOracle:
         return max((bound for bound in bounds if bound is not None), default=0)
 
     def measured_from(self, at: Instant) -> Instant:
-        """From when the silence at an instant is measured."""
+        """From when the silence at an instant is measured: where an alert is open, no new stage begins a new one."""
         known = [report.occurred_at for report in self.heard if report.occurred_at <= at]
         leaving = known[-self.silence.below] if len(known) >= self.silence.below else None
         if self.opened_from is not None and (leaving is None or leaving <= self.opened_from):
             return self.opened_from
-        return max(self.expected_from(at), self.began(at) or 0, leaving or 0)
+        began = (self.began(at) or 0) if self.opened_from is None else 0
+        return max(self.expected_from(at), began, leaving or 0)
 
     def true(self, at: Instant) -> bool:
         """Whether the silence is long enough."""

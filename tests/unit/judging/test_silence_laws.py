@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import decode, encode
 
+from engine.core.judging.calendar import Active, NamedSpan
 from engine.core.judging.condition import ExpectedMember, ExpectedReporters, SilenceCondition
 from engine.core.judging.event import Event
 from engine.core.judging.filter import Limit, Test
@@ -83,6 +84,51 @@ def test_the_fold_reads_silence_word_for_word(world: tuple[Rule, list[Event], Ci
         for spell in group.spells
     ]
     assert found == SilenceOracle(one, reports, around).stretches(FAR - 10 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("first_day", "length", "below", "keep_open_for", "reports", "spells"),
+    [
+        (3, 1, 2, 0, (1, 2), [(1, None)]),  # two reports, and no more: the second day alone resolves nothing
+        (6, 2, 2, 0, (1, 3, 9), [(2, None)]),  # one report of the last two minutes that count is too few
+        (6, 2, 2, 0, (1, 3, 7, 8), [(2, 8), (10, None)]),  # two of them are enough where the day begins
+        (6, 2, 1, 9, (5,), [(2, None)]),  # one minute of the first day and one of the second are two
+        (6, 2, 1, 4, (5,), [(2, None)]),  # and it is true again at the very instant at which it would be over
+        (6, 2, 1, 3, (5,), [(2, 8), (10, None)]),  # what is over counts anew from where the day begins
+    ],
+)
+def test_a_new_day_begins_no_new_silence_and_resolves_nothing(
+    first_day: int,
+    length: int,
+    below: int,
+    keep_open_for: int,
+    reports: tuple[int, ...],
+    spells: list[tuple[int, int | None]],
+):
+    """Days from 0 and from 8, in minutes. Law: docs/specification/rules.md#silence-levels."""
+    days = ((0, first_day), (8, 20))
+    one = rule(
+        condition=SilenceCondition(length=length * MINUTE, below=below, expected=ExpectedReporters()),
+        clear=Clear("no_longer_true"),
+        keep_open_for=keep_open_for * MINUTE,
+        active=Active(
+            stages=tuple(NamedSpan(id="t", since=a * MINUTE, until=b * MINUTE) for a, b in days),
+        ),
+    )
+    told_of = [event(at * MINUTE, f"e{at}", watched=True, clear=False) for at in reports]
+    around = Circumstances(since=0, member=ExpectedMember("73.15"))
+    group = Group(one, around=around)
+    ledger = Ledger()
+    for each in told_of:
+        wait(group, ledger, each.occurred_at - 1)
+        ledger.read(group.apply([each], received_at=each.occurred_at))
+    wait(group, ledger, FAR)
+    found = [
+        (spell.happened_at // MINUTE, None if spell.ended_at is None else spell.ended_at // MINUTE)
+        for spell in group.spells
+    ]
+    assert found == spells
+    test_the_fold_reads_silence_word_for_word.hypothesis.inner_test((one, told_of, around))
 
 
 @given(world=worlds(), data=st.data())
