@@ -2,7 +2,7 @@
 
 Here: copying a store to begin from it again, and reading it in a form that two runs can be compared in. What a kill may
 change is named here and nothing else: versions of records, the lease and its epoch, what a client that asked again
-adds to the counters of repeats, tokens, users and sessions, whose secrets are random, and codes of contacts, of which
+adds to the counters of repeats and to the requests for codes, tokens, users and sessions, whose secrets are random, and codes of contacts, of which
 whoever asks again gets another.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.answers.verification import VERIFICATIONS
+from engine.answers.verification import CODE_REQUESTS, VERIFICATIONS
 from engine.people.sessions import SESSIONS
 from engine.people.tokens import TABLE as TOKENS
 from engine.people.users import TABLE as USERS
@@ -21,7 +21,7 @@ from engine.store.redis.client import RedisClient
 
 REPEATS = (b"events_duplicate", b"events_rejected")
 """Counters that a client's repeat may raise."""
-RANDOM = (TOKENS, USERS, SESSIONS, VERIFICATIONS)
+RANDOM = (TOKENS, USERS, SESSIONS, VERIFICATIONS, CODE_REQUESTS)
 RANDOM_DEEDS = ("token", "user", "sign_in")
 ASKED_AGAIN = ("seen", "erased")
 """Entries of the audit that a client's repeat may double: looking twice is two looks."""
