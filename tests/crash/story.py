@@ -2,8 +2,8 @@
 
 Here: copying a store to begin from it again, and reading it in a form that two runs can be compared in. What a kill may
 change is named here and nothing else: versions of records, the lease and its epoch, what a client that asked again
-adds to the counters of repeats and to the requests for codes, tokens, users and sessions, whose secrets are random, and codes of contacts, of which
-whoever asks again gets another.
+adds to the counters of repeats and to the requests for codes, tokens, users and sessions, whose secrets are random, and
+codes of contacts, of which whoever asks again gets another.
 """
 
 from collections.abc import Mapping
