@@ -252,10 +252,15 @@ class ContactChanges:
     async def _begun(
         self, contact: Contact, draft: ContactChange, by: Credential, brought_by: Credential | None = None
     ) -> AdditionalWrites:
-        """Return what a write holds that begins a change: the proposal, its place, its due instant, and its notices."""
+        """Return what a write holds that begins a change: the proposal, its place, its due instant, and its notices.
+
+        Nothing where the same change waits already: its notices went out, and its objection still undoes it.
+        """
         directory, now = await self._books.directory(), self._clock.now()
         empty = _draft(draft, by)
-        id_, _ = await self._records.same(empty, _subject(draft))
+        id_, found = await self._records.same(empty, _subject(draft))
+        if found is not None:
+            return AdditionalWrites()
         await self._records.make_room(empty)
         held = directory.positions(draft.person, now)
         regions = tuple(dict.fromkeys(region for region, _ in held)) or (NATION,)

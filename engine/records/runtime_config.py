@@ -17,7 +17,7 @@ from engine.core.alerting.silence import Silence
 from engine.core.judging.instant import Instant
 from engine.core.judging.region import RegionTable
 from engine.documents.kinds import EventKind
-from engine.errors import UnreadableRecordError
+from engine.errors import StoreError, UnreadableRecordError
 from engine.records.additional_writes import NOTHING, SettledPart
 from engine.records.audit_log import AuditEntry, append_audit, digest_of_contents
 from engine.records.rule_sets import RELOADS, RULES, InForce, RuleSet, fetch_rule_set
@@ -30,6 +30,8 @@ DIRECTORY = "directory"
 
 BREAKERS = "breakers"
 """Table of the breakers of gateways that failed lately, by gateway (`core.alerting.gateway_route`)."""
+ATTEMPTS = 50
+"""So many writes of a directory may be overtaken in a row."""
 SILENCES = "silences"
 """Table of the silences; its one record `all` holds every silence kept (`escalation.silences`).
 
@@ -174,9 +176,10 @@ class RuntimeConfig:
 
         `at` and `by` say in the audit when and by which credential; `plans` are written with it, and what `settled`
         returns of a proposal as it is then.
-        `people.directory_service` asks whether a change may be.
+        `people.directory_service` asks whether a change may be. Raises `StoreError` where `ATTEMPTS` writes in a row
+        were overtaken.
         """
-        while True:
+        for _ in range(ATTEMPTS):
             current = (await self._store.get(DIRECTORY, ["current"]))[0]
             before = current.version if current else 0
             known = await self.directory()
@@ -202,6 +205,7 @@ class RuntimeConfig:
             )
             if isinstance(outcome, Committed):
                 return before + 1
+        raise StoreError(f"the directory was changed by others {ATTEMPTS} times in a row")
 
 
 def _interrupted(breakers: Iterable[tuple[str, Record | None]]) -> dict[str, Instant]:

@@ -17,7 +17,6 @@ from engine.core.alerting.notification_planning import ASKING, SEEKING, contact_
 from engine.core.alerting.silence import KEPT_QUIET, covering_silence
 from engine.core.judging.instant import Instant
 
-OPENING = ("effective", "active", "too_late", "before_rule")
 STEP = ("hidden", "silenced", "policy_quiet", "digest", "when")
 PERSON = ("conflict_of_interest", "declined", "away", "no_contact")
 ATTEMPT = (

@@ -1,7 +1,7 @@
 """Explanation: how a group stands at an instant, and which gate keeps an alert from opening.
 
-Here: gates as values, with the numbers and ids that show why. Not here: words for people (`texts`), and which clause
-of `watch` failed (`matching.clause`). It folds anew up to the instant asked about, so it costs judging nothing.
+Here: gates as values, with the numbers and ids that show why. Not here: words for people (`texts`). It folds anew up
+to the instant asked about, so it costs judging nothing.
 """
 
 from __future__ import annotations

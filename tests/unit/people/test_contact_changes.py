@@ -283,3 +283,14 @@ async def test_a_version_that_an_objection_would_bring_back_is_not_forgotten(boa
     board.clock.set(board.clock.now() + 2 * DAY)
     await retention.turn()
     assert await board.books.directory_of(waiting.subject.contact.version) is not None
+
+
+async def test_the_same_removal_twice_within_the_day_ends_and_one_change_waits(board):
+    """The address came back by an import meanwhile: its first removal still waits, and an objection brings it back."""
+    before = (await board.books.directory()).contents
+    contact = (await board.books.directory()).contact(OLD)
+    await board.changes.take_away(contact, "removed", OPERATOR)
+    await board.books.replace_directory(before, board.clock.now(), OPERATOR)
+    await board.changes.take_away(contact, "removed", OPERATOR)
+    assert (await board.books.directory()).contact(OLD) is None
+    assert len(await board.store.scan(PROPOSALS)) == 1
