@@ -234,9 +234,8 @@ class Judge:
         for share in shares:
             if closed is None:
                 said += tale.wait(share.received_at)
-            if (
-                group.points.away
-            ):  # the shares before it moved the fold on, so that it may have to go back further
+            # An earlier share may have moved the fold on, so that this one needs points further back.
+            if group.points.away:
                 await self._bring(key, group, [share], closed)
             judgements = group.apply(
                 share.arrivals,
